@@ -1,0 +1,48 @@
+# `make run` starts everything; `make test` checks everything. Both work on a fresh machine
+# with Python 3.11 or newer and do again only what has changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint docs clean
+
+help:
+	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
+	@echo "make test   style, types and the whole suite"
+	@echo "make lint   style and types only"
+	@echo "make docs   write the generated pages under docs/ again"
+	@echo "make clean  remove what make made; data in ./var stays"
+
+run: $(VENV)/.installed-run
+	@exec $(BIN)/codat-processor demo
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+docs: $(VENV)/.installed-run
+	$(BIN)/python -m processor.settings_docs
+	$(BIN)/python -m handlers.diagram
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find handlers processor workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %d.%d: make PYTHON=... " % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are younger than pyproject.toml as long as nothing needs installing.
+$(VENV)/.installed-run: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[embedded]"
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[embedded,dev]"
+	@touch $@ $(VENV)/.installed-run

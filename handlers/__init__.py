@@ -1,0 +1,1 @@
+"""Decisions about connections: pure, on the standard library alone."""

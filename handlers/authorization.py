@@ -1,0 +1,129 @@
+"""Access: chosen, given, refused, ended, given again, and what Codat shows of it."""
+
+from handlers.connection import Connection, link_status
+from handlers.events import (
+    Aspect,
+    ConnectionCreated,
+    ConnectionEnded,
+    ConnectionFailed,
+    ConnectionLinked,
+    ConnectionRelinked,
+    ConnectionSeen,
+    LinkStatus,
+    LinkStatusClaimed,
+    QuestionUnanswered,
+)
+from handlers.facts import SEEN_TOLERANCE, Claim, Fact, Kind
+from handlers.fold import explained_claims
+from handlers.registry import Context, Findings, Question, on
+
+
+@on(ConnectionCreated)
+def chosen(connection: Connection, event: ConnectionCreated, context: Context) -> Findings:
+    """The connection exists; nobody has given access yet."""
+    return Findings(facts=(Fact(Kind.CREATED, event.at, event.received_at, event.event_id),))
+
+
+@on(ConnectionLinked)
+def linked(connection: Connection, event: ConnectionLinked, context: Context) -> Findings:
+    """Access was given for the first time."""
+    return Findings(facts=(Fact(Kind.LINKED, event.at, event.received_at, event.event_id),))
+
+
+@on(ConnectionRelinked)
+def relinked(connection: Connection, event: ConnectionRelinked, context: Context) -> Findings:
+    """Access was given again after it had ended."""
+    return Findings(facts=(Fact(Kind.RELINKED, event.at, event.received_at, event.event_id),))
+
+
+@on(ConnectionFailed)
+def failed(connection: Connection, event: ConnectionFailed, context: Context) -> Findings:
+    """An attempt to give access failed."""
+    return Findings(
+        facts=(Fact(Kind.FAILED, event.at, event.received_at, event.event_id, problem=event.problem),)
+    )
+
+
+@on(ConnectionEnded)
+def ended(connection: Connection, event: ConnectionEnded, context: Context) -> Findings:
+    """Access ended: revoked, expired, or given up by the client."""
+    fact = Fact(
+        Kind.ENDED, event.at, event.received_at, event.event_id, status=event.reason, problem=event.problem
+    )
+    return Findings(facts=(fact,))
+
+
+@on(ConnectionSeen)
+def seen(connection: Connection, event: ConnectionSeen, context: Context) -> Findings:
+    """Codat shows the status of the connection.
+
+    Claims about the status are settled by it when it agrees, or when it was asked
+    late enough after the alert that Codat cannot be behind its own alert.
+    """
+    settled = tuple(
+        claim
+        for claim in connection.claims
+        if claim.new is not None
+        and (event.status is claim.new or event.received_at >= claim.arrived_at + SEEN_TOLERANCE)
+    )
+    fact = Fact(Kind.SEEN, event.at, event.received_at, event.event_id, status=event.status)
+    return Findings(facts=(fact,), settled=settled, remark=f"Codat shows {event.status}")
+
+
+@on(LinkStatusClaimed)
+def claimed(connection: Connection, event: LinkStatusClaimed, context: Context) -> Findings:
+    """A legacy alert says that the status changed, but not when: ask Codat.
+
+    Where Codat cannot be asked, or is given no time to answer, the alert is taken
+    at its word if it fits what we know, and otherwise left as a doubt.
+    """
+    claim = Claim(event.event_id, event.received_at, context.now, event.old, event.new)
+    now = link_status(connection.walk)
+    change = f"{event.old or 'unknown'} → {event.new}"
+    if now is None:
+        return Findings(remark="the connection is deleted for good")
+    if _is_explained(connection, claim):
+        return Findings(facts=(at_its_word(claim),), remark=f"{change} is known already, exactly", twin=True)
+    if event.new is now and not (event.old and event.old.has_ended and now is LinkStatus.LINKED):
+        return Findings(remark=f"{change} is known already", twin=True)
+    fits = fits_what_we_know(connection, claim)
+    doubt = None if fits else f"the alert says {change}, we know {now}"
+    if context.policy.checks:
+        return Findings(
+            claims=(claim,),
+            questions=(Question(Aspect.CONNECTION, f"an alert without a time says {change}"),),
+            doubt=doubt,
+            remark=f"an alert without a time says {change}: Codat is asked",
+        )
+    questions = (Question(Aspect.CONNECTION, f"an alert without a time says {change}"),)
+    return Findings(
+        facts=(at_its_word(claim),) if fits else (),
+        questions=questions if context.policy.can_ask else (),
+        doubt=doubt,
+        remark=f"{change}, taken at its word" if fits else None,
+    )
+
+
+@on(QuestionUnanswered)
+def unanswered(connection: Connection, event: QuestionUnanswered, context: Context) -> Findings:
+    """Codat did not answer in time; what waited for it is settled by the passing of time."""
+    return Findings(remark=f"Codat did not answer a question about the {event.aspect}")
+
+
+def fits_what_we_know(connection: Connection, claim: Claim) -> bool:
+    """Whether the claim starts from the status that the fold says."""
+    now = link_status(connection.walk)
+    if claim.old is None:
+        return now is LinkStatus.PENDING
+    return claim.old is now
+
+
+def at_its_word(claim: Claim) -> Fact:
+    """The fact that a claim amounts to when Codat cannot be asked: at its arrival."""
+    kind = Kind.READ if claim.new is None else Kind.SEEN
+    return Fact(kind, claim.arrived_at, claim.arrived_at, claim.event_id, status=claim.new, claimed=True)
+
+
+def _is_explained(connection: Connection, claim: Claim) -> bool:
+    fact = at_its_word(claim)
+    return fact in explained_claims(sorted((*connection.facts, fact), key=lambda fact: fact.order))

@@ -1,0 +1,165 @@
+"""A connection as we keep it: facts, what is open, and what was told."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from handlers.events import ConnectionDetails, Event, LinkStatus
+from handlers.facts import Claim, DataType, Fact, Kind
+from handlers.fold import START, Walk, fold
+
+MOST_FACTS = 64
+"""A connection with more facts than this is compacted."""
+
+_KEPT_FACTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One entry of the ledger: a notification that was decided.
+
+    ``kind`` is the notification's type, ``at`` the time of the milestone by which
+    the next decision is compared, ``by_seen`` whether we knew the time only from
+    having looked.
+    """
+
+    kind: str
+    at: datetime
+    id: str
+    by_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """News that waits for Codat's word before it is told.
+
+    ``kind`` and ``at`` name the milestone; ``since`` (ours) is when we began to
+    wait; ``previous_state`` is the state before the news.
+    """
+
+    kind: str
+    at: datetime
+    since: datetime
+    previous_state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything that we know about one connection.
+
+    ``facts`` are sorted. ``base`` is the summary of facts that were compacted and
+    ``floor`` the time up to which: facts at or before it are stale. ``described_at``
+    is the time of the newest message that described the platform.
+    """
+
+    id: str
+    company_id: str | None = None
+    merchant_id: str | None = None
+    platform_key: str | None = None
+    platform_name: str | None = None
+    source_type: str | None = None
+    integration_id: str | None = None
+    described_at: datetime | None = None
+    facts: tuple[Fact, ...] = ()
+    base: Walk = START
+    floor: datetime | None = None
+    data_types: Mapping[str, DataType] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    checks: tuple[Check, ...] = ()
+    ledger: tuple[Told, ...] = ()
+
+    @property
+    def walk(self) -> Walk:
+        """The fold over all facts."""
+        return fold(self.facts, self.base)
+
+    def described_by(self, event: Event, details: ConnectionDetails | None) -> "Connection":
+        """Take platform details and tags from ``event``: the newest description wins, gaps are filled."""
+        company = event.company
+        said = {
+            "company_id": company.id if company else None,
+            "merchant_id": company.merchant_id if company else None,
+            "platform_key": details.platform_key if details else None,
+            "platform_name": details.platform_name if details else None,
+            "source_type": details.source_type if details else None,
+            "integration_id": details.integration_id if details else None,
+        }
+        newest = self.described_at is None or event.at >= self.described_at
+        news = {
+            name: value
+            for name, value in said.items()
+            if value is not None and value != getattr(self, name) and (newest or getattr(self, name) is None)
+        }
+        if details is not None and newest and details.platform_key is not None:
+            news_at: datetime | None = event.at
+        else:
+            news_at = self.described_at
+        if not news and news_at == self.described_at:
+            return self
+        return replace(self, described_at=news_at, **news)  # type: ignore[arg-type]
+
+    def with_facts(self, facts: Iterable[Fact]) -> "Connection":
+        """Add the facts that are not known yet and do not lie below the floor."""
+        known = {fact.identity for fact in self.facts}
+        added = []
+        for fact in facts:
+            if fact.identity in known or (self.floor is not None and fact.at <= self.floor):
+                continue
+            known.add(fact.identity)
+            added.append(fact)
+        if not added:
+            return self
+        merged = sorted((*self.facts, *added), key=lambda fact: fact.order)
+        return replace(self, facts=tuple(merged))
+
+    def with_data_types(self, outcomes: Iterable[DataType]) -> "Connection":
+        """Let each data type keep its newest outcome."""
+        merged = dict(self.data_types)
+        for outcome in outcomes:
+            if outcome.is_newer_than(merged.get(outcome.name)):
+                merged[outcome.name] = outcome
+        return self if merged == self.data_types else replace(self, data_types=merged)
+
+    def compacted(self) -> "Connection":
+        """Fold the oldest facts into the base when there are more than ``MOST_FACTS``.
+
+        First, of every run of looks that saw the same only the first and the last stay.
+        """
+        if len(self.facts) <= MOST_FACTS:
+            return self
+        facts = tuple(
+            fact
+            for position, fact in enumerate(self.facts)
+            if not _says_nothing_more(fact, self.facts[position - 1 : position + 2])
+        )
+        if len(facts) <= _KEPT_FACTS:
+            return replace(self, facts=facts)
+        old, young = facts[:-_KEPT_FACTS], facts[-_KEPT_FACTS:]
+        while young and young[0].at == old[-1].at:
+            old, young = (*old, young[0]), young[1:]
+        ledger = self.ledger[-_KEPT_FACTS:] if len(self.ledger) > MOST_FACTS else self.ledger
+        return replace(self, facts=young, base=fold(old, self.base), floor=old[-1].at, ledger=ledger)
+
+
+def _says_nothing_more(fact: Fact, neighbours: tuple[Fact, ...]) -> bool:
+    return (
+        fact.kind is Kind.SEEN
+        and len(neighbours) == 3
+        and all(
+            near.kind is Kind.SEEN and near.status is fact.status and not near.claimed for near in neighbours
+        )
+    )
+
+
+def is_linked(walk: Walk) -> bool:
+    """Whether access is given now."""
+    return link_status(walk) is LinkStatus.LINKED
+
+
+def link_status(walk: Walk) -> LinkStatus | None:
+    """What Codat's status should be by what we know; ``None`` for a deleted connection."""
+    if walk.deleted:
+        return None
+    if walk.ended:
+        return walk.ended.status or LinkStatus.UNLINKED
+    return LinkStatus.LINKED if walk.begun else LinkStatus.PENDING

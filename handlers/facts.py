@@ -1,0 +1,140 @@
+"""What we know about a connection: facts, and the claims that are not facts yet.
+
+A fact is something that happened at a time of Codat's clock. Facts are a set:
+adding one twice changes nothing, and the order of adding changes nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from handlers.events import Aspect, LinkStatus, Problem
+
+COMPLETE = "Complete"
+AUTH_ERROR = "AuthError"
+NOT_SUPPORTED = "NotSupported"
+FAILED_STATUSES = frozenset(
+    {
+        "FetchError",
+        "MapError",
+        "InternalError",
+        "ProcessingError",
+        "ValidationError",
+        AUTH_ERROR,
+        "RateLimitError",
+        "PermissionsError",
+        "PrerequisiteNotMet",
+        "Cancelled",
+    }
+)
+ENDED_STATUSES = FAILED_STATUSES | {COMPLETE, NOT_SUPPORTED}
+
+SEEN_TOLERANCE = timedelta(seconds=2)
+"""An exact change outranks what we saw this close to it."""
+
+CLAIM_WINDOW = timedelta(minutes=5)
+"""A legacy alert is given up after about two minutes, so the change that it
+claims lies at most this far before its arrival."""
+
+
+class Kind(StrEnum):
+    """The kinds of facts, in the order of cause: how facts of one moment are sorted."""
+
+    CREATED = "created"
+    FAILED = "failed"
+    LINKED = "linked"
+    READ = "read"
+    ENDED = "ended"
+    RELINKED = "relinked"
+    SEEN = "seen"
+    DELETED = "deleted"
+
+
+_ORDER = {kind: position for position, kind in enumerate(Kind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact. ``at`` is Codat's time, ``known_at`` ours.
+
+    ``status``: what was seen, or the reason of an end. ``types``: data type and
+    dataset status of each type that a read covered, sorted; an empty read means
+    "at least one type succeeded, which is not said". ``claimed``: a legacy alert
+    taken at its word because Codat could not be asked.
+    """
+
+    kind: Kind
+    at: datetime
+    known_at: datetime
+    event_id: str
+    status: LinkStatus | None = None
+    types: tuple[tuple[str, str], ...] = ()
+    problem: Problem | None = None
+    claimed: bool = False
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes two facts the same one, whoever told them."""
+        return (self.kind, self.at, self.status, self.types, self.claimed)
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """The place of the fact among others: by time, then by cause, then by content."""
+        return (self.at, _ORDER[self.kind], self.status or "", self.types, self.claimed)
+
+    @property
+    def link(self) -> LinkStatus | None:
+        """The link status that holds after this change; ``None`` where it says none."""
+        if self.kind in (Kind.LINKED, Kind.RELINKED):
+            return LinkStatus.LINKED
+        return self.status if self.kind in (Kind.ENDED, Kind.SEEN) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A legacy alert that waits for Codat's answer.
+
+    ``arrived_at`` is when the alert came, ``since`` when we began to ask (both ours).
+    ``new`` is ``None`` for the claim that the initial read is complete.
+    """
+
+    event_id: str
+    arrived_at: datetime
+    since: datetime
+    old: LinkStatus | None = None
+    new: LinkStatus | None = None
+
+    @property
+    def aspect(self) -> Aspect:
+        """What has to be asked."""
+        return Aspect.HISTORY if self.new is None else Aspect.CONNECTION
+
+
+@dataclass(frozen=True, slots=True)
+class DataType:
+    """The newest outcome of one data type, by Codat's time.
+
+    ``timed`` is false where a legacy alert told it, whose arrival stands for the
+    time. ``progress`` is 0 to 100.
+    """
+
+    name: str
+    status: str
+    at: datetime
+    timed: bool = True
+    progress: int = 100
+    message: str | None = None
+
+    def is_newer_than(self, other: "DataType | None") -> bool:
+        """Whether this outcome replaces ``other``.
+
+        An untimed one gives way to a timed one that may be its twin: told within
+        the claim window before the alert arrived.
+        """
+        if other is None:
+            return True
+        if other.timed and not self.timed:
+            return self.at > other.at + CLAIM_WINDOW
+        if self.timed and not other.timed:
+            return self.at >= other.at - CLAIM_WINDOW
+        return (self.at, self.status) > (other.at, other.status)

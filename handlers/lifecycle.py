@@ -1,0 +1,41 @@
+"""Existence: companies and connections that came into being or are gone for good."""
+
+from handlers.connection import Connection
+from handlers.events import (
+    Aspect,
+    CompanyCreated,
+    CompanyDeleted,
+    ConnectionDeleted,
+    ConnectionGone,
+    DeletionClaimed,
+)
+from handlers.facts import Fact, Kind
+from handlers.registry import NOTHING, Context, Findings, Question, on
+
+
+@on(CompanyCreated)
+def company_created(connection: Connection, event: CompanyCreated, context: Context) -> Findings:
+    """A company came into being: nothing follows for a connection."""
+    return NOTHING
+
+
+@on(ConnectionDeleted, CompanyDeleted, ConnectionGone)
+def deleted(
+    connection: Connection, event: ConnectionDeleted | CompanyDeleted | ConnectionGone, context: Context
+) -> Findings:
+    """The connection is gone for good, by itself, with its company, or as Codat's API shows."""
+    return Findings(
+        facts=(Fact(Kind.DELETED, event.at, event.received_at, event.event_id),),
+        settled=connection.claims if isinstance(event, ConnectionGone) else (),
+    )
+
+
+@on(DeletionClaimed)
+def deletion_claimed(connection: Connection, event: DeletionClaimed, context: Context) -> Findings:
+    """A legacy alert says that a commerce connection of the company was deleted: ask about each."""
+    if connection.walk.deleted:
+        return Findings(remark="the connection is known to be deleted")
+    if event.connection_id is None and connection.source_type not in (None, "Commerce"):
+        return Findings(remark="the alert means commerce connections")
+    doubt = "an alert says that a connection of the company was deleted"
+    return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)

@@ -1,0 +1,195 @@
+"""One step: a connection and an event in, everything that follows out. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from handlers import authorization, client, lifecycle, sync
+from handlers.connection import Check, Connection
+from handlers.effects import Ask, Decision, Effect, Tell, Verdict
+from handlers.events import Aspect, ConnectionEvent, ConnectionSeen, Event, HistorySeen
+from handlers.explain import Entry, explain
+from handlers.facts import SEEN_TOLERANCE, Claim, Fact, Kind
+from handlers.notices import Due, Notice, Notification, notification, notification_id, told, untold
+from handlers.registry import Context, Findings, Question, adviser_of, handler_of
+from handlers.situation import Situation, situation
+
+SUBJECTS = (authorization, sync, lifecycle, client)
+"""The modules whose handlers the machine knows; importing them registers these."""
+
+CHECK_AFTER = timedelta(seconds=3)
+"""Codat is asked about a change at the earliest this long after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The whole result of a step; whoever calls ``advance`` commits all of it or nothing."""
+
+    before: Situation
+    after: Situation
+    connection: Connection
+    effects: tuple[Effect, ...]
+    entry: Entry
+
+
+def advise(event: Event, context: Context) -> tuple[Effect, ...]:
+    """What ``event`` asks for as a whole, whatever connections it touches."""
+    adviser = adviser_of(event)
+    return adviser(event, context) if adviser else ()
+
+
+def advance(connection: Connection, event: Event, context: Context) -> Transition:
+    """Let ``connection`` learn of ``event``.
+
+    Total: every event is accepted in every situation. Raises nothing of its own.
+    """
+    before = situation(connection)
+    details = event.connection if isinstance(event, ConnectionEvent) else None
+    connection = connection.described_by(event, details)
+    findings = handler_of(event)(connection, event, context)
+    learnt = connection.with_facts(findings.facts).with_data_types(findings.data_types)
+    learnt, expired = _claims(learnt, findings, context)
+    after = situation(learnt)
+    told_now, waiting, decisions = _decide(learnt, before, after, context)
+    effects: list[Effect] = [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
+    effects += _asks(learnt, event, findings, waiting, context)
+    learnt = replace(
+        learnt,
+        checks=tuple(check for _, check in waiting),
+        ledger=(*learnt.ledger, *(told(learnt, item) for item in told_now)),
+    ).compacted()
+    outcome, reason = explain(connection, learnt, before, after, findings, expired)
+    entry = Entry(before.state.value, after.state.value, outcome, reason, tuple(decisions))
+    return Transition(before, after, learnt, tuple(effects), entry)
+
+
+def _claims(connection: Connection, findings: Findings, context: Context) -> tuple[Connection, list[Claim]]:
+    """Open the new claims, drop the settled ones, and take those at their word that waited in vain."""
+    known = {claim.event_id for claim in connection.claims}
+    claims = [
+        *(claim for claim in connection.claims if claim not in findings.settled),
+        *(claim for claim in findings.claims if claim.event_id not in known),
+    ]
+    expired = [claim for claim in claims if context.now >= claim.since + context.policy.patience]
+    for claim in expired:
+        if claim.new is None or authorization.fits_what_we_know(connection, claim):
+            connection = connection.with_facts([authorization.at_its_word(claim)])
+    connection = replace(connection, claims=tuple(claim for claim in claims if claim not in expired))
+    return connection, expired
+
+
+def _decide(
+    connection: Connection, before: Situation, after: Situation, context: Context
+) -> tuple[list[Due], list[tuple[Due, Check]], list[Decision]]:
+    """Divide what is due and untold into what is told now and what waits for Codat's word.
+
+    What waits holds back what comes after it, so that nobody hears the sequel first.
+    """
+    open_checks = {(check.kind, check.at): check for check in connection.checks}
+    told_now: list[Due] = []
+    waiting: list[tuple[Due, Check]] = []
+    decisions: list[Decision] = []
+    for item in untold(connection, after):
+        known = open_checks.pop((item.notice.value, item.at), None)
+        check = known or Check(item.notice.value, item.at, context.now, before.state.value)
+        verdict = _must_wait(item, check, connection, context)
+        if verdict is None and not waiting:
+            told_now.append(item)
+            reason = "Codat was asked and does not deny it" if known else "due and not told before"
+            if known and context.now >= known.since + context.policy.patience:
+                reason = "Codat did not answer in time: told unchecked"
+            decisions.append(_decision(connection, item, Verdict.TOLD, reason))
+        elif known is None:
+            waiting.append((item, check))
+            decisions.append(
+                _decision(connection, item, Verdict.CHECKING, verdict or "what comes before it waits")
+            )
+        else:
+            waiting.append((item, known))
+    for check in open_checks.values():
+        decisions.append(
+            Decision(check.kind, Verdict.OVERTAKEN, "no longer true when it was checked: not told", "")
+        )
+    return told_now, waiting, decisions
+
+
+def _decision(connection: Connection, item: Due, verdict: Verdict, reason: str) -> Decision:
+    return Decision(item.notice.value, verdict, reason, notification_id(connection.id, item))
+
+
+def _must_wait(item: Due, check: Check, connection: Connection, context: Context) -> str | None:
+    """Why ``item`` waits for Codat's word, ``None`` when it does not."""
+    ground = item.ground
+    if (
+        not context.policy.checks
+        or item.notice is Notice.DELETED
+        or ground.kind is Kind.SEEN
+        or ground.claimed
+    ):
+        return None
+    late = (ground.known_at - ground.at).total_seconds() > context.policy.late_after_s
+    if not (late or item.notice.is_end):
+        return None
+    if context.now >= check.since + context.policy.patience or _is_confirmed(item, connection.facts):
+        return None
+    return "late news is checked with Codat first" if late else "bad news is checked with Codat first"
+
+
+def _is_confirmed(item: Due, facts: Iterable[Fact]) -> bool:
+    """Whether Codat was looked at since we learnt of the item, and after the change itself."""
+    return any(
+        fact.kind is Kind.SEEN
+        and not fact.claimed
+        and fact.at > item.at + SEEN_TOLERANCE
+        and fact.known_at >= item.ground.known_at
+        for fact in facts
+    )
+
+
+def _notifications(
+    connection: Connection, before: Situation, after: Situation, items: list[Due], context: Context
+) -> Iterable[Notification]:
+    checks = {(check.kind, check.at): check for check in connection.checks}
+    for item in items:
+        check = checks.get((item.notice.value, item.at))
+        previous = check.previous_state if check else before.state.value
+        yield notification(connection, item, after, previous_state=previous, timestamp=context.now)
+
+
+def _asks(
+    connection: Connection,
+    event: Event,
+    findings: Findings,
+    waiting: list[tuple[Due, Check]],
+    context: Context,
+) -> list[Ask]:
+    """What to ask Codat about this connection; one question per aspect, the earliest wins."""
+    policy, now = context.policy, context.now
+    if not policy.can_ask or connection.company_id is None or connection.walk.deleted:
+        return []
+    again = now + CHECK_AFTER if isinstance(event, (ConnectionSeen, HistorySeen)) else now
+    wanted: list[tuple[Question, datetime, datetime]] = [
+        (question, now, now + policy.patience) for question in findings.questions
+    ]
+    if not context.company_known and not isinstance(event, (ConnectionSeen, HistorySeen)):
+        unknown = Question(Aspect.CONNECTION, "the company is unknown to us")
+        wanted.append((unknown, now, now + policy.patience))
+    for claim in connection.claims:
+        question = Question(claim.aspect, "an alert without a time waits for Codat's word")
+        wanted.append((question, again, claim.since + policy.patience))
+    for item, check in waiting:
+        settled = min(max(item.at + CHECK_AFTER, again), again + CHECK_AFTER)
+        question = Question(Aspect.CONNECTION, f"{item.notice.value} is checked before it is told")
+        wanted.append((question, settled, check.since + policy.patience))
+    earliest: dict[Aspect, Ask] = {}
+    for question, not_before, deadline in wanted:
+        ask = earliest.get(question.aspect)
+        if ask is None:
+            earliest[question.aspect] = Ask(
+                question.aspect, connection.company_id, connection.id, not_before, deadline, question.reason
+            )
+        else:
+            earliest[question.aspect] = replace(
+                ask, not_before=min(ask.not_before, not_before), deadline=min(ask.deadline, deadline)
+            )
+    return list(earliest.values())

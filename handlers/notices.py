@@ -1,0 +1,184 @@
+"""What is told: what the fold says is due now, minus what has been told."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from handlers.connection import Connection, Told
+from handlers.events import LinkStatus, Problem
+from handlers.facts import SEEN_TOLERANCE, Fact, Kind
+from handlers.fold import Link
+from handlers.situation import Situation, State
+
+
+class Notice(StrEnum):
+    """The types of notifications."""
+
+    AUTHORIZED = "connection.authorized"
+    AUTHORIZATION_FAILED = "connection.authorization_failed"
+    REAUTHORIZED = "connection.reauthorized"
+    DEAUTHORIZED = "connection.deauthorized"
+    UNLINKED = "connection.unlinked"
+    DELETED = "connection.deleted"
+    SYNC_COMPLETED = "initial_sync.completed"
+    SYNC_FAILED = "initial_sync.failed"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it tells that access ended, which is checked with Codat first."""
+        return self in (Notice.DEAUTHORIZED, Notice.UNLINKED)
+
+
+_SAME_KIND = {Notice.REAUTHORIZED: Notice.AUTHORIZED}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A milestone that ought to be known to everybody.
+
+    ``at`` is the time of the fact it rests on (``ground``), ``occurred_at`` the time
+    to show: never before the authorisation began while access lasts.
+    """
+
+    notice: Notice
+    at: datetime
+    occurred_at: datetime
+    ground: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One notification, ready to be written: its stable id, its type, and its public body."""
+
+    id: str
+    type: Notice
+    timestamp: datetime
+    data: Mapping[str, Any]
+
+
+def due(now: Situation) -> tuple[Due, ...]:
+    """What the situation makes due, whether or not it was told."""
+    walk = now.walk
+    if walk.deleted:
+        return (Due(Notice.DELETED, walk.deleted.at, walk.deleted.at, walk.deleted),)
+    owed: list[Due] = []
+    if walk.link is Link.LINKED:
+        assert walk.begun is not None
+        assert walk.begun_at is not None
+        first = Notice.AUTHORIZED if walk.authorization == 1 else Notice.REAUTHORIZED
+        owed.append(Due(first, walk.begun.at, walk.begun_at, walk.begun))
+        if now.outcome and now.outcome.state in (State.READY, State.SYNC_FAILED):
+            notice = Notice.SYNC_COMPLETED if now.outcome.state is State.READY else Notice.SYNC_FAILED
+            read = now.outcome.by
+            owed.append(Due(notice, read.at, max(read.at, walk.begun_at), read))
+    elif walk.link is Link.ENDED:
+        assert walk.ended is not None
+        revoked = walk.ended.status is LinkStatus.DEAUTHORIZED
+        notice = Notice.DEAUTHORIZED if revoked else Notice.UNLINKED
+        owed.append(Due(notice, walk.ended.at, walk.ended.at, walk.ended))
+    if walk.failed:
+        owed.append(Due(Notice.AUTHORIZATION_FAILED, walk.failed.at, walk.failed.at, walk.failed))
+    return tuple(owed)
+
+
+def untold(connection: Connection, now: Situation) -> tuple[Due, ...]:
+    """What is due and was not told yet."""
+    return tuple(item for item in due(now) if not _was_told(item, connection.ledger, now))
+
+
+def _was_told(item: Due, ledger: tuple[Told, ...], now: Situation) -> bool:
+    if item.notice is Notice.DELETED and not ledger:
+        return True
+    if item.notice is Notice.AUTHORIZATION_FAILED:
+        since: datetime | None = item.at
+    elif item.notice is Notice.DELETED:
+        since = None
+    else:
+        since = now.walk.begun_at
+    if item.notice.is_end and _last_said_of_access(ledger) is item.notice:
+        return True
+    return any(
+        _kind(Notice(entry.kind)) is _kind(item.notice) and (since is None or _reaches(entry, since))
+        for entry in ledger
+    )
+
+
+def _last_said_of_access(ledger: tuple[Told, ...]) -> Notice | None:
+    """The last thing told about access, given or ended, as its kind."""
+    for entry in reversed(ledger):
+        kind = _kind(Notice(entry.kind))
+        if kind is Notice.AUTHORIZED or kind.is_end:
+            return kind
+    return None
+
+
+def _reaches(entry: Told, since: datetime) -> bool:
+    """Whether the entry lies at or after ``since``; what was only seen is that much less exact."""
+    return (entry.at + SEEN_TOLERANCE if entry.by_seen else entry.at) >= since
+
+
+def _kind(notice: Notice) -> Notice:
+    return _SAME_KIND.get(notice, notice)
+
+
+def notification_id(connection_id: str, item: Due) -> str:
+    """The stable id of a milestone: the same whenever and by whatever road it is learnt."""
+    named = f"{connection_id}\n{_kind(item.notice)}\n{item.at.isoformat()}"
+    return "ntf_" + hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def told(connection: Connection, item: Due) -> Told:
+    """The ledger entry for ``item``."""
+    by_seen = item.ground.kind is Kind.SEEN or item.ground.claimed
+    return Told(item.notice.value, item.at, notification_id(connection.id, item), by_seen)
+
+
+def notification(
+    connection: Connection, item: Due, now: Situation, *, previous_state: str, timestamp: datetime
+) -> Notification:
+    """Write the notification that tells ``item``; times in it are datetimes, still to be rendered."""
+    return Notification(
+        id=notification_id(connection.id, item),
+        type=item.notice,
+        timestamp=timestamp,
+        data={
+            "merchant_id": connection.merchant_id,
+            "company_id": connection.company_id,
+            "connection_id": connection.id,
+            "platform_key": connection.platform_key,
+            "platform_name": connection.platform_name,
+            "source_type": connection.source_type,
+            "state": now.state.value,
+            "previous_state": previous_state,
+            "authorization": now.authorization,
+            "authorized_at": now.authorized_at,
+            "occurred_at": item.occurred_at,
+            "event_id": item.ground.event_id,
+            "data_types": _data_types(item, now, connection),
+            "error": _error(item.ground.problem),
+        },
+    )
+
+
+def _data_types(item: Due, now: Situation, connection: Connection) -> dict[str, Any]:
+    if item.notice not in (Notice.SYNC_COMPLETED, Notice.SYNC_FAILED) or now.outcome is None:
+        return {"complete": [], "failed": {}}
+    if now.outcome.types or now.authorized_at is None:
+        return {"complete": list(now.outcome.complete), "failed": now.outcome.failed}
+    begun_at = now.authorized_at
+    types = {name: kind.status for name, kind in connection.data_types.items() if kind.at >= begun_at}
+    unsaid = type(now.outcome)(now.outcome.state, types, now.outcome.by)
+    return {"complete": list(unsaid.complete), "failed": unsaid.failed}
+
+
+def _error(problem: Problem | None) -> dict[str, Any] | None:
+    if problem is None:
+        return None
+    return {
+        "status_code": problem.status_code,
+        "status_text": problem.status_text,
+        "message": problem.message,
+    }

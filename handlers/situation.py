@@ -1,0 +1,117 @@
+"""The situation of a connection: the public state and what follows from the fold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from handlers.connection import Connection
+from handlers.events import LinkStatus
+from handlers.facts import COMPLETE, ENDED_STATUSES, FAILED_STATUSES, NOT_SUPPORTED, Fact
+from handlers.fold import Link, Walk
+
+
+class State(StrEnum):
+    """The public states of a connection."""
+
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    SYNCING = "syncing"
+    READY = "ready"
+    AUTHORIZATION_FAILED = "authorization_failed"
+    SYNC_FAILED = "sync_failed"
+    DEAUTHORIZED = "deauthorized"
+    UNLINKED = "unlinked"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the first sync of the current authorisation stands.
+
+    ``types`` is the newest dataset status per data type over the initial reads;
+    ``by`` the read that led to the present outcome.
+    """
+
+    state: State
+    types: Mapping[str, str]
+    by: Fact
+
+    @property
+    def complete(self) -> tuple[str, ...]:
+        """The data types that were read."""
+        return tuple(sorted(name for name, status in self.types.items() if status == COMPLETE))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The data types that could not be read, with Codat's status."""
+        return {name: status for name, status in sorted(self.types.items()) if status in FAILED_STATUSES}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What holds now, as far as we know.
+
+    ``authorized_at`` is when the current authorisation began, ``None`` before the
+    first and where we never saw it begin. ``walk`` is the fold behind it.
+    """
+
+    state: State
+    authorization: int
+    authorized_at: datetime | None
+    outcome: Outcome | None
+    walk: Walk = field(compare=False)
+
+
+def situation(connection: Connection) -> Situation:
+    """What the facts of ``connection`` say now."""
+    walk = connection.walk
+    outcome = _outcome(walk) if walk.link is Link.LINKED else None
+    return Situation(
+        state=_state(walk, outcome, connection),
+        authorization=walk.authorization,
+        authorized_at=walk.begun_at,
+        outcome=outcome,
+        walk=walk,
+    )
+
+
+def _state(walk: Walk, outcome: Outcome | None, connection: Connection) -> State:
+    if walk.link is Link.DELETED:
+        return State.DELETED
+    if walk.link is Link.ENDED:
+        assert walk.ended is not None
+        return State.DEAUTHORIZED if walk.ended.status is LinkStatus.DEAUTHORIZED else State.UNLINKED
+    if walk.link is Link.PENDING:
+        return State.AUTHORIZATION_FAILED if walk.failed else State.PENDING
+    if outcome:
+        return outcome.state
+    begun_at = walk.begun_at
+    touched = begun_at and any(kind.at >= begun_at for kind in connection.data_types.values())
+    return State.SYNCING if touched else State.AUTHORIZED
+
+
+def _outcome(walk: Walk) -> Outcome | None:
+    """Walk the kept reads; each data type has the status of its newest one."""
+    outcome: Outcome | None = None
+    types: dict[str, str] = {}
+    succeeded = False
+    for read in walk.kept:
+        types.update(read.types)
+        succeeded = succeeded or not read.types
+        state = _sync_state(types, succeeded=succeeded)
+        by = outcome.by if outcome and outcome.state is state else read
+        outcome = Outcome(state, dict(types), by)
+    return outcome
+
+
+def _sync_state(types: Mapping[str, str], *, succeeded: bool) -> State:
+    if succeeded or COMPLETE in types.values():
+        return State.READY
+    counted = [status for status in types.values() if status != NOT_SUPPORTED]
+    return State.SYNC_FAILED if all(status in FAILED_STATUSES for status in counted) else State.SYNCING
+
+
+def is_running(status: str) -> bool:
+    """Whether a dataset with ``status`` is still being read; unknown statuses count as running."""
+    return status not in ENDED_STATUSES

@@ -1,0 +1,158 @@
+"""Reading: the first sync of an authorisation, and the newest outcome per data type."""
+
+from handlers.authorization import at_its_word
+from handlers.connection import Connection, is_linked, link_status
+from handlers.effects import Ask
+from handlers.events import (
+    Aspect,
+    Dataset,
+    HistorySeen,
+    InitialReadClaimed,
+    InitialReadCompleted,
+    ReadCompleted,
+)
+from handlers.facts import AUTH_ERROR, Claim, DataType, Fact, Kind
+from handlers.fold import Link
+from handlers.registry import Context, Findings, Question, advises, on
+from handlers.situation import is_running
+
+
+@on(ReadCompleted)
+def read(connection: Connection, event: ReadCompleted, context: Context) -> Findings:
+    """Data types were read after the first sync or within it: only their newest outcome counts."""
+    return _findings(connection, event)
+
+
+@on(InitialReadCompleted)
+def read_initially(connection: Connection, event: InitialReadCompleted, context: Context) -> Findings:
+    """The first read after an authorisation is complete; there may be one per Codat product."""
+    types = tuple(
+        sorted(
+            {
+                read.data_type: read.status for read in event.reads if read.connection_id == connection.id
+            }.items()
+        )
+    )
+    return _findings(
+        connection, event, Fact(Kind.READ, event.at, event.received_at, event.event_id, types=types)
+    )
+
+
+def _findings(connection: Connection, event: ReadCompleted, fact: Fact | None = None) -> Findings:
+    mine = [read for read in event.reads if read.connection_id == connection.id]
+    outcomes = tuple(
+        DataType(
+            name=read.data_type,
+            status=read.status,
+            at=event.at,
+            timed=event.timed,
+            progress=0 if is_running(read.status) else 100,
+            message=read.message,
+        )
+        for read in mine
+    )
+    doubt = None
+    questions: tuple[Question, ...] = ()
+    refused = sorted(read.data_type for read in mine if read.status == AUTH_ERROR)
+    if refused:
+        doubt = f"the platform refused access while reading {', '.join(refused)}"
+    elif fact is not None and fact in connection.with_facts([fact]).walk.aside:
+        doubt = "a first sync was read although access had ended, as far as we know"
+    if doubt:
+        questions = (Question(Aspect.CONNECTION, doubt),)
+    return Findings(
+        facts=() if fact is None else (fact,), data_types=outcomes, doubt=doubt, questions=questions
+    )
+
+
+@on(InitialReadClaimed)
+def initial_read_claimed(connection: Connection, event: InitialReadClaimed, context: Context) -> Findings:
+    """A legacy alert says that the first sync is complete: ask for the history.
+
+    An alert about the whole company says nothing of connections that are not linked.
+    """
+    walk = connection.walk
+    claim = Claim(event.event_id, event.received_at, context.now)
+    if walk.link is Link.DELETED:
+        return Findings(remark="the connection is deleted for good")
+    if is_linked(walk) and walk.kept:
+        return Findings(remark="the first sync is known to be complete already")
+    if event.connection_id is None and not is_linked(walk):
+        return Findings(remark="the alert means the linked connections of the company")
+    if context.policy.checks:
+        return Findings(
+            claims=(claim,),
+            questions=(Question(Aspect.HISTORY, "an alert says that the first sync is complete"),),
+            remark="the alert says that the first sync is complete: Codat is asked for the history",
+        )
+    ended = link_status(walk)
+    aside = "a first sync is claimed although access had ended" if walk.link is Link.ENDED else None
+    return Findings(
+        facts=(at_its_word(claim),), doubt=aside, remark=f"taken at its word; the connection was {ended}"
+    )
+
+
+@advises(InitialReadClaimed)
+def ask_for_company(event: InitialReadClaimed, context: Context) -> tuple[Ask, ...]:
+    """An alert about a whole company asks for its history, whichever connections we know."""
+    if event.company is None or event.connection_id is not None or not context.policy.can_ask:
+        return ()
+    deadline = context.now + context.policy.patience
+    reason = "an alert says that the company was synchronised for the first time"
+    return (Ask(Aspect.HISTORY, event.company.id, None, context.now, deadline, reason),)
+
+
+@on(HistorySeen)
+def history_seen(connection: Connection, event: HistorySeen, context: Context) -> Findings:
+    """Codat's read history: progress per data type, and the first sync once nothing runs any more.
+
+    Only datasets that were requested after the access before ended belong to the
+    current authorisation.
+    """
+    walk = connection.walk
+    floor = walk.ended.at if walk.ended else walk.floor
+    rows = [
+        row
+        for row in event.datasets
+        if row.connection_id == connection.id
+        and (floor is None or (row.requested or row.completed or event.at) > floor)
+    ]
+    newest: dict[str, Dataset] = {}
+    for row in sorted(rows, key=lambda row: row.requested or row.completed or event.at):
+        newest[row.data_type] = row
+    outcomes = tuple(_progress(row, event) for row in newest.values())
+    running = sorted(row.data_type for row in newest.values() if is_running(row.status))
+    claims = tuple(claim for claim in connection.claims if claim.new is None)
+    if not newest:
+        return Findings(remark="Codat's history has nothing of this authorisation yet")
+    if running:
+        return Findings(data_types=outcomes, remark=f"Codat is still reading {', '.join(running)}")
+    if any(not kept.claimed for kept in walk.kept):
+        return Findings(data_types=outcomes, settled=claims, remark="Codat's history agrees")
+    at = max(row.completed or row.requested or event.at for row in newest.values())
+    if walk.begun_at is not None and walk.link is Link.LINKED:
+        at = max(at, walk.begun_at)
+    fact = Fact(
+        Kind.READ,
+        at,
+        event.received_at,
+        event.event_id,
+        types=tuple(sorted((row.data_type, row.status) for row in newest.values())),
+    )
+    return Findings(
+        facts=(fact,),
+        data_types=outcomes,
+        settled=claims,
+        remark="Codat's history shows the first sync complete",
+    )
+
+
+def _progress(row: Dataset, event: HistorySeen) -> DataType:
+    running = is_running(row.status)
+    return DataType(
+        name=row.data_type,
+        status=row.status,
+        at=event.at if running else (row.completed or row.requested or event.at),
+        progress=max(0, min(100, row.progress)) if running else 100,
+        message=row.message,
+    )

@@ -1,0 +1,1 @@
+"""Takes messages in, keeps state, and answers whoever asks for it."""

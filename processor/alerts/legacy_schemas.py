@@ -1,0 +1,98 @@
+"""The shape of what we read of legacy alerts, as lenient as that of current messages.
+
+Keys are looked up in lower case: ``Data`` mixes ``newStatus`` and ``DailyQuota``, and the
+outer keys vary in the wild as well.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from marshmallow import post_load
+
+from handlers.events import LinkStatus
+from processor.alerts.schemas import LenientSchema, Reading
+from processor.alerts.values import as_id, as_instant, as_message, as_name, as_status, as_word
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyData:
+    """``Data`` of a legacy alert, of whatever rule."""
+
+    connection_id: str | None = None
+    new_status: LinkStatus | None = None
+    old_status: LinkStatus | None = None
+    platform_key: str | None = None
+    platform_name: str | None = None
+    source_type: str | None = None
+    data_type: str | None = None
+    dataset_status: str | None = None
+    company_name: str | None = None
+    expires_at: datetime | None = None
+
+
+class LegacyDataSchema(LenientSchema):
+    """``Data`` of a legacy alert, its keys in lower case."""
+
+    connection_id = Reading(as_id, data_key="dataconnectionid")
+    new_status = Reading(as_status, data_key="newstatus")
+    old_status = Reading(as_status, data_key="oldstatus")
+    platform_key = Reading(as_word, data_key="platformkey")
+    platform_name = Reading(as_name, data_key="platformname")
+    source_type = Reading(as_word, data_key="sourcetype")
+    data_type = Reading(as_id, data_key="datatype")
+    dataset_status = Reading(as_word, data_key="datasetstatus")
+    company_name = Reading(as_name, data_key="companyname")
+    expires_at = Reading(as_instant, data_key="expiresutc")
+
+    @post_load
+    def _made(self, data: dict[str, Any], **_: Any) -> LegacyData:
+        return LegacyData(**data)
+
+
+_DATA = LegacyDataSchema()
+
+
+def as_legacy_data(value: object) -> LegacyData:
+    """``Data`` of a legacy alert; an empty one where ``value`` is not an object."""
+    data: LegacyData = _DATA.load(lower_keys(value)) if isinstance(value, dict) else LegacyData()
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyAlert:
+    """A legacy alert of whatever rule."""
+
+    company_id: str | None = None
+    connection_id: str | None = None
+    message: str | None = None
+    data: LegacyData = field(default_factory=LegacyData)
+
+
+class LegacyAlertSchema(LenientSchema):
+    """A legacy alert, its keys in lower case."""
+
+    company_id = Reading(as_id, data_key="companyid")
+    connection_id = Reading(as_id, data_key="dataconnectionid")
+    message = Reading(as_message, data_key="message")
+    data = Reading(as_legacy_data, data_key="data")
+
+    @post_load
+    def _made(self, data: dict[str, Any], **_: Any) -> LegacyAlert:
+        data["data"] = data["data"] or LegacyData()
+        return LegacyAlert(**data)
+
+
+_ALERT = LegacyAlertSchema()
+
+
+def as_legacy_alert(lowered: Mapping[str, object]) -> LegacyAlert:
+    """A legacy alert, of an object whose keys are in lower case."""
+    alert: LegacyAlert = _ALERT.load(lowered)
+    return alert
+
+
+def lower_keys(value: Mapping[str, object]) -> dict[str, object]:
+    """The same object with its keys in lower case; of keys that differ only in case the last counts."""
+    return {key.lower(): entry for key, entry in value.items()}

@@ -1,0 +1,78 @@
+"""The composition root: every collaborator, built once from the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from handlers.registry import Policy
+from processor import times
+from processor.alerts.signature import Authenticator
+from processor.codat.client import CodatClient
+from processor.errors import SettingsError
+from processor.queues import Bell
+from processor.settings import Settings
+from processor.store.connect import WEB_TIMEOUT_S, WORKER_TIMEOUT_S, connect
+from processor.store.inbox import Inbox
+from processor.store.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What a process works with. ``codat`` is ``None`` without an API key."""
+
+    settings: Settings
+    redis: "Redis[Any]"
+    inbox: Inbox
+    reader: Reader
+    bell: Bell
+    authenticator: Authenticator
+    policy: Policy
+    codat: CodatClient | None
+    clock: Callable[[], datetime] = times.now
+
+
+def for_web(settings: Settings) -> Container:
+    """The collaborators of a web process: short time-outs."""
+    return _build(settings, WEB_TIMEOUT_S)
+
+
+def for_worker(settings: Settings) -> Container:
+    """The collaborators of a process in the background."""
+    return _build(settings, WORKER_TIMEOUT_S)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The part of the settings that decisions depend on."""
+    return Policy(
+        can_ask=settings.codat_api_key is not None,
+        patience_s=settings.check_patience_s,
+        late_after_s=settings.late_after_s,
+    )
+
+
+def _build(settings: Settings, timeout_s: float) -> Container:
+    if settings.redis_url is None:
+        raise SettingsError(["REDIS_URL must be set for this process; `codat-processor run` sets it."])
+    client = connect(settings.redis_url, timeout_s=timeout_s, verify_tls=settings.redis_tls_verify)
+    return Container(
+        settings=settings,
+        redis=client,
+        inbox=Inbox(
+            client,
+            shards=settings.inbox_shards,
+            retention_days=settings.event_retention_days,
+            dedupe_days=settings.dedupe_days,
+        ),
+        reader=Reader(client, shards=settings.inbox_shards),
+        bell=Bell(client),
+        authenticator=Authenticator(
+            secrets=settings.codat_webhook_secrets, authorizations=settings.codat_alert_authorizations
+        ),
+        policy=policy_of(settings),
+        codat=CodatClient(api_key=settings.codat_api_key, base_url=settings.codat_api_url)
+        if settings.codat_api_key
+        else None,
+    )

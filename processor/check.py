@@ -1,0 +1,200 @@
+"""``codat-processor check``: is everything there that the service needs? One finding a subject.
+
+Nothing is changed anywhere; no secret is shown.
+"""
+
+import base64
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+import httpx
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from processor.errors import SettingsError
+from processor.settings import Settings
+
+TIMEOUT_S = 5.0
+CLOCK_WARNING_S = 60
+CLOCK_ERROR_S = 240
+"""Signatures are refused where clocks differ by more than 300 s."""
+
+OLDEST_REDIS = (6, 2)
+
+
+class Verdict(StrEnum):
+    """How a subject was found."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    verdict: Verdict
+    subject: str
+    sentence: str
+
+    def __str__(self) -> str:
+        """The line as it is printed."""
+        return f"{self.verdict:<8} {self.subject:<9} {self.sentence}"
+
+
+def check_mistakes(error: SettingsError) -> Iterator[Finding]:
+    """What is wrong with the settings."""
+    for mistake in error.mistakes:
+        yield Finding(Verdict.ERROR, "settings", mistake)
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """What the settings, correct as they are, leave out."""
+    ways = []
+    if settings.codat_webhook_secrets:
+        ways.append(f"{len(settings.codat_webhook_secrets)} webhook secret(s)")
+    if settings.codat_alert_authorizations:
+        ways.append(f"{len(settings.codat_alert_authorizations)} legacy Authorization value(s)")
+    yield Finding(Verdict.OK, "settings", f"Codat's messages are recognised by {' and '.join(ways)}.")
+    if not settings.api_keys:
+        yield Finding(Verdict.WARNING, "settings", "API_KEYS is unset: nobody can use /v1.")
+
+
+def check_redis(settings: Settings, url: str) -> Iterator[Finding]:
+    """Whether Redis at ``url`` can be reached, is new enough, persists, and never evicts."""
+    tls: dict[str, Any] = (
+        {} if settings.redis_tls_verify or not url.startswith("rediss:") else {"ssl_cert_reqs": "none"}
+    )
+    client: Any = redis.Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT_S,
+        socket_connect_timeout=TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+        **tls,
+    )
+    with contextlib.closing(client):
+        try:
+            info = client.info()
+        except redis.AuthenticationError:
+            yield Finding(Verdict.ERROR, "redis", "Redis refuses the credentials in REDIS_URL.")
+            return
+        except redis.BusyLoadingError:
+            yield Finding(Verdict.ERROR, "redis", "Redis is still loading its data.")
+            return
+        except redis.RedisError as error:
+            yield Finding(Verdict.ERROR, "redis", f"Redis cannot be reached ({type(error).__name__}).")
+            return
+        yield _version(info)
+        yield _persistence(info, _configured(client))
+        yield _eviction(info)
+
+
+def check_codat(settings: Settings) -> Iterator[Finding]:
+    """Whether Codat accepts the key, and whether our clock agrees with its."""
+    if settings.codat_api_key is None:
+        yield Finding(Verdict.WARNING, "codat", "CODAT_API_KEY is unset: legacy claims are not checked.")
+        yield Finding(Verdict.WARNING, "clock", "Without CODAT_API_KEY the clock is not compared.")
+        return
+    key = base64.b64encode(settings.codat_api_key.encode()).decode()
+    asked_at = time.time()
+    try:
+        answer = httpx.get(
+            f"{settings.codat_api_url}/companies",
+            params={"page": 1, "pageSize": 1},
+            headers={"Authorization": f"Basic {key}"},
+            timeout=TIMEOUT_S,
+        )
+    except httpx.TimeoutException:
+        yield Finding(Verdict.WARNING, "codat", f"Codat does not answer within {TIMEOUT_S:.0f} s.")
+        return
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        yield Finding(Verdict.ERROR, "codat", f"Codat cannot be reached ({type(error).__name__}).")
+        return
+    yield _key(answer.status_code)
+    yield _clock(answer.headers.get("Date"), (asked_at + time.time()) / 2)
+
+
+def _version(info: dict[str, Any]) -> Finding:
+    version = str(info.get("redis_version", "0"))
+    name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {version}"
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_REDIS:
+        return Finding(Verdict.ERROR, "redis", f"{name} is too old: 6.2 or newer is needed.")
+    return Finding(Verdict.OK, "redis", f"{name} answers.")
+
+
+def _configured(client: Any) -> dict[str, str] | None:
+    """The configuration, or ``None`` where the server does not show it (managed ones often do not)."""
+    try:
+        return dict(client.config_get("appendfsync", "save"))
+    except redis.RedisError:
+        return None
+
+
+def _persistence(info: dict[str, Any], configured: dict[str, str] | None) -> Finding:
+    if info.get("aof_enabled"):
+        if configured is None:
+            return Finding(Verdict.OK, "redis", "Persistence is on (append-only file).")
+        sync = configured.get("appendfsync", "")
+        if sync == "always":
+            return Finding(
+                Verdict.OK, "redis", "Persistence is on: every write is on disk before it is answered."
+            )
+        return Finding(
+            Verdict.WARNING, "redis", f"Persistence is on, but a crash may lose writes (appendfsync {sync})."
+        )
+    if configured is None:
+        return Finding(
+            Verdict.WARNING, "redis", "No append-only file; the server hides whether it takes snapshots."
+        )
+    if configured.get("save"):
+        return Finding(
+            Verdict.WARNING,
+            "redis",
+            "Only snapshots: a crash loses what came after the last; set appendonly yes.",
+        )
+    return Finding(
+        Verdict.ERROR, "redis", "Persistence is off: a restart loses accepted messages; set appendonly yes."
+    )
+
+
+def _eviction(info: dict[str, Any]) -> Finding:
+    policy = info.get("maxmemory_policy", "unknown")
+    if policy == "noeviction":
+        return Finding(Verdict.OK, "redis", "Nothing is evicted (noeviction).")
+    return Finding(
+        Verdict.ERROR, "redis", f"maxmemory-policy is {policy}: accepted messages may vanish; set noeviction."
+    )
+
+
+def _key(status: int) -> Finding:
+    if status in (401, 403):
+        return Finding(Verdict.ERROR, "codat", f"Codat refuses the key in CODAT_API_KEY ({status}).")
+    if status == 429 or status >= 500:
+        return Finding(Verdict.WARNING, "codat", f"Codat answers {status}: the key could not be tried now.")
+    if status != 200:
+        return Finding(
+            Verdict.ERROR, "codat", f"Codat answers {status} instead of 200: is CODAT_API_URL right?"
+        )
+    return Finding(Verdict.OK, "codat", "Codat accepts the key.")
+
+
+def _clock(date: str | None, now: float) -> Finding:
+    try:
+        off_s = now - parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return Finding(Verdict.WARNING, "clock", "Codat's answer names no time to compare the clock with.")
+    way = "ahead of" if off_s > 0 else "behind"
+    sentence = f"This machine's clock is {abs(off_s):.0f} s {way} Codat's."
+    if abs(off_s) > CLOCK_ERROR_S:
+        return Finding(Verdict.ERROR, "clock", f"{sentence} Genuine messages would be refused.")
+    if abs(off_s) > CLOCK_WARNING_S:
+        return Finding(Verdict.WARNING, "clock", sentence)
+    return Finding(Verdict.OK, "clock", "This machine's clock agrees with Codat's.")

@@ -1,0 +1,48 @@
+"""``check``: validates what the service needs before it starts; the Procfile's release line."""
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from processor import logs
+from processor.check import Finding, Verdict, check_codat, check_mistakes, check_redis, check_settings
+from processor.engine import Engine
+from processor.errors import EngineFailed, SettingsError
+from processor.settings import Settings, load_from_environment
+
+
+@click.command()
+def check() -> None:
+    """Validate settings, Redis, Codat key and clock: one line each; exit code 1 on an error."""
+    failed = False
+    for finding in _findings():
+        click.echo(str(finding))
+        failed = failed or finding.verdict is Verdict.ERROR
+    sys.exit(1 if failed else 0)
+
+
+COMMANDS = (check,)
+
+
+def _findings() -> Iterator[Finding]:
+    try:
+        settings = load_from_environment()
+    except SettingsError as error:
+        yield from check_mistakes(error)
+        return
+    logs.configure("ERROR", settings.secrets())
+    yield from check_settings(settings)
+    yield from _store_findings(settings)
+    yield from check_codat(settings)
+
+
+def _store_findings(settings: Settings) -> Iterator[Finding]:
+    if settings.redis_url is not None:
+        yield from check_redis(settings, settings.redis_url)
+        return
+    try:
+        with Engine(settings.data_dir) as engine:
+            yield from check_redis(settings, engine.url)
+    except EngineFailed as error:
+        yield Finding(Verdict.ERROR, "redis", error.detail)

@@ -1,0 +1,249 @@
+"""Codat's API as this service uses it: the only module through which Codat is called.
+
+Reading is tried again briefly, a change is never repeated blindly. Whatever goes wrong is a
+``CodatError`` (``processor.errors``, ``processor.codat.errors``). https://docs.codat.io/platform-api
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from processor.codat import schemas
+from processor.codat.answers import (
+    Branding,
+    CompanySeen,
+    ConnectionAnswer,
+    DataTypeStatus,
+    HistoryAnswer,
+    Integration,
+    WebhookConsumer,
+)
+from processor.codat.errors import CodatUncertain, CodatUnusable
+from processor.codat.exchange import Answer, Exchange
+from processor.codat.names import source_type_of, tag_filter
+from processor.codat.paging import pages, rows_of
+from processor.codat.quota import Quota
+from processor.times import now as now_by_our_clock
+
+Made = TypeVar("Made")
+
+PAGE_SIZE = 100
+LARGE_PAGE_SIZE = 1_000
+"""Rows a page where the rows are small; Codat's documents name 2,000 as the most."""
+
+
+class CodatClient:
+    """One Codat client account. Safe for threads; make one per process, after forking, and close it.
+
+    ``timeout_s`` bounds each wait, ``budget_s`` a whole call with its retries (each page of a list is
+    a call). ``on_quota`` hears the quota after each answer that tells it. ``clock`` is ours, in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str = "https://api.codat.io",
+        timeout_s: float = 10.0,
+        budget_s: float = 20.0,
+        transport: httpx.BaseTransport | None = None,
+        on_quota: Callable[[Quota], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = now_by_our_clock,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._exchange = Exchange(
+            api_key=api_key,
+            base_url=base_url,
+            timeout_s=timeout_s,
+            budget_s=budget_s,
+            transport=transport,
+            on_quota=on_quota,
+            sleep=sleep,
+            now=clock,
+            monotonic=monotonic,
+            jitter=jitter,
+        )
+
+    @property
+    def quota(self) -> Quota | None:
+        """The quota as the newest answer told it; ``None`` before the first that did."""
+        return self._exchange.quota
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._exchange.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Companies
+
+    def get_company(self, company_id: str) -> CompanySeen:
+        """One company, with its connections; raises ``CodatNotFound`` where Codat knows none."""
+        answer = self._exchange.read("companies", company_id)
+        company = schemas.company_of(answer.body, answer)
+        _must_be(company.id, company_id, "company")
+        return company
+
+    def find_companies(
+        self,
+        *,
+        query: str | None = None,
+        tags: str | None = None,
+        order_by: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Iterator[CompanySeen]:
+        """All companies that match, page by page as they are taken, each once.
+
+        ``query`` and ``tags`` are filters in Codat's language (https://docs.codat.io/using-the-api/querying).
+        """
+        for page in pages(
+            self._exchange, "companies", query=query, tags=tags, order_by=order_by, page_size=page_size
+        ):
+            for row in page.rows:
+                yield schemas.company_of(row, page.answer)
+
+    def find_company_by_tag(self, name: str, value: str) -> CompanySeen | None:
+        """The company with exactly that tag: of several the oldest, ``None`` without one."""
+        found = [
+            company
+            for company in self.find_companies(tags=tag_filter(name, value), page_size=LARGE_PAGE_SIZE)
+            if company.tags.get(name) == value
+        ]
+        # An unknown age sorts last; ids break ties, so that every process finds the same one.
+        return min(
+            found, key=lambda one: (one.created is None, one.created or one.asked_at, one.id), default=None
+        )
+
+    def create_company(self, name: str, tags: Mapping[str, str] | None = None) -> CompanySeen:
+        """A new company; ``name`` as ``codat_name`` makes it.
+
+        Raises ``CodatUncertain`` where it may exist now: look for it by its tag before another try.
+        """
+        answer = self._exchange.write("POST", "companies", body={"name": name, "tags": dict(tags or {})})
+        return _made(schemas.company_of, answer)
+
+    def delete_company(self, company_id: str) -> None:
+        """Delete a company with all its connections and data."""
+        self._exchange.write("DELETE", "companies", company_id)
+
+    # Connections
+
+    def get_connection(self, company_id: str, connection_id: str) -> ConnectionAnswer:
+        """One connection, with a fresh ``link_url``; raises ``CodatNotFound`` where Codat knows none."""
+        answer = self._exchange.read("companies", company_id, "connections", connection_id)
+        connection = schemas.connection_of(answer.body, answer)
+        _must_be(connection.id, connection_id, "connection")
+        return connection
+
+    def list_connections(self, company_id: str) -> list[ConnectionAnswer]:
+        """All connections of a company. One that cannot be read fails the call: it is not gone."""
+        read = pages(self._exchange, "companies", company_id, "connections", page_size=PAGE_SIZE)
+        return [schemas.connection_of(row, page.answer) for page in read for row in page.rows]
+
+    def create_connection(self, company_id: str, platform_key: str) -> ConnectionAnswer:
+        """A new connection to a platform, to be authorised at ``link_url``."""
+        body = {"platformKey": platform_key}
+        answer = self._exchange.write("POST", "companies", company_id, "connections", body=body)
+        return _made(schemas.connection_of, answer)
+
+    def unlink(self, company_id: str, connection_id: str) -> ConnectionAnswer:
+        """End our access through a linked connection; what was read stays readable."""
+        path = ("companies", company_id, "connections", connection_id)
+        answer = self._exchange.write("PATCH", *path, body={"status": "Unlinked"})
+        return _made(schemas.connection_of, answer)
+
+    def delete_connection(self, company_id: str, connection_id: str) -> None:
+        """Delete a connection for good."""
+        self._exchange.write("DELETE", "companies", company_id, "connections", connection_id)
+
+    # Reading of data
+
+    def get_data_status(self, company_id: str) -> dict[str, DataTypeStatus]:
+        """How each data type of a company stands, over all of its connections."""
+        return schemas.data_statuses_of(self._exchange.read("companies", company_id, "dataStatus").body)
+
+    def get_history(self, company_id: str, connection_id: str | None = None) -> HistoryAnswer:
+        """The whole read history of a company, or of one connection, in Codat's order.
+
+        ``asked_at`` is that of the first page: what came later was seen then at the earliest.
+        """
+        query = None if connection_id is None else f"connectionId={connection_id}"
+        path = ("companies", company_id, "data", "history")
+        read = list(pages(self._exchange, *path, query=query, page_size=LARGE_PAGE_SIZE))
+        datasets = tuple(schemas.dataset_of(row) for page in read for row in page.rows)
+        first = read[0].answer
+        return HistoryAnswer(first.asked_at, datasets, first.timed)
+
+    def read_again(self, company_id: str) -> None:
+        """Ask Codat to read all data types of a company again."""
+        self._exchange.write("POST", "companies", company_id, "data", "all")
+
+    # Integrations
+
+    def list_integrations(
+        self, *, source_type: str | None = None, enabled: bool | None = True
+    ) -> list[Integration]:
+        """The platforms of a source type, in any case, that are ``enabled``; ``None`` stands for "all".
+
+        Raises ``Invalid`` for a source type that Codat does not have.
+        """
+        terms = [] if source_type is None else [f"sourceType={source_type_of(source_type)}"]
+        terms += [] if enabled is None else [f"enabled={str(enabled).lower()}"]
+        read = pages(self._exchange, "integrations", query="&&".join(terms) or None, page_size=PAGE_SIZE)
+        return [schemas.integration_of(row) for page in read for row in page.rows]
+
+    def get_branding(self, platform_key: str) -> Branding:
+        """The pictures of a platform; they change rarely and belong into a cache."""
+        return schemas.branding_of(self._exchange.read("integrations", platform_key, "branding").body)
+
+    # Webhook consumers
+
+    def list_webhooks(self) -> list[WebhookConsumer]:
+        """All consumers of the Codat client; there are 50 at most."""
+        return [schemas.consumer_of(row) for row in rows_of(self._exchange.read("webhooks"))]
+
+    def create_webhook(
+        self,
+        url: str,
+        event_types: Sequence[str],
+        *,
+        company_tags: Sequence[str] = (),
+        disabled: bool = False,
+    ) -> WebhookConsumer:
+        """A new consumer of ``event_types`` at ``url``."""
+        body: dict[str, object] = {"url": url, "eventTypes": list(event_types), "disabled": disabled}
+        if company_tags:
+            body["companyTags"] = list(company_tags)
+        answer = self._exchange.write("POST", "webhooks", body=body)
+        return _made(lambda value, _: schemas.consumer_of(value), answer)
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Remove a consumer."""
+        self._exchange.write("DELETE", "webhooks", webhook_id)
+
+
+def _must_be(answered: str, asked: str, what: str) -> None:
+    """Codat's ids are UUIDs: their case says nothing."""
+    if answered.casefold() != asked.casefold():
+        raise CodatUnusable(f"Codat answered with another {what} than the one that was asked for.")
+
+
+def _made(read: Callable[[object, Answer], Made], answer: Answer) -> Made:
+    """What a change brought about; where that cannot be read, it was made all the same."""
+    try:
+        return read(answer.body, answer)
+    except CodatUnusable as error:
+        raise CodatUncertain from error

@@ -1,0 +1,77 @@
+"""What can go wrong between Codat and us, beyond the classes of ``processor.errors``.
+
+CodatError
+├── CodatUnusable            502   an answer that is broken, too large or of the wrong shape
+├── CodatRefused             502   400, 401, 402, 403 and other refusals
+│   ├── CodatNotFound        404   Codat's own 404
+│   └── CodatConflict        409   409
+├── CodatRateLimited         503   429
+└── CodatUnavailable         503   cannot be reached, timed out
+    ├── CodatFailing         503   500, 503, or a page that is not from Codat
+    ├── CodatUncertain       503   a change was sent, and nobody knows whether it was made
+    └── CompanyUnseen        503   our key is not shown this company
+"""
+
+from datetime import datetime
+from http import HTTPStatus
+
+from processor.errors import CodatError, CodatRefused, CodatUnavailable
+
+
+class CodatUnusable(CodatError):
+    """Codat's answer cannot be read: no JSON, too much of it, or not what its documentation says."""
+
+    title = "Codat's answer cannot be used"
+
+
+class CodatNotFound(CodatRefused):
+    """Codat itself says that there is no such thing; a proxy's 404 is :class:`CodatFailing`.
+
+    ``asked_at`` is when it said so; ``timed`` is false where that is our clock, for want of Codat's.
+    """
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Codat does not know it"
+
+    def __init__(
+        self, detail: str, *, asked_at: datetime, timed: bool = True, correlation_id: str | None = None
+    ) -> None:
+        super().__init__(HTTPStatus.NOT_FOUND, correlation_id, detail)
+        self.asked_at = asked_at
+        self.timed = timed
+
+
+class CodatConflict(CodatRefused):
+    """Codat says that the present state does not allow it, or not yet."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Codat is not ready for that"
+
+
+class CodatFailing(CodatUnavailable):
+    """Codat, or something on the way to it, answered with an error of its own: ``codat_status``."""
+
+    def __init__(
+        self,
+        codat_status: int,
+        detail: str,
+        *,
+        correlation_id: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(detail, correlation_id=correlation_id, retry_after_s=retry_after_s)
+        self.codat_status = codat_status
+
+
+class CodatUncertain(CodatUnavailable):
+    """A change was sent to Codat and its answer was lost: look before you send it again."""
+
+    title = "Codat's answer was lost"
+    sentence = "The change was sent to Codat, whose answer was lost: it may have been made, or not."
+
+
+class CompanyUnseen(CodatUnavailable):
+    """Codat does not show this company to our API key: it is gone, or another Codat client's."""
+
+    title = "Our API key does not see this company"
+    sentence = "Codat does not show this company to our API key: it is gone or belongs to another client."

@@ -1,0 +1,268 @@
+"""The shape of what we read of Codat's answers; everything else in them is passed over.
+
+Stricter than with messages: an answer that lacks what we asked for is no answer, and raises
+``CodatUnusable``, which names the place and never the contents. Schemas are made once.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import Schema, ValidationError, post_load
+
+from handlers.events import ConnectionDetails, Dataset
+from processor.alerts.schemas import LenientSchema, Reading, as_problem
+from processor.alerts.values import as_id, as_instant, as_message, as_name, as_status, as_tags, as_word
+from processor.codat.answers import (
+    Branding,
+    CompanySeen,
+    ConnectionAnswer,
+    DataTypeStatus,
+    Image,
+    Integration,
+    WebhookConsumer,
+)
+from processor.codat.errors import CodatUnusable
+from processor.codat.exchange import Answer
+
+MAX_URL_CHARS = 4_000
+
+
+def as_url(value: object) -> str | None:
+    """An absolute http(s) address, safe to send somebody to; ``None`` for anything else."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_CHARS or not value.isprintable():
+        return None
+    text = value.strip()
+    try:
+        parts = urlsplit(text)
+        return text if parts.scheme in ("http", "https") and parts.hostname else None
+    except ValueError:
+        return None
+
+
+def as_flag(value: object) -> bool | None:
+    """A JSON boolean."""
+    return value if isinstance(value, bool) else None
+
+
+def as_progress(value: object) -> int:
+    """A percentage, 0 to 100; anything else is 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return 0
+    return int(min(100, max(0, value)))
+
+
+def as_ids(value: object) -> tuple[str, ...]:
+    """The usable ids of a list."""
+    found = (as_id(one) for one in value) if isinstance(value, list) else ()
+    return tuple(one for one in found if one is not None)
+
+
+def _require(data: Mapping[str, Any], **places: str) -> None:
+    lacking = {place: ["missing or unusable"] for name, place in places.items() if data[name] is None}
+    if lacking:
+        raise ValidationError(lacking)
+
+
+def loaded(schema: Schema, value: object, what: str) -> Any:
+    """``value`` read by ``schema``; raises ``CodatUnusable`` where it is not a readable ``what``."""
+    if not isinstance(value, dict):
+        raise CodatUnusable(f"Codat's answer holds something that is not {what}.")
+    try:
+        return schema.load(value)
+    except ValidationError as error:
+        places = ", ".join(sorted(map(str, error.messages_dict)))
+        raise CodatUnusable(f"Codat's answer holds {what} without a usable {places}.") from None
+
+
+class _ConnectionSchema(LenientSchema):
+    id = Reading(as_id, data_key="id")
+    platform_key = Reading(as_word, data_key="integrationKey")
+    platform_name = Reading(as_name, data_key="platformName")
+    source_type = Reading(as_word, data_key="sourceType")
+    integration_id = Reading(as_id, data_key="integrationId")
+    status = Reading(as_status, data_key="status")
+    link_url = Reading(as_url, data_key="linkUrl")
+    last_sync = Reading(as_instant, data_key="lastSync")
+    created = Reading(as_instant, data_key="created")
+    problem = Reading(as_problem, data_key="dataConnectionErrors")
+
+    @post_load
+    def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        _require(data, id="id", status="status")
+        return data
+
+
+class _CompanySchema(LenientSchema):
+    id = Reading(as_id, data_key="id")
+    name = Reading(as_name, data_key="name")
+    tags = Reading(as_tags, data_key="tags")
+    created = Reading(as_instant, data_key="created")
+    redirect = Reading(as_url, data_key="redirect")
+    connections = Reading(lambda value: value, data_key="dataConnections")
+
+    @post_load
+    def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        _require(data, id="id")
+        return data
+
+
+class _DatasetSchema(LenientSchema):
+    id = Reading(as_id, data_key="id")
+    connection_id = Reading(as_id, data_key="connectionId")
+    data_type = Reading(as_id, data_key="dataType")
+    status = Reading(as_word, data_key="status")
+    requested = Reading(as_instant, data_key="requested")
+    completed = Reading(as_instant, data_key="completed")
+    progress = Reading(as_progress, data_key="progress")
+    error = Reading(as_message, data_key="errorMessage")
+    description = Reading(as_message, data_key="statusDescription")
+
+    @post_load
+    def _made(self, data: dict[str, Any], **_: Any) -> Dataset:
+        _require(data, connection_id="connectionId", data_type="dataType", status="status")
+        del data["id"]
+        data["message"] = data.pop("error") or data["description"]
+        del data["description"]
+        data["progress"] = data["progress"] or 0
+        return Dataset(**data)
+
+
+class _DataTypeStatusSchema(LenientSchema):
+    data_type = Reading(as_id, data_key="dataType")
+    current_status = Reading(as_word, data_key="currentStatus")
+    last_successful_sync = Reading(as_instant, data_key="lastSuccessfulSync")
+    latest_sync_id = Reading(as_id, data_key="latestSyncId")
+    latest_successful_sync_id = Reading(as_id, data_key="latestSuccessfulSyncId")
+
+    @post_load
+    def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        _require(data, current_status="currentStatus")
+        return data
+
+
+class _IntegrationSchema(LenientSchema):
+    key = Reading(as_id, data_key="key")
+    name = Reading(as_name, data_key="name")
+    enabled = Reading(as_flag, data_key="enabled")
+    source_type = Reading(as_word, data_key="sourceType")
+    logo_url = Reading(as_url, data_key="logoUrl")
+    integration_id = Reading(as_id, data_key="integrationId")
+    source_id = Reading(as_id, data_key="sourceId")
+    is_beta = Reading(as_flag, data_key="isBeta")
+    is_offline = Reading(as_flag, data_key="isOfflineConnector")
+
+    @post_load
+    def _made(self, data: dict[str, Any], **_: Any) -> Integration:
+        _require(data, key="key", name="name")
+        for flag in ("enabled", "is_beta", "is_offline"):
+            data[flag] = bool(data[flag])
+        return Integration(**data)
+
+
+class _ConsumerSchema(LenientSchema):
+    id = Reading(as_id, data_key="id")
+    url = Reading(as_url, data_key="url")
+    event_types = Reading(as_ids, data_key="eventTypes")
+    company_tags = Reading(as_ids, data_key="companyTags")
+    disabled = Reading(as_flag, data_key="disabled")
+
+    @post_load
+    def _made(self, data: dict[str, Any], **_: Any) -> WebhookConsumer:
+        _require(data, id="id", url="url")
+        return WebhookConsumer(
+            id=data["id"],
+            url=data["url"],
+            event_types=data["event_types"] or (),
+            company_tags=data["company_tags"] or (),
+            disabled=bool(data["disabled"]),
+        )
+
+
+_CONNECTION = _ConnectionSchema()
+_COMPANY = _CompanySchema()
+_DATASET = _DatasetSchema()
+_DATA_TYPE_STATUS = _DataTypeStatusSchema()
+_INTEGRATION = _IntegrationSchema()
+_CONSUMER = _ConsumerSchema()
+
+_DETAILS = ("id", "platform_key", "platform_name", "source_type", "integration_id", "status")
+
+
+def connection_of(value: object, answer: Answer) -> ConnectionAnswer:
+    """A connection that ``answer`` holds."""
+    data = loaded(_CONNECTION, value, "a connection")
+    return ConnectionAnswer(
+        details=ConnectionDetails(**{name: data.pop(name) for name in _DETAILS[:-1]}, status=data["status"]),
+        asked_at=answer.asked_at,
+        timed=answer.timed,
+        **data,
+    )
+
+
+def company_of(value: object, answer: Answer) -> CompanySeen:
+    """A company that ``answer`` holds."""
+    data = loaded(_COMPANY, value, "a company")
+    rows = data.pop("connections")
+    connections: tuple[ConnectionAnswer, ...] | None = None
+    if isinstance(rows, list):
+        try:
+            connections = tuple(connection_of(row, answer) for row in rows)
+        except CodatUnusable:
+            connections = None
+    data["tags"] = data["tags"] or {}
+    return CompanySeen(asked_at=answer.asked_at, timed=answer.timed, connections=connections, **data)
+
+
+def dataset_of(value: object) -> Dataset:
+    """One row of a read history."""
+    dataset: Dataset = loaded(_DATASET, value, "a dataset")
+    return dataset
+
+
+def data_statuses_of(value: object) -> dict[str, DataTypeStatus]:
+    """Data statuses by data type; a data type of which Codat says ``null`` is left out."""
+    if not isinstance(value, dict):
+        raise CodatUnusable("Codat's answer is not a map of data types.")
+    statuses: dict[str, DataTypeStatus] = {}
+    for key, row in value.items():
+        name = as_id(key)
+        if row is None or name is None:
+            continue
+        data = loaded(_DATA_TYPE_STATUS, row, "a data type")
+        data["data_type"] = data["data_type"] or name
+        statuses[name] = DataTypeStatus(**data)
+    return statuses
+
+
+def integration_of(value: object) -> Integration:
+    """One platform."""
+    integration: Integration = loaded(_INTEGRATION, value, "an integration")
+    return integration
+
+
+def branding_of(value: object) -> Branding:
+    """The pictures of a platform; those without a usable address are left out."""
+    if not isinstance(value, dict):
+        raise CodatUnusable("Codat's answer is not the branding of a platform.")
+    return Branding(
+        logo_full=_image(value, ("logo", "full", "image")),
+        logo_square=_image(value, ("logo", "square", "image")),
+        button=_image(value, ("button", "default", "image")),
+        button_hover=_image(value, ("button", "hover", "image")),
+    )
+
+
+def consumer_of(value: object) -> WebhookConsumer:
+    """One consumer of messages."""
+    consumer: WebhookConsumer = loaded(_CONSUMER, value, "a webhook consumer")
+    return consumer
+
+
+def _image(value: object, names: Iterable[str]) -> Image | None:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    src = as_url(value.get("src"))
+    return None if src is None else Image(src, as_name(value.get("alt")))

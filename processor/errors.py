@@ -1,0 +1,231 @@
+"""Everything that this service refuses or cannot do.
+
+    ProcessorError                500
+    ├── SettingsError             500   a setting is missing or wrong; stops the start
+    ├── Unauthorized              401
+    ├── Forbidden                 403
+    ├── NotFound                  404
+    ├── Conflict                  409
+    ├── TooLarge                  413
+    ├── Invalid                   422   `errors` names the fields
+    ├── StoreUnavailable          503   Redis is away, full or starting; `Retry-After`
+    │   └── EngineFailed          503   the embedded engine does not start
+    └── CodatError                502
+        ├── CodatRefused          502   Codat answered, and the answer is no
+        ├── CodatRateLimited      503   the quota is used up; `Retry-After`
+        └── CodatUnavailable      503   no answer, or Codat is in maintenance
+
+Each carries the HTTP ``status`` that it means, a constant ``title`` and a ``detail``: one
+sentence on which the caller can act. :meth:`ProcessorError.problem` is the whole answer as
+``application/problem+json`` (RFC 9457). No text here ever holds a secret or a message's body.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+
+class ProcessorError(Exception):
+    """The root: whatever is raised on purpose derives from it.
+
+    ``detail`` defaults to the class's own sentence; ``event_id`` names the message concerned.
+    """
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    title: str = "Something went wrong here"
+    sentence: str = "The request could not be completed; try again later."
+
+    def __init__(self, detail: str | None = None, *, event_id: str | None = None) -> None:
+        self.detail = detail or self.sentence
+        self.event_id = event_id
+        super().__init__(self.detail)
+
+    def extra(self) -> dict[str, object]:
+        """Members of the answer beyond ``type``, ``title``, ``status`` and ``detail``."""
+        return {} if self.event_id is None else {"event_id": self.event_id}
+
+    def headers(self) -> dict[str, str]:
+        """HTTP headers that belong to the answer."""
+        return {}
+
+    def problem(self) -> dict[str, object]:
+        """The answer's body as problem+json."""
+        return {
+            "type": "about:blank",
+            "title": self.title,
+            "status": int(self.status),
+            "detail": self.detail,
+            **self.extra(),
+        }
+
+
+class SettingsError(ProcessorError):
+    """One or more settings are missing or wrong; ``mistakes`` lists them, one sentence each."""
+
+    title = "The settings are wrong"
+    sentence = "A setting is missing or wrong."
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        count = "1 setting is" if len(self.mistakes) == 1 else f"{len(self.mistakes)} settings are"
+        lines = "".join(f"\n  {mistake}" for mistake in self.mistakes)
+        super().__init__(f"The service cannot start: {count} missing or wrong.{lines}")
+
+
+class Unauthorized(ProcessorError):
+    """The caller did not prove who they are; ``scheme``, if any, is for ``WWW-Authenticate``."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    title = "Not authenticated"
+    sentence = "Send valid credentials with the request."
+
+    def __init__(self, detail: str | None = None, *, scheme: str | None = None) -> None:
+        super().__init__(detail)
+        self.scheme = scheme
+
+    def headers(self) -> dict[str, str]:
+        """``WWW-Authenticate`` where there is a scheme to ask for."""
+        return {} if self.scheme is None else {"WWW-Authenticate": self.scheme}
+
+
+class Forbidden(ProcessorError):
+    """The caller is known, or comes from a known place, and may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    title = "Not allowed"
+    sentence = "This caller may not do that."
+
+
+class NotFound(ProcessorError):
+    """There is no such thing."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Not found"
+    sentence = "There is nothing under that id."
+
+
+class Conflict(ProcessorError):
+    """The request contradicts the present state."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Conflict"
+    sentence = "The present state does not allow that."
+
+
+class TooLarge(ProcessorError):
+    """The body is larger than ``MAX_BODY_BYTES``."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    title = "Too large"
+    sentence = "The body is larger than this service accepts."
+
+
+class Invalid(ProcessorError):
+    """What was sent cannot be used; ``errors`` maps each field to its mistakes."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "Not usable"
+    sentence = "What was sent cannot be used."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Mapping[str, object] | None = None,
+        event_id: str | None = None,
+    ) -> None:
+        super().__init__(detail, event_id=event_id)
+        self.errors = dict(errors or {})
+
+    def extra(self) -> dict[str, object]:
+        """``errors`` where fields are to blame."""
+        return super().extra() | ({"errors": self.errors} if self.errors else {})
+
+
+class _RetryLater(ProcessorError):
+    """What passes by itself: ``retry_after_s`` is when to try again, in whole seconds."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    default_retry_after_s = 5
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = self.default_retry_after_s if retry_after_s is None else retry_after_s
+
+    def headers(self) -> dict[str, str]:
+        """``Retry-After`` in seconds."""
+        return {"Retry-After": str(self.retry_after_s)}
+
+
+class StoreUnavailable(_RetryLater):
+    """Redis is away, full or still loading: nothing was kept."""
+
+    title = "The store is not available"
+    sentence = "Nothing could be kept now; send it again later."
+
+
+class EngineFailed(StoreUnavailable):
+    """The embedded engine is not installed or does not start."""
+
+    title = "The embedded engine does not start"
+    sentence = "Set REDIS_URL, or look into the engine's log under DATA_DIR."
+
+
+class CodatError(ProcessorError):
+    """Something between Codat and us; ``correlation_id`` is Codat's, for its support."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    title = "Codat could not be used"
+    sentence = "Codat's answer could not be used; try again later."
+
+    def __init__(self, detail: str | None = None, *, correlation_id: str | None = None) -> None:
+        super().__init__(detail)
+        self.correlation_id = correlation_id
+
+    def extra(self) -> dict[str, object]:
+        """``correlation_id`` where Codat gave one."""
+        return super().extra() | (
+            {} if self.correlation_id is None else {"correlation_id": self.correlation_id}
+        )
+
+
+class CodatRefused(CodatError):
+    """Codat answered no; ``codat_status`` is its HTTP status. Trying again unchanged does not help."""
+
+    title = "Codat refused"
+    sentence = "Codat refused the request."
+
+    def __init__(
+        self, codat_status: int, correlation_id: str | None = None, detail: str | None = None
+    ) -> None:
+        super().__init__(detail, correlation_id=correlation_id)
+        self.codat_status = codat_status
+
+
+class CodatRateLimited(CodatError, _RetryLater):
+    """Codat's quota is used up; ``retry_after_s`` is Codat's ``Retry-After``, in seconds."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Codat's rate limit is reached"
+    sentence = "Codat takes no more requests for now; try again later."
+
+    def __init__(self, retry_after_s: int = 60, *, correlation_id: str | None = None) -> None:
+        super().__init__(correlation_id=correlation_id)
+        self.retry_after_s = retry_after_s
+
+
+class CodatUnavailable(CodatError, _RetryLater):
+    """Codat did not answer in time, cannot be reached, or is in maintenance."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Codat is not available"
+    sentence = "Codat does not answer now; try again later."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        correlation_id: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(detail, correlation_id=correlation_id)
+        self.retry_after_s = self.default_retry_after_s if retry_after_s is None else retry_after_s

@@ -1,0 +1,75 @@
+"""Queue names, time-outs and retry schedules in one table, and the waking of workers.
+
+An RQ job here is a wake-up call and never the truth: what is to be done stands in
+Redis before a job is enqueued, and the clock wakes again what a lost job forgot.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from redis import Redis, RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+_log = logging.getLogger(__name__)
+
+DRAIN = "drain"
+ASK = "ask"
+QUEUES = (DRAIN, ASK)
+"""Each worker process listens to exactly one queue: RQ loses jobs of those that listen to two."""
+
+HANDLING_RETRIES = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 30, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600)
+)
+"""When an event whose handling raised is tried again; after the last it is a dead letter."""
+
+JOB_TIMEOUT_S = 60
+RESULT_TTL_S = 10
+FAILURE_TTL_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One kind of job: its queue and the function that RQ calls."""
+
+    queue: str
+    function: str
+
+
+DRAIN_SHARD = Job(DRAIN, "workers.jobs.drain")
+ASK_CODAT = Job(ASK, "workers.jobs.ask")
+
+
+class Bell:
+    """Wakes workers. A bell that cannot ring is harmless: the clock notices within seconds."""
+
+    def __init__(self, client: "Redis[Any]") -> None:
+        self._queues = {
+            name: Queue(name, connection=client, serializer=JSONSerializer, default_timeout=JOB_TIMEOUT_S)
+            for name in QUEUES
+        }
+
+    def wake_shard(self, shard: int) -> None:
+        """Have the shard drained."""
+        self._ring(DRAIN_SHARD, shard)
+
+    def ask(self) -> None:
+        """Have the questions that are due put to Codat."""
+        self._ring(ASK_CODAT)
+
+    def waiting(self, queue: str) -> int:
+        """How many wake-up calls of this queue nobody answered yet."""
+        return int(self._queues[queue].count)
+
+    def _ring(self, job: Job, *args: int) -> None:
+        try:
+            self._queues[job.queue].enqueue_call(
+                job.function, args=args, result_ttl=RESULT_TTL_S, failure_ttl=FAILURE_TTL_S
+            )
+        except RedisError as error:
+            _log.warning(
+                "a worker could not be woken; the clock will",
+                extra={"job": job.function, "error": repr(error)},
+            )

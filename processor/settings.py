@@ -1,0 +1,197 @@
+"""Every setting of the service, one row each: name, kind, default, help, and whether it is secret.
+
+:class:`Settings` is the table. The attribute ``max_body_bytes`` is the environment variable
+``MAX_BODY_BYTES``; docs/settings.md is generated from the rows.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import Env
+
+from processor import settings_kinds as kinds
+from processor.errors import SettingsError
+from processor.settings_kinds import Kind
+
+DOTENV = Path(".env")
+DATA_DIR = Path("./var")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting as the documentation shows it; ``default`` is the text one would write."""
+
+    name: str
+    default: str
+    kind: Kind
+    help: str
+    secret: bool
+
+
+def row(kind: Kind, help: str, default: Any = None, *, secret: bool = False) -> Any:
+    """A field of :class:`Settings`; a secret one stays out of ``repr``."""
+    metadata = {"kind": kind, "help": help, "secret": secret}
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says, checked. ``None`` and ``()`` mean "not set"."""
+
+    redis_url: str | None = row(
+        kinds.REDIS_URL, "Redis or Valkey; unset: the embedded engine in `DATA_DIR`.", secret=True
+    )
+    redis_tls_verify: bool = row(
+        kinds.FLAG, "`false` accepts any certificate behind `rediss://`; Heroku signs its own.", True
+    )
+    data_dir: Path = row(kinds.FOLDER, "Where the embedded engine keeps its data.", DATA_DIR)
+    host: str = row(
+        kinds.TEXT, "Address to listen on; on Heroku (where `DYNO` is set) `0.0.0.0`.", "127.0.0.1"
+    )
+    port: int = row(kinds.PORT, "Port to listen on; 0: a free one is chosen and logged.", 8000)
+    public_url: str | None = row(
+        kinds.HTTP_URL, "Where the world reaches this service, for links in answers."
+    )
+    secret_key: tuple[str, ...] | None = row(
+        kinds.SIGNING_KEYS,
+        "Signs the links of the journey; several: the first signs, all are accepted.",
+        secret=True,
+    )
+    api_keys: tuple[str, ...] = row(
+        kinds.PRINTABLES, "Callers of `/v1` send one as `Authorization: Bearer KEY`.", (), secret=True
+    )
+    operator_password: str | None = row(
+        kinds.TEXT, "HTTP Basic password of the user `operator` for `/ops`.", secret=True
+    )
+    codat_api_key: str | None = row(
+        kinds.PRINTABLE, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True
+    )
+    codat_api_url: str = row(kinds.HTTP_URL, "Codat's API.", "https://api.codat.io")
+    codat_webhook_secrets: tuple[str, ...] = row(
+        kinds.WEBHOOK_SECRETS,
+        "Secrets of Codat's webhook consumers (`whsec_…`); all are accepted.",
+        (),
+        secret=True,
+    )
+    codat_alert_authorizations: tuple[str, ...] = row(
+        kinds.PRINTABLES, "Exact `Authorization` values of Codat's legacy alerts.", (), secret=True
+    )
+    codat_client_ids: tuple[str, ...] = row(
+        kinds.TEXTS, "Accept only these values of `X-Codat-ClientId`; unset: any.", ()
+    )
+    codat_sender_ips: tuple[IPv4Network | IPv6Network, ...] = row(
+        kinds.NETWORKS, "Accept messages only from these addresses or networks; unset: any.", ()
+    )
+    trusted_proxies: int = row(kinds.HOPS, "How many proxy hops to believe in `X-Forwarded-For`.", 0)
+    max_body_bytes: int = row(kinds.BYTES, "Largest message accepted, in bytes.", 1_048_576)
+    event_retention_days: int = row(kinds.DAYS, "How long messages are kept, in days.", 30)
+    dedupe_days: int = row(kinds.DAYS, "How long a message is recognised as seen before, in days.", 21)
+    inbox_shards: int = row(kinds.COUNT, "Streams into which waiting messages are divided, by company.", 4)
+    workers: int = row(kinds.COUNT, "Worker processes.", 2)
+    web_concurrency: int = row(kinds.COUNT, "Web processes, of four threads each.", 2)
+    check_patience_s: int = row(
+        kinds.SECONDS_OR_NONE,
+        "How long news that needs checking waits for Codat, in seconds; 0: it is never checked.",
+        60,
+    )
+    late_after_s: int = row(kinds.SECONDS, "When a message that stays away counts as late, in seconds.", 600)
+    smtp_url: str | None = row(
+        kinds.SMTP_URL, "Mail server, `smtps://user:password@host:port`; unset: no e-mail.", secret=True
+    )
+    mail_from: str | None = row(kinds.TEXT, "Sender of e-mails.")
+    operator_alert_urls: tuple[str, ...] = row(
+        kinds.TEXTS, "Apprise URLs of the operators' chat or pager (extra `chat`).", (), secret=True
+    )
+    sentry_dsn: str | None = row(kinds.HTTP_URL, "Where errors are reported (extra `sentry`).", secret=True)
+    log_level: str = row(kinds.LOG_LEVEL, "Least severe log lines to write.", "INFO")
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value that is set, for the masking of log lines."""
+        found: list[str] = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.metadata["secret"] and value:
+                found += [value] if isinstance(value, str) else value
+        passwords = (urlsplit(value).password for value in found if "://" in value)
+        return (*found, *(password for password in passwords if password))
+
+
+def rows() -> tuple[Row, ...]:
+    """The table, in order, for the documentation and ``.env.example``."""
+    return tuple(
+        Row(
+            name=field.name.upper(),
+            default=_written(field.default),
+            kind=field.metadata["kind"],
+            help=field.metadata["help"],
+            secret=field.metadata["secret"],
+        )
+        for field in dataclasses.fields(Settings)
+    )
+
+
+def load(environ: Mapping[str, str], dotenv_path: Path | None = None) -> Settings:
+    """Read and check every setting.
+
+    A name in ``environ`` wins over the same name in the file ``dotenv_path``, which need not
+    exist; a blank value means "not set". Raises :class:`SettingsError`, which lists all mistakes.
+    """
+    env = _GivenEnv(environ)
+    if dotenv_path is not None:
+        env.read_env(dotenv_path, recurse=False)
+    values: dict[str, Any] = {}
+    mistakes: list[str] = []
+    for field in dataclasses.fields(Settings):
+        name, kind = field.name.upper(), field.metadata["kind"]
+        if not env.has(name):
+            continue
+        try:
+            env.str(name).encode()  # refuses what the environment held in another encoding
+            values[field.name] = kind.read(env, name)
+        except kinds.UNREADABLE:
+            mistakes.append(f"{name} must be {kind.phrase}.")
+    if not (env.has("CODAT_WEBHOOK_SECRETS") or env.has("CODAT_ALERT_AUTHORIZATIONS")):
+        mistakes.append(
+            "CODAT_WEBHOOK_SECRETS or CODAT_ALERT_AUTHORIZATIONS must be set: without either,"
+            " nobody could tell Codat's messages from anybody's."
+        )
+    if mistakes:
+        raise SettingsError(mistakes)
+    if env.has("DYNO"):
+        values.setdefault("host", "0.0.0.0")  # noqa: S104 - Heroku's router comes from outside
+    return Settings(**values)
+
+
+def load_from_environment() -> Settings:
+    """The settings of this process: its environment, and ``.env`` in the current folder if there is one."""
+    return load(os.environ, DOTENV)
+
+
+class _GivenEnv(Env):
+    """environs on a given mapping instead of ``os.environ``, with blank values unset."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        super().__init__(eager=True)
+        self._given = given
+
+    def has(self, name: str) -> bool:
+        """Whether the setting has a value."""
+        return self._get_value(name, None) is not None
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        text = self._given[env_key] if env_key in self._given else self._environ.get(env_key, "")
+        return text.strip() or default
+
+
+def _written(default: Any) -> str:
+    if default is None or default == ():
+        return ""
+    if isinstance(default, Path):
+        return f"./{default}"
+    return str(default).lower() if isinstance(default, bool) else f"{default}"

@@ -1,0 +1,171 @@
+"""The kinds of value that a setting can have: how each is read, and the sentence that says what it must be.
+
+A kind turns the text of an environment variable into a value, or raises ``ValueError`` (of which
+marshmallow's and environs' errors are subclasses). Whoever reports the error says
+:attr:`Kind.phrase`, never the text of the exception: that could quote a secret.
+"""
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from environs import Env
+from environs.exceptions import EnvValidationError
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of setting is read; ``phrase`` completes "NAME must be ..."."""
+
+    phrase: str
+    read: Callable[[Env, str], object]
+
+
+def read_list(env: Env, name: str) -> tuple[str, ...]:
+    """The comma-separated values of a setting, without the empty ones and the blanks around them."""
+    items: list[str] = env.list(name)
+    return tuple(value for item in items if (value := item.strip()))
+
+
+def some(values: Iterable[str]) -> tuple[str, ...]:
+    """The values, or ``ValueError`` if there is none."""
+    kept = tuple(values)
+    if not kept:
+        raise ValueError("empty")
+    return kept
+
+
+def whole_number(low: int, high: int) -> Kind:
+    """A whole number between two limits, both allowed."""
+
+    def read(env: Env, name: str) -> int:
+        text = env.str(name)
+        if not (text.isascii() and text.removeprefix("-").isdigit()):
+            raise ValueError("not a whole number")
+        number = env.int(name)
+        if not low <= number <= high:
+            raise ValueError("out of range")
+        return number
+
+    return Kind(f"a whole number from {low} to {high}", read)
+
+
+def url(*schemes: str) -> Kind:
+    """An absolute URL with one of the schemes; a slash at its end is dropped."""
+
+    def read(env: Env, name: str) -> str:
+        text = _split(env.str(name), schemes).geturl()
+        if not urlsplit(text).hostname:
+            raise ValueError("no host")
+        return text.rstrip("/")
+
+    return Kind(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}", read)
+
+
+def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or parts.port == 0 or not text.isprintable() or " " in text:
+        raise ValueError("not such a URL")
+    return parts
+
+
+def _redis_url(env: Env, name: str) -> str:
+    parts = _split(env.str(name), ("redis", "rediss", "unix"))
+    if not (parts.path if parts.scheme == "unix" else parts.hostname):
+        raise ValueError("nowhere")
+    return env.str(name)
+
+
+def _text(env: Env, name: str) -> str:
+    return env.str(name)
+
+
+def _path(env: Env, name: str) -> Path:
+    try:
+        return Path(env.str(name)).expanduser()
+    except RuntimeError:
+        raise ValueError("no such user") from None
+
+
+def _flag(env: Env, name: str) -> bool:
+    return env.bool(name)
+
+
+def _log_level(env: Env, name: str) -> str:
+    level = env.str(name).upper()
+    if level not in LOG_LEVELS:
+        raise ValueError("unknown level")
+    return level
+
+
+def _texts(env: Env, name: str) -> tuple[str, ...]:
+    return some(read_list(env, name))
+
+
+def _printable(env: Env, name: str) -> str:
+    return _for_a_header(env.str(name))
+
+
+def _printables(env: Env, name: str) -> tuple[str, ...]:
+    return tuple(map(_for_a_header, _texts(env, name)))
+
+
+def _for_a_header(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("cannot stand in a header")
+    return value
+
+
+def _signing_keys(env: Env, name: str) -> tuple[str, ...]:
+    values = some(read_list(env, name))
+    if any(len(value) < 16 for value in values):
+        raise ValueError("too short")
+    return values
+
+
+def _webhook_secrets(env: Env, name: str) -> tuple[str, ...]:
+    values = some(read_list(env, name))
+    for value in values:
+        prefix, _, encoded = value.partition("_")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("not base64") from None
+        if prefix != "whsec" or not key:
+            raise ValueError("not a webhook secret")
+    return values
+
+
+def _networks(env: Env, name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(value) for value in some(read_list(env, name)))
+
+
+TEXT = Kind("text", _text)
+TEXTS = Kind("a comma-separated list", _texts)
+FLAG = Kind("true or false", _flag)
+FOLDER = Kind("the path of a folder", _path)
+LOG_LEVEL = Kind(f"one of {', '.join(LOG_LEVELS)}", _log_level)
+PORT = whole_number(0, 65535)
+COUNT = whole_number(1, 1024)
+DAYS = whole_number(1, 3650)
+SECONDS = whole_number(1, 86400)
+SECONDS_OR_NONE = whole_number(0, 86400)
+BYTES = whole_number(1, 1_073_741_824)
+HOPS = whole_number(0, 100)
+HTTP_URL = url("https", "http")
+SMTP_URL = url("smtps", "smtp")
+REDIS_URL = Kind("a URL that begins with redis://, rediss:// or unix:// and says where", _redis_url)
+NETWORKS = Kind("a comma-separated list of IP addresses or networks", _networks)
+SIGNING_KEYS = Kind("a comma-separated list of keys of at least 16 characters each", _signing_keys)
+PRINTABLE = Kind("printable ASCII text", _printable)
+PRINTABLES = Kind("a comma-separated list of printable ASCII values", _printables)
+WEBHOOK_SECRETS = Kind('a comma-separated list of "whsec_" followed by base64', _webhook_secrets)
+
+UNREADABLE = (ValueError, EnvValidationError)
+"""What reading a value may raise."""

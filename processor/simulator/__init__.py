@@ -1,0 +1,25 @@
+"""Codat as a small WSGI app that holds its world in memory: for the demonstration and for tests.
+
+It speaks HTTP only: its API, its Link page, its messages in both generations, and a control API by which
+everything that can happen at Codat is made to happen. Nothing of it is part of the service itself.
+"""
+
+from processor.simulator.app import create_simulator
+from processor.simulator.clients import ProductClient, SimulatorClient
+from processor.simulator.config import Generation, SimulatorConfig
+from processor.simulator.player import play
+from processor.simulator.server import SimulatorServer
+from processor.simulator.stories import STORIES, Story, story_named
+
+__all__ = [
+    "STORIES",
+    "Generation",
+    "ProductClient",
+    "SimulatorClient",
+    "SimulatorConfig",
+    "SimulatorServer",
+    "Story",
+    "create_simulator",
+    "play",
+    "story_named",
+]

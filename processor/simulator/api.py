@@ -1,0 +1,284 @@
+"""Codat's API, as far as this project calls it: https://docs.codat.io/platform-api
+
+Every call needs ``Authorization: Basic base64(API key)``; every answer carries the quota and Codat's
+``Date``.
+"""
+
+import hmac
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint, Response, g, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from processor.simulator.entities import Company, Connection, Dataset, Refused, Status, new_id
+from processor.simulator.faults import SENTENCES, Fault
+from processor.simulator.platforms import PLATFORMS, JsonObject, platform_of
+from processor.simulator.query import matching, page_of
+from processor.simulator.simulation import Simulation
+from processor.simulator.times import written
+
+_COMPANY_NAMES = ("id", "name", "created", "lastSync", "tags.")
+_CONNECTION_NAMES = (
+    "id",
+    "integrationId",
+    "integrationKey",
+    "platformName",
+    "sourceType",
+    "status",
+    "created",
+)
+_HISTORY_NAMES = (
+    "id",
+    "companyId",
+    "connectionId",
+    "dataType",
+    "status",
+    "requested",
+    "completed",
+    "progress",
+)
+_INTEGRATION_NAMES = ("key", "name", "enabled", "sourceId", "sourceType", "integrationId", "isBeta")
+_CALLS_PER_COMPANY = 1_000
+
+
+def error_answer(refused: Refused) -> Response:
+    """An error in Codat's own form."""
+    body = {
+        "statusCode": refused.status,
+        "service": refused.service,
+        "error": refused.sentence,
+        "correlationId": new_id().replace("-", ""),
+        "validation": None,
+        "canBeRetried": "True" if refused.status in (429, 503) else "Unknown",
+        "detailedErrorCode": 0,
+    }
+    answer = jsonify({name: value for name, value in body.items() if value is not None})
+    answer.status_code = refused.status
+    return answer
+
+
+def api_blueprint(simulation: Simulation) -> Blueprint:
+    """The API of one simulated Codat."""
+    api = Blueprint("api", __name__)
+    world, lock = simulation.world, simulation.lock
+    quota = _Quota(simulation)
+
+    @api.before_request
+    def meet_faults_and_check_the_key() -> ResponseReturnValue | None:
+        fault = simulation.faults.take(request.method, request.path)
+        g.fault = fault
+        quota.count()
+        if fault is not None and fault.hang_s:
+            simulation.faults.stopping.wait(fault.hang_s)
+        if fault is not None and fault.status is not None:
+            return error_answer(Refused(fault.status, SENTENCES.get(fault.status, "Something went wrong")))
+        given = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, simulation.config.api_authorization.encode()):
+            return error_answer(Refused(401, SENTENCES[401]))
+        return None
+
+    @api.after_request
+    def add_what_every_answer_has(answer: Response) -> Response:
+        quota.show(answer)
+        offset_s = simulation.faults.date_offset_s
+        now = datetime.fromtimestamp(simulation.clock() + offset_s, tz=UTC)
+        answer.date = now
+        fault: Fault | None = g.get("fault")
+        if fault is not None and fault.retry_after_s is not None:
+            answer.headers["Retry-After"] = str(fault.retry_after_s)
+        if fault is not None and fault.broken_json:
+            answer.set_data(answer.get_data()[: max(1, len(answer.get_data()) // 2)])
+        return answer
+
+    @api.errorhandler(Refused)
+    def refuse(refused: Refused) -> ResponseReturnValue:
+        return error_answer(refused)
+
+    def show_company(company: Company) -> JsonObject:
+        connections = [show_connection(connection) for connection in company.present]
+        return {**simulation.composer.company_details(company), "dataConnections": connections}
+
+    def show_connection(connection: Connection) -> JsonObject:
+        return connection.as_json(simulation.fresh_link_url(connection))
+
+    def listed(rows: list[JsonObject], names: tuple[str, ...], kind: str) -> ResponseReturnValue:
+        found = matching(rows, request.args.get("query"), names, kind)
+        sortable = [name for name in names if not name.endswith(".")]
+        return jsonify(page_of(found, request.args, request.path, sortable))
+
+    @api.get("/companies")
+    def list_companies() -> ResponseReturnValue:
+        with lock:
+            return listed([show_company(one) for one in world.companies()], _COMPANY_NAMES, "Company")
+
+    @api.post("/companies")
+    def create_company() -> ResponseReturnValue:
+        body = _body()
+        with lock:
+            return jsonify(show_company(world.create_company(body.get("name"), body.get("tags"))))
+
+    @api.get("/companies/<company_id>")
+    def get_company(company_id: str) -> ResponseReturnValue:
+        with lock:
+            return jsonify(show_company(world.company(company_id)))
+
+    @api.delete("/companies/<company_id>")
+    def delete_company(company_id: str) -> ResponseReturnValue:
+        world.delete_company(company_id)
+        return "", 204
+
+    @api.get("/companies/<company_id>/connections")
+    def list_connections(company_id: str) -> ResponseReturnValue:
+        with lock:
+            rows = [show_connection(one) for one in world.company(company_id).present]
+            return listed(rows, _CONNECTION_NAMES, "DataConnection")
+
+    @api.post("/companies/<company_id>/connections")
+    def create_connection(company_id: str) -> ResponseReturnValue:
+        body = _body()
+        with lock:
+            return jsonify(show_connection(world.create_connection(company_id, body.get("platformKey"))))
+
+    @api.get("/companies/<company_id>/connections/<connection_id>")
+    def get_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
+        with lock:
+            return jsonify(show_connection(world.connection(company_id, connection_id)))
+
+    @api.patch("/companies/<company_id>/connections/<connection_id>")
+    def unlink_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
+        body = _body()
+        with lock:
+            connection = world.connection(company_id, connection_id)
+            if body.get("status") != Status.UNLINKED.value:
+                raise Refused(400, "The status of a data connection can only be set to Unlinked")
+            if connection.status is not Status.LINKED:
+                raise Refused(400, f"A data connection that is {connection.status.value} cannot be unlinked")
+            return jsonify(show_connection(world.unlink(connection_id)))
+
+    @api.delete("/companies/<company_id>/connections/<connection_id>")
+    def delete_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
+        with lock:
+            world.connection(company_id, connection_id)
+            world.delete_connection(connection_id)
+        return "", 200
+
+    @api.get("/companies/<company_id>/dataStatus")
+    def data_status(company_id: str) -> ResponseReturnValue:
+        with lock:
+            datasets = [
+                one for connection in world.company(company_id).present for one in connection.datasets
+            ]
+            return jsonify(_data_statuses(datasets))
+
+    @api.get("/companies/<company_id>/data/history")
+    def history(company_id: str) -> ResponseReturnValue:
+        with lock:
+            present = world.company(company_id).present
+            rows = [one.as_history(company_id) for connection in present for one in connection.datasets]
+            rows.sort(key=lambda row: str(row["requested"]), reverse=True)
+            return listed(rows, _HISTORY_NAMES, "Dataset")
+
+    @api.get("/companies/<company_id>/data/history/<dataset_id>")
+    def get_dataset(company_id: str, dataset_id: str) -> ResponseReturnValue:
+        with lock:
+            for connection in world.company(company_id).present:
+                for dataset in connection.datasets:
+                    if dataset.id == dataset_id:
+                        return jsonify(dataset.as_history(company_id))
+        raise Refused(404, f"There is no dataset {dataset_id}", "PullApi")
+
+    @api.post("/companies/<company_id>/data/all")
+    def read_again(company_id: str) -> ResponseReturnValue:
+        with lock:
+            for connection in world.company(company_id).present:
+                if connection.status is Status.LINKED:
+                    simulation.reading.run_read(connection.id, simulation.sync_s)
+        return "", 204
+
+    @api.get("/integrations")
+    def list_integrations() -> ResponseReturnValue:
+        rows = [platform.as_integration(simulation.config.base_url) for platform in PLATFORMS]
+        return listed(rows, _INTEGRATION_NAMES, "Integration")
+
+    @api.get("/integrations/<key>")
+    def get_integration(key: str) -> ResponseReturnValue:
+        platform = platform_of(key)
+        if platform is None:
+            raise Refused(404, f"There is no integration with the key {key}", "IntegrationsApi")
+        return jsonify(platform.as_integration(simulation.config.base_url))
+
+    @api.get("/integrations/<key>/branding")
+    def get_branding(key: str) -> ResponseReturnValue:
+        platform = platform_of(key)
+        if platform is None:
+            raise Refused(404, f"There is no integration with the key {key}", "IntegrationsApi")
+        return jsonify(platform.as_branding(simulation.config.base_url))
+
+    @api.get("/webhooks")
+    def list_consumers() -> ResponseReturnValue:
+        with lock:
+            return jsonify({"results": [consumer.as_json() for consumer in simulation.consumers.all()]})
+
+    @api.post("/webhooks")
+    def add_consumer() -> ResponseReturnValue:
+        body = _body()
+        with lock:
+            return jsonify(simulation.consumers.add(body).as_json()), 201
+
+    @api.delete("/webhooks/<consumer_id>")
+    def remove_consumer(consumer_id: str) -> ResponseReturnValue:
+        with lock:
+            simulation.consumers.remove(consumer_id)
+        return "", 204
+
+    return api
+
+
+class _Quota:
+    """How many calls were made since midnight (UTC), against what is allowed."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._day = ""
+        self._calls = 0
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._simulation.clock(), tz=UTC)
+
+    def count(self) -> None:
+        with self._simulation.lock:
+            today = f"{self._now():%Y-%m-%d}"
+            self._calls = self._calls + 1 if today == self._day else 1
+            self._day = today
+
+    def show(self, answer: Response) -> None:
+        with self._simulation.lock:
+            active = sum(company.is_active for company in self._simulation.world.companies())
+            limit = _CALLS_PER_COMPANY * (1 + active)
+            midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            answer.headers["X-Rate-Limit-Limit"] = str(limit)
+            answer.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - self._calls))
+            answer.headers["X-Rate-Limit-Reset"] = str(int(midnight.timestamp()))
+
+
+def _body() -> JsonObject:
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise Refused(400, "The body is not a JSON object")
+    return body
+
+
+def _data_statuses(datasets: list[Dataset]) -> JsonObject:
+    shown: JsonObject = {}
+    for dataset in sorted(datasets, key=lambda one: one.requested):
+        before = shown.get(dataset.data_type)
+        status: JsonObject = dict(before) if isinstance(before, dict) else {}
+        status |= {
+            "dataType": dataset.data_type,
+            "currentStatus": dataset.status,
+            "latestSyncId": dataset.id,
+        }
+        if dataset.status == "Complete" and dataset.completed is not None:
+            status |= {"lastSuccessfulSync": written(dataset.completed), "latestSuccessfulSyncId": dataset.id}
+        shown[dataset.data_type] = status
+    return shown

@@ -1,0 +1,133 @@
+"""What a story talks to, over HTTP: the simulator's control API and the product's ``/v1``."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from processor.simulator.outgoing import http_client
+from processor.simulator.platforms import JsonObject
+
+_PAGE = 200
+
+
+class _Client:
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        self._http = http_client(base_url=url, headers=headers)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, method: str, path: str, body: object = None, **query: object) -> JsonObject:
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        answer = self._http.request(method, path, json=body, params=given)
+        answer.raise_for_status()
+        found = answer.json()
+        if not isinstance(found, dict):
+            raise httpx.DecodingError(f"Not a JSON object at {path}", request=answer.request)
+        return found
+
+
+class SimulatorClient(_Client):
+    """The control API; every call raises ``httpx.HTTPError`` where the simulator refuses or is away."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, {})
+
+    def create_company(self, name: str, tags: Mapping[str, str] | None = None, **options: object) -> str:
+        """Add a company; its id."""
+        body = {"name": name, "tags": dict(tags or {}), **options}
+        return str(self._call("POST", "/simulator/companies", body)["company_id"])
+
+    def delete_company(self, company_id: str, **options: object) -> None:
+        """Remove a company with its connections."""
+        self._call("DELETE", f"/simulator/companies/{company_id}", options)
+
+    def connect(self, company_id: str, platform_key: str, **options: object) -> str:
+        """Choose a platform; the id of the new connection."""
+        path = f"/simulator/companies/{company_id}/connections"
+        return str(self._call("POST", path, {"platform_key": platform_key, **options})["connection_id"])
+
+    def change(self, connection_id: str, name: str, **options: object) -> None:
+        """Make something happen to a connection."""
+        self._call("POST", f"/simulator/connections/{connection_id}/{name}", options)
+
+    def disturb(self, **chaos: object) -> JsonObject:
+        """Change how messages are disturbed; everything about it."""
+        return self._call("PATCH", "/simulator/chaos", chaos)
+
+    def chaos(self) -> JsonObject:
+        """How messages are disturbed."""
+        return self._call("GET", "/simulator/chaos")
+
+    def release(self, *, shuffle: bool | None = None) -> int:
+        """Send what was held back; how many messages that were."""
+        released = self._call("POST", "/simulator/release", {"shuffle": shuffle})["released"]
+        return int(str(released))
+
+    def settings(self) -> JsonObject:
+        """The generations that are sent, and whether and how long connections are read by themselves."""
+        return self._call("GET", "/simulator/settings")
+
+    def change_settings(self, **settings: object) -> JsonObject:
+        """Change some of the settings; all of them."""
+        return self._call("PATCH", "/simulator/settings", settings)
+
+    def pending(self) -> int:
+        """How many messages are still to be sent, later attempts included."""
+        return int(str(self._call("GET", "/simulator/deliveries")["pending"]))
+
+    def deliveries(self) -> JsonObject:
+        """The log of the last attempts, newest first, with the numbers of pending and held messages."""
+        return self._call("GET", "/simulator/deliveries")
+
+    def truth(self) -> JsonObject:
+        """How every company and connection really stands."""
+        return self._call("GET", "/simulator/truth")
+
+    def plan_fault(self, **fault: object) -> JsonObject:
+        """Have the API fail on its next calls."""
+        return self._call("POST", "/simulator/faults", fault)
+
+
+class ProductClient(_Client):
+    """The product's ``/v1`` as far as a story reads it; raises ``httpx.HTTPError`` like the other."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        super().__init__(url, {"Authorization": f"Bearer {api_key}"})
+
+    def notifications(self, connection_id: str) -> list[JsonObject]:
+        """Everything that was told of a connection, over all pages."""
+        found: list[JsonObject] = []
+        cursor: object = None
+        while True:
+            query = {"connection_id": connection_id, "cursor": cursor, "limit": _PAGE}
+            page = self._call("GET", "/v1/notifications", **query)
+            items = page.get("items")
+            found += items if isinstance(items, list) else []
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return found
+
+    def connection(self, connection_id: str) -> JsonObject | None:
+        """A connection as the product sees it; ``None`` where it does not know it (yet)."""
+        try:
+            return self._call("GET", f"/v1/connections/{connection_id}")
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == 404:
+                return None
+            raise
+
+    def has_pending_events(self) -> bool:
+        """Whether the product has messages that it has not dealt with yet."""
+        return bool(self._call("GET", "/v1/events", status="pending", limit=1).get("items"))

@@ -1,0 +1,82 @@
+"""The webhook consumers that a client registered through the API."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from processor.simulator.config import Generation
+from processor.simulator.entities import Refused, new_id
+from processor.simulator.messages import Message
+from processor.simulator.platforms import JsonObject
+
+MAX_CONSUMERS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Who gets messages of the current service; empty ``event_types`` and ``company_tags`` stand for all."""
+
+    url: str
+    event_types: tuple[str, ...] = ()
+    company_tags: tuple[str, ...] = ()
+    disabled: bool = False
+    id: str = field(default_factory=new_id)
+
+    def wants(self, message: Message) -> bool:
+        """Whether a message goes there. Tags are written ``key:value``; any of them will do."""
+        if self.disabled or message.generation is not Generation.CURRENT:
+            return False
+        tags = {f"{key}:{value}" for key, value in message.tags}
+        has_tag = not self.company_tags or bool(tags.intersection(self.company_tags))
+        return has_tag and (not self.event_types or message.event_type in self.event_types)
+
+    def as_json(self) -> JsonObject:
+        """The consumer as the API shows it."""
+        return {
+            "id": self.id,
+            "url": self.url,
+            "disabled": self.disabled,
+            "eventTypes": list(self.event_types),
+            "companyTags": list(self.company_tags),
+        }
+
+
+class Consumers:
+    """All consumers; whoever calls holds the world's lock."""
+
+    def __init__(self) -> None:
+        self._consumers: dict[str, Consumer] = {}
+
+    def add(self, wanted: Mapping[str, object]) -> Consumer:
+        """Register one from the body of ``POST /webhooks``; refused (400) where it makes no sense."""
+        url = wanted.get("url")
+        if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
+            raise Refused(400, "The URL of the webhook consumer is missing or is none", "WebhooksApi")
+        if len(self._consumers) >= MAX_CONSUMERS:
+            raise Refused(400, f"There are at most {MAX_CONSUMERS} webhook consumers", "WebhooksApi")
+        types, tags = _texts(wanted, "eventTypes"), _texts(wanted, "companyTags")
+        consumer = Consumer(url, types, tags, wanted.get("disabled") is True)
+        self._consumers[consumer.id] = consumer
+        return consumer
+
+    def remove(self, consumer_id: str) -> None:
+        """Forget one; refused (404) where there is none."""
+        if self._consumers.pop(consumer_id, None) is None:
+            raise Refused(404, f"There is no webhook consumer {consumer_id}", "WebhooksApi")
+
+    def all(self) -> list[Consumer]:
+        """The consumers in the order in which they came."""
+        return list(self._consumers.values())
+
+    def urls_for(self, message: Message) -> Sequence[str]:
+        """The addresses that get a message."""
+        return [consumer.url for consumer in self._consumers.values() if consumer.wants(message)]
+
+
+def _texts(wanted: Mapping[str, object], name: str) -> tuple[str, ...]:
+    given = wanted.get(name)
+    if given is None:
+        return ()
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise Refused(400, f"{name} is not a list of texts", "WebhooksApi")
+    return tuple(given)

@@ -1,0 +1,249 @@
+"""Sending messages to whoever listens: signed or with a password, tried again, and disturbed on demand."""
+
+import itertools
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+
+import httpx
+from standardwebhooks import Webhook
+
+from processor.simulator.agenda import Agenda
+from processor.simulator.chaos import Chaos, Deliver, Dice
+from processor.simulator.config import Generation, SimulatorConfig
+from processor.simulator.messages import Message
+from processor.simulator.outgoing import http_client
+from processor.simulator.platforms import JsonObject
+from processor.simulator.retries import Answer, next_delay_s, parse_retry_after
+from processor.simulator.times import Clock, written
+
+log = logging.getLogger(__name__)
+
+_LOG_LENGTH = 1_000
+
+
+class Outcome(StrEnum):
+    """What became of one attempt, or of a message that was not attempted."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    GIVEN_UP = "given up"
+    DROPPED = "dropped"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A line of the log.
+
+    ``attempt`` 0 means that nothing was sent, ``next_in_s`` ``None`` that nothing will be sent.
+    """
+
+    number: int
+    at: str
+    event_type: str
+    generation: str
+    url: str
+    company_id: str
+    connection_id: str | None
+    webhook_id: str | None
+    attempt: int
+    outcome: Outcome
+    status: int | None = None
+    error: str | None = None
+    next_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    message: Message
+    url: str
+
+
+class Delivery:
+    """Sends messages from an agenda of its own; everything else only touches memory under ``lock``.
+
+    ``consumers`` gives, for a message, the addresses that get it besides the configured one.
+    """
+
+    def __init__(
+        self,
+        config: SimulatorConfig,
+        clock: Clock,
+        lock: threading.RLock,
+        consumers: Callable[[Message], Sequence[str]],
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._lock = lock
+        self._consumers = consumers
+        self._signer = Webhook(config.webhook_secret)
+        self._agenda = Agenda("simulator-sender", config.senders)
+        self._http = http_client(timeout_s=config.answer_timeout_s)
+        self._chaos = Chaos()
+        self._dice = Dice(self._chaos)
+        self._steer: Deliver | None = None
+        self._held: list[_Parcel] = []
+        self._records: deque[Record] = deque(maxlen=_LOG_LENGTH)
+        self._numbers = itertools.count(1)
+
+    @property
+    def chaos(self) -> Chaos:
+        """The disturbance in force."""
+        return self._chaos
+
+    def disturb(self, wanted: object) -> Chaos:
+        """Change the disturbance by a JSON object of its fields; the dice start anew."""
+        with self._lock:
+            self._chaos = self._chaos.changed(wanted)
+            self._dice = Dice(self._chaos)
+            return self._chaos
+
+    @contextmanager
+    def steered(self, how: Deliver | None) -> Iterator[None]:
+        """Have the messages of what changes inside go ``how``; ``None``: as the disturbance says."""
+        with self._lock:
+            before, self._steer = self._steer, how
+            try:
+                yield
+            finally:
+                self._steer = before
+
+    def submit(self, messages: Sequence[Message]) -> None:
+        """Send messages now or later, hold them back, or lose them."""
+        with self._lock:
+            for message in messages:
+                own = [self._config.webhook_url] if self._config.webhook_url else []
+                for url in dict.fromkeys([*own, *self._consumers(message)]):
+                    self._dispatch(_Parcel(message, url))
+
+    def release(self, *, shuffle: bool | None = None) -> int:
+        """Send what was held back, in another order where wanted (``None``: as the disturbance says).
+
+        Returns how many were sent.
+        """
+        with self._lock:
+            parcels, self._held = self._held, []
+            if self._chaos.shuffle if shuffle is None else shuffle:
+                order = list(range(len(parcels)))
+                self._dice.shuffle(order)
+                parcels = [parcels[position] for position in order]
+            for parcel in parcels:
+                self._agenda.add(partial(self._attempt, parcel, 1))
+            return len(parcels)
+
+    def records(self) -> list[Record]:
+        """The newest lines of the log, newest first."""
+        with self._lock:
+            return list(reversed(self._records))
+
+    def as_json(self) -> JsonObject:
+        """The log and how much is still to be sent, as the control API shows it."""
+        with self._lock:
+            records = [asdict(record) for record in self.records()]
+            return {"deliveries": records, "pending": self._agenda.size(), "held": len(self._held)}
+
+    def pending(self) -> int:
+        """How many attempts are due or under way, now or later."""
+        return self._agenda.size()
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until nothing is to be sent any more; ``False`` when the time is over before."""
+        return self._agenda.wait_until_idle(timeout_s)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._agenda.stop(timeout_s=2.0)
+        self._http.close()
+
+    def _dispatch(self, parcel: _Parcel) -> None:
+        if self._steer is Deliver.DROP or (self._steer is None and self._dice.drops()):
+            self._record(parcel, 0, Outcome.DROPPED)
+            return
+        if self._steer is Deliver.NORMAL:
+            self._agenda.add(partial(self._attempt, parcel, 1))
+            return
+        held = self._steer is Deliver.HOLD or self._chaos.hold
+        for _ in range(self._dice.copies()):
+            if held:
+                self._held.append(parcel)
+                self._record(parcel, 0, Outcome.HELD)
+            else:
+                self._agenda.add(partial(self._attempt, parcel, 1), in_s=self._dice.delay_s())
+
+    def _attempt(self, parcel: _Parcel, attempt: int) -> None:
+        answer = self._post(parcel)
+        generation, scale = parcel.message.generation, self._config.retry_scale
+        delay_s = next_delay_s(generation, attempt, answer, scale)
+        if answer.is_success:
+            outcome = Outcome.DELIVERED
+        else:
+            outcome = Outcome.GIVEN_UP if delay_s is None else Outcome.FAILED
+        self._record(parcel, attempt, outcome, answer, delay_s)
+        if delay_s is not None:
+            self._agenda.add(partial(self._attempt, parcel, attempt + 1), in_s=delay_s)
+
+    def _post(self, parcel: _Parcel) -> Answer:
+        headers = self._headers(parcel.message)
+        try:
+            response = self._http.post(parcel.url, content=parcel.message.body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return Answer(None, type(error).__name__)
+        now = datetime.fromtimestamp(self._clock(), tz=UTC)
+        asked_s = parse_retry_after(response.headers.get("Retry-After"), now)
+        return Answer(response.status_code, retry_after_s=asked_s)
+
+    def _headers(self, message: Message) -> Mapping[str, str]:
+        headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Codat-Simulator"}
+        if message.generation is not Generation.CURRENT:
+            headers["Authorization"] = self._config.alert_authorization
+            headers["X-Codat-ClientId"] = self._config.client_id
+        if message.generation is not Generation.LEGACY:
+            now = datetime.fromtimestamp(self._clock(), tz=UTC)
+            headers["webhook-id"] = message.webhook_id
+            headers["webhook-timestamp"] = str(int(now.timestamp()))
+            headers["webhook-signature"] = self._signer.sign(message.webhook_id, now, message.body.decode())
+        return headers
+
+    def _record(
+        self,
+        parcel: _Parcel,
+        attempt: int,
+        outcome: Outcome,
+        answer: Answer | None = None,
+        next_in_s: float | None = None,
+    ) -> None:
+        message = parcel.message
+        is_legacy = message.generation is Generation.LEGACY
+        with self._lock:
+            record = Record(
+                number=next(self._numbers),
+                at=written(datetime.fromtimestamp(self._clock(), tz=UTC)),
+                event_type=message.event_type,
+                generation=message.generation.value,
+                url=parcel.url,
+                company_id=message.company_id,
+                connection_id=message.connection_id,
+                webhook_id=None if is_legacy else message.webhook_id,
+                attempt=attempt,
+                outcome=outcome,
+                status=answer.status if answer else None,
+                error=answer.error if answer else None,
+                next_in_s=next_in_s,
+            )
+            self._records.append(record)
+        log.debug(
+            "The simulator dealt with a message",
+            extra={
+                "event_type": message.event_type,
+                "connection_id": message.connection_id,
+                "attempt": attempt,
+                "outcome": outcome.value,
+            },
+        )

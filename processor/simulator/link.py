@@ -1,0 +1,141 @@
+"""The Link page, where the user authorises a connection or ends the attempt in another way.
+
+https://docs.codat.io/auth-flow/authorize-hosted-link and /auth-flow/customize/set-up-redirects
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from flask import Blueprint, Response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from processor.simulator.entities import Connection, Refused, Status
+from processor.simulator.simulation import Simulation
+from processor.simulator.world import FAILURES
+
+# Chrome applies form-action to redirects as well, so it stays away: the way back leads to another site.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a visit of the Link page ends: what its button says, and Codat's status code for the way back."""
+
+    name: str
+    label: str
+    hint: str
+    status_code: int
+    status_text: str
+
+
+ENDINGS: tuple[Ending, ...] = (
+    Ending("authorize", "Authorise", "Give access to the data of this company.", 200, "Connected"),
+    Ending("cancel", "Cancel", "The user does not want to give access.", 403, FAILURES[403][0]),
+    Ending("unsupported", "Platform not supported", "The user's platform is missing.", 501, FAILURES[501][0]),
+    Ending("error", "Error", "Something goes wrong at the platform.", 500, FAILURES[500][0]),
+    Ending("leave", "Leave", "The user goes away without doing anything.", 201, "Left without linking"),
+)
+_BY_NAME: Mapping[str, Ending] = {ending.name: ending for ending in ENDINGS}
+
+
+def link_blueprint(simulation: Simulation) -> Blueprint:
+    """The Link pages of one simulated Codat."""
+    link = Blueprint("link", __name__, url_prefix="/link", template_folder="templates")
+
+    @link.after_request
+    def protect(answer: Response) -> Response:
+        answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["Referrer-Policy"] = "no-referrer"
+        return answer
+
+    @link.errorhandler(Refused)
+    def refuse(refused: Refused) -> ResponseReturnValue:
+        return render_template(
+            "simulator/message.html", title="Not found", text=refused.sentence
+        ), refused.status
+
+    @link.get("/<connection_id>")
+    def show(connection_id: str) -> ResponseReturnValue:
+        if request.method == "HEAD":
+            return ""
+        with simulation.lock:
+            connection = simulation.world.find_connection(connection_id)
+            if not simulation.passwords.redeem(connection_id, request.args.get("otp", "")):
+                return _expired()
+            visit = simulation.passwords.issue(f"visit of {connection_id}")
+            return render_template(
+                "simulator/link.html",
+                connection=connection,
+                company=simulation.world.company(connection.company_id),
+                endings=ENDINGS,
+                visit=visit,
+            )
+
+    @link.post("/<connection_id>")
+    def end(connection_id: str) -> ResponseReturnValue:
+        ending = _BY_NAME.get(request.form.get("ending", ""))
+        with simulation.lock:
+            connection = simulation.world.find_connection(connection_id)
+            visit = request.form.get("visit", "")
+            if ending is None or not simulation.passwords.redeem(f"visit of {connection_id}", visit):
+                return _expired()
+            ending, message = _apply(simulation, connection, ending)
+            template = simulation.config.redirect_url
+            if template is not None:
+                return redirect(way_back(template, connection, ending, message), 303)
+            return render_template(
+                "simulator/message.html",
+                title=ending.status_text,
+                text=f"{message} You may close this page.".strip(),
+                status_code=ending.status_code,
+            )
+
+    return link
+
+
+def way_back(template: str, connection: Connection, ending: Ending, message: str) -> str:
+    """The redirect URL with its placeholders filled in; what is no placeholder stays as it is."""
+    values = {
+        "companyId": connection.company_id,
+        "connectionId": connection.id,
+        "integrationId": connection.platform.integration_id,
+        "platform": connection.platform.key,
+        "platformName": connection.platform.name,
+        "sourceType": connection.platform.source_type,
+        "statusCode": str(ending.status_code),
+        "errorMessage": message,
+        "statusText": ending.status_text,
+    }
+
+    def fill(match: re.Match[str]) -> str:
+        return quote(values.get(match[1], match[0]), safe="")
+
+    # Browsers and settings pages may have encoded the braces.
+    return re.sub(r"(?:\{|%7B)(\w+)(?:\}|%7D)", fill, template, flags=re.IGNORECASE)
+
+
+def _apply(simulation: Simulation, connection: Connection, ending: Ending) -> tuple[Ending, str]:
+    """Make happen at Codat what the user chose; how it really ended, and a sentence about it."""
+    if ending.status_code == 201:
+        return ending, ""
+    if ending.status_code != 200:
+        simulation.change(connection.id, "fail", {"status_code": ending.status_code})
+        return ending, FAILURES[ending.status_code][1]
+    if connection.status is Status.LINKED:
+        return ending, ""
+    try:
+        simulation.change(connection.id, "authorize", {})
+    except Refused as refused:
+        simulation.change(connection.id, "fail", {"status_code": 500})
+        return _BY_NAME["error"], refused.sentence
+    return ending, ""
+
+
+def _expired() -> ResponseReturnValue:
+    text = "A link works once and for one day. Go back to where you came from and ask for a new one."
+    return render_template("simulator/message.html", title="This link has expired", text=text), 410

@@ -1,0 +1,91 @@
+"""The simulator served over HTTP in this process, by threads of its own."""
+
+import threading
+import time
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from processor.simulator.app import create_simulator, simulation_of
+from processor.simulator.config import SimulatorConfig
+from processor.simulator.simulation import Simulation
+from processor.simulator.times import Clock
+
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+# How long it takes the serving thread to notice that it has to end.
+_STOP_WITHIN_S = 0.02
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Answers without a line in the log for every call, and leaves the ``Date`` to the app."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin an answer without headers of the server's own."""
+        self.send_response_only(code, message)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+def _not_ready(_: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+    """Stands in for the app, which needs to know the port first."""
+    start_response("503 Service Unavailable", [])
+    return []
+
+
+class SimulatorServer:
+    """A simulated Codat at ``url`` between ``start`` and ``stop``; also usable as a context manager.
+
+    The port is taken when the server is made, so that ``url`` and ``config`` are known before it starts.
+    """
+
+    def __init__(self, config: SimulatorConfig | None = None, clock: Clock = time.time) -> None:
+        config = config or SimulatorConfig()
+        self._server: BaseWSGIServer = make_server(
+            config.host, config.port, _not_ready, threaded=True, request_handler=_QuietHandler
+        )
+        self.config = replace(config, port=self._server.server_port)
+        self.app = create_simulator(self.config, clock)
+        self._server.app = self.app
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": _STOP_WITHIN_S},
+            name="simulator",
+            daemon=True,
+        )
+
+    @property
+    def url(self) -> str:
+        """The address of the simulator, without a slash at the end."""
+        return self.config.base_url
+
+    @property
+    def simulation(self) -> Simulation:
+        """What the server serves, for tests that look inside."""
+        return simulation_of(self.app)
+
+    def start(self) -> Self:
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Answer and send nothing more, and give the port back."""
+        self.simulation.stop()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,151 @@
+"""The simulated Codat as a whole: its parts are put together here, and changes are made by name."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from processor.simulator.agenda import Agenda
+from processor.simulator.chaos import Deliver
+from processor.simulator.config import Generation, SimulatorConfig
+from processor.simulator.consumers import Consumers
+from processor.simulator.delivery import Delivery
+from processor.simulator.entities import Connection, Happened, Refused
+from processor.simulator.faults import Faults
+from processor.simulator.messages import Composer
+from processor.simulator.passwords import OneTimePasswords
+from processor.simulator.platforms import JsonObject
+from processor.simulator.reading import Reading
+from processor.simulator.times import Clock, Ticker
+from processor.simulator.world import World
+
+Options = Mapping[str, object]
+
+
+class Simulation:
+    """One world with its API's faults and its deliveries; one lock guards all of it.
+
+    ``generations``, ``auto_sync`` and ``sync_s`` begin as configured and can be changed on the way.
+    """
+
+    def __init__(self, config: SimulatorConfig, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.lock = threading.RLock()
+        self.generations = config.generations
+        self.auto_sync = config.auto_sync
+        self.sync_s = config.sync_s
+        self.faults = Faults()
+        self.consumers = Consumers()
+        self.passwords = OneTimePasswords(clock)
+        self.composer = Composer(
+            base_url=config.base_url, client_id=config.client_id, link_url=self.plain_link_url
+        )
+        self.delivery = Delivery(config, clock, self.lock, self.consumers.urls_for)
+        self.world = World(Ticker(clock), self._tell, self.lock)
+        self._agenda = Agenda("simulator-reads")
+        self.reading = Reading(self.world, self._agenda)
+        self._changes: Mapping[str, Callable[[str, Options], object]] = {
+            "authorize": self._authorize,
+            "reauthorize": self._reauthorize,
+            "fail": self._fail,
+            "start-sync": lambda one, _: self.reading.start_sync(one),
+            "complete-sync": lambda one, options: self.reading.complete_sync(one, options.get("outcomes")),
+            "read": lambda one, options: self.reading.read(one, options.get("outcomes")),
+            "deauthorize": lambda one, _: self.world.deauthorize(one),
+            "unlink": lambda one, _: self.world.unlink(one),
+            "delete": lambda one, _: self.world.delete_connection(one),
+        }
+
+    def change(self, connection_id: str, name: str, options: Options) -> None:
+        """Make a named change to a connection; refused where there is no such change, or it cannot be now.
+
+        ``options``: ``status_code`` of ``fail``, ``outcomes`` of ``complete-sync`` and ``read``,
+        ``auto_sync`` of ``authorize`` and ``reauthorize``, and ``deliver`` of all.
+        """
+        make = self._changes.get(name)
+        if make is None:
+            raise Refused(404, f"There is no change {name}: use one of {', '.join(self._changes)}")
+        with self.delivery.steered(steer_of(options)):
+            make(connection_id, options)
+
+    def plain_link_url(self, connection: Connection) -> str:
+        """The address of a connection's Link page without a password, which opens nothing."""
+        return f"{self.config.base_url}/link/{connection.id}"
+
+    def fresh_link_url(self, connection: Connection) -> str:
+        """The same with a fresh one-time password."""
+        return f"{self.plain_link_url(connection)}?otp={self.passwords.issue(connection.id)}"
+
+    def set_generations(self, names: Iterable[object]) -> None:
+        """Send these generations from now on; refused (400) where one is unknown."""
+        known = {generation.value: generation for generation in Generation}
+        wanted = list(names)
+        if not all(isinstance(name, str) and name in known for name in wanted):
+            raise Refused(400, f"Generations are {', '.join(known)}")
+        self.generations = frozenset(known[str(name)] for name in wanted)
+
+    def truth(self) -> JsonObject:
+        """How everything really stands, deleted things too."""
+        with self.lock:
+            companies = {
+                company.id: {
+                    "name": company.name,
+                    "tags": dict(company.tags),
+                    "deleted": company.deleted,
+                    "connections": {one.id: _truth_of(one) for one in company.connections.values()},
+                }
+                for company in self.world.every_company()
+            }
+        return {"companies": companies}
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until every read has ended and every message is sent or given up; ``False``: not in time."""
+        end = time.monotonic() + timeout_s
+        is_read = self._agenda.wait_until_idle(timeout_s)
+        return is_read and self.delivery.wait_until_idle(max(0.0, end - time.monotonic()))
+
+    def stop(self) -> None:
+        """End the threads and every hanging call; nothing is sent or read afterwards."""
+        self.faults.stopping.set()
+        self._agenda.stop()
+        self.delivery.stop()
+
+    def _tell(self, happened: Happened) -> None:
+        self.delivery.submit(self.composer.compose(happened, self.generations))
+
+    def _authorize(self, connection_id: str, options: Options) -> None:
+        self._begin_reading(self.world.authorize(connection_id), options)
+
+    def _reauthorize(self, connection_id: str, options: Options) -> None:
+        self._begin_reading(self.world.reauthorize(connection_id), options)
+
+    def _begin_reading(self, connection: Connection, options: Options) -> None:
+        if options.get("auto_sync", self.auto_sync):
+            self.reading.run_sync(connection.id, self.sync_s)
+
+    def _fail(self, connection_id: str, options: Options) -> None:
+        status_code = options.get("status_code", 403)
+        if not isinstance(status_code, int) or isinstance(status_code, bool):
+            raise Refused(400, "status_code is not a whole number")
+        self.world.fail(connection_id, status_code)
+
+
+def steer_of(options: Options) -> Deliver | None:
+    """The ``deliver`` of a call's options; ``None`` without one, refused (400) for an unknown one."""
+    wanted = options.get("deliver")
+    if wanted is None:
+        return None
+    if not isinstance(wanted, str) or wanted not in list(Deliver):
+        raise Refused(400, f"deliver is one of {', '.join(Deliver)}")
+    return Deliver(wanted)
+
+
+def _truth_of(connection: Connection) -> JsonObject:
+    return {
+        "platform_key": connection.platform.key,
+        "status": connection.status.value,
+        "authorizations": connection.authorizations,
+        "first_sync": connection.first_sync.value if connection.first_sync else None,
+        "progress": connection.progress,
+        "deleted": connection.deleted,
+    }

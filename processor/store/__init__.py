@@ -1,0 +1,1 @@
+"""What is kept in Redis, and the only code that knows how."""

@@ -1,0 +1,111 @@
+"""What a batch of messages is, before and after it was handled."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from handlers.connection import Connection
+from handlers.effects import Ask, PausePolling, ResumePolling
+from handlers.events import Company, CompanyDeleted, Event
+from handlers.explain import Entry
+from handlers.notices import Notification
+from processor.times import to_iso
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One message of the inbox as it was stored; ``entry_ids`` are its places in the stream."""
+
+    event_id: str
+    entry_ids: tuple[bytes, ...]
+    body: bytes
+    received_at: str
+    source: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A connection as it was stored: the document, its public state, and when we first heard of it (ms)."""
+
+    connection: Connection
+    state: str | None
+    first_heard_ms: int
+
+
+@dataclass(slots=True)
+class CompanyNews:
+    """What was learnt of a company; ``None`` and empty mean "nothing"."""
+
+    name: str | None = None
+    merchant_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    deleted_at: datetime | None = None
+    deleted_by: str | None = None
+    first_heard: datetime | None = None
+
+    def merge(self, newer: "CompanyNews") -> None:
+        """Take over what ``newer`` knows; what is kept once stays."""
+        self.name = newer.name or self.name
+        self.merchant_id = self.merchant_id or newer.merchant_id
+        self.tags = newer.tags or self.tags
+        if self.deleted_at is None:
+            self.deleted_at, self.deleted_by = newer.deleted_at, newer.deleted_by
+        self.first_heard = self.first_heard or newer.first_heard
+
+    def as_fields(self, company_id: str) -> dict[str, str]:
+        """The fields of the company's hash that this changes."""
+        fields = {
+            "name": self.name,
+            "merchant_id": self.merchant_id,
+            "tags": json.dumps(self.tags, ensure_ascii=False) if self.tags else None,
+            "deleted_at": to_iso(self.deleted_at) if self.deleted_at else None,
+            "deleted_by": self.deleted_by,
+            "first_heard": to_iso(self.first_heard) if self.first_heard else None,
+        }
+        return {"id": company_id} | {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything that one commit writes.
+
+    ``gone`` are stream entries whose message is gone, ``moved`` messages that belong to
+    another shard since INBOX_SHARDS changed.
+    """
+
+    done: list[Waiting] = field(default_factory=list)
+    failed: list[tuple[Waiting, str, datetime | None]] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
+    moved: list[tuple[Waiting, int]] = field(default_factory=list)
+    connections: dict[str, tuple[Connection, str, Known | None]] = field(default_factory=dict)
+    first_heard: dict[str, datetime] = field(default_factory=dict)
+    entries: list[tuple[str, Event, Entry]] = field(default_factory=list)
+    companies: dict[str, CompanyNews] = field(default_factory=dict)
+    notifications: list[Notification] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    polling: list[PausePolling | ResumePolling] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count ``name`` once more in this batch."""
+        self.counts[name] = self.counts.get(name, 0) + by
+
+
+def company_news(event: Event, company: Company, known: Mapping[str, str] | None) -> CompanyNews | None:
+    """What ``event`` adds to what is known of ``company`` (the fields of its hash); ``None`` for nothing."""
+    known = known or {}
+    news = CompanyNews()
+    if "first_heard" not in known:
+        news.first_heard = event.received_at
+    if company.name is not None and known.get("name") != company.name:
+        news.name = company.name
+    if company.merchant_id is not None and "merchant_id" not in known:
+        news.merchant_id = company.merchant_id
+    tags = dict(company.tags)
+    if tags and known.get("tags") != json.dumps(tags, ensure_ascii=False):
+        news.tags = tags
+    if isinstance(event, CompanyDeleted) and "deleted_at" not in known:
+        news.deleted_at, news.deleted_by = event.at, event.event_id
+    return None if news == CompanyNews() else news

@@ -1,0 +1,112 @@
+"""What a commit writes: connections with their timelines, companies, and the fate of messages."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from redis.client import Pipeline
+
+from handlers.events import Event
+from handlers.explain import Entry
+from processor.store import codec, keys
+from processor.store.batch import Batch, Waiting
+from processor.times import to_iso, to_ms
+
+TIMELINE_LENGTH = 1_000
+"""About how many entries a timeline keeps."""
+
+
+def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
+    """Documents, indexes and timelines of the connections in ``batch``."""
+    for connection_id, (connection, state, known) in batch.connections.items():
+        heard_ms = known.first_heard_ms if known else to_ms(batch.first_heard[connection_id])
+        pipe.set(
+            keys.connection(connection_id),
+            b"%s\n%d\n%s" % (state.encode(), heard_ms, codec.dump(connection)),
+        )
+        if known is None:
+            pipe.zadd(keys.connections(), {connection_id: heard_ms})
+            if connection.company_id is not None:
+                pipe.zadd(keys.company_connections(connection.company_id), {connection_id: heard_ms})
+        if known is None or known.state != state:
+            if known is not None and known.state is not None:
+                pipe.zrem(keys.connections_in(known.state), connection_id)
+            pipe.zadd(keys.connections_in(state), {connection_id: heard_ms})
+    for connection_id, event, entry in batch.entries:
+        line = json.dumps(_line(event, entry), separators=(",", ":"), ensure_ascii=False)
+        pipe.xadd(
+            keys.timeline(connection_id),
+            {"entry": line.encode("utf-8", "surrogatepass")},
+            maxlen=TIMELINE_LENGTH,
+            approximate=True,
+        )
+
+
+def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
+    """What ``batch`` learnt of companies."""
+    for company_id, news in batch.companies.items():
+        if news.merchant_id is not None:
+            pipe.set(keys.merchant(news.merchant_id), company_id, nx=True)
+        if news.first_heard is not None:
+            pipe.zadd(keys.companies(), {company_id: to_ms(news.first_heard)}, nx=True)
+        fields: dict[str | bytes, str | bytes | int | float] = {}
+        fields.update(news.as_fields(company_id))
+        pipe.hset(keys.company(company_id), mapping=fields)
+
+
+def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
+    """What became of the messages in ``batch``: processed, to be tried again, or dead."""
+    stamp, stamp_ms = to_iso(now), to_ms(now)
+    for message in batch.done:
+        name = keys.event(message.event_id)
+        pipe.hset(name, mapping={"status": "processed", "processed_at": stamp})
+        if message.attempts:
+            pipe.hdel(name, "next_attempt_at")
+    for message, trace, again in batch.failed:
+        status = "dead" if again is None else "failed"
+        news: dict[str | bytes, str | bytes | int | float] = {
+            "status": status,
+            "error": trace,
+            "attempts": message.attempts + 1,
+        }
+        if again is not None:
+            news["next_attempt_at"] = to_iso(again)
+            pipe.zadd(keys.retries(), {message.event_id: to_ms(again)})
+        pipe.hset(keys.event(message.event_id), mapping=news)
+        pipe.zadd(keys.events_of(status), {message.event_id: _received_ms(message)})
+    done: dict[str | bytes, str | bytes | int | float] = {
+        message.event_id: _received_ms(message) for message in batch.done
+    }
+    if done:
+        pipe.zadd(keys.events_of("processed"), done)
+    finished: list[str | bytes] = [*done, *(message.event_id for message, _, _ in batch.failed)]
+    if finished:
+        pipe.zrem(keys.events_of("pending"), *finished)
+    pipe.hset(keys.counters(), "last_commit_ms", stamp_ms)
+
+
+def _received_ms(message: Waiting) -> int:
+    return to_ms(datetime.fromisoformat(message.received_at))
+
+
+def _line(event: Event, entry: Entry) -> dict[str, Any]:
+    return {
+        "at": to_iso(event.at),
+        "known_at": to_iso(event.received_at),
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "source": event.source,
+        "from": entry.before,
+        "to": entry.after,
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+        "decisions": [
+            {
+                "type": decision.notice,
+                "verdict": decision.verdict,
+                "reason": decision.reason,
+                "notification_id": decision.notification_id or None,
+            }
+            for decision in entry.decisions
+        ],
+    }

@@ -1,0 +1,52 @@
+"""Whether a message could be kept now, and whether anybody would handle it."""
+
+from typing import Any
+
+from redis import Redis
+
+from processor.store import keys
+
+ROLES = ("worker", "clock")
+MISSED_AFTER_MS = 20_000
+"""A process that was not seen for so long is missed, in milliseconds; all say more often that they live."""
+
+
+def alive(client: "Redis[Any]", role: str, name: str, now_ms: int) -> None:
+    """Say that the process ``name`` of this role lives."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.zadd(keys.alive(role), {name: now_ms})
+        pipe.zremrangebyscore(keys.alive(role), "-inf", now_ms - 10 * MISSED_AFTER_MS)
+        pipe.execute()
+
+
+def gone(client: "Redis[Any]", role: str, name: str) -> None:
+    """Say that the process ends."""
+    client.zrem(keys.alive(role), name)
+
+
+def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:
+    """Reasons why a message could not be kept, and warnings about what would handle it.
+
+    Raises ``redis.RedisError`` when Redis does not answer.
+    """
+    with client.pipeline(transaction=False) as pipe:
+        pipe.info("memory")
+        pipe.info("replication")
+        pipe.info("persistence")
+        for role in ROLES:
+            pipe.zcount(keys.alive(role), now_ms - MISSED_AFTER_MS, "+inf")
+        memory, replication, persistence, *counts = pipe.execute()
+    reasons = []
+    if persistence.get("loading"):
+        reasons.append("Redis is loading its data")
+    if replication.get("role") != "master":
+        reasons.append("Redis is a replica and cannot be written to")
+    most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))
+    if most and used >= most:
+        reasons.append("Redis is full")
+    warnings = [
+        f"no {role} was seen in the last {MISSED_AFTER_MS // 1000} s: messages are kept and wait"
+        for role, count in zip(ROLES, counts, strict=True)
+        if not count
+    ]
+    return reasons, warnings

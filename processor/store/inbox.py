@@ -1,0 +1,150 @@
+"""The inbox: messages that were accepted and wait to be handled."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from handlers.events import Event
+from processor.store import keys
+from processor.store.scripts import register
+from processor.times import to_iso, to_ms
+
+DAY_S = 86_400
+WAKE_MS = 3_000
+"""How long a shard counts as awake after somebody said so, in milliseconds."""
+
+Wake = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a message: kept now, or ``duplicate``; ``wake`` names the shard that sleeps."""
+
+    event_id: str
+    duplicate: bool
+    wake: int | None
+
+
+class Inbox:
+    """Puts messages into Redis, each in one round trip.
+
+    ``shards`` is INBOX_SHARDS; retention and dedupe in days. Every method raises
+    ``redis.RedisError`` when Redis cannot take it.
+    """
+
+    def __init__(
+        self, client: "Redis[Any]", *, shards: int, retention_days: int = 30, dedupe_days: int = 21
+    ) -> None:
+        self.shards = shards
+        self._client = client
+        self._retention_s = retention_days * DAY_S
+        self._dedupe_s = dedupe_days * DAY_S
+        self._accept = register(client, "accept")
+        self._quarantine = register(client, "quarantine")
+        self._requeue = register(client, "requeue")
+
+    def accept(self, event: Event, body: bytes) -> Kept:
+        """Keep an event and its raw body, once, and append it to the inbox of its company's shard."""
+        kept, wake = self._put(event, body, self._client)
+        return Kept(event.event_id, duplicate=not kept, wake=self.shard_of(event) if wake else None)
+
+    def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
+        """The same as ``accept``, as a part of somebody's transaction."""
+        self._put(event, body, pipe)
+
+    def shard_of(self, event: Event) -> int:
+        """The shard that handles ``event``."""
+        return keys.shard_of(event.company.id if event.company else None, self.shards)
+
+    def _put(self, event: Event, body: bytes, client: "Redis[Any]") -> Any:
+        company_id = event.company.id if event.company else None
+        shard = self.shard_of(event)
+        return self._accept(
+            keys=[
+                keys.seen(event.event_id),
+                keys.event(event.event_id),
+                keys.events(),
+                keys.events_of("pending"),
+                keys.inbox(shard),
+                keys.wake(shard),
+            ],
+            args=[
+                event.event_id,
+                self._dedupe_s,
+                self._retention_s,
+                to_ms(event.received_at),
+                WAKE_MS,
+                *_fields(event.event_id, body, event.received_at, "pending"),
+                "source",
+                event.source.value,
+                "type",
+                event.event_type,
+                "company_id",
+                company_id or "",
+                "connection_ids",
+                json.dumps(event.connection_ids),
+                "shard",
+                shard,
+            ],
+            client=client,
+        )
+
+    def quarantine(self, event_id: str, body: bytes, received_at: datetime, reason: str) -> None:
+        """Keep an authentic message that nobody understands, once, for a later replay."""
+        self._quarantine(
+            keys=[keys.event(event_id), keys.events(), keys.events_of("quarantined")],
+            args=[
+                event_id,
+                self._retention_s,
+                to_ms(received_at),
+                *_fields(event_id, body, received_at, "quarantined"),
+                "error",
+                reason,
+            ],
+        )
+
+    def requeue(self, event_id: str, *, status: str, shard: int, only_if: bool = False) -> tuple[bool, bool]:
+        """Put a kept message into the inbox again, as it is.
+
+        ``status`` is the one it has; with ``only_if`` nothing happens when it changed
+        meanwhile. Returns whether it was put, and whether the shard needs waking.
+        """
+        put, wake = self._requeue(
+            keys=[
+                keys.event(event_id),
+                keys.events_of("pending"),
+                keys.events_of(status),
+                keys.retries(),
+                keys.inbox(shard),
+                keys.wake(shard),
+            ],
+            args=[event_id, WAKE_MS, status if only_if else "", "shard", shard],
+        )
+        return bool(put), bool(wake)
+
+    def depth(self) -> int:
+        """How many messages wait, over all shards."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for shard in range(self.shards):
+                pipe.xlen(keys.inbox(shard))
+            return sum(pipe.execute())
+
+
+def _fields(event_id: str, body: bytes, received_at: datetime, status: str) -> list[str | bytes | int]:
+    return [
+        "event_id",
+        event_id,
+        "body",
+        body,
+        "received_at",
+        to_iso(received_at),
+        "received_ms",
+        to_ms(received_at),
+        "status",
+        status,
+    ]

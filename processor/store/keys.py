@@ -1,0 +1,166 @@
+"""Every key in Redis: one function each, with its type and lifetime.
+
+All keys begin with ``codat:``. Nothing else in the project spells a key.
+"""
+
+import zlib
+
+PREFIX = "codat:"
+
+
+def shard_of(company_id: str | None, shards: int) -> int:
+    """The shard of a company: a stable hash, so a company is always drained by one.
+
+    News without a company goes to shard 0.
+    """
+    return zlib.crc32(company_id.encode("utf-8", "surrogatepass")) % shards if company_id else 0
+
+
+# Messages
+
+
+def event(event_id: str) -> str:
+    """Hash: one message, its body and what became of it. EVENT_RETENTION_DAYS."""
+    return f"{PREFIX}event:{event_id}"
+
+
+def seen(event_id: str) -> str:
+    """String "1": this message was kept once. DEDUPE_DAYS."""
+    return f"{PREFIX}seen:{event_id}"
+
+
+def events() -> str:
+    """Sorted set: event ids by time of arrival (ms). Trimmed with EVENT_RETENTION_DAYS."""
+    return f"{PREFIX}events"
+
+
+def events_of(status: str) -> str:
+    """Sorted set: event ids with this status, by time of arrival (ms). Trimmed like ``events``."""
+    return f"{PREFIX}events:{status}"
+
+
+def inbox(shard: int) -> str:
+    """Stream, field ``id``: event ids that wait to be handled. An entry is deleted when handled."""
+    return f"{PREFIX}inbox:{shard}"
+
+
+def wake(shard: int) -> str:
+    """String: a drain of this shard runs or was asked for. Expires within seconds unless renewed."""
+    return f"{PREFIX}wake:{shard}"
+
+
+def cursor(shard: int) -> str:
+    """Integer: how many batches of this shard were committed. Watched by commits. For ever."""
+    return f"{PREFIX}cursor:{shard}"
+
+
+def shards_ever() -> str:
+    """Integer: the most INBOX_SHARDS that ever was, so that no shard is forgotten. For ever."""
+    return f"{PREFIX}shards-ever"
+
+
+def retries() -> str:
+    """Sorted set: event ids whose handling raised, by the time of the next attempt (ms)."""
+    return f"{PREFIX}retries"
+
+
+# Connections and companies
+
+
+def connection(connection_id: str) -> str:
+    """String, JSON: one connection. Until its company is erased."""
+    return f"{PREFIX}connection:{connection_id}"
+
+
+def connections() -> str:
+    """Sorted set: connection ids by the time we first heard of them (ms)."""
+    return f"{PREFIX}connections"
+
+
+def connections_in(state: str) -> str:
+    """Sorted set: connection ids in this public state, by the time we first heard of them (ms)."""
+    return f"{PREFIX}connections:{state}"
+
+
+def timeline(connection_id: str) -> str:
+    """Stream, field ``entry``: the timeline of a connection as JSON, newest last, about 1,000 entries."""
+    return f"{PREFIX}timeline:{connection_id}"
+
+
+def company(company_id: str) -> str:
+    """Hash: what we know of a company. Until it is erased."""
+    return f"{PREFIX}company:{company_id}"
+
+
+def companies() -> str:
+    """Sorted set: company ids by the time we first heard of them (ms)."""
+    return f"{PREFIX}companies"
+
+
+def company_connections(company_id: str) -> str:
+    """Sorted set: connection ids of the company, by the time we first heard of them (ms)."""
+    return f"{PREFIX}company-connections:{company_id}"
+
+
+def merchant(merchant_id: str) -> str:
+    """String: the company id that belongs to our caller's own id."""
+    return f"{PREFIX}merchant:{merchant_id}"
+
+
+# Notifications
+
+
+def stream() -> str:
+    """Stream, field ``notification``: the public road out for consumers. About STREAM_LENGTH entries."""
+    return f"{PREFIX}notifications"
+
+
+def notification(notification_id: str) -> str:
+    """Hash: one notification, its body and its deliveries. Until its company is erased."""
+    return f"{PREFIX}notification:{notification_id}"
+
+
+def outbox() -> str:
+    """Sorted set: notification ids by the time of the decision (microseconds)."""
+    return f"{PREFIX}outbox"
+
+
+def outbox_of(connection_id: str) -> str:
+    """Sorted set: notification ids of a connection, by the time of the decision (microseconds)."""
+    return f"{PREFIX}outbox-of:{connection_id}"
+
+
+# Questions to Codat
+
+
+def questions() -> str:
+    """Sorted set: questions that wait to be asked, by the earliest time (ms)."""
+    return f"{PREFIX}questions"
+
+
+def question_details() -> str:
+    """Hash: question to JSON with its deadline and reason; goes with the question."""
+    return f"{PREFIX}question-details"
+
+
+def asking() -> str:
+    """String: a job that asks Codat runs or was asked for. Expires within seconds unless renewed."""
+    return f"{PREFIX}asking"
+
+
+def polling_paused() -> str:
+    """String, ISO time: background questions wait until then. Expires then."""
+    return f"{PREFIX}polling-paused"
+
+
+# Operation
+
+
+def counters() -> str:
+    """Hash: what happened how often, since ever."""
+    return f"{PREFIX}counters"
+
+
+def alive(role: str) -> str:
+    """Sorted set: processes of this role by when they were last seen (ms)."""
+    return f"{PREFIX}alive:{role}"

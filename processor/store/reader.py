@@ -1,0 +1,257 @@
+"""Reading what is kept: one object, or a page of a list."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from handlers.connection import Connection
+from processor.errors import Invalid
+from processor.store import codec, keys
+
+EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Ids or items of one page, and the cursor of the next; ``None`` when this was the last."""
+
+    items: Sequence[Any]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConnection:
+    """A connection, its public state, and when we first heard of it (ms since 1970)."""
+
+    connection: Connection
+    state: str
+    first_heard_ms: int
+
+
+class Reader:
+    """Reads the store. Raises ``redis.RedisError`` when Redis does not answer."""
+
+    def __init__(self, client: "Redis[Any]", *, shards: int) -> None:
+        self._client = client
+        self._shards = shards
+
+    # Connections
+
+    def connection(self, connection_id: str) -> StoredConnection | None:
+        """One connection; ``None`` when we never heard of it."""
+        return next(iter(self.connections([connection_id])), None)
+
+    def connections(self, connection_ids: Sequence[str]) -> list[StoredConnection]:
+        """Those of the connections that are known, in the order given."""
+        if not connection_ids:
+            return []
+        rows = self._client.mget([keys.connection(connection_id) for connection_id in connection_ids])
+        found = []
+        for row in rows:
+            if row is not None:
+                state, first_heard, document = row.split(b"\n", 2)
+                found.append(StoredConnection(codec.load(document), state.decode(), int(first_heard)))
+        return found
+
+    def list_connections(
+        self, *, state: str | None = None, company_id: str | None = None, limit: int, cursor: str | None
+    ) -> Page:
+        """Connections, newest first, of a state or of a company (and then also of a state)."""
+        if company_id is not None:
+            index = keys.company_connections(company_id)
+        else:
+            index = keys.connections() if state is None else keys.connections_in(state)
+        found: list[StoredConnection] = []
+        while True:
+            page = self._page(index, limit - len(found), cursor)
+            rows = self.connections(page.items)
+            found += [row for row in rows if state is None or row.state == state]
+            cursor = page.next_cursor
+            if len(found) >= limit or cursor is None:
+                return Page(found, cursor)
+
+    def company_of(self, merchant_id: str) -> str | None:
+        """The company id that belongs to a merchant id; ``None`` when there is none."""
+        found = self._client.get(keys.merchant(merchant_id))
+        return None if found is None else _text(found)
+
+    def company(self, company_id: str) -> dict[str, str] | None:
+        """The fields known of a company; ``None`` when we never heard of it."""
+        return _texts(self._client.hgetall(keys.company(company_id))) or None
+
+    def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> Page:
+        """Entries of a connection's timeline, newest first, as they were written."""
+        newest = "+" if cursor is None else f"({_stream_id(cursor)}"
+        rows = self._client.xrevrange(keys.timeline(connection_id), max=newest, count=limit + 1)
+        entries = [{"id": _text(place), **json.loads(fields[b"entry"])} for place, fields in rows[:limit]]
+        more = _text(rows[limit - 1][0]) if len(rows) > limit else None
+        return Page(entries, more)
+
+    # Messages
+
+    def event(self, event_id: str) -> dict[str, Any] | None:
+        """One message with its body (bytes); ``None`` when we never kept it or it expired."""
+        row = self._client.hgetall(keys.event(event_id))
+        if not row or b"event_id" not in row:
+            return None
+        body = row.pop(b"body", b"")
+        return {**_texts(row), "body": body}
+
+    def list_events(self, *, status: str | None, limit: int, cursor: str | None) -> Page:
+        """Messages without their bodies, newest first."""
+        index = keys.events() if status is None else keys.events_of(status)
+        page = self._page(index, limit, cursor)
+        with self._client.pipeline(transaction=False) as pipe:
+            for event_id in page.items:
+                pipe.hmget(keys.event(event_id), *_EVENT_FIELDS)
+            rows = pipe.execute()
+        found = []
+        for row in rows:
+            named = {
+                name: value.decode("utf-8", "replace")
+                for name, value in zip(_EVENT_FIELDS, row, strict=True)
+                if value is not None
+            }
+            if "event_id" in named:
+                found.append(named)
+        return Page(found, page.next_cursor)
+
+    # Notifications
+
+    def notification(self, notification_id: str) -> dict[str, Any] | None:
+        """One notification: its public body as parsed JSON under ``body``; ``None`` when there is none."""
+        row = self._client.hgetall(keys.notification(notification_id))
+        return _notification(row)
+
+    def list_notifications(self, *, connection_id: str | None, limit: int, cursor: str | None) -> Page:
+        """Notifications, newest first, of everything or of one connection."""
+        index = keys.outbox() if connection_id is None else keys.outbox_of(connection_id)
+        page = self._page(index, limit, cursor)
+        with self._client.pipeline(transaction=False) as pipe:
+            for notification_id in page.items:
+                pipe.hgetall(keys.notification(notification_id))
+            rows = pipe.execute()
+        found = [notification for row in rows if (notification := _notification(row)) is not None]
+        return Page(found, page.next_cursor)
+
+    # Operation
+
+    def stats(self, states: Sequence[str]) -> dict[str, Any]:
+        """Counts by state, depth and age of the inbox, and what happened how often.
+
+        ``age_s`` is how long the oldest waiting message has waited, in seconds; 0 for an
+        empty inbox.
+        """
+        with self._client.pipeline(transaction=False) as pipe:
+            for state in states:
+                pipe.zcard(keys.connections_in(state))
+            for status in EVENT_STATUSES:
+                pipe.zcard(keys.events_of(status))
+            for shard in range(self._shards):
+                pipe.xlen(keys.inbox(shard))
+                pipe.xrange(keys.inbox(shard), count=1)
+            pipe.time()
+            pipe.zcard(keys.questions())
+            pipe.hgetall(keys.counters())
+            pipe.zcard(keys.companies())
+            pipe.zcard(keys.outbox())
+            rows = iter(pipe.execute())
+        by_state = {state: next(rows) for state in states}
+        by_status = {status: next(rows) for status in EVENT_STATUSES}
+        depth, oldest_ms = 0, None
+        for _ in range(self._shards):
+            depth += next(rows)
+            for place, _fields in next(rows):
+                entered_ms = int(_text(place).split("-")[0])
+                oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
+        seconds, micros = next(rows)
+        age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
+        return {
+            "connections": by_state,
+            "events": by_status,
+            "inbox": {"depth": depth, "age_s": round(age_s, 3)},
+            "questions": next(rows),
+            "counters": {name: int(value) for name, value in sorted(_texts(next(rows)).items())},
+            "companies": next(rows),
+            "notifications": next(rows),
+        }
+
+    def _page(self, index: str, limit: int, cursor: str | None) -> Page:
+        """Members of a sorted set, highest score first; a cursor stays right while members come and go."""
+        top, last = ("+inf", None) if cursor is None else _score_and_member(cursor)
+        offset = 0
+        found: list[tuple[str, float]] = []
+        while len(found) <= limit:
+            rows = self._client.zrevrangebyscore(
+                index, top, "-inf", start=offset, num=limit + 1, withscores=True
+            )
+            found += [
+                (_text(member), score)
+                for member, score in rows
+                if last is None or (score, _text(member)) < (float(top), last)
+            ]
+            offset += len(rows)
+            if len(rows) <= limit:
+                break
+        page, more = found[:limit], len(found) > limit
+        return Page([member for member, _ in page], _cursor(*page[-1]) if more and page else None)
+
+
+_EVENT_FIELDS = (
+    "event_id",
+    "received_at",
+    "processed_at",
+    "status",
+    "source",
+    "type",
+    "company_id",
+    "connection_ids",
+    "duplicates",
+    "attempts",
+    "next_attempt_at",
+    "error",
+)
+
+
+def _notification(row: Mapping[bytes, bytes]) -> dict[str, Any] | None:
+    if not row:
+        return None
+    fields: dict[str, Any] = dict(_texts(row))
+    fields["body"] = json.loads(fields["body"])
+    return fields
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _texts(row: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in row.items()}
+
+
+def _cursor(member: str, score: float) -> str:
+    return base64.urlsafe_b64encode(json.dumps([score, member]).encode()).decode().rstrip("=")
+
+
+def _score_and_member(cursor: str) -> tuple[float, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        score, member = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        return float(score), str(member)
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise Invalid(errors={"cursor": ["This is no cursor of this list."]}) from error
+
+
+def _stream_id(cursor: str) -> str:
+    first, _, second = cursor.partition("-")
+    if (
+        not (first.isascii() and first.isdigit() and second.isascii() and second.isdigit())
+        or len(cursor) > 40
+    ):
+        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
+    return cursor

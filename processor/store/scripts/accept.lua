@@ -1,0 +1,21 @@
+-- Keep one message: recognise a duplicate, store, append to the shard's inbox, and say
+-- whether the shard needs waking. One atomic step, one round trip.
+-- KEYS: seen, event, events, events:pending, inbox, wake
+-- ARGV: event id, dedupe s, retention s, received ms, wake ms, field, value, ...
+-- Returns {kept, needs waking}, both 0 or 1.
+if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then
+  redis.call('HINCRBY', KEYS[2], 'duplicates', 1)
+  if redis.call('HLEN', KEYS[2]) == 1 then
+    redis.call('DEL', KEYS[2])
+  end
+  return {0, 0}
+end
+redis.call('HSET', KEYS[2], unpack(ARGV, 6))
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1])
+redis.call('XADD', KEYS[5], '*', 'id', ARGV[1])
+if redis.call('SET', KEYS[6], 'asked', 'NX', 'PX', ARGV[5]) then
+  return {1, 1}
+end
+return {1, 0}

@@ -1,0 +1,13 @@
+-- Keep an authentic message that nobody understands, once, outside of the inbox.
+-- KEYS: event, events, events:quarantined
+-- ARGV: event id, retention s, received ms, field, value, ...
+-- Returns 1 when it was kept now, 0 when it was there already.
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HINCRBY', KEYS[1], 'duplicates', 1)
+  return 0
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+return 1

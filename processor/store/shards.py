@@ -1,0 +1,141 @@
+"""One shard of the inbox, read and committed in batches."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from redis import Redis, WatchError
+from redis.client import Pipeline
+
+from processor.store import codec, commits, keys, outbox, questions
+from processor.store.batch import Batch, Known, Waiting
+from processor.store.inbox import WAKE_MS
+from processor.store.scripts import register
+
+
+class Overtaken(Exception):
+    """Another drain committed to this shard meanwhile; nothing of ours was written."""
+
+
+class Shard:
+    """Reads batches of one shard and commits what follows from them, guarded by its cursor."""
+
+    def __init__(self, client: "Redis[Any]", number: int, *, stream_length: int = 100_000) -> None:
+        self.number = number
+        self._client = client
+        self._stream_length = stream_length
+        self._rest = register(client, "rest")
+
+    def stay_awake(self) -> None:
+        """Say that a drain of this shard runs."""
+        self._client.set(keys.wake(self.number), "drains", px=WAKE_MS)
+
+    def rest(self) -> bool:
+        """Let the shard sleep; false when more has come, and it stays awake."""
+        return bool(self._rest(keys=[keys.inbox(self.number), keys.wake(self.number)]))
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait until something is in the inbox, for so long at the most; whether there is."""
+        inbox = keys.inbox(self.number)
+        return bool(self._client.xread({inbox: "0"}, count=1, block=timeout_ms))
+
+    def begin(self) -> "Pipeline[Any]":
+        """Open a commit: watch the cursor before anything is read."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.watch(keys.cursor(self.number))
+        return pipe
+
+    def read(self, most: int) -> tuple[list[Waiting], list[bytes]]:
+        """The oldest messages, and the stream entries whose message is gone (erased or expired)."""
+        entries = self._client.xrange(keys.inbox(self.number), count=most)
+        places: dict[str, list[bytes]] = {}
+        for entry_id, fields in entries:
+            places.setdefault(fields[b"id"].decode(), []).append(entry_id)
+        if not places:
+            return [], []
+        with self._client.pipeline(transaction=False) as pipe:
+            for event_id in places:
+                pipe.hmget(keys.event(event_id), "body", "received_at", "source", "attempts")
+            rows = pipe.execute()
+        waiting, gone = [], []
+        for (event_id, entry_ids), (body, received_at, source, attempts) in zip(
+            places.items(), rows, strict=True
+        ):
+            if body is None:
+                gone += entry_ids
+                continue
+            waiting.append(
+                Waiting(
+                    event_id,
+                    tuple(entry_ids),
+                    body,
+                    received_at.decode(),
+                    source.decode() if source else "",
+                    int(attempts or 0),
+                )
+            )
+        return waiting, gone
+
+    def load(
+        self, connection_ids: Iterable[str], company_ids: Sequence[str], whole: Iterable[str]
+    ) -> tuple[dict[str, Known], dict[str, dict[str, str]], dict[str, list[str]]]:
+        """The connections, companies, and the connections of whole companies, as they are stored.
+
+        The three answers are keyed by connection, company and company.
+        """
+        whole = list(dict.fromkeys(whole))
+        members: dict[str, list[str]] = {}
+        with self._client.pipeline(transaction=False) as pipe:
+            for company_id in company_ids:
+                pipe.hgetall(keys.company(company_id))
+            for company_id in whole:
+                pipe.zrange(keys.company_connections(company_id), 0, -1)
+            answers = pipe.execute()
+        companies = {
+            company_id: {name.decode(): value.decode() for name, value in row.items()}
+            for company_id, row in zip(company_ids, answers, strict=False)
+            if row
+        }
+        for company_id, row in zip(whole, answers[len(company_ids) :], strict=True):
+            members[company_id] = [member.decode() for member in row]
+        wanted = list(dict.fromkeys([*connection_ids, *(id_ for ids in members.values() for id_ in ids)]))
+        return self._connections(wanted), companies, members
+
+    def _connections(self, wanted: list[str]) -> dict[str, Known]:
+        if not wanted:
+            return {}
+        rows = self._client.mget([keys.connection(connection_id) for connection_id in wanted])
+        known = {}
+        for connection_id, row in zip(wanted, rows, strict=True):
+            if row is not None:
+                state, first_heard, document = row.split(b"\n", 2)
+                known[connection_id] = Known(codec.load(document), state.decode(), int(first_heard))
+        return known
+
+    def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
+        """Write all of ``batch``, or raise ``Overtaken`` and write nothing."""
+        pipe.multi()
+        pipe.incr(keys.cursor(self.number))
+        pipe.set(keys.wake(self.number), "drains", px=WAKE_MS)
+        places = [*batch.gone, *(place for message in batch.done for place in message.entry_ids)]
+        places += [place for message, _, _ in batch.failed for place in message.entry_ids]
+        for message, number in batch.moved:
+            places += message.entry_ids
+            pipe.xadd(keys.inbox(number), {"id": message.event_id})
+            pipe.hset(keys.event(message.event_id), "shard", number)
+        if places:
+            pipe.xdel(keys.inbox(self.number), *places)
+        commits.write_connections(pipe, batch)
+        commits.write_companies(pipe, batch)
+        for position, notification in enumerate(batch.notifications):
+            outbox.write(pipe, notification, position=position, stream_length=self._stream_length)
+        questions.write(pipe, batch.asks)
+        for polling in batch.polling:
+            questions.write_polling(pipe, polling, now)
+        commits.write_events(pipe, batch, now)
+        for name, by in batch.counts.items():
+            pipe.hincrby(keys.counters(), name, by)
+        try:
+            pipe.execute()
+        except WatchError as error:
+            raise Overtaken from error

@@ -1,0 +1,31 @@
+"""Builds the Flask application."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from processor import logs
+from processor.bootstrap import Container, for_web
+from processor.settings import load_from_environment
+from processor.web import health, problems, v1, webhooks
+from processor.web.context import keep
+
+
+def create_app(container: Container) -> Flask:
+    """The application on the collaborators in ``container``; connects to nothing yet."""
+    app = Flask(__name__)
+    hops = container.settings.trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    keep(app, container)
+    problems.register(app)
+    app.register_blueprint(webhooks.blueprint)
+    app.register_blueprint(health.blueprint)
+    v1.register(app)
+    return app
+
+
+def create_app_from_environment() -> Flask:
+    """The application of this process, from its environment: what the web server calls."""
+    settings = load_from_environment()
+    logs.configure(settings.log_level, settings.secrets())
+    return create_app(for_web(settings))

@@ -1,0 +1,103 @@
+"""``POST /webhooks/codat``: Codat's messages, both generations.
+
+An answer other than 2xx, 401, 403, 405, 413, 422 or 503 would lose a legacy alert for
+good, so whatever goes wrong here beyond those is 503: "send it again".
+"""
+
+import ipaddress
+import logging
+from typing import IO
+
+from flask import Blueprint, Response, jsonify, request
+from redis import RedisError
+
+from processor.alerts.dialects import Unrecognised, recognise
+from processor.alerts.signature import AuthenticatedBy, NotAuthentic, event_id_of
+from processor.bootstrap import Container
+from processor.errors import Forbidden, Invalid, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
+from processor.web import problems
+from processor.web.context import container
+
+blueprint = Blueprint("webhooks", __name__)
+
+_log = logging.getLogger(__name__)
+
+CLIENT_ID = "X-Codat-ClientId"
+
+
+@blueprint.post("/webhooks/codat", strict_slashes=False)
+def receive() -> Response:
+    """Keep one message and answer; the order of the questions is the order of their cost."""
+    try:
+        return _receive(container())
+    except ProcessorError as error:
+        return problems.of_processor(error)
+    except RedisError as error:
+        return problems.of_redis(error)
+    except Exception:
+        _log.exception("a message could not be kept because of a fault of ours")
+        return problems.of_processor(StoreUnavailable())
+
+
+def _receive(own: Container) -> Response:
+    _check_address(own)
+    body = _body(own.settings.max_body_bytes)
+    headers = dict(request.headers)
+    try:
+        by = own.authenticator.authenticate(headers, body)
+    except NotAuthentic as error:
+        _log.warning("a message was not authentic", extra={"reason": error.reason})
+        raise Unauthorized(error.reason) from error
+    _check_client(own, by)
+    event_id = event_id_of(headers, body)
+    received_at = own.clock()
+    try:
+        event = recognise(body, event_id=event_id, received_at=received_at)
+    except Unrecognised as error:
+        own.inbox.quarantine(event_id, body, received_at, error.reason)
+        raise Invalid(error.reason, errors=dict(error.fields), event_id=event_id) from error
+    kept = own.inbox.accept(event, body)
+    if kept.wake is not None:
+        own.bell.wake_shard(kept.wake)
+    answer = jsonify(event_id=event_id, status="duplicate" if kept.duplicate else "accepted")
+    answer.status_code = 200 if kept.duplicate else 202
+    return answer
+
+
+def _body(most: int) -> bytes:
+    """The raw body; raises ``TooLarge`` without reading more than the limit."""
+    if request.content_length is not None and request.content_length > most:
+        raise TooLarge()
+    stream: IO[bytes] = request.environ["wsgi.input"]
+    wanted = most + 1 if request.content_length is None else request.content_length
+    body = bytearray()
+    while len(body) < wanted and (part := stream.read(wanted - len(body))):
+        body += part
+    if len(body) > most:
+        raise TooLarge()
+    return bytes(body)
+
+
+def _check_address(own: Container) -> None:
+    allowed = own.settings.codat_sender_ips
+    if not allowed:
+        return
+    try:
+        sender = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        raise Forbidden("The sender's address is not on the allowlist.") from None
+    mapped = getattr(sender, "ipv4_mapped", None)
+    if not any((mapped or sender) in network for network in allowed):
+        _log.warning("a message came from an address that is not allowed", extra={"address": str(sender)})
+        raise Forbidden("The sender's address is not on the allowlist.")
+
+
+def _check_client(own: Container, by: AuthenticatedBy) -> None:
+    """Legacy alerts always name their client; signed messages only where that was configured."""
+    allowed = own.settings.codat_client_ids
+    client_id = request.headers.get(CLIENT_ID)
+    if not allowed or client_id in allowed:
+        return
+    if client_id is None and by is AuthenticatedBy.SIGNATURE:
+        return
+    raise Forbidden(f"The client in {CLIENT_ID} is not on the allowlist.")

@@ -1,0 +1,59 @@
+"""The list of things to do."""
+
+import logging
+import threading
+
+import pytest
+
+from processor.simulator.agenda import Agenda
+
+
+def test_entries_run_when_due_and_in_order() -> None:
+    agenda, done = Agenda("test"), []
+    agenda.add(lambda: done.append("later"), in_s=0.05)
+    for number in range(50):
+        agenda.add(lambda number=number: done.append(number))
+    assert agenda.wait_until_idle(10)
+    assert done == [*range(50), "later"]
+    agenda.stop()
+
+
+def test_an_entry_that_raises_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    agenda, done = Agenda("test"), threading.Event()
+
+    def raise_something() -> None:
+        raise ValueError("on purpose")
+
+    with caplog.at_level(logging.ERROR):
+        agenda.add(raise_something)
+        agenda.add(done.set)
+        assert done.wait(10)
+    assert "on purpose" in caplog.text
+    agenda.stop()
+
+
+def test_what_an_entry_adds_counts_before_it_is_idle() -> None:
+    agenda, done = Agenda("test"), threading.Event()
+    agenda.add(lambda: agenda.add(done.set, in_s=0.05))
+    assert agenda.wait_until_idle(10)
+    assert done.is_set()
+    agenda.stop()
+
+
+def test_nothing_runs_after_the_stop() -> None:
+    agenda, done = Agenda("test"), threading.Event()
+    agenda.add(done.set, in_s=60)
+    assert agenda.size() == 1
+    agenda.stop()
+    agenda.add(done.set)
+    assert agenda.size() == 0
+    assert not done.is_set()
+
+
+def test_several_threads_run_entries_side_by_side() -> None:
+    agenda, meeting = Agenda("test", threads=3), threading.Barrier(3, timeout=10)
+    for _ in range(3):
+        agenda.add(lambda: meeting.wait() and None)
+    assert agenda.wait_until_idle(10)
+    assert not meeting.broken
+    agenda.stop()

@@ -1,0 +1,322 @@
+"""The API over HTTP: what it gives, what it refuses, and in which form."""
+
+import httpx
+import pytest
+
+from processor.simulator import SimulatorClient, SimulatorServer
+
+
+def create_company(api: httpx.Client, name: str = "Corner Shop", **tags: str) -> str:
+    answer = api.post("/companies", json={"name": name, "tags": tags})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def create_connection(api: httpx.Client, company_id: str, platform_key: str = "gbol") -> str:
+    answer = api.post(f"/companies/{company_id}/connections", json={"platformKey": platform_key})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def assert_error(answer: httpx.Response, status: int) -> None:
+    body = answer.json()
+    assert answer.status_code == body["statusCode"] == status
+    assert body["service"]
+    assert body["error"]
+    assert body["correlationId"]
+    assert body["canBeRetried"] in ("Unknown", "True")
+    assert body["detailedErrorCode"] == 0
+
+
+@pytest.mark.parametrize("authorization", [None, "Basic wrong", "Bearer x", "Basic c2ltdWxhdG9yLWFwaS1rZXk"])
+def test_without_the_right_key_every_call_is_refused(
+    server: SimulatorServer, authorization: str | None
+) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    assert_error(httpx.get(f"{server.url}/companies", headers=headers), 401)
+
+
+def test_every_answer_shows_the_quota_and_one_date(api: httpx.Client, control: SimulatorClient) -> None:
+    company_id = create_company(api)
+    first = api.get("/companies")
+    assert int(first.headers["X-Rate-Limit-Limit"]) == 1_000
+    assert len(first.headers.get_list("Date")) == 1
+    control.change(create_connection(api, company_id), "authorize")
+    second = api.get("/companies")
+    assert int(second.headers["X-Rate-Limit-Limit"]) == 2_000
+    used = [
+        int(one.headers["X-Rate-Limit-Limit"]) - int(one.headers["X-Rate-Limit-Remaining"])
+        for one in (first, second)
+    ]
+    assert used[1] == used[0] + 2
+    assert int(second.headers["X-Rate-Limit-Reset"]) % 86_400 == 0
+
+
+@pytest.mark.parametrize("name", ["Bob's Bikes, Ltd.", "A & B - C", "What? Yes! mail@shop", "7"])
+def test_names_that_codat_allows_make_a_company(api: httpx.Client, name: str) -> None:
+    company_id = create_company(api, name)
+    assert api.get(f"/companies/{company_id}").json()["name"] == name
+
+
+@pytest.mark.parametrize("name", ["", "under_score", "colon: no", "Zoë", "a/b", None, 7, ["x"]])
+def test_names_that_codat_does_not_allow_are_refused(api: httpx.Client, name: object) -> None:
+    assert_error(api.post("/companies", json={"name": name}), 400)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {f"t{number}": "x" for number in range(11)},
+        {"k" * 28: "x"},
+        {"": "x"},
+        {"k": "v" * 101},
+        {"k": 1},
+        {"k": "line\nbreak"},
+        ["k"],
+    ],
+)
+def test_tags_outside_of_the_limits_are_refused(api: httpx.Client, tags: object) -> None:
+    assert_error(api.post("/companies", json={"name": "Shop", "tags": tags}), 400)
+
+
+def test_tags_at_the_limits_are_kept(api: httpx.Client) -> None:
+    tags = {f"{number}".rjust(27, "k"): "v" * 100 for number in range(10)}
+    company_id = create_company(api, **tags)
+    assert api.get(f"/companies/{company_id}").json()["tags"] == tags
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"text"', b"\xff"])
+def test_a_body_that_is_no_object_is_refused(api: httpx.Client, body: bytes) -> None:
+    assert_error(api.post("/companies", content=body), 400)
+
+
+def test_a_deleted_company_is_gone_with_its_connections(api: httpx.Client) -> None:
+    company_id = create_company(api)
+    connection_id = create_connection(api, company_id)
+    assert api.delete(f"/companies/{company_id}").status_code == 204
+    assert_error(api.get(f"/companies/{company_id}"), 404)
+    assert_error(api.get(f"/companies/{company_id}/connections/{connection_id}"), 404)
+    assert_error(api.delete(f"/companies/{company_id}"), 404)
+    assert api.get("/companies").json()["totalResults"] == 0
+
+
+def test_lists_are_cut_into_pages_that_know_their_neighbours(api: httpx.Client) -> None:
+    ids = [create_company(api, f"Shop {number}") for number in range(5)]
+    first = api.get("/companies", params={"page": 1, "pageSize": 2}).json()
+    assert (first["pageNumber"], first["pageSize"], first["totalResults"]) == (1, 2, 5)
+    assert "previous" not in first["_links"]
+    found, page = list(first["results"]), first
+    while "next" in page["_links"]:
+        page = api.get(page["_links"]["next"]["href"]).json()
+        found += page["results"]
+    assert [one["id"] for one in found] == ids
+    assert page["pageNumber"] == 3
+    assert "previous" in page["_links"]
+
+
+def test_pages_keep_the_query_in_their_links(api: httpx.Client) -> None:
+    for number in range(3):
+        create_company(api, f"Shop {number}", kind="a" if number else "b")
+    page = api.get("/companies", params={"pageSize": 1, "query": "tags.kind=a"}).json()
+    following = api.get(page["_links"]["next"]["href"]).json()
+    assert following["totalResults"] == 2
+    assert following["results"][0]["tags"] == {"kind": "a"}
+
+
+@pytest.mark.parametrize(
+    "arguments", ["page=0", "page=x", "pageSize=0", "pageSize=-1", "page=1e3", "orderBy=nothing"]
+)
+def test_arguments_that_make_no_sense_are_refused(api: httpx.Client, arguments: str) -> None:
+    assert_error(api.get(f"/companies?{arguments}"), 400)
+
+
+@pytest.mark.parametrize("query", ["enabled", "=x", "enabled=true&&", "nothing=1"])
+def test_queries_that_make_no_sense_are_refused(api: httpx.Client, query: str) -> None:
+    assert_error(api.get("/integrations", params={"query": query}), 400)
+
+
+def test_integrations_have_every_source_type_one_disabled_and_one_beta(api: httpx.Client) -> None:
+    found = api.get("/integrations", params={"page": 1, "pageSize": 100}).json()["results"]
+    types = {"Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown"}
+    assert {one["sourceType"] for one in found} == types
+    assert sum(not one["enabled"] for one in found) == 1
+    assert sum(one["isBeta"] for one in found) == 1
+    assert len({one["key"] for one in found}) == len(found) >= 14
+    assert all(len(one["key"]) == 4 and one["key"].isalpha() and one["key"].islower() for one in found)
+
+
+def test_integrations_are_filtered_by_terms_joined_with_and(api: httpx.Client) -> None:
+    found = api.get(
+        "/integrations?page=1&pageSize=100&query=sourceType%3DAccounting%26%26enabled%3Dtrue"
+    ).json()
+    assert found["totalResults"] == len(found["results"]) > 3
+    assert all(one["sourceType"] == "Accounting" and one["enabled"] for one in found["results"])
+    assert {"gbol", "qhyg"} <= {one["key"] for one in found["results"]}
+    other = api.get("/integrations", params={"query": "sourceType!=Accounting && name~STRIPE"}).json()
+    assert [one["name"] for one in other["results"]] == ["Stripe"]
+
+
+def test_a_list_is_ordered_on_demand(api: httpx.Client) -> None:
+    names = [one["name"] for one in api.get("/integrations?orderBy=-name").json()["results"]]
+    assert names == sorted(names, reverse=True)
+
+
+def test_branding_leads_to_pictures_that_the_simulator_serves(api: httpx.Client) -> None:
+    branding = api.get("/integrations/gbol/branding").json()
+    images = [*branding["logo"].values(), *branding["button"].values()]
+    assert len({image["image"]["src"] for image in images}) == 4
+    for image in images:
+        assert image["image"]["alt"]
+        picture = httpx.get(image["image"]["src"])
+        assert picture.headers["Content-Type"].startswith("image/svg+xml")
+        assert picture.text.startswith("<svg")
+    logo_url = api.get("/integrations/gbol").json()["logoUrl"]
+    assert httpx.get(logo_url).status_code == 200
+
+
+def test_branding_of_an_unknown_platform_is_not_found(api: httpx.Client) -> None:
+    assert_error(api.get("/integrations/zzzz/branding"), 404)
+    assert_error(api.get("/integrations/zzzz"), 404)
+
+
+def test_a_new_connection_waits_for_authorisation_with_a_link(api: httpx.Client) -> None:
+    company_id = create_company(api)
+    answer = api.post(f"/companies/{company_id}/connections", json={"platformKey": "qhyg"}).json()
+    assert answer["status"] == "PendingAuth"
+    assert answer["sourceType"] == "Accounting"
+    assert answer["platformName"] == "QuickBooks Online"
+    assert answer["integrationKey"] == "qhyg"
+    assert "?otp=" in answer["linkUrl"]
+
+
+@pytest.mark.parametrize("body", [{}, {"platformKey": "zzzz"}, {"platformKey": "kshf"}, {"platformKey": 7}])
+def test_unknown_and_disabled_platforms_are_refused(api: httpx.Client, body: object) -> None:
+    assert_error(api.post(f"/companies/{create_company(api)}/connections", json=body), 400)
+
+
+def test_a_second_active_accounting_connection_is_refused(
+    api: httpx.Client, control: SimulatorClient
+) -> None:
+    company_id = create_company(api)
+    waiting, linked = create_connection(api, company_id), create_connection(api, company_id, "qhyg")
+    control.change(linked, "authorize")
+    assert_error(api.post(f"/companies/{company_id}/connections", json={"platformKey": "fbrh"}), 400)
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        control.change(waiting, "authorize")
+    for key in ("strp", "sqre", "pldx", "trlr"):
+        control.change(create_connection(api, company_id, key), "authorize")
+    control.change(linked, "unlink")
+    control.change(waiting, "authorize")
+
+
+def test_each_look_at_a_connection_gives_a_fresh_link(api: httpx.Client) -> None:
+    company_id = create_company(api)
+    path = f"/companies/{company_id}/connections/{create_connection(api, company_id)}"
+    assert len({api.get(path).json()["linkUrl"] for _ in range(5)}) == 5
+
+
+def test_only_a_linked_connection_can_be_unlinked(api: httpx.Client, control: SimulatorClient) -> None:
+    company_id = create_company(api)
+    connection_id = create_connection(api, company_id)
+    path = f"/companies/{company_id}/connections/{connection_id}"
+    assert_error(api.patch(path, json={"status": "Unlinked"}), 400)
+    control.change(connection_id, "authorize")
+    assert_error(api.patch(path, json={"status": "Linked"}), 400)
+    assert api.patch(path, json={"status": "Unlinked"}).json()["status"] == "Unlinked"
+    assert_error(api.patch(path, json={"status": "Unlinked"}), 400)
+
+
+def test_a_deleted_connection_is_listed_nowhere(api: httpx.Client, control: SimulatorClient) -> None:
+    company_id = create_company(api)
+    connection_id = create_connection(api, company_id)
+    control.change(connection_id, "authorize")
+    control.change(connection_id, "complete-sync")
+    path = f"/companies/{company_id}/connections/{connection_id}"
+    assert api.delete(path).status_code == 200
+    assert_error(api.get(path), 404)
+    assert_error(api.delete(path), 404)
+    assert api.get(f"/companies/{company_id}/connections").json()["results"] == []
+    assert api.get(f"/companies/{company_id}/data/history").json()["results"] == []
+    assert api.get(f"/companies/{company_id}").json()["dataConnections"] == []
+
+
+def test_a_connection_belongs_to_its_company_alone(api: httpx.Client) -> None:
+    connection_id = create_connection(api, create_company(api))
+    assert_error(api.get(f"/companies/{create_company(api)}/connections/{connection_id}"), 404)
+
+
+def test_history_and_status_show_how_reading_went(api: httpx.Client, control: SimulatorClient) -> None:
+    company_id = create_company(api)
+    connection_id, other = create_connection(api, company_id), create_connection(api, company_id, "strp")
+    for one in (connection_id, other):
+        control.change(one, "authorize")
+    control.change(other, "complete-sync")
+    control.change(connection_id, "start-sync")
+    path = f"/companies/{company_id}/data/history"
+    query = {"query": f"connectionId={connection_id}"}
+    running = api.get(path, params=query).json()["results"]
+    assert len(running) == 8
+    assert all(not one["isCompleted"] and not one["isErrored"] and "completed" not in one for one in running)
+    control.change(connection_id, "complete-sync", outcomes={"invoices": "Complete", "bills": "FetchError"})
+    ended = {one["dataType"]: one for one in api.get(path, params=query).json()["results"]}
+    assert len(ended) == 8
+    assert ended["invoices"]["isCompleted"]
+    assert not ended["invoices"]["isErrored"]
+    assert ended["bills"]["isErrored"]
+    assert "bills" in ended["bills"]["errorMessage"]
+    assert ended["customers"]["status"] == "NotSupported"
+    assert all(one["progress"] == 100 and one["completed"] > one["requested"] for one in ended.values())
+    assert all(one["connectionId"] == connection_id for one in ended.values())
+    statuses = api.get(f"/companies/{company_id}/dataStatus").json()
+    assert statuses["invoices"]["currentStatus"] == "Complete"
+    assert statuses["invoices"]["latestSyncId"] == statuses["invoices"]["latestSuccessfulSyncId"]
+    assert statuses["bills"]["currentStatus"] == "FetchError"
+    assert "lastSuccessfulSync" not in statuses["bills"]
+    assert "commerce-orders" in statuses
+    one_dataset = api.get(f"{path}/{ended['bills']['id']}").json()
+    assert one_dataset == ended["bills"]
+    assert_error(api.get(f"{path}/{connection_id}"), 404)
+
+
+def test_reading_again_ends_by_itself(
+    api: httpx.Client, control: SimulatorClient, server: SimulatorServer
+) -> None:
+    company_id = create_company(api)
+    connection_id = create_connection(api, company_id)
+    control.change(connection_id, "authorize")
+    control.change(connection_id, "complete-sync")
+    assert api.post(f"/companies/{company_id}/data/all").status_code == 204
+    path = f"/companies/{company_id}/data/history"
+    assert api.get(path).json()["results"][0]["status"] == "Queued"
+    assert server.simulation.wait_until_idle(10)
+    statuses = [one["status"] for one in api.get(path).json()["results"]]
+    assert statuses == ["Complete"] * 16
+
+
+def test_consumers_are_kept_listed_and_removed(api: httpx.Client) -> None:
+    wanted = {"url": "https://shop.example/hook", "eventTypes": ["read.completed"], "companyTags": ["a:b"]}
+    answer = api.post("/webhooks", json=wanted)
+    assert answer.status_code == 201
+    consumer = answer.json()
+    assert {**wanted, "disabled": False, "id": consumer["id"]} == consumer
+    assert api.get("/webhooks").json() == {"results": [consumer]}
+    assert api.delete(f"/webhooks/{consumer['id']}").status_code == 204
+    assert_error(api.delete(f"/webhooks/{consumer['id']}"), 404)
+
+
+def test_there_are_fifty_consumers_at_most(api: httpx.Client) -> None:
+    for number in range(50):
+        assert api.post("/webhooks", json={"url": f"https://shop.example/{number}"}).status_code == 201
+    assert_error(api.post("/webhooks", json={"url": "https://shop.example/50"}), 400)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"url": "ftp://x"}, {"url": "https://x", "eventTypes": "read.completed"}]
+)
+def test_consumers_that_make_no_sense_are_refused(api: httpx.Client, body: object) -> None:
+    assert_error(api.post("/webhooks", json=body), 400)
+
+
+def test_unknown_addresses_and_methods_are_refused_in_codats_form(api: httpx.Client) -> None:
+    assert_error(api.get("/nothing/here"), 404)
+    assert_error(api.put("/webhooks"), 405)

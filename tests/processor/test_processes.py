@@ -1,0 +1,323 @@
+"""Children are kept running and end together; every test runs real processes.
+
+A child calls home over TCP and keeps the line open: a line received says what it does, and the
+end of the line says that it is gone. Nothing here waits by the clock.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from processor.processes import PARENT_FD, Child, Supervisor, free_port, port_is_taken
+
+CHILD = """
+import os, signal, socket, subprocess, sys, time
+from processor.processes import watch_parent
+
+home, behaviour = int(sys.argv[1]), sys.argv[2]
+line = socket.create_connection(("127.0.0.1", home))
+
+def say(word):
+    line.sendall(f"{word}\\n".encode())
+
+def obey(*_):
+    say("SIGTERM")
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour == "stubborn" else obey)
+watch_parent(grace_s=0.1)
+if behaviour == "parent":
+    grandchild = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    line.set_inheritable(True)
+    subprocess.Popen(grandchild, close_fds=False)
+say(f"{behaviour} {os.getpid()} {os.environ.get('WORD', '-')}")
+if behaviour == "dying":
+    sys.exit(3)
+while True:
+    time.sleep(1000)
+"""
+
+SUPERVISOR = """
+import sys
+from processor.processes import Child, Supervisor
+children = [Child(name, (sys.executable, *sys.argv[1:4], name)) for name in sys.argv[4:]]
+sys.exit(Supervisor(children).run())
+"""
+
+
+@dataclass
+class Call:
+    """One child on the line."""
+
+    behaviour: str
+    pid: int
+    word: str
+    line: socket.socket
+
+    def rest(self) -> str:
+        """Everything it still says; returns when it, and whatever it left behind, is gone."""
+        with self.line, self.line.makefile() as words:
+            return words.read()
+
+
+class Home:
+    """Where children call."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket.settimeout(60)
+        self.lines: list[socket.socket] = []
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
+
+    def argv(self, behaviour: str) -> tuple[str, ...]:
+        """The command of a child."""
+        return (sys.executable, "-c", CHILD, str(self.port), behaviour)
+
+    def child(self, behaviour: str, *, stop_after_s: float = 30.0) -> Child:
+        """A child that calls here."""
+        return Child(behaviour, self.argv(behaviour), {"WORD": f"for-{behaviour}"}, stop_after_s)
+
+    def call(self) -> Call:
+        """The next child's first words."""
+        line, _ = self.socket.accept()
+        line.settimeout(60)
+        self.lines.append(line)
+        said = b""
+        while not said.endswith(b"\n"):
+            said += line.recv(1)
+        behaviour, pid, word = said.decode().split()
+        return Call(behaviour, int(pid), word, line)
+
+    def close(self) -> None:
+        for line in self.lines:
+            line.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A number to call, with our modules within the children's reach."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    place = Home()
+    yield place
+    place.close()
+
+
+def test_children_run_with_their_own_environment_and_end_by_sigterm(home: Home) -> None:
+    with Supervisor([home.child("one"), home.child("two")]) as supervisor:
+        calls = [home.call(), home.call()]
+        assert {call.word for call in calls} == {"for-one", "for-two"}
+        assert supervisor.pids() == {call.behaviour: call.pid for call in calls}
+        assert all(os.getpgid(call.pid) == call.pid for call in calls)
+    assert [call.rest() for call in calls] == ["SIGTERM\n", "SIGTERM\n"]
+    assert supervisor.pids() == {}
+
+
+def test_a_killed_child_is_started_again_and_the_others_stay(home: Home) -> None:
+    with Supervisor([home.child("one"), home.child("two")]):
+        first, second = sorted([home.call(), home.call()], key=lambda call: call.behaviour)
+        os.kill(first.pid, signal.SIGKILL)
+        again = home.call()
+        assert again.behaviour == "one"
+        assert again.pid != first.pid
+        assert first.rest() == ""
+    assert second.rest() == "SIGTERM\n"
+
+
+def test_a_child_that_keeps_dying_is_started_again_and_again(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Supervisor([home.child("dying")]):
+        pids = {home.call().pid for _ in range(4)}
+    assert len(pids) == 4
+    died = [record for record in caplog.records if record.message == "Process died and is started again"]
+    assert len(died) >= 3
+    assert vars(died[0])["child"] == "dying"
+    assert vars(died[0])["exit_code"] == 3
+
+
+def test_a_child_that_cannot_be_started_does_not_disturb_the_others(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Supervisor([Child("absent", ["/no/such/command"]), home.child("one")]):
+        call = home.call()
+    assert call.rest() == "SIGTERM\n"
+    assert "Process could not be started" in caplog.messages
+
+
+def test_a_child_that_does_not_end_in_time_is_killed(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    with Supervisor([home.child("stubborn", stop_after_s=0.05)]):
+        call = home.call()
+    assert call.rest() == ""
+    assert "Process killed, for it did not end in time" in caplog.messages
+
+
+def test_what_a_killed_child_left_behind_is_killed_too(home: Home) -> None:
+    with Supervisor([home.child("parent")]):
+        call = home.call()
+        os.kill(call.pid, signal.SIGKILL)
+        assert call.rest() == ""
+        home.call()
+
+
+def test_what_a_child_left_behind_when_it_ended_is_killed_too(home: Home) -> None:
+    with Supervisor([home.child("parent")]):
+        call = home.call()
+    assert call.rest() == "SIGTERM\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_supervisor_ends_everything_with_exit_code_0(home: Home, number: int) -> None:
+    with supervising(home, "one", "two") as supervisor:
+        calls = [home.call(), home.call()]
+        supervisor.send_signal(number)
+        assert [call.rest() for call in calls] == ["SIGTERM\n", "SIGTERM\n"]
+        assert supervisor.wait() == 0
+
+
+def test_kill_9_of_the_supervisor_ends_its_children(home: Home) -> None:
+    with supervising(home, "one", "stubborn", "parent") as supervisor:
+        calls = {call.behaviour: call for call in (home.call(), home.call(), home.call())}
+        supervisor.kill()
+        assert calls["one"].rest() == "SIGTERM\n"
+        assert calls["stubborn"].rest() == ""
+        # Only its direct child hears of it; what that one starts is its own to end.
+        assert read_word(calls["parent"].line) == "SIGTERM"
+        os.killpg(calls["parent"].pid, signal.SIGKILL)
+
+
+def test_a_process_started_by_hand_watches_nobody(home: Home) -> None:
+    with running(home.argv("one")) as process:
+        call = home.call()
+        process.terminate()
+        assert call.rest() == "SIGTERM\n"
+
+
+def test_a_child_that_is_told_of_a_pipe_it_does_not_have_runs_all_the_same(home: Home) -> None:
+    with running(home.argv("one"), env={**os.environ, PARENT_FD: "999"}) as process:
+        call = home.call()
+        process.terminate()
+        assert call.rest() == "SIGTERM\n"
+
+
+def test_a_port_is_taken_while_somebody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert port_is_taken("127.0.0.1", port)
+    assert not port_is_taken("127.0.0.1", port)
+    assert not port_is_taken("127.0.0.1", free_port("127.0.0.1"))
+
+
+def test_a_host_that_is_not_ours_is_an_error() -> None:
+    with pytest.raises(OSError, match=r"assign requested address"):
+        free_port("192.0.2.1")
+
+
+APPLICATION = """
+import json, os, sys
+def create():
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"pid": os.getpid(), "threads": environ["wsgi.multithread"]}).encode()]
+    return application
+"""
+
+SERVER = """
+from processor import logs
+from processor.processes import watch_parent
+from processor.server import serve
+from processor.settings import load_from_environment
+logs.configure()
+watch_parent()
+serve(load_from_environment(), "wsgi_for_test:create")
+"""
+
+
+def test_the_web_server_answers_replaces_dead_processes_and_ends_by_sigterm(tmp_path: Path) -> None:
+    (tmp_path / "wsgi_for_test.py").write_text(APPLICATION)
+    port = free_port("127.0.0.1")
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+        "CODAT_ALERT_AUTHORIZATIONS": "Basic abc",
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "1",
+    }
+    with running([sys.executable, "-c", SERVER], env=env, cwd=tmp_path) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == f"Listening on http://127.0.0.1:{port}\n"
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            first = ask(line)
+            assert ask(line) == first
+            os.kill(first, signal.SIGKILL)
+        assert ask_until_answered(port, other_than=first)
+        server.terminate()
+        assert server.wait() == 0
+        assert server.stdout.read() == ""
+
+
+@contextlib.contextmanager
+def running(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process in a group of its own, of which nothing is left afterwards."""
+    with subprocess.Popen(
+        argv,
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def supervising(home: Home, *behaviours: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    """A supervisor in a process of its own."""
+    return running([sys.executable, "-c", SUPERVISOR, "-c", CHILD, str(home.port), *behaviours])
+
+
+def read_word(line: socket.socket) -> str:
+    with line.makefile() as words:
+        return words.readline().strip()
+
+
+def ask_until_answered(port: int, *, other_than: int) -> int:
+    """Ask a server whose only process was killed: what that had in its queue is lost with it."""
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+                if (pid := ask(line)) != other_than:
+                    return pid
+        except ConnectionError:
+            time.sleep(0.01)
+
+
+def ask(line: socket.socket) -> int:
+    """The id of the process that answers."""
+    line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    said = b""
+    while b"}" not in said:
+        more = line.recv(4096)
+        if not more:
+            raise ConnectionError(said)
+        said += more
+    return int(json.loads(said[said.index(b"{") : said.index(b"}") + 1])["pid"])

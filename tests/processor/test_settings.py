@@ -1,0 +1,260 @@
+"""What the environment says becomes settings, or one message that lists every mistake."""
+
+import os
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor import settings_docs
+from processor.errors import SettingsError
+from processor.settings import Settings, load, load_from_environment, rows
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ENOUGH = {"CODAT_WEBHOOK_SECRETS": SECRET}
+CONTRACT = {
+    "redis_url": None,
+    "data_dir": Path("./var"),
+    "host": "127.0.0.1",
+    "port": 8000,
+    "public_url": None,
+    "secret_key": None,
+    "api_keys": (),
+    "operator_password": None,
+    "codat_api_key": None,
+    "codat_api_url": "https://api.codat.io",
+    "codat_client_ids": (),
+    "codat_sender_ips": (),
+    "trusted_proxies": 0,
+    "max_body_bytes": 1048576,
+    "event_retention_days": 30,
+    "dedupe_days": 21,
+    "inbox_shards": 4,
+    "workers": 2,
+    "web_concurrency": 2,
+    "check_patience_s": 60,
+    "late_after_s": 600,
+    "smtp_url": None,
+    "mail_from": None,
+    "operator_alert_urls": (),
+    "sentry_dsn": None,
+    "log_level": "INFO",
+}
+
+
+def mistakes(environ: dict[str, str]) -> tuple[str, ...]:
+    """What is said about an environment that is wrong."""
+    with pytest.raises(SettingsError) as refused:
+        load(environ)
+    return refused.value.mistakes
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    settings = load(ENOUGH)
+    assert {name: getattr(settings, name) for name in CONTRACT} == CONTRACT
+    assert settings.redis_tls_verify is True
+    assert settings.codat_webhook_secrets == (SECRET,)
+    assert settings.codat_alert_authorizations == ()
+
+
+def test_without_any_way_to_recognise_codat_it_does_not_start() -> None:
+    (mistake,) = mistakes({})
+    assert "CODAT_WEBHOOK_SECRETS or CODAT_ALERT_AUTHORIZATIONS must be set" in mistake
+
+
+def test_legacy_authorization_alone_is_enough() -> None:
+    settings = load({"CODAT_ALERT_AUTHORIZATIONS": " Basic abc=, Bearer x y ,"})
+    assert settings.codat_alert_authorizations == ("Basic abc=", "Bearer x y")
+
+
+def test_lists_are_split_at_commas_and_stripped() -> None:
+    settings = load(
+        {
+            "CODAT_WEBHOOK_SECRETS": f"{SECRET} , whsec_YWJj",
+            "API_KEYS": "one,two,",
+            "CODAT_SENDER_IPS": "20.77.82.168, 10.0.0.0/8,::1",
+            "SECRET_KEY": "0123456789abcdef,fedcba9876543210",
+        }
+    )
+    assert settings.codat_webhook_secrets == (SECRET, "whsec_YWJj")
+    assert settings.api_keys == ("one", "two")
+    assert settings.codat_sender_ips == (
+        ip_network("20.77.82.168/32"),
+        ip_network("10.0.0.0/8"),
+        ip_network("::1/128"),
+    )
+    assert settings.secret_key == ("0123456789abcdef", "fedcba9876543210")
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    message = "\n".join(
+        mistakes({"PORT": "no", "WORKERS": "0", "LOG_LEVEL": "LOUD", "REDIS_URL": "http://x"})
+    )
+    for name in ("PORT", "WORKERS", "LOG_LEVEL", "REDIS_URL", "CODAT_WEBHOOK_SECRETS"):
+        assert name in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "-1"),
+        ("PORT", "65536"),
+        ("PORT", "8000.0"),
+        ("PORT", "1_000"),
+        ("PORT", "٣"),
+        ("PORT", "9" * 5000),
+        ("WORKERS", "0"),
+        ("WEB_CONCURRENCY", "-2"),
+        ("INBOX_SHARDS", "0"),
+        ("MAX_BODY_BYTES", "0"),
+        ("EVENT_RETENTION_DAYS", "0"),
+        ("DEDUPE_DAYS", "0"),
+        ("LATE_AFTER_S", "0"),
+        ("CHECK_PATIENCE_S", "-1"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://host:99999"),
+        ("REDIS_URL", "unix://"),
+        ("REDIS_TLS_VERIFY", "perhaps"),
+        ("CODAT_API_URL", "api.codat.io"),
+        ("CODAT_API_URL", "https://[x"),
+        ("PUBLIC_URL", "ftp://example.org"),
+        ("PUBLIC_URL", "https://"),
+        ("SMTP_URL", "https://mail.example.org"),
+        ("SENTRY_DSN", "abc"),
+        ("CODAT_SENDER_IPS", "20.77.82"),
+        ("CODAT_SENDER_IPS", "10.0.0.1/8"),
+        ("CODAT_WEBHOOK_SECRETS", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("CODAT_WEBHOOK_SECRETS", "whsec_"),
+        ("CODAT_WEBHOOK_SECRETS", "whsec_a"),
+        ("CODAT_WEBHOOK_SECRETS", f"{SECRET},whsec_not base64"),
+        ("CODAT_WEBHOOK_SECRETS", " , "),
+        ("CODAT_ALERT_AUTHORIZATIONS", "Bearer schlüssel"),
+        ("API_KEYS", ","),
+        ("API_KEYS", "schlüssel"),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "0123456789abcdef,short"),
+        ("LOG_LEVEL", "LOUD"),
+        ("DATA_DIR", "~nobody-of-this-name/var"),
+        ("OPERATOR_PASSWORD", "\udcff"),
+    ],
+)
+def test_a_wrong_value_is_named_by_a_constant_sentence(name: str, value: str) -> None:
+    (mistake,) = mistakes({**ENOUGH, name: value})
+    (phrase,) = [row.kind.phrase for row in rows() if row.name == name]
+    assert mistake == f"{name} must be {phrase}."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("PORT", "0", 0),
+        ("PORT", " 65535 ", 65535),
+        ("CHECK_PATIENCE_S", "0", 0),
+        ("REDIS_URL", "rediss://:pw@host:6380/0", "rediss://:pw@host:6380/0"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
+        ("REDIS_TLS_VERIFY", "false", False),
+        ("CODAT_API_URL", "http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
+        ("LOG_LEVEL", "debug", "DEBUG"),
+        ("DATA_DIR", "/srv/data", Path("/srv/data")),
+        ("SMTP_URL", "smtp://user:pw@mail.example.org:587", "smtp://user:pw@mail.example.org:587"),
+    ],
+)
+def test_a_right_value_is_taken(name: str, value: str, meant: object) -> None:
+    assert getattr(load({**ENOUGH, name: value}), name.lower()) == meant
+
+
+def test_blank_values_count_as_unset() -> None:
+    blank = {row.name: "  " for row in rows()}
+    assert load({**blank, **ENOUGH}) == load(ENOUGH)
+    assert len(mistakes(blank)) == 1
+
+
+def test_on_heroku_it_listens_to_the_world_unless_told_otherwise() -> None:
+    assert load({**ENOUGH, "DYNO": "web.1"}).host == "0.0.0.0"
+    assert load({**ENOUGH, "DYNO": "web.1", "HOST": "10.0.0.1"}).host == "10.0.0.1"
+
+
+def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"CODAT_WEBHOOK_SECRETS={SECRET}\nPORT=9000\nWORKERS=3\nLATE_AFTER_S=5\n")
+    settings = load({"PORT": "9001", "LATE_AFTER_S": ""}, dotenv)
+    assert (settings.port, settings.workers) == (9001, 3)
+    assert settings.late_after_s == 600
+    assert load(ENOUGH, tmp_path / "absent") == load(ENOUGH)
+
+
+def test_the_process_environment_and_the_current_folder_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name in {row.name for row in rows()}:
+            monkeypatch.delenv(name)
+    (tmp_path / ".env").write_text(f"CODAT_WEBHOOK_SECRETS={SECRET}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKERS", "7")
+    assert load_from_environment().workers == 7
+
+
+def test_a_given_environment_is_the_only_one_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    assert load(ENOUGH).port == 8000
+
+
+def secret_environment() -> dict[str, str]:
+    """A value for every secret setting, each recognisable."""
+    return {
+        "CODAT_WEBHOOK_SECRETS": SECRET,
+        "CODAT_ALERT_AUTHORIZATIONS": "Bearer hush-authorization",
+        "REDIS_URL": "redis://:hush-redis@localhost:6379/0",
+        "SECRET_KEY": "hush-0123456789abcdef",
+        "API_KEYS": "hush-key-1,hush-key-2",
+        "OPERATOR_PASSWORD": "hush-password",
+        "CODAT_API_KEY": "hush-codat",
+        "SMTP_URL": "smtp://user:hush-smtp@localhost",
+        "OPERATOR_ALERT_URLS": "slack://hush-slack",
+        "SENTRY_DSN": "https://hush-sentry@localhost/1",
+    }
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    environ = secret_environment()
+    assert set(environ) == {row.name for row in rows() if row.secret}
+    shown = repr(load(environ))
+    assert "hush" not in shown
+    assert SECRET not in shown
+
+
+def test_secrets_are_known_for_masking() -> None:
+    known = load(secret_environment()).secrets()
+    assert {"hush-key-1", "hush-key-2", SECRET, "hush-redis", "hush-smtp"} <= set(known)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([row.name for row in rows()]),
+        st.text(max_size=40)
+        | st.integers().map(str)
+        | st.sampled_from(["redis://", "https://x:y", "whsec_="]),
+    )
+)
+def test_no_environment_leads_to_another_error_or_shows_a_value(environ: dict[str, str]) -> None:
+    for candidate in (environ, {name: f"{value}hush" for name, value in environ.items()}):
+        try:
+            outcome: object = load(candidate)
+        except SettingsError as error:
+            outcome = error
+        assert isinstance(outcome, Settings) or "hush" not in str(outcome)
+
+
+@pytest.mark.parametrize("path", settings_docs.files(), ids=lambda path: path.name)
+def test_generated_files_are_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == settings_docs.files()[path], "run `make docs`"
+
+
+def test_every_setting_is_explained() -> None:
+    for row in rows():
+        assert row.help.endswith("."), row.name

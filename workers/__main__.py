@@ -1,0 +1,74 @@
+"""``python -m workers worker|clock``: the background processes; ``drain`` and ``ask`` are a worker's own."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from types import FrameType
+
+from processor import bootstrap, logs
+from processor.processes import Child, Supervisor, watch_parent
+from processor.queues import ASK, DRAIN
+from processor.settings import Settings, load_from_environment
+from workers.clock import Clock
+from workers.process import work
+
+STOP_AFTER_S = 10.0
+"""Heroku kills 30 s after SIGTERM; a batch takes a fraction of a second."""
+
+ROLES = ("worker", "clock", DRAIN, ASK)
+
+
+def main(argv: list[str]) -> int:
+    """Run one role until SIGTERM or SIGINT; the exit code."""
+    if len(argv) != 1 or argv[0] not in ROLES:
+        sys.stderr.write(f"usage: python -m workers {'|'.join(ROLES)}\n")
+        return 2
+    settings = load_from_environment()
+    logs.configure(settings.log_level, settings.secrets())
+    watch_parent()
+    if argv[0] == "worker":
+        return Supervisor(children(settings)).run()
+    if argv[0] == "clock":
+        tick(settings)
+        return 0
+    work(bootstrap.for_worker(settings), argv[0])
+    return 0
+
+
+def children(settings: Settings) -> list[Child]:
+    """The processes of a worker: WORKERS that drain, and one that asks Codat."""
+    names = [*(f"{DRAIN}-{number + 1}" for number in range(settings.workers)), ASK]
+    return [
+        Child(
+            name=name,
+            argv=(sys.executable, "-m", "workers", name.split("-")[0]),
+            env={},
+            stop_after_s=STOP_AFTER_S,
+        )
+        for name in names
+    ]
+
+
+def tick(settings: Settings) -> None:
+    """Run the clock."""
+    container = bootstrap.for_worker(settings)
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    Clock(
+        container.redis,
+        inbox=container.inbox,
+        bell=container.bell,
+        retention_days=settings.event_retention_days,
+        name=f"clock-{socket.gethostname()}-{os.getpid()}",
+    ).run(stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
