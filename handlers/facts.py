@@ -32,7 +32,7 @@ ENDED_STATUSES = FAILED_STATUSES | {COMPLETE, NOT_SUPPORTED}
 SEEN_TOLERANCE = timedelta(seconds=2)
 """An exact change outranks what we saw this close to it."""
 
-CLAIM_WINDOW = timedelta(minutes=5)
+CLAIM_WINDOW = timedelta(minutes=3)
 """A legacy alert is given up after about two minutes, so the change that it
 claims lies at most this far before its arrival."""
 
@@ -79,8 +79,12 @@ class Fact:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """The place of the fact among others: by time, then by cause, then by content."""
-        return (self.at, _ORDER[self.kind], self.status or "", self.types, self.claimed)
+        """The place of the fact among others: by time, then by cause, then by content.
+
+        Looks of one second (Codat's clock shows no less) come in the order of asking.
+        """
+        asked = self.known_at if self.kind is Kind.SEEN else self.at
+        return (self.at, _ORDER[self.kind], asked, self.status or "", self.types, self.claimed)
 
     @property
     def link(self) -> LinkStatus | None:

@@ -6,11 +6,15 @@ the source of ``docs/state-machine.md`` (see ``handlers.diagram``).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from handlers.events import LinkStatus
 from handlers.facts import CLAIM_WINDOW, SEEN_TOLERANCE, Fact, Kind
+
+
+_NO_EARLIER = {Kind.SEEN: -SEEN_TOLERANCE, Kind.READ: timedelta()}
+"""How much before the exact change an alert of it may arrive: clocks differ, causes do not."""
 
 
 class Link(StrEnum):
@@ -50,6 +54,7 @@ class Step(StrEnum):
     CLOSE = "close"
     END_UNKNOWN = "ended (was linked unknown to us)"
     NEWEST_REASON = "stay, newest reason"
+    OTHER_REASON = "stay; newest reason when it is another one"
     KEEP = "keep it"
     SET_ASIDE = "set aside"
     DELETE = "deleted for good"
@@ -88,7 +93,7 @@ TABLE: dict[Link, dict[Column, Step]] = {
         Column.ENDED: Step.NEWEST_REASON,
         Column.READ: Step.SET_ASIDE,
         Column.SEEN_LINKED: Step.BEGIN_AT_ASIDE,
-        Column.SEEN_ENDED: Step.STAY,
+        Column.SEEN_ENDED: Step.OTHER_REASON,
         **_ALWAYS,
     },
     Link.DELETED: dict.fromkeys(Column, Step.STAY),
@@ -154,6 +159,13 @@ def _close(walk: Walk, fact: Fact) -> Walk:
     return replace(walk, link=Link.ENDED, ended=fact, aside=(), failed=None)
 
 
+def _other_reason(walk: Walk, fact: Fact) -> Walk:
+    """Another reason proves that an authorisation was missed; with the same one the exact fact stays."""
+    if walk.ended is not None and walk.ended.status is fact.status:
+        return walk
+    return replace(walk, ended=fact, aside=())
+
+
 def _begin_at_aside(walk: Walk, fact: Fact) -> Walk:
     if not walk.aside:
         return _begin(walk, fact)
@@ -171,6 +183,7 @@ _STEPS: dict[Step, Callable[[Walk, Fact], Walk]] = {
     Step.CLOSE: _close,
     Step.END_UNKNOWN: lambda walk, fact: replace(_close(walk, fact), authorization=1),
     Step.NEWEST_REASON: lambda walk, fact: replace(walk, ended=fact, aside=()),
+    Step.OTHER_REASON: _other_reason,
     Step.KEEP: lambda walk, fact: replace(walk, kept=(*walk.kept, fact)),
     Step.SET_ASIDE: lambda walk, fact: replace(walk, aside=(*walk.aside, fact)),
     Step.DELETE: lambda walk, fact: replace(walk, link=Link.DELETED, deleted=fact),
@@ -222,7 +235,7 @@ def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
                 claim not in explained
                 and (claim.kind is Kind.READ) == (fact.kind is Kind.READ)
                 and claim.link == fact.link
-                and -SEEN_TOLERANCE <= claim.at - fact.at <= CLAIM_WINDOW
+                and _NO_EARLIER[claim.kind] <= claim.at - fact.at <= CLAIM_WINDOW
             ):
                 explained.add(claim)
                 break

@@ -32,6 +32,15 @@ class Transition:
     entry: Entry
 
 
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """News that is not told yet: for Codat's word (``asks``), or because what comes before it waits."""
+
+    item: Due
+    check: Check
+    asks: bool
+
+
 def advise(event: Event, context: Context) -> tuple[Effect, ...]:
     """What ``event`` asks for as a whole, whatever connections it touches."""
     adviser = adviser_of(event)
@@ -55,7 +64,7 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     effects += _asks(learnt, event, findings, waiting, context)
     learnt = replace(
         learnt,
-        checks=tuple(check for _, check in waiting),
+        checks=tuple(waits.check for waits in waiting),
         ledger=(*learnt.ledger, *(told(learnt, item) for item in told_now)),
     ).compacted()
     outcome, reason = explain(connection, learnt, before, after, findings, expired)
@@ -65,6 +74,8 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
 
 def _claims(connection: Connection, findings: Findings, context: Context) -> tuple[Connection, list[Claim]]:
     """Open the new claims, drop the settled ones, and take those at their word that waited in vain."""
+    if connection.walk.deleted:
+        return replace(connection, claims=()), []
     known = {claim.event_id for claim in connection.claims}
     claims = [
         *(claim for claim in connection.claims if claim not in findings.settled),
@@ -80,14 +91,14 @@ def _claims(connection: Connection, findings: Findings, context: Context) -> tup
 
 def _decide(
     connection: Connection, before: Situation, after: Situation, context: Context
-) -> tuple[list[Due], list[tuple[Due, Check]], list[Decision]]:
+) -> tuple[list[Due], list[_Waits], list[Decision]]:
     """Divide what is due and untold into what is told now and what waits for Codat's word.
 
     What waits holds back what comes after it, so that nobody hears the sequel first.
     """
     open_checks = {(check.kind, check.at): check for check in connection.checks}
     told_now: list[Due] = []
-    waiting: list[tuple[Due, Check]] = []
+    waiting: list[_Waits] = []
     decisions: list[Decision] = []
     for item in untold(connection, after):
         known = open_checks.pop((item.notice.value, item.at), None)
@@ -100,12 +111,12 @@ def _decide(
                 reason = "Codat did not answer in time: told unchecked"
             decisions.append(_decision(connection, item, Verdict.TOLD, reason))
         elif known is None:
-            waiting.append((item, check))
+            waiting.append(_Waits(item, check, asks=verdict is not None))
             decisions.append(
                 _decision(connection, item, Verdict.CHECKING, verdict or "what comes before it waits")
             )
         else:
-            waiting.append((item, known))
+            waiting.append(_Waits(item, known, asks=verdict is not None))
     for check in open_checks.values():
         decisions.append(
             Decision(check.kind, Verdict.OVERTAKEN, "no longer true when it was checked: not told", "")
@@ -114,21 +125,16 @@ def _decide(
 
 
 def _decision(connection: Connection, item: Due, verdict: Verdict, reason: str) -> Decision:
-    return Decision(item.notice.value, verdict, reason, notification_id(connection.id, item))
+    return Decision(item.notice.value, verdict, reason, notification_id(connection, item))
 
 
 def _must_wait(item: Due, check: Check, connection: Connection, context: Context) -> str | None:
     """Why ``item`` waits for Codat's word, ``None`` when it does not."""
-    ground = item.ground
-    if (
-        not context.policy.checks
-        or item.notice is Notice.DELETED
-        or ground.kind is Kind.SEEN
-        or ground.claimed
-    ):
+    if not context.policy.checks or item.notice is Notice.DELETED:
         return None
-    late = (ground.known_at - ground.at).total_seconds() > context.policy.late_after_s
-    if not (late or item.notice.is_end):
+    late = (context.now - item.ground.at).total_seconds() > context.policy.late_after_s
+    is_answer = item.ground.kind is Kind.SEEN or item.ground.claimed
+    if not late and (is_answer or not item.notice.is_end):
         return None
     if context.now >= check.since + context.policy.patience or _is_confirmed(item, connection.facts):
         return None
@@ -160,7 +166,7 @@ def _asks(
     connection: Connection,
     event: Event,
     findings: Findings,
-    waiting: list[tuple[Due, Check]],
+    waiting: list[_Waits],
     context: Context,
 ) -> list[Ask]:
     """What to ask Codat about this connection; one question per aspect, the earliest wins."""
@@ -177,10 +183,11 @@ def _asks(
     for claim in connection.claims:
         question = Question(claim.aspect, "an alert without a time waits for Codat's word")
         wanted.append((question, again, claim.since + policy.patience))
-    for item, check in waiting:
-        settled = min(max(item.at + CHECK_AFTER, again), again + CHECK_AFTER)
-        question = Question(Aspect.CONNECTION, f"{item.notice.value} is checked before it is told")
-        wanted.append((question, settled, check.since + policy.patience))
+    for waits in waiting:
+        if waits.asks:
+            settled = min(max(waits.item.at + CHECK_AFTER, again), again + CHECK_AFTER)
+            question = Question(Aspect.CONNECTION, f"{waits.item.notice.value} is checked before it is told")
+            wanted.append((question, settled, waits.check.since + policy.patience))
     earliest: dict[Aspect, Ask] = {}
     for question, not_before, deadline in wanted:
         ask = earliest.get(question.aspect)

@@ -90,20 +90,19 @@ def untold(connection: Connection, now: Situation) -> tuple[Due, ...]:
 
 
 def _was_told(item: Due, ledger: tuple[Told, ...], now: Situation) -> bool:
-    if item.notice is Notice.DELETED and not ledger:
-        return True
-    if item.notice is Notice.AUTHORIZATION_FAILED:
-        since: datetime | None = item.at
-    elif item.notice is Notice.DELETED:
-        since = None
-    else:
-        since = now.walk.begun_at
-    if item.notice.is_end and _last_said_of_access(ledger) is item.notice:
-        return True
-    return any(
-        _kind(Notice(entry.kind)) is _kind(item.notice) and (since is None or _reaches(entry, since))
-        for entry in ledger
-    )
+    """Whether the ledger has it.
+
+    A beginning or a sync outcome: the same kind at or after the beginning of the current
+    authorisation. An end: when the last thing told of access already said so; times do not
+    count there, since an alert without a time may be told later than it happened.
+    """
+    same = [entry for entry in ledger if _kind(Notice(entry.kind)) is _kind(item.notice)]
+    if item.notice is Notice.DELETED:
+        return bool(same) or not ledger
+    if item.notice.is_end:
+        return _last_said_of_access(ledger) is item.notice
+    since = item.at if item.notice is Notice.AUTHORIZATION_FAILED else now.walk.begun_at
+    return any(since is None or _reaches(entry, since) for entry in same)
 
 
 def _last_said_of_access(ledger: tuple[Told, ...]) -> Notice | None:
@@ -116,24 +115,35 @@ def _last_said_of_access(ledger: tuple[Told, ...]) -> Notice | None:
 
 
 def _reaches(entry: Told, since: datetime) -> bool:
-    """Whether the entry lies at or after ``since``; what was only seen is that much less exact."""
-    return (entry.at + SEEN_TOLERANCE if entry.by_seen else entry.at) >= since
+    """Whether the entry lies at or after ``since``.
+
+    A beginning that we only saw may be told a moment before the exact change is known to lie.
+    """
+    early = entry.by_seen and _kind(Notice(entry.kind)) is Notice.AUTHORIZED
+    return (entry.at + SEEN_TOLERANCE if early else entry.at) >= since
 
 
 def _kind(notice: Notice) -> Notice:
     return _SAME_KIND.get(notice, notice)
 
 
-def notification_id(connection_id: str, item: Due) -> str:
-    """The stable id of a milestone: the same whenever and by whatever road it is learnt."""
-    named = f"{connection_id}\n{_kind(item.notice)}\n{item.at.isoformat()}"
+def notification_id(connection: Connection, item: Due) -> str:
+    """The stable id of a milestone: the same whenever and by whatever road it is learnt.
+
+    A milestone is told again only when something told after it proved wrong (an alert
+    without a time that was misunderstood); then it has an id of its own.
+    """
+    named = f"{connection.id}\n{_kind(item.notice)}\n{item.at.isoformat()}"
+    before = sum(entry.kind == item.notice and entry.at == item.at for entry in connection.ledger)
+    if before:
+        named += f"\n{before}"
     return "ntf_" + hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 def told(connection: Connection, item: Due) -> Told:
     """The ledger entry for ``item``."""
-    by_seen = item.ground.kind is Kind.SEEN or item.ground.claimed
-    return Told(item.notice.value, item.at, notification_id(connection.id, item), by_seen)
+    by_seen = item.ground.kind is Kind.SEEN
+    return Told(item.notice.value, item.at, notification_id(connection, item), by_seen)
 
 
 def notification(
@@ -141,7 +151,7 @@ def notification(
 ) -> Notification:
     """Write the notification that tells ``item``; times in it are datetimes, still to be rendered."""
     return Notification(
-        id=notification_id(connection.id, item),
+        id=notification_id(connection, item),
         type=item.notice,
         timestamp=timestamp,
         data={

@@ -14,7 +14,6 @@ however it dies) decide who does what:
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
@@ -33,6 +32,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from processor.errors import EngineFailed
+from processor.filelocks import POLL_S, lock_within, try_lock, unlock
 
 get_binary_path: Callable[[], Path] | None
 try:
@@ -47,8 +47,6 @@ LONGEST_SOCKET_PATH = 100
 
 LONGEST_LOADING_S = 600.0
 """How long an engine that is reading its data back may take."""
-
-POLL_S = 0.02
 
 
 class Engine:
@@ -76,7 +74,7 @@ class Engine:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._starting():
                 self._users = self._file("users.lock")
-                fcntl.flock(self._users, fcntl.LOCK_SH)
+                try_lock(self._users, shared=True)
                 self._serve()
         except OSError as error:
             self._leave()
@@ -95,8 +93,8 @@ class Engine:
         if self._users is None:
             return
         with self._starting():
-            fcntl.flock(self._users, fcntl.LOCK_UN)
-            others = not _try_lock(self._users, fcntl.LOCK_EX)
+            unlock(self._users)
+            others = not try_lock(self._users)
             if others:
                 self._let_go()
             else:
@@ -159,7 +157,7 @@ class Engine:
             raise EngineFailed(f"The embedded engine does not run here: set REDIS_URL. {error}") from error
         self._write_address()
         with self._file("alive.lock") as alive, self._file("engine.log") as output:
-            if not _lock_within(alive, fcntl.LOCK_EX, limit_s=1.0):
+            if not lock_within(alive, limit_s=1.0):
                 raise EngineFailed(f"Another engine has just been started in {self.folder}.")
             self._process = subprocess.Popen(
                 [binary, "-"],
@@ -264,7 +262,9 @@ class Engine:
             if self._process is not None and self._process.poll() is None:
                 self._process.send_signal(number)
             else:
-                os.kill(int((self.folder / "engine.pid").read_text()), number)
+                pid = int((self.folder / "engine.pid").read_text())
+                if os.getsid(pid) == pid:
+                    os.kill(pid, number)
 
     def _reap(self) -> None:
         if self._process is not None:
@@ -284,7 +284,7 @@ class Engine:
 
     def _alive(self) -> bool:
         with self._file("alive.lock") as alive:
-            return not _try_lock(alive, fcntl.LOCK_SH)
+            return not try_lock(alive, shared=True)
 
     def _file(self, name: str) -> IO[bytes]:
         return (self.folder / name).open("ab")
@@ -292,28 +292,11 @@ class Engine:
     @contextlib.contextmanager
     def _starting(self) -> Iterator[None]:
         with self._file("start.lock") as lock:
-            if not _lock_within(lock, fcntl.LOCK_EX, self._limit_s):
+            if not lock_within(lock, self._limit_s):
                 raise EngineFailed(
                     f"Another process has been starting or stopping {self.folder} for too long."
                 )
             yield
-
-
-def _try_lock(file: IO[bytes], how: int) -> bool:
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _lock_within(file: IO[bytes], how: int, limit_s: float) -> bool:
-    deadline = time.monotonic() + limit_s
-    while not _try_lock(file, how):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
-    return True
 
 
 def _is_free(url: str) -> bool:

@@ -65,7 +65,7 @@ class LineFormatter(logging.Formatter):
         if self._as_json:
             line = {"at": at, "level": record.levelname, "logger": record.name, "message": sentence}
             return self._redact(json.dumps(line | fields, default=str))
-        pairs = "".join(f" {name}={_shown(value)}" for name, value in fields.items())
+        pairs = "".join(f" {_one_line(name)}={_shown(value)}" for name, value in fields.items())
         return self._redact(f"{at[11:23]} {record.levelname:<7} {_one_line(sentence)}{pairs}")
 
 

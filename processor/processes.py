@@ -16,8 +16,9 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class _Stop:
 class Supervisor:
     """Keeps children running until it is told to stop.
 
-    Either ``run()``, which blocks until SIGTERM or SIGINT, or ``start()`` and ``stop()`` around
+    Either ``run()``, which blocks until a signal asks for the end, or ``start()`` and ``stop()`` around
     something else (also as a context manager).
     """
 
@@ -73,10 +74,16 @@ class Supervisor:
         self._pipe: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
 
-    def run(self) -> int:
-        """Run until SIGTERM or SIGINT; from the main thread only. Returns the exit code 0."""
-        with _signals_caught(self.request_stop):
-            self._supervise()
+    def run(self, signals: "StopSignals | None" = None) -> int:
+        """Run until a signal asks for the end; from the main thread only. Returns the exit code 0.
+
+        ``signals`` are those of a context that is wider than this call, if there is one.
+        """
+        if signals is None:
+            with StopSignals() as own:
+                return self.run(own)
+        signals.call(self.request_stop)
+        self._supervise()
         return 0
 
     def start(self) -> None:
@@ -194,6 +201,42 @@ class Supervisor:
         log.info("All processes ended")
 
 
+class StopSignals:
+    """Catches SIGTERM, SIGINT and SIGHUP as long as the context lasts, however often they come.
+
+    From the main thread only. A signal that is ignored (``nohup``) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[signal.Signals, Any] = {}
+        self._callback: Callable[[], None] | None = None
+        self._asked = False
+
+    def call(self, callback: Callable[[], None]) -> None:
+        """Call this when a signal comes; at once if one has come already."""
+        self._callback = callback
+        if self._asked:
+            callback()
+
+    def __enter__(self) -> "StopSignals":
+        """Catch them."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if (before := signal.getsignal(number)) is not signal.SIG_IGN:
+                self._before[number] = before
+                signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Give them back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, *_: object) -> None:
+        self._asked = True
+        if self._callback is not None:
+            self._callback()
+
+
 def watch_parent(grace_s: float = 30.0) -> None:
     """In a supervised child: end when the supervisor is gone, with SIGTERM, and SIGKILL after ``grace_s``.
 
@@ -249,14 +292,3 @@ def _kill_group(pid: int) -> None:
     """What a child left behind in its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _signals_caught(stop: Callable[[], None]) -> Iterator[None]:
-    caught = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, lambda *_: stop()) for number in caught}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

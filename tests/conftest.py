@@ -1,6 +1,8 @@
 """Shared by all tests: a real engine, emptied before each test that asks for it."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -15,10 +17,17 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A folder for an engine, with a path short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="codat-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def engine_url() -> Iterator[str]:
     """The address of an embedded engine of this test process alone."""
-    with Engine(tmp_path_factory.mktemp("data")) as engine:
+    with tempfile.TemporaryDirectory(prefix="codat-") as folder, Engine(Path(folder)) as engine:
         yield engine.url
 
 

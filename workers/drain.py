@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from handlers.connection import Connection
 from handlers.effects import Ask, Effect, Tell
@@ -23,7 +24,7 @@ from processor.codat import findings
 from processor.queues import HANDLING_RETRIES
 from processor.store.batch import Batch, CompanyNews, Waiting, company_news
 from processor.store.keys import shard_of
-from processor.store.shards import Overtaken, Shard
+from processor.store.shards import Disturbed, Overtaken, Shard
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class Drain:
             except Overtaken:
                 _log.info("another drain works on this shard", extra={"shard": number})
                 return Drained(handled, more=False)
+            except Disturbed:
+                continue
             handled += count
             if ask_now:
                 self._on_questions()
@@ -105,7 +108,7 @@ class Drain:
                 return 0, False
             batch = Batch(gone=gone)
             events = self._understand(shard, waiting, batch, now)
-            work = _Work(shard, [event for _, event in events], self._policy, now, batch)
+            work = _Work(shard, pipe, [event for _, event in events], self._policy, now, batch)
             for message, event in events:
                 try:
                     work.learn(event)
@@ -164,13 +167,19 @@ class _Work:
     """The connections and companies of one batch, while its events are applied in turn."""
 
     def __init__(
-        self, shard: Shard, events: list[Event], policy: Policy, now: datetime, batch: Batch
+        self,
+        shard: Shard,
+        pipe: "Pipeline[Any]",
+        events: list[Event],
+        policy: Policy,
+        now: datetime,
+        batch: Batch,
     ) -> None:
         self._policy, self._now, self._batch = policy, now, batch
         named = [connection_id for event in events for connection_id in event.connection_ids]
         companies = list(dict.fromkeys(event.company.id for event in events if event.company))
         whole = [event.company.id for event in events if event.company and event.concerns_whole_company]
-        self._known, self._companies, self._members = shard.load(named, companies, whole)
+        self._known, self._companies, self._members = shard.load(pipe, named, companies, whole)
         self._current: dict[str, Connection] = {}
         self._states: dict[str, str] = {}
 

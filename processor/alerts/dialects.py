@@ -17,7 +17,7 @@ from processor.alerts.legacy_schemas import lower_keys
 from processor.alerts.reading import Unrecognised
 from processor.alerts.values import as_word
 
-__all__ = ["Unrecognised", "recognise"]
+__all__ = ["Unrecognised", "is_too_deep", "recognise"]
 
 # Longer integers become floats: Python refuses to convert very long ones, and none is an id.
 _MAX_INT_DIGITS = 300
@@ -74,7 +74,7 @@ def _object_in(body: bytes) -> dict[str, object]:
         text = body.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
         raise Unrecognised("the body is not UTF-8") from None
-    if _is_too_deep(text):
+    if is_too_deep(text):
         raise Unrecognised("the body is nested too deeply")
     try:
         value = _parsed(text)
@@ -85,7 +85,7 @@ def _object_in(body: bytes) -> dict[str, object]:
     return value
 
 
-def _is_too_deep(text: str) -> bool:
+def is_too_deep(text: str) -> bool:
     """Whether arrays and objects lie within each other more than ``MAX_DEPTH`` deep, in linear time."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False

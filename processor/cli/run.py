@@ -12,7 +12,7 @@ import click
 from processor import logs
 from processor.engine import Engine
 from processor.errors import SettingsError
-from processor.processes import Child, Supervisor, free_port, port_is_taken, watch_parent
+from processor.processes import Child, StopSignals, Supervisor, free_port, port_is_taken, watch_parent
 from processor.server import serve
 from processor.settings import Settings, load_from_environment
 
@@ -24,8 +24,8 @@ STOP_AFTER_S = 20.0
 def run() -> None:
     """Web, workers and clock in one command, on the embedded engine where REDIS_URL is unset."""
     settings = with_port(_prepare())
-    with store(settings) as env:
-        code = Supervisor(service(settings, env)).run()
+    with StopSignals() as signals, store(settings) as env:
+        code = Supervisor(service(settings, env)).run(signals)
     sys.exit(code)
 
 
@@ -124,8 +124,8 @@ def _module(name: str) -> NoReturn:
 
 def _alone(settings: Settings, child: Child) -> NoReturn:
     """One kind of process with the embedded engine behind it, shared with others on this folder."""
-    with store(settings) as env:
-        code = Supervisor([dataclasses.replace(child, env={**child.env, **env})]).run()
+    with StopSignals() as signals, store(settings) as env:
+        code = Supervisor([dataclasses.replace(child, env={**child.env, **env})]).run(signals)
     sys.exit(code)
 
 

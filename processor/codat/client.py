@@ -24,7 +24,7 @@ from processor.codat.answers import (
     WebhookConsumer,
 )
 from processor.codat.errors import CodatUncertain, CodatUnusable
-from processor.codat.exchange import Answer, Exchange
+from processor.codat.exchange import MAX_ANSWER_BYTES, Answer, Exchange
 from processor.codat.names import source_type_of, tag_filter
 from processor.codat.paging import pages, rows_of
 from processor.codat.quota import Quota
@@ -57,6 +57,7 @@ class CodatClient:
         clock: Callable[[], datetime] = now_by_our_clock,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self._exchange = Exchange(
             api_key=api_key,
@@ -69,6 +70,7 @@ class CodatClient:
             now=clock,
             monotonic=monotonic,
             jitter=jitter,
+            max_answer_bytes=max_answer_bytes,
         )
 
     @property

@@ -7,8 +7,6 @@ https://docs.codat.io/using-the-api/errors
 import base64
 import json
 import logging
-import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +18,6 @@ from processor.codat.names import path_of, query_of
 from processor.codat.quota import Quota, as_http_date, quota_of, retry_after_s
 from processor.codat.refusals import refusal
 from processor.errors import CodatError, CodatUnavailable
-from processor.times import now as now_by_our_clock
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +61,8 @@ class Exchange:
     """Requests to one Codat with one API key; safe for threads, to be made after a fork.
 
     ``timeout_s`` bounds connecting, each wait for bytes, and the wait for a free connection;
-    ``budget_s`` bounds a whole call with its retries. ``now`` is our clock, ``monotonic`` measures.
+    ``budget_s`` bounds a whole call with its retries. ``now`` is our clock, ``monotonic`` measures
+    seconds, ``jitter`` gives 0 to 1.
     """
 
     def __init__(
@@ -74,13 +72,13 @@ class Exchange:
         base_url: str,
         timeout_s: float,
         budget_s: float,
-        transport: httpx.BaseTransport | None = None,
-        on_quota: Callable[[Quota], None] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], datetime] = now_by_our_clock,
-        monotonic: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
-        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        transport: httpx.BaseTransport | None,
+        on_quota: Callable[[Quota], None] | None,
+        sleep: Callable[[float], None],
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        jitter: Callable[[], float],
+        max_answer_bytes: int,
     ) -> None:
         encoded = base64.b64encode(api_key.encode()).decode()
         self._secrets = tuple(secret for secret in (api_key, encoded) if secret)

@@ -39,7 +39,8 @@ def pages(
 
     A row that vanishes from a page that was read already moves another one across the border of
     pages, unseen. So where fewer rows were seen than Codat counts in the end, or its count shrank,
-    the list is read again for those that are missing, ``MAX_PASSES`` times in all.
+    the list is read again for those that are missing, ``MAX_PASSES`` times in all. A row that
+    vanishes while another one comes cannot be noticed; what it hid is found by the next reading.
     """
     options = (("query", query), ("tags", tags), ("orderBy", order_by))
     parameters = [(name, value) for name, value in options if value is not None]

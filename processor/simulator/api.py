@@ -43,16 +43,18 @@ _CALLS_PER_COMPANY = 1_000
 
 def error_answer(refused: Refused) -> Response:
     """An error in Codat's own form."""
-    body = {
+    body: JsonObject = {
         "statusCode": refused.status,
         "service": refused.service,
         "error": refused.sentence,
         "correlationId": new_id().replace("-", ""),
-        "validation": None,
         "canBeRetried": "True" if refused.status in (429, 503) else "Unknown",
         "detailedErrorCode": 0,
     }
-    answer = jsonify({name: value for name, value in body.items() if value is not None})
+    if refused.status == 400:
+        errors = [{"itemId": "", "message": refused.sentence, "validatorName": refused.service}]
+        body["validation"] = {"errors": errors, "warnings": []}
+    answer = jsonify(body)
     answer.status_code = refused.status
     return answer
 

@@ -1,5 +1,6 @@
 """Plays a story: makes it happen at the simulator, and watches what the product tells of it."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,8 +14,9 @@ from processor.simulator.stories import PLATFORM_KEY, SYNC_COMPLETED, Change, Ex
 
 Say = Callable[[str], None]
 
-POLL_S = 0.1
+POLL_S = 0.05
 QUIET_S = 1.0
+SETTLE_S = 20.0
 _CALM: Mapping[str, object] = {
     "drop": 0.0,
     "duplicate": 0.0,
@@ -35,13 +37,17 @@ def play(
     say: Say = print,
     timeout_s: float = 60.0,
     quiet_s: float = QUIET_S,
+    settle_s: float = SETTLE_S,
 ) -> bool:
     """Whether everything that the story expects was told within ``timeout_s``, and nothing besides it.
 
-    After the last expected notification the product has ``quiet_s`` seconds to tell too much. The simulator's
-    settings are put back afterwards. What cannot be reached disappoints, it raises nothing.
+    After the last step the product has ``settle_s`` seconds to deal with every message, ``quiet_s`` to tell
+    too much, and ``settle_s`` to show the right state. The simulator's settings are put back afterwards. What
+    cannot be reached disappoints, it raises nothing.
     """
-    performance = _Performance(story, simulator, product, say, time.monotonic() + timeout_s, quiet_s)
+    performance = _Performance(
+        story, simulator, product, say, time.monotonic() + timeout_s, quiet_s, settle_s
+    )
     try:
         performance.run()
     except _Disappointed as disappointed:
@@ -62,6 +68,7 @@ class _Performance:
     say: Say
     deadline: float
     quiet_s: float
+    settle_s: float
     connection_id: str = ""
     awaited: Counter[str] = field(default_factory=Counter)
 
@@ -93,13 +100,13 @@ class _Performance:
                     self.awaited[step.type] += 1
                     self._wait(f"it tells {step.type}", self._has_told_what_was_awaited)
                     self.say(f"  told:  {step.type}")
-        self._wait("it has dealt with every message", self._is_quiet)
+        self._wait("it has dealt with every message", self._is_quiet, self.settle_s)
         self._stay_quiet()
-        self._wait("it is as expected in the end", lambda: not self._differences())
+        self._wait("it is as expected in the end", lambda: not self._differences(), self.settle_s)
         self.say(f"  state: {self.story.state}")
 
-    def _wait(self, what: str, holds: Callable[[], bool]) -> None:
-        trouble = ""
+    def _wait(self, what: str, holds: Callable[[], bool], at_most_s: float = math.inf) -> None:
+        trouble, deadline = "", min(self.deadline, time.monotonic() + at_most_s)
         while True:
             try:
                 if holds():
@@ -107,7 +114,7 @@ class _Performance:
                 trouble = ""
             except httpx.HTTPError as error:
                 trouble = f" ({error})"
-            if time.monotonic() > self.deadline:
+            if time.monotonic() > deadline:
                 raise _Disappointed(f"waited in vain until {what}{trouble}{self._shown()}")
             time.sleep(POLL_S)
 

@@ -13,7 +13,6 @@ from processor.simulator.config import SimulatorConfig
 from processor.simulator.simulation import Simulation
 from processor.simulator.times import Clock
 
-
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 

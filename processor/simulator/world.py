@@ -43,6 +43,7 @@ class World:
         self.ticker = ticker
         self._tell = tell
         self._companies: dict[str, Company] = {}
+        self._owners: dict[str, Company] = {}
 
     def companies(self) -> list[Company]:
         """The companies that exist, oldest first."""
@@ -90,11 +91,10 @@ class World:
 
     def find_connection(self, connection_id: str) -> Connection:
         """The connection with that id, whosesoever it is; refused (404) when there is none."""
-        for company in self.companies():
-            connection = company.connections.get(connection_id)
-            if connection is not None and not connection.deleted:
-                return connection
-        raise Refused(404, f"There is no data connection {connection_id}")
+        owner = self._owners.get(connection_id)
+        if owner is None or owner.connections[connection_id].deleted:
+            raise Refused(404, f"There is no data connection {connection_id}")
+        return owner.connections[connection_id]
 
     def linked(self, connection_id: str) -> Connection:
         """The same, refused (409) unless it is linked."""
@@ -116,6 +116,7 @@ class World:
             connection = Connection(company.id, platform, self.ticker.now())
             _refuse_second_accounting(company, connection)
             company.connections[connection.id] = connection
+            self._owners[connection.id] = company
             self.tell("connection.created", connection, connection.created)
             return connection
 

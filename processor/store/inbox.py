@@ -1,7 +1,7 @@
 """The inbox: messages that were accepted and wait to be handled."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,7 +62,6 @@ class Inbox:
         return keys.shard_of(event.company.id if event.company else None, self.shards)
 
     def _put(self, event: Event, body: bytes, client: "Redis[Any]") -> Any:
-        company_id = event.company.id if event.company else None
         shard = self.shard_of(event)
         return self._accept(
             keys=[
@@ -72,6 +71,7 @@ class Inbox:
                 keys.events_of("pending"),
                 keys.inbox(shard),
                 keys.wake(shard),
+                keys.events_of("quarantined"),
             ],
             args=[
                 event.event_id,
@@ -80,14 +80,7 @@ class Inbox:
                 to_ms(event.received_at),
                 WAKE_MS,
                 *_fields(event.event_id, body, event.received_at, "pending"),
-                "source",
-                event.source.value,
-                "type",
-                event.event_type,
-                "company_id",
-                company_id or "",
-                "connection_ids",
-                json.dumps(event.connection_ids),
+                *_understood(event),
                 "shard",
                 shard,
             ],
@@ -108,11 +101,20 @@ class Inbox:
             ],
         )
 
-    def requeue(self, event_id: str, *, status: str, shard: int, only_if: bool = False) -> tuple[bool, bool]:
+    def requeue(
+        self,
+        event_id: str,
+        *,
+        status: str,
+        shard: int,
+        only_if: bool = False,
+        fields: Sequence[str | int] = (),
+    ) -> tuple[bool, bool]:
         """Put a kept message into the inbox again, as it is.
 
         ``status`` is the one it has; with ``only_if`` nothing happens when it changed
-        meanwhile. Returns whether it was put, and whether the shard needs waking.
+        meanwhile. ``fields`` (name, value, ...) are set with it. Returns whether it was
+        put, and whether the shard needs waking.
         """
         put, wake = self._requeue(
             keys=[
@@ -123,16 +125,46 @@ class Inbox:
                 keys.inbox(shard),
                 keys.wake(shard),
             ],
-            args=[event_id, WAKE_MS, status if only_if else "", "shard", shard],
+            args=[event_id, WAKE_MS, status if only_if else "", "shard", shard, *fields],
         )
         return bool(put), bool(wake)
 
+    def release(self, event: Event) -> tuple[bool, bool]:
+        """Put a quarantined message, which is understood now as ``event``, into the inbox.
+
+        Returns the same as ``requeue``. From now on its repetitions are duplicates.
+        """
+        put, wake = self.requeue(
+            event.event_id,
+            status="quarantined",
+            shard=self.shard_of(event),
+            only_if=True,
+            fields=(*_understood(event), "error", ""),
+        )
+        if put:
+            self._client.set(keys.seen(event.event_id), "1", nx=True, ex=self._dedupe_s)
+        return put, wake
+
     def depth(self) -> int:
         """How many messages wait, over all shards."""
+        shards = keys.shards_in_use(self._client.get(keys.shards_ever()), self.shards)
         with self._client.pipeline(transaction=False) as pipe:
-            for shard in range(self.shards):
+            for shard in range(shards):
                 pipe.xlen(keys.inbox(shard))
             return sum(pipe.execute())
+
+
+def _understood(event: Event) -> list[str | int]:
+    return [
+        "source",
+        event.source.value,
+        "type",
+        event.event_type,
+        "company_id",
+        event.company.id if event.company else "",
+        "connection_ids",
+        json.dumps(event.connection_ids),
+    ]
 
 
 def _fields(event_id: str, body: bytes, received_at: datetime, status: str) -> list[str | bytes | int]:

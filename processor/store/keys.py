@@ -16,6 +16,11 @@ def shard_of(company_id: str | None, shards: int) -> int:
     return zlib.crc32(company_id.encode("utf-8", "surrogatepass")) % shards if company_id else 0
 
 
+def shards_in_use(ever: bytes | None, shards: int) -> int:
+    """How many shards may hold messages: ``shards`` now, or as many as there ever were (as stored)."""
+    return max(shards, int(ever or 0))
+
+
 # Messages
 
 
@@ -141,6 +146,11 @@ def questions() -> str:
 def question_details() -> str:
     """Hash: question to JSON with its deadline and reason; goes with the question."""
     return f"{PREFIX}question-details"
+
+
+def questions_again() -> str:
+    """Hash: question to JSON of when and until when it is wished for; newer than the one under way."""
+    return f"{PREFIX}questions-again"
 
 
 def asking() -> str:

@@ -41,12 +41,20 @@ def member_of(aspect: Aspect, company_id: str, connection_id: str | None) -> str
 
 
 def write(pipe: "Pipeline[Any]", asks: Iterable[Ask]) -> None:
-    """Add questions to a commit; one that waits already stays as it is, of several the earliest counts."""
+    """Add questions to a commit.
+
+    One that waits already stays as it is, of several the earliest counts; one that is
+    just being put to Codat is put again afterwards, because its answer may be older.
+    """
     for ask in sorted(asks, key=lambda ask: ask.not_before):
         member = member_of(ask.aspect, ask.company_id, ask.connection_id)
         pipe.zadd(keys.questions(), {member: to_ms(ask.not_before)}, nx=True)
-        details = json.dumps({"deadline": to_iso(ask.deadline), "reason": ask.reason})
+        not_before_ms = to_ms(ask.not_before)
+        details = json.dumps(
+            {"deadline": to_iso(ask.deadline), "reason": ask.reason, "not_before_ms": not_before_ms}
+        )
         pipe.hsetnx(keys.question_details(), member, details)
+        pipe.hset(keys.questions_again(), member, details)
 
 
 def write_polling(pipe: "Pipeline[Any]", polling: PausePolling | ResumePolling, now: datetime) -> None:
@@ -67,11 +75,13 @@ class Questions:
     def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
         self._lease = register(client, "lease")
+        self._settle = register(client, "settle")
 
     def take(self, now: datetime, most: int) -> list[Question]:
         """Questions that are due; nobody else gets them for ``LEASE_MS``."""
         flat = self._lease(
-            keys=[keys.questions(), keys.question_details()], args=[to_ms(now), most, LEASE_MS]
+            keys=[keys.questions(), keys.question_details(), keys.questions_again()],
+            args=[to_ms(now), most, LEASE_MS],
         )
         taken = []
         for member, details in zip(flat[::2], flat[1::2], strict=True):
@@ -91,8 +101,11 @@ class Questions:
         forgotten, and the new question would be forgotten with the old one.
         """
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.zrem(keys.questions(), question.member)
-            pipe.hdel(keys.question_details(), question.member)
+            self._settle(
+                keys=[keys.questions(), keys.question_details(), keys.questions_again()],
+                args=[question.member],
+                client=pipe,
+            )
             if put is not None:
                 put(pipe)
             pipe.execute()

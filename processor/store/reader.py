@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from processor.errors import Invalid
 from processor.store import codec, keys
 
 EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined")
+
+MOST_DIGITS = 20
+LAST_STREAM_NUMBER = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,15 @@ class Reader:
         """The company id that belongs to a merchant id; ``None`` when there is none."""
         found = self._client.get(keys.merchant(merchant_id))
         return None if found is None else _text(found)
+
+    def list_companies(self, *, limit: int, cursor: str | None) -> Page:
+        """Companies, newest first, each as the fields known of it."""
+        page = self._page(keys.companies(), limit, cursor)
+        with self._client.pipeline(transaction=False) as pipe:
+            for company_id in page.items:
+                pipe.hgetall(keys.company(company_id))
+            rows = pipe.execute()
+        return Page([_texts(row) for row in rows if row], page.next_cursor)
 
     def company(self, company_id: str) -> dict[str, str] | None:
         """The fields known of a company; ``None`` when we never heard of it."""
@@ -147,12 +160,13 @@ class Reader:
         ``age_s`` is how long the oldest waiting message has waited, in seconds; 0 for an
         empty inbox.
         """
+        shards = keys.shards_in_use(self._client.get(keys.shards_ever()), self._shards)
         with self._client.pipeline(transaction=False) as pipe:
             for state in states:
                 pipe.zcard(keys.connections_in(state))
             for status in EVENT_STATUSES:
                 pipe.zcard(keys.events_of(status))
-            for shard in range(self._shards):
+            for shard in range(shards):
                 pipe.xlen(keys.inbox(shard))
                 pipe.xrange(keys.inbox(shard), count=1)
             pipe.time()
@@ -164,7 +178,7 @@ class Reader:
         by_state = {state: next(rows) for state in states}
         by_status = {status: next(rows) for status in EVENT_STATUSES}
         depth, oldest_ms = 0, None
-        for _ in range(self._shards):
+        for _ in range(shards):
             depth += next(rows)
             for place, _fields in next(rows):
                 entered_ms = int(_text(place).split("-")[0])
@@ -242,8 +256,10 @@ def _score_and_member(cursor: str) -> tuple[float, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         score, member = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if not math.isfinite(score):
+            raise ValueError("not a score")
         return float(score), str(member)
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise Invalid(errors={"cursor": ["This is no cursor of this list."]}) from error
 
 
@@ -251,7 +267,8 @@ def _stream_id(cursor: str) -> str:
     first, _, second = cursor.partition("-")
     if (
         not (first.isascii() and first.isdigit() and second.isascii() and second.isdigit())
-        or len(cursor) > 40
+        or max(len(first), len(second)) > MOST_DIGITS
+        or max(int(first), int(second)) > LAST_STREAM_NUMBER
     ):
         raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
     return cursor

@@ -17,6 +17,10 @@ class Overtaken(Exception):
     """Another drain committed to this shard meanwhile; nothing of ours was written."""
 
 
+class Disturbed(Exception):
+    """Another shard committed to a connection of this batch meanwhile; nothing was written: do it again."""
+
+
 class Shard:
     """Reads batches of one shard and commits what follows from them, guarded by its cursor."""
 
@@ -25,6 +29,7 @@ class Shard:
         self._client = client
         self._stream_length = stream_length
         self._rest = register(client, "rest")
+        self._seen_cursor: Any = None
 
     def stay_awake(self) -> None:
         """Say that a drain of this shard runs."""
@@ -43,6 +48,7 @@ class Shard:
         """Open a commit: watch the cursor before anything is read."""
         pipe = self._client.pipeline(transaction=True)
         pipe.watch(keys.cursor(self.number))
+        self._seen_cursor = pipe.get(keys.cursor(self.number))
         return pipe
 
     def read(self, most: int) -> tuple[list[Waiting], list[bytes]]:
@@ -77,20 +83,26 @@ class Shard:
         return waiting, gone
 
     def load(
-        self, connection_ids: Iterable[str], company_ids: Sequence[str], whole: Iterable[str]
+        self,
+        pipe: "Pipeline[Any]",
+        connection_ids: Iterable[str],
+        company_ids: Sequence[str],
+        whole: Iterable[str],
     ) -> tuple[dict[str, Known], dict[str, dict[str, str]], dict[str, list[str]]]:
         """The connections, companies, and the connections of whole companies, as they are stored.
 
-        The three answers are keyed by connection, company and company.
+        The three answers are keyed by connection, company and company. The connections
+        are watched by ``pipe`` from here on: a message may name one of another company,
+        which another shard changes.
         """
         whole = list(dict.fromkeys(whole))
         members: dict[str, list[str]] = {}
-        with self._client.pipeline(transaction=False) as pipe:
+        with self._client.pipeline(transaction=False) as reads:
             for company_id in company_ids:
-                pipe.hgetall(keys.company(company_id))
+                reads.hgetall(keys.company(company_id))
             for company_id in whole:
-                pipe.zrange(keys.company_connections(company_id), 0, -1)
-            answers = pipe.execute()
+                reads.zrange(keys.company_connections(company_id), 0, -1)
+            answers = reads.execute()
         companies = {
             company_id: {name.decode(): value.decode() for name, value in row.items()}
             for company_id, row in zip(company_ids, answers, strict=False)
@@ -99,6 +111,8 @@ class Shard:
         for company_id, row in zip(whole, answers[len(company_ids) :], strict=True):
             members[company_id] = [member.decode() for member in row]
         wanted = list(dict.fromkeys([*connection_ids, *(id_ for ids in members.values() for id_ in ids)]))
+        if wanted:
+            pipe.watch(*(keys.connection(connection_id) for connection_id in wanted))
         return self._connections(wanted), companies, members
 
     def _connections(self, wanted: list[str]) -> dict[str, Known]:
@@ -113,7 +127,7 @@ class Shard:
         return known
 
     def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
-        """Write all of ``batch``, or raise ``Overtaken`` and write nothing."""
+        """Write all of ``batch``, or raise ``Overtaken`` or ``Disturbed`` and write nothing."""
         pipe.multi()
         pipe.incr(keys.cursor(self.number))
         pipe.set(keys.wake(self.number), "drains", px=WAKE_MS)
@@ -138,4 +152,6 @@ class Shard:
         try:
             pipe.execute()
         except WatchError as error:
+            if self._client.get(keys.cursor(self.number)) == self._seen_cursor:
+                raise Disturbed from error
             raise Overtaken from error

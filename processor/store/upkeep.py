@@ -19,10 +19,10 @@ def sleeping_shards(client: "Redis[Any]", shards: int) -> list[int]:
 
     ``shards`` is INBOX_SHARDS now; shards that were in use before it was lowered are among them.
     """
-    ever = int(client.get(keys.shards_ever()) or 0)
-    if ever < shards:
+    ever = client.get(keys.shards_ever())
+    if int(ever or 0) < shards:
         client.set(keys.shards_ever(), shards)
-    shards = max(shards, ever)
+    shards = keys.shards_in_use(ever, shards)
     with client.pipeline(transaction=False) as pipe:
         for shard in range(shards):
             pipe.xlen(keys.inbox(shard))

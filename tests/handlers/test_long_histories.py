@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from codat_history import BASE, Change, Did, Truth, status_at, truth_of
-from codat_world import Api, World, sampled_history
+from codat_world import WIDE_GAPS_S, Api, World, sampled_history
 from deliveries import ACCESS_GIVEN, ENDED
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -95,13 +95,7 @@ def check_steps(world: World, truth: Truth) -> None:
     access = [note.type for note in notes if note.type in (*ACCESS_GIVEN, *ENDED)]
     repeated = [kind for kind, after in zip(access, access[1:], strict=False) if kind is after in ENDED]
     assert not repeated, "an end was told although the last thing told already said so"
-    if world.asks and world.narrowest_gap < timedelta(seconds=3.2):
-        # Within two seconds of a change what Codat shows is left out, and its clock shows whole seconds:
-        # two changes closer than that look like one until the messages of both are there.
-        return
-    if world.alerts_overtake and any(fact.claimed for fact in world.connection.facts):
-        # An alert without a time that comes after the next change, and that nobody explains, means
-        # another change than it does: "a claim whose old status is what the fold says counts".
+    if is_blurred(world):
         return
     milestones = [
         (Notice.AUTHORIZED if kind in ACCESS_GIVEN else kind, truth.authorization_at(at))
@@ -111,10 +105,21 @@ def check_steps(world: World, truth: Truth) -> None:
     assert len(set(milestones)) == len(milestones), f"one kind was told twice of one authorisation: {milestones}"
 
 
+def is_blurred(world: World) -> bool:
+    """Whether by STATE.md's own rules something may have been told that the messages cannot undo.
+
+    An alert without a time that comes after the next change, and that nobody explains in time, stands for
+    another change than it means: "a claim whose *old* status is what the fold says counts".
+    """
+    claimed = any(fact.claimed for fact in world.connection.facts)
+    return world.has_blurred_looks or (world.alerts_overtake and claimed)
+
+
 def _told(world: World) -> list[tuple[Notice, object]]:
     """Kind and time of what was told; a beginning that was only seen may have been shown a second early."""
+    early = TOLERANCE if world.asks else timedelta()
     return [
-        (Notice(entry.kind), entry.at + TOLERANCE if entry.by_seen and entry.kind in ACCESS_GIVEN else entry.at)
+        (Notice(entry.kind), entry.at + early if entry.by_seen and entry.kind in ACCESS_GIVEN else entry.at)
         for entry in world.connection.ledger
     ]
 
@@ -136,10 +141,12 @@ def check_end(world: World, truth: Truth) -> None:
     if expected is State.AUTHORIZED and any(at >= now.authorized_at for at in running.values()):
         expected = State.SYNCING
     assert now.state == expected
-    assert now.authorization == truth.authorization
-    assert now.authorized_at == truth.authorized_at
     assert data_types == wanted
-    check_last_told(world, truth)
+    if truth.link is not None or not world.has_blurred_looks:
+        assert now.authorization == truth.authorization
+        assert now.authorized_at == truth.authorized_at
+    if not is_blurred(world):
+        check_last_told(world, truth)
 
 
 def check_last_told(world: World, truth: Truth) -> None:
@@ -268,7 +275,8 @@ def test_legacy_alerts_that_come_promptly_and_in_order_are_enough() -> None:
 
     def build(tape: Tape) -> World:
         # The legacy generation has no word for a failed attempt.
-        changes = [change for change in sampled_history(tape) if change.did is not Did.FAILED]
+        sampled = sampled_history(tape, gaps_s=WIDE_GAPS_S)
+        changes = [change for change in sampled if change.did is not Did.FAILED]
         changes = changes or [Change(Did.LINKED, BASE)]
         world = world_with(tape, changes, (Api.NO_KEY, Api.ANSWERS))
         world.post_legacy_promptly()
@@ -279,7 +287,10 @@ def test_legacy_alerts_that_come_promptly_and_in_order_are_enough() -> None:
         check_steps(world, truth_of(world.changes))
         now = situation(world.connection)
         truth = truth_of([_as_legacy_tells_it(change) for change in world.changes if _is_told(change, world)])
-        assert now.state == truth.state
+        # An alert of an ordinary read within five minutes after a timed outcome counts as its twin: then
+        # nothing tells that reading has begun.
+        early = (State.AUTHORIZED, State.SYNCING) if world.asks else ()
+        assert now.state == truth.state or (now.state in early and truth.state in early)
         assert now.authorization == truth.authorization
         if truth.authorized_at is not None:
             assert abs(now.authorized_at - truth.authorized_at) <= timedelta(minutes=2)

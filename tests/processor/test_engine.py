@@ -3,12 +3,10 @@
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,13 +31,11 @@ engine.stop()
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A data folder with a path short enough for a socket; no engine is left in it."""
-    path = Path(tempfile.mkdtemp(prefix="engine-"))
-    yield path
-    with Engine(path):
+def folder(data_dir: Path) -> Iterator[Path]:
+    """A data folder in which no engine is left."""
+    yield data_dir
+    with Engine(data_dir):
         pass
-    shutil.rmtree(path)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 -- Keep one message: recognise a duplicate, store, append to the shard's inbox, and say
 -- whether the shard needs waking. One atomic step, one round trip.
--- KEYS: seen, event, events, events:pending, inbox, wake
+-- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined
 -- ARGV: event id, dedupe s, retention s, received ms, wake ms, field, value, ...
 -- Returns {kept, needs waking}, both 0 or 1.
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then
@@ -9,6 +9,9 @@ if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then
     redis.call('DEL', KEYS[2])
   end
   return {0, 0}
+end
+if redis.call('ZREM', KEYS[7], ARGV[1]) == 1 then
+  redis.call('HDEL', KEYS[2], 'error')
 end
 redis.call('HSET', KEYS[2], unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[2], ARGV[3])

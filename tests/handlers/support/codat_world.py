@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 
 from codat_history import BASE, INITIAL_READS, Change, Did, allowed, status_after, status_at
 from codat_messages import (
@@ -36,6 +37,8 @@ MOST_ANSWERS = 400
 GAPS_S = (40.0, 5.0, 3.0, 250.5, 1300.0, 2.2, 9000.0, 200_000.0, 61.007, 15.0, 0.8)
 """Between two changes. The last is closer than Codat's ``Date`` header can tell."""
 
+WIDE_GAPS_S = tuple(gap for gap in GAPS_S if gap >= 5)
+
 DELAYS_S = (0.4, 0.0, 2.0, 5.3, 0.1, 31.0, 300.0, 1.0, 1900.0, 8000.0, 100_000.0)
 """How long a message of the current generation takes: it is tried for 28 hours."""
 
@@ -53,7 +56,7 @@ class Api(StrEnum):
     MOODY = "answers now and then"
 
 
-def sampled_history(tape: Tape, most: int = 10) -> list[Change]:
+def sampled_history(tape: Tape, most: int = 10, gaps_s: Sequence[float] = GAPS_S) -> list[Change]:
     """A history of up to ``most`` changes, ordinary reads included."""
     changes: list[Change] = []
     status: LinkStatus | None = LinkStatus.PENDING
@@ -64,26 +67,30 @@ def sampled_history(tape: Tape, most: int = 10) -> list[Change]:
         did = tape.choice(options)
         if did is Did.DELETED and tape.number(3):
             did = options[0]  # or most histories would be short
-        at += timedelta(seconds=tape.choice(GAPS_S))
-        changes.append(Change(did, at, _types(did, changes, tape)))
+        at += timedelta(seconds=tape.choice(gaps_s))
+        types = INITIAL_READS.get(did, ())
+        if did is Did.READ_MORE:
+            types = (("payments", tape.choice(("Complete", "FetchError"))),)
+        changes.append(Change(did, at, types))
         status = status_after(status, did)
-    return changes
+    return _without_late_success(changes)
 
 
-def _types(did: Did, before: Sequence[Change], tape: Tape) -> tuple[tuple[str, str], ...]:
-    if did is not Did.READ_MORE:
-        return INITIAL_READS.get(did, ())
-    # An ordinary read is of one type. Where the first sync brought nothing, it fails as well: an answer
-    # of the history API, which does not say what was initial, could otherwise rightly differ from the
-    # messages about whether the first sync succeeded.
-    failed_first = False
-    for change in before:
-        if change.did in (Did.LINKED, Did.RELINKED):
-            failed_first = True
-        elif change.is_initial_read and change.succeeded:
-            failed_first = False
-    status = "FetchError" if failed_first else tape.choice(("Complete", "FetchError"))
-    return (("payments", status),)
+def _without_late_success(changes: Sequence[Change]) -> list[Change]:
+    """Let ordinary reads fail in an authorisation with a first read that brought nothing.
+
+    Codat's history does not say which reads were initial, so its answer could otherwise
+    rightly differ from the messages about whether the first sync succeeded.
+    """
+    result: list[Change] = []
+    for position, change in enumerate(changes):
+        same = [change]
+        for part in (changes[position + 1 :], reversed(changes[:position])):
+            same += takewhile(lambda other: other.did not in (Did.LINKED, Did.RELINKED), part)
+        if change.did is Did.READ_MORE and any(other.did is Did.READ_NONE for other in same):
+            change = Change(change.did, change.at, (("payments", "FetchError"),))
+        result.append(change)
+    return result
 
 
 @dataclass
@@ -124,11 +131,15 @@ class World:
         return self.answers > 0
 
     @property
-    def narrowest_gap(self) -> timedelta:
-        """The shortest time between two changes of access."""
+    def has_blurred_looks(self) -> bool:
+        """Whether somebody looked at Codat while changes lay too close for that.
+
+        Within two seconds of a change what Codat shows is left out, and its clock shows whole
+        seconds: what was told on such a look alone may be told again when the messages come.
+        """
         times = [change.at for change in self.changes if not change.types]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
-        return min(gaps, default=timedelta.max)
+        gaps = (after - before for before, after in zip(times, times[1:], strict=False))
+        return self.asks and any(gap < timedelta(seconds=3.2) for gap in gaps)
 
     def post(self, at: datetime, event: Event) -> None:
         """Let ``event`` be processed at ``at``."""
@@ -170,10 +181,13 @@ class World:
                     self.post(arrival + timedelta(seconds=3), message)
 
     def post_legacy_promptly(self) -> None:
-        """Send every change through the legacy generation, each before the next change happens."""
+        """Send every change through the legacy generation, each a second or more before the next change.
+
+        Looks at Codat within one second have the same time, and their order would be lost.
+        """
         ends = [change.at for change in self.changes[1:]] + [self.changes[-1].at + timedelta(days=1)]
         for position, (change, following) in enumerate(zip(self.changes, ends, strict=True)):
-            share = self.tape.choice((0.1, 0.3, 0.6, 0.9))
+            share = self.tape.choice((0.1, 0.3, 0.5, 0.7))
             arrival = change.at + min(timedelta(seconds=119), following - change.at) * share
             messages = legacy_messages(self.changes, position, f"legacy-{position}", arrival)
             for message in messages:

@@ -26,6 +26,7 @@ class Bench:
     """The client, the answers it gets, how long it paused, and the quotas that it told."""
 
     client: CodatClient
+    make_client: Callable[..., CodatClient]
     router: respx.MockRouter
     pauses: list[float] = field(default_factory=list)
     quotas: list[Quota] = field(default_factory=list)
@@ -40,7 +41,7 @@ class Bench:
         """The answers to ``method path``, one after the other; the last one again and again."""
         left = list(answers)
 
-        def next_answer(request: httpx.Request) -> httpx.Response:
+        def next_answer(_: httpx.Request) -> httpx.Response:
             answer = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(answer, Exception):
                 raise answer
@@ -131,19 +132,22 @@ def bench() -> Iterator[Bench]:
         pauses.append(seconds)
         passed[0] += seconds
 
-    client = CodatClient(
-        api_key=API_KEY,
-        base_url=BASE,
-        budget_s=20.0,
-        transport=httpx.MockTransport(router.handler),
-        on_quota=quotas.append,
-        sleep=sleep,
-        clock=lambda: OURS,
-        monotonic=lambda: passed[0],
-        jitter=lambda: 0.0,
-    )
-    with client:
-        yield Bench(client, router, pauses, quotas)
+    def make_client(**changes: Any) -> CodatClient:
+        options: dict[str, Any] = {
+            "api_key": API_KEY,
+            "base_url": BASE,
+            "budget_s": 20.0,
+            "transport": httpx.MockTransport(router.handler),
+            "on_quota": quotas.append,
+            "sleep": sleep,
+            "clock": lambda: OURS,
+            "monotonic": lambda: passed[0],
+            "jitter": lambda: 0.0,
+        }
+        return CodatClient(**options | changes)
+
+    with make_client() as client:
+        yield Bench(client, make_client, router, pauses, quotas)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from functools import partial
 
 import pytest
 
@@ -9,12 +10,12 @@ from processor.simulator.agenda import Agenda
 
 
 def test_entries_run_when_due_and_in_order() -> None:
-    agenda, done = Agenda("test"), []
-    agenda.add(lambda: done.append("later"), in_s=0.05)
+    agenda, done = Agenda("test"), list[int]()
+    agenda.add(partial(done.append, 50), in_s=0.05)
     for number in range(50):
-        agenda.add(lambda number=number: done.append(number))
+        agenda.add(partial(done.append, number))
     assert agenda.wait_until_idle(10)
-    assert done == [*range(50), "later"]
+    assert done == list(range(51))
     agenda.stop()
 
 
@@ -52,8 +53,12 @@ def test_nothing_runs_after_the_stop() -> None:
 
 def test_several_threads_run_entries_side_by_side() -> None:
     agenda, meeting = Agenda("test", threads=3), threading.Barrier(3, timeout=10)
+
+    def meet() -> None:
+        meeting.wait()
+
     for _ in range(3):
-        agenda.add(lambda: meeting.wait() and None)
+        agenda.add(meet)
     assert agenda.wait_until_idle(10)
     assert not meeting.broken
     agenda.stop()

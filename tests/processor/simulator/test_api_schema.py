@@ -64,6 +64,7 @@ def test_answers_have_the_published_shapes(
     assert_fits(published, "WebhookConsumer", consumer)
     assert_fits(published, "WebhookConsumer/definitions/webhookConsumers", api.get("/webhooks").json())
     assert_fits(published, "ErrorMessage", api.get("/companies/nothing").json())
+    assert_fits(published, "ErrorMessage", api.post("/companies", json={"name": "no_no"}).json())
 
 
 def test_current_messages_have_the_published_shapes(

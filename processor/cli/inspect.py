@@ -1,0 +1,260 @@
+"""``connections``, ``events``, ``notifications``, ``dead-letters``: operators look, and replay."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from processor import lookups
+from processor.bootstrap import Container
+from processor.cli.opened import in_words, opened
+from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
+from processor.replays import Replayed, Replays
+from processor.store.reader import EVENT_STATUSES
+from processor.views import NOTIFICATION_STATUSES
+
+LIMIT = 50
+MOST = 200
+DEAD = "dead"
+REPLAYABLE = (DEAD, "quarantined", "failed")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
+
+
+def paged(command: Command) -> Command:
+    """The options of every list."""
+    for option in (
+        as_json_option,
+        click.option("--cursor", metavar="CURSOR", help="Where the page before ended."),
+        click.option(
+            "--limit", type=click.IntRange(1, MOST), default=LIMIT, show_default=True, help="Most to show."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _field(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda item: item[name]
+
+
+def _data(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda item: item["data"][name]
+
+
+def _last_line(item: Mapping[str, Any]) -> str:
+    return next(reversed((item["error"] or "").strip().splitlines()), "")
+
+
+CONNECTION_COLUMNS: tuple[Column, ...] = (
+    ("CONNECTION", _field("id")),
+    ("STATE", _field("state")),
+    ("READ", lambda item: f"{item['progress']} %"),
+    ("PLATFORM", _field("platform_name")),
+    ("MERCHANT", _field("merchant_id")),
+    ("COMPANY", _field("company_id")),
+    ("AUTHORIZED AT", _field("authorized_at")),
+)
+TIMELINE_COLUMNS: tuple[Column, ...] = (
+    ("AT", _field("at")),
+    ("EVENT TYPE", _field("event_type")),
+    ("SOURCE", _field("source")),
+    ("FROM", _field("from")),
+    ("TO", _field("to")),
+    ("OUTCOME", _field("outcome")),
+    ("REASON", _field("reason")),
+    ("EVENT", _field("event_id")),
+)
+EVENT_COLUMNS: tuple[Column, ...] = (
+    ("EVENT", _field("id")),
+    ("STATUS", _field("status")),
+    ("TYPE", _field("type")),
+    ("SOURCE", _field("source")),
+    ("RECEIVED AT", _field("received_at")),
+    ("CONNECTIONS", _field("connection_ids")),
+)
+DEAD_LETTER_COLUMNS: tuple[Column, ...] = (
+    ("EVENT", _field("id")),
+    ("TYPE", _field("type")),
+    ("RECEIVED AT", _field("received_at")),
+    ("ATTEMPTS", _field("attempts")),
+    ("ERROR", _last_line),
+)
+NOTIFICATION_COLUMNS: tuple[Column, ...] = (
+    ("NOTIFICATION", _field("id")),
+    ("TYPE", _field("type")),
+    ("TIMESTAMP", _field("timestamp")),
+    ("STATUS", _field("status")),
+    ("CONNECTION", _data("connection_id")),
+    ("MERCHANT", _data("merchant_id")),
+)
+
+
+@click.group()
+def connections() -> None:
+    """Connections, their states and what happened to them."""
+
+
+@connections.command("list")
+@click.option("--state", type=click.Choice(lookups.STATES), help="Only those in this state.")
+@click.option("--company", "company_id", metavar="ID", help="Only those of this company.")
+@click.option("--merchant", "merchant_id", metavar="ID", help="Only those of this merchant.")
+@paged
+def list_connections(as_json: bool, **query: Any) -> None:
+    """List connections, newest first."""
+    with opened() as own:
+        page = lookups.connections(own.reader, **query)
+    print_page(page, CONNECTION_COLUMNS, as_json=as_json)
+
+
+@connections.command("show")
+@click.argument("connection_id", metavar="ID")
+@click.option("--timeline", is_flag=True, help="Also what happened to it, newest first.")
+@as_json_option
+def show_connection(connection_id: str, *, timeline: bool, as_json: bool) -> None:
+    """Show one connection."""
+    with opened() as own:
+        found = lookups.connection(own.reader, connection_id)
+        lines = lookups.timeline(own.reader, connection_id, limit=MOST) if timeline else None
+    if as_json:
+        print_json(found if lines is None else {**found, "timeline": lines})
+        return
+    print_fields(found)
+    if lines is not None:
+        click.echo()
+        print_table(lines["items"], TIMELINE_COLUMNS)
+
+
+@click.group()
+def events() -> None:
+    """The messages, and what became of them."""
+
+
+@events.command("list")
+@click.option("--status", type=click.Choice(EVENT_STATUSES), help="Only those with this status.")
+@paged
+def list_events(as_json: bool, **query: Any) -> None:
+    """List messages, newest first."""
+    with opened() as own:
+        page = lookups.events(own.reader, **query)
+    print_page(page, EVENT_COLUMNS, as_json=as_json)
+
+
+@events.command("show")
+@click.argument("event_id", metavar="ID")
+@as_json_option
+def show_event(event_id: str, *, as_json: bool) -> None:
+    """Show one message with its body."""
+    with opened() as own:
+        found = lookups.event(own.reader, event_id)
+    if as_json:
+        print_json(found)
+        return
+    body = found.pop("body")
+    print_fields(found)
+    if found["raw"] is None:
+        click.echo("body")
+        print_json(body)
+
+
+@events.command("replay")
+@click.argument("event_ids", metavar="[ID]...", nargs=-1)
+@click.option("--status", type=click.Choice(REPLAYABLE), help="All those with this status.")
+@as_json_option
+def replay_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bool) -> None:
+    """Handle messages once more; harmless for those that were handled."""
+    if bool(event_ids) == bool(status):
+        raise click.UsageError("Name either messages or a --status.")
+    with opened() as own:
+        replays = _replays(own)
+        ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
+        replayed = _report(replays.replay_each(ids, only=status), as_json=as_json)
+    sys.exit(0 if replayed else 1)
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Messages whose handling failed to the last."""
+
+
+@dead_letters.command("list")
+@paged
+def list_dead_letters(as_json: bool, **query: Any) -> None:
+    """List dead letters, newest first."""
+    with opened() as own:
+        page = lookups.events(own.reader, status=DEAD, **query)
+    print_page(page, DEAD_LETTER_COLUMNS, as_json=as_json)
+
+
+@dead_letters.command("replay")
+@click.argument("event_ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@as_json_option
+def replay_dead_letters(event_ids: tuple[str, ...], *, everything: bool, as_json: bool) -> None:
+    """Handle dead letters once more."""
+    if bool(event_ids) == everything:
+        raise click.UsageError("Name either dead letters or --all.")
+    with opened() as own:
+        replays = _replays(own)
+        ids = replays.ids_of(DEAD) if everything else iter(dict.fromkeys(event_ids))
+        replayed = _report(replays.replay_each(ids, only=DEAD), as_json=as_json)
+    sys.exit(0 if replayed else 1)
+
+
+@click.group()
+def notifications() -> None:
+    """Notifications that were decided."""
+
+
+@notifications.command("list")
+@click.option("--connection", "connection_id", metavar="ID", help="Only those about this connection.")
+@click.option("--status", type=click.Choice(NOTIFICATION_STATUSES), help="Only those with this status.")
+@paged
+def list_notifications(as_json: bool, **query: Any) -> None:
+    """List notifications, newest first."""
+    with opened() as own:
+        page = lookups.notifications(own.reader, **query)
+    print_page(page, NOTIFICATION_COLUMNS, as_json=as_json)
+
+
+@notifications.command("show")
+@click.argument("notification_id", metavar="ID")
+@as_json_option
+def show_notification(notification_id: str, *, as_json: bool) -> None:
+    """Show one notification."""
+    with opened() as own:
+        found = lookups.notification(own.reader, notification_id)
+    if as_json:
+        print_json(found)
+    else:
+        print_fields(found)
+
+
+COMMANDS: tuple[click.Command, ...] = (connections, events, notifications, dead_letters)
+
+
+def _replays(own: Container) -> Replays:
+    return Replays(reader=own.reader, inbox=own.inbox, bell=own.bell)
+
+
+def _report(results: Iterator[Replayed], *, as_json: bool) -> bool:
+    """Print what became of each replay; whether all of them succeeded."""
+    done: list[dict[str, str]] = []
+    problems: list[dict[str, object]] = []
+    for result in results:
+        if result.problem is None:
+            done.append({"event_id": result.event_id, "status": "pending"})
+            said = "pending"
+        else:
+            problems.append(result.problem.problem())
+            said = f"not replayed: {in_words(result.problem)}"
+        if not as_json:
+            click.echo(f"{result.event_id}  {said}")
+    if as_json:
+        print_json({"items": done, "problems": problems})
+    elif not done and not problems:
+        click.echo("There is nothing to replay.")
+    return not problems

@@ -1,0 +1,49 @@
+"""The store, opened for one command; what goes wrong with it in one sentence."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from redis import RedisError
+
+from processor import logs
+from processor.bootstrap import Container, for_worker
+from processor.cli.run import store
+from processor.errors import Invalid, ProcessorError, StoreUnavailable
+from processor.settings import load_from_environment
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Container]:
+    """The collaborators of a command; without ``REDIS_URL`` it joins the embedded engine.
+
+    What is raised inside leaves as a :class:`ProcessorError` whose ``detail`` says it all.
+    """
+    settings = load_from_environment()
+    logs.configure("WARNING", settings.secrets())
+    with store(settings) as env:
+        url = env.get("REDIS_URL", settings.redis_url)
+        own = for_worker(dataclasses.replace(settings, redis_url=url))
+        try:
+            yield own
+        except RedisError as error:
+            raise StoreUnavailable(f"Redis could not be used ({type(error).__name__}).") from error
+        except Invalid as error:
+            raise ProcessorError(in_words(error)) from error
+        except UnicodeEncodeError as error:
+            raise ProcessorError("An argument is not text in this terminal's encoding.") from error
+        finally:
+            own.redis.close()
+            if own.codat is not None:
+                own.codat.close()
+
+
+def in_words(error: ProcessorError) -> str:
+    """The error's sentence, and the fields that are to blame."""
+    if not isinstance(error, Invalid) or not error.errors:
+        return error.detail
+    blamed = (
+        f"{field}: {' '.join(map(str, said)) if isinstance(said, list) else said}"
+        for field, said in error.errors.items()
+    )
+    return f"{error.detail} {'; '.join(blamed)}"

@@ -1,0 +1,17 @@
+"""The JSON API under ``/v1``, and its description at ``/openapi.json``."""
+
+from flask import Flask
+
+from processor.web.v1 import auth, companies, connections, events, notifications, stats
+from processor.web.v1.api import ProblemApi, describe
+
+SUBJECTS = (connections, companies, events, notifications, stats)
+"""One module for each subject; each brings its ``calls``."""
+
+
+def register(app: Flask) -> None:
+    """Let ``app`` answer the calls of the API, for those who send a key."""
+    auth.register(app)
+    api: ProblemApi = describe(app)
+    for subject in SUBJECTS:
+        api.register_blueprint(subject.calls.blueprint)  # type: ignore[no-untyped-call]

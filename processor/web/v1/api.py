@@ -1,0 +1,86 @@
+"""flask-smorest, speaking problem+json, and the head of the OpenAPI document."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, cast
+
+from flask import Flask, Response
+from flask.json.provider import DefaultJSONProvider
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from processor.errors import Invalid
+from processor.web import problems
+from processor.web.context import container
+from processor.web.v1.schemas import ProblemSchema
+
+SECURITY = "bearer"
+
+DESCRIPTION = """\
+What became of Codat's messages: connections and their timelines, companies, the messages themselves,
+and the notifications that followed.
+
+Lists are paged: `next_cursor` of an answer, sent as `cursor`, gives the next page; `null` ends the list.
+Times are UTC, ISO 8601 with `Z`. Errors are `application/problem+json` (RFC 9457).
+"""
+
+
+class ProblemApi(Api):
+    """Answers with problems, and describes them as such."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = "DEFAULT_ERROR"
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """The problem for what Flask or the parser of parameters refuses."""
+        data = getattr(error, "data", None) or {}
+        if error.code == HTTPStatus.UNPROCESSABLE_ENTITY and "messages" in data:
+            return problems.of_processor(Invalid(errors=_by_field(data["messages"])))
+        return problems.of_http(error)
+
+    def _register_responses(self) -> None:
+        """Name the errors once for all calls, with the media type of problems."""
+        for status in HTTPStatus:
+            if status >= HTTPStatus.BAD_REQUEST:
+                self._register_problem(status.name, status.phrase)
+        self._register_problem(self.DEFAULT_ERROR_RESPONSE_NAME, "Any other error")
+
+    def _register_pagination_header(self) -> None:
+        """Pages stand in the body, so there is no header to describe."""
+
+    def _register_problem(self, name: str, description: str) -> None:
+        content = {problems.PROBLEM: {"schema": ProblemSchema}}
+        response = {"description": description, "content": content}
+        self.spec.components.response(name, response, lazy=True)
+
+
+def describe(app: Flask) -> ProblemApi:
+    """The API of ``app``, still without calls; its document is at ``/openapi.json``."""
+    app.config.update(
+        API_TITLE="Codat processor",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    cast(DefaultJSONProvider, app.json).sort_keys = False
+    with app.app_context():
+        public_url = container().settings.public_url
+    api = ProblemApi(  # type: ignore[no-untyped-call]
+        app,
+        spec_kwargs={
+            "info": {"description": DESCRIPTION},
+            "servers": [{"url": public_url or "/"}],
+            "security": [{SECURITY: []}],
+        },
+    )
+    scheme = {"type": "http", "scheme": "bearer", "description": "One of `API_KEYS`."}
+    api.spec.components.security_scheme(SECURITY, scheme)
+    return api
+
+
+def _by_field(messages: Mapping[str, Any]) -> dict[str, object]:
+    """The parser's messages without the outer level, which says where the fields stood."""
+    found: dict[str, object] = {}
+    for place, fields in messages.items():
+        found.update(fields if isinstance(fields, Mapping) else {place: fields})
+    return found

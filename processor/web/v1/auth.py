@@ -1,0 +1,45 @@
+"""Who may call the API: whoever sends one of ``API_KEYS`` as ``Authorization: Bearer KEY``."""
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Sequence
+
+from flask import Flask, request
+
+from processor.errors import Unauthorized
+from processor.web.context import container
+
+_log = logging.getLogger(__name__)
+
+PREFIX = "/v1"
+SCHEME = "Bearer"
+
+
+def register(app: Flask) -> None:
+    """Ask for a key before anything under ``/v1`` is looked at, whether or not there is such a call."""
+    app.before_request(_guard)
+
+
+def _guard() -> None:
+    if request.path == PREFIX or request.path.startswith(PREFIX + "/"):
+        check(request.headers.get("Authorization"), container().settings.api_keys)
+
+
+def check(authorization: str | None, api_keys: Sequence[str]) -> None:
+    """Raise :class:`Unauthorized` unless the header carries one of the keys.
+
+    Takes the same time whichever key it is, and however much of one is right.
+    """
+    if not api_keys:
+        _log.warning("a call of the API was refused because API_KEYS is not set")
+        raise Unauthorized("API_KEYS is not set, so nobody can call this API.", scheme=SCHEME)
+    scheme, _, given = (authorization or "").partition(" ")
+    digest = _digest(given.strip())
+    matches = [hmac.compare_digest(digest, _digest(key)) for key in api_keys]
+    if scheme.lower() != SCHEME.lower() or not any(matches):
+        raise Unauthorized("Send one of the API keys as `Authorization: Bearer KEY`.", scheme=SCHEME)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

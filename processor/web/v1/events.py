@@ -1,0 +1,39 @@
+"""The messages themselves: what became of each, and its replay."""
+
+from http import HTTPStatus
+from typing import Any
+
+from processor import lookups
+from processor.replays import Replays
+from processor.web.context import container
+from processor.web.v1.calls import Calls
+from processor.web.v1.fields import page_of
+from processor.web.v1.parameters import EventQuery
+from processor.web.v1.schemas import EventSchema, ReplaySchema, WholeEventSchema
+
+calls = Calls("events", "Messages and what became of them", ids={"event_id": "A message's id."})
+
+
+@calls.get("/events", page_of(EventSchema), query=EventQuery)
+def list_events(**query: Any) -> dict[str, Any]:
+    """Messages without their bodies, newest first"""
+    return lookups.events(container().reader, **query)
+
+
+@calls.get("/events/<event_id>", WholeEventSchema)
+def get_event(event_id: str) -> dict[str, Any]:
+    """One message with its body"""
+    return lookups.event(container().reader, event_id)
+
+
+@calls.post(
+    "/events/<event_id>/replay", ReplaySchema, status=HTTPStatus.ACCEPTED, errors=(HTTPStatus.CONFLICT,)
+)
+def replay_event(event_id: str) -> dict[str, str]:
+    """Handle a message once more
+
+    Harmless for one that was handled: what is known already changes nothing. A quarantined message is
+    read again first; 422 when it is still not understood.
+    """
+    own = container()
+    return Replays(reader=own.reader, inbox=own.inbox, bell=own.bell).replay(event_id)

@@ -1,0 +1,70 @@
+"""How the schemas of answers are written down: one function for each kind of member."""
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+from marshmallow.validate import OneOf, Range
+
+
+class Answer(Schema):
+    """What a call answers with; members may be added to it at any time."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def text(description: str, *, null: bool = False, **more: Any) -> fields.String:
+    """A text that is always there, or ``null``."""
+    return fields.String(required=True, allow_none=null, metadata={"description": description, **more})
+
+
+def moment(description: str, *, null: bool = False) -> fields.String:
+    """A time: UTC, ISO 8601 with ``Z``."""
+    return text(description, null=null, format="date-time")
+
+
+def number(description: str, **more: Any) -> fields.Integer:
+    """A whole number from 0."""
+    return fields.Integer(required=True, validate=Range(min=0, **more), metadata={"description": description})
+
+
+def word(values: Any, description: str, *, null: bool = False) -> fields.String:
+    """One of a few words."""
+    return fields.String(
+        required=True,
+        allow_none=null,
+        validate=OneOf([str(value) for value in values]),
+        metadata={"description": description},
+    )
+
+
+def many(item: type[Schema], description: str) -> "fields.List[Any]":
+    """A list of objects."""
+    return fields.List(fields.Nested(item), required=True, metadata={"description": description})
+
+
+def texts(description: str) -> "fields.List[Any]":
+    """A list of texts."""
+    return fields.List(fields.String(), required=True, metadata={"description": description})
+
+
+def counts(description: str) -> fields.Dict:
+    """Whole numbers by name."""
+    return fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": description},
+    )
+
+
+def page_of(item: type[Schema]) -> type[Schema]:
+    """A page of a list of ``item``."""
+    name = item.__name__.removesuffix("Schema")
+    return Answer.from_dict(
+        {
+            "items": many(item, "In the order of the list, newest first."),
+            "next_cursor": text("Send it as `cursor` for the next page; `null` on the last.", null=True),
+        },
+        name=f"{name}PageSchema",
+    )

@@ -1,0 +1,26 @@
+"""Notifications that were decided."""
+
+from typing import Any
+
+from processor import lookups
+from processor.web.context import container
+from processor.web.v1.calls import Calls
+from processor.web.v1.fields import page_of
+from processor.web.v1.parameters import NotificationQuery
+from processor.web.v1.schemas import NotificationSchema
+
+calls = Calls(
+    "notifications", "Notifications that were decided", ids={"notification_id": "A notification's id."}
+)
+
+
+@calls.get("/notifications", page_of(NotificationSchema), query=NotificationQuery)
+def list_notifications(**query: Any) -> dict[str, Any]:
+    """Notifications, newest first"""
+    return lookups.notifications(container().reader, **query)
+
+
+@calls.get("/notifications/<notification_id>", NotificationSchema)
+def get_notification(notification_id: str) -> dict[str, Any]:
+    """One notification"""
+    return lookups.notification(container().reader, notification_id)

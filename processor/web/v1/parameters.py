@@ -1,0 +1,91 @@
+"""Query parameters. What is not one of them is refused by name: a misspelt filter would show everything."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields
+from marshmallow.validate import Length, OneOf, Range
+
+from processor.lookups import STATES
+from processor.store.reader import EVENT_STATUSES
+from processor.views import NOTIFICATION_STATUSES
+
+LIMIT = 50
+MOST = 200
+LONGEST_CURSOR = 2100
+LONGEST_ID = 500
+
+
+class Limit(fields.Integer):
+    """How many items a page has; digits only, where Python also reads ``1_0`` and ``٣``."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) is None:
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class NoParameters(Schema):
+    """A call without parameters."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class PageQuery(NoParameters):
+    """Which part of a list."""
+
+    limit = Limit(
+        load_default=LIMIT,
+        validate=Range(1, MOST),
+        metadata={"description": f"Items of a page, 1 to {MOST}."},
+    )
+    cursor = fields.String(
+        validate=Length(1, LONGEST_CURSOR),
+        metadata={"description": "`next_cursor` of the page before."},
+    )
+
+
+def an_id(description: str) -> fields.String:
+    """A filter by an id."""
+    return fields.String(validate=Length(1, LONGEST_ID), metadata={"description": description})
+
+
+def one_of(values: tuple[str, ...], description: str) -> fields.String:
+    """A filter by one of a few words."""
+    return fields.String(validate=OneOf(values), metadata={"description": description})
+
+
+class StateQuery(PageQuery):
+    """A list of connections, by state."""
+
+    state = one_of(STATES, "Only connections in this state.")
+
+
+class ConnectionQuery(StateQuery):
+    """A list of connections."""
+
+    company_id = an_id("Only connections of this company.")
+    merchant_id = an_id("Only connections of the company that belongs to this id of yours.")
+
+
+class CompanyQuery(PageQuery):
+    """A list of companies."""
+
+    merchant_id = an_id("Only the company that belongs to this id of yours.")
+
+
+class EventQuery(PageQuery):
+    """A list of messages."""
+
+    status = one_of(EVENT_STATUSES, "Only messages with this status.")
+
+
+class NotificationQuery(PageQuery):
+    """A list of notifications."""
+
+    connection_id = an_id("Only notifications about this connection.")
+    status = one_of(NOTIFICATION_STATUSES, "Only notifications with this status.")

@@ -1,0 +1,251 @@
+"""What the API answers with, as schemas: the objects of :mod:`processor.views`, described."""
+
+from marshmallow import fields
+from marshmallow.validate import OneOf, Range
+
+from handlers.effects import Verdict
+from handlers.events import LinkStatus, Source
+from handlers.explain import Outcome
+from handlers.notices import Notice
+from processor.lookups import STATES
+from processor.store.reader import EVENT_STATUSES
+from processor.views import NOTIFICATION_STATUSES
+from processor.web.v1.fields import Answer, counts, many, moment, number, text, texts, word
+
+
+class ProblemSchema(Answer):
+    """An error (RFC 9457)."""
+
+    type = text("Always `about:blank`.")
+    title = text("What kind of error it is.")
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status."})
+    detail = text("A sentence on which the caller can act.")
+    errors = fields.Dict(
+        keys=fields.String(), metadata={"description": "The fields to blame, with their mistakes."}
+    )
+    event_id = fields.String(metadata={"description": "The message concerned."})
+    correlation_id = fields.String(metadata={"description": "Codat's id of the failure."})
+
+
+class ErrorSchema(Answer):
+    """Codat's description of what went wrong."""
+
+    status_code = text("Codat's code.", null=True)
+    status_text = text("Its short text.", null=True)
+    message = text("Its message.", null=True)
+
+
+class DataTypeSchema(Answer):
+    """The newest outcome of one data type."""
+
+    data_type = text("Codat's name of it.")
+    status = text("Codat's dataset status, e.g. `Complete` or `FetchError`.")
+    progress = number("0 to 100.", max=100)
+    at = moment("When this outcome was, by Codat's clock.")
+    message = text("Codat's explanation.", null=True)
+    current = fields.Boolean(
+        required=True, metadata={"description": "Whether it belongs to the current authorisation."}
+    )
+
+
+class CheckSchema(Answer):
+    """News that waits for Codat's word before it is told."""
+
+    kind = word(Notice, "The notification that waits.")
+    at = moment("When it happened, by Codat's clock.")
+    since = moment("Since when it waits.")
+
+
+class OpenSchema(Answer):
+    """What waits for Codat's word."""
+
+    checks = many(CheckSchema, "News that is checked before it is told.")
+    claims = number("Alerts without a time that wait for Codat's answer.")
+
+
+class ToldSchema(Answer):
+    """One notification that was decided."""
+
+    id = text("The notification's id.")
+    type = word(Notice, "Its type.")
+    at = moment("When the milestone was, by Codat's clock.")
+
+
+class ConnectionSchema(Answer):
+    """A connection as it is now, as far as we know."""
+
+    id = text("The connection's id.")
+    connection_id = text("The same.")
+    company_id = text("Its company.", null=True)
+    merchant_id = text("Your own id of the company.", null=True)
+    platform_key = text("Codat's key of the platform.", null=True)
+    platform_name = text("The platform's name.", null=True)
+    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    integration_id = text("Codat's id of the integration.", null=True)
+    state = word(STATES, "The state.")
+    link_status = word(LinkStatus, "What Codat's status should be; `null` when deleted.", null=True)
+    authorization = number("How often access was given.")
+    authorized_at = moment("When the current authorisation began.", null=True)
+    first_heard_at = moment("When we first heard of it.")
+    progress = number("Of the first sync of the current authorisation, 0 to 100.", max=100)
+    data_types = many(DataTypeSchema, "The newest outcome of each data type.")
+    error = fields.Nested(
+        ErrorSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of the newest failed attempt or end of access."},
+    )
+    open = fields.Nested(OpenSchema, required=True)
+    notifications_told = many(ToldSchema, "What was told, oldest first.")
+
+
+class DecisionSchema(Answer):
+    """A decision to tell, to check, or not to tell."""
+
+    type = word(Notice, "The notification it is about.")
+    verdict = word(Verdict, "What was decided.")
+    reason = text("Why.")
+    notification_id = text("The notification's id.", null=True)
+
+
+class TimelineEntrySchema(Answer):
+    """What one message did to a connection."""
+
+    id = text("The entry's id.")
+    at = moment("When it happened, by Codat's clock.")
+    known_at = moment("When we learnt it.")
+    event_id = text("The message.")
+    event_type = text("Its type, in Codat's spelling.")
+    source = word(Source, "The road by which it came.")
+    from_ = fields.String(
+        required=True,
+        data_key="from",
+        attribute="from",
+        validate=OneOf(STATES),
+        metadata={"description": "The state before."},
+    )
+    to = word(STATES, "The state after.")
+    outcome = word(Outcome, "What it did.")
+    reason = text("Why, in words.")
+    decisions = many(DecisionSchema, "What was decided to tell.")
+
+
+class CompanySchema(Answer):
+    """A company as Codat's messages describe it."""
+
+    id = text("The company's id.")
+    company_id = text("The same.")
+    merchant_id = text("Your own id of it.", null=True)
+    name = text("Its name at Codat.", null=True)
+    tags = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "Its tags at Codat."},
+    )
+    first_heard_at = moment("When we first heard of it.", null=True)
+    deleted_at = moment("When it was deleted at Codat.", null=True)
+
+
+class EventSchema(Answer):
+    """A message and what became of it."""
+
+    id = text("The message's id.")
+    event_id = text("The same.")
+    status = word(EVENT_STATUSES, "What became of it.")
+    source = word(Source, "The road by which it came; `null` while nobody understands it.", null=True)
+    type = text("Its type, in Codat's spelling.", null=True)
+    received_at = moment("When we received it.")
+    processed_at = moment("When it was handled.", null=True)
+    company_id = text("The company it is about.", null=True)
+    connection_ids = texts("The connections that it names.")
+    attempts = number("How often handling it raised.")
+    next_attempt_at = moment("When it is tried again.", null=True)
+    error = text("Why it is not processed.", null=True)
+    duplicates = number("How often it came again.")
+
+
+class WholeEventSchema(EventSchema):
+    """A message with its body."""
+
+    body = fields.Raw(required=True, metadata={"description": "The body, where it is JSON."})
+    raw = text("The body as text, where it is not JSON.", null=True)
+
+
+class ReplaySchema(Answer):
+    """A message that waits in the inbox again."""
+
+    event_id = text("The message's id.")
+    status = word(("pending",), "Its status now.")
+
+
+class OutcomesSchema(Answer):
+    """The outcome of the first sync per data type."""
+
+    complete = texts("Data types that were read.")
+    failed = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "Those that could not be read, with Codat's status."},
+    )
+
+
+class NotificationDataSchema(Answer):
+    """What a notification tells."""
+
+    merchant_id = text("Your own id of the company.", null=True)
+    company_id = text("The company.", null=True)
+    connection_id = text("The connection.")
+    platform_key = text("Codat's key of the platform.", null=True)
+    platform_name = text("The platform's name.", null=True)
+    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    state = word(STATES, "The state when it was decided.")
+    previous_state = word(STATES, "The state before.")
+    authorization = number("Which authorisation it is about.")
+    authorized_at = moment("When that began.", null=True)
+    occurred_at = moment("When it happened, by Codat's clock.")
+    event_id = text("The message from which we know.")
+    data_types = fields.Nested(OutcomesSchema, required=True)
+    error = fields.Nested(ErrorSchema, required=True, allow_none=True)
+
+
+class NotificationSchema(Answer):
+    """A notification, and what became of it."""
+
+    id = text("Its id, the same by whatever road it is learnt.")
+    type = word(Notice, "Its type.")
+    timestamp = moment("When it was decided.")
+    data = fields.Nested(NotificationDataSchema, required=True)
+    status = word(NOTIFICATION_STATUSES, "`published`: it stands on the stream.")
+    deliveries = fields.List(
+        fields.Dict(), required=True, metadata={"description": "Each attempt to deliver it."}
+    )
+
+
+class InboxSchema(Answer):
+    """The inbox."""
+
+    depth = number("Messages that wait.")
+    age_s = fields.Float(
+        required=True,
+        validate=Range(min=0),
+        metadata={"description": "How long the oldest has waited, in seconds."},
+    )
+
+
+class StatsSchema(Answer):
+    """How the service stands."""
+
+    connections = counts("Connections by state.")
+    events = counts("Messages by status.")
+    inbox = fields.Nested(InboxSchema, required=True)
+    lanes = fields.List(
+        fields.Dict(), required=True, metadata={"description": "The roads out, one per subscriber."}
+    )
+    dead_letters = number("Messages that failed to the last.")
+    questions = number("Questions that wait to be put to Codat.")
+    companies = number("Companies that we know.")
+    notifications = number("Notifications that were decided.")
+    counters = counts("What happened how often, since ever.")
+    last_commit_at = moment("When messages were last handled.", null=True)

@@ -1,0 +1,431 @@
+"""Each way in which Codat can fail is one clear error, and only reading is tried again."""
+
+import base64
+import gzip
+import json
+import logging
+import traceback
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from processor.codat.client import CodatClient
+from processor.codat.errors import CodatConflict, CodatFailing, CodatNotFound, CodatUncertain, CodatUnusable
+from processor.errors import CodatError, CodatRateLimited, CodatRefused, CodatUnavailable
+
+READING = (
+    "get_company", "find_companies", "find_company_by_tag", "get_connection", "list_connections",
+    "get_data_status", "get_history", "list_integrations", "get_branding", "list_webhooks",
+)  # fmt: skip
+WRITING = (
+    "create_company", "delete_company", "create_connection", "unlink", "delete_connection",
+    "create_webhook", "delete_webhook", "read_again",
+)  # fmt: skip
+
+
+def test_no_call_is_left_out_of_these_tests(reading, writing):
+    public = {name for name in vars(CodatClient) if not name.startswith("_")} - {"close", "quota"}
+
+    assert set(reading) == set(READING)
+    assert set(writing) == set(WRITING)
+    assert public == {*READING, *WRITING}
+
+
+@pytest.mark.parametrize("call", READING + WRITING)
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, CodatRefused),
+        (401, CodatRefused),
+        (402, CodatRefused),
+        (403, CodatRefused),
+        (404, CodatNotFound),
+        (409, CodatConflict),
+        (422, CodatRefused),
+    ],
+)
+def test_a_refusal_is_told_with_codats_words_and_never_repeated(bench, reading, writing, call, status, kind):
+    bench.router.route().mock(return_value=bench.error(status, "The account says no"))
+
+    with pytest.raises(CodatError) as caught:
+        {**reading, **writing}[call]()
+
+    error = caught.value
+    assert type(error) is kind
+    assert isinstance(error, CodatRefused)
+    assert error.codat_status == status
+    assert error.correlation_id == "corr-1"
+    assert "The account says no" in error.detail
+    assert error.problem()["correlation_id"] == "corr-1"
+    assert (len(bench.calls()), bench.pauses) == (1, [])
+
+
+@pytest.mark.parametrize("call", READING + WRITING)
+def test_the_rate_limit_says_how_long_to_wait(bench, reading, writing, call):
+    bench.router.route().mock(return_value=bench.error(429, "Slow down", Retry_After="17"))
+
+    with pytest.raises(CodatRateLimited) as caught:
+        {**reading, **writing}[call]()
+
+    assert caught.value.retry_after_s == 17
+    assert caught.value.headers() == {"Retry-After": "17"}
+    assert len(bench.calls()) == 1
+
+
+def test_a_rate_limit_without_retry_after_lasts_until_the_quota_is_full_again(bench):
+    bench.router.route().mock(
+        return_value=bench.error(
+            429, X_Rate_Limit_Limit="1000", X_Rate_Limit_Remaining="0", X_Rate_Limit_Reset="1795564800"
+        )
+    )
+
+    with pytest.raises(CodatRateLimited) as caught:
+        bench.client.list_webhooks()
+
+    until_midnight_s = (datetime(2026, 11, 25, tzinfo=UTC) - bench.theirs).total_seconds()
+    assert caught.value.retry_after_s == min(until_midnight_s, 86_400)
+
+
+def test_a_rate_limit_that_says_nothing_lasts_a_minute(bench):
+    bench.router.route().mock(return_value=httpx.Response(429))
+
+    with pytest.raises(CodatRateLimited) as caught:
+        bench.client.list_webhooks()
+
+    assert caught.value.retry_after_s == 60
+
+
+@pytest.mark.parametrize("call", READING)
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_reading_is_tried_twice_more_when_codat_fails(bench, reading, call, status):
+    bench.router.route().mock(return_value=bench.error(status))
+
+    with pytest.raises(CodatFailing) as caught:
+        reading[call]()
+
+    assert caught.value.codat_status == status
+    assert caught.value.correlation_id == "corr-1"
+    assert len(bench.calls()) == 3
+    assert bench.pauses == [0.2, 0.4]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ConnectTimeout("slow"),
+        httpx.ReadTimeout("slow"),
+        httpx.ReadError("reset"),
+        httpx.WriteError("reset"),
+        httpx.RemoteProtocolError("hung up"),
+        httpx.PoolTimeout("busy"),
+    ],
+)
+def test_reading_succeeds_when_the_trouble_passes(bench, trouble):
+    bench.answers("GET", f"/companies/{bench.company_id}", trouble, trouble, bench.json(bench.company()))
+
+    assert bench.client.get_company(bench.company_id).id == bench.company_id
+    assert len(bench.calls()) == 3
+
+
+@pytest.mark.parametrize("call", READING + WRITING)
+@pytest.mark.parametrize("trouble", [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")])
+def test_what_never_left_us_is_tried_again_and_certainly_not_made(bench, reading, writing, call, trouble):
+    bench.router.route().mock(side_effect=trouble)
+
+    with pytest.raises(CodatUnavailable) as caught:
+        {**reading, **writing}[call]()
+
+    assert type(caught.value) is CodatUnavailable
+    assert len(bench.calls()) == 3
+
+
+@pytest.mark.parametrize("call", WRITING)
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.ReadTimeout("slow"),
+        httpx.WriteTimeout("slow"),
+        httpx.ReadError("reset"),
+        httpx.WriteError("reset"),
+        httpx.RemoteProtocolError("hung up"),
+    ],
+)
+def test_a_change_whose_answer_was_lost_is_uncertain_and_not_repeated(bench, writing, call, trouble):
+    bench.router.route().mock(side_effect=trouble)
+
+    with pytest.raises(CodatUncertain):
+        writing[call]()
+
+    assert (len(bench.calls()), bench.pauses) == (1, [])
+
+
+@pytest.mark.parametrize("call", WRITING)
+@pytest.mark.parametrize(
+    ("status", "kind"), [(500, CodatUncertain), (502, CodatUncertain), (503, CodatFailing)]
+)
+def test_a_change_is_not_repeated_when_codat_fails(bench, writing, call, status, kind):
+    bench.router.route().mock(return_value=bench.error(status))
+
+    with pytest.raises(CodatUnavailable) as caught:
+        writing[call]()
+
+    assert type(caught.value) is kind
+    assert caught.value.correlation_id == "corr-1"
+    assert len(bench.calls()) == 1
+
+
+def test_maintenance_that_lasts_is_not_waited_for(bench):
+    bench.router.route().mock(return_value=bench.error(503, Retry_After="120"))
+
+    with pytest.raises(CodatFailing) as caught:
+        bench.client.list_webhooks()
+
+    assert caught.value.retry_after_s == 120
+    assert (len(bench.calls()), bench.pauses) == (1, [])
+
+
+def test_a_short_retry_after_is_kept_to(bench):
+    bench.answers("GET", "/webhooks", bench.error(503, Retry_After="1"), bench.json({"results": []}))
+
+    assert bench.client.list_webhooks() == []
+    assert bench.pauses == [1.0]
+
+
+def test_the_budget_ends_the_retries():
+    passed = [0.0]
+
+    def slow(_: httpx.Request) -> httpx.Response:
+        passed[0] += 6.0
+        raise httpx.ReadTimeout("slow")
+
+    calls: list[float] = []
+    with (
+        CodatClient(
+            api_key="k",
+            budget_s=10.0,
+            transport=httpx.MockTransport(slow),
+            sleep=calls.append,
+            monotonic=lambda: passed[0],
+        ) as client,
+        pytest.raises(CodatUnavailable),
+    ):
+        client.list_webhooks()
+
+    assert (passed, len(calls)) == ([12.0], 1)
+
+
+def test_an_answer_that_drips_ends_with_the_budget():
+    passed = [0.0]
+
+    class Drip(httpx.SyncByteStream):
+        def __iter__(self):
+            while True:
+                passed[0] += 1.0
+                yield b" "
+
+    def drip(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Drip())
+
+    with (
+        CodatClient(
+            api_key="k",
+            budget_s=10.0,
+            transport=httpx.MockTransport(drip),
+            sleep=lambda _: None,
+            monotonic=lambda: passed[0],
+        ) as client,
+        pytest.raises(CodatUnavailable),
+    ):
+        client.list_webhooks()
+
+    assert passed == [11.0]
+
+
+@pytest.mark.parametrize(
+    "call", [name for name in READING if name != "get_data_status"] + ["get_data_status"]
+)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"7",
+        b"[]",
+        b'"text"',
+        b"{",
+        b"<html></html>",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"results": {}}',
+        b'{"results": null}',
+        b'{"results": [7]}',
+        b'{"results": [{}], "totalResults": 1}',
+        b"1" * 5_000,
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_one_clear_error(bench, reading, call, content):
+    bench.router.route().mock(return_value=httpx.Response(200, content=content))
+    odd_but_readable = {
+        "get_branding": b'{"results":',
+        "get_data_status": b'{"results": null}',
+    }
+
+    if content.startswith(odd_but_readable.get(call, b"never")):
+        reading[call]()
+        return
+    with pytest.raises(CodatUnusable) as caught:
+        reading[call]()
+
+    assert "html" not in caught.value.detail
+    assert len(bench.calls()) == 1
+
+
+@pytest.mark.parametrize("missing", ["id", "status"])
+@pytest.mark.parametrize("value", [None, 7, "", {}, "Sleeping\ud800"])
+def test_a_connection_without_its_essentials_is_no_answer(bench, missing, value):
+    body = json.dumps(bench.connection(**{missing: value}))
+    bench.router.route().mock(return_value=httpx.Response(200, content=body))
+
+    with pytest.raises(CodatUnusable) as caught:
+        bench.client.get_connection(bench.company_id, bench.connection_id)
+
+    assert missing in caught.value.detail
+
+
+def test_an_answer_without_end_is_cut_off(bench):
+    packed = gzip.compress(b" " * 3_000_000)
+    bench.router.route().mock(
+        return_value=httpx.Response(200, content=packed, headers={"Content-Encoding": "gzip"})
+    )
+
+    with bench.make_client(max_answer_bytes=1_000_000) as client:
+        with pytest.raises(CodatUnusable):
+            client.list_webhooks()
+        with pytest.raises(CodatUncertain):
+            client.read_again(bench.company_id)
+
+
+def test_an_answer_that_is_packed_wrongly_cannot_be_used(bench):
+    class Bad(httpx.SyncByteStream):
+        def __iter__(self):
+            yield b"not gzip"
+
+    bench.router.route().mock(
+        side_effect=lambda _: httpx.Response(200, stream=Bad(), headers={"Content-Encoding": "gzip"})
+    )
+
+    with pytest.raises(CodatUnusable):
+        bench.client.list_webhooks()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, html="<h1>Not here</h1>"),
+        httpx.Response(404),
+        httpx.Response(404, json={"message": "no Route matched with those values"}),
+        httpx.Response(404, json=["statusCode", 404]),
+        httpx.Response(404, json={"statusCode": 502, "correlationId": "x"}),
+        httpx.Response(404, json={"statusCode": True, "correlationId": 7}),
+        httpx.Response(301, headers={"Location": "https://elsewhere.example/"}),
+        httpx.Response(408),
+    ],
+)
+@pytest.mark.parametrize("call", ["get_connection", "delete_connection"])
+def test_somebody_elses_404_or_redirect_is_no_word_of_codats(bench, reading, writing, call, answer):
+    bench.router.route().mock(return_value=answer)
+
+    with pytest.raises(CodatFailing) as caught:
+        {**reading, **writing}[call]()
+
+    assert caught.value.codat_status == answer.status_code
+    assert len(bench.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"statusCode": 404}, {"statusCode": "404"}, {"correlationId": "c"}, {"statusCode": 404, "error": 7}],
+)
+def test_codats_own_404_tells_when_it_was_said(bench, body):
+    bench.router.route().mock(return_value=bench.json(body, 404))
+
+    with pytest.raises(CodatNotFound) as caught:
+        bench.client.get_company(bench.company_id)
+
+    assert (caught.value.asked_at, caught.value.timed) == (bench.theirs, True)
+
+
+def test_what_codat_found_wrong_with_the_fields_is_told(bench):
+    body = {
+        "statusCode": 400,
+        "error": "One or more fields are wrong",
+        "validation": {"errors": [{"itemId": "name", "message": "Name is required"}, 7, {"message": None}]},
+    }
+    bench.router.route().mock(return_value=bench.json(body, 400))
+
+    with pytest.raises(CodatRefused) as caught:
+        bench.client.create_company("x")
+
+    assert caught.value.detail.endswith("One or more fields are wrong · Name is required")
+
+
+@pytest.mark.parametrize("call", ["list_webhooks", "create_company"])
+@pytest.mark.parametrize("trouble", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), 401, 500, "{"])
+def test_the_key_is_in_no_error_and_no_log_line(bench, reading, writing, call, trouble, caplog):
+    caplog.set_level(logging.DEBUG)
+    encoded = base64.b64encode(bench.api_key.encode()).decode()
+    if isinstance(trouble, Exception):
+        bench.router.route().mock(side_effect=trouble)
+    elif isinstance(trouble, int):
+        bench.router.route().mock(return_value=bench.error(trouble, f"Bad {bench.api_key}: Basic {encoded}"))
+    else:
+        bench.router.route().mock(return_value=httpx.Response(200, text=trouble + encoded))
+
+    with pytest.raises(CodatError) as caught:
+        {**reading, **writing}[call]()
+
+    error = caught.value
+    shown = "".join(traceback.format_exception(error)) + repr(error) + str(error.problem()) + caplog.text
+    assert bench.api_key not in shown
+    assert encoded not in shown
+
+
+@pytest.mark.parametrize("base_url", ["ftp://codat.example", "codat.example", "https://exa mple:99999", ""])
+def test_a_wrong_address_is_one_clear_error(base_url):
+    with (
+        CodatClient(api_key="k", base_url=base_url, sleep=lambda _: None) as client,
+        pytest.raises(CodatUnavailable),
+    ):
+        client.list_webhooks()
+
+
+def test_a_real_refused_connection_is_one_clear_error():
+    with (
+        CodatClient(api_key="k", base_url="http://127.0.0.1:9", sleep=lambda _: None) as client,
+        pytest.raises(CodatUnavailable),
+    ):
+        client.create_company("x")
+
+
+def test_a_quota_that_cannot_be_reported_costs_no_answer(bench, caplog):
+    def broken(_: object) -> None:
+        raise RuntimeError("the store is away")
+
+    bench.answers("GET", "/webhooks", bench.json({"results": []}, X_Rate_Limit_Remaining="5"))
+
+    with bench.make_client(on_quota=broken) as client:
+        assert client.list_webhooks() == []
+    assert "The quota could not be reported" in caplog.text
+
+
+@pytest.mark.parametrize("call", WRITING)
+def test_a_change_that_finds_no_free_connection_was_never_sent(bench, writing, call):
+    bench.router.route().mock(side_effect=httpx.PoolTimeout("busy"))
+
+    with pytest.raises(CodatUnavailable) as caught:
+        writing[call]()
+
+    assert type(caught.value) is CodatUnavailable
+    assert (len(bench.calls()), bench.pauses) == (1, [])

@@ -1,0 +1,96 @@
+"""The quota is remembered and reported; no header can break anything."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.codat.quota import LONGEST_WAIT_S, Quota, as_http_date, quota_of, retry_after_s
+
+NOW = datetime(2026, 11, 22, 15, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def test_the_newest_answer_tells_the_quota_a_failing_one_too(bench):
+    bench.answers(
+        "GET",
+        "/webhooks",
+        bench.json({"results": []}, X_Rate_Limit_Limit="3000", X_Rate_Limit_Remaining="2999"),
+        bench.error(401, X_Rate_Limit_Limit="3000", X_Rate_Limit_Remaining="2998"),
+        bench.json({"results": []}),
+    )
+    assert bench.client.quota is None
+
+    bench.client.list_webhooks()
+    assert bench.client.quota == Quota(bench.theirs, 3000, 2999)
+
+    with pytest.raises(Exception, match="401"):
+        bench.client.list_webhooks()
+    bench.client.list_webhooks()
+
+    assert bench.client.quota == Quota(bench.theirs, 3000, 2998)
+    assert [quota.remaining for quota in bench.quotas] == [2999, 2998]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(int(MIDNIGHT.timestamp())),
+        str(int(MIDNIGHT.timestamp() * 1000)),
+        str(9 * 3600),
+        "2026-11-23T00:00:00Z",
+        "2026-11-23T00:00:00.0000000+00:00",
+        "Mon, 23 Nov 2026 00:00:00 GMT",
+    ],
+)
+def test_the_reset_is_understood_in_each_form(text):
+    quota = quota_of({"X-Rate-Limit-Reset": text}, NOW)
+
+    assert quota == Quota(NOW, resets_at=MIDNIGHT)
+
+
+def test_headers_without_a_quota_tell_none():
+    assert quota_of({"Content-Type": "application/json"}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", 0),
+        ("17", 17),
+        (" 17 ", 17),
+        ("0.2", 1),
+        ("999999999", LONGEST_WAIT_S),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), 0),
+        ("", None),
+        ("-5", None),
+        ("soon", None),
+        ("1e9", None),
+        ("²", None),
+    ],
+)
+def test_retry_after_is_understood_in_both_forms(text, expected):
+    assert retry_after_s({"Retry-After": text}, NOW) == expected
+
+
+@given(st.text(max_size=60))
+def test_no_header_raises(text):
+    headers = {
+        "Retry-After": text,
+        "X-Rate-Limit-Limit": text,
+        "X-Rate-Limit-Remaining": text,
+        "X-Rate-Limit-Reset": text,
+    }
+    wait_s = retry_after_s(headers, NOW)
+    assert wait_s is None or 0 <= wait_s <= LONGEST_WAIT_S
+    quota_of(headers, NOW)
+    as_http_date(text)
+
+
+@given(st.integers(min_value=-(10**16), max_value=10**16))
+def test_no_number_raises(number):
+    quota_of({"X-Rate-Limit-Reset": str(number), "X-Rate-Limit-Limit": str(number)}, NOW)
+    retry_after_s({"Retry-After": str(number)}, NOW)

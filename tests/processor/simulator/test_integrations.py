@@ -1,0 +1,85 @@
+"""The integrations and their branding, and lists in general: filtered, ordered, cut into pages."""
+
+import httpx
+import pytest
+
+from tests.processor.simulator.calling import assert_error, create_company
+
+
+def test_lists_are_cut_into_pages_that_know_their_neighbours(api: httpx.Client) -> None:
+    ids = [create_company(api, f"Shop {number}") for number in range(5)]
+    first = api.get("/companies", params={"page": 1, "pageSize": 2}).json()
+    assert (first["pageNumber"], first["pageSize"], first["totalResults"]) == (1, 2, 5)
+    assert "previous" not in first["_links"]
+    found, page = list(first["results"]), first
+    while "next" in page["_links"]:
+        page = api.get(page["_links"]["next"]["href"]).json()
+        found += page["results"]
+    assert [one["id"] for one in found] == ids
+    assert page["pageNumber"] == 3
+    assert "previous" in page["_links"]
+
+
+def test_pages_keep_the_query_in_their_links(api: httpx.Client) -> None:
+    for number in range(3):
+        create_company(api, f"Shop {number}", kind="a" if number else "b")
+    page = api.get("/companies", params={"pageSize": 1, "query": "tags.kind=a"}).json()
+    following = api.get(page["_links"]["next"]["href"]).json()
+    assert following["totalResults"] == 2
+    assert following["results"][0]["tags"] == {"kind": "a"}
+
+
+@pytest.mark.parametrize(
+    "arguments", ["page=0", "page=x", "pageSize=0", "pageSize=-1", "page=1e3", "orderBy=nothing"]
+)
+def test_arguments_that_make_no_sense_are_refused(api: httpx.Client, arguments: str) -> None:
+    assert_error(api.get(f"/companies?{arguments}"), 400)
+
+
+@pytest.mark.parametrize("query", ["enabled", "=x", "enabled=true&&", "nothing=1"])
+def test_queries_that_make_no_sense_are_refused(api: httpx.Client, query: str) -> None:
+    assert_error(api.get("/integrations", params={"query": query}), 400)
+
+
+def test_integrations_have_every_source_type_one_disabled_and_one_beta(api: httpx.Client) -> None:
+    found = api.get("/integrations", params={"page": 1, "pageSize": 100}).json()["results"]
+    types = {"Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown"}
+    assert {one["sourceType"] for one in found} == types
+    assert sum(not one["enabled"] for one in found) == 1
+    assert sum(one["isBeta"] for one in found) == 1
+    assert len({one["key"] for one in found}) == len(found) >= 14
+    assert all(len(one["key"]) == 4 and one["key"].isalpha() and one["key"].islower() for one in found)
+
+
+def test_integrations_are_filtered_by_terms_joined_with_and(api: httpx.Client) -> None:
+    found = api.get(
+        "/integrations?page=1&pageSize=100&query=sourceType%3DAccounting%26%26enabled%3Dtrue"
+    ).json()
+    assert found["totalResults"] == len(found["results"]) > 3
+    assert all(one["sourceType"] == "Accounting" and one["enabled"] for one in found["results"])
+    assert {"gbol", "qhyg"} <= {one["key"] for one in found["results"]}
+    other = api.get("/integrations", params={"query": "sourceType!=Accounting && name~STRIPE"}).json()
+    assert [one["name"] for one in other["results"]] == ["Stripe"]
+
+
+def test_a_list_is_ordered_on_demand(api: httpx.Client) -> None:
+    names = [one["name"] for one in api.get("/integrations?orderBy=-name").json()["results"]]
+    assert names == sorted(names, reverse=True)
+
+
+def test_branding_leads_to_pictures_that_the_simulator_serves(api: httpx.Client) -> None:
+    branding = api.get("/integrations/gbol/branding").json()
+    images = [*branding["logo"].values(), *branding["button"].values()]
+    assert len({image["image"]["src"] for image in images}) == 4
+    for image in images:
+        assert image["image"]["alt"]
+        picture = httpx.get(image["image"]["src"])
+        assert picture.headers["Content-Type"].startswith("image/svg+xml")
+        assert picture.text.startswith("<svg")
+    logo_url = api.get("/integrations/gbol").json()["logoUrl"]
+    assert httpx.get(logo_url).status_code == 200
+
+
+def test_branding_of_an_unknown_platform_is_not_found(api: httpx.Client) -> None:
+    assert_error(api.get("/integrations/zzzz/branding"), 404)
+    assert_error(api.get("/integrations/zzzz"), 404)

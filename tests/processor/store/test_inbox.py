@@ -1,0 +1,341 @@
+"""The inbox on the real engine: kept once, in one round trip, and somebody is woken for it."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from redis import Redis, RedisError
+
+from processor.queues import Bell
+from processor.store import keys
+from processor.store.inbox import DAY_S, WAKE_MS, Inbox
+from processor.store.shards import Shard
+from processor.times import to_iso, to_ms
+from tests.support import messages
+from tests.support.counting import RoundTrips, commands, everything
+
+COMPANY = "company-1"
+CONNECTION = "connection-1"
+BODY = messages.connected(COMPANY, CONNECTION)
+
+
+def waiting(client, shards=4):
+    """The event ids that wait, by shard."""
+    entries = {shard: client.xrange(keys.inbox(shard)) for shard in range(shards)}
+    return {shard: [fields[b"id"].decode() for _, fields in rows] for shard, rows in entries.items() if rows}
+
+
+def test_an_accepted_message_is_kept_whole_and_waits_in_the_shard_of_its_company(client, inbox):
+    event = messages.understood(BODY, "msg_1")
+
+    kept = inbox.accept(event, BODY)
+
+    shard = keys.shard_of(COMPANY, 4)
+    assert (kept.event_id, kept.duplicate, kept.wake) == ("msg_1", False, shard)
+    assert waiting(client) == {shard: ["msg_1"]}
+    assert client.hgetall(keys.event("msg_1")) == {
+        b"event_id": b"msg_1",
+        b"body": BODY,
+        b"received_at": to_iso(event.received_at).encode(),
+        b"received_ms": str(to_ms(event.received_at)).encode(),
+        b"status": b"pending",
+        b"source": b"current",
+        b"type": b"connection.connected",
+        b"company_id": COMPANY.encode(),
+        b"connection_ids": json.dumps([CONNECTION]).encode(),
+        b"shard": str(shard).encode(),
+    }
+    for index in (keys.events(), keys.events_of("pending")):
+        assert client.zrange(index, 0, -1, withscores=True) == [(b"msg_1", float(to_ms(event.received_at)))]
+
+
+def test_the_second_time_it_is_a_duplicate_that_is_counted_and_nothing_else(client, inbox):
+    inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+    before = client.hgetall(keys.event("msg_1"))
+    later = messages.understood(b'{"eventType": "x"}', "msg_1", received_at=messages.LONG_AGO + timedelta(1))
+
+    kept = inbox.accept(later, b'{"eventType": "x"}')
+
+    assert (kept.duplicate, kept.wake) == (True, None)
+    assert client.hgetall(keys.event("msg_1")) == before | {b"duplicates": b"1"}
+    assert inbox.depth() == 1
+
+
+def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client, redis_url):
+    together = threading.Barrier(10)
+
+    def send(_):
+        own = Inbox(Redis.from_url(redis_url), shards=4)
+        event = messages.understood(BODY, "msg_1")
+        together.wait()
+        return [own.accept(event, BODY) for _ in range(100)]
+
+    with ThreadPoolExecutor(10) as pool:
+        kept = [one for many in pool.map(send, range(10)) for one in many]
+
+    assert sum(not one.duplicate for one in kept) == 1
+    assert [one.wake for one in kept if one.wake is not None] == [keys.shard_of(COMPANY, 4)]
+    assert waiting(client) == {keys.shard_of(COMPANY, 4): ["msg_1"]}
+    assert client.hget(keys.event("msg_1"), "duplicates") == b"999"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["kept", "duplicate"])
+def test_accepting_is_one_command_in_one_round_trip(redis_url, client, again):
+    trips = RoundTrips()
+    inbox = Inbox(trips.client(redis_url), shards=4)
+    inbox.accept(messages.understood(BODY, "msg_0"), BODY)
+    event = messages.understood(BODY, "msg_0" if again else "msg_1")
+    before = commands(client)
+    trips.reset()
+
+    inbox.accept(event, BODY)
+
+    after = commands(client)
+    assert trips.count == 1
+    assert trips.sent[0].startswith(b"*") and b"EVALSHA" in trips.sent[0]
+    assert after["evalsha"] - before["evalsha"] == 1
+    sent = {name for name in after if after[name] != before.get(name, 0)}
+    inside = {"set", "hset", "expire", "zadd", "xadd", "hincrby", "hlen"}
+    assert sent - {"info"} <= {"evalsha"} | inside
+
+
+def test_an_engine_that_forgot_the_script_learns_it_again(client, inbox):
+    inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+    client.script_flush()
+
+    assert not inbox.accept(messages.understood(BODY, "msg_2"), BODY).duplicate
+    assert inbox.depth() == 2
+
+
+def test_only_the_first_message_of_a_sleeping_shard_asks_for_waking(client, inbox):
+    shard = keys.shard_of(COMPANY, 4)
+    wakes = [inbox.accept(messages.understood(BODY), BODY).wake for _ in range(3)]
+    assert wakes == [shard, None, None]
+
+    client.delete(keys.wake(shard))  # as it does by itself within seconds
+    assert inbox.accept(messages.understood(BODY), BODY).wake == shard
+
+
+def test_the_wake_flag_goes_away_by_itself(client, inbox):
+    inbox.accept(messages.understood(BODY), BODY)
+
+    assert 0 < client.pttl(keys.wake(keys.shard_of(COMPANY, 4))) <= WAKE_MS
+
+
+def test_shards_wake_by_themselves(inbox):
+    companies = {keys.shard_of(f"company-{number}", 4): f"company-{number}" for number in range(50)}
+    bodies = {shard: messages.connected(company, CONNECTION) for shard, company in companies.items()}
+    woken = {shard: inbox.accept(messages.understood(body), body).wake for shard, body in bodies.items()}
+
+    assert woken == {0: 0, 1: 1, 2: 2, 3: 3}
+
+
+def test_a_shard_that_is_drained_needs_no_waking(client, inbox):
+    Shard(client, keys.shard_of(COMPANY, 4)).stay_awake()
+
+    assert inbox.accept(messages.understood(BODY), BODY).wake is None
+
+
+def test_a_shard_goes_to_rest_only_when_nothing_waits(client, inbox):
+    shard = Shard(client, keys.shard_of(COMPANY, 4))
+    inbox.accept(messages.understood(BODY), BODY)
+    assert not shard.rest()
+    assert inbox.accept(messages.understood(BODY), BODY).wake is None
+
+    client.delete(keys.inbox(shard.number))
+    assert shard.rest()
+    assert inbox.accept(messages.understood(BODY), BODY).wake == shard.number
+
+
+def test_news_without_a_company_goes_to_the_first_shard(client, inbox):
+    body = messages.other("client.somethingNew")
+    inbox.accept(messages.understood(body, "msg_1"), body)
+
+    assert waiting(client) == {0: ["msg_1"]}
+    assert client.hget(keys.event("msg_1"), "company_id") == b""
+
+
+def test_any_bytes_are_kept_as_they_are(client, inbox):
+    body = bytes(range(256))
+    inbox.accept(messages.understood(BODY, "msg_1"), body)
+
+    assert client.hget(keys.event("msg_1"), "body") == body
+
+
+def test_what_cannot_be_kept_leaves_no_trace(client, inbox):
+    inbox.accept(messages.understood(BODY, "msg_0"), BODY)
+    client.config_set("maxmemory", "1")
+    try:
+        before = everything(client)
+        with pytest.raises(RedisError):
+            inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+        with pytest.raises(RedisError):
+            inbox.quarantine("msg_2", b"?", messages.LONG_AGO, "why")
+        assert everything(client) == before
+    finally:
+        client.config_set("maxmemory", "0")
+
+    assert not inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
+
+
+def test_a_repetition_after_the_message_itself_expired_leaves_nothing_behind(client, redis_url):
+    inbox = Inbox(Redis.from_url(redis_url), shards=4, retention_days=1, dedupe_days=21)
+    inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+    client.delete(keys.event("msg_1"))
+
+    assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
+    assert not client.exists(keys.event("msg_1"))
+
+
+def test_lifetimes_are_as_configured(client, redis_url):
+    inbox = Inbox(Redis.from_url(redis_url), shards=4, retention_days=2, dedupe_days=5)
+    inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+    inbox.quarantine("msg_2", b"?", messages.LONG_AGO, "why")
+
+    assert client.ttl(keys.event("msg_1")) == 2 * DAY_S
+    assert client.ttl(keys.event("msg_2")) == 2 * DAY_S
+    assert client.ttl(keys.seen("msg_1")) == 5 * DAY_S
+
+
+def test_an_event_can_be_put_by_somebodys_transaction(client, inbox):
+    event = messages.understood(BODY, "msg_1")
+    with client.pipeline(transaction=True) as pipe:
+        pipe.set(keys.counters() + "-of-this-test", "1")
+        inbox.add(pipe, event, BODY)
+        assert waiting(client) == {}
+        pipe.execute()
+
+    assert waiting(client) == {keys.shard_of(COMPANY, 4): ["msg_1"]}
+
+
+# Quarantine
+
+
+def test_a_message_that_nobody_understands_is_kept_outside_of_the_inbox(client, inbox):
+    inbox.quarantine("msg_1", b"\xff?", messages.LONG_AGO, "the body is not UTF-8")
+
+    row = client.hgetall(keys.event("msg_1"))
+    assert (row[b"body"], row[b"status"], row[b"error"]) == (
+        b"\xff?",
+        b"quarantined",
+        b"the body is not UTF-8",
+    )
+    assert client.zrange(keys.events_of("quarantined"), 0, -1) == [b"msg_1"]
+    assert client.zrange(keys.events(), 0, -1) == [b"msg_1"]
+    assert client.zcard(keys.events_of("pending")) == 0
+    assert (waiting(client), inbox.depth()) == ({}, 0)
+
+
+def test_it_is_quarantined_once_however_often_it_comes(client, inbox):
+    for _ in range(3):
+        inbox.quarantine("msg_1", b"?", messages.LONG_AGO, "why")
+
+    assert client.hget(keys.event("msg_1"), "duplicates") == b"2"
+    assert client.zcard(keys.events_of("quarantined")) == 1
+
+
+def test_it_is_released_when_it_is_understood_at_last(client, inbox):
+    inbox.quarantine("msg_1", BODY, messages.LONG_AGO, "why")
+
+    assert inbox.release(messages.understood(BODY, "msg_1")) == (True, True)
+
+    shard = keys.shard_of(COMPANY, 4)
+    assert waiting(client) == {shard: ["msg_1"]}
+    assert client.zcard(keys.events_of("quarantined")) == 0
+    assert client.zrange(keys.events_of("pending"), 0, -1) == [b"msg_1"]
+    assert client.hmget(keys.event("msg_1"), "status", "type", "company_id", "shard") == [
+        b"pending",
+        b"connection.connected",
+        COMPANY.encode(),
+        str(shard).encode(),
+    ]
+    assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
+    assert inbox.release(messages.understood(BODY, "msg_1")) == (False, False)
+
+
+def test_a_quarantined_message_that_is_sent_again_and_understood_by_now_leaves_the_quarantine(client, inbox):
+    """Codat tries again for 28 hours after a 422; a release of ours in between may have learnt to read it."""
+    inbox.quarantine("msg_1", BODY, messages.LONG_AGO, "why")
+
+    assert not inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
+
+    assert client.hget(keys.event("msg_1"), "status") == b"pending"
+    assert client.zrange(keys.events_of("pending"), 0, -1) == [b"msg_1"]
+    assert client.zrange(keys.events_of("quarantined"), 0, -1) == []
+    assert not client.hget(keys.event("msg_1"), "error")
+
+
+# Again
+
+
+def handled(client, inbox, status="processed"):
+    """A message with that status which waits no more."""
+    inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+    shard = keys.shard_of(COMPANY, 4)
+    client.delete(keys.inbox(shard), keys.wake(shard))
+    client.hset(keys.event("msg_1"), "status", status)
+    client.zrem(keys.events_of("pending"), "msg_1")
+    client.zadd(keys.events_of(status), {"msg_1": to_ms(messages.LONG_AGO)})
+    return shard
+
+
+def test_a_message_is_put_into_the_inbox_again(client, inbox):
+    shard = handled(client, inbox, "failed")
+    client.zadd(keys.retries(), {"msg_1": 1})
+
+    assert inbox.requeue("msg_1", status="failed", shard=shard) == (True, True)
+
+    assert waiting(client) == {shard: ["msg_1"]}
+    assert client.hget(keys.event("msg_1"), "status") == b"pending"
+    assert client.zscore(keys.events_of("pending"), "msg_1") == to_ms(messages.LONG_AGO)
+    assert client.zcard(keys.events_of("failed")) == 0
+    assert client.zcard(keys.retries()) == 0
+    assert inbox.requeue("msg_1", status="pending", shard=shard) == (True, False)
+
+
+def test_a_message_whose_status_changed_meanwhile_stays_where_it_is(client, inbox):
+    shard = handled(client, inbox, "processed")
+    client.zadd(keys.retries(), {"msg_1": 1})
+
+    assert inbox.requeue("msg_1", status="failed", shard=shard, only_if=True) == (False, False)
+
+    assert (waiting(client), client.zcard(keys.retries())) == ({}, 0)
+    assert client.hget(keys.event("msg_1"), "status") == b"processed"
+
+
+def test_a_message_that_is_gone_cannot_be_put_again(client, inbox):
+    client.zadd(keys.retries(), {"msg_1": 1})
+
+    assert inbox.requeue("msg_1", status="failed", shard=0) == (False, False)
+    assert everything(client) == {}
+
+
+def test_a_due_retry_is_put_once_by_however_many_clocks(client, redis_url, inbox):
+    shard = handled(client, inbox, "failed")
+    together = threading.Barrier(8)
+
+    def retry(_):
+        own = Inbox(Redis.from_url(redis_url), shards=4)
+        together.wait()
+        return own.requeue("msg_1", status="failed", shard=shard, only_if=True)[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(retry, range(8))) == 1
+    assert waiting(client) == {shard: ["msg_1"]}
+
+
+def test_the_depth_counts_all_shards(client, inbox):
+    for number in range(20):
+        body = messages.connected(f"company-{number}", CONNECTION)
+        inbox.accept(messages.understood(body), body)
+
+    assert (inbox.depth(), len(waiting(client))) == (20, 4)
+
+
+def test_a_bell_that_cannot_ring_is_no_reason_to_fail(data_dir):
+    nowhere = Redis.from_url(f"unix://{data_dir}/nobody.sock?db=0")
+
+    Bell(nowhere).wake_shard(0)
+    Bell(nowhere).ask()

@@ -1,0 +1,223 @@
+"""``codat-processor check`` says what is missing, in one line each."""
+
+import base64
+import os
+import time
+from collections.abc import Iterable, Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+import respx
+from click.testing import CliRunner, Result
+
+from processor.check import Finding, Verdict, check_codat, check_redis, check_settings
+from processor.cli import main
+from processor.engine import Engine
+from processor.settings import Settings, load, rows
+
+ENOUGH = {"CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA=="}
+KEY = "hush-codat-key"
+
+
+@pytest.fixture
+def own_engine(data_dir: Path) -> Iterator[str]:
+    """The address of an engine whose configuration a test may change."""
+    with Engine(data_dir) as engine:
+        yield engine.url
+
+
+def configure(url: str, name: str, value: str) -> None:
+    """CONFIG SET."""
+    with redis.Redis.from_url(url) as client:
+        client.config_set(name, value)
+
+
+def verdicts(findings: Iterable[Finding]) -> list[Verdict]:
+    """Only how it was found."""
+    return [finding.verdict for finding in findings]
+
+
+def settings(**environ: str) -> Settings:
+    """Settings that suffice."""
+    return load({**ENOUGH, **environ})
+
+
+def test_the_embedded_engine_passes(engine_url: str) -> None:
+    findings = list(check_redis(settings(), engine_url))
+    assert verdicts(findings) == [Verdict.OK] * 3
+    assert findings[0].sentence.startswith("Valkey ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"appendonly": "no"}, Verdict.ERROR),
+        ({"appendonly": "no", "save": "60 1"}, Verdict.WARNING),
+        ({"appendfsync": "everysec"}, Verdict.WARNING),
+        ({"appendfsync": "no"}, Verdict.WARNING),
+    ],
+)
+def test_weak_persistence_is_found(own_engine: str, changes: dict[str, str], expected: Verdict) -> None:
+    for name, value in changes.items():
+        configure(own_engine, name, value)
+    assert verdicts(check_redis(settings(), own_engine)) == [Verdict.OK, expected, Verdict.OK]
+
+
+def test_eviction_is_found(own_engine: str) -> None:
+    configure(own_engine, "maxmemory-policy", "allkeys-lru")
+    findings = list(check_redis(settings(), own_engine))
+    assert verdicts(findings) == [Verdict.OK, Verdict.OK, Verdict.ERROR]
+    assert "allkeys-lru" in findings[2].sentence
+
+
+@pytest.mark.parametrize(("appendonly", "expected"), [("yes", Verdict.OK), ("no", Verdict.WARNING)])
+def test_a_server_that_hides_its_configuration_is_judged_by_what_it_shows(
+    own_engine: str, appendonly: str, expected: Verdict
+) -> None:
+    configure(own_engine, "appendonly", appendonly)
+    with redis.Redis.from_url(own_engine) as client:
+        client.execute_command("ACL", "SETUSER", "managed", "on", ">pw", "~*", "+@all", "-config")
+    findings = list(check_redis(settings(), own_engine.replace("unix://", "unix://managed:pw@")))
+    assert verdicts(findings) == [Verdict.OK, expected, Verdict.OK]
+
+
+def test_refused_credentials_are_found(engine_url: str) -> None:
+    (finding,) = check_redis(settings(), engine_url.replace("unix://", "unix://somebody:hush@"))
+    assert finding.verdict is Verdict.ERROR
+    assert "refuses the credentials" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:1/0", "unix:///no/such/socket", "rediss://:hush@127.0.0.1:1/0"]
+)
+def test_redis_out_of_reach_is_found(url: str) -> None:
+    for environ in ({}, {"REDIS_TLS_VERIFY": "false"}):
+        (finding,) = check_redis(settings(**environ), url)
+        assert finding.verdict is Verdict.ERROR
+        assert "cannot be reached" in finding.sentence
+        assert "hush" not in finding.sentence
+
+
+def test_without_a_key_codat_is_not_asked() -> None:
+    with respx.mock:
+        findings = list(check_codat(settings()))
+    assert verdicts(findings) == [Verdict.WARNING, Verdict.WARNING]
+    assert findings[0].sentence == "CODAT_API_KEY is unset: legacy claims are not checked."
+
+
+def asked(answer: httpx.Response | Exception) -> list[Finding]:
+    """What is found when Codat answers so."""
+    effect = {"side_effect": answer} if isinstance(answer, Exception) else {"return_value": answer}
+    with respx.mock:
+        route = respx.get("https://api.codat.io/companies", params={"page": 1, "pageSize": 1})
+        route.mock(**effect)
+        findings = list(check_codat(settings(CODAT_API_KEY=KEY)))
+        sent = route.calls.last.request.headers["Authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")).decode() == KEY
+    assert "hush" not in str(findings)
+    return findings
+
+
+def now(off_s: float = 0) -> dict[str, str]:
+    """A ``Date`` header, off by so many seconds."""
+    return {"Date": formatdate(time.time() + off_s, usegmt=True)}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, Verdict.OK),
+        (401, Verdict.ERROR),
+        (403, Verdict.ERROR),
+        (404, Verdict.ERROR),
+        (302, Verdict.ERROR),
+        (429, Verdict.WARNING),
+        (503, Verdict.WARNING),
+    ],
+)
+def test_codats_answer_tells_whether_the_key_is_right(status: int, expected: Verdict) -> None:
+    assert verdicts(asked(httpx.Response(status, headers=now()))) == [expected, Verdict.OK]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(httpx.ReadTimeout("slow"), Verdict.WARNING), (httpx.ConnectError("refused"), Verdict.ERROR)],
+)
+def test_codat_out_of_reach_is_found(error: Exception, expected: Verdict) -> None:
+    assert verdicts(asked(error)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("off_s", "expected"),
+    [
+        (0, Verdict.OK),
+        (-45, Verdict.OK),
+        (120, Verdict.WARNING),
+        (-120, Verdict.WARNING),
+        (3600, Verdict.ERROR),
+        (-3600, Verdict.ERROR),
+    ],
+)
+def test_a_clock_that_is_off_is_found(off_s: int, expected: Verdict) -> None:
+    assert asked(httpx.Response(200, headers=now(off_s)))[1].verdict is expected
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "yesterday"}, {"Date": "Sun, 99 Nov 2026 99:99:99 GMT"}])
+def test_an_answer_without_a_time_is_a_warning(headers: dict[str, str]) -> None:
+    assert asked(httpx.Response(200, headers=headers))[1].verdict is Verdict.WARNING
+
+
+def test_nobody_being_able_to_use_the_api_is_a_warning() -> None:
+    assert verdicts(check_settings(settings())) == [Verdict.OK, Verdict.WARNING]
+    assert verdicts(check_settings(settings(API_KEYS="one"))) == [Verdict.OK]
+
+
+@pytest.fixture
+def _bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in {row.name for row in rows()} & set(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def run_check(**environ: str) -> Result:
+    """``codat-processor check`` in such an environment."""
+    return CliRunner(env=environ).invoke(main, ["check"])
+
+
+@pytest.mark.usefixtures("_bare")
+def test_the_command_starts_the_engine_prints_a_line_each_and_exits_0() -> None:
+    result = run_check(**ENOUGH)
+    assert result.exit_code == 0, result.output
+    assert [line.split()[:2] for line in result.output.splitlines()] == [
+        ["ok", "settings"],
+        ["warning", "settings"],
+        ["ok", "redis"],
+        ["ok", "redis"],
+        ["ok", "redis"],
+        ["warning", "codat"],
+        ["warning", "clock"],
+    ]
+
+
+@pytest.mark.usefixtures("_bare")
+def test_the_command_exits_1_on_wrong_settings_and_names_them_all() -> None:
+    result = run_check(PORT="no", CODAT_API_KEY="hush-é")
+    assert result.exit_code == 1
+    assert [line.split()[:3] for line in result.output.splitlines()] == [
+        ["error", "settings", "PORT"],
+        ["error", "settings", "CODAT_API_KEY"],
+        ["error", "settings", "CODAT_WEBHOOK_SECRETS"],
+    ]
+    assert "hush" not in result.output
+
+
+@pytest.mark.usefixtures("_bare")
+def test_the_command_exits_1_when_redis_or_the_engine_is_away(tmp_path: Path) -> None:
+    assert run_check(**ENOUGH, REDIS_URL="redis://127.0.0.1:1").exit_code == 1
+    (tmp_path / "file").touch()
+    result = run_check(**ENOUGH, DATA_DIR="file")
+    assert result.exit_code == 1
+    assert "error    redis     The embedded engine cannot use" in result.output

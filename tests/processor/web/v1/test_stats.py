@@ -1,0 +1,38 @@
+"""How the service stands."""
+
+from handlers.situation import State
+from processor.times import to_iso
+from tests.processor.web.v1.conftest import Get
+from tests.processor.web.v1.filling import Filling
+
+
+def test_an_empty_store_counts_nothing(get: Get) -> None:
+    assert get("/v1/stats") == {
+        "connections": {state.value: 0 for state in State},
+        "events": dict.fromkeys(("pending", "processed", "failed", "dead", "quarantined"), 0),
+        "inbox": {"depth": 0, "age_s": 0.0},
+        "lanes": [],
+        "dead_letters": 0,
+        "questions": 0,
+        "companies": 0,
+        "notifications": 0,
+        "counters": {},
+        "last_commit_at": None,
+    }
+
+
+def test_what_happened_is_counted(filling: Filling, get: Get) -> None:
+    filling.make_ready()
+    filling.let_die()
+    filling.accept(b"not understood")
+    filling.tell("connection.created", "stripe")
+    stats = get("/v1/stats")
+    assert stats["connections"]["ready"] == sum(stats["connections"].values()) == 1
+    assert stats["events"] == {"pending": 1, "processed": 3, "failed": 0, "dead": 1, "quarantined": 1}
+    assert stats["inbox"]["depth"] == 1
+    assert stats["inbox"]["age_s"] >= 0
+    assert stats["dead_letters"] == 1
+    assert (stats["companies"], stats["notifications"]) == (1, 2)
+    assert stats["counters"]["told:initial_sync.completed"] == 1
+    assert "last_commit_ms" not in stats["counters"]
+    assert stats["last_commit_at"] <= to_iso(filling.now)

@@ -1,0 +1,63 @@
+"""Redis clients that count what they cost, or let something else happen in the middle of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from redis import Connection, ConnectionPool, Redis, UnixDomainSocketConnection
+
+
+class RoundTrips:
+    """How often something was sent and waited for, by the clients made from here."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sent: list[bytes] = []
+        """What was sent, each as it went over the wire."""
+
+    def client(self, url: str) -> "Redis[Any]":
+        """A client for ``url`` that is connected already."""
+        trips = self
+        base = UnixDomainSocketConnection if url.startswith("unix") else Connection
+
+        class Counted(base):  # type: ignore[misc, valid-type]
+            def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+                trips.count += 1
+                trips.sent.append(command if isinstance(command, bytes) else b"".join(command))
+                super().send_packed_command(command, check_health=check_health)
+
+        client: Redis[Any] = Redis(
+            connection_pool=ConnectionPool.from_url(url, connection_class=Counted), protocol=2
+        )
+        client.ping()
+        self.reset()
+        return client
+
+    def reset(self) -> None:
+        """Begin to count again."""
+        self.count = 0
+        self.sent.clear()
+
+
+class Interrupted(Redis):  # type: ignore[misc, type-arg]
+    """A client that lets something happen once, right after it has read connections."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def mget(self, *args: Any, **kwargs: Any) -> Any:
+        """The values, as they were before ``meanwhile``."""
+        found = super().mget(*args, **kwargs)
+        happen, self.meanwhile = self.meanwhile, None
+        if happen is not None:
+            happen()
+        return found
+
+
+def commands(client: "Redis[Any]") -> dict[str, int]:
+    """How often each command was called on this engine so far."""
+    stats = client.info("commandstats")
+    return {name.removeprefix("cmdstat_"): said["calls"] for name, said in stats.items()}
+
+
+def everything(client: "Redis[Any]") -> dict[str, bytes]:
+    """All keys of the engine with their contents, to compare; what is about time to live is not in it."""
+    return {key.decode(): client.dump(key) for key in sorted(client.scan_iter(count=1000))}

@@ -1,0 +1,162 @@
+"""Inbox, drain and reader on one engine, under a clock that only the test moves."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from handlers.registry import Policy
+from processor.queues import Bell
+from processor.store import keys
+from processor.store.inbox import Inbox, Kept
+from processor.store.questions import Questions
+from processor.store.reader import Reader
+from tests.support import messages
+from workers.clock import Clock
+from workers.drain import Drain
+
+
+class Moving:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = messages.LONG_AGO) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> datetime:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+class Workbench:
+    """What a worker works with; ``asked`` counts how often a drain wanted Codat to be asked at once."""
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        shards: int = 4,
+        policy: Policy | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.client = client
+        self.shards = shards
+        self.clock = clock if isinstance(clock, Moving) else Moving()
+        self.policy = policy or Policy()
+        self.inbox = Inbox(client, shards=shards)
+        self.reader = Reader(client, shards=shards)
+        self.bell = Bell(client)
+        self.questions = Questions(client)
+        self.asked = 0
+
+    def drain(self, client: "Redis[Any] | None" = None, **how: Any) -> Drain:
+        """A drain that does not linger."""
+        how = {"yield_to": lambda: True, **how}
+        return Drain(
+            client or self.client,
+            policy=self.policy,
+            shards=self.shards,
+            clock=self.clock,
+            on_questions=self._count,
+            **how,
+        )
+
+    def ticking(self, **how: Any) -> Clock:
+        """A clock process."""
+        how = {"retention_days": 30, "name": "clock-of-the-tests", **how}
+        return Clock(self.client, inbox=self.inbox, bell=self.bell, clock=self.clock, **how)
+
+    def send(self, *bodies: bytes, event_id: str | None = None) -> list[Kept]:
+        """Accept messages now."""
+        kept = []
+        for body in bodies:
+            event = messages.understood(body, event_id, received_at=self.clock())
+            kept.append(self.inbox.accept(event, body))
+        return kept
+
+    def handle(self, *bodies: bytes) -> list[str]:
+        """Accept messages and drain everything; their event ids."""
+        kept = self.send(*bodies)
+        self.drain_all()
+        return [one.event_id for one in kept]
+
+    def drain_all(self) -> int:
+        """Drain every shard that there is or was until nothing waits; how many messages were handled."""
+        drain, handled = self.drain(), 0
+        while waiting := self.waiting():
+            for shard in waiting:
+                handled += drain.run(shard).handled
+        return handled
+
+    def waiting(self) -> list[int]:
+        """The shards in which something waits."""
+        names = (key.decode() for key in self.client.scan_iter(keys.inbox(0)[:-1] + "*", count=1000))
+        shards = (int(name.rpartition(":")[2]) for name in names)
+        return sorted(shard for shard in shards if self.client.xlen(keys.inbox(shard)))
+
+    def state(self, connection_id: str) -> str | None:
+        """The public state of a connection; ``None`` when we never heard of it."""
+        stored = self.reader.connection(connection_id)
+        return stored and stored.state
+
+    def timeline(self, connection_id: str) -> list[dict[str, Any]]:
+        """The timeline of a connection, oldest first."""
+        rows = self.client.xrange(keys.timeline(connection_id))
+        return [json.loads(fields[b"entry"]) for _, fields in rows]
+
+    def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
+        """What is on the stream, of one connection or of all, oldest first."""
+        rows = self.client.xrange(keys.stream())
+        bodies = [json.loads(fields[b"notification"]) for _, fields in rows]
+        return [
+            body for body in bodies if connection_id is None or body["data"]["connection_id"] == connection_id
+        ]
+
+    def told_types(self, connection_id: str | None = None) -> list[str]:
+        """The types of what is on the stream."""
+        return [body["type"] for body in self.told(connection_id)]
+
+    def event(self, event_id: str) -> dict[str, Any]:
+        """A message as it is kept; it must be."""
+        row = self.reader.event(event_id)
+        assert row is not None, event_id
+        return row
+
+    def status(self, event_id: str) -> str:
+        """What became of a message."""
+        return str(self.event(event_id)["status"])
+
+    def jobs(self) -> dict[str, list[list[object]]]:
+        """The wake-up calls that wait: arguments by function."""
+        found: dict[str, list[list[object]]] = {}
+        for queue in self.bell._queues.values():
+            for job in queue.jobs:
+                found.setdefault(job.func_name, []).append(list(job.args))
+        return found
+
+    def corrupt(self, event_id: str) -> Callable[[], None]:
+        """Damage the stored body of a message, so that handling it raises; returns the repair."""
+        body = self.event(event_id)["body"]
+        self.client.hset(keys.event(event_id), "body", b"\xff damaged")
+
+        def repair() -> None:
+            self.client.hset(keys.event(event_id), "body", body)
+
+        return repair
+
+    def _count(self) -> None:
+        self.asked += 1
+
+
+def company_in(shard: int, shards: int = 4, *, nth: int = 0) -> str:
+    """A company id that is drained by ``shard``; the ``nth`` of them."""
+    found = (f"company-{number}" for number in range(100_000))
+    mine = (company_id for company_id in found if keys.shard_of(company_id, shards) == shard)
+    for _ in range(nth):
+        next(mine)
+    return next(mine)
