@@ -6,7 +6,7 @@ Nothing is changed anywhere; no secret is shown.
 import base64
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -14,11 +14,10 @@ from typing import Any
 
 import httpx
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from processor.errors import SettingsError
 from processor.settings import Settings
+from processor.store.connect import connect
 
 TIMEOUT_S = 5.0
 CLOCK_WARNING_S = 60
@@ -69,17 +68,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 def check_redis(settings: Settings, url: str) -> Iterator[Finding]:
     """Whether Redis at ``url`` can be reached, is new enough, persists, and never evicts."""
-    tls: dict[str, Any] = (
-        {} if settings.redis_tls_verify or not url.startswith("rediss:") else {"ssl_cert_reqs": "none"}
-    )
-    client: Any = redis.Redis.from_url(
-        url,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-        **tls,
-    )
+    client = connect(url, timeout_s=TIMEOUT_S, verify_tls=settings.redis_tls_verify)
     with contextlib.closing(client):
         try:
             info = client.info()
@@ -122,7 +111,7 @@ def check_codat(settings: Settings) -> Iterator[Finding]:
     yield _clock(answer.headers.get("Date"), (asked_at + time.time()) / 2)
 
 
-def _version(info: dict[str, Any]) -> Finding:
+def _version(info: Mapping[str, Any]) -> Finding:
     version = str(info.get("redis_version", "0"))
     name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {version}"
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_REDIS:
@@ -138,7 +127,7 @@ def _configured(client: Any) -> dict[str, str] | None:
         return None
 
 
-def _persistence(info: dict[str, Any], configured: dict[str, str] | None) -> Finding:
+def _persistence(info: Mapping[str, Any], configured: dict[str, str] | None) -> Finding:
     if info.get("aof_enabled"):
         if configured is None:
             return Finding(Verdict.OK, "redis", "Persistence is on (append-only file).")
@@ -165,7 +154,7 @@ def _persistence(info: dict[str, Any], configured: dict[str, str] | None) -> Fin
     )
 
 
-def _eviction(info: dict[str, Any]) -> Finding:
+def _eviction(info: Mapping[str, Any]) -> Finding:
     policy = info.get("maxmemory_policy", "unknown")
     if policy == "noeviction":
         return Finding(Verdict.OK, "redis", "Nothing is evicted (noeviction).")

@@ -16,7 +16,7 @@ MASK = "***"
 SHORTEST_SECRET = 6
 """Characters; masking shorter ones would garble every line."""
 
-QUIET = ("rq", "_granian", "granian", "granian.access", "httpx", "httpcore", "urllib3", "werkzeug")
+QUIET = ("rq", "_granian", "granian", "httpx", "httpcore", "urllib3", "werkzeug")
 """Loggers of libraries: from WARNING on."""
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -76,6 +76,7 @@ def configure(level: str = "INFO", secrets: Iterable[str] = (), stream: TextIO |
     """
     target = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(target)
+    handler.addFilter(_is_worth_a_line)
     handler.setFormatter(LineFormatter(Redactor(secrets), as_json=not target.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -83,6 +84,12 @@ def configure(level: str = "INFO", secrets: Iterable[str] = (), stream: TextIO |
     logging.captureWarnings(capture=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Drops the chatter of libraries, also where one gave its logger a level of its own, as RQ does."""
+    chatty = any(record.name == name or record.name.startswith(f"{name}.") for name in QUIET)
+    return record.levelno >= logging.WARNING or not chatty
 
 
 def _forms(secret: str) -> tuple[str, ...]:

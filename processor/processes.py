@@ -204,7 +204,7 @@ class Supervisor:
 class StopSignals:
     """Catches SIGTERM, SIGINT and SIGHUP as long as the context lasts, however often they come.
 
-    From the main thread only. A signal that is ignored (``nohup``) stays ignored.
+    From the main thread only. SIGHUP stays ignored where it is (``nohup``).
     """
 
     def __init__(self) -> None:
@@ -221,9 +221,9 @@ class StopSignals:
     def __enter__(self) -> "StopSignals":
         """Catch them."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if (before := signal.getsignal(number)) is not signal.SIG_IGN:
-                self._before[number] = before
-                signal.signal(number, self._note)
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *exc: object) -> None:

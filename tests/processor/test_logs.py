@@ -124,7 +124,9 @@ def test_ordinary_addresses_are_left_alone() -> None:
     assert "https://api.codat.io/companies?page=1" in stream.getvalue()
 
 
-def test_libraries_speak_from_warning_on() -> None:
+def test_libraries_speak_from_warning_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RQ gives ``rq.worker`` a level of its own, which used to let its chatter through."""
+    monkeypatch.setattr(logging.getLogger("rq.worker"), "level", logging.INFO)
     stream = written(level="DEBUG")
     for name in ("rq.worker", "_granian", "httpx"):
         logging.getLogger(name).info("chatter")

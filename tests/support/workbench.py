@@ -1,7 +1,7 @@
 """Inbox, drain and reader on one engine, under a clock that only the test moves."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,6 +78,15 @@ class Workbench:
             event = messages.understood(body, event_id, received_at=self.clock())
             kept.append(self.inbox.accept(event, body))
         return kept
+
+    def fill(self, bodies: Iterable[bytes]) -> list[str]:
+        """Accept many messages at once; their event ids."""
+        events = [(messages.understood(body, received_at=self.clock()), body) for body in bodies]
+        with self.client.pipeline(transaction=False) as pipe:
+            for event, body in events:
+                self.inbox.add(pipe, event, body)
+            pipe.execute()
+        return [event.event_id for event, _ in events]
 
     def handle(self, *bodies: bytes) -> list[str]:
         """Accept messages and drain everything; their event ids."""

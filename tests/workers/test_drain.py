@@ -136,9 +136,10 @@ def test_a_legacy_alert_that_is_none_of_our_business_makes_none_known_either(ben
 
 
 def test_a_backlog_costs_a_small_fraction_of_a_round_trip_for_each_message(bench, redis_url):
-    for number in range(2_000):
-        company = f"company-{number % 40}"
-        bench.send(messages.connected(company, f"connection-{number % 400}", at=at(number)))
+    bench.fill(
+        messages.connected(f"company-{number % 40}", f"connection-{number % 400}", at=at(number))
+        for number in range(2_000)
+    )
     trips = RoundTrips()
     client = trips.client(redis_url)
     drain = Workbench(client).drain()
@@ -153,8 +154,7 @@ def test_a_backlog_costs_a_small_fraction_of_a_round_trip_for_each_message(bench
 
 
 def test_messages_are_committed_in_batches(bench):
-    for number in range(2 * BATCH + 1):
-        bench.send(messages.connected(COMPANY, f"connection-{number % 10}"))
+    bench.fill(messages.connected(COMPANY, f"connection-{number % 10}") for number in range(2 * BATCH + 1))
     before = commands(bench.client)
 
     while bench.drain().run(SHARD).more:
@@ -185,10 +185,9 @@ def test_a_drain_that_was_overtaken_writes_nothing(bench, redis_url):
 
 
 def test_two_drains_at_once_handle_each_message_once(bench, redis_url):
-    ids = [
-        bench.send(messages.connected(COMPANY, f"connection-{number % 7}", at=at(number)))[0].event_id
-        for number in range(1_500)
-    ]
+    ids = bench.fill(
+        messages.connected(COMPANY, f"connection-{number % 7}", at=at(number)) for number in range(1_500)
+    )
     together = threading.Barrier(3)
 
     def work():
@@ -274,16 +273,14 @@ def test_news_that_names_a_connection_of_another_shard_does_not_undo_what_that_s
 
 
 def test_a_drain_that_is_told_to_stop_finishes_its_batch_and_says_what_is_left(bench):
-    for _ in range(BATCH + 1):
-        bench.send(messages.connected(COMPANY, CONNECTION))
+    bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
 
     assert bench.drain(stop=lambda: True).run(SHARD) == Drained(BATCH, more=True)
     assert bench.client.xlen(keys.inbox(SHARD)) == 1
 
 
 def test_a_drain_hands_over_when_its_time_is_over(bench):
-    for _ in range(BATCH + 1):
-        bench.send(messages.connected(COMPANY, CONNECTION))
+    bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
 
     assert bench.drain().run(SHARD, run_s=0) == Drained(BATCH, more=True)
     assert bench.drain().run(SHARD, run_s=0) == Drained(1, more=False)
@@ -328,7 +325,7 @@ def test_a_drain_keeps_its_shard_awake(bench):
 
 def test_the_timeline_of_a_connection_is_trimmed_to_about_a_thousand_lines(bench):
     for _ in range(5):
-        bench.send(*[messages.connected(COMPANY, CONNECTION) for _ in range(BATCH)])
+        bench.fill([messages.connected(COMPANY, CONNECTION)] * BATCH)
         bench.drain_all()
 
     assert 1_000 <= bench.client.xlen(keys.timeline(CONNECTION)) < 1_200
@@ -336,8 +333,8 @@ def test_the_timeline_of_a_connection_is_trimmed_to_about_a_thousand_lines(bench
 
 def test_a_connection_that_changes_for_ever_stays_small(bench):
     for turn in range(300):
-        bench.send(messages.disconnected(COMPANY, CONNECTION, at=at(turn * 100)))
-        bench.send(messages.reconnected(COMPANY, CONNECTION, at=at(turn * 100 + 50)))
+        ended = messages.disconnected(COMPANY, CONNECTION, at=at(turn * 100))
+        bench.fill([ended, messages.reconnected(COMPANY, CONNECTION, at=at(turn * 100 + 50))])
     bench.drain_all()
 
     stored = bench.reader.connection(CONNECTION)

@@ -13,7 +13,7 @@ from processor.alerts.dialects import Unrecognised, recognise
 from processor.bootstrap import Container, for_web
 from processor.settings import load
 from processor.web import create_app
-from workers import runtime
+from workers.drain import Drain
 
 KEY = "key-of-a-caller"
 SECOND_KEY = "key-of-another"
@@ -121,9 +121,16 @@ class Filling:
 
     def drain(self) -> None:
         """Handle what waits."""
-        own = runtime.build(dataclasses.replace(self.container, policy=self.policy))
-        for shard in range(self.container.settings.inbox_shards):
-            own.drain.run(shard)
+        shards = self.container.settings.inbox_shards
+        drain = Drain(
+            self.container.redis,
+            policy=self.policy,
+            shards=shards,
+            clock=lambda: self.now,
+            yield_to=lambda: True,
+        )
+        for shard in range(shards):
+            drain.run(shard)
 
     def let_die(self, event_id: str = "broken") -> str:
         """A message that failed to the last."""

@@ -1,0 +1,172 @@
+"""``demo``: the whole service with a simulated Codat in front of it."""
+
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import FrameType
+
+import click
+import httpx
+
+from processor import logs
+from processor.cli.run import service, store, with_port
+from processor.errors import SettingsError
+from processor.processes import StopSignals, Supervisor, port_is_taken
+from processor.server import address
+from processor.settings import DOTENV, Settings, load
+from processor.simulator import (
+    STORIES,
+    ProductClient,
+    SimulatorClient,
+    SimulatorConfig,
+    SimulatorServer,
+    play,
+    story_named,
+)
+from processor.simulator.config import new_authorization, new_webhook_secret
+
+READY_WITHIN_S = 60.0
+STORY_WITHIN_S = 120.0
+SIMULATOR_PORT = 8001
+
+
+@click.command()
+@click.option(
+    "--headless", is_flag=True, help="Play a story by itself and exit: 0 when all was told as expected."
+)
+@click.option(
+    "--story",
+    "name",
+    type=click.Choice([story.name for story in STORIES]),
+    help="The story to play (headless: happy unless given).",
+)
+@click.option(
+    "--simulator-port", type=click.IntRange(0, 65535), default=None, help="Port of the simulated Codat."
+)
+def demo(headless: bool, name: str | None, simulator_port: int | None) -> None:
+    """The whole service with a simulated Codat: nothing to configure, nothing leaves this machine."""
+    with contextlib.ExitStack() as stack:
+        environ = _environment(stack, headless=headless)
+        if simulator_port is None:
+            simulator_port = 0 if headless else SIMULATOR_PORT
+        if simulator_port and port_is_taken("127.0.0.1", simulator_port):
+            raise SettingsError([f"--simulator-port: somebody listens on port {simulator_port} already."])
+        settings = with_port(load(environ, DOTENV))
+        logs.configure(settings.log_level, settings.secrets())
+        simulator = stack.enter_context(SimulatorServer(_simulator_config(settings, simulator_port)))
+        given = {**environ, "CODAT_API_URL": simulator.url, "PORT": str(settings.port)}
+        code = (
+            _headless(settings, simulator, given, name)
+            if headless
+            else _run(settings, simulator, given, name)
+        )
+    sys.exit(code)
+
+
+COMMANDS = (demo,)
+
+
+def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, str]:
+    """The environment with everything that a demonstration needs and nobody set.
+
+    Without a screen to click on, the demonstration leaves nothing behind and takes free ports.
+    """
+    environ = {name: value for name, value in os.environ.items() if value.strip()}
+    environ.setdefault("CODAT_WEBHOOK_SECRETS", new_webhook_secret())
+    environ.setdefault("CODAT_ALERT_AUTHORIZATIONS", new_authorization())
+    environ.setdefault("CODAT_API_KEY", secrets.token_urlsafe(24))
+    environ.setdefault("API_KEYS", "demo")
+    if headless:
+        environ.setdefault("PORT", "0")
+        environ.setdefault("LOG_LEVEL", "WARNING")
+        if "DATA_DIR" not in environ:
+            environ["DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
+    return environ
+
+
+def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
+    ours = address(settings)
+    return SimulatorConfig(
+        port=port,
+        product_url=ours,
+        api_key=settings.codat_api_key or "",
+        webhook_url=f"{ours}/webhooks/codat",
+        webhook_secret=next(iter(settings.codat_webhook_secrets), new_webhook_secret()),
+        alert_authorization=next(iter(settings.codat_alert_authorizations), new_authorization()),
+    )
+
+
+def _run(settings: Settings, simulator: SimulatorServer, given: Mapping[str, str], name: str | None) -> int:
+    """Run until Ctrl-C; a story that was named is played once the service is ready."""
+    with StopSignals() as signals, store(settings) as env:
+        supervisor = Supervisor(service(settings, {**given, **env}))
+        _announce(settings, simulator)
+        if name is None:
+            return supervisor.run(signals)
+        with supervisor, SimulatorClient(simulator.url) as codat, _product(settings) as product:
+            _await_ready(settings)
+            play(story_named(name), codat, product, click.echo, STORY_WITHIN_S)
+            click.echo("The story is over; the service goes on until Ctrl-C.")
+            stop = threading.Event()
+            signals.call(stop.set)
+            stop.wait()
+    return 0
+
+
+def _headless(
+    settings: Settings, simulator: SimulatorServer, given: Mapping[str, str], name: str | None
+) -> int:
+    """Play one story; 0 when it went as expected."""
+    with _ends_on_sigterm(), store(settings) as env, Supervisor(service(settings, {**given, **env})):
+        _await_ready(settings)
+        with SimulatorClient(simulator.url) as codat, _product(settings) as product:
+            as_expected = play(story_named(name or "happy"), codat, product, click.echo, STORY_WITHIN_S)
+    return 0 if as_expected else 1
+
+
+def _product(settings: Settings) -> ProductClient:
+    return ProductClient(address(settings), settings.api_keys[0])
+
+
+def _announce(settings: Settings, simulator: SimulatorServer) -> None:
+    ours = address(settings)
+    shown = "demo" if settings.api_keys == ("demo",) else "YOUR_API_KEY"
+    click.echo(
+        f"\n  Simulated Codat   {simulator.url}/  (create a company, connect it, authorise)\n"
+        f"  This service      {ours}/readyz\n"
+        f'  What it knows     curl -H "Authorization: Bearer {shown}" {ours}/v1/connections\n'
+        f'  What it told      curl -H "Authorization: Bearer {shown}" {ours}/v1/notifications\n'
+        "\n  Ctrl-C stops everything.\n"
+    )
+
+
+def _await_ready(settings: Settings) -> None:
+    """Wait until messages are kept and handled."""
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until:
+        with contextlib.suppress(httpx.TransportError):
+            answer = httpx.get(f"{address(settings)}/readyz", timeout=2, trust_env=False)
+            if answer.status_code == httpx.codes.OK and not answer.json().get("warnings"):
+                return
+        time.sleep(0.05)
+    raise SettingsError([f"The service was not ready within {READY_WITHIN_S:.0f} s."])
+
+
+@contextlib.contextmanager
+def _ends_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the story in order, like Ctrl-C."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

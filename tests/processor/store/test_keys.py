@@ -1,0 +1,160 @@
+"""Every key has the type and the lifetime that its function states; nothing else is written."""
+
+import inspect
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.registry import Policy
+from processor.store import health, keys
+from processor.store.inbox import DAY_S, WAKE_MS, Inbox
+from processor.store.keys import PREFIX, shard_of
+from processor.times import to_ms
+from tests.support import messages
+from tests.support.workbench import Moving, Workbench
+
+FUNCTIONS = {
+    name: function
+    for name, function in inspect.getmembers(keys, inspect.isfunction)
+    if inspect.signature(function).return_annotation is str
+}
+
+TYPES = {
+    "Hash": "hash",
+    "String": "string",
+    "Integer": "string",
+    "Sorted set": "zset",
+    "Stream": "stream",
+}
+
+EXPIRING = {
+    "event": 30 * DAY_S,
+    "seen": 21 * DAY_S,
+    "wake": WAKE_MS / 1000,
+    "asking": WAKE_MS / 1000,
+    "polling_paused": DAY_S,
+}
+"""The functions whose keys expire, and after how many seconds at the most; all others stay."""
+
+
+def pattern(function):
+    """Matches the keys that a function makes."""
+    named = [f"@{name}@" for name in inspect.signature(function).parameters]
+    spelt = re.escape(function(*named))
+    for name in named:
+        spelt = spelt.replace(re.escape(name), r"[^:]+")
+    return re.compile(spelt)
+
+
+def maker(key):
+    """The name of the one function that makes ``key``."""
+    found = [name for name, function in FUNCTIONS.items() if pattern(function).fullmatch(key)]
+    assert len(found) == 1, (key, found)
+    return found[0]
+
+
+def type_said(function):
+    """The type that a function's docstring states, as Redis names it."""
+    said = inspect.getdoc(function)
+    return next(kind for word, kind in TYPES.items() if said.startswith(word))
+
+
+@pytest.fixture
+def everywhere(client):
+    """An engine on which everything happened; time is real, for Redis lets keys expire by its own."""
+    bench = Workbench(
+        client, clock=Moving(datetime.now(UTC)), policy=Policy(can_ask=True, patience_s=60, late_after_s=600)
+    )
+    bench.ticking().tick()
+    health.alive(client, "worker", "worker-1", to_ms(bench.clock()))
+    company = "company-1"
+    now = bench.clock()
+    bench.handle(
+        messages.company("company.created", company, merchant_id="m-1", at=now),
+        messages.connected(company, "connection-1", at=now),
+        messages.initial_read(company, "connection-1", at=now),
+        messages.disconnected(company, "connection-1", at=now + timedelta(seconds=1)),
+        messages.current(
+            "client.rateLimit.reached", {"expiryDate": (now + timedelta(days=3)).isoformat()}, at=now
+        ),
+    )
+    (dead,) = (one.event_id for one in bench.send(messages.connected(company, "connection-2", at=now)))
+    bench.corrupt(dead)
+    bench.drain_all()
+    bench.inbox.quarantine("quarantined", b"?", now, "why")
+    bench.inbox.quarantine("quarantined", b"?", now, "why")
+    for _ in range(2):
+        bench.send(messages.connected(company, "connection-3", at=now), event_id="waiting")
+    bench.clock.forward(10)
+    bench.ticking().tick()
+    return bench
+
+
+def test_each_key_has_the_type_and_the_lifetime_that_its_function_states(client, everywhere):
+    found = {}
+    for key in client.scan_iter(f"{PREFIX}*", count=1000):
+        name = maker(key.decode())
+        found.setdefault(name, []).append(key)
+        assert client.type(key).decode() == type_said(FUNCTIONS[name]), key
+        ttl_ms = client.pttl(key)
+        if name in EXPIRING:
+            assert 0 < ttl_ms <= EXPIRING[name] * 1000, (key, ttl_ms)
+        else:
+            assert ttl_ms == -1, (key, ttl_ms)
+
+    assert set(FUNCTIONS) - set(found) == set()
+
+
+def test_nothing_is_written_beyond_our_namespace_and_that_of_rq(client, everywhere):
+    foreign = [key for key in client.scan_iter(count=1000) if not key.startswith((b"codat:", b"rq:"))]
+    assert foreign == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_states_a_type_and_what_expires_says_so(name):
+    said = inspect.getdoc(FUNCTIONS[name])
+    assert said.startswith(tuple(TYPES))
+    assert (name in EXPIRING) == bool(re.search(r"EVENT_RETENTION_DAYS\.$|DEDUPE_DAYS|[Ee]xpires", said) and "Trimmed" not in said)
+
+
+def test_no_two_functions_can_make_the_same_key():
+    hostile = ("processed", "0", "connection-1", "x:y")
+    made = {}
+    for name, function in FUNCTIONS.items():
+        parameters = inspect.signature(function).parameters
+        for value in hostile if parameters else ("",):
+            key = function(*[value] * len(parameters))
+            assert made.setdefault(key, name) == name, key
+
+
+def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client):
+    """Handled long after they expired, messages must not come back as hashes that stay for ever."""
+    inbox = Inbox(client, shards=4, retention_days=1)
+    bench = Workbench(client)
+    bench.inbox = inbox
+    ids = bench.handle(messages.connected("company-1", "connection-1"), messages.other())
+    assert all(0 < client.ttl(keys.event(event_id)) <= DAY_S for event_id in ids)
+    for event_id in ids:
+        client.persist(keys.event(event_id))
+        client.delete(keys.event(event_id))
+        inbox.requeue(event_id, status="processed", shard=1)
+    bench.drain_all()
+
+    assert not any(client.exists(keys.event(event_id)) for event_id in ids)
+
+
+@pytest.mark.parametrize(
+    ("company_id", "shards", "shard"),
+    [(None, 4, 0), ("", 4, 0), ("company-1", 1, 0), ("company-1", 4, 3), ("company-1", 7, 1), ("ü", 4, 1)],
+)
+def test_the_shard_of_a_company_never_changes(company_id, shards, shard):
+    """Were the hash another after an update, a company would be in two hands while old and new run."""
+    assert shard_of(company_id, shards) == shard
+
+
+def test_companies_are_spread_evenly():
+    counts = [0] * 4
+    for number in range(4_000):
+        counts[shard_of(f"company-{number}", 4)] += 1
+    assert min(counts) > 800

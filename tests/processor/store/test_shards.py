@@ -1,0 +1,140 @@
+"""A batch of one shard: read, loaded, and committed whole or not at all."""
+
+import threading
+
+import pytest
+from redis import Redis
+
+from processor.store import keys
+from processor.store.batch import Batch, CompanyNews
+from processor.store.shards import Overtaken, Shard
+from tests.support import messages
+from tests.support.counting import everything
+from tests.support.workbench import Workbench, company_in
+
+COMPANY = company_in(1)
+NOW = messages.LONG_AGO
+
+
+@pytest.fixture
+def bench(client):
+    """A workbench, to fill the shard."""
+    return Workbench(client)
+
+
+@pytest.fixture
+def shard(client):
+    """The shard of the company."""
+    return Shard(client, 1)
+
+
+def batch_of(waiting):
+    batch = Batch(done=list(waiting))
+    batch.count("processed", len(batch.done))
+    return batch
+
+
+def test_messages_are_read_in_the_order_in_which_they_came(bench, shard):
+    ids = bench.fill(messages.connected(COMPANY, f"connection-{number}") for number in range(5))
+
+    waiting, gone = shard.read(3)
+
+    assert [message.event_id for message in waiting] == ids[:3]
+    assert gone == []
+    assert waiting[0].attempts == 0
+    assert waiting[0].source == "current"
+
+
+def test_an_empty_shard_has_nothing_to_read(shard):
+    assert shard.read(10) == ([], [])
+    assert shard.load(shard.begin(), [], [], []) == ({}, {}, {})
+
+
+def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, shard):
+    bench.fill([messages.connected(COMPANY, "connection-1")])
+    rival = Shard(Redis.from_url(redis_url), 1)
+    slow = rival.begin()
+    slow_waiting, _ = rival.read(10)
+    quick = shard.begin()
+    quick_waiting, _ = shard.read(10)
+    assert slow_waiting == quick_waiting
+
+    shard.commit(quick, batch_of(quick_waiting), NOW)
+    before = everything(client)
+    batch = batch_of(slow_waiting)
+    batch.companies["company-9"] = CompanyNews(name="Nobody", merchant_id="m-9", first_heard=NOW)
+    with pytest.raises(Overtaken):
+        rival.commit(slow, batch, NOW)
+
+    assert everything(client) == before
+    assert client.get(keys.cursor(1)) == b"1"
+    assert client.xlen(keys.inbox(1)) == 0
+
+
+def test_the_guard_holds_from_the_first_commit_on(client, redis_url, bench, shard):
+    """There is no cursor yet when both begin."""
+    rival = Shard(Redis.from_url(redis_url), 1)
+    first, second = shard.begin(), rival.begin()
+
+    shard.commit(first, Batch(), NOW)
+    with pytest.raises(Overtaken):
+        rival.commit(second, Batch(), NOW)
+
+
+def test_commits_of_different_shards_do_not_hinder_each_other(redis_url, shard):
+    other = Shard(Redis.from_url(redis_url), 2)
+    first, second = shard.begin(), other.begin()
+
+    shard.commit(first, Batch(), NOW)
+    other.commit(second, Batch(), NOW)
+
+
+def test_what_arrives_between_reading_and_committing_stays(client, bench, shard):
+    bench.fill([messages.connected(COMPANY, "connection-1")])
+    pipe = shard.begin()
+    waiting, _ = shard.read(10)
+    (late,) = bench.fill([messages.connected(COMPANY, "connection-1")])
+
+    shard.commit(pipe, batch_of(waiting), NOW)
+
+    assert [message.event_id for message in shard.read(10)[0]] == [late]
+
+
+def test_a_commit_keeps_the_shard_awake(client, shard):
+    shard.commit(shard.begin(), Batch(), NOW)
+
+    assert client.pttl(keys.wake(1)) > 0
+
+
+def test_a_message_that_is_gone_is_told_apart_from_those_that_wait(client, bench, shard):
+    gone_id, waiting_id = bench.fill([messages.connected(COMPANY, "connection-1")] * 2)
+    client.delete(keys.event(gone_id))
+
+    waiting, gone = shard.read(10)
+
+    assert [message.event_id for message in waiting] == [waiting_id]
+    assert len(gone) == 1
+
+
+def test_waiting_ends_as_soon_as_something_comes(bench, shard):
+    assert not shard.wait(1)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(shard.wait(60_000)))
+    thread.start()
+    bench.fill([messages.connected(COMPANY, "connection-1")])
+    thread.join(30)
+
+    assert found == [True]
+    assert shard.wait(60_000)
+
+
+def test_the_members_of_whole_companies_are_loaded_with_the_rest(bench, shard):
+    bench.handle(messages.connected(COMPANY, "connection-1"), messages.connected(COMPANY, "connection-2"))
+
+    named, companies = ["connection-2", "unknown"], [COMPANY, "company-x"]
+    known, companies, members = shard.load(shard.begin(), named, companies, [COMPANY])
+
+    assert set(known) == {"connection-1", "connection-2"}
+    assert known["connection-1"].state == "authorized"
+    assert set(companies) == {COMPANY}
+    assert members == {COMPANY: ["connection-1", "connection-2"]}

@@ -1,0 +1,143 @@
+"""The description at ``/openapi.json`` is valid, and the API does what it says."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.definitions import OPENAPI_31
+
+from handlers.registry import Policy
+from tests.processor.web.v1.filling import CANCELLED, KEY, Filling
+
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+EXAMPLES = 25
+OPAQUE = [positive_data_acceptance]
+"""No schema can say which texts are cursors, so texts that fit the schema may still be refused."""
+
+
+@pytest.fixture(scope="module")
+def full(engine_url: str) -> Iterator[Filling]:
+    """A store with something of everything; these tests change nothing that matters to each other."""
+    filling = Filling(engine_url)
+    filling.container.redis.flushall()
+    filling.make_ready("xero")
+    filling.tell("connection.failed", "cancelled", said={"dataConnectionErrors": [CANCELLED]})
+    filling.tell("read.completed", "xero", dataTypes=[{"connectionId": "xero", "dataType": "bills"}])
+    filling.drain()
+    filling.policy = Policy(can_ask=True)
+    filling.tell("connection.disconnected", "xero", said={"status": "Deauthorized"})
+    filling.drain()
+    filling.let_die("dead")
+    filling.accept_broken("failed")
+    filling.drain()
+    filling.accept(b"not understood", "quarantined")
+    filling.tell("connection.deleted", "deleted", company="c2")
+    filling.tell("company.deleted", company="c2")
+    filling.drain()
+    filling.tell("connection.created", "pending", company="c3")
+    yield filling
+    filling.close()
+
+
+@pytest.fixture(scope="module")
+def document(full: Filling) -> dict[str, Any]:
+    answer = full.app.test_client().get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    found = answer.json
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(scope="module")
+def api(full: Filling) -> Any:
+    return schemathesis.openapi.from_wsgi("/openapi.json", full.app)
+
+
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    validator = jsonschema_rs.Draft202012Validator(OPENAPI_31)
+    validator.validate(document)
+    for schema in document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    broken = copy.deepcopy(document)
+    del broken["info"]["title"]
+    with pytest.raises(jsonschema_rs.ValidationError):
+        validator.validate(broken)
+
+
+def test_every_call_asks_for_a_bearer_key(document: dict[str, Any]) -> None:
+    assert document["security"] == [{"bearer": []}]
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    for calls in document["paths"].values():
+        for call in (calls[method] for method in ("get", "post") if method in calls):
+            assert "security" not in call
+            assert {"401", "422", "503", "default"} <= set(call["responses"])
+            assert call["summary"]
+            assert call["operationId"]
+
+
+def test_the_document_describes_exactly_the_calls_that_there_are(
+    full: Filling, document: dict[str, Any]
+) -> None:
+    served = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method.lower())
+        for rule in full.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/v1")
+    }
+    described = {
+        (path, method)
+        for path, calls in document["paths"].items()
+        for method in calls
+        if method != "parameters"
+    }
+    assert described == served
+
+
+def test_the_document_needs_no_key_and_loads_nothing_from_elsewhere(full: Filling) -> None:
+    text = full.app.test_client().get("/openapi.json").text
+    assert "cdn" not in text.lower()
+
+
+def test_what_is_there_has_the_described_shape(full: Filling, api: Any) -> None:
+    ids = {
+        "connection_id": ["xero", "cancelled", "deleted", "none"],
+        "company_id": ["c1", "c2", "none"],
+        "event_id": ["msg_1", "dead", "failed", "quarantined", "none"],
+        "notification_id": ["none"],
+    }
+    listed = full.app.test_client().get("/v1/notifications", headers=HEADERS).json
+    assert listed
+    ids["notification_id"] += [one["id"] for one in listed["items"]]
+    statuses: list[int] = []
+    for result in api.get_all_operations():
+        operation = result.ok()
+        named = [parameter.name for parameter in operation.path_parameters]
+        for id_ in ids[named[0]] if named else [""]:
+            case = operation.Case(path_parameters=dict.fromkeys(named, id_))
+            answer = case.call(headers=HEADERS)
+            case.validate_response(answer, headers=HEADERS, excluded_checks=OPAQUE)
+            statuses.append(answer.status_code)
+    assert set(statuses) == {200, 202, 404, 422}
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_nothing_that_anybody_sends_leads_to_a_500(api: Any, mode: GenerationMode) -> None:
+    """Fitting and unfitting parameters, as the document describes them; each answer has a described shape."""
+    for result in api.get_all_operations():
+
+        @given(result.ok().as_strategy(generation_mode=mode))
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
+        def probe(case: schemathesis.Case) -> None:
+            answer = case.call(headers=HEADERS)
+            assert answer.status_code < 500
+            case.validate_response(answer, headers=HEADERS, excluded_checks=OPAQUE)
+
+        probe()

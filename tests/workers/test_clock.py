@@ -1,0 +1,202 @@
+"""The clock wakes what sleeps over work, and does no harm when it ticks twice or in two processes."""
+
+import threading
+from datetime import timedelta
+
+from redis import Redis, RedisError
+
+from handlers.effects import Ask
+from handlers.events import Aspect
+from processor.store import keys, questions
+from processor.store.inbox import DAY_S
+from processor.times import to_ms
+from tests.support import messages
+from tests.support.counting import everything
+from tests.support.workbench import Workbench, company_in
+from workers.clock import TRIM_EVERY
+
+DRAIN = "workers.jobs.drain"
+ASK = "workers.jobs.ask"
+
+
+def asleep(bench, *shards):
+    """Messages wait in these shards, and whoever was to be woken for them has died."""
+    for shard in shards:
+        bench.send(messages.connected(company_in(shard), f"connection-{shard}"))
+        bench.client.delete(keys.wake(shard))
+
+
+def ask_at(bench, seconds):
+    at = bench.clock() + timedelta(seconds=seconds)
+    with bench.client.pipeline(transaction=True) as pipe:
+        questions.write(pipe, [Ask(Aspect.CONNECTION, "company-1", "connection-1", at, at, "because")])
+        pipe.execute()
+
+
+def test_shards_that_sleep_over_messages_are_woken_once(bench):
+    asleep(bench, 1, 3)
+    clock = bench.ticking()
+
+    clock.tick()
+    clock.tick()
+
+    assert sorted(bench.jobs()[DRAIN]) == [[1], [3]]
+
+
+def test_two_clocks_wake_a_shard_once(bench, redis_url):
+    asleep(bench, 0, 1, 2, 3)
+    together = threading.Barrier(4)
+
+    def tick():
+        with Redis.from_url(redis_url) as own:
+            clock = Workbench(own).ticking()
+            together.wait()
+            clock.tick()
+
+    threads = [threading.Thread(target=tick) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(bench.jobs()[DRAIN]) == [[0], [1], [2], [3]]
+
+
+def test_a_shard_that_is_awake_or_empty_is_left_alone(bench):
+    bench.send(messages.connected(company_in(1), "connection-1"))
+
+    bench.ticking().tick()
+
+    assert bench.jobs() == {}
+
+
+def test_a_shard_whose_waking_was_lost_is_woken_again(bench):
+    asleep(bench, 1)
+    clock = bench.ticking()
+    clock.tick()
+    bench.client.delete(keys.wake(1))  # nobody came, the flag went away by itself
+
+    clock.tick()
+
+    assert bench.jobs()[DRAIN] == [[1], [1]]
+
+
+def test_shards_of_before_are_looked_at_as_well(bench):
+    former = Workbench(bench.client, shards=9)
+    former.ticking().tick()
+    company = company_in(8, 9)
+    former.send(messages.connected(company, "connection-1"))
+    bench.client.delete(keys.wake(8))
+
+    bench.ticking().tick()
+
+    assert bench.jobs()[DRAIN] == [[8]]
+
+
+def test_questions_are_asked_when_they_are_due_and_not_before(bench):
+    ask_at(bench, 10)
+    clock = bench.ticking()
+
+    clock.tick()
+    assert bench.jobs() == {}
+    bench.clock.forward(10)
+    clock.tick()
+    clock.tick()
+
+    assert bench.jobs() == {ASK: [[]]}
+
+
+def test_nobody_is_woken_for_questions_that_are_being_asked(bench):
+    ask_at(bench, 0)
+    bench.client.set(keys.asking(), "asks", px=5000)
+
+    bench.ticking().tick()
+
+    assert bench.jobs() == {}
+
+
+def test_what_was_kept_too_long_is_trimmed_from_the_indexes_and_nothing_else(bench):
+    old = bench.handle(messages.connected("company-1", "connection-1"), messages.other())
+    bench.inbox.quarantine("quarantined", b"?", bench.clock(), "why")
+    clock = bench.ticking(retention_days=30)
+    clock.tick()
+    bench.clock.forward(30 * DAY_S + 1)
+    new = bench.handle(messages.other(company_id="company-1"))
+    assert bench.client.zcard(keys.events()) == len(old) + 2
+
+    clock.tick()
+
+    for index in (keys.events(), keys.events_of("processed")):
+        assert bench.client.zrange(index, 0, -1) == [new[0].encode()]
+    assert bench.client.zcard(keys.events_of("quarantined")) == 0
+    assert bench.state("connection-1") == "authorized"
+
+
+def test_trimming_is_rare(bench):
+    clock = bench.ticking()
+    clock.tick()
+    stale = {"stale": to_ms(bench.clock()) - 40 * DAY_S * 1000}
+    bench.client.zadd(keys.events(), stale)
+
+    bench.clock.forward(TRIM_EVERY.total_seconds() - 1)
+    clock.tick()
+    assert bench.client.zcard(keys.events()) == 1
+    bench.clock.forward(1)
+    clock.tick()
+    assert bench.client.zcard(keys.events()) == 0
+
+
+def test_a_second_tick_in_the_same_moment_changes_nothing(bench):
+    asleep(bench, 0, 2)
+    ask_at(bench, 0)
+    event_id = bench.send(messages.connected(company_in(1), "connection-1"))[0].event_id
+    bench.corrupt(event_id)
+    bench.drain().run(1)
+    bench.clock.forward(60)
+    clock = bench.ticking()
+    clock.tick()
+    before = everything(bench.client)
+
+    clock.tick()
+    bench.ticking().tick()
+
+    assert everything(bench.client) == before
+
+
+def test_a_clock_says_that_it_lives_and_when_it_ends(bench):
+    stop = threading.Event()
+    clock = bench.ticking(name="clock-1")
+    clock.tick()
+    assert bench.client.zrange(keys.alive("clock"), 0, -1, withscores=True) == [
+        (b"clock-1", float(to_ms(bench.clock())))
+    ]
+
+    stop.set()
+    clock.run(stop)
+
+    assert bench.client.zcard(keys.alive("clock")) == 0
+
+
+def test_a_clock_goes_on_while_redis_is_away(bench):
+    """It looked three times: twice in vain."""
+    stop = threading.Event()
+    looks = []
+
+    class Away(Redis):
+        def pipeline(self, *args, **kwargs):
+            looks.append(1)
+            if len(looks) == 3:
+                stop.set()
+            if len(looks) < 3:
+                raise RedisError("away")
+            return super().pipeline(*args, **kwargs)
+
+    class Impatient(threading.Event):
+        def wait(self, timeout=None):
+            return self.is_set()
+
+    stop = Impatient()
+    away = Away(connection_pool=bench.client.connection_pool)
+    Workbench(away).ticking(name="clock-1").run(stop)
+
+    assert len(looks) >= 3

@@ -1,0 +1,174 @@
+"""News of whole companies, and companies that move to another shard when INBOX_SHARDS changes."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from processor.store import keys
+from tests.support import messages
+from tests.support.messages import LONG_AGO
+from tests.support.workbench import Workbench, company_in
+
+COMPANY = company_in(2)
+
+
+def at(seconds):
+    return LONG_AGO + timedelta(seconds=seconds)
+
+
+def test_a_deleted_company_takes_all_its_connections_with_it(bench):
+    bench.handle(*[messages.connected(COMPANY, f"connection-{number}", at=at(1)) for number in range(3)])
+    bench.handle(messages.connected(company_in(2, nth=1), "somebody-elses", at=at(1)))
+
+    (event_id,) = bench.handle(messages.company("company.deleted", COMPANY, at=at(9)))
+
+    assert [bench.state(f"connection-{number}") for number in range(3)] == ["deleted"] * 3
+    assert bench.state("somebody-elses") == "authorized"
+    assert bench.told_types().count("connection.deleted") == 3
+    assert bench.timeline("connection-2")[-1]["event_id"] == event_id
+    assert bench.reader.company(COMPANY)["deleted_at"] == "2026-03-04T12:00:09.000000Z"
+
+
+def test_it_takes_those_with_it_that_become_known_only_afterwards(bench):
+    bench.handle(messages.company("company.deleted", COMPANY, at=at(9)))
+
+    bench.handle(messages.connected(COMPANY, "connection-1", at=at(1)))
+
+    assert bench.state("connection-1") == "deleted"
+    assert bench.told_types() == []
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_it_takes_those_with_it_that_become_known_in_the_same_batch(bench, order):
+    bodies = [
+        messages.connected(COMPANY, "connection-1", at=at(1)),
+        messages.company("company.deleted", COMPANY, at=at(9)),
+    ]
+    bench.handle(*(bodies if order == "before" else reversed(bodies)))
+
+    assert bench.state("connection-1") == "deleted"
+    assert bench.client.zrange(keys.connections_in("deleted"), 0, -1) == [b"connection-1"]
+
+
+def test_what_comes_late_to_a_deleted_connection_does_not_bring_it_back(bench):
+    bench.handle(
+        messages.connected(COMPANY, "connection-1", at=at(1)),
+        messages.company("company.deleted", COMPANY, at=at(9)),
+        messages.reconnected(COMPANY, "connection-1", at=at(20)),
+        messages.status_alert(COMPANY, "connection-1", "Unlinked", "Linked"),
+    )
+
+    assert bench.state("connection-1") == "deleted"
+    assert len(bench.timeline("connection-1")) == 4
+
+
+def test_an_alert_about_a_whole_company_touches_its_linked_connections(bench):
+    bench.handle(
+        messages.connected(COMPANY, "connection-1", at=at(1)),
+        messages.connected(COMPANY, "connection-2", at=at(1), source_type="Banking"),
+        messages.created(COMPANY, "connection-3", at=at(1)),
+    )
+    bench.clock.forward(60)
+
+    bench.handle(messages.synchronised_alert(COMPANY))
+
+    states = [bench.state(f"connection-{number}") for number in (1, 2, 3)]
+    assert states == ["ready", "ready", "pending"]
+    assert bench.told_types().count("initial_sync.completed") == 2
+
+
+def test_a_company_is_known_from_its_messages(bench):
+    bench.handle(messages.company("company.created", COMPANY, name="Toft", merchant_id="m-1", region="us"))
+
+    row = bench.reader.company(COMPANY)
+    assert (row["id"], row["name"], row["merchant_id"]) == (COMPANY, "Toft", "m-1")
+    assert json.loads(row["tags"]) == {"region": "us", "merchantId": "m-1"}
+    assert bench.reader.company_of("m-1") == COMPANY
+    assert bench.client.zrange(keys.companies(), 0, -1) == [COMPANY.encode()]
+
+
+def test_connections_know_the_merchant_that_an_earlier_message_of_their_company_named(bench):
+    bench.handle(messages.company("company.created", COMPANY, merchant_id="m-1"))
+    bench.handle(messages.connected(COMPANY, "connection-1"))
+
+    assert bench.told()[0]["data"]["merchant_id"] == "m-1"
+
+
+def test_names_and_tags_with_any_characters_are_kept(bench):
+    name = "Bäckerei \u2028 ‮ 🥐"
+    bench.handle(messages.company("company.created", COMPANY, name=name, merchant_id="händler/1:ü"))
+
+    assert bench.reader.company_of("händler/1:ü") == COMPANY
+    assert "🥐" in bench.reader.company(COMPANY)["name"]
+
+
+# INBOX_SHARDS changes
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 7), (7, 4), (4, 1), (1, 4), (8, 2)])
+def test_nothing_is_lost_when_the_number_of_shards_changes_while_messages_wait(bench, before, after):
+    old, new = Workbench(bench.client, shards=before), Workbench(bench.client, shards=after)
+    companies = [f"company-{number}" for number in range(30)]
+    old.ticking().tick()  # the clock notes how many shards there are
+    ids = old.fill(messages.connected(company, f"of-{company}", at=at(1)) for company in companies)
+    ids += new.fill(messages.initial_read(company, f"of-{company}", at=at(2)) for company in companies)
+
+    clock, drain = new.ticking(), new.drain()
+    for _ in range(10):  # as long as it takes, by nothing but the clock's calls
+        clock.tick()
+        for (shard,) in new.jobs().get("workers.jobs.drain", []):
+            drain.run(shard)
+        if not new.waiting():
+            break
+        bench.client.delete(*[keys.wake(shard) for shard in range(8)])
+        for queue in new.bell._queues.values():
+            queue.empty()
+
+    assert new.waiting() == []
+    assert {new.status(event_id) for event_id in ids} == {"processed"}
+    assert {new.state(f"of-{company}") for company in companies} == {"ready"}
+    types = sorted(new.told_types())
+    assert types == ["connection.authorized"] * 30 + ["initial_sync.completed"] * 30
+    shards = {bench.event(event_id)["shard"] for event_id in ids}
+    assert shards <= {str(shard) for shard in range(after)}
+
+
+def test_a_company_is_handled_by_its_own_shard_only(bench):
+    """What waits in a shard of before is moved and not handled there."""
+    old = Workbench(bench.client, shards=7)
+    companies = [f"company-{number}" for number in range(60)]
+    old.fill(messages.connected(company, f"of-{company}") for company in companies)
+
+    drain = bench.drain()
+    for shard in range(7):
+        waiting = {
+            bench.event(fields[b"id"].decode())["company_id"]
+            for _, fields in bench.client.xrange(keys.inbox(shard))
+        }
+        known = {company for company in companies if bench.state(f"of-{company}")}
+        drain.run(shard)
+        handled = {company for company in companies if bench.state(f"of-{company}")} - known
+        assert handled == {company for company in waiting if keys.shard_of(company, 4) == shard}
+    bench.drain_all()
+
+    assert {bench.state(f"of-{company}") for company in companies} == {"authorized"}
+
+
+def test_a_message_that_raised_before_the_change_is_tried_again_in_its_new_shard(bench):
+    company = next(
+        f"company-{number}"
+        for number in range(100)
+        if keys.shard_of(f"company-{number}", 7) > 3  # a shard that is not used any more
+    )
+    old = Workbench(bench.client, shards=7)
+    (event_id,) = (one.event_id for one in old.send(messages.connected(company, "connection-1")))
+    repair = old.corrupt(event_id)
+    old.drain_all()
+    repair()
+
+    bench.clock.forward(60)
+    bench.ticking().tick()
+    bench.drain_all()
+
+    assert (bench.status(event_id), bench.state("connection-1")) == ("processed", "authorized")

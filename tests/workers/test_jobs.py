@@ -1,0 +1,111 @@
+"""RQ's part: a wake-up call leads to a drain, in the process itself."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from processor import bootstrap
+from processor.queues import DRAIN, QUEUES
+from processor.settings import load
+from processor.store import health, keys
+from tests.support import messages
+from tests.support.workbench import Workbench
+from workers import jobs, runtime
+from workers.process import InProcessWorker
+
+ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET}
+
+
+@pytest.fixture
+def container(redis_url: str) -> Iterator[bootstrap.Container]:
+    """The collaborators of a worker, its runtime installed."""
+    container = bootstrap.for_worker(load(ENVIRON | {"REDIS_URL": redis_url}))
+    runtime.install(container, stopping=lambda: False)
+    yield container
+    container.redis.close()
+
+
+def send(container, body, event_id="msg_1"):
+    kept = container.inbox.accept(messages.understood(body, event_id, received_at=container.clock()), body)
+    if kept.wake is not None:
+        container.bell.wake_shard(kept.wake)
+
+
+def worker(container):
+    made = InProcessWorker(
+        [Queue(DRAIN, connection=container.redis, serializer=JSONSerializer)],
+        name="worker-of-the-tests",
+        connection=container.redis,
+        serializer=JSONSerializer,
+    )
+    made.health_name = made.name
+    return made
+
+
+def test_a_wake_up_call_leads_to_a_drain(container):
+    send(container, messages.connected("company-1", "connection-1"))
+    assert container.bell.waiting(DRAIN) == 1
+
+    worker(container).work(burst=True, logging_level="WARNING")
+
+    assert container.reader.event("msg_1")["status"] == "processed"
+    assert container.bell.waiting(DRAIN) == 0
+
+
+def test_a_worker_says_that_it_lives(container):
+    send(container, messages.connected("company-1", "connection-1"))
+    worker(container).work(burst=True, logging_level="WARNING")
+
+    assert container.redis.zrange(keys.alive("worker"), 0, -1) == [b"worker-of-the-tests"]
+    _, warnings = health.look(container.redis, now_ms=int(time.time() * 1000))
+    assert not any("worker" in warning for warning in warnings)
+
+
+def test_jobs_are_harmless_when_there_is_nothing_to_do(container):
+    assert jobs.drain(0) == 0
+    assert jobs.drain(17) == 0
+    assert jobs.ask() == 0
+
+
+def test_a_drain_that_hands_over_rings_again(container):
+    bench = Workbench(container.redis)
+    bench.fill([messages.connected("company-1", "connection-1")] * 600)
+    own = runtime.install(container, stopping=lambda: False)
+    object.__setattr__(own, "drain", bench.drain())
+    shard = keys.shard_of("company-1", 4)
+    own.drain.run = lambda number: type(own.drain).run(own.drain, number, run_s=0)
+
+    assert jobs.drain(shard) == 500
+
+    assert bench.jobs()["workers.jobs.drain"] == [[shard]]
+
+
+def test_after_jobs_nothing_of_rqs_stays_for_ever(container):
+    send(container, messages.connected("company-1", "connection-1"))
+    worker(container).work(burst=True, logging_level="WARNING")
+
+    jobs_left = [key for key in container.redis.scan_iter("rq:job:*")]
+    assert all(container.redis.ttl(key) > 0 for key in jobs_left)
+
+
+def test_each_queue_has_a_worker_process_of_its_own(redis_url):
+    """RQ loses jobs of workers that listen to two queues when they are killed."""
+    from workers.__main__ import children
+
+    settings = load(ENVIRON | {"REDIS_URL": redis_url, "WORKERS": "3"})
+    roles = [child.argv[-1] for child in children(settings)]
+    assert roles == [DRAIN] * 3 + ["ask"]
+    assert set(roles) == set(QUEUES)
+
+
+def test_nothing_connects_when_the_runtime_is_built(data_dir: Path):
+    nowhere = f"unix://{data_dir}/nobody.sock?db=0"
+
+    built = runtime.build(bootstrap.for_worker(load(ENVIRON | {"REDIS_URL": nowhere})))
+
+    assert isinstance(built.container.redis, Redis)
