@@ -28,7 +28,7 @@ lint: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-run
 	$(BIN)/python -m processor.settings_docs
-	$(BIN)/python -m handlers.diagram
+	$(BIN)/python -m handlers.diagram > docs/state-machine.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

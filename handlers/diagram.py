@@ -33,7 +33,7 @@ _STATES = """\
 | the walk ends | state |
 |---|---|
 | deleted | `deleted` |
-| linked, no initial read kept | `authorized`, or `syncing` once any data type of this authorisation was read or is being read |
+| linked, no initial read kept | `authorized`, or `syncing` once a data type was read or is being read |
 | linked, some data type of the kept reads Complete | `ready` |
 | linked, none Complete, all that count failed (NotSupported does not count) | `sync_failed` |
 | ended, revoked or expired | `deauthorized` |
@@ -44,8 +44,8 @@ _STATES = """\
 ## What is told
 
 Due is: *authorized* (or *reauthorized* when an authorisation came before) and the outcome of the first sync
-while linked; *deauthorized* or *unlinked* when ended; *authorization_failed* once per failed attempt; *deleted*
-if anything was ever told. What is due is told once, and the ledger of what was told is written in the same
+while linked; *deauthorized* or *unlinked* when ended; *authorization_failed* once per failed attempt;
+*deleted* if anything was ever told. What is due is told once, and the ledger of what was told is written in the same
 commit. Bad news, and news that came late, is checked with Codat before it is told.
 """
 

@@ -85,7 +85,9 @@ class Replays:
         event_id, status = row["event_id"], row["status"]
         if status != QUARANTINED:
             shard = shard_of(row.get("company_id") or None, self._inbox.shards)
-            put, wake = self._inbox.requeue(event_id, status=status, shard=shard, only_if=True)
+            put, wake = self._inbox.requeue(
+                event_id, status=status, shard=shard, only_if=True, fields=("attempts", 0)
+            )
             return shard, put, wake
         try:
             event = recognise(row["body"], event_id=event_id, received_at=from_iso(row["received_at"]))

@@ -100,7 +100,9 @@ class Settings:
         "How long news that needs checking waits for Codat, in seconds; 0: it is never checked.",
         60,
     )
-    late_after_s: int = row(kinds.SECONDS, "When a message that stays away counts as late, in seconds.", 600)
+    late_after_s: int = row(
+        kinds.AGE_S, "News older than this when we learn it is checked with Codat first, in seconds.", 600
+    )
     smtp_url: str | None = row(
         kinds.SMTP_URL, "Mail server, `smtps://user:password@host:port`; unset: no e-mail.", secret=True
     )

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from redis import RedisError
+
 from handlers.events import Aspect, Company, ConnectionDetails, Event, QuestionUnanswered, Source
 from handlers.facts import Kind
 from processor import times
 from processor.codat import findings
 from processor.codat.asking import Asker
-from processor.errors import CodatError, CodatRateLimited
+from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
 from processor.queues import Bell
 from processor.store.inbox import Inbox
 from processor.store.questions import Question, Questions
@@ -65,6 +67,12 @@ class Asking:
             answer = self._ask(question)
         except CodatError as error:
             self._unanswered(question, error)
+            return
+        except RedisError:
+            raise
+        except Exception as error:
+            _log.exception("asking Codat raised", extra={"company_id": question.company_id})
+            self._unanswered(question, CodatUnavailable(type(error).__name__))
             return
         self._put(question, answer)
 

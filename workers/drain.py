@@ -22,7 +22,7 @@ from processor import times
 from processor.alerts.dialects import recognise
 from processor.codat import findings
 from processor.queues import HANDLING_RETRIES
-from processor.store.batch import Batch, CompanyNews, Waiting, company_news
+from processor.store.batch import Batch, CompanyNews, Known, Unreadable, Waiting, company_news
 from processor.store.keys import shard_of
 from processor.store.shards import Disturbed, Overtaken, Shard
 
@@ -225,7 +225,8 @@ class _Work:
         """Hand the changed connections to the batch."""
         for connection_id, connection in self._current.items():
             known = self._known.get(connection_id)
-            self._batch.connections[connection_id] = (connection, self._states[connection_id], known)
+            stored = known if isinstance(known, Known) else None
+            self._batch.connections[connection_id] = (connection, self._states[connection_id], stored)
 
     def _context(self, event: Event) -> Context:
         known = event.company is None or event.company.id in self._companies
@@ -247,6 +248,8 @@ class _Work:
         if connection_id in self._current:
             return self._current[connection_id]
         known = self._known.get(connection_id)
+        if isinstance(known, Unreadable):
+            raise known.error
         if known is not None:
             return known.connection
         if not _introduces(event):

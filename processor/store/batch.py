@@ -34,6 +34,13 @@ class Known:
     first_heard_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A connection whose stored document cannot be read; ``error`` says why."""
+
+    error: Exception
+
+
 @dataclass(slots=True)
 class CompanyNews:
     """What was learnt of a company; ``None`` and empty mean "nothing"."""

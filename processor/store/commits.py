@@ -61,7 +61,10 @@ def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
         name = keys.event(message.event_id)
         pipe.hset(name, mapping={"status": "processed", "processed_at": stamp})
         if message.attempts:
-            pipe.hdel(name, "next_attempt_at")
+            pipe.hdel(name, "next_attempt_at", "error")
+            for status in ("failed", "dead"):
+                pipe.zrem(keys.events_of(status), message.event_id)
+            pipe.zrem(keys.retries(), message.event_id)
     for message, trace, again in batch.failed:
         status = "dead" if again is None else "failed"
         news: dict[str | bytes, str | bytes | int | float] = {
@@ -72,6 +75,8 @@ def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
         if again is not None:
             news["next_attempt_at"] = to_iso(again)
             pipe.zadd(keys.retries(), {message.event_id: to_ms(again)})
+        else:
+            pipe.hdel(keys.event(message.event_id), "next_attempt_at")
         pipe.hset(keys.event(message.event_id), mapping=news)
         pipe.zadd(keys.events_of(status), {message.event_id: _received_ms(message)})
     done: dict[str | bytes, str | bytes | int | float] = {

@@ -8,7 +8,7 @@ from redis import Redis, WatchError
 from redis.client import Pipeline
 
 from processor.store import codec, commits, keys, outbox, questions
-from processor.store.batch import Batch, Known, Waiting
+from processor.store.batch import Batch, Known, Unreadable, Waiting
 from processor.store.inbox import WAKE_MS
 from processor.store.scripts import register
 
@@ -88,7 +88,7 @@ class Shard:
         connection_ids: Iterable[str],
         company_ids: Sequence[str],
         whole: Iterable[str],
-    ) -> tuple[dict[str, Known], dict[str, dict[str, str]], dict[str, list[str]]]:
+    ) -> tuple[dict[str, Known | Unreadable], dict[str, dict[str, str]], dict[str, list[str]]]:
         """The connections, companies, and the connections of whole companies, as they are stored.
 
         The three answers are keyed by connection, company and company. The connections
@@ -115,15 +115,19 @@ class Shard:
             pipe.watch(*(keys.connection(connection_id) for connection_id in wanted))
         return self._connections(wanted), companies, members
 
-    def _connections(self, wanted: list[str]) -> dict[str, Known]:
+    def _connections(self, wanted: list[str]) -> dict[str, Known | Unreadable]:
         if not wanted:
             return {}
         rows = self._client.mget([keys.connection(connection_id) for connection_id in wanted])
-        known = {}
+        known: dict[str, Known | Unreadable] = {}
         for connection_id, row in zip(wanted, rows, strict=True):
-            if row is not None:
+            if row is None:
+                continue
+            try:
                 state, first_heard, document = row.split(b"\n", 2)
                 known[connection_id] = Known(codec.load(document), state.decode(), int(first_heard))
+            except (ValueError, LookupError, TypeError) as error:
+                known[connection_id] = Unreadable(error)
         return known
 
     def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:

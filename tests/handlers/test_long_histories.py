@@ -22,7 +22,7 @@ from handlers.registry import Policy
 from handlers.situation import State, situation
 
 SEED = int(os.environ["HISTORIES_SEED"])
-TAPE_BYTES = 112
+TAPE_BYTES = 192
 TOLERANCE = timedelta(seconds=2)
 LATE_AFTER = timedelta(seconds=600)
 WAY = timedelta(seconds=30)
@@ -102,7 +102,9 @@ def check_steps(world: World, truth: Truth) -> None:
         for kind, at in _told(world)
         if kind is not Notice.AUTHORIZATION_FAILED
     ]
-    assert len(set(milestones)) == len(milestones), f"one kind was told twice of one authorisation: {milestones}"
+    assert len(set(milestones)) == len(milestones), (
+        f"one kind was told twice of one authorisation: {milestones}"
+    )
 
 
 def is_blurred(world: World) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from codat_history import ENDS, Change, Did, status_at
+
 from handlers.events import (
     Company,
     CompanyDeleted,
@@ -66,9 +67,7 @@ def current_message(
     if did in _PLAIN:
         return _PLAIN[did](event_type=f"connection.{did}", connection=DETAILS, **common)
     if did is Did.FAILED:
-        return ConnectionFailed(
-            event_type="connection.failed", connection=DETAILS, problem=PROBLEM, **common
-        )
+        return ConnectionFailed(event_type="connection.failed", connection=DETAILS, problem=PROBLEM, **common)
     if did in ENDS:
         return ConnectionEnded(
             event_type="connection.disconnected", connection=DETAILS, reason=ENDS[did], **common

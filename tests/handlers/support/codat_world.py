@@ -294,6 +294,7 @@ class World:
 
     def story(self) -> str:
         """What happened, for the message of a failed assertion."""
+
         def clock(at: datetime) -> str:
             return f"{(at - BASE).total_seconds():>9.1f}s"
 
@@ -303,7 +304,9 @@ class World:
         for step in self.steps:
             entry, event = step.transition.entry, step.event
             said = " ".join(
-                str(getattr(event, name)) for name in ("old", "new", "status", "reason") if hasattr(event, name)
+                str(getattr(event, name))
+                for name in ("old", "new", "status", "reason")
+                if hasattr(event, name)
             )
             told = [
                 f"TELL {effect.notification.type}" if isinstance(effect, Tell) else f"ask {effect.aspect}"
@@ -314,6 +317,8 @@ class World:
                 f"  {clock(step.now)} {event.event_id} {type(event).__name__} {said} at {clock(event.at)}: "
                 f"{entry.before} → {entry.after}, {entry.outcome}: {entry.reason} {told}"
             )
-        facts = [f"{fact.kind} {fact.status or ''} {clock(fact.at).strip()}" for fact in self.connection.facts]
+        facts = [
+            f"{fact.kind} {fact.status or ''} {clock(fact.at).strip()}" for fact in self.connection.facts
+        ]
         lines.append(f"Facts: {facts}")
         return "\n".join(lines)

@@ -11,6 +11,7 @@ from math import factorial
 
 from codat_history import Change, Did, Truth
 from codat_messages import CONNECTION_ID, current_message
+
 from handlers.connection import Connection
 from handlers.effects import Tell
 from handlers.events import Event
@@ -115,9 +116,7 @@ class Deliveries:
 
 def deliveries_of(messages: int) -> int:
     """Every order, and every order with one message twice, and with one message's twin."""
-    return (
-        factorial(messages) + messages * factorial(messages + 1) // 2 + messages * factorial(messages + 1)
-    )
+    return factorial(messages) + messages * factorial(messages + 1) // 2 + messages * factorial(messages + 1)
 
 
 def check_ledger(before: Connection, after: Connection, effects: Sequence[object]) -> None:

@@ -1,0 +1,236 @@
+"""Bad news and late news wait for Codat's word before they are told."""
+
+import pytest
+from story import (
+    ASKS,
+    DEAUTHORIZED,
+    IMPATIENT,
+    LINKED,
+    NO_KEY,
+    PENDING,
+    UNLINKED,
+    Story,
+    at,
+    deleted,
+    ended,
+    failed,
+    gone,
+    linked,
+    read,
+    read_more,
+    relinked,
+    seen,
+    unanswered,
+)
+
+from handlers.events import Aspect
+from handlers.registry import Policy
+from handlers.situation import State
+
+DEAUTHORIZED_NOTICE = "connection.deauthorized"
+
+
+def test_an_end_changes_the_state_at_once_and_is_told_only_after_a_check() -> None:
+    story = Story(linked(10), ended(20), policy=ASKS)
+    assert (story.state, story.outcome) == (State.DEAUTHORIZED, "applied")
+    assert story.told == ["connection.authorized"]
+    assert story.verdicts == [(DEAUTHORIZED_NOTICE, "checking")]
+    (ask,) = story.asks
+    assert (ask.aspect, ask.not_before, ask.deadline) == (Aspect.CONNECTION, at(23), at(80))
+
+
+def test_codat_is_asked_at_once_about_a_change_that_is_older_than_three_seconds() -> None:
+    story = Story(linked(10), ended(20, known=40), policy=ASKS)
+    assert [(ask.not_before, ask.deadline) for ask in story.asks] == [(at(40), at(100))]
+
+
+def test_a_confirmed_end_is_told() -> None:
+    story = Story(linked(10), ended(20), seen(23.5, DEAUTHORIZED), policy=ASKS)
+    assert story.told == ["connection.authorized", DEAUTHORIZED_NOTICE]
+    assert story.verdicts == [(DEAUTHORIZED_NOTICE, "told")]
+    note = story.notes[-1]
+    assert (note.data["occurred_at"], note.timestamp) == (at(20), at(23.5))
+    assert (note.data["previous_state"], note.data["state"]) == ("authorized", "deauthorized")
+    assert (story.connection.checks, story.asks) == ((), [])
+
+
+def test_an_end_that_was_overtaken_is_recorded_and_not_told() -> None:
+    story = Story(linked(10), ended(20), seen(24, LINKED), policy=ASKS)
+    assert (DEAUTHORIZED_NOTICE, "overtaken") in story.verdicts
+    assert story.told == ["connection.authorized", "connection.reauthorized"]
+    assert (story.state, story.connection.checks) == (State.AUTHORIZED, ())
+
+
+def test_the_message_of_the_next_change_overtakes_an_end_as_well() -> None:
+    story = Story(linked(10), ended(20), relinked(22), policy=ASKS)
+    assert (DEAUTHORIZED_NOTICE, "overtaken") in story.verdicts
+    assert story.told == ["connection.authorized", "connection.reauthorized"]
+
+
+def test_an_answer_too_close_to_the_change_confirms_nothing() -> None:
+    story = Story(linked(10), ended(20), seen(21.5, DEAUTHORIZED), policy=ASKS)
+    assert story.told == ["connection.authorized"]
+    assert [ask.aspect for ask in story.asks] == [Aspect.CONNECTION]
+
+
+def test_an_end_is_told_unchecked_when_codat_does_not_answer_in_time() -> None:
+    story = Story(linked(10), ended(20), unanswered(80), policy=ASKS)
+    assert story.told == ["connection.authorized", DEAUTHORIZED_NOTICE]
+    assert story.connection.checks == ()
+
+
+def test_an_end_waits_until_patience_is_over() -> None:
+    story = Story(linked(10), ended(20), unanswered(79), policy=ASKS)
+    assert story.told == ["connection.authorized"]
+    assert [ask.deadline for ask in story.asks] == [at(80)]
+
+
+def test_patience_begins_when_we_learn_of_the_news() -> None:
+    story = Story(linked(10), ended(20, known=50), unanswered(80), policy=ASKS)
+    assert story.told == ["connection.authorized"]
+    story.hear(unanswered(110))
+    assert story.told == ["connection.authorized", DEAUTHORIZED_NOTICE]
+
+
+def test_the_same_end_again_does_not_prolong_the_wait() -> None:
+    story = Story(linked(10), ended(20), ended(20, known=70, id="again"), policy=ASKS)
+    assert [ask.deadline for ask in story.asks] == [at(80)]
+    assert story.outcome == "twin"
+
+
+@pytest.mark.parametrize("policy", [NO_KEY, IMPATIENT], ids=["without a key", "without patience"])
+def test_bad_news_and_late_news_are_told_at_once_where_nothing_is_checked(policy: Policy) -> None:
+    story = Story(linked(10, known=5000), ended(20, known=5001), policy=policy)
+    assert story.told == ["connection.authorized", DEAUTHORIZED_NOTICE]
+    assert story.asks == []
+
+
+def test_an_end_that_codat_showed_is_told_at_once() -> None:
+    story = Story(linked(10), seen(40, UNLINKED), policy=ASKS)
+    assert story.told == ["connection.authorized", "connection.unlinked"]
+
+
+@pytest.mark.parametrize("event", [deleted(20), gone(20)], ids=["told", "seen"])
+def test_a_deletion_is_told_at_once(event: object) -> None:
+    story = Story(linked(10), event, policy=ASKS)  # type: ignore[arg-type]
+    assert story.told == ["connection.authorized", "connection.deleted"]
+    assert story.asks == []
+
+
+def test_a_deletion_overtakes_an_end_that_is_being_checked() -> None:
+    story = Story(linked(10), ended(20), gone(23.5), policy=ASKS)
+    assert story.told == ["connection.authorized", "connection.deleted"]
+    assert (DEAUTHORIZED_NOTICE, "overtaken") in story.verdicts
+
+
+def test_news_that_is_ten_minutes_old_is_told_at_once() -> None:
+    assert Story(linked(10, known=610), policy=ASKS).told == ["connection.authorized"]
+
+
+def test_news_older_than_that_is_checked_first() -> None:
+    story = Story(linked(10, known=610.5), policy=ASKS)
+    assert (story.told, story.verdicts) == ([], [("connection.authorized", "checking")])
+    assert [(ask.aspect, ask.not_before) for ask in story.asks] == [(Aspect.CONNECTION, at(610.5))]
+    story.hear(seen(612, LINKED))
+    assert story.told == ["connection.authorized"]
+    assert story.notes[0].data["occurred_at"] == at(10)
+
+
+def test_late_news_that_codat_denies_is_not_told() -> None:
+    story = Story(linked(10, known=5000), seen(5001, UNLINKED), policy=ASKS)
+    assert "connection.authorized" not in story.told
+    assert ("connection.authorized", "overtaken") in story.verdicts
+    assert story.state is State.UNLINKED
+
+
+def test_late_news_of_a_failed_attempt_is_not_told_when_access_was_given_since() -> None:
+    story = Story(failed(10, known=5000), seen(5001, LINKED), policy=ASKS)
+    assert story.told == ["connection.authorized"]
+
+
+def test_late_news_of_a_failed_attempt_is_told_when_codat_shows_no_access() -> None:
+    story = Story(failed(10, known=5000), seen(5001, PENDING), policy=ASKS)
+    assert story.told == ["connection.authorization_failed"]
+
+
+def test_how_late_is_late_can_be_set() -> None:
+    hurried = Policy(can_ask=True, late_after_s=5)
+    assert Story(linked(10, known=16), policy=hurried).told == []
+    assert Story(linked(10, known=14), policy=hurried).told == ["connection.authorized"]
+
+
+def test_what_waits_holds_back_its_sequel() -> None:
+    story = Story(linked(10, known=5000), read(4990, known=5001), policy=ASKS)
+    assert story.told == []
+    story.hear(seen(5002, LINKED))
+    assert story.told == ["connection.authorized", "initial_sync.completed"]
+
+
+def test_a_late_first_sync_is_checked_as_well() -> None:
+    story = Story(linked(10), read(20, known=5000), policy=ASKS)
+    assert story.told == ["connection.authorized"]
+    story.hear(seen(5001, LINKED))
+    assert story.told == ["connection.authorized", "initial_sync.completed"]
+
+
+def test_news_that_becomes_due_late_is_checked_although_its_message_came_in_time() -> None:
+    """A failed attempt was known for a day before the end came that it followed; it was told unchecked,
+    while Codat did not know the connection any more."""
+    story = Story(linked(10), failed(240), ended(200, known=90_000), policy=ASKS)
+    assert "connection.authorization_failed" not in story.told
+    story.hear(gone(90_001))
+    assert story.told == ["connection.authorized", "connection.deleted"]
+
+
+def test_a_second_end_is_told_although_the_first_was_seen_just_before_access_was_given_again() -> None:
+    """The end of the authorisation before was seen within two seconds before the next began; it was
+    taken for an end of the next one, whose own end was never told."""
+    story = Story(linked(10), seen(20, DEAUTHORIZED), relinked(21.5), ended(60), policy=ASKS)
+    story.hear(seen(63.5, DEAUTHORIZED))
+    assert story.told == [
+        "connection.authorized",
+        DEAUTHORIZED_NOTICE,
+        "connection.reauthorized",
+        DEAUTHORIZED_NOTICE,
+    ]
+
+
+def test_an_end_for_another_reason_that_codat_shows_is_told() -> None:
+    """Two messages were lost, and the state went on naming the reason of the end before."""
+    story = Story(linked(10), seen(20, DEAUTHORIZED), seen(500, UNLINKED), policy=ASKS)
+    assert (story.state, story.told[-1]) == (State.UNLINKED, "connection.unlinked")
+
+
+def test_one_question_covers_all_that_waits() -> None:
+    story = Story(linked(10, known=5000), read(20, known=5001), policy=ASKS)
+    assert len(story.asks) == 1
+    assert story.asks[0].deadline == at(5060)
+
+
+def test_ordinary_reads_do_not_disturb_a_check() -> None:
+    story = Story(linked(10), ended(20), read_more(19, known=21, invoices="Complete"), policy=ASKS)
+    assert [check.kind for check in story.connection.checks] == [DEAUTHORIZED_NOTICE]
+    assert [(ask.not_before, ask.deadline) for ask in story.asks] == [(at(23), at(80))]
+
+
+def test_a_read_after_an_end_asks_codat_who_settles_it() -> None:
+    story = Story(linked(10), ended(20), seen(23.5, DEAUTHORIZED), read(60), policy=ASKS)
+    assert (story.state, story.outcome) == (State.DEAUTHORIZED, "doubt")
+    assert [(ask.aspect, ask.not_before) for ask in story.asks] == [(Aspect.CONNECTION, at(60))]
+    story.hear(seen(61, LINKED))
+    assert (story.state, story.now.authorized_at) == (State.READY, at(60))
+    assert story.told[-2:] == ["connection.reauthorized", "initial_sync.completed"]
+
+
+def test_a_company_that_we_do_not_know_makes_us_ask() -> None:
+    story = Story(policy=ASKS)
+    story.hear(linked(10), company_known=False)
+    assert [ask.aspect for ask in story.asks] == [Aspect.CONNECTION]
+    assert story.told == ["connection.authorized"]
+
+
+def test_nothing_is_asked_without_a_key() -> None:
+    story = Story(linked(10), ended(20), read(60), read_more(70, invoices="AuthError"), policy=NO_KEY)
+    assert story.asks == []
+    story.hear(linked(80), company_known=False)
+    assert story.asks == []

@@ -1,0 +1,238 @@
+"""Legacy alerts carry no time: they are claims, which make us ask Codat."""
+
+from datetime import timedelta
+
+import pytest
+from codat_messages import COMPANY, CONNECTION_ID
+from story import (
+    ASKS,
+    DEAUTHORIZED,
+    IMPATIENT,
+    LINKED,
+    NO_KEY,
+    PENDING,
+    UNLINKED,
+    Story,
+    at,
+    claim,
+    dataset,
+    deleted,
+    deletion_claim,
+    ended,
+    gone,
+    history,
+    linked,
+    read,
+    read_claim,
+    relinked,
+    seen,
+    unanswered,
+)
+
+from handlers.effects import Ask
+from handlers.events import Aspect
+from handlers.machine import advise
+from handlers.registry import Context, Policy
+from handlers.situation import State
+
+
+@pytest.mark.parametrize("policy", [NO_KEY, IMPATIENT], ids=["without a key", "without patience"])
+def test_a_claim_that_fits_counts_as_seen_at_its_arrival_where_codat_is_not_waited_for(
+    policy: Policy,
+) -> None:
+    story = Story(claim(50, PENDING, LINKED), policy=policy)
+    assert (story.state, story.now.authorized_at) == (State.AUTHORIZED, at(50))
+    assert story.told == ["connection.authorized"]
+    assert story.outcome == "applied"
+    story.hear(claim(90, LINKED, DEAUTHORIZED), claim(190, DEAUTHORIZED, LINKED))
+    assert (story.state, story.now.authorization) == (State.AUTHORIZED, 2)
+    assert story.told[1:] == ["connection.deauthorized", "connection.reauthorized"]
+
+
+@pytest.mark.parametrize("policy", [NO_KEY, IMPATIENT], ids=["without a key", "without patience"])
+def test_a_claim_that_does_not_fit_is_a_doubt_and_changes_nothing(policy: Policy) -> None:
+    story = Story(claim(50, LINKED, DEAUTHORIZED), policy=policy)
+    assert (story.state, story.told, story.outcome) == (State.PENDING, [], "doubt")
+    assert bool(story.asks) is policy.can_ask
+
+
+def test_a_claim_that_says_what_is_known_changes_nothing() -> None:
+    story = Story(linked(10), claim(11, PENDING, LINKED))
+    assert story.told == ["connection.authorized"]
+    assert story.outcome in ("twin", "no_change")
+
+
+def test_a_claim_asks_codat_at_once_and_changes_nothing_by_itself() -> None:
+    story = Story(claim(50, PENDING, LINKED), policy=ASKS)
+    assert (story.state, story.told) == (State.PENDING, [])
+    (ask,) = story.asks
+    assert (ask.aspect, ask.company_id, ask.connection_id) == (Aspect.CONNECTION, COMPANY.id, CONNECTION_ID)
+    assert (ask.not_before, ask.deadline) == (at(50), at(110))
+    assert ask.reason
+
+
+def test_codats_answer_is_the_fact_and_settles_the_claim() -> None:
+    story = Story(claim(50, PENDING, LINKED), seen(51, LINKED), policy=ASKS)
+    assert (story.state, story.now.authorized_at) == (State.AUTHORIZED, at(51))
+    assert story.told == ["connection.authorized"]
+    assert (story.connection.claims, story.asks) == ((), [])
+
+
+def test_a_claim_that_codat_denies_is_dropped() -> None:
+    story = Story(claim(50, PENDING, LINKED), seen(60, PENDING), policy=ASKS)
+    assert (story.state, story.told, story.connection.claims, story.asks) == (State.PENDING, [], (), [])
+    story.hear(unanswered(200))
+    assert story.state is State.PENDING
+
+
+def test_a_claim_without_an_answer_counts_at_its_arrival_once_patience_is_over() -> None:
+    story = Story(claim(50, PENDING, LINKED), unanswered(110), policy=ASKS)
+    assert (story.state, story.now.authorized_at) == (State.AUTHORIZED, at(50))
+    assert story.told == ["connection.authorized"]
+    assert story.connection.claims == ()
+
+
+def test_a_claim_waits_until_patience_is_over() -> None:
+    story = Story(claim(50, PENDING, LINKED), unanswered(109.9), policy=ASKS)
+    assert story.state is State.PENDING
+    assert [ask.deadline for ask in story.asks] == [at(110)]
+
+
+def test_a_claim_that_does_not_fit_stays_a_doubt_without_an_answer() -> None:
+    story = Story(claim(50, UNLINKED, LINKED), unanswered(110), policy=ASKS)
+    assert (story.state, story.told, story.outcome) == (State.PENDING, [], "doubt")
+    assert story.connection.claims == ()
+
+
+def test_the_same_alert_again_opens_no_second_claim() -> None:
+    story = Story(claim(50, PENDING, LINKED), policy=ASKS)
+    before = story.connection
+    story.hear(claim(50, PENDING, LINKED))
+    assert story.connection == before
+
+
+def test_the_exact_message_puts_right_what_was_taken_at_its_word() -> None:
+    story = Story(claim(90, PENDING, LINKED), linked(10, known=100))
+    assert (story.now.authorization, story.now.authorized_at) == (1, at(10))
+    assert story.told == ["connection.authorized"]
+    assert story.outcome in ("twin", "applied")
+
+
+def test_a_late_alert_taken_at_its_word_does_not_outlive_the_exact_messages() -> None:
+    story = Story(claim(100, PENDING, LINKED), linked(10, known=120), ended(40, known=130))
+    assert (story.state, story.now.authorization) == (State.DEAUTHORIZED, 1)
+
+
+@pytest.mark.parametrize("first", ["exact", "alert"])
+@pytest.mark.parametrize("policy", [NO_KEY, ASKS], ids=["without a key", "with a key"])
+def test_both_generations_of_one_change_tell_it_once(first: str, policy: Policy) -> None:
+    events = [linked(10, known=11), claim(11, PENDING, LINKED)]
+    story = Story(*(events if first == "exact" else reversed(events)), policy=policy)
+    story.hear(seen(12.5, LINKED))
+    assert (story.told, story.now.authorized_at) == (["connection.authorized"], at(10))
+
+
+def test_no_alert_brings_a_deleted_connection_back() -> None:
+    story = Story(linked(10), deleted(20), policy=NO_KEY)
+    story.hear(claim(30, DEAUTHORIZED, LINKED), read_claim(31), deletion_claim(32))
+    assert story.state is State.DELETED
+    assert story.told == ["connection.authorized", "connection.deleted"]
+
+
+def test_open_claims_end_with_the_connection() -> None:
+    story = Story(linked(10), claim(20, LINKED, UNLINKED), deleted(21), policy=ASKS)
+    assert (story.connection.claims, story.asks) == ((), [])
+
+
+@pytest.mark.parametrize("whole_company", [True, False])
+@pytest.mark.parametrize("policy", [NO_KEY, IMPATIENT], ids=["without a key", "without patience"])
+def test_a_claimed_first_sync_is_complete_at_its_arrival_where_codat_is_not_waited_for(
+    policy: Policy, whole_company: bool
+) -> None:
+    story = Story(linked(10), read_claim(50, whole_company=whole_company), policy=policy)
+    assert story.state is State.READY
+    assert story.told == ["connection.authorized", "initial_sync.completed"]
+    assert story.notes[-1].data["occurred_at"] == at(50)
+
+
+def test_a_claimed_first_sync_asks_for_the_history() -> None:
+    story = Story(linked(10), read_claim(50), policy=ASKS)
+    assert (story.state, story.told) == (State.AUTHORIZED, ["connection.authorized"])
+    (ask,) = story.asks
+    assert (ask.aspect, ask.not_before, ask.deadline) == (Aspect.HISTORY, at(50), at(110))
+    story.hear(history(51, dataset("invoices", "Complete", requested=10, completed=45)))
+    assert story.state is State.READY
+    assert story.notes[-1].data["data_types"] == {"complete": ["invoices"], "failed": {}}
+    assert (story.connection.claims, story.asks) == ((), [])
+
+
+def test_a_history_that_is_still_being_read_is_asked_for_again_a_little_later() -> None:
+    story = Story(linked(10), read_claim(50), policy=ASKS)
+    story.hear(history(51, dataset("invoices", "Fetching", requested=10)))
+    (ask,) = story.asks
+    assert (ask.aspect, ask.deadline) == (Aspect.HISTORY, at(110))
+    assert at(52) <= ask.not_before <= at(60)
+
+
+def test_a_claimed_first_sync_counts_when_the_history_is_not_answered() -> None:
+    story = Story(linked(10), read_claim(50), unanswered(110, Aspect.HISTORY), policy=ASKS)
+    assert story.state is State.READY
+    assert story.notes[-1].data["occurred_at"] == at(50)
+
+
+def test_an_alert_about_the_whole_company_says_nothing_of_connections_that_are_not_linked() -> None:
+    for before in ([], [linked(10), ended(20)]):
+        story = Story(*before, policy=NO_KEY)
+        state = story.state
+        story.hear(read_claim(50, whole_company=True))
+        assert (story.state, story.outcome) == (state, "no_change")
+
+
+def test_an_alert_about_one_connection_shows_that_it_is_linked() -> None:
+    story = Story(read_claim(50), policy=NO_KEY)
+    assert (story.state, story.now.authorization) == (State.READY, 1)
+
+
+def test_a_claimed_first_sync_after_an_end_is_a_doubt() -> None:
+    story = Story(linked(10), ended(20), read_claim(50), policy=NO_KEY)
+    assert (story.state, story.outcome) == (State.DEAUTHORIZED, "doubt")
+
+
+def test_a_claimed_first_sync_that_is_known_changes_nothing() -> None:
+    story = Story(linked(10), read(20), read_claim(21), policy=ASKS)
+    assert (story.outcome in ("twin", "no_change"), story.asks) == (True, [])
+    assert story.told == ["connection.authorized", "initial_sync.completed"]
+
+
+def test_an_alert_about_the_whole_company_asks_for_its_history() -> None:
+    event = read_claim(50, whole_company=True)
+    context = Context(now=at(50), policy=ASKS)
+    (ask,) = advise(event, context)
+    assert isinstance(ask, Ask)
+    assert (ask.aspect, ask.company_id, ask.connection_id) == (Aspect.HISTORY, COMPANY.id, None)
+    assert ask.deadline - ask.not_before == timedelta(seconds=60)
+    assert advise(event, Context(now=at(50), policy=NO_KEY)) == ()
+    assert advise(read_claim(50), context) == ()
+
+
+@pytest.mark.parametrize("whole_company", [True, False])
+def test_a_claimed_deletion_is_a_doubt_that_codats_answer_settles(whole_company: bool) -> None:
+    story = Story(linked(10), policy=ASKS)
+    # The alert means commerce connections; this one is another kind where it does not name it.
+    story.hear(deletion_claim(50, whole_company=whole_company))
+    assert story.state is State.AUTHORIZED
+    if whole_company:
+        assert (story.outcome, story.asks) == ("no_change", [])
+        return
+    assert (story.outcome, [ask.aspect for ask in story.asks]) == ("doubt", [Aspect.CONNECTION])
+    story.hear(gone(51))
+    assert story.state is State.DELETED
+    assert story.told == ["connection.authorized", "connection.deleted"]
+
+
+def test_an_alert_in_order_is_a_new_authorisation_also_when_the_end_was_missed() -> None:
+    story = Story(linked(10), read(20), claim(500, DEAUTHORIZED, LINKED), policy=ASKS)
+    assert [ask.aspect for ask in story.asks] == [Aspect.CONNECTION], "an end was missed: a doubt"
+    assert story.state is State.READY
+    story.hear(relinked(450, known=510))
+    assert (story.state, story.now.authorization) == (State.AUTHORIZED, 2)

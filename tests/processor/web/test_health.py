@@ -1,0 +1,156 @@
+"""``/healthz`` says that the process is alive; ``/readyz`` whether a message could be kept and handled."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from processor.engine import Engine
+from processor.store import health
+from tests.support import messages
+from tests.support.messages import signed
+from tests.support.serving import ADDRESS, frozen, serving
+
+BODY = messages.connected("company-1", "connection-1")
+
+
+@pytest.fixture
+def engine(data_dir) -> Iterator[Engine]:
+    """An engine to be spoilt."""
+    with Engine(data_dir) as engine:
+        yield engine
+
+
+@pytest.fixture
+def store(engine: Engine) -> Iterator[Redis]:
+    """What is in it."""
+    with Redis.from_url(engine.url) as client:
+        yield client
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+def accepts(caller):
+    return caller.post(ADDRESS, data=BODY, headers=signed(BODY)).status_code == 202
+
+
+def test_it_is_ready_when_everybody_was_seen(engine, store):
+    for role in health.ROLES:
+        health.alive(store, role, f"{role}-1", now_ms())
+
+    answer = serving(engine.url).get("/readyz")
+
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("missed", health.ROLES)
+def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, store, missed):
+    for role in health.ROLES:
+        seen_ms = now_ms() - (health.MISSED_AFTER_MS + 1000 if role == missed else 0)
+        health.alive(store, role, f"{role}-1", seen_ms)
+
+    answer = serving(engine.url).get("/readyz")
+
+    assert (answer.status_code, answer.json["status"]) == (200, "ok")
+    assert [missed in warning for warning in answer.json["warnings"]] == [True]
+
+
+def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine, store):
+    health.alive(store, "clock", "clock-1", now_ms())
+    for name in ("worker-1", "worker-2"):
+        health.alive(store, "worker", name, now_ms())
+    caller = serving(engine.url)
+    health.gone(store, "worker", "worker-1")
+    assert "warnings" not in caller.get("/readyz").json
+
+    health.gone(store, "worker", "worker-2")
+    assert len(caller.get("/readyz").json["warnings"]) == 1
+
+
+def test_processes_that_died_long_ago_are_forgotten(store):
+    health.alive(store, "worker", "worker-1", now_ms() - 20 * health.MISSED_AFTER_MS)
+    health.alive(store, "worker", "worker-2", now_ms())
+
+    assert store.zrange(health.keys.alive("worker"), 0, -1) == [b"worker-2"]
+
+
+def full(store):
+    store.config_set("maxmemory", "1")
+
+
+def a_replica(store):
+    store.replicaof("127.0.0.1", "1")
+
+
+def without_enough_replicas(store):
+    store.config_set("min-replicas-to-write", "1")
+
+
+def unable_to_save(store):
+    """A folder stands in the place of the file, so saving in the background fails."""
+    where = store.config_get("dir")["dir"]
+    (health_path := __import__("pathlib").Path(where) / "dump.rdb").mkdir()
+    (health_path / "x").touch()
+    store.config_set("save", "3600 1")
+    store.bgsave()
+    while store.info("persistence")["rdb_bgsave_in_progress"]:
+        pass
+    assert store.info("persistence")["rdb_last_bgsave_status"] == "err"
+
+
+@pytest.mark.parametrize("spoil", [full, a_replica, without_enough_replicas, unable_to_save])
+def test_it_is_not_ready_whenever_a_message_could_not_be_kept_and_says_why(engine, store, spoil):
+    caller = serving(engine.url)
+    assert accepts(caller)
+    spoil(store)
+    assert not accepts(caller)
+
+    answer = caller.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json["status"] == "unavailable"
+    assert all(answer.json["reasons"])
+    assert len(answer.json["reasons"]) >= 1
+    assert int(answer.headers["Retry-After"]) > 0
+    assert caller.get("/healthz").status_code == 200
+
+
+def test_it_is_not_ready_without_redis_and_ready_again_with_it(data_dir):
+    engine = Engine(data_dir)
+    engine.start()
+    caller = serving(engine.url)
+    assert caller.get("/readyz").status_code == 200
+    engine.stop()
+    try:
+        began = time.monotonic()
+        answer = caller.get("/readyz")
+        assert time.monotonic() - began < 1
+        assert (answer.status_code, len(answer.json["reasons"])) == (503, 1)
+        assert caller.get("/healthz").json == {"status": "ok"}
+        engine.start()
+        assert caller.get("/readyz").status_code == 200
+    finally:
+        engine.stop()
+
+
+def test_it_says_so_within_a_second_when_redis_hangs(engine):
+    caller = serving(engine.url)
+    with frozen(engine.folder):
+        for _ in range(2):
+            began = time.monotonic()
+            assert caller.get("/readyz").status_code == 503
+            assert time.monotonic() - began < 1
+        assert caller.get("/healthz").status_code == 200
+    assert caller.get("/readyz").status_code == 200
+
+
+def test_neither_needs_a_key_or_tells_where_redis_is(engine):
+    caller = serving(engine.url, API_KEYS="a-key-of-the-tests")
+    engine.stop()
+    for address in ("/healthz", "/readyz"):
+        answer = caller.get(address)
+        assert answer.status_code in (200, 503)
+        assert str(engine.folder) not in answer.text
