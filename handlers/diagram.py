@@ -45,8 +45,8 @@ _STATES = """\
 
 Due is: *authorized* (or *reauthorized* when an authorisation came before) and the outcome of the first sync
 while linked; *deauthorized* or *unlinked* when ended; *authorization_failed* once per failed attempt;
-*deleted* if anything was ever told. What is due is told once, and the ledger of what was told is written in the same
-commit. Bad news, and news that came late, is checked with Codat before it is told.
+*deleted* if anything was ever told. What is due is told once, and the ledger of what was told is written in
+the same commit. Bad news, and news that came late, is checked with Codat before it is told.
 """
 
 

@@ -12,7 +12,6 @@ from enum import StrEnum
 from handlers.events import LinkStatus
 from handlers.facts import CLAIM_WINDOW, SEEN_TOLERANCE, Fact, Kind
 
-
 _NO_EARLIER = {Kind.SEEN: -SEEN_TOLERANCE, Kind.READ: timedelta()}
 """How much before the exact change an alert of it may arrive: clocks differ, causes do not."""
 

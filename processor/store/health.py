@@ -30,23 +30,32 @@ def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:
     Raises ``redis.RedisError`` when Redis does not answer.
     """
     with client.pipeline(transaction=False) as pipe:
-        pipe.info("memory")
-        pipe.info("replication")
-        pipe.info("persistence")
+        pipe.set(keys.probe(), 1, px=MISSED_AFTER_MS)
+        for section in ("memory", "replication", "persistence"):
+            pipe.info(section)
         for role in ROLES:
             pipe.zcount(keys.alive(role), now_ms - MISSED_AFTER_MS, "+inf")
-        memory, replication, persistence, *counts = pipe.execute()
+        written, *answers = pipe.execute(raise_on_error=False)
+    reasons = _reasons(written, answers[:3])
+    warnings = [
+        f"no {role} was seen in the last {MISSED_AFTER_MS // 1000} s: messages are kept and wait"
+        for role, count in zip(ROLES, answers[3:], strict=True)
+        if not count
+    ]
+    return reasons, warnings
+
+
+def _reasons(written: Any, sections: list[Any]) -> list[str]:
+    """Why a write would be refused: known causes by name, others in Redis's words."""
     reasons = []
+    memory, replication, persistence = (section if isinstance(section, dict) else {} for section in sections)
     if persistence.get("loading"):
         reasons.append("Redis is loading its data")
-    if replication.get("role") != "master":
+    if replication.get("role", "master") != "master":
         reasons.append("Redis is a replica and cannot be written to")
     most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))
     if most and used >= most:
         reasons.append("Redis is full")
-    warnings = [
-        f"no {role} was seen in the last {MISSED_AFTER_MS // 1000} s: messages are kept and wait"
-        for role, count in zip(ROLES, counts, strict=True)
-        if not count
-    ]
-    return reasons, warnings
+    if isinstance(written, Exception) and not reasons:
+        reasons.append(f"Redis refuses a write: {written}")
+    return reasons

@@ -15,7 +15,7 @@ from processor.store.scripts import register
 from processor.times import to_iso, to_ms
 
 DAY_S = 86_400
-WAKE_MS = 3_000
+WAKE_MS = 2_000
 """How long a shard counts as awake after somebody said so, in milliseconds."""
 
 Wake = Callable[[int], None]

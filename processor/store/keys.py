@@ -171,6 +171,11 @@ def counters() -> str:
     return f"{PREFIX}counters"
 
 
+def probe() -> str:
+    """String "1": a write that proves that Redis takes writes. Seconds."""
+    return f"{PREFIX}probe"
+
+
 def alive(role: str) -> str:
     """Sorted set: processes of this role by when they were last seen (ms)."""
     return f"{PREFIX}alive:{role}"

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 CLIENT_ID = "X-Codat-ClientId"
 
 
-@blueprint.post("/webhooks/codat", strict_slashes=False)
+@blueprint.post("/webhooks/codat", strict_slashes=False, provide_automatic_options=False)
 def receive() -> Response:
     """Keep one message and answer; the order of the questions is the order of their cost."""
     try:

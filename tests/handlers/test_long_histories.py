@@ -6,13 +6,15 @@ The seed of a run is printed in its header; ``HISTORIES_SEED=…`` repeats it.
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from codat_history import BASE, Change, Did, Truth, status_at, truth_of
-from codat_world import WIDE_GAPS_S, Api, World, sampled_history
+from codat_world import Api, World
 from deliveries import ACCESS_GIVEN, ENDED
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from sampled_history import WIDE_GAPS_S, sampled_history
 from tape import Tape
 
 from handlers.events import LinkStatus
@@ -93,7 +95,7 @@ def check_steps(world: World, truth: Truth) -> None:
         if note.data["state"] in [state.value for state in LINKED_STATES] and begun_at:
             assert note.data["occurred_at"] >= begun_at, "it occurred before the authorisation it belongs to"
     access = [note.type for note in notes if note.type in (*ACCESS_GIVEN, *ENDED)]
-    repeated = [kind for kind, after in zip(access, access[1:], strict=False) if kind is after in ENDED]
+    repeated = [kind for kind, after in pairwise(access) if kind is after in ENDED]
     assert not repeated, "an end was told although the last thing told already said so"
     if is_blurred(world):
         return

@@ -111,7 +111,7 @@ def test_every_mistake_is_reported_at_once() -> None:
         ("MAX_BODY_BYTES", "0"),
         ("EVENT_RETENTION_DAYS", "0"),
         ("DEDUPE_DAYS", "0"),
-        ("LATE_AFTER_S", "0"),
+        ("LATE_AFTER_S", "-1"),
         ("CHECK_PATIENCE_S", "-1"),
         ("TRUSTED_PROXIES", "-1"),
         ("REDIS_URL", "localhost:6379"),

@@ -7,6 +7,7 @@ not walked again, and histories share what they have in common.
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import factorial
 
 from codat_history import Change, Did, Truth
@@ -150,9 +151,7 @@ def check_told(connection: Connection, truth: Truth) -> None:
     ]
     assert len(set(milestones)) == len(milestones), "one kind was told twice of one authorisation"
     access = [kind for kind, _ in told if kind in (*ACCESS_GIVEN, *ENDED)]
-    repeated = [
-        kind for kind, following in zip(access, access[1:], strict=False) if kind is following in ENDED
-    ]
+    repeated = [kind for kind, following in pairwise(access) if kind is following in ENDED]
     assert not repeated, "an end was told although the last thing told already said so"
     if truth.link is None:
         kinds = [kind for kind, _ in told]

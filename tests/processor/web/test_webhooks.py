@@ -42,6 +42,12 @@ def caller(redis_url: str) -> FlaskClient:
     return serving(redis_url)
 
 
+@pytest.fixture(scope="session")
+def steady(engine_url: str) -> FlaskClient:
+    """The same for many examples in one test."""
+    return serving(engine_url)
+
+
 @pytest.fixture
 def store(redis_url: str) -> Iterator[Redis]:
     """What is in Redis."""
@@ -408,6 +414,13 @@ def test_an_id_that_cannot_be_a_name_is_replaced_by_its_hash(caller, store, even
 # Size
 
 
+def reading_from(stream, length):
+    """The environment of a request whose body is read from ``stream`` and is said to be so long; ``None``: unsaid."""
+    if length is None:
+        return {"wsgi.input": stream, "HTTP_TRANSFER_ENCODING": "chunked"}
+    return {"wsgi.input": stream, "CONTENT_LENGTH": str(length)}
+
+
 def padded(size):
     body = messages.current("x", {"padding": "", "more": ""})
     return body.replace(b'"padding": ""', b'"padding": "' + b"x" * (size - len(body)) + b'"')
@@ -418,9 +431,9 @@ def padded(size):
 def test_only_what_is_larger_than_the_limit_is_refused(caller, store, size, status, with_length):
     body = padded(size)
     assert len(body) == size
-    how = {"data": body} if with_length else {"input_stream": io.BytesIO(body)}
+    environ = reading_from(io.BytesIO(body), size if with_length else None)
 
-    answer = caller.post(ADDRESS, headers=signed(body, "msg_1"), **how)
+    answer = caller.post(ADDRESS, headers=signed(body, "msg_1"), environ_overrides=environ)
 
     assert answer.status_code == status
     if status == 413:
@@ -431,10 +444,10 @@ def test_only_what_is_larger_than_the_limit_is_refused(caller, store, size, stat
 
 
 def test_not_more_is_read_than_the_limit(redis_url):
-    class Endless(io.RawIOBase):
+    class Endless:
         taken = 0
 
-        def read(self, size=-1):
+        def read(self, size):
             assert 0 < size <= 1_001
             self.taken += size
             return b"x" * size
@@ -442,42 +455,44 @@ def test_not_more_is_read_than_the_limit(redis_url):
     stream = Endless()
     caller = serving(redis_url, MAX_BODY_BYTES="1000")
 
-    assert caller.post(ADDRESS, headers=authorised(), input_stream=stream).status_code == 413
+    answer = caller.post(ADDRESS, headers=authorised(), environ_overrides=reading_from(stream, None))
+    assert answer.status_code == 413
     assert stream.taken == 1_001
 
 
 def test_a_body_that_says_to_be_too_large_is_not_read_at_all(caller):
-    class Untouchable(io.RawIOBase):
-        def read(self, size=-1):
+    class Untouchable:
+        def read(self, _):
             raise AssertionError("was read")
 
-    headers = {**authorised(), "Content-Length": str(10 * MOST)}
-    assert caller.post(ADDRESS, headers=headers, input_stream=Untouchable()).status_code == 413
+    environ = reading_from(Untouchable(), 10 * MOST)
+    assert caller.post(ADDRESS, headers=authorised(), environ_overrides=environ).status_code == 413
 
 
 def test_a_sender_who_goes_away_in_the_middle_gets_no_500(caller, store):
-    class Broken(io.RawIOBase):
-        def read(self, size=-1):
+    class Broken:
+        def read(self, _):
             raise OSError("gone")
 
-    headers = {**signed(CURRENT), "Content-Length": str(len(CURRENT))}
-    answer = caller.post(ADDRESS, headers=headers, input_stream=Broken())
+    environ = reading_from(Broken(), len(CURRENT))
+    answer = caller.post(ADDRESS, headers=signed(CURRENT), environ_overrides=environ)
 
     assert answer.status_code == 503
     assert is_empty(store)
 
 
 def test_a_body_that_is_shorter_than_it_says_is_not_authentic(caller, store):
-    headers = {**signed(CURRENT), "Content-Length": str(len(CURRENT) + 10)}
+    environ = reading_from(io.BytesIO(CURRENT[:-5]), len(CURRENT))
 
-    assert caller.post(ADDRESS, headers=headers, input_stream=io.BytesIO(CURRENT[:-5])).status_code == 401
+    answer = caller.post(ADDRESS, headers=signed(CURRENT), environ_overrides=environ)
+    assert answer.status_code == 401
     assert is_empty(store)
 
 
 @pytest.mark.parametrize("length", ["-5", "x", "1e3", "", "٣"])
 def test_a_content_length_that_is_none_gets_no_500(caller, length):
-    headers = {**signed(CURRENT), "Content-Length": length}
-    answer = caller.post(ADDRESS, headers=headers, input_stream=io.BytesIO(CURRENT))
+    environ = reading_from(io.BytesIO(CURRENT), length)
+    answer = caller.post(ADDRESS, headers=signed(CURRENT), environ_overrides=environ)
 
     assert answer.status_code in (202, 401)
 
@@ -761,8 +776,8 @@ BODIES = (
 
 @settings(max_examples=300)
 @given(headers=st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=6), body=BODIES)
-def test_whatever_headers_come_the_answer_is_one_of_the_table(engine_url, headers, body):
-    answer = serving(engine_url).post(ADDRESS, data=body, headers=headers)
+def test_whatever_headers_come_the_answer_is_one_of_the_table(steady, headers, body):
+    answer = steady.post(ADDRESS, data=body, headers=headers)
 
     assert answer.status_code in (200, 202, 401, 422)
     if answer.status_code >= 400:
@@ -771,12 +786,12 @@ def test_whatever_headers_come_the_answer_is_one_of_the_table(engine_url, header
 
 @settings(max_examples=400)
 @given(body=BODIES, legacy=st.booleans())
-def test_whatever_is_authentic_is_kept_and_can_be_handled(engine_url, body, legacy):
+def test_whatever_is_authentic_is_kept(engine_url, steady, body, legacy):
     store = Redis.from_url(engine_url)
     headers = authorised() if legacy else signed(body)
     event_id = fingerprint(body) if legacy else headers["webhook-id"]
 
-    answer = serving(engine_url).post(ADDRESS, data=body, headers=headers)
+    answer = steady.post(ADDRESS, data=body, headers=headers)
 
     assert answer.status_code in ((200, 202, 422) if legacy else (202, 422))
     told = problem(answer) if answer.status_code == 422 else answer.json
@@ -787,9 +802,12 @@ def test_whatever_is_authentic_is_kept_and_can_be_handled(engine_url, body, lega
 
 @pytest.mark.parametrize("host", ["", "a" * 300, "..", "[", "[::1", "ü", "a b", "localhost:99999", "x" * 64 + ".de"])
 def test_a_strange_host_gets_no_500(caller, host):
+    """Hosts that nobody can have are refused before anything of ours runs."""
     answer = caller.post(ADDRESS, data=CURRENT, headers={**signed(CURRENT), "Host": host})
 
-    assert answer.status_code in (202, 401, 413, 422, 503)
+    assert answer.status_code in (202, 400)
+    if answer.status_code == 400:
+        problem(answer)
 
 
 def test_neither_bodies_nor_secrets_are_logged(caller, caplog):

@@ -1,0 +1,35 @@
+"""The authorisation journey: companies, platforms, connections, links, and the way back from Codat."""
+
+from processor.journey.addresses import with_query
+from processor.journey.answers import (
+    CompanyView,
+    ConnectionSync,
+    ConnectionView,
+    DataTypeSync,
+    Done,
+    Platform,
+    Started,
+    SyncView,
+)
+from processor.journey.errors import CodatNotSet, TokenExpired, TokenInvalid
+from processor.journey.outcome import LinkOutcome
+from processor.journey.service import Journey
+from processor.journey.tokens import Tokens
+
+__all__ = [
+    "CodatNotSet",
+    "CompanyView",
+    "ConnectionSync",
+    "ConnectionView",
+    "DataTypeSync",
+    "Done",
+    "Journey",
+    "LinkOutcome",
+    "Platform",
+    "Started",
+    "SyncView",
+    "TokenExpired",
+    "TokenInvalid",
+    "Tokens",
+    "with_query",
+]

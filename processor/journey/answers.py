@@ -1,0 +1,105 @@
+"""What the use cases of the journey answer with; times are ISO 8601 in UTC with ``Z``, ``None``: not known."""
+
+from dataclasses import dataclass
+from typing import Any
+
+ConnectionView = dict[str, Any]
+"""A connection as :func:`processor.views.connection` shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyView:
+    """A company that signed up; ``connect_url`` opens the journey for it and expires after a day."""
+
+    company_id: str
+    merchant_id: str | None
+    name: str | None
+    contact_email: str | None
+    connect_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A platform that can be connected. The addresses are http(s); ``None`` where Codat gives none."""
+
+    key: str
+    name: str
+    source_type: str | None = None
+    logo_url: str | None = None
+    logo_alt: str | None = None
+    square_logo_url: str | None = None
+    button_url: str | None = None
+    button_hover_url: str | None = None
+    is_beta: bool = False
+    is_offline: bool = False
+    integration_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A connection to be authorised at ``link_url``, which works once and for a day.
+
+    ``status`` is Codat's (``PendingAuth``, ``Linked``, ``Unlinked``, ``Deauthorized``); ``created`` says
+    whether the connection was made now, or one that was pending already is used again.
+    """
+
+    connection_id: str
+    company_id: str
+    link_url: str
+    status: str
+    platform_key: str | None = None
+    platform_name: str | None = None
+    source_type: str | None = None
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A change that Codat made, and the event that tells it to us."""
+
+    company_id: str
+    connection_id: str | None
+    event_id: str
+    settled: bool
+    """Whether the event was handled already; otherwise it is within moments."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataTypeSync:
+    """How reading one data type stands; ``status`` as Codat writes it, ``progress`` 0 to 100."""
+
+    data_type: str
+    status: str
+    outcome: str
+    """``reading``, ``complete``, ``failed`` or ``unsupported``."""
+    progress: int
+    at: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSync:
+    """How reading one connection stands; ``progress`` 0 to 100 of its current authorisation."""
+
+    connection_id: str
+    platform_key: str | None
+    platform_name: str | None
+    source_type: str | None
+    state: str
+    progress: int
+    authorized_at: str | None
+    last_read_at: str | None
+    data_types: tuple[DataTypeSync, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """How reading a company stands over the connections that are authorised now.
+
+    ``status``: ``idle`` (nothing is authorised), ``reading``, ``complete`` or ``failed`` (all failed).
+    """
+
+    company_id: str
+    status: str
+    progress: int
+    connections: tuple[ConnectionSync, ...]
