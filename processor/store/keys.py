@@ -121,7 +121,7 @@ def stream() -> str:
 
 
 def notification(notification_id: str) -> str:
-    """Hash: one notification, its body and its deliveries. Until its company is erased."""
+    """Hash: one notification, its body and its connection. Until its company is erased; tests a week."""
     return f"{PREFIX}notification:{notification_id}"
 
 
@@ -133,6 +133,64 @@ def outbox() -> str:
 def outbox_of(connection_id: str) -> str:
     """Sorted set: notification ids of a connection, by the time of the decision (microseconds)."""
     return f"{PREFIX}outbox-of:{connection_id}"
+
+
+# Deliveries
+
+
+def fan_out() -> str:
+    """List: notification ids that were decided and not yet divided among the lanes, oldest first."""
+    return f"{PREFIX}fan-out"
+
+
+def subscribers() -> str:
+    """Sorted set: subscriber ids by the time they were added (ms)."""
+    return f"{PREFIX}subscribers"
+
+
+def subscriber(subscriber_id: str) -> str:
+    """Hash: a subscriber as it was set up, with its secrets. Until it is removed."""
+    return f"{PREFIX}subscriber:{subscriber_id}"
+
+
+def lane(lane_id: str) -> str:
+    """Sorted set: notification ids that wait in this lane, by the time of the next attempt (ms)."""
+    return f"{PREFIX}lane:{lane_id}"
+
+
+def lane_flight(lane_id: str) -> str:
+    """Sorted set: ``id token`` of the attempts under way in this lane, by the end of their lease (ms)."""
+    return f"{PREFIX}lane-flight:{lane_id}"
+
+
+def lane_state(lane_id: str) -> str:
+    """Hash: how this lane stands: its mode, its failures in a row, its counts. Until it is removed."""
+    return f"{PREFIX}lane-state:{lane_id}"
+
+
+def deliveries(notification_id: str) -> str:
+    """Hash: what became of a notification in each lane, with every attempt. As long as the notification."""
+    return f"{PREFIX}deliveries:{notification_id}"
+
+
+def outbox_with(status: str) -> str:
+    """Sorted set: notification ids with this delivery status, by the time of the decision (microseconds)."""
+    return f"{PREFIX}outbox:{status}"
+
+
+def dead_deliveries() -> str:
+    """Sorted set: ``notification id lane`` of dead letters, by the time of the decision (microseconds)."""
+    return f"{PREFIX}dead-deliveries"
+
+
+def delivering() -> str:
+    """String: a look at the lanes was asked for. Expires within seconds."""
+    return f"{PREFIX}delivering"
+
+
+def operators_told(key: str) -> str:
+    """String "1": operators were told of this lately. Expires within an hour."""
+    return f"{PREFIX}operators-told:{key}"
 
 
 # Questions to Codat

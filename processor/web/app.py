@@ -6,7 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from processor import logs
 from processor.bootstrap import Container, for_web
 from processor.settings import load_from_environment
-from processor.web import health, problems, v1, webhooks
+from processor.web import health, home, problems, v1, webhooks
 from processor.web.context import keep
 
 
@@ -15,11 +15,13 @@ def create_app(container: Container) -> Flask:
     app = Flask(__name__)
     hops = container.settings.trusted_proxies
     if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        # The host is not taken from a header: Heroku's router passes on what a caller makes up.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     keep(app, container)
     problems.register(app)
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(home.blueprint)
     v1.register(app)
     return app
 

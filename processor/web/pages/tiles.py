@@ -1,0 +1,69 @@
+"""The platforms as tiles, in groups. Pure."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from processor.journey import Platform
+from processor.web.pages import words
+from processor.web.pages.cards import Card, logo_of
+
+_OWN_BUTTON = ("quickbooks", "intuit")
+"""Intuit requires that its own button, with hover, is what people press.
+
+https://docs.codat.io/auth-flow/build/build-flow
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A platform to choose. With ``button_url`` that picture is the button, and no words of ours."""
+
+    key: str
+    name: str
+    logo_url: str | None
+    initials: str
+    is_beta: bool
+    button_url: str | None
+    button_hover_url: str | None
+    connected: bool
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tiles of one source type; ``taken_by`` names the accounting platform that leaves no room for another."""
+
+    key: str
+    label: str
+    tiles: tuple[Tile, ...]
+    taken_by: str | None = None
+
+
+def groups(platforms: Sequence[Platform], cards: Collection[Card]) -> list[Group]:
+    """The platforms in groups, in the order of the page, empty groups left out."""
+    linked = {one.platform_key for one in cards if one.is_linked}
+    pending = {one.platform_key for one in cards if one.words.action and not one.is_linked}
+    accounting = next((one.name for one in cards if one.is_linked and one.group == "Accounting"), None)
+    found: dict[str, list[Tile]] = {key: [] for key in words.GROUPS}
+    for platform in platforms:
+        found[words.group_of(platform.source_type)].append(_tile(platform, linked, pending))
+    return [
+        Group(key, words.GROUPS[key], tuple(tiles), accounting if key == "Accounting" else None)
+        for key, tiles in found.items()
+        if tiles
+    ]
+
+
+def _tile(platform: Platform, linked: Collection[str | None], pending: Collection[str | None]) -> Tile:
+    own = platform.button_url if any(word in platform.name.casefold() for word in _OWN_BUTTON) else None
+    return Tile(
+        key=platform.key,
+        name=platform.name,
+        logo_url=logo_of(platform),
+        initials="".join(word[0] for word in platform.name.split()[:2]).upper(),
+        is_beta=platform.is_beta,
+        button_url=own,
+        button_hover_url=platform.button_hover_url if own else None,
+        connected=platform.key in linked,
+        pending=platform.key in pending,
+    )

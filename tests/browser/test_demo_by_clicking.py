@@ -1,0 +1,103 @@
+"""A newcomer starts the demonstration, opens the simulated Codat, and clicks through to a finished sync."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from playwright.sync_api import Page, sync_playwright
+
+from processor.engine import Engine
+from processor.processes import free_port
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+LIMIT_MS = 60_000
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
+    pytest.mark.timeout(180),
+]
+
+
+@pytest.fixture
+def demo(data_dir: Path) -> Iterator[tuple[str, str]]:
+    """The running demonstration: the addresses of the simulated Codat and of the service."""
+    codat, ours = free_port("127.0.0.1"), free_port("127.0.0.1")
+    environ = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
+    }
+    environ |= {
+        "PORT": str(ours),
+        "DATA_DIR": str(data_dir),
+        "API_KEYS": "demo",
+        "PYTHONPATH": str(Path.cwd()),
+    }
+    command = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", str(codat)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert any(line.startswith("Listening on") for line in process.stdout)
+            yield f"http://127.0.0.1:{codat}", f"http://127.0.0.1:{ours}"
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A phone-sized window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        try:
+            yield browser.new_page(viewport={"width": 360, "height": 740})
+        finally:
+            browser.close()
+
+
+def _until(holds: Callable[[], bool], limit_s: float = LIMIT_MS / 1000) -> None:
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.1)
+
+
+def test_clicking_through_the_simulated_codat_ends_with_a_ready_connection_and_its_notifications(
+    demo: tuple[str, str], page: Page, data_dir: Path
+) -> None:
+    codat, ours = demo
+    page.set_default_timeout(LIMIT_MS)
+    page.goto(codat)
+    page.get_by_label("Name").fill("Corner Shop")
+    page.get_by_role("button", name="Create company").click()
+    page.get_by_role("button", name="Connect").click()
+    page.get_by_role("button", name=re.compile("authori[sz]e", re.IGNORECASE)).first.click()
+    page.wait_for_load_state()
+
+    client = httpx.Client(base_url=ours, headers={"Authorization": "Bearer demo"}, trust_env=False)
+
+    def is_ready() -> bool:
+        found = client.get("/v1/connections").json()["items"]
+        return [connection["state"] for connection in found] == ["ready"]
+
+    _until(is_ready)
+    told = [note["type"] for note in client.get("/v1/notifications").json()["items"]]
+    assert sorted(told) == ["connection.authorized", "initial_sync.completed"]
+    with Engine(data_dir) as engine, redis.Redis.from_url(engine.url) as store:
+        streamed = [fields[b"notification"] for _, fields in store.xrange("codat:notifications")]
+    assert [b'"initial_sync.completed"' in entry for entry in streamed] == [False, True]

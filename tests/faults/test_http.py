@@ -1,0 +1,218 @@
+"""The real server: chunked bodies, slow and broken callers, and a thousand at once."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from processor.store import keys
+from tests.support import messages
+from tests.support.messages import AUTHORIZATION, signed
+from tests.support.service import LIMIT_S, Sender, Service, is_done, until
+from tests.support.serving import ADDRESS
+
+MOST = 1_048_576
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all tests here."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(prefix="codat-") as folder, Service(Path(folder)) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def line_to(service):
+    """A bare connection."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=LIMIT_S) as line:
+        yield line
+
+
+def head(headers, *more):
+    lines = [f"POST {ADDRESS} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join([*lines, *more]) + "\r\n\r\n").encode()
+
+
+def chunked(body, size):
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def answer_on(line):
+    """Status, headers and body of the next answer."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        part = line.recv(65536)
+        assert part, received
+        received += part
+    first, _, body = received.partition(b"\r\n\r\n")
+    status_line, *rows = first.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += line.recv(65536)
+    return int(status_line.split()[1]), headers, body
+
+
+def kept(service, event_id):
+    return service.redis().hget(keys.event(event_id), "body")
+
+
+def test_the_same_message_a_thousand_times_at_once_is_kept_once_and_takes_effect_once(service):
+    body = messages.connected("company-thousand", "connection-thousand")
+    senders = [Sender(service, threads=1) for _ in range(8)]
+    together = threading.Barrier(8)
+
+    def send(sender):
+        together.wait()
+        codes = []
+        for _ in range(125):
+            sender.send({"msg_thousand": body})
+            codes += sender.answers.values()
+        return codes
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = [code for many in pool.map(send, senders) for code in many]
+    until(lambda: is_done(service, ["msg_thousand"]))
+
+    assert sorted(codes) == [200] * 999 + [202]
+    bench = service.bench()
+    assert len(bench.timeline("connection-thousand")) == 1
+    assert bench.told_types("connection-thousand") == ["connection.authorized"]
+    assert bench.event("msg_thousand")["duplicates"] == "999"
+
+
+@pytest.mark.parametrize("size", [1, 100, 70_000])
+def test_a_body_in_chunks_is_kept_whole(service, size):
+    body = messages.connected("company-chunks", f"connection-chunks-{size}")
+    event_id = f"msg_chunks_{size}"
+    with line_to(service) as line:
+        line.sendall(head(signed(body, event_id), "Transfer-Encoding: chunked") + chunked(body, size))
+        status, _, told = answer_on(line)
+
+    assert status == 202
+    assert json.loads(told)["event_id"] == event_id
+    assert kept(service, event_id) == body
+
+
+@pytest.mark.parametrize("way", ["chunks", "its length"])
+def test_a_body_that_is_too_large_is_answered_413(service, way):
+    body = b"x" * (10 * MOST)
+    headers = signed(body, f"msg_large_{way[0]}")
+    how = "Transfer-Encoding: chunked" if way == "chunks" else f"Content-Length: {len(body)}"
+    sent = chunked(body, 65_536) if way == "chunks" else body
+    with line_to(service) as line:
+        line.sendall(head(headers, how))
+
+        def push():
+            with contextlib.suppress(OSError):  # we need not be let finish
+                line.sendall(sent)
+
+        pushing = threading.Thread(target=push)
+        pushing.start()
+        status, answered, told = answer_on(line)
+        line.shutdown(socket.SHUT_RDWR)
+        pushing.join()
+
+    assert status == 413
+    assert answered["content-type"] == "application/problem+json"
+    assert json.loads(told)["status"] == 413
+    assert kept(service, f"msg_large_{way[0]}") is None
+
+
+def test_a_body_of_just_the_limit_is_kept(service):
+    body = messages.current("x", "y" * MOST)
+    body = body.replace(b"y" * (len(body) - MOST), b"", 1)
+    assert len(body) == MOST
+    with line_to(service) as line:
+        line.sendall(head(signed(body, "msg_limit"), "Transfer-Encoding: chunked") + chunked(body, 50_000))
+        status, _, _ = answer_on(line)
+
+    assert status == 202
+    assert kept(service, "msg_limit") == body
+
+
+def test_bytes_beyond_ascii_in_headers_arrive_as_they_were_sent(service):
+    body = messages.legacy("x")
+    with line_to(service) as line:
+        line.sendall(head({"Authorization": "Bearer \xff\xfe"}, f"Content-Length: {len(body)}").decode().encode("latin-1") + body)
+        status, _, _ = answer_on(line)
+
+    assert status == 401
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"POST " + ADDRESS.encode() + b" HTTP/9.9\r\n\r\n", b"\x00" * 100]
+    + [head({"Content-Length": "-5"}), head({"Content-Length": "x"}), head({"A": "x" * 200_000})],
+)
+def test_what_is_no_http_at_all_disturbs_nobody(service, garbage):
+    with line_to(service) as line, contextlib.suppress(ConnectionError):
+        line.sendall(garbage)
+        line.shutdown(socket.SHUT_WR)
+        while line.recv(65536):
+            pass
+
+    sender = Sender(service, threads=1)
+    event_id = messages.fresh()
+    sender.send({event_id: messages.other()})
+    assert sender.answers == {event_id: 202}
+
+
+@pytest.mark.parametrize("where", ["in the headers", "before the body", "in the body"])
+def test_slow_callers_do_not_keep_others_waiting(service, where):
+    """More of them than there are threads in the server."""
+    body = messages.other()
+    whole = head({"Authorization": AUTHORIZATION}, f"Content-Length: {len(body)}") + body
+    until_there = {"in the headers": 60, "before the body": len(whole) - len(body), "in the body": len(whole) - 9}
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(line_to(service)) for _ in range(40)]
+        for line in lines:
+            line.sendall(whole[: until_there[where]])
+        sender = Sender(service, threads=4)
+        bodies = {messages.fresh(): messages.other() for _ in range(40)}
+        began = time.monotonic()
+        sender.send(bodies)
+        took_s = time.monotonic() - began
+        assert set(sender.codes) == {202}
+        assert took_s < 10
+
+        for line in lines:
+            line.sendall(whole[until_there[where] :])
+        assert {answer_on(line)[0] for line in lines} <= {200, 202}
+
+
+def test_callers_who_go_away_in_the_middle_leave_nothing(service):
+    body = messages.other()
+    for _ in range(20):
+        with line_to(service) as line:
+            line.sendall(head(signed(body, "msg_gone"), f"Content-Length: {len(body)}") + body[:20])
+
+    sender = Sender(service, threads=1)
+    sender.send({"msg_after": body})
+    assert sender.answers == {"msg_after": 202}
+    assert kept(service, "msg_gone") is None
+
+
+def test_one_connection_carries_many_messages(service):
+    with line_to(service) as line:
+        for number in range(20):
+            body = messages.other()
+            line.sendall(head(signed(body, f"msg_line_{number}"), f"Content-Length: {len(body)}") + body)
+            assert answer_on(line)[0] == 202
+
+
+def test_an_answer_of_an_error_leaves_the_connection_usable_or_closes_it(service):
+    body = b"nonsense"
+    with line_to(service) as line:
+        for _ in range(3):
+            line.sendall(head(signed(body), f"Content-Length: {len(body)}") + body)
+            assert answer_on(line)[0] == 422

@@ -1,0 +1,128 @@
+"""``kill -9`` of parts and of everything: what got a 2xx is kept and takes effect once."""
+
+import threading
+from collections import Counter
+
+from processor.store import keys
+from tests.support.service import Sender, applied, is_done, messages_of, until
+
+STOPPED_WITHIN_S = 10
+RECOVERED_WITHIN_S = 5
+
+
+def told_once(bench, *, connections=40):
+    """What was told: both milestones of each connection, each once."""
+    told = Counter((one["data"]["connection_id"], one["type"]) for one in bench.told())
+    types = ("connection.authorized", "initial_sync.completed")
+    assert told == {(f"connection-{n}", kind): 1 for n in range(connections) for kind in types}
+    assert len({one["id"] for one in bench.told()}) == 2 * connections
+
+
+def test_workers_that_are_killed_in_the_middle_of_a_thousand_messages_lose_none_and_repeat_none(service):
+    bodies = messages_of(1_000)
+    redis = service.redis()
+
+    def handled():
+        return int(redis.hget(keys.counters(), "processed") or 0)
+
+    sender = Sender(service)
+    sending = threading.Thread(target=sender.send, args=(bodies,))
+    sending.start()
+    for at_least in (1, 300, 600):
+        until(lambda: handled() >= at_least)  # noqa: B023 - waited for here and now
+        service.kill(*service.working())
+    sending.join()
+    service.kill(*service.working())
+
+    took_s = until(lambda: is_done(service, list(bodies)))
+
+    assert sender.codes == {202: 1_000}
+    assert applied(service.bench()) == dict.fromkeys(bodies, 1)
+    told_once(service.bench())
+    assert handled() == 1_000
+    assert took_s < RECOVERED_WITHIN_S
+
+
+def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effect_once(make_service):
+    service = make_service().start()
+    bodies = messages_of(1_500)
+    sender = Sender(service)
+    half = threading.Event()
+
+    def answered():
+        if len(sender.accepted) >= 700:
+            half.set()
+
+    sending = threading.Thread(target=sender.send, args=(bodies,), kwargs={"on_answer": answered})
+    sending.start()
+    assert half.wait(60)
+    service.kill_everything()
+    sending.join()
+    accepted = sender.accepted
+    assert 700 <= len(accepted) < 1_500
+
+    again = make_service().start()
+    until(lambda: is_done(again, accepted))
+    for event_id in accepted:
+        assert again.bench().event(event_id)["body"] == bodies[event_id]
+    rest = Sender(again)
+    rest.send(bodies)  # Codat sends again what it got no answer for, and may send all again
+    until(lambda: is_done(again, list(bodies)))
+
+    assert set(rest.codes) <= {200, 202}
+    assert all(rest.answers[event_id] == 200 for event_id in accepted)
+    assert applied(again.bench()) == dict.fromkeys(bodies, 1)
+    told_once(again.bench())
+
+
+def test_an_engine_that_is_killed_comes_back_and_nobody_is_lied_to(service):
+    bodies = messages_of(1_500)
+    sender = Sender(service)
+    killed = threading.Event()
+
+    def answered():
+        if len(sender.accepted) >= 300 and not killed.is_set():
+            killed.set()
+            service.kill(service.engine())
+
+    sender.send(bodies, on_answer=answered)
+    assert set(sender.codes) <= {202, 503}
+    accepted = sender.accepted
+    until(service.is_ready)
+    until(lambda: is_done(service, accepted))
+
+    again = Sender(service)
+    again.send(bodies)
+    until(lambda: is_done(service, list(bodies)))
+
+    assert all(again.answers[event_id] == 200 for event_id in accepted)
+    assert applied(service.bench()) == dict.fromkeys(bodies, 1)
+    told_once(service.bench())
+
+
+def test_sigterm_ends_everything_in_time_and_what_was_accepted_is_handled_after_the_next_start(make_service):
+    service = make_service().start()
+    bodies = messages_of(1_000)
+    sender = Sender(service)
+    begun = threading.Event()
+
+    def answered():
+        if len(sender.accepted) >= 200:
+            begun.set()
+
+    sending = threading.Thread(target=sender.send, args=(bodies,), kwargs={"on_answer": answered})
+    sending.start()
+    assert begun.wait(60)
+
+    took_s, code, left = service.terminate()
+    sending.join()
+
+    assert (code, left) == (0, [])
+    assert took_s < STOPPED_WITHIN_S
+    assert set(sender.codes) <= {202, 503, 0}
+    again = make_service().start()
+    until(lambda: is_done(again, sender.accepted))
+    counts = applied(again.bench())
+    assert {event_id: counts[event_id] for event_id in sender.accepted} == dict.fromkeys(sender.accepted, 1)
+
+

@@ -1,0 +1,258 @@
+"""The whole service as real processes: started, killed, started again on the same data."""
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+from redis import Redis, RedisError
+
+from handlers.registry import Policy
+from processor.processes import free_port
+from processor.store import health, keys
+from tests.support import messages
+from tests.support.serving import ADDRESS, ENVIRON
+from tests.support.workbench import Workbench
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 60.0
+"""How long anything may take before a test gives up; what is fast enough is said by the tests themselves."""
+
+POLL_S = 0.02
+
+
+def until(what: Callable[[], object], *, limit_s: float = LIMIT_S) -> float:
+    """Wait until ``what`` is true; how long that took. Raises ``AssertionError`` at the limit."""
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < limit_s, f"not within {limit_s} s: {what}"
+        time.sleep(POLL_S)
+    return time.monotonic() - began
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, other than one that merely was not taken note of yet."""
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(shown.stdout.strip()) and not shown.stdout.strip().startswith("Z")
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that ``pid`` started, and those started by them."""
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    parents = [tuple(map(int, line.split())) for line in listing.stdout.splitlines()]
+    found, new = [], {pid}
+    while new:
+        new = {child for child, parent in parents if parent in new}
+        found += sorted(new)
+    return found
+
+
+class Service:
+    """``codat-processor run`` in ``folder``, on a port of its own and the embedded engine."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.folder = folder
+        self.port = free_port("127.0.0.1")
+        self._environ = environ
+        self._process: subprocess.Popen[bytes] | None = None
+        self._doomed: list[int] = []
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process that was started by us; all others are its descendants."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it wrote so far."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def start(self) -> "Service":
+        """Start it and wait until it is ready and everybody was seen."""
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
+        env = {name: os.environ[name] for name in kept if name in os.environ}
+        env |= {
+            "PYTHONPATH": str(ROOT),
+            "DATA_DIR": str(self.folder),
+            "PORT": str(self.port),
+            **ENVIRON,
+            **self._environ,
+        }
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "processor.cli", "run"],
+                cwd=self.folder,
+                env=env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(self.is_ready)
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether it says so, without warnings."""
+        assert self._process is not None
+        assert self._process.poll() is None, self.log
+        with contextlib.suppress(httpx.HTTPError):
+            return bool(httpx.get(f"{self.url}/readyz", trust_env=False, timeout=5).json() == {"status": "ok"})
+        return False
+
+    def everybody(self) -> list[int]:
+        """All of its processes."""
+        return [self.pid, *descendants(self.pid)]
+
+    def working(self, queue: str = "drain") -> list[int]:
+        """The worker processes of a queue that live, as they call themselves."""
+        names = [name.decode() for name in self.redis().zrange(keys.alive(health.ROLES[0]), 0, -1)]
+        pids = [int(name.rpartition("-")[2]) for name in names if name.startswith(f"{queue}-")]
+        mine = set(self.everybody())
+        return [pid for pid in pids if pid in mine]
+
+    def engine(self) -> int:
+        """The process of the embedded engine."""
+        return int((self.folder / "engine" / "engine.pid").read_text())
+
+    def redis(self) -> "Redis[Any]":
+        """A client of its engine."""
+        return Redis.from_url((self.folder / "engine" / "address").read_text(), socket_timeout=LIMIT_S)
+
+    def bench(self) -> Workbench:
+        """What is in its store."""
+        return Workbench(self.redis(), policy=Policy())
+
+    def kill(self, *pids: int, number: signal.Signals = signal.SIGKILL) -> None:
+        """End some of its processes at once, as a crash does."""
+        mine = set(self.everybody())
+        for pid in pids:
+            assert pid in mine, (pid, mine)
+            os.kill(pid, number)
+
+    def kill_everything(self) -> None:
+        """A power cut: all processes are stopped in their tracks first, so that none sees another die."""
+        everybody = self.everybody()
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in everybody:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        assert self._process is not None
+        self._process.wait(LIMIT_S)
+        until(lambda: not any(map(is_alive, everybody)))
+
+    def terminate(self) -> tuple[float, int, list[int]]:
+        """SIGTERM: how long it took to end, its exit code, and the processes that are left of it."""
+        assert self._process is not None
+        everybody = self.everybody()
+        began = time.monotonic()
+        self._process.terminate()
+        code = self._process.wait(LIMIT_S)
+        return time.monotonic() - began, code, [pid for pid in everybody if is_alive(pid)]
+
+    def stop(self) -> None:
+        """End whatever is left of it."""
+        if self._process is not None and self._process.poll() is None:
+            everybody = self.everybody()
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            for pid in everybody:
+                if is_alive(pid):
+                    os.kill(pid, signal.SIGKILL)
+
+    def __enter__(self) -> "Service":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Sender:
+    """Sends many messages at once and remembers what was answered to each."""
+
+    def __init__(self, service: Service, *, threads: int = 8) -> None:
+        self.answers: dict[str, int] = {}
+        """The last answer by event id; 0 where the connection broke."""
+
+        self._service = service
+        self._threads = threads
+
+    @property
+    def accepted(self) -> list[str]:
+        """The ids of the messages that got a 2xx."""
+        return sorted(event_id for event_id, code in self.answers.items() if 200 <= code < 300)
+
+    @property
+    def codes(self) -> Counter[int]:
+        """How often each answer was given."""
+        return Counter(self.answers.values())
+
+    def send(self, bodies: Mapping[str, bytes], *, on_answer: Callable[[], object] = lambda: None) -> None:
+        """Send all messages (event id to body), each once."""
+        left: Iterator[tuple[str, bytes]] = iter(list(bodies.items()))
+
+        def work(_: int) -> None:
+            line = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=LIMIT_S)
+            for event_id, body in left:
+                self.answers[event_id] = self._post(line, event_id, body)
+                on_answer()
+            line.close()
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(work, range(self._threads)))
+
+    def _post(self, line: http.client.HTTPConnection, event_id: str, body: bytes) -> int:
+        try:
+            line.request("POST", ADDRESS, body, messages.signed(body, event_id))
+            answer = line.getresponse()
+            answer.read()
+            return answer.status
+        except (OSError, http.client.HTTPException):
+            line.close()
+            return 0
+
+
+def messages_of(count: int, *, companies: int = 10, connections: int = 40, prefix: str = "msg") -> dict[str, bytes]:
+    """Messages by event id: ``count`` changes of so many connections, from the first on in turn."""
+    kinds: Sequence[Callable[..., bytes]] = (messages.connected, messages.initial_read, messages.read)
+    made = {}
+    for number in range(count):
+        connection, turn = number % connections, number // connections
+        kind = kinds[min(turn, 2)]
+        at = messages.datetime.now(messages.UTC)
+        made[f"{prefix}_{number:05}"] = kind(f"company-{connection % companies}", f"connection-{connection}", at=at)
+    return made
+
+
+def is_done(service: Service, event_ids: Sequence[str]) -> bool:
+    """Whether all of these messages were handled."""
+    try:
+        with service.redis().pipeline(transaction=False) as pipe:
+            for event_id in event_ids:
+                pipe.hget(keys.event(event_id), "status")
+            return set(pipe.execute()) <= {b"processed"}
+    except RedisError:
+        return False
+
+
+def applied(bench: Workbench, *, connections: int = 40) -> Counter[str]:
+    """How often each message is on the timelines."""
+    lines = (line for number in range(connections) for line in bench.timeline(f"connection-{number}"))
+    return Counter(line["event_id"] for line in lines)
