@@ -221,6 +221,39 @@ def polling_paused() -> str:
     return f"{PREFIX}polling-paused"
 
 
+# The journey
+
+
+def signing_up(merchant: str) -> str:
+    """String: somebody signs this merchant (a hash of its id) up now. Expires within two minutes."""
+    return f"{PREFIX}signing-up:{merchant}"
+
+
+def connecting(company_id: str) -> str:
+    """String: somebody chooses a platform for this company now. Expires within two minutes."""
+    return f"{PREFIX}connecting:{company_id}"
+
+
+def asked_again(company_id: str) -> str:
+    """String "1": Codat was asked about this company a moment ago. Expires within seconds."""
+    return f"{PREFIX}asked-again:{company_id}"
+
+
+def platforms(account: str) -> str:
+    """String, JSON: the platforms of a Codat account, with their pictures. Expires 30 days after it was read."""
+    return f"{PREFIX}platforms:{account}"
+
+
+def reading_platforms(account: str) -> str:
+    """String: somebody reads the platforms of the account from Codat now. Expires within minutes."""
+    return f"{PREFIX}reading-platforms:{account}"
+
+
+def signing_key() -> str:
+    """String: signs the links of the journey where SECRET_KEY is unset. For ever."""
+    return f"{PREFIX}signing-key"
+
+
 # Operation
 
 

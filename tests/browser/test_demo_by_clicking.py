@@ -89,14 +89,14 @@ def test_clicking_through_the_simulated_codat_ends_with_a_ready_connection_and_i
     page.get_by_role("button", name=re.compile("authori[sz]e", re.IGNORECASE)).first.click()
     page.wait_for_load_state()
 
-    client = httpx.Client(base_url=ours, headers={"Authorization": "Bearer demo"}, trust_env=False)
+    with httpx.Client(base_url=ours, headers={"Authorization": "Bearer demo"}, trust_env=False) as client:
 
-    def is_ready() -> bool:
-        found = client.get("/v1/connections").json()["items"]
-        return [connection["state"] for connection in found] == ["ready"]
+        def is_ready() -> bool:
+            found = client.get("/v1/connections").json()["items"]
+            return [connection["state"] for connection in found] == ["ready"]
 
-    _until(is_ready)
-    told = [note["type"] for note in client.get("/v1/notifications").json()["items"]]
+        _until(is_ready)
+        told = [note["type"] for note in client.get("/v1/notifications").json()["items"]]
     assert sorted(told) == ["connection.authorized", "initial_sync.completed"]
     with Engine(data_dir) as engine, redis.Redis.from_url(engine.url) as store:
         streamed = [fields[b"notification"] for _, fields in store.xrange("codat:notifications")]

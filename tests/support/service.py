@@ -30,12 +30,12 @@ LIMIT_S = 60.0
 POLL_S = 0.02
 
 
-def until(what: Callable[[], object], *, limit_s: float = LIMIT_S) -> float:
+def until(what: Callable[[], object], *, limit_s: float = LIMIT_S, poll_s: float = POLL_S) -> float:
     """Wait until ``what`` is true; how long that took. Raises ``AssertionError`` at the limit."""
     began = time.monotonic()
     while not what():
         assert time.monotonic() - began < limit_s, f"not within {limit_s} s: {what}"
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
     return time.monotonic() - began
 
 

@@ -93,8 +93,8 @@ _STATES: Mapping[State, Sentence] = {
         "bad",
         "You gave access, but your data could not be read",
         "{platform} let us in, but reading ended with an error.",
-        "It is often enough to connect again. If that does not help, tell us.",
-        "Connect again",
+        "Reading is often tried again by itself. If it stays like this for an hour, disconnect "
+        "{platform} under “Manage” and connect it again.",
     ),
     State.DEAUTHORIZED: Sentence(
         "Access ended",

@@ -1,0 +1,201 @@
+"""A visit to the pages of one company: who is there, and how what goes wrong is shown.
+
+The link token stands in the address, so no address of a page is ever logged, sent on as a referrer, or kept
+by a cache.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from redis import RedisError
+
+from processor.codat.errors import CodatNotFound
+from processor.errors import CodatError, Conflict, NotFound, ProcessorError, StoreUnavailable
+from processor.journey import (
+    CodatNotSet,
+    CompanyView,
+    ConnectionView,
+    Journey,
+    Platform,
+    TokenExpired,
+    TokenInvalid,
+)
+from processor.web import security
+from processor.web.context import container
+from processor.web.pages.cards import Card, card, in_order
+
+_log = logging.getLogger(__name__)
+
+RETURN_PATH = "/return"
+PATH = "/connect"
+VISIT_COOKIE = "visit-"
+VISIT_LASTS_S = 24 * 3600
+MOST_VISITS = 8
+"""How many companies' visits ``/return`` looks at; an accountant may have several in one browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody who opened a link that works: its token, and the company that it is for."""
+
+    token: str
+    company: CompanyView
+
+    @property
+    def company_id(self) -> str:
+        """The only company that this visit may touch."""
+        return self.company.company_id
+
+    def connection(self, connection_id: str) -> ConnectionView:
+        """A connection of this company; any other is :class:`NotFound`."""
+        return journey().connection(connection_id, company_id=self.company_id)
+
+    def card(self, connection_id: str) -> Card:
+        """The same as a card."""
+        return card(self.connection(connection_id), platforms())
+
+    def cards(self) -> list[Card]:
+        """The connections of this company, those first that want something of the user."""
+        known = platforms()
+        return in_order([card(view, known) for view in journey().connections(self.company_id)])
+
+    def url(self, endpoint: str, **values: Any) -> str:
+        """The address of another page of this visit."""
+        return url_for(endpoint, token=self.token, **values)
+
+
+def journey() -> Journey:
+    """The use cases."""
+    return container().journey
+
+
+def visit_of(token: str) -> Visit:
+    """Who comes with ``token``; raises :class:`TokenExpired` or :class:`TokenInvalid`."""
+    company_id = journey().tokens.read(token)
+    try:
+        return Visit(token, journey().company(company_id, root=request.url_root))
+    except NotFound as error:
+        raise TokenInvalid() from error
+
+
+def opened(token: str) -> Visit:
+    """The same for a form: raises :class:`FormExpired` unless it was ours."""
+    visit = visit_of(token)
+    security.check_form(token)
+    return visit
+
+
+def visits_of_browser() -> list[Visit]:
+    """The visits that this browser made in the last day, for the way back from Codat."""
+    found = []
+    tokens = [value for name, value in request.cookies.items() if name.startswith(VISIT_COOKIE)]
+    for token in tokens[:MOST_VISITS]:
+        try:
+            found.append(visit_of(token))
+        except (TokenExpired, TokenInvalid):
+            continue
+    return found
+
+
+def platforms() -> dict[str, Platform]:
+    """The platforms by key, for names and logos; none while Codat cannot be asked and none are kept."""
+    try:
+        return {one.key: one for one in journey().integrations()}
+    except (CodatError, CodatNotSet):
+        return {}
+
+
+def page(visit: Visit | None, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
+    """A page as an answer, with its policy and, on a visit, the cookies that the way back needs."""
+    settings = container().settings
+    html = render_template(
+        f"pages/{template}.html",
+        visit=visit,
+        seal=None if visit is None else security.seal(visit.token),
+        product_name=settings.product_name,
+        support_email=settings.support_email,
+        **values,
+    )
+    answer = make_response(html, status)
+    answer.headers["Content-Security-Policy"] = security.page_policy(settings.codat_api_url)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    if visit is not None:
+        security.remember_browser(answer, PATH)
+        _remember(answer, visit)
+    return answer
+
+
+def fragment(visit: Visit, template: str, **values: Any) -> Response:
+    """The part of a page that changes by itself; 304 where the browser shows it already."""
+    answer = page(visit, template, **values)
+    answer.add_etag()
+    return answer.make_conditional(request)  # type: ignore[return-value]
+
+
+def failed(error: ProcessorError, visit: Visit | None = None) -> Response:
+    """The page for what we raised on purpose."""
+    answer = page(
+        visit,
+        "problem",
+        int(error.status),
+        error=error,
+        expired=isinstance(error, TokenExpired),
+        invalid=isinstance(error, TokenInvalid),
+        is_conflict=isinstance(error, Conflict),
+        gone_at_codat=isinstance(error, CodatNotFound),
+        is_passing=int(error.status) in (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE),
+        reference=getattr(error, "correlation_id", None),
+    )
+    answer.headers.update(error.headers())
+    return answer
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Have ``blueprint`` answer with pages, whatever goes wrong in it."""
+
+    def of_processor(error: ProcessorError) -> Response:
+        return failed(error, _quietly_visiting())
+
+    def of_redis(error: RedisError) -> Response:
+        _log.warning("Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)})
+        return failed(StoreUnavailable())
+
+    def of_anything(error: Exception) -> Response:
+        _log.error("a page raised", exc_info=error, extra={"endpoint": request.endpoint})
+        return failed(ProcessorError())
+
+    handlers: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
+        (ProcessorError, of_processor),
+        (RedisError, of_redis),
+        (Exception, of_anything),
+    )
+    for kind, handler in handlers:
+        blueprint.register_error_handler(kind, handler)
+
+
+def _quietly_visiting() -> Visit | None:
+    """The visit in which something went wrong, so that the page can lead back; ``None`` without one."""
+    try:
+        return visit_of((request.view_args or {})["token"])
+    except (KeyError, ProcessorError, RedisError):
+        return None
+
+
+def _remember(answer: Response, visit: Visit) -> None:
+    """Let ``/return`` know who comes back: the token itself, signed and short-lived as it is."""
+    name = VISIT_COOKIE + hashlib.sha256(visit.company_id.encode()).hexdigest()[:12]
+    answer.set_cookie(
+        name,
+        visit.token,
+        max_age=VISIT_LASTS_S,
+        path=RETURN_PATH,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
