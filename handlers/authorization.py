@@ -12,8 +12,9 @@ from handlers.events import (
     LinkStatus,
     LinkStatusClaimed,
     QuestionUnanswered,
+    Source,
 )
-from handlers.facts import SEEN_TOLERANCE, Claim, Fact, Kind
+from handlers.facts import CLAIM_WINDOW, SEEN_TOLERANCE, Claim, Fact, Kind
 from handlers.fold import explained_claims
 from handlers.registry import Context, Findings, Question, on
 
@@ -38,7 +39,18 @@ def relinked(connection: Connection, event: ConnectionRelinked, context: Context
 
 @on(ConnectionFailed)
 def failed(connection: Connection, event: ConnectionFailed, context: Context) -> Findings:
-    """An attempt to give access failed."""
+    """An attempt to give access failed.
+
+    What Codat's API shows of it carries a time that may differ from the message's by moments.
+    """
+    if event.source is Source.CODAT_API:
+        known = (fact for fact in connection.facts if fact.kind is Kind.FAILED)
+        if any(abs(fact.at - event.at) <= CLAIM_WINDOW for fact in known):
+            return Findings(remark="this failed attempt is known already", twin=True)
+        fact = Fact(
+            Kind.FAILED, event.at, event.received_at, event.event_id, problem=event.problem, claimed=True
+        )
+        return Findings(facts=(fact,), remark="Codat shows a failed attempt")
     return Findings(
         facts=(Fact(Kind.FAILED, event.at, event.received_at, event.event_id, problem=event.problem),)
     )
@@ -121,7 +133,15 @@ def fits_what_we_know(connection: Connection, claim: Claim) -> bool:
 def at_its_word(claim: Claim) -> Fact:
     """The fact that a claim amounts to when Codat cannot be asked: at its arrival."""
     kind = Kind.READ if claim.new is None else Kind.SEEN
-    return Fact(kind, claim.arrived_at, claim.arrived_at, claim.event_id, status=claim.new, claimed=True)
+    return Fact(
+        kind,
+        claim.arrived_at,
+        claim.arrived_at,
+        claim.event_id,
+        status=claim.new,
+        claimed=True,
+        old=claim.old,
+    )
 
 
 def _is_explained(connection: Connection, claim: Claim) -> bool:

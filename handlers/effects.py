@@ -52,6 +52,7 @@ class Verdict(StrEnum):
     TOLD = "told"
     CHECKING = "checking"
     OVERTAKEN = "overtaken"
+    KNOWN = "known"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from handlers.asked import Asked
+
 
 class Source(StrEnum):
     """The road by which an event reached us."""
@@ -112,7 +114,8 @@ class Event:
 
     ``event_type`` is Codat's own spelling, for the timeline. ``at`` is Codat's time
     of the change, or ``received_at`` (ours) where the message carries none that can
-    be read: then ``timed`` is false. ``company`` is ``None`` for news about the client.
+    be read: then ``timed`` is false. ``company`` is ``None`` for news about the client. ``asked``
+    is why we asked, ``None`` for what came by itself or answers a question of the machine.
     """
 
     event_id: str
@@ -122,6 +125,7 @@ class Event:
     at: datetime
     timed: bool = True
     company: Company | None = None
+    asked: Asked | None = None
 
     @property
     def connection_ids(self) -> tuple[str, ...]:

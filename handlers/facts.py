@@ -60,7 +60,8 @@ class Fact:
     ``status``: what was seen, or the reason of an end. ``types``: data type and
     dataset status of each type that a read covered, sorted; an empty read means
     "at least one type succeeded, which is not said". ``claimed``: a legacy alert
-    taken at its word because Codat could not be asked.
+    taken at its word because Codat could not be asked (``old`` is the status that it
+    says was before), or a failure that Codat's API shows and no message told.
     """
 
     kind: Kind
@@ -71,6 +72,7 @@ class Fact:
     types: tuple[tuple[str, str], ...] = ()
     problem: Problem | None = None
     claimed: bool = False
+    old: LinkStatus | None = None
 
     @property
     def identity(self) -> tuple[object, ...]:

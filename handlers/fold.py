@@ -172,8 +172,7 @@ def _begin_at_aside(walk: Walk, fact: Fact) -> Walk:
 
 
 _STEPS: dict[Step, Callable[[Walk, Fact], Walk]] = {
-    Step.STAY: lambda walk, fact: walk,
-    Step.NOTE_CREATION: lambda walk, fact: replace(walk, failed=None),
+    Step.NOTE_CREATION: lambda walk, fact: replace(walk, failed=None) if walk.failed else walk,
     Step.NOTE_FAILURE: lambda walk, fact: replace(walk, failed=fact),
     Step.BEGIN: _begin,
     Step.BEGIN_AT_READ: lambda walk, fact: _begin(walk, fact, kept=(fact,)),
@@ -193,7 +192,9 @@ def fold(facts: Sequence[Fact], start: Walk = START) -> Walk:
     """Walk the table over ``facts``, which must be sorted by ``Fact.order``."""
     walk = start
     for fact in outranked_left_out(facts):
-        walk = _STEPS[TABLE[walk.link][column_of(fact)]](walk, fact)
+        step = TABLE[walk.link][column_of(fact)]
+        if step is not Step.STAY:
+            walk = _STEPS[step](walk, fact)
     return walk
 
 
@@ -218,6 +219,17 @@ def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
     ]
 
 
+def _means(claim: Fact, fact: Fact) -> bool:
+    """Whether the alert tells of that very change: what it says was before counts, too."""
+    if Kind.READ in (claim.kind, fact.kind):
+        return claim.kind is fact.kind
+    if claim.link is not fact.link:
+        return False
+    if claim.link is not LinkStatus.LINKED or claim.old is None:
+        return True
+    return fact.kind is (Kind.RELINKED if claim.old.has_ended else Kind.LINKED)
+
+
 def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
     """The alerts taken at their word that an exact fact of the same meaning explains.
 
@@ -232,8 +244,7 @@ def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
         for claim in claims:
             if (
                 claim not in explained
-                and (claim.kind is Kind.READ) == (fact.kind is Kind.READ)
-                and claim.link == fact.link
+                and _means(claim, fact)
                 and _NO_EARLIER[claim.kind] <= claim.at - fact.at <= CLAIM_WINDOW
             ):
                 explained.add(claim)

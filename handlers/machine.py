@@ -58,9 +58,15 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     findings = handler_of(event)(connection, event, context)
     learnt = connection.with_facts(findings.facts).with_data_types(findings.data_types)
     learnt, expired = _claims(learnt, findings, context)
-    after = situation(learnt)
-    told_now, waiting, decisions = _decide(learnt, before, after, context)
-    effects: list[Effect] = [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
+    unmoved = learnt.facts is connection.facts and learnt.data_types is connection.data_types
+    after = before if unmoved else situation(learnt)
+    told_now, waiting, decisions = _decide(learnt, event, before, after, context)
+    quiet = event.asked is not None and event.asked.quiet
+    effects: list[Effect] = []
+    if quiet:
+        told_now, waiting, decisions = _known(learnt, after)
+    else:
+        effects += [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
     effects += _asks(learnt, event, findings, waiting, context)
     learnt = replace(
         learnt,
@@ -68,12 +74,16 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
         ledger=(*learnt.ledger, *(told(learnt, item) for item in told_now)),
     ).compacted()
     outcome, reason = explain(connection, learnt, before, after, findings, expired)
+    if event.asked is not None:
+        reason = f"{reason}; {event.asked.because}"
     entry = Entry(before.state.value, after.state.value, outcome, reason, tuple(decisions))
     return Transition(before, after, learnt, tuple(effects), entry)
 
 
 def _claims(connection: Connection, findings: Findings, context: Context) -> tuple[Connection, list[Claim]]:
     """Open the new claims, drop the settled ones, and take those at their word that waited in vain."""
+    if not connection.claims and not findings.claims:
+        return connection, []
     if connection.walk.deleted:
         return replace(connection, claims=()), []
     known = {claim.event_id for claim in connection.claims}
@@ -90,7 +100,7 @@ def _claims(connection: Connection, findings: Findings, context: Context) -> tup
 
 
 def _decide(
-    connection: Connection, before: Situation, after: Situation, context: Context
+    connection: Connection, event: Event, before: Situation, after: Situation, context: Context
 ) -> tuple[list[Due], list[_Waits], list[Decision]]:
     """Divide what is due and untold into what is told now and what waits for Codat's word.
 
@@ -103,7 +113,12 @@ def _decide(
     for item in untold(connection, after):
         known = open_checks.pop((item.notice.value, item.at), None)
         check = known or Check(item.notice.value, item.at, context.now, before.state.value)
-        verdict = _must_wait(item, check, connection, context)
+        looks = [
+            fact
+            for fact in connection.facts
+            if fact.event_id == event.event_id or (known and fact.known_at >= known.since)
+        ]
+        verdict = _must_wait(item, check, looks, context)
         if verdict is None and not waiting:
             told_now.append(item)
             reason = "Codat was asked and does not deny it" if known else "due and not told before"
@@ -124,31 +139,38 @@ def _decide(
     return told_now, waiting, decisions
 
 
+def _known(connection: Connection, after: Situation) -> tuple[list[Due], list[_Waits], list[Decision]]:
+    """What is due becomes known as it stands and is told to nobody; nothing waits any more."""
+    items = list(untold(connection, after))
+    reason = "known from a rebuild: not told"
+    return items, [], [_decision(connection, item, Verdict.KNOWN, reason) for item in items]
+
+
 def _decision(connection: Connection, item: Due, verdict: Verdict, reason: str) -> Decision:
     return Decision(item.notice.value, verdict, reason, notification_id(connection, item))
 
 
-def _must_wait(item: Due, check: Check, connection: Connection, context: Context) -> str | None:
-    """Why ``item`` waits for Codat's word, ``None`` when it does not."""
+def _must_wait(item: Due, check: Check, looks: list[Fact], context: Context) -> str | None:
+    """Why ``item`` waits for Codat's word, ``None`` when it does not.
+
+    ``looks`` are the facts learnt since the check began, the present one included: what was
+    seen before confirms nothing.
+    """
     if not context.policy.checks or item.notice is Notice.DELETED:
         return None
     late = (context.now - item.ground.at).total_seconds() > context.policy.late_after_s
     is_answer = item.ground.kind is Kind.SEEN or item.ground.claimed
     if not late and (is_answer or not item.notice.is_end):
         return None
-    if context.now >= check.since + context.policy.patience or _is_confirmed(item, connection.facts):
+    if context.now >= check.since + context.policy.patience or _is_confirmed(item, looks):
         return None
     return "late news is checked with Codat first" if late else "bad news is checked with Codat first"
 
 
 def _is_confirmed(item: Due, facts: Iterable[Fact]) -> bool:
-    """Whether Codat was looked at since we learnt of the item, and after the change itself."""
+    """Whether one of ``facts`` is a look at Codat, after the change itself."""
     return any(
-        fact.kind is Kind.SEEN
-        and not fact.claimed
-        and fact.at > item.at + SEEN_TOLERANCE
-        and fact.known_at >= item.ground.known_at
-        for fact in facts
+        fact.kind is Kind.SEEN and not fact.claimed and fact.at > item.at + SEEN_TOLERANCE for fact in facts
     )
 
 
@@ -171,7 +193,7 @@ def _asks(
 ) -> list[Ask]:
     """What to ask Codat about this connection; one question per aspect, the earliest wins."""
     policy, now = context.policy, context.now
-    if not policy.can_ask or connection.company_id is None or connection.walk.deleted:
+    if not policy.can_ask or connection.company_id is None:
         return []
     again = now + CHECK_AFTER if isinstance(event, (ConnectionSeen, HistorySeen)) else now
     wanted: list[tuple[Question, datetime, datetime]] = [
@@ -185,9 +207,12 @@ def _asks(
         wanted.append((question, again, claim.since + policy.patience))
     for waits in waiting:
         if waits.asks:
-            settled = min(max(waits.item.at + CHECK_AFTER, again), again + CHECK_AFTER)
+            deadline = waits.check.since + policy.patience
+            settled = min(max(waits.item.at + CHECK_AFTER, again), again + CHECK_AFTER, max(again, deadline))
             question = Question(Aspect.CONNECTION, f"{waits.item.notice.value} is checked before it is told")
-            wanted.append((question, settled, waits.check.since + policy.patience))
+            wanted.append((question, settled, deadline))
+    if wanted and connection.walk.deleted:
+        return []
     earliest: dict[Aspect, Ask] = {}
     for question, not_before, deadline in wanted:
         ask = earliest.get(question.aspect)

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from handlers.connection import Connection, Told
 from handlers.events import LinkStatus, Problem
-from handlers.facts import SEEN_TOLERANCE, Fact, Kind
+from handlers.facts import CLAIM_WINDOW, SEEN_TOLERANCE, Fact, Kind
 from handlers.fold import Link
 from handlers.situation import Situation, State
 
@@ -117,10 +117,12 @@ def _last_said_of_access(ledger: tuple[Told, ...]) -> Notice | None:
 def _reaches(entry: Told, since: datetime) -> bool:
     """Whether the entry lies at or after ``since``.
 
-    A beginning that we only saw may be told a moment before the exact change is known to lie.
+    A beginning or a failure that we only saw may be told a moment before the exact change is known to lie.
     """
-    early = entry.by_seen and _kind(Notice(entry.kind)) is Notice.AUTHORIZED
-    return (entry.at + SEEN_TOLERANCE if early else entry.at) >= since
+    if not entry.by_seen:
+        return entry.at >= since
+    tolerance = {Notice.AUTHORIZED: SEEN_TOLERANCE, Notice.AUTHORIZATION_FAILED: CLAIM_WINDOW}
+    return entry.at + tolerance.get(_kind(Notice(entry.kind)), timedelta()) >= since
 
 
 def _kind(notice: Notice) -> Notice:
@@ -142,7 +144,7 @@ def notification_id(connection: Connection, item: Due) -> str:
 
 def told(connection: Connection, item: Due) -> Told:
     """The ledger entry for ``item``."""
-    by_seen = item.ground.kind is Kind.SEEN
+    by_seen = item.ground.kind is Kind.SEEN or (item.ground.kind is Kind.FAILED and item.ground.claimed)
     return Told(item.notice.value, item.at, notification_id(connection, item), by_seen)
 
 

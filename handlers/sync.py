@@ -11,7 +11,7 @@ from handlers.events import (
     InitialReadCompleted,
     ReadCompleted,
 )
-from handlers.facts import AUTH_ERROR, Claim, DataType, Fact, Kind
+from handlers.facts import AUTH_ERROR, SEEN_TOLERANCE, Claim, DataType, Fact, Kind
 from handlers.fold import Link
 from handlers.registry import Context, Findings, Question, advises, on
 from handlers.situation import is_running
@@ -111,6 +111,8 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     """
     walk = connection.walk
     floor = walk.ended.at if walk.ended else walk.floor
+    if floor is not None and floor == walk.begun_at:  # its end was missed: what was queued with it counts
+        floor -= SEEN_TOLERANCE
     rows = [
         row
         for row in event.datasets
@@ -127,8 +129,12 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
         return Findings(remark="Codat's history has nothing of this authorisation yet")
     if running:
         return Findings(data_types=outcomes, remark=f"Codat is still reading {', '.join(running)}")
+    refused = sorted(row.data_type for row in newest.values() if row.status == AUTH_ERROR)
+    doubt = f"the platform refused access while reading {', '.join(refused)}"
+    questions = (Question(Aspect.CONNECTION, doubt),) if refused else ()
     if any(not kept.claimed for kept in walk.kept):
-        return Findings(data_types=outcomes, settled=claims, remark="Codat's history agrees")
+        agrees = "Codat's history agrees"
+        return Findings(data_types=outcomes, settled=claims, questions=questions, remark=agrees)
     at = max(row.completed or row.requested or event.at for row in newest.values())
     if walk.begun_at is not None and walk.link is Link.LINKED:
         at = max(at, walk.begun_at)
@@ -143,6 +149,7 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
         facts=(fact,),
         data_types=outcomes,
         settled=claims,
+        questions=questions,
         remark="Codat's history shows the first sync complete",
     )
 

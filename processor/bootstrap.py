@@ -11,12 +11,17 @@ from handlers.registry import Policy
 from processor import times
 from processor.alerts.signature import Authenticator
 from processor.codat.client import CodatClient
+from processor.delivery.control import Control
 from processor.errors import SettingsError
+from processor.journey import Journey, make_journey
+from processor.operators import Operators
 from processor.queues import Bell
 from processor.settings import Settings
 from processor.store.connect import WEB_TIMEOUT_S, WORKER_TIMEOUT_S, connect
 from processor.store.inbox import Inbox
 from processor.store.reader import Reader
+from processor.truth.budget import Rank
+from processor.truth.transport import client_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +36,19 @@ class Container:
     authenticator: Authenticator
     policy: Policy
     codat: CodatClient | None
+    journey: Journey
+    operators: Operators
     clock: Callable[[], datetime] = times.now
 
 
 def for_web(settings: Settings) -> Container:
     """The collaborators of a web process: short time-outs."""
-    return _build(settings, WEB_TIMEOUT_S)
+    return _build(settings, WEB_TIMEOUT_S, Rank.JOURNEY)
 
 
 def for_worker(settings: Settings) -> Container:
     """The collaborators of a process in the background."""
-    return _build(settings, WORKER_TIMEOUT_S)
+    return _build(settings, WORKER_TIMEOUT_S, Rank.CHECK)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -53,26 +60,31 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def _build(settings: Settings, timeout_s: float) -> Container:
+def _build(settings: Settings, timeout_s: float, rank: Rank) -> Container:
     if settings.redis_url is None:
         raise SettingsError(["REDIS_URL must be set for this process; `codat-processor run` sets it."])
     client = connect(settings.redis_url, timeout_s=timeout_s, verify_tls=settings.redis_tls_verify)
+    inbox = Inbox(
+        client,
+        shards=settings.inbox_shards,
+        retention_days=settings.event_retention_days,
+        dedupe_days=settings.dedupe_days,
+    )
+    reader, bell = Reader(client, shards=settings.inbox_shards), Bell(client)
+    codat = client_for(settings, client, rank)
     return Container(
         settings=settings,
         redis=client,
-        inbox=Inbox(
-            client,
-            shards=settings.inbox_shards,
-            retention_days=settings.event_retention_days,
-            dedupe_days=settings.dedupe_days,
-        ),
-        reader=Reader(client, shards=settings.inbox_shards),
-        bell=Bell(client),
+        inbox=inbox,
+        reader=reader,
+        bell=bell,
         authenticator=Authenticator(
             secrets=settings.codat_webhook_secrets, authorizations=settings.codat_alert_authorizations
         ),
         policy=policy_of(settings),
-        codat=CodatClient(api_key=settings.codat_api_key, base_url=settings.codat_api_url)
-        if settings.codat_api_key
-        else None,
+        codat=codat,
+        journey=make_journey(settings, client=client, inbox=inbox, reader=reader, bell=bell, codat=codat),
+        operators=Operators(
+            client, control=Control(client), bell=bell, reachable=bool(settings.operator_alert_urls)
+        ),
     )

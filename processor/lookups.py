@@ -8,6 +8,7 @@ from typing import Any
 
 from handlers.situation import State
 from processor import views
+from processor.delivery.told import PUBLISHED
 from processor.errors import Invalid, NotFound
 from processor.store.reader import Page, Reader
 
@@ -107,10 +108,17 @@ def notifications(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Notifications, newest first."""
-    if status not in (None, views.PUBLISHED):
-        return _only([], cursor)
-    page = reader.list_notifications(connection_id=connection_id, limit=limit, cursor=cursor)
-    return views.page([views.notification(row) for row in page.items], page.next_cursor)
+    indexed = None if status == PUBLISHED else status
+    found: list[dict[str, Any]] = []
+    while True:
+        page = reader.list_notifications(
+            connection_id=connection_id, status=indexed, limit=limit - len(found), cursor=cursor
+        )
+        shown = (views.notification(row) for row in page.items)
+        found += [one for one in shown if status in (None, one["status"])]
+        cursor = page.next_cursor
+        if len(found) >= limit or cursor is None:
+            return views.page(found, cursor)
 
 
 def notification(reader: Reader, notification_id: str) -> dict[str, Any]:

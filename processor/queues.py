@@ -17,7 +17,9 @@ _log = logging.getLogger(__name__)
 
 DRAIN = "drain"
 ASK = "ask"
-QUEUES = (DRAIN, ASK)
+DELIVER = "deliver"
+POLL = "poll"
+QUEUES = (DRAIN, ASK, DELIVER, POLL)
 """Each worker process listens to exactly one queue: RQ loses jobs of those that listen to two."""
 
 HANDLING_RETRIES = tuple(
@@ -32,14 +34,18 @@ FAILURE_TTL_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One kind of job: its queue and the function that RQ calls."""
+    """One kind of job: its queue, the function that RQ calls, and how long it may take in seconds."""
 
     queue: str
     function: str
+    timeout_s: int = JOB_TIMEOUT_S
 
 
 DRAIN_SHARD = Job(DRAIN, "workers.jobs.drain")
 ASK_CODAT = Job(ASK, "workers.jobs.ask")
+DELIVER_DUE = Job(DELIVER, "workers.jobs.deliver")
+LOOK_AT_COMPANIES = Job(POLL, "workers.jobs.look", timeout_s=300)
+SWEEP_COMPANIES = Job(POLL, "workers.jobs.sweep", timeout_s=1800)
 
 
 class Bell:
@@ -59,6 +65,18 @@ class Bell:
         """Have the questions that are due put to Codat."""
         self._ring(ASK_CODAT)
 
+    def deliver(self) -> None:
+        """Have the lanes looked at; what is due in them is delivered."""
+        self._ring(DELIVER_DUE)
+
+    def look(self) -> None:
+        """Have the companies looked at that are due."""
+        self._ring(LOOK_AT_COMPANIES)
+
+    def sweep(self) -> None:
+        """Have the errands of the sweep run that are due."""
+        self._ring(SWEEP_COMPANIES)
+
     def waiting(self, queue: str) -> int:
         """How many wake-up calls of this queue nobody answered yet."""
         return int(self._queues[queue].count)
@@ -66,7 +84,11 @@ class Bell:
     def _ring(self, job: Job, *args: int) -> None:
         try:
             self._queues[job.queue].enqueue_call(
-                job.function, args=args, result_ttl=RESULT_TTL_S, failure_ttl=FAILURE_TTL_S
+                job.function,
+                args=args,
+                timeout=job.timeout_s,
+                result_ttl=RESULT_TTL_S,
+                failure_ttl=FAILURE_TTL_S,
             )
         except RedisError as error:
             _log.warning(

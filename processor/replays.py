@@ -51,6 +51,8 @@ class Replays:
                 raise NotFound(
                     "There is no event with this id, or it is not kept any more.", event_id=event_id
                 )
+            if not row["body"] and row["status"] == "processed":
+                raise Conflict("The event's company was erased, and its body with it.", event_id=event_id)
             if only is not None and row["status"] != only:
                 raise Conflict(f"The event is {row['status']}, not {only}.", event_id=event_id)
             shard, put, wake = self._put(row)

@@ -1,4 +1,4 @@
-"""The web server: granian, several processes of four blocking threads each."""
+"""The web server: granian, several processes of four threads each (see ``processor.web.gateway``)."""
 
 import contextlib
 import socket
@@ -13,8 +13,7 @@ from granian.log import LogLevels
 
 from processor.settings import Settings
 
-TARGET = "processor.web:create_app_from_environment"
-THREADS = 4
+TARGET = "processor.web:create_gateway_from_environment"
 BACKLOG = 1024
 KEEP_ALIVE_S = 95
 """Longer than the 90 s for which Heroku's router keeps a connection, so that it never uses one that we
@@ -27,15 +26,14 @@ TO_OUR_LOG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propag
 def serve(settings: Settings, target: str = TARGET) -> None:
     """Serve until SIGTERM or SIGINT, finishing the requests that were begun.
 
-    ``target`` is ``module:function``, a function that makes the WSGI application in each process.
+    ``target`` is ``module:function``, a function that makes the RSGI application in each process.
     """
     server = Granian(
         target,
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=settings.web_concurrency,
-        blocking_threads=THREADS,
         backlog=BACKLOG,
         http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000),
         websockets=False,

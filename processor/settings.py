@@ -58,6 +58,8 @@ class Settings:
     public_url: str | None = row(
         kinds.HTTP_URL, "Where the world reaches this service, for links in answers."
     )
+    product_name: str | None = row(kinds.TEXT, "Whom the pages speak for: shown at the top of each.")
+    support_email: str | None = row(kinds.EMAIL, "Where the pages send people who need help.")
     secret_key: tuple[str, ...] | None = row(
         kinds.SIGNING_KEYS,
         "Signs the links of the journey; several: the first signs, all are accepted.",
@@ -92,6 +94,12 @@ class Settings:
     max_body_bytes: int = row(kinds.BYTES, "Largest message accepted, in bytes.", 1_048_576)
     event_retention_days: int = row(kinds.DAYS, "How long messages are kept, in days.", 30)
     dedupe_days: int = row(kinds.DAYS, "How long a message is recognised as seen before, in days.", 21)
+    erase_after_days: int = row(
+        kinds.DAYS, "How long after its deletion at Codat a company is erased here, in days.", 30
+    )
+    sweep_hours: int = row(
+        kinds.COUNT, "How often each company is compared with Codat, at least: once in so many hours.", 24
+    )
     inbox_shards: int = row(kinds.COUNT, "Streams into which waiting messages are divided, by company.", 4)
     workers: int = row(kinds.COUNT, "Worker processes.", 2)
     web_concurrency: int = row(kinds.COUNT, "Web processes, of four threads each.", 2)
@@ -103,12 +111,29 @@ class Settings:
     late_after_s: int = row(
         kinds.AGE_S, "News older than this when we learn it is checked with Codat first, in seconds.", 600
     )
+    stream_length: int = row(
+        kinds.LENGTH, "About how many notifications the Redis stream `codat:notifications` keeps.", 100_000
+    )
+    allow_private_subscribers: bool = row(
+        kinds.FLAG, "`true` lets subscribers have private addresses and any port; for development.", False
+    )
     smtp_url: str | None = row(
-        kinds.SMTP_URL, "Mail server, `smtps://user:password@host:port`; unset: no e-mail.", secret=True
+        kinds.SMTP_URL,
+        "Mail server: `smtps://user:password@host:port` (TLS), `smtp+starttls://` (TLS or nothing) or"
+        " `smtp://` (TLS where offered); unset: no e-mail.",
+        secret=True,
     )
     mail_from: str | None = row(kinds.TEXT, "Sender of e-mails.")
+    mail_templates_dir: Path | None = row(
+        kinds.FOLDER, "Templates of e-mails that replace ours of the same name; see docs/consuming.md."
+    )
     operator_alert_urls: tuple[str, ...] = row(
         kinds.TEXTS, "Apprise URLs of the operators' chat or pager (extra `chat`).", (), secret=True
+    )
+    operator_alert_types: tuple[str, ...] = row(
+        kinds.NOTICES,
+        "Which notifications the operators' chat or pager gets besides alerts; `all`: every one.",
+        ("connection.authorization_failed", "connection.deauthorized", "initial_sync.failed"),
     )
     sentry_dsn: str | None = row(kinds.HTTP_URL, "Where errors are reported (extra `sentry`).", secret=True)
     log_level: str = row(kinds.LOG_LEVEL, "Least severe log lines to write.", "INFO")
@@ -196,4 +221,6 @@ def _written(default: Any) -> str:
         return ""
     if isinstance(default, Path):
         return f"./{default}"
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default).lower() if isinstance(default, bool) else f"{default}"

@@ -16,6 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 from environs import Env
 from environs.exceptions import EnvValidationError
 
+from handlers.notices import Notice
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -108,6 +110,15 @@ def _texts(env: Env, name: str) -> tuple[str, ...]:
     return some(read_list(env, name))
 
 
+def _notices(env: Env, name: str) -> tuple[str, ...]:
+    values, known = _texts(env, name), tuple(notice.value for notice in Notice)
+    if values == ("all",):
+        return known
+    if not set(values) <= set(known):
+        raise ValueError("not a type of notification")
+    return values
+
+
 def _printable(env: Env, name: str) -> str:
     return _for_a_header(env.str(name))
 
@@ -120,6 +131,15 @@ def _for_a_header(value: str) -> str:
     if not (value.isascii() and value.isprintable()):
         raise ValueError("cannot stand in a header")
     return value
+
+
+def _email(env: Env, name: str) -> str:
+    """An address that can stand in a link; whether anybody reads it, only trying tells."""
+    text = env.str(name)
+    mailbox, _, domain = text.partition("@")
+    if not (mailbox and domain) or "@" in domain or not text.isprintable() or set(text) & set(" \"<>?&#%,;:"):
+        raise ValueError("not an address")
+    return text
 
 
 def _signing_keys(env: Env, name: str) -> tuple[str, ...]:
@@ -147,6 +167,7 @@ def _networks(env: Env, name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IP
 
 
 TEXT = Kind("text", _text)
+EMAIL = Kind("an e-mail address", _email)
 TEXTS = Kind("a comma-separated list", _texts)
 FLAG = Kind("true or false", _flag)
 FOLDER = Kind("the path of a folder", _path)
@@ -160,7 +181,9 @@ SECONDS_OR_NONE = whole_number(0, 86400)
 BYTES = whole_number(1, 1_073_741_824)
 HOPS = whole_number(0, 100)
 HTTP_URL = url("https", "http")
-SMTP_URL = url("smtps", "smtp")
+SMTP_URL = url("smtps", "smtp", "smtp+starttls")
+NOTICES = Kind("`all`, or a comma-separated list of types of notifications", _notices)
+LENGTH = whole_number(1, 1_000_000_000)
 REDIS_URL = Kind("a URL that begins with redis://, rediss:// or unix:// and says where", _redis_url)
 NETWORKS = Kind("a comma-separated list of IP addresses or networks", _networks)
 SIGNING_KEYS = Kind("a comma-separated list of keys of at least 16 characters each", _signing_keys)

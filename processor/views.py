@@ -15,13 +15,11 @@ from handlers.events import Problem
 from handlers.facts import DataType
 from handlers.situation import Situation, State, is_running, situation
 from processor.alerts.dialects import is_too_deep
+from processor.delivery import told
 from processor.store.reader import StoredConnection
 from processor.times import from_ms, to_iso
 
-PUBLISHED = "published"
-"""The status of a notification that stands on the stream."""
-
-NOTIFICATION_STATUSES = (PUBLISHED, "pending", "delivered", "dead")
+NOTIFICATION_STATUSES = told.STATUSES
 
 DONE = 100
 """Progress of what needs no more reading."""
@@ -151,7 +149,8 @@ def whole_event(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def notification(row: Mapping[str, Any]) -> dict[str, Any]:
     """A notification: what is sent, and the attempts to deliver it."""
-    return {**row["body"], "status": PUBLISHED, "deliveries": []}
+    deliveries = row["deliveries"]
+    return {**row["body"], "status": told.status(deliveries), "deliveries": told.deliveries(deliveries)}
 
 
 def stats(counts: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,8 +161,9 @@ def stats(counts: Mapping[str, Any]) -> dict[str, Any]:
         "connections": dict(counts["connections"]),
         "events": dict(counts["events"]),
         "inbox": dict(counts["inbox"]),
-        "lanes": [],
+        "lanes": list(counts["lanes"]),
         "dead_letters": counts["events"]["dead"],
+        "dead_deliveries": counts["dead_deliveries"],
         "questions": counts["questions"],
         "companies": counts["companies"],
         "notifications": counts["notifications"],

@@ -1,4 +1,4 @@
-"""``python -m workers worker|clock``: the background processes; ``drain`` and ``ask`` are a worker's own."""
+"""``python -m workers worker|clock``: the background processes; all other roles are a worker's own."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from types import FrameType
 
 from processor import bootstrap, logs
 from processor.processes import Child, Supervisor, watch_parent
-from processor.queues import ASK, DRAIN
+from processor.queues import ASK, DELIVER, DRAIN, POLL
 from processor.settings import Settings, load_from_environment
 from workers.clock import Clock
 from workers.process import work
@@ -17,7 +17,7 @@ from workers.process import work
 STOP_AFTER_S = 10.0
 """Heroku kills 30 s after SIGTERM; a batch takes a fraction of a second."""
 
-ROLES = ("worker", "clock", DRAIN, ASK)
+ROLES = ("worker", "clock", DRAIN, ASK, DELIVER, POLL)
 
 
 def main(argv: list[str]) -> int:
@@ -38,8 +38,8 @@ def main(argv: list[str]) -> int:
 
 
 def children(settings: Settings) -> list[Child]:
-    """The processes of a worker: WORKERS that drain, and one that asks Codat."""
-    names = [*(f"{DRAIN}-{number + 1}" for number in range(settings.workers)), ASK]
+    """The processes of a worker: WORKERS that drain, and one each that asks Codat, delivers, and polls."""
+    names = [*(f"{DRAIN}-{number + 1}" for number in range(settings.workers)), ASK, DELIVER, POLL]
     return [
         Child(
             name=name,

@@ -65,6 +65,12 @@ class Clock:
             self._bell.wake_shard(shard)
         if upkeep.questions_are_due(self._client, now):
             self._bell.ask()
+        if upkeep.deliveries_are_due(self._client):
+            self._bell.deliver()
+        if upkeep.looks_are_due(self._client, now):
+            self._bell.look()
+        if upkeep.sweep_is_due(self._client):
+            self._bell.sweep()
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
             upkeep.trim(self._client, now - self._retention)

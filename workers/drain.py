@@ -22,6 +22,7 @@ from processor import times
 from processor.alerts.dialects import recognise
 from processor.codat import findings
 from processor.queues import HANDLING_RETRIES
+from processor.store import comparing
 from processor.store.batch import Batch, CompanyNews, Known, Unreadable, Waiting, company_news
 from processor.store.keys import shard_of
 from processor.store.shards import Disturbed, Overtaken, Shard
@@ -51,7 +52,8 @@ class Drain:
     """Empties shards.
 
     ``stop`` says when to finish early (a signal came), ``yield_to`` whether other
-    shards wait for a worker; ``on_questions`` is called when Codat should be asked now.
+    shards wait for a worker; ``on_questions`` is called when Codat should be asked now,
+    ``on_notifications`` when something was decided that is to be told.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class Drain:
         stop: Callable[[], bool] = lambda: False,
         yield_to: Callable[[], bool] = lambda: False,
         on_questions: Callable[[], None] = lambda: None,
+        on_notifications: Callable[[], None] = lambda: None,
+        stream_length: int = 100_000,
     ) -> None:
         self._client = client
         self._policy = policy
@@ -72,10 +76,12 @@ class Drain:
         self._stop = stop
         self._yield_to = yield_to
         self._on_questions = on_questions
+        self._on_notifications = on_notifications
+        self._stream_length = stream_length
 
     def run(self, number: int, *, run_s: float = RUN_S) -> Drained:
         """Drain shard ``number`` until nothing waits any more, or it is time to hand over."""
-        shard = Shard(self._client, number)
+        shard = Shard(self._client, number, stream_length=self._stream_length)
         started = time.monotonic()
         handled = 0
         shard.stay_awake()
@@ -110,6 +116,9 @@ class Drain:
             events = self._understand(shard, waiting, batch, now)
             work = _Work(shard, pipe, [event for _, event in events], self._policy, now, batch)
             for message, event in events:
+                if event.company is not None and work.is_erased(event.company.id):
+                    batch.dropped.append((message, event.company.id))
+                    continue
                 try:
                     work.learn(event)
                 except Exception:
@@ -119,6 +128,8 @@ class Drain:
             work.finish()
             batch.count("processed", len(batch.done))
             shard.commit(pipe, batch, now)
+        if batch.notifications:
+            self._on_notifications()
         soon = any(ask.not_before <= now for ask in batch.asks)
         return len(waiting) + len(gone), soon
 
@@ -180,8 +191,13 @@ class _Work:
         companies = list(dict.fromkeys(event.company.id for event in events if event.company))
         whole = [event.company.id for event in events if event.company and event.concerns_whole_company]
         self._known, self._companies, self._members = shard.load(pipe, named, companies, whole)
+        self._erased = {one for one, row in self._companies.items() if "erased_at" in row}
         self._current: dict[str, Connection] = {}
         self._states: dict[str, str] = {}
+
+    def is_erased(self, company_id: str) -> bool:
+        """Whether nothing may be known of the company any more."""
+        return company_id in self._erased
 
     def learn(self, event: Event) -> None:
         """Apply one event to everything that it concerns; all of it, or nothing when it raises."""
@@ -208,8 +224,10 @@ class _Work:
         batch.entries += entries
         for connection_id in changed:
             batch.first_heard.setdefault(connection_id, event.received_at)
-        for _, _, entry in entries:
+        for connection_id, _, entry in entries:
             batch.count(f"outcome:{entry.outcome}")
+            comparing.note(batch, connection_id, event, entry)
+        batch.heard = batch.heard or event.source in comparing.MESSAGES
         for effect in (*effects, *advice):
             if isinstance(effect, Tell):
                 batch.notifications.append(effect.notification)

@@ -12,6 +12,24 @@ def drain(shard: int) -> int:
     return drained.handled
 
 
+def deliver() -> int:
+    """Have what is due in the lanes delivered; how many attempts were made before it returns."""
+    own = runtime.current()
+    return own.deliver()
+
+
+def look() -> int:
+    """Look at the companies that are due; how many that were."""
+    own = runtime.current()
+    return own.look()
+
+
+def sweep() -> int:
+    """Run the errands of the sweep that are due; how many that were."""
+    own = runtime.current()
+    return own.sweep.run()
+
+
 def ask() -> int:
     """Put the questions that are due to Codat; how many were dealt with."""
     own = runtime.current()

@@ -11,6 +11,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from processor.bootstrap import Container
+from processor.queues import DELIVER
 from processor.store import health
 from processor.store.connect import WORKER_TIMEOUT_S, connect
 from workers import runtime
@@ -60,8 +61,13 @@ def work(container: Container, queue: str) -> None:
         log_job_description=False,
     )
     worker.health_name = worker.name
-    runtime.install(container, stopping=lambda: worker.stopping)
-    worker.work(logging_level="WARNING")
+    own = runtime.install(container, stopping=lambda: worker.stopping)
+    if queue == DELIVER:
+        own.courier.start()
+    try:
+        worker.work(logging_level="WARNING")
+    finally:
+        own.courier.stop()
     try:
         health.gone(client, "worker", worker.name)
     except RedisError as error:

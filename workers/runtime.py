@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from processor.bootstrap import Container
 from processor.codat.asking import Asker
 from processor.queues import DRAIN, Bell
 from processor.store import upkeep
 from processor.store.questions import Questions
+from processor.truth import assembly
 from workers.ask import Asking
+from workers.couriers import courier_of
+from workers.deliver import Courier
 from workers.drain import Drain
+from workers.monitor import Monitor
+from workers.reconcile import Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +25,28 @@ class Runtime:
     bell: Bell
     drain: Drain
     asking: Asking
+    courier: Courier
+    monitor: Monitor | None
+    sweep: Sweep
     container: Container
     stopping: Callable[[], bool]
+
+    def deliver(self) -> int:
+        """Let the courier look at the lanes; where it has no thread of its own, carry out what is due."""
+        upkeep.delivering_begins(self.container.redis)
+        if self.courier.running:
+            self.courier.wake()
+            return 0
+        return self.courier.run_once()
+
+    def look(self) -> int:
+        """Look at the companies that are due, with the flag up that keeps others from being woken for it."""
+        if self.monitor is None:
+            return 0
+        try:
+            return self.monitor.run()
+        finally:
+            upkeep.looking_ended(self.container.redis)
 
     def ask(self) -> int:
         """Ask what is due, with the flag up meanwhile that keeps others from being woken for it."""
@@ -50,6 +76,11 @@ def build(container: Container, *, stopping: Callable[[], bool] = lambda: False)
         if upkeep.questions_are_due(client, container.clock()):
             bell.ask()
 
+    def deliver_soon() -> None:
+        if upkeep.deliver_soon(client):
+            bell.deliver()
+
+    polling = assembly.polling(container, stop=stopping)
     return Runtime(
         bell=bell,
         drain=Drain(
@@ -60,6 +91,8 @@ def build(container: Container, *, stopping: Callable[[], bool] = lambda: False)
             stop=stopping,
             yield_to=lambda: bell.waiting(DRAIN) > 0,
             on_questions=ask_soon,
+            on_notifications=deliver_soon,
+            stream_length=container.settings.stream_length,
         ),
         asking=Asking(
             questions=Questions(client),
@@ -67,6 +100,28 @@ def build(container: Container, *, stopping: Callable[[], bool] = lambda: False)
             reader=container.reader,
             bell=bell,
             asker=None if container.codat is None else Asker(container.codat, clock=container.clock),
+            clock=container.clock,
+            stop=stopping,
+        ),
+        courier=courier_of(container),
+        monitor=None
+        if polling is None
+        else Monitor(
+            client,
+            reader=container.reader,
+            looker=polling.looker,
+            putter=polling.putter,
+            every=polling.every,
+            clock=container.clock,
+            stop=stopping,
+        ),
+        sweep=Sweep(
+            client,
+            codat=polling.codat if polling else None,
+            walk=polling.walk if polling else None,
+            silence=assembly.silence(container),
+            erasure=assembly.erasure(container),
+            grace=timedelta(days=container.settings.erase_after_days),
             clock=container.clock,
             stop=stopping,
         ),

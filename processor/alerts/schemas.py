@@ -80,6 +80,11 @@ class SpokenProblem:
     is_active: bool
     errored_at: datetime
 
+    @property
+    def at(self) -> datetime | None:
+        """When it happened; ``None`` where that is not said."""
+        return None if self.errored_at == _NEVER else self.errored_at
+
 
 class ProblemSchema(LenientSchema):
     """One of ``payload.connection.dataConnectionErrors``."""
@@ -104,6 +109,12 @@ _PROBLEM = ProblemSchema()
 
 def as_problem(value: object) -> Problem | None:
     """Of a list of errors the newest active one; without an active one the last."""
+    newest = as_spoken_problem(value)
+    return newest.problem if newest else None
+
+
+def as_spoken_problem(value: object) -> SpokenProblem | None:
+    """The same, with its time."""
     if not isinstance(value, list):
         return None
     spoken: list[SpokenProblem] = [_PROBLEM.load(entry) for entry in value if isinstance(entry, dict)]
@@ -111,8 +122,7 @@ def as_problem(value: object) -> Problem | None:
         return None
     active = [error for error in spoken if error.is_active]
     # Reversed: of equals, max keeps the first it meets, and a later entry is the newer one.
-    newest = max(reversed(active), key=lambda error: error.errored_at) if active else spoken[-1]
-    return newest.problem
+    return max(reversed(active), key=lambda error: error.errored_at) if active else spoken[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 import click
 
-from processor.cli import check, demo, inspect, run
+from processor.cli import check, demo, inspect, run, subscribers
 from processor.errors import ProcessorError
 
-COMMANDS: Sequence[click.Command] = (*run.COMMANDS, *demo.COMMANDS, *check.COMMANDS, *inspect.COMMANDS)
+COMMANDS: Sequence[click.Command] = (
+    *run.COMMANDS,
+    *demo.COMMANDS,
+    *check.COMMANDS,
+    *inspect.COMMANDS,
+    *subscribers.COMMANDS,
+)
 """Every command, in the order in which ``--help`` shows them; a module adds its own to this list."""
 
 

@@ -15,6 +15,8 @@ import click
 import httpx
 
 from processor import logs
+from processor.cli.invite import invite, way_back
+from processor.cli.listener import Listener
 from processor.cli.run import service, store, with_port
 from processor.errors import SettingsError
 from processor.processes import StopSignals, Supervisor, port_is_taken
@@ -82,6 +84,7 @@ def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, st
     environ.setdefault("CODAT_ALERT_AUTHORIZATIONS", new_authorization())
     environ.setdefault("CODAT_API_KEY", secrets.token_urlsafe(24))
     environ.setdefault("API_KEYS", "demo")
+    environ.setdefault("ALLOW_PRIVATE_SUBSCRIBERS", "true")
     if headless:
         environ.setdefault("PORT", "0")
         environ.setdefault("LOG_LEVEL", "WARNING")
@@ -97,6 +100,7 @@ def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
         product_url=ours,
         api_key=settings.codat_api_key or "",
         webhook_url=f"{ours}/webhooks/codat",
+        redirect_url=way_back(ours),
         webhook_secret=next(iter(settings.codat_webhook_secrets), new_webhook_secret()),
         alert_authorization=next(iter(settings.codat_alert_authorizations), new_authorization()),
     )
@@ -104,10 +108,12 @@ def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
 
 def _run(settings: Settings, simulator: SimulatorServer, given: Mapping[str, str], name: str | None) -> int:
     """Run until Ctrl-C; a story that was named is played once the service is ready."""
-    with StopSignals() as signals, store(settings) as env:
+    with StopSignals() as signals, Listener(click.echo) as listener, store(settings) as env:
         supervisor = Supervisor(service(settings, {**given, **env}))
+        threading.Thread(target=_listen, args=(settings, listener), daemon=True).start()
         _announce(settings, simulator)
         if name is None:
+            invite(settings, _await_ready)
             return supervisor.run(signals)
         with supervisor, SimulatorClient(simulator.url) as codat, _product(settings) as product:
             _await_ready(settings)
@@ -123,11 +129,25 @@ def _headless(
     settings: Settings, simulator: SimulatorServer, given: Mapping[str, str], name: str | None
 ) -> int:
     """Play one story; 0 when it went as expected."""
-    with _ends_on_sigterm(), store(settings) as env, Supervisor(service(settings, {**given, **env})):
-        _await_ready(settings)
+    story = story_named(name or "happy")
+    with (
+        _ends_on_sigterm(),
+        Listener(click.echo) as listener,
+        store(settings) as env,
+        Supervisor(service(settings, {**given, **env})),
+    ):
+        _listen(settings, listener)
         with SimulatorClient(simulator.url) as codat, _product(settings) as product:
-            as_expected = play(story_named(name or "happy"), codat, product, click.echo, STORY_WITHIN_S)
-    return 0 if as_expected else 1
+            as_expected = play(story, codat, product, click.echo, STORY_WITHIN_S)
+        heard = listener.has_heard(story.expected)
+    click.echo(f"{story.name}: a subscriber heard {'every milestone' if heard else 'NOT every milestone'}")
+    return 0 if as_expected and heard else 1
+
+
+def _listen(settings: Settings, listener: Listener) -> None:
+    """Subscribe to what is told, once the service is ready."""
+    _await_ready(settings)
+    listener.subscribe(address(settings), settings.api_keys[0])
 
 
 def _product(settings: Settings) -> ProductClient:

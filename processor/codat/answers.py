@@ -13,7 +13,8 @@ class ConnectionAnswer:
 
     ``asked_at`` is the answer's ``Date`` header; without a usable one it is our clock, and
     ``timed`` is false. ``link_url`` carries a one-time password: it works once, for one day.
-    ``problem`` is the newest active error of the connection.
+    ``problem`` is the newest active error of the connection, ``problem_at`` when it happened
+    (``None`` where that is not said, or no error is active).
     """
 
     details: ConnectionDetails
@@ -24,6 +25,7 @@ class ConnectionAnswer:
     last_sync: datetime | None = None
     created: datetime | None = None
     problem: Problem | None = None
+    problem_at: datetime | None = None
 
     @property
     def id(self) -> str:

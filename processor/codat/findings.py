@@ -10,20 +10,25 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from handlers.asked import Asked
 from handlers.events import (
     Aspect,
     Company,
+    CompanyCreated,
     CompanyDeleted,
     ConnectionCreated,
     ConnectionDeleted,
     ConnectionDetails,
+    ConnectionEnded,
     ConnectionEvent,
+    ConnectionFailed,
     ConnectionGone,
     ConnectionSeen,
     Dataset,
     Event,
     HistorySeen,
     LinkStatus,
+    Problem,
     QuestionUnanswered,
     Source,
 )
@@ -36,7 +41,11 @@ CONNECTION_SEEN = "codat-api.connection"
 CONNECTION_GONE = "codat-api.gone"
 HISTORY_SEEN = "codat-api.history"
 UNANSWERED = "codat-api.unanswered"
+CONNECTION_FAILED = "codat-api.failed"
+COMPANY_SEEN = "codat-api.company"
+COMPANY_GONE = "codat-api.company.gone"
 CONNECTION_CREATED = "journey.connection.created"
+CONNECTION_UNLINKED = "journey.connection.unlinked"
 CONNECTION_DELETED = "journey.connection.deleted"
 COMPANY_DELETED = "journey.company.deleted"
 
@@ -46,7 +55,11 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
         CONNECTION_GONE: ConnectionGone,
         HISTORY_SEEN: HistorySeen,
         UNANSWERED: QuestionUnanswered,
+        CONNECTION_FAILED: ConnectionFailed,
+        COMPANY_SEEN: CompanyCreated,
+        COMPANY_GONE: CompanyDeleted,
         CONNECTION_CREATED: ConnectionCreated,
+        CONNECTION_UNLINKED: ConnectionEnded,
         CONNECTION_DELETED: ConnectionDeleted,
         COMPANY_DELETED: CompanyDeleted,
     }
@@ -148,6 +161,8 @@ def encode(event: Event) -> bytes:
         "at": to_iso(event.at),
         "timed": event.timed,
     }
+    if event.asked is not None:
+        doc["asked"] = [event.asked.because, event.asked.quiet, event.asked.repairs]
     if event.company is not None:
         doc["company"] = {
             "id": event.company.id,
@@ -158,6 +173,9 @@ def encode(event: Event) -> bytes:
         doc["connection"] = _fields(event.connection)
     if isinstance(event, ConnectionSeen):
         doc["status"] = event.status
+    if isinstance(event, ConnectionFailed) and event.problem is not None:
+        problem = event.problem
+        doc["problem"] = [problem.status_code, problem.status_text, problem.message]
     if isinstance(event, QuestionUnanswered):
         doc["aspect"] = event.aspect
     if isinstance(event, HistorySeen):
@@ -182,6 +200,7 @@ def decode(body: bytes, *, event_id: str, received_at: datetime) -> Event:
             "at": from_iso(doc["at"]),
             "timed": _flag(doc["timed"]),
             "company": _company(doc.get("company")),
+            "asked": _asked(doc.get("asked")),
         }
         return kind(**heading, **_particulars(kind, doc))
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
@@ -198,8 +217,12 @@ def _particulars(kind: type[Event], doc: Mapping[str, Any]) -> dict[str, Any]:
             status=None if status is None else LinkStatus(status),
             **texts,
         )
+    if kind is ConnectionEnded:
+        found["reason"] = LinkStatus.UNLINKED
     if kind is ConnectionSeen:
         found["status"] = LinkStatus(doc["status"])
+    if kind is ConnectionFailed and doc.get("problem") is not None:
+        found["problem"] = Problem(*(_text(part) for part in _list(doc["problem"])))
     if kind is QuestionUnanswered:
         found["aspect"] = Aspect(doc["aspect"])
     if kind is HistorySeen:
@@ -250,6 +273,13 @@ def _company(doc: Mapping[str, Any] | None) -> Company | None:
     return Company(
         _id(doc["id"]), _text(doc["name"]), {_id(key): _id(value) for key, value in doc["tags"].items()}
     )
+
+
+def _asked(value: object) -> Asked | None:
+    if value is None:
+        return None
+    because, quiet, repairs = _list(value)
+    return Asked(_id(because), quiet=_flag(quiet), repairs=_flag(repairs))
 
 
 def _list(value: object) -> list[Any]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from marshmallow import Schema, ValidationError, post_load
 
 from handlers.events import ConnectionDetails, Dataset
-from processor.alerts.schemas import LenientSchema, Reading, as_problem
+from processor.alerts.schemas import LenientSchema, Reading, SpokenProblem, as_spoken_problem
 from processor.alerts.values import as_id, as_instant, as_message, as_name, as_status, as_tags, as_word
 from processor.codat.answers import (
     Branding,
@@ -85,11 +85,14 @@ class _ConnectionSchema(LenientSchema):
     link_url = Reading(as_url, data_key="linkUrl")
     last_sync = Reading(as_instant, data_key="lastSync")
     created = Reading(as_instant, data_key="created")
-    problem = Reading(as_problem, data_key="dataConnectionErrors")
+    problem = Reading(as_spoken_problem, data_key="dataConnectionErrors")
 
     @post_load
     def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         _require(data, id="id", status="status")
+        spoken: SpokenProblem | None = data["problem"]
+        data["problem"] = spoken.problem if spoken else None
+        data["problem_at"] = spoken.at if spoken and spoken.is_active else None
         return data
 
 

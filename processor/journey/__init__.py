@@ -11,12 +11,14 @@ from processor.journey.answers import (
     Started,
     SyncView,
 )
-from processor.journey.errors import CodatNotSet, TokenExpired, TokenInvalid
+from processor.journey.errors import AlreadyConnected, CodatNotSet, TokenExpired, TokenInvalid
+from processor.journey.making import make_journey
 from processor.journey.outcome import LinkOutcome
 from processor.journey.service import Journey
 from processor.journey.tokens import Tokens
 
 __all__ = [
+    "AlreadyConnected",
     "CodatNotSet",
     "CompanyView",
     "ConnectionSync",
@@ -31,5 +33,6 @@ __all__ = [
     "TokenExpired",
     "TokenInvalid",
     "Tokens",
+    "make_journey",
     "with_query",
 ]

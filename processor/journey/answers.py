@@ -1,4 +1,4 @@
-"""What the use cases of the journey answer with; times are ISO 8601 in UTC with ``Z``, ``None``: not known."""
+"""What the use cases of the journey answer with; times are ISO 8601 in UTC; ``None``: not known."""
 
 from dataclasses import dataclass
 from typing import Any

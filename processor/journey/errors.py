@@ -3,13 +3,15 @@
 ProcessorError
 ├── CodatNotSet               503   CODAT_API_KEY is not set
 ├── TokenExpired              410   the link is older than a day
+├── Conflict
+│   └── AlreadyConnected      409   there is an active accounting connection, which it names
 └── NotFound
     └── TokenInvalid          404   the link was not made here, or its key was taken out of SECRET_KEY
 """
 
 from http import HTTPStatus
 
-from processor.errors import NotFound, ProcessorError
+from processor.errors import Conflict, NotFound, ProcessorError
 
 
 class CodatNotSet(ProcessorError):
@@ -20,16 +22,30 @@ class CodatNotSet(ProcessorError):
     sentence = "CODAT_API_KEY is not set."
 
 
+class AlreadyConnected(Conflict):
+    """A company has one active accounting connection at the most, and has it: ``connection_id``."""
+
+    title = "An accounting platform is connected already"
+
+    def __init__(self, connection_id: str, platform_name: str | None) -> None:
+        name = platform_name or "an accounting platform"
+        super().__init__(
+            f"The company is connected to {name} already (connection {connection_id});"
+            " disconnect it before connecting another accounting platform."
+        )
+        self.connection_id, self.platform_name = connection_id, platform_name
+
+    def extra(self) -> dict[str, object]:
+        """``connection_id`` of the one there is."""
+        return super().extra() | {"connection_id": self.connection_id}
+
+
 class TokenExpired(ProcessorError):
-    """The link was made here, but too long ago; ``company_id`` is whose it was."""
+    """The link was made here, but too long ago."""
 
     status = HTTPStatus.GONE
     title = "This link has expired"
     sentence = "Links work for 24 hours; ask for a new one."
-
-    def __init__(self, company_id: str | None = None) -> None:
-        super().__init__()
-        self.company_id = company_id
 
 
 class TokenInvalid(NotFound):

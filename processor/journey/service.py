@@ -1,8 +1,19 @@
 """The journey of a company, from sign-up to "connected", and afterwards: the use cases, without the web."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from redis import Redis
+
+from handlers.effects import Ask
+from handlers.events import Aspect
+from handlers.situation import State
+from processor import times, views
+from processor.codat.client import CodatClient
+from processor.errors import Conflict, NotFound
+from processor.journey import catalogue, wishes
 from processor.journey.answers import (
     CompanyView,
     ConnectionView,
@@ -11,22 +22,77 @@ from processor.journey.answers import (
     Started,
     SyncView,
 )
+from processor.journey.companies import Companies
+from processor.journey.connecting import Connecting
+from processor.journey.errors import CodatNotSet
+from processor.journey.news import News, Row
+from processor.journey.platforms import Platforms
+from processor.journey.progress import LINKED, sync_view
+from processor.journey.records import Records
 from processor.journey.tokens import Tokens
+from processor.queues import Bell
+from processor.store import questions, upkeep
+from processor.store.reader import Reader, StoredConnection
+
+_log = logging.getLogger(__name__)
+
+ASK_PAUSE_S = 3
+"""How long Codat rests after it was asked again about a company, in whole seconds."""
+
+MOST_ASKED = 20
+"""About so many connections of a company Codat is asked at once."""
+
+PAGE = 200
 
 
 class Journey:
-    """Built by the composition root as ``container.journey``. STUB: signatures only, being filled in.
+    """Built by the composition root as ``container.journey``.
 
     Where a call takes ``company_id`` besides ``connection_id``, a connection of another company is
     :class:`NotFound`: pages always pass the company of their token. Calls that need Codat raise
-    :class:`CodatNotSet` (503) without CODAT_API_KEY, and ``CodatError``s otherwise.
+    :class:`CodatNotSet` (503) without CODAT_API_KEY, and ``CodatError``s otherwise; every call raises
+    ``redis.RedisError`` when Redis does not answer.
     """
 
-    tokens: Tokens
+    def __init__(
+        self,
+        *,
+        client: "Redis[Any]",
+        reader: Reader,
+        bell: Bell,
+        codat: CodatClient | None,
+        platforms: Platforms | None,
+        companies: Companies,
+        records: Records,
+        news: News,
+        tokens: Tokens,
+        public_url: str | None,
+        own_url: str,
+        patience: timedelta,
+        clock: Callable[[], datetime] = times.now,
+    ) -> None:
+        self.tokens = tokens
+        self._client, self._reader, self._bell = client, reader, bell
+        self._codat, self._platforms = codat, platforms
+        self._companies, self._records, self._news = companies, records, news
+        self._public_url, self._own_url = public_url, own_url
+        self._patience, self._clock = patience, clock
+        self._connecting = None
+        if codat is not None and platforms is not None:
+            self._connecting = Connecting(
+                codat=codat, platform=platforms.get, records=records, news=news, ask_again=self.ask_again
+            )
+
+    # Companies
 
     def connect_url(self, company_id: str, *, root: str | None = None) -> str:
-        """A fresh link to the journey of a company; ``root`` stands in for an unset PUBLIC_URL."""
-        raise NotImplementedError
+        """A fresh link to the journey of a company.
+
+        It leads to PUBLIC_URL; where that is unset to ``root``, which is where the caller reached us, or
+        else to the address on which we listen.
+        """
+        base = (self._public_url or root or self._own_url).rstrip("/")
+        return f"{base}/connect/{self.tokens.make(company_id)}"
 
     def sign_up(
         self,
@@ -37,26 +103,57 @@ class Journey:
         tags: Mapping[str, str] | None = None,
         root: str | None = None,
     ) -> tuple[CompanyView, bool]:
-        """The company of a merchant, made at Codat if there is none; whether it was made now."""
-        raise NotImplementedError
+        """The company of a merchant, made at Codat if there is none; whether it was made now.
+
+        Raises :class:`Invalid`, which names the fields to blame.
+        """
+        wish = wishes.sign_up(merchant_id=merchant_id, name=name, contact_email=contact_email, tags=tags)
+        row, made = self._companies.sign_up(wish, self._client_of_codat)
+        if self._platforms is not None:
+            self._platforms.warm()
+        return self._view(row, root), made
 
     def company(self, company_id: str, *, root: str | None = None) -> CompanyView:
         """One company; raises :class:`NotFound` for one that is unknown or deleted."""
-        raise NotImplementedError
+        return self._view(self._row(company_id), root)
 
     def find(self, merchant_id: str, *, root: str | None = None) -> CompanyView | None:
-        """The company of a merchant."""
-        raise NotImplementedError
+        """The company of a merchant; ``None`` without one, or when it was deleted."""
+        row = self._companies.known(merchant_id)
+        return None if row is None else self._view(row, root)
+
+    def delete_company(self, company_id: str) -> Done:
+        """Delete a company with all its connections at Codat, then here."""
+        row = self._row(company_id)
+        return self._changes().delete_company(row)
+
+    # Platforms
 
     def integrations(self, *, source_type: str | None = None, search: str | None = None) -> list[Platform]:
-        """Enabled platforms, by source type and name, from the cache."""
-        raise NotImplementedError
+        """Enabled platforms, by source type and name, from the cache.
+
+        Raises :class:`Invalid` for a source type that Codat does not have.
+        """
+        if self._platforms is None:
+            raise CodatNotSet()
+        return catalogue.chosen(self._platforms.all(), source_type=source_type, search=search)
+
+    # Connections
 
     def connect(
         self, company_id: str, platform_key: str, *, parameters: Mapping[str, str] | None = None
     ) -> Started:
-        """A connection to a platform, to be authorised. :class:`Conflict` names the one in the way."""
-        raise NotImplementedError
+        """A connection to a platform, to be authorised; one that is pending already is used again.
+
+        ``parameters`` are added to the link. Raises :class:`AlreadyConnected` (409) for a second active
+        accounting connection, and :class:`Invalid` for a platform that there is not.
+        """
+        row, key, given = (
+            self._row(company_id),
+            wishes.platform_key(platform_key),
+            wishes.parameters(parameters),
+        )
+        return self._changes().connect(row, key, given)
 
     def link(
         self,
@@ -66,32 +163,110 @@ class Journey:
         parameters: Mapping[str, str] | None = None,
     ) -> Started:
         """A fresh one-time link, to resume or to reconnect."""
-        raise NotImplementedError
+        given = wishes.parameters(parameters)
+        row, _ = self._present(connection_id, company_id)
+        return self._changes().link(row, connection_id, given)
 
     def connections(self, company_id: str) -> list[ConnectionView]:
         """The connections of a company without the deleted ones, newest first."""
-        raise NotImplementedError
+        return [views.connection(stored) for stored in self._stored_of(company_id)]
 
     def connection(self, connection_id: str, *, company_id: str | None = None) -> ConnectionView:
-        """One connection (deleted ones too); raises :class:`NotFound`."""
-        raise NotImplementedError
+        """One connection, deleted ones too; raises :class:`NotFound`."""
+        return views.connection(self._stored(connection_id, company_id))
 
     def sync(self, company_id: str) -> SyncView:
         """How reading the data stands, per connection and per data type."""
-        raise NotImplementedError
+        self._row(company_id)
+        return sync_view(company_id, self.connections(company_id))
 
     def unlink(self, connection_id: str, *, company_id: str | None = None) -> Done:
         """End access at Codat, then here; :class:`Conflict` when it is not linked."""
-        raise NotImplementedError
+        row, stored = self._present(connection_id, company_id)
+        return self._changes().unlink(row, stored)
 
     def delete(self, connection_id: str, *, company_id: str | None = None) -> Done:
         """Delete at Codat, then here."""
-        raise NotImplementedError
+        row, _ = self._present(connection_id, company_id)
+        return self._changes().delete(row, connection_id)
 
-    def delete_company(self, company_id: str) -> Done:
-        """Delete a company with all its connections at Codat, then here."""
-        raise NotImplementedError
+    def ask_again(self, company_id: str, connection_id: str | None = None) -> bool:
+        """Have Codat asked in the background; without a connection about all that the company has.
 
-    def ask_again(self, company_id: str, connection_id: str | None = None) -> Any:
-        """Have Codat asked in the background; without a connection about all that the company has."""
-        raise NotImplementedError
+        False, and nothing is asked, for what is unknown or deleted and without CODAT_API_KEY. However
+        often this is called, Codat is asked about a company every few seconds at the most.
+        """
+        if self._codat is None:
+            return False
+        known = self._stored_of(company_id)
+        wanted = [one for one in known if connection_id in (None, one.connection.id)][:MOST_ASKED]
+        if not wanted:
+            return False
+        now = self._clock()
+        not_before = now + timedelta(seconds=self._records.rest_s(company_id, ASK_PAUSE_S))
+        deadline = not_before + self._patience
+        asks = []
+        for one in wanted:
+            reason = "somebody on the journey wants to know"
+            aspects = (Aspect.CONNECTION, Aspect.HISTORY) if one.state in LINKED else (Aspect.CONNECTION,)
+            asks += [
+                Ask(aspect, company_id, one.connection.id, not_before, deadline, reason) for aspect in aspects
+            ]
+        with self._client.pipeline(transaction=True) as pipe:
+            questions.write(pipe, asks)
+            pipe.execute()
+        if upkeep.questions_are_due(self._client, now):
+            self._bell.ask()
+        return True
+
+    # What all of them need
+
+    def _client_of_codat(self) -> CodatClient:
+        if self._codat is None:
+            raise CodatNotSet()
+        return self._codat
+
+    def _changes(self) -> Connecting:
+        if self._connecting is None:
+            raise CodatNotSet()
+        return self._connecting
+
+    def _row(self, company_id: str) -> Row:
+        row = self._companies.row(company_id)
+        if row is None:
+            raise NotFound("There is no company with this id.")
+        return row
+
+    def _stored(self, connection_id: str, company_id: str | None) -> StoredConnection:
+        stored = self._reader.connection(connection_id)
+        if stored is None or company_id not in (None, stored.connection.company_id):
+            raise NotFound("There is no connection with this id.")
+        return stored
+
+    def _present(self, connection_id: str, company_id: str | None) -> tuple[Row, StoredConnection]:
+        """A connection that is not deleted, and its company."""
+        stored = self._stored(connection_id, company_id)
+        if stored.state == State.DELETED:
+            raise NotFound("The connection was deleted.")
+        if stored.connection.company_id is None:
+            raise Conflict("It is not known yet whose connection this is; try again shortly.")
+        return self._row(stored.connection.company_id), stored
+
+    def _stored_of(self, company_id: str) -> list[StoredConnection]:
+        found: list[StoredConnection] = []
+        cursor: str | None = None
+        while True:
+            page = self._reader.list_connections(company_id=company_id, limit=PAGE, cursor=cursor)
+            found += [one for one in page.items if one.state != State.DELETED]
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
+
+    def _view(self, row: Row, root: str | None) -> CompanyView:
+        return CompanyView(
+            company_id=row["id"],
+            merchant_id=row.get("merchant_id"),
+            name=row.get("name"),
+            contact_email=row.get("contact_email"),
+            connect_url=self.connect_url(row["id"], root=root),
+        )

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from handlers.connection import Connection
 from handlers.effects import Ask, PausePolling, ResumePolling
-from handlers.events import Company, CompanyDeleted, Event
+from handlers.events import Company, CompanyDeleted, Event, Source
 from handlers.explain import Entry
 from handlers.notices import Notification
 from processor.times import to_iso
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,17 @@ class Unreadable:
 
 @dataclass(slots=True)
 class CompanyNews:
-    """What was learnt of a company; ``None`` and empty mean "nothing"."""
+    """What was learnt of a company; ``None`` and empty mean "nothing".
+
+    ``grace_from`` is when the time began after which a deleted company is erased.
+    """
 
     name: str | None = None
     merchant_id: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
     deleted_at: datetime | None = None
     deleted_by: str | None = None
+    grace_from: datetime | None = None
     first_heard: datetime | None = None
 
     def merge(self, newer: "CompanyNews") -> None:
@@ -59,6 +65,7 @@ class CompanyNews:
         self.tags = newer.tags or self.tags
         if self.deleted_at is None:
             self.deleted_at, self.deleted_by = newer.deleted_at, newer.deleted_by
+            self.grace_from = newer.grace_from
         self.first_heard = self.first_heard or newer.first_heard
 
     def as_fields(self, company_id: str) -> dict[str, str]:
@@ -79,13 +86,19 @@ class Batch:
     """Everything that one commit writes.
 
     ``gone`` are stream entries whose message is gone, ``moved`` messages that belong to
-    another shard since INBOX_SHARDS changed.
+    another shard since INBOX_SHARDS changed, ``dropped`` those of companies that were erased.
+    ``repairs`` are connections that a look of ours changed, ``confirmed`` those of which a message
+    said what was known already; ``heard``: a message of Codat's was among them.
     """
 
     done: list[Waiting] = field(default_factory=list)
     failed: list[tuple[Waiting, str, datetime | None]] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
     moved: list[tuple[Waiting, int]] = field(default_factory=list)
+    dropped: list[tuple[Waiting, str]] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
+    heard: bool = False
     connections: dict[str, tuple[Connection, str, Known | None]] = field(default_factory=dict)
     first_heard: dict[str, datetime] = field(default_factory=dict)
     entries: list[tuple[str, Event, Entry]] = field(default_factory=list)
@@ -115,4 +128,6 @@ def company_news(event: Event, company: Company, known: Mapping[str, str] | None
         news.tags = tags
     if isinstance(event, CompanyDeleted) and "deleted_at" not in known:
         news.deleted_at, news.deleted_by = event.at, event.event_id
+        # Whoever asked us to delete it waits for no grace.
+        news.grace_from = _LONG_AGO if event.source is Source.JOURNEY else event.received_at
     return None if news == CompanyNews() else news

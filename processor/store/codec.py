@@ -95,6 +95,8 @@ def _fact(fact: Fact) -> dict[str, Any]:
         doc["problem"] = [problem.status_code, problem.status_text, problem.message]
     if fact.claimed:
         doc["claimed"] = True
+    if fact.old is not None:
+        doc["old"] = fact.old
     return doc
 
 
@@ -108,6 +110,7 @@ def _load_fact(doc: Mapping[str, Any]) -> Fact:
         types=tuple((name, status) for name, status in doc.get("types", ())),
         problem=Problem(*doc["problem"]) if "problem" in doc else None,
         claimed=doc.get("claimed", False),
+        old=_status(doc.get("old")),
     )
 
 

@@ -8,7 +8,7 @@ from redis.client import Pipeline
 
 from handlers.events import Event
 from handlers.explain import Entry
-from processor.store import codec, keys
+from processor.store import codec, keys, truth_keys
 from processor.store.batch import Batch, Waiting
 from processor.times import to_iso, to_ms
 
@@ -49,6 +49,8 @@ def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
             pipe.set(keys.merchant(news.merchant_id), company_id, nx=True)
         if news.first_heard is not None:
             pipe.zadd(keys.companies(), {company_id: to_ms(news.first_heard)}, nx=True)
+        if news.grace_from is not None:
+            pipe.zadd(truth_keys.erasures(), {company_id: to_ms(news.grace_from)}, nx=True)
         fields: dict[str | bytes, str | bytes | int | float] = {}
         fields.update(news.as_fields(company_id))
         pipe.hset(keys.company(company_id), mapping=fields)
@@ -79,8 +81,15 @@ def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
             pipe.hdel(keys.event(message.event_id), "next_attempt_at")
         pipe.hset(keys.event(message.event_id), mapping=news)
         pipe.zadd(keys.events_of(status), {message.event_id: _received_ms(message)})
+    for message, company_id in batch.dropped:
+        name = keys.event(message.event_id)
+        pipe.hset(name, mapping={"status": "processed", "processed_at": stamp})
+        pipe.hdel(name, "body", "company_id", "connection_ids", "next_attempt_at", "error")
+        pipe.zrem(keys.retries(), message.event_id)
+        pipe.delete(keys.company_events(company_id))
     done: dict[str | bytes, str | bytes | int | float] = {
-        message.event_id: _received_ms(message) for message in batch.done
+        message.event_id: _received_ms(message)
+        for message in (*batch.done, *(message for message, _ in batch.dropped))
     }
     if done:
         pipe.zadd(keys.events_of("processed"), done)

@@ -72,6 +72,7 @@ class Inbox:
                 keys.inbox(shard),
                 keys.wake(shard),
                 keys.events_of("quarantined"),
+                keys.company_events(event.company.id) if event.company else "",
             ],
             args=[
                 event.event_id,
@@ -143,6 +144,10 @@ class Inbox:
         )
         if put:
             self._client.set(keys.seen(event.event_id), "1", nx=True, ex=self._dedupe_s)
+            if event.company is not None:
+                index = keys.company_events(event.company.id)
+                self._client.zadd(index, {event.event_id: to_ms(event.received_at)})
+                self._client.expire(index, self._retention_s)
         return put, wake
 
     def depth(self) -> int:

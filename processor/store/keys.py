@@ -3,6 +3,7 @@
 All keys begin with ``codat:``. Nothing else in the project spells a key.
 """
 
+import hashlib
 import zlib
 
 PREFIX = "codat:"
@@ -110,6 +111,16 @@ def company_connections(company_id: str) -> str:
 def merchant(merchant_id: str) -> str:
     """String: the company id that belongs to our caller's own id."""
     return f"{PREFIX}merchant:{merchant_id}"
+
+
+def company_events(company_id: str) -> str:
+    """Sorted set: ids of a company's messages, by time of arrival (ms). EVENT_RETENTION_DAYS."""
+    return f"{PREFIX}company-events:{company_id}"
+
+
+def erased(company_id: str) -> str:
+    """String, ISO time: a company was erased then; its id is not in here, only a hash of it. For ever."""
+    return f"{PREFIX}erased:{hashlib.sha256(company_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 # Notifications
@@ -240,7 +251,7 @@ def asked_again(company_id: str) -> str:
 
 
 def platforms(account: str) -> str:
-    """String, JSON: the platforms of a Codat account, with their pictures. Expires 30 days after it was read."""
+    """String, JSON: the platforms of a Codat account, with their pictures. Expires after 30 days."""
     return f"{PREFIX}platforms:{account}"
 
 
@@ -252,6 +263,14 @@ def reading_platforms(account: str) -> str:
 def signing_key() -> str:
     """String: signs the links of the journey where SECRET_KEY is unset. For ever."""
     return f"{PREFIX}signing-key"
+
+
+# Visitors
+
+
+def watched(connection_id: str) -> str:
+    """String, JSON: how often Codat was asked for those who look at it, and when next. 15 minutes."""
+    return f"{PREFIX}watched:{connection_id}"
 
 
 # Operation

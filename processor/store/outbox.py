@@ -38,3 +38,4 @@ def write(pipe: "Pipeline[Any]", notification: Notification, *, position: int, s
     pipe.zadd(keys.outbox(), {notification.id: at_us})
     pipe.zadd(keys.outbox_of(connection_id), {notification.id: at_us})
     pipe.xadd(keys.stream(), {"notification": body}, maxlen=stream_length, approximate=True)
+    pipe.rpush(keys.fan_out(), notification.id)

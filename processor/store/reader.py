@@ -11,6 +11,7 @@ from typing import Any
 from redis import Redis
 
 from handlers.connection import Connection
+from processor.delivery import overview
 from processor.errors import Invalid
 from processor.store import codec, keys
 
@@ -137,20 +138,34 @@ class Reader:
     # Notifications
 
     def notification(self, notification_id: str) -> dict[str, Any] | None:
-        """One notification: its public body as parsed JSON under ``body``; ``None`` when there is none."""
-        row = self._client.hgetall(keys.notification(notification_id))
-        return _notification(row)
+        """One notification; ``None`` when there is none.
 
-    def list_notifications(self, *, connection_id: str | None, limit: int, cursor: str | None) -> Page:
-        """Notifications, newest first, of everything or of one connection."""
-        index = keys.outbox() if connection_id is None else keys.outbox_of(connection_id)
+        Its public body is under ``body`` as parsed JSON, what is known of its deliveries under ``deliveries``.
+        """
+        return next(iter(self._notifications([notification_id])), None)
+
+    def list_notifications(
+        self, *, connection_id: str | None, limit: int, cursor: str | None, status: str | None = None
+    ) -> Page:
+        """Notifications, newest first, of one connection, else with one delivery status, else all."""
+        if connection_id is not None:
+            index = keys.outbox_of(connection_id)
+        else:
+            index = keys.outbox() if status is None else keys.outbox_with(status)
         page = self._page(index, limit, cursor)
+        return Page(self._notifications(page.items), page.next_cursor)
+
+    def _notifications(self, notification_ids: Sequence[str]) -> list[dict[str, Any]]:
         with self._client.pipeline(transaction=False) as pipe:
-            for notification_id in page.items:
+            for notification_id in notification_ids:
                 pipe.hgetall(keys.notification(notification_id))
+                pipe.hgetall(keys.deliveries(notification_id))
             rows = pipe.execute()
-        found = [notification for row in rows if (notification := _notification(row)) is not None]
-        return Page(found, page.next_cursor)
+        return [
+            {**_texts(row), "body": json.loads(row[b"body"]), "deliveries": _texts(deliveries)}
+            for row, deliveries in zip(rows[::2], rows[1::2], strict=True)
+            if row
+        ]
 
     # Operation
 
@@ -174,6 +189,7 @@ class Reader:
             pipe.hgetall(keys.counters())
             pipe.zcard(keys.companies())
             pipe.zcard(keys.outbox())
+            pipe.zcard(keys.dead_deliveries())
             rows = iter(pipe.execute())
         by_state = {state: next(rows) for state in states}
         by_status = {status: next(rows) for status in EVENT_STATUSES}
@@ -193,7 +209,13 @@ class Reader:
             "counters": {name: int(value) for name, value in sorted(_texts(next(rows)).items())},
             "companies": next(rows),
             "notifications": next(rows),
+            "dead_deliveries": next(rows),
+            "lanes": overview.lanes(self._client),
         }
+
+    def members(self, index: str, *, limit: int, cursor: str | None) -> Page:
+        """A page of a sorted set's members, highest score first."""
+        return self._page(index, limit, cursor)
 
     def _page(self, index: str, limit: int, cursor: str | None) -> Page:
         """Members of a sorted set, highest score first; a cursor stays right while members come and go."""
@@ -230,14 +252,6 @@ _EVENT_FIELDS = (
     "next_attempt_at",
     "error",
 )
-
-
-def _notification(row: Mapping[bytes, bytes]) -> dict[str, Any] | None:
-    if not row:
-        return None
-    fields: dict[str, Any] = dict(_texts(row))
-    fields["body"] = json.loads(fields["body"])
-    return fields
 
 
 def _text(value: bytes) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import codec, commits, keys, outbox, questions
+from processor.store import codec, commits, keys, looks, outbox, questions
 from processor.store.batch import Batch, Known, Unreadable, Waiting
 from processor.store.inbox import WAKE_MS
 from processor.store.scripts import register
@@ -91,7 +91,8 @@ class Shard:
     ) -> tuple[dict[str, Known | Unreadable], dict[str, dict[str, str]], dict[str, list[str]]]:
         """The connections, companies, and the connections of whole companies, as they are stored.
 
-        The three answers are keyed by connection, company and company. The connections
+        The three answers are keyed by connection, company and company; of a company that was
+        erased the only field is ``erased_at``. The connections
         are watched by ``pipe`` from here on: a message may name one of another company,
         which another shard changes.
         """
@@ -102,13 +103,19 @@ class Shard:
                 reads.hgetall(keys.company(company_id))
             for company_id in whole:
                 reads.zrange(keys.company_connections(company_id), 0, -1)
+            for company_id in company_ids:
+                reads.get(keys.erased(company_id))
             answers = reads.execute()
+        stones = answers[len(company_ids) + len(whole) :]
         companies = {
             company_id: {name.decode(): value.decode() for name, value in row.items()}
             for company_id, row in zip(company_ids, answers, strict=False)
             if row
         }
-        for company_id, row in zip(whole, answers[len(company_ids) :], strict=True):
+        for company_id, erased_at in zip(company_ids, stones, strict=True):
+            if erased_at is not None:
+                companies[company_id] = {"erased_at": erased_at.decode()}
+        for company_id, row in zip(whole, answers[len(company_ids) :], strict=False):
             members[company_id] = [member.decode() for member in row]
         wanted = list(dict.fromkeys([*connection_ids, *(id_ for ids in members.values() for id_ in ids)]))
         if wanted:
@@ -141,6 +148,7 @@ class Shard:
             places += message.entry_ids
             pipe.xadd(keys.inbox(number), {"id": message.event_id})
             pipe.hset(keys.event(message.event_id), "shard", number)
+        places += [place for message, _ in batch.dropped for place in message.entry_ids]
         if places:
             pipe.xdel(keys.inbox(self.number), *places)
         commits.write_connections(pipe, batch)
@@ -150,6 +158,7 @@ class Shard:
         questions.write(pipe, batch.asks)
         for polling in batch.polling:
             questions.write_polling(pipe, polling, now)
+        looks.write(pipe, batch, now)
         commits.write_events(pipe, batch, now)
         for name, by in batch.counts.items():
             pipe.hincrby(keys.counters(), name, by)

@@ -6,12 +6,14 @@ from typing import Any
 
 from redis import Redis
 
-from processor.store import keys
+from processor.store import keys, truth_keys
 from processor.store.inbox import WAKE_MS
 from processor.store.reader import EVENT_STATUSES
 from processor.times import to_ms
 
 MOST_RETRIES = 1_000
+LOOKING_MS = 30_000
+"""How long companies count as being looked at after somebody was woken for it, in milliseconds."""
 
 
 def sleeping_shards(client: "Redis[Any]", shards: int) -> list[int]:
@@ -52,6 +54,38 @@ def asking(client: "Redis[Any]", *, going_on: bool) -> None:
         client.set(keys.asking(), "asks", px=WAKE_MS)
     else:
         client.delete(keys.asking())
+
+
+def deliver_soon(client: "Redis[Any]") -> bool:
+    """Whether somebody has to be woken to look at the lanes; counts as woken from now on."""
+    return bool(client.set(keys.delivering(), "asked", nx=True, px=WAKE_MS))
+
+
+def deliveries_are_due(client: "Redis[Any]") -> bool:
+    """Whether notifications wait to be divided and nobody was woken for them; counts as woken from now on."""
+    return bool(client.llen(keys.fan_out())) and deliver_soon(client)
+
+
+def delivering_begins(client: "Redis[Any]") -> None:
+    """Say that the lanes are looked at now: what comes from here on needs another look."""
+    client.delete(keys.delivering())
+
+
+def looks_are_due(client: "Redis[Any]", now: datetime) -> bool:
+    """Whether companies are to be looked at and nobody does; counts as woken from now on."""
+    if not client.zcount(truth_keys.looks(), "-inf", to_ms(now)):
+        return False
+    return bool(client.set(truth_keys.polling("looks"), "asked", nx=True, px=LOOKING_MS))
+
+
+def looking_ended(client: "Redis[Any]") -> None:
+    """Say that nobody looks at companies any more."""
+    client.delete(truth_keys.polling("looks"))
+
+
+def sweep_is_due(client: "Redis[Any]") -> bool:
+    """Whether it is time to see what errands of the sweep are due; counts as seen to from now on."""
+    return bool(client.set(truth_keys.polling("sweep"), "asked", nx=True, px=LOOKING_MS))
 
 
 def trim(client: "Redis[Any]", before: datetime) -> None:

@@ -6,28 +6,41 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from processor import logs
 from processor.bootstrap import Container, for_web
 from processor.settings import load_from_environment
-from processor.web import health, home, problems, v1, webhooks
+from processor.web import health, home, pages, problems, security, v1, webhooks
 from processor.web.context import keep
+from processor.web.gateway import Gateway
+
+THREADS = 4
+"""Requests that one process works on at a time."""
 
 
 def create_app(container: Container) -> Flask:
     """The application on the collaborators in ``container``; connects to nothing yet."""
     app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = container.settings.max_body_bytes
     hops = container.settings.trusted_proxies
     if hops:
         # The host is not taken from a header: Heroku's router passes on what a caller makes up.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     keep(app, container)
+    security.register(app)
     problems.register(app)
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(home.blueprint)
+    pages.register(app)
     v1.register(app)
     return app
 
 
 def create_app_from_environment() -> Flask:
-    """The application of this process, from its environment: what the web server calls."""
+    """The application of this process, from its environment, for any WSGI server."""
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
     return create_app(for_web(settings))
+
+
+def create_gateway_from_environment() -> Gateway:
+    """The application of this process behind its gateway: what our own web server calls."""
+    app = create_app_from_environment()
+    return Gateway(app, threads=THREADS, max_body_bytes=app.config["MAX_CONTENT_LENGTH"])

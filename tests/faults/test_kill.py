@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 
 from processor.store import keys
-from tests.support.service import Sender, applied, is_done, messages_of, until
+from tests.support.service import DRAINING, Sender, applied, is_done, messages_of, until
 
 STOPPED_WITHIN_S = 10
 RECOVERED_WITHIN_S = 5
@@ -149,3 +149,18 @@ def test_sigterm_ends_everything_in_time_and_what_was_accepted_is_handled_after_
     assert {event_id: counts[event_id] for event_id in sender.accepted} == dict.fromkeys(sender.accepted, 1)
 
 
+def test_processes_of_every_kind_that_are_killed_are_started_again(service):
+    """All but the one that starts them and the engine: whoever serves, works, asks and ticks."""
+    spared = {service.pid, service.engine()}
+    killed = [pid for pid in service.everybody() if pid not in spared]
+
+    service.kill(*killed)
+
+    until(lambda: len(service.working()) == DRAINING and service.is_ready())
+    assert not set(killed) & set(service.everybody())
+    sender = Sender(service)
+    bodies = messages_of(80)
+    sender.send(bodies)
+    assert sender.codes == {202: 80}
+    until(lambda: is_done(service, list(bodies)))
+    told_once(service.bench())

@@ -182,6 +182,16 @@ def test_news_that_becomes_due_late_is_checked_although_its_message_came_in_time
     assert story.told == ["connection.authorized", "connection.deleted"]
 
 
+def test_a_look_from_before_the_news_was_due_confirms_nothing() -> None:
+    """A look shortly after a failed attempt confirmed it half an hour later, when the end before it
+    became known; by then Codat did not know the connection any more."""
+    story = Story(linked(80), failed(320), seen(325, DEAUTHORIZED), policy=ASKS)
+    story.hear(ended(280, known=2180))
+    assert "connection.authorization_failed" not in story.told
+    story.hear(gone(2181))
+    assert story.told == ["connection.authorized", DEAUTHORIZED_NOTICE, "connection.deleted"]
+
+
 def test_a_second_end_is_told_although_the_first_was_seen_just_before_access_was_given_again() -> None:
     """The end of the authorisation before was seen within two seconds before the next began; it was
     taken for an end of the next one, whose own end was never told."""

@@ -56,6 +56,11 @@ def test_a_claim_that_does_not_fit_is_a_doubt_and_changes_nothing(policy: Policy
     assert bool(story.asks) is policy.can_ask
 
 
+def test_a_claim_that_does_not_say_from_where_is_a_doubt_once_something_is_known() -> None:
+    story = Story(linked(10), claim(50, None, DEAUTHORIZED), policy=NO_KEY)
+    assert (story.state, story.outcome) == (State.AUTHORIZED, "doubt")
+
+
 def test_a_claim_that_says_what_is_known_changes_nothing() -> None:
     story = Story(linked(10), claim(11, PENDING, LINKED))
     assert story.told == ["connection.authorized"]
@@ -121,6 +126,16 @@ def test_the_exact_message_puts_right_what_was_taken_at_its_word() -> None:
 def test_a_late_alert_taken_at_its_word_does_not_outlive_the_exact_messages() -> None:
     story = Story(claim(100, PENDING, LINKED), linked(10, known=120), ended(40, known=130))
     assert (story.state, story.now.authorization) == (State.DEAUTHORIZED, 1)
+
+
+def test_the_first_authorisation_does_not_explain_the_alert_of_a_later_one() -> None:
+    """The message of the first authorisation came late; it was taken for the exact time of an alert
+    that says "given again", and the end in between was told a second time."""
+    story = Story(ended(120), claim(160, DEAUTHORIZED, LINKED), linked(80, known=380))
+    assert (story.state, story.now.authorization) == (State.AUTHORIZED, 2)
+    story.hear(relinked(159, known=400))
+    assert (story.state, story.now.authorized_at) == (State.AUTHORIZED, at(159))
+    assert story.told == ["connection.deauthorized", "connection.reauthorized"]
 
 
 @pytest.mark.parametrize("first", ["exact", "alert"])

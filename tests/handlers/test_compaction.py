@@ -1,6 +1,6 @@
 """A connection with a long life stays small, and what was summed up stays true."""
 
-from story import DEAUTHORIZED, LINKED, Story, at, ended, linked, read, relinked, seen
+from story import DEAUTHORIZED, LINKED, Story, at, ended, failed, linked, read, relinked, seen
 
 from handlers.connection import MOST_FACTS
 from handlers.events import Event
@@ -54,7 +54,9 @@ def test_new_facts_below_the_floor_are_stale() -> None:
     story = Story(*_lives(40))
     assert story.connection.floor is not None
     before = story.connection
+    floor = (story.connection.floor - at(0)).total_seconds()
     for event in (
+        failed(floor, known=90_000, id="at the floor itself"),
         relinked(1050, known=90_000, id="never heard of"),
         ended(1200, known=90_001, id="heard of"),
         read(10, known=90_002),

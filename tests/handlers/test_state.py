@@ -175,6 +175,16 @@ def test_the_history_of_an_authorisation_before_says_nothing_of_this_one() -> No
     assert story.state is State.AUTHORIZED
 
 
+def test_what_is_still_being_read_keeps_the_first_sync_open_when_the_end_before_was_missed() -> None:
+    """What Codat queued at the moment of a relinking was thrown away with the authorisation before,
+    and one ordinary read was taken for the whole first sync."""
+    story = Story(linked(10), read(20), relinked(300), policy=ASKS)
+    running = dataset("invoices", "Fetching", requested=300)
+    story.hear(history(360, running, dataset("payments", "Complete", requested=330, completed=331)))
+    assert story.state is State.SYNCING
+    assert story.told[-1] == "connection.reauthorized"
+
+
 def test_of_a_message_about_several_connections_each_takes_what_is_its_own() -> None:
     event = read(20, invoices="MapError")
     assert isinstance(event, InitialReadCompleted)

@@ -228,11 +228,12 @@ def test_a_host_that_is_not_ours_is_an_error() -> None:
 
 APPLICATION = """
 import json, os, sys
+from processor.web.gateway import Gateway
 def create():
     def application(environ, start_response):
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps({"pid": os.getpid(), "threads": environ["wsgi.multithread"]}).encode()]
-    return application
+    return Gateway(application, threads=4, max_body_bytes=1000)
 """
 
 SERVER = """

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,11 @@ LIMIT_S = 60.0
 
 POLL_S = 0.02
 
+PROC = Path("/proc")
+
+DRAINING = 2
+"""Worker processes that drain."""
+
 
 def until(what: Callable[[], object], *, limit_s: float = LIMIT_S, poll_s: float = POLL_S) -> float:
     """Wait until ``what`` is true; how long that took. Raises ``AssertionError`` at the limit."""
@@ -40,20 +46,39 @@ def until(what: Callable[[], object], *, limit_s: float = LIMIT_S, poll_s: float
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process, other than one that merely was not taken note of yet."""
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return bool(shown.stdout.strip()) and not shown.stdout.strip().startswith("Z")
+    """Whether there is such a process, other than one whose end was merely not taken note of yet."""
+    return any(pid == child for child, _ in processes())
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that ``pid`` started, and those started by them."""
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-    parents = [tuple(map(int, line.split())) for line in listing.stdout.splitlines()]
+    """The living processes that ``pid`` started, and those started by them."""
+    parents = processes()
     found, new = [], {pid}
     while new:
         new = {child for child, parent in parents if parent in new}
         found += sorted(new)
     return found
+
+
+def processes() -> list[tuple[int, int]]:
+    """Every living process of this machine with its parent; zombies are none."""
+    rows = _from_proc() if PROC.is_dir() else _from_ps()
+    return [(int(child), int(parent)) for child, stat, parent in rows if not stat.startswith("Z")]
+
+
+def _from_proc() -> Iterator[tuple[str, str, str]]:
+    for path in PROC.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            stat, parent, *_ = path.read_text(errors="replace").rpartition(")")[2].split()
+            yield path.parent.name, stat, parent
+
+
+def _from_ps() -> Iterator[tuple[str, str, str]]:
+    command = [shutil.which("ps") or "ps", "-A", "-o", "pid=,stat=,ppid="]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True)
+    for line in listing.stdout.splitlines():
+        child, stat, parent = line.split()
+        yield child, stat, parent
 
 
 class Service:
@@ -90,6 +115,7 @@ class Service:
             "PYTHONPATH": str(ROOT),
             "DATA_DIR": str(self.folder),
             "PORT": str(self.port),
+            "WORKERS": str(DRAINING),
             **ENVIRON,
             **self._environ,
         }
@@ -103,6 +129,7 @@ class Service:
                 start_new_session=True,
             )
         until(self.is_ready)
+        until(lambda: len(self.working()) == DRAINING)
         return self
 
     def is_ready(self) -> bool:
@@ -110,7 +137,9 @@ class Service:
         assert self._process is not None
         assert self._process.poll() is None, self.log
         with contextlib.suppress(httpx.HTTPError):
-            return bool(httpx.get(f"{self.url}/readyz", trust_env=False, timeout=5).json() == {"status": "ok"})
+            return bool(
+                httpx.get(f"{self.url}/readyz", trust_env=False, timeout=5).json() == {"status": "ok"}
+            )
         return False
 
     def everybody(self) -> list[int]:
@@ -137,11 +166,11 @@ class Service:
         return Workbench(self.redis(), policy=Policy())
 
     def kill(self, *pids: int, number: signal.Signals = signal.SIGKILL) -> None:
-        """End some of its processes at once, as a crash does."""
+        """Send a signal to some of its processes, those that still live; SIGKILL is how a crash ends them."""
         mine = set(self.everybody())
         for pid in pids:
-            assert pid in mine, (pid, mine)
-            os.kill(pid, number)
+            if pid in mine:
+                os.kill(pid, number)
 
     def kill_everything(self) -> None:
         """A power cut: all processes are stopped in their tracks first, so that none sees another die."""
@@ -197,7 +226,7 @@ class Sender:
     @property
     def accepted(self) -> list[str]:
         """The ids of the messages that got a 2xx."""
-        return sorted(event_id for event_id, code in self.answers.items() if 200 <= code < 300)
+        return sorted(event_id for event_id, code in list(self.answers.items()) if 200 <= code < 300)
 
     @property
     def codes(self) -> Counter[int]:
@@ -229,7 +258,9 @@ class Sender:
             return 0
 
 
-def messages_of(count: int, *, companies: int = 10, connections: int = 40, prefix: str = "msg") -> dict[str, bytes]:
+def messages_of(
+    count: int, *, companies: int = 10, connections: int = 40, prefix: str = "msg"
+) -> dict[str, bytes]:
     """Messages by event id: ``count`` changes of so many connections, from the first on in turn."""
     kinds: Sequence[Callable[..., bytes]] = (messages.connected, messages.initial_read, messages.read)
     made = {}
@@ -237,7 +268,9 @@ def messages_of(count: int, *, companies: int = 10, connections: int = 40, prefi
         connection, turn = number % connections, number // connections
         kind = kinds[min(turn, 2)]
         at = messages.datetime.now(messages.UTC)
-        made[f"{prefix}_{number:05}"] = kind(f"company-{connection % companies}", f"connection-{connection}", at=at)
+        made[f"{prefix}_{number:05}"] = kind(
+            f"company-{connection % companies}", f"connection-{connection}", at=at
+        )
     return made
 
 

@@ -35,15 +35,19 @@ def problem(answer: TestResponse) -> dict[str, Any]:
     """The problem in an answer, whose form is checked."""
     assert answer.headers["Content-Type"] == PROBLEM
     body = json.loads(answer.data)
-    assert {"type", "title", "status", "detail"} <= set(body) <= {
-        "type",
-        "title",
-        "status",
-        "detail",
-        "event_id",
-        "errors",
-        "correlation_id",
-    }
+    assert (
+        {"type", "title", "status", "detail"}
+        <= set(body)
+        <= {
+            "type",
+            "title",
+            "status",
+            "detail",
+            "event_id",
+            "errors",
+            "correlation_id",
+        }
+    )
     assert body["status"] == answer.status_code
     assert body["title"]
     return dict(body)

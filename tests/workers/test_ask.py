@@ -1,4 +1,4 @@
-"""Asking Codat, which is the simulator here and answers over HTTP: claims, checks and doubts are settled by it."""
+"""Asking Codat, here the simulator over HTTP: claims, checks and doubts are settled by its answers."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -92,7 +92,11 @@ def codat(redis_url: str) -> Iterator[Codat]:
         Redis.from_url(redis_url) as client,
         SimulatorServer(config, lambda: clock().timestamp()) as server,
         CodatClient(
-            api_key=config.api_key, base_url=server.url, timeout_s=5.0, sleep=lambda _: None, jitter=lambda: 0.0
+            api_key=config.api_key,
+            base_url=server.url,
+            timeout_s=5.0,
+            sleep=lambda _: None,
+            jitter=lambda: 0.0,
         ) as api,
     ):
         policy = Policy(can_ask=True, patience_s=PATIENCE_S, late_after_s=600)
@@ -184,7 +188,9 @@ def test_a_deleted_connection_is_found_to_be_gone(codat):
     connection = linked(codat)
     codat.change("delete", connection)
 
-    codat.bench.handle(messages.legacy("Sync Connection Deleted", company_id=connection.company, connection_id=connection.id))
+    codat.bench.handle(
+        messages.legacy("Sync Connection Deleted", company_id=connection.company, connection_id=connection.id)
+    )
     codat.settle(for_s=10)
 
     assert codat.bench.state(connection.id) == "deleted"
@@ -306,7 +312,9 @@ def test_a_refused_read_is_a_doubt_that_codat_settles(codat):
 
 def test_a_company_that_our_key_is_not_shown_deletes_nothing(codat):
     """Several Codat clients may share one endpoint: what we are not shown may well exist."""
-    codat.bench.handle(messages.connected("a-foreign-company", "a-foreign-connection", at=codat.bench.clock()))
+    codat.bench.handle(
+        messages.connected("a-foreign-company", "a-foreign-connection", at=codat.bench.clock())
+    )
     codat.settle(for_s=2 * PATIENCE_S)
 
     assert codat.bench.state("a-foreign-connection") == "authorized"

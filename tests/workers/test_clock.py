@@ -179,7 +179,6 @@ def test_a_clock_says_that_it_lives_and_when_it_ends(bench):
 
 def test_a_clock_goes_on_while_redis_is_away(bench):
     """It looked three times: twice in vain."""
-    stop = threading.Event()
     looks = []
 
     class Away(Redis):
@@ -192,7 +191,7 @@ def test_a_clock_goes_on_while_redis_is_away(bench):
             return super().pipeline(*args, **kwargs)
 
     class Impatient(threading.Event):
-        def wait(self, timeout=None):
+        def wait(self, _=None):
             return self.is_set()
 
     stop = Impatient()

@@ -31,7 +31,9 @@ def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(ben
     assert bench.state(CONNECTION) == "authorized"
     (line,) = bench.timeline(CONNECTION)
     assert line["reason"]
-    assert {name: line[name] for name in ("at", "event_id", "event_type", "source", "from", "to", "outcome")} == {
+    assert {
+        name: line[name] for name in ("at", "event_id", "event_type", "source", "from", "to", "outcome")
+    } == {
         "at": "2026-03-04T12:00:00.000000Z",
         "event_id": "msg_1",
         "event_type": "connection.connected",
@@ -86,7 +88,8 @@ def test_the_indexes_follow_the_state(bench):
 
     bench.clock.forward(60)
     bench.handle(
-        messages.connected(COMPANY, CONNECTION, at=at(10)), messages.initial_read(COMPANY, CONNECTION, at=at(20))
+        messages.connected(COMPANY, CONNECTION, at=at(10)),
+        messages.initial_read(COMPANY, CONNECTION, at=at(20)),
     )
 
     for index in (

@@ -1,5 +1,6 @@
 """A message whose handling raises: recorded, tried again on schedule, dead in the end, and replayed."""
 
+import itertools
 from datetime import timedelta
 
 from processor.queues import HANDLING_RETRIES
@@ -19,9 +20,7 @@ def body(number=1):
 def indexes(bench, event_id):
     """The statuses under which a message is listed."""
     found = ("pending", "processed", "failed", "dead", "quarantined")
-    return [
-        status for status in found if bench.client.zscore(keys.events_of(status), event_id) is not None
-    ]
+    return [status for status in found if bench.client.zscore(keys.events_of(status), event_id) is not None]
 
 
 def fail_until_dead(bench, event_id):
@@ -85,7 +84,7 @@ def test_after_the_last_attempt_it_is_a_dead_letter(bench):
 
     attempts = fail_until_dead(bench, event_id)
 
-    waits = [later - earlier for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    waits = [later - earlier for earlier, later in itertools.pairwise(attempts)]
     assert waits == [wait.total_seconds() for wait in HANDLING_RETRIES]
     event = bench.event(event_id)
     assert (event["status"], event["attempts"]) == ("dead", str(len(HANDLING_RETRIES) + 1))
@@ -177,7 +176,7 @@ def test_two_that_raise_do_not_hinder_each_other(bench):
 
 def test_a_body_or_a_secret_is_not_in_the_recorded_error(bench):
     (event_id,) = (one.event_id for one in bench.send(body()))
-    bench.client.hset(keys.event(event_id), "body", b"[1, 2, \"something that nobody may see\"]")
+    bench.client.hset(keys.event(event_id), "body", b'[1, 2, "something that nobody may see"]')
     bench.drain_all()
 
     assert "something that nobody may see" not in bench.event(event_id)["error"]

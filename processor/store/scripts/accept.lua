@@ -1,6 +1,6 @@
 -- Keep one message: recognise a duplicate, store, append to the shard's inbox, and say
 -- whether the shard needs waking. One atomic step, one round trip.
--- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined
+-- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined, company-events ('': of none)
 -- ARGV: event id, dedupe s, retention s, received ms, wake ms, field, value, ...
 -- Returns {kept, needs waking}, both 0 or 1.
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then
@@ -17,6 +17,11 @@ redis.call('HSET', KEYS[2], unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1])
+if KEYS[8] ~= '' then
+  redis.call('ZADD', KEYS[8], ARGV[4], ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', ARGV[4] - ARGV[3] * 1000)
+  redis.call('EXPIRE', KEYS[8], ARGV[3])
+end
 redis.call('XADD', KEYS[5], '*', 'id', ARGV[1])
 if redis.call('SET', KEYS[6], 'asked', 'NX', 'PX', ARGV[5]) then
   return {1, 1}

@@ -112,7 +112,7 @@ class Dates:
     last_sync: datetime | None
 
 
-def card(view: ConnectionView, platforms: Mapping[str, Platform]) -> Card:
+def card(view: ConnectionView, platforms: Mapping[str, Platform], *, just_back: bool = False) -> Card:
     """The card of a connection; ``platforms`` by key gives the logo and the full name."""
     platform = platforms.get(view["platform_key"] or "")
     name = view["platform_name"] or (platform.name if platform else UNNAMED)
@@ -125,10 +125,12 @@ def card(view: ConnectionView, platforms: Mapping[str, Platform]) -> Card:
         group=words.group_of(view["source_type"]),
         logo_url=logo_of(platform),
         state=state,
-        words=words.of_state(state, name),
+        words=words.of_state(state, name, just_back=just_back),
         progress=view["progress"],
         readings=tuple(_reading(kind, name) for kind in view["data_types"] if kind["current"]),
-        error=(error["message"] or error["status_text"]) if error and _tells(state) else None,
+        error=(error["message"] or error["status_text"])
+        if error and _tells(state) and not just_back
+        else None,
         authorized_at=view["authorized_at"],
     )
 

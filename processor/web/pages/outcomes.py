@@ -18,7 +18,7 @@ _NOTICES = {
     "connected": Notice(
         "good",
         "Thank you, you are back",
-        "You were sent back as connected. We check that now; below you see how it goes on.",
+        "Below you see how it goes on. You can close this page whenever you like.",
     ),
     "left": Notice(
         "calm",
@@ -58,7 +58,9 @@ def notice_of(outcome: LinkOutcome, *, to_stranger: bool) -> Notice:
     """The message for an outcome; somebody who has no link in this browser sees nothing "below"."""
     found = _NOTICES[outcome.kind]
     if to_stranger and outcome.kind in _TO_STRANGERS:
-        return Notice("calm" if found.tone == "good" else found.tone, found.title, _TO_STRANGERS[outcome.kind])
+        return Notice(
+            "calm" if found.tone == "good" else found.tone, found.title, _TO_STRANGERS[outcome.kind]
+        )
     return found
 
 

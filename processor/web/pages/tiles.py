@@ -31,7 +31,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tiles of one source type; ``taken_by`` names the accounting platform that leaves no room for another."""
+    """Tiles of one source type; ``taken_by`` names the accounting platform that leaves no room for more."""
 
     key: str
     label: str

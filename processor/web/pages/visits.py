@@ -6,13 +6,16 @@ by a cache.
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
+from markupsafe import Markup
 from redis import RedisError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import generate_etag
 
 from processor.codat.errors import CodatNotFound
 from processor.errors import CodatError, Conflict, NotFound, ProcessorError, StoreUnavailable
@@ -40,6 +43,15 @@ MOST_VISITS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """The part of a page that changes by itself: where it is had alone, and how it is now."""
+
+    url: str
+    html: Markup
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """Somebody who opened a link that works: its token, and the company that it is for."""
 
@@ -55,9 +67,9 @@ class Visit:
         """A connection of this company; any other is :class:`NotFound`."""
         return journey().connection(connection_id, company_id=self.company_id)
 
-    def card(self, connection_id: str) -> Card:
-        """The same as a card."""
-        return card(self.connection(connection_id), platforms())
+    def card(self, connection_id: str, *, just_back: bool = False) -> Card:
+        """The same as a card; ``just_back``: the user was just sent back as connected."""
+        return card(self.connection(connection_id), platforms(), just_back=just_back)
 
     def cards(self) -> list[Card]:
         """The connections of this company, those first that want something of the user."""
@@ -78,7 +90,7 @@ def visit_of(token: str) -> Visit:
     """Who comes with ``token``; raises :class:`TokenExpired` or :class:`TokenInvalid`."""
     company_id = journey().tokens.read(token)
     try:
-        return Visit(token, journey().company(company_id, root=request.url_root))
+        return Visit(token, journey().company(company_id))
     except NotFound as error:
         raise TokenInvalid() from error
 
@@ -110,10 +122,28 @@ def platforms() -> dict[str, Platform]:
         return {}
 
 
+def live(visit: Visit, url: str, template: str, **values: Any) -> Live:
+    """The part ``template`` of a page, as it is now."""
+    html = _rendered(visit, template, values)
+    return Live(url, Markup(html), generate_etag(html.encode()))  # noqa: S704 - our own template made it
+
+
+def fragment(visit: Visit, template: str, **values: Any) -> Response:
+    """The same as an answer of its own; 304 where the browser shows it already."""
+    found = live(visit, "", template, **values)
+    answer = _protected(visit, found.html, HTTPStatus.OK)
+    answer.set_etag(found.etag)
+    return answer.make_conditional(request)  # type: ignore[return-value]
+
+
 def page(visit: Visit | None, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
     """A page as an answer, with its policy and, on a visit, the cookies that the way back needs."""
+    return _protected(visit, _rendered(visit, template, values), status)
+
+
+def _rendered(visit: Visit | None, template: str, values: Mapping[str, Any]) -> str:
     settings = container().settings
-    html = render_template(
+    return render_template(
         f"pages/{template}.html",
         visit=visit,
         seal=None if visit is None else security.seal(visit.token),
@@ -121,21 +151,15 @@ def page(visit: Visit | None, template: str, status: int = HTTPStatus.OK, **valu
         support_email=settings.support_email,
         **values,
     )
+
+
+def _protected(visit: Visit | None, html: str, status: int) -> Response:
     answer = make_response(html, status)
-    answer.headers["Content-Security-Policy"] = security.page_policy(settings.codat_api_url)
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    answer.headers["Content-Security-Policy"] = security.page_policy(container().settings.codat_api_url)
     if visit is not None:
         security.remember_browser(answer, PATH)
         _remember(answer, visit)
     return answer
-
-
-def fragment(visit: Visit, template: str, **values: Any) -> Response:
-    """The part of a page that changes by itself; 304 where the browser shows it already."""
-    answer = page(visit, template, **values)
-    answer.add_etag()
-    return answer.make_conditional(request)  # type: ignore[return-value]
 
 
 def failed(error: ProcessorError, visit: Visit | None = None) -> Response:
@@ -159,11 +183,24 @@ def failed(error: ProcessorError, visit: Visit | None = None) -> Response:
 def guard(blueprint: Blueprint) -> None:
     """Have ``blueprint`` answer with pages, whatever goes wrong in it."""
 
+    @blueprint.after_request
+    def keep_out_of_caches(answer: Response) -> Response:
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return answer
+
     def of_processor(error: ProcessorError) -> Response:
         return failed(error, _quietly_visiting())
 
+    def of_http(error: HTTPException) -> Response:
+        failure = ProcessorError(error.description)
+        failure.status, failure.title = error.code or 500, error.name
+        return failed(failure)
+
     def of_redis(error: RedisError) -> Response:
-        _log.warning("Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)})
+        _log.warning(
+            "Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)}
+        )
         return failed(StoreUnavailable())
 
     def of_anything(error: Exception) -> Response:
@@ -173,6 +210,7 @@ def guard(blueprint: Blueprint) -> None:
     handlers: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
         (ProcessorError, of_processor),
         (RedisError, of_redis),
+        (HTTPException, of_http),
         (Exception, of_anything),
     )
     for kind, handler in handlers:

@@ -121,6 +121,15 @@ _STATES: Mapping[State, Sentence] = {
     ),
 }
 
+_CHECKING = Sentence(
+    "Checking",
+    "wait",
+    "Checking with {platform}",
+    "You were sent back as connected. We make sure of it; this takes a few seconds.",
+    "If nothing changes within a minute, access was not given after all: continue with {platform}.",
+    "Continue with {platform}",
+)
+
 _STATUSES: Mapping[str, str] = {
     COMPLETE: "Done",
     NOT_SUPPORTED: "Not kept at {platform}",
@@ -134,9 +143,13 @@ _STATUSES: Mapping[str, str] = {
 }
 
 
-def of_state(state: State, platform: str) -> Sentence:
-    """What ``state`` means; ``platform`` is the full name of the platform."""
-    found = _STATES[state]
+def of_state(state: State, platform: str, *, just_back: bool = False) -> Sentence:
+    """What ``state`` means; ``platform`` is the full name of the platform.
+
+    ``just_back``: the user was sent back as connected, which may be true although we do not know it yet.
+    """
+    waits = state in (State.PENDING, State.AUTHORIZATION_FAILED)
+    found = _CHECKING if just_back and waits else _STATES[state]
 
     def fill(text: str | None) -> str | None:
         return None if text is None else text.replace("{platform}", platform)
@@ -167,4 +180,4 @@ def of_status(status: str, platform: str) -> str:
 
 def group_of(source_type: str | None) -> str:
     """The group in which platforms of this source type stand: a key of ``GROUPS``."""
-    return source_type if source_type in GROUPS else OTHER
+    return source_type if source_type is not None and source_type in GROUPS else OTHER

@@ -2,10 +2,31 @@
 
 from flask import Flask
 
-from processor.web.v1 import auth, companies, connections, events, notifications, stats
+from processor.web.v1 import (
+    auth,
+    companies,
+    connections,
+    events,
+    journey_companies,
+    journey_connections,
+    journey_integrations,
+    notifications,
+    stats,
+    subscribers,
+)
 from processor.web.v1.api import ProblemApi, describe
 
-SUBJECTS = (connections, companies, events, notifications, stats)
+SUBJECTS = (
+    journey_companies,
+    journey_integrations,
+    journey_connections,
+    connections,
+    companies,
+    events,
+    notifications,
+    subscribers,
+    stats,
+)
 """One module for each subject; each brings its ``calls``."""
 
 

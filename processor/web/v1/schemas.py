@@ -10,6 +10,7 @@ from handlers.notices import Notice
 from processor.lookups import STATES
 from processor.store.reader import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
+from processor.web.v1.delivery_schemas import DeliverySchema, LaneSchema
 from processor.web.v1.fields import Answer, counts, many, moment, number, text, texts, word
 
 
@@ -217,10 +218,11 @@ class NotificationSchema(Answer):
     type = word(Notice, "Its type.")
     timestamp = moment("When it was decided.")
     data = fields.Nested(NotificationDataSchema, required=True)
-    status = word(NOTIFICATION_STATUSES, "`published`: it stands on the stream.")
-    deliveries = fields.List(
-        fields.Dict(), required=True, metadata={"description": "Each attempt to deliver it."}
+    status = word(
+        NOTIFICATION_STATUSES,
+        "What is worst of its deliveries; `published`: it stands on the stream and goes to nobody else.",
     )
+    deliveries = many(DeliverySchema, "What became of it in each lane.")
 
 
 class InboxSchema(Answer):
@@ -240,10 +242,9 @@ class StatsSchema(Answer):
     connections = counts("Connections by state.")
     events = counts("Messages by status.")
     inbox = fields.Nested(InboxSchema, required=True)
-    lanes = fields.List(
-        fields.Dict(), required=True, metadata={"description": "The roads out, one per subscriber."}
-    )
+    lanes = many(LaneSchema, "The roads out, one per subscriber.")
     dead_letters = number("Messages that failed to the last.")
+    dead_deliveries = number("Deliveries that failed to the last.")
     questions = number("Questions that wait to be put to Codat.")
     companies = number("Companies that we know.")
     notifications = number("Notifications that were decided.")

@@ -89,15 +89,14 @@ class World:
         return self.answers > 0
 
     @property
-    def has_blurred_looks(self) -> bool:
-        """Whether somebody looked at Codat while changes lay too close for that.
+    def has_close_changes(self) -> bool:
+        """Whether two changes of access lie closer than what is seen can tell them apart.
 
-        Within two seconds of a change what Codat shows is left out, and its clock shows whole
-        seconds: what was told on such a look alone may be told again when the messages come.
+        Within two seconds of a change what was seen is left out, and Codat's clock shows whole
+        seconds: what was told on a look alone may then be told again when the messages come.
         """
         times = [change.at for change in self.changes if not change.types]
-        gaps = (after - before for before, after in pairwise(times))
-        return self.asks and any(gap < timedelta(seconds=3.2) for gap in gaps)
+        return any(after - before < timedelta(seconds=3.2) for before, after in pairwise(times))
 
     def post(self, at: datetime, event: Event) -> None:
         """Let ``event`` be processed at ``at``."""

@@ -7,29 +7,38 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handlers.asked import Asked
 from handlers.events import (
     Aspect,
     Company,
+    CompanyCreated,
     CompanyDeleted,
     ConnectionCreated,
     ConnectionDeleted,
     ConnectionDetails,
+    ConnectionEnded,
+    ConnectionFailed,
     ConnectionGone,
     ConnectionLinked,
     ConnectionSeen,
     Dataset,
     HistorySeen,
     LinkStatus,
+    Problem,
     QuestionUnanswered,
     Source,
 )
 from processor.codat.answers import ConnectionAnswer, HistoryAnswer
 from processor.codat.findings import (
     COMPANY_DELETED,
+    COMPANY_GONE,
+    COMPANY_SEEN,
     CONNECTION_CREATED,
     CONNECTION_DELETED,
+    CONNECTION_FAILED,
     CONNECTION_GONE,
     CONNECTION_SEEN,
+    CONNECTION_UNLINKED,
     HISTORY_SEEN,
     KINDS,
     UNANSWERED,
@@ -84,6 +93,7 @@ def events(kind, event_type, **particulars):
         at=moments,
         timed=st.booleans(),
         company=companies,
+        asked=st.none() | st.builds(Asked, texts, st.booleans(), st.booleans()),
         **particulars,
     )
 
@@ -100,7 +110,18 @@ findings = st.one_of(
     ),
     events(ConnectionCreated, CONNECTION_CREATED, connection=connections),
     events(ConnectionDeleted, CONNECTION_DELETED, connection=connections),
+    events(
+        ConnectionEnded, CONNECTION_UNLINKED, connection=connections, reason=st.just(LinkStatus.UNLINKED)
+    ),
     events(CompanyDeleted, COMPANY_DELETED),
+    events(CompanyDeleted, COMPANY_GONE),
+    events(CompanyCreated, COMPANY_SEEN),
+    events(
+        ConnectionFailed,
+        CONNECTION_FAILED,
+        connection=connections,
+        problem=st.none() | st.builds(Problem, maybe, maybe, maybe),
+    ),
 )
 
 
@@ -151,7 +172,8 @@ def test_a_finding_that_was_tampered_with_never_breaks_anything(event, data):
 
 
 def test_every_kind_of_finding_has_a_type_of_its_own():
-    assert len(set(KINDS.values())) == len(KINDS) == 7
+    by_road = {(name.split(".")[0], kind) for name, kind in KINDS.items()}
+    assert len(by_road) == len(KINDS) == 11
     assert {name.split(".")[0] for name in KINDS} == {"codat-api", "journey"}
 
 

@@ -17,7 +17,9 @@ from processor.store import codec
 TEXTS = st.text(st.characters(), max_size=12)
 """Any text, lone surrogates and control characters among it."""
 
-TIMES = st.datetimes(datetime(1969, 1, 1), datetime(2300, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
+TIMES = st.datetimes(datetime(1969, 1, 1), datetime(2300, 1, 1)).map(
+    lambda moment: moment.replace(tzinfo=UTC)
+)
 STATUSES = st.sampled_from(LinkStatus)
 PROBLEMS = st.builds(Problem, *[st.none() | TEXTS] * 3)
 FACTS = st.builds(
@@ -115,7 +117,9 @@ def test_what_was_written_is_one_line(connection):
 def test_every_field_of_every_part_is_written():
     """A field that is added and forgotten in the codec would be lost in silence."""
     at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-    fact = Fact(Kind.READ, at, at, "e", LinkStatus.LINKED, (("bills", "Complete"),), Problem("1", "2", "3"), True)
+    fact = Fact(
+        Kind.READ, at, at, "e", LinkStatus.LINKED, (("bills", "Complete"),), Problem("1", "2", "3"), True
+    )
     kind = DataType("bills", "Fetching", at, False, 7, "slow")
     walk = Walk(Link.LINKED, 2, fact, at, at, fact, (fact,), (fact,), fact, fact)
     connection = Connection(

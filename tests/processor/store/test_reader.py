@@ -110,15 +110,28 @@ def test_entries_whose_object_expired_are_passed_over_and_the_list_goes_on(clien
         keep(inbox, number, at=messages.LONG_AGO + timedelta(seconds=number))
     client.delete(*[keys.event(f"msg_{number:03}") for number in range(3, 10)])
 
-    listed = [page for page in pages(lambda **where: reader.list_events(status=None, **where), 3)]
+    listed = list(pages(lambda **where: reader.list_events(status=None, **where), 3))
 
     assert [row["event_id"] for page in listed for row in page] == ["msg_002", "msg_001", "msg_000"]
 
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "?", "x", "bm8", "WzFd", "W10", "bnVsbA", "WyJhIiwgImIiXQ", "W05hTiwgImEiXQ", "W1sxXSwgImEiXQ", "ü"]
-    + ["W" * 5000, "WzFlOTk5OSwgImEiXQ"],
+    [
+        "",
+        "?",
+        "x",
+        "bm8",
+        "WzFd",
+        "W10",
+        "bnVsbA",
+        "WyJhIiwgImIiXQ",
+        "W05hTiwgImEiXQ",
+        "W1sxXSwgImEiXQ",
+        "ü",
+        "W" * 5000,
+        "WzFlOTk5OSwgImEiXQ",
+    ],
 )
 def test_what_is_no_cursor_is_named_as_such(reader, cursor):
     with pytest.raises(Invalid) as caught:
@@ -127,7 +140,8 @@ def test_what_is_no_cursor_is_named_as_such(reader, cursor):
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "-", "x", "1", "1-", "-1", "1-x", "١-٢", "1-1-1", "9" * 30 + "-1", f"{2**64}-0", "+", "("]
+    "cursor",
+    ["", "-", "x", "1", "1-", "-1", "1-x", "\u0661-\u0662", "1-1-1", "9" * 30 + "-1", f"{2**64}-0", "+", "("],
 )
 def test_what_is_no_cursor_of_a_timeline_is_named_as_such(reader, cursor):
     with pytest.raises(Invalid) as caught:
@@ -164,7 +178,7 @@ def test_what_nobody_ever_heard_of_is_none(reader):
     assert reader.list_notifications(connection_id="x", limit=5, cursor=None).items == []
 
 
-def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, inbox, reader):
+def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, reader):
     assert reader.stats(["ready"])["inbox"] == {"depth": 0, "age_s": 0.0}
     seconds, _ = client.time()
     client.xadd(keys.inbox(2), {"id": "msg_1"}, id=f"{(seconds - 90) * 1000}-0")
@@ -176,7 +190,7 @@ def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, inbox, reade
     assert 90 <= found["age_s"] < 150
 
 
-def test_messages_in_shards_of_before_are_counted_too(client, redis_url):
+def test_messages_in_shards_of_before_are_counted_too(client):
     """INBOX_SHARDS was lowered while messages waited; the clock remembers the most there ever were."""
     before = Inbox(client, shards=8)
     for number in range(40):

@@ -71,7 +71,7 @@ def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, 
     assert client.xlen(keys.inbox(1)) == 0
 
 
-def test_the_guard_holds_from_the_first_commit_on(client, redis_url, bench, shard):
+def test_the_guard_holds_from_the_first_commit_on(redis_url, shard):
     """There is no cursor yet when both begin."""
     rival = Shard(Redis.from_url(redis_url), 1)
     first, second = shard.begin(), rival.begin()
@@ -89,7 +89,7 @@ def test_commits_of_different_shards_do_not_hinder_each_other(redis_url, shard):
     other.commit(second, Batch(), NOW)
 
 
-def test_what_arrives_between_reading_and_committing_stays(client, bench, shard):
+def test_what_arrives_between_reading_and_committing_stays(bench, shard):
     bench.fill([messages.connected(COMPANY, "connection-1")])
     pipe = shard.begin()
     waiting, _ = shard.read(10)

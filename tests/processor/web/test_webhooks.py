@@ -25,11 +25,10 @@ from processor.store import keys
 from processor.store.connect import WEB_TIMEOUT_S, connect
 from processor.web import create_app
 from tests.support import messages
+from tests.support.anything import BODIES, COMPANY, CONNECTION, HEADER_NAMES, HEADER_VALUES
 from tests.support.messages import AUTHORIZATION, OTHER_SECRET, SECRET, authorised, signed
 from tests.support.serving import ADDRESS, ENVIRON, frozen, problem, serving
 
-COMPANY = "0498e921-9b53-4396-a412-4f2f5983b0a2"
-CONNECTION = "ee2eb431-c0fa-4dc9-93fa-d29781c12bcd"
 CURRENT = messages.connected(COMPANY, CONNECTION)
 LEGACY = messages.status_alert(COMPANY, CONNECTION, "PendingAuth", "Linked", alert_id="alert-1")
 MOST = 1_048_576
@@ -100,7 +99,7 @@ def test_a_migrated_rule_is_authentic_by_its_signature_and_read_by_its_body(call
     assert store.hget(keys.event("msg_1"), "source") == b"legacy"
 
 
-def test_a_current_body_with_an_authorization_only_is_as_good(caller, store):
+def test_a_current_body_with_an_authorization_only_is_as_good(caller):
     answer = caller.post(ADDRESS, data=CURRENT, headers=authorised())
 
     assert (answer.status_code, answer.json["event_id"]) == (202, fingerprint(CURRENT))
@@ -158,8 +157,18 @@ def test_somebody_is_woken_for_the_first_message_of_a_sleeping_shard_only(caller
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "", "application/json", "text/plain", "application/x-www-form-urlencoded", "nonsense", ";;;"]
-    + ["multipart/form-data; boundary=x", "multipart/form-data", "application/json; charset=utf-16"],
+    [
+        None,
+        "",
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "nonsense",
+        ";;;",
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+        "application/json; charset=utf-16",
+    ],
 )
 def test_the_content_type_is_not_looked_at(caller, content_type):
     answer = caller.post(ADDRESS, data=CURRENT, headers=signed(CURRENT), content_type=content_type)
@@ -350,7 +359,9 @@ UNDERSTOOD = {
     "an unknown type without anything else": b'{"eventType": "x"}',
     "an unknown alert": messages.legacy("Something new"),
     "an unknown alert without anything else": b'{"RuleType": "x"}',
-    "a time that is none": CURRENT.replace(b'"generatedDate": "2026-03-04T12:00:00', b'"generatedDate": "2026-03-04T23:59:99'),
+    "a time that is none": CURRENT.replace(
+        b'"generatedDate": "2026-03-04T12:00:00', b'"generatedDate": "2026-03-04T23:59:99'
+    ),
     "no time": CURRENT.replace(b"generatedDate", b"generated"),
     "a byte order mark": b"\xef\xbb\xbf" + CURRENT,
     "a status that nobody knows": messages.disconnected(COMPANY, CONNECTION, status="Gone"),
@@ -400,7 +411,10 @@ def test_an_id_that_cannot_be_a_name_is_replaced_by_its_hash(caller, store, even
     content = b".".join((event_id.encode("latin-1"), headers["webhook-timestamp"].encode(), CURRENT))
     key = messages.base64.b64decode(SECRET.removeprefix("whsec_"))
     digest = messages.hmac.digest(key, content, "sha256")
-    headers |= {"webhook-id": event_id, "webhook-signature": "v1," + messages.base64.b64encode(digest).decode()}
+    headers |= {
+        "webhook-id": event_id,
+        "webhook-signature": "v1," + messages.base64.b64encode(digest).decode(),
+    }
 
     answers = [caller.post(ADDRESS, data=CURRENT, headers=headers) for _ in range(2)]
 
@@ -415,7 +429,7 @@ def test_an_id_that_cannot_be_a_name_is_replaced_by_its_hash(caller, store, even
 
 
 def reading_from(stream, length):
-    """The environment of a request whose body is read from ``stream`` and is said to be so long; ``None``: unsaid."""
+    """The environment of a request whose body is read from ``stream``; ``None``: its length is not said."""
     if length is None:
         return {"wsgi.input": stream, "HTTP_TRANSFER_ENCODING": "chunked"}
     return {"wsgi.input": stream, "CONTENT_LENGTH": str(length)}
@@ -696,7 +710,7 @@ def test_while_redis_is_full_the_answer_is_503_and_nothing_is_kept(caller, store
     assert caller.post(ADDRESS, data=CURRENT, headers=signed(CURRENT)).status_code == 202
 
 
-def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url, store):
+def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url):
     """A legacy alert never comes back after a 500."""
     container = bootstrap.for_web(load({**ENVIRON, "REDIS_URL": redis_url}))
 
@@ -713,65 +727,6 @@ def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url, store):
 
 
 # Whatever comes
-
-
-HEADER_NAMES = st.sampled_from(
-    [f"{family}-{part}" for family in ("webhook", "svix", "WEBHOOK") for part in ("id", "timestamp", "signature")]
-    + ["Authorization", "X-Codat-ClientId", "X-Forwarded-For", "Content-Type", "Transfer-Encoding", "Expect"]
-    + ["Content-Encoding", "Accept", "Cookie", "Range", "Forwarded", "X-HTTP-Method-Override"]
-)
-HEADER_VALUES = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40) | st.sampled_from(
-    [AUTHORIZATION, "v1,", "v1,AAAA", str(int(time.time())), "chunked", "100-continue", "gzip", "-1"]
-)
-JSONS = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-TYPES = st.sampled_from(
-    ["connection.connected", "connection.disconnected", "connection.failed", "read.completed", "company.deleted"]
-    + ["read.completed.initial", "client.rateLimit.reached", "x", "CONNECTION.CREATED"]
-)
-RULES = st.sampled_from(
-    ["DataConnectionStatusChanged", "New company synchronized", "Data sync completed", "Sync Connection Deleted", "x"]
-)
-KNOWN = st.fixed_dictionaries(
-    {},
-    optional={
-        "referenceCompany": st.fixed_dictionaries({"id": JSONS | st.just(COMPANY)}) | JSONS,
-        "connection": st.fixed_dictionaries({"id": JSONS | st.just(CONNECTION), "status": JSONS}) | JSONS,
-        "dataTypes": st.lists(
-            st.fixed_dictionaries({"connectionId": JSONS, "dataType": JSONS, "issues": JSONS}), max_size=2
-        )
-        | JSONS,
-        "connectionId": JSONS,
-        "expiryDate": JSONS,
-        "id": JSONS,
-        "tags": JSONS,
-    },
-)
-BODIES = (
-    st.binary(max_size=60)
-    | JSONS.map(lambda value: json.dumps(value).encode())
-    | st.builds(
-        lambda kind, payload, at: json.dumps(
-            {"eventType": kind, "payload": payload, "generatedDate": at}
-        ).encode(),
-        TYPES | JSONS,
-        KNOWN | JSONS,
-        JSONS,
-    )
-    | st.builds(
-        lambda kind, company, connection, data: json.dumps(
-            {"RuleType": kind, "CompanyId": company, "DataConnectionId": connection, "Data": data}
-        ).encode(),
-        RULES | JSONS,
-        st.just(COMPANY) | JSONS,
-        st.just(CONNECTION) | JSONS,
-        st.fixed_dictionaries({}, optional={"newStatus": JSONS, "oldStatus": JSONS, "dataType": JSONS}) | JSONS,
-    )
-    | st.builds(lambda body, at, piece: body[:at] + piece + body[at:], st.just(CURRENT), st.integers(0, 600), st.binary(max_size=3))
-)
 
 
 @settings(max_examples=300)
@@ -800,7 +755,9 @@ def test_whatever_is_authentic_is_kept(engine_url, steady, body, legacy):
     assert is_kept(store, event_id, body, status)
 
 
-@pytest.mark.parametrize("host", ["", "a" * 300, "..", "[", "[::1", "ü", "a b", "localhost:99999", "x" * 64 + ".de"])
+@pytest.mark.parametrize(
+    "host", ["", "a" * 300, "..", "[", "[::1", "ü", "a b", "localhost:99999", "x" * 64 + ".de"]
+)
 def test_a_strange_host_gets_no_500(caller, host):
     """Hosts that nobody can have are refused before anything of ours runs."""
     answer = caller.post(ADDRESS, data=CURRENT, headers={**signed(CURRENT), "Host": host})

@@ -44,12 +44,15 @@ class Filling:
     Time stands still unless a test moves ``now``; messages arrive the moment they tell of.
     """
 
-    def __init__(self, redis_url: str, *, api_keys: str = f"{KEY},{SECOND_KEY}", shards: int = 1) -> None:
+    def __init__(
+        self, redis_url: str, *, api_keys: str = f"{KEY},{SECOND_KEY}", shards: int = 1, **settings: str
+    ) -> None:
         environ = {
             "REDIS_URL": redis_url,
             "API_KEYS": api_keys,
             "CODAT_ALERT_AUTHORIZATIONS": "Basic b3VyczpzZWNyZXQ=",
             "INBOX_SHARDS": str(shards),
+            **settings,
         }
         self.environ = environ
         self.now = START

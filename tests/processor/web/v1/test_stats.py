@@ -13,6 +13,7 @@ def test_an_empty_store_counts_nothing(get: Get) -> None:
         "inbox": {"depth": 0, "age_s": 0.0},
         "lanes": [],
         "dead_letters": 0,
+        "dead_deliveries": 0,
         "questions": 0,
         "companies": 0,
         "notifications": 0,

@@ -1,0 +1,272 @@
+"""``subscribers``, and what belongs to deliveries of ``notifications`` and ``dead-letters``."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from processor.bootstrap import Container
+from processor.cli.inspect import as_json_option, dead_letters, notifications, paged
+from processor.cli.opened import in_words, opened
+from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
+from processor.delivery.desk import Desk
+from processor.delivery.redelivery import Redelivered, Redelivery
+from processor.delivery.rules import TYPES
+from processor.errors import ProcessorError
+from processor.times import to_iso
+
+KEPT = "Keep the secret now: it is not shown again."
+
+
+class Moment(click.ParamType):
+    """A time in ISO 8601; UTC where it names no zone."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time like 2026-11-22T15:00:00Z.", param, ctx)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _last(item: Mapping[str, Any]) -> Any:
+    last = item["last_attempt"]
+    if last is None:
+        return None
+    return last["error"] or last["outcome"]
+
+
+COLUMNS: tuple[Column, ...] = (
+    ("SUBSCRIBER", lambda item: item["id"]),
+    ("STATUS", lambda item: item["status"]),
+    ("WAITING", lambda item: item["waiting"]),
+    ("DELIVERED", lambda item: item["delivered"]),
+    ("DEAD", lambda item: item["dead"]),
+    ("LAST", _last),
+    ("TYPES", lambda item: item["types"] or "all"),
+    ("URL", lambda item: item["url"]),
+)
+
+
+@click.group()
+def subscribers() -> None:
+    """Who is told by signed webhooks."""
+
+
+@subscribers.command("add")
+@click.argument("url")
+@click.option(
+    "--type", "types", multiple=True, type=click.Choice(TYPES), help="Only this type; may be given again."
+)
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME:VALUE",
+    help="Sent with each request; may be given again.",
+)
+@click.option("--ordered", is_flag=True, help="Those of one connection never overtake each other.")
+@click.option("--description", default="", help="A note of yours.")
+@as_json_option
+def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: bool, **more: Any) -> None:
+    """Add a subscriber; prints its secret, which is shown only now."""
+    own_headers = dict(map(_header, headers))
+    with opened() as own:
+        made = desk(own).add(url=url, types=types, headers=own_headers, **more)
+    _with_secret(made, as_json=as_json)
+
+
+@subscribers.command("list")
+@paged
+def list_subscribers(as_json: bool, **query: Any) -> None:
+    """List subscribers, newest first."""
+    with opened() as own:
+        page = desk(own).list(**query)
+    print_page(page, COLUMNS, as_json=as_json)
+
+
+@subscribers.command("show")
+@click.argument("subscriber_id", metavar="ID")
+@as_json_option
+def show(subscriber_id: str, as_json: bool) -> None:
+    """Show one subscriber, how its lane stands, and what came of the last test."""
+    with opened() as own:
+        _shown(desk(own).show(subscriber_id), as_json=as_json)
+
+
+@subscribers.command("rotate")
+@click.argument("subscriber_id", metavar="ID")
+@as_json_option
+def rotate(subscriber_id: str, as_json: bool) -> None:
+    """Give it a new secret; for 24 hours the old one signs too."""
+    with opened() as own:
+        made = desk(own).rotate(subscriber_id)
+    _with_secret(made, as_json=as_json)
+
+
+@subscribers.command("enable")
+@click.argument("subscriber_id", metavar="ID")
+@as_json_option
+def enable(subscriber_id: str, as_json: bool) -> None:
+    """Let it be told again; what waited is sent."""
+    with opened() as own:
+        _shown(desk(own).change(subscriber_id, enabled=True), as_json=as_json)
+
+
+@subscribers.command("disable")
+@click.argument("subscriber_id", metavar="ID")
+@as_json_option
+def disable(subscriber_id: str, as_json: bool) -> None:
+    """Send it nothing until it is enabled."""
+    with opened() as own:
+        _shown(desk(own).change(subscriber_id, enabled=False), as_json=as_json)
+
+
+@subscribers.command("test")
+@click.argument("subscriber_id", metavar="ID")
+@as_json_option
+def send_test(subscriber_id: str, as_json: bool) -> None:
+    """Send it a test message; `subscribers show` tells what came of it."""
+    with opened() as own:
+        _shown(desk(own).test(subscriber_id), as_json=as_json)
+
+
+@subscribers.command("remove")
+@click.argument("subscriber_id", metavar="ID")
+def remove(subscriber_id: str) -> None:
+    """Remove it; what waits for it is not sent."""
+    with opened() as own:
+        desk(own).remove(subscriber_id)
+    click.echo(f"{subscriber_id}  removed")
+
+
+@notifications.command("redeliver")
+@click.argument("notification_ids", metavar="[ID]...", nargs=-1)
+@click.option("--since", type=Moment(), help="All that were decided since then.")
+@click.option("--dead", is_flag=True, help="All dead letters.")
+@click.option("--undelivered", is_flag=True, help="With --since: only where it did not arrive.")
+@click.option("--subscriber", "subscriber_id", metavar="ID", help="Only to this one; else to all.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@as_json_option
+def redeliver(
+    notification_ids: tuple[str, ...],
+    *,
+    since: datetime | None,
+    dead: bool,
+    undelivered: bool,
+    subscriber_id: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Send notifications again, under the same ids."""
+    if sum((bool(notification_ids), since is not None, dead)) != 1:
+        raise click.UsageError("Name either notifications, --since or --dead.")
+    if undelivered and since is None:
+        raise click.UsageError("--undelivered goes with --since.")
+    with opened() as own:
+        redelivery = Redelivery(own.redis, reader=own.reader, bell=own.bell, clock=own.clock)
+        results: Iterator[Redelivered | tuple[str, ProcessorError]]
+        if since is not None:
+            results = redelivery.since(
+                since, subscriber_id=subscriber_id, undelivered=undelivered, dry_run=dry_run
+            )
+        elif dead:
+            results = redelivery.dead(subscriber_id=subscriber_id, dry_run=dry_run)
+        else:
+            results = _each(redelivery, notification_ids, subscriber_id, dry_run=dry_run)
+        as_wished = _report(results, dry_run=dry_run, as_json=as_json)
+    sys.exit(0 if as_wished else 1)
+
+
+@dead_letters.command("deliveries")
+@click.option("--subscriber", "subscriber_id", metavar="ID", help="Only those of this subscriber.")
+@as_json_option
+def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
+    """List deliveries that failed to the last, the oldest first."""
+    with opened() as own:
+        redelivery = Redelivery(own.redis, reader=own.reader, bell=own.bell, clock=own.clock)
+        items = []
+        for id_, lane_id in redelivery.dead_letters(subscriber_id=subscriber_id):
+            row = own.reader.notification(id_)
+            if row is not None:
+                body = row["body"]
+                items.append(
+                    {"id": id_, "lane": lane_id, "type": body["type"], "timestamp": body["timestamp"]}
+                )
+    if as_json:
+        print_json({"items": items, "next_cursor": None})
+    else:
+        names = ("timestamp", "id", "type", "lane")
+        print_table(items, [(name.upper(), lambda item, name=name: item[name]) for name in names])
+
+
+COMMANDS: tuple[click.Command, ...] = (subscribers,)
+
+
+def desk(own: Container) -> Desk:
+    """What can be done with subscribers."""
+    return Desk(
+        own.redis,
+        reader=own.reader,
+        bell=own.bell,
+        allow_private=own.settings.allow_private_subscribers,
+        clock=own.clock,
+    )
+
+
+def _each(
+    redelivery: Redelivery, ids: tuple[str, ...], subscriber_id: str | None, *, dry_run: bool
+) -> Iterator[Redelivered | tuple[str, ProcessorError]]:
+    """One after the other; what one of them cannot does not stop the others."""
+    for id_ in dict.fromkeys(ids):
+        try:
+            yield redelivery.one(id_, subscriber_id=subscriber_id, dry_run=dry_run)
+        except ProcessorError as error:
+            yield id_, error
+
+
+def _report(
+    results: Iterator[Redelivered | tuple[str, ProcessorError]], *, dry_run: bool, as_json: bool
+) -> bool:
+    done: list[dict[str, Any]] = []
+    problems: list[dict[str, object]] = []
+    for result in results:
+        if isinstance(result, Redelivered):
+            done.append({"id": result.notification_id, "type": result.type, "lanes": list(result.lanes)})
+            line = f"{result.notification_id}  {result.type}  to {', '.join(result.lanes)}"
+        else:
+            problems.append({"id": result[0], **result[1].problem()})
+            line = f"{result[0]}  not sent: {in_words(result[1])}"
+        if not as_json:
+            click.echo(line)
+    if as_json:
+        print_json({"dry_run": dry_run, "items": done, "problems": problems})
+    else:
+        verb = "would be sent" if dry_run else "are sent"
+        click.echo(f"{len(done)} notifications {verb} again ({to_iso(datetime.now(UTC))}).")
+    return not problems
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise click.UsageError("A header is written NAME:VALUE.")
+    return name.strip(), value.strip()
+
+
+def _with_secret(made: dict[str, Any], *, as_json: bool) -> None:
+    _shown(made, as_json=as_json)
+    if not as_json:
+        click.echo(KEPT)
+
+
+def _shown(item: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(item)
+    else:
+        print_fields(item)

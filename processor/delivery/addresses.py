@@ -1,0 +1,63 @@
+"""Which addresses of the internet we send to: public ones, and nothing that leads elsewhere in disguise."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""All addresses of a name, as text; raises ``OSError`` when there are none."""
+
+REFUSED = tuple(
+    (ipaddress.ip_network(network), why)
+    for network, why in (
+        ("64:ff9b::/96", "it leads to an IPv4 address (NAT64)"),
+        ("64:ff9b:1::/48", "it leads to an IPv4 address (NAT64)"),
+        ("2002::/16", "it leads to an IPv4 address (6to4)"),
+        ("2001::/32", "it leads to an IPv4 address (Teredo)"),
+        ("192.88.99.0/24", "it is a relay (6to4)"),
+        ("fec0::/10", "it is site-local"),
+        ("::/96", "it hides an IPv4 address"),
+        ("::ffff:0:0/96", "it hides an IPv4 address"),
+        ("::ffff:0:0:0/96", "it hides an IPv4 address"),
+        ("100.64.0.0/10", "it is shared address space"),
+        ("192.0.0.0/24", "it is reserved"),
+        ("240.0.0.0/4", "it is reserved"),
+    )
+)
+"""Beyond what Python's ``is_global`` refuses, whose answers differ between versions."""
+
+
+def refusal(address: str) -> str | None:
+    """Why one must not send to this address; ``None`` for a public one."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return "it is no address"
+    if getattr(ip, "scope_id", None):
+        return "it is valid on one link only"
+    for network, why in REFUSED:
+        if ip in network:
+            return why
+    if ip.is_multicast:
+        return "it is multicast"
+    if not ip.is_global or ip.is_private or ip.is_reserved or ip.is_unspecified or ip.is_loopback:
+        return "it is not public"
+    return None
+
+
+def refusal_of_literal(host: str) -> str | None:
+    """The same for a host that is written as an address; ``None`` for a name, which is looked up later."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        local = host.rstrip(".").lower()
+        if local == "localhost" or local.endswith((".localhost", ".local", ".internal")):
+            return "it is a name of this machine or network"
+        return None
+    return refusal(host)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Every address of ``host``, by the system's resolver."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))

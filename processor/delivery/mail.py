@@ -1,0 +1,109 @@
+"""E-mails to a company's contact: plain text and HTML, from templates that can be replaced. No sending."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+
+from handlers.notices import Notice
+
+TO_DO = frozenset(
+    {
+        Notice.AUTHORIZATION_FAILED.value,
+        Notice.DEAUTHORIZED.value,
+        Notice.UNLINKED.value,
+        Notice.DELETED.value,
+        Notice.SYNC_FAILED.value,
+    }
+)
+"""Types after which the reader may want to connect (again): these carry the link."""
+
+LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What an e-mail says."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class Letters:
+    """Writes letters; templates in ``folder`` replace ours of the same name (MAIL_TEMPLATES_DIR)."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        ours: BaseLoader = PackageLoader("processor.delivery", "templates/email")
+        loader = ours if folder is None else ChoiceLoader([FileSystemLoader(folder), ours])
+        self._environment = Environment(
+            loader=loader,
+            autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+    def write(
+        self, body: Mapping[str, Any], *, company_name: str | None, link: str | None, product: str | None
+    ) -> Letter:
+        """The letter that tells a notification; ``link`` is left out where nothing is to be done.
+
+        Raises ``jinja2.TemplateError`` for a template of the operator's that cannot be used.
+        """
+        kind, data = str(body["type"]), body["data"]
+        values = {
+            "type": kind,
+            "platform": _line(data.get("platform_name")) or "your accounting software",
+            "company": _line(company_name),
+            "product": _line(product),
+            "link": link if kind in TO_DO else None,
+            "failed": sorted(((data.get("data_types") or {}).get("failed") or {}).items()),
+            "data": data,
+        }
+        text = self._environment.get_template(f"{kind}.txt").render(values)
+        subject, _, rest = text.partition("\n")
+        return Letter(
+            subject=_line(subject.removeprefix("Subject:")),
+            text=re.sub(r"\n{3,}", "\n\n", rest.strip()) + "\n",
+            html=self._environment.get_template(f"{kind}.html").render(values),
+        )
+
+
+def message(
+    letter: Letter, *, message_id: str, sender: str, to: str, at: datetime
+) -> EmailMessage:
+    """The letter as it is sent; ``message_id`` makes a repetition recognisable.
+
+    Raises ``ValueError`` for a recipient that is no address.
+    """
+    if not to.isprintable() or any(sign in to for sign in ' ,;<>"()[]\\'):
+        raise ValueError("not an address")
+    address = Address(addr_spec=to)
+    if not address.domain or not address.username:
+        raise ValueError("not an address")
+    made = EmailMessage()
+    made["From"] = sender
+    made["To"] = address
+    made["Subject"] = letter.subject
+    made["Date"] = format_datetime(at)
+    domain = sender.rpartition("@")[2].strip("> ") or "localhost"
+    made["Message-ID"] = f"<{message_id}@{domain}>"
+    made["Auto-Submitted"] = "auto-generated"
+    made.set_content(letter.text)
+    made.add_alternative(letter.html, subtype="html")
+    return made
+
+
+def _line(text: object) -> str:
+    """Text on one line, of bounded length: names come from elsewhere."""
+    words = "".join(sign if sign.isprintable() else " " for sign in str(text or "")).split()
+    return " ".join(words)[:LONGEST_NAME]

@@ -1,0 +1,147 @@
+"""Sending notifications again, under the same id: one, dead letters, or all since some time."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from processor import times
+from processor.delivery import told
+from processor.delivery.control import Control
+from processor.delivery.lanes import EMAIL, OPERATORS
+from processor.delivery.subscribers import Subscriber, Subscribers
+from processor.errors import Conflict, NotFound
+from processor.queues import Bell
+from processor.store import keys
+from processor.store.reader import Reader
+
+PAGE = 200
+OTHERS = (EMAIL, OPERATORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivered:
+    """A notification, and the lanes into which it was put (or would be)."""
+
+    notification_id: str
+    type: str
+    lanes: tuple[str, ...]
+
+
+class Redelivery:
+    """Puts notifications into lanes again. Raises ``redis.RedisError`` when Redis does not answer."""
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        reader: Reader,
+        bell: Bell,
+        clock: Callable[[], datetime] = times.now,
+    ) -> None:
+        self._client = client
+        self._reader = reader
+        self._bell = bell
+        self._control = Control(client, clock=clock)
+        self._subscribers = Subscribers(client, allow_private=True, clock=clock)
+
+    def one(
+        self, notification_id: str, *, subscriber_id: str | None = None, dry_run: bool = False
+    ) -> Redelivered:
+        """Send one notification again: to one subscriber, or to all who want it and where it is dead.
+
+        Raises ``NotFound`` for an id that nobody has, ``Conflict`` when there is nobody to send it to.
+        """
+        row = self._reader.notification(notification_id)
+        if row is None:
+            raise NotFound("There is no notification with this id.")
+        takers = self._takers(subscriber_id)
+        lanes = self._lanes(row, takers, subscriber_id, undelivered=False)
+        if not lanes:
+            raise Conflict("There is nobody to send it to: no enabled subscriber wants this type.")
+        return self._put(row, lanes, dry_run=dry_run)
+
+    def since(
+        self,
+        moment: datetime,
+        *,
+        subscriber_id: str | None = None,
+        undelivered: bool = False,
+        dry_run: bool = False,
+    ) -> Iterator[Redelivered]:
+        """Send again all that was decided since then, the oldest first; ``undelivered``: what did not arrive."""
+        takers = self._takers(subscriber_id)
+        lowest, offset = times.to_us(moment), 0
+        while True:
+            ids = self._client.zrangebyscore(keys.outbox(), lowest, "+inf", start=offset, num=PAGE)
+            for id_ in ids:
+                row = self._reader.notification(id_.decode())
+                lanes = self._lanes(row, takers, subscriber_id, undelivered=undelivered) if row else ()
+                if row and lanes:
+                    yield self._put(row, lanes, dry_run=dry_run)
+            offset += len(ids)
+            if len(ids) < PAGE:
+                return
+
+    def dead(self, *, subscriber_id: str | None = None, dry_run: bool = False) -> Iterator[Redelivered]:
+        """Send all dead letters again, of one subscriber or of all."""
+        if subscriber_id is not None:
+            self._takers(subscriber_id)
+        for id_, lane_id in list(self.dead_letters(subscriber_id=subscriber_id)):
+            row = self._reader.notification(id_)
+            if row is not None and self._may_send(lane_id):
+                yield self._put(row, (lane_id,), dry_run=dry_run)
+
+    def dead_letters(self, *, subscriber_id: str | None = None) -> Iterator[tuple[str, str]]:
+        """Notification id and lane of every dead letter, the oldest first."""
+        for member in self._client.zrange(keys.dead_deliveries(), 0, -1):
+            id_, _, lane_id = member.decode().partition(" ")
+            if subscriber_id in (None, lane_id):
+                yield id_, lane_id
+
+    def _takers(self, subscriber_id: str | None) -> list[Subscriber]:
+        """Who may be sent something now."""
+        found = self._subscribers.all()
+        if subscriber_id is None:
+            states = self._control.states([one.id for one in found])
+            return [one for one in found if states[one.id].mode.collects]
+        if subscriber_id in OTHERS:
+            return []
+        one = self._subscribers.get(subscriber_id)
+        if not self._may_send(subscriber_id):
+            raise Conflict("The subscriber is disabled; enable it first.")
+        return [one]
+
+    def _may_send(self, lane_id: str) -> bool:
+        if lane_id not in OTHERS and self._subscribers.find(lane_id) is None:
+            return False
+        return self._control.states([lane_id])[lane_id].mode.collects
+
+    def _lanes(
+        self,
+        row: Mapping[str, Any],
+        takers: list[Subscriber],
+        subscriber_id: str | None,
+        *,
+        undelivered: bool,
+    ) -> tuple[str, ...]:
+        """Where a notification goes again: with ``undelivered`` only where it did not arrive and does not wait."""
+        status_in = {one["id"]: one["status"] for one in told.deliveries(row["deliveries"])}
+        type_ = row["body"]["type"]
+        found = [one.id for one in takers if one.wants(type_) or subscriber_id is not None]
+        if subscriber_id in OTHERS:
+            found = [subscriber_id]
+        elif subscriber_id is None:
+            found += [lane for lane in OTHERS if status_in.get(lane) == "dead"]
+        if undelivered:
+            found = [lane for lane in found if status_in.get(lane) not in ("delivered", "pending")]
+        return tuple(found)
+
+    def _put(self, row: Mapping[str, Any], lanes: tuple[str, ...], *, dry_run: bool) -> Redelivered:
+        body = row["body"]
+        done = lanes if dry_run else tuple(lane for lane in lanes if self._control.requeue(body["id"], lane))
+        if done and not dry_run:
+            self._bell.deliver()
+        return Redelivered(body["id"], body["type"], done)

@@ -1,0 +1,102 @@
+"""Sign-up: one company at Codat for each merchant, however often and by how many it is asked for."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from processor.codat.answers import CompanySeen
+from processor.codat.client import CodatClient
+from processor.codat.errors import CodatUncertain
+from processor.errors import CodatError
+from processor.journey.records import Records
+from processor.journey.wishes import MERCHANT_TAG, SignUp
+from processor.store.reader import Reader
+
+_log = logging.getLogger(__name__)
+
+LOOK_AGAIN_AFTER_S = (0.0, 1.0)
+"""When to look for a company whose creation was not answered, in seconds after each other."""
+
+
+class Companies:
+    """Signs companies up at Codat and keeps them here. A merchant's id is never logged."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        reader: Reader,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._records, self._reader = records, reader
+        self._clock, self._sleep = clock, sleep
+
+    def known(self, merchant_id: str) -> dict[str, str] | None:
+        """The fields of the merchant's company; ``None`` without one that still exists."""
+        company_id = self._reader.company_of(merchant_id)
+        return None if company_id is None else self.row(company_id)
+
+    def row(self, company_id: str) -> dict[str, str] | None:
+        """The fields of a company that still exists."""
+        row = self._reader.company(company_id)
+        return None if row is None or "id" not in row or "deleted_at" in row else row
+
+    def sign_up(self, wish: SignUp, codat: Callable[[], CodatClient]) -> tuple[dict[str, str], bool]:
+        """The fields of the merchant's company, and whether it was made now.
+
+        ``codat`` gives the client, and raises where there is none: a company that is known needs none.
+        Raises ``CodatError`` where Codat does not answer well; nothing is kept then.
+        """
+        row = self.known(wish.merchant_id)
+        if row is not None:
+            return self._with_contact(row, wish), False
+        client = codat()
+        with self._records.signing_up(wish.merchant_id):
+            row = self.known(wish.merchant_id)
+            if row is not None:
+                return self._with_contact(row, wish), False
+            seen = self._existing(client, wish)
+            made = seen is None
+            if seen is None:
+                seen = self._created(client, wish)
+            self._records.keep_company(
+                seen, merchant_id=wish.merchant_id, contact_email=wish.contact_email, now=self._clock()
+            )
+        _log.info("a company signed up", extra={"company_id": seen.id, "made_now": made})
+        kept = self._reader.company(seen.id)
+        return kept or {"id": seen.id, "merchant_id": wish.merchant_id}, made
+
+    def _existing(self, client: CodatClient, wish: SignUp) -> CompanySeen | None:
+        """The merchant's company at Codat, unless we know that it was deleted there."""
+        found = client.find_company_by_tag(MERCHANT_TAG, wish.merchant_id)
+        if found is None or "deleted_at" in (self._reader.company(found.id) or {}):
+            return None
+        return found
+
+    def _created(self, client: CodatClient, wish: SignUp) -> CompanySeen:
+        """A new company; where the answer is lost, it is looked for and never sent again."""
+        try:
+            return client.create_company(wish.name, wish.tags)
+        except CodatUncertain as lost:
+            _log.warning(
+                "Codat's answer to a sign-up was lost; the company is looked for",
+                extra={"correlation_id": lost.correlation_id},
+            )
+            for pause_s in LOOK_AGAIN_AFTER_S:
+                self._sleep(pause_s)
+                try:
+                    found = self._existing(client, wish)
+                except CodatError as error:
+                    raise lost from error
+                if found is not None:
+                    return found
+            raise
+
+    def _with_contact(self, row: dict[str, str], wish: SignUp) -> dict[str, str]:
+        email = wish.contact_email
+        if email is None or row.get("contact_email") == email:
+            return row
+        self._records.keep_contact(row["id"], email)
+        return {**row, "contact_email": email}

@@ -1,0 +1,82 @@
+"""Puts the journey together from the settings and the collaborators of a process."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from processor import times
+from processor.codat.client import CodatClient
+from processor.journey.companies import Companies
+from processor.journey.news import News
+from processor.journey.platforms import Platforms, Spawn, in_background
+from processor.journey.records import Records
+from processor.journey.service import Journey
+from processor.journey.shelf import Shelf, account_of
+from processor.journey.tokens import Tokens
+from processor.queues import Bell
+from processor.settings import Settings
+from processor.store.inbox import Inbox
+from processor.store.reader import Reader
+
+SETTLE_S = 1.0
+"""How long a caller waits until a change that Codat made is known here too, in seconds."""
+
+
+def make_journey(
+    settings: Settings,
+    *,
+    client: "Redis[Any]",
+    inbox: Inbox,
+    reader: Reader,
+    bell: Bell,
+    codat: CodatClient | None,
+    settle_s: float = SETTLE_S,
+    spawn: Spawn = in_background,
+    clock: Callable[[], datetime] = times.now,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Journey:
+    """The use cases. Connects to nothing yet."""
+    records = Records(client)
+    platforms = None
+    if codat is not None and settings.codat_api_key is not None:
+        shelf = Shelf(client, account_of(settings.codat_api_url, settings.codat_api_key))
+        platforms = Platforms(codat=codat, shelf=shelf, clock=clock, monotonic=monotonic, spawn=spawn)
+    return Journey(
+        client=client,
+        reader=reader,
+        bell=bell,
+        codat=codat,
+        platforms=platforms,
+        companies=Companies(records=records, reader=reader, clock=clock),
+        records=records,
+        news=News(inbox=inbox, bell=bell, reader=reader, clock=clock, settle_s=settle_s),
+        tokens=Tokens(_signing_keys(settings, records), clock=lambda: clock().timestamp()),
+        public_url=settings.public_url,
+        own_url=_own_url(settings),
+        patience=timedelta(seconds=settings.check_patience_s),
+        clock=clock,
+    )
+
+
+def _own_url(settings: Settings) -> str:
+    """The address on which we listen."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _signing_keys(settings: Settings, records: Records) -> Callable[[], Sequence[str]]:
+    """SECRET_KEY, or one that all processes share through Redis, made when it is first needed."""
+    if settings.secret_key:
+        given = settings.secret_key
+        return lambda: given
+    made: list[str] = []
+
+    def keys() -> Sequence[str]:
+        if not made:
+            made.append(records.signing_key())
+        return made
+
+    return keys

@@ -1,0 +1,99 @@
+"""What the journey keeps in Redis: companies that signed up, locks, and the signing key of its links."""
+
+import contextlib
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from redis import Redis, RedisError
+from redis.lock import Lock
+
+from processor.codat.answers import CompanySeen
+from processor.errors import StoreUnavailable
+from processor.store import keys
+from processor.times import to_iso, to_ms
+
+LOCK_S = 100
+"""How long a lock lasts at the most, in seconds: longer than the calls to Codat that it stands around."""
+
+PATIENCE_S = 15.0
+"""How long somebody waits for a lock, in seconds."""
+
+_LOOK_EVERY_S = 0.05
+_BUSY = "Somebody is doing the same at the moment; try again shortly."
+
+
+class Records:
+    """Reads and writes; every method raises ``redis.RedisError`` when Redis does not answer."""
+
+    def __init__(self, client: "Redis[Any]") -> None:
+        self._client = client
+
+    def keep_company(
+        self, seen: CompanySeen, *, merchant_id: str, contact_email: str | None, now: datetime
+    ) -> None:
+        """Keep a company that Codat showed; from now on it is the merchant's."""
+        fields: dict[str | bytes, str | bytes | int | float] = {
+            "id": seen.id,
+            "merchant_id": merchant_id,
+            "tags": json.dumps(dict(seen.tags), ensure_ascii=False),
+        }
+        if seen.name is not None:
+            fields["name"] = seen.name
+        if contact_email is not None:
+            fields["contact_email"] = contact_email
+        name = keys.company(seen.id)
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hset(name, mapping=fields)
+            pipe.hsetnx(name, "first_heard", to_iso(now))
+            pipe.zadd(keys.companies(), {seen.id: to_ms(now)}, nx=True)
+            pipe.set(keys.merchant(merchant_id), seen.id)
+            pipe.execute()
+
+    def keep_contact(self, company_id: str, contact_email: str) -> None:
+        """Keep whom to write to about a company."""
+        self._client.hset(keys.company(company_id), "contact_email", contact_email)
+
+    @contextlib.contextmanager
+    def signing_up(self, merchant_id: str) -> Iterator[None]:
+        """One sign-up of a merchant at a time; raises :class:`StoreUnavailable` after a long wait."""
+        digest = hashlib.sha256(merchant_id.encode()).hexdigest()
+        with self._alone(keys.signing_up(digest)):
+            yield
+
+    @contextlib.contextmanager
+    def connecting(self, company_id: str) -> Iterator[None]:
+        """One choice of a platform at a time, per company."""
+        with self._alone(keys.connecting(company_id)):
+            yield
+
+    def rest_s(self, company_id: str, pause_s: int) -> float:
+        """How long to wait before Codat is asked about the company again; 0.0 begins a pause."""
+        name = keys.asked_again(company_id)
+        if self._client.set(name, "1", nx=True, ex=pause_s):
+            return 0.0
+        return float(max(0, self._client.pttl(name))) / 1000
+
+    def signing_key(self) -> str:
+        """The key that signs links where SECRET_KEY is unset: made once, the same in every process."""
+        name = keys.signing_key()
+        self._client.set(name, secrets.token_urlsafe(48), nx=True)
+        found = self._client.get(name)
+        if found is None:
+            raise StoreUnavailable()
+        return str(found.decode())
+
+    @contextlib.contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        lock = Lock(self._client, name, timeout=LOCK_S, sleep=_LOOK_EVERY_S, blocking_timeout=PATIENCE_S)
+        if not lock.acquire():
+            raise StoreUnavailable(_BUSY)
+        try:
+            yield
+        finally:
+            # It may have run out, or Redis may be away: then it ends by itself.
+            with contextlib.suppress(RedisError):
+                lock.release()

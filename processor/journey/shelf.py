@@ -1,0 +1,85 @@
+"""The platforms as they are kept in Redis, shared by all processes."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from redis import Redis, RedisError
+from redis.lock import Lock
+
+from processor.journey.answers import Platform
+from processor.journey.catalogue import Catalogue
+from processor.store import keys
+from processor.times import from_iso, to_iso
+
+VERSION = 1
+KEPT_S = 30 * 86_400
+"""How long what was read last is served while Codat is down, in seconds."""
+
+READING_S = 300
+"""How long reading them may take, with their pictures, before somebody else may begin, in seconds."""
+
+_FIELDS = frozenset(field.name for field in dataclasses.fields(Platform))
+
+
+def account_of(base_url: str, api_key: str) -> str:
+    """A name for a Codat account at an address that betrays neither."""
+    return hashlib.sha256(f"{base_url}\n{api_key}".encode()).hexdigest()[:24]
+
+
+class Shelf:
+    """Keeps the catalogue of one account; every method raises ``redis.RedisError`` without Redis."""
+
+    def __init__(self, client: "Redis[Any]", account: str) -> None:
+        self._client, self._account = client, account
+
+    def get(self) -> Catalogue | None:
+        """What is kept; ``None`` where nothing is, or another version of this service wrote it."""
+        raw = self._client.get(keys.platforms(self._account))
+        if raw is None:
+            return None
+        with suppress(ValueError, TypeError, LookupError, AttributeError):
+            return _load(json.loads(raw))
+        return None
+
+    def put(self, catalogue: Catalogue) -> None:
+        """Keep it instead of what was kept."""
+        self._client.set(keys.platforms(self._account), json.dumps(_dump(catalogue)), ex=KEPT_S)
+
+    @contextmanager
+    def reading(self) -> Iterator[bool]:
+        """Be the only one that reads from Codat; false where somebody else does."""
+        lock = Lock(self._client, keys.reading_platforms(self._account), timeout=READING_S)
+        if not lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with suppress(RedisError):  # it ends by itself
+                lock.release()
+
+
+def _dump(catalogue: Catalogue) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "fetched_at": to_iso(catalogue.fetched_at),
+        "platforms": [dataclasses.asdict(platform) for platform in catalogue.platforms],
+        "pictured": {key: to_iso(at) for key, at in catalogue.pictured.items()},
+    }
+
+
+def _load(doc: dict[str, Any]) -> Catalogue:
+    if doc["version"] != VERSION:
+        raise ValueError("written by another version")
+    return Catalogue(
+        from_iso(doc["fetched_at"]),
+        tuple(
+            Platform(**{name: value for name, value in row.items() if name in _FIELDS})
+            for row in doc["platforms"]
+        ),
+        {key: from_iso(at) for key, at in doc["pictured"].items()},
+    )

@@ -1,0 +1,117 @@
+"""What callers wish for, checked before anything is asked of Codat. Pure.
+
+Limits of tags: https://docs.codat.io/platform-api#/operations/create-company
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from marshmallow import ValidationError
+from marshmallow.validate import Email
+
+from processor.codat.names import codat_name
+from processor.errors import Invalid
+
+MERCHANT_TAG = "merchantId"
+MOST_TAGS = 10
+"""Of which ``merchantId`` is one."""
+
+LONGEST_TAG_KEY = 27
+LONGEST_TAG_VALUE = 100
+LONGEST_NAME = 200
+LONGEST_EMAIL = 254
+LONGEST_PLATFORM_KEY = 50
+MOST_PARAMETERS = 20
+LONGEST_PARAMETER = 500
+
+_is_email = Email()
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """A sign-up as Codat takes it: ``tags`` with the merchant's id, ``name`` in Codat's characters."""
+
+    merchant_id: str
+    name: str
+    tags: Mapping[str, str]
+    contact_email: str | None
+
+
+def sign_up(
+    *, merchant_id: str, name: str | None, contact_email: str | None, tags: Mapping[str, str] | None
+) -> SignUp:
+    """The sign-up that was wished for; raises :class:`Invalid`, which names every field to blame."""
+    errors: dict[str, object] = {}
+    if fault := _text_fault(merchant_id, LONGEST_TAG_VALUE):
+        errors["merchant_id"] = [fault]
+    if name is not None and (fault := _text_fault(name, LONGEST_NAME)):
+        errors["name"] = [fault]
+    if contact_email is not None and not is_email(contact_email):
+        errors["contact_email"] = ["Not a valid e-mail address."]
+    all_tags = {**(tags or {}), MERCHANT_TAG: merchant_id}
+    if faults := tags_fault(tags or {}, merchant_id):
+        errors["tags"] = faults
+    if errors:
+        raise Invalid(errors=errors)
+    return SignUp(merchant_id, codat_name(name or merchant_id), all_tags, contact_email)
+
+
+def tags_fault(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[str, list[str]] | None:
+    """What is wrong with the tags, by tag where one is to blame; ``None``: nothing."""
+    faults: dict[str, list[str]] = {}
+    for key, value in tags.items():
+        if fault := _text_fault(key, LONGEST_TAG_KEY):
+            faults[key] = [f"The key: {fault}"]
+        elif key == MERCHANT_TAG:
+            if value != merchant_id:
+                faults[key] = ["Stands for merchant_id; leave it out."]
+        elif fault := _text_fault(value, LONGEST_TAG_VALUE):
+            faults[key] = [fault]
+    if faults:
+        return faults
+    count = len({*tags, MERCHANT_TAG})
+    if count > MOST_TAGS:
+        return [f"At most {MOST_TAGS} tags, of which {MERCHANT_TAG} is one; these are {count}."]
+    return None
+
+
+def is_email(text: str) -> bool:
+    """Whether it could be an e-mail address, and nothing that would break a mail's header."""
+    if len(text) > LONGEST_EMAIL or not text.isprintable():
+        return False
+    try:
+        _is_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def parameters(wished: Mapping[str, str] | None) -> dict[str, str]:
+    """The parameters to add to a link; raises :class:`Invalid` for what no address should carry."""
+    given = dict(wished or {})
+    if len(given) > MOST_PARAMETERS:
+        raise Invalid(errors={"parameters": [f"At most {MOST_PARAMETERS}."]})
+    for name, value in given.items():
+        fault = _text_fault(name, LONGEST_PARAMETER) or _text_fault(value, LONGEST_PARAMETER)
+        if fault:
+            raise Invalid(errors={"parameters": {name: [fault]}})
+    return given
+
+
+def platform_key(wished: str) -> str:
+    """A platform's key that could be one; raises :class:`Invalid` otherwise."""
+    if fault := _text_fault(wished, LONGEST_PLATFORM_KEY):
+        raise Invalid(errors={"platform_key": [fault]})
+    return wished
+
+
+def _text_fault(text: str, longest: int) -> str | None:
+    if not text.strip():
+        return "Must not be empty."
+    if len(text) > longest:
+        return f"Longer than {longest} characters."
+    if not text.isprintable():
+        return "Has a character that cannot be shown."
+    if text != text.strip():
+        return "Begins or ends with a space."
+    return None

@@ -1,0 +1,68 @@
+"""The parts of this package put together: for the worker that polls, and for the operators' commands."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from processor.bootstrap import Container
+from processor.codat.client import CodatClient
+from processor.truth.budget import Rank
+from processor.truth.erasure import Erasure
+from processor.truth.looking import Looker
+from processor.truth.putting import Putter
+from processor.truth.reconcile import Rebuild, Reconcile
+from processor.truth.silence import Silence
+from processor.truth.transport import client_for
+from processor.truth.walk import Walk
+
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """What asks Codat in the background, with a client that leaves others their part of the quota."""
+
+    codat: CodatClient
+    looker: Looker
+    putter: Putter
+    walk: Walk
+    reconcile: Reconcile
+    rebuild: Rebuild
+    every: timedelta
+
+
+def polling(
+    own: Container,
+    *,
+    codat: CodatClient | None = None,
+    stop: Stop = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Polling | None:
+    """The parts that ask Codat, through ``codat`` or a client of their own; ``None`` without an API key."""
+    codat = codat or client_for(own.settings, own.redis, Rank.BACKGROUND, own.clock)
+    if codat is None:
+        return None
+    every = timedelta(hours=own.settings.sweep_hours)
+    looker = Looker(codat, client=own.redis, reader=own.reader, policy=own.policy, clock=own.clock)
+    putter = Putter(own.redis, inbox=own.inbox, bell=own.bell)
+    reconcile = Reconcile(own.redis, codat=codat, looker=looker, putter=putter, sleep=sleep, stop=stop)
+    return Polling(
+        codat=codat,
+        looker=looker,
+        putter=putter,
+        walk=Walk(own.redis, codat=codat, reader=own.reader, every=every, clock=own.clock, stop=stop),
+        reconcile=reconcile,
+        rebuild=Rebuild(own.redis, codat=codat, reconcile=reconcile, every=every, clock=own.clock),
+        every=every,
+    )
+
+
+def silence(own: Container) -> Silence:
+    """What notices that messages stay away, and tells the operators."""
+    return Silence(own.redis, settings=own.settings, tell=own.operators.tell_operators)
+
+
+def erasure(own: Container) -> Erasure:
+    """What erases companies."""
+    return Erasure(own.redis, shards=own.settings.inbox_shards)

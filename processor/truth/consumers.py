@@ -1,0 +1,83 @@
+"""Our webhook consumer at Codat: which messages it has to get, and how it is made there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from processor.codat.answers import WebhookConsumer
+from processor.codat.client import CodatClient
+from processor.errors import Conflict, Invalid, NotFound
+
+ADDRESS = "/webhooks/codat"
+"""Where this service receives Codat's messages."""
+
+HANDLED = (
+    "client.rateLimit.reached",
+    "client.rateLimit.reset",
+    "company.created",
+    "company.deleted",
+    "connection.connected",
+    "connection.created",
+    "connection.deleted",
+    "connection.disconnected",
+    "connection.failed",
+    "connection.reconnected",
+    "read.completed",
+    "read.completed.initial",
+)
+"""The event types that this service acts upon, as Codat spells them.
+https://docs.codat.io/using-the-api/webhooks/event-types"""
+
+MOST = 50
+"""Consumers that a Codat client may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A consumer, and whether it was made now."""
+
+    consumer: WebhookConsumer
+    made: bool
+
+
+def register(codat: CodatClient, url: str) -> Registered:
+    """A consumer at ``url`` for everything that we handle; one that does so already stays as it is.
+
+    Raises ``Invalid`` for an address to which Codat cannot send, ``Conflict`` when Codat has no room for
+    another, and ``CodatError``.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.fragment:
+        raise Invalid(errors={"url": ["Must be an http(s) address without a fragment."]})
+    consumers = codat.list_webhooks()
+    for consumer in consumers:
+        if consumer.url == url and not consumer.disabled and is_complete(consumer):
+            return Registered(consumer, made=False)
+    if len(consumers) >= MOST:
+        raise Conflict(f"Codat takes {MOST} webhook consumers at the most: remove one first.")
+    return Registered(codat.create_webhook(url, HANDLED), made=True)
+
+
+def is_complete(consumer: WebhookConsumer) -> bool:
+    """Whether the consumer gets everything that we handle, of all companies."""
+    if consumer.company_tags:
+        return False
+    got = {event_type.casefold() for event_type in consumer.event_types}
+    return not got or all(event_type.casefold() in got for event_type in HANDLED)
+
+
+def remove(codat: CodatClient, ids_or_urls: Sequence[str]) -> list[WebhookConsumer]:
+    """Remove the consumers with these ids or addresses; those that are gone.
+
+    Raises ``NotFound``, and removes nothing, where one of them is unknown.
+    """
+    consumers = codat.list_webhooks()
+    chosen: dict[str, WebhookConsumer] = {}
+    for named in ids_or_urls:
+        found = [consumer for consumer in consumers if named in (consumer.id, consumer.url)]
+        if not found:
+            raise NotFound(f"Codat has no webhook consumer {named}.")
+        chosen |= {consumer.id: consumer for consumer in found}
+    for consumer_id in chosen:
+        codat.delete_webhook(consumer_id)
+    return list(chosen.values())

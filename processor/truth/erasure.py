@@ -1,0 +1,235 @@
+"""Erasing a company: everything that was kept of it goes, and a tombstone without personal data stays."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis, WatchError
+from redis.client import Pipeline
+
+from handlers.situation import State
+from processor.delivery import told
+from processor.delivery.lanes import EMAIL, OPERATORS, TEST
+from processor.errors import StoreUnavailable
+from processor.store import keys, truth_keys
+from processor.store.reader import EVENT_STATUSES
+from processor.times import to_iso, to_ms
+
+ATTEMPTS = 20
+STREAM_PAGE = 1_000
+CHUNK = 500
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept of a company: the ids of everything, and the words by which it would be recognised."""
+
+    company_id: str
+    row: dict[str, str] = field(default_factory=dict)
+    connections: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    notifications: list[str] = field(default_factory=list)
+    stream: list[bytes] = field(default_factory=list)
+    questions: list[bytes] = field(default_factory=list)
+    merchant_is_ours: bool = False
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """Whatever of it must not be found anywhere any more."""
+        said = [self.company_id, *self.connections]
+        if self.merchant_is_ours:
+            said.append(self.row["merchant_id"])
+        if self.row.get("contact_email"):
+            said.append(self.row["contact_email"])
+        return tuple(dict.fromkeys(said))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much there is of what."""
+        return {
+            "companies": int(bool(self.row)),
+            "connections": len(self.connections),
+            "messages": len(self.events),
+            "notifications": len(self.notifications),
+            "stream entries": len(self.stream),
+            "questions": len(self.questions),
+        }
+
+
+class Erasure:
+    """Erases companies. Every method raises ``redis.RedisError`` when Redis does not answer."""
+
+    def __init__(self, client: "Redis[Any]", *, shards: int) -> None:
+        self._client, self._shards = client, shards
+
+    def erase(self, company_id: str, now: datetime) -> Kept:
+        """Erase it now; what there was of it.
+
+        All of it goes in one transaction, which no commit of a drain can cross: from then on what
+        comes late is dropped.
+        """
+        for _ in range(ATTEMPTS):
+            with self._client.pipeline(transaction=True) as pipe:
+                cursor = keys.cursor(keys.shard_of(company_id, self._shards))
+                pipe.watch(
+                    cursor,
+                    keys.company(company_id),
+                    keys.company_connections(company_id),
+                    keys.company_events(company_id),
+                )
+                kept = self.kept(company_id)
+                pipe.multi()
+                pipe.set(keys.erased(company_id), to_iso(now), nx=True)
+                pipe.incr(cursor)
+                self._remove(pipe, kept)
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return kept
+        raise StoreUnavailable("The company is being changed all the time; try again.")
+
+    def due(self, now: datetime, grace: timedelta) -> Iterator[str]:
+        """Deleted companies whose grace is over and whose notices are all delivered or dead."""
+        limit = to_ms(now - grace)
+        for member in self._client.zrangebyscore(truth_keys.erasures(), "-inf", limit):
+            company_id = member.decode()
+            if not self._waits(company_id):
+                yield company_id
+
+    def _waits(self, company_id: str) -> bool:
+        """Whether something about the company is still to be handled or delivered."""
+        statuses = self._hashes(
+            [keys.event(one) for one in self._members(keys.company_events(company_id))], "status"
+        )
+        if any(status in (b"pending", b"failed") for status in statuses):
+            return True
+        notifications = self._notifications(self._members(keys.company_connections(company_id)))
+        if set(notifications) & {one.decode() for one in self._client.lrange(keys.fan_out(), 0, -1)}:
+            return True
+        with self._client.pipeline(transaction=False) as pipe:
+            for one in notifications:
+                pipe.hgetall(keys.deliveries(one))
+            rows = pipe.execute() if notifications else []
+        said = ({name.decode(): value.decode() for name, value in row.items()} for row in rows)
+        return any(told.status(row) == "pending" for row in said)
+
+    def kept(self, company_id: str) -> Kept:
+        """What is kept of the company now."""
+        row = self._client.hgetall(keys.company(company_id))
+        kept = Kept(company_id, {name.decode(): value.decode() for name, value in row.items()})
+        kept.connections = self._members(keys.company_connections(company_id))
+        kept.events = [*self._members(keys.company_events(company_id)), *self._quarantined(company_id)]
+        kept.notifications = self._notifications(kept.connections)
+        kept.stream = list(self._on_stream(company_id))
+        kept.questions = list(self._questions(company_id))
+        merchant_id = kept.row.get("merchant_id")
+        if merchant_id is not None:
+            owner = self._client.get(keys.merchant(merchant_id))
+            kept.merchant_is_ours = owner is not None and owner.decode() == company_id
+        return kept
+
+    def _remove(self, pipe: "Pipeline[Any]", kept: Kept) -> None:
+        company_id = kept.company_id
+        names = [
+            keys.company(company_id),
+            keys.company_connections(company_id),
+            keys.company_events(company_id),
+            keys.connecting(company_id),
+            keys.asked_again(company_id),
+            truth_keys.slots(company_id),
+        ]
+        if kept.merchant_is_ours:
+            names.append(keys.merchant(kept.row["merchant_id"]))
+        for connection_id in kept.connections:
+            names += [
+                keys.connection(connection_id),
+                keys.timeline(connection_id),
+                keys.outbox_of(connection_id),
+            ]
+        names += [keys.event(one) for one in kept.events]
+        for one in kept.notifications:
+            names += [keys.notification(one), keys.deliveries(one)]
+        for chunk in _chunks(names):
+            pipe.delete(*chunk)
+        for index in (keys.companies(), truth_keys.looks(), truth_keys.erasures()):
+            pipe.zrem(index, company_id)
+        for table in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
+            pipe.hdel(table, company_id)
+        pipe.srem(truth_keys.shown(), truth_keys.shown_as(company_id))
+        pipe.srem(truth_keys.rebuilt(), company_id)
+        for chunk in _chunks(kept.connections):
+            for index in (keys.connections(), truth_keys.repairs(), *map(keys.connections_in, State)):
+                pipe.zrem(index, *chunk)
+        for chunk in _chunks(kept.events):
+            for index in (keys.events(), keys.retries(), *map(keys.events_of, EVENT_STATUSES)):
+                pipe.zrem(index, *chunk)
+        self._remove_deliveries(pipe, kept.notifications)
+        for chunk in _chunks(kept.stream):
+            pipe.xdel(keys.stream(), *chunk)
+        for chunk in _chunks(kept.questions):
+            pipe.zrem(keys.questions(), *chunk)
+            pipe.hdel(keys.question_details(), *chunk)
+            pipe.hdel(keys.questions_again(), *chunk)
+
+    def _remove_deliveries(self, pipe: "Pipeline[Any]", notifications: Sequence[str]) -> None:
+        subscribers = self._members(keys.subscribers())
+        lanes = [*subscribers, *(one + TEST for one in subscribers), EMAIL, OPERATORS]
+        indexes = [keys.outbox(), *(keys.outbox_with(one) for one in told.STATUSES), *map(keys.lane, lanes)]
+        for chunk in _chunks(notifications):
+            for index in indexes:
+                pipe.zrem(index, *chunk)
+            dead = [f"{one} {lane}" for one in chunk for lane in lanes]
+            for part in _chunks(dead):
+                pipe.zrem(keys.dead_deliveries(), *part)
+            for one in chunk:
+                pipe.lrem(keys.fan_out(), 0, one)
+        mine = set(notifications)
+        for lane in lanes:
+            last = self._client.hget(keys.lane_state(lane), "last_attempt")
+            if last is not None and json.loads(last).get("id") in mine:
+                pipe.hdel(keys.lane_state(lane), "last_attempt")
+
+    def _members(self, index: str) -> list[str]:
+        return [member.decode() for member in self._client.zrange(index, 0, -1)]
+
+    def _hashes(self, names: Sequence[str], field_: str) -> list[bytes | None]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hget(name, field_)
+            return list(pipe.execute()) if names else []
+
+    def _notifications(self, connections: Iterable[str]) -> list[str]:
+        return [one for connection_id in connections for one in self._members(keys.outbox_of(connection_id))]
+
+    def _quarantined(self, company_id: str) -> Iterator[str]:
+        """Messages that nobody understood and in which the company's id stands."""
+        for chunk in _chunks(self._members(keys.events_of("quarantined"))):
+            bodies = self._hashes([keys.event(one) for one in chunk], "body")
+            for event_id, body in zip(chunk, bodies, strict=True):
+                if body is not None and company_id.encode() in body:
+                    yield event_id
+
+    def _on_stream(self, company_id: str) -> Iterator[bytes]:
+        wanted, place = json.dumps(company_id).encode(), "-"
+        while rows := self._client.xrange(keys.stream(), min=place, count=STREAM_PAGE):
+            for entry_id, fields in rows:
+                body = fields.get(b"notification", b"")
+                if wanted in body and json.loads(body)["data"]["company_id"] == company_id:
+                    yield entry_id
+            place = f"({rows[-1][0].decode()}"
+
+    def _questions(self, company_id: str) -> Iterator[bytes]:
+        names = {member for member, _ in self._client.zscan_iter(keys.questions(), count=1_000)}
+        for table in (keys.question_details(), keys.questions_again()):
+            names |= {name for name, _ in self._client.hscan_iter(table, count=1_000)}
+        for name in names:
+            if json.loads(name)[1] == company_id:
+                yield name
+
+
+def _chunks(rows: Sequence[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(rows), CHUNK):
+        yield list(rows[start : start + CHUNK])

@@ -1,0 +1,80 @@
+"""Proving that nothing is left: the whole store is searched, every key and every value."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+PAGE = 1_000
+SHORTEST = 6
+"""A shorter word stands in too much else; it is looked for as a whole value only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How many keys were searched, and in which of them something was found."""
+
+    searched: int
+    found: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        return not self.found
+
+
+def prove(client: "Redis[Any]", traces: Sequence[str]) -> Proof:
+    """Search every key of this database and whatever stands in it for the ``traces``.
+
+    Raises ``redis.RedisError`` when Redis does not answer.
+    """
+    needles = [form for trace in traces for form in _forms(trace)]
+    searched, found = 0, []
+    for name in client.scan_iter(count=PAGE):
+        searched += 1
+        if any(_stands_in(needle, part) for part in _parts(client, name) for needle in needles):
+            found.append(name.decode("utf-8", "replace"))
+    return Proof(searched, tuple(sorted(found)))
+
+
+def _forms(trace: str) -> Iterator[bytes]:
+    """A word as it is, and as JSON writes it."""
+    plain = trace.encode("utf-8", "surrogatepass")
+    yield plain
+    escaped = json.dumps(trace)[1:-1].encode()
+    if escaped != plain:
+        yield escaped
+
+
+def _stands_in(needle: bytes, part: bytes) -> bool:
+    if len(needle) >= SHORTEST:
+        return needle in part
+    return part == needle or b'"' + needle + b'"' in part or part.endswith(b":" + needle)
+
+
+def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
+    """The key itself, and everything in it, bit by bit."""
+    yield name
+    kind = client.execute_command("TYPE", name)
+    if kind == b"string":
+        yield client.get(name) or b""
+    elif kind == b"hash":
+        for field, value in client.hscan_iter(name, count=PAGE):
+            yield field
+            yield value
+    elif kind == b"zset":
+        for member, _ in client.zscan_iter(name, count=PAGE):
+            yield member
+    elif kind == b"set":
+        yield from client.sscan_iter(name, count=PAGE)
+    elif kind == b"list":
+        for start in range(0, client.llen(name), PAGE):
+            yield from client.lrange(name, start, start + PAGE - 1)
+    elif kind == b"stream":
+        place = "-"
+        while rows := client.xrange(name, min=place, count=PAGE):
+            for _, fields in rows:
+                yield from fields.values()
+            place = f"({rows[-1][0].decode()}"

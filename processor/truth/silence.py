@@ -1,0 +1,165 @@
+"""Noticing silence: messages that stay away, and consumers at Codat that are switched off or gone."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import Redis
+
+from processor.codat.answers import WebhookConsumer
+from processor.settings import Settings
+from processor.store import keys, truth_keys
+from processor.times import from_ms, to_iso, to_ms
+from processor.truth.consumers import ADDRESS, HANDLED
+
+Tell = Callable[[str, str, str], object]
+"""Tells the operators: subject, text, and the key under which it is not repeated."""
+
+MISSING = "missing-messages"
+CONSUMER = "consumer"
+
+OVER = timedelta(days=1)
+KEPT = timedelta(days=7)
+LATE = timedelta(minutes=10)
+"""A message may come so long after we found out by ourselves; then it was only late."""
+
+MANY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that is wrong with Codat's messages: what, since when, and what to do."""
+
+    kind: str
+    sentence: str
+    since: str
+
+    def as_json(self) -> dict[str, str]:
+        """As it is kept and shown."""
+        return {"kind": self.kind, "sentence": self.sentence, "since": self.since}
+
+
+def warnings(client: "Redis[Any]") -> list[dict[str, str]]:
+    """What is wrong now, oldest first."""
+    rows = [json.loads(row) for row in client.hvals(truth_keys.warnings())]
+    return sorted(rows, key=lambda row: (row["since"], row["kind"]))
+
+
+class Silence:
+    """Judges whether Codat's messages reach us, and says so until they do."""
+
+    def __init__(self, client: "Redis[Any]", *, settings: Settings, tell: Tell) -> None:
+        self._client, self._settings, self._tell = client, settings, tell
+
+    def judge(self, now: datetime) -> None:
+        """Compare what came by message with what was found by asking."""
+        self._client.zremrangebyscore(truth_keys.repairs(), "-inf", to_ms(now - KEPT))
+        since, until = to_ms(now - OVER), to_ms(now - LATE)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zcount(truth_keys.repairs(), since, until)
+            pipe.zrangebyscore(truth_keys.repairs(), since, until, start=0, num=1, withscores=True)
+            pipe.hget(keys.counters(), "last_message_ms")
+            count, first, last_ms = pipe.execute()
+        silent = bool(first) and (last_ms is None or int(last_ms) < first[0][1])
+        if not count or (count < MANY and not silent):
+            self._calm(MISSING)
+            return
+        heard = f"the last came at {to_iso(from_ms(int(last_ms)))}" if last_ms else "none ever came"
+        changes = "1 change" if count == 1 else f"{count} changes"
+        self._warn(
+            MISSING,
+            f"Codat's messages stay away: of the last 24 hours, {changes} had to be found by asking Codat"
+            f" ({heard}). {self._what_to_do()}",
+            now,
+        )
+
+    def compare_consumers(self, found: list[WebhookConsumer], now: datetime) -> None:
+        """Look for our consumer among those that Codat has."""
+        ours = [consumer for consumer in found if self._is_ours(consumer.url)]
+        for consumer in ours:
+            self._client.hset(truth_keys.consumers(), consumer.url, to_ms(now))
+        active = [consumer for consumer in ours if not consumer.disabled]
+        if active:
+            lacking = _lacking(active)
+            if lacking:
+                self._warn(
+                    CONSUMER,
+                    f"Codat's webhook consumer for {active[0].url} does not get {', '.join(lacking)}."
+                    " Add these event types in Codat's portal, or run"
+                    " `codat-processor webhooks register --url URL` again.",
+                    now,
+                )
+            else:
+                self._calm(CONSUMER)
+            return
+        if ours:
+            self._warn(
+                CONSUMER,
+                f"Codat has switched our webhook consumer off ({ours[0].url}): it failed for too long."
+                f" {self._what_to_do()}",
+                now,
+            )
+        elif self._is_expected():
+            self._warn(
+                CONSUMER,
+                f"Codat has no webhook consumer for our address. {self._what_to_do()}",
+                now,
+            )
+        else:
+            self._calm(CONSUMER)
+
+    def _is_ours(self, url: str) -> bool:
+        if self._settings.public_url is not None:
+            return url.rstrip("/") == self._settings.public_url.rstrip("/") + ADDRESS
+        return urlsplit(url).path.rstrip("/").endswith(ADDRESS)
+
+    def _is_expected(self) -> bool:
+        """Whether there ought to be one: we saw one before, or our address and its secret are set."""
+        if self._client.exists(truth_keys.consumers()):
+            return True
+        return bool(self._settings.public_url and self._settings.codat_webhook_secrets)
+
+    def _what_to_do(self) -> str:
+        url = f"{(self._settings.public_url or 'https://YOUR-ADDRESS').rstrip('/')}{ADDRESS}"
+        return (
+            "Look with `codat-processor webhooks list` whether the consumer is there and enabled"
+            f" (`webhooks register --url {url}` makes one), see in Codat's portal what its attempts"
+            " were answered, let Codat replay what failed, and run `codat-processor reconcile`."
+        )
+
+    def _warn(self, kind: str, sentence: str, now: datetime) -> None:
+        before = self._client.hget(truth_keys.warnings(), kind)
+        since = json.loads(before)["since"] if before else to_iso(now)
+        warning = Wrong(kind, sentence, since)
+        self._client.hset(truth_keys.warnings(), kind, json.dumps(warning.as_json()))
+        self._tell("Codat's messages do not reach us", sentence, f"silence {kind}")
+
+    def _calm(self, kind: str) -> None:
+        self._client.hdel(truth_keys.warnings(), kind)
+
+
+def _lacking(consumers: list[WebhookConsumer]) -> list[str]:
+    """The event types that we handle and none of the consumers gets."""
+    if any(not consumer.event_types for consumer in consumers):
+        return []
+    got = {event_type.casefold() for consumer in consumers for event_type in consumer.event_types}
+    return [event_type for event_type in HANDLED if event_type.casefold() not in got]
+
+
+def shown(client: "Redis[Any]", now: datetime) -> Mapping[str, Any]:
+    """What the store knows of missed messages, for ``/v1/stats``."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.hmget(keys.counters(), "missed_messages", "last_message_ms")
+        pipe.zcount(truth_keys.repairs(), to_ms(now - OVER), to_ms(now - LATE))
+        pipe.hgetall(truth_keys.sweep())
+        (missed, last_ms), missing, sweep = pipe.execute()
+    return {
+        "missed_messages": int(missed or 0),
+        "missing_now": missing,
+        "last_message_at": to_iso(from_ms(int(last_ms))) if last_ms else None,
+        "last_walk_at": sweep[b"walked"].decode() if b"walked" in sweep else None,
+        "warnings": warnings(client),
+    }

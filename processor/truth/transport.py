@@ -1,0 +1,105 @@
+"""The way to Codat under the budget: every single request asks for leave first."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+from redis import Redis
+
+from processor import times
+from processor.codat.client import CodatClient
+from processor.codat.exchange import MAX_CONNECTIONS
+from processor.codat.quota import as_http_date, quota_of, retry_after_s, wait_s
+from processor.codat.refusals import DEFAULT_WAIT_S
+from processor.settings import Settings
+from processor.truth.budget import Budget, Leave, Rank
+
+
+class BudgetedTransport(httpx.BaseTransport):
+    """Sends what the budget gives leave for; without it, raises ``CodatRateLimited`` and sends nothing."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        rank: Rank,
+        *,
+        inner: httpx.BaseTransport | None = None,
+        clock: Callable[[], datetime] = times.now,
+    ) -> None:
+        self._budget, self._rank, self._clock = budget, rank, clock
+        limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
+        self._inner = inner or httpx.HTTPTransport(limits=limits, trust_env=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """One request and its answer; the place is given back when the answer has been read."""
+        leave = self._budget.take(self._rank, company_in(request.url.path))
+        try:
+            response = self._inner.handle_request(request)
+        except BaseException:
+            self._budget.give(leave)
+            raise
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=_Read(response, lambda: self._ended(leave, response)),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._inner.close()
+
+    def _ended(self, leave: Leave | None, response: httpx.Response) -> None:
+        headers = response.headers
+        asked_at = as_http_date(headers.get("Date")) or self._clock()
+        quota = quota_of(headers, asked_at)
+        wanted_s = None
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            wanted_s = retry_after_s(headers, asked_at)
+            if wanted_s is None and quota and quota.remaining == 0 and quota.resets_at:
+                wanted_s = wait_s(quota.resets_at, asked_at)
+            wanted_s = DEFAULT_WAIT_S if wanted_s is None else wanted_s
+        self._budget.give(leave, quota, wanted_s)
+
+
+class _Read(httpx.SyncByteStream):
+    """The body of an answer, with something to be done once when it is closed."""
+
+    def __init__(self, response: httpx.Response, ended: Callable[[], None]) -> None:
+        self._response, self._ended = response, ended
+        self._is_open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        stream = self._response.stream
+        assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101 - of a transport that is not asynchronous
+        yield from stream
+
+    def close(self) -> None:
+        """Close the answer and say so."""
+        if self._is_open:
+            self._is_open = False
+            self._response.close()
+            self._ended()
+
+
+def company_in(path: str) -> str | None:
+    """The company that a request is about; ``None`` for one about none or many."""
+    parts = path.split("/")
+    for place, part in enumerate(parts[:-1]):
+        if part == "companies":
+            return unquote(parts[place + 1]) or None
+    return None
+
+
+def client_for(
+    settings: Settings, client: "Redis[Any]", rank: Rank, clock: Callable[[], datetime] = times.now
+) -> CodatClient | None:
+    """A client of Codat under the budget; ``None`` without an API key."""
+    if settings.codat_api_key is None:
+        return None
+    transport = BudgetedTransport(Budget(client, clock=clock), rank, clock=clock)
+    return CodatClient(
+        api_key=settings.codat_api_key, base_url=settings.codat_api_url, transport=transport, clock=clock
+    )

@@ -1,0 +1,148 @@
+"""Walking over the list of all companies at Codat: what is new, changed or vanished is looked at at once."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from handlers.asked import Asked
+from handlers.connection import link_status
+from handlers.situation import State, situation
+from processor import times
+from processor.codat.answers import CompanySeen
+from processor.codat.client import CodatClient
+from processor.store import keys, truth_keys
+from processor.store.reader import Reader, StoredConnection
+from processor.times import from_iso, to_iso
+from processor.truth.schedule import SWEEP, Looks
+
+PAGE_SIZE = 200
+
+BEFORE_US = Asked("it was there before this service: known from the first look at Codat", quiet=True)
+
+
+class Walk:
+    """Reads the list, compares it with what we know, and wants looks; it changes nothing itself.
+
+    The very first walk of a store finds everything that was there before the service: companies made
+    before ``began`` become known without anybody being told. ``every`` is the pace of the sweep.
+    """
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        codat: CodatClient,
+        reader: Reader,
+        every: timedelta,
+        clock: Callable[[], datetime] = times.now,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._client, self._codat, self._reader = client, codat, reader
+        self._every, self._clock, self._stop = every, clock, stop
+        self._looks = Looks(client)
+
+    def run(self) -> int:
+        """Walk once; how many companies Codat has. Raises ``CodatError`` where the list cannot be read."""
+        began = self._began()
+        first = not self._client.hexists(truth_keys.sweep(), "walked")
+        walked: set[str] = set()
+        companies = self._codat.find_companies(page_size=PAGE_SIZE)
+        for chunk in _chunks(companies, PAGE_SIZE):
+            if self._stop():
+                return len(walked)
+            walked.update(company.id for company in chunk)
+            self._compare(chunk, began if first else None)
+        self._vanished(walked)
+        self._client.hset(truth_keys.sweep(), "walked", to_iso(self._clock()))
+        return len(walked)
+
+    def _began(self) -> datetime:
+        """Since when this store is in use."""
+        self._client.hsetnx(truth_keys.sweep(), "began", to_iso(self._clock()))
+        return from_iso((self._client.hget(truth_keys.sweep(), "began") or b"").decode())
+
+    def _compare(self, chunk: Sequence[CompanySeen], began: datetime | None) -> None:
+        rows, members, erased = self._known(chunk)
+        stored = {
+            one.connection.id: one
+            for one in self._reader.connections(sorted({one for ids in members.values() for one in ids}))
+        }
+        wanted: dict[str, Asked] = {}
+        for company in chunk:
+            if company.id in erased:
+                continue
+            row = rows[company.id]
+            if not row:
+                old = began is not None and (company.created is None or company.created < began)
+                wanted[company.id] = BEFORE_US if old else SWEEP
+            elif "deleted_at" not in row and self._differs(
+                company, row, {one: stored.get(one) for one in members[company.id]}
+            ):
+                wanted[company.id] = SWEEP
+        now = self._clock()
+        self._looks.want(wanted, now)
+        there = [company.id for company in chunk if company.id not in erased]
+        self._looks.spread(there, now, self._every)
+        if there:
+            self._client.sadd(truth_keys.shown(), *(truth_keys.shown_as(one) for one in there))
+
+    def _known(
+        self, chunk: Sequence[CompanySeen]
+    ) -> tuple[dict[str, dict[str, str]], dict[str, list[str]], set[str]]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for company in chunk:
+                pipe.hgetall(keys.company(company.id))
+                pipe.zrange(keys.company_connections(company.id), 0, -1)
+                pipe.exists(keys.erased(company.id))
+            answers = pipe.execute()
+        rows, members, erased = {}, {}, set()
+        for company, row, ids, is_erased in zip(
+            chunk, answers[::3], answers[1::3], answers[2::3], strict=True
+        ):
+            rows[company.id] = {name.decode(): value.decode() for name, value in row.items()}
+            members[company.id] = [one.decode() for one in ids]
+            if is_erased:
+                erased.add(company.id)
+        return rows, members, erased
+
+    def _differs(
+        self, company: CompanySeen, row: dict[str, str], known: dict[str, StoredConnection | None]
+    ) -> bool:
+        """Whether Codat shows anything else than we know; of a company that shows no connections, no."""
+        if company.name is not None and row.get("name") != company.name:
+            return True
+        if company.connections is None:
+            return False
+        listed = {answer.id: answer.status for answer in company.connections}
+        for connection_id, one in known.items():
+            if one is None or situation(one.connection).state is State.DELETED:
+                listed.pop(connection_id, None)
+            elif listed.pop(connection_id, None) is not link_status(one.connection.walk):
+                return True
+        return bool(listed)
+
+    def _vanished(self, walked: set[str]) -> None:
+        """Look at companies that Codat showed us once and does not list any more."""
+        for chunk in _chunks(self._client.zscan_iter(keys.companies(), count=1_000), 1_000):
+            missing = [one for one in (name.decode() for name, _ in chunk) if one not in walked]
+            if not missing:
+                continue
+            with self._client.pipeline(transaction=False) as pipe:
+                for company_id in missing:
+                    pipe.hexists(keys.company(company_id), "deleted_at")
+                    pipe.sismember(truth_keys.shown(), truth_keys.shown_as(company_id))
+                answers = pipe.execute()
+            gone = {
+                company_id: SWEEP
+                for company_id, deleted, shown in zip(missing, answers[::2], answers[1::2], strict=True)
+                if shown and not deleted
+            }
+            self._looks.want(gone, self._clock())
+
+
+def _chunks(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while chunk := list(itertools.islice(rows, size)):
+        yield chunk

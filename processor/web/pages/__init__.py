@@ -1,0 +1,51 @@
+"""The pages for the people whose data is shared: the journey, and the way back from Codat's Link."""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+from flask import Flask, request, url_for
+
+from processor import times
+from processor.web.pages import choosing, managing, returning, watching
+
+LARGEST_FORM_BYTES = 16_384
+STATIC_LASTS_S = 31_536_000
+
+PAGES = (choosing, watching, managing, returning)
+
+
+def register(app: Flask) -> None:
+    """Let ``app`` show the pages."""
+    for subject in PAGES:
+        app.register_blueprint(subject.blueprint)
+    versions = _versions(Path(app.static_folder or ""))
+    app.config.setdefault("SEND_FILE_MAX_AGE_DEFAULT", STATIC_LASTS_S)
+
+    def static_url(name: str) -> str:
+        return url_for("static", filename=name, v=versions.get(name))
+
+    app.jinja_env.globals["static_url"] = static_url
+    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["iso"] = times.to_iso
+
+    @app.before_request
+    def bound() -> None:
+        if request.blueprint in names:
+            request.max_content_length = LARGEST_FORM_BYTES
+
+    names = {subject.blueprint.name for subject in PAGES}
+
+
+def moment(when: datetime) -> str:
+    """``22 November 2026, 15:04 UTC``."""
+    return f"{when.day} {when:%B %Y, %H:%M} UTC"
+
+
+def _versions(folder: Path) -> dict[str, str]:
+    """A short name of the contents of each static file, so that browsers may keep it for ever."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

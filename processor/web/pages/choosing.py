@@ -1,0 +1,123 @@
+"""``/connect/{token}``: choose a platform, go on with one that waits, or let somebody else do it."""
+
+from urllib.parse import quote
+
+from flask import Blueprint, Response, redirect, request
+
+from processor.errors import CodatError, Invalid, NotFound
+from processor.journey import CodatNotSet, Platform, Started
+from processor.web.context import container
+from processor.web.pages import tiles, visits
+from processor.web.pages.cards import Card
+from processor.web.pages.visits import PATH, Live, Visit, fragment, guard, journey, opened, page, visit_of
+
+blueprint = Blueprint("choose", __name__, url_prefix=PATH)
+guard(blueprint)
+
+LONGEST_SEARCH = 100
+PART = "_connections"
+
+
+@blueprint.get("/<token>", strict_slashes=False)
+def show(token: str) -> Response:
+    """The platforms, what is connected, what waits, and the ways out."""
+    visit = visit_of(token)
+    search = " ".join(request.args.get("q", "")[:LONGEST_SEARCH].split())
+    cards = visit.cards()
+    found, available = _platforms(search)
+    return page(
+        visit,
+        "choose",
+        search=search,
+        cards=cards,
+        groups=tiles.groups(found, cards),
+        available=available,
+        own_address=own_address(visit),
+        mail_to_colleague=mail_to_colleague(visit),
+        live=changing(visit, cards),
+    )
+
+
+@blueprint.get("/<token>/live")
+def live(token: str) -> Response:
+    """The list of connections as it is now."""
+    visit = visit_of(token)
+    return fragment(visit, PART, cards=visit.cards())
+
+
+@blueprint.get("/<token>/not-listed")
+def not_listed(token: str) -> Response:
+    """What to do when a platform is missing."""
+    visit = visit_of(token)
+    found, _ = _platforms("")
+    return page(
+        visit,
+        "not_listed",
+        offline=[one for one in found if one.is_offline],
+        mail_to_colleague=mail_to_colleague(visit),
+    )
+
+
+@blueprint.get("/<token>/connections")
+def back_to_choosing(token: str) -> Response:
+    """Where somebody lands who opens the address of a form."""
+    return redirect(visit_of(token).url("choose.show"), 303)  # type: ignore[return-value]
+
+
+@blueprint.post("/<token>/connections")
+def choose(token: str) -> Response:
+    """Begin with the platform that was chosen."""
+    visit = opened(token)
+    platform_key = request.form.get("platform_key", "")
+    if not platform_key:
+        raise Invalid("Choose a platform first.")
+    return leave_for(visit, journey().connect(visit.company_id, platform_key))
+
+
+@blueprint.get("", strict_slashes=False)
+@blueprint.get("/<token>/<path:_rest>")
+def nowhere(token: str = "", _rest: str = "") -> Response:
+    """Half of a link, or a page that does not exist."""
+    visit_of(token)
+    raise NotFound("There is no such page.")
+
+
+def changing(visit: Visit, cards: list[Card]) -> Live:
+    """The list of connections, as the part of a page that changes."""
+    return visits.live(visit, visit.url("choose.live"), PART, cards=cards)
+
+
+def leave_for(visit: Visit, started: Started) -> Response:
+    """The page that takes the user to Codat's Link.
+
+    Not a redirect: browsers hold redirects after a form against ``form-action`` too, which would have to
+    allow every platform's login page. https://www.w3.org/TR/CSP3/#directive-form-action
+    """
+    return page(visit, "leaving", started=started, name=started.platform_name or "your platform")
+
+
+def own_address(visit: Visit) -> str:
+    """The link itself, to be handed on."""
+    root = container().settings.public_url or request.url_root
+    return root.rstrip("/") + visit.url("choose.show")
+
+
+def mail_to_colleague(visit: Visit) -> str:
+    """A ``mailto:`` that hands the link to an accountant; it names nobody, the user chooses."""
+    name = visit.company.name or "our company"
+    subject = f"Please connect the accounts of {name}"
+    body = (
+        f"Hello,\n\nwe were asked to connect the software that {name} keeps its books in. You hold the "
+        f"login, so could you do it for us? It takes a few minutes:\n\n{own_address(visit)}\n\n"
+        "Whoever has this link can connect and disconnect our accounts, so please do not pass it on. "
+        "It stops working 24 hours after we got it.\n\nThank you"
+    )
+    return f"mailto:?subject={quote(subject)}&body={quote(body)}"
+
+
+def _platforms(search: str) -> tuple[list[Platform], bool]:
+    """The platforms that match, and whether we know any at all."""
+    try:
+        return journey().integrations(search=search or None), True
+    except (CodatError, CodatNotSet):
+        return [], False

@@ -1,0 +1,56 @@
+"""``/return``: where Codat's Link sends the user back. It believes nothing and changes nothing.
+
+Whose browser it is, the cookie of a visit says and never the address. Without one there is a general
+message, in words of ours only.
+"""
+
+from flask import Blueprint, Response, request
+
+from processor.journey import LinkOutcome
+from processor.web.context import container
+from processor.web.pages import choosing, outcomes, watching
+from processor.web.pages.visits import RETURN_PATH, Visit, guard, page, visits_of_browser
+
+blueprint = Blueprint("return", __name__)
+guard(blueprint)
+
+
+@blueprint.get(RETURN_PATH, strict_slashes=False)
+def show() -> Response:
+    """What happened, as far as the address claims it, and how it really stands."""
+    outcome = LinkOutcome.from_query(request.args)
+    company_id = _have_asked(outcome)
+    visits = visits_of_browser()
+    visit = _owner(visits, outcome, company_id)
+    if visit is None:
+        return page(None, "returned", notice=outcomes.notice_of(outcome, to_stranger=True))
+    notice, quoted = outcomes.notice_of(outcome, to_stranger=False), outcomes.quoted(outcome)
+    if company_id != visit.company_id or outcome.connection_id is None:
+        live = choosing.changing(visit, visit.cards())
+        return page(visit, "back", live=live, notice=notice, quoted=quoted)
+    just_back = outcome.kind == "connected"
+    card = visit.card(outcome.connection_id, just_back=just_back)
+    live = watching.changing(visit, card, just_back=just_back)
+    if quoted == card.error:
+        quoted = None  # the card says it, and Codat told us so itself
+    return page(visit, "watch", card=card, live=live, notice=notice, quoted=quoted)
+
+
+def _have_asked(outcome: LinkOutcome) -> str | None:
+    """Have Codat asked about the connection, if we know it; the company to which it really belongs."""
+    if outcome.connection_id is None:
+        return None
+    stored = container().reader.connection(outcome.connection_id)
+    company_id = None if stored is None else stored.connection.company_id
+    if company_id is not None:
+        watching.curiosity().anew(company_id, outcome.connection_id)
+    return company_id
+
+
+def _owner(visits: list[Visit], outcome: LinkOutcome, company_id: str | None) -> Visit | None:
+    """The visit that this is the end of: by the connection's company, else by the one that is claimed."""
+    for wanted in (company_id, outcome.company_id):
+        for visit in visits:
+            if visit.company_id == wanted:
+                return visit
+    return visits[0] if len(visits) == 1 and company_id is None else None

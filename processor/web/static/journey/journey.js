@@ -1,0 +1,139 @@
+// What the pages do beyond HTML: show changes as they happen, filter while typing, copy the link,
+// times by the reader's clock, and words where a picture does not load. All of it works without, too.
+(() => {
+  "use strict";
+
+  const SOON_MS = 1000;
+  const LONGEST_MS = 10000;
+
+  const announcer = document.getElementById("announcer");
+
+  function polish(root) {
+    for (const time of root.querySelectorAll("time[datetime]")) {
+      const when = new Date(time.dateTime);
+      if (!Number.isNaN(when.getTime())) {
+        time.textContent = when.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+      }
+    }
+    for (const image of root.querySelectorAll("img[data-fallback]")) {
+      image.addEventListener("error", () => standIn(image), { once: true });
+      if (image.complete && image.naturalWidth === 0) standIn(image);
+    }
+  }
+
+  function standIn(image) {
+    if (!image.isConnected) return;
+    const span = document.createElement("span");
+    if (image.classList.contains("logo")) {
+      span.className = image.className + " drawn";
+      span.setAttribute("aria-hidden", "true");
+      span.textContent = image.dataset.fallback;
+    } else {
+      span.className = image.className;
+      span.textContent = image.alt || image.dataset.fallback;
+    }
+    image.replaceWith(span);
+  }
+
+  function said(region) {
+    const speaker = region.querySelector("[data-say]");
+    return speaker ? speaker.dataset.say : "";
+  }
+
+  function show(region, html) {
+    const before = said(region);
+    const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+    region.innerHTML = html;
+    polish(region);
+    if (focused) {
+      const again = document.getElementById(focused);
+      (again || document.getElementById("main")).focus({ preventScroll: true });
+    }
+    const titled = region.querySelector("[data-title]");
+    if (titled) document.title = titled.dataset.title;
+    const now = said(region);
+    if (now && now !== before) announcer.textContent = now;
+  }
+
+  function follow(region) {
+    let etag = region.dataset.etag;
+    let failures = 0;
+    let timer = 0;
+
+    async function look() {
+      timer = 0;
+      try {
+        const answer = await fetch(region.dataset.live, {
+          headers: { "If-None-Match": etag }, cache: "no-store", credentials: "same-origin", redirect: "error",
+        });
+        if (answer.status === 200) {
+          etag = answer.headers.get("ETag") || "";
+          show(region, await answer.text());
+        } else if (answer.status === 404 || answer.status === 410) {
+          location.reload();
+          return;
+        }
+        failures = answer.ok || answer.status === 304 ? 0 : failures + 1;
+      } catch {
+        failures += 1;
+      }
+      later();
+    }
+
+    function later() {
+      if (document.hidden || timer) return;
+      timer = setTimeout(look, Math.min(LONGEST_MS, SOON_MS * 2 ** Math.min(failures, 4)));
+    }
+
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) {
+        clearTimeout(timer);
+        timer = 0;
+      } else if (!timer) {
+        look();
+      }
+    });
+    later();
+  }
+
+  function filter(input) {
+    const nothing = document.getElementById("nothing");
+    const groups = [...document.querySelectorAll("[data-group]")];
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let count = 0;
+      for (const group of groups) {
+        let any = false;
+        for (const item of group.querySelectorAll("[data-name]")) {
+          const fits = words.every((word) => item.dataset.name.includes(word));
+          item.hidden = !fits;
+          any = any || fits;
+          count += fits ? 1 : 0;
+        }
+        group.hidden = !any;
+      }
+      nothing.hidden = count > 0;
+      announcer.textContent = count === 1 ? "1 platform" : `${count} platforms`;
+    });
+  }
+
+  function copy(button) {
+    const field = document.getElementById(button.dataset.copy);
+    if (!navigator.clipboard) return;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(field.value);
+        button.textContent = "Copied";
+        announcer.textContent = "The link was copied";
+      } catch {
+        field.select();
+      }
+    });
+  }
+
+  polish(document);
+  document.querySelectorAll("[data-live]").forEach(follow);
+  document.querySelectorAll("[data-filter]").forEach(filter);
+  document.querySelectorAll("[data-copy]").forEach(copy);
+})();

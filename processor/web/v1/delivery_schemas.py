@@ -1,0 +1,59 @@
+"""What the API answers with about deliveries, as schemas: the objects of :mod:`processor.delivery.told`."""
+
+from marshmallow import fields
+from marshmallow.validate import Range
+
+from processor.delivery.lanes import Mode
+from processor.delivery.told import CHANNELS, DELIVERY_STATUSES
+from processor.web.v1.fields import Answer, many, moment, number, text, word
+
+
+class AttemptSchema(Answer):
+    """One attempt to deliver a notification."""
+
+    at = moment("When it began.")
+    outcome = word(("delivered", "failed"), "What came of it.")
+    status_code = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "The receiver's answer, if there was one."}
+    )
+    duration_ms = number("How long it took, in milliseconds.")
+    error = text("Why it failed.", null=True)
+    answer = text("The first 1 KB of what the receiver said.")
+
+
+class DeliverySchema(Answer):
+    """What became of a notification in one lane."""
+
+    id = text("The lane: a subscriber's id, `email` or `operators`.")
+    channel = word(CHANNELS, "The road out.")
+    subscriber_id = text("The subscriber, where it is one.", null=True)
+    status = word(DELIVERY_STATUSES, "What became of it.")
+    attempts = many(AttemptSchema, "Each attempt, the oldest first.")
+    next_attempt_at = moment("When it is tried again.", null=True)
+
+
+class StandingSchema(Answer):
+    """How a lane stands."""
+
+    waiting = number("Notifications that wait in it.")
+    under_way = number("Attempts under way.")
+    delivered = number("Deliveries that succeeded, since ever.")
+    dead = number("Deliveries that failed to the last, since ever.")
+    failures = number("Failures in a row.")
+    failing_since = moment("Since when nothing succeeded.", null=True)
+    last_attempt = fields.Nested(
+        AttemptSchema, required=True, allow_none=True, metadata={"description": "The newest attempt."}
+    )
+
+
+class LaneSchema(StandingSchema):
+    """A road out."""
+
+    id = text("A subscriber's id, `email` or `operators`.")
+    channel = word(CHANNELS, "The road out.")
+    status = word(Mode, "`slow`: only probed; `paused` and `gone`: until it is enabled.")
+    overdue_s = fields.Float(
+        required=True,
+        validate=Range(min=0),
+        metadata={"description": "How long the oldest due delivery waits, in seconds."},
+    )

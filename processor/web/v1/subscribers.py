@@ -1,0 +1,222 @@
+"""Who is told: subscribers, their secrets, and sending to them again."""
+
+from http import HTTPStatus
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields
+
+from processor.delivery.desk import Desk
+from processor.delivery.lanes import Mode
+from processor.delivery.redelivery import Redelivery
+from processor.delivery.rules import TYPES
+from processor.web.context import container
+from processor.web.v1.calls import Calls
+from processor.web.v1.delivery_schemas import AttemptSchema, StandingSchema
+from processor.web.v1.fields import Answer, moment, page_of, text, texts, word
+from processor.web.v1.parameters import NoParameters, PageQuery, an_id
+
+calls = Calls(
+    "subscribers",
+    "Who is told by signed webhooks",
+    ids={"subscriber_id": "A subscriber's id.", "notification_id": "A notification's id."},
+)
+
+OURS_ARE_REFUSED = "Headers sent with each request; those that this service sets are refused."
+
+
+class ChangeSubscriberBody(Schema):
+    """What is changed of a subscriber; what is not named stays."""
+
+    class Meta:
+        unknown = RAISE
+
+    url = fields.String(metadata={"description": "Where notifications are posted.", "format": "uri"})
+    types = fields.List(
+        fields.String(),
+        allow_none=True,
+        metadata={"description": f"Only these types: {', '.join(TYPES)}; none, or `null`: all."},
+    )
+    headers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        allow_none=True,
+        metadata={"description": OURS_ARE_REFUSED},
+    )
+    description = fields.String(allow_none=True, metadata={"description": "A note of yours."})
+    ordered = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        metadata={"description": "Notifications of one connection never overtake each other."},
+    )
+    enabled = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        metadata={"description": "`true` also ends a pause: what waited is sent."},
+    )
+
+
+class AddSubscriberBody(ChangeSubscriberBody):
+    """A new subscriber."""
+
+    url = fields.String(
+        required=True, metadata={"description": "Where notifications are posted.", "format": "uri"}
+    )
+
+
+class TestedSchema(AttemptSchema):
+    """What came of a test message."""
+
+    id = text("The test message's id.")
+
+
+class SubscriberSchema(StandingSchema):
+    """A subscriber, and how its lane stands."""
+
+    id = text("Its id.")
+    url = text("Where notifications are posted.")
+    types = texts("The types that it gets; none: all.")
+    description = text("A note of yours.")
+    ordered = fields.Boolean(
+        required=True,
+        metadata={"description": "Notifications of one connection never overtake each other."},
+    )
+    headers = texts("The names of its own headers; their values are never shown.")
+    created_at = moment("When it was added.")
+    enabled = fields.Boolean(required=True, metadata={"description": "Whether anything is sent now."})
+    status = word(Mode, "`slow`: only probed; `paused`: 5 days without success; `gone`: it answered 410.")
+    status_since = moment("Since when it is paused, disabled or gone.", null=True)
+    old_secret_until = moment("Until when an older secret signs too.", null=True)
+    last_test = fields.Nested(
+        TestedSchema, required=True, allow_none=True, metadata={"description": "The newest test message."}
+    )
+
+
+class SubscriberWithSecretSchema(SubscriberSchema):
+    """A subscriber with its secret, which is shown only now."""
+
+    secret = text("Verifies our signatures (`whsec_…`, Standard Webhooks).")
+
+
+class TestMessageSchema(Answer):
+    """A test message that was sent."""
+
+    id = text("The test message's id.")
+    subscriber_id = text("Who gets it.")
+    status = word(("pending",), "What comes of it is the subscriber's `last_test`.")
+
+
+class RedeliverQuery(NoParameters):
+    """Where a notification is sent again."""
+
+    subscriber_id = an_id("Only to this subscriber, or only by `email` or to `operators`.")
+
+
+class RedeliveredSchema(Answer):
+    """A notification that is sent again."""
+
+    id = text("The notification's id.")
+    notification_id = text("The same.")
+    status = word(("pending",), "Its status now.")
+    lanes = texts("Where it is sent again.")
+
+
+@calls.get("/subscribers", page_of(SubscriberSchema), query=PageQuery)
+def list_subscribers(**query: Any) -> dict[str, Any]:
+    """Subscribers, newest first"""
+    return _desk().list(**query)
+
+
+@calls.post(
+    "/subscribers",
+    SubscriberWithSecretSchema,
+    status=HTTPStatus.CREATED,
+    body=AddSubscriberBody,
+    errors=(HTTPStatus.CONFLICT,),
+)
+def add_subscriber(body: dict[str, Any]) -> dict[str, Any]:
+    """Add a subscriber
+
+    The answer holds its secret, which is not shown again.
+    """
+    return _desk().add(**_said(body))
+
+
+@calls.get("/subscribers/<subscriber_id>", SubscriberSchema)
+def get_subscriber(subscriber_id: str) -> dict[str, Any]:
+    """One subscriber"""
+    return _desk().show(subscriber_id)
+
+
+@calls.patch("/subscribers/<subscriber_id>", SubscriberSchema, body=ChangeSubscriberBody)
+def change_subscriber(body: dict[str, Any], subscriber_id: str) -> dict[str, Any]:
+    """Change a subscriber, enable it, or disable it
+
+    While it is disabled nothing new waits for it; what waits already stays. While it is paused everything
+    waits, and enabling it sends what waited.
+    """
+    return _desk().change(subscriber_id, **body)
+
+
+@calls.delete("/subscribers/<subscriber_id>")
+def remove_subscriber(subscriber_id: str) -> None:
+    """Remove a subscriber
+
+    What waits for it is not sent.
+    """
+    _desk().remove(subscriber_id)
+
+
+@calls.post("/subscribers/<subscriber_id>/rotate", SubscriberWithSecretSchema, status=HTTPStatus.OK)
+def rotate_secret(subscriber_id: str) -> dict[str, Any]:
+    """Give a subscriber a new secret
+
+    For 24 hours every message carries two signatures: by the new secret and by the old one.
+    """
+    return _desk().rotate(subscriber_id)
+
+
+@calls.post("/subscribers/<subscriber_id>/test", TestMessageSchema, status=HTTPStatus.ACCEPTED)
+def test_subscriber(subscriber_id: str) -> dict[str, Any]:
+    """Send a test message
+
+    Of the type `subscriber.test`, once, also to a subscriber that is disabled.
+    """
+    return _desk().test(subscriber_id)
+
+
+@calls.post(
+    "/notifications/<notification_id>/redeliver",
+    RedeliveredSchema,
+    status=HTTPStatus.ACCEPTED,
+    query=RedeliverQuery,
+    errors=(HTTPStatus.CONFLICT,),
+)
+def redeliver_notification(notification_id: str, subscriber_id: str | None = None) -> dict[str, Any]:
+    """Send a notification again, under the same id
+
+    To every enabled subscriber that wants its type, or to one; e-mails only where they are dead letters.
+    """
+    own = container()
+    redelivery = Redelivery(own.redis, reader=own.reader, bell=own.bell, clock=own.clock)
+    done = redelivery.one(notification_id, subscriber_id=subscriber_id)
+    return {
+        "id": notification_id,
+        "notification_id": notification_id,
+        "status": "pending",
+        "lanes": list(done.lanes),
+    }
+
+
+def _said(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _desk() -> Desk:
+    own = container()
+    return Desk(
+        own.redis,
+        reader=own.reader,
+        bell=own.bell,
+        allow_private=own.settings.allow_private_subscribers,
+        clock=own.clock,
+    )

@@ -1,0 +1,118 @@
+"""The whole service with a simulated Codat, in processes of their own, for a browser to visit."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+
+from processor.bootstrap import Container, for_web
+from processor.cli.invite import way_back
+from processor.cli.run import service, store
+from processor.journey import Tokens
+from processor.processes import Supervisor, free_port
+from processor.server import address
+from processor.settings import Settings, load
+from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
+from processor.simulator.config import new_webhook_secret
+
+API_KEY = "browser-tests"
+SECRET_KEY = "a-key-for-the-browser-tests"
+READY_WITHIN_S = 90.0
+SYNC_S = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running service. ``codat`` makes things happen at the simulated Codat."""
+
+    settings: Settings
+    simulator: SimulatorServer
+    codat: SimulatorClient
+    http: httpx.Client
+    container: Container
+
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return address(self.settings)
+
+    def sign_up(self, merchant_id: str, name: str) -> tuple[str, str]:
+        """A company that signed up: its id, and its link."""
+        company, _ = self.container.journey.sign_up(merchant_id=merchant_id, name=name, root=self.url)
+        return company.company_id, company.connect_url
+
+    def state(self, connection_id: str) -> str:
+        """The public state of a connection."""
+        answer = self.http.get(f"/v1/connections/{connection_id}")
+        answer.raise_for_status()
+        return str(answer.json()["state"])
+
+    def connections(self, company_id: str) -> list[str]:
+        """The ids of a company's connections, newest first."""
+        answer = self.http.get(f"/v1/companies/{company_id}/connections")
+        answer.raise_for_status()
+        return [str(one["id"]) for one in answer.json()["items"]]
+
+    def token_of_another_day(self, company_id: str) -> str:
+        """A token that was good until a while ago."""
+        return Tokens(lambda: [SECRET_KEY], clock=lambda: time.time() - 100_000).make(company_id)
+
+
+@contextlib.contextmanager
+def stack(**more: str) -> Iterator[Stack]:
+    """Run everything; ``more`` are settings."""
+    with contextlib.ExitStack() as held:
+        folder = held.enter_context(tempfile.TemporaryDirectory(prefix="codat-"))
+        port = free_port("127.0.0.1")
+        secret = new_webhook_secret()
+        simulator = held.enter_context(
+            SimulatorServer(
+                SimulatorConfig(
+                    webhook_url=f"http://127.0.0.1:{port}/webhooks/codat",
+                    webhook_secret=secret,
+                    redirect_url=way_back(f"http://127.0.0.1:{port}"),
+                    auto_sync=False,
+                    sync_s=SYNC_S,
+                )
+            )
+        )
+        environ = {
+            "DATA_DIR": folder,
+            "PORT": str(port),
+            "API_KEYS": API_KEY,
+            "SECRET_KEY": SECRET_KEY,
+            "CODAT_API_KEY": simulator.config.api_key,
+            "CODAT_API_URL": simulator.url,
+            "CODAT_WEBHOOK_SECRETS": secret,
+            "WORKERS": "1",
+            "WEB_CONCURRENCY": "1",
+            "LOG_LEVEL": "WARNING",
+            **more,
+        }
+        settings = load(environ)
+        where = held.enter_context(store(settings))
+        env = {**environ, **where}
+        held.enter_context(Supervisor(service(settings, env)))
+        codat = held.enter_context(SimulatorClient(simulator.url))
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        http = held.enter_context(
+            httpx.Client(base_url=address(settings), headers=headers, timeout=30, trust_env=False)
+        )
+        _await_ready(http)
+        container = for_web(load(env))
+        yield Stack(settings, simulator, codat, http, container)
+        container.redis.close()
+
+
+def _await_ready(http: httpx.Client) -> None:
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until:
+        with contextlib.suppress(httpx.TransportError):
+            answer = http.get("/readyz")
+            if answer.status_code == httpx.codes.OK and not answer.json().get("warnings"):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"the service was not ready within {READY_WITHIN_S:.0f} s")

@@ -1,0 +1,289 @@
+"""The whole journey in a browser: choose, Codat's Link page, the way back, live status, and manage."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chrome import executable
+from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
+from tests.browser.looking import faults
+from tests.browser.stack import Stack
+
+pytestmark = [
+    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),
+]
+
+LINK_PAGE = re.compile(r"/link/[0-9a-f-]+\?otp=")
+
+
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """Nothing here depends on the speed of the machine."""
+    expect.set_options(timeout=30_000)
+
+
+def choose(page: Page, name: str = "Xero") -> None:
+    """Press a tile; Codat's Link page follows by itself."""
+    page.get_by_role("button", name=f"Connect {name}", exact=True).click()
+    page.wait_for_url(LINK_PAGE)
+
+
+def title(page: Page, text: str) -> None:
+    """Wait until the page says so; it is not loaded again for it."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(text)
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_from_choosing_to_ready(
+    service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int], color_scheme: str
+) -> None:
+    company_id, url = sign_up()
+    page = open_page(url, viewport=viewport, color_scheme=color_scheme)
+    title(page, "Connect your business data")
+    assert faults(page) == []
+    choose(page)
+    page.get_by_role("button", name="Authorise").click()
+    page.wait_for_url("**/return?**")
+    expect(page.get_by_text("Thank you, you are back")).to_be_visible()
+    title(page, "You gave access to Xero")
+    assert faults(page) == []
+
+    (connection_id,) = service.connections(company_id)
+    page.evaluate("window.neverLoadedAgain = true")
+    service.codat.change_settings(auto_sync=True, sync_s=600)
+    service.codat.change(connection_id, "start-sync")
+    title(page, "Reading your data from Xero")
+    expect(page.get_by_role("progressbar", name="Read so far")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Chart of accounts")).to_be_visible()
+    assert faults(page) == []
+
+    service.codat.change(connection_id, "complete-sync")
+    title(page, "Xero is connected")
+    expect(page.locator(".readings .good")).to_have_count(8)
+    expect(page.locator("#announcer")).to_contain_text("Xero is connected")
+    assert page.title().startswith("Xero is connected")
+    assert faults(page) == []
+    assert page.evaluate("window.neverLoadedAgain"), "it was the page that followed, not the reader"
+    assert service.state(connection_id) == "ready"
+
+
+@pytest.mark.parametrize(
+    ("button", "notice", "state", "heading"),
+    [
+        ("Cancel", "You did not give access", "authorization_failed", "could not be connected"),
+        ("Error", "Something went wrong", "authorization_failed", "could not be connected"),
+        ("Platform not supported", "This platform is not supported", "authorization_failed", "could not be"),
+        ("Leave", "You left before anything was connected", "pending", "Waiting for you to give access"),
+    ],
+)
+def test_every_other_ending_says_what_happened_and_can_be_tried_again(
+    service: Stack,
+    open_page: OpenPage,
+    sign_up: SignUp,
+    button: str,
+    notice: str,
+    state: str,
+    heading: str,
+) -> None:
+    company_id, url = sign_up()
+    page = open_page(url, viewport=PHONE)
+    choose(page, "Shopify")
+    page.get_by_role("button", name=button, exact=True).click()
+    page.wait_for_url("**/return?**")
+    expect(page.get_by_role("heading", name=notice)).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(heading)
+    assert faults(page) == []
+    (connection_id,) = service.connections(company_id)
+    assert service.state(connection_id) == state
+
+    page.get_by_role("button", name=re.compile("Try again|Continue with Shopify")).click()
+    page.wait_for_url(LINK_PAGE)
+    page.get_by_role("button", name="Authorise").click()
+    title(page, "You gave access to Shopify")
+    assert service.connections(company_id) == [connection_id], "the same one, not a second"
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_disconnect_reconnect_and_delete(
+    service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int]
+) -> None:
+    company_id, url = sign_up()
+    page = open_page(url, viewport=viewport)
+    choose(page)
+    page.get_by_role("button", name="Authorise").click()
+    title(page, "You gave access to Xero")
+    (connection_id,) = service.connections(company_id)
+    service.codat.change(connection_id, "complete-sync")
+    title(page, "Xero is connected")
+
+    page.get_by_role("link", name="Manage your connections").click()
+    expect(page.locator("dd time")).to_have_count(2)
+    assert faults(page) == []
+    page.get_by_role("link", name="Disconnect Xero").click()
+    title(page, "Disconnect Xero?")
+    assert faults(page) == []
+    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="Disconnect Xero").click()
+    page.get_by_role("button", name="Disconnect").click()
+    expect(page.get_by_text("Xero is disconnected.")).to_be_visible()
+    assert service.state(connection_id) == "unlinked"
+
+    page.get_by_role("button", name="Reconnect with Xero").click()
+    page.wait_for_url(LINK_PAGE)
+    page.get_by_role("button", name="Authorise").click()
+    title(page, "You gave access to Xero")
+
+    page.get_by_role("link", name="Manage your connections").click()
+    page.get_by_role("link", name="Delete Xero").click()
+    title(page, "Delete the connection to Xero?")
+    page.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_text("Nothing is connected.")).to_be_visible()
+    assert faults(page) == []
+    assert service.state(connection_id) == "deleted"
+
+
+def test_without_javascript_all_of_it_works(service: Stack, open_page: OpenPage, sign_up: SignUp) -> None:
+    company_id, url = sign_up()
+    page = open_page(url, java_script_enabled=False, viewport=PHONE)
+    page.get_by_label("Search by name").fill("xer")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("1 platform for “xer”")).to_be_visible()
+    choose(page)
+    page.get_by_role("button", name="Authorise").click()
+    page.wait_for_url("**/return?**")
+    title(page, "You gave access to Xero")
+    (connection_id,) = service.connections(company_id)
+    service.codat.change(connection_id, "complete-sync")
+    title(page, "Xero is connected")
+    page.get_by_role("link", name="Manage", exact=True).click()
+    page.get_by_role("link", name="Delete Xero").click()
+    page.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_text("The connection is deleted.")).to_be_visible()
+
+
+def test_with_the_keyboard_alone(service: Stack, open_page: OpenPage, sign_up: SignUp) -> None:
+    company_id, url = sign_up()
+    page = open_page(url)
+
+    def focus_on(name: str) -> None:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            said = page.evaluate("(document.activeElement.innerText || '').replace(/\\s+/g, ' ').trim()")
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", f"nobody sees where the focus is: {said}"
+            if said == name:
+                return
+        raise AssertionError(f"the keyboard does not reach {name}")
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
+    page.keyboard.press("Enter")
+    focus_on("Connect Xero")
+    page.keyboard.press("Enter")
+    page.wait_for_url(LINK_PAGE)
+    page.get_by_role("button", name="Authorise").focus()
+    page.keyboard.press("Enter")
+    title(page, "You gave access to Xero")
+    (connection_id,) = service.connections(company_id)
+    service.codat.change(connection_id, "deauthorize")
+    title(page, "Xero no longer gives access")
+    focus_on("Connect again with Xero")
+    service.codat.change(connection_id, "reauthorize", auto_sync=False)
+    title(page, "You gave access to Xero")
+    page.wait_for_function("document.activeElement.id === 'main'")
+    focus_on("Manage your connections")
+    page.keyboard.press("Enter")
+    focus_on("Disconnect Xero")
+
+
+def test_a_page_that_is_left_open_follows_what_others_do(
+    service: Stack, open_page: OpenPage, sign_up: SignUp
+) -> None:
+    company_id, url = sign_up()
+    mine, accountant = open_page(url), open_page(url, viewport=PHONE)
+    choose(accountant)
+    expect(mine.get_by_text("Waiting for you to give access.")).to_be_visible()
+    accountant.get_by_role("button", name="Authorise").click()
+    expect(mine.get_by_text("You gave access to Xero.")).to_be_visible()
+    mine.get_by_label("Search by name").focus()
+    mine.keyboard.type("sh")
+    (connection_id,) = service.connections(company_id)
+    service.codat.change(connection_id, "complete-sync")
+    expect(mine.get_by_text("Xero is connected.", exact=True)).to_be_visible()
+    assert mine.evaluate("document.activeElement.id") == "q", "who types is not disturbed"
+    assert mine.get_by_label("Search by name").input_value() == "sh"
+
+
+def test_searching_filters_while_one_types(open_page: OpenPage, sign_up: SignUp) -> None:
+    _, url = sign_up()
+    page = open_page(url)
+    search = page.get_by_label("Search by name")
+    search.fill("quick onl")
+    expect(page.get_by_role("heading", name="Accounting software")).to_be_visible()
+    expect(page.get_by_role("heading", name="Online shops and payments")).to_be_hidden()
+    expect(page.locator(".tile:visible")).to_have_count(2)
+    expect(page.locator("#announcer")).to_have_text("2 platforms")
+    search.fill("nothing of that kind")
+    expect(page.get_by_text("Nothing by that name.")).to_be_visible()
+    assert faults(page) == []
+    search.fill("")
+    expect(page.get_by_role("button", name="Connect Xero")).to_be_visible()
+
+
+def test_intuits_button_changes_when_the_mouse_is_over_it(open_page: OpenPage, sign_up: SignUp) -> None:
+    _, url = sign_up()
+    page = open_page(url)
+    button = page.get_by_role("button", name="Connect to QuickBooks Online", exact=True)
+    expect(button.locator(".hover")).to_be_hidden()
+    button.hover()
+    expect(button.locator(".hover")).to_be_visible()
+    expect(button.locator(".default")).to_be_hidden()
+    button.click()
+    page.wait_for_url(LINK_PAGE)
+
+
+def test_handing_the_link_on_and_the_ways_out(open_page: OpenPage, sign_up: SignUp) -> None:
+    _, url = sign_up()
+    page = open_page(url, permissions=["clipboard-read", "clipboard-write"])
+    assert page.get_by_label("The link to this page").input_value() == url
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == url
+    mail = page.get_by_role("link", name="Send this to my accountant").get_attribute("href") or ""
+    assert mail.startswith("mailto:?subject=")
+    page.get_by_role("link", name="My platform is not listed").click()
+    title(page, "My platform is not listed")
+    assert faults(page) == []
+    expect(page.get_by_role("link", name="help@northbank.example").first).to_be_visible()
+
+
+def test_powered_by_codat_is_a_picture_or_words(open_page: OpenPage, sign_up: SignUp) -> None:
+    _, url = sign_up()
+    picture = '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="32"/>'
+    page = open_page(url, powered_by=picture)
+    shown = page.get_by_role("img", name="Powered by Codat")
+    expect(shown).to_be_visible()
+    page.wait_for_function("document.querySelector('.powered img').naturalWidth === 150")
+    blocked = open_page(url)
+    expect(blocked.get_by_role("link", name="Powered by Codat")).to_be_visible()
+    expect(blocked.locator(".powered img")).to_have_count(0)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_links_that_do_not_work_say_so_to_everybody(
+    service: Stack, open_page: OpenPage, sign_up: SignUp, color_scheme: str
+) -> None:
+    company_id, _ = sign_up()
+    old = service.token_of_another_day(company_id)
+    page = open_page(f"{service.url}/connect/{old}", viewport=PHONE, color_scheme=color_scheme)
+    title(page, "This link has expired")
+    assert faults(page) == []
+    page.goto(f"{service.url}/connect/made-up")
+    title(page, "This link is not valid")
+    page.goto(f"{service.url}/return?statusCode=403")
+    title(page, "You did not give access")
+    assert faults(page) == []

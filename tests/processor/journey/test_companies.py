@@ -1,0 +1,190 @@
+"""One company at Codat for each merchant: repeated, raced for, and when Codat's answer is lost."""
+
+import json
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from processor.codat.errors import CodatUncertain
+from processor.errors import CodatError, CodatRateLimited, Invalid, NotFound
+from processor.journey import CodatNotSet
+from processor.journey.companies import LOOK_AGAIN_AFTER_S
+from processor.store import keys
+
+
+def at_codat(codat, merchant_id="m-1"):
+    with codat.simulation.lock:
+        return [
+            one for one in codat.simulation.world.companies() if one.tags.get("merchantId") == merchant_id
+        ]
+
+
+def test_a_company_is_made_at_codat_with_the_merchants_id_as_tag(desk, codat):
+    view, made = desk.journey.sign_up(
+        merchant_id="acme_1", contact_email="ann@acme.example", tags={"region": "uk"}
+    )
+    (company,) = at_codat(codat, "acme_1")
+    assert made
+    assert (company.name, company.tags) == ("acme-1", {"region": "uk", "merchantId": "acme_1"})
+    assert (view.company_id, view.merchant_id, view.name) == (company.id, "acme_1", "acme-1")
+    assert view.contact_email == "ann@acme.example"
+    assert desk.journey.tokens.read(view.connect_url.rpartition("/connect/")[2]) == company.id
+    row = desk.reader.company(company.id)
+    assert json.loads(row["tags"]) == company.tags
+    assert row["first_heard"]
+    assert desk.reader.company_of("acme_1") == company.id
+
+
+def test_the_contact_stays_here(desk):
+    desk.journey.sign_up(merchant_id="m-1", contact_email="ann@acme.example")
+    assert desk.wire.requests
+    assert not any(b"ann@" in one.content + str(one.url).encode() for one in desk.wire.requests)
+
+
+def test_repeated_it_is_the_same_company_and_codat_is_not_asked(desk, codat):
+    first, made = desk.journey.sign_up(merchant_id="m-1", contact_email="old@acme.example")
+    before = len(desk.wire.requests)
+    again, made_again = desk.journey.sign_up(merchant_id="m-1")
+    changed, _ = desk.journey.sign_up(merchant_id="m-1", contact_email="new@acme.example")
+    assert (made, made_again) == (True, False)
+    assert again.company_id == changed.company_id == first.company_id
+    assert again.contact_email == "old@acme.example"
+    assert changed.contact_email == "new@acme.example"
+    assert len(desk.wire.requests) == before
+    assert len(at_codat(codat)) == 1
+
+
+def test_what_codat_knows_already_is_found_by_its_tag(desk, client, codat):
+    """The store was lost, or another installation signed the merchant up."""
+    first, _ = desk.journey.sign_up(merchant_id="m-1")
+    client.flushall()
+    again, made = desk.journey.sign_up(merchant_id="m-1")
+    assert (again.company_id, made) == (first.company_id, False)
+    assert len(at_codat(codat)) == 1
+
+
+def test_many_at_once_in_several_processes_make_one_company(open_desk, codat):
+    desks = [open_desk() for _ in range(3)]
+    gate = threading.Barrier(12)
+
+    def sign_up(number):
+        gate.wait()
+        return desks[number % 3].journey.sign_up(merchant_id="m-1")
+
+    with ThreadPoolExecutor(12) as pool:
+        results = list(pool.map(sign_up, range(12)))
+    assert len({view.company_id for view, _ in results}) == 1
+    assert sorted(made for _, made in results) == [False] * 11 + [True]
+    assert len(at_codat(codat)) == 1
+
+
+def test_a_lost_answer_is_looked_for_and_not_sent_again(desk, codat):
+    codat.simulation.faults.plan({"method": "POST", "path": "/companies", "broken_json": True})
+    view, made = desk.journey.sign_up(merchant_id="m-1")
+    (company,) = at_codat(codat)
+    assert (view.company_id, made) == (company.id, True)
+    assert len(desk.wire.asked("POST", "/companies")) == 1
+
+
+def test_an_answer_that_never_came_is_looked_for_until_codat_shows_it(open_desk, codat):
+    """The request hangs beyond our time-out, and makes the company afterwards."""
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        while seconds and not at_codat(codat):
+            threading.Event().wait(0.01)
+
+    desk = open_desk(timeout_s=0.3, sleep=sleep)
+    codat.simulation.faults.plan({"method": "POST", "path": "/companies", "hang_s": 1.0})
+    view, made = desk.journey.sign_up(merchant_id="m-1")
+    assert (view.company_id, made) == (at_codat(codat)[0].id, True)
+    assert len(at_codat(codat)) == 1
+    assert pauses
+
+
+def test_where_the_lost_company_is_not_found_nothing_is_kept_and_the_next_try_looks_first(
+    desk, client, codat
+):
+    codat.simulation.faults.plan({"method": "POST", "path": "/companies", "status": 500})
+    with pytest.raises(CodatUncertain) as caught:
+        desk.journey.sign_up(merchant_id="m-1")
+    assert caught.value.correlation_id
+    assert len(desk.wire.asked("GET", "/companies")) == 1 + len(LOOK_AGAIN_AFTER_S)
+    assert desk.reader.company_of("m-1") is None
+    assert not list(client.scan_iter(keys.signing_up("*")))
+    view, made = desk.journey.sign_up(merchant_id="m-1")
+    assert made
+    assert [one.id for one in at_codat(codat)] == [view.company_id]
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429, 503])
+def test_what_codat_refuses_is_told_and_sent_once(desk, codat, status):
+    codat.simulation.faults.plan({"method": "POST", "path": "/companies", "status": status})
+    with pytest.raises(CodatError) as caught:
+        desk.journey.sign_up(merchant_id="m-1")
+    assert caught.value.correlation_id
+    assert len(desk.wire.asked("POST", "/companies")) == 1
+    assert desk.reader.company_of("m-1") is None
+
+
+def test_nothing_is_made_while_codat_cannot_say_whether_there_is_one(desk, codat):
+    codat.simulation.faults.plan({"method": "GET", "path": "/companies", "status": 429, "retry_after_s": 7})
+    with pytest.raises(CodatRateLimited) as caught:
+        desk.journey.sign_up(merchant_id="m-1")
+    assert caught.value.retry_after_s == 7
+    assert at_codat(codat) == []
+
+
+def test_bad_input_costs_no_call(desk):
+    with pytest.raises(Invalid):
+        desk.journey.sign_up(merchant_id="")
+    assert desk.wire.requests == []
+
+
+def test_a_merchant_whose_company_was_deleted_gets_a_new_one(desk, drain):
+    first, _ = desk.journey.sign_up(merchant_id="m-1")
+    desk.journey.delete_company(first.company_id)
+    drain()
+    assert desk.journey.find("m-1") is None
+    with pytest.raises(NotFound):
+        desk.journey.company(first.company_id)
+    second, made = desk.journey.sign_up(merchant_id="m-1")
+    assert made
+    assert second.company_id != first.company_id
+    found = desk.journey.find("m-1")
+    assert found is not None
+    assert found.company_id == second.company_id
+
+
+def test_without_an_api_key_a_known_company_is_still_found(desk, open_desk):
+    view, _ = desk.journey.sign_up(merchant_id="m-1")
+    without = open_desk(api_key=None)
+    assert without.journey.sign_up(merchant_id="m-1")[0].company_id == view.company_id
+    assert without.journey.company(view.company_id).merchant_id == "m-1"
+    with pytest.raises(CodatNotSet, match="CODAT_API_KEY is not set"):
+        without.journey.sign_up(merchant_id="m-2")
+
+
+def test_links_lead_to_the_public_address_or_where_the_caller_came_from(desk, open_desk):
+    company_id = desk.company()
+    public = open_desk(PUBLIC_URL="https://data.example/")
+    assert desk.journey.connect_url(company_id).startswith("http://127.0.0.1:8000/connect/")
+    assert desk.journey.connect_url(company_id, root="https://us.example/").startswith(
+        "https://us.example/connect/"
+    )
+    assert public.journey.connect_url(company_id, root="https://evil.example/").startswith(
+        "https://data.example/connect/"
+    )
+
+
+def test_a_merchants_id_is_never_logged(desk, codat, caplog):
+    codat.simulation.faults.plan({"method": "POST", "path": "/companies", "broken_json": True})
+    with caplog.at_level(logging.DEBUG, logger="processor"):
+        desk.journey.sign_up(merchant_id="secret-merchant", contact_email="ann@acme.example")
+    assert caplog.records
+    text = " ".join(str(vars(record)) for record in caplog.records)
+    assert "secret-merchant" not in text
+    assert "ann@" not in text

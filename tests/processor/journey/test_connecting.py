@@ -1,0 +1,317 @@
+"""Connections: Codat first, then here; what Codat refuses changes nothing here."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from handlers.events import LinkStatus
+from processor.codat.errors import CodatNotFound, CodatUncertain
+from processor.errors import CodatError, Conflict, Invalid, NotFound
+from processor.journey import AlreadyConnected, CodatNotSet
+from processor.journey.platforms import LOOK_AGAIN
+from processor.store import keys
+from tests.support import messages
+
+
+@pytest.fixture
+def company_id(desk):
+    return desk.company()
+
+
+@pytest.fixture
+def look(client, drain):
+    """Has Codat asked about a connection now, without the pause that keeps people from doing so too often."""
+
+    def look(desk, company_id, connection_id):
+        client.delete(keys.asked_again(company_id))
+        assert desk.journey.ask_again(company_id, connection_id)
+        drain()
+
+    return look
+
+
+@pytest.fixture
+def linked(desk, codat, drain, look, company_id):
+    """A connection to Xero that was authorised."""
+    started = desk.journey.connect(company_id, "gbol")
+    drain()
+    codat.simulation.change(started.connection_id, "authorize", {})
+    look(desk, company_id, started.connection_id)
+    desk.client.delete(keys.asked_again(company_id))
+    assert state(desk, started.connection_id) == "authorized"
+    return started.connection_id
+
+
+def state(desk, connection_id):
+    stored = desk.reader.connection(connection_id)
+    return stored and stored.state
+
+
+def status(codat, connection_id):
+    with codat.simulation.lock:
+        return codat.simulation.world.find_connection(connection_id).status.value
+
+
+def timeline(desk, connection_id):
+    return desk.reader.timeline(connection_id, limit=50, cursor=None).items
+
+
+def kept(client):
+    """Everything that says what we know of connections and companies."""
+    names = [*client.scan_iter(keys.connection("*")), *client.scan_iter(keys.timeline("*"))]
+    return {name: client.dump(name) for name in names}, client.zcard(keys.events())
+
+
+def test_a_chosen_platform_is_pending_at_once_and_has_a_link(desk, codat, drain, company_id):
+    started = desk.journey.connect(company_id, "gbol")
+    drain()
+    assert (started.status, started.platform_name, started.created) == ("PendingAuth", "Xero", True)
+    assert started.link_url.startswith(f"{codat.url}/link/{started.connection_id}?otp=")
+    shown = desk.journey.connection(started.connection_id)
+    assert (shown["state"], shown["merchant_id"], shown["source_type"]) == ("pending", "m-1", "Accounting")
+    (entry,) = timeline(desk, started.connection_id)
+    assert (entry["source"], entry["outcome"], entry["to"]) == ("journey", "applied", "pending")
+
+
+def test_parameters_are_added_to_the_link_that_has_some(desk, company_id):
+    started = desk.journey.connect(company_id, "gbol", parameters={"customer": "ü&1"})
+    query = parse_qs(urlsplit(started.link_url).query)
+    assert query["customer"] == ["ü&1"]
+    assert query["otp"]
+
+
+def test_the_pending_connection_to_a_platform_is_used_again_with_a_fresh_link(desk, drain, company_id):
+    first = desk.journey.connect(company_id, "gbol")
+    drain()
+    second = desk.journey.connect(company_id, "gbol")
+    drain()
+    assert (second.connection_id, second.created) == (first.connection_id, False)
+    assert second.link_url != first.link_url
+    assert len(timeline(desk, first.connection_id)) == 1
+    assert desk.journey.connect(company_id, "qhyg").connection_id != first.connection_id
+
+
+def test_two_clicks_at_once_make_one_connection(open_desk, company_id):
+    desks = [open_desk(), open_desk()]
+    gate = threading.Barrier(6)
+
+    def click(number):
+        gate.wait()
+        return desks[number % 2].journey.connect(company_id, "gbol").connection_id
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(click, range(6)))) == 1
+
+
+def test_a_second_active_accounting_connection_is_refused_by_name(desk, linked, company_id):
+    with pytest.raises(AlreadyConnected) as caught:
+        desk.journey.connect(company_id, "qhyg")
+    assert caught.value.status == 409
+    assert "Xero" in caught.value.detail
+    assert linked in caught.value.detail
+    assert caught.value.problem()["connection_id"] == linked
+    assert desk.journey.connect(company_id, "strp").platform_name == "Stripe"
+
+
+def test_after_disconnecting_another_accounting_platform_may_follow(desk, codat, drain, linked, company_id):
+    desk.journey.unlink(linked)
+    drain()
+    second = desk.journey.connect(company_id, "qhyg").connection_id
+    codat.simulation.change(second, "authorize", {})
+    with pytest.raises(AlreadyConnected, match="QuickBooks Online"):
+        desk.journey.link(linked)
+
+
+@pytest.mark.parametrize("key", ["", "nope", "kshf", "x" * 51, "gbol ", "\ud800"])
+def test_a_platform_that_there_is_not_is_refused_by_field(desk, company_id, key):
+    with pytest.raises(Invalid) as caught:
+        desk.journey.connect(company_id, key)
+    assert list(caught.value.errors) == ["platform_key"]
+    assert not desk.wire.asked("POST", "/connections")
+
+
+def test_a_platform_that_was_enabled_since_the_list_was_read_is_found(desk, company_id, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("processor.simulator.api.PLATFORMS", ())
+        assert desk.journey.integrations() == []
+    with pytest.raises(Invalid):
+        desk.journey.connect(company_id, "gbol")
+    desk.later = LOOK_AGAIN + timedelta(seconds=1)
+    assert desk.journey.connect(company_id, "gbol").platform_name == "Xero"
+
+
+def test_a_fresh_link_resumes_what_is_pending_and_reconnects_what_ended(desk, codat, drain, company_id):
+    first = desk.journey.connect(company_id, "gbol")
+    drain()
+    resumed = desk.journey.link(first.connection_id, parameters={"from": "mail"})
+    assert resumed.link_url != first.link_url
+    assert resumed.link_url.endswith("&from=mail")
+    codat.simulation.change(first.connection_id, "authorize", {})
+    codat.simulation.change(first.connection_id, "deauthorize", {})
+    again = desk.journey.link(first.connection_id, company_id=company_id)
+    assert (again.status, again.connection_id) == ("Deauthorized", first.connection_id)
+
+
+def test_disconnecting_ends_access_at_codat_then_here(desk, codat, drain, linked):
+    done = desk.journey.unlink(linked)
+    assert status(codat, linked) == "Unlinked"
+    drain()
+    assert state(desk, linked) == "unlinked"
+    newest = timeline(desk, linked)[0]
+    assert (newest["event_id"], newest["source"]) == (done.event_id, "journey")
+    assert newest["event_type"] == "journey.connection.unlinked"
+    assert newest["to"] == "unlinked"
+
+
+def test_disconnecting_within_the_second_of_authorising_still_ends_it(desk, codat, drain, company_id):
+    """Codat's Date is cut off at the second: the end would lie before the beginning, which is exact."""
+    started = desk.journey.connect(company_id, "gbol")
+    drain()
+    codat.simulation.change(started.connection_id, "authorize", {})
+    at = desk.clock().replace(microsecond=999_000)
+    linked = messages.connected(company_id, started.connection_id, at=at)
+    desk.inbox.accept(messages.understood(linked, received_at=at), linked)
+    drain()
+    assert state(desk, started.connection_id) == "authorized"
+    desk.journey.unlink(started.connection_id)
+    drain()
+    assert state(desk, started.connection_id) == "unlinked"
+
+
+@pytest.mark.parametrize("before", ["pending", "unlinked", "deauthorized"])
+def test_only_a_linked_one_can_be_disconnected(desk, codat, client, drain, company_id, before):
+    connection_id = desk.journey.connect(company_id, "gbol").connection_id
+    drain()
+    if before != "pending":
+        codat.simulation.change(connection_id, "authorize", {})
+        codat.simulation.change(connection_id, "unlink" if before == "unlinked" else "deauthorize", {})
+    drain()
+    known = kept(client)
+    with pytest.raises(Conflict):
+        desk.journey.unlink(connection_id)
+    assert not desk.wire.asked("PATCH", connection_id)
+    assert kept(client) == known
+    drain()
+    assert state(desk, connection_id) == before  # Codat was asked, and what it said is known now
+
+
+@pytest.mark.parametrize("fault", [401, 402, 403, 404, 409, 429, 500, 503])
+@pytest.mark.parametrize(("method", "act"), [("PATCH", "unlink"), ("DELETE", "delete")])
+def test_what_codat_refuses_is_told_with_its_id_and_nothing_changes_here(
+    desk, codat, client, drain, linked, fault, method, act
+):
+    known = kept(client)
+    codat.simulation.faults.plan({"method": method, "status": fault})
+    with pytest.raises(CodatError) as caught:
+        getattr(desk.journey, act)(linked)
+    assert caught.value.correlation_id
+    assert len(desk.wire.asked(method, linked)) == 1
+    assert kept(client) == known
+    drain()
+    assert state(desk, linked) == "authorized"
+
+
+@pytest.mark.parametrize("act", ["unlink", "delete"])
+def test_where_the_answer_is_lost_codat_is_asked_what_became_of_it(
+    open_desk, codat, look, linked, company_id, act
+):
+    """The change was made, but its answer never came: a look at Codat tells."""
+    desk = open_desk(timeout_s=0.4)
+    method = {"unlink": "PATCH", "delete": "DELETE"}[act]
+    codat.simulation.faults.plan({"method": method, "hang_s": 0.8})
+    with pytest.raises(CodatUncertain):
+        getattr(desk.journey, act)(linked)
+    assert desk.client.zcard(keys.questions())
+    with codat.simulation.lock:
+        connection = codat.simulation.world.find_connection(linked)
+    pause = threading.Event()
+    while connection.status.value == "Linked" and not connection.deleted:
+        pause.wait(0.02)
+    look(desk, company_id, linked)
+    assert state(desk, linked) == {"unlink": "unlinked", "delete": "deleted"}[act]
+
+
+def test_deleting_is_for_good_at_codat_then_here(desk, drain, linked, company_id):
+    desk.journey.delete(linked, company_id=company_id)
+    drain()
+    assert state(desk, linked) == "deleted"
+    assert desk.journey.connections(company_id) == []
+    assert desk.journey.connection(linked)["state"] == "deleted"
+    for act in (desk.journey.delete, desk.journey.unlink, desk.journey.link):
+        with pytest.raises(NotFound):
+            act(linked)
+
+
+def test_deleting_a_company_deletes_all_that_it_has(desk, drain, linked, company_id):
+    desk.journey.delete_company(company_id)
+    drain()
+    assert state(desk, linked) == "deleted"
+    for act in (desk.journey.delete_company, desk.journey.company, desk.journey.sync):
+        with pytest.raises(NotFound):
+            act(company_id)
+
+
+def test_what_codat_lost_meanwhile_is_told_and_found_out(desk, codat, drain, linked):
+    codat.simulation.world.delete_connection(linked)
+    with pytest.raises(CodatNotFound) as caught:
+        desk.journey.link(linked)
+    assert caught.value.correlation_id
+    drain()
+    assert state(desk, linked) == "deleted"
+
+
+def test_no_other_companys_connection_is_ever_reached(desk, linked):
+    other = desk.company("m-2")
+    before = len(desk.wire.requests)
+    for act in (desk.journey.unlink, desk.journey.delete, desk.journey.link, desk.journey.connection):
+        with pytest.raises(NotFound):
+            act(linked, company_id=other)
+    assert not desk.journey.ask_again(other, linked)
+    assert desk.journey.connections(other) == []
+    assert len(desk.wire.requests) == before
+
+
+def test_unknown_ids_are_not_found(desk):
+    for act in (desk.journey.unlink, desk.journey.delete, desk.journey.link, desk.journey.connection):
+        with pytest.raises(NotFound):
+            act("nothing")
+    for act in (desk.journey.sync, desk.journey.company, desk.journey.delete_company):
+        with pytest.raises(NotFound):
+            act("nothing")
+    assert desk.wire.requests == []
+
+
+def test_without_an_api_key_changes_say_why_they_cannot_be_made(open_desk, linked, company_id):
+    desk = open_desk(api_key=None)
+    for act in (desk.journey.unlink, desk.journey.delete, desk.journey.link):
+        with pytest.raises(CodatNotSet):
+            act(linked)
+    with pytest.raises(CodatNotSet):
+        desk.journey.connect(company_id, "gbol")
+    with pytest.raises(CodatNotSet):
+        desk.journey.delete_company(company_id)
+    assert desk.journey.connections(company_id)[0]["state"] == "authorized"
+    assert not desk.journey.ask_again(company_id)
+
+
+def test_a_connection_that_codat_links_at_once_is_known_as_linked(desk, codat, drain, company_id):
+    """As with platforms that need nobody's consent."""
+    real = desk.http.create_connection
+
+    def create(company, key):
+        answer = real(company, key)
+        codat.simulation.change(answer.id, "authorize", {})
+        return desk.http.get_connection(company, answer.id)
+
+    desk.journey._connecting._codat = type(
+        "Instant",
+        (),
+        {"create_connection": staticmethod(create), "list_connections": desk.http.list_connections},
+    )()
+    started = desk.journey.connect(company_id, "upld")
+    drain()
+    assert started.status == LinkStatus.LINKED
+    assert state(desk, started.connection_id) == "authorized"

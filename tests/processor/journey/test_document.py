@@ -1,0 +1,97 @@
+"""docs/journey.md is run from top to bottom against the demonstration, line by line."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processor.processes import free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = ROOT / "docs" / "journey.md"
+BASH = shutil.which("bash")
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXPECTED = re.compile(r"curl .*#\s(\d{3})$")
+LIMIT_S = 170
+
+pytestmark = [
+    pytest.mark.skipif(not (shutil.which("curl") and BASH), reason="curl or bash is missing"),
+    pytest.mark.timeout(240),
+]
+
+PRELUDE = """
+set -u -o pipefail
+curl() {
+    case "$*" in
+        *-s\\ *) command curl "$@" ;;
+        *) command curl -sS --max-time 60 -w '%{stderr}STATUS %{http_code}\\n' "$@" ;;
+    esac
+}
+"""
+
+
+def blocks() -> list[str]:
+    return BLOCK.findall(DOCUMENT.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def demo(data_dir: Path) -> Iterator[tuple[int, int]]:
+    """The running demonstration: the ports of the service and of the simulated Codat."""
+    ours, codat = free_port("127.0.0.1"), free_port("127.0.0.1")
+    environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environ |= {"PORT": str(ours), "DATA_DIR": str(data_dir), "API_KEYS": "demo", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", str(codat)]
+    with subprocess.Popen(command, env=environ, cwd=data_dir, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert any(line.startswith("Listening on") for line in process.stdout)
+            yield ours, codat
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def test_every_line_of_the_document_answers_as_it_says(demo: tuple[int, int], tmp_path: Path) -> None:
+    ours, codat = demo
+    lines = "\n".join(blocks()).splitlines()
+    calls = [line for line in lines if EXPECTED.search(line)]
+    assert len(calls) > 30
+    assert [line for line in lines if re.match(r"(\w+=\$\()?curl", line) and line not in calls] == []
+    text = "\n".join(lines).replace("127.0.0.1:8000", f"127.0.0.1:{ours}")
+    script = tmp_path / "journey.sh"
+    script.write_text(PRELUDE + text.replace("127.0.0.1:8001", f"127.0.0.1:{codat}"), encoding="utf-8")
+    done = subprocess.run(
+        [BASH or "", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    statuses = re.findall(r"^STATUS (\d{3})$", done.stderr, re.MULTILINE)
+    expected = [EXPECTED.search(line).group(1) for line in calls]  # type: ignore[union-attr]
+    assert list(zip(calls, statuses, strict=False)) == list(zip(calls, expected, strict=True)), done.stderr
+    assert re.sub(r"^STATUS \d{3}\n", "", done.stderr, flags=re.MULTILINE) == ""
+
+
+def test_the_document_has_a_line_for_every_call_of_the_journey() -> None:
+    text = "\n".join(blocks())
+    for call in (
+        r'companies" -d',
+        r"companies\?merchant_id=",
+        r"-X DELETE .*companies/",
+        r"integrations\?",
+        r'connections" -d',
+        r"/link",
+        r"/unlink",
+        r"-X DELETE .*connections/",
+        r"/sync",
+        r"/timeline",
+        r"/return",
+    ):
+        assert re.search(call, text), call

@@ -1,0 +1,213 @@
+"""The platforms: all pages, from memory and Redis; Codat is asked once a day, and never by a page view."""
+
+import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from processor.errors import CodatError, Invalid
+from processor.journey import CodatNotSet
+from processor.journey.catalogue import FRESH
+from processor.journey.platforms import FAILURE_S
+from processor.simulator.platforms import PLATFORMS, Platform
+from processor.store import keys
+
+ENABLED = [one for one in PLATFORMS if one.enabled]
+
+
+def lists(desk):
+    return desk.wire.asked("GET", "/integrations")
+
+
+def pictures(desk):
+    return desk.wire.asked("GET", "/branding")
+
+
+def names(found):
+    return [one.name for one in found]
+
+
+def test_enabled_ones_are_listed_by_source_type_and_name(desk):
+    found = desk.journey.integrations()
+    assert {one.key for one in found} == {one.key for one in ENABLED}
+    assert names(found)[:3] == ["FreeAgent", "Oracle NetSuite", "QuickBooks Online"]
+    kinds = [one.source_type for one in found]
+    assert kinds == sorted(
+        kinds, key=["Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown"].index
+    )
+    assert [one.name for one in found if one.is_beta] == ["Oracle NetSuite"]
+    assert [one.name for one in found if one.is_offline] == ["File Upload"]
+
+
+def test_the_query_is_encoded_as_codat_wants_it(desk):
+    desk.journey.integrations()
+    (asked,) = lists(desk)
+    assert asked.url.query == b"page=1&pageSize=100&query=enabled%3Dtrue"
+
+
+def test_they_are_filtered_by_source_type_in_any_case_and_by_words(desk):
+    assert names(desk.journey.integrations(source_type="banking")) == ["Plaid", "TrueLayer"]
+    assert names(desk.journey.integrations(source_type="BANKFEED")) == ["QuickBooks Online Bank Feeds"]
+    assert names(desk.journey.integrations(search="quick")) == [
+        "QuickBooks Online",
+        "QuickBooks Online Bank Feeds",
+    ]
+    assert names(desk.journey.integrations(search="  ONLINE  feeds ")) == ["QuickBooks Online Bank Feeds"]
+    assert names(desk.journey.integrations(source_type="commerce", search="xero")) == []
+    assert len(desk.journey.integrations(search="")) == len(ENABLED)
+    with pytest.raises(Invalid) as caught:
+        desk.journey.integrations(source_type="shoes")
+    assert list(caught.value.errors) == ["source_type"]
+    assert len(lists(desk)) == 1
+
+
+def test_all_pages_are_read(desk, monkeypatch):
+    more = tuple(
+        Platform(f"p{number:03}", f"Platform {number:03}", "Banking", "#000", "P") for number in range(230)
+    )
+    monkeypatch.setattr("processor.simulator.api.PLATFORMS", more)
+    assert len(desk.journey.integrations()) == 230
+    assert [dict(one.url.params)["page"] for one in lists(desk)] == ["1", "2", "3"]
+
+
+def test_the_pictures_come_in_the_background_once_each(desk):
+    first = desk.journey.integrations(search="QuickBooks Online")[0]
+    assert first.logo_url == f"{desk.codat.url}/branding/qhyg/square.svg"
+    assert first.button_url is None
+    assert pictures(desk) == []
+    assert desk.do_in_background() == 1
+    shown = desk.journey.integrations(search="QuickBooks Online")[0]
+    assert shown == dataclasses.replace(
+        first,
+        logo_url=f"{desk.codat.url}/branding/qhyg/full.svg",
+        logo_alt="QuickBooks Online logo",
+        square_logo_url=f"{desk.codat.url}/branding/qhyg/square.svg",
+        button_url=f"{desk.codat.url}/branding/qhyg/button.svg",
+        button_hover_url=f"{desk.codat.url}/branding/qhyg/button-hover.svg",
+    )
+    assert len(pictures(desk)) == len(ENABLED)
+    assert desk.do_in_background() == 0
+
+
+def test_a_view_costs_no_call_and_another_process_finds_what_the_first_read(desk, open_desk):
+    desk.journey.integrations()
+    desk.do_in_background()
+    asked = len(desk.wire.requests)
+    for _ in range(100):
+        desk.journey.integrations()
+    other = open_desk()
+    assert other.journey.integrations() == desk.journey.integrations()
+    assert (len(desk.wire.requests), other.wire.requests) == (asked, [])
+
+
+def test_a_thousand_first_views_at_once_in_two_processes_cost_one_call(open_desk):
+    desks = [open_desk(), open_desk()]
+    gate = threading.Barrier(1_000)
+
+    def view(number):
+        gate.wait()
+        return len(desks[number % 2].journey.integrations())
+
+    with ThreadPoolExecutor(1_000) as pool:
+        assert set(pool.map(view, range(1_000))) == {len(ENABLED)}
+    assert sum(len(desk.wire.requests) for desk in desks) == 1
+    assert sum(desk.do_in_background() for desk in desks) == 2
+    assert sum(len(pictures(desk)) for desk in desks) == len(ENABLED)
+
+
+def test_after_a_day_the_old_ones_are_served_while_they_are_read_anew(desk):
+    before = desk.journey.integrations()
+    desk.do_in_background()
+    desk.wire.requests.clear()
+    desk.later = FRESH
+    assert names(desk.journey.integrations()) == names(before)
+    assert desk.wire.requests == []
+    assert desk.do_in_background() == 1
+    assert (len(lists(desk)), len(pictures(desk))) == (1, len(ENABLED))
+    desk.journey.integrations()
+    assert desk.do_in_background() == 0
+
+
+def test_while_codat_is_down_the_old_ones_are_served_and_it_is_left_alone(desk, codat):
+    before = desk.journey.integrations()
+    desk.do_in_background()
+    codat.simulation.faults.plan({"status": 503, "count": 1_000})
+    desk.later = timedelta(days=3)
+    desk.wire.requests.clear()
+    for _ in range(5):
+        assert names(desk.journey.integrations()) == names(before)
+        desk.do_in_background()
+    assert 0 < len(desk.wire.requests) <= 3  # one attempt with its brief retries, then a rest
+
+
+def test_what_was_removed_at_codat_goes_away_and_what_is_kept_keeps_its_pictures(desk, monkeypatch):
+    desk.journey.integrations()
+    desk.do_in_background()
+    monkeypatch.setattr("processor.simulator.api.PLATFORMS", PLATFORMS[:2])
+    desk.later = FRESH
+    desk.journey.integrations()
+    desk.do_in_background()
+    found = desk.journey.integrations()
+    assert names(found) == ["QuickBooks Online", "Xero"]
+    assert all(one.button_url for one in found)
+
+
+def test_a_picture_that_codat_has_not_holds_up_nothing(desk, codat):
+    codat.simulation.faults.plan({"status": 404, "path": "/integrations/gbol/branding"})
+    codat.simulation.faults.plan({"broken_json": True, "path": "/integrations/qhyg/branding"})
+    desk.journey.integrations()
+    desk.do_in_background()
+    without = [one.name for one in desk.journey.integrations() if one.button_url is None]
+    assert without == ["QuickBooks Online", "Xero"]
+    assert all(one.logo_url for one in desk.journey.integrations())
+    assert desk.do_in_background() == 0
+
+
+def test_a_first_view_while_codat_is_down_says_so_once_for_all(desk, codat, client):
+    codat.simulation.faults.plan({"status": 401, "count": 1_000})
+    gate = threading.Barrier(20)
+
+    def view(_):
+        gate.wait()
+        with pytest.raises(CodatError) as caught:
+            desk.journey.integrations()
+        return caught.value.correlation_id
+
+    with ThreadPoolExecutor(20) as pool:
+        assert len(set(pool.map(view, range(20)))) == 1
+    assert len(desk.wire.requests) == 1
+    assert not client.exists(keys.reading_platforms("*"))
+    codat.simulation.faults.clear()
+    desk.later = timedelta(seconds=FAILURE_S)
+    assert desk.journey.integrations()
+
+
+def test_signing_up_reads_them_ahead(desk):
+    desk.company()
+    desk.do_in_background()
+    asked = len(desk.wire.requests)
+    assert desk.journey.integrations()[0].button_url
+    assert len(desk.wire.requests) == asked
+
+
+def test_what_another_version_kept_is_read_again(desk, client):
+    desk.journey.integrations()
+    (name,) = client.scan_iter(keys.platforms("*"))
+    for odd in (b"{}", b"nonsense", b'{"version": 0}', b"[]", b'{"version": 1, "platforms": 3}'):
+        client.set(name, odd)
+        assert desk.journey._platforms._shelf.get() is None
+
+
+def test_without_an_api_key_there_are_none_and_it_says_why(open_desk):
+    with pytest.raises(CodatNotSet):
+        open_desk(api_key=None).journey.integrations()
+
+
+def test_two_accounts_do_not_share_theirs(desk, open_desk, client):
+    desk.journey.integrations()
+    other = open_desk(api_key="another-api-key")
+    with pytest.raises(CodatError):
+        other.journey.integrations()
+    assert len(list(client.scan_iter(keys.platforms("*")))) == 1

@@ -1,0 +1,129 @@
+"""How reading stands, per connection and per data type; and asking Codat again, but not too often."""
+
+import pytest
+
+from processor.errors import NotFound
+from processor.journey.progress import sync_view
+from processor.journey.service import ASK_PAUSE_S
+from processor.store import keys
+
+AT = "2026-11-22T15:00:00.000000Z"
+
+
+def row(name, status, progress=0, *, current=True, at=AT):
+    return {
+        "data_type": name,
+        "status": status,
+        "progress": progress,
+        "at": at,
+        "message": None,
+        "current": current,
+    }
+
+
+def connection(state, progress=0, *data_types, id_="c-1"):
+    return {
+        "id": id_,
+        "platform_key": "gbol",
+        "platform_name": "Xero",
+        "source_type": "Accounting",
+        "state": state,
+        "progress": progress,
+        "authorized_at": AT,
+        "data_types": list(data_types),
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "status", "progress"),
+    [
+        ([], "idle", 0),
+        ([("pending", 0)], "idle", 0),
+        ([("unlinked", 40), ("authorization_failed", 0)], "idle", 0),
+        ([("authorized", 0)], "reading", 0),
+        ([("syncing", 40)], "reading", 40),
+        ([("ready", 100), ("syncing", 40), ("pending", 0)], "reading", 70),
+        ([("ready", 100), ("sync_failed", 20)], "complete", 100),
+        ([("sync_failed", 20)], "failed", 100),
+    ],
+)
+def test_a_company_stands_as_its_authorised_connections_do(states, status, progress):
+    view = sync_view("company-1", [connection(state, part) for state, part in states])
+    assert (view.status, view.progress) == (status, progress)
+    assert len(view.connections) == len(states)
+
+
+def test_each_data_type_has_its_outcome_and_progress():
+    rows = [
+        row("bills", "FetchError"),
+        row("invoices", "Complete", 0),
+        row("payments", "Fetching", 30),
+        row("journals", "NotSupported"),
+        row("items", "SomethingNew", 5),
+        row("old", "Complete", current=False, at="2026-11-23T00:00:00.000000Z"),
+    ]
+    (one,) = sync_view("company-1", [connection("syncing", 60, *rows)]).connections
+    assert {kind.data_type: (kind.outcome, kind.progress) for kind in one.data_types} == {
+        "bills": ("failed", 100),
+        "invoices": ("complete", 100),
+        "payments": ("reading", 30),
+        "journals": ("unsupported", 100),
+        "items": ("reading", 5),
+    }
+    assert one.last_read_at == "2026-11-23T00:00:00.000000Z"
+
+
+def test_what_is_not_authorised_reads_nothing():
+    (one,) = sync_view("c", [connection("unlinked", 60, row("bills", "Complete", 100))]).connections
+    assert (one.progress, one.data_types, one.last_read_at) == (0, (), AT)
+
+
+def test_progress_follows_what_codat_says(desk, codat, drain, client):
+    company_id = desk.company()
+    connection_id = desk.journey.connect(company_id, "gbol").connection_id
+    drain()
+    assert desk.journey.sync(company_id).status == "idle"
+    codat.simulation.change(connection_id, "authorize", {})
+    assert desk.journey.ask_again(company_id)
+    drain()
+    view = desk.journey.sync(company_id)
+    assert view.status == "reading"
+    codat.simulation.change(
+        connection_id, "complete-sync", {"outcomes": {"bills": "FetchError", "invoices": "Complete"}}
+    )
+    client.delete(keys.asked_again(company_id))
+    desk.journey.ask_again(company_id)
+    drain()
+    view = desk.journey.sync(company_id)
+    assert (view.status, view.progress) == ("complete", 100)
+    outcomes = {kind.data_type: kind.outcome for kind in view.connections[0].data_types}
+    assert (outcomes["bills"], outcomes["invoices"]) == ("failed", "complete")
+    assert view.connections[0].last_read_at
+
+
+def test_the_progress_of_nobody_is_not_found(desk):
+    with pytest.raises(NotFound):
+        desk.journey.sync("nobody")
+
+
+def test_however_often_codat_is_to_be_asked_it_is_asked_every_few_seconds(desk, client, drain):
+    company_id = desk.company()
+    connection_id = desk.journey.connect(company_id, "gbol").connection_id
+    assert not desk.journey.ask_again(company_id, connection_id)  # nobody knows it yet
+    drain()
+    for _ in range(50):
+        assert desk.journey.ask_again(company_id, connection_id)
+    assert client.zcard(keys.questions()) == 1
+    assert 0 < client.pttl(keys.asked_again(company_id)) <= ASK_PAUSE_S * 1000
+    drain()
+    assert client.zcard(keys.questions()) == 0
+    desk.journey.ask_again(company_id, connection_id)
+    ((_, due_ms),) = client.zrange(keys.questions(), 0, -1, withscores=True)
+    assert due_ms / 1000 > desk.clock().timestamp()
+
+
+def test_asking_about_strangers_asks_nothing(desk, client):
+    company_id = desk.company()
+    assert not desk.journey.ask_again(company_id, "nothing")
+    assert not desk.journey.ask_again("nobody")
+    assert client.zcard(keys.questions()) == 0

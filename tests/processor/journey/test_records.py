@@ -1,0 +1,62 @@
+"""What the journey keeps has the type and the lifetime that its key states, and locks end by themselves."""
+
+import pytest
+
+from processor.errors import StoreUnavailable
+from processor.journey import records
+from processor.journey.records import LOCK_S, Records
+from processor.journey.shelf import KEPT_S, READING_S, Shelf
+from processor.store import keys
+
+
+def test_what_a_journey_leaves_behind_has_the_stated_lifetime(desk, client, drain):
+    company_id = desk.company()
+    desk.journey.integrations()
+    desk.do_in_background()
+    connection_id = desk.journey.connect(company_id, "gbol").connection_id
+    drain()
+    desk.journey.ask_again(company_id, connection_id)
+
+    assert client.ttl(keys.signing_key()) == -1
+    assert 0 < client.ttl(keys.asked_again(company_id)) <= 3
+    (catalogue,) = client.scan_iter(keys.platforms("*"))
+    assert KEPT_S - 60 < client.ttl(catalogue) <= KEPT_S
+    for lock in (keys.signing_up("*"), keys.connecting("*"), keys.reading_platforms("*")):
+        assert list(client.scan_iter(lock)) == []
+    assert {client.type(key) for key in (keys.signing_key(), catalogue)} == {b"string"}
+
+
+def test_a_lock_that_its_owner_took_to_the_grave_ends_by_itself(client):
+    with (
+        Records(client).signing_up("m-1"),
+        Records(client).connecting("c-1"),
+        Shelf(client, "a").reading() as mine,
+    ):
+        assert mine
+        (name,) = client.scan_iter(keys.signing_up("*"))
+        assert b"m-1" not in name
+        for lock, most_s in (
+            (name, LOCK_S),
+            (keys.connecting("c-1"), LOCK_S),
+            (keys.reading_platforms("a"), READING_S),
+        ):
+            assert 0 < client.ttl(lock) <= most_s
+
+
+def test_whoever_waits_too_long_is_told_to_try_again(client, monkeypatch):
+    monkeypatch.setattr(records, "PATIENCE_S", 0.1)
+    with Records(client).signing_up("m-1"):
+        with pytest.raises(StoreUnavailable) as caught, Records(client).signing_up("m-1"):
+            pass
+        with Records(client).signing_up("m-2"):
+            pass
+    assert caught.value.headers()["Retry-After"]
+    with Records(client).signing_up("m-1"):
+        pass
+
+
+def test_a_lock_that_ran_out_meanwhile_is_left_to_its_next_owner(client):
+    with Records(client).signing_up("m-1"):
+        (name,) = client.scan_iter(keys.signing_up("*"))
+        client.set(name, "somebody else")
+    assert client.get(name) == b"somebody else"

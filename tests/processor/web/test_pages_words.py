@@ -1,0 +1,110 @@
+"""The words of the pages: total over everything that Codat can say."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.connection import Connection, Told
+from handlers.facts import ENDED_STATUSES, DataType, Fact, Kind
+from handlers.situation import State
+from processor.journey import LinkOutcome, Platform
+from processor.web.pages import moment, outcomes, words
+from processor.web.pages.cards import STEPS, card, dates_of
+from processor.web.pages.tiles import groups
+
+NOON = datetime(2026, 11, 22, 12, 4, tzinfo=UTC)
+
+
+def view(state: State, **said: object) -> dict[str, object]:
+    """A connection as the API shows it."""
+    return {
+        "id": "c1",
+        "platform_key": "gbol",
+        "platform_name": "Xero",
+        "source_type": "Accounting",
+        "state": state.value,
+        "progress": 0,
+        "data_types": [],
+        "error": None,
+        "authorized_at": None,
+        **said,
+    }
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_words_steps_and_a_next_step_where_something_is_wrong(state: State) -> None:
+    found = card(view(state), {})
+    assert "{" not in "".join(filter(None, (found.words.title, found.words.text, found.words.advice)))
+    assert found.words.badge
+    assert not found.steps or [step.label for step in found.steps] == list(STEPS)
+    if found.words.tone == "bad":
+        assert found.words.advice
+
+
+@pytest.mark.parametrize("status", [*ENDED_STATUSES, "Fetching", "SomethingNew"])
+def test_every_status_of_a_data_type_has_words(status: str) -> None:
+    said = words.of_status(status, "Xero")
+    assert said
+    assert "Error" not in said
+    assert "{" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("chartOfAccounts", "Chart of accounts"),
+        ("invoices", "Invoices"),
+        ("billCreditNotes", "Bill credit notes"),
+        ("banking-accountBalances", "Account balances"),
+        ("commerce-productCategories", "Product categories"),
+        ("taxRates", "Tax rates"),
+        ("---", "---"),
+    ],
+)
+def test_data_types_are_named_in_words(name: str, said: str) -> None:
+    assert words.of_data_type(name) == said
+
+
+def test_an_unknown_source_type_stands_with_the_others() -> None:
+    assert words.group_of("Accounting") == "Accounting"
+    assert words.group_of("Unknown") == words.group_of(None) == words.OTHER
+
+
+def test_a_platform_without_name_or_logo_can_be_shown() -> None:
+    found = card(view(State.PENDING, platform_name=None, platform_key=None, source_type=None), {})
+    assert (found.name, found.logo_url) == ("your platform", None)
+    assert found.initials
+
+
+def test_groups_keep_their_order_and_empty_ones_are_left_out() -> None:
+    made = [Platform("a", "A", "Commerce"), Platform("b", "B", "Accounting"), Platform("c", "C", "Strange")]
+    assert [group.key for group in groups(made, [])] == ["Accounting", "Commerce", "Other"]
+
+
+def test_dates_are_those_of_the_first_authorisation_and_the_last_good_read() -> None:
+    assert dates_of(Connection("c1")).first_authorized is None
+    assert dates_of(Connection("c1")).last_sync is None
+    later = NOON + timedelta(days=40)
+    facts = [
+        Fact(Kind.LINKED, NOON, NOON, "e1"),
+        Fact(Kind.ENDED, NOON + timedelta(days=1), NOON, "e2"),
+        Fact(Kind.RELINKED, later, later, "e3"),
+    ]
+    reads = {
+        "bills": DataType("bills", "FetchError", later + timedelta(hours=9)),
+        "invoices": DataType("invoices", "Complete", later + timedelta(hours=1)),
+    }
+    known = Connection("c1", ledger=(Told("connection.authorized", NOON, "n1"),), data_types=reads)
+    found = dates_of(known.with_facts(facts))
+    assert found.first_authorized == NOON
+    assert found.last_sync == later + timedelta(hours=1)
+
+
+def test_somebody_unknown_is_promised_nothing_below() -> None:
+    for kind in ("connected", "left", "cancelled", "failed", "unsupported", "unknown"):
+        said = outcomes.notice_of(LinkOutcome(kind=kind), to_stranger=True)
+        assert "below" not in said.text.lower()
+
+
+def test_moments_are_written_out() -> None:
+    assert moment(NOON) == "22 November 2026, 12:04 UTC"

@@ -1,0 +1,144 @@
+"""The journey on a real engine and a simulated Codat behind HTTP, without processes around it."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+from redis import Redis
+
+from processor import bootstrap
+from processor.codat.client import CodatClient
+from processor.journey import Journey, make_journey
+from processor.journey.companies import Companies
+from processor.queues import Bell
+from processor.settings import Settings, load
+from processor.simulator import SimulatorServer
+from processor.store import keys
+from processor.store.inbox import Inbox
+from processor.store.reader import Reader
+from processor.times import now
+from tests.support.serving import ENVIRON
+from workers import runtime
+
+CODAT_KEY = "simulator-api-key"
+
+
+class Recording(httpx.BaseTransport):
+    """Real HTTP that remembers what was asked."""
+
+    def __init__(self) -> None:
+        self._real = httpx.HTTPTransport()
+        self._lock = threading.Lock()
+        self.requests: list[httpx.Request] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with self._lock:
+            self.requests.append(request)
+        return self._real.handle_request(request)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def asked(self, method: str, path: str) -> list[httpx.Request]:
+        """The requests with this method whose path ends like this."""
+        return [one for one in self.requests if one.method == method and one.url.path.endswith(path)]
+
+
+class Desk:
+    """One process with a journey: ``spawned`` is what it wants to do in the background.
+
+    ``later`` is how much later than really it is for us, and not for Codat.
+    """
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        codat: SimulatorServer,
+        *,
+        timeout_s: float = 10.0,
+        sleep: Callable[[float], None] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        api_key: str | None = CODAT_KEY,
+        **environ: str,
+    ) -> None:
+        given = {**ENVIRON, "REDIS_URL": "redis://unused", "CODAT_API_URL": codat.url, **environ}
+        if api_key is not None:
+            given["CODAT_API_KEY"] = api_key
+        self.settings = load(given)
+        self.client, self.codat = client, codat
+        self.later = timedelta()
+        self.wire = Recording()
+        self.http = None
+        if api_key is not None:
+            self.http = CodatClient(
+                api_key=api_key,
+                base_url=codat.url,
+                timeout_s=timeout_s,
+                transport=transport or self.wire,
+                sleep=lambda _: None,
+            )
+        self.inbox = Inbox(client, shards=4)
+        self.reader = Reader(client, shards=4)
+        self.bell = Bell(client)
+        self.spawned: list[Callable[[], None]] = []
+        self.journey: Journey = make_journey(
+            self.settings,
+            client=client,
+            inbox=self.inbox,
+            reader=self.reader,
+            bell=self.bell,
+            codat=self.http,
+            settle_s=0,
+            spawn=self.spawned.append,
+            clock=self.clock,
+            monotonic=lambda: time.monotonic() + self.later.total_seconds(),
+        )
+        companies: Companies = self.journey._companies
+        companies._sleep = sleep or (lambda _: None)
+
+    def clock(self) -> datetime:
+        """Our clock."""
+        return now() + self.later
+
+    def do_in_background(self) -> int:
+        """Do what was to be done in the background; how many things that were."""
+        works, self.spawned[:] = self.spawned[:], []
+        for work in works:
+            work()
+        return len(works)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self.http is not None:
+            self.http.close()
+
+    def company(self, merchant_id: str = "m-1") -> str:
+        """The id of a company that signed up."""
+        return self.journey.sign_up(merchant_id=merchant_id)[0].company_id
+
+
+@contextlib.contextmanager
+def working(settings: Settings) -> Iterator[None]:
+    """Workers in a thread: what waits is drained, and Codat is asked, until the end."""
+    container = bootstrap.for_worker(settings)
+    own, stop = runtime.build(container), threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.01):
+            for shard in range(settings.inbox_shards):
+                if container.redis.xlen(keys.inbox(shard)):
+                    own.drain.run(shard)
+            own.ask()
+
+    thread = threading.Thread(target=work, name="workers")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        container.redis.close()

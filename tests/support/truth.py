@@ -1,0 +1,287 @@
+"""A simulated Codat over HTTP whose clock is the test's, and everything of ours that asks it in the background."""
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+from redis import Redis
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from handlers.registry import Policy
+from processor import bootstrap
+from processor.alerts.signature import Authenticator
+from processor.codat.asking import Asker
+from processor.codat.client import CodatClient
+from processor.settings import load
+from processor.simulator import SimulatorConfig, SimulatorServer
+from processor.simulator.config import Generation
+from processor.simulator.entities import Connection
+from processor.store import keys, truth_keys
+from processor.truth import assembly
+from processor.truth.budget import Budget, Rank
+from processor.truth.erasure import Erasure
+from processor.truth.silence import Silence
+from processor.truth.transport import BudgetedTransport
+from processor.web import create_app
+from tests.support import messages, serving
+from tests.support.workbench import Moving, Workbench
+from workers.ask import Asking
+from workers.monitor import Monitor
+from workers.reconcile import Sweep
+
+PATIENCE_S = 60.0
+EVERY = timedelta(hours=24)
+STATES = {
+    "PendingAuth": "pending",
+    "Unlinked": "unlinked",
+    "Deauthorized": "deauthorized",
+}
+SYNCED = {None: "authorized", "running": "syncing", "complete": "ready", "failed": "sync_failed"}
+
+
+def state_of(connection: Connection) -> str:
+    """The public state that a connection of the simulator ought to have."""
+    if connection.deleted:
+        return "deleted"
+    if connection.status == "PendingAuth" and any(one.resolved is None for one in connection.problems):
+        return "authorization_failed"
+    first_sync = connection.first_sync.value if connection.first_sync else None
+    return STATES.get(connection.status.value) or SYNCED[first_sync]
+
+
+class Quiet(WSGIRequestHandler):
+    """Says nothing of each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+class Counted(httpx.HTTPTransport):
+    """Real HTTP that counts, and keeps the most requests that were under way at once for one company."""
+
+    def __init__(self, clock: Moving) -> None:
+        super().__init__(trust_env=False)
+        self.clock = clock
+        self.requests: list[tuple[datetime, str]] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it."""
+        self.requests.append((self.clock(), request.url.path))
+        return super().handle_request(request)
+
+    def paths(self, part: str = "") -> list[str]:
+        """What was asked, where ``part`` stands in it."""
+        return [path for _, path in self.requests if part in path]
+
+
+class TruthBench:
+    """Time moves only by the test; waiting moves it."""
+
+    def __init__(self, server: SimulatorServer, bench: Workbench, **environ: str) -> None:
+        self.server, self.bench, self.clock = server, bench, bench.clock
+        self.simulation, self.world = server.simulation, server.simulation.world
+        self.wire = Counted(self.clock)
+        self.waits: list[float] = []
+        self.alerts: list[tuple[str, str, str]] = []
+        self.budget = Budget(bench.client, clock=self.clock, sleep=self.wait)
+        self.settings = load(
+            {
+                "CODAT_WEBHOOK_SECRETS": messages.SECRET,
+                "CODAT_API_KEY": server.config.api_key,
+                "CODAT_API_URL": server.url,
+                "REDIS_URL": "redis://unused",
+                **environ,
+            }
+        )
+        self.own = SimpleNamespace(
+            settings=self.settings,
+            redis=bench.client,
+            reader=bench.reader,
+            inbox=bench.inbox,
+            bell=bench.bell,
+            policy=bench.policy,
+            clock=self.clock,
+            operators=SimpleNamespace(tell_operators=lambda *said: self.alerts.append(said)),
+        )
+        self.codat = self.client(Rank.BACKGROUND)
+        self.checking = self.client(Rank.CHECK)
+        self.polling = self.parts()
+        self.asking = Asking(
+            questions=bench.questions,
+            inbox=bench.inbox,
+            reader=bench.reader,
+            bell=bench.bell,
+            asker=Asker(self.checking, clock=self.clock),
+            clock=self.clock,
+        )
+        self.monitor = Monitor(
+            bench.client,
+            reader=bench.reader,
+            looker=self.polling.looker,
+            putter=self.polling.putter,
+            every=EVERY,
+            clock=self.clock,
+        )
+        self.silence = Silence(
+            bench.client, settings=self.settings, tell=lambda *said: self.alerts.append(said)
+        )
+        self.erasure = Erasure(bench.client, shards=bench.shards)
+        self.sweep = Sweep(
+            bench.client,
+            codat=self.codat,
+            walk=self.polling.walk,
+            silence=self.silence,
+            erasure=self.erasure,
+            grace=timedelta(days=self.settings.erase_after_days),
+            clock=self.clock,
+        )
+
+    def parts(self, **how: Any) -> assembly.Polling:
+        """Everything that asks in the background; ``stop`` ends it early."""
+        found = assembly.polling(self.own, codat=self.codat, sleep=self.wait, **how)  # type: ignore[arg-type]
+        assert found is not None
+        return found
+
+    def client(self, rank: Rank) -> CodatClient:
+        """A client under the budget."""
+        transport = BudgetedTransport(self.budget, rank, inner=self.wire, clock=self.clock)
+        return CodatClient(
+            api_key=self.server.config.api_key,
+            base_url=self.server.url,
+            timeout_s=5.0,
+            transport=transport,
+            sleep=lambda _: None,
+            jitter=lambda: 0.0,
+            clock=self.clock,
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Nobody sleeps: time moves."""
+        self.waits.append(seconds)
+        self.clock.forward(seconds)
+
+    # What happens at Codat
+
+    def company(self, name: str = "Toft stores", **tags: str) -> str:
+        """A company, of which we hear nothing by this."""
+        with self.simulation.delivery.steered(None):
+            return str(self.world.create_company(name, {"merchantId": f"m-{name}", **tags}).id)
+
+    def connect(self, company_id: str, platform: str = "gbol") -> str:
+        """A connection that waits for authorisation."""
+        return str(self.world.create_connection(company_id, platform).id)
+
+    def change(self, connection_id: str, name: str, **options: object) -> None:
+        """Something happens; its message goes wherever the simulator's deliveries go."""
+        self.simulation.change(connection_id, name, {"auto_sync": False, **options})
+
+    def fault(self, **fault: object) -> None:
+        """Codat's API fails."""
+        self.simulation.faults.plan(fault)
+
+    def truth(self) -> dict[str, str]:
+        """The state that each connection ought to have."""
+        with self.simulation.lock:
+            return {
+                one.id: state_of(one)
+                for company in self.world.every_company()
+                for one in company.connections.values()
+            }
+
+    def ours(self) -> dict[str, str | None]:
+        """The state of each of these connections as we know it."""
+        return {connection_id: self.bench.state(connection_id) for connection_id in self.truth()}
+
+    # What we do
+
+    def settle(self, *, for_s: float = 0.0) -> None:
+        """Handle what waits and ask what is to be checked, moving the clock from question to question."""
+        end = self.clock() + timedelta(seconds=for_s)
+        while True:
+            self.bench.drain_all()
+            due = self.bench.questions.next_due()
+            if due is None or due > end:
+                self.clock.now = max(self.clock.now, end)
+                return
+            self.clock.now = max(self.clock.now, due)
+            self.asking.run()
+
+    def reconcile(self) -> list[Any]:
+        """An operator reconciles; everything that follows is handled."""
+        outcomes = list(self.polling.reconcile.all())
+        self.settle(for_s=2 * PATIENCE_S)
+        return outcomes
+
+    def run(self, for_s: float, *, step_s: float = 15.0) -> None:
+        """Everything in the background goes its way for so long."""
+        end = self.clock() + timedelta(seconds=for_s)
+        while self.clock() < end:
+            self.sweep.run()
+            self.monitor.run()
+            self.settle()
+            self.clock.forward(step_s)
+
+    def next_look(self, company_id: str) -> float | None:
+        """In how many seconds the company is looked at next."""
+        score = self.bench.client.zscore(truth_keys.looks(), company_id)
+        return None if score is None else score / 1000 - self.clock().timestamp()
+
+    def count(self, name: str) -> int:
+        """How often something happened."""
+        return int(self.bench.client.hget(keys.counters(), name) or 0)
+
+
+@contextmanager
+def receiving(redis_url: str, clock: Moving) -> Iterator[str]:
+    """Our endpoint, served over HTTP by the application itself; its address."""
+    environ = {**serving.ENVIRON, "REDIS_URL": redis_url}
+    container = dataclasses.replace(
+        bootstrap.for_web(load(environ)),
+        clock=clock,
+        authenticator=Authenticator(
+            secrets=(messages.SECRET,),
+            authorizations=(messages.AUTHORIZATION,),
+            clock=lambda: clock().timestamp(),
+        ),
+    )
+    server = make_server("127.0.0.1", 0, create_app(container), threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}{serving.ADDRESS}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        container.redis.close()
+
+
+@contextmanager
+def truth_bench(redis_url: str, *, heard: bool = False, **environ: str) -> Iterator[TruthBench]:
+    """A Codat without companies, and us on an empty engine; ``heard``: its messages reach us over HTTP."""
+    clock = Moving(datetime.now(UTC).replace(microsecond=0))
+    generations = frozenset(Generation(one) for one in environ.pop("generations", "current").split(","))
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(Redis.from_url(redis_url))
+        config = SimulatorConfig(
+            auto_sync=False,
+            generations=generations,
+            webhook_url=stack.enter_context(receiving(redis_url, clock)) if heard else None,
+            webhook_secret=messages.SECRET,
+            alert_authorization=messages.AUTHORIZATION,
+            retry_scale=0.0,
+        )
+        server = stack.enter_context(SimulatorServer(config, lambda: clock().timestamp()))
+        policy = Policy(can_ask=True, patience_s=PATIENCE_S, late_after_s=600)
+        bench = TruthBench(server, Workbench(client, policy=policy, clock=clock), **environ)
+        try:
+            yield bench
+        finally:
+            bench.codat.close()
+            bench.checking.close()

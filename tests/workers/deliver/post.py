@@ -1,0 +1,147 @@
+"""What a delivering process works with; time moves only where a test moves it."""
+
+import itertools
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from handlers.notices import Notice, Notification
+from processor.delivery.addresses import Resolver, resolve
+from processor.delivery.control import Control
+from processor.delivery.lanes import Lane, Lanes, Mode
+from processor.delivery.outgoing import TOTAL_S, Outgoing
+from processor.delivery.subscribers import Subscriber, Subscribers
+from processor.store import keys, outbox
+from processor.store.reader import Reader
+from tests.support.workbench import Moving
+from workers.channels.channel import Channel, Result
+from workers.channels.webhook import Webhook
+from workers.deliver import WEBHOOK, Courier
+
+
+class Post:
+    """Lanes, subscribers and couriers on one engine; ``troubles`` is what operators would hear of."""
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        email: bool = False,
+        operators: bool = False,
+        clock: Moving | None = None,
+    ) -> None:
+        self.client = client
+        self.clock = clock or Moving()
+        self.subscribers = Subscribers(client, allow_private=True, clock=self.clock)
+        self.control = Control(client, clock=self.clock)
+        self.reader = Reader(client, shards=1)
+        self.email, self.operators = email, operators
+        self.troubles: list[tuple[str, Mode]] = []
+        self._numbers = itertools.count(1)
+
+    def lanes(self, token: str = "me") -> Lanes:
+        """The lanes as the process ``token`` sees them."""
+        return Lanes(
+            self.client,
+            subscribers=self.subscribers,
+            email=self.email,
+            operators=self.operators,
+            operator_types=(Notice.DEAUTHORIZED.value,),
+            token=token,
+            clock=self.clock,
+        )
+
+    def courier(
+        self,
+        *,
+        token: str = "me",
+        channels: Mapping[str, Channel] | None = None,
+        resolver: Resolver = resolve,
+        allow_private: bool = True,
+        total_s: float = TOTAL_S,
+        tls: Any = None,
+        chance: float = 0.0,
+    ) -> Courier:
+        """A courier without jitter that is not started."""
+        outgoing = Outgoing(
+            allow_private=allow_private,
+            lookups=ThreadPoolExecutor(4),
+            resolver=resolver,
+            total_s=total_s,
+            tls=tls,
+        )
+        return Courier(
+            self.lanes(token),
+            self.control,
+            {WEBHOOK: Webhook(outgoing, clock=self.clock), **(channels or {})},
+            on_trouble=self._trouble,
+            clock=self.clock,
+            chance=lambda: chance,
+        )
+
+    def subscribe(self, url: str, **how: Any) -> Subscriber:
+        """A new subscriber."""
+        return self.subscribers.add(url=url, **how)
+
+    def decide(
+        self,
+        connection_id: str = "connection-1",
+        type_: Notice = Notice.AUTHORIZED,
+        *,
+        company_id: str = "company-1",
+        **data: Any,
+    ) -> str:
+        """A notification is decided and committed; its id."""
+        number = next(self._numbers)
+        id_ = f"ntf_{number:032x}"
+        notification = Notification(
+            id=id_,
+            type=type_,
+            timestamp=self.clock(),
+            data={
+                "merchant_id": "merchant-1",
+                "company_id": company_id,
+                "connection_id": connection_id,
+                "platform_key": "gbol",
+                "platform_name": "Xero",
+                "source_type": "Accounting",
+                "state": "authorized",
+                "previous_state": "pending",
+                "authorization": 1,
+                "authorized_at": self.clock(),
+                "occurred_at": self.clock(),
+                "event_id": "msg_1",
+                "data_types": {"complete": [], "failed": {}},
+                "error": None,
+                **data,
+            },
+        )
+        with self.client.pipeline(transaction=True) as pipe:
+            outbox.write(pipe, notification, position=number, stream_length=1000)
+            pipe.execute()
+        return id_
+
+    def forward(self, seconds: float) -> datetime:
+        """Let time pass."""
+        return self.clock.forward(seconds)
+
+    def status(self, notification_id: str, lane_id: str) -> str | None:
+        """What became of a notification in a lane."""
+        found = self.client.hget(keys.deliveries(notification_id), f"{lane_id}:status")
+        return found.decode() if found else None
+
+    def waiting(self, lane_id: str) -> dict[str, float]:
+        """What waits in a lane, with the seconds until its next attempt."""
+        now_ms = self.clock().timestamp() * 1000
+        rows = self.client.zrange(keys.lane(lane_id), 0, -1, withscores=True)
+        return {id_.decode(): (score - now_ms) / 1000 for id_, score in rows}
+
+    def mode(self, lane_id: str) -> Mode:
+        """How a lane stands."""
+        return self.control.states([lane_id])[lane_id].mode
+
+    def _trouble(self, lane: Lane, mode: Mode, _: Result) -> None:
+        self.troubles.append((lane.id, mode))

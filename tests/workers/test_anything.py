@@ -1,0 +1,49 @@
+"""Whatever was understood ends as processed, on the timeline of each connection that it names."""
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from handlers.events import OtherHappened
+from handlers.registry import Policy
+from processor.alerts.dialects import Unrecognised
+from processor.store import codec
+from tests.support import messages
+from tests.support.anything import BODIES
+from tests.support.workbench import Workbench
+
+POLICIES = st.sampled_from([Policy(), Policy(can_ask=True), Policy(can_ask=True, patience_s=0)])
+
+
+@settings(max_examples=150)
+@given(bodies=st.lists(BODIES, min_size=1, max_size=8), policy=POLICIES)
+def test_whatever_is_understood_is_processed(engine_url, bodies, policy):
+    client = Redis.from_url(engine_url)
+    client.flushall()
+    bench = Workbench(client, policy=policy)
+    events = []
+    for body in bodies:
+        try:
+            event = messages.understood(body, received_at=bench.clock())
+        except Unrecognised:
+            continue
+        bench.inbox.accept(event, body)
+        events.append(event)
+
+    bench.drain_all()
+
+    for event in events:
+        row = bench.event(event.event_id)
+        assert row["status"] == "processed", row.get("error")
+        for connection_id in event.connection_ids:
+            stored = bench.reader.connection(connection_id)
+            if stored is None:
+                assert isinstance(event, OtherHappened)
+                continue
+            assert codec.load(codec.dump(stored.connection)) == stored.connection
+            lines = [line["event_id"] for line in bench.timeline(connection_id)]
+            assert lines.count(event.event_id) == 1 or isinstance(event, OtherHappened)
+    for told in bench.told():
+        assert json.loads(json.dumps(told)) == told

@@ -1,0 +1,1 @@
+"""The roads out: what carries one delivery to where it belongs."""

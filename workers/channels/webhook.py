@@ -1,0 +1,54 @@
+"""Signed webhooks to subscribers."""
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+
+from processor import times
+from processor.delivery.lanes import Claimed, Verdict
+from processor.delivery.outgoing import Outgoing
+from processor.delivery.schedule import read_retry_after
+from processor.delivery.signing import signed_headers
+from workers.channels.channel import Result
+
+
+class Webhook:
+    """Posts a notification to its subscriber: 2xx is success, 410 the end of the subscription."""
+
+    def __init__(self, outgoing: Outgoing, *, clock: Callable[[], datetime] = times.now) -> None:
+        self._outgoing = outgoing
+        self._clock = clock
+
+    async def deliver(self, claimed: Claimed) -> Result:
+        """Make one attempt."""
+        subscriber = claimed.lane.subscriber
+        if subscriber is None:
+            return Result(Verdict.DEAD, 0, error="there is no such subscriber any more", counts=False)
+        now = self._clock()
+        signed = signed_headers(
+            claimed.notification_id, claimed.body, now, subscriber.signing_keys(now)
+        )
+        headers = {**subscriber.headers, "Content-Type": "application/json", **signed}
+        answer = await self._outgoing.post(subscriber.url, claimed.body.encode(), headers)
+        return Result(
+            _verdict(answer.status),
+            answer.duration_ms,
+            status=answer.status,
+            excerpt=answer.excerpt,
+            error=answer.error or _error(answer.status),
+            wish=read_retry_after(answer.retry_after, self._clock()),
+        )
+
+
+def _verdict(status: int | None) -> Verdict:
+    if status is not None and 200 <= status < 300:
+        return Verdict.DELIVERED
+    return Verdict.GONE if status == HTTPStatus.GONE else Verdict.AGAIN
+
+
+def _error(status: int | None) -> str | None:
+    if status is None or 200 <= status < 300:
+        return None
+    if 300 <= status < 400:
+        return "redirects are not followed"
+    return f"answered {status}"

@@ -1,0 +1,296 @@
+"""Delivering: a thread of its own in which many attempts are under way at the same time.
+
+A wake-up call (or the clock) makes it look; what is due is taken under a lease, attempted, and settled.
+A receiver that does not answer costs a waiting task and nothing else, so no lane delays another.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from redis import RedisError
+
+from processor import times
+from processor.delivery import schedule
+from processor.delivery.control import Control
+from processor.delivery.lanes import RENEW_S, Claimed, Lane, Lanes, Mode, Settled, Verdict
+from workers.channels.channel import Channel, Result
+
+_log = logging.getLogger(__name__)
+
+MOST_UNDER_WAY = 1_000
+"""Attempts under way in one process."""
+
+CROWDED = 500
+"""From so many on, each lane gets one at a time, so that slow ones leave room for the others."""
+
+LOOK_AT_LEAST_S = 5.0
+"""It looks so often though nobody wakes it, in seconds."""
+
+REDIS_THREADS = 4
+PATIENCE_S = 4.0
+"""How long attempts may go on when the process is told to end, in seconds."""
+
+WEBHOOK = "webhook"
+"""The channel of every lane that has a subscriber; other lanes are named like their channel."""
+
+
+class Courier:
+    """Carries deliveries out. ``on_trouble`` is told when a lane is slowed, paused or ended, with its mode.
+
+    Either ``start`` and ``stop`` around a thread of its own, or ``run_once``, which returns when
+    nothing is due any more.
+    """
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        control: Control,
+        channels: Mapping[str, Channel],
+        *,
+        on_trouble: Callable[[Lane, Mode, Result], None] = lambda *_: None,
+        clock: Callable[[], datetime] = times.now,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._lanes = lanes
+        self._control = control
+        self._channels = channels
+        self._on_trouble = on_trouble
+        self._clock = clock
+        self._chance = chance
+        self._flying: dict[tuple[str, str], Claimed] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken: asyncio.Event | None = None
+        self._stopping = threading.Event()
+        self._pool: ThreadPoolExecutor | None = None
+        self.settled = 0
+
+    # From outside
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a thread of its own."""
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Carry out in a thread of its own until ``stop``."""
+        ready = threading.Event()
+        self._stopping.clear()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(ready)), name="courier", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+
+    def wake(self) -> None:
+        """Look now; may be called from any thread."""
+        loop, woken = self._loop, self._woken
+        if loop is not None and woken is not None:
+            try:
+                loop.call_soon_threadsafe(woken.set)
+            except RuntimeError:  # it has just ended
+                return
+
+    def stop(self) -> None:
+        """End; attempts that take too long are given back, to be made again under the same id."""
+        self._stopping.set()
+        self.wake()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def run_once(self) -> int:
+        """Carry out what is due until nothing is; how many attempts were made."""
+        before = self.settled
+        asyncio.run(self._empty())
+        return self.settled - before
+
+    # Inside
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._open()
+        ready.set()
+        renewing = asyncio.create_task(self._keep_leases())
+        assert self._woken is not None  # noqa: S101 - made by _open
+        while not self._stopping.is_set():
+            self._woken.clear()
+            wait_s = await self._look_safely()
+            try:
+                await asyncio.wait_for(self._woken.wait(), wait_s)
+            except TimeoutError:
+                continue
+        await self._land()
+        renewing.cancel()
+        self._close()
+
+    async def _empty(self) -> None:
+        self._open()
+        renewing = asyncio.create_task(self._keep_leases())
+        try:
+            while True:
+                await self._look()
+                if not self._tasks:
+                    return
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            renewing.cancel()
+            self._close()
+
+    def _open(self) -> None:
+        self._pool = ThreadPoolExecutor(REDIS_THREADS, thread_name_prefix="courier-redis")
+        self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
+
+    def _close(self) -> None:
+        self._loop = self._woken = None
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+
+    async def _look_safely(self) -> float:
+        try:
+            return await self._look()
+        except RedisError as error:
+            _log.warning("the lanes cannot be reached; delivering goes on later", extra={"error": repr(error)})
+        except Exception:
+            _log.exception("looking at the lanes raised")
+        return 1.0
+
+    async def _look(self) -> float:
+        """Divide, take what is due and attempt it; how long one may wait for the next look, in seconds."""
+        under_way = Counter(lane_id for lane_id, _ in self._flying)
+        crowd = len(self._flying)
+        most = 0 if crowd >= MOST_UNDER_WAY else 1 if crowd >= CROWDED else schedule.AT_ONCE
+
+        def room(lane: Lane) -> int:
+            return 0 if under_way[lane.id] >= most else most
+
+        claimed, next_at = await self._in_redis(lambda: self._divide_and_take(room))
+        for one in claimed:
+            self._flying[one.lane.id, one.notification_id] = one
+            task = asyncio.create_task(self._carry(one))
+            self._tasks.add(task)
+            task.add_done_callback(self._landed)
+        if next_at is None:
+            return LOOK_AT_LEAST_S
+        return min(LOOK_AT_LEAST_S, max(0.01, (next_at - self._clock()).total_seconds()))
+
+    def _divide_and_take(self, room: Callable[[Lane], int]) -> tuple[list[Claimed], datetime | None]:
+        self._lanes.divide()
+        return self._lanes.take(room)
+
+    def _landed(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if self._woken is not None:
+            self._woken.set()
+
+    async def _carry(self, claimed: Claimed) -> None:
+        try:
+            await self._attempt(claimed)
+        except RedisError as error:
+            _log.warning(
+                "an attempt could not be written down; it will be made again",
+                extra={"notification_id": claimed.notification_id, "error": repr(error)},
+            )
+        finally:
+            self._flying.pop((claimed.lane.id, claimed.notification_id), None)
+
+    async def _attempt(self, claimed: Claimed) -> None:
+        lane = claimed.lane
+        began = self._clock()
+        channel = self._channels.get(WEBHOOK if lane.subscriber else lane.id)
+        try:
+            if channel is None:
+                raise RuntimeError("this lane has no channel")
+            result = await channel.deliver(claimed)
+        except asyncio.CancelledError:
+            self._lanes.release(claimed)
+            raise
+        except Exception as error:
+            _log.exception(
+                "delivering raised",
+                extra={"notification_id": claimed.notification_id, "lane": lane.id},
+            )
+            result = Result(Verdict.AGAIN, 0, error=f"a fault of ours: {type(error).__name__}", counts=False)
+        again_at, verdict = None, result.verdict
+        if verdict is Verdict.AGAIN:
+            again_at = schedule.next_attempt(
+                claimed.tries, self._clock(), wish=result.wish, chance=self._chance
+            )
+            if again_at is None or lane.is_test:
+                verdict = Verdict.DEAD
+        elif verdict is Verdict.GONE and lane.is_test:
+            verdict = Verdict.DEAD
+        attempt = {
+            "at": times.to_iso(began),
+            "status_code": result.status,
+            "duration_ms": result.duration_ms,
+            "answer": result.excerpt,
+            "error": result.error,
+            "outcome": "delivered" if verdict is Verdict.DELIVERED else "failed",
+            "id": claimed.notification_id,
+        }
+        settled = await self._in_redis(
+            lambda: self._lanes.settle(
+                claimed, verdict, attempt, again_at=again_at, counts=result.counts
+            )
+        )
+        self.settled += 1
+        await self._in_redis(lambda: self._follow(claimed, settled, verdict, result))
+
+    def _follow(self, claimed: Claimed, settled: Settled, verdict: Verdict, result: Result) -> None:
+        """What a settled attempt means beyond its delivery."""
+        fields = {
+            "notification_id": claimed.notification_id,
+            "lane": claimed.lane.id,
+            "verdict": verdict.value,
+            "status_code": result.status,
+            "duration_ms": result.duration_ms,
+        }
+        if verdict is Verdict.DELIVERED:
+            _log.info("a notification was delivered", extra=fields)
+        else:
+            _log.warning("a delivery failed", extra={**fields, "error": result.error})
+        if verdict is Verdict.GONE:
+            self._control.end(claimed.lane.id, removed=False)
+        if settled.before is not settled.after:
+            self._on_trouble(claimed.lane, settled.after, result)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            flying: dict[str, list[str]] = {}
+            for lane_id, id_ in self._flying:
+                flying.setdefault(lane_id, []).append(id_)
+            if not flying:
+                continue
+            try:
+                await self._in_redis(lambda flying=flying: self._lanes.renew(flying))  # type: ignore[misc]
+            except RedisError as error:
+                _log.warning("leases could not be renewed", extra={"error": repr(error)})
+
+    async def _land(self) -> None:
+        """Let what is under way come to its end for a moment, then give it back."""
+        tasks = set(self._tasks)
+        if not tasks:
+            return
+        await asyncio.wait(tasks, timeout=PATIENCE_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _in_redis(self, work: Callable[[], Any]) -> Coroutine[Any, Any, Any]:
+        """Run something that waits for Redis without keeping anybody else waiting."""
+        assert self._loop is not None  # noqa: S101 - made by _open
+
+        async def run() -> Any:
+            assert self._loop is not None  # noqa: S101
+            return await self._loop.run_in_executor(self._pool, work)
+
+        return run()

@@ -1,0 +1,93 @@
+"""The sweep's own errands: walking over Codat's list, looking for our consumer, judging silence, erasing."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from processor import times
+from processor.codat.client import CodatClient
+from processor.errors import CodatError, CodatRateLimited
+from processor.store import truth_keys
+from processor.times import to_ms
+from processor.truth.erasure import Erasure
+from processor.truth.silence import Silence
+from processor.truth.walk import Walk
+
+_log = logging.getLogger(__name__)
+
+WALK_EVERY = timedelta(hours=1)
+FIRST_WALK = timedelta(minutes=1)
+CONSUMER_EVERY = timedelta(minutes=30)
+OFTEN = timedelta(minutes=1)
+AGAIN = timedelta(minutes=5)
+"""How long an errand rests that Codat did not let us finish."""
+
+
+class Sweep:
+    """Runs the errands that are due. ``codat`` and ``walk`` are ``None`` without an API key."""
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        codat: CodatClient | None,
+        walk: Walk | None,
+        silence: Silence,
+        erasure: Erasure,
+        grace: timedelta,
+        clock: Callable[[], datetime] = times.now,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._client, self._codat, self._walk = client, codat, walk
+        self._silence, self._erasure, self._grace = silence, erasure, grace
+        self._clock, self._stop = clock, stop
+        self._errands: dict[str, tuple[Callable[[], object], timedelta, timedelta]] = {
+            "erase": (self._erase, OFTEN, timedelta()),
+            "judge": (lambda: silence.judge(self._clock()), OFTEN, timedelta()),
+        }
+        if codat is not None and walk is not None:
+            self._errands["consumers"] = (self._consumers, CONSUMER_EVERY, timedelta())
+            self._errands["walk"] = (walk.run, WALK_EVERY, FIRST_WALK)
+
+    def run(self) -> int:
+        """Run what is due, each errand for itself; how many were run."""
+        ran = 0
+        for name, (errand, every, first) in self._errands.items():
+            if not self._stop() and self._is_due(name, first):
+                ran += 1
+                self._run(name, errand, every)
+        return ran
+
+    def _is_due(self, name: str, first: timedelta) -> bool:
+        now = self._clock()
+        field = f"{name}_ms"
+        self._client.hsetnx(truth_keys.sweep(), field, to_ms(now + first))
+        return int(self._client.hget(truth_keys.sweep(), field) or 0) <= to_ms(now)
+
+    def _run(self, name: str, errand: Callable[[], object], every: timedelta) -> None:
+        rest = every
+        try:
+            errand()
+        except CodatError as error:
+            wait_s = error.retry_after_s if isinstance(error, CodatRateLimited) else 0
+            rest = min(every, max(AGAIN, timedelta(seconds=wait_s)))
+            _log.warning(
+                "an errand of the sweep was not finished",
+                extra={"errand": name, "error": type(error).__name__, "correlation_id": error.correlation_id},
+            )
+        finally:
+            self._client.hset(truth_keys.sweep(), f"{name}_ms", to_ms(self._clock() + rest))
+
+    def _consumers(self) -> None:
+        assert self._codat is not None  # noqa: S101 - the errand exists with a client only
+        self._silence.compare_consumers(self._codat.list_webhooks(), self._clock())
+
+    def _erase(self) -> None:
+        for company_id in self._erasure.due(self._clock(), self._grace):
+            if self._stop():
+                return
+            kept = self._erasure.erase(company_id, self._clock())
+            _log.info("a deleted company was erased", extra={"kept": kept.counts})
