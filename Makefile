@@ -6,13 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs clean
+.PHONY: help run test lint docs screenshots clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
 	@echo "make test   style, types and the whole suite"
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
+	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
 	@echo "make clean  remove what make made; data in ./var stays"
 
 run: $(VENV)/.installed-run
@@ -29,6 +30,9 @@ lint: $(VENV)/.installed-test
 docs: $(VENV)/.installed-run
 	$(BIN)/python -m processor.settings_docs
 	$(BIN)/python -m handlers.diagram > docs/state-machine.md
+
+screenshots: $(VENV)/.installed-test
+	$(BIN)/python -m tests.browser.screenshots
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -157,6 +157,7 @@ def stats(counts: Mapping[str, Any]) -> dict[str, Any]:
     """How the service stands; ``last_commit_at`` is when something was last handled."""
     counters = dict(counts["counters"])
     last_commit_ms = counters.pop("last_commit_ms", None)
+    counters.pop("last_message_ms", None)
     return {
         "connections": dict(counts["connections"]),
         "events": dict(counts["events"]),
@@ -167,6 +168,7 @@ def stats(counts: Mapping[str, Any]) -> dict[str, Any]:
         "questions": counts["questions"],
         "companies": counts["companies"],
         "notifications": counts["notifications"],
+        "codat": dict(counts["codat"]),
         "counters": counters,
         "last_commit_at": None if last_commit_ms is None else to_iso(from_ms(last_commit_ms)),
     }

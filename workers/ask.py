@@ -13,6 +13,7 @@ from handlers.facts import Kind
 from processor import times
 from processor.codat import findings
 from processor.codat.asking import Asker
+from processor.codat.errors import CompanyUnseen
 from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
 from processor.queues import Bell
 from processor.store.inbox import Inbox
@@ -23,6 +24,9 @@ _log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 """Requests at a time; Codat allows ten per company."""
+
+TAKEN = 40
+"""Questions taken together, so that those about one company meet."""
 
 AGAIN_S = 3.0
 """How long a question rests that Codat did not answer, in seconds."""
@@ -51,44 +55,71 @@ class Asking:
         self._stop = stop
 
     def run(self) -> int:
-        """Ask what is due until nothing is; how many questions were dealt with."""
+        """Ask what is due until nothing is; how many questions were dealt with.
+
+        Questions of the same kind about one company are one request, however many they are.
+        """
         dealt = 0
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ask") as pool:
             while not self._stop():
-                due = self._questions.take(self._clock(), AT_ONCE)
+                due = self._questions.take(self._clock(), TAKEN)
                 if not due:
                     break
-                for _ in pool.map(self._deal, due):
-                    dealt += 1
+                groups: dict[tuple[Aspect, str], list[Question]] = {}
+                for question in due:
+                    groups.setdefault((question.aspect, question.company_id), []).append(question)
+                for count in pool.map(self._deal, groups.values()):
+                    dealt += count
         return dealt
 
-    def _deal(self, question: Question) -> None:
+    def _deal(self, questions: list[Question]) -> int:
         try:
-            answer = self._ask(question)
+            self._ask(questions)
         except CodatError as error:
-            self._unanswered(question, error)
-            return
+            self._all_unanswered(questions, error)
         except RedisError:
             raise
         except Exception as error:
-            _log.exception("asking Codat raised", extra={"company_id": question.company_id})
-            self._unanswered(question, CodatUnavailable(type(error).__name__))
-            return
-        self._put(question, answer)
+            _log.exception("asking Codat raised", extra={"company_id": questions[0].company_id})
+            self._all_unanswered(questions, CodatUnavailable(type(error).__name__))
+        return len(questions)
 
-    def _ask(self, question: Question) -> Event | None:
+    def _all_unanswered(self, questions: list[Question], error: CodatError) -> None:
+        for question in questions:
+            self._unanswered(question, error)
+
+    def _ask(self, questions: list[Question]) -> None:
+        """Ask one question, or several of the same kind about one company, and put the answers."""
+        first = questions[0]
         if self._asker is None:
-            return None
-        event_id = f"codat-api-{secrets.token_hex(16)}"
-        if question.aspect is Aspect.HISTORY:
-            named = () if question.connection_id is None else (question.connection_id,)
-            return self._asker.ask_history(question.company_id, named, event_id=event_id)
+            self._put(*questions, event=None)
+        elif first.aspect is Aspect.HISTORY:
+            named = tuple(one.connection_id for one in questions if one.connection_id is not None)
+            wanted = named if len(named) == len(questions) else ()
+            event = self._asker.ask_history(first.company_id, wanted, event_id=_new_id())
+            self._put(*questions, event=event)
+        elif len(questions) == 1:
+            self._put(first, event=self._ask_one(self._asker, first))
+        else:
+            ids = [one.connection_id for one in questions if one.connection_id is not None]
+            try:
+                seen = self._asker.ask_connections(first.company_id, ids, new_event_id=_new_id)
+            except CompanyUnseen:
+                seen = {}  # each for itself: what we were shown before is gone
+            for question in questions:
+                shown = seen.get(question.connection_id or "")
+                if shown is not None:
+                    self._put(question, event=shown)
+                else:
+                    self._deal([question])
+
+    def _ask_one(self, asker: Asker, question: Question) -> Event | None:
         if question.connection_id is None:
             return None
-        return self._asker.ask_connection(
+        return asker.ask_connection(
             question.company_id,
             question.connection_id,
-            event_id=event_id,
+            event_id=_new_id(),
             seen_before=self._was_seen(question.connection_id),
         )
 
@@ -116,14 +147,14 @@ class Asking:
             again = min(now + timedelta(seconds=rest_s), question.deadline)
             self._questions.postpone(question, again)
             return
-        self._put(question, self._silence(question, now))
+        self._put(question, event=self._silence(question, now))
 
     def _silence(self, question: Question, now: datetime) -> Event | None:
         """The event that says that nobody answered; ``None`` where it would concern no connection."""
         if question.connection_id is None:
             return None
         return QuestionUnanswered(
-            event_id=f"codat-api-{secrets.token_hex(16)}",
+            event_id=_new_id(),
             event_type="codat-api.unanswered",
             source=Source.CODAT_API,
             received_at=now,
@@ -134,10 +165,14 @@ class Asking:
             aspect=question.aspect,
         )
 
-    def _put(self, question: Question, event: Event | None) -> None:
+    def _put(self, *questions: Question, event: Event | None) -> None:
         if event is None:
-            self._questions.settle(question)
+            self._questions.settle(*questions)
             return
         body = findings.encode(event)
-        self._questions.settle(question, lambda pipe: self._inbox.add(pipe, event, body))
+        self._questions.settle(*questions, put=lambda pipe: self._inbox.add(pipe, event, body))
         self._bell.wake_shard(self._inbox.shard_of(event))
+
+
+def _new_id() -> str:
+    return f"codat-api-{secrets.token_hex(16)}"

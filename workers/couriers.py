@@ -25,9 +25,7 @@ LOOKUPS = 64
 def courier_of(container: Container) -> Courier:
     """The courier on the collaborators in ``container``. Connects to nothing yet."""
     settings, client, clock = container.settings, container.redis, container.clock
-    subscribers = Subscribers(
-        client, allow_private=settings.allow_private_subscribers, clock=clock
-    )
+    subscribers = Subscribers(client, allow_private=settings.allow_private_subscribers, clock=clock)
     lanes = Lanes(
         client,
         subscribers=subscribers,
@@ -76,14 +74,16 @@ def _link(container: Container, company_id: str) -> str | None:
 
 
 def report(container: Container, lane: Lane, mode: Mode, result: Result) -> None:
-    """Tell the operators of a lane that was paused or ended; that one slows down or recovers is only logged."""
+    """Tell the operators of a lane that was paused or ended; one that slows down is only logged."""
     if lane.id == OPERATORS or mode not in (Mode.PAUSED, Mode.GONE):
         return
     name = f"the subscriber {lane.id} ({lane.subscriber.url})" if lane.subscriber else f"the lane {lane.id}"
     last = result.error or "it failed"
     if mode is Mode.GONE:
         subject = "A subscriber is gone"
-        text = f"For {name} nothing is sent any more: it answered 410 Gone. What waited is among the dead letters."
+        text = (
+            f"For {name} nothing is sent any more: it answered 410 Gone. What waited is among the dead letters."
+        )
     else:
         subject = "Deliveries are paused"
         text = (

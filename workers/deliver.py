@@ -9,10 +9,10 @@ import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from redis import RedisError
 
@@ -36,6 +36,8 @@ LOOK_AT_LEAST_S = 5.0
 REDIS_THREADS = 4
 PATIENCE_S = 4.0
 """How long attempts may go on when the process is told to end, in seconds."""
+
+Done = TypeVar("Done")
 
 WEBHOOK = "webhook"
 """The channel of every lane that has a subscriber; other lanes are named like their channel."""
@@ -116,6 +118,8 @@ class Courier:
     # Inside
 
     async def _serve(self, ready: threading.Event) -> None:
+        for channel in self._channels.values():
+            channel.prepare()
         self._open()
         ready.set()
         renewing = asyncio.create_task(self._keep_leases())
@@ -157,7 +161,9 @@ class Courier:
         try:
             return await self._look()
         except RedisError as error:
-            _log.warning("the lanes cannot be reached; delivering goes on later", extra={"error": repr(error)})
+            _log.warning(
+                "the lanes cannot be reached; delivering goes on later", extra={"error": repr(error)}
+            )
         except Exception:
             _log.exception("looking at the lanes raised")
         return 1.0
@@ -237,9 +243,7 @@ class Courier:
             "id": claimed.notification_id,
         }
         settled = await self._in_redis(
-            lambda: self._lanes.settle(
-                claimed, verdict, attempt, again_at=again_at, counts=result.counts
-            )
+            lambda: self._lanes.settle(claimed, verdict, attempt, again_at=again_at, counts=result.counts)
         )
         self.settled += 1
         await self._in_redis(lambda: self._follow(claimed, settled, verdict, result))
@@ -285,12 +289,6 @@ class Courier:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _in_redis(self, work: Callable[[], Any]) -> Coroutine[Any, Any, Any]:
+    async def _in_redis(self, work: Callable[[], Done]) -> Done:
         """Run something that waits for Redis without keeping anybody else waiting."""
-        assert self._loop is not None  # noqa: S101 - made by _open
-
-        async def run() -> Any:
-            assert self._loop is not None  # noqa: S101
-            return await self._loop.run_in_executor(self._pool, work)
-
-        return run()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)

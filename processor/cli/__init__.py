@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from processor.cli import check, demo, inspect, run, subscribers
+from processor.cli import check, demo, inspect, run, subscribers, truth
 from processor.errors import ProcessorError
 
 COMMANDS: Sequence[click.Command] = (
@@ -13,6 +13,7 @@ COMMANDS: Sequence[click.Command] = (
     *check.COMMANDS,
     *inspect.COMMANDS,
     *subscribers.COMMANDS,
+    *truth.COMMANDS,
 )
 """Every command, in the order in which ``--help`` shows them; a module adds its own to this list."""
 

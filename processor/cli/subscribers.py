@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import click
@@ -15,12 +16,11 @@ from processor.delivery.desk import Desk
 from processor.delivery.redelivery import Redelivered, Redelivery
 from processor.delivery.rules import TYPES
 from processor.errors import ProcessorError
-from processor.times import to_iso
 
 KEPT = "Keep the secret now: it is not shown again."
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A time in ISO 8601; UTC where it names no zone."""
 
     name = "TIME"
@@ -50,6 +50,12 @@ COLUMNS: tuple[Column, ...] = (
     ("LAST", _last),
     ("TYPES", lambda item: item["types"] or "all"),
     ("URL", lambda item: item["url"]),
+)
+DEAD_COLUMNS: tuple[Column, ...] = (
+    ("DECIDED", itemgetter("timestamp")),
+    ("NOTIFICATION", itemgetter("id")),
+    ("TYPE", itemgetter("type")),
+    ("LANE", itemgetter("lane")),
 )
 
 
@@ -201,8 +207,7 @@ def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"items": items, "next_cursor": None})
     else:
-        names = ("timestamp", "id", "type", "lane")
-        print_table(items, [(name.upper(), lambda item, name=name: item[name]) for name in names])
+        print_table(items, DEAD_COLUMNS)
 
 
 COMMANDS: tuple[click.Command, ...] = (subscribers,)
@@ -248,7 +253,7 @@ def _report(
         print_json({"dry_run": dry_run, "items": done, "problems": problems})
     else:
         verb = "would be sent" if dry_run else "are sent"
-        click.echo(f"{len(done)} notifications {verb} again ({to_iso(datetime.now(UTC))}).")
+        click.echo(f"{len(done)} notifications {verb} again.")
     return not problems
 
 

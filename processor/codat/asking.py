@@ -69,6 +69,31 @@ class Asker:
             company=Company(company_id),
         )
 
+    def ask_connections(
+        self, company_id: str, connection_ids: Iterable[str], *, new_event_id: Callable[[], str] | None = None
+    ) -> dict[str, ConnectionSeen]:
+        """What Codat's list of a company's connections shows of these; one request, however many they are.
+
+        Those that are not listed are left out: ask for each, since gone is for good. Raises
+        ``CodatError`` without an answer, of which ``CompanyUnseen`` says that our key is not shown
+        the company.
+        """
+        if self._client is None:
+            return {}
+        wanted = {connection_id.casefold(): connection_id for connection_id in connection_ids}
+        try:
+            answers = self._client.list_connections(company_id)
+        except CodatNotFound as missing:
+            raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
+        name = new_event_id or self._new_event_id
+        return {
+            wanted[answer.id.casefold()]: connection_seen(
+                answer, event_id=name(), received_at=self._clock(), company=Company(company_id)
+            )
+            for answer in answers
+            if answer.id.casefold() in wanted
+        }
+
     def ask_history(
         self, company_id: str, connection_ids: Iterable[str] = (), *, event_id: str | None = None
     ) -> HistorySeen | None:

@@ -73,8 +73,9 @@ class Control:
 
     def disable(self, lane_id: str) -> None:
         """Send nothing in this lane and put nothing new into it; what waits stays."""
-        said = {"mode": Mode.DISABLED.value, "since": to_ms(self._clock())}
-        self._client.hset(keys.lane_state(lane_id), mapping=said)
+        self._client.hset(
+            keys.lane_state(lane_id), mapping={"mode": Mode.DISABLED.value, "since": to_ms(self._clock())}
+        )
 
     def end(self, lane_id: str, *, removed: bool) -> int:
         """Attempt nothing more of what waits: it is dead, or of no interest any more; how much it was."""
@@ -112,8 +113,8 @@ class Control:
         id_ = f"{prefix}_{secrets.token_hex(16)}"
         body = {"id": id_, "type": type_, "timestamp": to_iso(self._clock()), "data": data}
         with self._client.pipeline(transaction=True) as pipe:
-            fields = {"body": json.dumps(body, separators=(",", ":")), "connection_id": ""}
-            pipe.hset(keys.notification(id_), mapping=fields)
+            text = json.dumps(body, separators=(",", ":"))
+            pipe.hset(keys.notification(id_), mapping={"body": text, "connection_id": ""})
             pipe.expire(keys.notification(id_), PASSING_S)
             self._put(pipe, id_, lane_id)
             pipe.expire(keys.deliveries(id_), PASSING_S)
@@ -130,6 +131,7 @@ class Control:
                 keys.lane_flight(lane_id),
                 keys.notification(id_),
                 guard,
+                keys.lane_state(lane_id),
             ],
             args=[id_, lane_id, to_ms(self._clock())],
             client=client,

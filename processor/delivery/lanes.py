@@ -206,9 +206,7 @@ class Lanes:
         with self._client.pipeline(transaction=False) as pipe:
             for lane in lanes:
                 pipe.zcount(keys.lane(lane.id), "-inf", now_ms)
-                pipe.zrangebyscore(
-                    keys.lane(lane.id), f"({now_ms}", "+inf", start=0, num=1, withscores=True
-                )
+                pipe.zrangebyscore(keys.lane(lane.id), f"({now_ms}", "+inf", start=0, num=1, withscores=True)
                 pipe.hmget(keys.lane_state(lane.id), "mode", "probe_at")
             rows = pipe.execute() if lanes else []
         due: list[Lane] = []
@@ -235,7 +233,15 @@ class Lanes:
             for lane in due:
                 self._claim(
                     keys=[keys.lane(lane.id), keys.lane_flight(lane.id), keys.lane_state(lane.id)],
-                    args=[now_ms, most(lane), lease_ms, self._token, lane.id, int(lane.ordered), *_prefixes()],
+                    args=[
+                        now_ms,
+                        most(lane),
+                        lease_ms,
+                        self._token,
+                        lane.id,
+                        int(lane.ordered),
+                        *_prefixes(),
+                    ],
                     client=pipe,
                 )
             answers = pipe.execute()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -78,16 +79,17 @@ class Letters:
         )
 
 
-def message(
-    letter: Letter, *, message_id: str, sender: str, to: str, at: datetime
-) -> EmailMessage:
+def message(letter: Letter, *, message_id: str, sender: str, to: str, at: datetime) -> EmailMessage:
     """The letter as it is sent; ``message_id`` makes a repetition recognisable.
 
     Raises ``ValueError`` for a recipient that is no address.
     """
     if not to.isprintable() or any(sign in to for sign in ' ,;<>"()[]\\'):
         raise ValueError("not an address")
-    address = Address(addr_spec=to)
+    try:
+        address = Address(addr_spec=to)
+    except HeaderParseError as error:
+        raise ValueError("not an address") from error
     if not address.domain or not address.username:
         raise ValueError("not an address")
     made = EmailMessage()

@@ -67,6 +67,11 @@ class Outgoing:
         self._total_s = total_s
         self._asked: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
 
+    def prepare(self) -> None:
+        """Load the authorities that are trusted, which takes a moment, before somebody waits for it."""
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context(trust_env=False)
+
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Post ``body``; never raises for what the other side does."""
         began = time.monotonic()
@@ -143,10 +148,9 @@ class Outgoing:
     ) -> str:
         """The beginning of the answer's body; its head is put into ``heads`` as soon as it is there."""
         named = httpx.URL(url)
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context(trust_env=False)
+        self.prepare()
         transport = httpx.AsyncHTTPTransport(
-            verify=self._tls,
+            verify=self._tls or True,
             trust_env=False,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
         )

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 RETRIES = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+    timedelta(seconds=seconds) for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
 )
 """How long after each failed attempt the next is made; after the last one it is a dead letter."""
 

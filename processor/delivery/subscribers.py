@@ -151,7 +151,7 @@ class Subscribers:
                 mapping={"secret": new_secret(), "old_secrets": json.dumps(still)},
             )
 
-        self._client.transaction(rotated, keys.subscriber(subscriber_id))
+        self._client.transaction(rotated, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
         return self.get(subscriber_id)
 
     def forget(self, subscriber_id: str) -> None:
@@ -170,7 +170,7 @@ class Subscribers:
             pipe.multi()
             pipe.hset(keys.subscriber(subscriber_id), mapping=fields)
 
-        self._client.transaction(put, keys.subscriber(subscriber_id))
+        self._client.transaction(put, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
 
 
 def _written(one: Subscriber) -> dict[str | bytes, str | bytes | int | float]:

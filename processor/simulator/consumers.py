@@ -1,7 +1,7 @@
 """The webhook consumers that a client registered through the API."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from processor.simulator.config import Generation
@@ -42,10 +42,27 @@ class Consumer:
 
 
 class Consumers:
-    """All consumers; whoever calls holds the world's lock."""
+    """All consumers; whoever calls holds the world's lock.
 
-    def __init__(self) -> None:
+    ``configured`` is the address that was set up in the portal, as it were: it is a consumer like the
+    others, which Codat may switch off; ``None`` without one.
+    """
+
+    def __init__(self, configured: str | None = None) -> None:
         self._consumers: dict[str, Consumer] = {}
+        self._own = None if configured is None else Consumer(configured)
+
+    def serves_own(self, message: Message) -> bool:
+        """Whether the configured address gets a message; legacy alerts go there by rules of their own."""
+        if message.generation is Generation.LEGACY:
+            return True
+        return self._own is not None and not self._own.disabled
+
+    def switch_own(self, *, on: bool) -> None:
+        """Codat switches the configured consumer off, or on again; refused (404) where there is none."""
+        if self._own is None:
+            raise Refused(404, "There is no configured webhook consumer", "WebhooksApi")
+        self._own = replace(self._own, disabled=not on)
 
     def add(self, wanted: Mapping[str, object]) -> Consumer:
         """Register one from the body of ``POST /webhooks``; refused (400) where it makes no sense."""
@@ -61,12 +78,15 @@ class Consumers:
 
     def remove(self, consumer_id: str) -> None:
         """Forget one; refused (404) where there is none."""
-        if self._consumers.pop(consumer_id, None) is None:
+        if self._own is not None and self._own.id == consumer_id:
+            self._own = None
+        elif self._consumers.pop(consumer_id, None) is None:
             raise Refused(404, f"There is no webhook consumer {consumer_id}", "WebhooksApi")
 
     def all(self) -> list[Consumer]:
         """The consumers in the order in which they came."""
-        return list(self._consumers.values())
+        own = [] if self._own is None else [self._own]
+        return [*own, *self._consumers.values()]
 
     def urls_for(self, message: Message) -> Sequence[str]:
         """The addresses that get a message."""

@@ -73,6 +73,14 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
             _change_settings(simulation, _options())
             return jsonify(_settings(simulation))
 
+    @control.post("/consumer/<state>")
+    def switch_consumer(state: str) -> ResponseReturnValue:
+        if state not in ("on", "off"):
+            raise Refused(404, "The configured consumer can be switched on or off")
+        with simulation.lock:
+            simulation.consumers.switch_own(on=state == "on")
+        return jsonify({"consumer": state})
+
     @control.get("/deliveries")
     def show_deliveries() -> ResponseReturnValue:
         return jsonify(delivery.as_json())

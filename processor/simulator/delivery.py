@@ -69,7 +69,8 @@ class _Parcel:
 class Delivery:
     """Sends messages from an agenda of its own; everything else only touches memory under ``lock``.
 
-    ``consumers`` gives, for a message, the addresses that get it besides the configured one.
+    ``consumers`` gives, for a message, the addresses that get it besides the configured one; ``own``
+    says whether that gets it.
     """
 
     def __init__(
@@ -78,11 +79,12 @@ class Delivery:
         clock: Clock,
         lock: threading.RLock,
         consumers: Callable[[Message], Sequence[str]],
+        own: Callable[[Message], bool] = lambda _: True,
     ) -> None:
         self._config = config
         self._clock = clock
         self._lock = lock
-        self._consumers = consumers
+        self._consumers, self._own = consumers, own
         self._signer = Webhook(config.webhook_secret)
         self._agenda = Agenda("simulator-sender", config.senders)
         self._http = http_client(timeout_s=config.answer_timeout_s)
@@ -119,7 +121,8 @@ class Delivery:
         """Send messages now or later, hold them back, or lose them."""
         with self._lock:
             for message in messages:
-                own = [self._config.webhook_url] if self._config.webhook_url else []
+                configured = self._config.webhook_url
+                own = [configured] if configured and self._own(message) else []
                 for url in dict.fromkeys([*own, *self._consumers(message)]):
                     self._dispatch(_Parcel(message, url))
 

@@ -35,12 +35,14 @@ class Simulation:
         self.auto_sync = config.auto_sync
         self.sync_s = config.sync_s
         self.faults = Faults()
-        self.consumers = Consumers()
+        self.consumers = Consumers(config.webhook_url)
         self.passwords = OneTimePasswords(clock)
         self.composer = Composer(
             base_url=config.base_url, client_id=config.client_id, link_url=self.plain_link_url
         )
-        self.delivery = Delivery(config, clock, self.lock, self.consumers.urls_for)
+        self.delivery = Delivery(
+            config, clock, self.lock, self.consumers.urls_for, own=self.consumers.serves_own
+        )
         self.world = World(Ticker(clock), self._tell, self.lock)
         self._agenda = Agenda("simulator-reads")
         self.reading = Reading(self.world, self._agenda)

@@ -1,10 +1,11 @@
 """Whether a message could be kept now, and whether anybody would handle it."""
 
+import json
 from typing import Any
 
 from redis import Redis
 
-from processor.store import keys
+from processor.store import keys, truth_keys
 
 ROLES = ("worker", "clock")
 MISSED_AFTER_MS = 20_000
@@ -35,13 +36,16 @@ def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:
             pipe.info(section)
         for role in ROLES:
             pipe.zcount(keys.alive(role), now_ms - MISSED_AFTER_MS, "+inf")
-        written, *answers = pipe.execute(raise_on_error=False)
+        pipe.hvals(truth_keys.warnings())
+        written, *answers, troubles = pipe.execute(raise_on_error=False)
     reasons = _reasons(written, answers[:3])
     warnings = [
         f"no {role} was seen in the last {MISSED_AFTER_MS // 1000} s: messages are kept and wait"
         for role, count in zip(ROLES, answers[3:], strict=True)
         if not count
     ]
+    if isinstance(troubles, list):
+        warnings += [json.loads(trouble)["sentence"] for trouble in troubles]
     return reasons, warnings
 
 

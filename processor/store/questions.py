@@ -94,18 +94,19 @@ class Questions:
             )
         return taken
 
-    def settle(self, question: Question, put: Callable[["Pipeline[Any]"], None] | None = None) -> None:
-        """Forget a question that was answered or given up, and ``put`` the answer, in one transaction.
+    def settle(self, *questions: Question, put: Callable[["Pipeline[Any]"], None] | None = None) -> None:
+        """Forget questions that were answered or given up, and ``put`` the answer, in one transaction.
 
         Were the answer put first, handling it could ask again before the question is
         forgotten, and the new question would be forgotten with the old one.
         """
         with self._client.pipeline(transaction=True) as pipe:
-            self._settle(
-                keys=[keys.questions(), keys.question_details(), keys.questions_again()],
-                args=[question.member],
-                client=pipe,
-            )
+            for question in questions:
+                self._settle(
+                    keys=[keys.questions(), keys.question_details(), keys.questions_again()],
+                    args=[question.member],
+                    client=pipe,
+                )
             if put is not None:
                 put(pipe)
             pipe.execute()

@@ -13,7 +13,8 @@ from redis import Redis
 from handlers.connection import Connection
 from processor.delivery import overview
 from processor.errors import Invalid
-from processor.store import codec, keys
+from processor.store import codec, keys, standing
+from processor.times import from_ms
 
 EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined")
 
@@ -211,6 +212,7 @@ class Reader:
             "notifications": next(rows),
             "dead_deliveries": next(rows),
             "lanes": overview.lanes(self._client),
+            "codat": standing.of(self._client, from_ms(seconds * 1000)),
         }
 
     def members(self, index: str, *, limit: int, cursor: str | None) -> Page:

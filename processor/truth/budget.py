@@ -20,7 +20,7 @@ from processor.codat.quota import Quota
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.store import keys, truth_keys
 from processor.store.scripts import register
-from processor.times import from_iso, from_ms, to_iso, to_ms
+from processor.times import from_iso, to_iso, to_ms
 
 _log = logging.getLogger(__name__)
 
@@ -167,22 +167,3 @@ class Budget:
         if text.isdigit():
             return int(text) / 1000
         return max(0.0, (from_iso(text) - self._clock()).total_seconds())
-
-
-def standing(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
-    """How the budget stands, for people: ``None`` is "not known" or "does not apply"."""
-    with client.pipeline(transaction=False) as pipe:
-        pipe.hmget(truth_keys.quota(), "limit", "remaining", "resets_ms")
-        pipe.hget(truth_keys.pace(), "blocked_ms")
-        pipe.get(keys.polling_paused())
-        (limit, remaining, resets_ms), blocked_ms, paused = pipe.execute()
-    known = resets_ms is not None and from_ms(int(resets_ms)) > now
-    blocked = from_ms(int(blocked_ms)) if blocked_ms else None
-    until = paused.decode() if paused and paused.decode() > to_iso(now) else None
-    return {
-        "limit": int(limit) if known else None,
-        "remaining": int(remaining) if known else None,
-        "resets_at": to_iso(from_ms(int(resets_ms))) if known else None,
-        "told_to_wait_until": to_iso(blocked) if blocked and blocked > now else None,
-        "polling_paused_until": until,
-    }

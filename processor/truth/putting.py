@@ -9,7 +9,7 @@ from processor.codat import findings
 from processor.queues import Bell
 from processor.store import truth_keys
 from processor.store.inbox import Inbox
-from processor.truth.looking import Look
+from processor.truth.comparison import Look
 
 
 class Putter:

@@ -19,7 +19,8 @@ from processor.codat.client import CodatClient
 from processor.errors import CodatError, CodatRateLimited, Conflict
 from processor.store import keys, truth_keys
 from processor.times import to_iso
-from processor.truth.looking import Look, Looker
+from processor.truth.comparison import Look
+from processor.truth.looking import Looker
 from processor.truth.putting import Putter
 from processor.truth.schedule import Looks
 from processor.truth.walk import PAGE_SIZE

@@ -1,7 +1,7 @@
 """Noticing silence: messages that stay away, and consumers at Codat that are switched off or gone."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from redis import Redis
 from processor.codat.answers import WebhookConsumer
 from processor.settings import Settings
 from processor.store import keys, truth_keys
+from processor.store.standing import LATE, OVER
 from processor.times import from_ms, to_iso, to_ms
 from processor.truth.consumers import ADDRESS, HANDLED
 
@@ -21,10 +22,7 @@ Tell = Callable[[str, str, str], object]
 MISSING = "missing-messages"
 CONSUMER = "consumer"
 
-OVER = timedelta(days=1)
 KEPT = timedelta(days=7)
-LATE = timedelta(minutes=10)
-"""A message may come so long after we found out by ourselves; then it was only late."""
 
 MANY = 3
 
@@ -40,12 +38,6 @@ class Wrong:
     def as_json(self) -> dict[str, str]:
         """As it is kept and shown."""
         return {"kind": self.kind, "sentence": self.sentence, "since": self.since}
-
-
-def warnings(client: "Redis[Any]") -> list[dict[str, str]]:
-    """What is wrong now, oldest first."""
-    rows = [json.loads(row) for row in client.hvals(truth_keys.warnings())]
-    return sorted(rows, key=lambda row: (row["since"], row["kind"]))
 
 
 class Silence:
@@ -147,19 +139,3 @@ def _lacking(consumers: list[WebhookConsumer]) -> list[str]:
         return []
     got = {event_type.casefold() for consumer in consumers for event_type in consumer.event_types}
     return [event_type for event_type in HANDLED if event_type.casefold() not in got]
-
-
-def shown(client: "Redis[Any]", now: datetime) -> Mapping[str, Any]:
-    """What the store knows of missed messages, for ``/v1/stats``."""
-    with client.pipeline(transaction=False) as pipe:
-        pipe.hmget(keys.counters(), "missed_messages", "last_message_ms")
-        pipe.zcount(truth_keys.repairs(), to_ms(now - OVER), to_ms(now - LATE))
-        pipe.hgetall(truth_keys.sweep())
-        (missed, last_ms), missing, sweep = pipe.execute()
-    return {
-        "missed_messages": int(missed or 0),
-        "missing_now": missing,
-        "last_message_at": to_iso(from_ms(int(last_ms))) if last_ms else None,
-        "last_walk_at": sweep[b"walked"].decode() if b"walked" in sweep else None,
-        "warnings": warnings(client),
-    }

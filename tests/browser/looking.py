@@ -13,10 +13,13 @@ _FAINT = """
     if (text.startsWith("color(srgb")) return [...found.slice(0, 3).map((one) => one * 255), found[3] ?? 1];
     return [found[0], found[1], found[2], found[3] ?? 1];
   };
-  const over = (top, under) => top.slice(0, 3).map((one, i) => one * top[3] + under[i] * (1 - top[3])).concat(1);
+  const over = (top, under) =>
+    top.slice(0, 3).map((one, i) => one * top[3] + under[i] * (1 - top[3])).concat(1);
   const ground = (element) => {
     const layers = [];
-    for (let one = element; one; one = one.parentElement) layers.push(parse(getComputedStyle(one).backgroundColor));
+    for (let one = element; one; one = one.parentElement) {
+      layers.push(parse(getComputedStyle(one).backgroundColor));
+    }
     const canvas = matchMedia("(prefers-color-scheme: dark)").matches ? [18, 18, 18, 1] : [255, 255, 255, 1];
     return layers.reverse().reduce((under, top) => over(top, under), canvas);
   };
@@ -30,7 +33,8 @@ _FAINT = """
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     const text = walker.currentNode.textContent.trim();
-    if (!text || !element.checkVisibility() || element.closest(".visually-hidden, script, noscript, .skip")) continue;
+    if (!text || !element.checkVisibility()) continue;
+    if (element.closest(".visually-hidden, script, noscript, .skip")) continue;
     const style = getComputedStyle(element);
     const under = ground(element);
     const own = over(parse(style.color), under);
@@ -50,7 +54,8 @@ _UNNAMED = """
   const name = (one) => (one.getAttribute("aria-label") || one.innerText || "").trim()
     || [...one.querySelectorAll("img")].map((image) => image.alt).join("").trim()
     || [...(one.labels ?? [])].map((label) => label.innerText).join("").trim();
-  for (const one of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, progress")) {
+  const controls = "a[href], button, input:not([type=hidden]), select, progress";
+  for (const one of document.querySelectorAll(controls)) {
     if (one.checkVisibility() && !name(one)) faults.push(`no name: ${one.outerHTML.slice(0, 100)}`);
   }
   for (const one of document.querySelectorAll("img:not([alt])")) faults.push(`no alt: ${one.outerHTML}`);
@@ -84,7 +89,8 @@ _SMALL = """
 
 _WIDER = """
 () => document.documentElement.scrollWidth > innerWidth
-  ? [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+  ? [...document.querySelectorAll("body *")]
+      .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
       .filter((one) => !one.closest(".visually-hidden")).map((one) => one.outerHTML.slice(0, 80)).slice(0, 5)
   : []
 """
@@ -92,5 +98,6 @@ _WIDER = """
 
 def faults(page: Page) -> list[str]:
     """Everything that keeps somebody from using the page as it is shown now."""
+    page.wait_for_load_state("load")
     measures = {"faint": _FAINT, "unnamed": _UNNAMED, "small": _SMALL, "wider than the window": _WIDER}
     return [f"{kind}: {fault}" for kind, script in measures.items() for fault in page.evaluate(script)]

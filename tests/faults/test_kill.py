@@ -5,10 +5,14 @@ import threading
 from collections import Counter
 
 from processor.store import keys
-from tests.support.service import DRAINING, Sender, applied, is_done, messages_of, until
+from tests.support.service import DRAINING, Sender, applied, is_done, messages_of, start_s, until
 
 STOPPED_WITHIN_S = 10
 RECOVERED_WITHIN_S = 5
+"""Where nothing else is done; processes have to be started meanwhile, which a busy machine does slowly."""
+
+STARTS = 4
+"""A recovery may take the time of so many starts of a process, where that is more."""
 
 
 def told_once(bench, *, connections=40):
@@ -31,7 +35,7 @@ def test_workers_that_are_killed_in_the_middle_of_a_thousand_messages_lose_none_
     service.kill(*workers, number=signal.SIGSTOP)
     sender = Sender(service)
     sender.send(bodies)
-    assert sender.codes == {202: 1_000}
+    assert sender.accepted == sorted(bodies)
     assert handled(service) == 0
 
     service.kill(*workers, number=signal.SIGCONT)
@@ -44,7 +48,7 @@ def test_workers_that_are_killed_in_the_middle_of_a_thousand_messages_lose_none_
     assert applied(service.bench()) == dict.fromkeys(bodies, 1)
     told_once(service.bench())
     assert handled(service) == 1_000
-    assert took_s < RECOVERED_WITHIN_S
+    assert took_s < max(RECOVERED_WITHIN_S, STARTS * start_s())
 
 
 def test_workers_that_die_again_and_again_while_messages_come_lose_none_and_repeat_none(service):
@@ -60,7 +64,7 @@ def test_workers_that_die_again_and_again_while_messages_come_lose_none_and_repe
 
     until(lambda: is_done(service, list(bodies)))
 
-    assert sender.codes == {202: 1_000}
+    assert sender.accepted == sorted(bodies)
     assert applied(service.bench()) == dict.fromkeys(bodies, 1)
     told_once(service.bench())
     assert handled(service) == 1_000
@@ -68,12 +72,12 @@ def test_workers_that_die_again_and_again_while_messages_come_lose_none_and_repe
 
 def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effect_once(make_service):
     service = make_service().start()
-    bodies = messages_of(1_500)
-    sender = Sender(service)
+    bodies = messages_of(800)
+    sender = Sender(service, give_up=True)
     half = threading.Event()
 
-    def answered():
-        if len(sender.accepted) >= 700:
+    def answered(good):
+        if good >= 350:
             half.set()
 
     sending = threading.Thread(target=sender.send, args=(bodies,), kwargs={"on_answer": answered})
@@ -82,7 +86,7 @@ def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effec
     service.kill_everything()
     sending.join()
     accepted = sender.accepted
-    assert 700 <= len(accepted) < 1_500
+    assert 350 <= len(accepted) < 800
 
     again = make_service().start()
     until(lambda: is_done(again, accepted))
@@ -99,13 +103,11 @@ def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effec
 
 
 def test_an_engine_that_is_killed_comes_back_and_nobody_is_lied_to(service):
-    bodies = messages_of(1_500)
-    sender = Sender(service)
-    killed = threading.Event()
+    bodies = messages_of(800)
+    sender = Sender(service, give_up=True)
 
-    def answered():
-        if len(sender.accepted) >= 300 and not killed.is_set():
-            killed.set()
+    def answered(good):
+        if good == 200:
             service.kill(service.engine())
 
     sender.send(bodies, on_answer=answered)
@@ -125,12 +127,12 @@ def test_an_engine_that_is_killed_comes_back_and_nobody_is_lied_to(service):
 
 def test_sigterm_ends_everything_in_time_and_what_was_accepted_is_handled_after_the_next_start(make_service):
     service = make_service().start()
-    bodies = messages_of(1_000)
-    sender = Sender(service)
+    bodies = messages_of(600)
+    sender = Sender(service, give_up=True)
     begun = threading.Event()
 
-    def answered():
-        if len(sender.accepted) >= 200:
+    def answered(good):
+        if good >= 150:
             begun.set()
 
     sending = threading.Thread(target=sender.send, args=(bodies,), kwargs={"on_answer": answered})
@@ -161,6 +163,6 @@ def test_processes_of_every_kind_that_are_killed_are_started_again(service):
     sender = Sender(service)
     bodies = messages_of(80)
     sender.send(bodies)
-    assert sender.codes == {202: 80}
+    assert sender.accepted == sorted(bodies)
     until(lambda: is_done(service, list(bodies)))
     told_once(service.bench())

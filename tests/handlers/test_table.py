@@ -198,6 +198,13 @@ def test_what_was_seen_later_than_two_seconds_after_a_change_counts() -> None:
     assert Story(linked(10), seen(12.1, DEAUTHORIZED)).state.value == "deauthorized"
 
 
+def test_looks_within_one_second_count_in_the_order_of_asking() -> None:
+    """Codat's clock shows whole seconds; two looks of one second were sorted by the alphabet."""
+    looks = [seen(83, LINKED, known=83.1), seen(83, DEAUTHORIZED, known=83.8)]
+    assert Story(*looks).state.value == "deauthorized"
+    assert Story(*reversed(looks)).state.value == "deauthorized"
+
+
 @pytest.mark.parametrize("event", [created(10), failed(10), read(10)], ids=lambda event: event.event_id)
 def test_only_changes_of_access_outrank_what_was_seen(event: Event) -> None:
     assert Story(event, seen(11, DEAUTHORIZED)).state.value == "deauthorized"

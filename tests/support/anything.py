@@ -36,10 +36,13 @@ TYPES = st.sampled_from(
         "connection.connected",
         "connection.disconnected",
         "connection.failed",
+        "CONNECTION.CREATED",
         "read.completed",
+        "read.completed.initial",
         "company.deleted",
+        "client.rateLimit.reached",
+        "x",
     ]
-    + ["read.completed.initial", "client.rateLimit.reached", "x", "CONNECTION.CREATED"]
 )
 RULES = st.sampled_from(
     [

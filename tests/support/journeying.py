@@ -1,6 +1,7 @@
 """The journey on a real engine and a simulated Codat behind HTTP, without processes around it."""
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -119,6 +120,22 @@ class Desk:
     def company(self, merchant_id: str = "m-1") -> str:
         """The id of a company that signed up."""
         return self.journey.sign_up(merchant_id=merchant_id)[0].company_id
+
+
+def serving_journeys(settings: Settings) -> bootstrap.Container:
+    """What a web process works with, but it waits as long as it takes and does nothing behind one's back."""
+    own = bootstrap.for_web(settings)
+    journey = make_journey(
+        settings,
+        client=own.redis,
+        inbox=own.inbox,
+        reader=own.reader,
+        bell=own.bell,
+        codat=own.codat,
+        settle_s=60,
+        spawn=lambda work: work(),
+    )
+    return dataclasses.replace(own, journey=journey)
 
 
 @contextlib.contextmanager

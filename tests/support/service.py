@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -214,34 +215,47 @@ class Service:
 
 
 class Sender:
-    """Sends many messages at once and remembers what was answered to each."""
+    """Sends many messages at once and remembers what was answered to each.
 
-    def __init__(self, service: Service, *, threads: int = 8) -> None:
+    After a 503 it sends again, as Codat does, unless it is told to ``give_up``.
+    """
+
+    def __init__(self, service: Service, *, threads: int = 8, give_up: bool = False) -> None:
+        self._give_up = give_up
         self.answers: dict[str, int] = {}
         """The last answer by event id; 0 where the connection broke."""
 
         self._service = service
         self._threads = threads
+        self._lock = threading.Lock()
+        self._good = 0
 
     @property
     def accepted(self) -> list[str]:
         """The ids of the messages that got a 2xx."""
-        return sorted(event_id for event_id, code in list(self.answers.items()) if 200 <= code < 300)
+        return sorted(event_id for event_id, code in self.answers.items() if 200 <= code < 300)
 
     @property
     def codes(self) -> Counter[int]:
         """How often each answer was given."""
         return Counter(self.answers.values())
 
-    def send(self, bodies: Mapping[str, bytes], *, on_answer: Callable[[], object] = lambda: None) -> None:
-        """Send all messages (event id to body), each once."""
+    def send(
+        self, bodies: Mapping[str, bytes], *, on_answer: Callable[[int], object] = lambda _: None
+    ) -> None:
+        """Send all messages (event id to body), each once; ``on_answer`` hears how many got a 2xx so far."""
         left: Iterator[tuple[str, bytes]] = iter(list(bodies.items()))
 
         def work(_: int) -> None:
             line = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=LIMIT_S)
             for event_id, body in left:
-                self.answers[event_id] = self._post(line, event_id, body)
-                on_answer()
+                while (code := self._post(line, event_id, body)) == 503 and not self._give_up:
+                    time.sleep(POLL_S)
+                with self._lock:
+                    self.answers[event_id] = code
+                    self._good += 200 <= code < 300
+                    good = self._good
+                on_answer(good)
             line.close()
 
         with ThreadPoolExecutor(self._threads) as pool:
@@ -274,10 +288,21 @@ def messages_of(
     return made
 
 
+def start_s() -> float:
+    """How long a process takes to start and import the workers on this machine as busy as it is now."""
+    began = time.monotonic()
+    command = [sys.executable, "-c", "import workers.__main__"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    return time.monotonic() - began
+
+
 def is_done(service: Service, event_ids: Sequence[str]) -> bool:
     """Whether all of these messages were handled."""
     try:
-        with service.redis().pipeline(transaction=False) as pipe:
+        redis = service.redis()
+        if redis.zcard(keys.events_of("pending")):
+            return False
+        with redis.pipeline(transaction=False) as pipe:
             for event_id in event_ids:
                 pipe.hget(keys.event(event_id), "status")
             return set(pipe.execute()) <= {b"processed"}

@@ -25,9 +25,14 @@ ADDRESS = "/webhooks/codat"
 PROBLEM = "application/problem+json"
 
 
-def serving(redis_url: str, **environ: str) -> FlaskClient:
-    """A caller of the application with these settings."""
-    container = bootstrap.for_web(load({**ENVIRON, "REDIS_URL": redis_url, **environ}))
+def serving(redis_url: str, *, hurried: bool = False, **environ: str) -> FlaskClient:
+    """A caller of the application with these settings.
+
+    It waits for Redis as long as workers do, so that no answer depends on the speed of the
+    machine; ``hurried``, as long as the web does.
+    """
+    build = bootstrap.for_web if hurried else bootstrap.for_worker
+    container = build(load({**ENVIRON, "REDIS_URL": redis_url, **environ}))
     return create_app(container).test_client()
 
 

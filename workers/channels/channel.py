@@ -27,6 +27,10 @@ class Result:
 class Channel(Protocol):
     """Carries deliveries. Raises only for faults of ours."""
 
+    def prepare(self) -> None:
+        """Make ready what takes a moment, before the first attempt."""
+        ...
+
     async def deliver(self, claimed: Claimed) -> Result:
         """Make one attempt."""
         ...

@@ -5,14 +5,17 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from processor.delivery.control import ALERT_TYPE
 from processor.delivery.lanes import Claimed, Verdict
 from workers.channels.channel import Result
 
+apprise: ModuleType | None
 try:
-    import apprise
+    apprise = import_module("apprise")
 except ImportError:  # the extra is optional
     apprise = None
 
@@ -43,6 +46,9 @@ class Chat:
         self._urls = tuple(urls)
         self._send = send
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="chat")
+
+    def prepare(self) -> None:
+        """Nothing takes a moment."""
 
     async def deliver(self, claimed: Claimed) -> Result:
         """Make one attempt."""

@@ -107,6 +107,9 @@ class Email:
         self._clock = clock
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="email")
 
+    def prepare(self) -> None:
+        """Nothing takes a moment."""
+
     async def deliver(self, claimed: Claimed) -> Result:
         """Make one attempt."""
         began = time.monotonic()
@@ -155,6 +158,9 @@ class Email:
             return Result(
                 verdict, _since(began), status=code or None, error="the recipient was refused", counts=False
             )
+        except smtplib.SMTPNotSupportedError:
+            error_said = "the mail server cannot write to such an address"
+            return Result(Verdict.DEAD, _since(began), error=error_said, counts=False)
         except smtplib.SMTPResponseException as error:
             text = error.smtp_error
             said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)

@@ -19,15 +19,17 @@ class Webhook:
         self._outgoing = outgoing
         self._clock = clock
 
+    def prepare(self) -> None:
+        """Make ready what takes a moment."""
+        self._outgoing.prepare()
+
     async def deliver(self, claimed: Claimed) -> Result:
         """Make one attempt."""
         subscriber = claimed.lane.subscriber
         if subscriber is None:
             return Result(Verdict.DEAD, 0, error="there is no such subscriber any more", counts=False)
         now = self._clock()
-        signed = signed_headers(
-            claimed.notification_id, claimed.body, now, subscriber.signing_keys(now)
-        )
+        signed = signed_headers(claimed.notification_id, claimed.body, now, subscriber.signing_keys(now))
         headers = {**subscriber.headers, "Content-Type": "application/json", **signed}
         answer = await self._outgoing.post(subscriber.url, claimed.body.encode(), headers)
         return Result(

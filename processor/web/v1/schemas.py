@@ -236,6 +236,36 @@ class InboxSchema(Answer):
     )
 
 
+class WarningSchema(Answer):
+    """Something that is wrong with Codat's messages."""
+
+    kind = text("What is wrong.")
+    sentence = text("What happened, and what to do.")
+    since = moment("Since when.")
+
+
+class QuotaSchema(Answer):
+    """Codat's quota of the day."""
+
+    limit = number("Requests a day.")
+    remaining = number("Requests that are left.")
+    resets_at = moment("When it is full again.")
+
+
+class CodatSchema(Answer):
+    """How asking Codat stands."""
+
+    missed_messages = number("Changes that a sweep found and no message had told, since ever.")
+    missing_now = number("Changes of the last day that no message has told until now.")
+    last_message_at = moment("When a message last came.", null=True)
+    last_walk_at = moment("When Codat's list of companies was last compared.", null=True)
+    warnings = many(WarningSchema, "What is wrong with Codat's messages.")
+    watched = number("Companies that are looked at from time to time.")
+    quota = fields.Nested(QuotaSchema, required=True, allow_none=True)
+    told_to_wait_until = moment("Until when Codat wants no requests.", null=True)
+    polling_paused_until = moment("Until when nothing is asked in the background.", null=True)
+
+
 class StatsSchema(Answer):
     """How the service stands."""
 
@@ -248,5 +278,6 @@ class StatsSchema(Answer):
     questions = number("Questions that wait to be put to Codat.")
     companies = number("Companies that we know.")
     notifications = number("Notifications that were decided.")
+    codat = fields.Nested(CodatSchema, required=True)
     counters = counts("What happened how often, since ever.")
     last_commit_at = moment("When messages were last handled.", null=True)

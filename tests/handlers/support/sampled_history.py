@@ -1,8 +1,8 @@
 """Histories of up to ten changes, ordinary reads included, built from a tape."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
-from itertools import takewhile
 
 from codat_history import BASE, INITIAL_READS, Change, Did, allowed, status_after
 from tape import Tape
@@ -36,17 +36,13 @@ def sampled_history(tape: Tape, most: int = 10, gaps_s: Sequence[float] = GAPS_S
 
 
 def _without_late_success(changes: Sequence[Change]) -> list[Change]:
-    """Let ordinary reads fail in an authorisation with a first read that brought nothing.
+    """Let ordinary reads fail in a history with a first read that brought nothing.
 
-    Codat's history does not say which reads were initial, so its answer could otherwise
-    rightly differ from the messages about whether the first sync succeeded.
+    Codat's history does not say which reads were initial, nor, while the message of an end is on its way,
+    to which authorisation they belong: its answer could otherwise rightly differ from the messages about
+    whether the first sync succeeded.
     """
-    result: list[Change] = []
-    for position, change in enumerate(changes):
-        same = [change]
-        for part in (changes[position + 1 :], reversed(changes[:position])):
-            same += takewhile(lambda other: other.did not in (Did.LINKED, Did.RELINKED), part)
-        if change.did is Did.READ_MORE and any(other.did is Did.READ_NONE for other in same):
-            change = Change(change.did, change.at, (("payments", "FetchError"),))
-        result.append(change)
-    return result
+    if all(change.did is not Did.READ_NONE for change in changes):
+        return list(changes)
+    failing = (("payments", "FetchError"),)
+    return [replace(change, types=failing) if change.did is Did.READ_MORE else change for change in changes]

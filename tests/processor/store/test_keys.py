@@ -1,12 +1,15 @@
 """Every key has the type and the lifetime that its function states; nothing else is written."""
 
+import importlib
 import inspect
+import pkgutil
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from handlers.registry import Policy
+from processor import store
 from processor.store import health, keys
 from processor.store.inbox import DAY_S, WAKE_MS, Inbox
 from processor.store.keys import PREFIX, shard_of
@@ -16,8 +19,10 @@ from tests.support.workbench import Moving, Workbench
 
 FUNCTIONS = {
     name: function
-    for name, function in inspect.getmembers(keys, inspect.isfunction)
-    if inspect.signature(function).return_annotation is str
+    for module in pkgutil.iter_modules(store.__path__, "processor.store.")
+    if module.name.endswith("keys")
+    for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction)
+    if inspect.signature(function).return_annotation is str and function.__module__ == module.name
 }
 
 TYPES = {

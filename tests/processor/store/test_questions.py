@@ -100,7 +100,7 @@ def test_the_answer_is_put_in_the_same_transaction(client, waiting, write):
         pipe.set(keys.counters(), "answer")
         assert not client.exists(keys.counters())
 
-    waiting.settle(taken, put)
+    waiting.settle(taken, put=put)
 
     assert (client.get(keys.counters()), client.zcard(keys.questions())) == (b"answer", 0)
 
@@ -113,7 +113,7 @@ def test_a_question_stays_when_its_answer_cannot_be_put(client, waiting, write):
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        waiting.settle(taken, put)
+        waiting.settle(taken, put=put)
     assert client.zcard(keys.questions()) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.truth import truth_bench
 
-PLATFORMS = ("gbol", "gbol", "mqjo", "rwuv")
+
 
 LAST_TOLD = {
     "authorized": {"connection.authorized", "connection.reauthorized"},

@@ -122,7 +122,7 @@ def test_it_is_not_ready_whenever_a_message_could_not_be_kept_and_says_why(engin
 def test_it_is_not_ready_without_redis_and_ready_again_with_it(data_dir):
     engine = Engine(data_dir)
     engine.start()
-    caller = serving(engine.url)
+    caller = serving(engine.url, hurried=True)
     assert caller.get("/readyz").status_code == 200
     engine.stop()
     try:
@@ -138,7 +138,7 @@ def test_it_is_not_ready_without_redis_and_ready_again_with_it(data_dir):
 
 
 def test_it_says_so_within_a_second_when_redis_hangs(engine):
-    caller = serving(engine.url)
+    caller = serving(engine.url, hurried=True)
     with frozen(engine.folder):
         for _ in range(2):
             began = time.monotonic()
@@ -149,7 +149,7 @@ def test_it_says_so_within_a_second_when_redis_hangs(engine):
 
 
 def test_neither_needs_a_key_or_tells_where_redis_is(engine):
-    caller = serving(engine.url, API_KEYS="a-key-of-the-tests")
+    caller = serving(engine.url, hurried=True, API_KEYS="a-key-of-the-tests")
     engine.stop()
     for address in ("/healthz", "/readyz"):
         answer = caller.get(address)

@@ -9,7 +9,7 @@ from processor import bootstrap
 from processor.settings import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.web import create_app
-from tests.support.journeying import CODAT_KEY, working
+from tests.support.journeying import CODAT_KEY, serving_journeys, working
 from tests.support.serving import ENVIRON
 
 KEY = {"Authorization": "Bearer key-of-a-caller"}
@@ -31,7 +31,7 @@ def settings(redis_url, codat):
 @pytest.fixture
 def call(settings):
     """Calls the API with a key, while workers work."""
-    container = bootstrap.for_web(settings)
+    container = serving_journeys(settings)
     client = create_app(container).test_client()
 
     def call(method, path, body=None, **more):

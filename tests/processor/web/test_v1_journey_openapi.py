@@ -7,11 +7,10 @@ import pytest
 import schemathesis
 from flask import Flask
 
-from processor import bootstrap
 from processor.settings import Settings, load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.web import create_app
-from tests.support.journeying import CODAT_KEY, working
+from tests.support.journeying import CODAT_KEY, serving_journeys, working
 from tests.support.serving import ENVIRON
 
 HEADERS = {"Authorization": "Bearer key-of-a-caller"}
@@ -32,7 +31,7 @@ def settings(redis_url: str, codat: SimulatorServer) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    container = bootstrap.for_web(settings)
+    container = serving_journeys(settings)
     with working(settings):
         yield create_app(container)
     container.redis.close()

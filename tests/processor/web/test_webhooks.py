@@ -617,7 +617,7 @@ def test_without_redis_the_answer_is_503_at_once_and_afterwards_it_works_again(d
     """Stopped and started again, without a restart of ours."""
     engine = Engine(data_dir)
     engine.start()
-    caller = serving(engine.url)
+    caller = serving(engine.url, hurried=True)
     assert caller.post(ADDRESS, data=CURRENT, headers=signed(CURRENT)).status_code == 202
     engine.stop()
     try:
@@ -638,7 +638,7 @@ def test_without_redis_the_answer_is_503_at_once_and_afterwards_it_works_again(d
 @pytest.mark.parametrize("warm", [True, False], ids=["connected before", "not connected yet"])
 def test_while_redis_hangs_the_answer_is_503_within_a_second_and_afterwards_it_works_again(data_dir, warm):
     with Engine(data_dir) as engine:
-        caller = serving(engine.url)
+        caller = serving(engine.url, hurried=True)
         if warm:
             caller.post(ADDRESS, data=CURRENT, headers=signed(CURRENT))
         with frozen(engine.folder):
@@ -662,7 +662,7 @@ def test_while_redis_hangs_the_answer_is_503_within_a_second_and_afterwards_it_w
 
 def test_many_callers_at_once_are_all_answered_within_a_second_while_redis_hangs(data_dir):
     with Engine(data_dir) as engine:
-        caller = serving(engine.url)
+        caller = serving(engine.url, hurried=True)
         with frozen(engine.folder), ThreadPoolExecutor(8) as pool:
             began = time.monotonic()
             answers = list(

@@ -17,6 +17,17 @@ def test_an_empty_store_counts_nothing(get: Get) -> None:
         "questions": 0,
         "companies": 0,
         "notifications": 0,
+        "codat": {
+            "missed_messages": 0,
+            "missing_now": 0,
+            "last_message_at": None,
+            "last_walk_at": None,
+            "warnings": [],
+            "watched": 0,
+            "quota": None,
+            "told_to_wait_until": None,
+            "polling_paused_until": None,
+        },
         "counters": {},
         "last_commit_at": None,
     }

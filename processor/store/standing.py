@@ -1,0 +1,57 @@
+"""How asking Codat stands, for people: what was missed, what is wrong, and what is left of the quota."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+
+from processor.store import keys, truth_keys
+from processor.times import from_ms, to_iso, to_ms
+
+OVER = timedelta(days=1)
+LATE = timedelta(minutes=10)
+"""A message may come so long after we found out by ourselves; then it was only late."""
+
+
+def warnings(client: "Redis[Any]") -> list[dict[str, str]]:
+    """What is wrong with Codat's messages now, as ``kind``, ``sentence`` and ``since``, oldest first."""
+    return _warnings(client.hvals(truth_keys.warnings()))
+
+
+def of(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
+    """All of it at ``now``, by our clock; ``None`` is "never" or "not known"."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.hmget(keys.counters(), "missed_messages", "last_message_ms")
+        pipe.zcount(truth_keys.repairs(), to_ms(now - OVER), to_ms(now - LATE))
+        pipe.hget(truth_keys.sweep(), "walked")
+        pipe.hvals(truth_keys.warnings())
+        pipe.zcard(truth_keys.looks())
+        pipe.hmget(truth_keys.quota(), "limit", "remaining", "resets_ms")
+        pipe.hget(truth_keys.pace(), "blocked_ms")
+        pipe.get(keys.polling_paused())
+        (missed, last_ms), missing, walked, rows, looks, quota, blocked_ms, paused = pipe.execute()
+    blocked = from_ms(int(blocked_ms)) if blocked_ms else None
+    return {
+        "missed_messages": int(missed or 0),
+        "missing_now": missing,
+        "last_message_at": to_iso(from_ms(int(last_ms))) if last_ms else None,
+        "last_walk_at": walked.decode() if walked else None,
+        "warnings": _warnings(rows),
+        "watched": looks,
+        "quota": _quota(quota, now),
+        "told_to_wait_until": to_iso(blocked) if blocked and blocked > now else None,
+        "polling_paused_until": paused.decode() if paused and paused.decode() > to_iso(now) else None,
+    }
+
+
+def _warnings(rows: Sequence[bytes]) -> list[dict[str, str]]:
+    return sorted((json.loads(row) for row in rows), key=lambda row: (row["since"], row["kind"]))
+
+
+def _quota(row: Sequence[bytes | None], now: datetime) -> dict[str, Any] | None:
+    limit, remaining, resets_ms = (None if value is None else int(value) for value in row)
+    if resets_ms is None or from_ms(resets_ms) <= now:
+        return None
+    return {"limit": limit, "remaining": remaining, "resets_at": to_iso(from_ms(resets_ms))}

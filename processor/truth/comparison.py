@@ -1,0 +1,149 @@
+"""One company compared: what the machine would make of each of Codat's answers."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from handlers.asked import Asked
+from handlers.connection import Connection, link_status
+from handlers.events import Company, ConnectionDetails, Event, HistorySeen, LinkStatus
+from handlers.explain import Outcome
+from handlers.machine import Transition, advance
+from handlers.registry import Context, Policy
+from handlers.situation import State, situation
+from processor.codat import findings
+from processor.codat.answers import ConnectionAnswer, HistoryAnswer
+from processor.truth import seen
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one finding changes: the state before and after, and why. ``None``: about the company itself."""
+
+    company_id: str
+    connection_id: str | None
+    before: str
+    after: str
+    reason: str
+    event_type: str
+
+
+@dataclass(slots=True)
+class Look:
+    """What a look at a company found out.
+
+    ``events`` go into the inbox, in this order. ``shown``: Codat shows the company to our key.
+    ``behind``: Codat shows something that our facts outrank for now, so look again soon.
+    ``connections`` are ours as they will be.
+    """
+
+    company_id: str
+    events: list[Event] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    shown: bool = True
+    behind: bool = False
+    connections: dict[str, Connection] = field(default_factory=dict)
+
+
+class Comparison:
+    """One company being compared: what the machine would make of each answer."""
+
+    def __init__(self, found: Look, company: Company, asked: Asked, now: datetime, policy: Policy) -> None:
+        self.found, self.asked = found, asked
+        self._company, self._now = company, now
+        self._context = Context(now, policy, company_known=True)
+
+    def seen(self, answer: ConnectionAnswer) -> None:
+        """A connection as Codat lists it."""
+        known = self.found.connections.get(answer.id)
+        if known is not None and situation(known).state is State.DELETED:
+            return
+        connection = known or Connection(
+            answer.id, company_id=self._company.id, merchant_id=self._company.merchant_id
+        )
+        event = seen.connection(
+            answer, event_id=new_id(), received_at=self._now, company=self._company, asked=self.asked
+        )
+        after = self.learn(connection, event, is_new=known is None)
+        held = link_status(after.walk)
+        if answer.status not in (held, LinkStatus.PENDING):
+            self.found.behind = True
+        failed = seen.failed_attempt(
+            answer, event_id=new_id(), received_at=self._now, company=self._company, asked=self.asked
+        )
+        if failed is not None and held in (None, LinkStatus.PENDING):
+            self.learn(after, failed)
+
+    def read(self, connections: Iterable[Connection], history: HistoryAnswer, now: datetime) -> None:
+        """The company's history, for those connections to which it says something new."""
+        changed: list[str] = []
+        steps: list[tuple[str, Transition]] = []
+        for connection in connections:
+            event = self._history(history, (connection.id,), now)
+            step = advance(connection, event, self._context)
+            if _matters(connection, step) or _progress(connection) != _progress(step.connection):
+                changed.append(connection.id)
+                steps.append((connection.id, step))
+                self.found.connections[connection.id] = step.connection
+        if changed:
+            event = self._history(history, tuple(changed), now)
+            self.found.events.append(event)
+            for connection_id, step in steps:
+                add(self.found, connection_id, event, step)
+
+    def learn(self, connection: Connection, event: Event, *, is_new: bool = False) -> Connection:
+        """Let a connection learn of an answer; it is kept where something follows."""
+        step = advance(connection, event, self._context)
+        if is_new or _matters(connection, step):
+            self.found.events.append(event)
+            self.found.connections[connection.id] = step.connection
+            add(self.found, connection.id, event, step)
+            return step.connection
+        return connection
+
+    def _history(self, history: HistoryAnswer, wanted: tuple[str, ...], now: datetime) -> HistorySeen:
+        event = findings.history_seen(
+            history, event_id=new_id(), received_at=now, company=self._company, asked_for=wanted
+        )
+        return replace(event, asked=self.asked)
+
+
+def new_id() -> str:
+    """A fresh id for a finding."""
+    return f"codat-api-{secrets.token_hex(16)}"
+
+
+def _matters(known: Connection, step: Transition) -> bool:
+    """Whether an answer changes anything that counts: the situation, what is told, or what we know of it."""
+    return bool(
+        step.entry.outcome in (Outcome.APPLIED, Outcome.DOUBT)
+        or step.effects
+        or step.entry.decisions
+        or len(known.claims) != len(step.connection.claims)
+        or _described(known) != _described(step.connection)
+    )
+
+
+def _described(connection: Connection) -> ConnectionDetails:
+    return ConnectionDetails(
+        connection.id,
+        connection.platform_key,
+        connection.platform_name,
+        connection.source_type,
+        connection.integration_id,
+    )
+
+
+def _progress(connection: Connection) -> list[tuple[str, str, int]]:
+    return sorted((one.name, one.status, one.progress) for one in connection.data_types.values())
+
+
+def add(found: Look, connection_id: str, event: Event, step: Transition) -> None:
+    entry = step.entry
+    if entry.outcome in (Outcome.APPLIED, Outcome.DOUBT):
+        found.differences.append(
+            Difference(
+                found.company_id, connection_id, entry.before, entry.after, entry.reason, event.event_type
+            )
+        )

@@ -1,0 +1,51 @@
+"""``make run`` prints a link; whoever opens it can go through the journey, and comes back to it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from processor.processes import free_port
+from tests.browser.chrome import executable
+from tests.browser.conftest import PHONE, OpenPage
+
+pytestmark = [
+    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),
+]
+KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
+
+
+@pytest.fixture
+def invitation(data_dir: Path) -> Iterator[str]:
+    """The link that the running demonstration printed."""
+    environ = {name: value for name, value in os.environ.items() if name in KEPT}
+    environ |= {
+        "PORT": str(free_port("127.0.0.1")),
+        "DATA_DIR": str(data_dir),
+        "PYTHONPATH": str(Path.cwd()),
+        "LOG_LEVEL": "WARNING",
+    }
+    command = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", "0"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = (re.search(r"http://\S+/connect/\S+", line) for line in process.stdout)
+            yield next(match[0] for match in found if match)
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+
+
+def test_the_link_that_the_demonstration_prints_leads_to_ready(invitation: str, open_page: OpenPage) -> None:
+    page = open_page(invitation, viewport=PHONE)
+    page.get_by_role("button", name="Connect Xero", exact=True).click()
+    page.get_by_role("button", name="Authorise").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Xero is connected", timeout=60_000)

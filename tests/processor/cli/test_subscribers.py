@@ -1,0 +1,104 @@
+"""Subscribers, dead letters of deliveries and redelivery on the command line."""
+
+import dataclasses
+import json
+from datetime import timedelta
+
+import pytest
+
+from tests.workers.deliver.receiving import Receiver, status
+from workers.couriers import courier_of
+
+
+@pytest.fixture
+def allowed(filling):
+    """Private subscribers are allowed; a receiver that fails."""
+    filling.environ["ALLOW_PRIVATE_SUBSCRIBERS"] = "true"
+    settings = dataclasses.replace(filling.container.settings, allow_private_subscribers=True)
+    filling.container = dataclasses.replace(filling.container, settings=settings)
+    heard = Receiver(status(500))
+    yield heard
+    heard.stop()
+
+
+def add(run, url, *more):
+    answer = run("subscribers", "add", url, "--json", *more)
+    assert answer.exit_code == 0, answer.output
+    return json.loads(answer.output)
+
+
+def test_a_subscriber_from_its_beginning_to_its_end(run, allowed):
+    said = run("subscribers", "add", allowed.url, "--type", "connection.deleted", "--header", "X-Key: hush")
+    assert said.exit_code == 0, said.output
+    assert "whsec_" in said.output
+    assert "not shown again" in said.output
+    assert "hush" not in said.output
+    (listed,) = json.loads(run("subscribers", "list", "--json").output)["items"]
+    id_ = listed["id"]
+    assert listed["types"] == ["connection.deleted"]
+    assert "whsec_" not in run("subscribers", "show", id_).output
+    rotated = json.loads(run("subscribers", "rotate", id_, "--json").output)
+    assert rotated["secret"] not in said.output
+    assert json.loads(run("subscribers", "disable", id_, "--json").output)["status"] == "disabled"
+    assert json.loads(run("subscribers", "enable", id_, "--json").output)["status"] == "active"
+    assert json.loads(run("subscribers", "test", id_, "--json").output)["status"] == "pending"
+    assert id_ in run("subscribers", "list").output
+    assert run("subscribers", "remove", id_).exit_code == 0
+    assert json.loads(run("subscribers", "list", "--json").output)["items"] == []
+    assert run("subscribers", "show", id_).exit_code == 1
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://127.0.0.1/"])
+def test_what_cannot_be_is_refused_in_one_sentence(run, url):
+    answer = run("subscribers", "add", url)
+    assert answer.exit_code == 1
+    assert answer.output.startswith("Error: ")
+    assert "url:" in answer.output
+
+
+def test_dead_letters_are_listed_and_sent_again(run, allowed, filling):
+    made = add(run, allowed.url)
+    filling.make_ready()
+    for _ in range(50):
+        courier_of(filling.container).run_once()
+        filling.now += timedelta(hours=2)
+    listed = json.loads(run("dead-letters", "deliveries", "--json").output)["items"]
+    assert len(listed) == 2
+    assert {one["lane"] for one in listed} == {made["id"]}
+    assert listed[0]["id"] in run("dead-letters", "deliveries", "--subscriber", made["id"]).output
+    assert listed[0]["id"] in run("notifications", "list", "--status", "dead").output
+    assert "answered 500" in run("notifications", "show", listed[0]["id"], "--json").output
+
+    planned = run("notifications", "redeliver", "--dead", "--dry-run")
+    assert "2 notifications would be sent again" in planned.output
+    assert len(json.loads(run("dead-letters", "deliveries", "--json").output)["items"]) == 2
+    assert run("notifications", "redeliver", listed[0]["id"]).exit_code == 0
+    done = json.loads(run("notifications", "redeliver", "--dead", "--json").output)
+    assert [one["id"] for one in done["items"]] == [listed[1]["id"]]
+    assert json.loads(run("dead-letters", "deliveries", "--json").output)["items"] == []
+
+
+def test_all_since_a_time(run, allowed, filling):
+    made = add(run, allowed.url)
+    filling.make_ready()
+    courier_of(filling.container).run_once()
+    words = ("notifications", "redeliver", "--since", "2026-11-22", "--subscriber", made["id"], "--json")
+    planned = json.loads(run(*words, "--dry-run").output)
+    assert [one["lanes"] for one in planned["items"]] == [[made["id"]]] * 2
+    assert planned["dry_run"] is True
+    assert len(json.loads(run(*words).output)["items"]) == 2
+    assert json.loads(run(*words, "--undelivered").output)["items"] == []
+    assert run("notifications", "redeliver", "--since", "yesterday").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("x", "--dead"), ("--dead", "--undelivered"), ("--since", "2026-01-01", "--dead")]
+)
+def test_one_says_what_is_meant(run, words):
+    assert run("notifications", "redeliver", *words).exit_code == 2
+
+
+def test_what_is_not_there_is_said_for_each(run, filling):
+    answer = run("notifications", "redeliver", "ntf_1", "ntf_2", "--json")
+    assert answer.exit_code == 1
+    assert [one["id"] for one in json.loads(answer.output)["problems"]] == ["ntf_1", "ntf_2"]

@@ -1,0 +1,76 @@
+"""The store filled the real way, the API on it, and what delivers."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from processor.delivery.control import Control
+from processor.delivery.redelivery import Redelivery
+from tests.processor.web.v1.filling import KEY, Filling
+from tests.workers.deliver.receiving import Answering, Receiver
+from workers.couriers import courier_of
+
+Call = Callable[..., TestResponse]
+
+
+class Service(Filling):
+    """A store with private subscribers allowed."""
+
+    def __init__(self, redis_url: str) -> None:
+        super().__init__(redis_url)
+        self.control = Control(self.container.redis, clock=lambda: self.now)
+        self.redelivery = Redelivery(
+            self.container.redis,
+            reader=self.container.reader,
+            bell=self.container.bell,
+            clock=lambda: self.now,
+        )
+
+    def deliver(self) -> int:
+        """Carry out what is due; how many attempts were made."""
+        return courier_of(self.container).run_once()
+
+
+@pytest.fixture
+def service(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """The store and the application on it."""
+    import tests.processor.web.v1.filling as filling_module
+
+    real = filling_module.load
+    monkeypatch.setattr(
+        filling_module, "load", lambda environ: real({**environ, "ALLOW_PRIVATE_SUBSCRIBERS": "true"})
+    )
+    made = Service(redis_url)
+    made.environ["ALLOW_PRIVATE_SUBSCRIBERS"] = "true"
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def call(service: Service) -> Call:
+    """Calls the API with a key; the answer."""
+    client = service.app.test_client()
+
+    def call(method: str, path: str, body: Any = None, **query: Any) -> TestResponse:
+        more = {} if body is None else {"json": body}
+        return client.open(
+            path, method=method, query_string=query, headers={"Authorization": f"Bearer {KEY}"}, **more
+        )
+
+    return call
+
+
+@pytest.fixture
+def receiver() -> Iterator[Callable[..., Receiver]]:
+    """Makes receivers that end with the test."""
+    made: list[Receiver] = []
+
+    def make(always: Answering | None = None) -> Receiver:
+        made.append(Receiver(always))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()

@@ -1,0 +1,120 @@
+"""Dead letters, and sending again all since some time."""
+
+from datetime import timedelta
+
+import pytest
+
+from processor.delivery import overview
+from processor.delivery.desk import Desk
+from processor.delivery.lanes import EMAIL
+from tests.workers.deliver.receiving import status
+
+
+@pytest.fixture
+def desk(service):
+    own = service.container
+    return Desk(own.redis, reader=own.reader, bell=own.bell, allow_private=True, clock=lambda: service.now)
+
+
+def let_die(service, steps=50):
+    """Attempt until nothing waits any more; a lane that fails is only probed, so it takes its time."""
+    for _ in range(steps):
+        service.deliver()
+        if not any(lane["waiting"] for lane in overview.lanes(service.container.redis)):
+            return
+        service.now += timedelta(hours=2)
+
+
+def test_dead_letters_are_listed_and_sent_again(service, desk, receiver):
+    heard = receiver(status(500))
+    one, two = (desk.add(url=heard.url) for _ in range(2))
+    service.make_ready()
+    let_die(service)
+    dead = list(service.redelivery.dead_letters())
+    assert len(dead) == 4
+    assert {lane for _, lane in dead} == {one["id"], two["id"]}
+    assert len(list(service.redelivery.dead_letters(subscriber_id=one["id"]))) == 2
+
+    planned = list(service.redelivery.dead(subscriber_id=one["id"], dry_run=True))
+    assert [(item.notification_id, item.lanes) for item in planned] == [
+        (id_, (one["id"],)) for id_, lane in dead if lane == one["id"]
+    ]
+    assert list(service.redelivery.dead_letters()) == dead
+
+    heard.always, before = status(204), len(heard.received)
+    assert len(list(service.redelivery.dead())) == 4
+    service.deliver()
+    assert len(heard.received) == before + 4
+    assert list(service.redelivery.dead_letters()) == []
+
+
+def test_all_since_a_time_for_one_or_for_all(service, desk, receiver):
+    heard, other = receiver(), receiver()
+    one, two = desk.add(url=heard.url), desk.add(url=other.url, types=["connection.authorized"])
+    service.make_ready("xero")
+    between = service.now + timedelta(seconds=1)
+    service.make_ready("stripe")
+    service.deliver()
+    assert (len(heard.received), len(other.received)) == (4, 2)
+
+    planned = list(service.redelivery.since(between, dry_run=True))
+    assert [item.type for item in planned] == ["connection.authorized", "initial_sync.completed"]
+    assert [set(item.lanes) for item in planned] == [{one["id"], two["id"]}, {one["id"]}]
+    service.deliver()
+    assert (len(heard.received), len(other.received)) == (4, 2)
+
+    assert len(list(service.redelivery.since(between, subscriber_id=one["id"]))) == 2
+    service.deliver()
+    assert (len(heard.received), len(other.received)) == (6, 2)
+
+    assert len(list(service.redelivery.since(service.now - timedelta(days=1)))) == 4
+    service.deliver()
+    assert (len(heard.received), len(other.received)) == (10, 4)
+    assert len(set(heard.ids)) == 4
+
+
+def test_only_what_did_not_arrive(service, desk, receiver):
+    heard = receiver()
+    one = desk.add(url=heard.url)
+    service.make_ready("xero")
+    service.deliver()
+    late = desk.add(url=receiver().url)
+    began = service.now - timedelta(days=1)
+
+    found = list(service.redelivery.since(began, undelivered=True))
+    assert {item.lanes for item in found} == {(late["id"],)}
+    assert list(service.redelivery.since(began, undelivered=True)) == []
+    assert one["id"] not in {lane for item in found for lane in item.lanes}
+
+
+def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(service, desk, receiver):
+    heard = receiver(status(500))
+    one = desk.add(url=heard.url)
+    service.make_ready()
+    service.deliver()
+    service.now += timedelta(seconds=6)
+    service.deliver()
+    assert service.deliver() == 0
+    for id_ in set(heard.ids):
+        service.redelivery.one(id_, subscriber_id=one["id"])
+    assert service.deliver() == 2
+    service.now += timedelta(seconds=6)
+    assert service.deliver() == 2
+
+
+def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service, desk):
+    service.make_ready()
+    page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
+    (newest, _) = (row["body"]["id"] for row in page.items)
+    assert service.redelivery.one(newest, subscriber_id=EMAIL).lanes == (EMAIL,)
+    row = service.container.reader.notification(newest)
+    assert row["deliveries"]["email:status"] == "pending"
+
+
+def test_a_dead_letter_of_somebody_who_was_removed_stays(service, desk, receiver):
+    heard = receiver(status(500))
+    one = desk.add(url=heard.url)
+    service.make_ready()
+    let_die(service)
+    desk.remove(one["id"])
+    assert list(service.redelivery.dead()) == []

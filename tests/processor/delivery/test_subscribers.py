@@ -1,0 +1,94 @@
+"""Subscribers as they are kept."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from processor.delivery.subscribers import OVERLAP, Subscribers
+from processor.errors import Conflict, Invalid, NotFound
+from processor.store import keys
+from tests.support.workbench import Moving
+
+
+@pytest.fixture
+def kept(redis_url: str) -> Iterator[Subscribers]:
+    with Redis.from_url(redis_url) as client:
+        yield Subscribers(client, allow_private=False, clock=Moving())
+
+
+def test_what_was_added_is_found_as_it_was(kept: Subscribers) -> None:
+    made = kept.add(
+        url="https://example.com/hook",
+        types=["initial_sync.completed"],
+        headers={"X-Own": "1"},
+        description="ours",
+        ordered=True,
+    )
+    assert kept.find(made.id) == made
+    assert kept.all() == [made]
+    assert made.secret.startswith("whsec_")
+    assert made.wants("initial_sync.completed")
+    assert not made.wants("initial_sync.failed")
+
+
+def test_a_secret_is_in_no_text(kept: Subscribers) -> None:
+    made = kept.add(url="https://example.com/", headers={"Authorization": "Bearer hush"})
+    assert made.secret not in repr(made)
+    assert "hush" not in repr(made)
+
+
+def test_what_is_not_named_stays(kept: Subscribers) -> None:
+    made = kept.add(url="https://example.com/", headers={"X": "1"}, ordered=True)
+    changed = kept.change(made.id, url="https://example.org/", types=["connection.deleted"])
+    assert (changed.url, changed.types) == ("https://example.org/", ("connection.deleted",))
+    assert (changed.headers, changed.ordered, changed.secret) == ({"X": "1"}, True, made.secret)
+    assert kept.change(made.id, types=None, headers=None, ordered=False).types == ()
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"url": "http://127.0.0.1/"}, {"types": ["x"]}, {"headers": {"Host": "x"}}]
+)
+def test_nothing_is_changed_when_a_part_cannot_be(kept: Subscribers, wanted: dict[str, object]) -> None:
+    made = kept.add(url="https://example.com/")
+    with pytest.raises(Invalid):
+        kept.change(made.id, **{"description": "new", **wanted})
+    assert kept.find(made.id) == made
+
+
+def test_after_a_rotation_both_secrets_sign_for_24_hours(kept: Subscribers) -> None:
+    made = kept.add(url="https://example.com/")
+    now = kept._clock()
+    rotated = kept.rotate(made.id)
+    assert OVERLAP == timedelta(hours=24)
+    assert rotated.signing_keys(now) == (rotated.secret, made.secret)
+    assert rotated.signing_keys(now + OVERLAP - timedelta(milliseconds=1)) == (rotated.secret, made.secret)
+    assert rotated.signing_keys(now + OVERLAP) == (rotated.secret,)
+
+
+def test_rotated_twice_all_three_sign_and_what_is_over_is_forgotten(kept: Subscribers) -> None:
+    first = kept.add(url="https://example.com/")
+    second = kept.rotate(first.id)
+    third = kept.rotate(first.id)
+    assert third.signing_keys(kept._clock()) == (third.secret, second.secret, first.secret)
+    kept._clock.forward(OVERLAP.total_seconds())
+    fourth = kept.rotate(first.id)
+    assert [old for old, _ in fourth.old_secrets] == [third.secret]
+
+
+def test_who_is_gone_cannot_be_changed_nor_brought_back_by_halves(kept: Subscribers) -> None:
+    made = kept.add(url="https://example.com/")
+    kept.forget(made.id)
+    for change in (lambda: kept.change(made.id, url="https://a.example/"), lambda: kept.rotate(made.id)):
+        with pytest.raises(NotFound):
+            change()
+    assert kept._client.exists(keys.subscriber(made.id)) == 0
+    assert kept.all() == []
+
+
+def test_there_is_a_limit(kept: Subscribers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processor.delivery.subscribers.MOST", 1)
+    kept.add(url="https://example.com/")
+    with pytest.raises(Conflict):
+        kept.add(url="https://example.com/")

@@ -1,0 +1,140 @@
+"""Operators: told of what needs them, once an hour for each reason, through apprise."""
+
+import json
+
+import pytest
+from redis import Redis
+
+from handlers.notices import Notice
+from processor import bootstrap
+from processor.delivery.lanes import OPERATORS, Mode
+from processor.operators import QUIET_S, Operators
+from processor.queues import Bell
+from processor.settings import load
+from processor.store import keys
+from tests.support import messages
+from tests.workers.deliver.receiving import status
+from workers.channels import chat
+from workers.channels.channel import Result
+from workers.channels.chat import Chat
+from workers.couriers import courier_of, report
+
+ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET, "ALLOW_PRIVATE_SUBSCRIBERS": "true"}
+
+OTHERS_WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+"""Apprise loads modules of the standard library that are about to go."""
+
+
+@pytest.fixture
+def operators(post):
+    """Who tells the operators; they can be reached."""
+    post.operators = True
+    return Operators(post.client, control=post.control, bell=Bell(post.client), reachable=True)
+
+
+def sent_to(told):
+    return lambda urls, title, text: told.append((title, text))
+
+
+def test_operators_are_told_once_an_hour_for_each_reason(post, operators):
+    told = []
+    courier = post.courier(channels={OPERATORS: Chat(["json://somewhere"], send=sent_to(told))})
+
+    assert operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
+    assert not operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
+    assert operators.tell_operators("No clock", "It stands still.", "clock")
+    courier.run_once()
+
+    assert sorted(told) == [("Disk full", "Nothing can be kept."), ("No clock", "It stands still.")]
+    assert 0 < post.client.ttl(keys.operators_told("disk")) <= QUIET_S
+
+
+def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
+    silent = Operators(post.client, control=post.control, bell=Bell(post.client), reachable=False)
+
+    assert silent.tell_operators("Disk full", "Nothing can be kept.", "disk")
+
+    assert caplog.records[-1].subject == "Disk full"
+    assert post.waiting(OPERATORS) == {}
+
+
+def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
+    answers = iter(["no", None])
+    courier = post.courier(channels={OPERATORS: Chat(["x"], send=lambda *_: next(answers))})
+    operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
+
+    courier.run_once()
+    (wait,) = post.waiting(OPERATORS).values()
+    assert wait == 5.0
+    post.forward(5)
+    courier.run_once()
+    assert post.waiting(OPERATORS) == {}
+
+
+def test_notifications_that_concern_operators_go_there_in_words(post, operators):
+    told = []
+    courier = post.courier(channels={OPERATORS: Chat(["x"], send=sent_to(told))})
+    post.decide()
+    post.decide(
+        type_=Notice.DEAUTHORIZED,
+        data_types={"complete": [], "failed": {"bills": "FetchError"}},
+        error={"status_code": "401", "status_text": "Revoked", "message": None},
+    )
+    courier.run_once()
+
+    ((title, text),) = told
+    assert title == "Codat: connection.deauthorized"
+    for words in ("Xero", "connection-1", "merchant-1", "bills (FetchError)", "Codat says: Revoked"):
+        assert words in text
+
+
+@OTHERS_WARNINGS
+def test_apprise_posts_to_where_it_is_told(post, operators, receiver):
+    pytest.importorskip("apprise")
+    heard = receiver(status(200))
+    courier = post.courier(channels={OPERATORS: Chat([f"json://127.0.0.1:{heard.port}/alerts"])})
+    operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
+
+    courier.run_once()
+
+    (got,) = heard.received
+    assert json.loads(got.raw)["title"] == "Disk full"
+    assert json.loads(got.raw)["message"] == "Nothing can be kept."
+
+
+@OTHERS_WARNINGS
+@pytest.mark.parametrize("url", ["json://127.0.0.1:9/alerts", "nonsense"])
+def test_what_apprise_cannot_do_is_a_failure_without_the_address(url):
+    pytest.importorskip("apprise")
+    said = chat.send_by_apprise([url], "title", "text")
+    assert said == "1 of 1 addresses could not be told"
+
+
+def test_without_apprise_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(chat, "apprise", None)
+    assert chat.send_by_apprise(["json://x"], "title", "text") == chat.MISSING
+
+
+def test_the_operators_hear_when_a_lane_is_paused_or_gone_and_not_when_it_is_slow(redis_url, post):
+    settings = load(ENVIRON | {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://127.0.0.1:9"})
+    container = bootstrap.for_worker(settings)
+    mine = post.subscribe("http://127.0.0.1:9/hook")
+    lane = next(lane for lane in post.lanes().all() if lane.id == mine.id)
+    for mode in (Mode.SLOW, Mode.PAUSED, Mode.GONE):
+        report(container, lane, mode, Result("again", 0, error="answered 500"))
+
+    with Redis.from_url(redis_url) as client:
+        ids = [id_.decode() for id_ in client.zrange(keys.lane(OPERATORS), 0, -1)]
+        texts = {json.loads(client.hget(keys.notification(id_), "body"))["data"]["subject"] for id_ in ids}
+    assert texts == {"Deliveries are paused", "A subscriber is gone"}
+    container.redis.close()
+
+
+def test_a_courier_of_the_settings_has_every_road(redis_url):
+    environ = {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://x", "SMTP_URL": "smtp://127.0.0.1"}
+    container = bootstrap.for_worker(load(ENVIRON | environ))
+    courier = courier_of(container)
+
+    assert set(courier._channels) == {"webhook", "email", "operators"}
+    assert courier.run_once() == 0
+    container.redis.close()

@@ -1,0 +1,448 @@
+"""Lanes: who gets what, how much at a time, in which order, and what happens where nothing succeeds."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from handlers.notices import Notice
+from processor.delivery import schedule
+from processor.delivery.lanes import LEASE, Mode, Verdict
+from processor.store import keys
+from tests.workers.deliver.receiving import WAIT_S, status
+from workers import deliver
+
+
+def test_each_subscriber_gets_the_types_it_wants(post, receiver):
+    everything, some = receiver(), receiver()
+    post.subscribe(everything.url)
+    post.subscribe(some.url, types=["connection.deauthorized"])
+    one, two = post.decide(), post.decide(type_=Notice.DEAUTHORIZED)
+
+    post.courier().run_once()
+
+    assert sorted(everything.ids) == [one, two]
+    assert some.ids == [two]
+
+
+def test_what_was_decided_before_it_subscribed_does_not_come(post, receiver):
+    heard = receiver()
+    post.decide()
+    post.lanes().divide()
+    post.subscribe(heard.url)
+
+    assert post.courier().run_once() == 0
+    assert heard.received == []
+
+
+def test_without_subscribers_a_notification_stays_published(post):
+    id_ = post.decide()
+    post.courier().run_once()
+
+    assert post.client.llen(keys.fan_out()) == 0
+    assert post.client.exists(keys.deliveries(id_)) == 0
+
+
+def test_dividing_twice_tells_nobody_twice(post, receiver):
+    heard = receiver()
+    post.subscribe(heard.url)
+    id_ = post.decide()
+    post.client.rpush(keys.fan_out(), id_, id_)
+
+    post.courier().run_once()
+
+    assert heard.ids == [id_]
+    assert post.client.llen(keys.fan_out()) == 0
+
+
+def test_a_notification_that_was_erased_meanwhile_goes_to_nobody(post, receiver):
+    heard = receiver()
+    mine = post.subscribe(heard.url)
+    before, between = post.decide("connection-1"), post.decide("connection-2")
+    post.client.delete(keys.notification(before))
+    post.lanes().divide()
+    post.client.delete(keys.notification(between))
+
+    assert post.courier().run_once() == 0
+    assert (heard.received, post.waiting(mine.id)) == ([], {})
+
+
+def test_up_to_ten_are_under_way_in_a_lane(post, receiver):
+    heard = receiver()
+    heard.gate.clear()
+    mine = post.subscribe(heard.url)
+    ids = [post.decide(f"connection-{number}") for number in range(25)]
+    courier = post.courier()
+    courier.start()
+    try:
+        heard.wait_for(10)
+        assert post.control.states([mine.id])[mine.id].under_way == 10
+        heard.gate.set()
+        heard.wait_for(25)
+    finally:
+        courier.stop()
+
+    assert heard.most_at_once == 10
+    assert sorted(heard.ids) == ids
+
+
+def test_two_processes_together_have_ten_under_way_and_send_nothing_twice(post, receiver):
+    heard = receiver()
+    heard.gate.clear()
+    post.subscribe(heard.url)
+    ids = [post.decide(f"connection-{number}") for number in range(40)]
+    couriers = [post.courier(token=token) for token in ("one", "two")]
+    for courier in couriers:
+        courier.start()
+    try:
+        heard.wait_for(10)
+        heard.gate.set()
+        heard.wait_for(40)
+    finally:
+        for courier in couriers:
+            courier.stop()
+
+    assert heard.most_at_once <= 10
+    assert sorted(heard.ids) == ids
+
+
+def test_who_does_not_answer_delays_nobody_else(post, receiver):
+    """All of the silent one's attempts are under way when the other's are made."""
+    silent, quick = receiver(), receiver()
+    silent.gate.clear()
+    slow, fast = post.subscribe(silent.url), post.subscribe(quick.url)
+    for number in range(30):
+        post.decide(f"connection-{number}")
+    courier = post.courier()
+    courier.start()
+    try:
+        quick.wait_for(30)
+        late = post.decide("connection-30")
+        courier.wake()
+        assert quick.wait_for(31)[-1].id == late
+        assert post.control.states([slow.id])[slow.id].under_way == 10
+        assert post.status(late, slow.id) == "pending"
+    finally:
+        silent.gate.set()
+        courier.stop()
+    assert post.control.states([fast.id])[fast.id].waiting == 0
+
+
+# Order
+
+
+def test_ordered_never_lets_one_connection_overtake_itself(post, receiver):
+    heard = receiver()
+    heard.answers.append(status(500))
+    mine = post.subscribe(heard.url, ordered=True)
+    first, second, third = (post.decide("connection-1") for _ in range(3))
+    other = post.decide("connection-2")
+    courier = post.courier()
+
+    courier.run_once()
+    assert (heard.ids[0], sorted(heard.ids)) == (first, [first, other])
+    assert sorted(post.waiting(mine.id)) == [first, second, third]
+
+    post.forward(4.999)
+    assert courier.run_once() == 0
+    post.forward(0.001)
+    assert courier.run_once() == 3
+    assert heard.ids[2:] == [first, second, third]
+    assert post.waiting(mine.id) == {}
+
+
+def test_ordered_holds_while_many_are_under_way(post, receiver):
+    heard = receiver()
+    post.subscribe(heard.url, ordered=True)
+    ids = {name: [post.decide(name) for _ in range(6)] for name in ("a", "b", "c", "d")}
+    more = [post.decide(f"connection-{number}") for number in range(20)]
+
+    post.courier().run_once()
+
+    got = heard.ids
+    for line in ids.values():
+        assert [id_ for id_ in got if id_ in line] == line
+    assert len(got) == 24 + len(more)
+
+
+def test_after_a_dead_letter_the_next_of_the_connection_goes(post, receiver):
+    heard = receiver(status(500))
+    mine = post.subscribe(heard.url, ordered=True)
+    first, second = post.decide(), post.decide()
+    courier = post.courier()
+    for _ in range(len(schedule.RETRIES)):
+        courier.run_once()
+        assert set(heard.ids) == {first}
+        post.forward(post.waiting(mine.id)[first])
+    heard.always = status(204)
+    heard.answers.append(status(500))
+    courier.run_once()
+
+    assert [post.status(one, mine.id) for one in (first, second)] == ["dead", "delivered"]
+
+
+def test_unordered_does_not_wait(post, receiver):
+    heard = receiver()
+    heard.answers.append(status(500))
+    mine = post.subscribe(heard.url)
+    for _ in range(2):
+        post.decide()
+
+    post.courier().run_once()
+
+    assert len(heard.received) == 2
+    assert len(post.waiting(mine.id)) == 1
+
+
+# The breaker
+
+
+def test_a_lane_that_keeps_failing_is_only_probed(post, receiver):
+    heard = receiver(status(500))
+    mine = post.subscribe(heard.url)
+    for number in range(50):
+        post.decide(f"connection-{number}")
+    courier = post.courier()
+
+    courier.run_once()
+
+    assert post.mode(mine.id) is Mode.SLOW
+    before = len(heard.received)
+    assert before == schedule.SLOW_AFTER
+    courier.run_once()
+    assert len(heard.received) == before
+    heard.most_at_once = 0
+    pauses = []
+    for _ in range(8):
+        waited = 0
+        while len(heard.received) == before:
+            post.forward(1)
+            waited += 1
+            courier.run_once()
+        pauses.append(waited)
+        before = len(heard.received)
+    assert heard.most_at_once == 1
+    assert all(earlier <= later for earlier, later in zip(pauses, pauses[1:], strict=False))
+    assert pauses[-1] == schedule.LONGEST_PROBE_PAUSE.total_seconds()
+
+
+def test_one_success_brings_the_lane_back_to_its_pace(post, receiver):
+    heard = receiver(status(500))
+    mine = post.subscribe(heard.url)
+    ids = [post.decide(f"connection-{number}") for number in range(50)]
+    courier = post.courier()
+    courier.run_once()
+    heard.always = status(204)
+    post.forward(schedule.LONGEST_PROBE_PAUSE.total_seconds())
+
+    courier.run_once()
+
+    assert post.mode(mine.id) is Mode.ACTIVE
+    assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
+
+
+def test_five_days_without_success_pause_the_lane_and_tell_the_operators_once(post, receiver):
+    heard = receiver(status(500))
+    mine = post.subscribe(heard.url)
+    for number in range(12):
+        post.decide(f"connection-{number}")
+    courier = post.courier()
+    courier.run_once()
+    for day in range(5):
+        assert post.mode(mine.id) is Mode.SLOW
+        post.forward(86_400)
+        post.decide(f"connection-of-day-{day}")
+        courier.run_once()
+
+    assert post.mode(mine.id) is Mode.PAUSED
+    assert [mode for _, mode in post.troubles] == [Mode.SLOW, Mode.PAUSED]
+    attempts = len(heard.received)
+    waiting = len(post.waiting(mine.id))
+    new = post.decide("connection-new")
+    post.forward(86_400)
+    courier.run_once()
+    assert len(heard.received) == attempts
+    assert len(post.waiting(mine.id)) == waiting + 1
+
+    heard.always = status(204)
+    post.control.enable(mine.id)
+    courier.run_once()
+    assert post.status(new, mine.id) == "delivered"
+    assert post.waiting(mine.id) == {}
+    assert post.mode(mine.id) is Mode.ACTIVE
+
+
+def test_a_quiet_week_between_successes_pauses_nobody(post, receiver):
+    heard = receiver()
+    mine = post.subscribe(heard.url)
+    for number in range(3):
+        post.decide(f"connection-{number}")
+        heard.answers.append(status(500))
+        courier = post.courier()
+        courier.run_once()
+        post.forward(5)
+        courier.run_once()
+        post.forward(7 * 86_400)
+    assert post.mode(mine.id) is Mode.ACTIVE
+
+
+def test_disabled_nothing_new_waits_and_what_waited_stays(post, receiver):
+    heard = receiver(status(500))
+    mine = post.subscribe(heard.url)
+    old = post.decide("connection-1")
+    courier = post.courier()
+    courier.run_once()
+    post.control.disable(mine.id)
+    new = post.decide("connection-2")
+    post.forward(3600)
+    assert courier.run_once() == 0
+
+    heard.always = status(204)
+    post.control.enable(mine.id)
+    courier.run_once()
+
+    assert (post.status(old, mine.id), post.status(new, mine.id)) == ("delivered", None)
+
+
+# Tests
+
+
+@pytest.mark.parametrize("mode", ["active", "disabled"])
+def test_a_test_message_is_sent_once_whatever_the_mode(post, receiver, mode):
+    heard = receiver()
+    mine = post.subscribe(heard.url, types=["connection.deleted"], enabled=mode == "active")
+    id_ = post.control.test(mine.id)
+
+    post.courier().run_once()
+
+    assert heard.ids == [id_]
+    assert post.status(id_, mine.id + ".test") == "delivered"
+    assert post.client.ttl(keys.notification(id_)) > 0
+    assert post.client.ttl(keys.deliveries(id_)) > 0
+    assert post.client.zcard(keys.outbox()) == 0
+
+
+def test_a_test_message_that_fails_is_not_repeated_and_speaks_against_nobody(post, receiver):
+    heard = receiver(status(410))
+    mine = post.subscribe(heard.url)
+    for _ in range(20):
+        post.control.test(mine.id)
+    courier = post.courier()
+    courier.run_once()
+    post.forward(86_400)
+
+    assert courier.run_once() == 0
+    assert len(heard.received) == 20
+    assert post.mode(mine.id) is Mode.ACTIVE
+    assert post.client.zcard(keys.dead_deliveries()) == 0
+
+
+# Leases
+
+
+def test_what_a_dead_process_had_taken_is_taken_over_when_its_lease_ends(post, receiver):
+    heard = receiver()
+    mine = post.subscribe(heard.url)
+    id_ = post.decide()
+    dead = post.lanes("dead")
+    dead.divide()
+    (claimed,), _ = dead.take(lambda _: 10)
+    assert claimed.notification_id == id_
+
+    courier = post.courier(token="alive")
+    post.forward(LEASE.total_seconds() - 0.001)
+    assert courier.run_once() == 0
+    post.forward(0.001)
+    assert courier.run_once() == 1
+    assert post.status(id_, mine.id) == "delivered"
+
+
+def test_a_lease_that_is_renewed_is_not_taken_over(post):
+    mine = post.subscribe("http://127.0.0.1:9/")
+    id_ = post.decide()
+    busy = post.lanes("busy")
+    busy.divide()
+    busy.take(lambda _: 10)
+    for _ in range(5):
+        post.forward(LEASE.total_seconds() - 1)
+        busy.renew({mine.id: [id_]})
+        assert post.lanes("other").take(lambda _: 10)[0] == []
+
+
+def test_leases_are_renewed_while_somebody_takes_his_time(post, receiver, monkeypatch):
+    monkeypatch.setattr(deliver, "RENEW_S", 0.01)
+    heard = receiver()
+    heard.gate.clear()
+    mine = post.subscribe(heard.url)
+    post.decide()
+    courier = post.courier()
+    renewed = threading.Event()
+    real = courier._lanes.renew
+
+    def renew(flying):
+        real(flying)
+        renewed.set()
+
+    courier._lanes.renew = renew
+    courier.start()
+    try:
+        heard.wait_for(1)
+        post.forward(60)
+        renewed.clear()
+        assert renewed.wait(WAIT_S)
+        assert min(post.waiting(mine.id).values()) > 0
+    finally:
+        heard.gate.set()
+        courier.stop()
+    assert len(heard.received) == 1
+
+
+def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post):
+    mine = post.subscribe("http://127.0.0.1:9/")
+    id_ = post.decide()
+    late, quick = post.lanes("late"), post.lanes("quick")
+    late.divide()
+    (one,), _ = late.take(lambda _: 10)
+    post.forward(LEASE.total_seconds())
+    (two,), _ = quick.take(lambda _: 10)
+    at = {"at": "2026-03-04T12:00:00Z", "outcome": "failed"}
+    again = post.clock() + timedelta(days=1)
+
+    late.settle(one, Verdict.AGAIN, at, again_at=again)
+    assert post.waiting(mine.id)[id_] == LEASE.total_seconds()
+    quick.settle(two, Verdict.DELIVERED, at | {"outcome": "delivered"})
+    late.settle(one, Verdict.AGAIN, at, again_at=again)
+
+    assert post.status(id_, mine.id) == "delivered"
+    assert post.waiting(mine.id) == {}
+    assert post.client.hget(keys.deliveries(id_), f"{mine.id}:total") == b"3"
+
+
+def test_stopping_gives_back_what_is_under_way(post, receiver, monkeypatch):
+    monkeypatch.setattr(deliver, "PATIENCE_S", 0.05)
+    heard = receiver()
+    heard.gate.clear()
+    mine = post.subscribe(heard.url)
+    id_ = post.decide()
+    courier = post.courier()
+    courier.start()
+    heard.wait_for(1)
+    courier.stop()
+    heard.gate.set()
+
+    assert post.waiting(mine.id) == {id_: 0.0}
+    post.courier(token="next").run_once()
+    assert heard.ids == [id_, id_]
+    assert post.status(id_, mine.id) == "delivered"
+
+
+def test_a_fault_of_ours_is_not_the_subscribers(post, receiver):
+    mine = post.subscribe(receiver().url)
+    id_ = post.decide()
+    courier = post.courier()
+    courier._channels["webhook"] = None
+
+    courier.run_once()
+
+    assert post.waiting(mine.id) == {id_: 5.0}
+    assert post.control.states([mine.id])[mine.id].failures == 0
