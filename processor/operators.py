@@ -1,4 +1,4 @@
-"""Telling the operators that something needs them: logged always, sent to their chat or pager where set up."""
+"""Telling the operators that something needs them: logged, and sent to their chat or pager."""
 
 import logging
 from typing import Any

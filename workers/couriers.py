@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from processor.bootstrap import Container
 from processor.delivery.control import Control
-from processor.delivery.lanes import EMAIL, OPERATORS, Lane, Lanes, Mode
+from processor.delivery.lane import EMAIL, OPERATORS, Lane, Mode
+from processor.delivery.lanes import Lanes
 from processor.delivery.mail import Letters
 from processor.delivery.outgoing import Outgoing
 from processor.delivery.schedule import PAUSE_AFTER
@@ -82,7 +83,8 @@ def report(container: Container, lane: Lane, mode: Mode, result: Result) -> None
     if mode is Mode.GONE:
         subject = "A subscriber is gone"
         text = (
-            f"For {name} nothing is sent any more: it answered 410 Gone. What waited is among the dead letters."
+            f"For {name} nothing is sent any more: it answered 410 Gone."
+            " What waited is among the dead letters."
         )
     else:
         subject = "Deliveries are paused"

@@ -19,7 +19,8 @@ from redis import RedisError
 from processor import times
 from processor.delivery import schedule
 from processor.delivery.control import Control
-from processor.delivery.lanes import RENEW_S, Claimed, Lane, Lanes, Mode, Settled, Verdict
+from processor.delivery.lane import Claimed, Lane, Mode, Settled, Verdict
+from processor.delivery.lanes import RENEW_S, Lanes
 from workers.channels.channel import Channel, Result
 
 _log = logging.getLogger(__name__)

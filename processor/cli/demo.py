@@ -51,7 +51,15 @@ SIMULATOR_PORT = 8001
 @click.option(
     "--simulator-port", type=click.IntRange(0, 65535), default=None, help="Port of the simulated Codat."
 )
-def demo(headless: bool, name: str | None, simulator_port: int | None) -> None:
+@click.option(
+    "--within",
+    "within_s",
+    type=click.FloatRange(min=0),
+    default=STORY_WITHIN_S,
+    show_default=True,
+    help="How long a story may take, in seconds.",
+)
+def demo(headless: bool, name: str | None, simulator_port: int | None, within_s: float) -> None:
     """The whole service with a simulated Codat: nothing to configure, nothing leaves this machine."""
     with contextlib.ExitStack() as stack:
         environ = _environment(stack, headless=headless)
@@ -64,9 +72,9 @@ def demo(headless: bool, name: str | None, simulator_port: int | None) -> None:
         simulator = stack.enter_context(SimulatorServer(_simulator_config(settings, simulator_port)))
         given = {**environ, "CODAT_API_URL": simulator.url, "PORT": str(settings.port)}
         code = (
-            _headless(settings, simulator, given, name)
+            _headless(settings, simulator, given, name, within_s)
             if headless
-            else _run(settings, simulator, given, name)
+            else _run(settings, simulator, given, name, within_s)
         )
     sys.exit(code)
 
@@ -106,7 +114,13 @@ def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
     )
 
 
-def _run(settings: Settings, simulator: SimulatorServer, given: Mapping[str, str], name: str | None) -> int:
+def _run(
+    settings: Settings,
+    simulator: SimulatorServer,
+    given: Mapping[str, str],
+    name: str | None,
+    within_s: float,
+) -> int:
     """Run until Ctrl-C; a story that was named is played once the service is ready."""
     with StopSignals() as signals, Listener(click.echo) as listener, store(settings) as env:
         supervisor = Supervisor(service(settings, {**given, **env}))
@@ -117,7 +131,7 @@ def _run(settings: Settings, simulator: SimulatorServer, given: Mapping[str, str
             return supervisor.run(signals)
         with supervisor, SimulatorClient(simulator.url) as codat, _product(settings) as product:
             _await_ready(settings)
-            play(story_named(name), codat, product, click.echo, STORY_WITHIN_S)
+            play(story_named(name), codat, product, click.echo, within_s)
             click.echo("The story is over; the service goes on until Ctrl-C.")
             stop = threading.Event()
             signals.call(stop.set)
@@ -126,7 +140,11 @@ def _run(settings: Settings, simulator: SimulatorServer, given: Mapping[str, str
 
 
 def _headless(
-    settings: Settings, simulator: SimulatorServer, given: Mapping[str, str], name: str | None
+    settings: Settings,
+    simulator: SimulatorServer,
+    given: Mapping[str, str],
+    name: str | None,
+    within_s: float,
 ) -> int:
     """Play one story; 0 when it went as expected."""
     story = story_named(name or "happy")
@@ -138,8 +156,8 @@ def _headless(
     ):
         _listen(settings, listener)
         with SimulatorClient(simulator.url) as codat, _product(settings) as product:
-            as_expected = play(story, codat, product, click.echo, STORY_WITHIN_S)
-        heard = listener.has_heard(story.expected)
+            as_expected = play(story, codat, product, click.echo, within_s)
+        heard = as_expected and listener.has_heard(story.expected)
     click.echo(f"{story.name}: a subscriber heard {'every milestone' if heard else 'NOT every milestone'}")
     return 0 if as_expected and heard else 1
 

@@ -20,18 +20,15 @@ from processor.errors import ProcessorError
 KEPT = "Keep the secret now: it is not shown again."
 
 
-class Moment(click.ParamType[datetime]):
+def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
     """A time in ISO 8601; UTC where it names no zone."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no time like 2026-11-22T15:00:00Z.", param, ctx)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no time like 2026-11-22T15:00:00Z.") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _last(item: Mapping[str, Any]) -> Any:
@@ -153,7 +150,7 @@ def remove(subscriber_id: str) -> None:
 
 @notifications.command("redeliver")
 @click.argument("notification_ids", metavar="[ID]...", nargs=-1)
-@click.option("--since", type=Moment(), help="All that were decided since then.")
+@click.option("--since", metavar="TIME", callback=_moment, help="All that were decided since then.")
 @click.option("--dead", is_flag=True, help="All dead letters.")
 @click.option("--undelivered", is_flag=True, help="With --since: only where it did not arrive.")
 @click.option("--subscriber", "subscriber_id", metavar="ID", help="Only to this one; else to all.")

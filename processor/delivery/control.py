@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 
 from processor import times
-from processor.delivery.lanes import EMAIL, OPERATORS, TEST, Mode, common_keys
+from processor.delivery.lane import EMAIL, OPERATORS, TEST, Mode, common_keys
 from processor.delivery.scripts import register
 from processor.store import keys
 from processor.times import from_ms, to_iso, to_ms

@@ -9,7 +9,7 @@ from redis import Redis
 from processor import times
 from processor.delivery import told
 from processor.delivery.control import Control
-from processor.delivery.lanes import TEST
+from processor.delivery.lane import TEST
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.queues import Bell
 from processor.store import keys

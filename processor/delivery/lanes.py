@@ -7,15 +7,14 @@ somebody else makes the attempt, under the same id.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from redis import Redis
 
 from processor import times
 from processor.delivery import schedule
+from processor.delivery.lane import EMAIL, OPERATORS, TEST, Claimed, Lane, Mode, Settled, Verdict, common_keys
 from processor.delivery.scripts import register
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys
@@ -27,71 +26,6 @@ RENEW_S = 1.5
 
 DIVIDE = 100
 ATTEMPTS_KEPT = 30
-EMAIL = "email"
-OPERATORS = "operators"
-TEST = ".test"
-"""Ends the name of the lane of a subscriber's test messages."""
-
-
-class Mode(StrEnum):
-    """How a lane stands."""
-
-    ACTIVE = "active"
-    SLOW = "slow"
-    PAUSED = "paused"
-    DISABLED = "disabled"
-    GONE = "gone"
-
-    @property
-    def collects(self) -> bool:
-        """Whether new notifications go into the lane; a paused one keeps them."""
-        return self not in (Mode.DISABLED, Mode.GONE)
-
-
-class Verdict(StrEnum):
-    """What an attempt means for the delivery; ``gone`` also ends the lane."""
-
-    DELIVERED = "delivered"
-    AGAIN = "again"
-    DEAD = "dead"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One road out: to ``subscriber``, or by the channel that its id names."""
-
-    id: str
-    subscriber: Subscriber | None = None
-
-    @property
-    def is_test(self) -> bool:
-        """Whether it is for test messages, which are attempted once, whatever the mode."""
-        return self.id.endswith(TEST)
-
-    @property
-    def ordered(self) -> bool:
-        """Whether notifications of one connection never overtake each other."""
-        return self.subscriber is not None and self.subscriber.ordered
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A delivery that we attempt now; ``tries`` is how often it was attempted before."""
-
-    lane: Lane
-    notification_id: str
-    connection_id: str
-    body: str
-    tries: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The mode of the lane before and after an attempt was settled."""
-
-    before: Mode
-    after: Mode
 
 
 class Lanes:
@@ -109,7 +43,7 @@ class Lanes:
         email: bool = False,
         operators: bool = False,
         operator_types: Collection[str] = (),
-        token: str = "-",
+        token: str = "-",  # noqa: S107 - a name, no secret
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._client = client
@@ -330,16 +264,6 @@ class Lanes:
             ],
         )
         return Settled(Mode(before.decode()), Mode(after.decode()))
-
-
-def common_keys(notification_id: str) -> list[str]:
-    """The keys with which every script of one notification begins."""
-    return [
-        keys.deliveries(notification_id),
-        keys.outbox(),
-        *(keys.outbox_with(status) for status in ("pending", "delivered", "dead")),
-        keys.dead_deliveries(),
-    ]
 
 
 def _prefixes() -> tuple[str, str, str]:

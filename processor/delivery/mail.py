@@ -11,7 +11,15 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    select_autoescape,
+)
 
 from handlers.notices import Notice
 
@@ -46,7 +54,7 @@ class Letters:
         loader = ours if folder is None else ChoiceLoader([FileSystemLoader(folder), ours])
         self._environment = Environment(
             loader=loader,
-            autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+            autoescape=select_autoescape(("html",)),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

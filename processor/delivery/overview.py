@@ -6,7 +6,7 @@ from redis import Redis
 
 from processor.delivery import told
 from processor.delivery.control import Control, LaneState
-from processor.delivery.lanes import EMAIL, OPERATORS
+from processor.delivery.lane import EMAIL, OPERATORS
 from processor.store import keys
 
 

@@ -10,7 +10,7 @@ from redis import Redis
 from processor import times
 from processor.delivery import told
 from processor.delivery.control import Control
-from processor.delivery.lanes import EMAIL, OPERATORS
+from processor.delivery.lane import EMAIL, OPERATORS
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.errors import Conflict, NotFound
 from processor.queues import Bell
@@ -71,7 +71,7 @@ class Redelivery:
         undelivered: bool = False,
         dry_run: bool = False,
     ) -> Iterator[Redelivered]:
-        """Send again all that was decided since then, the oldest first; ``undelivered``: what did not arrive."""
+        """Send again what was decided since then, oldest first; ``undelivered``: what did not arrive."""
         takers = self._takers(subscriber_id)
         lowest, offset = times.to_us(moment), 0
         while True:
@@ -127,7 +127,7 @@ class Redelivery:
         *,
         undelivered: bool,
     ) -> tuple[str, ...]:
-        """Where a notification goes again: with ``undelivered`` only where it did not arrive and does not wait."""
+        """Where it goes again: with ``undelivered`` only where it did not arrive and does not wait."""
         status_in = {one["id"]: one["status"] for one in told.deliveries(row["deliveries"])}
         type_ = row["body"]["type"]
         found = [one.id for one in takers if one.wants(type_) or subscriber_id is not None]

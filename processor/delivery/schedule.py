@@ -44,7 +44,7 @@ def next_attempt(
 
 
 def read_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """The pause that a ``Retry-After`` header asks for, in either of its forms; ``None`` without a usable one."""
+    """The pause that a ``Retry-After`` header asks for, in either form; ``None`` without a usable one."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return timedelta(seconds=int(text))

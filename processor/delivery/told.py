@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from processor.delivery.control import LaneState
-from processor.delivery.lanes import EMAIL, OPERATORS, TEST, Mode
+from processor.delivery.lane import EMAIL, OPERATORS, TEST, Mode
 from processor.delivery.subscribers import Subscriber
 from processor.times import from_ms, to_iso
 

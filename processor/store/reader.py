@@ -141,7 +141,7 @@ class Reader:
     def notification(self, notification_id: str) -> dict[str, Any] | None:
         """One notification; ``None`` when there is none.
 
-        Its public body is under ``body`` as parsed JSON, what is known of its deliveries under ``deliveries``.
+        Its public body is under ``body``, parsed; what is known of its deliveries under ``deliveries``.
         """
         return next(iter(self._notifications([notification_id])), None)
 

@@ -11,7 +11,7 @@ from redis.client import Pipeline
 
 from handlers.situation import State
 from processor.delivery import told
-from processor.delivery.lanes import EMAIL, OPERATORS, TEST
+from processor.delivery.lane import EMAIL, OPERATORS, TEST
 from processor.errors import StoreUnavailable
 from processor.store import keys, truth_keys
 from processor.store.reader import EVENT_STATUSES

@@ -20,7 +20,7 @@ from processor.errors import StoreUnavailable
 from processor.web.problems import PROBLEM
 
 if TYPE_CHECKING:
-    from granian.rsgi import HTTPProtocol, Scope
+    from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -34,6 +34,9 @@ MORE_THAN_ENOUGH = 1
 """So many bytes beyond the limit are read of a body without a length: enough to see that it is too large."""
 
 
+URGENT = ("/webhooks/", "/healthz", "/readyz")
+"""What has threads of its own: it never waits for Codat, and must not wait behind what does."""
+
 DROP_MOST = 64 * 1024 * 1024
 """So much of a body that is too large is read and dropped: who is cut off in the middle never sees why."""
 
@@ -41,7 +44,7 @@ DROP_MOST = 64 * 1024 * 1024
 class Gateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
-    ``threads`` requests are worked on at a time; of a body at most ``max_body_bytes`` and one
+    ``threads`` requests are worked on at a time, and as many that are ``URGENT``; of a body at most ``max_body_bytes`` and one
     byte are read. What a caller does not finish within ``body_within_s`` is answered 503.
     """
 
@@ -50,6 +53,7 @@ class Gateway:
     ) -> None:
         self._app = app
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._urgent = ThreadPoolExecutor(threads, thread_name_prefix="urgent")
         self._most = max_body_bytes
         self._within_s = body_within_s
 
@@ -65,7 +69,8 @@ class Gateway:
             return
         environ = environ_of(scope, body)
         loop = asyncio.get_running_loop()
-        protocol.response_bytes(*await loop.run_in_executor(self._pool, self._call, environ))
+        pool = self._urgent if scope.path.startswith(URGENT) else self._pool
+        protocol.response_bytes(*await loop.run_in_executor(pool, self._call, environ))
 
     async def _body(self, scope: "Scope", protocol: "HTTPProtocol") -> bytes:
         if scope.method in ("GET", "HEAD"):

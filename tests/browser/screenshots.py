@@ -98,9 +98,9 @@ def take_all(service: Stack, browser: Browser) -> None:
 def main() -> None:
     """Write them all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with stack(PRODUCT_NAME="Northbank Lending", SUPPORT_EMAIL="help@northbank.example") as service:
-        with chrome() as browser:
-            take_all(service, browser)
+    names = {"PRODUCT_NAME": "Northbank Lending", "SUPPORT_EMAIL": "help@northbank.example"}
+    with stack(**names) as service, chrome() as browser:
+        take_all(service, browser)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,15 @@ def test_the_first_authorisation_does_not_explain_the_alert_of_a_later_one() -> 
     assert story.told == ["connection.deauthorized", "connection.reauthorized"]
 
 
+def test_a_first_read_that_brought_nothing_does_not_explain_an_alert_of_success() -> None:
+    """The late message of a failed first read was taken for the exact time of an alert that says
+    "at least one data type succeeded", and the state fell back."""
+    story = Story(linked(40), ended(120), relinked(160), read_claim(161))
+    assert story.state is State.READY
+    story.hear(read(80, known=380, invoices="MapError"))
+    assert (story.state, story.told[-1]) == (State.READY, "initial_sync.completed")
+
+
 @pytest.mark.parametrize("first", ["exact", "alert"])
 @pytest.mark.parametrize("policy", [NO_KEY, ASKS], ids=["without a key", "with a key"])
 def test_both_generations_of_one_change_tell_it_once(first: str, policy: Policy) -> None:

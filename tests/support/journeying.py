@@ -52,7 +52,7 @@ class Recording(httpx.BaseTransport):
 class Desk:
     """One process with a journey: ``spawned`` is what it wants to do in the background.
 
-    ``later`` is how much later than really it is for us, and not for Codat.
+    ``later`` is how much later than really it is for us, and not for Codat; ``ticks`` counts seconds.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Desk:
         self.settings = load(given)
         self.client, self.codat = client, codat
         self.later = timedelta()
+        self.ticks: Callable[[], float] = time.monotonic
         self.wire = Recording()
         self.http = None
         if api_key is not None:
@@ -96,7 +97,7 @@ class Desk:
             settle_s=0,
             spawn=self.spawned.append,
             clock=self.clock,
-            monotonic=lambda: time.monotonic() + self.later.total_seconds(),
+            monotonic=lambda: self.ticks() + self.later.total_seconds(),
         )
         companies: Companies = self.journey._companies
         companies._sleep = sleep or (lambda _: None)

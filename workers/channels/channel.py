@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from processor.delivery.lanes import Claimed, Verdict
+from processor.delivery.lane import Claimed, Verdict
 
 
 @dataclass(frozen=True, slots=True)

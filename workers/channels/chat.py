@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from processor.delivery.control import ALERT_TYPE
-from processor.delivery.lanes import Claimed, Verdict
+from processor.delivery.lane import Claimed, Verdict
 from workers.channels.channel import Result
 
 apprise: ModuleType | None

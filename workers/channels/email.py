@@ -19,7 +19,7 @@ from jinja2 import TemplateError
 from redis import Redis
 
 from processor import times
-from processor.delivery.lanes import Claimed, Verdict
+from processor.delivery.lane import Claimed, Verdict
 from processor.delivery.mail import Letters, message
 from processor.store import keys
 from workers.channels.channel import Result

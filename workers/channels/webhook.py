@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from processor import times
-from processor.delivery.lanes import Claimed, Verdict
+from processor.delivery.lane import Claimed, Verdict
 from processor.delivery.outgoing import Outgoing
 from processor.delivery.schedule import read_retry_after
 from processor.delivery.signing import signed_headers

@@ -83,6 +83,11 @@ class Card:
         return self.state in (State.AUTHORIZED, State.SYNCING)
 
     @property
+    def is_connected_in_part(self) -> bool:
+        """Whether it is ready although some of the data could not be read."""
+        return self.state is State.READY and any(one.tone == "bad" for one in self.readings)
+
+    @property
     def initials(self) -> str:
         """What stands in for a logo."""
         return "".join(word[0] for word in self.name.split()[:2]).upper()

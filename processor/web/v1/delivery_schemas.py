@@ -3,7 +3,7 @@
 from marshmallow import fields
 from marshmallow.validate import Range
 
-from processor.delivery.lanes import Mode
+from processor.delivery.lane import Mode
 from processor.delivery.told import CHANNELS, DELIVERY_STATUSES
 from processor.web.v1.fields import Answer, many, moment, number, text, word
 

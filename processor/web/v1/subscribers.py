@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 
 from processor.delivery.desk import Desk
-from processor.delivery.lanes import Mode
+from processor.delivery.lane import Mode
 from processor.delivery.redelivery import Redelivery
 from processor.delivery.rules import TYPES
 from processor.web.context import container

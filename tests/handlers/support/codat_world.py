@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from codat_history import BASE, Change, status_at
+from codat_history import BASE, Change, Did, status_at
 from codat_messages import (
     COMPANY,
     CONNECTION_ID,
@@ -128,7 +128,7 @@ class World:
                 continue
             arrival = change.at + timedelta(seconds=tape.choice(LEGACY_DELAYS_S))
             whole_company = tape.once_in(2)
-            later = [change.at for change in self.changes[position + 1 :] if not change.types]
+            later = [change.at for change in self.changes[position + 1 :] if change.did is not Did.READ_MORE]
             self.alerts_overtake = self.alerts_overtake or bool(later and later[0] <= arrival)
             for message in legacy_messages(
                 self.changes, position, f"legacy-{position}", arrival, whole_company=whole_company

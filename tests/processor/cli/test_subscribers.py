@@ -98,7 +98,7 @@ def test_one_says_what_is_meant(run, words):
     assert run("notifications", "redeliver", *words).exit_code == 2
 
 
-def test_what_is_not_there_is_said_for_each(run, filling):
+def test_what_is_not_there_is_said_for_each(run):
     answer = run("notifications", "redeliver", "ntf_1", "ntf_2", "--json")
     assert answer.exit_code == 1
     assert [one["id"] for one in json.loads(answer.output)["problems"]] == ["ntf_1", "ntf_2"]

@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from processor.delivery.control import Control
 from processor.delivery.redelivery import Redelivery
+from tests.processor.web.v1 import filling as filling_module
 from tests.processor.web.v1.filling import KEY, Filling
 from tests.workers.deliver.receiving import Answering, Receiver
 from workers.couriers import courier_of
@@ -36,8 +37,6 @@ class Service(Filling):
 @pytest.fixture
 def service(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """The store and the application on it."""
-    import tests.processor.web.v1.filling as filling_module
-
     real = filling_module.load
     monkeypatch.setattr(
         filling_module, "load", lambda environ: real({**environ, "ALLOW_PRIVATE_SUBSCRIBERS": "true"})

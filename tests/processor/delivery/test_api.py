@@ -6,6 +6,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from processor.delivery.rules import TYPES
+from tests.processor.web.v1.filling import KEY
+from tests.support.serving import serving
 from tests.workers.deliver.receiving import status
 
 
@@ -46,10 +48,7 @@ def test_what_cannot_be_is_refused_by_name(call, body, field):
     assert list(answer.json["errors"]) == [field]
 
 
-def test_private_addresses_are_refused_unless_allowed(service, redis_url):
-    from tests.processor.web.v1.filling import KEY
-    from tests.support.serving import serving
-
+def test_private_addresses_are_refused_unless_allowed(redis_url):
     client = serving(redis_url, API_KEYS=KEY)
     answer = client.post(
         "/v1/subscribers",
@@ -73,7 +72,7 @@ def test_changes_concern_what_is_named(call):
     assert "secret" not in call("GET", path).json
 
 
-def test_rotation_shows_the_new_secret_and_until_when_the_old_one_signs(call, service):
+def test_rotation_shows_the_new_secret_and_until_when_the_old_one_signs(call):
     made = add(call, "http://127.0.0.1:9/hook")
     rotated = call("POST", f"/v1/subscribers/{made['id']}/rotate").json
 

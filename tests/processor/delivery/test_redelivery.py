@@ -6,7 +6,7 @@ import pytest
 
 from processor.delivery import overview
 from processor.delivery.desk import Desk
-from processor.delivery.lanes import EMAIL
+from processor.delivery.lane import EMAIL
 from tests.workers.deliver.receiving import status
 
 
@@ -102,7 +102,7 @@ def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(service, de
     assert service.deliver() == 2
 
 
-def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service, desk):
+def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service):
     service.make_ready()
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     (newest, _) = (row["body"]["id"] for row in page.items)

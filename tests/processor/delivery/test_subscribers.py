@@ -61,7 +61,7 @@ def test_after_a_rotation_both_secrets_sign_for_24_hours(kept: Subscribers) -> N
     made = kept.add(url="https://example.com/")
     now = kept._clock()
     rotated = kept.rotate(made.id)
-    assert OVERLAP == timedelta(hours=24)
+    assert timedelta(hours=24) == OVERLAP
     assert rotated.signing_keys(now) == (rotated.secret, made.secret)
     assert rotated.signing_keys(now + OVERLAP - timedelta(milliseconds=1)) == (rotated.secret, made.secret)
     assert rotated.signing_keys(now + OVERLAP) == (rotated.secret,)

@@ -166,6 +166,7 @@ def test_a_picture_that_codat_has_not_holds_up_nothing(desk, codat):
 
 
 def test_a_first_view_while_codat_is_down_says_so_once_for_all(desk, codat, client):
+    desk.ticks = lambda: 0.0
     codat.simulation.faults.plan({"status": 401, "count": 1_000})
     gate = threading.Barrier(20)
 

@@ -103,7 +103,7 @@ CONNECTIONS = st.builds(
 
 
 @given(CONNECTIONS)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_a_connection_is_read_as_it_was_written(connection):
     assert codec.load(codec.dump(connection)) == connection
 

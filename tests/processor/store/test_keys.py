@@ -17,12 +17,20 @@ from processor.times import to_ms
 from tests.support import messages
 from tests.support.workbench import Moving, Workbench
 
+
+def makes_a_key(function):
+    """Whether a function of the modules for keys makes one; others help."""
+    if inspect.signature(function).return_annotation is not str:
+        return False
+    return function(*["x"] * len(inspect.signature(function).parameters)).startswith(PREFIX)
+
+
 FUNCTIONS = {
     name: function
     for module in pkgutil.iter_modules(store.__path__, "processor.store.")
     if module.name.endswith("keys")
     for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction)
-    if inspect.signature(function).return_annotation is str and function.__module__ == module.name
+    if function.__module__ == module.name and makes_a_key(function)
 }
 
 TYPES = {
@@ -32,6 +40,7 @@ TYPES = {
     "Sorted set": "zset",
     "Stream": "stream",
     "List": "list",
+    "Set": "set",
 }
 
 LONGEST_S = {

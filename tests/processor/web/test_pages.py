@@ -173,6 +173,18 @@ def test_progress_is_shown_whole_and_per_data_type(place: Place, visitor: Browse
     assert '<span class="what">Bank accounts</span><span class="says">Done</span>' in html
 
 
+def test_what_could_not_be_read_is_told_though_the_rest_is_ready(place: Place, visitor: Browser) -> None:
+    company_id, token = place.company()
+    connection_id = place.linked(company_id)
+    place.change(
+        connection_id, "complete-sync", outcomes={"bills": "PermissionsError", "invoices": "Complete"}
+    )
+    page = visitor.open(f"/connect/{token}/connections/{connection_id}")
+    assert "Xero is connected" in page.text
+    assert "Some of it could not be read" in page.text
+    assert "Your login may not see this" in page.text
+
+
 def test_looking_at_a_page_has_codat_asked_ever_more_seldom(place: Place, visitor: Browser) -> None:
     company_id, token = place.company()
     connection_id = place.linked(company_id)

@@ -739,7 +739,7 @@ def test_whatever_headers_come_the_answer_is_one_of_the_table(steady, headers, b
         problem(answer)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(body=BODIES, legacy=st.booleans())
 def test_whatever_is_authentic_is_kept(engine_url, steady, body, legacy):
     store = Redis.from_url(engine_url)

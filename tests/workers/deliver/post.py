@@ -11,7 +11,8 @@ from redis import Redis
 from handlers.notices import Notice, Notification
 from processor.delivery.addresses import Resolver, resolve
 from processor.delivery.control import Control
-from processor.delivery.lanes import Lane, Lanes, Mode
+from processor.delivery.lane import Lane, Mode
+from processor.delivery.lanes import Lanes
 from processor.delivery.outgoing import TOTAL_S, Outgoing
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys, outbox

@@ -14,7 +14,7 @@ from svix.webhooks import WebhookVerificationError as SvixError
 
 from processor import views
 from processor.delivery import outgoing
-from processor.delivery.lanes import Mode
+from processor.delivery.lane import Mode
 from processor.store import keys
 from processor.times import from_iso, to_iso
 from tests.support.certificates import serving_as, trusting

@@ -7,7 +7,7 @@ from redis import Redis
 
 from handlers.notices import Notice
 from processor import bootstrap
-from processor.delivery.lanes import OPERATORS, Mode
+from processor.delivery.lane import OPERATORS, Mode
 from processor.operators import QUIET_S, Operators
 from processor.queues import Bell
 from processor.settings import load
@@ -33,7 +33,7 @@ def operators(post):
 
 
 def sent_to(told):
-    return lambda urls, title, text: told.append((title, text))
+    return lambda _urls, title, text: told.append((title, text))
 
 
 def test_operators_are_told_once_an_hour_for_each_reason(post, operators):
@@ -71,7 +71,8 @@ def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
     assert post.waiting(OPERATORS) == {}
 
 
-def test_notifications_that_concern_operators_go_there_in_words(post, operators):
+@pytest.mark.usefixtures("operators")
+def test_notifications_that_concern_operators_go_there_in_words(post):
     told = []
     courier = post.courier(channels={OPERATORS: Chat(["x"], send=sent_to(told))})
     post.decide()

@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 from handlers.notices import Notice
 from processor import views
-from processor.delivery.lanes import EMAIL, Mode
+from processor.delivery.lane import EMAIL, Mode
 from processor.delivery.mail import Letters
 from processor.store import keys
 from tests.support.certificates import serving_as, trusting
@@ -31,19 +31,19 @@ class Mailbox:
         self.logins: list[tuple[bytes, bytes]] = []
         self.protected: list[bool] = []
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
         if self.says_to_recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
             self.recipients.append(address)
         return self.says_to_recipient
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
         if self.says_to_message.startswith("250"):
             self.protected.append(isinstance(server.transport.get_extra_info("ssl_object"), ssl.SSLObject))
             self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return self.says_to_message
 
-    def authenticate(self, server, session, envelope, mechanism, data):
+    def authenticate(self, _server, _session, _envelope, _mechanism, data):
         self.logins.append((data.login, data.password))
         return AuthResult(success=data.password == b"p@ss")
 
@@ -241,7 +241,7 @@ def test_what_the_mail_server_says_is_heeded(post, mail, serve, mailbox, recipie
     assert post.mode(EMAIL) is Mode.ACTIVE
 
 
-def test_a_mail_server_that_is_away_slows_the_lane_and_comes_back(post, mail, serve, mailbox):
+def test_a_mail_server_that_is_away_slows_the_lane_and_comes_back(post, mail, serve):
     ids = [post.decide(f"connection-{number}") for number in range(15)]
     mail("smtp://127.0.0.1:9").run_once()
     assert post.mode(EMAIL) is Mode.SLOW
@@ -288,9 +288,7 @@ def test_templates_can_be_replaced_one_by_one(post, mail, serve, mailbox, tmp_pa
     assert "Thank you" in html
 
 
-def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(
-    post, mail, serve, mailbox, tmp_path
-):
+def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(post, mail, serve, tmp_path):
     broken = tmp_path / "connection.authorized.txt"
     broken.write_text("Subject: {{ nonsense.of.ours }}")
     id_ = post.decide()

@@ -1,4 +1,4 @@
-"""Where a subscriber's name leads: resolved once, refused unless every address is public, connected to as is."""
+"""Where a name leads: resolved once, refused unless every address is public, connected to as is."""
 
 import asyncio
 import socket
@@ -75,7 +75,7 @@ def test_a_name_that_leads_elsewhere_at_the_second_look_is_looked_up_once_only(p
     """Rebinding: public when it is checked, private when it is connected to."""
     looks = []
 
-    def rebinding(host, port):
+    def rebinding(host, _port):
         looks.append(host)
         return [PUBLIC] if len(looks) == 1 else ["127.0.0.1"]
 
@@ -161,7 +161,7 @@ def test_odd_ports_are_refused_even_where_one_was_set_before_the_rule(post, conn
 
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "Name or service not known"), UnicodeError("x")])
 def test_a_name_that_nobody_knows_is_a_failure_like_any_other(post, failure):
-    def unknown(host, port):
+    def unknown(_host, _port):
         raise failure
 
     post.subscribe("https://hook.test/")
@@ -171,15 +171,15 @@ def test_a_name_that_nobody_knows_is_a_failure_like_any_other(post, failure):
     assert "the name could not be looked up" in error_of(post, id_)
 
 
-def test_a_name_without_an_address_is_refused(post, connected):
+def test_a_name_without_an_address_is_refused(post):
     assert deliver(post, []) == "the name has no address"
 
 
-def test_a_look_up_that_hangs_is_left_after_the_limit_and_shared(post):
+def test_a_look_up_that_hangs_is_left_after_the_limit_and_shared():
     """Ten attempts to one name cost one thread."""
     release, looks = threading.Event(), []
 
-    def hanging(host, port):
+    def hanging(host, _port):
         looks.append(host)
         release.wait(60)
         return [PUBLIC]

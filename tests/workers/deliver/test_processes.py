@@ -162,7 +162,7 @@ def test_a_subscriber_that_is_dead_for_an_hour_misses_nothing_and_delays_nobody(
         assert sorted(down.ids[before:]) == sorted(told)
 
 
-def test_the_clock_wakes_who_divides_what_a_lost_call_left(bench, redis_url):
+def test_the_clock_wakes_who_divides_what_a_lost_call_left(bench):
     bench.handle(messages.connected("company-1", "connection-1"))
     bench.client.delete(keys.delivering())
 

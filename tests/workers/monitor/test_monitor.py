@@ -19,7 +19,7 @@ def authorised(truth, company, platform="gbol"):
 
 def due(truth, company):
     """Move to the next look and make it; how long that was, in seconds."""
-    waited_s = truth.next_look(company)
+    waited_s = max(0.0, truth.next_look(company))
     truth.clock.forward(waited_s + 0.01)
     truth.monitor.run()
     truth.settle()

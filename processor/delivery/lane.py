@@ -1,0 +1,83 @@
+"""What lanes are made of: their names, how they stand, what is taken from them and what comes of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from processor.delivery.subscribers import Subscriber
+from processor.store import keys
+
+EMAIL = "email"
+OPERATORS = "operators"
+TEST = ".test"
+"""Ends the name of the lane of a subscriber's test messages."""
+
+
+class Mode(StrEnum):
+    """How a lane stands."""
+
+    ACTIVE = "active"
+    SLOW = "slow"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    GONE = "gone"
+
+    @property
+    def collects(self) -> bool:
+        """Whether new notifications go into the lane; a paused one keeps them."""
+        return self not in (Mode.DISABLED, Mode.GONE)
+
+
+class Verdict(StrEnum):
+    """What an attempt means for the delivery; ``gone`` also ends the lane."""
+
+    DELIVERED = "delivered"
+    AGAIN = "again"
+    DEAD = "dead"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One road out: to ``subscriber``, or by the channel that its id names."""
+
+    id: str
+    subscriber: Subscriber | None = None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is for test messages, which are attempted once, whatever the mode."""
+        return self.id.endswith(TEST)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether notifications of one connection never overtake each other."""
+        return self.subscriber is not None and self.subscriber.ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that we attempt now; ``tries`` is how often it was attempted before."""
+
+    lane: Lane
+    notification_id: str
+    connection_id: str
+    body: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The mode of the lane before and after an attempt was settled."""
+
+    before: Mode
+    after: Mode
+
+
+def common_keys(notification_id: str) -> list[str]:
+    """The keys with which every script of one notification begins."""
+    return [
+        keys.deliveries(notification_id),
+        keys.outbox(),
+        *(keys.outbox_with(status) for status in ("pending", "delivered", "dead")),
+        keys.dead_deliveries(),
+    ]

@@ -1,0 +1,158 @@
+"""The examples of docs/consuming.md run as they stand there."""
+
+import json
+import re
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from processor.delivery.rules import PORTS, TYPES
+from processor.delivery.schedule import AT_ONCE, RETRIES, SLOW_AFTER
+from processor.delivery.signing import new_secret, signed_headers
+from processor.store import keys
+from tests.support import messages
+from tests.support.workbench import Workbench
+from tests.workers.deliver.post import Post
+from tests.workers.deliver.receiving import Receiver
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "consuming.md").read_text("utf-8")
+MOST_LINES = 12
+
+
+def example(name: str) -> str:
+    """The code of one example."""
+    (found,) = re.findall(rf"^```python {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def names_of(*examples: str) -> dict[str, Any]:
+    """What the examples define, one after the other."""
+    names: dict[str, Any] = {"__name__": "example"}
+    for one in examples:
+        exec(compile(example(one), one, "exec"), names)  # noqa: S102 - it is our own
+    return names
+
+
+@pytest.fixture
+def db() -> Any:
+    with sqlite3.connect(":memory:", check_same_thread=False) as made:
+        made.execute("CREATE TABLE seen (id TEXT PRIMARY KEY)")
+        made.execute("CREATE TABLE todo (type TEXT)")
+        yield made
+    made.close()
+
+
+def message(secret: str, id_: str = "ntf_1") -> tuple[dict[str, str], bytes]:
+    """A notification as it is sent now."""
+    body = json.dumps({"id": id_, "type": "initial_sync.completed", "data": {}})
+    return signed_headers(id_, body, datetime.now(UTC), [secret]), body.encode()
+
+
+def test_it_takes_about_ten_lines() -> None:
+    lines = [line for line in example("verify").splitlines() if line.strip()]
+    assert len(lines) <= MOST_LINES
+
+
+def test_a_notification_is_verified_and_handled_once(db: sqlite3.Connection) -> None:
+    receive, secret = names_of("verify")["receive"], new_secret()
+    headers, body = message(secret)
+    assert [receive(db, secret, headers, body) for _ in range(3)] == [204, 204, 204]
+    assert db.execute("SELECT * FROM todo").fetchall() == [("initial_sync.completed",)]
+    assert receive(db, secret, *message(secret, "ntf_2")) == 204
+    assert db.execute("SELECT count(*) FROM todo").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("broken", ["body", "secret", "signature", "nothing"])
+def test_what_is_not_ours_is_refused_and_handled_not_at_all(db: sqlite3.Connection, broken: str) -> None:
+    receive, secret = names_of("verify")["receive"], new_secret()
+    headers, body = message(new_secret() if broken == "secret" else secret)
+    if broken == "body":
+        body += b" "
+    elif broken == "signature":
+        headers["webhook-signature"] = "v1,&&&"
+    elif broken == "nothing":
+        headers = {}
+    assert receive(db, secret, headers, body) == 401
+    assert db.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+
+
+def test_the_application_hears_what_the_service_sends(db: sqlite3.Connection, redis_url: str) -> None:
+    """Through HTTP: what our courier sent is put to the example as it came."""
+    heard = Receiver()
+    with Redis.from_url(redis_url) as client:
+        post = Post(client)
+        post.clock.now = datetime.now(UTC)
+        mine = post.subscribe(heard.url)
+        post.decide()
+        post.courier().run_once()
+    heard.stop()
+    (got,) = heard.received
+    app = names_of("verify", "flask")["create_app"](db, mine.secret)
+    answer = app.test_client().post("/notifications", data=got.raw, headers=dict(got.headers))
+    assert answer.status_code == 204
+    assert db.execute("SELECT id FROM seen").fetchall() == [(got.id,)]
+
+
+def test_a_consumer_group_reads_the_stream_and_takes_over_from_the_dead(redis_url: str) -> None:
+    names = names_of("stream")
+    join, read = names["join"], names["read"]
+    with Redis.from_url(redis_url, protocol=2) as client:
+        post = Post(client)
+        ids = [post.decide(f"connection-{number}") for number in range(3)]
+        join(client, "billing")
+        join(client, "billing")
+        client.xreadgroup("billing", "dead", {names["STREAM"]: ">"}, count=1)
+
+        got: list[str] = []
+
+        def handle(notification: dict[str, Any]) -> None:
+            got.append(notification["id"])
+
+        read(client, "billing", "alive", handle, block_ms=1)
+        assert got == ids[1:]
+        read(client, "billing", "alive", handle, block_ms=1, patience_ms=0)
+        assert got == [*ids[1:], ids[0]]
+        read(client, "billing", "alive", handle, block_ms=1, patience_ms=0)
+        assert len(got) == 3
+        assert client.xpending(names["STREAM"], "billing")["pending"] == 0
+
+
+def test_what_was_not_handled_to_the_end_comes_again(redis_url: str) -> None:
+    read = names_of("stream")["read"]
+    with Redis.from_url(redis_url, protocol=2) as client:
+        id_ = Post(client).decide()
+        names_of("stream")["join"](client, "billing")
+
+        def fail(notification: dict[str, Any]) -> None:
+            raise RuntimeError(notification["id"])
+
+        with pytest.raises(RuntimeError, match=id_):
+            read(client, "billing", "one", fail, block_ms=1)
+        got: list[dict[str, Any]] = []
+        read(client, "billing", "two", got.append, block_ms=1, patience_ms=0)
+        assert [one["id"] for one in got] == [id_]
+
+
+def test_the_page_says_what_holds() -> None:
+    assert names_of("stream")["STREAM"] == keys.stream()
+    assert all(f"`{one}`" in PAGE for one in TYPES)
+    assert all(str(port) in PAGE for port in PORTS)
+    waits = ["5 s", "5 min", "30 min", "2 h", "5 h", "10 h", "10 h"]
+    assert len(waits) == len(RETRIES)
+    assert ", ".join(waits) in PAGE
+    assert {AT_ONCE, SLOW_AFTER} == {10}
+
+
+def test_the_stream_is_bounded_by_the_setting(redis_url: str) -> None:
+
+    with Redis.from_url(redis_url) as client:
+        bench = Workbench(client, shards=1)
+        for number in range(30):
+            bench.send(*(messages.connected(f"company-{number}", f"c-{number}-{one}") for one in range(20)))
+            bench.drain(stream_length=100).run(0)
+        assert client.zcard(keys.outbox()) == 600
+        assert 100 <= client.xlen(keys.stream()) < 300

@@ -1,0 +1,99 @@
+"""Walking over Codat's list: once an hour, cheap, and quiet about what was there before us."""
+
+from processor.store import truth_keys
+from tests.support import messages
+from tests.support.truth import EVERY
+
+
+def test_the_first_walk_of_a_store_tells_nothing_of_what_was_there_before_it(truth):
+    old = truth.connect(truth.company("Old shop"))
+    truth.change(old, "authorize")
+    truth.change(old, "complete-sync")
+    truth.clock.forward(60)
+
+    truth.run(for_s=600)
+
+    assert truth.bench.state(old) == "ready"
+    assert truth.bench.told() == []
+    assert truth.count("missed_messages") == 0
+    reasons = [line["reason"] for line in truth.bench.timeline(old)]
+    assert all("it was there before this service" in reason for reason in reasons)
+
+    truth.change(old, "unlink")
+    truth.run(for_s=3700, step_s=60)
+    assert truth.bench.told_types(old) == ["connection.unlinked"]  # what happens now is told
+
+
+def test_what_came_after_the_first_walk_is_told(truth):
+    truth.run(for_s=120)
+    new = truth.connect(truth.company("New shop"))
+    truth.change(new, "authorize")
+
+    truth.run(for_s=3700, step_s=60)
+
+    assert truth.bench.told_types(new) == ["connection.authorized"]
+    assert truth.count("missed_messages") == 1
+
+
+def test_a_walk_over_what_agrees_is_one_request_for_two_hundred_companies(truth):
+    for number in range(250):
+        truth.company(f"Shop {number}")
+    truth.run(for_s=900, step_s=60)
+    assert truth.bench.client.zcard(truth_keys.looks()) == 250
+    before = len(truth.wire.requests)
+
+    assert truth.polling.walk.run() == 250
+    truth.monitor.run()
+
+    assert [path for _, path in truth.wire.requests[before:]] == ["/companies", "/companies"]
+
+
+def test_each_company_is_looked_at_once_a_day_spread_evenly(truth):
+    companies = [truth.company(f"Shop {number}") for number in range(60)]
+    for company in companies:
+        connection = truth.connect(company)
+        truth.change(connection, "authorize")
+        truth.change(connection, "unlink")
+    truth.run(for_s=600, step_s=60)
+    truth.bench.client.delete(truth_keys.looks(), truth_keys.looked())
+    truth.polling.walk.run()
+    hour_s = EVERY.total_seconds() / 24
+    due = [truth.next_look(company) for company in companies]
+    quarters = [int(one // (6 * hour_s)) for one in due]
+    by_quarter = [quarters.count(place) for place in range(4)]
+    assert min(by_quarter) >= 4
+
+    before = len(truth.wire.requests)
+    for _ in range(26 * 4):
+        truth.clock.forward(hour_s / 4)
+        truth.monitor.run()
+    asked = [path for _, path in truth.wire.requests[before:]]
+    for company in companies:
+        assert 1 <= asked.count(f"/companies/{company}/connections") <= 2
+
+
+def test_a_company_that_vanished_is_looked_at_and_found_to_be_gone(truth):
+    company = truth.company()
+    connection = truth.connect(company)
+    truth.bench.handle(messages.created(company, connection, at=truth.clock()))
+    truth.settle(for_s=5)
+    truth.polling.walk.run()
+    truth.world.delete_company(company)
+
+    truth.polling.walk.run()
+    truth.monitor.run()
+    truth.settle()
+
+    assert truth.bench.state(connection) == "deleted"
+
+
+def test_an_interrupted_walk_draws_no_conclusions(truth):
+    companies = [truth.company(f"Shop {number}") for number in range(3)]
+    truth.polling.walk.run()
+    truth.run(for_s=120)
+    truth.fault(path="/companies", status=503, count=3)
+    assert truth.polling.walk is not None
+
+    truth.run(for_s=3800, step_s=60)
+
+    assert not [one for one in companies if "deleted_at" in (truth.bench.reader.company(one) or {})]
