@@ -137,7 +137,7 @@ def _email(env: Env, name: str) -> str:
     """An address that can stand in a link; whether anybody reads it, only trying tells."""
     text = env.str(name)
     mailbox, _, domain = text.partition("@")
-    if not (mailbox and domain) or "@" in domain or not text.isprintable() or set(text) & set(" \"<>?&#%,;:"):
+    if not (mailbox and domain) or "@" in domain or not text.isprintable() or set(text) & set(' "<>?&#%,;:'):
         raise ValueError("not an address")
     return text
 

@@ -10,6 +10,7 @@ from types import FrameType
 from processor import bootstrap, logs
 from processor.processes import Child, Supervisor, watch_parent
 from processor.queues import ASK, DELIVER, DRAIN, POLL
+from processor.reporting import report_faults
 from processor.settings import Settings, load_from_environment
 from workers.clock import Clock
 from workers.process import work
@@ -27,6 +28,7 @@ def main(argv: list[str]) -> int:
         return 2
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
+    report_faults(settings)
     watch_parent()
     if argv[0] == "worker":
         return Supervisor(children(settings)).run()

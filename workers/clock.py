@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis, RedisError
 
 from processor import times
-from processor.queues import Bell
+from processor.queues import DELIVER, Bell
 from processor.store import health, upkeep
 from processor.store.inbox import Inbox
 
@@ -65,7 +65,7 @@ class Clock:
             self._bell.wake_shard(shard)
         if upkeep.questions_are_due(self._client, now):
             self._bell.ask()
-        if upkeep.deliveries_are_due(self._client):
+        if upkeep.deliveries_are_due(self._client) and not self._bell.waiting(DELIVER):
             self._bell.deliver()
         if upkeep.looks_are_due(self._client, now):
             self._bell.look()

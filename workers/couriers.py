@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from processor.bootstrap import Container
 from processor.delivery.control import Control
@@ -78,7 +79,8 @@ def report(container: Container, lane: Lane, mode: Mode, result: Result) -> None
     """Tell the operators of a lane that was paused or ended; one that slows down is only logged."""
     if lane.id == OPERATORS or mode not in (Mode.PAUSED, Mode.GONE):
         return
-    name = f"the subscriber {lane.id} ({lane.subscriber.url})" if lane.subscriber else f"the lane {lane.id}"
+    host = urlsplit(lane.subscriber.url).hostname if lane.subscriber else None
+    name = f"the subscriber {lane.id} at {host}" if host else f"the lane {lane.id}"
     last = result.error or "it failed"
     if mode is Mode.GONE:
         subject = "A subscriber is gone"

@@ -10,7 +10,7 @@ from typing import Any
 from redis import Redis
 
 from processor import times
-from processor.delivery.lane import EMAIL, OPERATORS, TEST, Mode, common_keys
+from processor.delivery.lane import OPERATORS, TEST, Mode, common_keys, guard_of
 from processor.delivery.scripts import register
 from processor.store import keys
 from processor.times import from_ms, to_iso, to_ms
@@ -122,15 +122,13 @@ class Control:
         return id_
 
     def _put(self, client: Any, id_: str, lane_id: str) -> Any:
-        subscriber = lane_id.removesuffix(TEST)
-        guard = keys.notification(id_) if lane_id in (EMAIL, OPERATORS) else keys.subscriber(subscriber)
         return self._requeue(
             keys=[
                 *common_keys(id_),
                 keys.lane(lane_id),
                 keys.lane_flight(lane_id),
                 keys.notification(id_),
-                guard,
+                guard_of(lane_id, id_),
                 keys.lane_state(lane_id),
             ],
             args=[id_, lane_id, to_ms(self._clock())],

@@ -73,6 +73,13 @@ class Settled:
     after: Mode
 
 
+def guard_of(lane_id: str, notification_id: str) -> str:
+    """The key without which a lane is no more: its subscriber; where it has none, what is to be sent."""
+    if lane_id in (EMAIL, OPERATORS):
+        return keys.notification(notification_id)
+    return keys.subscriber(lane_id.removesuffix(TEST))
+
+
 def common_keys(notification_id: str) -> list[str]:
     """The keys with which every script of one notification begins."""
     return [

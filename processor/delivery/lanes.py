@@ -14,7 +14,18 @@ from redis import Redis
 
 from processor import times
 from processor.delivery import schedule
-from processor.delivery.lane import EMAIL, OPERATORS, TEST, Claimed, Lane, Mode, Settled, Verdict, common_keys
+from processor.delivery.lane import (
+    EMAIL,
+    OPERATORS,
+    TEST,
+    Claimed,
+    Lane,
+    Mode,
+    Settled,
+    Verdict,
+    common_keys,
+    guard_of,
+)
 from processor.delivery.scripts import register
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys
@@ -245,6 +256,7 @@ class Lanes:
                 keys.lane_state(lane_id),
                 keys.notification(id_),
                 keys.outbox_of(claimed.connection_id),
+                guard_of(lane_id, id_),
             ],
             args=[
                 id_,

@@ -5,8 +5,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from processor import logs
 from processor.bootstrap import Container, for_web
+from processor.reporting import report_faults
 from processor.settings import load_from_environment
-from processor.web import health, home, pages, problems, security, v1, webhooks
+from processor.web import health, home, metrics, pages, problems, security, v1, webhooks
 from processor.web.context import keep
 from processor.web.gateway import Gateway
 
@@ -28,6 +29,7 @@ def create_app(container: Container) -> Flask:
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(home.blueprint)
+    app.register_blueprint(metrics.blueprint)
     pages.register(app)
     v1.register(app)
     return app
@@ -37,6 +39,7 @@ def create_app_from_environment() -> Flask:
     """The application of this process, from its environment, for any WSGI server."""
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
+    report_faults(settings)
     return create_app(for_web(settings))
 
 

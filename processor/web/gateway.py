@@ -38,14 +38,15 @@ URGENT = ("/webhooks/", "/healthz", "/readyz")
 """What has threads of its own: it never waits for Codat, and must not wait behind what does."""
 
 DROP_MOST = 64 * 1024 * 1024
-"""So much of a body that is too large is read and dropped: who is cut off in the middle never sees why."""
+"""So much of a body that is too large is read and dropped: a sender cut off in the middle never sees why."""
 
 
 class Gateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
-    ``threads`` requests are worked on at a time, and as many that are ``URGENT``; of a body at most ``max_body_bytes`` and one
-    byte are read. What a caller does not finish within ``body_within_s`` is answered 503.
+    ``threads`` requests are worked on at a time, and as many that are ``URGENT``. Of a body at
+    most ``max_body_bytes`` and one byte are kept. What a caller does not finish within
+    ``body_within_s`` is answered 503.
     """
 
     def __init__(

@@ -15,4 +15,5 @@ def home() -> Response:
         openapi="/openapi.json",
         health="/healthz",
         readiness="/readyz",
+        metrics="/metrics",
     )

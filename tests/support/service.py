@@ -129,8 +129,12 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
-        until(self.is_ready)
-        until(lambda: len(self.working()) == DRAINING)
+        try:
+            until(self.is_ready)
+            until(lambda: len(self.working()) == DRAINING)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def is_ready(self) -> bool:
@@ -201,6 +205,7 @@ class Service:
             try:
                 self._process.wait(20)
             except subprocess.TimeoutExpired:
+                everybody += self.everybody()  # an engine may have been started again meanwhile
                 self._process.kill()
                 self._process.wait()
             for pid in everybody:

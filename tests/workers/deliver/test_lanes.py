@@ -452,3 +452,22 @@ def test_a_fault_of_ours_is_not_the_subscribers(post, receiver):
 
     assert post.waiting(mine.id) == {id_: 5.0}
     assert post.control.states([mine.id])[mine.id].failures == 0
+
+
+def test_of_a_subscriber_that_is_removed_while_attempts_are_under_way_nothing_is_left(post, receiver):
+    heard = receiver()
+    heard.gate.clear()
+    mine = post.subscribe(heard.url)
+    id_ = post.decide()
+    courier = post.courier()
+    courier.start()
+    try:
+        heard.wait_for(1)
+        post.subscribers.forget(mine.id)
+        post.control.end(mine.id, removed=True)
+    finally:
+        heard.gate.set()
+        courier.stop()
+
+    assert list(post.client.scan_iter(f"*{mine.id}*")) == []
+    assert post.status(id_, mine.id) == "delivered"

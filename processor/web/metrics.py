@@ -1,0 +1,56 @@
+"""``/metrics`` for Prometheus, read from the counters in Redis: the same from whichever process answers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from handlers.situation import State
+from processor.web.context import container
+
+blueprint = Blueprint("metrics", __name__)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """The numbers of ``/v1/stats`` in Prometheus' text format."""
+    stats = container().reader.stats([state.value for state in State])
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Numbers(stats))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Numbers:
+    """One reading of the store, as a collector."""
+
+    def __init__(self, stats: dict[str, Any]) -> None:
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric with its present value."""
+        stats = self._stats
+        yield _by_label("codat_connections", "Connections by state.", "state", stats["connections"])
+        yield _by_label("codat_events", "Kept messages by status.", "status", stats["events"])
+        inbox = stats["inbox"]
+        yield GaugeMetricFamily("codat_inbox_depth", "Messages that wait.", value=inbox["depth"])
+        yield GaugeMetricFamily(
+            "codat_inbox_age_seconds", "How long the oldest message has waited.", value=inbox["age_s"]
+        )
+        yield GaugeMetricFamily(
+            "codat_questions", "Questions that wait to be put to Codat.", value=stats["questions"]
+        )
+        counted = CounterMetricFamily("codat_happenings", "What happened how often.", labels=["what"])
+        for what, times in stats["counters"].items():
+            if not what.endswith("_ms"):
+                counted.add_metric([what], times)
+        yield counted
+
+
+def _by_label(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
