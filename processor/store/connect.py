@@ -8,7 +8,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-WEB_TIMEOUT_S = 0.4
+WEB_TIMEOUT_S = 0.65
 """What a request may wait for Redis: an answer to Codat is due within a second, whatever happens."""
 
 WORKER_TIMEOUT_S = 10.0

@@ -120,7 +120,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_was(truth, after):
 
 def test_a_rebuild_that_codat_stops_names_the_problem_and_goes_on_later(truth):
     fill(truth, 20)
-    truth.fault(path="/data/history", status=503, count=6)
+    truth.fault(path="/data/history", status=503, count=20)
 
     parts, _ = rebuild(truth)
     assert 0 < len(parts.problems) < 20

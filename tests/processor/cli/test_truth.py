@@ -1,0 +1,182 @@
+"""``reconcile``, ``rebuild``, ``webhooks``, ``companies``: against a simulated Codat, with a real worker."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from processor.cli import main
+from processor.cli.truth import COMMANDS
+from processor.simulator import SimulatorConfig, SimulatorServer
+from processor.store import keys
+from tests.support import messages
+from tests.support.workbench import Workbench
+
+URL = "https://us.example/webhooks/codat"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def codat() -> Iterator[SimulatorServer]:
+    """A simulated Codat of which we hear nothing."""
+    with SimulatorServer(SimulatorConfig(auto_sync=False)) as server:
+        yield server
+
+
+@pytest.fixture
+def run(
+    redis_url: str,
+    codat: SimulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    own_logging: None,
+) -> Run:
+    """Runs a command in this process; the worker that it starts finds the same settings."""
+    del own_logging
+    monkeypatch.chdir(tmp_path)
+    environ = {
+        "REDIS_URL": redis_url,
+        "CODAT_WEBHOOK_SECRETS": messages.SECRET,
+        "CODAT_API_KEY": codat.config.api_key,
+        "CODAT_API_URL": codat.url,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
+    }
+
+    def run(*words: str, input: str | None = None, **more: str) -> Result:
+        return CliRunner(env={**environ, **more}).invoke(
+            main, words, prog_name="codat-processor", input=input
+        )
+
+    return run
+
+
+@pytest.fixture
+def bench(redis_url: str) -> Iterator[Workbench]:
+    """A look into the store."""
+    with Redis.from_url(redis_url) as client:
+        yield Workbench(client)
+
+
+def shop(codat: SimulatorServer, name: str = "Bakery", *steps: str) -> tuple[str, str]:
+    world = codat.simulation.world
+    company = world.create_company(name, {"merchantId": f"m-{name}"}).id
+    connection = world.create_connection(company, "gbol").id
+    for step in steps:
+        codat.simulation.change(connection, step, {"auto_sync": False})
+    return company, connection
+
+
+def test_every_command_prints_json() -> None:
+    for command in COMMANDS:
+        for one in getattr(command, "commands", {"": command}).values():
+            assert "--json" in {option for parameter in one.params for option in parameter.opts}, one.name
+
+
+def test_reconcile_prints_what_differed_and_repairs_it_without_a_worker(
+    run: Run, codat: SimulatorServer, bench: Workbench
+) -> None:
+    company, connection = shop(codat, "Bakery", "authorize", "complete-sync")
+
+    shown = run("reconcile", "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert connection in shown.stdout
+    assert "would be repaired" in shown.stdout
+    assert bench.state(connection) is None
+
+    done = run("reconcile", "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert (said["companies"], said["problems"]) == (1, [])
+    assert {one["after"] for one in said["items"] if one["connection_id"]} == {"authorized", "ready"}
+    assert bench.state(connection) == "ready"  # a worker was started for it and ended
+    assert not bench.client.zcard(keys.alive("worker"))
+
+    assert "1 compared, 0 differences repaired" in run("reconcile", "--company", company).stdout
+    unknown = run("reconcile", "--company", "nobody")
+    assert unknown.exit_code == 1
+    assert "know this company" in unknown.output
+
+
+def test_what_could_not_be_compared_is_named(run: Run, codat: SimulatorServer) -> None:
+    company, _ = shop(codat, "Bakery", "authorize")
+    codat.simulation.faults.plan({"path": "/data/history", "status": 503, "count": 3})
+
+    result = run("reconcile")
+
+    assert result.exit_code == 1
+    assert f"{company}  not compared" in result.output
+
+
+def test_rebuild_refills_an_empty_store_and_refuses_a_full_one(
+    run: Run, codat: SimulatorServer, bench: Workbench
+) -> None:
+    for number in range(5):
+        shop(codat, f"Shop {number}", "authorize", "complete-sync")
+    codat.simulation.faults.plan({"path": "/data/history", "status": 503, "count": 3})
+
+    first = run("rebuild")
+    assert first.exit_code in (0, 1), first.output
+    again = run("rebuild", "--json") if first.exit_code else first
+    assert again.exit_code == 0, again.output
+
+    assert bench.client.zcard(keys.connections_in("ready")) == 5
+    assert bench.told() == []
+    full = run("rebuild")
+    assert full.exit_code == 1
+    assert "not empty" in full.output
+
+
+def test_webhooks_are_registered_listed_and_removed(run: Run) -> None:
+    made = run("webhooks", "register", "--url", URL)
+    assert made.exit_code == 0, made.output
+    assert "CODAT_WEBHOOK_SECRETS" in made.stdout
+    again = json.loads(run("webhooks", "register", "--url", URL, "--json").stdout)
+    assert again["made"] is False
+    listed = json.loads(run("webhooks", "list", "--json").stdout)["items"]
+    assert [(one["url"], one["enabled"], one["complete"]) for one in listed] == [(URL, True, True)]
+    assert URL in run("webhooks", "list").stdout
+
+    assert run("webhooks", "remove", "unknown").exit_code == 1
+    assert "removed" in run("webhooks", "remove", URL).stdout
+    assert json.loads(run("webhooks", "list", "--json").stdout)["items"] == []
+    assert run("webhooks", "register", "--url", "nowhere").exit_code == 1
+
+
+def test_without_a_key_codat_is_not_asked(run: Run) -> None:
+    for words in (["reconcile"], ["rebuild"], ["webhooks", "list"]):
+        result = run(*words, CODAT_API_KEY="")
+        assert result.exit_code == 1
+        assert "CODAT_API_KEY is not set" in result.output
+
+
+def test_a_company_is_erased_after_a_question_and_it_is_proven(
+    run: Run, codat: SimulatorServer, bench: Workbench
+) -> None:
+    company, connection = shop(codat, "Bakery", "authorize")
+    run("reconcile")
+    assert bench.state(connection) == "authorized"
+    assert company in run("companies", "list").stdout
+
+    assert run("companies", "erase", company, input="n\n").exit_code == 1
+    assert bench.state(connection) == "authorized"
+    result = run("companies", "erase", company, input="y\n")
+
+    assert result.exit_code == 0, result.output
+    assert "nothing is left" in result.stdout
+    assert bench.state(connection) is None
+    again = json.loads(run("companies", "erase", company, "--json").stdout)
+    assert (again["removed"]["connections"], again["found"]) == (0, [])
+
+
+def test_a_trace_that_is_left_is_told(run: Run, codat: SimulatorServer, bench: Workbench) -> None:
+    company, _ = shop(codat, "Bakery", "authorize")
+    run("reconcile")
+    bench.client.set("somebody-elses-cache", f"about {company}")
+
+    result = run("companies", "erase", company, "--yes")
+
+    assert result.exit_code == 1
+    assert "FOUND in somebody-elses-cache" in result.output

@@ -1,0 +1,291 @@
+"""Erased means that nothing is left, proven by searching the whole store; what comes late cannot bring it back."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from handlers.effects import Ask
+from handlers.events import Aspect, Company, CompanyDeleted, Source
+from processor.codat import findings
+from processor.delivery.control import Control
+from processor.delivery.lanes import EMAIL
+from processor.errors import Conflict
+from processor.queues import Bell
+from processor.replays import Replays
+from processor.store import keys, questions, truth_keys
+from processor.truth.erasure import Erasure
+from processor.truth.proof import prove
+from tests.support import messages
+from tests.support.counting import everything
+from tests.support.workbench import Workbench, company_in
+
+COMPANY = "1b1bf54f-5fe0-4ab6-b42b-3b1d5c4e5a01"
+OTHER = "2c2ca65a-6af1-4bc7-953c-4c2e6d5f6b02"
+CONNECTION = "3d3db76b-7ba2-4cd8-a64d-5d3f7e6a7c03"
+MERCHANT = "händler/4711"
+CONTACT = "owner@bakery.example"
+TRACES = (COMPANY, CONNECTION, MERCHANT, CONTACT)
+
+
+@pytest.fixture
+def bench(redis_url):
+    with Redis.from_url(redis_url) as client:
+        yield Workbench(client)
+
+
+@pytest.fixture
+def erasure(bench):
+    return Erasure(bench.client, shards=bench.shards)
+
+
+def live(bench, company=COMPANY, connection=CONNECTION, merchant=MERCHANT, contact=CONTACT):
+    """A company leaves traces everywhere."""
+    at = bench.clock()
+    bench.handle(
+        messages.company("company.created", company, merchant_id=merchant, name="Bakery", at=at),
+        messages.created(company, connection, at=at),
+        messages.connected(company, connection, at=at),
+        messages.initial_read(company, connection, at=at),
+        messages.disconnected(company, connection, at=at + timedelta(seconds=1)),
+        messages.read(company, connection, {"invoices": "AuthError"}, at=at),
+    )
+    bench.client.hset(keys.company(company), "contact_email", contact)
+    (dead,) = bench.send(messages.reconnected(company, connection, at=at + timedelta(seconds=9)))
+    bench.corrupt(dead.event_id)
+    bench.drain_all()
+    bench.send(messages.read(company, connection, at=at))  # still waits
+    bench.inbox.quarantine(messages.fresh(), json.dumps({"x": company}).encode(), at, "why")
+    ask = Ask(Aspect.CONNECTION, company, connection, at, at + timedelta(hours=1), "because")
+    with bench.client.pipeline(transaction=True) as pipe:
+        questions.write(pipe, [ask])
+        pipe.execute()
+    for notification in bench.told(connection):
+        Control(bench.client, clock=bench.clock).requeue(notification["id"], EMAIL)
+    bench.client.hset(truth_keys.looked(), company, 1)
+    bench.client.hset(truth_keys.look_reasons(), company, "[]")
+    bench.client.zadd(truth_keys.repairs(), {connection: 1})
+    bench.client.sadd(truth_keys.shown(), truth_keys.shown_as(company))
+    bench.client.set(keys.asked_again(company), 1)
+
+
+def test_nothing_is_left_and_others_lose_nothing(bench, erasure):
+    live(bench, OTHER, "connection-of-another", "another-merchant", "another@shop.example")
+    bench.drain_all()
+    alone = everything(bench.client)
+    live(bench)
+    assert not prove(bench.client, TRACES).holds
+
+    kept = erasure.erase(COMPANY, bench.clock())
+
+    assert set(kept.traces) == set(TRACES)
+    assert kept.counts == {
+        "companies": 1,
+        "connections": 1,
+        "messages": 9,
+        "notifications": 3,
+        "stream entries": 3,
+        "questions": 1,
+    }
+    proof = prove(bench.client, TRACES)
+    assert proof.found == ()
+    assert proof.searched > 20
+    now = everything(bench.client)
+    passing = ("codat:cursor", "codat:wake", "codat:counters", "codat:seen", "codat:erased", "codat:inbox", "rq:")
+    assert {name for name in set(alone) - set(now) if not name.startswith(passing)} == set()
+    assert {name for name in set(now) - set(alone) if not name.startswith(passing)} == set()
+    changed = {name for name in alone if alone[name] != now.get(name) and not name.startswith(passing)}
+    assert changed <= {"codat:notifications"}  # a stream notes what was removed
+    assert len(bench.told("connection-of-another")) == 3
+
+
+def test_what_comes_late_is_marked_processed_and_dropped(bench, erasure):
+    live(bench)
+    erasure.erase(COMPANY, bench.clock())
+    bench.clock.forward(60)
+
+    ids = bench.handle(
+        messages.reconnected(COMPANY, CONNECTION, at=bench.clock()),
+        messages.company("company.created", COMPANY, merchant_id=MERCHANT),
+        messages.status_alert(COMPANY, CONNECTION, "Unlinked", "Linked"),
+        messages.synchronised_alert(COMPANY),
+        messages.company("company.deleted", COMPANY),
+    )
+
+    assert {bench.status(event_id) for event_id in ids} == {"processed"}
+    assert bench.state(CONNECTION) is None
+    assert prove(bench.client, (COMPANY, CONNECTION)).found == ()
+    with pytest.raises(Conflict, match="erased"):
+        Replays(reader=bench.reader, inbox=bench.inbox, bell=Bell(bench.client)).replay(ids[0])
+
+
+def test_the_tombstone_tells_nothing_of_the_company(bench, erasure):
+    live(bench)
+    erasure.erase(COMPANY, bench.clock())
+
+    (stone,) = bench.client.keys(b"codat:erased:*")
+    assert COMPANY.encode() not in stone
+    assert bench.client.get(stone).decode().startswith("2026-")
+    assert bench.client.ttl(stone) == -1
+
+
+def test_a_drain_under_way_cannot_bring_it_back(redis_url, bench, erasure):
+    """The drain has read the company; the erasure comes between its reading and its commit."""
+    bench.handle(messages.connected(COMPANY, CONNECTION, at=bench.clock()))
+    bench.send(messages.company("company.created", COMPANY, merchant_id=MERCHANT, name="Bakery"))
+    drain = bench.drain()
+    learn = []
+
+    class Interrupted(type(drain)):
+        def _understand(self, *args):
+            found = super()._understand(*args)
+            if not learn:
+                learn.append(erasure.erase(COMPANY, bench.clock()))
+            return found
+
+    drain.__class__ = Interrupted
+    drain.run(keys.shard_of(COMPANY, bench.shards))
+    bench.client.delete(keys.wake(keys.shard_of(COMPANY, bench.shards)))
+    bench.drain_all()
+
+    assert learn
+    assert prove(bench.client, (COMPANY, CONNECTION, MERCHANT)).found == ()
+
+
+def test_a_merchant_who_has_another_company_by_now_keeps_it(bench, erasure):
+    live(bench)
+    bench.client.set(keys.merchant(MERCHANT), OTHER)
+
+    kept = erasure.erase(COMPANY, bench.clock())
+
+    assert MERCHANT not in kept.traces
+    assert bench.reader.company_of(MERCHANT) == OTHER
+
+
+def test_a_company_of_which_nothing_was_kept_gets_its_tombstone(bench, erasure):
+    kept = erasure.erase("never-heard-of", bench.clock())
+
+    assert set(kept.counts.values()) == {0}
+    assert bench.client.exists(keys.erased("never-heard-of"))
+
+
+def test_every_kind_of_key_is_searched(bench):
+    client = bench.client
+    client.set("a:needle-1", "x")
+    client.set("b", "xx needle-1 xx")
+    client.hset("c", "needle-1", "x")
+    client.hset("d", "x", "needle-1")
+    client.zadd("e", {"needle-1": 1})
+    client.sadd("f", "needle-1")
+    client.rpush("g", *(["x"] * 1_500), "needle-1")
+    for number in range(1_500):
+        client.xadd("h", {"entry": "x" if number < 1_400 else "needle-1"})
+    client.set("i", json.dumps({"name": "händler"}))
+    client.set("j", "m")
+    client.set("k:m", "x")
+    client.set("l", "something with m in it")
+
+    assert prove(client, ["needle-1"]).found == ("a:needle-1", "b", "c", "d", "e", "f", "g", "h")
+    assert prove(client, ["händler"]).found == ("i",)
+    assert prove(client, ["m"]).found == ("j", "k:m")
+
+
+# Deleted at Codat
+
+
+def delete(truth, company):
+    truth.world.delete_company(company)
+    truth.bench.handle(messages.company("company.deleted", company, at=truth.clock()))
+
+
+def connected(truth):
+    company = truth.company("Bakery")
+    connection = truth.connect(company)
+    truth.change(connection, "authorize")
+    truth.bench.handle(messages.connected(company, connection, at=truth.clock()))
+    truth.settle(for_s=5)
+    return company, connection
+
+
+def delivered(truth):
+    """The notices go out: there is no subscriber, so nothing waits in a lane."""
+    truth.bench.client.delete(keys.fan_out())
+
+
+def test_a_company_deleted_at_codat_is_told_and_erased_after_the_grace_time(truth):
+    company, connection = connected(truth)
+    delete(truth, company)
+    assert truth.bench.told_types(connection)[-1] == "connection.deleted"
+    delivered(truth)
+
+    truth.clock.forward(29 * 86_400)
+    truth.sweep.run()
+    assert truth.bench.state(connection) == "deleted"
+    truth.clock.forward(2 * 86_400)
+    truth.sweep.run()
+
+    assert truth.bench.state(connection) is None
+    assert prove(truth.bench.client, (company, connection, "m-Bakery")).found == ()
+
+
+def test_it_is_not_erased_before_its_notices_are_delivered_or_dead(truth):
+    company, connection = connected(truth)
+    delete(truth, company)
+    truth.clock.forward(40 * 86_400)
+    truth.sweep.run()
+    assert truth.bench.state(connection) == "deleted"  # not divided among the lanes yet
+
+    delivered(truth)
+    notice = truth.bench.told(connection)[-1]["id"]
+    control = Control(truth.bench.client, clock=truth.clock)
+    control.requeue(notice, EMAIL)
+    truth.clock.forward(120)
+    truth.sweep.run()
+    assert truth.bench.state(connection) == "deleted"  # waits in a lane
+
+    control.end(EMAIL, removed=False)  # dead
+    truth.clock.forward(120)
+    truth.sweep.run()
+    assert truth.bench.state(connection) is None
+
+
+def test_a_company_that_its_owner_deletes_here_is_erased_without_grace(truth):
+    company, connection = connected(truth)
+    truth.world.delete_company(company)
+    event = CompanyDeleted(
+        event_id=messages.fresh(),
+        event_type=findings.COMPANY_DELETED,
+        source=Source.JOURNEY,
+        received_at=truth.clock(),
+        at=truth.clock(),
+        company=Company(company),
+    )
+    truth.bench.inbox.accept(event, findings.encode(event))
+    truth.settle()
+    assert truth.bench.told_types(connection)[-1] == "connection.deleted"
+    delivered(truth)
+
+    truth.clock.forward(61)
+    truth.sweep.run()
+
+    assert truth.bench.state(connection) is None
+    assert prove(truth.bench.client, (company, connection, "m-Bakery")).found == ()
+
+
+def test_the_sweep_does_not_resurrect_what_was_erased(truth):
+    company, _ = connected(truth)
+    truth.reconcile()
+    truth.erasure.erase(company, truth.clock())
+
+    truth.run(for_s=26 * 3600, step_s=1800)
+
+    assert prove(truth.bench.client, (company, "m-Bakery")).found == ()
+
+
+def test_companies_of_all_shards_can_be_erased(bench, erasure):
+    for shard in range(4):
+        company = company_in(shard)
+        bench.handle(messages.connected(company, f"connection-of-{company}", at=bench.clock()))
+        erasure.erase(company, bench.clock())
+        assert prove(bench.client, (f"connection-of-{company}",)).found == ()
