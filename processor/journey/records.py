@@ -51,6 +51,7 @@ class Records:
             pipe.hsetnx(name, "first_heard", to_iso(now))
             pipe.zadd(keys.companies(), {seen.id: to_ms(now)}, nx=True)
             pipe.set(keys.merchant(merchant_id), seen.id)
+            pipe.delete(keys.erased(seen.id))  # whoever was erased here may sign up again
             pipe.execute()
 
     def keep_contact(self, company_id: str, contact_email: str) -> None:
