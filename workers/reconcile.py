@@ -11,7 +11,7 @@ from processor import times
 from processor.codat.client import CodatClient
 from processor.errors import CodatError, CodatRateLimited
 from processor.store import truth_keys
-from processor.times import to_ms
+from processor.times import to_iso, to_ms
 from processor.truth.erasure import Erasure
 from processor.truth.silence import Silence
 from processor.truth.walk import Walk
@@ -55,6 +55,7 @@ class Sweep:
     def run(self) -> int:
         """Run what is due, each errand for itself; how many were run."""
         ran = 0
+        self._client.hsetnx(truth_keys.sweep(), "began", to_iso(self._clock()))
         for name, (errand, every, first) in self._errands.items():
             if not self._stop() and self._is_due(name, first):
                 ran += 1

@@ -24,6 +24,17 @@ def test_the_first_walk_of_a_store_tells_nothing_of_what_was_there_before_it(tru
     assert truth.bench.told_types(old) == ["connection.unlinked"]  # what happens now is told
 
 
+def test_what_came_before_the_first_walk_and_after_the_beginning_is_told(truth):
+    truth.sweep.run()
+    truth.clock.forward(20)
+    new = truth.connect(truth.company("New shop"))
+    truth.change(new, "authorize")
+
+    truth.run(for_s=300)
+
+    assert truth.bench.told_types(new) == ["connection.authorized"]
+
+
 def test_what_came_after_the_first_walk_is_told(truth):
     truth.run(for_s=120)
     new = truth.connect(truth.company("New shop"))

@@ -1,0 +1,155 @@
+"""What a rebuild finds becomes known and is told to nobody; what happens afterwards is told."""
+
+from datetime import UTC, datetime, timedelta
+
+from handlers.asked import Asked
+from handlers.connection import Connection
+from handlers.effects import Tell, Verdict
+from handlers.events import (
+    Company,
+    ConnectionDetails,
+    ConnectionEnded,
+    ConnectionFailed,
+    ConnectionLinked,
+    ConnectionSeen,
+    Dataset,
+    Event,
+    HistorySeen,
+    LinkStatus,
+    Source,
+)
+from handlers.machine import Transition, advance
+from handlers.registry import Context, Policy
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+QUIET = Asked("found by a rebuild", quiet=True)
+HEADING = {"company": Company("company-1"), "source": Source.CODAT_API}
+DETAILS = ConnectionDetails("connection-1", "gbol", "Xero", "Accounting")
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def seen(second: float, status: LinkStatus, asked: Asked | None = QUIET) -> Event:
+    moment = at(second)
+    return ConnectionSeen(
+        event_id=f"seen-{second}",
+        event_type="codat-api.connection",
+        received_at=moment,
+        at=moment,
+        connection=DETAILS,
+        status=status,
+        asked=asked,
+        **HEADING,  # type: ignore[arg-type]
+    )
+
+
+def read(second: float, status: str, asked: Asked | None = QUIET) -> Event:
+    moment = at(second)
+    row = Dataset("connection-1", "invoices", status, requested=moment, completed=moment)
+    return HistorySeen(
+        event_id=f"read-{second}",
+        event_type="codat-api.history",
+        received_at=moment,
+        at=moment,
+        asked_for=("connection-1",),
+        datasets=(row,),
+        asked=asked,
+        **HEADING,  # type: ignore[arg-type]
+    )
+
+
+def linked(second: float, *, known: float) -> Event:
+    return ConnectionLinked(
+        event_id=f"linked-{second}",
+        event_type="connection.connected",
+        source=Source.CURRENT,
+        received_at=at(known),
+        at=at(second),
+        company=Company("company-1"),
+        connection=DETAILS,
+    )
+
+
+def learn(*events: Event, policy: Policy | None = None) -> list[Transition]:
+    connection, steps = Connection("connection-1", "company-1"), []
+    for event in events:
+        step = advance(connection, event, Context(event.received_at, policy or Policy(can_ask=True)))
+        connection = step.connection
+        steps.append(step)
+    return steps
+
+
+def told(steps: list[Transition]) -> list[str]:
+    return [effect.notification.type for step in steps for effect in step.effects if isinstance(effect, Tell)]
+
+
+def test_nothing_is_told_and_everything_is_explained() -> None:
+    steps = learn(seen(0, LinkStatus.LINKED), read(0, "Complete"))
+
+    assert told(steps) == []
+    assert steps[-1].after.state == "ready"
+    verdicts = [(one.notice, one.verdict) for step in steps for one in step.entry.decisions]
+    assert verdicts == [
+        ("connection.authorized", Verdict.KNOWN),
+        ("initial_sync.completed", Verdict.KNOWN),
+    ]
+    assert steps[0].entry.reason.endswith("; found by a rebuild")
+
+
+def test_an_end_is_known_at_once_without_a_check() -> None:
+    (step,) = learn(seen(0, LinkStatus.DEAUTHORIZED))
+
+    assert step.connection.checks == ()
+    assert step.effects == ()
+    assert [entry.kind for entry in step.connection.ledger] == ["connection.deauthorized"]
+
+
+def test_a_message_of_what_a_rebuild_found_is_not_told_either() -> None:
+    assert told(learn(seen(0, LinkStatus.LINKED), linked(-9_000, known=30))) == []
+
+
+def test_what_happens_after_a_rebuild_is_told() -> None:
+    ended = ConnectionEnded(
+        event_id="ended",
+        event_type="connection.disconnected",
+        source=Source.CURRENT,
+        received_at=at(100),
+        at=at(100),
+        company=Company("company-1"),
+        connection=DETAILS,
+        reason=LinkStatus.UNLINKED,
+    )
+    steps = learn(
+        seen(0, LinkStatus.LINKED), read(50, "Complete", None), ended, policy=Policy(can_ask=False)
+    )
+
+    assert told(steps) == ["initial_sync.completed", "connection.unlinked"]
+
+
+def failed(second: float, source: Source, asked: Asked | None = None) -> Event:
+    return ConnectionFailed(
+        event_id=f"failed-{second}-{source}",
+        event_type="connection.failed",
+        source=source,
+        received_at=at(abs(second) + 5),
+        at=at(second),
+        company=Company("company-1"),
+        connection=DETAILS,
+        asked=asked,
+    )
+
+
+def test_a_failure_that_codats_api_shows_and_its_message_are_one() -> None:
+    """The times that they carry differ by moments."""
+    shown, message = failed(0, Source.CODAT_API), failed(1.5, Source.CURRENT)
+    assert told(learn(shown, message)) == ["connection.authorization_failed"]
+    assert told(learn(message, shown)) == ["connection.authorization_failed"]
+
+
+def test_another_attempt_that_fails_later_is_told_again() -> None:
+    steps = learn(failed(0, Source.CODAT_API), failed(400, Source.CODAT_API))
+    assert told(steps) == ["connection.authorization_failed"] * 2
+    steps = learn(failed(0, Source.CURRENT), failed(30, Source.CURRENT))
+    assert told(steps) == ["connection.authorization_failed"] * 2
