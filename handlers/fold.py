@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from handlers.events import LinkStatus
-from handlers.facts import CLAIM_WINDOW, SEEN_TOLERANCE, Fact, Kind
+from handlers.facts import CLAIM_WINDOW, COMPLETE, SEEN_TOLERANCE, Fact, Kind
 
 _NO_EARLIER = {Kind.SEEN: -SEEN_TOLERANCE, Kind.READ: timedelta()}
 """How much before the exact change an alert of it may arrive: clocks differ, causes do not."""
@@ -220,9 +220,13 @@ def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
 
 
 def _means(claim: Fact, fact: Fact) -> bool:
-    """Whether the alert tells of that very change: what it says was before counts, too."""
+    """Whether the alert tells of that very change.
+
+    What it says was before counts, too; and of a first sync it says that something was read.
+    """
     if Kind.READ in (claim.kind, fact.kind):
-        return claim.kind is fact.kind
+        succeeded = not fact.types or any(status == COMPLETE for _, status in fact.types)
+        return claim.kind is fact.kind and succeeded
     if claim.link is not fact.link:
         return False
     if claim.link is not LinkStatus.LINKED or claim.old is None:
