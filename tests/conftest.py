@@ -1,5 +1,7 @@
 """Shared by all tests: a real engine, emptied before each test that asks for it."""
 
+import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
+from processor import logs
 from processor.engine import Engine
 
 # No test depends on the speed of the machine; a failure prints what repeats it.
@@ -15,6 +18,30 @@ settings.register_profile(
     "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("suite")
+
+
+SEED = "HISTORIES_SEED"
+os.environ.setdefault(SEED, "20261122")  # another one samples other histories; see tests/handlers
+
+
+def pytest_report_header() -> str:
+    """Print the seed of the sampled histories, so that a run can be repeated."""
+    return f"{SEED}={os.environ[SEED]}"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo what a command under test did to logging in this process."""
+    root = logging.getLogger()
+    handlers, levels = (
+        list(root.handlers),
+        {name: logging.getLogger(name).level for name in ("", *logs.QUIET)},
+    )
+    yield
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

@@ -87,8 +87,12 @@ class Sweep:
         self._silence.compare_consumers(self._codat.list_webhooks(), self._clock())
 
     def _erase(self) -> None:
+        erased = 0
         for company_id in self._erasure.due(self._clock(), self._grace):
             if self._stop():
-                return
+                break
             kept = self._erasure.erase(company_id, self._clock())
+            erased += 1
             _log.info("a deleted company was erased", extra={"kept": kept.counts})
+        if erased:
+            self._erasure.forget_on_disk()

@@ -222,6 +222,7 @@ def erase_company(company_id: str, *, yes: bool, as_json: bool) -> None:
         again = erasure.erase(company_id, own.clock())  # what came in between is dropped from now on
         traces = tuple(dict.fromkeys([*before.traces, *kept.traces, *again.traces]))
         proof = prove(own.redis, traces)
+        erasure.forget_on_disk()
     said = {
         "company_id": company_id,
         "removed": kept.counts,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis import Redis, WatchError
+from redis import Redis, ResponseError, WatchError
 from redis.client import Pipeline
 
 from handlers.situation import State
@@ -90,6 +90,17 @@ class Erasure:
                     continue
                 return kept
         raise StoreUnavailable("The company is being changed all the time; try again.")
+
+    def forget_on_disk(self) -> bool:
+        """Have Redis write its file anew, in which old writes still stand; whether it does.
+
+        Redis as a service may refuse that and does it in its own time.
+        """
+        try:
+            self._client.bgrewriteaof()
+        except ResponseError:
+            return False
+        return True
 
     def due(self, now: datetime, grace: timedelta) -> Iterator[str]:
         """Deleted companies whose grace is over and whose notices are all delivered or dead."""

@@ -1,7 +1,6 @@
 """Going through all companies at once: an operator's reconcile, and the rebuild of an empty store."""
 
 import itertools
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -143,7 +142,6 @@ class Rebuild:
     ) -> None:
         self._client, self._codat, self._reconcile = client, codat, reconcile
         self._every, self._clock = every, clock
-        self._counting = threading.Lock()
         self.done = 0
         self.problems: list[Outcome] = []
 

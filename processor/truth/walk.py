@@ -76,7 +76,7 @@ class Walk:
                 continue
             row = rows[company.id]
             if not row:
-                old = began is not None and (company.created is None or company.created < began)
+                old = began is not None and company.created is not None and company.created < began
                 wanted[company.id] = BEFORE_US if old else SWEEP
             elif "deleted_at" not in row and self._differs(
                 company, row, {one: stored.get(one) for one in members[company.id]}

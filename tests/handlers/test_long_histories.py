@@ -1,6 +1,6 @@
 """Longer histories, sampled: both generations, lost messages, and answers of Codat.
 
-The seed of a run is printed in its header; ``HISTORIES_SEED=…`` repeats it.
+The seed of a run is printed in its header; ``HISTORIES_SEED=…`` repeats it, or samples others.
 """
 
 import os

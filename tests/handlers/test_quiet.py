@@ -121,9 +121,7 @@ def test_what_happens_after_a_rebuild_is_told() -> None:
         connection=DETAILS,
         reason=LinkStatus.UNLINKED,
     )
-    steps = learn(
-        seen(0, LinkStatus.LINKED), read(50, "Complete", None), ended, policy=Policy(can_ask=False)
-    )
+    steps = learn(seen(0, LinkStatus.LINKED), read(50, "Complete", None), ended, policy=Policy(can_ask=False))
 
     assert told(steps) == ["initial_sync.completed", "connection.unlinked"]
 

@@ -1,4 +1,4 @@
-"""A simulated Codat over HTTP whose clock is the test's, and everything of ours that asks it in the background."""
+"""A simulated Codat over HTTP whose clock is the test's, and what of ours asks it in the background."""
 
 import contextlib
 import dataclasses

@@ -496,7 +496,7 @@ def test_the_drain_asks_nobody_without_a_key(bench):
 # One request for several questions
 
 
-def test_questions_about_several_connections_of_a_company_are_one_request(codat, caplog):
+def test_questions_about_several_connections_of_a_company_are_one_request(codat):
     company = codat.world.create_company("Toft stores").id
     connections = [codat.connect("gbol" if not number else "shpf", company) for number in range(6)]
     codat.change("authorize", connections[0])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from processor import logs
 from processor.cli import main
 from tests.processor.web.v1.filling import Filling
 
@@ -39,7 +40,10 @@ def own_logging() -> Iterator[None]:
     """Puts back what a command changed of the logging of this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    quiet = {name: logging.getLogger(name).level for name in logs.QUIET}
     yield
+    for name, before in quiet.items():
+        logging.getLogger(name).setLevel(before)
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)

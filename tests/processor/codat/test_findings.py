@@ -110,9 +110,7 @@ findings = st.one_of(
     ),
     events(ConnectionCreated, CONNECTION_CREATED, connection=connections),
     events(ConnectionDeleted, CONNECTION_DELETED, connection=connections),
-    events(
-        ConnectionEnded, CONNECTION_UNLINKED, connection=connections, reason=st.just(LinkStatus.UNLINKED)
-    ),
+    events(ConnectionEnded, CONNECTION_UNLINKED, connection=connections, reason=st.just(LinkStatus.UNLINKED)),
     events(CompanyDeleted, COMPANY_DELETED),
     events(CompanyDeleted, COMPANY_GONE),
     events(CompanyCreated, COMPANY_SEEN),

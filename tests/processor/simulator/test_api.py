@@ -201,7 +201,7 @@ def test_consumers_are_kept_listed_and_removed(api: httpx.Client) -> None:
     consumer = answer.json()
     assert {**wanted, "disabled": False, "id": consumer["id"]} == consumer
     configured, *registered = api.get("/webhooks").json()["results"]
-    assert configured["url"].endswith("/webhooks/codat")  # the one of the settings, as if set up in the portal
+    assert configured["url"].endswith("/webhooks/codat")  # as if set up in the portal
     assert configured["disabled"] is False
     assert registered == [consumer]
     assert api.delete(f"/webhooks/{consumer['id']}").status_code == 204

@@ -78,7 +78,7 @@ def test_background_work_leaves_a_part_of_each_burst(client, clock):
     assert [impatient.take(Rank.JOURNEY) for _ in range(20)]
 
 
-def test_a_company_has_ten_requests_at_a_time_and_places_come_back(budget, clock):
+def test_a_company_has_ten_requests_at_a_time_and_places_come_back(budget):
     leaves = [budget.take(Rank.CHECK, "company-1") for _ in range(PER_COMPANY)]
     with pytest.raises(CodatRateLimited):
         budget.take(Rank.CHECK, "company-1")

@@ -1,4 +1,4 @@
-"""Erased means that nothing is left, proven by searching the whole store; what comes late cannot bring it back."""
+"""Erased means that nothing is left, as a search of the whole store proves; nothing late brings it back."""
 
 import json
 from datetime import timedelta
@@ -19,6 +19,7 @@ from processor.truth.erasure import Erasure
 from processor.truth.proof import prove
 from tests.support import messages
 from tests.support.counting import everything
+from tests.support.serving import serving
 from tests.support.workbench import Workbench, company_in
 
 COMPANY = "1b1bf54f-5fe0-4ab6-b42b-3b1d5c4e5a01"
@@ -92,7 +93,15 @@ def test_nothing_is_left_and_others_lose_nothing(bench, erasure):
     assert proof.found == ()
     assert proof.searched > 20
     now = everything(bench.client)
-    passing = ("codat:cursor", "codat:wake", "codat:counters", "codat:seen", "codat:erased", "codat:inbox", "rq:")
+    passing = (
+        "codat:cursor",
+        "codat:wake",
+        "codat:counters",
+        "codat:seen",
+        "codat:erased",
+        "codat:inbox",
+        "rq:",
+    )
     assert {name for name in set(alone) - set(now) if not name.startswith(passing)} == set()
     assert {name for name in set(now) - set(alone) if not name.startswith(passing)} == set()
     changed = {name for name in alone if alone[name] != now.get(name) and not name.startswith(passing)}
@@ -130,7 +139,7 @@ def test_the_tombstone_tells_nothing_of_the_company(bench, erasure):
     assert bench.client.ttl(stone) == -1
 
 
-def test_a_drain_under_way_cannot_bring_it_back(redis_url, bench, erasure):
+def test_a_drain_under_way_cannot_bring_it_back(bench, erasure):
     """The drain has read the company; the erasure comes between its reading and its commit."""
     bench.handle(messages.connected(COMPANY, CONNECTION, at=bench.clock()))
     bench.send(messages.company("company.created", COMPANY, merchant_id=MERCHANT, name="Bakery"))
@@ -289,3 +298,24 @@ def test_companies_of_all_shards_can_be_erased(bench, erasure):
         bench.handle(messages.connected(company, f"connection-of-{company}", at=bench.clock()))
         erasure.erase(company, bench.clock())
         assert prove(bench.client, (f"connection-of-{company}",)).found == ()
+
+
+def test_a_company_deleted_by_the_api_is_deleted_at_codat_then_here_and_nothing_is_left(redis_url, truth):
+    company, connection = connected(truth)
+    caller = serving(
+        redis_url,
+        API_KEYS="key",
+        CODAT_API_KEY=truth.server.config.api_key,
+        CODAT_API_URL=truth.server.url,
+    )
+
+    answer = caller.delete(f"/v1/companies/{company}", headers={"Authorization": "Bearer key"})
+
+    assert answer.status_code < 300, answer.data
+    truth.settle()
+    assert truth.bench.told_types(connection)[-1] == "connection.deleted"
+    assert truth.simulation.truth()["companies"][company]["deleted"]
+    delivered(truth)
+    truth.clock.forward(120)
+    truth.sweep.run()
+    assert prove(truth.bench.client, (company, connection, "m-Bakery")).found == ()

@@ -7,8 +7,6 @@ import pytest
 
 from tests.support.truth import truth_bench
 
-
-
 LAST_TOLD = {
     "authorized": {"connection.authorized", "connection.reauthorized"},
     "syncing": {"connection.authorized", "connection.reauthorized"},

@@ -57,7 +57,10 @@ def test_five_hundred_companies_come_back_without_one_notification(truth):
     most = _most_in_a_minute([at for at, _ in truth.wire.requests if at >= began])
     assert most <= 1_000
     decisions = [
-        decision for _, connection in made for line in truth.bench.timeline(connection) for decision in line["decisions"]
+        decision
+        for _, connection in made
+        for line in truth.bench.timeline(connection)
+        for decision in line["decisions"]
     ]
     assert {decision["verdict"] for decision in decisions} == {"known"}
     assert not truth.bench.client.exists(truth_keys.rebuild(), truth_keys.rebuilt())
@@ -74,7 +77,8 @@ def test_what_happens_afterwards_is_told_once(truth):
 
     # the messages of before come again, as when Codat replays what we lost
     truth.bench.handle(
-        messages.connected(company, syncing, at=truth.clock()), messages.connected(other, ready, at=truth.clock())
+        messages.connected(company, syncing, at=truth.clock()),
+        messages.connected(other, ready, at=truth.clock()),
     )
     truth.settle(for_s=120)
     assert truth.bench.told() == []

@@ -137,6 +137,8 @@ def test_what_is_there_has_the_described_shape(full: Filling, api: Any) -> None:
     assert set(statuses) == {200, 202, 404, 409, 422}
 
 
+# Threads of ours draw random numbers (jitter) while Hypothesis looks whether its strategies do.
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_nothing_that_anybody_sends_leads_to_a_500(api: Any, mode: GenerationMode) -> None:
     """Fitting and unfitting parameters, as the document describes them; each answer has a described shape."""
