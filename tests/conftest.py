@@ -13,9 +13,14 @@ from hypothesis import HealthCheck, settings
 from processor import logs
 from processor.engine import Engine
 
-# No test depends on the speed of the machine; a failure prints what repeats it.
+# No test depends on the speed of the machine; a failure prints what repeats it. With CI set a run repeats
+# the run before it, so that a change is judged by itself; elsewhere each run looks for new examples.
 settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "suite",
+    derandomize="CI" in os.environ,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
 )
 settings.load_profile("suite")
 
