@@ -214,7 +214,8 @@ def test_a_lane_that_keeps_failing_is_only_probed(post, receiver):
 
     assert post.mode(mine.id) is Mode.SLOW
     before = len(heard.received)
-    assert before == schedule.SLOW_AFTER
+    # Those that were under way when the last failure that counts came in fail as well.
+    assert schedule.SLOW_AFTER <= before < schedule.SLOW_AFTER + schedule.AT_ONCE
     courier.run_once()
     assert len(heard.received) == before
     heard.most_at_once = 0
