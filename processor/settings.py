@@ -69,7 +69,9 @@ class Settings:
         kinds.PRINTABLES, "Callers of `/v1` send one as `Authorization: Bearer KEY`.", (), secret=True
     )
     operator_password: str | None = row(
-        kinds.TEXT, "HTTP Basic password of the user `operator` for `/ops`.", secret=True
+        kinds.TEXT,
+        "HTTP Basic password of the user `operator` for `/ops`; nothing asks for it yet.",
+        secret=True,
     )
     codat_api_key: str | None = row(
         kinds.PRINTABLE, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True

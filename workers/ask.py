@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from redis import RedisError
 
-from handlers.events import Aspect, Company, ConnectionDetails, Event, QuestionUnanswered, Source
+from handlers.events import Aspect, Company, Event
 from handlers.facts import Kind
 from processor import times
 from processor.codat import findings
@@ -153,16 +153,12 @@ class Asking:
         """The event that says that nobody answered; ``None`` where it would concern no connection."""
         if question.connection_id is None:
             return None
-        return QuestionUnanswered(
+        return findings.question_unanswered(
+            question.connection_id,
+            question.aspect,
             event_id=_new_id(),
-            event_type="codat-api.unanswered",
-            source=Source.CODAT_API,
             received_at=now,
-            at=now,
-            timed=False,
             company=Company(question.company_id),
-            connection=ConnectionDetails(question.connection_id),
-            aspect=question.aspect,
         )
 
     def _put(self, *questions: Question, event: Event | None) -> None:

@@ -6,8 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,6 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from processor.engine import Engine
 from processor.processes import free_port
+from tests.support.service import until
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -70,13 +70,6 @@ def page() -> Iterator[Page]:
             browser.close()
 
 
-def _until(holds: Callable[[], bool], limit_s: float = LIMIT_MS / 1000) -> None:
-    end = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.1)
-
-
 def test_clicking_through_the_simulated_codat_ends_with_a_ready_connection_and_its_notifications(
     demo: tuple[str, str], page: Page, data_dir: Path
 ) -> None:
@@ -95,7 +88,7 @@ def test_clicking_through_the_simulated_codat_ends_with_a_ready_connection_and_i
             found = client.get("/v1/connections").json()["items"]
             return [connection["state"] for connection in found] == ["ready"]
 
-        _until(is_ready)
+        until(is_ready)
         told = [note["type"] for note in client.get("/v1/notifications").json()["items"]]
     assert sorted(told) == ["connection.authorized", "initial_sync.completed"]
     with Engine(data_dir) as engine, redis.Redis.from_url(engine.url) as store:
