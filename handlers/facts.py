@@ -62,6 +62,8 @@ class Fact:
     "at least one type succeeded, which is not said". ``claimed``: a legacy alert
     taken at its word because Codat could not be asked (``old`` is the status that it
     says was before), or a failure that Codat's API shows and no message told.
+    ``requested``, for a read that Codat's history showed: when each data type was
+    requested, which tells to which authorisation it belongs.
     """
 
     kind: Kind
@@ -73,6 +75,7 @@ class Fact:
     problem: Problem | None = None
     claimed: bool = False
     old: LinkStatus | None = None
+    requested: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def identity(self) -> tuple[object, ...]:

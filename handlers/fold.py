@@ -171,6 +171,29 @@ def _begin_at_aside(walk: Walk, fact: Fact) -> Walk:
     return _begin(walk, fact, at=walk.aside[0].at, kept=walk.aside)
 
 
+def read_floor(walk: Walk) -> datetime | None:
+    """Datasets requested up to this moment belong to an authorisation before; ``None``: to none.
+
+    Where the end before was missed, what was queued with the beginning itself counts.
+    """
+    floor = walk.ended.at if walk.ended else walk.floor
+    return floor - SEEN_TOLERANCE if floor is not None and floor == walk.begun_at else floor
+
+
+def _add_read(walk: Walk, fact: Fact, place: str) -> Walk:
+    """Add to ``place`` what of the read belongs to no authorisation before."""
+    floor = read_floor(walk)
+    if floor is not None and fact.requested:
+        before = {name for name, at in fact.requested if at <= floor}
+        if before:
+            types = tuple(row for row in fact.types if row[0] not in before)
+            if not types:
+                return walk
+            fact = replace(fact, types=types)
+    reads: tuple[Fact, ...] = getattr(walk, place)
+    return replace(walk, **{place: (*reads, fact)})  # type: ignore[arg-type]
+
+
 _STEPS: dict[Step, Callable[[Walk, Fact], Walk]] = {
     Step.NOTE_CREATION: lambda walk, fact: replace(walk, failed=None) if walk.failed else walk,
     Step.NOTE_FAILURE: lambda walk, fact: replace(walk, failed=fact),
@@ -182,8 +205,8 @@ _STEPS: dict[Step, Callable[[Walk, Fact], Walk]] = {
     Step.END_UNKNOWN: lambda walk, fact: replace(_close(walk, fact), authorization=1),
     Step.NEWEST_REASON: lambda walk, fact: replace(walk, ended=fact, aside=()),
     Step.OTHER_REASON: _other_reason,
-    Step.KEEP: lambda walk, fact: replace(walk, kept=(*walk.kept, fact)),
-    Step.SET_ASIDE: lambda walk, fact: replace(walk, aside=(*walk.aside, fact)),
+    Step.KEEP: lambda walk, fact: _add_read(walk, fact, "kept"),
+    Step.SET_ASIDE: lambda walk, fact: _add_read(walk, fact, "aside"),
     Step.DELETE: lambda walk, fact: replace(walk, link=Link.DELETED, deleted=fact),
 }
 

@@ -1,5 +1,7 @@
 """Reading: the first sync of an authorisation, and the newest outcome per data type."""
 
+from datetime import datetime
+
 from handlers.authorization import at_its_word
 from handlers.connection import Connection, is_linked, link_status
 from handlers.effects import Ask
@@ -11,8 +13,8 @@ from handlers.events import (
     InitialReadCompleted,
     ReadCompleted,
 )
-from handlers.facts import AUTH_ERROR, SEEN_TOLERANCE, Claim, DataType, Fact, Kind
-from handlers.fold import Link
+from handlers.facts import AUTH_ERROR, Claim, DataType, Fact, Kind
+from handlers.fold import Link, read_floor
 from handlers.registry import Context, Findings, Question, advises, on
 from handlers.situation import is_running
 
@@ -110,17 +112,18 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     current authorisation.
     """
     walk = connection.walk
-    floor = walk.ended.at if walk.ended else walk.floor
-    if floor is not None and floor == walk.begun_at:  # its end was missed: what was queued with it counts
-        floor -= SEEN_TOLERANCE
+    floor = read_floor(walk)
+
+    def requested(row: Dataset) -> datetime:
+        return row.requested or row.completed or event.at
+
     rows = [
         row
         for row in event.datasets
-        if row.connection_id == connection.id
-        and (floor is None or (row.requested or row.completed or event.at) > floor)
+        if row.connection_id == connection.id and (floor is None or requested(row) > floor)
     ]
     newest: dict[str, Dataset] = {}
-    for row in sorted(rows, key=lambda row: row.requested or row.completed or event.at):
+    for row in sorted(rows, key=requested):
         newest[row.data_type] = row
     outcomes = tuple(_progress(row, event) for row in newest.values())
     running = sorted(row.data_type for row in newest.values() if is_running(row.status))
@@ -144,6 +147,7 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
         event.received_at,
         event.event_id,
         types=tuple(sorted((row.data_type, row.status) for row in newest.values())),
+        requested=tuple(sorted((row.data_type, requested(row)) for row in newest.values())),
     )
     return Findings(
         facts=(fact,),

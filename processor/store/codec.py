@@ -97,6 +97,8 @@ def _fact(fact: Fact) -> dict[str, Any]:
         doc["claimed"] = True
     if fact.old is not None:
         doc["old"] = fact.old
+    if fact.requested:
+        doc["requested"] = [(name, _stamp(at)) for name, at in fact.requested]
     return doc
 
 
@@ -111,6 +113,7 @@ def _load_fact(doc: Mapping[str, Any]) -> Fact:
         problem=Problem(*doc["problem"]) if "problem" in doc else None,
         claimed=doc.get("claimed", False),
         old=_status(doc.get("old")),
+        requested=tuple((name, _must(at)) for name, at in doc.get("requested", ())),
     )
 
 

@@ -175,6 +175,27 @@ def test_the_history_of_an_authorisation_before_says_nothing_of_this_one() -> No
     assert story.state is State.AUTHORIZED
 
 
+def test_what_the_history_showed_of_an_authorisation_before_is_dropped_when_its_end_comes_late() -> None:
+    """The history was asked while an end and a return were on their way: a data type that was read before
+    them was taken for a part of the first sync for good."""
+    story = Story(linked(10), policy=ASKS)
+    before = dataset("payments", "Complete", requested=20, completed=25)
+    failed_now = dataset("invoices", "FetchError", requested=100, completed=140)
+    story.hear(history(150, before, failed_now))
+    assert story.state is State.READY
+    story.hear(relinked(100, known=160), ended(60, known=170))
+    assert story.state is State.SYNC_FAILED
+    assert story.notes[-1].data["data_types"] == {"complete": [], "failed": {"invoices": "FetchError"}}
+
+
+def test_a_history_that_showed_only_an_authorisation_before_completes_nothing() -> None:
+    story = Story(linked(10), policy=ASKS)
+    story.hear(history(150, dataset("invoices", "Complete", requested=11, completed=140)))
+    story.hear(relinked(100, known=160), ended(60, known=170))
+    assert story.state is State.SYNCING
+    assert story.now.outcome is None
+
+
 def test_what_is_still_being_read_keeps_the_first_sync_open_when_the_end_before_was_missed() -> None:
     """What Codat queued at the moment of a relinking was thrown away with the authorisation before,
     and one ordinary read was taken for the whole first sync."""

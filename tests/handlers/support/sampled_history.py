@@ -36,13 +36,21 @@ def sampled_history(tape: Tape, most: int = 10, gaps_s: Sequence[float] = GAPS_S
 
 
 def _without_late_success(changes: Sequence[Change]) -> list[Change]:
-    """Let ordinary reads fail in a history with a first read that brought nothing.
+    """Let ordinary reads fail in an authorisation with a first read that brought nothing.
 
-    Codat's history does not say which reads were initial, nor, while the message of an end is on its way,
-    to which authorisation they belong: its answer could otherwise rightly differ from the messages about
-    whether the first sync succeeded.
+    Codat's history does not say which reads were initial: its answer could otherwise rightly differ from
+    the messages about whether the first sync succeeded.
     """
-    if all(change.did is not Did.READ_NONE for change in changes):
-        return list(changes)
+    authorization = 0
+    numbers = []
+    for change in changes:
+        authorization += change.did in (Did.LINKED, Did.RELINKED)
+        numbers.append(authorization)
+    in_vain = {
+        number for number, change in zip(numbers, changes, strict=True) if change.did is Did.READ_NONE
+    }
     failing = (("payments", "FetchError"),)
-    return [replace(change, types=failing) if change.did is Did.READ_MORE else change for change in changes]
+    return [
+        replace(change, types=failing) if change.did is Did.READ_MORE and number in in_vain else change
+        for number, change in zip(numbers, changes, strict=True)
+    ]

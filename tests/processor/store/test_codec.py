@@ -118,8 +118,9 @@ def test_every_field_of_every_part_is_written():
     """A field that is added and forgotten in the codec would be lost in silence."""
     at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
     fact = Fact(
-        Kind.READ, at, at, "e", LinkStatus.LINKED, (("bills", "Complete"),), Problem("1", "2", "3"), True
-    )
+        Kind.READ, at, at, "e", LinkStatus.LINKED, (("bills", "Complete"),), Problem("1", "2", "3"), True,
+        LinkStatus.PENDING, (("bills", at),),
+    )  # fmt: skip
     kind = DataType("bills", "Fetching", at, False, 7, "slow")
     walk = Walk(Link.LINKED, 2, fact, at, at, fact, (fact,), (fact,), fact, fact)
     connection = Connection(
@@ -134,6 +135,9 @@ def test_every_field_of_every_part_is_written():
 
     assert loaded == connection
     assert [name for name in Connection.__slots__ if getattr(loaded, name) == getattr(blank, name)] == ["id"]
+    without = Fact(Kind.READ, at, at, "e")
+    said_nothing = [name for name in Fact.__slots__ if getattr(fact, name) == getattr(without, name)]
+    assert said_nothing == ["kind", "at", "known_at", "event_id"]
 
 
 def test_nothing_is_written_of_a_connection_of_which_nothing_is_known():
