@@ -10,6 +10,7 @@ from handlers.events import Event
 from handlers.explain import Entry
 from processor.store import codec, keys, truth_keys
 from processor.store.batch import Batch, Waiting
+from processor.store.bulk import add_members, remove_members
 from processor.times import to_iso, to_ms
 
 TIMELINE_LENGTH = 1_000
@@ -18,6 +19,9 @@ TIMELINE_LENGTH = 1_000
 
 def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
     """Documents, indexes and timelines of the connections in ``batch``."""
+    new: dict[str, float] = {}
+    entered: dict[str, dict[str, float]] = {}
+    left: dict[str, list[str]] = {}
     for connection_id, (connection, state, known) in batch.connections.items():
         heard_ms = known.first_heard_ms if known else to_ms(batch.first_heard[connection_id])
         pipe.set(
@@ -25,13 +29,18 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
             b"%s\n%d\n%s" % (state.encode(), heard_ms, codec.dump(connection)),
         )
         if known is None:
-            pipe.zadd(keys.connections(), {connection_id: heard_ms})
+            new[connection_id] = heard_ms
             if connection.company_id is not None:
                 pipe.zadd(keys.company_connections(connection.company_id), {connection_id: heard_ms})
         if known is None or known.state != state:
             if known is not None and known.state is not None:
-                pipe.zrem(keys.connections_in(known.state), connection_id)
-            pipe.zadd(keys.connections_in(state), {connection_id: heard_ms})
+                left.setdefault(known.state, []).append(connection_id)
+            entered.setdefault(state, {})[connection_id] = heard_ms
+    add_members(pipe, keys.connections(), new)
+    for state, ids in left.items():
+        remove_members(pipe, keys.connections_in(state), ids)
+    for state, members in entered.items():
+        add_members(pipe, keys.connections_in(state), members)
     for connection_id, event, entry in batch.entries:
         line = json.dumps(_line(event, entry), separators=(",", ":"), ensure_ascii=False)
         pipe.xadd(
@@ -44,16 +53,18 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
 
 def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
     """What ``batch`` learnt of companies."""
+    new: dict[str, float] = {}
     for company_id, news in batch.companies.items():
         if news.merchant_id is not None:
             pipe.set(keys.merchant(news.merchant_id), company_id, nx=True)
         if news.first_heard is not None:
-            pipe.zadd(keys.companies(), {company_id: to_ms(news.first_heard)}, nx=True)
+            new[company_id] = to_ms(news.first_heard)
         if news.grace_from is not None:
             pipe.zadd(truth_keys.erasures(), {company_id: to_ms(news.grace_from)}, nx=True)
         fields: dict[str | bytes, str | bytes | int | float] = {}
         fields.update(news.as_fields(company_id))
         pipe.hset(keys.company(company_id), mapping=fields)
+    add_members(pipe, keys.companies(), new, nx=True)
 
 
 def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:

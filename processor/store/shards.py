@@ -9,6 +9,7 @@ from redis.client import Pipeline
 
 from processor.store import codec, commits, keys, looks, outbox, questions
 from processor.store.batch import Batch, Known, Unreadable, Waiting
+from processor.store.bulk import Bulk
 from processor.store.inbox import WAKE_MS
 from processor.store.scripts import register
 
@@ -29,6 +30,7 @@ class Shard:
         self._client = client
         self._stream_length = stream_length
         self._rest = register(client, "rest")
+        self._bulk = Bulk(client)
         self._seen_cursor: Any = None
 
     def stay_awake(self) -> None:
@@ -59,10 +61,10 @@ class Shard:
             places.setdefault(fields[b"id"].decode(), []).append(entry_id)
         if not places:
             return [], []
-        with self._client.pipeline(transaction=False) as pipe:
-            for event_id in places:
-                pipe.hmget(keys.event(event_id), "body", "received_at", "source", "attempts")
-            rows = pipe.execute()
+        rows = self._bulk.ask(
+            ("HMGET", keys.event(event_id), "body", "received_at", "source", "attempts")
+            for event_id in places
+        )
         waiting, gone = [], []
         for (event_id, entry_ids), (body, received_at, source, attempts) in zip(
             places.items(), rows, strict=True
@@ -98,17 +100,18 @@ class Shard:
         """
         whole = list(dict.fromkeys(whole))
         members: dict[str, list[str]] = {}
-        with self._client.pipeline(transaction=False) as reads:
-            for company_id in company_ids:
-                reads.hgetall(keys.company(company_id))
-            for company_id in whole:
-                reads.zrange(keys.company_connections(company_id), 0, -1)
-            for company_id in company_ids:
-                reads.get(keys.erased(company_id))
-            answers = reads.execute()
+        answers = self._bulk.ask(
+            [
+                *(("HGETALL", keys.company(company_id)) for company_id in company_ids),
+                *(("ZRANGE", keys.company_connections(company_id), 0, -1) for company_id in whole),
+                *(("GET", keys.erased(company_id)) for company_id in company_ids),
+            ]
+        )
         stones = answers[len(company_ids) + len(whole) :]
         companies = {
-            company_id: {name.decode(): value.decode() for name, value in row.items()}
+            company_id: {
+                name.decode(): value.decode() for name, value in zip(row[::2], row[1::2], strict=True)
+            }
             for company_id, row in zip(company_ids, answers, strict=False)
             if row
         }
@@ -163,7 +166,7 @@ class Shard:
         for name, by in batch.counts.items():
             pipe.hincrby(keys.counters(), name, by)
         try:
-            pipe.execute()
+            self._bulk.execute(pipe)
         except WatchError as error:
             if self._client.get(keys.cursor(self.number)) == self._seen_cursor:
                 raise Disturbed from error
