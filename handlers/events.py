@@ -49,7 +49,7 @@ class Company:
     @property
     def merchant_id(self) -> str | None:
         """Our caller's own id of the company, which travels as a tag; ``None`` without one."""
-        return self.tags.get("merchantId")
+        return self.tags.get("merchantId") or None
 
 
 @dataclass(frozen=True, slots=True)

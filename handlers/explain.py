@@ -7,7 +7,7 @@ from enum import StrEnum
 from handlers.connection import Connection
 from handlers.effects import Decision
 from handlers.facts import Claim, Fact, Kind
-from handlers.fold import Link
+from handlers.fold import Link, explained_claims, outranked_left_out
 from handlers.registry import Findings
 from handlers.situation import Situation
 
@@ -45,8 +45,11 @@ def explain(
 
     ``known`` and ``learnt`` are the connection before and after.
     """
-    if (before.state, before.authorization) != (after.state, after.authorization):
+    if before.state != after.state:
         return Outcome.APPLIED, _join(findings, f"{before.state} → {after.state}")
+    if before.authorization != after.authorization:
+        numbers = f"{before.authorization} → {after.authorization}"
+        return Outcome.APPLIED, _join(findings, f"authorisations known: {numbers}; still {after.state}")
     if findings.facts and not known.facts and known.floor is None:
         return Outcome.APPLIED, _join(findings, f"the first we know of it; {after.state}")
     if findings.doubt:
@@ -58,7 +61,7 @@ def explain(
     if findings.twin:
         return Outcome.TWIN, findings.remark or "this change is known already"
     if findings.facts:
-        return _unmoved(known, before, findings)
+        return _unmoved(known, learnt, before, findings)
     if findings.data_types:
         changed = known.data_types != learnt.data_types
         if changed and any(
@@ -105,14 +108,22 @@ def _what_moved(before: Situation, after: Situation) -> str:
     return "a fact was added"
 
 
-def _unmoved(known: Connection, before: Situation, findings: Findings) -> tuple[Outcome, str]:
+def _unmoved(
+    known: Connection, learnt: Connection, before: Situation, findings: Findings
+) -> tuple[Outcome, str]:
     fact = findings.facts[0]
     if known.floor is not None and fact.at <= known.floor:
         return Outcome.STALE, _join(findings, "it lies before what was summed up")
     if fact.identity in {other.identity for other in known.facts}:
         return Outcome.TWIN, _join(findings, "this change is known already")
     if fact.kind is Kind.SEEN and not fact.claimed:
-        return Outcome.NO_CHANGE, _join(findings, "what Codat shows agrees with what we know")
+        if fact in outranked_left_out(learnt.facts):
+            return Outcome.NO_CHANGE, _join(findings, "what Codat shows agrees with what we know")
+        return Outcome.NO_CHANGE, _join(
+            findings, "it lies too close to an exact change, which counts instead"
+        )
+    if fact in explained_claims(learnt.facts):
+        return Outcome.TWIN, _join(findings, "a message with an exact time told of this change already")
     if _means_the_present(fact, before):
         return Outcome.TWIN, _join(findings, "this change is known already")
     last = _last_change(known)

@@ -62,16 +62,16 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     after = before if unmoved else situation(learnt)
     told_now, waiting, decisions = _decide(learnt, event, before, after, context)
     quiet = event.asked is not None and event.asked.quiet
+    known: list[Due] = []
     effects: list[Effect] = []
     if quiet:
-        told_now, waiting, decisions = _known(learnt, after)
-    else:
-        effects += [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
+        told_now, waiting, known, decisions = _quietly(learnt, told_now, waiting, decisions)
+    effects += [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
     effects += _asks(learnt, event, findings, waiting, context)
     learnt = replace(
         learnt,
         checks=tuple(waits.check for waits in waiting),
-        ledger=(*learnt.ledger, *(told(learnt, item) for item in told_now)),
+        ledger=(*learnt.ledger, *(told(learnt, item) for item in (*known, *told_now))),
     ).compacted()
     outcome, reason = explain(connection, learnt, before, after, findings, expired)
     if event.asked is not None:
@@ -139,11 +139,31 @@ def _decide(
     return told_now, waiting, decisions
 
 
-def _known(connection: Connection, after: Situation) -> tuple[list[Due], list[_Waits], list[Decision]]:
-    """What is due becomes known as it stands and is told to nobody; nothing waits any more."""
-    items = list(untold(connection, after))
+def _quietly(
+    connection: Connection, told_now: list[Due], waiting: list[_Waits], decisions: list[Decision]
+) -> tuple[list[Due], list[_Waits], list[Due], list[Decision]]:
+    """What is due becomes known as it stands and is told to nobody, but for what waited already.
+
+    That was news before we looked, and the look only says whether it is true.
+    """
+    open_checks = {(check.kind, check.at) for check in connection.checks}
+
+    def waited(item: Due) -> bool:
+        return (item.notice.value, item.at) in open_checks
+
+    items = (*told_now, *(waits.item for waits in waiting))
+    known = [item for item in items if not waited(item)]
+    ids = {notification_id(connection, item) for item in known}
     reason = "known from a rebuild: not told"
-    return items, [], [_decision(connection, item, Verdict.KNOWN, reason) for item in items]
+    return (
+        [item for item in told_now if waited(item)],
+        [waits for waits in waiting if waited(waits.item)],
+        known,
+        [
+            *(_decision(connection, item, Verdict.KNOWN, reason) for item in known),
+            *(decision for decision in decisions if decision.notification_id not in ids),
+        ],
+    )
 
 
 def _decision(connection: Connection, item: Due, verdict: Verdict, reason: str) -> Decision:

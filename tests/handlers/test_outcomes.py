@@ -6,6 +6,7 @@ from story import (
     DEAUTHORIZED,
     LINKED,
     NO_KEY,
+    UNLINKED,
     Story,
     claim,
     created,
@@ -14,6 +15,7 @@ from story import (
     failed,
     linked,
     read,
+    read_claim,
     read_more,
     relinked,
     seen,
@@ -22,6 +24,7 @@ from story import (
 
 from handlers.events import Event, OtherHappened, Source
 from handlers.registry import Policy
+from handlers.situation import State
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,37 @@ def test_every_step_says_from_where_to_where_and_why() -> None:
     for event in (linked(10), failed(60), seen(70, LINKED), claim(80, None, LINKED)):
         story.hear(event)
         assert story.last.entry.reason
+
+
+def reason_of(story: Story) -> str:
+    assert story.last is not None
+    return story.last.entry.reason
+
+
+def test_a_look_that_does_not_count_is_not_said_to_agree() -> None:
+    """The timeline said "Codat shows Linked; what Codat shows agrees with what we know" while unlinked."""
+    story = Story(linked(10), ended(100, UNLINKED), policy=ASKS)
+    story.hear(seen(101, LINKED))
+    assert story.state is State.UNLINKED
+    assert "agrees" not in reason_of(story)
+    assert "too close to an exact change" in reason_of(story)
+    story.hear(seen(200, UNLINKED))
+    assert "agrees" in reason_of(story)
+
+
+def test_what_is_learnt_of_the_past_of_a_deleted_connection_is_said_as_such() -> None:
+    story = Story(deleted(50))
+    story.hear(linked(10, known=60))
+    assert story.outcome == "applied"
+    assert "deleted → deleted" not in reason_of(story)
+    assert "authorisations known: 0 → 1" in reason_of(story)
+
+
+def test_an_alert_that_an_exact_message_explains_says_so() -> None:
+    story = Story(linked(10), read(20), ended(30), relinked(40), policy=NO_KEY)
+    story.hear(read_claim(60))
+    assert story.outcome == "twin"
+    assert "a message with an exact time told of this change already" in reason_of(story)
 
 
 def test_a_message_that_is_none_of_ours_is_recorded() -> None:

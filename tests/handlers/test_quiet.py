@@ -126,6 +126,25 @@ def test_what_happens_after_a_rebuild_is_told() -> None:
     assert told(steps) == ["initial_sync.completed", "connection.unlinked"]
 
 
+def test_what_waited_for_codats_word_before_is_told_when_a_rebuild_confirms_it() -> None:
+    """A message told of an end; the look of a rebuild that came a second later used to swallow it."""
+    ended = ConnectionEnded(
+        event_id="ended",
+        event_type="connection.disconnected",
+        source=Source.CURRENT,
+        received_at=at(100),
+        at=at(100),
+        company=Company("company-1"),
+        connection=DETAILS,
+        reason=LinkStatus.UNLINKED,
+    )
+    early = learn(ended, seen(101, LinkStatus.UNLINKED))
+    assert told(early) == []
+    assert [check.kind for check in early[-1].connection.checks] == ["connection.unlinked"]
+
+    assert told(learn(ended, seen(110, LinkStatus.UNLINKED))) == ["connection.unlinked"]
+
+
 def failed(second: float, source: Source, asked: Asked | None = None) -> Event:
     return ConnectionFailed(
         event_id=f"failed-{second}-{source}",

@@ -46,9 +46,7 @@ def _without_late_success(changes: Sequence[Change]) -> list[Change]:
     for change in changes:
         authorization += change.did in (Did.LINKED, Did.RELINKED)
         numbers.append(authorization)
-    in_vain = {
-        number for number, change in zip(numbers, changes, strict=True) if change.did is Did.READ_NONE
-    }
+    in_vain = {number for number, change in zip(numbers, changes, strict=True) if change.did is Did.READ_NONE}
     failing = (("payments", "FetchError"),)
     return [
         replace(change, types=failing) if change.did is Did.READ_MORE and number in in_vain else change
