@@ -59,16 +59,19 @@ class ProcessorError(Exception):
 
 
 class SettingsError(ProcessorError):
-    """One or more settings are missing or wrong; ``mistakes`` lists them, one sentence each."""
+    """One or more settings are missing or wrong; ``mistakes`` lists them, one sentence each.
+
+    ``who`` cannot start for that.
+    """
 
     title = "The settings are wrong"
     sentence = "A setting is missing or wrong."
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
+    def __init__(self, mistakes: Sequence[str], *, who: str = "The service") -> None:
         self.mistakes = tuple(mistakes)
         count = "1 setting is" if len(self.mistakes) == 1 else f"{len(self.mistakes)} settings are"
         lines = "".join(f"\n  {mistake}" for mistake in self.mistakes)
-        super().__init__(f"The service cannot start: {count} missing or wrong.{lines}")
+        super().__init__(f"{who} cannot start: {count} missing or wrong.{lines}")
 
 
 class Unauthorized(ProcessorError):
@@ -160,7 +163,7 @@ class StoreUnavailable(_RetryLater):
     """Redis is away, full or still loading: nothing was kept."""
 
     title = "The store is not available"
-    sentence = "Nothing could be kept now; send it again later."
+    sentence = "Nothing can be kept or read now; send it again later."
 
 
 class EngineFailed(StoreUnavailable):

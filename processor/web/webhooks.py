@@ -83,20 +83,29 @@ def _check_address(own: Container) -> None:
     if not allowed:
         return
     try:
-        sender = ipaddress.ip_address(request.remote_addr or "")
+        sender = ipaddress.ip_address(_without_port(request.remote_addr or ""))
     except ValueError:
-        raise Forbidden("The sender's address is not on the allowlist.") from None
+        _log.warning("a message came from an address that cannot be read")
+        raise Forbidden("The sender's address cannot be read.") from None
     mapped = getattr(sender, "ipv4_mapped", None)
     if not any((mapped or sender) in network for network in allowed):
         _log.warning("a message came from an address that is not allowed", extra={"address": str(sender)})
         raise Forbidden("The sender's address is not on the allowlist.")
 
 
+def _without_port(address: str) -> str:
+    """An address alone; some proxies write the port behind it: ``192.0.2.1:443``, ``[2001:db8::1]:443``."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.partition(":")
+    return host if port.isdigit() else address
+
+
 def _check_client(own: Container, by: AuthenticatedBy) -> None:
     """Legacy alerts always name their client; signed messages only where that was configured."""
     allowed = own.settings.codat_client_ids
     client_id = request.headers.get(CLIENT_ID)
-    if not allowed or client_id in allowed:
+    if not allowed or (client_id or "").lower() in {one.lower() for one in allowed}:
         return
     if client_id is None and by is AuthenticatedBy.SIGNATURE:
         return

@@ -1,6 +1,7 @@
 """The real server: chunked bodies, slow and broken callers, and a thousand at once."""
 
 import contextlib
+import hashlib
 import json
 import socket
 import tempfile
@@ -139,6 +140,20 @@ def test_a_body_that_is_too_large_is_answered_413(service, way):
     assert answered["content-type"] == "application/problem+json"
     assert json.loads(told)["status"] == 413
     assert kept(service, f"msg_large_{way[0]}") is None
+
+
+def test_a_body_that_breaks_off_is_asked_for_again_and_nothing_of_it_is_kept(service):
+    """Judged as it came it would be no JSON, and a legacy alert does not come back after that."""
+    body = messages.legacy("x")
+    part = body[:-9]
+    with line_to(service) as line:
+        line.sendall(head({"Authorization": AUTHORIZATION}, f"Content-Length: {len(body)}") + part)
+        line.shutdown(socket.SHUT_WR)
+        status, answered, _ = answer_on(line)
+
+    assert status == 503
+    assert int(answered["retry-after"]) > 0
+    assert kept(service, f"sha256-{hashlib.sha256(part).hexdigest()}") is None
 
 
 def test_a_body_of_just_the_limit_is_kept(service):

@@ -1,11 +1,19 @@
 """The gateway between granian and Flask; how it behaves behind the real server is tested in tests/faults."""
 
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from processor.web.gateway import environ_of
+from processor.web.gateway import Gateway, environ_of
+
+AT_ONCE_S = 0.05
+MOST = 100
 
 
 class Headers(dict[str, str]):
@@ -64,3 +72,113 @@ def test_an_ipv6_caller_is_named_without_brackets(client: str, address: str) -> 
 
 def test_over_http2_the_authority_stands_for_the_host() -> None:
     assert environ_of(scope(headers=Headers(), authority="example.test"), b"")["HTTP_HOST"] == "example.test"
+
+
+class Protocol:
+    """A caller that sends these parts and, unless it is ``finished``, nothing more and no end."""
+
+    def __init__(self, *parts: bytes, finished: bool = True) -> None:
+        self.parts, self.finished = parts, finished
+        self.status: int | None = None
+        self.body = b""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self.parts:
+            yield part
+        if not self.finished:
+            await asyncio.Event().wait()
+
+    def response_bytes(self, status: int, _headers: list[tuple[str, str]], body: bytes) -> None:
+        assert self.status is None, "answered twice"
+        self.status, self.body = status, body
+
+
+class App:
+    """An application that stands still while it is held."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.called.append(environ["PATH_INFO"])
+        if environ["PATH_INFO"] != "/healthz":
+            self.goes_on.wait()
+        start_response("202 ACCEPTED", [])
+        return [b"kept"]
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        self.goes_on.clear()
+        try:
+            yield
+        finally:
+            self.goes_on.set()
+
+
+def ask(gateway: Gateway, *requests: tuple[Any, Protocol]) -> list[int | None]:
+    """The statuses that requests got which came at the same time."""
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(gateway.__rsgi__(one, protocol) for one, protocol in requests))
+
+    asyncio.run(all_of_them())
+    return [protocol.status for _, protocol in requests]
+
+
+def sized(length: int) -> Any:
+    return scope(headers=Headers(("content-length", str(length))))
+
+
+@pytest.mark.parametrize("path", ["/webhooks/codat", "/readyz"])
+def test_whoever_comes_while_all_threads_stand_still_is_answered_in_time(path: str) -> None:
+    app = App()
+    gateway = Gateway(app, threads=1, max_body_bytes=MOST, answer_within_s=AT_ONCE_S)
+    with app.held():
+        statuses = ask(gateway, *((scope(path=path), Protocol(b"{}")) for _ in range(5)))
+    tried = 1
+    while ask(gateway, (scope(path=path), Protocol(b"{}"))) == [503]:  # a slow machine
+        tried += 1
+
+    assert statuses == [503] * 5
+    assert len(app.called) <= 1 + tried, "what was refused before a thread began on it is not begun later"
+
+
+def test_whether_the_process_lives_is_said_whatever_the_others_wait_for() -> None:
+    app = App()
+    gateway = Gateway(app, threads=1, max_body_bytes=MOST, answer_within_s=AT_ONCE_S)
+    with app.held():
+        statuses = ask(
+            gateway,
+            (scope(), Protocol(b"{}")),
+            (scope(path="/readyz", method="GET"), Protocol()),
+            (scope(path="/healthz", method="GET"), Protocol()),
+        )
+
+    assert statuses == [503, 503, 202]
+
+
+@pytest.mark.parametrize("length", [3, MOST])
+def test_a_body_that_breaks_off_is_not_looked_at(length: int) -> None:
+    app = App()
+    caller = Protocol(b"{}")
+    statuses = ask(Gateway(app, threads=1, max_body_bytes=MOST), (sized(length), caller))
+
+    assert statuses == [503]
+    assert json.loads(caller.body)["status"] == 503
+    assert app.called == []
+
+
+@pytest.mark.parametrize("length", [b"0", b"2", b"x", b"-1", "²".encode("latin-1")])
+def test_a_body_of_its_length_or_of_none_that_is_of_use_is_passed_on(length: bytes) -> None:
+    headers = Headers(("content-length", length.decode("latin-1")))
+    assert ask(Gateway(App(), threads=1, max_body_bytes=MOST), (scope(headers=headers), Protocol(b"{}"))) == [
+        202
+    ]
+
+
+@pytest.mark.parametrize(("length", "status"), [(MOST, 503), (MOST + 1, 413)])
+def test_what_does_not_come_at_all_is_refused_for_what_it_says_it_is(length: int, status: int) -> None:
+    gateway = Gateway(App(), threads=1, max_body_bytes=MOST, body_within_s=AT_ONCE_S)
+    assert ask(gateway, (sized(length), Protocol(finished=False))) == [status]
