@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chrome import PATIENCE_MS, chrome
-from tests.browser.stack import Stack, stack
+from tests.browser.stack import OPERATOR_PASSWORD, Stack, stack
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
 DESK = {"width": 1280, "height": 900}
@@ -18,9 +18,18 @@ class Photographer:
     """Takes each picture on a desk, and some on a phone in the dark."""
 
     def __init__(self, browser: Browser, url: str) -> None:
+        login = {"username": "operator", "password": OPERATOR_PASSWORD}
         desk, phone = (
-            browser.new_context(viewport=DESK, locale="en-GB", timezone_id="Europe/London"),
-            browser.new_context(viewport=PHONE, device_scale_factor=2, color_scheme="dark", locale="en-GB"),
+            browser.new_context(
+                viewport=DESK, locale="en-GB", timezone_id="Europe/London", http_credentials=login
+            ),
+            browser.new_context(
+                viewport=PHONE,
+                device_scale_factor=2,
+                color_scheme="dark",
+                locale="en-GB",
+                http_credentials=login,
+            ),
         )
         for context in (desk, phone):
             context.set_default_timeout(PATIENCE_MS)
@@ -93,6 +102,15 @@ def take_all(service: Stack, browser: Browser) -> None:
         camera.page.goto(url + path)
         camera.take(name)
     camera.take_on_phone("manage", "/manage")
+    take_operators(camera, service.url, xero)
+
+
+def take_operators(camera: Photographer, url: str, connection_id: str) -> None:
+    """What operators see of a connection."""
+    camera.url = f"{url}/ops/connections/{connection_id}"
+    camera.page.goto(camera.url)
+    camera.take("ops-connection")
+    camera.take_on_phone("ops-connection")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServe
 from processor.simulator.config import new_webhook_secret
 
 API_KEY = "browser-tests"
+OPERATOR_PASSWORD = "the-password-of-the-night-watch"
 SECRET_KEY = "a-key-for-the-browser-tests"
 READY_WITHIN_S = 90.0
 SYNC_S = 6.0
@@ -83,6 +84,7 @@ def stack(**more: str) -> Iterator[Stack]:
             "DATA_DIR": folder,
             "PORT": str(port),
             "API_KEYS": API_KEY,
+            "OPERATOR_PASSWORD": OPERATOR_PASSWORD,
             "SECRET_KEY": SECRET_KEY,
             "CODAT_API_KEY": simulator.config.api_key,
             "CODAT_API_URL": simulator.url,

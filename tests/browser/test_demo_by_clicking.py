@@ -52,7 +52,7 @@ def demo(data_dir: Path) -> Iterator[tuple[str, str]]:
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            assert any(line.startswith("Listening on") for line in process.stdout)
+            assert any("Ctrl-C stops everything" in line for line in process.stdout)
             yield f"http://127.0.0.1:{codat}", f"http://127.0.0.1:{ours}"
         finally:
             process.send_signal(signal.SIGINT)

@@ -1,0 +1,156 @@
+"""Making the operators' pages: rendering, addresses, going back after an action, and what goes wrong."""
+
+import logging
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from marshmallow import Schema, ValidationError
+from redis import RedisError
+from werkzeug.exceptions import HTTPException
+
+from processor.errors import Invalid, ProcessorError, StoreUnavailable, Unauthorized
+from processor.web import problems, security
+from processor.web.context import container
+from processor.web.ops import door, words
+from processor.web.v1.parameters import LONGEST_ID
+
+_log = logging.getLogger(__name__)
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""There is no script on these pages, and nothing from elsewhere."""
+
+REFRESH_S = 30
+BY_QUERY = "-"
+"""Stands in an address for an id that cannot be a part of it; the id is the parameter ``id`` then."""
+
+_FITS = re.compile(r"(?!-$)[A-Za-z0-9_~-][A-Za-z0-9_.~:@=+,!-]*")
+_PASSING = ("done", "count", "refused")
+"""Parameters that say what was just done, and are not passed on."""
+
+
+def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
+    """A page for somebody who is logged in."""
+    html = render_template(
+        f"ops/{template}.html",
+        seal=door.seal(),
+        now=container().clock(),
+        refresh_s=_refresh_s(),
+        said=words.done(request.args),
+        longest_id=LONGEST_ID,
+        **_HELPERS,
+        **values,
+    )
+    answer = _sheet(html, status)
+    return security.remember_browser(answer, door.PREFIX)
+
+
+def address(kind: str, id_: str) -> str:
+    """The address of the page about something; ``kind`` is the view's name."""
+    if _FITS.fullmatch(id_):
+        return url_for(f"{door.NAME}.{kind}", id_=id_)
+    sendable = id_.encode("utf-8", "replace").decode()
+    return url_for(f"{door.NAME}.{kind}", id_=BY_QUERY, id=sendable)
+
+
+def wanted(id_: str) -> str:
+    """The id that an address made by :func:`address` stands for."""
+    return request.args.get("id", id_) if id_ == BY_QUERY else id_
+
+
+def here(**changed: str | int | None) -> str:
+    """The address of this very page with other parameters; ``None`` leaves one out."""
+    kept = {
+        name: value for name, value in request.args.items() if name not in _PASSING and name not in changed
+    }
+    given = {name: value for name, value in changed.items() if value is not None}
+    return f"?{urlencode({**kept, **given})}"
+
+
+def back(address_: str, done: str, **counts: int) -> Response:
+    """Go on to a page, which says what was done."""
+    query = urlencode({"done": done, **counts})
+    joint = "&" if "?" in address_ else "?"
+    return redirect(f"{address_}{joint}{query}", HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
+
+
+def query_of(schema: type[Schema]) -> dict[str, Any]:
+    """The parameters of a list, as the API has them; raises :class:`Invalid`. Blank ones are not given."""
+    known = schema()
+    given = {name: value for name, value in request.args.items() if name in known.fields and value}
+    try:
+        loaded: dict[str, Any] = known.load(given)
+    except ValidationError as error:
+        raise Invalid(
+            "The address of this page has a parameter that cannot be used.",
+            errors=dict(error.messages_dict),
+        ) from error
+    return loaded
+
+
+def failed(error: ProcessorError) -> Response:
+    """The page for what was raised on purpose; a problem where there are no pages."""
+    if isinstance(error, door.PagesClosed):
+        return problems.of_processor(error)
+    if isinstance(error, Unauthorized):
+        answer = _sheet(render_template("ops/login.html", error=error), int(error.status))
+    else:
+        answer = page(
+            "problem", int(error.status), error=error, retry_after_s=getattr(error, "retry_after_s", None)
+        )
+    answer.headers.update(error.headers())
+    return answer
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Have ``blueprint`` answer with pages, whatever goes wrong in it."""
+
+    def of_http(error: HTTPException) -> Response:
+        failure = ProcessorError(error.description)
+        failure.status, failure.title = error.code or 500, error.name
+        return failed(failure)
+
+    def of_redis(error: RedisError) -> Response:
+        _log.warning(
+            "Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)}
+        )
+        return failed(StoreUnavailable("Redis does not answer, or refuses what was asked of it."))
+
+    def of_anything(error: Exception) -> Response:
+        _log.error("a page raised", exc_info=error, extra={"endpoint": request.endpoint})
+        return failed(ProcessorError())
+
+    handlers: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
+        (ProcessorError, failed),
+        (RedisError, of_redis),
+        (HTTPException, of_http),
+        (Exception, of_anything),
+    )
+    for kind, handler in handlers:
+        blueprint.register_error_handler(kind, handler)
+
+
+def _sheet(html: str, status: int) -> Response:
+    """The answer; half of a surrogate pair, which somebody's JSON may hold, is written as an escape."""
+    answer = make_response(html.encode("utf-8", "backslashreplace"), status)
+    answer.headers["Content-Security-Policy"] = POLICY
+    return answer
+
+
+def _refresh_s() -> int | None:
+    """After how many seconds the page is loaded again, where somebody asked for that."""
+    return REFRESH_S if request.method == "GET" and request.args.get("refresh") == str(REFRESH_S) else None
+
+
+_HELPERS: dict[str, Any] = {
+    "address": address,
+    "here": here,
+    "words": words,
+    "REFRESH_S": REFRESH_S,
+}

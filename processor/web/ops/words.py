@@ -1,0 +1,232 @@
+"""What the operators' pages say: our own terms in whole sentences, and what to do. Pure."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from processor.times import from_iso
+
+SHOWN_CHARS = 200_000
+"""So much of a body is shown; the command line prints all of it."""
+
+_MOST_DIGITS = 6
+_SPANS = (
+    ("d", timedelta(days=2), 86_400),
+    ("h", timedelta(hours=2), 3_600),
+    ("min", timedelta(minutes=2), 60),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One of our terms: how it looks (``good wait bad calm``), what it means, and what to do, if anything."""
+
+    tone: str
+    meaning: str
+    advice: str = ""
+
+
+UNKNOWN = Word("calm", "")
+
+FAILING = Word(
+    "wait",
+    "The last attempts failed; each delivery is tried again by itself.",
+    "Look at the last attempt. After more failures the lane becomes slow, and after five days it pauses.",
+)
+"""What an active lane is like whose newest attempts failed."""
+
+STATES: Mapping[str, Word] = {
+    "pending": Word(
+        "wait",
+        "Chosen, and not authorised yet.",
+        "Nothing to do here: the merchant has to give access. Their link can be made on the company's page.",
+    ),
+    "authorized": Word(
+        "wait",
+        "Access was given; the first sync has not begun, as far as we know.",
+        "After 15 minutes Codat is asked by itself. Stuck longer: look at the connection in Codat's portal.",
+    ),
+    "syncing": Word(
+        "wait", "The first sync of this authorisation is under way.", "Codat is asked by itself."
+    ),
+    "ready": Word("good", "The first sync is complete; data types that failed are listed below."),
+    "authorization_failed": Word(
+        "bad",
+        "The attempt to give access failed.",
+        "The merchant can try again with their link, which can be made on the company's page.",
+    ),
+    "sync_failed": Word(
+        "bad",
+        "Access was given, and no data type could be read.",
+        "The data types below say why. Codat's support can start the sync again; so does reconnecting.",
+    ),
+    "deauthorized": Word(
+        "bad",
+        "The platform no longer gives access: withdrawn there, or expired.",
+        "The merchant has to connect again, with their link, which can be made on the company's page.",
+    ),
+    "unlinked": Word("calm", "Disconnected on purpose, by the merchant or by us."),
+    "deleted": Word("calm", "Deleted at Codat, for good."),
+}
+
+OUTCOMES: Mapping[str, Word] = {
+    "applied": Word("good", "changed what we know"),
+    "no_change": Word("calm", "changed nothing"),
+    "stale": Word("calm", "older than what we know"),
+    "twin": Word("calm", "known already, by another message"),
+    "doubt": Word("wait", "does not fit what we know: Codat is asked"),
+}
+
+VERDICTS: Mapping[str, Word] = {
+    "told": Word("good", "told"),
+    "checking": Word("wait", "checked with Codat before it is told"),
+    "overtaken": Word("calm", "not told, because it is over"),
+    "known": Word("calm", "known before, not told"),
+}
+
+EVENTS: Mapping[str, Word] = {
+    "pending": Word(
+        "wait",
+        "It waits in the inbox.",
+        "It takes moments. Longer: look at the overview whether workers are there.",
+    ),
+    "processed": Word("good", "It was handled. What it led to stands on the timeline of its connections."),
+    "failed": Word(
+        "wait",
+        "Handling it raised an error; it is tried again by itself.",
+        "The error stands below. Replaying it tries at once.",
+    ),
+    "dead": Word(
+        "bad",
+        "Handling it raised an error, to the last attempt. Nothing more happens by itself.",
+        "Mend the cause (the error stands below), then replay it. A replay is harmless: what is known"
+        " already changes nothing.",
+    ),
+    "quarantined": Word(
+        "bad",
+        "It is authentic, and nobody understands it. It changed nothing and is kept for a replay.",
+        "Compare its body with Codat's documentation. After an update of this service that understands it,"
+        " replay it.",
+    ),
+}
+
+NOTIFICATIONS: Mapping[str, Word] = {
+    "published": Word("calm", "It stands on the Redis stream; no subscriber or contact was to get it."),
+    "pending": Word("wait", "At least one delivery waits, or is tried again."),
+    "delivered": Word("good", "Everybody who was to get it has it."),
+    "dead": Word(
+        "bad",
+        "At least one delivery failed to the last attempt.",
+        "When the receiver is well again, send it again: under the same id, so nobody counts it twice.",
+    ),
+}
+
+DELIVERIES: Mapping[str, Word] = {
+    "pending": Word("wait", "waits, or is tried again"),
+    "delivered": Word("good", "delivered"),
+    "dead": Word("bad", "failed to the last attempt"),
+    "cancelled": Word("calm", "given up: the receiver was removed"),
+    "failed": Word("bad", "failed"),
+}
+
+LANES: Mapping[str, Word] = {
+    "active": Word("good", "Deliveries go out."),
+    "slow": Word(
+        "wait",
+        "It fails again and again, so it is only probed from time to time; everything waits meanwhile.",
+        "Look at the last attempt, and tell whoever runs the receiver. It recovers by itself.",
+    ),
+    "paused": Word(
+        "bad",
+        "It failed for five days, so nothing is attempted any more; everything waits.",
+        "When the receiver is well again, enable it: what waits is sent.",
+    ),
+    "disabled": Word("calm", "Switched off by an operator: nothing new waits for it, what waited stays."),
+    "gone": Word(
+        "bad",
+        "It answered 410: it wants no more, and nothing waits for it.",
+        "Enable it if that was a mistake, or remove it.",
+    ),
+}
+
+DONE: Mapping[str, tuple[str, str]] = {
+    "replayed": ("good", "It waits in the inbox again, and is handled in a moment."),
+    "replayed-several": ("good", "{count} wait in the inbox again."),
+    "redelivered": ("good", "It is being sent again, under the same id."),
+    "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
+    "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
+}
+"""What may be said after an action; anything else in an address is not said."""
+
+REFUSED = " {refused} could not be put back: open them one by one to see why."
+
+
+def word(table: Mapping[str, Word], name: str | None) -> Word:
+    """What ``name`` means; nothing for a name that came later than this table."""
+    return table.get(name or "", UNKNOWN)
+
+
+def done(args: Mapping[str, str]) -> tuple[str, str] | None:
+    """Tone and sentence of what was just done, from the parameters of an address."""
+    found = DONE.get(args.get("done", ""))
+    if found is None:
+        return None
+    tone, sentence = found
+    refused = _count(args.get("refused"))
+    text = sentence.replace("{count}", str(_count(args.get("count"))))
+    return ("wait" if refused else tone), text + (
+        REFUSED.replace("{refused}", str(refused)) if refused else ""
+    )
+
+
+def date(moment: str | datetime) -> str:
+    """``22 Nov 2026, 15:04:05 UTC``; what is no time is shown as it is."""
+    try:
+        at = moment if isinstance(moment, datetime) else from_iso(moment)
+    except ValueError:
+        return str(moment)
+    return f"{at.day} {at:%b %Y, %H:%M:%S} UTC"
+
+
+def ago(moment: str | datetime, now: datetime) -> str:
+    """``3 min ago``, ``in 2 h``, ``just now``; empty for what is no time."""
+    try:
+        at = moment if isinstance(moment, datetime) else from_iso(moment)
+    except ValueError:
+        return ""
+    seconds = (now - at).total_seconds()
+    text = span(abs(seconds))
+    if text == span(0):
+        return "just now"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def span(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``5 h``, ``3 d``."""
+    for unit, least, length in _SPANS:
+        if seconds >= least.total_seconds():
+            return f"{math.floor(seconds / length)} {unit}"
+    return f"{math.floor(seconds)} s"
+
+
+def pretty(value: Any) -> str:
+    """JSON for people to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def last_line(text: str | None) -> str:
+    """The last line of a traceback: what was raised."""
+    return next(reversed((text or "").strip().splitlines()), "")
+
+
+def number(count: int, one: str, many: str) -> str:
+    """``1 message``, ``3 messages``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _count(text: str | None) -> int:
+    given = text or ""
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS else 0

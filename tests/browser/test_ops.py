@@ -1,0 +1,169 @@
+"""An operator at night logs in, looks a connection up and replays a dead event, by keyboard alone."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from handlers.events import OtherHappened, Source
+from processor.store import keys
+from processor.store.keys import shard_of
+from tests.browser.chrome import executable
+from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
+from tests.browser.looking import faults
+from tests.browser.stack import OPERATOR_PASSWORD, Stack
+from tests.support.service import until
+
+pytestmark = [
+    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),
+]
+
+LOGIN = {"username": "operator", "password": OPERATOR_PASSWORD}
+MOST_TABS = 80
+LAST_BUT_ONE = 6
+
+
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """Nothing here depends on the speed of the machine."""
+    expect.set_options(timeout=30_000)
+
+
+def tab_to(page: Page, goal: Locator) -> None:
+    """Press Tab until the goal has the focus, and see it."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if goal.evaluate("one => one === document.activeElement"):
+            expect(goal).to_be_in_viewport()
+            return
+    raise AssertionError(f"the keyboard does not reach {goal}")
+
+
+def die(service: Stack, event_id: str) -> None:
+    """A message whose handling fails to the last."""
+    own, now = service.container, datetime.now(UTC)
+    event = OtherHappened(
+        event_id=event_id,
+        event_type="codat-api.connection",
+        source=Source.CODAT_API,
+        received_at=now,
+        at=now,
+    )
+
+    def has(status: str) -> bool:
+        row = own.reader.event(event_id)
+        return row is not None and row["status"] == status
+
+    own.inbox.accept(event, b"nothing of ours")
+    until(lambda: has("failed"))
+    shard = shard_of(None, own.settings.inbox_shards)
+    own.inbox.requeue(event_id, status="failed", shard=shard, only_if=True, fields=("attempts", LAST_BUT_ONE))
+    until(lambda: has("dead"))
+
+
+def mend(service: Stack, event_id: str, company_id: str, connection_id: str) -> None:
+    """Remove the cause of the failure, as an update would: the message is understood now."""
+    body = {
+        "eventType": "connection.created",
+        "generatedDate": datetime.now(UTC).isoformat(),
+        "payload": {"referenceCompany": {"id": company_id}, "connection": {"id": connection_id}},
+    }
+    fields = {"source": "current", "body": json.dumps(body)}
+    service.container.redis.hset(keys.event(event_id), mapping=fields)
+
+
+@pytest.mark.parametrize(
+    ("viewport", "color_scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"]
+)
+def test_what_an_operator_does_at_night_works_by_keyboard_alone(
+    service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int], color_scheme: str
+) -> None:
+    company_id, _ = sign_up()
+    connection_id = service.container.journey.connect(company_id, "gbol").connection_id
+    service.codat.change(connection_id, "authorize")
+    until(lambda: service.state(connection_id) == "authorized")
+    event_id = f"dead-{viewport['width']}"
+    die(service, event_id)
+
+    page = open_page(
+        f"{service.url}/ops", viewport=viewport, color_scheme=color_scheme, http_credentials=LOGIN
+    )
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_have_text("It works, and something needs you")
+    expect(page.get_by_text("could not be handled (dead letter")).to_be_visible()
+    assert faults(page) == []
+
+    tab_to(page, page.get_by_role("searchbox"))
+    page.keyboard.type(connection_id)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/ops/connections/{connection_id}")
+    expect(title).to_have_text("Xero: authorized")
+    expect(page.locator(".because")).to_contain_text("pending → authorized")
+    newest = page.locator(".timeline > li").filter(has_text="connection.connected").first
+    expect(newest.locator(".reason")).to_contain_text("pending → authorized")
+    assert faults(page) == []
+    tab_to(page, newest.locator("a").first)
+    page.keyboard.press("Enter")
+    expect(title).to_have_text("connection.connected: processed")
+    assert faults(page) == []
+
+    tab_to(page, page.get_by_role("navigation", name="Pages").get_by_role("link", name="Events"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("navigation", name="By status").get_by_role("link", name="dead"))
+    page.keyboard.press("Enter")
+    expect(title).to_have_text("Events: dead")
+    assert faults(page) == []
+    tab_to(page, page.get_by_role("link", name=event_id, exact=True))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing more happens by itself")).to_be_visible()
+    expect(page.locator(".because")).to_contain_text("ValueError")
+    assert faults(page) == []
+
+    mend(service, event_id, company_id, connection_id)
+    tab_to(page, page.get_by_role("button", name="Replay"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("It waits in the inbox again")
+    until(lambda: (service.container.reader.event(event_id) or {}).get("status") == "processed")
+    page.reload()
+    expect(title).to_contain_text("processed")
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize(
+    ("viewport", "color_scheme"), [(DESK, "dark"), (PHONE, "light")], ids=["desk", "phone"]
+)
+def test_every_page_can_be_used_by_everybody(
+    service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int], color_scheme: str
+) -> None:
+    company_id, _ = sign_up()
+    connection_id = service.container.journey.connect(company_id, "shpf").connection_id
+    service.codat.change(connection_id, "authorize")
+    service.codat.change(connection_id, "complete-sync")
+    until(lambda: service.state(connection_id) == "ready")
+    service.container.inbox.quarantine("odd", b"no JSON", datetime.now(UTC), "it is no JSON")
+    told = service.http.get("/v1/notifications", params={"connection_id": connection_id}).json()["items"][0]
+    page = open_page(
+        f"{service.url}/ops", viewport=viewport, color_scheme=color_scheme, http_credentials=LOGIN
+    )
+    for path in (
+        "/ops?refresh=30",
+        "/ops/connections",
+        f"/ops/connections/{connection_id}",
+        f"/ops/companies/{company_id}",
+        "/ops/events?status=quarantined",
+        "/ops/events/odd",
+        "/ops/notifications",
+        f"/ops/notifications/{told['id']}",
+        "/ops/subscribers",
+        "/ops/search?q=nobody",
+        "/ops/events/none",
+    ):
+        page.goto(service.url + path)
+        assert faults(page) == [], path
+    page.goto(f"{service.url}/ops/companies/{company_id}")
+    page.get_by_role("button", name="Make a link").click()
+    assert "/connect/" in page.locator("#connect-url").input_value()
+    assert faults(page) == []

@@ -1,0 +1,61 @@
+"""An operator at the pages: logged in, without JavaScript, on a store that is filled the real way."""
+
+import base64
+import re
+from html import unescape
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.processor.web.v1.filling import Filling
+
+PASSWORD = "a pässword: with colons"
+SEAL = re.compile(r'name="seal" value="([0-9a-f]{64})"')
+
+
+def basic(user: str = "operator", password: str = PASSWORD) -> str:
+    """The value of ``Authorization`` for a name and a password."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+class Operator:
+    """Opens pages and sends their forms. Follows no redirects unless told to."""
+
+    def __init__(self, filling: Filling, authorization: str | None = None) -> None:
+        self.filling = filling
+        self.http: FlaskClient = filling.app.test_client()
+        self.headers = {"Authorization": authorization or basic()}
+
+    def open(self, path: str, **query: str) -> TestResponse:
+        """The answer to a GET."""
+        return self.http.get(path, query_string=query or None, headers=self.headers)
+
+    def read(self, path: str, **query: str) -> str:
+        """The page, which must be there, as text with one blank for every run of blanks and tags."""
+        answer = self.open(path, **query)
+        assert answer.status_code == 200, answer.text
+        return text_of(answer)
+
+    def send(self, path: str, *, seal: str | None = None, **fields: str | list[str]) -> TestResponse:
+        """Send a form of the page at ``path``, with its seal unless another is given."""
+        if seal is None:
+            found = SEAL.search(self.open(path).text)
+            assert found is not None, "there is no form on the page"
+            seal = found[1]
+        return self.http.post(path, data={"seal": seal, **fields}, headers=self.headers)
+
+    def follow(self, answer: TestResponse) -> str:
+        """The page to which an action led, as text."""
+        assert answer.status_code == 303, answer.text
+        return self.read(answer.headers["Location"])
+
+
+def text_of(answer: TestResponse) -> str:
+    """What a page says."""
+    body = answer.text.partition("<main")[2].partition("<footer")[0]
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", body.partition(">")[2])).split())
+
+
+def forms(answer: TestResponse) -> list[str]:
+    """The forms of a page that change something."""
+    return re.findall(r'<form[^>]*method="post".*?</form>', answer.text, re.DOTALL)

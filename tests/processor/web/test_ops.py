@@ -1,0 +1,524 @@
+"""The operators' pages: is it broken, since when, what to do, and what happened to this merchant?"""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from processor.store import health, keys, truth_keys
+from processor.times import to_iso, to_ms
+from processor.web.ops import words
+from tests.processor.web.operating import PASSWORD, Operator, forms, text_of
+from tests.processor.web.v1.filling import CANCELLED, START, Filling
+
+PAGES = ["/ops", "/ops/connections", "/ops/events", "/ops/notifications", "/ops/subscribers", "/ops/search"]
+
+
+@pytest.fixture
+def filling(redis_url: str) -> Iterator[Filling]:
+    """The store and the application on it."""
+    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD, ALLOW_PRIVATE_SUBSCRIBERS="true")
+    yield filling
+    filling.close()
+
+
+@pytest.fixture
+def operator(filling: Filling) -> Operator:
+    """Somebody who is logged in."""
+    return Operator(filling)
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Redis]:
+    """What is kept."""
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+def everybody_lives(store: Redis) -> None:
+    """A worker and a clock were seen just now."""
+    for role in health.ROLES:
+        health.alive(store, role, f"{role}-1", int(time.time() * 1000))
+
+
+# Overview
+
+
+def test_all_is_well(operator: Operator, store: Redis) -> None:
+    everybody_lives(store)
+    shown = operator.read("/ops")
+    assert shown.startswith("All is well")
+    assert "worker worker-1" in shown
+    assert "clock clock-1" in shown
+    assert "What is wrong" not in shown
+
+
+@pytest.mark.parametrize("path", ["/ops", "/ops/"])
+def test_an_empty_store_has_an_overview(operator: Operator, path: str) -> None:
+    shown = operator.read(path)
+    assert "It works, and something needs you" in shown
+    assert "no worker was seen in the last 20 s: messages are kept and wait" in shown
+    assert "codat-processor worker" in shown
+    assert "no clock was seen" in shown
+
+
+def test_a_missing_worker_is_told_with_the_time_when_it_was_last_seen(
+    operator: Operator, store: Redis
+) -> None:
+    seen_ms = int(time.time() * 1000) - 60_000
+    health.alive(store, "worker", "worker-1", seen_ms)
+    shown = operator.read("/ops")
+    assert "no worker was seen" in shown
+    assert f"Since {words.date(to_iso(health.seen(store)['worker'][0][1]))}" in shown
+
+
+def test_a_full_redis_is_named_with_what_to_do(operator: Operator, store: Redis) -> None:
+    everybody_lives(store)
+    used = store.info("memory")["used_memory"]
+    store.config_set("maxmemory", used // 2)
+    try:
+        answer = operator.open("/ops")
+    finally:
+        store.config_set("maxmemory", 0)
+    assert answer.status_code == 200
+    assert text_of(answer).startswith("Messages cannot be kept")
+    assert "Redis is full" in answer.text
+    assert "Give it more memory" in answer.text
+
+
+def test_what_waits_failed_or_is_not_understood_is_told_and_linked(
+    operator: Operator, filling: Filling, store: Redis
+) -> None:
+    everybody_lives(store)
+    filling.make_ready()
+    filling.accept(b"no JSON at all")
+    filling.let_die()
+    answer = operator.open("/ops")
+    shown = text_of(answer)
+    assert "1 message could not be handled (dead letter)." in shown
+    assert "1 authentic message is in quarantine" in shown
+    assert 'href="/ops/events?status=dead"' in answer.text
+    assert 'href="/ops/events?status=quarantined"' in answer.text
+    assert "ready 1" in shown
+    assert "Last message from Codat 22 Nov 2026" in shown
+
+
+def test_a_message_that_waits_for_long_is_told(operator: Operator, store: Redis) -> None:
+    everybody_lives(store)
+    long_ago_ms = int(time.time() * 1000) - 600_000
+    store.xadd(keys.inbox(0), {"id": "x"}, id=f"{long_ago_ms}-0")
+    shown = operator.read("/ops")
+    assert "1 message waits in the inbox, the oldest for 10 min." in shown
+
+
+def test_what_is_wrong_with_codats_messages_is_told_with_since_when(operator: Operator, store: Redis) -> None:
+    everybody_lives(store)
+    warning = {"kind": "consumer", "sentence": "Codat is <silent>.", "since": to_iso(START)}
+    store.hset(truth_keys.warnings(), "consumer", json.dumps(warning))
+    paused = to_iso(START + timedelta(days=4000))
+    store.set(keys.polling_paused(), paused)
+    reset_ms = to_ms(START + timedelta(days=4000))
+    store.hset(truth_keys.quota(), mapping={"limit": 1000, "remaining": 7, "resets_ms": reset_ms})
+    answer = operator.open("/ops")
+    shown = text_of(answer)
+    assert "Codat is &lt;silent&gt;." in answer.text
+    assert "Since 22 Nov 2026, 15:00:00 UTC" in shown
+    assert f"Nothing is asked of Codat in the background until {words.date(paused)}" in shown
+    assert "7 of 1000 left" in shown
+
+
+def test_a_lane_that_does_not_run_is_told(operator: Operator, filling: Filling, store: Redis) -> None:
+    everybody_lives(store)
+    lane = add_subscriber(filling)
+    store.hset(keys.lane_state(lane), mapping={"mode": "paused", "failing_since": to_ms(START)})
+    shown = operator.read("/ops")
+    assert f"Deliveries to {lane}: paused, 0 wait." in shown
+    assert "enable it: what waits is sent" in shown
+
+
+# Search
+
+
+def test_the_search_leads_to_whatever_has_the_id(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    told = filling.container.reader.list_notifications(connection_id=None, limit=1, cursor=None).items[0]
+    notification_id, subscriber_id = told["body"]["id"], add_subscriber(filling)
+    for wanted, address in (
+        ("xero", "/ops/connections/xero"),
+        ("  xero ", "/ops/connections/xero"),
+        ("c1", "/ops/companies/c1"),
+        ("m-c1", "/ops/companies/c1"),
+        ("msg_1", "/ops/events/msg_1"),
+        (notification_id, f"/ops/notifications/{notification_id}"),
+        (subscriber_id, f"/ops/subscribers/{subscriber_id}"),
+    ):
+        answer = operator.open("/ops/search", q=wanted)
+        assert (answer.status_code, answer.headers.get("Location")) == (302, address)
+        assert operator.open(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wanted", ["nobody", "<script>alert(1)</script>", "a" * 5000, "\x00", "ü/../x", "💥"]
+)
+def test_the_search_says_plainly_that_nothing_is_known(operator: Operator, wanted: str) -> None:
+    answer = operator.open("/ops/search", q=wanted)
+    assert answer.status_code == 200
+    assert "Nothing is known under this id" in answer.text
+    assert "<script" not in answer.text
+
+
+def test_an_empty_search_says_what_to_enter(operator: Operator) -> None:
+    assert "Enter the whole id" in operator.read("/ops/search", q=" ")
+
+
+def test_an_id_that_several_things_have_is_a_choice(operator: Operator, filling: Filling) -> None:
+    filling.tell("connection.created", "twice", company="twice")
+    filling.drain()
+    answer = operator.open("/ops/search", q="twice")
+    assert "Several things have this id" in answer.text
+    assert 'href="/ops/connections/twice"' in answer.text
+    assert 'href="/ops/companies/twice"' in answer.text
+
+
+def test_the_search_shows_every_company_of_a_merchant(operator: Operator, filling: Filling) -> None:
+    filling.tell("company.deleted", company="c1")
+    reference = {"id": "c2", "name": "Toft", "tags": {"merchantId": "m-c1"}}
+    filling.tell("company.created", company="c2", referenceCompany=reference)
+    filling.drain()
+    shown = operator.read("/ops/search", q="m-c1")
+    assert "c2 : a company of this merchant c1 : a company of this merchant, deleted" in shown
+
+
+def test_the_search_says_that_a_company_was_erased(operator: Operator, store: Redis) -> None:
+    store.set(keys.erased("c-gone"), to_iso(START))
+    shown = operator.read("/ops/search", q="c-gone")
+    assert shown.startswith("This company was erased")
+    assert "22 Nov 2026, 15:00:00 UTC" in shown
+
+
+# Connections and companies
+
+
+def test_a_connection_shows_why_it_is_in_its_state(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    answer = operator.open("/ops/connections/xero")
+    shown = text_of(answer)
+    assert shown.startswith("Xero: ready")
+    assert "Why: authorized → ready" in shown
+    assert "read.completed.initial" in shown
+    assert "bills FetchError" in shown
+    assert 'href="/ops/events/msg_3"' in answer.text
+    assert 'href="/ops/companies/c1"' in answer.text
+    assert "initial_sync.completed" in shown
+    assert "connection.authorized" in shown
+
+
+def test_a_failed_attempt_shows_what_codat_said(operator: Operator, filling: Filling) -> None:
+    filling.tell("connection.created")
+    filling.tell("connection.failed", said={"dataConnectionErrors": [CANCELLED]})
+    filling.drain()
+    shown = operator.read("/ops/connections/xero")
+    assert shown.startswith("Xero: authorization_failed")
+    assert "Codat said: 403 · User cancelled linking · User cancelled" in shown
+
+
+def test_a_long_timeline_is_paged(operator: Operator, filling: Filling) -> None:
+    for _ in range(4):
+        filling.tell("connection.created")
+    filling.drain()
+    first = operator.open("/ops/connections/xero", limit="3")
+    assert text_of(first).count("connection.created") == 3
+    assert "Older" in first.text
+    cursor = first.text.partition("cursor=")[2].partition('"')[0]
+    second = operator.read("/ops/connections/xero", limit="3", cursor=cursor)
+    assert second.count("event msg_") == 1
+
+
+def test_connections_are_listed_by_state_and_paged(operator: Operator, filling: Filling) -> None:
+    for number in range(3):
+        filling.tell("connection.created", f"n{number}")
+    filling.make_ready()
+    assert "xero ready" in operator.read("/ops/connections").replace("Connection ", "").replace("State ", "")
+    pending = operator.open("/ops/connections", state="pending", limit="2")
+    assert [name in pending.text for name in ("/n0", "/n1", "/n2", "/xero")] == [False, True, True, False]
+    cursor = pending.text.partition("cursor=")[2].partition('"')[0].partition("&")[0]
+    rest = operator.open("/ops/connections", state="pending", limit="2", cursor=cursor)
+    assert [name in rest.text for name in ("/n0", "/n1", "/n2")] == [True, False, False]
+    assert "There is none" in operator.read("/ops/connections", state="deleted")
+    assert "There is none" in operator.read("/ops/connections", merchant_id="nobody")
+
+
+def test_a_company_shows_its_connections_and_makes_a_link(
+    operator: Operator, filling: Filling, store: Redis
+) -> None:
+    filling.make_ready()
+    store.hset(keys.company("c1"), "contact_email", "owner@shop.example")
+    shown = operator.read("/ops/companies/c1")
+    assert shown.startswith("Toft störes")
+    assert "owner@shop.example" in shown
+    assert "Tag region uk" in shown
+    assert "xero" in shown
+    assert "Messages, newest first" in shown
+    assert "msg_3 processed read.completed.initial" in shown
+    assert "/connect/" not in operator.open("/ops/companies/c1").text
+    answer = operator.send("/ops/companies/c1")
+    assert answer.status_code == 200
+    link = answer.text.partition('readonly value="')[2].partition('"')[0]
+    path = "/connect/" + link.partition("/connect/")[2]
+    page = filling.app.test_client().get(path)
+    assert page.status_code != 404
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_deleted_company_says_so_and_gives_no_link(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    filling.tell("company.deleted")
+    filling.drain()
+    answer = operator.open("/ops/companies/c1")
+    assert "Deleted at Codat" in answer.text
+    assert forms(answer) == []
+
+
+# Events
+
+
+def test_events_are_listed_by_status_with_their_errors(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    filling.accept(b"no JSON", "odd")
+    filling.let_die()
+    everything = operator.read("/ops/events")
+    assert all(id_ in everything for id_ in ("msg_1", "odd", "broken"))
+    dead = operator.read("/ops/events", status="dead")
+    assert "broken" in dead
+    assert "msg_1" not in dead
+    assert "JSONDecodeError" in dead
+    assert "odd" in operator.read("/ops/events", status="quarantined")
+
+
+def test_a_dead_event_shows_its_traceback_and_its_body(operator: Operator, filling: Filling) -> None:
+    filling.let_die()
+    shown = operator.read("/ops/events/broken")
+    assert "Nothing more happens by itself" in shown
+    assert "Traceback (most recent call last)" in shown
+    assert "nothing of ours" in shown
+
+
+def test_the_body_of_an_event_is_pretty_and_escaped(operator: Operator, filling: Filling) -> None:
+    event_id = filling.tell("connection.created", said={"platformName": "<b>Xero</b>"})
+    answer = operator.open(f"/ops/events/{event_id}")
+    assert "&#34;eventType&#34;: &#34;connection.created&#34;" in answer.text
+    assert "&lt;b&gt;Xero&lt;/b&gt;" in answer.text
+    assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\x00",
+        b'{"a": "\\ud800"}',
+        b'{"a": "\\u0000"}',
+        b"[" * 5000,
+        b'{"a": NaN}',
+        b"9" * 5000,
+        b"null",
+    ],
+)
+def test_an_odd_body_is_shown_somehow(operator: Operator, filling: Filling, body: bytes) -> None:
+    assert operator.open(f"/ops/events/{filling.accept(body)}").status_code == 200
+
+
+def test_of_a_very_large_body_the_beginning_is_shown(operator: Operator, filling: Filling) -> None:
+    event_id = filling.accept(json.dumps({"a": list(range(100_000))}).encode())
+    answer = operator.open(f"/ops/events/{event_id}")
+    assert "Only the beginning is shown" in answer.text
+    assert len(answer.text) < 2 * words.SHOWN_CHARS
+
+
+def test_a_dead_event_is_replayed(operator: Operator, filling: Filling) -> None:
+    filling.let_die()
+    said = operator.follow(operator.send("/ops/events/broken"))
+    assert said.startswith("It waits in the inbox again")
+    assert "pending" in said
+    filling.drain()
+    assert "failed" in operator.read("/ops/events/broken")
+
+
+def test_what_is_still_not_understood_is_refused_with_the_reason(
+    operator: Operator, filling: Filling
+) -> None:
+    event_id = filling.accept(b"no JSON")
+    answer = operator.send(f"/ops/events/{event_id}")
+    assert answer.status_code == 422
+    assert "still not understood" in answer.text
+
+
+def test_a_page_of_dead_events_is_replayed_at_once(operator: Operator, filling: Filling) -> None:
+    ids = [filling.let_die(f"broken-{number}") for number in range(3)]
+    operator.filling.container.inbox.requeue(ids[0], status="dead", shard=0, only_if=True)
+    answer = operator.send("/ops/events?status=dead", status="dead", event_id=[*ids, "none"])
+    said = operator.follow(answer)
+    assert said.startswith("2 wait in the inbox again. 2 could not be put back")
+    counts = filling.container.reader.stats([])["events"]
+    assert (counts["pending"], counts["dead"]) == (3, 0)
+
+
+def test_events_are_listed_by_company(operator: Operator, filling: Filling) -> None:
+    ours = filling.tell("connection.created", company="c1")
+    theirs = filling.tell("connection.created", "stripe", company="c2")
+    filling.drain()
+    shown = operator.read("/ops/events", company_id="c1")
+    assert (ours in shown, theirs in shown) == (True, False)
+    assert "Only those that name company c1" in shown
+    assert "There is none" in operator.read("/ops/events", company_id="c1", status="dead")
+    assert ours in operator.read("/ops/events", company_id="c1", status="processed")
+    assert operator.open("/ops/events", company_id="c" * 600).status_code == 422
+
+
+# Notifications and subscribers
+
+
+def add_subscriber(filling: Filling, url: str = "http://127.0.0.1:9/hook?<b>") -> str:
+    """A subscriber, added as the API does; its id."""
+    answer = filling.app.test_client().post(
+        "/v1/subscribers", json={"url": url}, headers={"Authorization": "Bearer key-of-a-caller"}
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json and answer.json["id"])
+
+
+def told_of(filling: Filling) -> str:
+    """The id of the newest notification."""
+    page = filling.container.reader.list_notifications(connection_id=None, limit=1, cursor=None)
+    return str(page.items[0]["body"]["id"])
+
+
+def test_notifications_are_listed_and_shown(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    assert "initial_sync.completed" in operator.read("/ops/notifications", status="published")
+    assert "There is none" in operator.read("/ops/notifications", status="dead")
+    listed = operator.read("/ops/notifications", connection_id="xero")
+    assert "connection.authorized" in listed
+    shown = operator.read(f"/ops/notifications/{told_of(filling)}")
+    assert shown.startswith("initial_sync.completed: published")
+    assert '"state": "ready"' in shown
+    assert "nobody had subscribed" in shown
+
+
+def test_a_notification_is_sent_again(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    path = f"/ops/notifications/{told_of(filling)}"
+    answer = operator.send(path)
+    assert answer.status_code == 409
+    assert "nobody to send it to" in answer.text
+    lane = add_subscriber(filling)
+    assert operator.follow(operator.send(path)).startswith("It is being sent again")
+    assert f"To {lane} pending" in operator.read(path)
+    assert "No attempt yet" in operator.read(path)
+    assert operator.follow(operator.send(path, lane=lane)).startswith("It is being sent again")
+    assert operator.send(path, lane="nobody").status_code == 404
+
+
+def test_each_attempt_is_shown(operator: Operator, filling: Filling, store: Redis) -> None:
+    filling.make_ready()
+    id_ = told_of(filling)
+    attempt = {
+        "at": to_iso(START),
+        "outcome": "failed",
+        "status_code": 500,
+        "duration_ms": 12,
+        "error": "It answered 500",
+        "answer": "<h1>boom</h1>",
+    }
+    lane = add_subscriber(filling)
+    row = {
+        f"{lane}:status": "dead",
+        f"{lane}:total": 1,
+        f"{lane}:attempt:1": json.dumps(attempt),
+        "n:dead": 1,
+    }
+    store.hset(keys.deliveries(id_), mapping=row)
+    for path in (f"/ops/notifications/{id_}", "/ops/connections/xero"):
+        answer = operator.open(path)
+        assert "&lt;h1&gt;boom&lt;/h1&gt;" in answer.text
+        assert "It answered 500" in answer.text
+        assert "12 ms" in answer.text
+
+
+def test_a_subscriber_is_disabled_and_enabled(operator: Operator, filling: Filling, store: Redis) -> None:
+    assert "Nobody subscribes" in operator.read("/ops/subscribers")
+    id_ = add_subscriber(filling)
+    shown = operator.read("/ops/subscribers")
+    assert "http://127.0.0.1:9/hook?<b> active" in shown
+    said = operator.follow(operator.send(f"/ops/subscribers/{id_}", action="disable"))
+    assert said.startswith("The subscriber is disabled")
+    assert "active" not in said
+    assert store.hget(keys.lane_state(id_), "mode") == b"disabled"
+    said = operator.follow(operator.send(f"/ops/subscribers/{id_}", action="enable"))
+    assert said.startswith("The subscriber is enabled")
+    assert store.hget(keys.lane_state(id_), "mode") == b"active"
+    assert operator.send(f"/ops/subscribers/{id_}", action="explode").status_code == 422
+
+
+def test_the_last_attempt_of_a_subscriber_is_shown(
+    operator: Operator, filling: Filling, store: Redis
+) -> None:
+    id_ = add_subscriber(filling)
+    attempt = {
+        "at": to_iso(START),
+        "outcome": "failed",
+        "status_code": None,
+        "duration_ms": 3,
+        "error": "refused",
+    }
+    store.hset(
+        keys.lane_state(id_), mapping={"mode": "slow", "failures": 9, "last_attempt": json.dumps(attempt)}
+    )
+    shown = operator.read(f"/ops/subscribers/{id_}")
+    assert "only probed from time to time" in shown
+    assert "refused" in shown
+
+
+# What all pages have
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_may_be_loaded_again_by_itself_and_that_can_be_stopped(operator: Operator, path: str) -> None:
+    still = operator.open(path).text
+    assert "http-equiv" not in still
+    assert 'href="?refresh=30"' in still
+    moving = operator.open(path, refresh="30").text
+    assert '<meta http-equiv="refresh" content="30">' in moving
+    assert 'href="?">Stop' in moving
+    assert "http-equiv" not in operator.open(path, refresh="0; url=http://evil.example").text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_one_title_a_language_and_headed_tables(
+    operator: Operator, filling: Filling, path: str
+) -> None:
+    filling.make_ready()
+    add_subscriber(filling)
+    text = operator.open(path).text
+    assert text.count("<h1") == 1
+    assert '<html lang="en">' in text
+    assert text.count("<th ") + text.count("<th>") == text.count('scope="')
+    assert "<script" not in text
+    assert "style=" not in text
+    assert " on" + "click" not in text
+
+
+def test_an_unknown_page_is_404_in_words(operator: Operator) -> None:
+    for path in ("/ops/nowhere", "/ops/events/none", "/ops/connections/none", "/ops/a/b/c"):
+        answer = operator.open(path)
+        assert answer.status_code == 404
+        assert answer.mimetype == "text/html"
+
+
+def test_what_was_done_is_only_said_in_words_of_ours(operator: Operator) -> None:
+    assert "hello" not in operator.open("/ops/events", done="hello").text
+    said = operator.read("/ops/events", done="replayed-several", count="<b>", refused="9" * 99)
+    assert said.startswith("0 wait in the inbox again. Events")
