@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs screenshots clean
+.PHONY: help run test lint docs screenshots bench clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
+	@echo "make bench  how fast it is on this machine"
 	@echo "make clean  remove what make made; data in ./var stays"
 
 run: $(VENV)/.installed-run
@@ -33,6 +34,9 @@ docs: $(VENV)/.installed-run
 
 screenshots: $(VENV)/.installed-test
 	$(BIN)/python -m tests.browser.screenshots
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
