@@ -9,8 +9,9 @@ from typing import Any
 from handlers.situation import State
 from processor import views
 from processor.delivery.told import PUBLISHED
-from processor.errors import Invalid, NotFound
-from processor.store.reader import Page, Reader
+from processor.errors import NotFound
+from processor.store.paging import Page
+from processor.store.reader import Reader
 
 STATES = tuple(state.value for state in State)
 
@@ -25,12 +26,9 @@ def connections(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Connections, newest first; every filter that is given must fit."""
-    if merchant_id is not None:
-        found = reader.company_of(merchant_id)
-        if found is None or company_id not in (None, found):
-            return _only([], cursor)
-        company_id = found
-    page = reader.list_connections(state=state, company_id=company_id, limit=limit, cursor=cursor)
+    page = reader.list_connections(
+        state=state, company_id=company_id, merchant_id=merchant_id, limit=limit, cursor=cursor
+    )
     return views.page([views.connection(stored) for stored in page.items], page.next_cursor)
 
 
@@ -53,13 +51,9 @@ def timeline(reader: Reader, connection_id: str, *, limit: int, cursor: str | No
 def companies(
     reader: Reader, *, merchant_id: str | None = None, limit: int, cursor: str | None = None
 ) -> dict[str, Any]:
-    """Companies, newest first, or the one that belongs to a merchant id."""
-    if merchant_id is None:
-        page = reader.list_companies(limit=limit, cursor=cursor)
-        return views.page([views.company(row) for row in page.items], page.next_cursor)
-    company_id = reader.company_of(merchant_id)
-    row = None if company_id is None else reader.company(company_id)
-    return _only([] if row is None else [views.company(row)], cursor)
+    """Companies, deleted ones too, newest first; of a merchant or all."""
+    page = reader.list_companies(merchant_id=merchant_id, limit=limit, cursor=cursor)
+    return views.page([views.company(row) for row in page.items], page.next_cursor)
 
 
 def company(reader: Reader, company_id: str) -> dict[str, Any]:
@@ -79,12 +73,19 @@ def company_connections(
 
 
 def events(
-    reader: Reader, *, status: str | None = None, limit: int, cursor: str | None = None
+    reader: Reader,
+    *,
+    status: str | None = None,
+    company_id: str | None = None,
+    limit: int,
+    cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Messages without their bodies, newest first."""
+    """Messages without their bodies, newest first; every filter that is given must fit."""
     found: list[dict[str, Any]] = []
     while True:
-        page: Page = reader.list_events(status=status, limit=limit - len(found), cursor=cursor)
+        page: Page = reader.list_events(
+            status=status, company_id=company_id, limit=limit - len(found), cursor=cursor
+        )
         found += [views.event(row) for row in page.items if status in (None, row.get("status"))]
         cursor = page.next_cursor
         if len(found) >= limit or cursor is None:
@@ -132,10 +133,3 @@ def notification(reader: Reader, notification_id: str) -> dict[str, Any]:
 def stats(reader: Reader) -> dict[str, Any]:
     """How the service stands."""
     return views.stats(reader.stats(STATES))
-
-
-def _only(items: list[dict[str, Any]], cursor: str | None) -> dict[str, Any]:
-    """A list of one page, for which there never was a cursor."""
-    if cursor is not None:
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
-    return views.page(items, None)

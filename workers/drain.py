@@ -4,28 +4,23 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from redis import Redis
-from redis.client import Pipeline
+from rq.timeouts import BaseTimeoutException
 
-from handlers.connection import Connection
-from handlers.effects import Ask, Effect, Tell
-from handlers.events import Event, OtherHappened, QuestionUnanswered, Source
-from handlers.explain import Entry
-from handlers.facts import Fact, Kind
-from handlers.machine import advance, advise
-from handlers.registry import Context, Policy
+from handlers.events import Event, Source
+from handlers.registry import Policy
 from processor import times
 from processor.alerts.dialects import recognise
 from processor.codat import findings
 from processor.queues import HANDLING_RETRIES
-from processor.store import comparing
-from processor.store.batch import Batch, CompanyNews, Known, Unreadable, Waiting, company_news
+from processor.store.batch import Batch, Waiting
 from processor.store.keys import shard_of
 from processor.store.shards import Disturbed, Overtaken, Shard
+from workers.work import Work
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +84,7 @@ class Drain:
             try:
                 count, ask_now = self.batch(shard)
             except Overtaken:
-                _log.info("another drain works on this shard", extra={"shard": number})
+                _log.debug("another drain works on this shard", extra={"shard": number})
                 return Drained(handled, more=False)
             except Disturbed:
                 continue
@@ -114,13 +109,15 @@ class Drain:
                 return 0, False
             batch = Batch(gone=gone)
             events = self._understand(shard, waiting, batch, now)
-            work = _Work(shard, pipe, [event for _, event in events], self._policy, now, batch)
+            work = Work(shard, pipe, [event for _, event in events], self._policy, now, batch)
             for message, event in events:
                 if event.company is not None and work.is_erased(event.company.id):
                     batch.dropped.append((message, event.company.id))
                     continue
                 try:
                     work.learn(event)
+                except BaseTimeoutException:  # of the job, not of this message
+                    raise
                 except Exception:
                     _fail(batch, message, now)
                 else:
@@ -141,6 +138,8 @@ class Drain:
         for message in waiting:
             try:
                 event = understand(message)
+            except BaseTimeoutException:
+                raise
             except Exception:
                 _fail(batch, message, now)
                 continue
@@ -172,129 +171,3 @@ def _fail(batch: Batch, message: Waiting, now: datetime) -> None:
         exc_info=True,
         extra={"event_id": message.event_id, "attempt": message.attempts + 1, "dead": again is None},
     )
-
-
-class _Work:
-    """The connections and companies of one batch, while its events are applied in turn."""
-
-    def __init__(
-        self,
-        shard: Shard,
-        pipe: "Pipeline[Any]",
-        events: list[Event],
-        policy: Policy,
-        now: datetime,
-        batch: Batch,
-    ) -> None:
-        self._policy, self._now, self._batch = policy, now, batch
-        named = [connection_id for event in events for connection_id in event.connection_ids]
-        companies = list(dict.fromkeys(event.company.id for event in events if event.company))
-        whole = [event.company.id for event in events if event.company and event.concerns_whole_company]
-        self._known, self._companies, self._members = shard.load(pipe, named, companies, whole)
-        self._erased = {one for one, row in self._companies.items() if "erased_at" in row}
-        self._current: dict[str, Connection] = {}
-        self._states: dict[str, str] = {}
-
-    def is_erased(self, company_id: str) -> bool:
-        """Whether nothing may be known of the company any more."""
-        return company_id in self._erased
-
-    def learn(self, event: Event) -> None:
-        """Apply one event to everything that it concerns; all of it, or nothing when it raises."""
-        batch = self._batch
-        changed: dict[str, Connection] = {}
-        states: dict[str, str] = {}
-        entries: list[tuple[str, Event, Entry]] = []
-        effects: list[Effect] = []
-        context = self._context(event)
-        for connection_id in self._concerned(event):
-            connection = self._connection(connection_id, event)
-            if connection is None:
-                continue
-            step = advance(connection, event, context)
-            changed[connection_id] = step.connection
-            states[connection_id] = step.after.state.value
-            entries.append((connection_id, event, step.entry))
-            effects += step.effects
-        advice = advise(event, context)
-        news = self._news(event)
-
-        self._current.update(changed)
-        self._states.update(states)
-        batch.entries += entries
-        for connection_id in changed:
-            batch.first_heard.setdefault(connection_id, event.received_at)
-        for connection_id, _, entry in entries:
-            batch.count(f"outcome:{entry.outcome}")
-            comparing.note(batch, connection_id, event, entry)
-        batch.heard = batch.heard or event.source in comparing.MESSAGES
-        for effect in (*effects, *advice):
-            if isinstance(effect, Tell):
-                batch.notifications.append(effect.notification)
-                batch.count(f"told:{effect.notification.type}")
-            elif isinstance(effect, Ask):
-                batch.asks.append(effect)
-            else:
-                batch.polling.append(effect)
-        if news is not None and event.company is not None:
-            self._merge(event.company.id, news)
-
-    def finish(self) -> None:
-        """Hand the changed connections to the batch."""
-        for connection_id, connection in self._current.items():
-            known = self._known.get(connection_id)
-            stored = known if isinstance(known, Known) else None
-            self._batch.connections[connection_id] = (connection, self._states[connection_id], stored)
-
-    def _context(self, event: Event) -> Context:
-        known = event.company is None or event.company.id in self._companies
-        return Context(self._now, self._policy, company_known=known)
-
-    def _concerned(self, event: Event) -> list[str]:
-        ids = list(event.connection_ids)
-        if event.concerns_whole_company and event.company is not None:
-            ids += self._members.get(event.company.id, [])
-            ids += [
-                connection_id
-                for connection_id, connection in self._current.items()
-                if connection.company_id == event.company.id
-            ]
-        return list(dict.fromkeys(ids))
-
-    def _connection(self, connection_id: str, event: Event) -> Connection | None:
-        """The connection as it stands; ``None`` where the event is no reason to begin knowing it."""
-        if connection_id in self._current:
-            return self._current[connection_id]
-        known = self._known.get(connection_id)
-        if isinstance(known, Unreadable):
-            raise known.error
-        if known is not None:
-            return known.connection
-        if not _introduces(event):
-            return None
-        connection = Connection(connection_id, company_id=event.company.id if event.company else None)
-        company = self._companies.get(event.company.id) if event.company else None
-        if company is None:
-            return connection
-        if company.get("merchant_id"):
-            connection = replace(connection, merchant_id=company["merchant_id"])
-        if company.get("deleted_at"):
-            at = times.from_iso(company["deleted_at"])
-            fact = Fact(Kind.DELETED, at, event.received_at, company.get("deleted_by", ""))
-            connection = connection.with_facts([fact])
-        return connection
-
-    def _news(self, event: Event) -> CompanyNews | None:
-        if event.company is None:
-            return None
-        known = self._companies.get(event.company.id)
-        return company_news(event, event.company, known)
-
-    def _merge(self, company_id: str, news: CompanyNews) -> None:
-        self._batch.companies.setdefault(company_id, CompanyNews()).merge(news)
-        self._companies[company_id] = self._companies.get(company_id, {}) | news.as_fields(company_id)
-
-
-def _introduces(event: Event) -> bool:
-    """Whether an unknown connection becomes known by ``event``."""
-    return not isinstance(event, (OtherHappened, QuestionUnanswered))

@@ -1,6 +1,6 @@
 """What the use cases of the journey answer with; times are ISO 8601 in UTC; ``None``: not known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ConnectionView = dict[str, Any]
@@ -14,8 +14,8 @@ class CompanyView:
     company_id: str
     merchant_id: str | None
     name: str | None
-    contact_email: str | None
-    connect_url: str
+    contact_email: str | None = field(repr=False)
+    connect_url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Started:
 
     connection_id: str
     company_id: str
-    link_url: str
+    link_url: str = field(repr=False)
     status: str
     platform_key: str | None = None
     platform_name: str | None = None

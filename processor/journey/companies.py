@@ -8,9 +8,10 @@ from datetime import datetime
 from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatUncertain
+from processor.codat.names import MERCHANT_TAG
 from processor.errors import CodatError
 from processor.journey.records import Records
-from processor.journey.wishes import MERCHANT_TAG, SignUp
+from processor.journey.wishes import SignUp
 from processor.store.reader import Reader
 
 _log = logging.getLogger(__name__)
@@ -69,11 +70,12 @@ class Companies:
         return kept or {"id": seen.id, "merchant_id": wish.merchant_id}, made
 
     def _existing(self, client: CodatClient, wish: SignUp) -> CompanySeen | None:
-        """The merchant's company at Codat, unless we know that it was deleted there."""
-        found = client.find_company_by_tag(MERCHANT_TAG, wish.merchant_id)
-        if found is None or "deleted_at" in (self._reader.company(found.id) or {}):
-            return None
-        return found
+        """The merchant's company at Codat, except those of which we know that they were deleted there."""
+        return client.find_company_by_tag(
+            MERCHANT_TAG,
+            wish.merchant_id,
+            unless=lambda company_id: "deleted_at" in (self._reader.company(company_id) or {}),
+        )
 
     def _created(self, client: CodatClient, wish: SignUp) -> CompanySeen:
         """A new company; where the answer is lost, it is looked for and never sent again."""

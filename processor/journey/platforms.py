@@ -159,6 +159,10 @@ class Platforms:
             rows = self._codat.list_integrations(enabled=True)
         except CodatError as error:
             self._failure = (error, self._monotonic())
+            _log.warning(
+                "the platforms could not be read",
+                extra={"error": type(error).__name__, "correlation_id": error.correlation_id},
+            )
             raise
         self._failure = None
         catalogue = listed(rows, before, self._clock())

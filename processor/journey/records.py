@@ -5,20 +5,25 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import Redis, RedisError, WatchError
+from redis.client import Pipeline
 from redis.lock import Lock
 
 from processor.codat.answers import CompanySeen
 from processor.errors import StoreUnavailable
-from processor.store import keys
-from processor.times import to_iso, to_ms
+from processor.store import commits, keys, merchants
+from processor.store.batch import Batch, Known
+from processor.store.shards import stored
+from processor.times import from_iso, to_iso, to_ms
 
 LOCK_S = 100
 """How long a lock lasts at the most, in seconds: longer than the calls to Codat that it stands around."""
 
+ATTEMPTS = 20
 PATIENCE_S = 15.0
 """How long somebody waits for a lock, in seconds."""
 
@@ -35,24 +40,51 @@ class Records:
     def keep_company(
         self, seen: CompanySeen, *, merchant_id: str, contact_email: str | None, now: datetime
     ) -> None:
-        """Keep a company that Codat showed; from now on it is the merchant's."""
+        """Keep a company that Codat showed; from now on it is this merchant's."""
         fields: dict[str | bytes, str | bytes | int | float] = {
             "id": seen.id,
             "merchant_id": merchant_id,
             "tags": json.dumps(dict(seen.tags), ensure_ascii=False),
+            "tagged_at": to_iso(min(seen.asked_at, now)),
         }
         if seen.name is not None:
             fields["name"] = seen.name
         if contact_email is not None:
             fields["contact_email"] = contact_email
         name = keys.company(seen.id)
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(name, mapping=fields)
-            pipe.hsetnx(name, "first_heard", to_iso(now))
-            pipe.zadd(keys.companies(), {seen.id: to_ms(now)}, nx=True)
-            pipe.set(keys.merchant(merchant_id), seen.id)
-            pipe.delete(keys.erased(seen.id))  # whoever was erased here may sign up again
-            pipe.execute()
+        for _ in range(ATTEMPTS):
+            with self._client.pipeline(transaction=True) as pipe:
+                pipe.watch(name, keys.company_connections(seen.id))
+                before, first_heard = self._client.hmget(name, "merchant_id", "first_heard")
+                old = None if before is None else before.decode()
+                heard_ms = to_ms(now if first_heard is None else from_iso(first_heard.decode()))
+                renamed = self._renamed(pipe, seen.id, merchant_id) if old != merchant_id else Batch()
+                pipe.multi()
+                pipe.hset(name, mapping=fields)
+                pipe.hsetnx(name, "first_heard", to_iso(now))
+                pipe.zadd(keys.companies(), {seen.id: to_ms(now)}, nx=True)
+                merchants.put(pipe, seen.id, merchant_id, before=old, heard_ms=heard_ms)
+                commits.write_connections(pipe, renamed)
+                pipe.delete(keys.erased(seen.id))  # whoever was erased here may sign up again
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return
+        raise StoreUnavailable(_BUSY)
+
+    def _renamed(self, pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> Batch:
+        """What the company's connections are with this merchant id; they are watched from here on."""
+        members = self._client.zrange(keys.company_connections(company_id), 0, -1)
+        ids = [one.decode() for one in members]
+        if ids:
+            pipe.watch(*map(keys.connection, ids))
+        batch = Batch()
+        for connection_id, known in stored(self._client, ids).items():
+            if isinstance(known, Known) and known.connection.merchant_id != merchant_id:
+                renamed = replace(known.connection, merchant_id=merchant_id)
+                batch.connections[connection_id] = (renamed, known.state, known)
+        return batch
 
     def keep_contact(self, company_id: str, contact_email: str) -> None:
         """Keep whom to write to about a company."""

@@ -122,8 +122,10 @@ class Journey:
         row = self._companies.known(merchant_id)
         return None if row is None else self._view(row, root)
 
-    def delete_company(self, company_id: str) -> Done:
-        """Delete a company with all its connections at Codat, then here."""
+    def delete_company(self, company_id: str) -> Done | None:
+        """Delete a company with all its connections at Codat, then here; ``None`` where it is deleted."""
+        if "deleted_at" in (self._reader.company(company_id) or {}):
+            return None
         row = self._row(company_id)
         return self._changes().delete_company(row)
 

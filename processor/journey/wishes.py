@@ -4,15 +4,14 @@ Limits of tags: https://docs.codat.io/platform-api#/operations/create-company
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from marshmallow import ValidationError
 from marshmallow.validate import Email
 
-from processor.codat.names import codat_name
+from processor.codat.names import MERCHANT_TAG, codat_name
 from processor.errors import Invalid
 
-MERCHANT_TAG = "merchantId"
 MOST_TAGS = 10
 """Of which ``merchantId`` is one."""
 
@@ -34,7 +33,7 @@ class SignUp:
     merchant_id: str
     name: str
     tags: Mapping[str, str]
-    contact_email: str | None
+    contact_email: str | None = field(repr=False)
 
 
 def sign_up(

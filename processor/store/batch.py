@@ -10,7 +10,7 @@ from handlers.effects import Ask, PausePolling, ResumePolling
 from handlers.events import Company, CompanyDeleted, Event, Source
 from handlers.explain import Entry
 from handlers.notices import Notification
-from processor.times import to_iso
+from processor.times import from_iso, to_iso
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ class Known:
     """A connection as it was stored: the document, its public state, and when we first heard of it (ms)."""
 
     connection: Connection
-    state: str | None
+    state: str
     first_heard_ms: int
 
 
@@ -47,26 +47,40 @@ class Unreadable:
 class CompanyNews:
     """What was learnt of a company; ``None`` and empty mean "nothing".
 
+    ``merchant_before`` is the stored merchant id whose place ``merchant_id`` takes, ``known_since`` when we
+    first heard of the company that has it now. ``tagged_at`` is Codat's time of its newest tags.
     ``grace_from`` is when the time began after which a deleted company is erased.
     """
 
     name: str | None = None
     merchant_id: str | None = None
+    merchant_before: str | None = None
+    known_since: datetime | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    tagged_at: datetime | None = None
     deleted_at: datetime | None = None
     deleted_by: str | None = None
     grace_from: datetime | None = None
     first_heard: datetime | None = None
 
     def merge(self, newer: "CompanyNews") -> None:
-        """Take over what ``newer`` knows; what is kept once stays."""
+        """Take over what ``newer`` knows; a deletion and when it was first heard of stay."""
         self.name = newer.name or self.name
-        self.merchant_id = self.merchant_id or newer.merchant_id
+        if newer.merchant_id is not None:
+            if self.merchant_id is None:
+                self.merchant_before = newer.merchant_before
+            self.merchant_id, self.known_since = newer.merchant_id, newer.known_since
         self.tags = newer.tags or self.tags
+        self.tagged_at = newer.tagged_at or self.tagged_at
         if self.deleted_at is None:
             self.deleted_at, self.deleted_by = newer.deleted_at, newer.deleted_by
             self.grace_from = newer.grace_from
         self.first_heard = self.first_heard or newer.first_heard
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is more than what we knew, said again later."""
+        return self != CompanyNews(tagged_at=self.tagged_at)
 
     def as_fields(self, company_id: str) -> dict[str, str]:
         """The fields of the company's hash that this changes."""
@@ -74,6 +88,7 @@ class CompanyNews:
             "name": self.name,
             "merchant_id": self.merchant_id,
             "tags": json.dumps(self.tags, ensure_ascii=False) if self.tags else None,
+            "tagged_at": to_iso(self.tagged_at) if self.tagged_at else None,
             "deleted_at": to_iso(self.deleted_at) if self.deleted_at else None,
             "deleted_by": self.deleted_by,
             "first_heard": to_iso(self.first_heard) if self.first_heard else None,
@@ -121,13 +136,29 @@ def company_news(event: Event, company: Company, known: Mapping[str, str] | None
         news.first_heard = event.received_at
     if company.name is not None and known.get("name") != company.name:
         news.name = company.name
-    if company.merchant_id is not None and "merchant_id" not in known:
-        news.merchant_id = company.merchant_id
-    tags = dict(company.tags)
-    if tags and known.get("tags") != json.dumps(tags, ensure_ascii=False):
-        news.tags = tags
+    if event.source is not Source.JOURNEY:  # our own steps repeat what we knew when they began
+        _learn_tags(news, event, company, known)
     if isinstance(event, CompanyDeleted) and "deleted_at" not in known:
         news.deleted_at, news.deleted_by = event.at, event.event_id
         # Whoever asked us to delete it waits for no grace.
         news.grace_from = _LONG_AGO if event.source is Source.JOURNEY else event.received_at
     return None if news == CompanyNews() else news
+
+
+def _learn_tags(news: CompanyNews, event: Event, company: Company, known: Mapping[str, str]) -> None:
+    """The newest tags win, by Codat's time; an older message still says what nobody said before."""
+    if not company.tags:
+        return
+    at = min(event.at, event.received_at)
+    before = from_iso(known["tagged_at"]) if "tagged_at" in known else None
+    is_newest = before is None or at >= before
+    if is_newest:
+        tags = dict(company.tags)
+        if known.get("tags") != json.dumps(tags, ensure_ascii=False):
+            news.tags = tags
+        if at != before:
+            news.tagged_at = at
+    merchant_before = known.get("merchant_id")
+    if company.merchant_id not in (None, merchant_before) and (is_newest or merchant_before is None):
+        news.merchant_id, news.merchant_before = company.merchant_id, merchant_before
+        news.known_since = from_iso(known["first_heard"]) if "first_heard" in known else event.received_at

@@ -8,10 +8,12 @@ from redis.client import Pipeline
 
 from handlers.events import Event
 from handlers.explain import Entry
-from processor.store import codec, keys, truth_keys
+from processor.store import codec, keys, merchants, truth_keys
 from processor.store.batch import Batch, Waiting
-from processor.store.bulk import add_members, remove_members
 from processor.times import to_iso, to_ms
+
+Scores = dict[str | bytes, bytes | float | int | str]
+"""Members of a sorted set and their scores, as ``redis`` wants them."""
 
 TIMELINE_LENGTH = 1_000
 """About how many entries a timeline keeps."""
@@ -19,8 +21,8 @@ TIMELINE_LENGTH = 1_000
 
 def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
     """Documents, indexes and timelines of the connections in ``batch``."""
-    new: dict[str, float] = {}
-    entered: dict[str, dict[str, float]] = {}
+    new: Scores = {}
+    entered: dict[str, Scores] = {}
     left: dict[str, list[str]] = {}
     for connection_id, (connection, state, known) in batch.connections.items():
         heard_ms = known.first_heard_ms if known else to_ms(batch.first_heard[connection_id])
@@ -33,14 +35,15 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
             if connection.company_id is not None:
                 pipe.zadd(keys.company_connections(connection.company_id), {connection_id: heard_ms})
         if known is None or known.state != state:
-            if known is not None and known.state is not None:
+            if known is not None:
                 left.setdefault(known.state, []).append(connection_id)
             entered.setdefault(state, {})[connection_id] = heard_ms
-    add_members(pipe, keys.connections(), new)
+    if new:
+        pipe.zadd(keys.connections(), new)
     for state, ids in left.items():
-        remove_members(pipe, keys.connections_in(state), ids)
+        pipe.zrem(keys.connections_in(state), *ids)
     for state, members in entered.items():
-        add_members(pipe, keys.connections_in(state), members)
+        pipe.zadd(keys.connections_in(state), members)
     for connection_id, event, entry in batch.entries:
         line = json.dumps(_line(event, entry), separators=(",", ":"), ensure_ascii=False)
         pipe.xadd(
@@ -53,10 +56,13 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
 
 def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
     """What ``batch`` learnt of companies."""
-    new: dict[str, float] = {}
+    new: Scores = {}
     for company_id, news in batch.companies.items():
-        if news.merchant_id is not None:
-            pipe.set(keys.merchant(news.merchant_id), company_id, nx=True)
+        since = news.known_since or news.first_heard
+        if news.merchant_id is not None and since is not None:
+            merchants.put(
+                pipe, company_id, news.merchant_id, before=news.merchant_before, heard_ms=to_ms(since)
+            )
         if news.first_heard is not None:
             new[company_id] = to_ms(news.first_heard)
         if news.grace_from is not None:
@@ -64,7 +70,8 @@ def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
         fields: dict[str | bytes, str | bytes | int | float] = {}
         fields.update(news.as_fields(company_id))
         pipe.hset(keys.company(company_id), mapping=fields)
-    add_members(pipe, keys.companies(), new, nx=True)
+    if new:
+        pipe.zadd(keys.companies(), new, nx=True)
 
 
 def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:

@@ -1,11 +1,13 @@
 """Whether a message could be kept now, and whether anybody would handle it."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
 from processor.store import keys, truth_keys
+from processor.times import from_ms
 
 ROLES = ("worker", "clock")
 MISSED_AFTER_MS = 20_000
@@ -23,6 +25,21 @@ def alive(client: "Redis[Any]", role: str, name: str, now_ms: int) -> None:
 def gone(client: "Redis[Any]", role: str, name: str) -> None:
     """Say that the process ends."""
     client.zrem(keys.alive(role), name)
+
+
+def seen(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]]:
+    """The processes of each role and when each was last seen, the newest first.
+
+    One that ended in order is forgotten at once, any other minutes later. Raises ``redis.RedisError``.
+    """
+    with client.pipeline(transaction=False) as pipe:
+        for role in ROLES:
+            pipe.zrevrange(keys.alive(role), 0, -1, withscores=True)
+        rows = pipe.execute()
+    return {
+        role: [(name.decode("utf-8", "replace"), from_ms(at_ms)) for name, at_ms in row]
+        for role, row in zip(ROLES, rows, strict=True)
+    }
 
 
 def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:

@@ -1,7 +1,7 @@
 """The inbox: messages that were accepted and wait to be handled."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,6 @@ from processor.times import to_iso, to_ms
 DAY_S = 86_400
 WAKE_MS = 2_000
 """How long a shard counts as awake after somebody said so, in milliseconds."""
-
-Wake = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +108,15 @@ class Inbox:
         shard: int,
         only_if: bool = False,
         fields: Sequence[str | int] = (),
+        released: Event | None = None,
     ) -> tuple[bool, bool]:
         """Put a kept message into the inbox again, as it is.
 
         ``status`` is the one it has; with ``only_if`` nothing happens when it changed
-        meanwhile. ``fields`` (name, value, ...) are set with it. Returns whether it was
-        put, and whether the shard needs waking.
+        meanwhile. ``fields`` (name, value, ...) are set with it. ``released`` is what a message says that
+        leaves the quarantine. Returns whether it was put, and whether the shard needs waking.
         """
+        company = released.company if released is not None else None
         put, wake = self._requeue(
             keys=[
                 keys.event(event_id),
@@ -125,30 +125,36 @@ class Inbox:
                 keys.retries(),
                 keys.inbox(shard),
                 keys.wake(shard),
+                keys.seen(event_id) if released is not None else "",
+                keys.company_events(company.id) if company is not None else "",
             ],
-            args=[event_id, WAKE_MS, status if only_if else "", "shard", shard, *fields],
+            args=[
+                event_id,
+                WAKE_MS,
+                status if only_if else "",
+                self._dedupe_s,
+                self._retention_s,
+                "shard",
+                shard,
+                *fields,
+            ],
         )
         return bool(put), bool(wake)
 
     def release(self, event: Event) -> tuple[bool, bool]:
         """Put a quarantined message, which is understood now as ``event``, into the inbox.
 
-        Returns the same as ``requeue``. From now on its repetitions are duplicates.
+        Returns the same as ``requeue``. From now on its repetitions are duplicates, and it is among the
+        messages of its company: in the same step, or an erasure could miss it.
         """
-        put, wake = self.requeue(
+        return self.requeue(
             event.event_id,
             status="quarantined",
             shard=self.shard_of(event),
             only_if=True,
             fields=(*_understood(event), "error", ""),
+            released=event,
         )
-        if put:
-            self._client.set(keys.seen(event.event_id), "1", nx=True, ex=self._dedupe_s)
-            if event.company is not None:
-                index = keys.company_events(event.company.id)
-                self._client.zadd(index, {event.event_id: to_ms(event.received_at)})
-                self._client.expire(index, self._retention_s)
-        return put, wake
 
     def depth(self) -> int:
         """How many messages wait, over all shards."""

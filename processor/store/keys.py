@@ -108,9 +108,9 @@ def company_connections(company_id: str) -> str:
     return f"{PREFIX}company-connections:{company_id}"
 
 
-def merchant(merchant_id: str) -> str:
-    """String: the company id that belongs to our caller's own id."""
-    return f"{PREFIX}merchant:{merchant_id}"
+def merchant_companies(merchant_id: str) -> str:
+    """Sorted set: company ids with this id of our caller's, by the time we first heard of them (ms)."""
+    return f"{PREFIX}merchant-companies:{merchant_id}"
 
 
 def company_events(company_id: str) -> str:

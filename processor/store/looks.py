@@ -9,7 +9,6 @@ from redis.client import Pipeline
 from handlers.situation import State
 from processor.store import keys, truth_keys
 from processor.store.batch import Batch
-from processor.store.bulk import add_members, remove_members
 from processor.times import to_ms
 
 FIRST_PAUSE_S = 15.0
@@ -43,12 +42,14 @@ def write(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
                 due[company_id] = min(wanted, due.get(company_id, wanted))
         elif state == State.PENDING:
             due.setdefault(company_id, now + STUCK_PENDING)
-    add_members(pipe, truth_keys.looks(), {company_id: to_ms(at) for company_id, at in due.items()}, lt=True)
+    if due:
+        moments: dict[str | bytes, float] = {company_id: to_ms(at) for company_id, at in due.items()}
+        pipe.zadd(truth_keys.looks(), moments, lt=True)
     if begun:
         pipe.hdel(truth_keys.look_pauses(), *begun)
     if batch.confirmed:
-        remove_members(pipe, truth_keys.repairs(), batch.confirmed)
+        pipe.zrem(truth_keys.repairs(), *batch.confirmed)
     if batch.repairs:
-        add_members(pipe, truth_keys.repairs(), dict.fromkeys(batch.repairs, to_ms(now)))
+        pipe.zadd(truth_keys.repairs(), dict.fromkeys(batch.repairs, to_ms(now)))
     if batch.heard:
         pipe.hset(keys.counters(), "last_message_ms", to_ms(now))

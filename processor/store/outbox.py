@@ -1,6 +1,7 @@
 """The outbox: notifications that were decided, and the stream that carries them out."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,16 +27,17 @@ def body_of(notification: Notification) -> str:
     return json.dumps(body, separators=(",", ":"))
 
 
-def write(pipe: "Pipeline[Any]", notification: Notification, *, position: int, stream_length: int) -> None:
-    """Add to a commit: the notification, its places in the indexes, and its entry on the stream.
-
-    ``position`` is its place among those that are decided at the same moment.
-    """
-    body = body_of(notification)
-    at_us = to_us(notification.timestamp) + position
-    connection_id = notification.data["connection_id"]
-    pipe.hset(keys.notification(notification.id), mapping={"body": body, "connection_id": connection_id})
-    pipe.zadd(keys.outbox(), {notification.id: at_us})
-    pipe.zadd(keys.outbox_of(connection_id), {notification.id: at_us})
-    pipe.xadd(keys.stream(), {"notification": body}, maxlen=stream_length, approximate=True)
-    pipe.rpush(keys.fan_out(), notification.id)
+def write(pipe: "Pipeline[Any]", notifications: Sequence[Notification], *, stream_length: int) -> None:
+    """Add to a commit: notifications in their order, their places in the indexes, and on the stream."""
+    places: dict[str | bytes, float] = {}
+    for position, notification in enumerate(notifications):
+        body = body_of(notification)
+        at_us = to_us(notification.timestamp) + position  # those decided at one moment keep their order
+        connection_id = notification.data["connection_id"]
+        pipe.hset(keys.notification(notification.id), mapping={"body": body, "connection_id": connection_id})
+        pipe.zadd(keys.outbox_of(connection_id), {notification.id: at_us})
+        pipe.xadd(keys.stream(), {"notification": body}, maxlen=stream_length, approximate=True)
+        places[notification.id] = at_us
+    if places:
+        pipe.zadd(keys.outbox(), places)
+        pipe.rpush(keys.fan_out(), *places)

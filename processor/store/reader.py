@@ -1,9 +1,6 @@
 """Reading what is kept: one object, or a page of a list."""
 
-import base64
-import binascii
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,22 +9,11 @@ from redis import Redis
 
 from handlers.connection import Connection
 from processor.delivery import overview
-from processor.errors import Invalid
-from processor.store import codec, keys, standing
+from processor.store import codec, keys, paging, standing
+from processor.store.paging import Page
 from processor.times import from_ms
 
 EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined")
-
-MOST_DIGITS = 20
-LAST_STREAM_NUMBER = 2**64 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Ids or items of one page, and the cursor of the next; ``None`` when this was the last."""
-
-    items: Sequence[Any]
-    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +51,52 @@ class Reader:
         return found
 
     def list_connections(
-        self, *, state: str | None = None, company_id: str | None = None, limit: int, cursor: str | None
+        self,
+        *,
+        state: str | None = None,
+        company_id: str | None = None,
+        merchant_id: str | None = None,
+        limit: int,
+        cursor: str | None,
     ) -> Page:
-        """Connections, newest first, of a state or of a company (and then also of a state)."""
+        """Connections, newest first; every filter that is given must fit."""
+        parts: list[str] | None = None
         if company_id is not None:
             index = keys.company_connections(company_id)
+        elif merchant_id is not None:
+            index = f"{keys.connections()} {keys.merchant_companies(merchant_id)}"
         else:
             index = keys.connections() if state is None else keys.connections_in(state)
+        if merchant_id is not None:
+            companies = self.companies_of(merchant_id)
+            parts = [keys.company_connections(one) for one in companies if company_id in (None, one)]
         found: list[StoredConnection] = []
         while True:
-            page = self._page(index, limit - len(found), cursor)
+            page = paging.page(self._client, index, limit=limit - len(found), cursor=cursor, parts=parts)
             rows = self.connections(page.items)
             found += [row for row in rows if state is None or row.state == state]
             cursor = page.next_cursor
             if len(found) >= limit or cursor is None:
                 return Page(found, cursor)
 
-    def company_of(self, merchant_id: str) -> str | None:
-        """The company id that belongs to a merchant id; ``None`` when there is none."""
-        found = self._client.get(keys.merchant(merchant_id))
-        return None if found is None else _text(found)
+    def companies_of(self, merchant_id: str) -> list[str]:
+        """The ids of all companies that have a merchant id, deleted ones too, newest last."""
+        return [_text(one) for one in self._client.zrange(keys.merchant_companies(merchant_id), 0, -1)]
 
-    def list_companies(self, *, limit: int, cursor: str | None) -> Page:
-        """Companies, newest first, each as the fields known of it."""
-        page = self._page(keys.companies(), limit, cursor)
+    def company_of(self, merchant_id: str) -> str | None:
+        """The oldest company of a merchant that is not deleted, else the newest; ``None`` without one."""
+        companies = self.companies_of(merchant_id)
+        with self._client.pipeline(transaction=False) as pipe:
+            for company_id in companies:
+                pipe.hexists(keys.company(company_id), "deleted_at")
+            deleted = pipe.execute()
+        there = [one for one, is_deleted in zip(companies, deleted, strict=True) if not is_deleted]
+        return next(iter([*there, *companies[::-1]]), None)
+
+    def list_companies(self, *, merchant_id: str | None = None, limit: int, cursor: str | None) -> Page:
+        """Companies, newest first, of a merchant or all, each as the fields known of it."""
+        index = keys.companies() if merchant_id is None else keys.merchant_companies(merchant_id)
+        page = self._page(index, limit, cursor)
         with self._client.pipeline(transaction=False) as pipe:
             for company_id in page.items:
                 pipe.hgetall(keys.company(company_id))
@@ -99,9 +107,14 @@ class Reader:
         """The fields known of a company; ``None`` when we never heard of it."""
         return _texts(self._client.hgetall(keys.company(company_id))) or None
 
+    def erased_at(self, company_id: str) -> str | None:
+        """When a company was erased here (ISO time); ``None`` when it was not, or signed up again since."""
+        found = self._client.get(keys.erased(company_id))
+        return None if found is None else _text(found)
+
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> Page:
         """Entries of a connection's timeline, newest first, as they were written."""
-        newest = "+" if cursor is None else f"({_stream_id(cursor)}"
+        newest = "+" if cursor is None else f"({paging.stream_id(cursor)}"
         rows = self._client.xrevrange(keys.timeline(connection_id), max=newest, count=limit + 1)
         entries = [{"id": _text(place), **json.loads(fields[b"entry"])} for place, fields in rows[:limit]]
         more = _text(rows[limit - 1][0]) if len(rows) > limit else None
@@ -117,9 +130,14 @@ class Reader:
         body = row.pop(b"body", b"")
         return {**_texts(row), "body": body}
 
-    def list_events(self, *, status: str | None, limit: int, cursor: str | None) -> Page:
-        """Messages without their bodies, newest first."""
-        index = keys.events() if status is None else keys.events_of(status)
+    def list_events(
+        self, *, status: str | None, limit: int, cursor: str | None, company_id: str | None = None
+    ) -> Page:
+        """Messages without their bodies, newest first, of one company, else with one status, else all."""
+        if company_id is not None:
+            index = keys.company_events(company_id)
+        else:
+            index = keys.events() if status is None else keys.events_of(status)
         page = self._page(index, limit, cursor)
         with self._client.pipeline(transaction=False) as pipe:
             for event_id in page.items:
@@ -220,24 +238,7 @@ class Reader:
         return self._page(index, limit, cursor)
 
     def _page(self, index: str, limit: int, cursor: str | None) -> Page:
-        """Members of a sorted set, highest score first; a cursor stays right while members come and go."""
-        top, last = ("+inf", None) if cursor is None else _score_and_member(cursor)
-        offset = 0
-        found: list[tuple[str, float]] = []
-        while len(found) <= limit:
-            rows = self._client.zrevrangebyscore(
-                index, top, "-inf", start=offset, num=limit + 1, withscores=True
-            )
-            found += [
-                (_text(member), score)
-                for member, score in rows
-                if last is None or (score, _text(member)) < (float(top), last)
-            ]
-            offset += len(rows)
-            if len(rows) <= limit:
-                break
-        page, more = found[:limit], len(found) > limit
-        return Page([member for member, _ in page], _cursor(*page[-1]) if more and page else None)
+        return paging.page(self._client, index, limit=limit, cursor=cursor)
 
 
 _EVENT_FIELDS = (
@@ -262,29 +263,3 @@ def _text(value: bytes) -> str:
 
 def _texts(row: Mapping[bytes, bytes]) -> dict[str, str]:
     return {_text(name): _text(value) for name, value in row.items()}
-
-
-def _cursor(member: str, score: float) -> str:
-    return base64.urlsafe_b64encode(json.dumps([score, member]).encode()).decode().rstrip("=")
-
-
-def _score_and_member(cursor: str) -> tuple[float, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        score, member = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if not math.isfinite(score):
-            raise ValueError("not a score")
-        return float(score), str(member)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]}) from error
-
-
-def _stream_id(cursor: str) -> str:
-    first, _, second = cursor.partition("-")
-    if (
-        not (first.isascii() and first.isdigit() and second.isascii() and second.isdigit())
-        or max(len(first), len(second)) > MOST_DIGITS
-        or max(int(first), int(second)) > LAST_STREAM_NUMBER
-    ):
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
-    return cursor

@@ -9,7 +9,6 @@ from redis.client import Pipeline
 
 from processor.store import codec, commits, keys, looks, outbox, questions
 from processor.store.batch import Batch, Known, Unreadable, Waiting
-from processor.store.bulk import Bulk
 from processor.store.inbox import WAKE_MS
 from processor.store.scripts import register
 
@@ -30,7 +29,6 @@ class Shard:
         self._client = client
         self._stream_length = stream_length
         self._rest = register(client, "rest")
-        self._bulk = Bulk(client)
         self._seen_cursor: Any = None
 
     def stay_awake(self) -> None:
@@ -61,10 +59,10 @@ class Shard:
             places.setdefault(fields[b"id"].decode(), []).append(entry_id)
         if not places:
             return [], []
-        rows = self._bulk.ask(
-            ("HMGET", keys.event(event_id), "body", "received_at", "source", "attempts")
-            for event_id in places
-        )
+        with self._client.pipeline(transaction=False) as pipe:
+            for event_id in places:
+                pipe.hmget(keys.event(event_id), "body", "received_at", "source", "attempts")
+            rows = pipe.execute()
         waiting, gone = [], []
         for (event_id, entry_ids), (body, received_at, source, attempts) in zip(
             places.items(), rows, strict=True
@@ -94,24 +92,26 @@ class Shard:
         """The connections, companies, and the connections of whole companies, as they are stored.
 
         The three answers are keyed by connection, company and company; of a company that was
-        erased the only field is ``erased_at``. The connections
-        are watched by ``pipe`` from here on: a message may name one of another company,
-        which another shard changes.
+        erased the only field is ``erased_at``. The connections and companies are watched by ``pipe`` from
+        here on: a message may name a connection of another company, which another shard changes, and a
+        sign-up changes a company.
         """
         whole = list(dict.fromkeys(whole))
+        named = list(dict.fromkeys(connection_ids))
         members: dict[str, list[str]] = {}
-        answers = self._bulk.ask(
-            [
-                *(("HGETALL", keys.company(company_id)) for company_id in company_ids),
-                *(("ZRANGE", keys.company_connections(company_id), 0, -1) for company_id in whole),
-                *(("GET", keys.erased(company_id)) for company_id in company_ids),
-            ]
-        )
-        stones = answers[len(company_ids) + len(whole) :]
+        if named or company_ids:
+            pipe.watch(*map(keys.company, company_ids), *map(keys.connection, named))
+        with self._client.pipeline(transaction=False) as reads:
+            for company_id in company_ids:
+                reads.hgetall(keys.company(company_id))
+            for company_id in whole:
+                reads.zrange(keys.company_connections(company_id), 0, -1)
+            if company_ids:
+                reads.mget([keys.erased(company_id) for company_id in company_ids])
+            answers = reads.execute()
+        stones = answers[-1] if company_ids else []
         companies = {
-            company_id: {
-                name.decode(): value.decode() for name, value in zip(row[::2], row[1::2], strict=True)
-            }
+            company_id: {name.decode(): value.decode() for name, value in row.items()}
             for company_id, row in zip(company_ids, answers, strict=False)
             if row
         }
@@ -120,25 +120,10 @@ class Shard:
                 companies[company_id] = {"erased_at": erased_at.decode()}
         for company_id, row in zip(whole, answers[len(company_ids) :], strict=False):
             members[company_id] = [member.decode() for member in row]
-        wanted = list(dict.fromkeys([*connection_ids, *(id_ for ids in members.values() for id_ in ids)]))
-        if wanted:
-            pipe.watch(*(keys.connection(connection_id) for connection_id in wanted))
-        return self._connections(wanted), companies, members
-
-    def _connections(self, wanted: list[str]) -> dict[str, Known | Unreadable]:
-        if not wanted:
-            return {}
-        rows = self._client.mget([keys.connection(connection_id) for connection_id in wanted])
-        known: dict[str, Known | Unreadable] = {}
-        for connection_id, row in zip(wanted, rows, strict=True):
-            if row is None:
-                continue
-            try:
-                state, first_heard, document = row.split(b"\n", 2)
-                known[connection_id] = Known(codec.load(document), state.decode(), int(first_heard))
-            except (ValueError, LookupError, TypeError) as error:
-                known[connection_id] = Unreadable(error)
-        return known
+        wanted = list(dict.fromkeys([*named, *(id_ for ids in members.values() for id_ in ids)]))
+        if len(wanted) > len(named):
+            pipe.watch(*map(keys.connection, wanted[len(named) :]))
+        return stored(self._client, wanted), companies, members
 
     def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
         """Write all of ``batch``, or raise ``Overtaken`` or ``Disturbed`` and write nothing."""
@@ -156,8 +141,7 @@ class Shard:
             pipe.xdel(keys.inbox(self.number), *places)
         commits.write_connections(pipe, batch)
         commits.write_companies(pipe, batch)
-        for position, notification in enumerate(batch.notifications):
-            outbox.write(pipe, notification, position=position, stream_length=self._stream_length)
+        outbox.write(pipe, batch.notifications, stream_length=self._stream_length)
         questions.write(pipe, batch.asks)
         for polling in batch.polling:
             questions.write_polling(pipe, polling, now)
@@ -166,8 +150,25 @@ class Shard:
         for name, by in batch.counts.items():
             pipe.hincrby(keys.counters(), name, by)
         try:
-            self._bulk.execute(pipe)
+            pipe.execute()
         except WatchError as error:
             if self._client.get(keys.cursor(self.number)) == self._seen_cursor:
                 raise Disturbed from error
             raise Overtaken from error
+
+
+def stored(client: "Redis[Any]", connection_ids: Sequence[str]) -> dict[str, Known | Unreadable]:
+    """Those of the connections that are stored."""
+    if not connection_ids:
+        return {}
+    rows = client.mget([keys.connection(connection_id) for connection_id in connection_ids])
+    known: dict[str, Known | Unreadable] = {}
+    for connection_id, row in zip(connection_ids, rows, strict=True):
+        if row is None:
+            continue
+        try:
+            state, first_heard, document = row.split(b"\n", 2)
+            known[connection_id] = Known(codec.load(document), state.decode(), int(first_heard))
+        except (ValueError, LookupError, TypeError) as error:
+            known[connection_id] = Unreadable(error)
+    return known

@@ -66,7 +66,7 @@ def polling(what: str) -> str:
 
 
 def sweep() -> str:
-    """Hash: when each part of the sweep is due next (ms), and since when this store exists. For ever."""
+    """Hash: when the parts of the sweep are due next (ms), since when this store is, its walk. For ever."""
     return f"{PREFIX}sweep"
 
 
@@ -81,10 +81,8 @@ def consumers() -> str:
 
 
 def rebuild() -> str:
-    """Hash: how far a rebuild is. Until it is complete."""
+    """String: of how many companies a rebuild is that was not seen to end. Until one ends.
+
+    What is left of it are the quiet reasons in ``look_reasons``, nothing else.
+    """
     return f"{PREFIX}rebuild"
-
-
-def rebuilt() -> str:
-    """Set: companies that a rebuild under way has done. Until it is complete."""
-    return f"{PREFIX}rebuilt"

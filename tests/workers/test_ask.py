@@ -1,5 +1,6 @@
 """Asking Codat, here the simulator over HTTP: claims, checks and doubts are settled by its answers."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -23,6 +24,8 @@ from workers.ask import AGAIN_S, Asking
 from workers.drain import Drain
 
 PATIENCE_S = 60.0
+BUDGET_S = 90.0
+"""How long a call to Codat may take by itself, in real seconds."""
 
 
 class Codat:
@@ -31,8 +34,14 @@ class Codat:
     def __init__(self, server: SimulatorServer, bench: Workbench, client: CodatClient) -> None:
         self.simulation = server.simulation
         self.world = server.simulation.world
+        self.url = server.url
         self.bench = bench
-        self.asking = Asking(
+        self.asking = self.asking_with(client)
+
+    def asking_with(self, client: CodatClient) -> Asking:
+        """Whoever puts our questions to this Codat."""
+        bench = self.bench
+        return Asking(
             questions=bench.questions,
             inbox=bench.inbox,
             reader=bench.reader,
@@ -394,6 +403,24 @@ def test_a_question_beyond_its_deadline_that_nobody_answers_becomes_the_event_th
     codat.bench.drain_all()
     last = codat.bench.timeline(connection.id)[-1]
     assert (last["event_type"], last["source"]) == ("codat-api.unanswered", "codat-api")
+
+
+def test_a_codat_that_hangs_does_not_stretch_the_patience_with_news(codat, monkeypatch):
+    """Codat accepted the request and said nothing: the news waited for the whole budget of the call."""
+    monkeypatch.setattr("workers.ask.LEAST_S", 0.2)
+    connection = linked(codat)
+    write(codat, ask(codat, connection))
+    codat.bench.clock.forward(PATIENCE_S)
+    codat.break_down(hang_s=600.0)
+    with CodatClient(api_key="key", base_url=codat.url, timeout_s=BUDGET_S, budget_s=BUDGET_S) as patient:
+        began = time.monotonic()
+        codat.asking_with(patient).run()
+        took_s = time.monotonic() - began
+
+    codat.answer_again()
+    assert took_s < BUDGET_S / 2
+    codat.bench.drain_all()
+    assert codat.bench.timeline(connection.id)[-1]["event_type"] == "codat-api.unanswered"
 
 
 def test_an_unanswered_question_about_a_company_concerns_no_connection_and_is_forgotten(codat):

@@ -1,5 +1,9 @@
 """RQ's part: a wake-up call leads to a drain, in the process itself."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,10 +15,12 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from processor import bootstrap
+from processor.engine import Engine
 from processor.queues import DRAIN, QUEUES
 from processor.settings import load
 from processor.store import health, keys
 from tests.support import messages
+from tests.support.service import until
 from tests.support.workbench import Workbench
 from workers import jobs, runtime
 from workers.__main__ import children
@@ -103,6 +109,26 @@ def test_each_queue_has_a_worker_process_of_its_own(redis_url):
     settings = load(ENVIRON | {"REDIS_URL": redis_url, "WORKERS": "3"})
     roles = [child.argv[-1] for child in children(settings)]
     assert Counter(roles) == dict.fromkeys(QUEUES, 1) | {DRAIN: 3}
+
+
+def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Path):
+    """It died with a traceback, and again once a second."""
+    where = f"unix://{data_dir.resolve()}/engine/engine.sock?db=0"
+    environ = {**os.environ, "REDIS_URL": where, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "workers", DRAIN]
+    with subprocess.Popen(command, env=environ, cwd=data_dir, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            line = json.loads(process.stderr.readline())
+            assert (line["level"], line["message"]) == ("WARNING", "a worker waits for Redis")
+            assert line["reason"] == "there is no such file or socket"
+            with Engine(data_dir) as engine, Redis.from_url(engine.url) as client:
+                assert engine.url == where
+                until(lambda: client.zcard(keys.alive("worker")))
+                process.terminate()
+                assert process.stderr.read() == ""
+        finally:
+            process.kill()
 
 
 def test_nothing_connects_when_the_runtime_is_built(data_dir: Path):

@@ -3,11 +3,15 @@
 import itertools
 from datetime import timedelta
 
+import pytest
+from rq.timeouts import JobTimeoutException
+
 from processor.queues import HANDLING_RETRIES
 from processor.store import keys
 from processor.times import to_iso, to_ms
 from tests.support import messages
 from tests.support.workbench import company_in
+from workers import drain
 
 COMPANY = company_in(1)
 SHARD = 1
@@ -53,6 +57,23 @@ def test_what_one_message_raises_is_recorded_and_the_rest_of_the_batch_goes_on(b
     assert indexes(bench, ids[1]) == ["failed"]
     assert bench.waiting() == []
     assert bench.client.hmget(keys.counters(), "handling_failures", "processed") == [b"1", b"2"]
+
+
+def test_a_job_that_ran_out_of_time_is_no_fault_of_the_message_that_was_handled_then(bench, monkeypatch):
+    (event_id,) = (one.event_id for one in bench.send(body()))
+
+    def too_late(_message):
+        raise JobTimeoutException("the job took too long")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(drain, "understand", too_late)
+        with pytest.raises(JobTimeoutException):
+            bench.drain().run(SHARD)
+    assert bench.status(event_id) == "pending"
+    assert bench.event(event_id).get("error") is None
+
+    bench.drain_all()
+    assert bench.status(event_id) == "processed"
 
 
 def test_it_is_tried_again_at_its_time_and_not_before(bench):

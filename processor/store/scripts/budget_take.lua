@@ -2,7 +2,8 @@
 -- KEYS: pace, quota, polling-paused, slots
 -- ARGV: now ms, now ISO, rank (0 journey, 1 check, 2 background), burst, per second, reserve, slots,
 --       lease ms, token, share of the day's quota that background work leaves, '' or '1': has slots
--- Returns {1, number of the request} or {0, reason, wait ms or ISO time}.
+-- Returns {1, number of the request} or {0, reason, when}: for how long (ms: pace, slots), or until when
+-- (ms since 1970: blocked, quota; ISO: paused).
 local now = tonumber(ARGV[1])
 local rank = tonumber(ARGV[3])
 if rank == 2 then
@@ -13,13 +14,13 @@ if rank == 2 then
 end
 local known = redis.call('HMGET', KEYS[1], 'tokens', 'at_ms', 'blocked_ms')
 if rank >= 1 and tonumber(known[3] or 0) > now then
-  return {0, 'blocked', tostring(tonumber(known[3]) - now)}
+  return {0, 'blocked', known[3]}
 end
 if rank == 2 then
   local day = redis.call('HMGET', KEYS[2], 'remaining', 'limit', 'resets_ms')
   if day[1] and tonumber(day[3]) > now
       and tonumber(day[1]) - 1 < tonumber(day[2]) * tonumber(ARGV[10]) then
-    return {0, 'quota', tostring(tonumber(day[3]) - now)}
+    return {0, 'quota', day[3]}
   end
 end
 local per_ms = tonumber(ARGV[5]) / 1000

@@ -1,6 +1,7 @@
 -- Put a kept message into its shard's inbox again: a replay, or a retry that is due.
--- KEYS: event, events:pending, events:<old status>, retries, inbox, wake
--- ARGV: event id, wake ms, status it must have ('' for any), shard-independent fields to set ...
+-- KEYS: event, events:pending, events:<old status>, retries, inbox, wake,
+--       seen ('': its repetitions are known), company-events ('': it is there already, or of none)
+-- ARGV: event id, wake ms, status it must have ('' for any), dedupe s, retention s, field, value, ...
 -- Returns {put, needs waking}; put is 0 when the message is gone or has another status.
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or (ARGV[3] ~= '' and status ~= ARGV[3]) then
@@ -9,8 +10,16 @@ if not status or (ARGV[3] ~= '' and status ~= ARGV[3]) then
 end
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[1])
-redis.call('HSET', KEYS[1], 'status', 'pending', unpack(ARGV, 4))
-redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'received_ms'), ARGV[1])
+redis.call('HSET', KEYS[1], 'status', 'pending', unpack(ARGV, 6))
+local received_ms = redis.call('HGET', KEYS[1], 'received_ms')
+redis.call('ZADD', KEYS[2], received_ms, ARGV[1])
+if KEYS[7] ~= '' then
+  redis.call('SET', KEYS[7], '1', 'NX', 'EX', ARGV[4])
+end
+if KEYS[8] ~= '' then
+  redis.call('ZADD', KEYS[8], received_ms, ARGV[1])
+  redis.call('EXPIRE', KEYS[8], ARGV[5])
+end
 redis.call('XADD', KEYS[5], '*', 'id', ARGV[1])
 if redis.call('SET', KEYS[6], 'asked', 'NX', 'PX', ARGV[2]) then
   return {1, 1}

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,8 @@ from processor.errors import CodatError, CodatRateLimited, Invalid, NotFound
 from processor.journey import CodatNotSet
 from processor.journey.companies import LOOK_AGAIN_AFTER_S
 from processor.store import keys
+from tests.support import messages
+from tests.support.workbench import Workbench
 
 
 def at_codat(codat, merchant_id="m-1"):
@@ -94,11 +97,13 @@ def test_an_answer_that_never_came_is_looked_for_until_codat_shows_it(open_desk,
 
     def sleep(seconds):
         pauses.append(seconds)
+        if seconds:
+            codat.simulation.faults.stopping.set()  # now it goes on
         while seconds and not at_codat(codat):
             threading.Event().wait(0.01)
 
-    desk = open_desk(timeout_s=0.3, sleep=sleep)
-    codat.simulation.faults.plan({"method": "POST", "path": "/companies", "hang_s": 1.0})
+    desk = open_desk(timeout_s=2.0, sleep=sleep)
+    codat.simulation.faults.plan({"method": "POST", "path": "/companies", "hang_s": 600.0})
     view, made = desk.journey.sign_up(merchant_id="m-1")
     assert (view.company_id, made) == (at_codat(codat)[0].id, True)
     assert len(at_codat(codat)) == 1
@@ -157,6 +162,81 @@ def test_a_merchant_whose_company_was_deleted_gets_a_new_one(desk, drain):
     found = desk.journey.find("m-1")
     assert found is not None
     assert found.company_id == second.company_id
+
+
+def test_a_new_company_stays_the_merchants_whatever_comes_late_of_the_deleted_one(desk, client, drain):
+    """Codat's messages of the deleted company carry the merchant's tag as well."""
+    first, _ = desk.journey.sign_up(merchant_id="m-1")
+    desk.journey.delete_company(first.company_id)
+    drain()
+    second, _ = desk.journey.sign_up(merchant_id="m-1")
+    bench = Workbench(client)
+    bench.clock.now = desk.clock()
+
+    for event_type in ("company.created", "company.deleted"):
+        bench.handle(
+            messages.company(event_type, first.company_id, merchant_id="m-1", at=bench.clock()),
+        )
+
+    again, made = desk.journey.sign_up(merchant_id="m-1")
+    assert (again.company_id, made) == (second.company_id, False)
+    assert desk.reader.companies_of("m-1") == [first.company_id, second.company_id]
+
+
+def test_a_company_that_was_deleted_and_linked_anew_at_codat_is_found_and_not_made_again(desk, client, codat):
+    bench = Workbench(client)
+    bench.handle(
+        messages.company("company.created", "gone", merchant_id="m-1"),
+        messages.company("company.deleted", "gone", merchant_id="m-1"),
+        messages.company("company.created", "there", merchant_id="m-1"),
+    )
+
+    view, made = desk.journey.sign_up(merchant_id="m-1")
+
+    assert (view.company_id, made) == ("there", False)
+    assert at_codat(codat) == []
+
+
+def test_of_two_companies_at_codat_the_one_that_we_know_to_be_deleted_is_passed_over(desk, client, codat):
+    """A list of Codat's may show for a while what was deleted already."""
+    with codat.simulation.lock:
+        old, new = (codat.simulation.world.create_company("Shop", {"merchantId": "m-1"}) for _ in range(2))
+    Workbench(client).handle(messages.company("company.deleted", old.id, merchant_id="m-1"))
+
+    view, made = desk.journey.sign_up(merchant_id="m-1")
+
+    assert (view.company_id, made) == (new.id, False)
+    assert len(at_codat(codat)) == 2
+
+
+def test_a_company_whose_tag_was_changed_at_codat_is_the_new_merchants(desk, client, codat):
+    view, _ = desk.journey.sign_up(merchant_id="old")
+    bench = Workbench(client)
+    bench.clock.now = desk.clock() + timedelta(seconds=60)
+    bench.handle(messages.company("company.created", view.company_id, merchant_id="new", at=bench.clock()))
+
+    found, made = desk.journey.sign_up(merchant_id="new")
+
+    assert (found.company_id, found.merchant_id, made) == (view.company_id, "new", False)
+    assert desk.journey.find("old") is None
+    assert at_codat(codat, "new") == []
+
+
+def test_what_the_journey_does_later_does_not_give_a_company_its_old_merchant_back(desk, drain, client):
+    """The journey's own events carry the tags that were known when it began."""
+    company_id = desk.company("old")
+    row = desk.reader.company(company_id)
+    bench = Workbench(client)
+    bench.clock.now = desk.clock() + timedelta(seconds=60)
+    bench.handle(messages.company("company.created", company_id, merchant_id="new", at=bench.clock()))
+    desk.later = timedelta(seconds=120)
+
+    desk.journey._news.deleted(row, "connection-1")
+    drain()
+
+    assert desk.reader.company(company_id)["merchant_id"] == "new"
+    (connection,) = desk.reader.list_connections(merchant_id="new", limit=5, cursor=None).items
+    assert connection.connection.merchant_id == "new"
 
 
 def test_without_an_api_key_a_known_company_is_still_found(desk, open_desk):

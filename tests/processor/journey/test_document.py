@@ -50,7 +50,7 @@ def demo(data_dir: Path) -> Iterator[tuple[int, int]]:
     with subprocess.Popen(command, env=environ, cwd=data_dir, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            assert any(line.startswith("Listening on") for line in process.stdout)
+            assert any("Ctrl-C stops everything" in line for line in process.stdout)
             yield ours, codat
         finally:
             process.send_signal(signal.SIGINT)

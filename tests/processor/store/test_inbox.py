@@ -248,6 +248,9 @@ def test_it_is_released_when_it_is_understood_at_last(client, inbox):
         COMPANY.encode(),
         str(shard).encode(),
     ]
+    assert client.zrange(keys.company_events(COMPANY), 0, -1, withscores=True) == [
+        (b"msg_1", float(to_ms(messages.LONG_AGO)))
+    ]
     assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
     assert inbox.release(messages.understood(BODY, "msg_1")) == (False, False)
 

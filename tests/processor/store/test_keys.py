@@ -54,7 +54,7 @@ LONGEST_S = {
 
 RECEIVING = {
     *("event", "seen", "events", "events_of", "inbox", "wake", "cursor", "shards_ever", "retries"),
-    *("connection", "connections", "connections_in", "timeline", "merchant"),
+    *("connection", "connections", "connections_in", "timeline", "merchant_companies"),
     *("company", "companies", "company_connections"),
     *("stream", "notification", "outbox", "outbox_of"),
     *("questions", "question_details", "asking", "polling_paused", "counters", "alive"),

@@ -115,6 +115,22 @@ def test_entries_whose_object_expired_are_passed_over_and_the_list_goes_on(clien
     assert [row["event_id"] for page in listed for row in page] == ["msg_002", "msg_001", "msg_000"]
 
 
+def test_a_cursor_of_another_list_is_none_of_this_one(inbox, reader):
+    for number in range(4):
+        keep(inbox, number)
+    lists = {
+        "all": lambda cursor: reader.list_events(status=None, limit=2, cursor=cursor),
+        "pending": lambda cursor: reader.list_events(status="pending", limit=2, cursor=cursor),
+    }
+    cursors = {name: read(None).next_cursor for name, read in lists.items()}
+
+    assert lists["all"](cursors["all"]).items == lists["pending"](cursors["pending"]).items != []
+    for name, other in (("all", "pending"), ("pending", "all")):
+        with pytest.raises(Invalid) as caught:
+            lists[name](cursors[other])
+        assert set(caught.value.errors) == {"cursor"}
+
+
 @pytest.mark.parametrize(
     "cursor",
     [

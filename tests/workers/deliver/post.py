@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
@@ -101,7 +101,7 @@ class Post:
         notification = Notification(
             id=id_,
             type=type_,
-            timestamp=self.clock(),
+            timestamp=self.clock() + timedelta(microseconds=number),
             data={
                 "merchant_id": "merchant-1",
                 "company_id": company_id,
@@ -121,7 +121,7 @@ class Post:
             },
         )
         with self.client.pipeline(transaction=True) as pipe:
-            outbox.write(pipe, notification, position=number, stream_length=1000)
+            outbox.write(pipe, [notification], stream_length=1000)
             pipe.execute()
         return id_
 

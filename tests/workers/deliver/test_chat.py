@@ -3,16 +3,18 @@
 import json
 
 import pytest
-from redis import Redis
+from redis import Redis, RedisError
 
 from handlers.notices import Notice
 from processor import bootstrap
+from processor.delivery.control import Control
 from processor.delivery.lane import OPERATORS, Mode
 from processor.operators import QUIET_S, Operators
 from processor.queues import Bell
 from processor.settings import load
 from processor.store import keys
 from tests.support import messages
+from tests.support.counting import breaking
 from tests.workers.deliver.receiving import status
 from workers.channels import chat
 from workers.channels.channel import Result
@@ -47,6 +49,23 @@ def test_operators_are_told_once_an_hour_for_each_reason(post, operators):
 
     assert sorted(told) == [("Disk full", "Nothing can be kept."), ("No clock", "It stands still.")]
     assert 0 < post.client.ttl(keys.operators_told("disk")) <= QUIET_S
+
+
+def test_whoever_counts_as_told_has_an_alert_waiting(post, redis_url):
+    """The connection broke after the mark and before the alert: for an hour nobody was told."""
+    cut_off = 0
+    for sends in range(12):
+        key, before = f"reason-{sends}", len(post.waiting(OPERATORS))
+        with breaking(redis_url, after=sends) as client:
+            control = Control(client, clock=post.clock)
+            operators = Operators(client, control=control, bell=Bell(post.client), reachable=True)
+            try:
+                operators.tell_operators("Disk full", "Nothing can be kept.", key)
+            except RedisError:
+                cut_off += 1
+        is_marked = post.client.exists(keys.operators_told(key))
+        assert len(post.waiting(OPERATORS)) == before + is_marked
+    assert 0 < cut_off < 12
 
 
 def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
@@ -132,7 +151,8 @@ def test_the_operators_hear_when_a_lane_is_paused_or_gone_and_not_when_it_is_slo
 
 
 def test_a_courier_of_the_settings_has_every_road(redis_url):
-    environ = {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://x", "SMTP_URL": "smtp://127.0.0.1"}
+    environ = {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://x"}
+    environ |= {"SMTP_URL": "smtp://127.0.0.1", "MAIL_FROM": "us@bank.example"}
     container = bootstrap.for_worker(load(ENVIRON | environ))
     courier = courier_of(container)
 

@@ -405,6 +405,67 @@ def test_leases_are_renewed_while_somebody_takes_his_time(post, receiver, monkey
     assert len(heard.received) == 1
 
 
+def test_a_fault_while_leases_are_renewed_ends_nothing(post, receiver, monkeypatch, caplog):
+    """A task that ends without a word would let others make the same attempt again and again."""
+    monkeypatch.setattr(deliver, "RENEW_S", 0.01)
+    heard = receiver()
+    heard.gate.clear()
+    post.subscribe(heard.url)
+    post.decide()
+    courier = post.courier()
+    calls, again = [], threading.Event()
+
+    def renew(_):
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError("on purpose")
+        again.set()
+
+    courier._lanes.renew = renew
+    courier.start()
+    try:
+        assert again.wait(WAIT_S)
+    finally:
+        heard.gate.set()
+        courier.stop()
+    assert "on purpose" in caplog.text
+
+
+def test_a_channel_that_cannot_be_made_ready_stops_the_start(post, monkeypatch):
+    """It used to keep the process waiting for ever."""
+    courier = post.courier()
+
+    def prepare():
+        raise OSError("no certificates")
+
+    monkeypatch.setattr(courier._channels["webhook"], "prepare", prepare)
+    with pytest.raises(OSError, match="no certificates"):
+        courier.start()
+    assert not courier.running
+
+
+def test_a_courier_whose_thread_has_ended_leaves_the_work_to_wake_up_calls(
+    post, receiver, monkeypatch, caplog
+):
+    heard = receiver()
+    post.subscribe(heard.url)
+    courier = post.courier()
+
+    async def look():
+        raise ValueError("on purpose")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(courier, "_look_safely", look)
+        courier.start()
+        courier._thread.join(WAIT_S)
+    assert "on purpose" in caplog.text
+    assert not courier.running
+
+    post.decide()
+    assert courier.run_once() == 1
+    courier.stop()
+
+
 def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post):
     mine = post.subscribe("http://127.0.0.1:9/")
     id_ = post.decide()

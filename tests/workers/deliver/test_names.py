@@ -196,6 +196,6 @@ def test_a_look_up_that_hangs_is_left_after_the_limit_and_shared():
         return found
 
     answers = asyncio.run(run())
+    pool.shutdown()
     assert {answer.error for answer in answers} == {"no answer within 0.3 s"}
     assert looks == ["hook.test"]
-    pool.shutdown()
