@@ -15,10 +15,10 @@ import click
 import httpx
 
 from processor import logs
-from processor.cli.invite import invite, way_back
+from processor.cli.invite import DEMO, announce, invite, way_back
 from processor.cli.listener import Listener
 from processor.cli.run import service, store, with_port
-from processor.errors import SettingsError
+from processor.errors import ProcessorError, SettingsError
 from processor.processes import StopSignals, Supervisor, port_is_taken
 from processor.server import address
 from processor.settings import DOTENV, Settings, load
@@ -91,7 +91,8 @@ def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, st
     environ.setdefault("CODAT_WEBHOOK_SECRETS", new_webhook_secret())
     environ.setdefault("CODAT_ALERT_AUTHORIZATIONS", new_authorization())
     environ.setdefault("CODAT_API_KEY", secrets.token_urlsafe(24))
-    environ.setdefault("API_KEYS", "demo")
+    environ.setdefault("API_KEYS", DEMO)
+    environ.setdefault("OPERATOR_PASSWORD", DEMO)
     environ.setdefault("ALLOW_PRIVATE_SUBSCRIBERS", "true")
     if headless:
         environ.setdefault("PORT", "0")
@@ -124,10 +125,20 @@ def _run(
     """Run until Ctrl-C; a story that was named is played once the service is ready."""
     with StopSignals() as signals, Listener(click.echo) as listener, store(settings) as env:
         supervisor = Supervisor(service(settings, {**given, **env}))
-        threading.Thread(target=_listen, args=(settings, listener), daemon=True).start()
-        _announce(settings, simulator)
+        click.echo("Starting; the addresses to open come in a few seconds.")
+
+        def welcome() -> None:
+            try:
+                _listen(settings, listener)
+            except (ProcessorError, httpx.HTTPError) as error:
+                click.echo(f"\n  The demonstration is not complete: {error}\n", err=True)
+                return
+            announce(settings, simulator.url)
+            if name is None:
+                invite(settings)
+
+        threading.Thread(target=welcome, name="welcome", daemon=True).start()
         if name is None:
-            invite(settings, _await_ready)
             return supervisor.run(signals)
         with supervisor, SimulatorClient(simulator.url) as codat, _product(settings) as product:
             _await_ready(settings)
@@ -170,18 +181,6 @@ def _listen(settings: Settings, listener: Listener) -> None:
 
 def _product(settings: Settings) -> ProductClient:
     return ProductClient(address(settings), settings.api_keys[0])
-
-
-def _announce(settings: Settings, simulator: SimulatorServer) -> None:
-    ours = address(settings)
-    shown = "demo" if settings.api_keys == ("demo",) else "YOUR_API_KEY"
-    click.echo(
-        f"\n  Simulated Codat   {simulator.url}/  (create a company, connect it, authorise)\n"
-        f"  This service      {ours}/readyz\n"
-        f'  What it knows     curl -H "Authorization: Bearer {shown}" {ours}/v1/connections\n'
-        f'  What it told      curl -H "Authorization: Bearer {shown}" {ours}/v1/notifications\n'
-        "\n  Ctrl-C stops everything.\n"
-    )
 
 
 def _await_ready(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """``connections``, ``events``, ``notifications``, ``dead-letters``: operators look, and replay."""
 
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from processor.views import NOTIFICATION_STATUSES
 
 LIMIT = 50
 MOST = 200
+LONGEST_ANSWER = 80
 DEAD = "dead"
 REPLAYABLE = (DEAD, "quarantined", "failed")
 
@@ -90,6 +92,22 @@ NOTIFICATION_COLUMNS: tuple[Column, ...] = (
     ("STATUS", _field("status")),
     ("CONNECTION", _data("connection_id")),
     ("MERCHANT", _data("merchant_id")),
+)
+DELIVERY_COLUMNS: tuple[Column, ...] = (
+    ("LANE", _field("id")),
+    ("CHANNEL", _field("channel")),
+    ("STATUS", _field("status")),
+    ("ATTEMPTS", lambda item: len(item["attempts"])),
+    ("NEXT ATTEMPT AT", _field("next_attempt_at")),
+)
+ATTEMPT_COLUMNS: tuple[Column, ...] = (
+    ("LANE", _field("lane")),
+    ("AT", _field("at")),
+    ("OUTCOME", _field("outcome")),
+    ("STATUS CODE", _field("status_code")),
+    ("TOOK", lambda item: f"{item['duration_ms']} ms"),
+    ("ERROR", _field("error")),
+    ("ANSWER", lambda item: textwrap.shorten(item["answer"] or "", LONGEST_ANSWER, placeholder="…")),
 )
 
 
@@ -224,13 +242,19 @@ def list_notifications(as_json: bool, **query: Any) -> None:
 @click.argument("notification_id", metavar="ID")
 @as_json_option
 def show_notification(notification_id: str, *, as_json: bool) -> None:
-    """Show one notification."""
+    """Show one notification, what became of it in each lane, and each attempt."""
     with opened() as own:
         found = lookups.notification(own.reader, notification_id)
     if as_json:
         print_json(found)
-    else:
-        print_fields(found)
+        return
+    deliveries = found.pop("deliveries")
+    print_fields(found)
+    attempts = [{"lane": one["id"], **attempt} for one in deliveries for attempt in one["attempts"]]
+    for items, columns in ((deliveries, DELIVERY_COLUMNS), (attempts, ATTEMPT_COLUMNS)):
+        if items:
+            click.echo()
+            print_table(items, columns)
 
 
 COMMANDS: tuple[click.Command, ...] = (connections, events, notifications, dead_letters)

@@ -1,16 +1,19 @@
-"""The demonstration's way into the journey: a company that signed up, its link, and the way back."""
+"""What the demonstration shows: what to open, a company that signed up with its link, and the way back."""
 
-import contextlib
 import secrets
-import threading
-from collections.abc import Callable
+import shlex
+import sys
+from pathlib import Path
 
 import click
 import httpx
 
-from processor.errors import ProcessorError
 from processor.server import address
-from processor.settings import Settings
+from processor.settings import DATA_DIR, Settings
+
+SCRIPT = "codat-processor"
+DEMO = "demo"
+"""What opens the API and the operators' pages where nobody set anything else."""
 
 COMPANY = "Corner Shop"
 PLACEHOLDERS = (
@@ -33,23 +36,53 @@ def way_back(ours: str) -> str:
     return f"{ours}/return?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
 
 
-def invite(settings: Settings, await_ready: Callable[[Settings], None]) -> None:
-    """Sign a company up as soon as the service is ready, and print the link that opens its journey.
+def announce(settings: Settings, codat: str) -> None:
+    """Print what there is to open and to try; ``codat`` is the address of the simulated Codat."""
+    ours = address(settings)
+    key = DEMO if settings.api_keys == (DEMO,) else "YOUR_API_KEY"
+    password = DEMO if settings.operator_password == DEMO else "your OPERATOR_PASSWORD"
+    click.echo(
+        f"\n  Simulated Codat   {codat}/  (create a company, connect it, authorise)\n"
+        f"  This service      {ours}/readyz\n"
+        f"  Operators' pages  {ours}/ops  (user operator, password {password})\n"
+        f'  What it knows     curl -H "Authorization: Bearer {key}" {ours}/v1/connections\n'
+        f'  What it told      curl -H "Authorization: Bearer {key}" {ours}/v1/notifications\n'
+        f"  Beside it         {command_line(settings, Path(sys.argv[0]))} connections list\n"
+        "\n  Ctrl-C stops everything.\n"
+    )
 
-    Each time a new one: the simulated Codat forgets everything when it ends. What goes wrong is not
-    told; the service runs without it.
+
+def command_line(settings: Settings, script: Path) -> str:
+    """What one types in another shell, in the same folder, for the commands to work on the same data.
+
+    ``script`` is what this process was started by.
     """
+    words = [sys.executable, "-m", "processor.cli"]
+    if script.name == SCRIPT:
+        inside = script.is_absolute() and script.is_relative_to(Path.cwd())
+        words = [str(script.relative_to(Path.cwd()) if inside else script)]
+    where = [] if settings.data_dir == DATA_DIR else [f"DATA_DIR={shlex.quote(str(settings.data_dir))}"]
+    if settings.redis_url is not None:
+        where = ["REDIS_URL=YOUR_REDIS_URL"]
+    return " ".join([*where, shlex.join(words)])
 
-    def sign_up() -> None:
-        with contextlib.suppress(ProcessorError, httpx.HTTPError, ValueError, KeyError):
-            await_ready(settings)
-            answer = httpx.post(
-                f"{address(settings)}/v1/companies",
-                headers={"Authorization": f"Bearer {settings.api_keys[0]}"},
-                json={"merchant_id": f"demo-{secrets.token_hex(3)}", "name": COMPANY},
-                timeout=TIMEOUT_S,
-                trust_env=False,
-            )
-            click.echo(f"\n  Start here: the journey of {COMPANY}\n  {answer.json()['connect_url']}\n")
 
-    threading.Thread(target=sign_up, name="invitation", daemon=True).start()
+def invite(settings: Settings) -> None:
+    """Sign a company up, and print the link that opens its journey.
+
+    Each time a new one: the simulated Codat forgets everything when it ends. The service runs without it
+    where that goes wrong.
+    """
+    try:
+        answer = httpx.post(
+            f"{address(settings)}/v1/companies",
+            headers={"Authorization": f"Bearer {settings.api_keys[0]}"},
+            json={"merchant_id": f"demo-{secrets.token_hex(3)}", "name": COMPANY},
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
+        url = answer.raise_for_status().json()["connect_url"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        click.echo(f"\n  {COMPANY} could not be signed up: {error}\n", err=True)
+    else:
+        click.echo(f"\n  Start here: the journey of {COMPANY}\n  {url}\n")

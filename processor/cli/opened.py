@@ -11,15 +11,17 @@ from processor.bootstrap import Container, for_worker
 from processor.cli.run import store
 from processor.errors import Invalid, ProcessorError, StoreUnavailable
 from processor.settings import load_from_environment
+from processor.unreachable import why
 
 
 @contextlib.contextmanager
 def opened() -> Iterator[Container]:
     """The collaborators of a command; without ``REDIS_URL`` it joins the embedded engine.
 
+    Commands take no messages in, so they need none of the secrets by which these are recognised.
     What is raised inside leaves as a :class:`ProcessorError` whose ``detail`` says it all.
     """
-    settings = load_from_environment()
+    settings = load_from_environment(inbound=False)
     logs.configure("WARNING", settings.secrets())
     with store(settings) as env:
         url = env.get("REDIS_URL", settings.redis_url)
@@ -27,7 +29,8 @@ def opened() -> Iterator[Container]:
         try:
             yield own
         except RedisError as error:
-            raise StoreUnavailable(f"Redis could not be used ({type(error).__name__}).") from error
+            reason = why(error) or type(error).__name__
+            raise StoreUnavailable(f"Redis could not be used: {reason}.") from error
         except Invalid as error:
             raise ProcessorError(in_words(error)) from error
         except UnicodeEncodeError as error:

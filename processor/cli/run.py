@@ -16,8 +16,9 @@ from processor.processes import Child, StopSignals, Supervisor, free_port, port_
 from processor.server import serve
 from processor.settings import Settings, load_from_environment
 
-STOP_AFTER_S = 20.0
-"""How long a process may take to finish what it began; Heroku allows 30 s for everything."""
+STOP_AFTER_S = 8.5
+"""How long a process may take to finish what it began, in seconds: longer than each allows its own children,
+and short enough for everything, the engine too, to be gone after ten. Heroku allows 30 s."""
 
 
 @click.command()

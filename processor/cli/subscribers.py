@@ -80,8 +80,12 @@ def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: boo
     """Add a subscriber; prints its secret, which is shown only now."""
     own_headers = dict(map(_header, headers))
     with opened() as own:
-        made = desk(own).add(url=url, types=types, headers=own_headers, **more)
+        counter = desk(own)
+        same = [one.id for one in counter.subscribers.all() if one.url == url]
+        made = counter.add(url=url, types=types, headers=own_headers, **more)
     _with_secret(made, as_json=as_json)
+    if same:
+        click.echo(f"The same address has {', '.join(same)}: what both want is told twice.", err=True)
 
 
 @subscribers.command("list")
@@ -125,7 +129,7 @@ def enable(subscriber_id: str, as_json: bool) -> None:
 @click.argument("subscriber_id", metavar="ID")
 @as_json_option
 def disable(subscriber_id: str, as_json: bool) -> None:
-    """Send it nothing until it is enabled."""
+    """Send it nothing until it is enabled; what is decided meanwhile is not kept for it."""
     with opened() as own:
         _shown(desk(own).change(subscriber_id, enabled=False), as_json=as_json)
 
@@ -141,19 +145,28 @@ def send_test(subscriber_id: str, as_json: bool) -> None:
 
 @subscribers.command("remove")
 @click.argument("subscriber_id", metavar="ID")
-def remove(subscriber_id: str) -> None:
+@as_json_option
+def remove(subscriber_id: str, as_json: bool) -> None:
     """Remove it; what waits for it is not sent."""
     with opened() as own:
         desk(own).remove(subscriber_id)
-    click.echo(f"{subscriber_id}  removed")
+    if as_json:
+        print_json({"id": subscriber_id, "status": "removed"})
+    else:
+        click.echo(f"{subscriber_id}  removed")
 
 
 @notifications.command("redeliver")
 @click.argument("notification_ids", metavar="[ID]...", nargs=-1)
 @click.option("--since", metavar="TIME", callback=_moment, help="All that were decided since then.")
-@click.option("--dead", is_flag=True, help="All dead letters.")
+@click.option("--dead", is_flag=True, help="All dead letters whose types are wanted still.")
 @click.option("--undelivered", is_flag=True, help="With --since: only where it did not arrive.")
-@click.option("--subscriber", "subscriber_id", metavar="ID", help="Only to this one; else to all.")
+@click.option(
+    "--subscriber",
+    "subscriber_id",
+    metavar="ID",
+    help="Only to this one, where it wants the type; a named notification in any case.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
 @as_json_option
 def redeliver(
@@ -249,8 +262,8 @@ def _report(
     if as_json:
         print_json({"dry_run": dry_run, "items": done, "problems": problems})
     else:
-        verb = "would be sent" if dry_run else "are sent"
-        click.echo(f"{len(done)} notifications {verb} again.")
+        what, verb = ("1 notification", "is") if len(done) == 1 else (f"{len(done)} notifications", "are")
+        click.echo(f"{what} {'would be' if dry_run else verb} sent again.")
     return not problems
 
 
@@ -270,5 +283,7 @@ def _with_secret(made: dict[str, Any], *, as_json: bool) -> None:
 def _shown(item: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(item)
+    elif "types" in item:
+        print_fields({**item, "types": item["types"] or "all"})
     else:
         print_fields(item)

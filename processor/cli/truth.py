@@ -1,28 +1,33 @@
-"""``reconcile``, ``rebuild``, ``webhooks``, ``companies``: operators compare, refill, register and erase."""
+"""``reconcile``, ``rebuild``: operators compare with Codat, and refill."""
 
 import contextlib
 import dataclasses
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import click
 
 from processor import lookups
 from processor.bootstrap import Container
-from processor.cli.inspect import as_json_option, paged
+from processor.cli.inspect import as_json_option
 from processor.cli.opened import opened
-from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
-from processor.codat.answers import WebhookConsumer
-from processor.codat.client import CodatClient
+from processor.cli.printing import Column, print_fields, print_json, print_table
 from processor.errors import NotFound, ProcessorError
 from processor.processes import Child, Supervisor
 from processor.store import health, keys
 from processor.times import to_ms
-from processor.truth import assembly, consumers
-from processor.truth.proof import prove
+from processor.truth import assembly
 from processor.truth.reconcile import Outcome
+
+FIRST = (
+    "This store had not gone through Codat's companies before: what was there before it began becomes"
+    " known, and nobody is told."
+)
 
 HANDLED_WITHIN_S = 600.0
 LOOK_EVERY_S = 0.1
@@ -34,20 +39,6 @@ DIFFERENCE_COLUMNS: tuple[Column, ...] = (
     ("CODAT SHOWS", lambda item: item["after"]),
     ("WHY", lambda item: item["reason"]),
 )
-CONSUMER_COLUMNS: tuple[Column, ...] = (
-    ("CONSUMER", lambda item: item["id"]),
-    ("ENABLED", lambda item: item["enabled"]),
-    ("COMPLETE", lambda item: item["complete"]),
-    ("URL", lambda item: item["url"]),
-    ("EVENT TYPES", lambda item: item["event_types"] or "all"),
-)
-COMPANY_COLUMNS: tuple[Column, ...] = (
-    ("COMPANY", lambda item: item["id"]),
-    ("MERCHANT", lambda item: item["merchant_id"]),
-    ("NAME", lambda item: item["name"]),
-    ("HEARD OF", lambda item: item["first_heard_at"]),
-    ("DELETED", lambda item: item["deleted_at"]),
-)
 
 
 @click.command()
@@ -56,8 +47,9 @@ COMPANY_COLUMNS: tuple[Column, ...] = (
 @as_json_option
 def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
     """Ask Codat, print what differed, repair."""
-    with opened() as own:
-        parts = _polling(own)
+    with opened() as own, _interruptible() as stop:
+        parts = _polling(own, stop)
+        is_first = parts.reconcile.is_first
         if company_id is not None:
             outcomes: Iterator[Outcome] = iter([parts.reconcile.one(company_id, dry_run=dry_run)])
         else:
@@ -74,6 +66,8 @@ def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
         if not dry_run:
             _handle(own)
     _report(companies, found, problems, dry_run=dry_run, as_json=as_json)
+    if is_first:
+        click.echo(FIRST, err=True)
     sys.exit(1 if problems else 0)
 
 
@@ -99,16 +93,16 @@ def _report(
 @click.command()
 @as_json_option
 def rebuild(*, as_json: bool) -> None:
-    """Refill an empty store from Codat, without telling anybody anything; run it again to go on."""
-    with opened() as own:
-        parts = _polling(own)
+    """Refill a new store from Codat, and tell nobody what was there before; run it again to go on."""
+    with opened() as own, _interruptible() as stop:
+        parts = _polling(own, stop)
         companies = parts.rebuild.prepare()
         before, total = parts.rebuild.done, parts.rebuild.done + len(companies)
         with contextlib.ExitStack() as stack:
             steps: Iterator[Outcome] = parts.rebuild.run(companies)
             if not as_json:
                 if before:
-                    click.echo(f"Going on: {before} of {total} companies were done before.")
+                    click.echo(f"Going on: {before} of {total} companies are known already.")
                 hidden = not sys.stdout.isatty()
                 bar = click.progressbar(
                     steps, length=len(companies), label="Companies", show_pos=True, hidden=hidden
@@ -134,139 +128,39 @@ def rebuild(*, as_json: bool) -> None:
     else:
         for problem in problems:
             click.echo(f"{problem['company_id']}  not read: {problem['detail']}", err=True)
-        click.echo(f"{parts.rebuild.done} of {total} companies are back; nobody was told anything.")
+        click.echo(
+            f"{parts.rebuild.done} of {total} companies are back; what was there before is told to nobody."
+        )
         print_fields({state: count for state, count in counts["connections"].items() if count})
         if problems:
             click.echo("Run it again to go on.")
     sys.exit(1 if problems else 0)
 
 
-@click.group()
-def webhooks() -> None:
-    """Our webhook consumers at Codat."""
+COMMANDS: tuple[click.Command, ...] = (reconcile, rebuild)
 
 
-@webhooks.command("register")
-@click.option("--url", required=True, metavar="URL", help="Our address, ending with /webhooks/codat.")
-@as_json_option
-def register_webhook(url: str, *, as_json: bool) -> None:
-    """Create the consumer for the event types that we handle; harmless when it is there already."""
-    with opened() as own:
-        found = consumers.register(_client(own), url)
-    if as_json:
-        print_json({**_consumer(found.consumer), "made": found.made})
-        return
-    print_fields(_consumer(found.consumer))
-    if found.made:
-        click.echo("\nNow copy its signing secret from Codat's portal into CODAT_WEBHOOK_SECRETS.")
-    else:
-        click.echo("\nIt was there already; nothing was changed.")
-    if not url.rstrip("/").endswith(consumers.ADDRESS):
-        click.echo(f"This service receives messages at {consumers.ADDRESS}: is the address right?", err=True)
+@contextlib.contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Set by Ctrl-C, so that threads that wait where Codat says so do not keep the command from ending."""
+    stop = threading.Event()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-@webhooks.command("list")
-@as_json_option
-def list_webhooks(*, as_json: bool) -> None:
-    """List all consumers that Codat has."""
-    with opened() as own:
-        items = [_consumer(one) for one in _client(own).list_webhooks()]
-    if as_json:
-        print_json({"items": items, "next_cursor": None})
-    else:
-        print_table(items, CONSUMER_COLUMNS)
-
-
-@webhooks.command("remove")
-@click.argument("named", metavar="ID|URL...", nargs=-1, required=True)
-@as_json_option
-def remove_webhooks(named: tuple[str, ...], *, as_json: bool) -> None:
-    """Remove consumers by their id or address."""
-    with opened() as own:
-        removed = [_consumer(one) for one in consumers.remove(_client(own), named)]
-    if as_json:
-        print_json({"items": removed, "next_cursor": None})
-    else:
-        for one in removed:
-            click.echo(f"{one['id']}  removed ({one['url']})")
-
-
-@click.group()
-def companies() -> None:
-    """The companies that we know."""
-
-
-@companies.command("list")
-@click.option("--merchant", "merchant_id", metavar="ID", help="Only that of this merchant.")
-@paged
-def list_companies(as_json: bool, **query: Any) -> None:
-    """List companies, newest first."""
-    with opened() as own:
-        page = lookups.companies(own.reader, **query)
-    print_page(page, COMPANY_COLUMNS, as_json=as_json)
-
-
-@companies.command("erase")
-@click.argument("company_id", metavar="ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@as_json_option
-def erase_company(company_id: str, *, yes: bool, as_json: bool) -> None:
-    """Remove a company's data here, keep a tombstone, and prove it by searching the whole store."""
-    with opened() as own:
-        erasure = assembly.erasure(own)
-        before = erasure.kept(company_id)
-        if not yes and not as_json:
-            print_fields(before.counts)
-            click.confirm("All of this is removed for good. Go on?", abort=True)
-        kept = erasure.erase(company_id, own.clock())
-        again = erasure.erase(company_id, own.clock())  # what came in between is dropped from now on
-        traces = tuple(dict.fromkeys([*before.traces, *kept.traces, *again.traces]))
-        proof = prove(own.redis, traces)
-        erasure.forget_on_disk()
-    said = {
-        "company_id": company_id,
-        "removed": kept.counts,
-        "searched_for": len(traces),
-        "searched_keys": proof.searched,
-        "found": list(proof.found),
-    }
-    if as_json:
-        print_json(said)
-    else:
-        print_fields(kept.counts)
-        words = "its id, its connections, its merchant id and its contact"
-        click.echo(
-            f"Searched {proof.searched} keys for {len(traces)} traces ({words}): "
-            + ("nothing is left." if proof.holds else f"FOUND in {', '.join(proof.found)}")
-        )
-    sys.exit(0 if proof.holds else 1)
-
-
-COMMANDS: tuple[click.Command, ...] = (reconcile, rebuild, webhooks, companies)
-
-
-def _polling(own: Container) -> assembly.Polling:
-    parts = assembly.polling(own)
+def _polling(own: Container, stop: threading.Event) -> assembly.Polling:
+    parts = assembly.polling(own, stop=stop.is_set, sleep=stop.wait)
     if parts is None:
         raise ProcessorError("CODAT_API_KEY is not set: Codat cannot be asked.")
     return parts
-
-
-def _client(own: Container) -> CodatClient:
-    if own.codat is None:
-        raise ProcessorError("CODAT_API_KEY is not set: Codat cannot be asked.")
-    return own.codat
-
-
-def _consumer(one: WebhookConsumer) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "url": one.url,
-        "enabled": not one.disabled,
-        "complete": consumers.is_complete(one),
-        "event_types": list(one.event_types),
-        "company_tags": list(one.company_tags),
-    }
 
 
 def _is_unknown(own: Container, company_id: str) -> bool:

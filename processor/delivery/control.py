@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from processor import times
 from processor.delivery.lane import OPERATORS, TEST, Mode, common_keys, guard_of
@@ -56,11 +57,14 @@ class Control:
     def test(self, subscriber_id: str) -> str:
         """Send a test message to a subscriber, whatever the mode of its lane; its id."""
         data = {"subscriber_id": subscriber_id, "message": "This is a test; nothing happened."}
-        return self._pass("tst", TEST_TYPE, data, subscriber_id + TEST)
+        with self._client.pipeline(transaction=True) as pipe:
+            id_ = self._pass(pipe, "tst", TEST_TYPE, data, subscriber_id + TEST)
+            pipe.execute()
+        return id_
 
-    def alert(self, subject: str, text: str) -> str:
-        """Send something to the operators; its id."""
-        return self._pass("alr", ALERT_TYPE, {"subject": subject, "text": text}, OPERATORS)
+    def add_alert(self, pipe: "Pipeline[Any]", subject: str, text: str) -> str:
+        """Send something to the operators, as a part of somebody's transaction; its id."""
+        return self._pass(pipe, "alr", ALERT_TYPE, {"subject": subject, "text": text}, OPERATORS)
 
     def enable(self, lane_id: str) -> None:
         """Let a lane run, as if it had never failed; what waited is sent at once when it is due."""
@@ -72,10 +76,16 @@ class Control:
             pipe.execute()
 
     def disable(self, lane_id: str) -> None:
-        """Send nothing in this lane and put nothing new into it; what waits stays."""
-        self._client.hset(
-            keys.lane_state(lane_id), mapping={"mode": Mode.DISABLED.value, "since": to_ms(self._clock())}
-        )
+        """Send nothing in this lane and put nothing new into it; what waits stays. Twice is once."""
+        name = keys.lane_state(lane_id)
+
+        def stop(pipe: "Pipeline[Any]") -> None:
+            known: Any = pipe.hget(name, "mode")
+            pipe.multi()
+            if known != Mode.DISABLED.value.encode():
+                pipe.hset(name, mapping={"mode": Mode.DISABLED.value, "since": to_ms(self._clock())})
+
+        self._client.transaction(stop, name)  # type: ignore[no-untyped-call]
 
     def end(self, lane_id: str, *, removed: bool) -> int:
         """Attempt nothing more of what waits: it is dead, or of no interest any more; how much it was."""
@@ -108,17 +118,17 @@ class Control:
             for place, lane_id in enumerate(lane_ids)
         }
 
-    def _pass(self, prefix: str, type_: str, data: Mapping[str, Any], lane_id: str) -> str:
+    def _pass(
+        self, pipe: "Pipeline[Any]", prefix: str, type_: str, data: Mapping[str, Any], lane_id: str
+    ) -> str:
         """Put something that passes by into a lane: it is in no list and forgotten after a week."""
         id_ = f"{prefix}_{secrets.token_hex(16)}"
         body = {"id": id_, "type": type_, "timestamp": to_iso(self._clock()), "data": data}
-        with self._client.pipeline(transaction=True) as pipe:
-            text = json.dumps(body, separators=(",", ":"))
-            pipe.hset(keys.notification(id_), mapping={"body": text, "connection_id": ""})
-            pipe.expire(keys.notification(id_), PASSING_S)
-            self._put(pipe, id_, lane_id)
-            pipe.expire(keys.deliveries(id_), PASSING_S)
-            pipe.execute()
+        text = json.dumps(body, separators=(",", ":"))
+        pipe.hset(keys.notification(id_), mapping={"body": text, "connection_id": ""})
+        pipe.expire(keys.notification(id_), PASSING_S)
+        self._put(pipe, id_, lane_id)
+        pipe.expire(keys.deliveries(id_), PASSING_S)
         return id_
 
     def _put(self, client: Any, id_: str, lane_id: str) -> Any:

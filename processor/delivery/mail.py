@@ -96,7 +96,7 @@ def message(letter: Letter, *, message_id: str, sender: str, to: str, at: dateti
         raise ValueError("not an address")
     try:
         address = Address(addr_spec=to)
-    except HeaderParseError as error:
+    except (HeaderParseError, IndexError, AttributeError) as error:  # the last two by mistakes of Python's
         raise ValueError("not an address") from error
     if not address.domain or not address.username:
         raise ValueError("not an address")

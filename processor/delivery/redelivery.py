@@ -50,7 +50,7 @@ class Redelivery:
     def one(
         self, notification_id: str, *, subscriber_id: str | None = None, dry_run: bool = False
     ) -> Redelivered:
-        """Send one notification again: to one subscriber, or to all who want it and where it is dead.
+        """Send one notification again: to all who want it and where it is dead, or to one, wanted or not.
 
         Raises ``NotFound`` for an id that nobody has, ``Conflict`` when there is nobody to send it to.
         """
@@ -58,7 +58,7 @@ class Redelivery:
         if row is None:
             raise NotFound("There is no notification with this id.")
         takers = self._takers(subscriber_id)
-        lanes = self._lanes(row, takers, subscriber_id, undelivered=False)
+        lanes = self._lanes(row, takers, None) if subscriber_id is None else (subscriber_id,)
         if not lanes:
             raise Conflict("There is nobody to send it to: no enabled subscriber wants this type.")
         return self._put(row, lanes, dry_run=dry_run)
@@ -71,7 +71,10 @@ class Redelivery:
         undelivered: bool = False,
         dry_run: bool = False,
     ) -> Iterator[Redelivered]:
-        """Send again what was decided since then, oldest first; ``undelivered``: what did not arrive."""
+        """Send again what was decided since then, oldest first; ``undelivered``: what did not arrive.
+
+        A subscriber gets the types that it wants, also where it is the only one.
+        """
         takers = self._takers(subscriber_id)
         lowest, offset = times.to_us(moment), 0
         while True:
@@ -86,12 +89,12 @@ class Redelivery:
                 return
 
     def dead(self, *, subscriber_id: str | None = None, dry_run: bool = False) -> Iterator[Redelivered]:
-        """Send all dead letters again, of one subscriber or of all."""
+        """Send all dead letters again, of one subscriber or of all, where their types are wanted still."""
         if subscriber_id is not None:
             self._takers(subscriber_id)
         for id_, lane_id in list(self.dead_letters(subscriber_id=subscriber_id)):
             row = self._reader.notification(id_)
-            if row is not None and self._may_send(lane_id):
+            if row is not None and self._may_send(lane_id, row["body"]["type"]):
                 yield self._put(row, (lane_id,), dry_run=dry_run)
 
     def dead_letters(self, *, subscriber_id: str | None = None) -> Iterator[tuple[str, str]]:
@@ -114,9 +117,12 @@ class Redelivery:
             raise Conflict("The subscriber is disabled; enable it first.")
         return [one]
 
-    def _may_send(self, lane_id: str) -> bool:
-        if lane_id not in OTHERS and self._subscribers.find(lane_id) is None:
-            return False
+    def _may_send(self, lane_id: str, type_: str | None = None) -> bool:
+        """Whether anything goes there now, and ``type_``, where it is given, is wanted there."""
+        if lane_id not in OTHERS:
+            one = self._subscribers.find(lane_id)
+            if one is None or not (type_ is None or one.wants(type_)):
+                return False
         return self._control.states([lane_id])[lane_id].mode.collects
 
     def _lanes(
@@ -125,14 +131,17 @@ class Redelivery:
         takers: list[Subscriber],
         subscriber_id: str | None,
         *,
-        undelivered: bool,
+        undelivered: bool = False,
     ) -> tuple[str, ...]:
-        """Where it goes again: with ``undelivered`` only where it did not arrive and does not wait."""
+        """Where it goes again: with ``undelivered`` only where it did not arrive and does not wait.
+
+        ``OPERATOR_ALERT_TYPES`` decided when it was divided what concerns the operators.
+        """
         status_in = {one["id"]: one["status"] for one in told.deliveries(row["deliveries"])}
         type_ = row["body"]["type"]
-        found = [one.id for one in takers if one.wants(type_) or subscriber_id is not None]
+        found = [one.id for one in takers if one.wants(type_)]
         if subscriber_id in OTHERS:
-            found = [subscriber_id]
+            found = [subscriber_id] if subscriber_id == EMAIL or subscriber_id in status_in else []
         elif subscriber_id is None:
             found += [lane for lane in OTHERS if status_in.get(lane) == "dead"]
         if undelivered:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 RETRIES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
@@ -41,17 +40,3 @@ def next_attempt(
         return None
     pause = RETRIES[tries] * (1 + JITTER * chance())
     return now + max(pause, min(wish or pause, LONGEST_WISH))
-
-
-def read_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """The pause that a ``Retry-After`` header asks for, in either form; ``None`` without a usable one."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit() and len(text) <= 9:
-        return timedelta(seconds=int(text))
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        return None
-    return max(moment - now, timedelta(0))

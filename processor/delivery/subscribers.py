@@ -92,7 +92,7 @@ class Subscribers:
             pipe.hset(keys.subscriber(made.id), mapping=_written(made))
             pipe.zadd(keys.subscribers(), {made.id: to_ms(now)})
             if not enabled:
-                pipe.hset(keys.lane_state(made.id), "mode", "disabled")
+                pipe.hset(keys.lane_state(made.id), mapping={"mode": "disabled", "since": to_ms(now)})
             pipe.execute()
         return made
 

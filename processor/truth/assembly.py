@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from processor.bootstrap import Container
 from processor.codat.client import CodatClient
+from processor.truth.beginning import Beginning
 from processor.truth.budget import Rank
 from processor.truth.erasure import Erasure
 from processor.truth.looking import Looker
@@ -37,7 +38,7 @@ def polling(
     *,
     codat: CodatClient | None = None,
     stop: Stop = lambda: False,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Polling | None:
     """The parts that ask Codat, through ``codat`` or a client of their own; ``None`` without an API key."""
     codat = codat or client_for(own.settings, own.redis, Rank.BACKGROUND, own.clock)
@@ -46,14 +47,23 @@ def polling(
     every = timedelta(hours=own.settings.sweep_hours)
     looker = Looker(codat, client=own.redis, reader=own.reader, policy=own.policy, clock=own.clock)
     putter = Putter(own.redis, inbox=own.inbox, bell=own.bell)
-    reconcile = Reconcile(own.redis, codat=codat, looker=looker, putter=putter, sleep=sleep, stop=stop)
+    walk = Walk(own.redis, codat=codat, reader=own.reader, every=every, clock=own.clock, stop=stop)
+    reconcile = Reconcile(
+        own.redis,
+        codat=codat,
+        looker=looker,
+        putter=putter,
+        beginning=Beginning(own.redis, clock=own.clock),
+        sleep=sleep,
+        stop=stop,
+    )
     return Polling(
         codat=codat,
         looker=looker,
         putter=putter,
-        walk=Walk(own.redis, codat=codat, reader=own.reader, every=every, clock=own.clock, stop=stop),
+        walk=walk,
         reconcile=reconcile,
-        rebuild=Rebuild(own.redis, codat=codat, reconcile=reconcile, every=every, clock=own.clock),
+        rebuild=Rebuild(own.redis, codat=codat, walk=walk, reconcile=reconcile),
         every=every,
     )
 

@@ -20,7 +20,7 @@ from processor.codat.quota import Quota
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.store import keys, truth_keys
 from processor.store.scripts import register
-from processor.times import from_iso, to_iso, to_ms
+from processor.times import from_iso, from_ms, to_iso, to_ms
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ PER_COMPANY = 10
 
 LEASE_MS = 60_000
 """After so long a request counts as ended that nobody said had; a call lasts 20 s at the most."""
+
+PASSING = (b"pace", b"slots")
+"""Reasons for which leave is refused that pass by themselves within moments."""
 
 LEFT_OF_THE_DAY = 0.2
 """The share of the day's quota that background work never takes."""
@@ -101,8 +104,9 @@ class Budget:
                 return None
             if granted:
                 return Leave(int(said[0]), token, company_id)
-            wait_s = self._wait_s(said[1])
-            if said[0] not in (b"pace", b"slots") or waited_s + wait_s > PATIENCE_S[rank]:
+            reason, when = said
+            wait_s = self._wait_s(reason, when)
+            if reason not in PASSING or waited_s + wait_s > PATIENCE_S[rank]:
                 raise CodatRateLimited(max(1, round(wait_s)))
             self._sleep(wait_s)
             waited_s += wait_s
@@ -161,9 +165,10 @@ class Budget:
             ],
         )
 
-    def _wait_s(self, said: bytes) -> float:
-        """Milliseconds, or the time until which polling pauses."""
-        text = said.decode()
-        if text.isdigit():
+    def _wait_s(self, reason: bytes, when: bytes) -> float:
+        """How long to wait from now on; asking took its time, so a moment is compared with now."""
+        text = when.decode()
+        if reason in PASSING:
             return int(text) / 1000
-        return max(0.0, (from_iso(text) - self._clock()).total_seconds())
+        until = from_iso(text) if reason == b"paused" else from_ms(int(text))
+        return max(0.0, (until - self._clock()).total_seconds())

@@ -1,6 +1,5 @@
 """One company compared: what the machine would make of each of Codat's answers."""
 
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,7 +13,9 @@ from handlers.registry import Context, Policy
 from handlers.situation import State, situation
 from processor.codat import findings
 from processor.codat.answers import ConnectionAnswer, HistoryAnswer
+from processor.codat.findings import new_id
 from processor.truth import seen
+from processor.truth.beginning import BEFORE_US, SINCE_US, is_since, tells_old
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +48,37 @@ class Look:
 
 
 class Comparison:
-    """One company being compared: what the machine would make of each answer."""
+    """One company being compared: what the machine would make of each answer.
 
-    def __init__(self, found: Look, company: Company, asked: Asked, now: datetime, policy: Policy) -> None:
+    ``began``: this is the first look at the company, and since when the store is in use; what may be
+    from before becomes known quietly, whatever is ``asked``.
+    """
+
+    def __init__(
+        self,
+        found: Look,
+        company: Company,
+        asked: Asked,
+        now: datetime,
+        policy: Policy,
+        *,
+        began: datetime | None = None,
+    ) -> None:
         self.found, self.asked = found, asked
         self._company, self._now = company, now
         self._context = Context(now, policy, company_known=True)
+        self._began = began
+        self._since: set[str] = set()
+        if began is not None:
+            self._since = {one.id for one in found.connections.values() if is_since(began, one)}
 
     def seen(self, answer: ConnectionAnswer) -> None:
         """A connection as Codat lists it."""
         known = self.found.connections.get(answer.id)
         if known is not None and situation(known).state is State.DELETED:
             return
+        if self._began is not None and answer.created is not None and answer.created >= self._began:
+            self._since.add(answer.id)
         connection = known or Connection(
             answer.id, company_id=self._company.id, merchant_id=self._company.merchant_id
         )
@@ -77,23 +97,22 @@ class Comparison:
 
     def read(self, connections: Iterable[Connection], history: HistoryAnswer, now: datetime) -> None:
         """The company's history, for those connections to which it says something new."""
-        changed: list[str] = []
-        steps: list[tuple[str, Transition]] = []
+        changed: dict[Asked | None, list[tuple[str, Transition]]] = {}
         for connection in connections:
-            event = self._history(history, (connection.id,), now)
+            event = self._fitting(connection, self._history(history, (connection.id,), now))
             step = advance(connection, event, self._context)
             if _matters(connection, step) or _progress(connection) != _progress(step.connection):
-                changed.append(connection.id)
-                steps.append((connection.id, step))
+                changed.setdefault(event.asked, []).append((connection.id, step))
                 self.found.connections[connection.id] = step.connection
-        if changed:
-            event = self._history(history, tuple(changed), now)
-            self.found.events.append(event)
+        for asked, steps in changed.items():
+            event = self._history(history, tuple(connection_id for connection_id, _ in steps), now)
+            self.found.events.append(replace(event, asked=asked))
             for connection_id, step in steps:
                 add(self.found, connection_id, event, step)
 
     def learn(self, connection: Connection, event: Event, *, is_new: bool = False) -> Connection:
         """Let a connection learn of an answer; it is kept where something follows."""
+        event = self._fitting(connection, event)
         step = advance(connection, event, self._context)
         if is_new or _matters(connection, step):
             self.found.events.append(event)
@@ -102,16 +121,21 @@ class Comparison:
             return step.connection
         return connection
 
+    def _fitting(self, connection: Connection, event: Event) -> Event:
+        """``event``, quiet where it may tell what was there before the store began."""
+        if self._began is None:
+            return event
+        quiet = replace(event, asked=self.asked if self.asked.quiet else BEFORE_US)
+        step = advance(connection, quiet, self._context)
+        if tells_old(self._began, connection, step, since=connection.id in self._since):
+            return quiet
+        return replace(event, asked=SINCE_US if self.asked.quiet else self.asked)
+
     def _history(self, history: HistoryAnswer, wanted: tuple[str, ...], now: datetime) -> HistorySeen:
         event = findings.history_seen(
             history, event_id=new_id(), received_at=now, company=self._company, asked_for=wanted
         )
         return replace(event, asked=self.asked)
-
-
-def new_id() -> str:
-    """A fresh id for a finding."""
-    return f"codat-api-{secrets.token_hex(16)}"
 
 
 def _matters(known: Connection, step: Transition) -> bool:

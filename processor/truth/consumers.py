@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from processor.codat.answers import WebhookConsumer
 from processor.codat.client import CodatClient
+from processor.delivery.addresses import refusal_of_literal
 from processor.errors import Conflict, Invalid, NotFound
 
 ADDRESS = "/webhooks/codat"
@@ -40,15 +41,24 @@ class Registered:
     made: bool
 
 
-def register(codat: CodatClient, url: str) -> Registered:
+def register(
+    codat: CodatClient, url: str, *, public_url: str | None = None, force: bool = False
+) -> Registered:
     """A consumer at ``url`` for everything that we handle; one that does so already stays as it is.
 
-    Raises ``Invalid`` for an address to which Codat cannot send, ``Conflict`` when Codat has no room for
-    another, and ``CodatError``.
+    Raises ``Invalid`` for an address to which Codat cannot send and, unless ``force``, for one at which
+    this service would hardly get its messages; ``Conflict`` when Codat has no room for another, and
+    ``CodatError``. ``public_url`` is PUBLIC_URL, which may have a path of its own.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = SplitResult("", "", "", "", "")
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.fragment:
         raise Invalid(errors={"url": ["Must be an http(s) address without a fragment."]})
+    doubts = [] if force else _doubts(parts, urlsplit(public_url or "").path.rstrip("/"))
+    if doubts:
+        raise Invalid(errors={"url": [*doubts, "Codat was not asked; with --force it is in any case."]})
     consumers = codat.list_webhooks()
     for consumer in consumers:
         if consumer.url == url and not consumer.disabled and is_complete(consumer):
@@ -56,6 +66,16 @@ def register(codat: CodatClient, url: str) -> Registered:
     if len(consumers) >= MOST:
         raise Conflict(f"Codat takes {MOST} webhook consumers at the most: remove one first.")
     return Registered(codat.create_webhook(url, HANDLED), made=True)
+
+
+def _doubts(parts: SplitResult, prefix: str) -> list[str]:
+    """Why messages would be lost at this address, or read by others on their way."""
+    found = []
+    if parts.path.rstrip("/") not in (ADDRESS, prefix + ADDRESS):
+        found.append(f"This service receives Codat's messages at {ADDRESS}, not at {parts.path or '/'}.")
+    if parts.scheme == "http" and refusal_of_literal(parts.hostname or "") is None:
+        found.append("With http:// everybody on the way could read what Codat sends: write https://.")
+    return found
 
 
 def is_complete(consumer: WebhookConsumer) -> bool:

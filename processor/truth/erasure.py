@@ -12,10 +12,11 @@ from redis.client import Pipeline
 from handlers.situation import State
 from processor.delivery import told
 from processor.delivery.lane import EMAIL, OPERATORS, TEST
-from processor.errors import StoreUnavailable
-from processor.store import keys, truth_keys
+from processor.errors import NotFound, StoreUnavailable
+from processor.store import keys, merchants, truth_keys
 from processor.store.reader import EVENT_STATUSES
 from processor.times import to_iso, to_ms
+from processor.truth import naming
 
 ATTEMPTS = 20
 STREAM_PAGE = 1_000
@@ -59,17 +60,36 @@ class Kept:
 
 
 class Erasure:
-    """Erases companies. Every method raises ``redis.RedisError`` when Redis does not answer."""
+    """Erases companies. Every method raises ``redis.RedisError`` when Redis does not answer.
+
+    A company is named by its id; blanks around it, and the case of one that is a UUID, do not matter.
+    """
 
     def __init__(self, client: "Redis[Any]", *, shards: int) -> None:
         self._client, self._shards = client, shards
 
-    def erase(self, company_id: str, now: datetime) -> Kept:
-        """Erase it now; what there was of it.
+    def find(self, named: str) -> str:
+        """The id of a company as it is written here: one of which something is kept, or that was erased.
+
+        Raises ``NotFound`` for any other: a tombstone of a mistyped id would certify what did not happen.
+        """
+        spellings = naming.spellings(named)
+        for is_known in (self._has_records, self._was_erased):
+            for one in spellings:
+                if is_known(one):
+                    return one
+        usual = naming.as_codat_writes(named)
+        if not usual or not any(self.kept(usual).counts.values()):
+            raise NotFound("There is no company with this id here, and none was erased; nothing was changed.")
+        return usual
+
+    def erase(self, named: str, now: datetime) -> Kept:
+        """Erase it now; what there was of it. Raises what ``find`` raises, and changes nothing then.
 
         All of it goes in one transaction, which no commit of a drain can cross: from then on what
         comes late is dropped.
         """
+        company_id = self.find(named)
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
                 cursor = keys.cursor(keys.shard_of(company_id, self._shards))
@@ -132,14 +152,15 @@ class Erasure:
         row = self._client.hgetall(keys.company(company_id))
         kept = Kept(company_id, {name.decode(): value.decode() for name, value in row.items()})
         kept.connections = self._members(keys.company_connections(company_id))
-        kept.events = [*self._members(keys.company_events(company_id)), *self._quarantined(company_id)]
+        kept.events = self._members(keys.company_events(company_id))
+        kept.events += [one for one in self._quarantined(company_id) if one not in kept.events]
         kept.notifications = self._notifications(kept.connections)
         kept.stream = list(self._on_stream(company_id))
         kept.questions = list(self._questions(company_id))
         merchant_id = kept.row.get("merchant_id")
         if merchant_id is not None:
-            owner = self._client.get(keys.merchant(merchant_id))
-            kept.merchant_is_ours = owner is not None and owner.decode() == company_id
+            others = set(self._members(keys.merchant_companies(merchant_id))) - {company_id}
+            kept.merchant_is_ours = not others
         return kept
 
     def _remove(self, pipe: "Pipeline[Any]", kept: Kept) -> None:
@@ -152,8 +173,6 @@ class Erasure:
             keys.asked_again(company_id),
             truth_keys.slots(company_id),
         ]
-        if kept.merchant_is_ours:
-            names.append(keys.merchant(kept.row["merchant_id"]))
         for connection_id in kept.connections:
             names += [
                 keys.connection(connection_id),
@@ -165,12 +184,13 @@ class Erasure:
             names += [keys.notification(one), keys.deliveries(one)]
         for chunk in _chunks(names):
             pipe.delete(*chunk)
+        if "merchant_id" in kept.row:
+            merchants.remove(pipe, company_id, kept.row["merchant_id"])
         for index in (keys.companies(), truth_keys.looks(), truth_keys.erasures()):
             pipe.zrem(index, company_id)
         for table in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
             pipe.hdel(table, company_id)
         pipe.srem(truth_keys.shown(), truth_keys.shown_as(company_id))
-        pipe.srem(truth_keys.rebuilt(), company_id)
         for chunk in _chunks(kept.connections):
             for index in (keys.connections(), truth_keys.repairs(), *map(keys.connections_in, State)):
                 pipe.zrem(index, *chunk)
@@ -203,6 +223,27 @@ class Erasure:
             if last is not None and json.loads(last).get("id") in mine:
                 pipe.hdel(keys.lane_state(lane), "last_attempt")
 
+    def _has_records(self, company_id: str) -> bool:
+        """Whether anything here belongs to the company; messages that nobody understood do not count."""
+        indexes = (keys.companies(), truth_keys.looks(), truth_keys.erasures())
+        with self._client.pipeline(transaction=False) as pipe:
+            for index in indexes:
+                pipe.zscore(index, company_id)
+            pipe.exists(
+                keys.company(company_id),
+                keys.company_connections(company_id),
+                keys.company_events(company_id),
+            )
+            for table in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
+                pipe.hexists(table, company_id)
+            pipe.sismember(truth_keys.shown(), truth_keys.shown_as(company_id))
+            answers = pipe.execute()
+        scores, there = answers[: len(indexes)], answers[len(indexes) :]
+        return any(score is not None for score in scores) or any(there)
+
+    def _was_erased(self, company_id: str) -> bool:
+        return bool(self._client.exists(keys.erased(company_id)))
+
     def _members(self, index: str) -> list[str]:
         return [member.decode() for member in self._client.zrange(index, 0, -1)]
 
@@ -216,11 +257,16 @@ class Erasure:
         return [one for connection_id in connections for one in self._members(keys.outbox_of(connection_id))]
 
     def _quarantined(self, company_id: str) -> Iterator[str]:
-        """Messages that nobody understood and in which the company's id stands."""
+        """Messages that nobody understood and that name the company.
+
+        Looked for by what can be nothing but an id: a UUID, or what a company here is known by.
+        """
+        if not naming.is_uuid(company_id) and not self._has_records(company_id):
+            return
         for chunk in _chunks(self._members(keys.events_of("quarantined"))):
             bodies = self._hashes([keys.event(one) for one in chunk], "body")
             for event_id, body in zip(chunk, bodies, strict=True):
-                if body is not None and company_id.encode() in body:
+                if body is not None and naming.names(body, company_id):
                     yield event_id
 
     def _on_stream(self, company_id: str) -> Iterator[bytes]:

@@ -22,11 +22,13 @@ from processor.codat.answers import CompanySeen, ConnectionAnswer
 from processor.codat.asking import Asker
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound
+from processor.codat.findings import new_id
 from processor.store import keys, truth_keys
 from processor.store.batch import company_news
 from processor.store.reader import Reader, StoredConnection
 from processor.truth import seen
-from processor.truth.comparison import Comparison, Difference, Look, add, new_id
+from processor.truth.beginning import SINCE_US, Beginning
+from processor.truth.comparison import Comparison, Difference, Look, add
 
 WAITED_FOR = frozenset({State.AUTHORIZED, State.SYNCING})
 """The states in which the history may know more."""
@@ -52,6 +54,7 @@ class Looker:
         self._codat, self._client, self._reader = codat, client, reader
         self._policy, self._clock = policy, clock
         self._asker = Asker(codat, clock=clock)
+        self._beginning = Beginning(client, clock=clock)
 
     def look(
         self,
@@ -68,11 +71,15 @@ class Looker:
         ``page`` is the company as a list of companies showed it a moment ago. ``gated``: ask for the
         history only when the data status says that something was read. ``row`` and ``known`` are
         what we know of it, where the caller has it already.
+
+        What the first look at a company finds from before the store began is known quietly,
+        whatever is ``asked``: see ``processor.truth.beginning``.
         """
         found = Look(company_id)
         if self._client.exists(keys.erased(company_id)):
             found.shown = False
             return found
+        began = self._beginning.since() if asked.quiet else self._beginning.of(company_id)
         row = self._reader.company(company_id) if row is None else row
         if known is None:
             known = [one.connection for one in self.stored(company_id)]
@@ -80,10 +87,10 @@ class Looker:
         try:
             company, answers = self._ask(company_id, row, page)
         except CodatNotFound as missing:
-            self._gone(found, row or {}, missing, asked)
+            self._gone(found, row or {}, missing, SINCE_US if asked.quiet else asked)
             return found
         self._compare_company(found, company, row, asked, is_new=page is not None or not row)
-        work = Comparison(found, company, asked, self._clock(), self._policy)
+        work = Comparison(found, company, asked, self._clock(), self._policy, began=began)
         for answer in answers:
             work.seen(answer)
         self._verify_missing(work, {answer.id.casefold() for answer in answers})
@@ -126,7 +133,7 @@ class Looker:
             return
         event = seen.company(company, event_id=new_id(), at=self._clock(), asked=asked)
         news = company_news(event, company, row)
-        if news is None:
+        if news is None or not news.changes:
             return
         found.events.append(event)
         if not row:

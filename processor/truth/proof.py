@@ -7,6 +7,8 @@ from typing import Any
 
 from redis import Redis
 
+from processor.truth import naming
+
 PAGE = 1_000
 SHORTEST = 6
 """A shorter word stands in too much else; it is looked for as a whole value only."""
@@ -40,12 +42,13 @@ def prove(client: "Redis[Any]", traces: Sequence[str]) -> Proof:
 
 
 def _forms(trace: str) -> Iterator[bytes]:
-    """A word as it is, and as JSON writes it."""
-    plain = trace.encode("utf-8", "surrogatepass")
-    yield plain
-    escaped = json.dumps(trace)[1:-1].encode()
-    if escaped != plain:
-        yield escaped
+    """A word as it is, and as JSON writes it; a UUID also in the other case."""
+    for word in dict.fromkeys((trace, trace.lower(), trace.upper()) if naming.is_uuid(trace) else (trace,)):
+        plain = word.encode("utf-8", "surrogatepass")
+        yield plain
+        escaped = json.dumps(word)[1:-1].encode()
+        if escaped != plain:
+            yield escaped
 
 
 def _stands_in(needle: bytes, part: bytes) -> bool:

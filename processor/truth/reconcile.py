@@ -1,32 +1,33 @@
-"""Going through all companies at once: an operator's reconcile, and the rebuild of an empty store."""
+"""Going through all companies at once: an operator's reconcile, and the rebuild of a store that is new."""
 
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from redis import Redis
-from redis.client import Pipeline
 
 from handlers.asked import Asked
-from processor import times
 from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
 from processor.errors import CodatError, CodatRateLimited, Conflict
 from processor.store import keys, truth_keys
-from processor.times import to_iso
+from processor.truth.beginning import Beginning
 from processor.truth.comparison import Look
 from processor.truth.looking import Looker
 from processor.truth.putting import Putter
 from processor.truth.schedule import Looks
-from processor.truth.walk import PAGE_SIZE
+from processor.truth.walk import PAGE_SIZE, Walk
 
 AT_ONCE = 8
 ROUND = 64
 """Companies that are handed out together, so that an interruption loses little."""
+
+LEFT_TO_US = timedelta(minutes=15)
+"""How long the worker leaves the companies of a rebuild to it; then it looks at what is left."""
 
 LONGEST_WAIT_S = 900
 """Where Codat wants a longer pause, whoever asked is told to come back."""
@@ -47,7 +48,14 @@ class Outcome:
 
 
 class Reconcile:
-    """Compares companies and repairs what differs. ``sleep`` waits where Codat says so."""
+    """Compares companies and repairs what differs.
+
+    What the first look at a company finds from before the store began is told to nobody. A store
+    that was compared as a whole has its first walk behind it.
+
+    ``sleep`` waits where Codat says so, in threads, up to ``LONGEST_WAIT_S``; it may return as soon as
+    ``stop`` says so.
+    """
 
     def __init__(
         self,
@@ -56,56 +64,56 @@ class Reconcile:
         codat: CodatClient,
         looker: Looker,
         putter: Putter,
-        sleep: Callable[[float], None] = time.sleep,
+        beginning: Beginning,
+        sleep: Callable[[float], object] = time.sleep,
         stop: Stop = lambda: False,
     ) -> None:
         self._client, self._codat, self._looker, self._putter = client, codat, looker, putter
+        self._beginning, self._looks = beginning, Looks(client)
         self._sleep, self._stop = sleep, stop
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the store has not gone through Codat's companies yet."""
+        return not self._beginning.is_over()
 
     def one(self, company_id: str, *, dry_run: bool = False) -> Outcome:
         """Compare one company."""
-        return self._look(company_id, None, RECONCILE, dry_run, None)
+        return self._look(company_id, None, RECONCILE, dry_run)
 
     def all(self, *, dry_run: bool = False) -> Iterator[Outcome]:
         """Compare every company that Codat has or we know. Raises ``CodatError`` without Codat's list."""
         listed: set[str] = set()
 
-        def here() -> Iterator[tuple[str, CompanySeen | None]]:
+        def here() -> Iterator[tuple[str, CompanySeen | None, Asked]]:
             for company in self._codat.find_companies(page_size=PAGE_SIZE):
                 listed.add(company.id)
-                yield company.id, company
+                yield company.id, company, RECONCILE
             for name, _ in self._client.zscan_iter(keys.companies(), count=1_000):
                 company_id = name.decode()
                 if company_id not in listed:
                     listed.add(company_id)
-                    yield company_id, None
+                    yield company_id, None, RECONCILE
 
-        yield from self.each(here(), RECONCILE, dry_run=dry_run)
+        complete = self.is_first and not dry_run
+        for outcome in self.each(here(), dry_run=dry_run):
+            complete = complete and outcome.problem is None
+            yield outcome
+        if complete and not self._stop():
+            self._beginning.walked()
 
     def each(
-        self,
-        companies: Iterator[tuple[str, CompanySeen | None]],
-        asked: Asked,
-        *,
-        dry_run: bool = False,
-        also: Callable[["Pipeline[Any]", str], None] | None = None,
+        self, companies: Iterator[tuple[str, CompanySeen | None, Asked]], *, dry_run: bool = False
     ) -> Iterator[Outcome]:
-        """Compare these; ``also`` adds to the transaction in which a company's findings are put."""
+        """Compare these, each with the page of Codat's list that shows it, and why it is asked for."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reconcile") as pool:
             while not self._stop():
                 chunk = list(itertools.islice(companies, ROUND))
                 if not chunk:
                     return
-                yield from pool.map(lambda one: self._look(one[0], one[1], asked, dry_run, also), chunk)
+                yield from pool.map(lambda one: self._look(one[0], one[1], one[2], dry_run), chunk)
 
-    def _look(
-        self,
-        company_id: str,
-        page: CompanySeen | None,
-        asked: Asked,
-        dry_run: bool,
-        also: Callable[["Pipeline[Any]", str], None] | None,
-    ) -> Outcome:
+    def _look(self, company_id: str, page: CompanySeen | None, asked: Asked, dry_run: bool) -> Outcome:
         waited_s = 0.0
         while True:
             try:
@@ -121,56 +129,53 @@ class Reconcile:
         if not dry_run:
             with self._client.pipeline(transaction=True) as pipe:
                 self._putter.add(pipe, look)
-                if also is not None:
-                    also(pipe, company_id)
+                self._looks.looked(pipe, company_id)
                 pipe.execute()
             self._putter.wake(look)
         return Outcome(company_id, look)
 
 
 class Rebuild:
-    """Refills an empty store from Codat without telling anybody; goes on where it was interrupted."""
+    """The first walk of a store and all the looks that it wants, at once and by us.
 
-    def __init__(
-        self,
-        client: "Redis[Any]",
-        *,
-        codat: CodatClient,
-        reconcile: Reconcile,
-        every: timedelta,
-        clock: Callable[[], datetime] = times.now,
-    ) -> None:
-        self._client, self._codat, self._reconcile = client, codat, reconcile
-        self._every, self._clock = every, clock
+    It tells nobody what was there before the store began. Where it is interrupted, the looks that are
+    left stay wanted: it goes on with them when it is run again, and the worker makes them otherwise.
+    """
+
+    def __init__(self, client: "Redis[Any]", *, codat: CodatClient, walk: Walk, reconcile: Reconcile) -> None:
+        self._client, self._codat, self._walk, self._reconcile = client, codat, walk, reconcile
+        self._looks = Looks(client)
+        self._wanted: dict[str, Asked] = {}
         self.done = 0
         self.problems: list[Outcome] = []
 
     def prepare(self) -> list[CompanySeen]:
         """The companies that are still to be done.
 
-        Raises ``Conflict`` where the store is not empty and no rebuild was interrupted, and
-        ``CodatError`` without Codat's list.
+        Raises ``Conflict`` where the store has gone through Codat's companies already, none is left
+        and no rebuild was interrupted, and ``CodatError``, with nothing changed, without Codat's list.
         """
-        resumed = bool(self._client.exists(truth_keys.rebuild()))
-        if not resumed:
-            if self._client.zcard(keys.companies()) or self._client.zcard(keys.connections()):
-                raise Conflict("The store is not empty: `codat-processor reconcile` compares it with Codat.")
-            self._client.hset(truth_keys.rebuild(), "began", to_iso(self._clock()))
         companies = list(self._codat.find_companies(page_size=PAGE_SIZE))
-        finished = {one.decode() for one in self._client.smembers(truth_keys.rebuilt())}
-        self.done = sum(company.id in finished for company in companies)
-        self._client.hset(truth_keys.rebuild(), "total", len(companies))
-        return [company for company in companies if company.id not in finished]
+        is_first = self._reconcile.is_first
+        if is_first:
+            self._walk.over(iter(companies), rest=LEFT_TO_US)
+        self._wanted = self._looks.wanted()
+        left = [company for company in companies if company.id in self._wanted]
+        is_left = any(self._wanted[company.id].quiet for company in left)
+        if not is_first and not is_left and not self._client.exists(truth_keys.rebuild()):
+            raise Conflict(
+                "The store is not empty: it has gone through Codat's companies, and there is nothing to"
+                " rebuild. `codat-processor reconcile --dry-run` shows what differs now."
+            )
+        self._client.set(truth_keys.rebuild(), len(companies))
+        self.done = len(companies) - len(left)
+        return left
 
     def run(self, companies: Collection[CompanySeen]) -> Iterator[Outcome]:
-        """Do these companies, and end the rebuild when all are done; run it again after problems."""
-
-        def also(pipe: "Pipeline[Any]", company_id: str) -> None:
-            pipe.sadd(truth_keys.rebuilt(), company_id)
-
-        rows = ((company.id, company) for company in companies)
+        """Do these companies; run it again after problems."""
+        rows = ((company.id, company, self._asked(company.id)) for company in companies)
         count = 0
-        for outcome in self._reconcile.each(rows, REBUILD, also=also):
+        for outcome in self._reconcile.each(rows):
             count += 1
             if outcome.problem is None:
                 self.done += 1
@@ -178,13 +183,8 @@ class Rebuild:
                 self.problems.append(outcome)
             yield outcome
         if count == len(companies) and not self.problems:
-            self._finish()
+            self._client.delete(truth_keys.rebuild())
 
-    def _finish(self) -> None:
-        finished = [one.decode() for one in self._client.smembers(truth_keys.rebuilt())]
-        Looks(self._client).spread(finished, self._clock(), self._every)
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hsetnx(truth_keys.sweep(), "began", to_iso(self._clock()))
-            pipe.hset(truth_keys.sweep(), "walked", to_iso(self._clock()))
-            pipe.delete(truth_keys.rebuild(), truth_keys.rebuilt())
-            pipe.execute()
+    def _asked(self, company_id: str) -> Asked:
+        wanted = self._wanted.get(company_id, REBUILD)
+        return REBUILD if wanted.quiet else wanted

@@ -118,16 +118,29 @@ class Looks:
             client=client,
         )
 
-    def want(self, wanted: Mapping[str, Asked], now: datetime) -> None:
-        """Look at these companies now, whatever their state says."""
+    def want(self, wanted: Mapping[str, Asked], due: datetime) -> None:
+        """Look at these companies then or earlier, whatever their state says.
+
+        The first reason stands until the look is made: what was to be known quietly is not told because
+        a later walk came first.
+        """
         if not wanted:
             return
         with self._client.pipeline(transaction=True) as pipe:
             for company_id, asked in wanted.items():
                 reason = json.dumps([asked.because, asked.quiet, asked.repairs])
-                pipe.hset(truth_keys.look_reasons(), company_id, reason)
-                pipe.zadd(truth_keys.looks(), {company_id: to_ms(now)})
+                pipe.hsetnx(truth_keys.look_reasons(), company_id, reason)
+                pipe.zadd(truth_keys.looks(), {company_id: to_ms(due)}, lt=True)
             pipe.execute()
+
+    def wanted(self) -> dict[str, Asked]:
+        """Companies that wait for a look whatever their state says, and why."""
+        rows = self._client.hscan_iter(truth_keys.look_reasons(), count=1_000)
+        return {name.decode(): Asked(*json.loads(reason)) for name, reason in rows}
+
+    def looked(self, pipe: "Pipeline[Any]", company_id: str) -> None:
+        """Add to a transaction: the look that was wanted is made."""
+        pipe.hdel(truth_keys.look_reasons(), company_id)
 
     def spread(self, company_ids: Iterable[str], now: datetime, every: timedelta) -> None:
         """Have each company looked at some time within ``every``, unless it has its time already."""

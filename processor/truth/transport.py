@@ -11,8 +11,9 @@ from redis import Redis
 from processor import times
 from processor.codat.client import CodatClient
 from processor.codat.exchange import MAX_CONNECTIONS
-from processor.codat.quota import as_http_date, quota_of, retry_after_s, wait_s
-from processor.codat.refusals import DEFAULT_WAIT_S
+from processor.codat.quota import quota_of
+from processor.codat.refusals import rest_s
+from processor.lenient.headers import as_http_date
 from processor.settings import Settings
 from processor.truth.budget import Budget, Leave, Rank
 
@@ -55,13 +56,8 @@ class BudgetedTransport(httpx.BaseTransport):
         headers = response.headers
         asked_at = as_http_date(headers.get("Date")) or self._clock()
         quota = quota_of(headers, asked_at)
-        wanted_s = None
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            wanted_s = retry_after_s(headers, asked_at)
-            if wanted_s is None and quota and quota.remaining == 0 and quota.resets_at:
-                wanted_s = wait_s(quota.resets_at, asked_at)
-            wanted_s = DEFAULT_WAIT_S if wanted_s is None else wanted_s
-        self._budget.give(leave, quota, wanted_s)
+        is_limited = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+        self._budget.give(leave, quota, rest_s(headers, quota, asked_at) if is_limited else None)
 
 
 class _Read(httpx.SyncByteStream):

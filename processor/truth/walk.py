@@ -15,19 +15,18 @@ from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
 from processor.store import keys, truth_keys
 from processor.store.reader import Reader, StoredConnection
-from processor.times import from_iso, to_iso
+from processor.truth.beginning import BEFORE_US, Beginning
 from processor.truth.schedule import SWEEP, Looks
 
 PAGE_SIZE = 200
-
-BEFORE_US = Asked("it was there before this service: known from the first look at Codat", quiet=True)
 
 
 class Walk:
     """Reads the list, compares it with what we know, and wants looks; it changes nothing itself.
 
     The very first walk of a store finds everything that was there before the service: companies made
-    before ``began`` become known without anybody being told. ``every`` is the pace of the sweep.
+    before it began become known without anybody being told, whatever a message said of them since.
+    ``every`` is the pace of the sweep.
     """
 
     def __init__(
@@ -43,28 +42,28 @@ class Walk:
         self._client, self._codat, self._reader = client, codat, reader
         self._every, self._clock, self._stop = every, clock, stop
         self._looks = Looks(client)
+        self._beginning = Beginning(client, clock=clock)
 
     def run(self) -> int:
         """Walk once; how many companies Codat has. Raises ``CodatError`` where the list cannot be read."""
-        began = self._began()
-        first = not self._client.hexists(truth_keys.sweep(), "walked")
+        return self.over(self._codat.find_companies(page_size=PAGE_SIZE))
+
+    def over(self, companies: Iterator[CompanySeen], *, rest: timedelta = timedelta()) -> int:
+        """Walk over Codat's list as it was read; the looks that it wants are due after ``rest``."""
+        began = None if self._beginning.is_over() else self._beginning.since()
+        due = self._clock() + rest
         walked: set[str] = set()
-        companies = self._codat.find_companies(page_size=PAGE_SIZE)
         for chunk in _chunks(companies, PAGE_SIZE):
             if self._stop():
                 return len(walked)
             walked.update(company.id for company in chunk)
-            self._compare(chunk, began if first else None)
+            self._compare(chunk, began, due)
         self._vanished(walked)
-        self._client.hset(truth_keys.sweep(), "walked", to_iso(self._clock()))
+        self._beginning.walked()
         return len(walked)
 
-    def _began(self) -> datetime:
-        """Since when this store is in use."""
-        self._client.hsetnx(truth_keys.sweep(), "began", to_iso(self._clock()))
-        return from_iso((self._client.hget(truth_keys.sweep(), "began") or b"").decode())
-
-    def _compare(self, chunk: Sequence[CompanySeen], began: datetime | None) -> None:
+    def _compare(self, chunk: Sequence[CompanySeen], began: datetime | None, due: datetime) -> None:
+        """``began``: this is the store's first walk, and since when it is in use."""
         rows, members, erased = self._known(chunk)
         stored = {
             one.connection.id: one
@@ -75,15 +74,12 @@ class Walk:
             if company.id in erased:
                 continue
             row = rows[company.id]
-            if not row:
-                old = began is not None and company.created is not None and company.created < began
+            old = began is not None and company.created is not None and company.created < began
+            known = {one: stored.get(one) for one in members[company.id]}
+            if not row or ("deleted_at" not in row and (old or self._differs(company, row, known))):
                 wanted[company.id] = BEFORE_US if old else SWEEP
-            elif "deleted_at" not in row and self._differs(
-                company, row, {one: stored.get(one) for one in members[company.id]}
-            ):
-                wanted[company.id] = SWEEP
         now = self._clock()
-        self._looks.want(wanted, now)
+        self._looks.want(wanted, due)
         there = [company.id for company in chunk if company.id not in erased]
         self._looks.spread(there, now, self._every)
         if there:

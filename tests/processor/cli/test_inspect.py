@@ -202,7 +202,7 @@ def test_redis_being_away_is_one_sentence(run: Run, words: str) -> None:
     result = run(*words.split(), redis_url="redis://:hidden-password@127.0.0.1:1/0")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == "Error: Redis could not be used (ConnectionError).\n"
+    assert result.stderr == "Error: Redis could not be used: connection refused: nothing listens there.\n"
 
 
 def test_a_wrong_setting_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

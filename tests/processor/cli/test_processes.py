@@ -2,14 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from processor.engine import Engine
 from tests.processor.web.v1.filling import Filling
 
 ROOT = Path(__file__).parents[3]
+FULL = Path("/dev/full")
 
 
 def environ(filling: Filling, **more: str) -> dict[str, str]:
@@ -49,3 +53,76 @@ def test_a_reader_that_goes_away_is_no_traceback(redis_url: str, tmp_path: Path)
         )
     filling.close()
     assert result.stderr == b""
+    assert result.returncode == 128 + signal.SIGPIPE
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+def test_a_full_disk_is_one_sentence(redis_url: str, tmp_path: Path) -> None:
+    filling = Filling(redis_url)
+    filling.make_ready()
+    with FULL.open("wb") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "processor.cli", "events", "list"],
+            env=environ(filling),
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    filling.close()
+    assert result.returncode == 1
+    assert result.stderr == b"Error: Something could not be written: No space left on device.\n"
+
+
+SERVING = ("CODAT_WEBHOOK_SECRETS", "CODAT_ALERT_AUTHORIZATIONS")
+
+
+def test_commands_need_no_secrets_of_codats_messages(redis_url: str, tmp_path: Path) -> None:
+    """They stopped with "The service cannot start" in the shell beside ``make run``."""
+    filling = Filling(redis_url)
+    own = {name: value for name, value in environ(filling).items() if name not in SERVING}
+    words = [sys.executable, "-m", "processor.cli", "connections", "list"]
+    listed = subprocess.run(words, env=own, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    wrong = subprocess.run(
+        words, env=own | {"PORT": "no"}, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    filling.close()
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("Error: The command cannot start: 1 setting is missing or wrong.")
+
+
+SLOW_START = """
+import sys, time
+from processor.command import main
+
+slow = sys.argv.pop()
+sys.argv.append("run")
+
+class Slow:
+    def find_spec(self, name, *_):
+        if name == slow:
+            print("loading", flush=True)
+            time.sleep(1000)
+
+sys.meta_path.insert(0, Slow())
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "processor.errors", "processor.cli.run", "redis"])
+def test_ctrl_c_while_it_is_loading_is_no_traceback(tmp_path: Path, module: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_START, module],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert said == ""
+    assert process.returncode == 128 + signal.SIGINT

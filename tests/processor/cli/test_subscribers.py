@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -43,9 +44,33 @@ def test_a_subscriber_from_its_beginning_to_its_end(run, allowed):
     assert json.loads(run("subscribers", "enable", id_, "--json").output)["status"] == "active"
     assert json.loads(run("subscribers", "test", id_, "--json").output)["status"] == "pending"
     assert id_ in run("subscribers", "list").output
-    assert run("subscribers", "remove", id_).exit_code == 0
+    assert json.loads(run("subscribers", "remove", id_, "--json").output) == {"id": id_, "status": "removed"}
     assert json.loads(run("subscribers", "list", "--json").output)["items"] == []
     assert run("subscribers", "show", id_).exit_code == 1
+
+
+def test_all_types_are_called_so_wherever_they_are_shown(run, allowed):
+    said = run("subscribers", "add", allowed.url).stdout
+    id_ = json.loads(run("subscribers", "list", "--json").stdout)["items"][0]["id"]
+    for shown in (said, run("subscribers", "show", id_).stdout):
+        assert re.search(r"^types +all$", shown, re.MULTILINE)
+    assert run("subscribers", "remove", id_).stdout == f"{id_}  removed\n"
+
+
+def test_the_same_address_twice_is_taken_with_a_hint(run, allowed):
+    first = add(run, allowed.url)
+    add(run, f"{allowed.url}?other")
+    second = run("subscribers", "add", allowed.url, "--json")
+    assert second.exit_code == 0
+    assert json.loads(second.stdout)["id"] != first["id"]
+    assert f"{first['id']}: what both want is told twice" in second.stderr
+
+
+def test_disabled_twice_it_is_disabled_since_the_first_time(run, allowed):
+    id_ = add(run, allowed.url)["id"]
+    first, second = (json.loads(run("subscribers", "disable", id_, "--json").output) for _ in range(2))
+    assert first["status_since"]
+    assert second == first
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://127.0.0.1/"])
@@ -69,10 +94,21 @@ def test_dead_letters_are_listed_and_sent_again(run, allowed, filling):
     assert listed[0]["id"] in run("notifications", "list", "--status", "dead").output
     assert "answered 500" in run("notifications", "show", listed[0]["id"], "--json").output
 
+    rows = run("notifications", "show", listed[0]["id"]).output.splitlines()
+    assert not [line for line in rows if "{" in line]
+    tables = [line.split() for line in rows if line.startswith(made["id"])]
+    assert tables[0][1:3] == ["webhook", "dead"]
+    assert int(tables[0][3]) == len(tables) - 1 > 1
+    assert all(line[2:4] == ["failed", "500"] for line in tables[1:])
+
     planned = run("notifications", "redeliver", "--dead", "--dry-run")
     assert "2 notifications would be sent again" in planned.output
     assert len(json.loads(run("dead-letters", "deliveries", "--json").output)["items"]) == 2
-    assert run("notifications", "redeliver", listed[0]["id"]).exit_code == 0
+    one = run("notifications", "redeliver", listed[0]["id"], "--dry-run")
+    assert one.output.endswith("\n1 notification would be sent again.\n")
+    assert run("notifications", "redeliver", listed[0]["id"]).output.endswith(
+        "\n1 notification is sent again.\n"
+    )
     done = json.loads(run("notifications", "redeliver", "--dead", "--json").output)
     assert [one["id"] for one in done["items"]] == [listed[1]["id"]]
     assert json.loads(run("dead-letters", "deliveries", "--json").output)["items"] == []
@@ -89,6 +125,9 @@ def test_all_since_a_time(run, allowed, filling):
     assert len(json.loads(run(*words).output)["items"]) == 2
     assert json.loads(run(*words, "--undelivered").output)["items"] == []
     assert run("notifications", "redeliver", "--since", "yesterday").exit_code == 2
+    other = add(run, f"{allowed.url}?other", "--type", "initial_sync.completed")
+    planned = json.loads(run(*words[:-2], other["id"], "--json", "--dry-run").output)
+    assert [one["type"] for one in planned["items"]] == ["initial_sync.completed"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,12 @@
 """``reconcile``, ``rebuild``, ``webhooks``, ``companies``: against a simulated Codat, with a real worker."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +14,10 @@ from click.testing import CliRunner, Result
 from redis import Redis
 
 from processor.cli import main
-from processor.cli.truth import COMMANDS
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.store import keys
+from processor.store import keys, truth_keys
 from tests.support import messages
+from tests.support.service import until
 from tests.support.workbench import Workbench
 
 URL = "https://us.example/webhooks/codat"
@@ -26,6 +31,16 @@ def codat() -> Iterator[SimulatorServer]:
         yield server
 
 
+def environ(redis_url: str, codat: SimulatorServer) -> dict[str, str]:
+    return {
+        "REDIS_URL": redis_url,
+        "CODAT_WEBHOOK_SECRETS": messages.SECRET,
+        "CODAT_API_KEY": codat.config.api_key,
+        "CODAT_API_URL": codat.url,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
+    }
+
+
 @pytest.fixture
 def run(
     redis_url: str,
@@ -37,16 +52,9 @@ def run(
     """Runs a command in this process; the worker that it starts finds the same settings."""
     del own_logging
     monkeypatch.chdir(tmp_path)
-    environ = {
-        "REDIS_URL": redis_url,
-        "CODAT_WEBHOOK_SECRETS": messages.SECRET,
-        "CODAT_API_KEY": codat.config.api_key,
-        "CODAT_API_URL": codat.url,
-        "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
-    }
 
     def run(*words: str, input: str | None = None, **more: str) -> Result:
-        return CliRunner(env={**environ, **more}).invoke(
+        return CliRunner(env={**environ(redis_url, codat), **more}).invoke(
             main, words, prog_name="codat-processor", input=input
         )
 
@@ -67,12 +75,6 @@ def shop(codat: SimulatorServer, name: str = "Bakery", *steps: str) -> tuple[str
     for step in steps:
         codat.simulation.change(connection, step, {"auto_sync": False})
     return company, connection
-
-
-def test_every_command_prints_json() -> None:
-    for command in COMMANDS:
-        for one in getattr(command, "commands", {"": command}).values():
-            assert "--json" in {option for parameter in one.params for option in parameter.opts}, one.name
 
 
 def test_reconcile_prints_what_differed_and_repairs_it_without_a_worker(
@@ -129,6 +131,75 @@ def test_rebuild_refills_an_empty_store_and_refuses_a_full_one(
     assert "not empty" in full.output
 
 
+def test_rebuild_after_messages_came_and_reconcile_of_a_new_store_tell_nothing_again(
+    run: Run, codat: SimulatorServer, bench: Workbench
+) -> None:
+    """One message after the loss made rebuild recommend reconcile, which told 305 merchants everything."""
+    company, _ = shop(codat, "Shop 0", "authorize", "complete-sync")
+    for number in range(1, 5):
+        shop(codat, f"Shop {number}", "authorize", "complete-sync")
+    bench.clock.now = datetime.now(UTC) + timedelta(seconds=2)  # Codat's times may be whole seconds
+    bench.handle(messages.other(company_id=company))
+
+    one = run("reconcile", "--company", company, "--json")
+    assert one.exit_code == 0, one.output
+    assert "nobody is told" in one.stderr
+    shown = run("reconcile", "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert "nobody is told" in shown.stderr
+    assert bench.client.zcard(keys.connections_in("ready")) == 1
+    back = run("rebuild")
+
+    assert back.exit_code == 0, back.output
+    assert "5 of 5 companies are back" in back.stdout
+    assert bench.client.zcard(keys.connections_in("ready")) == 5
+    assert bench.told() == []
+    full = run("rebuild")
+    assert full.exit_code == 1
+    assert "reconcile --dry-run" in full.output
+    agreed = run("reconcile")
+    assert "5 compared, 0 differences repaired" in agreed.stdout
+    assert agreed.stderr == ""
+
+
+def test_rebuild_with_a_wrong_key_leaves_nothing_behind(
+    run: Run, codat: SimulatorServer, bench: Workbench
+) -> None:
+    """It used to leave a mark, by which a later rebuild ran on a full store and swallowed what was news."""
+    for number in range(3):
+        shop(codat, f"Shop {number}", "authorize")
+
+    refused = run("rebuild", CODAT_API_KEY="wrong")
+    assert refused.exit_code == 1
+    assert not bench.client.exists(truth_keys.rebuild(), truth_keys.sweep(), truth_keys.look_reasons())
+    assert run("reconcile").exit_code == 0
+
+    full = run("rebuild")
+    assert full.exit_code == 1
+    assert "not empty" in full.output
+    assert bench.told() == []
+
+
+def test_ctrl_c_ends_it_although_codat_wants_a_long_pause(
+    redis_url: str, codat: SimulatorServer, tmp_path: Path
+) -> None:
+    """Threads that waited for Codat used to keep the command for up to 15 minutes."""
+    for number in range(3):
+        shop(codat, f"Shop {number}", "authorize")
+    codat.simulation.faults.plan(
+        {"path": "/data/history", "status": 429, "retry_after_s": 600, "count": 1_000}
+    )
+    env = {**os.environ, **environ(redis_url, codat)}
+    command = [sys.executable, "-m", "processor.cli", "rebuild"]
+    with subprocess.Popen(command, env=env, cwd=tmp_path) as process:
+        try:
+            until(lambda: codat.simulation.faults.as_json()["faults"][0]["count"] < 1_000)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+
+
 def test_webhooks_are_registered_listed_and_removed(run: Run) -> None:
     made = run("webhooks", "register", "--url", URL)
     assert made.exit_code == 0, made.output
@@ -143,6 +214,13 @@ def test_webhooks_are_registered_listed_and_removed(run: Run) -> None:
     assert "removed" in run("webhooks", "remove", URL).stdout
     assert json.loads(run("webhooks", "list", "--json").stdout)["items"] == []
     assert run("webhooks", "register", "--url", "nowhere").exit_code == 1
+
+    wrong = run("webhooks", "register", "--url", "http://us.example/")
+    assert wrong.exit_code == 1
+    assert "/webhooks/codat" in wrong.output
+    assert "https://" in wrong.output
+    assert json.loads(run("webhooks", "list", "--json").stdout)["items"] == []
+    assert run("webhooks", "register", "--url", "http://us.example/", "--force").exit_code == 0
 
 
 def test_without_a_key_codat_is_not_asked(run: Run) -> None:

@@ -190,6 +190,42 @@ def test_redelivering_sends_the_same_notification_again(call, service, receiver)
     Webhook(made["secret"])
 
 
+def test_who_gets_it_again_may_stand_in_the_body(call, service, receiver):
+    """The body was not looked at, and everybody got it."""
+    one, two = (add(call, receiver().url) for _ in range(2))
+    service.make_ready()
+    service.deliver()
+    id_ = call("GET", "/v1/notifications").json["items"][0]["id"]
+    path = f"/v1/notifications/{id_}/redeliver"
+
+    assert call("POST", path, {"subscriber_id": one["id"]}).json["lanes"] == [one["id"]]
+    assert call("POST", path, {"subscriber_id": one["id"]}, subscriber_id=one["id"]).status_code == 202
+    assert set(call("POST", path, {}).json["lanes"]) == {one["id"], two["id"]}
+    assert call("POST", path, {"subscriber_id": "sub_none"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ({"subscriber": "sub_1"}, {}),
+        ({"subscriber_id": 7}, {}),
+        ({"subscriber_id": ""}, {}),
+        ({"subscriber_id": "sub_1"}, {"subscriber_id": "sub_2"}),
+        (["sub_1"], {}),
+    ],
+)
+def test_a_body_that_says_something_else_is_refused(call, service, receiver, body, query):
+    add(call, receiver().url)
+    service.make_ready()
+    id_ = call("GET", "/v1/notifications").json["items"][0]["id"]
+
+    answer = call("POST", f"/v1/notifications/{id_}/redeliver", body, **query)
+
+    assert answer.status_code == 422
+    assert answer.json["errors"]
+    assert service.deliver() == 2  # as it was divided, and nothing again
+
+
 def test_redelivering_needs_somebody(call, service, receiver):
     service.make_ready()
     id_ = call("GET", "/v1/notifications").json["items"][0]["id"]

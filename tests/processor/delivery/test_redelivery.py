@@ -6,7 +6,7 @@ import pytest
 
 from processor.delivery import overview
 from processor.delivery.desk import Desk
-from processor.delivery.lane import EMAIL
+from processor.delivery.lane import EMAIL, OPERATORS
 from tests.workers.deliver.receiving import status
 
 
@@ -67,6 +67,9 @@ def test_all_since_a_time_for_one_or_for_all(service, desk, receiver):
     service.deliver()
     assert (len(heard.received), len(other.received)) == (6, 2)
 
+    wanted = list(service.redelivery.since(between, subscriber_id=two["id"], dry_run=True))
+    assert [item.type for item in wanted] == ["connection.authorized"]
+
     assert len(list(service.redelivery.since(service.now - timedelta(days=1)))) == 4
     service.deliver()
     assert (len(heard.received), len(other.received)) == (10, 4)
@@ -100,6 +103,40 @@ def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(service, de
     assert service.deliver() == 2
     service.now += timedelta(seconds=6)
     assert service.deliver() == 2
+
+
+def test_what_is_named_goes_also_to_who_does_not_want_its_type(service, desk, receiver):
+    heard = receiver()
+    one = desk.add(url=heard.url, types=["connection.deleted"])
+    service.make_ready()
+    page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
+    for row in page.items:
+        assert service.redelivery.one(row["body"]["id"], subscriber_id=one["id"]).lanes == (one["id"],)
+    service.deliver()
+    assert len(heard.received) == 2
+
+
+def test_a_dead_letter_whose_type_is_wanted_no_more_stays(service, desk, receiver):
+    one = desk.add(url=receiver(status(500)).url)
+    service.make_ready()
+    let_die(service)
+    desk.change(one["id"], types=["connection.authorized"])
+    for narrower in ({}, {"subscriber_id": one["id"]}):
+        planned = list(service.redelivery.dead(dry_run=True, **narrower))
+        assert [item.type for item in planned] == ["connection.authorized"]
+
+
+def test_operators_get_again_what_concerned_them(service):
+    """Which types these are is a setting; a notification that never was theirs is not sent to them."""
+    service.make_ready()
+    page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
+    theirs = page.items[0]["body"]["id"]
+    began = service.now - timedelta(days=1)
+    assert list(service.redelivery.since(began, subscriber_id=OPERATORS)) == []
+    service.redelivery.one(theirs, subscriber_id=OPERATORS)
+    assert [item.notification_id for item in service.redelivery.since(began, subscriber_id=OPERATORS)] == [
+        theirs
+    ]
 
 
 def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service):

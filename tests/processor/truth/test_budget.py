@@ -190,6 +190,17 @@ def test_too_many_requests_stop_all_but_the_journey_for_as_long_as_codat_says(bu
     assert take(budget, 1, Rank.BACKGROUND) == take(budget, 1, Rank.CHECK) == 1
 
 
+def test_the_wait_is_counted_from_the_answer_and_not_from_the_question(client, budget, clock):
+    """On a busy machine time passes between reading the clock and Redis's answer: once 40 s became of 20."""
+    told(budget, clock, limit=None, remaining=None, wait_s=40)
+    busy = Budget(client, clock=lambda: clock.forward(10))
+
+    with pytest.raises(CodatRateLimited) as refused:
+        busy.take(Rank.CHECK)
+
+    assert refused.value.retry_after_s == 20
+
+
 def pause(client, clock, polling):
     with client.pipeline(transaction=True) as pipe:
         questions.write_polling(pipe, polling, clock())
@@ -202,7 +213,7 @@ def pause(client, clock, polling):
 def test_the_message_that_the_quota_is_used_up_stops_the_background_until_its_date_or_midnight(
     budget, clock, client, until_s
 ):
-    clock.now = datetime.now(UTC)  # the key expires by Redis's own clock
+    clock.forward(86_400)  # the key expires by Redis's own clock, which must not overtake ours
     midnight = (clock() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     rests_s = min(until_s or 10**6, (midnight - clock()).total_seconds())
     until = None if until_s is None else clock() + timedelta(seconds=until_s)

@@ -31,11 +31,55 @@ def test_one_that_is_switched_off_or_incomplete_is_replaced(truth):
     assert consumers.register(truth.codat, URL).made
 
 
-@pytest.mark.parametrize("url", ["", "us.example/webhooks", "ftp://us.example", "https://", URL + "#x"])
+@pytest.mark.parametrize(
+    "url", ["", "us.example/webhooks", "ftp://us.example", "https://", "https://[", URL + "#x"]
+)
 def test_an_address_to_which_codat_cannot_send_is_refused(truth, url):
     with pytest.raises(Invalid):
         consumers.register(truth.codat, url)
     assert truth.codat.list_webhooks() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://us.example/", "/webhooks/codat"),
+        ("https://us.example", "/webhooks/codat"),
+        ("https://us.example/webhooks/codat/more", "/webhooks/codat"),
+        ("http://us.example/webhooks/codat", "https://"),
+        ("http://8.8.8.8/webhooks/codat", "https://"),
+    ],
+)
+def test_an_address_at_which_messages_would_be_lost_or_overheard_is_refused_first(truth, url, why):
+    """The consumer was made, and only then it was asked whether its address was right."""
+    with pytest.raises(Invalid) as refused:
+        consumers.register(truth.codat, url)
+    (said,) = refused.value.errors.values()
+    assert why in " ".join(said)
+    assert "--force" in " ".join(said)
+    assert truth.codat.list_webhooks() == []
+    assert consumers.register(truth.codat, url, force=True).made
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://us.example/webhooks/codat/",
+        "https://us.example/webhooks/codat?from=codat",
+        "http://localhost:8000/webhooks/codat",
+        "http://127.0.0.1:8000/webhooks/codat",
+        "http://192.168.1.7/webhooks/codat",
+    ],
+)
+def test_the_right_address_is_taken_and_here_it_needs_no_tls(truth, url):
+    assert consumers.register(truth.codat, url).made
+
+
+def test_a_public_address_may_have_a_path_of_its_own(truth):
+    url = "https://us.example/accounts/webhooks/codat"
+    with pytest.raises(Invalid):
+        consumers.register(truth.codat, url, public_url="https://us.example/books")
+    assert consumers.register(truth.codat, url, public_url="https://us.example/accounts/").made
 
 
 def test_there_is_room_for_fifty(truth):

@@ -11,14 +11,15 @@ from handlers.events import Aspect, Company, CompanyDeleted, Source
 from processor.codat import findings
 from processor.delivery.control import Control
 from processor.delivery.lanes import EMAIL
-from processor.errors import Conflict
+from processor.errors import Conflict, NotFound
 from processor.queues import Bell
 from processor.replays import Replays
 from processor.store import keys, questions, truth_keys
+from processor.store.inbox import Inbox
 from processor.truth.erasure import Erasure
 from processor.truth.proof import prove
 from tests.support import messages
-from tests.support.counting import everything
+from tests.support.counting import RoundTrips, everything
 from tests.support.serving import serving
 from tests.support.workbench import Workbench, company_in
 
@@ -164,7 +165,7 @@ def test_a_drain_under_way_cannot_bring_it_back(bench, erasure):
 
 def test_a_merchant_who_has_another_company_by_now_keeps_it(bench, erasure):
     live(bench)
-    bench.client.set(keys.merchant(MERCHANT), OTHER)
+    bench.handle(messages.company("company.created", OTHER, merchant_id=MERCHANT, at=bench.clock()))
 
     kept = erasure.erase(COMPANY, bench.clock())
 
@@ -172,11 +173,137 @@ def test_a_merchant_who_has_another_company_by_now_keeps_it(bench, erasure):
     assert bench.reader.company_of(MERCHANT) == OTHER
 
 
-def test_a_company_of_which_nothing_was_kept_gets_its_tombstone(bench, erasure):
-    kept = erasure.erase("never-heard-of", bench.clock())
+def test_two_companies_of_one_merchant_are_erased_one_after_the_other(bench, erasure):
+    live(bench)
+    live(bench, OTHER, "connection-of-another")
 
-    assert set(kept.counts.values()) == {0}
-    assert bench.client.exists(keys.erased("never-heard-of"))
+    assert MERCHANT not in erasure.erase(COMPANY, bench.clock()).traces
+    assert prove(bench.client, (COMPANY, CONNECTION)).found == ()
+    assert bench.reader.companies_of(MERCHANT) == [OTHER]
+
+    kept = erasure.erase(OTHER, bench.clock())
+    assert MERCHANT in kept.traces
+    assert prove(bench.client, (*kept.traces, *TRACES)).found == ()
+
+
+def test_of_a_company_that_changed_hands_no_merchant_is_left(bench, erasure):
+    live(bench)
+    bench.client.delete(keys.wake(keys.shard_of(COMPANY, bench.shards)))
+    bench.clock.forward(60)
+    bench.handle(
+        messages.connected(COMPANY, "connection-2", merchant_id="another-merchant", at=bench.clock())
+    )
+
+    kept = erasure.erase(COMPANY, bench.clock())
+
+    assert "another-merchant" in kept.traces
+    assert prove(bench.client, (*kept.traces, *TRACES)).found == ()
+
+
+@pytest.mark.parametrize("named", ["never-heard-of", "1b1bf54f-5fe0-4ab6-b42b-3b1d5c4e5a99", COMPANY[:8]])
+def test_a_mistyped_id_is_refused_and_leaves_no_tombstone(bench, erasure, named):
+    """Nothing is left, it was told, and a tombstone of the wrong id was kept; the right one lost nothing."""
+    live(bench)
+    before = everything(bench.client)
+
+    with pytest.raises(NotFound, match="no company with this id"):
+        erasure.erase(named, bench.clock())
+
+    assert everything(bench.client) == before
+
+
+@pytest.mark.parametrize("named", [COMPANY.upper(), f" {COMPANY}", f"{COMPANY}\n"])
+def test_blanks_and_the_case_of_an_id_do_not_matter(bench, erasure, named):
+    live(bench)
+
+    assert erasure.find(named) == COMPANY
+    erasure.erase(named, bench.clock())
+
+    assert prove(bench.client, TRACES).found == ()
+    assert bench.client.keys(b"codat:erased:*") == [keys.erased(COMPANY).encode()]
+
+
+def test_an_id_that_is_known_in_upper_case_is_found_in_lower_case(bench, erasure):
+    bench.handle(messages.connected(COMPANY.upper(), CONNECTION, at=bench.clock()))
+
+    assert erasure.find(COMPANY) == COMPANY.upper()
+    assert prove(bench.client, [COMPANY]).found  # the proof looks for it in either case
+
+
+def test_a_company_that_only_waits_for_its_erasure_is_known(bench, erasure):
+    bench.client.zadd(truth_keys.erasures(), {"company-1": 0})
+
+    assert list(erasure.due(bench.clock(), timedelta(days=30))) == ["company-1"]
+    erasure.erase("company-1", bench.clock())
+
+    assert list(erasure.due(bench.clock(), timedelta(days=30))) == []
+
+
+def test_erased_twice_it_is_the_same_and_what_came_since_goes(bench, erasure):
+    live(bench)
+    erasure.erase(COMPANY, bench.clock())
+    first = bench.reader.erased_at(COMPANY)
+    bench.clock.forward(60)
+    bench.inbox.quarantine("msg_late", json.dumps({"x": COMPANY}).encode(), bench.clock(), "why")
+
+    assert erasure.erase(COMPANY, bench.clock()).counts["messages"] == 1
+    assert not any(erasure.erase(COMPANY, bench.clock()).counts.values())
+    assert bench.reader.erased_at(COMPANY) == first
+
+
+QUARANTINED = {
+    "nothing": b"not json",
+    "another": json.dumps({"companyId": OTHER}).encode(),
+    "word": b'{"companyId": "c", "say": "company-1 and company-10"}',
+    "upper": b'{"broken": ' + COMPANY.upper().encode(),
+    "path": json.dumps({"url": f"https://app.example/companies/{COMPANY}/x"}).encode(),
+}
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_names_nothing(bench, erasure, blank):
+    """`companies erase ""` deleted every message in quarantine: nothing stands in everything."""
+    for event_id, body in QUARANTINED.items():
+        bench.inbox.quarantine(event_id, body, bench.clock(), "why")
+    before = everything(bench.client)
+
+    with pytest.raises(NotFound):
+        erasure.erase(blank, bench.clock())
+
+    assert everything(bench.client) == before
+
+
+def test_messages_in_quarantine_go_with_the_company_that_they_name_and_with_no_other(bench, erasure):
+    """A short id stood in bodies by chance."""
+    for event_id, body in QUARANTINED.items():
+        bench.inbox.quarantine(event_id, body, bench.clock(), "why")
+
+    with pytest.raises(NotFound):  # a word that some message holds is not the id of a company
+        erasure.erase("c", bench.clock())
+    assert set(erasure.erase(COMPANY, bench.clock()).events) == {"upper", "path"}
+    assert prove(bench.client, [COMPANY]).found == ()
+    bench.handle(messages.connected("company-1", CONNECTION, at=bench.clock()))
+    assert {"word"}.isdisjoint(erasure.erase("company-1", bench.clock()).events)
+    bench.handle(messages.connected("c", "another", at=bench.clock()))
+    assert "word" in erasure.erase("c", bench.clock()).events
+    left = bench.client.zrange(keys.events_of("quarantined"), 0, -1)
+    assert set(left) == {b"nothing", b"another"}
+
+
+def test_a_message_that_left_the_quarantine_is_erased_though_nobody_handled_it_yet(bench, erasure, redis_url):
+    """A crash between the steps of a replay left a body that no erasure found."""
+    body = messages.connected(COMPANY, CONNECTION, at=bench.clock())
+    bench.inbox.quarantine("msg_1", body, bench.clock(), "why")
+    trips = RoundTrips()
+    with trips.client(redis_url) as client:
+        inbox = Inbox(client, shards=bench.shards)
+        inbox.release(messages.understood(body, "msg_2"))  # the engine learns the script
+        trips.reset()
+        assert inbox.release(messages.understood(body, "msg_1"))[0]
+        assert trips.count == 1
+
+    assert erasure.erase(COMPANY, bench.clock()).events == ["msg_1"]
+    assert not bench.client.exists(keys.event("msg_1"))
 
 
 def test_every_kind_of_key_is_searched(bench):
@@ -316,6 +443,10 @@ def test_a_company_deleted_by_the_api_is_deleted_at_codat_then_here_and_nothing_
     assert truth.bench.told_types(connection)[-1] == "connection.deleted"
     assert truth.simulation.truth()["companies"][company]["deleted"]
     delivered(truth)
+    again = caller.delete(f"/v1/companies/{company}", headers={"Authorization": "Bearer key"})
+    assert again.status_code == 204
     truth.clock.forward(120)
     truth.sweep.run()
     assert prove(truth.bench.client, (company, connection, "m-Bakery")).found == ()
+    erased = caller.delete(f"/v1/companies/{company}", headers={"Authorization": "Bearer key"})
+    assert erased.status_code == 404

@@ -76,6 +76,7 @@ def test_after_one_reconcile_every_state_is_codats_and_the_last_milestone_is_tol
     redis_url, seed, bursts, generations
 ):
     with truth_bench(redis_url, heard=True, generations=generations) as truth:
+        truth.polling.walk.run()
         truth.simulation.delivery.disturb({"drop": 0.0 if bursts else 0.5, "seed": seed})
         connections = live(truth, seed, bursts=bursts, connections=24)
 

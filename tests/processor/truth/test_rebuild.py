@@ -1,14 +1,15 @@
-"""An empty store is refilled from Codat, and nobody is told anything."""
+"""A store that is new is refilled from Codat, and nobody is told what was there before."""
 
 import itertools
 
 import pytest
 
 from processor.codat.quota import Quota
-from processor.errors import CodatRateLimited, Conflict
+from processor.errors import CodatError, CodatRateLimited, Conflict
 from processor.store import keys, truth_keys
 from processor.truth.budget import Rank
 from tests.support import messages
+from tests.support.counting import everything
 
 STEPS = (
     (),
@@ -63,7 +64,7 @@ def test_five_hundred_companies_come_back_without_one_notification(truth):
         for decision in line["decisions"]
     ]
     assert {decision["verdict"] for decision in decisions} == {"known"}
-    assert not truth.bench.client.exists(truth_keys.rebuild(), truth_keys.rebuilt())
+    assert not truth.bench.client.exists(truth_keys.rebuild(), truth_keys.look_reasons())
 
 
 def _most_in_a_minute(moments):
@@ -109,7 +110,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_was(truth, after):
         if stop():
             break  # as Ctrl-C does
     truth.settle()
-    finished = truth.bench.client.scard(truth_keys.rebuilt())
+    finished = 200 - truth.bench.client.hlen(truth_keys.look_reasons())
     assert after <= finished <= 200
     requests = len(truth.wire.requests)
 
@@ -129,6 +130,7 @@ def test_a_rebuild_that_codat_stops_names_the_problem_and_goes_on_later(truth):
     parts, _ = rebuild(truth)
     assert 0 < len(parts.problems) < 20
     assert truth.bench.client.exists(truth_keys.rebuild())
+    assert truth.bench.client.hlen(truth_keys.look_reasons()) == len(parts.problems)
 
     again, _ = rebuild(truth)
     assert again.problems == []
@@ -147,11 +149,148 @@ def test_a_rebuild_waits_where_the_budget_or_codat_says_so(truth):
     assert max(truth.waits) == 20
 
 
-def test_a_store_that_is_not_empty_is_left_alone(truth):
-    truth.bench.handle(messages.connected("company-1", "connection-1", at=truth.clock()))
+@pytest.mark.parametrize(
+    "went", [rebuild, lambda truth: truth.reconcile(), lambda truth: truth.run(for_s=300)]
+)
+def test_a_store_that_has_gone_through_codats_companies_is_left_alone(truth, went):
+    fill(truth, 3)
+    went(truth)
 
-    with pytest.raises(Conflict, match="reconcile"):
+    with pytest.raises(Conflict, match="reconcile --dry-run"):
         truth.parts().rebuild.prepare()
+
+
+def test_messages_that_came_first_are_no_obstacle(truth):
+    """Redis was lost, and a message came within seconds: rebuild refused, and reconcile told everybody."""
+    made = fill(truth, len(STEPS))
+    truth.bench.handle(messages.connected("company-1", "connection-1", at=truth.clock()))
+    ready = dict(zip(STEPS, made, strict=True))["authorize", "complete-sync"]
+    truth.bench.handle(messages.other(company_id=ready[0]))  # of a company that was there before
+    truth.clock.forward(5)
+
+    parts, _ = rebuild(truth)
+
+    assert (parts.done, parts.problems) == (len(STEPS), [])
+    assert truth.ours() == truth.truth()
+    assert [one["data"]["connection_id"] for one in truth.bench.told()] == ["connection-1"]
+
+
+def test_a_merchant_that_a_message_told_about_is_not_told_all_over_again(truth):
+    """One connection of a company is new; what the company had before is not news."""
+    company = truth.company()
+    old = [truth.connect(company, "shpf") for _ in range(3)]
+    for connection in old:
+        truth.change(connection, "authorize")
+        truth.change(connection, "complete-sync")
+    truth.clock.forward(60)
+    truth.bench.handle(messages.other(company_id="company-1"))  # since then this store is in use
+    truth.clock.forward(5)
+    new = truth.connect(company)
+    truth.change(new, "authorize")
+    truth.bench.handle(messages.connected(company, new, at=truth.clock()))
+    truth.run(for_s=45, step_s=5)  # its first sync is watched, before there was any walk
+    truth.change(new, "complete-sync")
+
+    rebuild(truth)
+    truth.run(for_s=600)
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told_types(new) == ["connection.authorized", "initial_sync.completed"]
+    assert {one["data"]["connection_id"] for one in truth.bench.told()} == {new}
+
+
+def test_an_end_that_waits_for_codats_word_is_told_although_a_rebuild_sees_it_first(truth):
+    """Bad news is checked for some seconds: the look of a rebuild is no reason to keep it quiet."""
+    company, connection = fill(truth, 4)[3]
+    at = truth.clock()
+    truth.change(connection, "deauthorize")
+    truth.bench.handle(messages.disconnected(company, connection, status="Deauthorized", at=at))
+    assert truth.bench.told() == []
+    truth.clock.forward(1)
+
+    rebuild(truth)
+
+    assert truth.bench.told_types() == ["connection.deauthorized"]
+
+
+def test_a_rebuild_without_codats_list_leaves_nothing(truth):
+    """A first rebuild with a wrong key let a later one run on a full store: it swallowed what was news."""
+    (_, connection), *_ = fill(truth, 3)
+    truth.fault(path="/companies", status=401)
+    before = everything(truth.bench.client)
+
+    with pytest.raises(CodatError):
+        truth.parts().rebuild.prepare()
+
+    changed = {name for name, value in everything(truth.bench.client).items() if before.get(name) != value}
+    assert changed <= {"codat:pace", "codat:quota"}
+    truth.reconcile()
+    truth.change(connection, "authorize")
+    truth.clock.forward(5)
+    with pytest.raises(Conflict):
+        truth.parts().rebuild.prepare()
+    truth.reconcile()
+    assert truth.bench.told_types(connection) == ["connection.authorized"]
+
+
+def test_what_an_interrupted_rebuild_left_becomes_known_by_itself(truth):
+    fill(truth, 70)
+    done = 0
+
+    def stop():
+        return done >= 1
+
+    parts = truth.parts(stop=stop).rebuild
+    for _ in parts.run(parts.prepare()):
+        done += 1
+    assert truth.bench.client.hlen(truth_keys.look_reasons()) == 6
+
+    truth.run(for_s=1_200, step_s=30)
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
+    again, outcomes = rebuild(truth)
+    assert (again.done, outcomes) == (70, [])
+    with pytest.raises(Conflict):
+        truth.parts().rebuild.prepare()
+
+
+def test_it_goes_on_with_what_the_first_walk_of_the_clock_left(truth):
+    """The clock went through the list, and its looks take their time."""
+    fill(truth, 20)
+    truth.polling.walk.run()
+
+    parts, outcomes = rebuild(truth)
+
+    assert (parts.done, len(outcomes)) == (20, 20)
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
+
+
+def test_a_company_that_is_newer_than_the_store_is_back_as_well_and_told(truth):
+    """Nothing told of it: its messages were lost after Redis was."""
+    fill(truth, 3)
+    truth.bench.handle(messages.other(company_id="company-1"))
+    truth.clock.forward(30)
+    new = truth.connect(truth.company("New shop"))
+    truth.change(new, "authorize")
+
+    parts, outcomes = rebuild(truth)
+
+    assert (parts.done, len(outcomes)) == (4, 4)
+    assert truth.ours() == truth.truth()
+    assert [one["data"]["connection_id"] for one in truth.bench.told()] == [new]
+
+
+def test_a_second_loss_is_like_the_first(truth):
+    fill(truth, len(STEPS))
+    rebuild(truth)
+    truth.bench.client.flushall()
+
+    rebuild(truth)
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
 
 
 def test_a_rebuild_and_the_sweep_do_not_tell_each_others_news(truth):

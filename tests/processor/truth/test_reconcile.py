@@ -23,6 +23,7 @@ def ready(truth, company, platform="gbol"):
 
 
 def test_what_was_never_heard_of_is_found_and_told(truth):
+    truth.reconcile()
     company = truth.company("Bakery")
     connection = truth.connect(company)
     truth.change(connection, "authorize")
@@ -35,6 +36,80 @@ def test_what_was_never_heard_of_is_found_and_told(truth):
     assert truth.bench.reader.company(company)["merchant_id"] == "m-Bakery"
     assert truth.bench.told(connection)[0]["data"]["merchant_id"] == "m-Bakery"
     assert truth.bench.told(connection)[0]["data"]["platform_name"] == "Xero"
+
+
+def lived(truth, name):
+    """A company that was authorised and read before this store began."""
+    company = truth.company(name)
+    connection = truth.connect(company)
+    truth.change(connection, "authorize")
+    truth.change(connection, "complete-sync")
+    truth.clock.forward(60)
+    return company, connection
+
+
+def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(truth):
+    """After Redis was lost, reconcile told every merchant everything once more."""
+    made = [lived(truth, f"Shop {number}") for number in range(5)]
+    truth.bench.handle(messages.other(company_id=made[0][0]))
+    before = everything(truth.bench.client)
+    shown = list(truth.polling.reconcile.all(dry_run=True))
+    assert sum(len(one.look.differences) for one in shown) >= 10
+    unchanged = {"codat:pace", "codat:quota"}
+    after = everything(truth.bench.client)
+    assert {name for name in after if before.get(name) != after[name]} <= unchanged
+
+    truth.reconcile()
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
+    assert truth.count("missed_messages") == 0
+
+    truth.change(made[0][1], "unlink")
+    truth.clock.forward(5)
+    truth.reconcile()
+    assert truth.bench.told_types() == ["connection.unlinked"]
+
+
+def test_one_company_of_a_new_store_is_not_told_again_either(truth):
+    company, connection = lived(truth, "Bakery")
+
+    truth.polling.reconcile.one(company)
+    truth.settle(for_s=120)
+
+    assert truth.bench.state(connection) == "ready"
+    assert truth.bench.told() == []
+    assert truth.polling.reconcile.is_first
+
+
+def test_it_tells_nothing_of_companies_that_wait_for_their_first_look(truth):
+    """The first walk is over, its looks are not."""
+    made = [lived(truth, f"Shop {number}") for number in range(5)]
+    truth.polling.walk.run()
+    assert not truth.polling.reconcile.is_first
+
+    truth.reconcile()
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
+    truth.change(made[0][1], "unlink")
+    truth.clock.forward(5)
+    truth.reconcile()
+    assert truth.bench.told_types() == ["connection.unlinked"]
+
+
+def test_a_new_store_of_which_a_part_was_not_compared_stays_quiet_about_it(truth):
+    made = [lived(truth, f"Shop {number}") for number in range(3)]
+    truth.fault(path=f"/companies/{made[1][0]}/data", status=503, count=3)
+    assert [one.company_id for one in truth.reconcile() if one.problem] == [made[1][0]]
+    assert truth.polling.reconcile.is_first
+
+    truth.simulation.faults.clear()
+    truth.reconcile()
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
+    assert not truth.polling.reconcile.is_first
 
 
 @pytest.mark.parametrize(
@@ -216,7 +291,7 @@ def test_rows_that_come_and_go_between_pages_are_found_or_left_alone(truth, monk
 
 
 @pytest.mark.parametrize(
-    "fault", [{"status": 503}, {"status": 500}, {"hang_s": 6.0}, {"broken_json": True}], ids=str
+    "fault", [{"status": 503}, {"status": 500}, {"hang_s": 600.0}, {"broken_json": True}], ids=str
 )
 def test_a_company_about_which_codat_does_not_answer_is_named_and_the_others_are_repaired(truth, fault):
     companies = [truth.company(f"Shop {number}") for number in range(3)]
@@ -224,6 +299,8 @@ def test_a_company_about_which_codat_does_not_answer_is_named_and_the_others_are
     for connection in connections:
         truth.change(connection, "authorize")
     truth.fault(path=f"/companies/{companies[1]}/data", count=3, **fault)
+    if "hang_s" in fault:
+        truth.give_up_after(2.0)
 
     outcomes = truth.reconcile()
 

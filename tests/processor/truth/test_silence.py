@@ -14,6 +14,7 @@ URL = "https://us.example/webhooks/codat"
 @pytest.fixture
 def public(redis_url):
     with truth_bench(redis_url, PUBLIC_URL="https://us.example") as truth:
+        truth.polling.walk.run()
         yield truth
 
 
@@ -134,7 +135,7 @@ def test_a_consumer_that_codat_switched_off_is_noticed_by_the_sweep(redis_url):
         with truth.simulation.lock:
             truth.simulation.consumers.switch_own(on=False)
         connection = truth.connect(truth.company())
-        assert truth.simulation.wait_until_idle(10)
+        assert truth.simulation.wait_until_idle(60)
         truth.settle(for_s=5)
         assert truth.bench.state(connection) is None  # nothing came
 
@@ -148,6 +149,7 @@ def test_readiness_and_figures_show_it(redis_url):
     from tests.support.serving import serving
 
     with truth_bench(redis_url, PUBLIC_URL="https://us.example") as truth:
+        truth.polling.walk.run()
         missed(truth)
         truth.clock.forward(660)
         truth.silence.judge(truth.clock())

@@ -24,6 +24,52 @@ def test_the_first_walk_of_a_store_tells_nothing_of_what_was_there_before_it(tru
     assert truth.bench.told_types(old) == ["connection.unlinked"]  # what happens now is told
 
 
+def test_a_later_walk_does_not_make_news_of_what_waits_to_be_known(truth):
+    """Ten thousand looks take longer than an hour where Codat's quota is small."""
+    old = truth.connect(truth.company("Old shop"))
+    truth.change(old, "authorize")
+    truth.clock.forward(60)
+    truth.polling.walk.run()
+    truth.clock.forward(3_600)
+    truth.polling.walk.run()
+
+    truth.run(for_s=300)
+
+    assert truth.bench.state(old) == "authorized"
+    assert truth.bench.told() == []
+
+
+def test_the_first_walk_tells_nothing_of_an_old_company_that_a_message_named(truth):
+    company = truth.company("Old shop")
+    old = truth.connect(company)
+    truth.change(old, "authorize")
+    truth.change(old, "complete-sync")
+    truth.clock.forward(60)
+    truth.bench.handle(messages.other(company_id=company))
+
+    truth.run(for_s=600)
+
+    assert truth.bench.state(old) == "ready"
+    assert truth.bench.told() == []
+
+
+def test_a_message_of_an_old_connection_tells_no_first_sync_again(truth):
+    """It says that data was read, Codat that access is given: all that is missing is years old."""
+    company = truth.company("Old shop")
+    old = truth.connect(company)
+    truth.change(old, "authorize")
+    truth.change(old, "complete-sync")
+    truth.clock.forward(3_600)
+    truth.sweep.run()
+    truth.bench.handle(messages.read(company, old, at=truth.clock()))
+    truth.settle(for_s=10)
+
+    truth.run(for_s=600)
+
+    assert truth.bench.state(old) == "ready"
+    assert truth.bench.told_types(old) == ["connection.authorized"]  # by the answer to that message
+
+
 def test_what_came_before_the_first_walk_and_after_the_beginning_is_told(truth):
     truth.sweep.run()
     truth.clock.forward(20)
@@ -108,3 +154,21 @@ def test_an_interrupted_walk_draws_no_conclusions(truth):
     truth.run(for_s=3800, step_s=60)
 
     assert not [one for one in companies if "deleted_at" in (truth.bench.reader.company(one) or {})]
+
+
+def test_an_errand_that_raises_is_told_and_does_not_keep_the_others_from_their_turn(
+    truth, monkeypatch, caplog
+):
+    company = truth.company()
+    truth.sweep.run()
+
+    def broken(_now):
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(truth.silence, "judge", broken)
+    truth.clock.forward(120)
+    truth.sweep.run()
+
+    assert truth.next_look(company) is not None, "the walk had its turn"
+    (said,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert said.errand == "judge"

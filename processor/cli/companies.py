@@ -1,0 +1,97 @@
+"""``companies``: operators list the companies that we know, and erase one here."""
+
+import sys
+from typing import Any
+
+import click
+
+from processor import lookups
+from processor.cli.inspect import as_json_option, paged
+from processor.cli.opened import opened
+from processor.cli.printing import Column, print_fields, print_json, print_page
+from processor.truth import assembly
+from processor.truth.proof import prove
+
+COMPANY_COLUMNS: tuple[Column, ...] = (
+    ("COMPANY", lambda item: item["id"]),
+    ("MERCHANT", lambda item: item["merchant_id"]),
+    ("NAME", lambda item: item["name"]),
+    ("HEARD OF", lambda item: item["first_heard_at"]),
+    ("DELETED", lambda item: item["deleted_at"]),
+)
+TRACES = "its id, its connections, its merchant id and its contact"
+
+
+def _an_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("A blank names no company.")
+    return value
+
+
+@click.group()
+def companies() -> None:
+    """The companies that we know."""
+
+
+@companies.command("list")
+@click.option("--merchant", "merchant_id", metavar="ID", help="Only those of this merchant.")
+@paged
+def list_companies(as_json: bool, **query: Any) -> None:
+    """List companies, newest first."""
+    with opened() as own:
+        page = lookups.companies(own.reader, **query)
+    print_page(page, COMPANY_COLUMNS, as_json=as_json)
+
+
+@companies.command("erase")
+@click.argument("named", metavar="ID", callback=_an_id)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json_option
+def erase_company(named: str, *, yes: bool, as_json: bool) -> None:
+    """Remove a company's data here, keep a tombstone, and prove it by searching the whole store.
+
+    Once more it removes what came since, and proves it again.
+    """
+    with opened() as own:
+        erasure = assembly.erasure(own)
+        company_id = erasure.find(named)
+        before, erased_before = erasure.kept(company_id), own.reader.erased_at(company_id)
+        if not yes and (erased_before is None or any(before.counts.values())):
+            _ask(company_id, before.counts, as_json=as_json)
+        kept = erasure.erase(company_id, own.clock())
+        again = erasure.erase(company_id, own.clock())  # what came in between is dropped from now on
+        traces = tuple(dict.fromkeys([*before.traces, *kept.traces, *again.traces]))
+        proof = prove(own.redis, traces)
+        erasure.forget_on_disk()
+        erased_at = own.reader.erased_at(company_id)
+    said = {
+        "company_id": company_id,
+        "erased_at": erased_at,
+        "removed": kept.counts,
+        "searched_for": len(traces),
+        "searched_keys": proof.searched,
+        "found": list(proof.found),
+    }
+    if as_json:
+        print_json(said)
+    else:
+        if erased_before is not None:
+            click.echo(f"{company_id} was erased before, at {erased_before}; what came since:")
+        print_fields(kept.counts)
+        click.echo(
+            f"Searched {proof.searched} keys for {len(traces)} traces ({TRACES}): "
+            + ("nothing is left." if proof.holds else f"FOUND in {', '.join(proof.found)}")
+        )
+    sys.exit(0 if proof.holds else 1)
+
+
+COMMANDS: tuple[click.Command, ...] = (companies,)
+
+
+def _ask(company_id: str, counts: dict[str, int], *, as_json: bool) -> None:
+    """Have it confirmed that all of this goes; raises ``click.Abort``, or ``UsageError`` for a program."""
+    if as_json:
+        raise click.UsageError("With --json nothing is asked: say --yes too.")
+    click.echo(company_id)
+    print_fields(counts, indent="  ")
+    click.confirm("All of this is removed for good. Go on?", abort=True)

@@ -1,0 +1,80 @@
+"""Since when a store is in use, and whether it has ever gone through Codat's companies.
+
+A store begins empty: new, or after Redis was lost. What was there before it was told by nobody, or by
+the store that was lost: it becomes known from the first look at a company, and nobody is told again.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from handlers.asked import Asked
+from handlers.connection import Connection
+from handlers.facts import Kind
+from handlers.machine import Transition
+from processor import times
+from processor.store import keys, truth_keys
+from processor.times import from_iso, from_ms, to_iso
+
+BEFORE_US = Asked("it was there before this service: known from the first look at Codat", quiet=True)
+SINCE_US = Asked("it happened since this service began: found by the first look at Codat")
+
+
+class Beginning:
+    """Reads and writes how far a store's beginning is. ``clock`` is ours, in UTC."""
+
+    def __init__(self, client: "Redis[Any]", *, clock: Callable[[], datetime] = times.now) -> None:
+        self._client, self._clock = client, clock
+
+    def since(self) -> datetime:
+        """Since when this store is in use: its first message or the clock's first tick. Writes nothing."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hget(truth_keys.sweep(), "began")
+            pipe.zrange(keys.events(), 0, 0, withscores=True)
+            began, first = pipe.execute()
+        moments = [from_ms(int(score)) for _, score in first]
+        if began:
+            moments.append(from_iso(began.decode()))
+        return min(moments, default=self._clock())
+
+    def is_over(self) -> bool:
+        """Whether the store has gone through all of Codat's companies once."""
+        return bool(self._client.hexists(truth_keys.sweep(), "walked"))
+
+    def walked(self) -> None:
+        """Note that the store has gone through all of Codat's companies now."""
+        now = to_iso(self._clock())
+        self._client.hsetnx(truth_keys.sweep(), "began", now)
+        self._client.hset(truth_keys.sweep(), "walked", now)
+
+    def of(self, company_id: str) -> datetime | None:
+        """Since when the store is in use where it has not looked at this company yet, else ``None``."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hexists(truth_keys.sweep(), "walked")
+            pipe.hget(truth_keys.look_reasons(), company_id)
+            walked, reason = pipe.execute()
+        waits = reason is not None and Asked(*json.loads(reason)).quiet
+        return self.since() if waits or not walked else None
+
+
+def is_since(began: datetime, connection: Connection) -> bool:
+    """Whether a message told anything of the connection that happened since the store began.
+
+    What we saw or read in Codat's history proves nothing: it may have been so for years.
+    """
+    return any(
+        fact.at >= began and fact.kind is not Kind.SEEN and not fact.requested and not fact.claimed
+        for fact in connection.facts
+    )
+
+
+def tells_old(began: datetime, connection: Connection, step: Transition, *, since: bool) -> bool:
+    """Whether what a ``step`` makes known may be from before the store began.
+
+    ``since``: the connection itself is from afterwards, or a message told of it since.
+    """
+    news = (told for told in step.connection.ledger if told not in connection.ledger)
+    return not since or any(told.at < began for told in news)

@@ -1,0 +1,74 @@
+"""The demonstration shows what works."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from processor.cli.invite import command_line
+from processor.processes import free_port
+from processor.settings import load
+
+ROOT = Path(__file__).parents[3]
+LIMIT_S = 60
+
+
+def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) -> None:
+    """Addresses came seconds before anything listened, and commands beside it asked for Codat's secrets."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept |= {"PYTHONPATH": str(ROOT)}
+    ports = {"PORT": str(free_port("127.0.0.1")), "DATA_DIR": str(data_dir / "in here")}
+    words = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", "0"]
+    with subprocess.Popen(
+        words, cwd=data_dir, env=kept | ports, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            printed = ""
+            while "Ctrl-C stops everything" not in printed:
+                printed += process.stdout.readline()
+            ready = httpx.get(f"http://127.0.0.1:{ports['PORT']}/readyz", timeout=LIMIT_S, trust_env=False)
+            assert ready.json() == {"status": "ok"}
+            (beside,) = [line for line in printed.splitlines() if line.startswith("  Beside it")]
+            command = beside.removeprefix("  Beside it").strip()
+            result = subprocess.run(
+                ["/bin/sh", "-c", command],
+                cwd=data_dir,
+                env=kept,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
+            )
+            assert (result.returncode, result.stderr) == (0, "")
+            assert result.stdout.startswith("CONNECTION")
+            while "Start here" not in process.stdout.readline():
+                pass
+            link = process.stdout.readline().strip()
+            assert httpx.get(link, timeout=LIMIT_S, trust_env=False).status_code == 200
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT_S) == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "script", "expected"),
+    [
+        ({}, ".venv/bin/codat-processor", ".venv/bin/codat-processor"),
+        ({}, "{here}/.venv/bin/codat-processor", ".venv/bin/codat-processor"),
+        ({}, "/opt/an app/codat-processor", "'/opt/an app/codat-processor'"),
+        ({}, "/opt/processor/cli/__main__.py", f"{sys.executable} -m processor.cli"),
+        ({"DATA_DIR": "./var"}, "bin/codat-processor", "bin/codat-processor"),
+        ({"DATA_DIR": "/srv/a b"}, "bin/codat-processor", "DATA_DIR='/srv/a b' bin/codat-processor"),
+        ({"REDIS_URL": "redis://:hush@h"}, "codat-processor", "REDIS_URL=YOUR_REDIS_URL codat-processor"),
+    ],
+)
+def test_the_command_line_to_type_leads_to_the_same_data(
+    environ: dict[str, str], script: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load({**environ, "CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA=="})
+    assert command_line(settings, Path(script.format(here=tmp_path))) == expected
