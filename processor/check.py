@@ -8,16 +8,18 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import redis
 
 from processor.errors import SettingsError
+from processor.lenient.headers import as_http_date
 from processor.settings import Settings
 from processor.store.connect import connect
+from processor.unreachable import why
 
 TIMEOUT_S = 5.0
 CLOCK_WARNING_S = 60
@@ -25,6 +27,7 @@ CLOCK_ERROR_S = 240
 """Signatures are refused where clocks differ by more than 300 s."""
 
 OLDEST_REDIS = (6, 2)
+_LATE = f"no answer within {TIMEOUT_S:.0f} s"
 
 
 class Verdict(StrEnum):
@@ -72,14 +75,8 @@ def check_redis(settings: Settings, url: str) -> Iterator[Finding]:
     with contextlib.closing(client):
         try:
             info = client.info()
-        except redis.AuthenticationError:
-            yield Finding(Verdict.ERROR, "redis", "Redis refuses the credentials in REDIS_URL.")
-            return
-        except redis.BusyLoadingError:
-            yield Finding(Verdict.ERROR, "redis", "Redis is still loading its data.")
-            return
         except redis.RedisError as error:
-            yield Finding(Verdict.ERROR, "redis", f"Redis cannot be reached ({type(error).__name__}).")
+            yield Finding(Verdict.ERROR, "redis", _trouble(error, settings, url))
             return
         yield _version(info)
         yield _persistence(info, _configured(client))
@@ -89,7 +86,10 @@ def check_redis(settings: Settings, url: str) -> Iterator[Finding]:
 def check_codat(settings: Settings) -> Iterator[Finding]:
     """Whether Codat accepts the key, and whether our clock agrees with its."""
     if settings.codat_api_key is None:
-        yield Finding(Verdict.WARNING, "codat", "CODAT_API_KEY is unset: legacy claims are not checked.")
+        unset = (
+            "CODAT_API_KEY is unset: legacy alerts are taken at their word, and bad news is told unchecked."
+        )
+        yield Finding(Verdict.WARNING, "codat", unset)
         yield Finding(Verdict.WARNING, "clock", "Without CODAT_API_KEY the clock is not compared.")
         return
     key = base64.b64encode(settings.codat_api_key.encode()).decode()
@@ -100,15 +100,43 @@ def check_codat(settings: Settings) -> Iterator[Finding]:
             params={"page": 1, "pageSize": 1},
             headers={"Authorization": f"Basic {key}"},
             timeout=TIMEOUT_S,
+            trust_env=False,
         )
-    except httpx.TimeoutException:
-        yield Finding(Verdict.WARNING, "codat", f"Codat does not answer within {TIMEOUT_S:.0f} s.")
-        return
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        yield Finding(Verdict.ERROR, "codat", f"Codat cannot be reached ({type(error).__name__}).")
+        reason = _LATE if isinstance(error, httpx.TimeoutException) else why(error) or type(error).__name__
+        unreached = f"Codat cannot be reached, so the key could not be tried: {reason}."
+        yield Finding(Verdict.ERROR, "codat", unreached)
+        yield Finding(Verdict.WARNING, "clock", "Without an answer of Codat's the clock is not compared.")
         return
-    yield _key(answer.status_code)
+    yield _key(answer)
     yield _clock(answer.headers.get("Date"), (asked_at + time.time()) / 2)
+
+
+def _trouble(error: redis.RedisError, settings: Settings, url: str) -> str:
+    """What keeps us from Redis, in one sentence."""
+    if isinstance(error, redis.AuthenticationError):
+        return "Redis refuses the credentials in REDIS_URL."
+    if isinstance(error, redis.BusyLoadingError):
+        return "Redis is still loading its data."
+    if isinstance(error, redis.InvalidResponse):
+        return "What REDIS_URL leads to answers, but is no Redis."
+    if isinstance(error, redis.ResponseError):
+        return f"Redis refuses: {_harmless(str(error), url)}."
+    reason = _LATE if isinstance(error, redis.TimeoutError) else why(error)
+    if reason is None:
+        reason = "it closed the connection" if type(error) is redis.ConnectionError else type(error).__name__
+    hint = ""
+    if "certificate" in reason and settings.redis_tls_verify:
+        hint = " REDIS_TLS_VERIFY=false accepts any (Heroku signs its own)."
+    return f"Redis cannot be reached: {reason}.{hint}"
+
+
+def _harmless(said: str, url: str) -> str:
+    """The server's own words, unless they repeat what is secret."""
+    password = urlsplit(url).password
+    if password and (password in said or unquote(password) in said):
+        return "its words are withheld, for they repeat the password"
+    return said
 
 
 def _version(info: Mapping[str, Any]) -> Finding:
@@ -163,23 +191,40 @@ def _eviction(info: Mapping[str, Any]) -> Finding:
     )
 
 
-def _key(status: int) -> Finding:
+def _key(answer: httpx.Response) -> Finding:
+    status = answer.status_code
     if status in (401, 403):
         return Finding(Verdict.ERROR, "codat", f"Codat refuses the key in CODAT_API_KEY ({status}).")
+    if status == 402:
+        limit = (
+            "Codat answers 402: a limit of the account is reached; the portal or Codat's support says which."
+        )
+        return Finding(Verdict.ERROR, "codat", limit)
     if status == 429 or status >= 500:
         return Finding(Verdict.WARNING, "codat", f"Codat answers {status}: the key could not be tried now.")
     if status != 200:
         return Finding(
             Verdict.ERROR, "codat", f"Codat answers {status} instead of 200: is CODAT_API_URL right?"
         )
+    if not _is_a_list_of_companies(answer):
+        other = "The answer is 200, but no list of companies, as Codat's is: is CODAT_API_URL right?"
+        return Finding(Verdict.ERROR, "codat", other)
     return Finding(Verdict.OK, "codat", "Codat accepts the key.")
 
 
-def _clock(date: str | None, now: float) -> Finding:
+def _is_a_list_of_companies(answer: httpx.Response) -> bool:
     try:
-        off_s = now - parsedate_to_datetime(date or "").timestamp()
+        body = answer.json()
     except ValueError:
+        return False
+    return isinstance(body, dict) and isinstance(body.get("results"), list)
+
+
+def _clock(date: str | None, now: float) -> Finding:
+    theirs = as_http_date(date)
+    if theirs is None:
         return Finding(Verdict.WARNING, "clock", "Codat's answer names no time to compare the clock with.")
+    off_s = now - theirs.timestamp()
     way = "ahead of" if off_s > 0 else "behind"
     sentence = f"This machine's clock is {abs(off_s):.0f} s {way} Codat's."
     if abs(off_s) > CLOCK_ERROR_S:

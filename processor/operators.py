@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from redis import Redis
+from redis import Redis, WatchError
 
 from processor.delivery.control import Control
 from processor.queues import Bell
@@ -30,10 +30,20 @@ class Operators:
         Returns at once: a worker sends it, again and again where that fails. ``text`` must hold no
         secret and no message's body. Raises ``redis.RedisError``.
         """
-        if not self._client.set(keys.operators_told(key), "1", nx=True, ex=QUIET_S):
-            return False
+        name = keys.operators_told(key)
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.watch(name)
+            if pipe.exists(name):
+                return False
+            pipe.multi()
+            if self._reachable:
+                self._control.add_alert(pipe, subject, text)
+            pipe.set(name, "1", ex=QUIET_S)  # with the alert or not at all: alone it would silence it
+            try:
+                pipe.execute()
+            except WatchError:
+                return False
         _log.warning("operators are told", extra={"subject": subject, "key": key})
         if self._reachable:
-            self._control.alert(subject, text)
             self._bell.deliver()
         return True

@@ -198,7 +198,7 @@ class Supervisor:
                 _kill_group(process.pid)
                 process.wait()
             _kill_group(process.pid)
-        log.info("All processes ended")
+        log.info("All processes ended", extra={"children": [child.name for child in self._children]})
 
 
 class StopSignals:
@@ -237,7 +237,7 @@ class StopSignals:
             self._callback()
 
 
-def watch_parent(grace_s: float = 30.0) -> None:
+def watch_parent(grace_s: float = 8.5) -> None:
     """In a supervised child: end when the supervisor is gone, with SIGTERM, and SIGKILL after ``grace_s``.
 
     Does nothing in a process that was started by hand. Call it once, before starting processes.

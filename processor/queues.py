@@ -42,7 +42,7 @@ class Job:
 
 
 DRAIN_SHARD = Job(DRAIN, "workers.jobs.drain")
-ASK_CODAT = Job(ASK, "workers.jobs.ask")
+ASK_CODAT = Job(ASK, "workers.jobs.ask", timeout_s=300)
 DELIVER_DUE = Job(DELIVER, "workers.jobs.deliver")
 LOOK_AT_COMPANIES = Job(POLL, "workers.jobs.look", timeout_s=300)
 SWEEP_COMPANIES = Job(POLL, "workers.jobs.sweep", timeout_s=1800)

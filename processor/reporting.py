@@ -1,28 +1,38 @@
 """Reporting faults of ours to Sentry, where ``SENTRY_DSN`` is set and the extra ``sentry`` installed."""
 
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
-from processor.errors import SettingsError
+from processor.logs import Redactor
 from processor.settings import Settings
 
 
 def report_faults(settings: Settings) -> bool:
-    """Send what is logged as an error to Sentry from now on, without bodies, headers or users.
+    """Send what is logged as an error to Sentry from now on, without requests, users or secrets.
 
-    Whether anything is sent. Raises :class:`SettingsError` when the extra is missing.
+    Whether anything is sent. That the library is there was seen to when the settings were loaded.
     """
     if settings.sentry_dsn is None:
         return False
-    try:
-        sentry = import_module("sentry_sdk")
-    except ImportError:
-        raise SettingsError(
-            ["SENTRY_DSN is set, but sentry-sdk is not installed: install codat-processor[sentry]."]
-        ) from None
-    sentry.init(
+    import_module("sentry_sdk").init(
         dsn=settings.sentry_dsn,
         send_default_pii=False,
         max_request_body_size="never",
         include_local_variables=False,
+        before_send=lambda event, _hint: _masked(event, Redactor(settings.secrets())),
     )
     return True
+
+
+def _masked(event: dict[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
+    """A report without the request (the token of a link stands in its address), and without secrets."""
+
+    def mask(value: Any) -> Any:
+        if isinstance(value, str):
+            return redact(value)
+        if isinstance(value, dict):
+            return {name: mask(one) for name, one in value.items()}
+        return [mask(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+    return {name: mask(value) for name, value in event.items() if name not in ("request", "user")}

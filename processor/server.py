@@ -1,11 +1,13 @@
 """The web server: granian, several processes of four threads each (see ``processor.web.gateway``)."""
 
 import contextlib
+import logging
+import os
+import signal
 import socket
 import threading
 import time
 
-import click
 from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -13,12 +15,17 @@ from granian.log import LogLevels
 
 from processor.settings import Settings
 
+log = logging.getLogger(__name__)
+
 TARGET = "processor.web:create_gateway_from_environment"
 BACKLOG = 1024
 KEEP_ALIVE_S = 95
 """Longer than the 90 s for which Heroku's router keeps a connection, so that it never uses one that we
 just closed. https://devcenter.heroku.com/articles/http-routing#keepalives"""
-STOP_AFTER_S = 15
+STOP_AFTER_S = 7
+"""How long requests that were begun may take to be finished, in seconds; everything ends within ten."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TO_OUR_LOG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 """Granian writes through our log lines instead of its own."""
 
@@ -44,6 +51,7 @@ def serve(settings: Settings, target: str = TARGET) -> None:
         workers_kill_timeout=STOP_AFTER_S,
         factory=True,
     )
+    _let_new_processes_end()
     announcer = threading.Thread(target=_announce, args=(settings,), name="announcer", daemon=True)
     server.on_startup(announcer.start)
     server.serve()
@@ -55,13 +63,39 @@ def address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
+def _let_new_processes_end() -> None:
+    """Let a process that granian forks end by a signal from its first moment on.
+
+    It inherits handlers that take note of the signal in a copy of what the parent looks at; its own it
+    sets only when it has loaded the application, a second later. A signal in between was lost, and
+    the process killed at the end of its time. Those that come during the fork itself wait for it.
+    """
+
+    def hold() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+    def let_come() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+    def begin() -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        let_come()
+
+    os.register_at_fork(before=hold, after_in_parent=let_come, after_in_child=begin)
+
+
 def _announce(settings: Settings) -> None:
-    """Say where we are as soon as that is true: granian's own hook comes before its processes listen."""
+    """Say where we are as soon as that is true: granian's own hook comes before its processes listen.
+
+    Nothing here may import anything: a process that is forked meanwhile would wait for ever for the lock
+    of the half imported module (``socket.create_connection`` imports a codec when it is first called).
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     while True:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection((settings.host, settings.port), timeout=1),
-        ):
+        with contextlib.suppress(OSError), socket.socket(family) as line:
+            line.settimeout(1)
+            line.connect((settings.host, settings.port))
             break
         time.sleep(0.02)
-    click.echo(f"Listening on {address(settings)}")
+    log.info("Listening", extra={"address": address(settings)})

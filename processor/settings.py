@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from environs import Env
 
 from processor import settings_kinds as kinds
 from processor.errors import SettingsError
+from processor.settings_dotenv import faults
 from processor.settings_kinds import Kind
+from processor.settings_needs import account_of, unmet
 
 DOTENV = Path(".env")
 DATA_DIR = Path("./var")
@@ -52,7 +54,7 @@ class Settings:
     )
     data_dir: Path = row(kinds.FOLDER, "Where the embedded engine keeps its data.", DATA_DIR)
     host: str = row(
-        kinds.TEXT, "Address to listen on; on Heroku (where `DYNO` is set) `0.0.0.0`.", "127.0.0.1"
+        kinds.HOST, "Address to listen on; on Heroku (where `DYNO` is set) `0.0.0.0`.", "127.0.0.1"
     )
     port: int = row(kinds.PORT, "Port to listen on; 0: a free one is chosen and logged.", 8000)
     public_url: str | None = row(
@@ -70,7 +72,7 @@ class Settings:
     )
     operator_password: str | None = row(
         kinds.TEXT,
-        "HTTP Basic password of the user `operator` for `/ops`; nothing asks for it yet.",
+        "HTTP Basic password of the user `operator` for `/ops`; unset: there are no operators' pages.",
         secret=True,
     )
     codat_api_key: str | None = row(
@@ -103,7 +105,11 @@ class Settings:
         kinds.COUNT, "How often each company is compared with Codat, at least: once in so many hours.", 24
     )
     inbox_shards: int = row(kinds.COUNT, "Streams into which waiting messages are divided, by company.", 4)
-    workers: int = row(kinds.COUNT, "Worker processes.", 2)
+    workers: int = row(
+        kinds.COUNT,
+        "Processes that handle messages; a worker has three more: one asks Codat, one delivers, one polls.",
+        2,
+    )
     web_concurrency: int = row(kinds.COUNT, "Web processes, of four threads each.", 2)
     check_patience_s: int = row(
         kinds.SECONDS_OR_NONE,
@@ -125,9 +131,12 @@ class Settings:
         " `smtp://` (TLS where offered); unset: no e-mail.",
         secret=True,
     )
-    mail_from: str | None = row(kinds.TEXT, "Sender of e-mails.")
+    mail_from: str | None = row(
+        kinds.MAILBOX, "Sender of e-mails; unset: the account in `SMTP_URL`, where that is an address."
+    )
     mail_templates_dir: Path | None = row(
-        kinds.FOLDER, "Templates of e-mails that replace ours of the same name; see docs/consuming.md."
+        kinds.EXISTING_FOLDER,
+        "Templates of e-mails that replace ours of the same name; see docs/consuming.md.",
     )
     operator_alert_urls: tuple[str, ...] = row(
         kinds.TEXTS, "Apprise URLs of the operators' chat or pager (extra `chat`).", (), secret=True
@@ -137,8 +146,13 @@ class Settings:
         "Which notifications the operators' chat or pager gets besides alerts; `all`: every one.",
         ("connection.authorization_failed", "connection.deauthorized", "initial_sync.failed"),
     )
-    sentry_dsn: str | None = row(kinds.HTTP_URL, "Where errors are reported (extra `sentry`).", secret=True)
+    sentry_dsn: str | None = row(kinds.SENTRY_DSN, "Where errors are reported (extra `sentry`).", secret=True)
     log_level: str = row(kinds.LOG_LEVEL, "Least severe log lines to write.", "INFO")
+
+    @property
+    def sender(self) -> str | None:
+        """Whom e-mails come from; ``None`` without a mail server."""
+        return self.smtp_url and (self.mail_from or account_of(self.smtp_url))
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value that is set, for the masking of log lines."""
@@ -147,8 +161,8 @@ class Settings:
             value = getattr(self, field.name)
             if field.metadata["secret"] and value:
                 found += [value] if isinstance(value, str) else value
-        passwords = (urlsplit(value).password for value in found if "://" in value)
-        return (*found, *(password for password in passwords if password))
+        passwords = [urlsplit(value).password or "" for value in found if "://" in value]
+        return (*found, *filter(None, passwords), *filter(None, map(unquote, passwords)))
 
 
 def rows() -> tuple[Row, ...]:
@@ -165,17 +179,21 @@ def rows() -> tuple[Row, ...]:
     )
 
 
-def load(environ: Mapping[str, str], dotenv_path: Path | None = None) -> Settings:
+def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound: bool = True) -> Settings:
     """Read and check every setting.
 
     A name in ``environ`` wins over the same name in the file ``dotenv_path``, which need not
-    exist; a blank value means "not set". Raises :class:`SettingsError`, which lists all mistakes.
+    exist; a blank value means "not set". Whoever is no part of the service, and takes no messages in,
+    says so by ``inbound``: then Codat need not be recognisable. Raises :class:`SettingsError`, which
+    lists all mistakes.
     """
     env = _GivenEnv(environ)
-    if dotenv_path is not None:
-        env.read_env(dotenv_path, recurse=False)
     values: dict[str, Any] = {}
     mistakes: list[str] = []
+    if dotenv_path is not None:
+        mistakes += faults(dotenv_path)
+        if not mistakes:
+            env.read_env(dotenv_path, recurse=False)
     for field in dataclasses.fields(Settings):
         name, kind = field.name.upper(), field.metadata["kind"]
         if not env.has(name):
@@ -185,21 +203,25 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None) -> Setting
             values[field.name] = kind.read(env, name)
         except kinds.UNREADABLE:
             mistakes.append(f"{name} must be {kind.phrase}.")
-    if not (env.has("CODAT_WEBHOOK_SECRETS") or env.has("CODAT_ALERT_AUTHORIZATIONS")):
+    mistakes += unmet(values)
+    if inbound and not (env.has("CODAT_WEBHOOK_SECRETS") or env.has("CODAT_ALERT_AUTHORIZATIONS")):
         mistakes.append(
             "CODAT_WEBHOOK_SECRETS or CODAT_ALERT_AUTHORIZATIONS must be set: without either,"
             " nobody could tell Codat's messages from anybody's."
         )
     if mistakes:
-        raise SettingsError(mistakes)
+        raise SettingsError(mistakes, who="The service" if inbound else "The command")
     if env.has("DYNO"):
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - Heroku's router comes from outside
     return Settings(**values)
 
 
-def load_from_environment() -> Settings:
-    """The settings of this process: its environment, and ``.env`` in the current folder if there is one."""
-    return load(os.environ, DOTENV)
+def load_from_environment(*, inbound: bool = True) -> Settings:
+    """The settings of this process: its environment, and ``.env`` in the current folder if there is one.
+
+    ``inbound`` as in :func:`load`.
+    """
+    return load(os.environ, DOTENV, inbound=inbound)
 
 
 class _GivenEnv(Env):

@@ -10,13 +10,20 @@ import binascii
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.headerregistry import HeaderRegistry
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from environs import Env
 from environs.exceptions import EnvValidationError
+from redis import ConnectionPool
 
 from handlers.notices import Notice
+
+SHORTEST_SECRET = 16
+"""Bytes of a webhook secret; Standard Webhooks recommends 24 to 64, and a short one can be guessed."""
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -78,10 +85,39 @@ def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _redis_url(env: Env, name: str) -> str:
-    parts = _split(env.str(name), ("redis", "rediss", "unix"))
+    """What the library can really use: it finds some mistakes only when it connects, and ignores others."""
+    text = env.str(name)
+    parts = _split(text, ("redis", "rediss", "unix"))
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
         raise ValueError("nowhere")
-    return env.str(name)
+    database = "" if parts.scheme == "unix" else parts.path.removeprefix("/")
+    if database and not (database.isascii() and database.isdigit()):
+        raise ValueError("not the number of a database")
+    try:
+        pool = ConnectionPool.from_url(text)
+        pool.connection_class(**pool.connection_kwargs)
+    except Exception:  # whatever an option leads to; the text could quote the password
+        raise ValueError("not usable") from None
+    return text
+
+
+def _sentry_dsn(env: Env, name: str) -> str:
+    text = env.str(name)
+    parts = _split(text, ("https", "http"))
+    project = parts.path.rpartition("/")[2]
+    if not (parts.hostname and parts.username and project.isascii() and project.isdigit()):
+        raise ValueError("not a DSN")
+    return text
+
+
+def _host(env: Env, name: str) -> str:
+    """An address: the web server looks no names up, and what a name means may change between processes."""
+    text = env.str(name)
+    if text.lower() == "localhost":
+        return "127.0.0.1"
+    if "%" in text:
+        raise ValueError("an address with a zone")
+    return str(ipaddress.ip_address(text))
 
 
 def _text(env: Env, name: str) -> str:
@@ -93,6 +129,13 @@ def _path(env: Env, name: str) -> Path:
         return Path(env.str(name)).expanduser()
     except RuntimeError:
         raise ValueError("no such user") from None
+
+
+def _existing_folder(env: Env, name: str) -> Path:
+    path = _path(env, name)
+    if not path.is_dir():
+        raise ValueError("no folder")
+    return path
 
 
 def _flag(env: Env, name: str) -> bool:
@@ -142,6 +185,23 @@ def _email(env: Env, name: str) -> str:
     return text
 
 
+def is_mailbox(text: str) -> bool:
+    """Whether a text can stand in the line ``From`` of an e-mail: an address, with or without a name."""
+    try:
+        header: Any = HeaderRegistry()("From", text)
+    except (HeaderParseError, IndexError, AttributeError):  # the last two by mistakes of Python's
+        return False
+    one = header.addresses[0] if len(header.addresses) == 1 and not header.defects else None
+    return bool(one and one.username and one.domain) and text.isprintable()
+
+
+def _mailbox(env: Env, name: str) -> str:
+    text = env.str(name)
+    if not is_mailbox(text):
+        raise ValueError("not an address")
+    return text
+
+
 def _signing_keys(env: Env, name: str) -> tuple[str, ...]:
     values = some(read_list(env, name))
     if any(len(value) < 16 for value in values):
@@ -157,7 +217,7 @@ def _webhook_secrets(env: Env, name: str) -> tuple[str, ...]:
             key = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             raise ValueError("not base64") from None
-        if prefix != "whsec" or not key:
+        if prefix != "whsec" or len(key) < SHORTEST_SECRET:
             raise ValueError("not a webhook secret")
     return values
 
@@ -167,10 +227,13 @@ def _networks(env: Env, name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IP
 
 
 TEXT = Kind("text", _text)
+HOST = Kind("an IP address, or localhost", _host)
 EMAIL = Kind("an e-mail address", _email)
 TEXTS = Kind("a comma-separated list", _texts)
 FLAG = Kind("true or false", _flag)
 FOLDER = Kind("the path of a folder", _path)
+EXISTING_FOLDER = Kind("the path of a folder that is there", _existing_folder)
+MAILBOX = Kind("an e-mail address, or a name and `<address>`", _mailbox)
 LOG_LEVEL = Kind(f"one of {', '.join(LOG_LEVELS)}", _log_level)
 PORT = whole_number(0, 65535)
 COUNT = whole_number(1, 1024)
@@ -183,12 +246,20 @@ HTTP_URL = url("https", "http")
 SMTP_URL = url("smtps", "smtp", "smtp+starttls")
 NOTICES = Kind("`all`, or a comma-separated list of types of notifications", _notices)
 LENGTH = whole_number(1, 1_000_000_000)
-REDIS_URL = Kind("a URL that begins with redis://, rediss:// or unix:// and says where", _redis_url)
+REDIS_URL = Kind(
+    "a URL such as redis://:password@host:6379/0, rediss://… (TLS) or unix:///path?db=0;"
+    " its options, if any, those of redis-py",
+    _redis_url,
+)
+SENTRY_DSN = Kind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
 NETWORKS = Kind("a comma-separated list of IP addresses or networks", _networks)
 SIGNING_KEYS = Kind("a comma-separated list of keys of at least 16 characters each", _signing_keys)
 PRINTABLE = Kind("printable ASCII text", _printable)
 PRINTABLES = Kind("a comma-separated list of printable ASCII values", _printables)
-WEBHOOK_SECRETS = Kind('a comma-separated list of "whsec_" followed by base64', _webhook_secrets)
+WEBHOOK_SECRETS = Kind(
+    f'a comma-separated list of "whsec_" followed by base64, of at least {SHORTEST_SECRET} bytes each',
+    _webhook_secrets,
+)
 
 UNREADABLE = (ValueError, EnvValidationError)
 """What reading a value may raise."""

@@ -15,10 +15,13 @@ from processor.settings import Settings, load_from_environment
 from workers.clock import Clock
 from workers.process import work
 
-STOP_AFTER_S = 10.0
-"""Heroku kills 30 s after SIGTERM; a batch takes a fraction of a second."""
+STOP_AFTER_S = 7.0
+"""A batch takes a fraction of a second; everything is to be gone ten seconds after SIGTERM."""
 
-ROLES = ("worker", "clock", DRAIN, ASK, DELIVER, POLL)
+SERVICE = ("worker", "clock")
+"""These run as parts of the service; the others may also be the helpers of a command."""
+
+ROLES = (*SERVICE, DRAIN, ASK, DELIVER, POLL)
 
 
 def main(argv: list[str]) -> int:
@@ -26,7 +29,7 @@ def main(argv: list[str]) -> int:
     if len(argv) != 1 or argv[0] not in ROLES:
         sys.stderr.write(f"usage: python -m workers {'|'.join(ROLES)}\n")
         return 2
-    settings = load_from_environment()
+    settings = load_from_environment(inbound=argv[0] in SERVICE)
     logs.configure(settings.log_level, settings.secrets())
     report_faults(settings)
     watch_parent()

@@ -1,7 +1,7 @@
 """Asking Codat: questions that are due out, answers into the inbox as ordinary events."""
 
 import logging
-import secrets
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -14,6 +14,8 @@ from processor import times
 from processor.codat import findings
 from processor.codat.asking import Asker
 from processor.codat.errors import CompanyUnseen
+from processor.codat.exchange import no_longer_than
+from processor.codat.findings import new_id
 from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
 from processor.queues import Bell
 from processor.store.inbox import Inbox
@@ -28,8 +30,15 @@ AT_ONCE = 10
 TAKEN = 40
 """Questions taken together, so that those about one company meet."""
 
+RUN_S = 20.0
+"""A run hands over after so long, in seconds; what was begun, which may wait for Codat, is finished first."""
+
 AGAIN_S = 3.0
 """How long a question rests that Codat did not answer, in seconds."""
+
+
+LEAST_S = 2.0
+"""How long Codat has for an answer, in seconds, however near the deadline of the question is."""
 
 
 class Asking:
@@ -55,13 +64,13 @@ class Asking:
         self._stop = stop
 
     def run(self) -> int:
-        """Ask what is due until nothing is; how many questions were dealt with.
+        """Ask what is due until nothing is, or it is time to hand over; how many questions were dealt with.
 
         Questions of the same kind about one company are one request, however many they are.
         """
-        dealt = 0
+        began, dealt = time.monotonic(), 0
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ask") as pool:
-            while not self._stop():
+            while not self._stop() and time.monotonic() - began < RUN_S:
                 due = self._questions.take(self._clock(), TAKEN)
                 if not due:
                     break
@@ -73,8 +82,10 @@ class Asking:
         return dealt
 
     def _deal(self, questions: list[Question]) -> int:
+        left = min(question.deadline for question in questions) - self._clock()
         try:
-            self._ask(questions)
+            with no_longer_than(max(LEAST_S, left.total_seconds())):
+                self._ask(questions)
         except CodatError as error:
             self._all_unanswered(questions, error)
         except RedisError:
@@ -96,14 +107,14 @@ class Asking:
         elif first.aspect is Aspect.HISTORY:
             named = tuple(one.connection_id for one in questions if one.connection_id is not None)
             wanted = named if len(named) == len(questions) else ()
-            event = self._asker.ask_history(first.company_id, wanted, event_id=_new_id())
+            event = self._asker.ask_history(first.company_id, wanted, event_id=new_id())
             self._put(*questions, event=event)
         elif len(questions) == 1:
             self._put(first, event=self._ask_one(self._asker, first))
         else:
             ids = [one.connection_id for one in questions if one.connection_id is not None]
             try:
-                seen = self._asker.ask_connections(first.company_id, ids, new_event_id=_new_id)
+                seen = self._asker.ask_connections(first.company_id, ids, new_event_id=new_id)
             except CompanyUnseen:
                 seen = {}  # each for itself: what we were shown before is gone
             for question in questions:
@@ -119,7 +130,7 @@ class Asking:
         return asker.ask_connection(
             question.company_id,
             question.connection_id,
-            event_id=_new_id(),
+            event_id=new_id(),
             seen_before=self._was_seen(question.connection_id),
         )
 
@@ -156,7 +167,7 @@ class Asking:
         return findings.question_unanswered(
             question.connection_id,
             question.aspect,
-            event_id=_new_id(),
+            event_id=new_id(),
             received_at=now,
             company=Company(question.company_id),
         )
@@ -168,7 +179,3 @@ class Asking:
         body = findings.encode(event)
         self._questions.settle(*questions, put=lambda pipe: self._inbox.add(pipe, event, body))
         self._bell.wake_shard(self._inbox.shard_of(event))
-
-
-def _new_id() -> str:
-    return f"codat-api-{secrets.token_hex(16)}"

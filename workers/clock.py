@@ -41,12 +41,19 @@ class Clock:
         self._trimmed_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Tick until ``stop`` is set. Redis being away is logged and waited for."""
+        """Tick until ``stop`` is set. Redis being away is logged, once, and waited for."""
+        is_away = False
         while not stop.is_set():
             try:
                 self.tick()
             except RedisError as error:
-                _log.warning("the clock cannot reach Redis; it goes on", extra={"error": repr(error)})
+                if not is_away:
+                    _log.warning("the clock cannot reach Redis; it goes on", extra={"error": repr(error)})
+                is_away = True
+            else:
+                if is_away:
+                    _log.info("the clock reaches Redis again")
+                is_away = False
             stop.wait(TICK_S)
         try:
             health.gone(self._client, "clock", self._name)

@@ -16,7 +16,7 @@ from processor.delivery.schedule import PAUSE_AFTER
 from processor.delivery.subscribers import Subscribers
 from workers.channels.channel import Channel, Result
 from workers.channels.chat import Chat
-from workers.channels.email import Email, MailServer, default_sender
+from workers.channels.email import Email, MailServer
 from workers.channels.webhook import Webhook
 from workers.deliver import WEBHOOK, Courier
 
@@ -60,7 +60,7 @@ def _channels(container: Container) -> dict[str, Channel]:
             container.redis,
             server=MailServer(settings.smtp_url),
             letters=Letters(settings.mail_templates_dir),
-            sender=settings.mail_from or default_sender(settings.smtp_url, settings.public_url),
+            sender=settings.sender or "",
             link=lambda company_id: _link(container, company_id),
             product=settings.product_name,
             clock=container.clock,

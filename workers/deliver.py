@@ -5,6 +5,7 @@ A receiver that does not answer costs a waiting task and nothing else, so no lan
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import threading
@@ -80,16 +81,16 @@ class Courier:
 
     @property
     def running(self) -> bool:
-        """Whether it has a thread of its own."""
-        return self._thread is not None
+        """Whether a thread of its own carries out."""
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Carry out in a thread of its own until ``stop``."""
+        """Carry out in a thread of its own until ``stop``. Raises what making a channel ready raises."""
+        for channel in self._channels.values():
+            channel.prepare()
         ready = threading.Event()
         self._stopping.clear()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(ready)), name="courier", daemon=True
-        )
+        self._thread = threading.Thread(target=self._work, args=(ready,), name="courier", daemon=True)
         self._thread.start()
         ready.wait()
 
@@ -118,23 +119,29 @@ class Courier:
 
     # Inside
 
+    def _work(self, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._serve(ready))
+        except Exception:
+            _log.exception("the courier's thread ended; wake-up calls carry out from now on")
+        finally:
+            ready.set()
+
     async def _serve(self, ready: threading.Event) -> None:
-        for channel in self._channels.values():
-            channel.prepare()
         self._open()
         ready.set()
         renewing = asyncio.create_task(self._keep_leases())
         assert self._woken is not None  # noqa: S101 - made by _open
-        while not self._stopping.is_set():
-            self._woken.clear()
-            wait_s = await self._look_safely()
-            try:
-                await asyncio.wait_for(self._woken.wait(), wait_s)
-            except TimeoutError:
-                continue
-        await self._land()
-        renewing.cancel()
-        self._close()
+        try:
+            while not self._stopping.is_set():
+                self._woken.clear()
+                wait_s = await self._look_safely()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), wait_s)
+            await self._land()
+        finally:
+            renewing.cancel()
+            self._close()
 
     async def _empty(self) -> None:
         self._open()
@@ -150,6 +157,8 @@ class Courier:
             self._close()
 
     def _open(self) -> None:
+        self._flying.clear()
+        self._tasks.clear()
         self._pool = ThreadPoolExecutor(REDIS_THREADS, thread_name_prefix="courier-redis")
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
 
@@ -279,6 +288,8 @@ class Courier:
                 await self._in_redis(lambda flying=flying: self._lanes.renew(flying))  # type: ignore[misc]
             except RedisError as error:
                 _log.warning("leases could not be renewed", extra={"error": repr(error)})
+            except Exception:
+                _log.exception("renewing leases raised")
 
     async def _land(self) -> None:
         """Let what is under way come to its end for a moment, then give it back."""

@@ -4,9 +4,10 @@ import logging
 import os
 import socket
 import time
+from itertools import count
 from typing import Any
 
-from redis import RedisError
+from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
@@ -14,6 +15,7 @@ from processor.bootstrap import Container
 from processor.queues import DELIVER
 from processor.store import health
 from processor.store.connect import WORKER_TIMEOUT_S, connect
+from processor.unreachable import why
 from workers import runtime
 
 _log = logging.getLogger(__name__)
@@ -22,6 +24,13 @@ WORKER_TTL_S = 20
 """RQ's name for how long a silent worker counts as alive; it also listens in spans of this less 15 s."""
 
 MAINTENANCE_INTERVAL_S = 30
+
+
+PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Between looks whether Redis is there, in seconds; the last one repeats."""
+
+WARN_EVERY = 30
+"""Looks."""
 
 
 class InProcessWorker(SimpleWorker):
@@ -45,12 +54,30 @@ class InProcessWorker(SimpleWorker):
             health.alive(self.connection, "worker", self.health_name, int(time.time() * 1000))
 
 
+def await_redis(client: "Redis[Any]") -> None:
+    """Wait until Redis answers, with growing pauses, and say so once a minute; a signal ends the process.
+
+    RQ's worker raises where Redis is away when it is made; later it waits by itself.
+    """
+    for looked in count():
+        try:
+            client.ping()
+        except RedisError as error:
+            if looked % WARN_EVERY == 0:
+                reason = why(error) or type(error).__name__
+                _log.warning("a worker waits for Redis", extra={"reason": reason})
+            time.sleep(PAUSES_S[min(looked, len(PAUSES_S) - 1)])
+        else:
+            return
+
+
 def work(container: Container, queue: str) -> None:
     """Work on ``queue`` until SIGTERM or SIGINT; what was begun is finished first."""
     settings = container.settings
     if settings.redis_url is None:
         raise RuntimeError("a worker process needs REDIS_URL")
     client = connect(settings.redis_url, timeout_s=WORKER_TIMEOUT_S, verify_tls=settings.redis_tls_verify)
+    await_redis(client)
     worker = InProcessWorker(
         [Queue(queue, connection=client, serializer=JSONSerializer)],
         name=f"{queue}-{socket.gethostname()}-{os.getpid()}",

@@ -15,7 +15,7 @@ from workers.couriers import courier_of
 from workers.deliver import Courier
 from workers.drain import Drain
 from workers.monitor import Monitor
-from workers.reconcile import Sweep
+from workers.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True)

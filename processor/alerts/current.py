@@ -30,7 +30,7 @@ from handlers.events import (
 )
 from processor.alerts.reading import Heading, Unrecognised, heading, lacking
 from processor.alerts.schemas import Payload, as_company, as_payload, as_read
-from processor.alerts.values import as_instant
+from processor.lenient.values import as_instant
 
 Reader = Callable[[Heading, Payload], Event]
 

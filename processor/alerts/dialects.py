@@ -15,7 +15,7 @@ from handlers.events import Event
 from processor.alerts import current, legacy
 from processor.alerts.legacy_schemas import lower_keys
 from processor.alerts.reading import Unrecognised
-from processor.alerts.values import as_word
+from processor.lenient.values import as_word
 
 __all__ = ["Unrecognised", "is_too_deep", "recognise"]
 

@@ -12,8 +12,8 @@ from typing import Any
 from marshmallow import post_load
 
 from handlers.events import LinkStatus
-from processor.alerts.schemas import LenientSchema, Reading
-from processor.alerts.values import as_id, as_instant, as_message, as_name, as_status, as_word
+from processor.lenient.schema import LenientSchema, Reading
+from processor.lenient.values import as_id, as_instant, as_message, as_name, as_status, as_word
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,54 +1,20 @@
 """The shape of what we read of current messages; everything else in them is passed over.
 
-Every field is lenient: a value of the wrong type counts as absent, since Codat changes
-its bodies without notice and an oddity in one field must not cost the message. What a
-message cannot do without is decided by the dialect, not here. Schemas are made once.
+What a message cannot do without is decided by the dialect, not here. Schemas are made once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, missing, post_load
+from marshmallow import fields, post_load
 
 from handlers.events import Company, ConnectionDetails, DataTypeRead, Problem
-from processor.alerts.values import (
-    as_code,
-    as_explanation,
-    as_id,
-    as_instant,
-    as_message,
-    as_name,
-    as_status,
-    as_tags,
-    as_word,
-)
+from processor.lenient.schema import LenientSchema, Reading
+from processor.lenient.spoken import ConnectionFields, as_problem
+from processor.lenient.values import as_explanation, as_id, as_instant, as_name, as_tags, as_word
 
 UNSAID_READ_STATUS = "Unknown"
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-class Reading(fields.Field[Any]):
-    """A field read by a function that answers ``None`` for what it cannot use; absent is ``None``.
-
-    It takes the place of marshmallow's validation, of which nothing is left to do.
-    """
-
-    def __init__(self, read: Callable[[object], object], *, data_key: str) -> None:
-        super().__init__(data_key=data_key)
-        self._read = read
-
-    def deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        return None if value is missing else self._read(value)
-
-
-class LenientSchema(Schema):
-    """A schema that never fails on an object, of which it reads the fields that it knows."""
-
-    class Meta:
-        unknown = EXCLUDE
 
 
 class CompanySchema(LenientSchema):
@@ -73,59 +39,6 @@ def as_company(value: object) -> Company | None:
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenProblem:
-    """One of ``payload.connection.dataConnectionErrors``."""
-
-    problem: Problem
-    is_active: bool
-    errored_at: datetime
-
-    @property
-    def at(self) -> datetime | None:
-        """When it happened; ``None`` where that is not said."""
-        return None if self.errored_at == _NEVER else self.errored_at
-
-
-class ProblemSchema(LenientSchema):
-    """One of ``payload.connection.dataConnectionErrors``."""
-
-    status_code = Reading(as_code, data_key="statusCode")
-    status_text = Reading(as_message, data_key="statusText")
-    message = Reading(as_message, data_key="errorMessage")
-    status = Reading(as_word, data_key="status")
-    errored_at = Reading(as_instant, data_key="erroredOnUtc")
-
-    @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> SpokenProblem:
-        return SpokenProblem(
-            problem=Problem(data["status_code"], data["status_text"], data["message"]),
-            is_active=(data["status"] or "").lower() == "active",
-            errored_at=data["errored_at"] or _NEVER,
-        )
-
-
-_PROBLEM = ProblemSchema()
-
-
-def as_problem(value: object) -> Problem | None:
-    """Of a list of errors the newest active one; without an active one the last."""
-    newest = as_spoken_problem(value)
-    return newest.problem if newest else None
-
-
-def as_spoken_problem(value: object) -> SpokenProblem | None:
-    """The same, with its time."""
-    if not isinstance(value, list):
-        return None
-    spoken: list[SpokenProblem] = [_PROBLEM.load(entry) for entry in value if isinstance(entry, dict)]
-    if not spoken:
-        return None
-    active = [error for error in spoken if error.is_active]
-    # Reversed: of equals, max keeps the first it meets, and a later entry is the newer one.
-    return max(reversed(active), key=lambda error: error.errored_at) if active else spoken[-1]
-
-
-@dataclass(frozen=True, slots=True)
 class SpokenConnection:
     """``payload.connection``; ``details`` is ``None`` without a usable id."""
 
@@ -133,15 +46,9 @@ class SpokenConnection:
     problem: Problem | None = None
 
 
-class ConnectionSchema(LenientSchema):
+class ConnectionSchema(ConnectionFields):
     """``payload.connection``."""
 
-    id = Reading(as_id, data_key="id")
-    platform_key = Reading(as_word, data_key="integrationKey")
-    platform_name = Reading(as_name, data_key="platformName")
-    source_type = Reading(as_word, data_key="sourceType")
-    integration_id = Reading(as_id, data_key="integrationId")
-    status = Reading(as_status, data_key="status")
     problem = Reading(as_problem, data_key="dataConnectionErrors")
 
     @post_load

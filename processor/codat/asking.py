@@ -1,19 +1,14 @@
 """Questions to Codat on behalf of the workers: the answer is an event for the inbox."""
 
-import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from handlers.events import Company, ConnectionGone, ConnectionSeen, HistorySeen
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CompanyUnseen
-from processor.codat.findings import connection_gone, connection_seen, history_seen
+from processor.codat.findings import connection_gone, connection_seen, history_seen, new_id
 from processor.errors import CodatUnavailable
 from processor.times import now as now_by_our_clock
-
-
-def _new_event_id() -> str:
-    return f"asked-{uuid.uuid4().hex}"
 
 
 class Asker:
@@ -26,7 +21,7 @@ class Asker:
         self,
         client: CodatClient | None,
         *,
-        new_event_id: Callable[[], str] = _new_event_id,
+        new_event_id: Callable[[], str] = new_id,
         clock: Callable[[], datetime] = now_by_our_clock,
     ) -> None:
         self._client = client

@@ -117,12 +117,17 @@ class CodatClient:
             for row in page.rows:
                 yield schemas.company_of(row, page.answer)
 
-    def find_company_by_tag(self, name: str, value: str) -> CompanySeen | None:
-        """The company with exactly that tag: of several the oldest, ``None`` without one."""
+    def find_company_by_tag(
+        self, name: str, value: str, *, unless: Callable[[str], bool] = lambda _: False
+    ) -> CompanySeen | None:
+        """The company with exactly that tag: of several the oldest, ``None`` without one.
+
+        Those for whose id ``unless`` is true are passed over.
+        """
         found = [
             company
             for company in self.find_companies(tags=tag_filter(name, value), page_size=LARGE_PAGE_SIZE)
-            if company.tags.get(name) == value
+            if company.tags.get(name) == value and not unless(company.id)
         ]
         # An unknown age sorts last; ids break ties, so that every process finds the same one.
         return min(
@@ -188,10 +193,6 @@ class CodatClient:
         datasets = tuple(schemas.dataset_of(row) for page in read for row in page.rows)
         first = read[0].answer
         return HistoryAnswer(first.asked_at, datasets, first.timed)
-
-    def read_again(self, company_id: str) -> None:
-        """Ask Codat to read all data types of a company again."""
-        self._exchange.write("POST", "companies", company_id, "data", "all")
 
     # Integrations
 

@@ -7,7 +7,9 @@ https://docs.codat.io/using-the-api/errors
 import base64
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,9 +17,10 @@ import httpx
 
 from processor.codat.errors import CodatFailing, CodatUncertain, CodatUnusable
 from processor.codat.names import path_of, query_of
-from processor.codat.quota import Quota, as_http_date, quota_of, retry_after_s
+from processor.codat.quota import Quota, quota_of
 from processor.codat.refusals import refusal
 from processor.errors import CodatError, CodatUnavailable
+from processor.lenient.headers import as_http_date, retry_after_s
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,19 @@ MAX_CONNECTIONS = 20
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
+_patience_s: ContextVar[float | None] = ContextVar("patience_s", default=None)
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    """Give each call that this thread begins here at most ``seconds``, where its budget allows more."""
+    before = _patience_s.set(seconds)
+    try:
+        yield
+    finally:
+        _patience_s.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,7 @@ class Exchange:
     def read(self, *segments: str, query: Sequence[tuple[str, str | int]] = ()) -> Answer:
         """GET, tried again where the trouble may pass; raises ``CodatError``s."""
         url = self._url(segments, query)
-        deadline = self._monotonic() + self._budget_s
+        deadline = self._deadline()
         for attempt in range(MAX_RETRIES + 1):
             pause_s = FIRST_PAUSE_S * 2**attempt * (1 - self._jitter() / 2)
             try:
@@ -137,7 +153,7 @@ class Exchange:
         """A change, sent at most once; raises ``CodatUncertain`` where it may have been made all the same."""
         url = self._url(segments, ())
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        deadline = self._monotonic() + self._budget_s
+        deadline = self._deadline()
         for attempt in range(MAX_RETRIES + 1):
             pause_s = FIRST_PAUSE_S * 2**attempt * (1 - self._jitter() / 2)
             try:
@@ -161,6 +177,11 @@ class Exchange:
         if isinstance(failure, CodatFailing) and received.status in (500, 502, 504):
             raise CodatUncertain(correlation_id=failure.correlation_id) from failure
         raise failure
+
+    def _deadline(self) -> float:
+        patience_s = _patience_s.get()
+        budget_s = self._budget_s if patience_s is None else min(self._budget_s, patience_s)
+        return self._monotonic() + budget_s
 
     def _url(self, segments: Sequence[str], query: Sequence[tuple[str, str | int]]) -> str:
         address = self._base_url + path_of(segments)

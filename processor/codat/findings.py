@@ -5,6 +5,7 @@ same events again.
 """
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -67,6 +68,11 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
 """The event types of our own findings, and what they become."""
 
 _TEXTS = ("platform_key", "platform_name", "source_type", "integration_id")
+
+
+def new_id() -> str:
+    """A fresh event id for a finding."""
+    return f"codat-api-{secrets.token_hex(16)}"
 
 
 def connection_seen(

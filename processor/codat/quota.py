@@ -1,24 +1,19 @@
-"""What Codat's headers say about time and quota. Nothing here raises on what others wrote.
+"""What Codat's headers say about the quota. Nothing here raises on what others wrote.
 
 https://docs.codat.io/using-the-api/rate-limits
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
-from processor.alerts.values import as_instant
-
-LONGEST_WAIT_S = 86_400
-"""The quota is full again at 00:00 UTC, so no wait makes sense beyond a day."""
+from processor.lenient.headers import LONGEST_WAIT_S, as_http_date
+from processor.lenient.values import as_instant
 
 _EPOCH_FROM = 10**9
 _MILLISECONDS_FROM = 10**11
 _DIGITS = re.compile(r"[0-9]{1,15}")
-_SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +35,6 @@ def quota_of(headers: Mapping[str, str], seen_at: datetime) -> Quota | None:
         resets_at=_moment(headers.get("X-Rate-Limit-Reset"), seen_at),
     )
     return None if quota == Quota(seen_at) else quota
-
-
-def retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
-    """``Retry-After`` in whole seconds from ``now``, rounded up, 0 to a day; ``None`` without a usable one.
-
-    It comes as seconds or as a date (RFC 9110, 10.2.3).
-    """
-    text = headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(text):
-        return min(math.ceil(float(text)), LONGEST_WAIT_S)
-    moment = as_http_date(text)
-    return None if moment is None else wait_s(moment, now)
-
-
-def wait_s(until: datetime, now: datetime) -> int:
-    """Whole seconds from ``now`` to ``until``, rounded up, 0 to a day."""
-    return max(0, min(math.ceil((until - now).total_seconds()), LONGEST_WAIT_S))
-
-
-def as_http_date(text: str | None) -> datetime | None:
-    """A date as HTTP writes it, in UTC."""
-    if not text:
-        return None
-    try:
-        moment = parsedate_to_datetime(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _count(text: str | None) -> int | None:

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from processor.alerts.values import as_id, as_text
 from processor.codat.errors import CodatConflict, CodatFailing, CodatNotFound
-from processor.codat.quota import Quota, retry_after_s, wait_s
+from processor.codat.quota import Quota
 from processor.errors import CodatError, CodatRateLimited, CodatRefused
+from processor.lenient.headers import retry_after_s, wait_s
+from processor.lenient.values import as_id, as_text
 
 DEFAULT_WAIT_S = 60
 MAX_SAID_CHARS = 300
@@ -57,13 +58,9 @@ def refusal(
     ``headers`` answer to names in any case.
     """
     spoken = _spoken(content, secrets)
-    wanted_s = retry_after_s(headers, asked_at)
     known = _SENTENCES.get(status)
     if status == 429:
-        if wanted_s is None and quota is not None and quota.remaining == 0 and quota.resets_at is not None:
-            wanted_s = wait_s(quota.resets_at, asked_at)
-        wanted_s = DEFAULT_WAIT_S if wanted_s is None else wanted_s
-        return CodatRateLimited(wanted_s, correlation_id=spoken.correlation_id)
+        return CodatRateLimited(rest_s(headers, quota, asked_at), correlation_id=spoken.correlation_id)
     if status == 404 and spoken.is_codats_own and spoken.status in (None, 404):
         return CodatNotFound(
             _sentence(known, 404, spoken),
@@ -80,7 +77,16 @@ def refusal(
         sentence = _sentence(words, status, spoken)
     else:
         sentence = f"What answered {status} at CODAT_API_URL does not look like Codat; try again later."
+    wanted_s = retry_after_s(headers, asked_at)
     return CodatFailing(status, sentence, correlation_id=spoken.correlation_id, retry_after_s=wanted_s)
+
+
+def rest_s(headers: Mapping[str, str], quota: Quota | None, asked_at: datetime) -> int:
+    """For how long Codat wants no more requests after a 429, in seconds from ``asked_at``."""
+    wanted_s = retry_after_s(headers, asked_at)
+    if wanted_s is None and quota is not None and quota.remaining == 0 and quota.resets_at is not None:
+        wanted_s = wait_s(quota.resets_at, asked_at)
+    return DEFAULT_WAIT_S if wanted_s is None else wanted_s
 
 
 def _sentence(words: str | None, status: int, spoken: _Spoken) -> str:

@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 from marshmallow import Schema, ValidationError, post_load
 
 from handlers.events import ConnectionDetails, Dataset
-from processor.alerts.schemas import LenientSchema, Reading, SpokenProblem, as_spoken_problem
-from processor.alerts.values import as_id, as_instant, as_message, as_name, as_status, as_tags, as_word
 from processor.codat.answers import (
     Branding,
     CompanySeen,
@@ -24,6 +22,9 @@ from processor.codat.answers import (
 )
 from processor.codat.errors import CodatUnusable
 from processor.codat.exchange import Answer
+from processor.lenient.schema import LenientSchema, Reading
+from processor.lenient.spoken import ConnectionFields, SpokenProblem, as_spoken_problem
+from processor.lenient.values import as_id, as_instant, as_message, as_name, as_tags, as_word
 
 MAX_URL_CHARS = 4_000
 
@@ -75,13 +76,7 @@ def loaded(schema: Schema, value: object, what: str) -> Any:
         raise CodatUnusable(f"Codat's answer holds {what} without a usable {places}.") from None
 
 
-class _ConnectionSchema(LenientSchema):
-    id = Reading(as_id, data_key="id")
-    platform_key = Reading(as_word, data_key="integrationKey")
-    platform_name = Reading(as_name, data_key="platformName")
-    source_type = Reading(as_word, data_key="sourceType")
-    integration_id = Reading(as_id, data_key="integrationId")
-    status = Reading(as_status, data_key="status")
+class _ConnectionSchema(ConnectionFields):
     link_url = Reading(as_url, data_key="linkUrl")
     last_sync = Reading(as_instant, data_key="lastSync")
     created = Reading(as_instant, data_key="created")

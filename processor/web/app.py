@@ -7,9 +7,10 @@ from processor import logs
 from processor.bootstrap import Container, for_web
 from processor.reporting import report_faults
 from processor.settings import load_from_environment
-from processor.web import health, home, metrics, pages, problems, security, v1, webhooks
+from processor.web import health, home, metrics, ops, pages, problems, security, v1, webhooks
 from processor.web.context import keep
 from processor.web.gateway import Gateway
+from processor.web.hosts import PossibleHosts
 
 THREADS = 4
 """Requests that one process works on at a time."""
@@ -23,6 +24,7 @@ def create_app(container: Container) -> Flask:
     if hops:
         # The host is not taken from a header: Heroku's router passes on what a caller makes up.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = PossibleHosts(app.wsgi_app)  # type: ignore[method-assign]
     keep(app, container)
     security.register(app)
     problems.register(app)
@@ -31,6 +33,7 @@ def create_app(container: Container) -> Flask:
     app.register_blueprint(home.blueprint)
     app.register_blueprint(metrics.blueprint)
     pages.register(app)
+    ops.register(app)
     v1.register(app)
     return app
 

@@ -12,6 +12,7 @@ def home() -> Response:
         service="codat-processor",
         webhooks="/webhooks/codat",
         api="/v1",
+        operators="/ops",
         openapi="/openapi.json",
         health="/healthz",
         readiness="/readyz",

@@ -7,7 +7,9 @@ from collections import Counter
 from processor.store import keys
 from tests.support.service import DRAINING, Sender, applied, is_done, messages_of, start_s, until
 
-STOPPED_WITHIN_S = 10
+STOPPED_WITHIN_S = 25
+"""Ten seconds are enough, after which the last process would be killed by ours; a busy machine gets more."""
+
 RECOVERED_WITHIN_S = 5
 """Where nothing else is done; processes have to be started meanwhile, which a busy machine does slowly."""
 
@@ -28,9 +30,10 @@ def handled(service):
     return int(service.redis().hget(keys.counters(), "processed") or 0)
 
 
-def test_workers_that_are_killed_in_the_middle_of_a_thousand_messages_lose_none_and_repeat_none(service):
-    """They stand still until all thousand wait, and die as soon as the first batch is committed."""
-    bodies = messages_of(1_000)
+def test_workers_that_are_killed_in_the_middle_of_thousands_of_messages_lose_none_and_repeat_none(service):
+    """They stand still until all wait, and die as soon as the first of many batches is committed."""
+    bodies = messages_of(3_000)
+    start_before_s = start_s()
     workers = service.working()
     service.kill(*workers, number=signal.SIGSTOP)
     sender = Sender(service)
@@ -44,11 +47,11 @@ def test_workers_that_are_killed_in_the_middle_of_a_thousand_messages_lose_none_
     before = handled(service)
     took_s = until(lambda: is_done(service, list(bodies)))
 
-    assert 0 < before < 1_000
+    assert 0 < before < len(bodies)
     assert applied(service.bench()) == dict.fromkeys(bodies, 1)
     told_once(service.bench())
-    assert handled(service) == 1_000
-    assert took_s < max(RECOVERED_WITHIN_S, STARTS * start_s())
+    assert handled(service) == len(bodies)
+    assert took_s < max(RECOVERED_WITHIN_S, STARTS * start_before_s, STARTS * start_s())
 
 
 def test_workers_that_die_again_and_again_while_messages_come_lose_none_and_repeat_none(service):
@@ -74,16 +77,19 @@ def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effec
     service = make_service().start()
     bodies = messages_of(800)
     sender = Sender(service, give_up=True)
-    half = threading.Event()
+    half, cut = threading.Event(), threading.Event()
 
     def answered(good):
         if good >= 350:
             half.set()
+        if good >= 700:  # the machine is so busy that the power cut is late: something is left to be sent
+            cut.wait(60)
 
     sending = threading.Thread(target=sender.send, args=(bodies,), kwargs={"on_answer": answered})
     sending.start()
     assert half.wait(60)
     service.kill_everything()
+    cut.set()
     sending.join()
     accepted = sender.accepted
     assert 350 <= len(accepted) < 800

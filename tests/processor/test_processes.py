@@ -237,29 +237,33 @@ def create():
 """
 
 SERVER = """
+import sys
 from processor import logs
 from processor.processes import watch_parent
 from processor.server import serve
 from processor.settings import load_from_environment
-logs.configure()
+logs.configure(stream=sys.stdout)
 watch_parent()
 serve(load_from_environment(), "wsgi_for_test:create")
 """
 
 
+SLOW_APPLICATION = """
+import os, socket, time
+def create():
+    line = socket.create_connection(("127.0.0.1", int(os.environ["HOME_PORT"])))
+    line.sendall(f"loading {os.getpid()} -\\n".encode())
+    time.sleep(1000)
+"""
+
+
 def test_the_web_server_answers_replaces_dead_processes_and_ends_by_sigterm(tmp_path: Path) -> None:
-    (tmp_path / "wsgi_for_test.py").write_text(APPLICATION)
     port = free_port("127.0.0.1")
-    env = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
-        "CODAT_ALERT_AUTHORIZATIONS": "Basic abc",
-        "PORT": str(port),
-        "WEB_CONCURRENCY": "1",
-    }
-    with running([sys.executable, "-c", SERVER], env=env, cwd=tmp_path) as server:
+    with serving(tmp_path, APPLICATION, PORT=str(port), WEB_CONCURRENCY="1") as server:
         assert server.stdout is not None
-        assert server.stdout.readline() == f"Listening on http://127.0.0.1:{port}\n"
+        listening = json.loads(server.stdout.readline())
+        assert listening["message"] == "Listening"
+        assert listening["address"] == f"http://127.0.0.1:{port}"
         with socket.create_connection(("127.0.0.1", port)) as line:
             first = ask(line)
             assert ask(line) == first
@@ -267,7 +271,55 @@ def test_the_web_server_answers_replaces_dead_processes_and_ends_by_sigterm(tmp_
         assert ask_until_answered(port, other_than=first)
         server.terminate()
         assert server.wait() == 0
+        assert "refused to gracefully stop" not in server.stdout.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_web_server_ends_at_once_while_its_processes_load_the_application(
+    home: Home, tmp_path: Path, number: int
+) -> None:
+    """Until then they had the parent's handlers: a signal was lost, and the server ended by killing them.
+
+    That both load it was no matter of course either: one hung where a thread imported something at its fork.
+    """
+    environ = {"PORT": str(free_port("127.0.0.1")), "WEB_CONCURRENCY": "2", "HOME_PORT": str(home.port)}
+    with serving(tmp_path, SLOW_APPLICATION, **environ) as server:
+        calls = [home.call(), home.call()]
+        server.send_signal(number)
+        assert [call.rest() for call in calls] == ["", ""]
+        assert server.wait() == 0
+        assert server.stdout is not None
         assert server.stdout.read() == ""
+
+
+def test_kill_9_of_the_supervisor_ends_a_web_server_whose_processes_load_the_application(
+    home: Home, tmp_path: Path
+) -> None:
+    write, end = (tmp_path / "server.py"), free_port("127.0.0.1")
+    write.write_text(SERVER)
+    (tmp_path / "wsgi_for_test.py").write_text(SLOW_APPLICATION)
+    env = environment(tmp_path, PORT=str(end), WEB_CONCURRENCY="2", HOME_PORT=str(home.port))
+    supervise = SUPERVISOR.replace("*sys.argv[1:4]", "*sys.argv[1:]").replace("sys.argv[4:]", "['web']")
+    with running([sys.executable, "-c", supervise, str(write)], env=env, cwd=tmp_path) as supervisor:
+        calls = [home.call(), home.call()]
+        supervisor.kill()
+        assert [call.rest() for call in calls] == ["", ""]
+        assert supervisor.stdout is not None
+        assert "refused to gracefully stop" not in supervisor.stdout.read()
+
+
+def serving(
+    folder: Path, application: str, **environ: str
+) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    """Our web server with an application, in a process of its own."""
+    (folder / "wsgi_for_test.py").write_text(application)
+    return running([sys.executable, "-c", SERVER], env=environment(folder, **environ), cwd=folder)
+
+
+def environment(folder: Path, **environ: str) -> dict[str, str]:
+    """What the web server needs, and nothing of ours."""
+    path = os.pathsep.join([str(folder), *sys.path])
+    return {**os.environ, "PYTHONPATH": path, "CODAT_ALERT_AUTHORIZATIONS": "Basic abc", **environ}
 
 
 @contextlib.contextmanager

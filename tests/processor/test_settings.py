@@ -1,6 +1,7 @@
 """What the environment says becomes settings, or one message that lists every mistake."""
 
 import os
+import sys
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from processor.errors import SettingsError
 from processor.settings import Settings, load, load_from_environment, rows
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SHORT = "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
+"""Sixteen bytes: the least that is accepted."""
+
 ENOUGH = {"CODAT_WEBHOOK_SECRETS": SECRET}
 CONTRACT = {
     "redis_url": None,
@@ -72,13 +76,13 @@ def test_legacy_authorization_alone_is_enough() -> None:
 def test_lists_are_split_at_commas_and_stripped() -> None:
     settings = load(
         {
-            "CODAT_WEBHOOK_SECRETS": f"{SECRET} , whsec_YWJj",
+            "CODAT_WEBHOOK_SECRETS": f"{SECRET} , {SHORT}",
             "API_KEYS": "one,two,",
             "CODAT_SENDER_IPS": "20.77.82.168, 10.0.0.0/8,::1",
             "SECRET_KEY": "0123456789abcdef,fedcba9876543210",
         }
     )
-    assert settings.codat_webhook_secrets == (SECRET, "whsec_YWJj")
+    assert settings.codat_webhook_secrets == (SECRET, SHORT)
     assert settings.api_keys == ("one", "two")
     assert settings.codat_sender_ips == (
         ip_network("20.77.82.168/32"),
@@ -118,18 +122,38 @@ def test_every_mistake_is_reported_at_once() -> None:
         ("REDIS_URL", "redis://"),
         ("REDIS_URL", "redis://host:99999"),
         ("REDIS_URL", "unix://"),
+        ("REDIS_URL", "redis://host:6379?foo=bar"),
+        ("REDIS_URL", "redis://host:6379?socket_timeout=x"),
+        ("REDIS_URL", "redis://host:6379?protocol=9"),
+        ("REDIS_URL", "redis://host:6379/abc"),
+        ("REDIS_URL", "redis://host:6379/0/1"),
+        ("REDIS_URL", "rediss://host:6379/0?ssl_cert_reqs=perhaps"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=x"),
         ("REDIS_TLS_VERIFY", "perhaps"),
+        ("HOST", "www.example.org"),
+        ("HOST", "127.0.0"),
+        ("HOST", "fe80::1%lo"),
         ("CODAT_API_URL", "api.codat.io"),
         ("CODAT_API_URL", "https://[x"),
         ("PUBLIC_URL", "ftp://example.org"),
         ("PUBLIC_URL", "https://"),
         ("SMTP_URL", "https://mail.example.org"),
         ("SENTRY_DSN", "abc"),
+        ("SENTRY_DSN", "https://sentry.example/1"),
+        ("SENTRY_DSN", "https://key@sentry.example"),
+        ("SENTRY_DSN", "https://key@sentry.example/abc"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@b.example, c@d.example"),
+        ("MAIL_FROM", "@b.example"),
+        ("MAIL_FROM", "Us <us@b.example"),
+        ("MAIL_TEMPLATES_DIR", "/no/such/folder"),
         ("CODAT_SENDER_IPS", "20.77.82"),
         ("CODAT_SENDER_IPS", "10.0.0.1/8"),
         ("CODAT_WEBHOOK_SECRETS", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ("CODAT_WEBHOOK_SECRETS", "whsec_"),
         ("CODAT_WEBHOOK_SECRETS", "whsec_a"),
+        ("CODAT_WEBHOOK_SECRETS", "whsec_YQ=="),
+        ("CODAT_WEBHOOK_SECRETS", f"{SECRET},whsec_MDEyMzQ1Njc4OWFiY2Rl"),
         ("CODAT_WEBHOOK_SECRETS", f"{SECRET},whsec_not base64"),
         ("CODAT_WEBHOOK_SECRETS", " , "),
         ("CODAT_ALERT_AUTHORIZATIONS", "Bearer schlüssel"),
@@ -156,15 +180,67 @@ def test_a_wrong_value_is_named_by_a_constant_sentence(name: str, value: str) ->
         ("CHECK_PATIENCE_S", "0", 0),
         ("REDIS_URL", "rediss://:pw@host:6380/0", "rediss://:pw@host:6380/0"),
         ("REDIS_URL", "unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
+        ("REDIS_URL", "redis://host?socket_keepalive=yes", "redis://host?socket_keepalive=yes"),
         ("REDIS_TLS_VERIFY", "false", False),
+        ("HOST", "localhost", "127.0.0.1"),
+        ("HOST", "::1", "::1"),
+        ("MAIL_FROM", "Us & Co <us@bank.example>", "Us & Co <us@bank.example>"),
         ("CODAT_API_URL", "http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
         ("LOG_LEVEL", "debug", "DEBUG"),
         ("DATA_DIR", "/srv/data", Path("/srv/data")),
-        ("SMTP_URL", "smtp://user:pw@mail.example.org:587", "smtp://user:pw@mail.example.org:587"),
+        ("SMTP_URL", "smtp://us%40bank.example:pw@mail:587", "smtp://us%40bank.example:pw@mail:587"),
+        ("OPERATOR_ALERT_URLS", "json://pager,ntfy://topic", ("json://pager", "ntfy://topic")),
+        ("SENTRY_DSN", "https://key@sentry.example/sub/1", "https://key@sentry.example/sub/1"),
     ],
 )
 def test_a_right_value_is_taken(name: str, value: str, meant: object) -> None:
     assert getattr(load({**ENOUGH, name: value}), name.lower()) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "module", "extra"),
+    [
+        ("SENTRY_DSN", "https://hush@sentry.example/1", "sentry_sdk", "sentry"),
+        ("OPERATOR_ALERT_URLS", "json://hush", "apprise", "chat"),
+    ],
+)
+def test_a_setting_whose_library_is_missing_is_a_mistake_that_says_how_to_install_it(
+    name: str, value: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``check`` was content with SENTRY_DSN, and then every process died of the missing library, for ever."""
+    monkeypatch.setitem(sys.modules, module, None)
+    (mistake,) = mistakes({**ENOUGH, name: value})
+    assert mistake.startswith(f"{name} needs ")
+    assert f"codat-processor[{extra}]" in mistake
+    assert "hush" not in mistake
+
+
+def test_addresses_of_operators_that_nothing_could_be_sent_to_are_counted_and_never_shown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    urls = "json://hush-1,carrier-pigeon://hush-2,slack://hush-3"
+    (mistake,) = mistakes({**ENOUGH, "OPERATOR_ALERT_URLS": urls})
+    assert mistake == (
+        "OPERATOR_ALERT_URLS must be a comma-separated list of Apprise URLs; number 2, 3 of 3 is none."
+    )
+    assert "hush" not in caplog.text
+
+
+def test_a_mail_server_needs_a_sender() -> None:
+    (mistake,) = mistakes({**ENOUGH, "SMTP_URL": "smtps://apikey:hush@mail.example"})
+    assert mistake == "MAIL_FROM must be set with SMTP_URL: e-mails need a sender."
+    account = {**ENOUGH, "SMTP_URL": "smtps://us%40bank.example:hush@mail.example"}
+    assert load(account).sender == "us@bank.example"
+    assert load({**account, "MAIL_FROM": "Us <we@bank.example>"}).sender == "Us <we@bank.example>"
+    assert load(ENOUGH).sender is None
+
+
+def test_whoever_takes_no_messages_in_needs_no_way_to_recognise_codat() -> None:
+    assert load({}, inbound=False).codat_webhook_secrets == ()
+    with pytest.raises(SettingsError, match=r"^The command cannot start: 1 setting is") as refused:
+        load({"PORT": "no"}, inbound=False)
+    assert len(refused.value.mistakes) == 1
 
 
 def test_blank_values_count_as_unset() -> None:
@@ -185,6 +261,30 @@ def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     assert (settings.port, settings.workers) == (9001, 3)
     assert settings.late_after_s == 600
     assert load(ENOUGH, tmp_path / "absent") == load(ENOUGH)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"PORT=9000\nWORKERS='3\n", ".env must have lines of the form NAME=value; line 2 has another."),
+        (b"PORT=9000\nhush hush\n", ".env must have lines of the form NAME=value; line 2 has another."),
+        (b"PORT\n", ".env must have lines of the form NAME=value; line 1 has another."),
+        (b"PORT=9000\nNAME=h\xfcsh\n", ".env must be text in UTF-8; line 2 is not."),
+        (None, ".env cannot be read: Is a directory."),
+    ],
+)
+def test_a_dotenv_file_that_cannot_be_read_is_a_mistake(
+    content: bytes | None, expected: str, tmp_path: Path
+) -> None:
+    """What the libraries do not understand they drop, and the service ran with half of its settings."""
+    dotenv = tmp_path / ".env"
+    if content is None:
+        dotenv.mkdir()
+    else:
+        dotenv.write_bytes(content)
+    with pytest.raises(SettingsError) as refused:
+        load(ENOUGH, dotenv)
+    assert refused.value.mistakes == (expected,)
 
 
 def test_the_process_environment_and_the_current_folder_are_read(
@@ -214,8 +314,8 @@ def secret_environment() -> dict[str, str]:
         "API_KEYS": "hush-key-1,hush-key-2",
         "OPERATOR_PASSWORD": "hush-password",
         "CODAT_API_KEY": "hush-codat",
-        "SMTP_URL": "smtp://user:hush-smtp@localhost",
-        "OPERATOR_ALERT_URLS": "slack://hush-slack",
+        "SMTP_URL": "smtp://user%40bank.example:hush-sm%25tp@localhost",
+        "OPERATOR_ALERT_URLS": "json://hush-pager",
         "SENTRY_DSN": "https://hush-sentry@localhost/1",
     }
 
@@ -230,7 +330,7 @@ def test_secrets_are_not_in_the_repr() -> None:
 
 def test_secrets_are_known_for_masking() -> None:
     known = load(secret_environment()).secrets()
-    assert {"hush-key-1", "hush-key-2", SECRET, "hush-redis", "hush-smtp"} <= set(known)
+    assert {"hush-key-1", "hush-key-2", SECRET, "hush-redis", "hush-sm%25tp", "hush-sm%tp"} <= set(known)
 
 
 @given(

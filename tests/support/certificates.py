@@ -1,21 +1,28 @@
-"""Certificates of an authority of the tests' own; they expire a hundred years from now.
-
-``hook.pem`` is for hook.test and localhost, ``other.pem`` for other.test.
-"""
+"""Certificates of an authority of the tests' own, made anew in each run."""
 
 import ssl
-from pathlib import Path
+from functools import cache
 
-FOLDER = Path(__file__).parent / "tls"
+import trustme
+
+NAMES = {"hook": ("hook.test", "localhost"), "other": ("other.test",)}
+
+
+@cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
 
 
 def trusting() -> ssl.SSLContext:
     """What a client needs that trusts our authority and nobody else."""
-    return ssl.create_default_context(cafile=FOLDER / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _authority().configure_trust(context)
+    return context
 
 
+@cache
 def serving_as(name: str) -> ssl.SSLContext:
-    """What a server needs: ``hook`` or ``other``."""
+    """What a server needs: ``hook`` (for hook.test and localhost) or ``other`` (for other.test)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(FOLDER / f"{name}.pem")
+    _authority().issue_cert(*NAMES[name]).configure_cert(context)
     return context

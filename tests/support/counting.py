@@ -1,9 +1,12 @@
 """Redis clients that count what they cost, or let something else happen in the middle of it."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from redis import Connection, ConnectionPool, Redis, UnixDomainSocketConnection
+from redis import Connection, ConnectionError, ConnectionPool, Redis, UnixDomainSocketConnection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 class RoundTrips:
@@ -36,6 +39,28 @@ class RoundTrips:
         """Begin to count again."""
         self.count = 0
         self.sent.clear()
+
+
+def breaking(url: str, *, after: int) -> "Redis[Any]":
+    """A client that sends so many times and is cut off then: as a process that is killed in the middle."""
+    base = UnixDomainSocketConnection if url.startswith("unix") else Connection
+    left = [math.inf]
+
+    class Breaking(base):  # type: ignore[misc, valid-type]
+        def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise ConnectionError("cut off")
+            super().send_packed_command(command, check_health=check_health)
+
+    client: Redis[Any] = Redis(
+        connection_pool=ConnectionPool.from_url(
+            url, connection_class=Breaking, retry=Retry(NoBackoff(), 0), protocol=2
+        )
+    )
+    client.ping()
+    left[0] = after
+    return client
 
 
 class Interrupted(Redis):  # type: ignore[misc, type-arg]

@@ -33,9 +33,12 @@ from tests.support import messages, serving
 from tests.support.workbench import Moving, Workbench
 from workers.ask import Asking
 from workers.monitor import Monitor
-from workers.reconcile import Sweep
+from workers.sweep import Sweep
 
 PATIENCE_S = 60.0
+LIMIT_S = 60.0
+"""How long an answer of the simulated Codat may take in real seconds, which no test is about."""
+
 EVERY = timedelta(hours=24)
 STATES = {
     "PendingAuth": "pending",
@@ -154,12 +157,17 @@ class TruthBench:
         return CodatClient(
             api_key=self.server.config.api_key,
             base_url=self.server.url,
-            timeout_s=5.0,
+            timeout_s=LIMIT_S,
+            budget_s=2 * LIMIT_S,
             transport=transport,
             sleep=lambda _: None,
             jitter=lambda: 0.0,
             clock=self.clock,
         )
+
+    def give_up_after(self, seconds: float) -> None:
+        """Wait so long for an answer in the background, in real seconds: for tests in which none comes."""
+        self.codat._exchange._timeout_s = seconds
 
     def wait(self, seconds: float) -> None:
         """Nobody sleeps: time moves."""

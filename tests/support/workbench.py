@@ -1,6 +1,7 @@
 """Inbox, drain and reader on one engine, under a clock that only the test moves."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,18 +20,20 @@ from workers.drain import Drain
 
 
 class Moving:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved; it never goes back, however many threads move it."""
 
     def __init__(self, now: datetime = messages.LONG_AGO) -> None:
         self.now = now
+        self._lock = threading.Lock()
 
     def __call__(self) -> datetime:
         return self.now
 
     def forward(self, seconds: float) -> datetime:
         """Let time pass."""
-        self.now += timedelta(seconds=seconds)
-        return self.now
+        with self._lock:
+            self.now += timedelta(seconds=seconds)
+            return self.now
 
 
 class Workbench:

@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Any
@@ -45,7 +45,7 @@ class _Unprotected(smtplib.SMTPException):
 class MailServer:
     """Where e-mails are handed in: SMTP_URL. ``tls`` holds the authorities that are trusted."""
 
-    url: str
+    url: str = field(repr=False)
     tls: ssl.SSLContext | None = None
 
     def send(self, mail: EmailMessage) -> str:
@@ -176,16 +176,6 @@ class Email:
         except (smtplib.SMTPException, OSError, socket.gaierror) as error:
             return Result(Verdict.AGAIN, _since(began), error=f"{type(error).__name__}: {error}"[:300])
         return Result(Verdict.DELIVERED, _since(began), status=250, excerpt=said)
-
-
-def default_sender(smtp_url: str, public_url: str | None) -> str:
-    """Whom e-mails come from where MAIL_FROM is unset: the account that sends them, or nobody here."""
-    parts = urlsplit(smtp_url)
-    account = unquote(parts.username or "")
-    if "@" in account:
-        return account
-    host = (urlsplit(public_url).hostname if public_url else None) or parts.hostname or "localhost"
-    return f"no-reply@{host}"
 
 
 def _since(began: float) -> int:

@@ -1,14 +1,14 @@
 """Signed webhooks to subscribers."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from processor import times
 from processor.delivery.lane import Claimed, Verdict
 from processor.delivery.outgoing import Outgoing
-from processor.delivery.schedule import read_retry_after
 from processor.delivery.signing import signed_headers
+from processor.lenient.headers import pause_s
 from workers.channels.channel import Result
 
 
@@ -32,13 +32,14 @@ class Webhook:
         signed = signed_headers(claimed.notification_id, claimed.body, now, subscriber.signing_keys(now))
         headers = {**subscriber.headers, "Content-Type": "application/json", **signed}
         answer = await self._outgoing.post(subscriber.url, claimed.body.encode(), headers)
+        wished_s = pause_s(answer.retry_after, self._clock())
         return Result(
             _verdict(answer.status),
             answer.duration_ms,
             status=answer.status,
             excerpt=answer.excerpt,
             error=answer.error or _error(answer.status),
-            wish=read_retry_after(answer.retry_after, self._clock()),
+            wish=None if wished_s is None else timedelta(seconds=wished_s),
         )
 
 

@@ -7,7 +7,7 @@ by a cache.
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -55,7 +55,7 @@ class Live:
 class Visit:
     """Somebody who opened a link that works: its token, and the company that it is for."""
 
-    token: str
+    token: str = field(repr=False)
     company: CompanyView
 
     @property

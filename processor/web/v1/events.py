@@ -4,8 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from processor import lookups
-from processor.replays import Replays
-from processor.web.context import container
+from processor.web.context import container, replays
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import EventQuery
@@ -35,5 +34,4 @@ def replay_event(event_id: str) -> dict[str, str]:
     Harmless for one that was handled: what is known already changes nothing. A quarantined message is
     read again first; 422 when it is still not understood.
     """
-    own = container()
-    return Replays(reader=own.reader, inbox=own.inbox, bell=own.bell).replay(event_id)
+    return replays().replay(event_id)

@@ -39,7 +39,7 @@ def sign_up_company(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
 def delete_company(company_id: str) -> None:
     """Delete a company
 
-    With all its connections, at Codat first, then here.
+    With all its connections, at Codat first, then here. Of one that is deleted already nothing changes.
     """
     container().journey.delete_company(company_id)
 

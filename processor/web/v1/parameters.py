@@ -69,13 +69,13 @@ class ConnectionQuery(StateQuery):
     """A list of connections."""
 
     company_id = an_id("Only connections of this company.")
-    merchant_id = an_id("Only connections of the company that belongs to this id of yours.")
+    merchant_id = an_id("Only connections of the companies that belong to this id of yours.")
 
 
 class CompanyQuery(PageQuery):
     """A list of companies."""
 
-    merchant_id = an_id("Only the company that belongs to this id of yours.")
+    merchant_id = an_id("Only the companies that belong to this id of yours, deleted ones too.")
 
 
 class EventQuery(PageQuery):

@@ -5,11 +5,10 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields
 
-from processor.delivery.desk import Desk
 from processor.delivery.lane import Mode
-from processor.delivery.redelivery import Redelivery
 from processor.delivery.rules import TYPES
-from processor.web.context import container
+from processor.errors import Invalid
+from processor.web.context import desk, redelivery
 from processor.web.v1.calls import Calls
 from processor.web.v1.delivery_schemas import AttemptSchema, StandingSchema
 from processor.web.v1.fields import Answer, moment, page_of, text, texts, word
@@ -21,6 +20,7 @@ calls = Calls(
     ids={"subscriber_id": "A subscriber's id.", "notification_id": "A notification's id."},
 )
 
+ONLY_TO = "Only to this subscriber, wanted or not, or only by `email` or to `operators`."
 OURS_ARE_REFUSED = "Headers sent with each request; those that this service sets are refused."
 
 
@@ -108,7 +108,16 @@ class TestMessageSchema(Answer):
 class RedeliverQuery(NoParameters):
     """Where a notification is sent again."""
 
-    subscriber_id = an_id("Only to this subscriber, or only by `email` or to `operators`.")
+    subscriber_id = an_id(ONLY_TO)
+
+
+class RedeliverBody(Schema):
+    """Where a notification is sent again; the same as the parameter."""
+
+    class Meta:
+        unknown = RAISE
+
+    subscriber_id = an_id(ONLY_TO)
 
 
 class RedeliveredSchema(Answer):
@@ -123,7 +132,7 @@ class RedeliveredSchema(Answer):
 @calls.get("/subscribers", page_of(SubscriberSchema), query=PageQuery)
 def list_subscribers(**query: Any) -> dict[str, Any]:
     """Subscribers, newest first"""
-    return _desk().list(**query)
+    return desk().list(**query)
 
 
 @calls.post(
@@ -138,13 +147,13 @@ def add_subscriber(body: dict[str, Any]) -> dict[str, Any]:
 
     The answer holds its secret, which is not shown again.
     """
-    return _desk().add(**_said(body))
+    return desk().add(**_said(body))
 
 
 @calls.get("/subscribers/<subscriber_id>", SubscriberSchema)
 def get_subscriber(subscriber_id: str) -> dict[str, Any]:
     """One subscriber"""
-    return _desk().show(subscriber_id)
+    return desk().show(subscriber_id)
 
 
 @calls.patch("/subscribers/<subscriber_id>", SubscriberSchema, body=ChangeSubscriberBody)
@@ -154,7 +163,7 @@ def change_subscriber(body: dict[str, Any], subscriber_id: str) -> dict[str, Any
     While it is disabled nothing new waits for it; what waits already stays. While it is paused everything
     waits, and enabling it sends what waited.
     """
-    return _desk().change(subscriber_id, **body)
+    return desk().change(subscriber_id, **body)
 
 
 @calls.delete("/subscribers/<subscriber_id>")
@@ -163,7 +172,7 @@ def remove_subscriber(subscriber_id: str) -> None:
 
     What waits for it is not sent.
     """
-    _desk().remove(subscriber_id)
+    desk().remove(subscriber_id)
 
 
 @calls.post("/subscribers/<subscriber_id>/rotate", SubscriberWithSecretSchema, status=HTTPStatus.OK)
@@ -172,7 +181,7 @@ def rotate_secret(subscriber_id: str) -> dict[str, Any]:
 
     For 24 hours every message carries two signatures: by the new secret and by the old one.
     """
-    return _desk().rotate(subscriber_id)
+    return desk().rotate(subscriber_id)
 
 
 @calls.post("/subscribers/<subscriber_id>/test", TestMessageSchema, status=HTTPStatus.ACCEPTED)
@@ -181,24 +190,30 @@ def test_subscriber(subscriber_id: str) -> dict[str, Any]:
 
     Of the type `subscriber.test`, once, also to a subscriber that is disabled.
     """
-    return _desk().test(subscriber_id)
+    return desk().test(subscriber_id)
 
 
 @calls.post(
     "/notifications/<notification_id>/redeliver",
     RedeliveredSchema,
     status=HTTPStatus.ACCEPTED,
+    body=RedeliverBody,
+    body_required=False,
     query=RedeliverQuery,
     errors=(HTTPStatus.CONFLICT,),
 )
-def redeliver_notification(notification_id: str, subscriber_id: str | None = None) -> dict[str, Any]:
+def redeliver_notification(
+    body: dict[str, Any], notification_id: str, subscriber_id: str | None = None
+) -> dict[str, Any]:
     """Send a notification again, under the same id
 
-    To every enabled subscriber that wants its type, or to one; e-mails only where they are dead letters.
+    To every enabled subscriber that wants its type, or to one that is named as a parameter or in the body;
+    e-mails only where they are dead letters.
     """
-    own = container()
-    redelivery = Redelivery(own.redis, reader=own.reader, bell=own.bell, clock=own.clock)
-    done = redelivery.one(notification_id, subscriber_id=subscriber_id)
+    named = body.get("subscriber_id", subscriber_id)
+    if subscriber_id not in (None, named):
+        raise Invalid(errors={"subscriber_id": ["The parameter and the body name different ones."]})
+    done = redelivery().one(notification_id, subscriber_id=named)
     return {
         "id": notification_id,
         "notification_id": notification_id,
@@ -209,14 +224,3 @@ def redeliver_notification(notification_id: str, subscriber_id: str | None = Non
 
 def _said(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
-
-
-def _desk() -> Desk:
-    own = container()
-    return Desk(
-        own.redis,
-        reader=own.reader,
-        bell=own.bell,
-        allow_private=own.settings.allow_private_subscribers,
-        clock=own.clock,
-    )

@@ -180,5 +180,4 @@ def writing(bench: Bench) -> Mapping[str, Callable[[], object]]:
         "delete_connection": lambda: client.delete_connection(COMPANY, CONNECTION),
         "create_webhook": lambda: client.create_webhook("https://us.example/hook", ["read.completed"]),
         "delete_webhook": lambda: client.delete_webhook(CONNECTION),
-        "read_again": lambda: client.read_again(COMPANY),
     }

@@ -247,13 +247,11 @@ def test_deleting_and_reading_again_need_no_body_in_the_answer(bench):
     for method, path in (
         ("DELETE", f"/companies/{bench.company_id}"),
         ("DELETE", f"/companies/{bench.company_id}/connections/{bench.connection_id}"),
-        ("POST", f"/companies/{bench.company_id}/data/all"),
         ("DELETE", f"/webhooks/{bench.connection_id}"),
     ):
         bench.answers(method, path, httpx.Response(204))
 
     bench.client.delete_connection(bench.company_id, bench.connection_id)
-    bench.client.read_again(bench.company_id)
     bench.client.delete_company(bench.company_id)
     bench.client.delete_webhook(bench.connection_id)
 

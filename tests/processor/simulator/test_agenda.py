@@ -14,7 +14,7 @@ def test_entries_run_when_due_and_in_order() -> None:
     agenda.add(partial(done.append, 50), in_s=0.05)
     for number in range(50):
         agenda.add(partial(done.append, number))
-    assert agenda.wait_until_idle(10)
+    assert agenda.wait_until_idle(60)
     assert done == list(range(51))
     agenda.stop()
 
@@ -28,7 +28,7 @@ def test_an_entry_that_raises_does_not_stop_the_others(caplog: pytest.LogCapture
     with caplog.at_level(logging.ERROR):
         agenda.add(raise_something)
         agenda.add(done.set)
-        assert done.wait(10)
+        assert done.wait(60)
     assert "on purpose" in caplog.text
     agenda.stop()
 
@@ -36,7 +36,7 @@ def test_an_entry_that_raises_does_not_stop_the_others(caplog: pytest.LogCapture
 def test_what_an_entry_adds_counts_before_it_is_idle() -> None:
     agenda, done = Agenda("test"), threading.Event()
     agenda.add(lambda: agenda.add(done.set, in_s=0.05))
-    assert agenda.wait_until_idle(10)
+    assert agenda.wait_until_idle(60)
     assert done.is_set()
     agenda.stop()
 
@@ -52,13 +52,13 @@ def test_nothing_runs_after_the_stop() -> None:
 
 
 def test_several_threads_run_entries_side_by_side() -> None:
-    agenda, meeting = Agenda("test", threads=3), threading.Barrier(3, timeout=10)
+    agenda, meeting = Agenda("test", threads=3), threading.Barrier(3, timeout=60)
 
     def meet() -> None:
         meeting.wait()
 
     for _ in range(3):
         agenda.add(meet)
-    assert agenda.wait_until_idle(10)
+    assert agenda.wait_until_idle(60)
     assert not meeting.broken
     agenda.stop()

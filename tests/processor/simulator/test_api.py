@@ -189,7 +189,7 @@ def test_reading_again_ends_by_itself(
     assert api.post(f"/companies/{company_id}/data/all").status_code == 204
     path = f"/companies/{company_id}/data/history"
     assert api.get(path).json()["totalResults"] == 16
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     statuses = [one["status"] for one in api.get(path).json()["results"]]
     assert statuses == ["Complete"] * 16
 

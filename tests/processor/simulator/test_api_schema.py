@@ -84,7 +84,7 @@ def test_current_messages_have_the_published_shapes(
     ):
         control.change(connection_id, change)
     control.delete_company(company_id)
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert len(receiver.received) == 11
     for one in receiver.received:
         kind = {"company": "CompanyWebhook", "read": "ReadCompletedWebhook"}.get(one.type.split(".")[0])

@@ -32,7 +32,7 @@ def test_a_click_through_ends_with_a_complete_first_sync(
     assert "Connect Xero" in page.text
     page = browser.press(page, "Authorise")
     assert "Connected" in page.text
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     page = browser.open(server.url)
     assert "complete" in page.text
     assert "Read again" in page.buttons()
@@ -62,7 +62,7 @@ def test_every_button_does_what_it_says(
         page = browser.press(page, label)
         assert page.answer.status_code == 200, label
     assert "No companies yet" in page.text
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert receiver.types() == [
         "company.created",
         "connection.created",

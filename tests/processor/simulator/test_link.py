@@ -77,7 +77,7 @@ def test_each_button_ends_the_visit_and_leads_back(
     assert bool(back["error"][0]) == (code in ("403", "500", "501"))
     assert back["other"] == ["{unknown}"]
     assert connection.status == status
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert receiver.types()[2:] == ([message] if message else [])
 
 
@@ -130,7 +130,7 @@ def test_a_visit_ends_once(server: SimulatorServer, browser: Browser, receiver: 
     page = browser.open(fresh_link(server, new_connection(server)))
     assert browser.press(page, "Cancel").answer.status_code == 200
     assert browser.press(page, "Authorise").answer.status_code == 410
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert receiver.types()[2:] == ["connection.failed"]
 
 
@@ -157,7 +157,7 @@ def test_access_is_given_again_by_the_same_page(
     control.change(connection_id, "authorize")
     control.change(connection_id, "deauthorize")
     browser.press(browser.open(fresh_link(server, connection_id)), "Authorise")
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert receiver.types()[-1] == "connection.reconnected"
 
 
@@ -168,7 +168,7 @@ def test_authorising_what_is_linked_changes_nothing(
     control.change(connection_id, "authorize")
     page = browser.press(browser.open(fresh_link(server, connection_id)), "Authorise")
     assert page.answer.status_code == 200
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert receiver.types() == ["company.created", "connection.created", "connection.connected"]
 
 
@@ -184,7 +184,7 @@ def test_a_second_accounting_platform_ends_in_an_error(
     back = parse_qs(urlsplit(answer.headers["Location"]).query)
     assert back["code"] == ["500"]
     assert first in back["error"][0]
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert receiver.types()[-1] == "connection.failed"
 
 

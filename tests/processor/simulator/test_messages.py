@@ -25,7 +25,7 @@ def played(
         connection_id = control.connect(control.create_company("Corner Shop", {"merchantId": "m-1"}), key)
         for change in changes:
             control.change(connection_id, change)
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     return receiver.received
 
 
@@ -86,7 +86,7 @@ def test_a_first_sync_without_any_success_has_no_legacy_alert(
         control.change(connection_id, "authorize")
         control.change(connection_id, "complete-sync", outcomes={"bills": "FetchError"})
         control.change(connection_id, "read", outcomes={"bills": "AuthError", "items": "NotSupported"})
-    assert server.simulation.wait_until_idle(10)
+    assert server.simulation.wait_until_idle(60)
     assert "New company synchronized" not in receiver.types()
     alert = receiver.received[-1].body
     assert alert["RuleType"] == "Data Sync Status Changed To Error"

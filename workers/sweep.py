@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
+from rq.timeouts import BaseTimeoutException
 
 from processor import times
 from processor.codat.client import CodatClient
@@ -79,6 +80,11 @@ class Sweep:
                 "an errand of the sweep was not finished",
                 extra={"errand": name, "error": type(error).__name__, "correlation_id": error.correlation_id},
             )
+        except (RedisError, BaseTimeoutException):
+            raise
+        except Exception:  # one errand that fails is no reason to leave out the others
+            rest = min(every, AGAIN)
+            _log.exception("an errand of the sweep raised", extra={"errand": name})
         finally:
             self._client.hset(truth_keys.sweep(), f"{name}_ms", to_ms(self._clock() + rest))
 

@@ -1,0 +1,34 @@
+"""How the embedded engine is configured: nothing it answered is ever lost, and nothing evicted."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def written(url: str, folder: Path) -> str:
+    """The configuration of an engine that answers at ``url`` and keeps its data in ``folder``."""
+    address = urlsplit(url)
+    where = (
+        {"port": "0", "unixsocket": unquote(address.path), "unixsocketperm": "700"}
+        if address.scheme == "unix"
+        else {
+            "port": str(address.port),
+            "bind": str(address.hostname),
+            "requirepass": str(address.password),
+        }
+    )
+    options = {
+        **where,
+        "dir": str(folder),
+        "pidfile": str(folder / "engine.pid"),
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+    }
+    return "".join(f"{name} {_quoted(value)}\n" for name, value in options.items())
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

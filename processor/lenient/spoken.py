@@ -1,0 +1,77 @@
+"""What Codat says alike in its messages and in its API's answers: connections and their errors."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import post_load
+
+from handlers.events import Problem
+from processor.lenient.schema import LenientSchema, Reading
+from processor.lenient.values import as_code, as_id, as_instant, as_message, as_name, as_status, as_word
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class ConnectionFields(LenientSchema):
+    """What describes a connection: the fields of ``handlers.events.ConnectionDetails``."""
+
+    id = Reading(as_id, data_key="id")
+    platform_key = Reading(as_word, data_key="integrationKey")
+    platform_name = Reading(as_name, data_key="platformName")
+    source_type = Reading(as_word, data_key="sourceType")
+    integration_id = Reading(as_id, data_key="integrationId")
+    status = Reading(as_status, data_key="status")
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenProblem:
+    """One of ``dataConnectionErrors``."""
+
+    problem: Problem
+    is_active: bool
+    errored_at: datetime
+
+    @property
+    def at(self) -> datetime | None:
+        """When it happened; ``None`` where that is not said."""
+        return None if self.errored_at == _NEVER else self.errored_at
+
+
+class ProblemSchema(LenientSchema):
+    """One of ``dataConnectionErrors``."""
+
+    status_code = Reading(as_code, data_key="statusCode")
+    status_text = Reading(as_message, data_key="statusText")
+    message = Reading(as_message, data_key="errorMessage")
+    status = Reading(as_word, data_key="status")
+    errored_at = Reading(as_instant, data_key="erroredOnUtc")
+
+    @post_load
+    def _made(self, data: dict[str, Any], **_: Any) -> SpokenProblem:
+        return SpokenProblem(
+            problem=Problem(data["status_code"], data["status_text"], data["message"]),
+            is_active=(data["status"] or "").lower() == "active",
+            errored_at=data["errored_at"] or _NEVER,
+        )
+
+
+_PROBLEM = ProblemSchema()
+
+
+def as_spoken_problem(value: object) -> SpokenProblem | None:
+    """Of a list of errors the newest active one, with its time; without an active one the last."""
+    if not isinstance(value, list):
+        return None
+    spoken: list[SpokenProblem] = [_PROBLEM.load(entry) for entry in value if isinstance(entry, dict)]
+    if not spoken:
+        return None
+    active = [error for error in spoken if error.is_active]
+    # Reversed: of equals, max keeps the first it meets, and a later entry is the newer one.
+    return max(reversed(active), key=lambda error: error.errored_at) if active else spoken[-1]
+
+
+def as_problem(value: object) -> Problem | None:
+    """The same without its time."""
+    newest = as_spoken_problem(value)
+    return newest.problem if newest else None

@@ -1,0 +1,24 @@
+"""Whether a file ``.env`` can be read: the libraries drop what they do not understand."""
+
+import io
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+
+def faults(path: Path) -> list[str]:
+    """What is wrong with the file, a sentence each; nothing where there is no such file. Quotes no values."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return [f"{path.name} must be text in UTF-8; line {line} is not."]
+    except OSError as error:
+        return [f"{path.name} cannot be read: {error.strerror}."]
+    return [
+        f"{path.name} must have lines of the form NAME=value; line {binding.original.line} has another."
+        for binding in parse_stream(io.StringIO(text))
+        if binding.error or (binding.key is not None and binding.value is None)
+    ]
