@@ -18,7 +18,6 @@ from tests.browser.conftest import PHONE, OpenPage
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("browser"),
 ]
 KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
 

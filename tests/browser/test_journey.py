@@ -13,7 +13,6 @@ from tests.browser.stack import Stack
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("browser"),
 ]
 
 LINK_PAGE = re.compile(r"/link/[0-9a-f-]+\?otp=")

@@ -18,7 +18,6 @@ from tests.support.service import until
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("browser"),
 ]
 
 LOGIN = {"username": "operator", "password": OPERATOR_PASSWORD}

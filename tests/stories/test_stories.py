@@ -25,7 +25,7 @@ from tests.support.service import ROOT, Service
 LIMIT_S = 120.0
 KEY = "stories"
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stories")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
