@@ -21,7 +21,7 @@ run: $(VENV)/.installed-run
 	@exec $(BIN)/codat-processor demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -71,7 +71,7 @@ class Connection:
     @property
     def walk(self) -> Walk:
         """The fold over all facts."""
-        return fold(self.facts, self.base)
+        return _folded(self.facts, self.base)
 
     def described_by(self, event: Event, details: ConnectionDetails | None) -> "Connection":
         """Take platform details and tags from ``event``: the newest description wins, gaps are filled."""
@@ -139,6 +139,22 @@ class Connection:
             old, young = (*old, young[0]), young[1:]
         ledger = self.ledger[-_KEPT_FACTS:] if len(self.ledger) > MOST_FACTS else self.ledger
         return replace(self, facts=young, base=fold(old, self.base), floor=old[-1].at, ledger=ledger)
+
+
+_recent: tuple[tuple[tuple[Fact, ...], Walk, Walk], ...] = ()
+"""The last folds: one step asks for the same one or two again and again, and they never change."""
+
+_MOST_RECENT = 4
+
+
+def _folded(facts: tuple[Fact, ...], base: Walk) -> Walk:
+    global _recent
+    for known_facts, known_base, walk in _recent:
+        if known_facts is facts and known_base is base:
+            return walk
+    walk = fold(facts, base)
+    _recent = ((facts, base, walk), *_recent[: _MOST_RECENT - 1])
+    return walk
 
 
 def _says_nothing_more(fact: Fact, neighbours: tuple[Fact, ...]) -> bool:

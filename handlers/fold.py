@@ -228,10 +228,11 @@ def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
     taken at its word which an exact fact of the same meaning explains: one that lies
     at most ``CLAIM_WINDOW`` before the alert came. Each fact explains one alert.
     """
-    if not any(fact.kind is Kind.SEEN or fact.claimed for fact in facts):
+    claimed = any(fact.claimed for fact in facts)
+    if not claimed and not any(fact.kind is Kind.SEEN for fact in facts):
         return facts
     changes = [fact for fact in facts if fact.kind in (Kind.LINKED, Kind.RELINKED, Kind.ENDED)]
-    explained = explained_claims(facts)
+    explained = explained_claims(facts) if claimed else set()
     return [
         fact
         for fact in facts

@@ -184,7 +184,7 @@ def test_all_messages_of_the_current_generation_end_like_the_history_in_order(pa
         check_steps(world, truth)
         check_end(world, truth)
 
-    sample(build, prove, histories=3000, part=part)
+    sample(build, prove, histories=2300, part=part)
 
 
 @pytest.mark.parametrize("part", range(2, 4))
@@ -202,7 +202,7 @@ def test_all_messages_of_both_generations_end_like_the_history_in_order(part: in
         check_steps(world, truth)
         check_end(world, truth)
 
-    sample(build, prove, histories=3000, part=part)
+    sample(build, prove, histories=2300, part=part)
 
 
 @pytest.mark.parametrize("part", range(4, 6))
@@ -231,7 +231,7 @@ def test_after_lost_messages_one_look_at_codat_sets_the_link_status_right(part: 
         else:
             assert state.value == shown.value.lower()
 
-    sample(build, prove, histories=3000, part=part)
+    sample(build, prove, histories=2300, part=part)
 
 
 def denied_by_codat(world: World) -> list[str]:
@@ -273,7 +273,7 @@ def test_with_an_answering_api_nothing_is_told_that_codat_would_deny(part: int) 
         assert denied_by_codat(world) == []
         check_steps(world, truth_of(world.changes))
 
-    sample(build, prove, histories=3000, part=part)
+    sample(build, prove, histories=2300, part=part)
 
 
 def test_legacy_alerts_that_come_promptly_and_in_order_are_enough() -> None:
