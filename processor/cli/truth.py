@@ -25,8 +25,8 @@ from processor.truth import assembly
 from processor.truth.reconcile import Outcome
 
 FIRST = (
-    "This store had not gone through Codat's companies before: what was there before it began becomes"
-    " known, and nobody is told."
+    "This store had not gone through Codat's companies before: of those that it never heard of, what was"
+    " there before it began becomes known, and nobody is told."
 )
 
 HANDLED_WITHIN_S = 600.0
@@ -93,7 +93,7 @@ def _report(
 @click.command()
 @as_json_option
 def rebuild(*, as_json: bool) -> None:
-    """Refill a new store from Codat, and tell nobody what was there before; run it again to go on."""
+    """Refill a new store from Codat, without telling anybody anything; run it again to go on."""
     with opened() as own, _interruptible() as stop:
         parts = _polling(own, stop)
         companies = parts.rebuild.prepare()
@@ -129,7 +129,7 @@ def rebuild(*, as_json: bool) -> None:
         for problem in problems:
             click.echo(f"{problem['company_id']}  not read: {problem['detail']}", err=True)
         click.echo(
-            f"{parts.rebuild.done} of {total} companies are back; what was there before is told to nobody."
+            f"{parts.rebuild.done} of {total} companies are back; the rebuild told nobody anything."
         )
         print_fields({state: count for state, count in counts["connections"].items() if count})
         if problems:

@@ -6,7 +6,7 @@ the store that was lost: it becomes known from the first look at a company, and 
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
@@ -21,6 +21,8 @@ from processor.times import from_iso, from_ms, to_iso
 
 BEFORE_US = Asked("it was there before this service: known from the first look at Codat", quiet=True)
 SINCE_US = Asked("it happened since this service began: found by the first look at Codat")
+
+_NO_DIFFERENCE = timedelta(seconds=5)
 
 
 class Beginning:
@@ -50,14 +52,26 @@ class Beginning:
         self._client.hsetnx(truth_keys.sweep(), "began", now)
         self._client.hset(truth_keys.sweep(), "walked", now)
 
-    def of(self, company_id: str) -> datetime | None:
-        """Since when the store is in use where it has not looked at this company yet, else ``None``."""
+    def of(self, company_id: str, *, heard: bool = False) -> datetime | None:
+        """Since when the store is in use where it has not looked at this company yet, else ``None``.
+
+        ``heard``: where no first look at it is planned, a company that we heard of counts as looked at.
+        """
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hexists(truth_keys.sweep(), "walked")
             pipe.hget(truth_keys.look_reasons(), company_id)
             walked, reason = pipe.execute()
         waits = reason is not None and Asked(*json.loads(reason)).quiet
-        return self.since() if waits or not walked else None
+        return self.since() if waits or not (walked or heard) else None
+
+
+def by_codats_clock(began: datetime, *, asked_at: datetime, now: datetime) -> datetime:
+    """The moment ``began`` of our clock by Codat's, which showed ``asked_at`` when ours showed ``now``.
+
+    A few seconds are the way of the answer, and whole seconds of its ``Date`` header.
+    """
+    ahead = now - asked_at
+    return began if abs(ahead) <= _NO_DIFFERENCE else began - ahead
 
 
 def is_since(began: datetime, connection: Connection) -> bool:

@@ -51,7 +51,8 @@ class Comparison:
     """One company being compared: what the machine would make of each answer.
 
     ``began``: this is the first look at the company, and since when the store is in use; what may be
-    from before becomes known quietly, whatever is ``asked``.
+    from before becomes known quietly, whatever is ``asked``. News is what a message told of since, and
+    ``by_age`` also a connection that was made since.
     """
 
     def __init__(
@@ -63,11 +64,12 @@ class Comparison:
         policy: Policy,
         *,
         began: datetime | None = None,
+        by_age: bool = True,
     ) -> None:
         self.found, self.asked = found, asked
         self._company, self._now = company, now
         self._context = Context(now, policy, company_known=True)
-        self._began = began
+        self._began, self._by_age = began, by_age
         self._since: set[str] = set()
         if began is not None:
             self._since = {one.id for one in found.connections.values() if is_since(began, one)}
@@ -77,7 +79,7 @@ class Comparison:
         known = self.found.connections.get(answer.id)
         if known is not None and situation(known).state is State.DELETED:
             return
-        if self._began is not None and answer.created is not None and answer.created >= self._began:
+        if self._began is not None and self._by_age and answer.created and answer.created >= self._began:
             self._since.add(answer.id)
         connection = known or Connection(
             answer.id, company_id=self._company.id, merchant_id=self._company.merchant_id

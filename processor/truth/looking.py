@@ -27,7 +27,7 @@ from processor.store import keys, truth_keys
 from processor.store.batch import company_news
 from processor.store.reader import Reader, StoredConnection
 from processor.truth import seen
-from processor.truth.beginning import SINCE_US, Beginning
+from processor.truth.beginning import BEFORE_US, SINCE_US, Beginning, by_codats_clock
 from processor.truth.comparison import Comparison, Difference, Look, add
 
 WAITED_FOR = frozenset({State.AUTHORIZED, State.SYNCING})
@@ -72,15 +72,15 @@ class Looker:
         history only when the data status says that something was read. ``row`` and ``known`` are
         what we know of it, where the caller has it already.
 
-        What the first look at a company finds from before the store began is known quietly,
-        whatever is ``asked``: see ``processor.truth.beginning``.
+        What the first look at a company finds from before the store began is known quietly:
+        see ``processor.truth.beginning``.
         """
         found = Look(company_id)
         if self._client.exists(keys.erased(company_id)):
             found.shown = False
             return found
-        began = self._beginning.since() if asked.quiet else self._beginning.of(company_id)
         row = self._reader.company(company_id) if row is None else row
+        began = self._began(company_id, asked, heard=bool(row))
         if known is None:
             known = [one.connection for one in self.stored(company_id)]
         found.connections = {connection.id: connection for connection in known}
@@ -90,12 +90,25 @@ class Looker:
             self._gone(found, row or {}, missing, SINCE_US if asked.quiet else asked)
             return found
         self._compare_company(found, company, row, asked, is_new=page is not None or not row)
-        work = Comparison(found, company, asked, self._clock(), self._policy, began=began)
+        now = self._clock()
+        if began is not None and answers:
+            began = by_codats_clock(began, asked_at=answers[0].asked_at, now=now)
+        by_age = not asked.quiet or asked == BEFORE_US
+        work = Comparison(found, company, asked, now, self._policy, began=began, by_age=by_age)
         for answer in answers:
             work.seen(answer)
         self._verify_missing(work, {answer.id.casefold() for answer in answers})
         self._read_history(work, answers, gated=gated)
         return found
+
+    def _began(self, company_id: str, asked: Asked, *, heard: bool) -> datetime | None:
+        """Since when the store is in use, where that matters to what is told of the company.
+
+        An operator's reconcile tells everything that was missed of a company that we heard of.
+        """
+        if asked.quiet:
+            return self._beginning.since()
+        return self._beginning.of(company_id, heard=heard and asked.repairs)
 
     def stored(self, company_id: str) -> list[StoredConnection]:
         """The connections of the company that we know."""

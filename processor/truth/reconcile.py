@@ -50,8 +50,8 @@ class Outcome:
 class Reconcile:
     """Compares companies and repairs what differs.
 
-    What the first look at a company finds from before the store began is told to nobody. A store
-    that was compared as a whole has its first walk behind it.
+    What it finds is told, but for what was there before the store began of a company that we never heard
+    of, or whose first look is still to come. A store that was compared as a whole has had its first walk.
 
     ``sleep`` waits where Codat says so, in threads, up to ``LONGEST_WAIT_S``; it may return as soon as
     ``stop`` says so.
@@ -138,14 +138,14 @@ class Reconcile:
 class Rebuild:
     """The first walk of a store and all the looks that it wants, at once and by us.
 
-    It tells nobody what was there before the store began. Where it is interrupted, the looks that are
-    left stay wanted: it goes on with them when it is run again, and the worker makes them otherwise.
+    Nobody is told anything but what happened since to a connection that a message told us of. Where it is
+    interrupted, the looks that are left stay wanted: it goes on with them when it is run again, and the
+    worker makes them otherwise.
     """
 
     def __init__(self, client: "Redis[Any]", *, codat: CodatClient, walk: Walk, reconcile: Reconcile) -> None:
         self._client, self._codat, self._walk, self._reconcile = client, codat, walk, reconcile
         self._looks = Looks(client)
-        self._wanted: dict[str, Asked] = {}
         self.done = 0
         self.problems: list[Outcome] = []
 
@@ -159,9 +159,9 @@ class Rebuild:
         is_first = self._reconcile.is_first
         if is_first:
             self._walk.over(iter(companies), rest=LEFT_TO_US)
-        self._wanted = self._looks.wanted()
-        left = [company for company in companies if company.id in self._wanted]
-        is_left = any(self._wanted[company.id].quiet for company in left)
+        wanted = self._looks.wanted()
+        left = [company for company in companies if company.id in wanted]
+        is_left = any(wanted[company.id].quiet for company in left)
         if not is_first and not is_left and not self._client.exists(truth_keys.rebuild()):
             raise Conflict(
                 "The store is not empty: it has gone through Codat's companies, and there is nothing to"
@@ -173,7 +173,7 @@ class Rebuild:
 
     def run(self, companies: Collection[CompanySeen]) -> Iterator[Outcome]:
         """Do these companies; run it again after problems."""
-        rows = ((company.id, company, self._asked(company.id)) for company in companies)
+        rows = ((company.id, company, REBUILD) for company in companies)
         count = 0
         for outcome in self._reconcile.each(rows):
             count += 1
@@ -184,7 +184,3 @@ class Rebuild:
             yield outcome
         if count == len(companies) and not self.problems:
             self._client.delete(truth_keys.rebuild())
-
-    def _asked(self, company_id: str) -> Asked:
-        wanted = self._wanted.get(company_id, REBUILD)
-        return REBUILD if wanted.quiet else wanted

@@ -15,7 +15,7 @@ from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
 from processor.store import keys, truth_keys
 from processor.store.reader import Reader, StoredConnection
-from processor.truth.beginning import BEFORE_US, Beginning
+from processor.truth.beginning import BEFORE_US, Beginning, by_codats_clock
 from processor.truth.schedule import SWEEP, Looks
 
 PAGE_SIZE = 200
@@ -70,15 +70,15 @@ class Walk:
             for one in self._reader.connections(sorted({one for ids in members.values() for one in ids}))
         }
         wanted: dict[str, Asked] = {}
+        now = self._clock()
         for company in chunk:
             if company.id in erased:
                 continue
             row = rows[company.id]
-            old = began is not None and company.created is not None and company.created < began
+            old = began is not None and _is_older(company, began, now)
             known = {one: stored.get(one) for one in members[company.id]}
             if not row or ("deleted_at" not in row and (old or self._differs(company, row, known))):
                 wanted[company.id] = BEFORE_US if old else SWEEP
-        now = self._clock()
         self._looks.want(wanted, due)
         there = [company.id for company in chunk if company.id not in erased]
         self._looks.spread(there, now, self._every)
@@ -137,6 +137,13 @@ class Walk:
                 if shown and not deleted
             }
             self._looks.want(gone, self._clock())
+
+
+def _is_older(company: CompanySeen, began: datetime, now: datetime) -> bool:
+    """Whether the company was made before the store began; one that does not say when it was made is new."""
+    return company.created is not None and company.created < by_codats_clock(
+        began, asked_at=company.asked_at, now=now
+    )
 
 
 def _chunks(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:

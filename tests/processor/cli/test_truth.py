@@ -135,11 +135,11 @@ def test_rebuild_after_messages_came_and_reconcile_of_a_new_store_tell_nothing_a
     run: Run, codat: SimulatorServer, bench: Workbench
 ) -> None:
     """One message after the loss made rebuild recommend reconcile, which told 305 merchants everything."""
-    company, _ = shop(codat, "Shop 0", "authorize", "complete-sync")
-    for number in range(1, 5):
-        shop(codat, f"Shop {number}", "authorize", "complete-sync")
+    (heard_of, _), (company, _), *_ = (
+        shop(codat, f"Shop {number}", "authorize", "complete-sync") for number in range(5)
+    )
     bench.clock.now = datetime.now(UTC) + timedelta(seconds=2)  # Codat's times may be whole seconds
-    bench.handle(messages.other(company_id=company))
+    bench.handle(messages.other(company_id=heard_of))
 
     one = run("reconcile", "--company", company, "--json")
     assert one.exit_code == 0, one.output

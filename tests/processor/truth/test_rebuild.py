@@ -267,8 +267,8 @@ def test_it_goes_on_with_what_the_first_walk_of_the_clock_left(truth):
     assert truth.bench.told() == []
 
 
-def test_a_company_that_is_newer_than_the_store_is_back_as_well_and_told(truth):
-    """Nothing told of it: its messages were lost after Redis was."""
+def test_a_company_that_is_newer_than_the_store_is_back_as_well_and_nobody_is_told(truth):
+    """A rebuild tells nobody anything, whatever a company says of its age."""
     fill(truth, 3)
     truth.bench.handle(messages.other(company_id="company-1"))
     truth.clock.forward(30)
@@ -279,7 +279,11 @@ def test_a_company_that_is_newer_than_the_store_is_back_as_well_and_told(truth):
 
     assert (parts.done, len(outcomes)) == (4, 4)
     assert truth.ours() == truth.truth()
-    assert [one["data"]["connection_id"] for one in truth.bench.told()] == [new]
+    assert truth.bench.state(new) == "authorized"
+    assert truth.bench.told() == []
+    truth.change(new, "complete-sync")
+    truth.run(for_s=600)
+    assert truth.bench.told_types() == ["initial_sync.completed"]  # what comes afterwards is told
 
 
 def test_a_second_loss_is_like_the_first(truth):

@@ -1,10 +1,13 @@
 """Reconciling: what is new, changed or vanished at Codat is found, repaired, explained and counted."""
 
+from datetime import timedelta
+
 import pytest
 
 from processor.codat import paging
 from processor.processes import free_port
-from processor.store import keys
+from processor.store import keys, truth_keys
+from processor.times import to_iso
 from tests.support import messages
 from tests.support.counting import everything
 
@@ -62,13 +65,43 @@ def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(trut
     truth.reconcile()
 
     assert truth.ours() == truth.truth()
-    assert truth.bench.told() == []
-    assert truth.count("missed_messages") == 0
+    assert {one["data"]["connection_id"] for one in truth.bench.told()} == {made[0][1]}, "it was heard of"
+    before = len(truth.bench.told())
 
-    truth.change(made[0][1], "unlink")
+    truth.change(made[1][1], "unlink")
     truth.clock.forward(5)
     truth.reconcile()
-    assert truth.bench.told_types() == ["connection.unlinked"]
+    assert truth.bench.told_types()[before:] == ["connection.unlinked"]
+
+
+def test_what_was_missed_of_a_company_that_was_heard_of_is_told_by_the_very_first_reconcile(truth):
+    """However old Codat says that the connection is: an operator asked, and its messages were missed."""
+    company, connection = lived(truth, "Bakery")
+    truth.bench.handle(messages.other(company_id=company))
+
+    truth.reconcile()
+
+    assert truth.bench.told_types(connection) == ["connection.authorized", "initial_sync.completed"]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_whether_a_company_is_new_is_judged_by_codats_clock(truth, minutes):
+    """Ours was ten minutes off, and a merchant who had just signed up was taken for an old one."""
+    ours = truth.clock
+    for part in (truth.polling.looker, truth.polling.walk):
+        part._clock = lambda: ours() + timedelta(minutes=minutes)
+        part._beginning._clock = part._clock
+    truth.polling.walk._beginning._client.hset(
+        truth_keys.sweep(), "began", to_iso(ours() + timedelta(minutes=minutes))
+    )
+    truth.clock.forward(30)
+    new = truth.connect(truth.company("New shop"))
+    truth.change(new, "authorize")
+
+    truth.polling.walk.run()
+    truth.reconcile()
+
+    assert truth.bench.told_types(new) == ["connection.authorized"]
 
 
 def test_one_company_of_a_new_store_is_not_told_again_either(truth):
