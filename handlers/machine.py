@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from handlers import authorization, client, lifecycle, sync
 from handlers.connection import Check, Connection
 from handlers.effects import Ask, Decision, Effect, Tell, Verdict
-from handlers.events import Aspect, ConnectionEvent, ConnectionSeen, Event, HistorySeen
+from handlers.events import Aspect, ConnectionEvent, ConnectionSeen, Event, HistorySeen, LinkStatus
 from handlers.explain import Entry, explain
 from handlers.facts import SEEN_TOLERANCE, Claim, Fact, Kind
 from handlers.notices import Due, Notice, Notification, notification, notification_id, told, untold
@@ -19,6 +19,12 @@ SUBJECTS = (authorization, sync, lifecycle, client)
 
 CHECK_AFTER = timedelta(seconds=3)
 """Codat is asked about a change at the earliest this long after it."""
+
+_SAME_SUBJECT = {
+    Notice.REAUTHORIZED: Notice.AUTHORIZED,
+    Notice.DEAUTHORIZED: Notice.UNLINKED,
+    Notice.SYNC_FAILED: Notice.SYNC_COMPLETED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     known: list[Due] = []
     effects: list[Effect] = []
     if quiet:
-        told_now, waiting, known, decisions = _quietly(learnt, told_now, waiting, decisions)
+        news = _news_before(connection)
+        told_now, waiting, known, decisions = _quietly(learnt, news, told_now, waiting, decisions)
     effects += [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
     effects += _asks(learnt, event, findings, waiting, context)
     learnt = replace(
@@ -139,17 +146,41 @@ def _decide(
     return told_now, waiting, decisions
 
 
+def _news_before(connection: Connection) -> frozenset[Notice]:
+    """Of what messages told that still wait for Codat's word: as checks, or as alerts without a time.
+
+    The word may be about another moment or give another reason; it is the same news.
+    """
+    claimed = (
+        Notice.SYNC_COMPLETED
+        if claim.new is None
+        else Notice.UNLINKED
+        if claim.new.has_ended
+        else Notice.AUTHORIZED
+        for claim in connection.claims
+        if claim.new is not LinkStatus.PENDING
+    )
+    return frozenset(map(_subject, (*(Notice(check.kind) for check in connection.checks), *claimed)))
+
+
+def _subject(notice: Notice) -> Notice:
+    return _SAME_SUBJECT.get(notice, notice)
+
+
 def _quietly(
-    connection: Connection, told_now: list[Due], waiting: list[_Waits], decisions: list[Decision]
+    connection: Connection,
+    news: frozenset[Notice],
+    told_now: list[Due],
+    waiting: list[_Waits],
+    decisions: list[Decision],
 ) -> tuple[list[Due], list[_Waits], list[Due], list[Decision]]:
     """What is due becomes known as it stands and is told to nobody, but for what waited already.
 
-    That was news before we looked, and the look only says whether it is true.
+    That was ``news`` before we looked, and the look only says whether it is true.
     """
-    open_checks = {(check.kind, check.at) for check in connection.checks}
 
     def waited(item: Due) -> bool:
-        return (item.notice.value, item.at) in open_checks
+        return _subject(item.notice) in news
 
     items = (*told_now, *(waits.item for waits in waiting))
     known = [item for item in items if not waited(item)]

@@ -87,8 +87,16 @@ class Records:
         return batch
 
     def keep_contact(self, company_id: str, contact_email: str) -> None:
-        """Keep whom to write to about a company."""
-        self._client.hset(keys.company(company_id), "contact_email", contact_email)
+        """Keep whom to write to about a company; nothing of one that was erased meanwhile."""
+        name = keys.company(company_id)
+
+        def keep(pipe: "Pipeline[Any]") -> None:
+            is_known = pipe.exists(name)
+            pipe.multi()
+            if is_known:
+                pipe.hset(name, "contact_email", contact_email)
+
+        self._client.transaction(keep, name)  # type: ignore[no-untyped-call]
 
     @contextlib.contextmanager
     def signing_up(self, merchant_id: str) -> Iterator[None]:

@@ -23,6 +23,7 @@ BEFORE_US = Asked("it was there before this service: known from the first look a
 SINCE_US = Asked("it happened since this service began: found by the first look at Codat")
 
 _NO_DIFFERENCE = timedelta(seconds=5)
+_ON_ITS_WAY = timedelta(minutes=1)
 
 
 class Beginning:
@@ -77,12 +78,15 @@ def by_codats_clock(began: datetime, *, asked_at: datetime, now: datetime) -> da
 def is_since(began: datetime, connection: Connection) -> bool:
     """Whether a message told anything of the connection that happened since the store began.
 
-    What we saw or read in Codat's history proves nothing: it may have been so for years.
+    What we saw or read in Codat's history proves nothing: it may have been so for years. Where a message
+    was the beginning, what it told happened a moment before.
     """
-    return any(
-        fact.at >= began and fact.kind is not Kind.SEEN and not fact.requested and not fact.claimed
+    told = (
+        fact
         for fact in connection.facts
+        if fact.kind is not Kind.SEEN and not fact.requested and not fact.claimed
     )
+    return any(fact.at >= began - _ON_ITS_WAY for fact in told)
 
 
 def tells_old(began: datetime, connection: Connection, step: Transition, *, since: bool) -> bool:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from handlers.asked import Asked
 from handlers.connection import Connection
 from handlers.effects import Tell, Verdict
@@ -16,6 +18,7 @@ from handlers.events import (
     Event,
     HistorySeen,
     LinkStatus,
+    LinkStatusClaimed,
     Source,
 )
 from handlers.machine import Transition, advance
@@ -143,6 +146,73 @@ def test_what_waited_for_codats_word_before_is_told_when_a_rebuild_confirms_it()
     assert [check.kind for check in early[-1].connection.checks] == ["connection.unlinked"]
 
     assert told(learn(ended, seen(110, LinkStatus.UNLINKED))) == ["connection.unlinked"]
+
+
+def test_an_end_that_waited_is_told_also_when_codat_gives_another_reason() -> None:
+    """A quiet look used to swallow it: what waited was the very same milestone or nothing."""
+    ended = ConnectionEnded(
+        event_id="ended",
+        event_type="connection.disconnected",
+        source=Source.CURRENT,
+        received_at=at(100),
+        at=at(100),
+        company=Company("company-1"),
+        connection=DETAILS,
+        reason=LinkStatus.UNLINKED,
+    )
+
+    assert told(learn(ended, seen(110, LinkStatus.DEAUTHORIZED))) == ["connection.deauthorized"]
+
+
+def alert(second: float, old: LinkStatus, new: LinkStatus) -> Event:
+    return LinkStatusClaimed(
+        event_id=f"alert-{second}",
+        event_type="alert",
+        source=Source.LEGACY,
+        received_at=at(second),
+        at=at(second),
+        timed=False,
+        company=Company("company-1"),
+        connection=DETAILS,
+        old=old,
+        new=new,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "notice"),
+    [
+        (LinkStatus.PENDING, LinkStatus.LINKED, "connection.authorized"),
+        (LinkStatus.LINKED, LinkStatus.UNLINKED, "connection.unlinked"),
+    ],
+)
+def test_an_alert_that_waited_for_codats_word_is_told_when_a_quiet_look_gives_it(
+    old: LinkStatus, new: LinkStatus, notice: str
+) -> None:
+    """The alert is news, though it says no time and nothing is due before Codat was asked."""
+    before = seen(0, old)
+
+    assert told(learn(before, alert(100, old, new))) == []
+    assert told(learn(before, alert(100, old, new), seen(140, new))) == [notice]
+
+
+def test_an_alert_that_a_quiet_look_denies_makes_no_news_of_what_was_there_before() -> None:
+    steps = learn(alert(100, LinkStatus.LINKED, LinkStatus.UNLINKED), seen(140, LinkStatus.LINKED))
+
+    assert told(steps) == []
+    assert [entry.kind for entry in steps[-1].connection.ledger] == ["connection.authorized"]
+
+
+def test_an_alert_that_nobody_confirmed_in_time_is_not_forgotten_by_a_quiet_look() -> None:
+    steps = learn(
+        seen(0, LinkStatus.LINKED),
+        alert(100, LinkStatus.LINKED, LinkStatus.UNLINKED),
+        read(3_000, "Complete"),
+        seen(3_010, LinkStatus.UNLINKED),
+    )
+
+    assert [check.kind for check in steps[2].connection.checks] == ["connection.unlinked"]
+    assert told(steps) == ["connection.unlinked"]
 
 
 def failed(second: float, source: Source, asked: Asked | None = None) -> Event:

@@ -12,6 +12,7 @@ from processor.codat import findings
 from processor.delivery.control import Control
 from processor.delivery.lanes import EMAIL
 from processor.errors import Conflict, NotFound
+from processor.journey.records import Records
 from processor.queues import Bell
 from processor.replays import Replays
 from processor.store import keys, questions, truth_keys
@@ -171,6 +172,19 @@ def test_a_merchant_who_has_another_company_by_now_keeps_it(bench, erasure):
 
     assert MERCHANT not in kept.traces
     assert bench.reader.company_of(MERCHANT) == OTHER
+
+
+def test_a_sign_up_that_read_the_company_before_it_was_erased_leaves_no_address_behind(bench, erasure):
+    """The address came back, for ever, in a row that no list showed."""
+    live(bench)
+    records = Records(bench.client)
+    records.keep_contact(COMPANY, "new@bakery.example")
+    assert bench.reader.company(COMPANY)["contact_email"] == "new@bakery.example"
+    erasure.erase(COMPANY, bench.clock())
+
+    records.keep_contact(COMPANY, CONTACT)
+
+    assert prove(bench.client, TRACES).found == ()
 
 
 def test_two_companies_of_one_merchant_are_erased_one_after_the_other(bench, erasure):

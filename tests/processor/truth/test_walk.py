@@ -172,3 +172,20 @@ def test_an_errand_that_raises_is_told_and_does_not_keep_the_others_from_their_t
     assert truth.next_look(company) is not None, "the walk had its turn"
     (said,) = [one for one in caplog.records if one.levelname == "ERROR"]
     assert said.errand == "judge"
+
+
+def test_what_follows_on_the_message_that_a_store_began_with_is_told(truth):
+    """It told of something that had happened a second before it came, and so before the store began."""
+    company = truth.company("New shop")
+    new = truth.connect(company)
+    truth.change(new, "authorize")
+    at = truth.clock()
+    truth.clock.forward(1)
+    truth.bench.handle(messages.connected(company, new, at=at))
+    truth.clock.forward(10)
+    truth.change(new, "complete-sync")
+    truth.clock.forward(5)
+
+    truth.run(for_s=900)
+
+    assert truth.bench.told_types(new) == ["connection.authorized", "initial_sync.completed"]
