@@ -190,6 +190,7 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
     env = _GivenEnv(environ)
     values: dict[str, Any] = {}
     mistakes: list[str] = []
+    refused: list[str] = []
     if dotenv_path is not None:
         mistakes += faults(dotenv_path)
         if not mistakes:
@@ -203,7 +204,8 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
             values[field.name] = kind.read(env, name)
         except kinds.UNREADABLE:
             mistakes.append(f"{name} must be {kind.phrase}.")
-    mistakes += unmet(values)
+            refused.append(field.name)
+    mistakes += unmet(values, refused)
     if inbound and not (env.has("CODAT_WEBHOOK_SECRETS") or env.has("CODAT_ALERT_AUTHORIZATIONS")):
         mistakes.append(
             "CODAT_WEBHOOK_SECRETS or CODAT_ALERT_AUTHORIZATIONS must be set: without either,"

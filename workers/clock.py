@@ -55,6 +55,8 @@ class Clock:
                     _log.info("the clock reaches Redis again")
                 is_away = False
             stop.wait(TICK_S)
+        if is_away:
+            return  # it would be waited for once more, and the end is due; a name is forgotten by itself
         try:
             health.gone(self._client, "clock", self._name)
         except RedisError as error:

@@ -21,8 +21,8 @@ COMMANDS: Mapping[str, str] = {
     "check": "check",
     "connections": "inspect",
     "events": "inspect",
-    "notifications": "inspect",
-    "dead-letters": "inspect",
+    "notifications": "subscribers",
+    "dead-letters": "subscribers",
     "subscribers": "subscribers",
     "reconcile": "truth",
     "rebuild": "truth",
@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "companies": "companies",
 }
 """The module of each command, in the order in which ``--help`` shows them; a module lists its own in
-``COMMANDS``."""
+``COMMANDS``. Of a group to which several modules add, it is the one that adds last."""
 
 INTERRUPTED = 128 + signal.SIGINT
 NOBODY_READS = 128 + signal.SIGPIPE

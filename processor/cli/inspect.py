@@ -257,7 +257,7 @@ def show_notification(notification_id: str, *, as_json: bool) -> None:
             print_table(items, columns)
 
 
-COMMANDS: tuple[click.Command, ...] = (connections, events, notifications, dead_letters)
+COMMANDS: tuple[click.Command, ...] = (connections, events)
 
 
 def _replays(own: Container) -> Replays:

@@ -220,7 +220,7 @@ def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
         print_table(items, DEAD_COLUMNS)
 
 
-COMMANDS: tuple[click.Command, ...] = (subscribers,)
+COMMANDS: tuple[click.Command, ...] = (subscribers, notifications, dead_letters)
 
 
 def desk(own: Container) -> Desk:

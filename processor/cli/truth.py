@@ -128,9 +128,7 @@ def rebuild(*, as_json: bool) -> None:
     else:
         for problem in problems:
             click.echo(f"{problem['company_id']}  not read: {problem['detail']}", err=True)
-        click.echo(
-            f"{parts.rebuild.done} of {total} companies are back; the rebuild told nobody anything."
-        )
+        click.echo(f"{parts.rebuild.done} of {total} companies are back; the rebuild told nobody anything.")
         print_fields({state: count for state, count in counts["connections"].items() if count})
         if problems:
             click.echo("Run it again to go on.")

@@ -4,12 +4,13 @@ import json
 from datetime import datetime
 from typing import Any
 
-from redis import Redis
+from redis import BusyLoadingError, Redis
 
 from processor.store import keys, truth_keys
 from processor.times import from_ms
 
 ROLES = ("worker", "clock")
+LOADING = "Redis is loading its data"
 MISSED_AFTER_MS = 20_000
 """A process that was not seen for so long is missed, in milliseconds; all say more often that they live."""
 
@@ -49,16 +50,19 @@ def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:
     """
     with client.pipeline(transaction=False) as pipe:
         pipe.set(keys.probe(), 1, px=MISSED_AFTER_MS)
-        for section in ("memory", "replication", "persistence"):
+        for section in ("memory", "replication"):
             pipe.info(section)
         for role in ROLES:
             pipe.zcount(keys.alive(role), now_ms - MISSED_AFTER_MS, "+inf")
         pipe.hvals(truth_keys.warnings())
-        written, *answers, troubles = pipe.execute(raise_on_error=False)
-    reasons = _reasons(written, answers[:3])
+        try:
+            written, *answers, troubles = pipe.execute(raise_on_error=False)
+        except BusyLoadingError:  # the library has it among broken connections, which it raises all the same
+            return [LOADING], []
+    reasons = _reasons(written, answers[:2])
     warnings = [
         f"no {role} was seen in the last {MISSED_AFTER_MS // 1000} s: messages are kept and wait"
-        for role, count in zip(ROLES, answers[3:], strict=True)
+        for role, count in zip(ROLES, answers[2:], strict=True)
         if not count
     ]
     if isinstance(troubles, list):
@@ -69,9 +73,7 @@ def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:
 def _reasons(written: Any, sections: list[Any]) -> list[str]:
     """Why a write would be refused: known causes by name, others in Redis's words."""
     reasons = []
-    memory, replication, persistence = (section if isinstance(section, dict) else {} for section in sections)
-    if persistence.get("loading"):
-        reasons.append("Redis is loading its data")
+    memory, replication = (section if isinstance(section, dict) else {} for section in sections)
     if replication.get("role", "master") != "master":
         reasons.append("Redis is a replica and cannot be written to")
     most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))

@@ -101,6 +101,10 @@ class Gateway:
             _log.warning("a request could not be answered in time", extra={"place": _place(scope.path)})
             self._refuse(protocol, StoreUnavailable())
             return
+        except Exception:  # the server would answer 500, after which an alert does not come again
+            _log.exception("a request could not be answered", extra={"place": _place(scope.path)})
+            self._refuse(protocol, StoreUnavailable())
+            return
         protocol.response_bytes(*answer)
 
     def _pool_for(self, path: str) -> ThreadPoolExecutor:

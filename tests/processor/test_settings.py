@@ -230,6 +230,13 @@ def test_addresses_of_operators_that_nothing_could_be_sent_to_are_counted_and_ne
 def test_a_mail_server_needs_a_sender() -> None:
     (mistake,) = mistakes({**ENOUGH, "SMTP_URL": "smtps://apikey:hush@mail.example"})
     assert mistake == "MAIL_FROM must be set with SMTP_URL: e-mails need a sender."
+    wrong = {
+        **ENOUGH,
+        "SMTP_URL": "smtps://apikey:hush@mail.example",
+        "MAIL_FROM": "Bank, Inc. <us@b.example>",
+    }
+    (mistake,) = mistakes(wrong)
+    assert mistake.startswith("MAIL_FROM must be an e-mail address")
     account = {**ENOUGH, "SMTP_URL": "smtps://us%40bank.example:hush@mail.example"}
     assert load(account).sender == "us@bank.example"
     assert load({**account, "MAIL_FROM": "Us <we@bank.example>"}).sender == "Us <we@bank.example>"

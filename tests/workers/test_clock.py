@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from redis import Redis, RedisError
+from redis import TimeoutError as RedisTimeoutError
 
 from handlers.effects import Ask
 from handlers.events import Aspect
@@ -188,6 +189,26 @@ def test_a_clock_says_that_it_lives_and_when_it_ends(bench):
     clock.run(stop)
 
     assert bench.client.zcard(keys.alive("clock")) == 0
+
+
+def test_a_clock_that_ends_while_redis_is_away_does_not_wait_for_it_once_more(bench):
+    """Ten seconds each; with the goodbye it took longer to end than it may."""
+    asked = []
+
+    class Hanging(Redis):
+        def execute_command(self, *args, **_):
+            asked.append(args)
+            raise RedisTimeoutError("late")
+
+        def pipeline(self, *_, **__):
+            stop.set()
+            raise RedisTimeoutError("late")
+
+    stop = threading.Event()
+    hanging = Hanging(connection_pool=bench.client.connection_pool)
+    Workbench(hanging).ticking(name="clock-1").run(stop)
+
+    assert asked == []
 
 
 def test_a_clock_goes_on_while_redis_is_away_and_says_so_once(bench, caplog):

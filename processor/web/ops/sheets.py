@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from marshmallow import Schema, ValidationError
-from redis import RedisError
+from redis import BusyLoadingError, RedisError
 from werkzeug.exceptions import HTTPException
 
 from processor.errors import Invalid, ProcessorError, StoreUnavailable, Unauthorized
+from processor.store import health
 from processor.web import problems, security
 from processor.web.context import container
 from processor.web.ops import door, words
@@ -120,7 +121,10 @@ def guard(blueprint: Blueprint) -> None:
         _log.warning(
             "Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)}
         )
-        return failed(StoreUnavailable("Redis does not answer, or refuses what was asked of it."))
+        said = "Redis does not answer, or refuses what was asked of it."
+        if isinstance(error, BusyLoadingError):
+            said = f"{health.LOADING}: it has just been started, and goes on by itself."
+        return failed(StoreUnavailable(said))
 
     def of_anything(error: Exception) -> Response:
         _log.error("a page raised", exc_info=error, extra={"endpoint": request.endpoint})

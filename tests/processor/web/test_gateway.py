@@ -117,6 +117,14 @@ class App:
             self.goes_on.set()
 
 
+class Broken(App):
+    """An application that lets a fault through, as none should."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        super().__call__(environ, start_response)
+        raise ValueError("a fault of ours")
+
+
 def ask(gateway: Gateway, *requests: tuple[Any, Protocol]) -> list[int | None]:
     """The statuses that requests got which came at the same time."""
 
@@ -157,6 +165,16 @@ def test_whether_the_process_lives_is_said_whatever_the_others_wait_for() -> Non
         )
 
     assert statuses == [503, 503, 202]
+
+
+def test_a_fault_that_the_application_lets_through_is_answered_503_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The server itself answers 500, after which a legacy alert does not come back."""
+    caller = Protocol(b"{}")
+    assert ask(Gateway(Broken(), threads=1, max_body_bytes=MOST), (scope(), caller)) == [503]
+    assert json.loads(caller.body)["status"] == 503
+    assert "a fault of ours" in caplog.text
 
 
 @pytest.mark.parametrize("length", [3, MOST])

@@ -1,14 +1,17 @@
 """``/healthz`` says that the process is alive; ``/readyz`` whether a message could be kept and handled."""
 
+import contextlib
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
+from redis import BusyLoadingError, ConnectionError, Redis
 
-from processor.engine import Engine
+from processor.engine import Engine, get_binary_path
 from processor.store import health
+from tests.processor.web.operating import PASSWORD, basic
 from tests.support import messages
 from tests.support.messages import signed
 from tests.support.service import until
@@ -129,6 +132,52 @@ def test_it_is_not_ready_whenever_a_message_could_not_be_kept_and_says_why(engin
     assert len(answer.json["reasons"]) >= 1
     assert int(answer.headers["Retry-After"]) > 0
     assert caller.get("/healthz").status_code == 200
+
+
+@pytest.fixture
+def loading(data_dir) -> Iterator[str]:
+    """Where a server answers that will not have read its data for a long time."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    address = f"unix://{data_dir}/slow.sock"
+    argv = [get_binary_path(), "--port", "0", "--unixsocket", "slow.sock", "--save", ""]
+    slowly = ["--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024"]
+    with Redis.from_url(address) as client:
+        with running(argv, data_dir):
+            until(lambda: is_there(client))
+            client.mset({f"key-{number}": number for number in range(100_000)})
+            client.save()
+        with running([*argv, *slowly], data_dir):
+            until(lambda: is_there(client))
+            yield address
+
+
+@contextlib.contextmanager
+def running(argv, folder):
+    with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def is_there(client):
+    try:
+        return client.ping()
+    except BusyLoadingError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def test_while_redis_loads_its_data_everybody_is_told_so(loading):
+    """For the library this is a broken connection."""
+    caller = serving(loading, OPERATOR_PASSWORD=PASSWORD)
+    answer = caller.get("/readyz")
+    page = caller.get("/ops", headers={"Authorization": basic()})
+
+    assert (answer.status_code, answer.json["reasons"]) == (503, ["Redis is loading its data"])
+    assert page.status_code == 503
+    assert "Redis is loading its data: it has just been started" in page.text
 
 
 def test_it_is_not_ready_without_redis_and_ready_again_with_it(engine):
