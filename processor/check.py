@@ -26,6 +26,7 @@ CLOCK_WARNING_S = 60
 CLOCK_ERROR_S = 240
 """Signatures are refused where clocks differ by more than 300 s."""
 
+SHORTEST_SECRET = 16
 OLDEST_REDIS = (6, 2)
 _LATE = f"no answer within {TIMEOUT_S:.0f} s"
 
@@ -67,6 +68,25 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     yield Finding(Verdict.OK, "settings", f"Codat's messages are recognised by {' and '.join(ways)}.")
     if not settings.api_keys:
         yield Finding(Verdict.WARNING, "settings", "API_KEYS is unset: nobody can use /v1.")
+    yield from _weak(settings)
+    if settings.smtp_url and not settings.mail_from:
+        unsaid = f"MAIL_FROM is unset: e-mails come from {settings.sender}."
+        yield Finding(Verdict.WARNING, "settings", unsaid)
+
+
+def _weak(settings: Settings) -> Iterator[Finding]:
+    """Secrets that can be guessed; Standard Webhooks recommends 24 bytes or more."""
+    lengths = {
+        "SECRET_KEY": map(len, settings.secret_key or ()),
+        "CODAT_WEBHOOK_SECRETS": (
+            len(base64.b64decode(secret.partition("_")[2])) for secret in settings.codat_webhook_secrets
+        ),
+        "OPERATOR_PASSWORD": map(len, filter(None, [settings.operator_password])),
+    }
+    for name, found in lengths.items():
+        if any(length < SHORTEST_SECRET for length in found):
+            weak = f"{name} holds a value of less than {SHORTEST_SECRET} bytes, which can be guessed."
+            yield Finding(Verdict.WARNING, "settings", weak)
 
 
 def check_redis(settings: Settings, url: str) -> Iterator[Finding]:

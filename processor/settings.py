@@ -19,7 +19,7 @@ from processor import settings_kinds as kinds
 from processor.errors import SettingsError
 from processor.settings_dotenv import faults
 from processor.settings_kinds import Kind
-from processor.settings_needs import account_of, unmet
+from processor.settings_needs import default_sender, unmet
 
 DOTENV = Path(".env")
 DATA_DIR = Path("./var")
@@ -132,7 +132,8 @@ class Settings:
         secret=True,
     )
     mail_from: str | None = row(
-        kinds.MAILBOX, "Sender of e-mails; unset: the account in `SMTP_URL`, where that is an address."
+        kinds.MAILBOX,
+        "Sender of e-mails; unset: the account in `SMTP_URL` where that is an address, else `no-reply@`.",
     )
     mail_templates_dir: Path | None = row(
         kinds.EXISTING_FOLDER,
@@ -152,7 +153,7 @@ class Settings:
     @property
     def sender(self) -> str | None:
         """Whom e-mails come from; ``None`` without a mail server."""
-        return self.smtp_url and (self.mail_from or account_of(self.smtp_url))
+        return self.smtp_url and (self.mail_from or default_sender(self.smtp_url, self.public_url))
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value that is set, for the masking of log lines."""
@@ -190,7 +191,6 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
     env = _GivenEnv(environ)
     values: dict[str, Any] = {}
     mistakes: list[str] = []
-    refused: list[str] = []
     if dotenv_path is not None:
         mistakes += faults(dotenv_path)
         if not mistakes:
@@ -204,8 +204,7 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
             values[field.name] = kind.read(env, name)
         except kinds.UNREADABLE:
             mistakes.append(f"{name} must be {kind.phrase}.")
-            refused.append(field.name)
-    mistakes += unmet(values, refused)
+    mistakes += unmet(values)
     if inbound and not (env.has("CODAT_WEBHOOK_SECRETS") or env.has("CODAT_ALERT_AUTHORIZATIONS")):
         mistakes.append(
             "CODAT_WEBHOOK_SECRETS or CODAT_ALERT_AUTHORIZATIONS must be set: without either,"

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -11,24 +11,22 @@ from urllib.parse import unquote, urlsplit
 from processor.settings_kinds import is_mailbox
 
 
-def unmet(values: Mapping[str, Any], refused: Container[str] = ()) -> Iterator[str]:
-    """A sentence for each need of ``values`` (the settings that are set, by field) that nothing meets.
-
-    ``refused`` are fields whose own form is wrong: that was said, and they are not missing besides.
-    """
+def unmet(values: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each need of ``values`` (the settings that are set, by field) that nothing meets."""
     if "sentry_dsn" in values and not _is_installed("sentry_sdk"):
         yield _absent("SENTRY_DSN", "sentry-sdk", extra="sentry")
     if "operator_alert_urls" in values:
         yield from _alerts(values["operator_alert_urls"])
-    sender_is_given = "mail_from" in values or "mail_from" in refused
-    if "smtp_url" in values and not sender_is_given and account_of(values["smtp_url"]) is None:
-        yield "MAIL_FROM must be set with SMTP_URL: e-mails need a sender."
 
 
-def account_of(smtp_url: str) -> str | None:
-    """The account of a mail server where it is an address, and so can be the sender of e-mails."""
-    account = unquote(urlsplit(smtp_url).username or "")
-    return account if is_mailbox(account) else None
+def default_sender(smtp_url: str, public_url: str | None) -> str:
+    """Whom e-mails come from where MAIL_FROM is unset: the account that sends them, or nobody here."""
+    parts = urlsplit(smtp_url)
+    account = unquote(parts.username or "")
+    if is_mailbox(account):
+        return account
+    host = (urlsplit(public_url).hostname if public_url else None) or parts.hostname or "localhost"
+    return f"no-reply@{host}"
 
 
 def _alerts(urls: Sequence[str]) -> Iterator[str]:

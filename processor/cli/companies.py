@@ -45,7 +45,7 @@ def list_companies(as_json: bool, **query: Any) -> None:
 
 @companies.command("erase")
 @click.argument("named", metavar="ID", callback=_an_id)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is asked in any case.")
 @as_json_option
 def erase_company(named: str, *, yes: bool, as_json: bool) -> None:
     """Remove a company's data here, keep a tombstone, and prove it by searching the whole store.
@@ -57,7 +57,7 @@ def erase_company(named: str, *, yes: bool, as_json: bool) -> None:
         company_id = erasure.find(named)
         before, erased_before = erasure.kept(company_id), own.reader.erased_at(company_id)
         if not yes and (erased_before is None or any(before.counts.values())):
-            _ask(company_id, before.counts, as_json=as_json)
+            _ask(company_id, before.counts)
         kept = erasure.erase(company_id, own.clock())
         again = erasure.erase(company_id, own.clock())  # what came in between is dropped from now on
         traces = tuple(dict.fromkeys([*before.traces, *kept.traces, *again.traces]))
@@ -88,10 +88,17 @@ def erase_company(named: str, *, yes: bool, as_json: bool) -> None:
 COMMANDS: tuple[click.Command, ...] = (companies,)
 
 
-def _ask(company_id: str, counts: dict[str, int], *, as_json: bool) -> None:
-    """Have it confirmed that all of this goes; raises ``click.Abort``, or ``UsageError`` for a program."""
-    if as_json:
-        raise click.UsageError("With --json nothing is asked: say --yes too.")
-    click.echo(company_id)
-    print_fields(counts, indent="  ")
-    click.confirm("All of this is removed for good. Go on?", abort=True)
+def _ask(company_id: str, counts: dict[str, int]) -> None:
+    """Have it confirmed that all of this goes; raises ``click.Abort``.
+
+    Where nobody sits at a terminal an answer is taken from the input, and none is a yes: a program
+    that gives the id means it.
+    """
+    question = "All of this is removed for good. Go on?"
+    if sys.stdin.isatty():
+        click.echo(company_id, err=True)
+        for name, count in counts.items():
+            click.echo(f"  {name}  {count}", err=True)
+        click.confirm(question, abort=True, err=True)
+    elif sys.stdin.readline().strip().lower() not in ("", "y", "yes"):
+        raise click.Abort

@@ -310,3 +310,25 @@ def test_the_command_exits_1_when_redis_or_the_engine_is_away(tmp_path: Path) ->
     result = run_check(**ENOUGH, DATA_DIR="file")
     assert result.exit_code == 1
     assert "error    redis     The embedded engine cannot use" in result.output
+
+
+def test_secrets_that_can_be_guessed_are_named_and_not_shown() -> None:
+    weak = settings(
+        CODAT_WEBHOOK_SECRETS="whsec_aHVzaA==",
+        SECRET_KEY="a-key-that-is-long-enough,hush",
+        OPERATOR_PASSWORD="hush",
+    )
+    found = [str(one) for one in check_settings(weak) if one.verdict is Verdict.WARNING]
+    for name in ("CODAT_WEBHOOK_SECRETS", "SECRET_KEY", "OPERATOR_PASSWORD"):
+        assert any(f"{name} holds a value of less than 16 bytes" in line for line in found)
+    assert not any("hush" in line or "aHVzaA" in line for line in found)
+
+    strong = settings(
+        CODAT_WEBHOOK_SECRETS="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        SECRET_KEY="a-key-that-is-long-enough",
+        OPERATOR_PASSWORD="a-password-that-is-long",
+        SMTP_URL="smtp://mail.example",
+        API_KEYS="key",
+    )
+    (said,) = [one for one in check_settings(strong) if one.verdict is Verdict.WARNING]
+    assert said.sentence == "MAIL_FROM is unset: e-mails come from no-reply@mail.example."

@@ -152,15 +152,11 @@ def test_every_mistake_is_reported_at_once() -> None:
         ("CODAT_WEBHOOK_SECRETS", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ("CODAT_WEBHOOK_SECRETS", "whsec_"),
         ("CODAT_WEBHOOK_SECRETS", "whsec_a"),
-        ("CODAT_WEBHOOK_SECRETS", "whsec_YQ=="),
-        ("CODAT_WEBHOOK_SECRETS", f"{SECRET},whsec_MDEyMzQ1Njc4OWFiY2Rl"),
         ("CODAT_WEBHOOK_SECRETS", f"{SECRET},whsec_not base64"),
         ("CODAT_WEBHOOK_SECRETS", " , "),
         ("CODAT_ALERT_AUTHORIZATIONS", "Bearer schlüssel"),
         ("API_KEYS", ","),
         ("API_KEYS", "schlüssel"),
-        ("SECRET_KEY", "short"),
-        ("SECRET_KEY", "0123456789abcdef,short"),
         ("LOG_LEVEL", "LOUD"),
         ("DATA_DIR", "~nobody-of-this-name/var"),
         ("OPERATOR_PASSWORD", "\udcff"),
@@ -227,15 +223,11 @@ def test_addresses_of_operators_that_nothing_could_be_sent_to_are_counted_and_ne
     assert "hush" not in caplog.text
 
 
-def test_a_mail_server_needs_a_sender() -> None:
-    (mistake,) = mistakes({**ENOUGH, "SMTP_URL": "smtps://apikey:hush@mail.example"})
-    assert mistake == "MAIL_FROM must be set with SMTP_URL: e-mails need a sender."
-    wrong = {
-        **ENOUGH,
-        "SMTP_URL": "smtps://apikey:hush@mail.example",
-        "MAIL_FROM": "Bank, Inc. <us@b.example>",
-    }
-    (mistake,) = mistakes(wrong)
+def test_e_mails_have_a_sender_whether_or_not_one_is_set() -> None:
+    plain = {**ENOUGH, "SMTP_URL": "smtps://apikey:hush@mail.example"}
+    assert load(plain).sender == "no-reply@mail.example"
+    assert load({**plain, "PUBLIC_URL": "https://bank.example"}).sender == "no-reply@bank.example"
+    (mistake,) = mistakes({**plain, "MAIL_FROM": "Bank, Inc. <us@b.example>"})
     assert mistake.startswith("MAIL_FROM must be an e-mail address")
     account = {**ENOUGH, "SMTP_URL": "smtps://us%40bank.example:hush@mail.example"}
     assert load(account).sender == "us@bank.example"

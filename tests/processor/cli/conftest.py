@@ -28,9 +28,9 @@ def run(filling: Filling, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_l
     del own_logging
     monkeypatch.chdir(tmp_path)
 
-    def run(*words: str, redis_url: str | None = None) -> Result:
+    def run(*words: str, redis_url: str | None = None, input: str | None = None) -> Result:
         env = filling.environ | ({} if redis_url is None else {"REDIS_URL": redis_url})
-        return CliRunner(env=env).invoke(main, words, prog_name="codat-processor")
+        return CliRunner(env=env).invoke(main, words, prog_name="codat-processor", input=input)
 
     return run
 

@@ -1,6 +1,10 @@
 """``companies erase``: what was named and nothing else, and never what nobody was asked about."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +13,7 @@ from click.testing import Result
 from processor.store import keys
 from tests.processor.web.v1.filling import Filling
 from tests.support.counting import everything
+from tests.support.service import ROOT
 
 Run = Callable[..., Result]
 COMPANY = "1b1bf54f-5fe0-4ab6-b42b-3b1d5c4e5a01"
@@ -43,15 +48,32 @@ def test_a_blank_is_no_id(full: Filling, run: Run, blank: str) -> None:
     assert everything(full.container.redis) == before
 
 
-def test_a_program_says_yes_itself(full: Filling, run: Run) -> None:
-    """With --json nobody was asked, and everything was gone."""
+@pytest.mark.parametrize("more", [("--json",), ("--json", "--yes")])
+def test_a_program_that_gives_the_id_is_not_asked(full: Filling, run: Run, more: tuple[str, ...]) -> None:
     before = everything(full.container.redis)
-    refused = run("companies", "erase", COMPANY, "--json")
-    assert refused.exit_code == 2
-    assert "--yes" in refused.output
+    assert run("companies", "erase", COMPANY, *more[:1], input="no\n").exit_code == 1
     assert everything(full.container.redis) == before
-    done = json.loads(run("companies", "erase", COMPANY, "--json", "--yes").output)
+    done = json.loads(run("companies", "erase", COMPANY, *more).stdout)
     assert (done["company_id"], done["removed"]["companies"], done["found"]) == (COMPANY, 1, [])
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [(b"n\n", 1, True), (b"y\n", 0, False)])
+def test_whoever_sits_at_a_terminal_is_asked(full: Filling, answer: bytes, code: int, left: bool) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "processor.cli", "companies", "erase", COMPANY, "--json"]
+    environ = {**os.environ, **full.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
+    ) as process:
+        os.write(ours, answer)
+        said, asked = process.communicate()
+    os.close(ours)
+    os.close(theirs)
+
+    assert process.returncode == code
+    assert b"Go on?" in asked
+    assert (b"company_id" in said) is not left
+    assert (full.container.reader.company(COMPANY) is not None) is left
 
 
 def test_in_capitals_it_is_the_same_company_and_the_second_time_says_when_the_first_was(
@@ -76,7 +98,7 @@ def test_in_capitals_it_is_the_same_company_and_the_second_time_says_when_the_fi
 def test_what_came_since_is_asked_about_again(full: Filling, run: Run) -> None:
     run("companies", "erase", COMPANY, "--yes")
     full.accept(json.dumps({"x": COMPANY}).encode(), "late")
-    assert run("companies", "erase", COMPANY, "--json").exit_code == 2
+    assert run("companies", "erase", COMPANY, "--json", input="n\n").exit_code == 1
     assert full.container.reader.event("late") is not None
     assert run("companies", "erase", COMPANY, "--yes").exit_code == 0
     assert full.container.reader.event("late") is None
