@@ -12,9 +12,10 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from processor.bootstrap import Container
-from processor.queues import DELIVER
+from processor.queues import DELIVER, POLL
 from processor.store import health
 from processor.store.connect import WORKER_TIMEOUT_S, connect
+from processor.truth.beginning import Beginning
 from processor.unreachable import why
 from workers import runtime
 
@@ -78,6 +79,8 @@ def work(container: Container, queue: str) -> None:
         raise RuntimeError("a worker process needs REDIS_URL")
     client = connect(settings.redis_url, timeout_s=WORKER_TIMEOUT_S, verify_tls=settings.redis_tls_verify)
     await_redis(client)
+    if queue == POLL:
+        Beginning(client).begins()  # before the service says that it is ready: what is made later is new
     worker = InProcessWorker(
         [Queue(queue, connection=client, serializer=JSONSerializer)],
         name=f"{queue}-{socket.gethostname()}-{os.getpid()}",

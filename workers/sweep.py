@@ -12,7 +12,8 @@ from processor import times
 from processor.codat.client import CodatClient
 from processor.errors import CodatError, CodatRateLimited
 from processor.store import truth_keys
-from processor.times import to_iso, to_ms
+from processor.times import to_ms
+from processor.truth.beginning import Beginning
 from processor.truth.erasure import Erasure
 from processor.truth.silence import Silence
 from processor.truth.walk import Walk
@@ -45,6 +46,7 @@ class Sweep:
         self._client, self._codat, self._walk = client, codat, walk
         self._silence, self._erasure, self._grace = silence, erasure, grace
         self._clock, self._stop = clock, stop
+        self._beginning = Beginning(client, clock=clock)
         self._errands: dict[str, tuple[Callable[[], object], timedelta, timedelta]] = {
             "erase": (self._erase, OFTEN, timedelta()),
             "judge": (lambda: silence.judge(self._clock()), OFTEN, timedelta()),
@@ -56,7 +58,7 @@ class Sweep:
     def run(self) -> int:
         """Run what is due, each errand for itself; how many were run."""
         ran = 0
-        self._client.hsetnx(truth_keys.sweep(), "began", to_iso(self._clock()))
+        self._beginning.begins()
         for name, (errand, every, first) in self._errands.items():
             if not self._stop() and self._is_due(name, first):
                 ran += 1

@@ -32,8 +32,12 @@ class Beginning:
     def __init__(self, client: "Redis[Any]", *, clock: Callable[[], datetime] = times.now) -> None:
         self._client, self._clock = client, clock
 
+    def begins(self) -> None:
+        """Note that the store is in use from now on, if it was not before."""
+        self._client.hsetnx(truth_keys.sweep(), "began", to_iso(self._clock()))
+
     def since(self) -> datetime:
-        """Since when this store is in use: its first message or the clock's first tick. Writes nothing."""
+        """Since when this store is in use: its first message, or the first start. Writes nothing."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hget(truth_keys.sweep(), "began")
             pipe.zrange(keys.events(), 0, 0, withscores=True)
@@ -49,9 +53,8 @@ class Beginning:
 
     def walked(self) -> None:
         """Note that the store has gone through all of Codat's companies now."""
-        now = to_iso(self._clock())
-        self._client.hsetnx(truth_keys.sweep(), "began", now)
-        self._client.hset(truth_keys.sweep(), "walked", now)
+        self.begins()
+        self._client.hset(truth_keys.sweep(), "walked", to_iso(self._clock()))
 
     def of(self, company_id: str, *, heard: bool = False) -> datetime | None:
         """Since when the store is in use where it has not looked at this company yet, else ``None``.

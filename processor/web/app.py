@@ -1,12 +1,16 @@
 """Builds the Flask application."""
 
+import contextlib
+
 from flask import Flask
+from redis import RedisError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from processor import logs
 from processor.bootstrap import Container, for_web
 from processor.reporting import report_faults
 from processor.settings import load_from_environment
+from processor.truth.beginning import Beginning
 from processor.web import health, home, metrics, ops, pages, problems, security, v1, webhooks
 from processor.web.context import keep
 from processor.web.gateway import Gateway
@@ -39,11 +43,17 @@ def create_app(container: Container) -> Flask:
 
 
 def create_app_from_environment() -> Flask:
-    """The application of this process, from its environment, for any WSGI server."""
+    """The application of this process, from its environment, for any WSGI server.
+
+    Notes that the store is in use, before anybody can be answered: what is made at Codat later is new.
+    """
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
     report_faults(settings)
-    return create_app(for_web(settings))
+    container = for_web(settings)
+    with contextlib.suppress(RedisError):  # away: whoever comes first afterwards notes it
+        Beginning(container.redis).begins()
+    return create_app(container)
 
 
 def create_gateway_from_environment() -> Gateway:

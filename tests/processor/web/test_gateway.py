@@ -9,8 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from redis import Redis
 
+from processor import times
+from processor.processes import free_port
+from processor.store import truth_keys
+from processor.truth.beginning import Beginning
+from processor.web import create_gateway_from_environment
 from processor.web.gateway import Gateway, environ_of
+from tests.support.serving import ENVIRON
 
 AT_ONCE_S = 0.05
 MOST = 100
@@ -200,3 +207,24 @@ def test_a_body_of_its_length_or_of_none_that_is_of_use_is_passed_on(length: byt
 def test_what_does_not_come_at_all_is_refused_for_what_it_says_it_is(length: int, status: int) -> None:
     gateway = Gateway(App(), threads=1, max_body_bytes=MOST, body_within_s=AT_ONCE_S)
     assert ask(gateway, (sized(length), Protocol(finished=False))) == [status]
+
+
+def test_the_store_is_in_use_before_anybody_is_answered(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A company made in the second before the first tick of the clock was taken for one from before us."""
+    for name, value in {**ENVIRON, "REDIS_URL": redis_url}.items():
+        monkeypatch.setenv(name, value)
+    create_gateway_from_environment()
+    with Redis.from_url(redis_url) as client:
+        began = Beginning(client).since()
+        create_gateway_from_environment()
+        assert client.hexists(truth_keys.sweep(), "began")
+        assert Beginning(client).since() == began < times.now()
+
+
+def test_a_store_that_is_away_keeps_no_web_process_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = f"redis://127.0.0.1:{free_port('127.0.0.1')}"
+    for name, value in {**ENVIRON, "REDIS_URL": nobody}.items():
+        monkeypatch.setenv(name, value)
+    create_gateway_from_environment()
