@@ -185,7 +185,7 @@ def _quietly(
     items = (*told_now, *(waits.item for waits in waiting))
     known = [item for item in items if not waited(item)]
     ids = {notification_id(connection, item) for item in known}
-    reason = "known from a rebuild: not told"
+    reason = "known from a first look, not from news: not told"
     return (
         [item for item in told_now if waited(item)],
         [waits for waits in waiting if waited(waits.item)],
