@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from processor.queues import DELIVER, Bell
 from processor.store import keys, upkeep
 from processor.times import to_iso
 from tests.support import messages
+from tests.support.service import until
 from tests.support.workbench import Moving, Workbench
 from tests.workers.deliver.post import Post
 from tests.workers.deliver.receiving import WAIT_S, status
@@ -48,14 +48,6 @@ def delivering(redis_url: str, folder) -> Iterator[subprocess.Popen]:
     finally:
         process.terminate()
         process.wait(WAIT_S)
-
-
-def until(holds):
-    """Wait until something is so."""
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_killed_in_the_middle_nothing_is_lost_and_repetitions_have_the_same_id(
