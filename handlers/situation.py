@@ -25,6 +25,10 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
+LINKED = frozenset({State.AUTHORIZED, State.SYNCING, State.READY, State.SYNC_FAILED})
+"""The states in which access is given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How the first sync of the current authorisation stands.

@@ -57,12 +57,6 @@ def serve(settings: Settings, target: str = TARGET) -> None:
     server.serve()
 
 
-def address(settings: Settings) -> str:
-    """Where the service is reached from this machine or by its address."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
-
-
 def _let_new_processes_end() -> None:
     """Let a process that granian forks end by a signal from its first moment on.
 
@@ -98,4 +92,4 @@ def _announce(settings: Settings) -> None:
             line.connect((settings.host, settings.port))
             break
         time.sleep(0.02)
-    log.info("Listening", extra={"address": address(settings)})
+    log.info("Listening", extra={"address": settings.own_url})

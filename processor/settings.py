@@ -151,6 +151,12 @@ class Settings:
     log_level: str = row(kinds.LOG_LEVEL, "Least severe log lines to write.", "INFO")
 
     @property
+    def own_url(self) -> str:
+        """Where the service is reached from this machine, or by its address."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
     def sender(self) -> str | None:
         """Whom e-mails come from; ``None`` without a mail server."""
         return self.smtp_url and (self.mail_from or default_sender(self.smtp_url, self.public_url))

@@ -20,7 +20,6 @@ from processor.cli.listener import Listener
 from processor.cli.run import service, store, with_port
 from processor.errors import ProcessorError, SettingsError
 from processor.processes import StopSignals, Supervisor, port_is_taken
-from processor.server import address
 from processor.settings import DOTENV, Settings, load
 from processor.simulator import (
     STORIES,
@@ -103,7 +102,7 @@ def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, st
 
 
 def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
-    ours = address(settings)
+    ours = settings.own_url
     return SimulatorConfig(
         port=port,
         product_url=ours,
@@ -176,11 +175,11 @@ def _headless(
 def _listen(settings: Settings, listener: Listener) -> None:
     """Subscribe to what is told, once the service is ready."""
     _await_ready(settings)
-    listener.subscribe(address(settings), settings.api_keys[0])
+    listener.subscribe(settings.own_url, settings.api_keys[0])
 
 
 def _product(settings: Settings) -> ProductClient:
-    return ProductClient(address(settings), settings.api_keys[0])
+    return ProductClient(settings.own_url, settings.api_keys[0])
 
 
 def _await_ready(settings: Settings) -> None:
@@ -188,7 +187,7 @@ def _await_ready(settings: Settings) -> None:
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until:
         with contextlib.suppress(httpx.TransportError):
-            answer = httpx.get(f"{address(settings)}/readyz", timeout=2, trust_env=False)
+            answer = httpx.get(f"{settings.own_url}/readyz", timeout=2, trust_env=False)
             missing = [one for one in answer.json().get("warnings", ()) if "was seen" in one]
             if answer.status_code == httpx.codes.OK and not missing:
                 return

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import httpx
 
-from processor.server import address
 from processor.settings import DATA_DIR, Settings
 
 SCRIPT = "codat-processor"
@@ -38,7 +37,7 @@ def way_back(ours: str) -> str:
 
 def announce(settings: Settings, codat: str) -> None:
     """Print what there is to open and to try; ``codat`` is the address of the simulated Codat."""
-    ours = address(settings)
+    ours = settings.own_url
     key = DEMO if settings.api_keys == (DEMO,) else "YOUR_API_KEY"
     password = DEMO if settings.operator_password == DEMO else "your OPERATOR_PASSWORD"
     click.echo(
@@ -75,7 +74,7 @@ def invite(settings: Settings) -> None:
     """
     try:
         answer = httpx.post(
-            f"{address(settings)}/v1/companies",
+            f"{settings.own_url}/v1/companies",
             headers={"Authorization": f"Bearer {settings.api_keys[0]}"},
             json={"merchant_id": f"demo-{secrets.token_hex(3)}", "name": COMPANY},
             timeout=TIMEOUT_S,

@@ -55,16 +55,10 @@ def make_journey(
         news=News(inbox=inbox, bell=bell, reader=reader, clock=clock, settle_s=settle_s),
         tokens=Tokens(_signing_keys(settings, records), clock=lambda: clock().timestamp()),
         public_url=settings.public_url,
-        own_url=_own_url(settings),
+        own_url=settings.own_url,
         patience=timedelta(seconds=settings.check_patience_s),
         clock=clock,
     )
-
-
-def _own_url(settings: Settings) -> str:
-    """The address on which we listen."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
 
 
 def _signing_keys(settings: Settings, records: Records) -> Callable[[], Sequence[str]]:

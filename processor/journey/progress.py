@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handlers.facts import COMPLETE, NOT_SUPPORTED
-from handlers.situation import State, is_running
+from handlers.situation import LINKED, State, is_running
 from processor.journey.answers import ConnectionSync, ConnectionView, DataTypeSync, SyncView
-
-LINKED = frozenset(state.value for state in (State.AUTHORIZED, State.SYNCING, State.READY, State.SYNC_FAILED))
-"""The states in which access is given."""
 
 
 def sync_view(company_id: str, connections: Sequence[ConnectionView]) -> SyncView:

@@ -9,7 +9,7 @@ from redis import Redis
 
 from handlers.effects import Ask
 from handlers.events import Aspect
-from handlers.situation import State
+from handlers.situation import LINKED, State
 from processor import times, views
 from processor.codat.client import CodatClient
 from processor.errors import Conflict, NotFound
@@ -27,7 +27,7 @@ from processor.journey.connecting import Connecting
 from processor.journey.errors import CodatNotSet
 from processor.journey.news import News, Row
 from processor.journey.platforms import Platforms
-from processor.journey.progress import LINKED, sync_view
+from processor.journey.progress import sync_view
 from processor.journey.records import Records
 from processor.journey.tokens import Tokens
 from processor.queues import Bell

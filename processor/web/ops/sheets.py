@@ -1,8 +1,6 @@
 """Making the operators' pages: rendering, addresses, going back after an action, and what goes wrong."""
 
-import logging
 import re
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -10,16 +8,13 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from marshmallow import Schema, ValidationError
 from redis import BusyLoadingError, RedisError
-from werkzeug.exceptions import HTTPException
 
 from processor.errors import Invalid, ProcessorError, StoreUnavailable, Unauthorized
 from processor.store import health
-from processor.web import problems, security
+from processor.web import mishaps, problems, security
 from processor.web.context import container
 from processor.web.ops import door, words
 from processor.web.v1.parameters import LONGEST_ID
-
-_log = logging.getLogger(__name__)
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -111,33 +106,14 @@ def failed(error: ProcessorError) -> Response:
 
 def guard(blueprint: Blueprint) -> None:
     """Have ``blueprint`` answer with pages, whatever goes wrong in it."""
+    blueprint.register_error_handler(ProcessorError, failed)
+    mishaps.show(blueprint, failed, store_away=_store_away)
 
-    def of_http(error: HTTPException) -> Response:
-        failure = ProcessorError(error.description)
-        failure.status, failure.title = error.code or 500, error.name
-        return failed(failure)
 
-    def of_redis(error: RedisError) -> Response:
-        _log.warning(
-            "Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)}
-        )
-        said = "Redis does not answer, or refuses what was asked of it."
-        if isinstance(error, BusyLoadingError):
-            said = f"{health.LOADING}: it has just been started, and goes on by itself."
-        return failed(StoreUnavailable(said))
-
-    def of_anything(error: Exception) -> Response:
-        _log.error("a page raised", exc_info=error, extra={"endpoint": request.endpoint})
-        return failed(ProcessorError())
-
-    handlers: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
-        (ProcessorError, failed),
-        (RedisError, of_redis),
-        (HTTPException, of_http),
-        (Exception, of_anything),
-    )
-    for kind, handler in handlers:
-        blueprint.register_error_handler(kind, handler)
+def _store_away(error: RedisError) -> StoreUnavailable:
+    if isinstance(error, BusyLoadingError):
+        return StoreUnavailable(f"{health.LOADING}: it has just been started, and goes on by itself.")
+    return StoreUnavailable("Redis does not answer, or refuses what was asked of it.")
 
 
 def _sheet(html: str, status: int) -> Response:

@@ -9,13 +9,10 @@ from handlers.connection import Connection
 from handlers.events import LinkStatus
 from handlers.facts import COMPLETE, FAILED_STATUSES, Kind
 from handlers.notices import Notice
-from handlers.situation import State, is_running
+from handlers.situation import LINKED, State, is_running
 from processor.journey import ConnectionView, Platform
 from processor.web.pages import words
 from processor.web.pages.words import Sentence
-
-LINKED = frozenset({State.AUTHORIZED, State.SYNCING, State.READY, State.SYNC_FAILED})
-"""The states in which access is given."""
 
 IN_MOTION = frozenset({State.PENDING, State.AUTHORIZED, State.SYNCING, State.AUTHORIZATION_FAILED})
 """The states that somebody who looks at the page expects to change soon."""

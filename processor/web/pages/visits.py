@@ -5,8 +5,7 @@ by a cache.
 """
 
 import hashlib
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -14,11 +13,10 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 from markupsafe import Markup
 from redis import RedisError
-from werkzeug.exceptions import HTTPException
 from werkzeug.http import generate_etag
 
 from processor.codat.errors import CodatNotFound
-from processor.errors import CodatError, Conflict, NotFound, ProcessorError, StoreUnavailable
+from processor.errors import CodatError, Conflict, NotFound, ProcessorError
 from processor.journey import (
     CodatNotSet,
     CompanyView,
@@ -28,11 +26,9 @@ from processor.journey import (
     TokenExpired,
     TokenInvalid,
 )
-from processor.web import security
+from processor.web import mishaps, security
 from processor.web.context import container
 from processor.web.pages.cards import Card, card, in_order
-
-_log = logging.getLogger(__name__)
 
 RETURN_PATH = "/return"
 PATH = "/connect"
@@ -192,29 +188,8 @@ def guard(blueprint: Blueprint) -> None:
     def of_processor(error: ProcessorError) -> Response:
         return failed(error, _quietly_visiting())
 
-    def of_http(error: HTTPException) -> Response:
-        failure = ProcessorError(error.description)
-        failure.status, failure.title = error.code or 500, error.name
-        return failed(failure)
-
-    def of_redis(error: RedisError) -> Response:
-        _log.warning(
-            "Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)}
-        )
-        return failed(StoreUnavailable())
-
-    def of_anything(error: Exception) -> Response:
-        _log.error("a page raised", exc_info=error, extra={"endpoint": request.endpoint})
-        return failed(ProcessorError())
-
-    handlers: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
-        (ProcessorError, of_processor),
-        (RedisError, of_redis),
-        (HTTPException, of_http),
-        (Exception, of_anything),
-    )
-    for kind, handler in handlers:
-        blueprint.register_error_handler(kind, handler)
+    blueprint.register_error_handler(ProcessorError, of_processor)
+    mishaps.show(blueprint, failed)
 
 
 def _quietly_visiting() -> Visit | None:
