@@ -6,8 +6,11 @@ and ``redis.RedisError`` when Redis does not answer.
 
 from typing import Any
 
+from redis import Redis
+
 from handlers.situation import State
 from processor import views
+from processor.delivery import overview
 from processor.delivery.told import PUBLISHED
 from processor.errors import NotFound
 from processor.store.paging import Page
@@ -130,6 +133,6 @@ def notification(reader: Reader, notification_id: str) -> dict[str, Any]:
     return views.notification(row)
 
 
-def stats(reader: Reader) -> dict[str, Any]:
-    """How the service stands."""
-    return views.stats(reader.stats(STATES))
+def stats(reader: Reader, client: "Redis[Any]") -> dict[str, Any]:
+    """How the service stands; ``client`` is that of the reader."""
+    return views.stats(reader.stats(STATES), overview.lanes(client))

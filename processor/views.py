@@ -153,7 +153,7 @@ def notification(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row["body"], "status": told.status(deliveries), "deliveries": told.deliveries(deliveries)}
 
 
-def stats(counts: Mapping[str, Any]) -> dict[str, Any]:
+def stats(counts: Mapping[str, Any], lanes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How the service stands; ``last_commit_at`` is when something was last handled."""
     counters = dict(counts["counters"])
     last_commit_ms = counters.pop("last_commit_ms", None)
@@ -162,7 +162,7 @@ def stats(counts: Mapping[str, Any]) -> dict[str, Any]:
         "connections": dict(counts["connections"]),
         "events": dict(counts["events"]),
         "inbox": dict(counts["inbox"]),
-        "lanes": list(counts["lanes"]),
+        "lanes": list(lanes),
         "dead_letters": counts["events"]["dead"],
         "dead_deliveries": counts["dead_deliveries"],
         "questions": counts["questions"],

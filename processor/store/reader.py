@@ -8,7 +8,6 @@ from typing import Any
 from redis import Redis
 
 from handlers.connection import Connection
-from processor.delivery import overview
 from processor.store import codec, keys, paging, standing
 from processor.store.paging import Page
 from processor.times import from_ms
@@ -229,7 +228,6 @@ class Reader:
             "companies": next(rows),
             "notifications": next(rows),
             "dead_deliveries": next(rows),
-            "lanes": overview.lanes(self._client),
             "codat": standing.of(self._client, from_ms(seconds * 1000)),
         }
 

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from handlers.situation import State
+from processor import lookups
 from processor.web.context import container
 
 blueprint = Blueprint("metrics", __name__)
@@ -17,7 +17,8 @@ blueprint = Blueprint("metrics", __name__)
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """The numbers of ``/v1/stats`` in Prometheus' text format."""
-    stats = container().reader.stats([state.value for state in State])
+    own = container()
+    stats = lookups.stats(own.reader, own.redis)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers(stats))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -42,6 +43,24 @@ class _Numbers:
         yield GaugeMetricFamily(
             "codat_questions", "Questions that wait to be put to Codat.", value=stats["questions"]
         )
+        yield GaugeMetricFamily(
+            "codat_dead_deliveries",
+            "Notifications that a receiver never took.",
+            value=stats["dead_deliveries"],
+        )
+        yield _by_lane("codat_lane_waiting", "Notifications that wait for a receiver.", stats, "waiting")
+        yield _by_lane("codat_lane_overdue_seconds", "How late the oldest of them is.", stats, "overdue_s")
+        codat = stats["codat"]
+        yield GaugeMetricFamily(
+            "codat_missing_messages", "Changes that no message told of lately.", value=codat["missing_now"]
+        )
+        yield GaugeMetricFamily("codat_warnings", "Warnings that hold now.", value=len(codat["warnings"]))
+        if codat["quota"] is not None:
+            yield GaugeMetricFamily(
+                "codat_quota_remaining",
+                "Requests left until Codat resets.",
+                value=codat["quota"]["remaining"],
+            )
         counted = CounterMetricFamily("codat_happenings", "What happened how often.", labels=["what"])
         for what, times in stats["counters"].items():
             if not what.endswith("_ms"):
@@ -53,4 +72,11 @@ def _by_label(name: str, text: str, label: str, values: dict[str, int]) -> Gauge
     family = GaugeMetricFamily(name, text, labels=[label])
     for value, number in values.items():
         family.add_metric([value], number)
+    return family
+
+
+def _by_lane(name: str, text: str, stats: dict[str, Any], figure: str) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=["lane", "channel"])
+    for lane in stats["lanes"]:
+        family.add_metric([lane["id"], lane["channel"]], lane[figure])
     return family

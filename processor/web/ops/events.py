@@ -29,9 +29,9 @@ def add_to(blueprint: Blueprint) -> None:
 def events() -> Response:
     """Messages without their bodies, newest first."""
     query = sheets.query_of(CompanyEventQuery)
-    reader = container().reader
-    page = lookups.events(reader, **query)
-    counts = lookups.stats(reader)["events"]
+    own = container()
+    page = lookups.events(own.reader, **query)
+    counts = lookups.stats(own.reader, own.redis)["events"]
     return sheets.page(
         "events",
         page=page,

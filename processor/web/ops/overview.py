@@ -30,7 +30,7 @@ def overview() -> Response:
     reasons, warnings = health.look(own.redis, now_ms=now_ms)
     processes = health.seen(own.redis)
     last_seen = {role: to_iso(rows[0][1]) for role, rows in processes.items() if rows}
-    stats = lookups.stats(own.reader)
+    stats = lookups.stats(own.reader, own.redis)
     found = troubles.found(reasons, warnings, stats, last_seen)
     return sheets.page(
         "overview",

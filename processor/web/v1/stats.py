@@ -13,4 +13,5 @@ calls = Calls("stats", "How the service stands")
 @calls.get("/stats", StatsSchema)
 def get_stats() -> dict[str, Any]:
     """Counts by state, the inbox, the roads out, dead letters"""
-    return lookups.stats(container().reader)
+    own = container()
+    return lookups.stats(own.reader, own.redis)

@@ -1,9 +1,13 @@
 """``/metrics`` as Prometheus reads it."""
 
+from datetime import UTC, datetime, timedelta
+
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
-from processor.store import keys
+from processor.delivery.subscribers import Subscribers
+from processor.store import keys, truth_keys
+from processor.times import to_ms
 from tests.support.serving import serving
 
 
@@ -26,3 +30,23 @@ def test_what_was_counted_is_shown_and_times_are_not(redis_url: str) -> None:
     text = caller.get("/metrics").get_data(as_text=True)
     assert 'codat_happenings_total{what="processed"} 3.0' in text
     assert "last_commit_ms" not in text
+
+
+def test_lanes_what_is_missing_and_the_quota_are_shown(redis_url: str) -> None:
+    caller = serving(redis_url)
+    tomorrow = to_ms(datetime.now(UTC) + timedelta(days=1))
+    with redis.Redis.from_url(redis_url) as store:
+        lane = Subscribers(store, allow_private=False).add(url="https://example.com/hook").id
+        assert "codat_quota_remaining" not in caller.get("/metrics").get_data(as_text=True)
+        store.hset(truth_keys.quota(), mapping={"limit": 1000, "remaining": 7, "resets_ms": tomorrow})
+        store.zadd(keys.dead_deliveries(), {"ntf_1 sub_1": 1})
+    text = caller.get("/metrics").get_data(as_text=True)
+    assert f'codat_lane_waiting{{channel="webhook",lane="{lane}"}} 0.0' in text
+    assert f'codat_lane_overdue_seconds{{channel="webhook",lane="{lane}"}} 0.0' in text
+    for line in (
+        "codat_dead_deliveries 1.0",
+        "codat_missing_messages 0.0",
+        "codat_warnings 0.0",
+        "codat_quota_remaining 7.0",
+    ):
+        assert line in text.splitlines()
