@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,16 @@ settings.load_profile("suite")
 
 SEED = "HISTORIES_SEED"
 os.environ.setdefault(SEED, "20261122")  # another one samples other histories; see tests/handlers
+
+
+def pytest_configure() -> None:
+    """Take signals back that were ignored when the run was started (``nohup``, a job in the background).
+
+    Processes under test inherit that, and could not be ended by what the tests send them.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_report_header() -> str:

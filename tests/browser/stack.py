@@ -5,24 +5,27 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
-from processor.bootstrap import Container, for_web
+from processor.bootstrap import Container, for_worker
 from processor.cli.invite import way_back
 from processor.cli.run import service, store
 from processor.journey import Tokens
 from processor.processes import Supervisor, free_port
-from processor.server import address
 from processor.settings import Settings, load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.config import new_webhook_secret
+from tests.support.service import until
 
 API_KEY = "browser-tests"
 OPERATOR_PASSWORD = "the-password-of-the-night-watch"
 SECRET_KEY = "a-key-for-the-browser-tests"
 READY_WITHIN_S = 90.0
 SYNC_S = 6.0
+RETRY_SCALE = 0.02
+"""Codat sends again after 5 s and after 5 minutes: what was refused twice would come when nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Stack:
     @property
     def url(self) -> str:
         """Where the service is."""
-        return address(self.settings)
+        return self.settings.own_url
 
     def sign_up(self, merchant_id: str, name: str) -> tuple[str, str]:
         """A company that signed up: its id, and its link."""
@@ -46,20 +49,37 @@ class Stack:
         return company.company_id, company.connect_url
 
     def state(self, connection_id: str) -> str:
-        """The public state of a connection."""
-        answer = self.http.get(f"/v1/connections/{connection_id}")
-        answer.raise_for_status()
-        return str(answer.json()["state"])
+        """The public state of a connection; empty while it is not known yet."""
+        answer = self._answer(f"/v1/connections/{connection_id}")
+        return "" if answer.status_code == httpx.codes.NOT_FOUND else str(_read(answer)["state"])
+
+    def items(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """The first page of a list."""
+        found: list[dict[str, Any]] = _read(self._answer(path, **query))["items"]
+        return found
 
     def connections(self, company_id: str) -> list[str]:
         """The ids of a company's connections, newest first."""
-        answer = self.http.get(f"/v1/companies/{company_id}/connections")
-        answer.raise_for_status()
-        return [str(one["id"]) for one in answer.json()["items"]]
+        return [str(one["id"]) for one in self.items(f"/v1/companies/{company_id}/connections")]
 
     def token_of_another_day(self, company_id: str) -> str:
         """A token that was good until a while ago."""
         return Tokens(lambda: [SECRET_KEY], clock=lambda: time.time() - 100_000).make(company_id)
+
+    def _answer(self, path: str, **query: str) -> httpx.Response:
+        """The answer of ``/v1``, asked again as long as Redis takes too long for it."""
+        answers: list[httpx.Response] = []
+
+        def is_served() -> bool:
+            answers[:] = [self.http.get(path, params=query)]
+            return answers[0].status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+        until(is_served)
+        return answers[0]
+
+
+def _read(answer: httpx.Response) -> Any:
+    return answer.raise_for_status().json()
 
 
 @contextlib.contextmanager
@@ -77,6 +97,7 @@ def stack(**more: str) -> Iterator[Stack]:
                     redirect_url=way_back(f"http://127.0.0.1:{port}"),
                     auto_sync=False,
                     sync_s=SYNC_S,
+                    retry_scale=RETRY_SCALE,
                 )
             )
         )
@@ -101,12 +122,16 @@ def stack(**more: str) -> Iterator[Stack]:
         codat = held.enter_context(SimulatorClient(simulator.url))
         headers = {"Authorization": f"Bearer {API_KEY}"}
         http = held.enter_context(
-            httpx.Client(base_url=address(settings), headers=headers, timeout=30, trust_env=False)
+            httpx.Client(base_url=settings.own_url, headers=headers, timeout=30, trust_env=False)
         )
         _await_ready(http)
-        container = for_web(load(env))
+        container = for_worker(load(env))
+        held.callback(container.redis.close)
+        if container.codat is not None:
+            held.callback(container.codat.close)
+        # The pages give Redis 0.65 s; how long the disk of a machine takes is not what is tried here.
+        container.redis.config_set("appendfsync", "no")
         yield Stack(settings, simulator, codat, http, container)
-        container.redis.close()
 
 
 def _await_ready(http: httpx.Client) -> None:

@@ -38,7 +38,9 @@ pytestmark = [
 @pytest.fixture
 def demo(data_dir: Path) -> Iterator[tuple[str, str]]:
     """The running demonstration: the addresses of the simulated Codat and of the service."""
-    codat, ours = free_port("127.0.0.1"), free_port("127.0.0.1")
+    codat = ours = free_port("127.0.0.1")
+    while ours == codat:
+        ours = free_port("127.0.0.1")
     environ = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
     }
@@ -82,14 +84,16 @@ def test_clicking_through_the_simulated_codat_ends_with_a_ready_connection_and_i
     page.get_by_role("button", name=re.compile("authori[sz]e", re.IGNORECASE)).first.click()
     page.wait_for_load_state()
 
-    with httpx.Client(base_url=ours, headers={"Authorization": "Bearer demo"}, trust_env=False) as client:
+    headers = {"Authorization": "Bearer demo"}
+    with httpx.Client(base_url=ours, headers=headers, timeout=60, trust_env=False) as client:
 
-        def is_ready() -> bool:
-            found = client.get("/v1/connections").json()["items"]
-            return [connection["state"] for connection in found] == ["ready"]
+        def values_of(name: str, path: str) -> list[str]:
+            answer = client.get(path)  # 503 while Redis takes too long
+            return [str(one[name]) for one in answer.json()["items"]] if answer.is_success else []
 
-        until(is_ready)
-        told = [note["type"] for note in client.get("/v1/notifications").json()["items"]]
+        until(lambda: values_of("state", "/v1/connections") == ["ready"])
+        told: list[str] = []
+        until(lambda: told.extend(values_of("type", "/v1/notifications")) or told)
     assert sorted(told) == ["connection.authorized", "initial_sync.completed"]
     with Engine(data_dir) as engine, redis.Redis.from_url(engine.url) as store:
         streamed = [fields[b"notification"] for _, fields in store.xrange("codat:notifications")]

@@ -9,13 +9,14 @@ from tests.browser.chrome import executable
 from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
 from tests.browser.looking import faults
 from tests.browser.stack import Stack
+from tests.support.service import until
 
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
     pytest.mark.timeout(240),
 ]
 
-LINK_PAGE = re.compile(r"/link/[0-9a-f-]+\?otp=")
+LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +25,21 @@ def patience() -> None:
     expect.set_options(timeout=30_000)
 
 
-def choose(page: Page, name: str = "Xero") -> None:
+def choose(service: Stack, page: Page, name: str = "Xero") -> None:
     """Press a tile; Codat's Link page follows by itself."""
     page.get_by_role("button", name=f"Connect {name}", exact=True).click()
+    await_link_page(service, page)
+
+
+def await_link_page(service: Stack, page: Page) -> None:
+    """Wait until Codat's Link page is shown and the service knows the connection.
+
+    It waits a second for its workers at the most; who is back before them sees the list of connections.
+    """
     page.wait_for_url(LINK_PAGE)
+    found = LINK_PAGE.search(page.url)
+    assert found is not None
+    until(lambda: service.state(found[1]))
 
 
 def says(page: Page, text: str) -> None:
@@ -50,7 +62,7 @@ def test_from_choosing_to_ready(
     page = open_page(url, viewport=viewport, color_scheme=color_scheme)
     title(page, "Connect your business data")
     assert faults(page) == []
-    choose(page)
+    choose(service, page)
     page.get_by_role("button", name="Authorise").click()
     page.wait_for_url("**/return?**")
     expect(page.get_by_text("Thank you, you are back")).to_be_visible()
@@ -96,7 +108,7 @@ def test_every_other_ending_says_what_happened_and_can_be_tried_again(
 ) -> None:
     company_id, url = sign_up()
     page = open_page(url, viewport=PHONE)
-    choose(page, "Shopify")
+    choose(service, page, "Shopify")
     page.get_by_role("button", name=button, exact=True).click()
     page.wait_for_url("**/return?**")
     expect(page.get_by_role("heading", name=notice)).to_be_visible()
@@ -118,7 +130,7 @@ def test_disconnect_reconnect_and_delete(
 ) -> None:
     company_id, url = sign_up()
     page = open_page(url, viewport=viewport)
-    choose(page)
+    choose(service, page)
     page.get_by_role("button", name="Authorise").click()
     title(page, "You gave access to Xero")
     (connection_id,) = service.connections(company_id)
@@ -157,7 +169,7 @@ def test_without_javascript_all_of_it_works(service: Stack, open_page: OpenPage,
     page.get_by_label("Search by name").fill("xer")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("1 platform for “xer”")).to_be_visible()
-    choose(page)
+    choose(service, page)
     page.get_by_role("button", name="Authorise").click()
     page.wait_for_url("**/return?**")
     title(page, "You gave access to Xero")
@@ -189,7 +201,7 @@ def test_with_the_keyboard_alone(service: Stack, open_page: OpenPage, sign_up: S
     page.keyboard.press("Enter")
     focus_on("Connect Xero")
     page.keyboard.press("Enter")
-    page.wait_for_url(LINK_PAGE)
+    await_link_page(service, page)
     page.get_by_role("button", name="Authorise").focus()
     page.keyboard.press("Enter")
     title(page, "You gave access to Xero")
@@ -211,7 +223,7 @@ def test_a_page_that_is_left_open_follows_what_others_do(
 ) -> None:
     company_id, url = sign_up()
     mine, accountant = open_page(url), open_page(url, viewport=PHONE)
-    choose(accountant)
+    choose(service, accountant)
     says(mine, "Waiting for you to give access.")
     accountant.get_by_role("button", name="Authorise").click()
     says(mine, "You gave access to Xero.")
