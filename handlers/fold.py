@@ -246,11 +246,10 @@ def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
 def _means(claim: Fact, fact: Fact) -> bool:
     """Whether the alert tells of that very change.
 
-    What it says was before counts, too; and of a first sync it says that something was read.
+    What it says was before counts, too.
     """
     if Kind.READ in (claim.kind, fact.kind):
-        succeeded = not fact.types or any(status == COMPLETE for _, status in fact.types)
-        return claim.kind is fact.kind and succeeded
+        return claim.kind is fact.kind
     if claim.link is not fact.link:
         return False
     if claim.link is not LinkStatus.LINKED or claim.old is None:
@@ -261,7 +260,9 @@ def _means(claim: Fact, fact: Fact) -> bool:
 def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
     """The alerts taken at their word that an exact fact of the same meaning explains.
 
-    ``facts`` are sorted. Each exact fact explains one alert, the earliest in its window.
+    ``facts`` are sorted. Each exact fact explains one alert, the earliest in its window. An alert of
+    a first sync says that something was read, perhaps of another connection of the company: a read
+    that brought nothing explains it only within one authorisation.
     """
     facts = tuple(facts)
     claims = [fact for fact in facts if fact.claimed]
@@ -274,7 +275,18 @@ def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
                 claim not in explained
                 and _means(claim, fact)
                 and _NO_EARLIER[claim.kind] <= claim.at - fact.at <= CLAIM_WINDOW
+                and (_brought_something(fact) or not _changes_between(facts, fact, claim))
             ):
                 explained.add(claim)
                 break
     return explained
+
+
+def _brought_something(fact: Fact) -> bool:
+    return fact.kind is not Kind.READ or not fact.types or any(status == COMPLETE for _, status in fact.types)
+
+
+def _changes_between(facts: Iterable[Fact], first: Fact, second: Fact) -> bool:
+    """Whether access began or ended between the two."""
+    changes = (Kind.LINKED, Kind.RELINKED, Kind.ENDED)
+    return any(fact.kind in changes and first.at < fact.at <= second.at for fact in facts)

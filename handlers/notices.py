@@ -93,16 +93,20 @@ def _was_told(item: Due, ledger: tuple[Told, ...], now: Situation) -> bool:
     """Whether the ledger has it.
 
     A beginning or a sync outcome: the same kind at or after the beginning of the current
-    authorisation. An end: when the last thing told of access already said so; times do not
-    count there, since an alert without a time may be told later than it happened.
+    authorisation, to the moment where an end was told since. An end: when the last thing told of
+    access already said so; times do not count there, since an alert without a time may be told
+    later than it happened.
     """
     same = [entry for entry in ledger if _kind(Notice(entry.kind)) is _kind(item.notice)]
     if item.notice is Notice.DELETED:
         return bool(same) or not ledger
     if item.notice.is_end:
         return _last_said_of_access(ledger) is item.notice
-    since = item.at if item.notice is Notice.AUTHORIZATION_FAILED else now.walk.begun_at
-    return any(since is None or _reaches(entry, since) for entry in same)
+    if item.notice is Notice.AUTHORIZATION_FAILED:
+        return any(_reaches(entry, item.at) for entry in same)
+    since, last = now.walk.begun_at, _last_said_of_access(ledger)
+    exactly = last is not None and last.is_end
+    return any(since is None or (entry.at >= since if exactly else _reaches(entry, since)) for entry in same)
 
 
 def _last_said_of_access(ledger: tuple[Told, ...]) -> Notice | None:

@@ -13,7 +13,7 @@ from handlers.events import (
     InitialReadCompleted,
     ReadCompleted,
 )
-from handlers.facts import AUTH_ERROR, Claim, DataType, Fact, Kind
+from handlers.facts import AUTH_ERROR, SEEN_TOLERANCE, Claim, DataType, Fact, Kind
 from handlers.fold import Link, read_floor
 from handlers.registry import Context, Findings, Question, advises, on
 from handlers.situation import is_running
@@ -109,7 +109,8 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     """Codat's read history: progress per data type, and the first sync once nothing runs any more.
 
     Only datasets that were requested after the access before ended belong to the
-    current authorisation.
+    current authorisation. An alert of a complete first sync is denied by what it shows when
+    it was asked late enough after the alert that Codat cannot be behind its own alert.
     """
     walk = connection.walk
     floor = read_floor(walk)
@@ -128,10 +129,12 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     outcomes = tuple(_progress(row, event) for row in newest.values())
     running = sorted(row.data_type for row in newest.values() if is_running(row.status))
     claims = tuple(claim for claim in connection.claims if claim.new is None)
+    denied = tuple(claim for claim in claims if event.received_at >= claim.arrived_at + SEEN_TOLERANCE)
     if not newest:
-        return Findings(remark="Codat's history has nothing of this authorisation yet")
+        return Findings(settled=denied, remark="Codat's history has nothing of this authorisation yet")
     if running:
-        return Findings(data_types=outcomes, remark=f"Codat is still reading {', '.join(running)}")
+        remark = f"Codat is still reading {', '.join(running)}"
+        return Findings(data_types=outcomes, settled=denied, remark=remark)
     refused = sorted(row.data_type for row in newest.values() if row.status == AUTH_ERROR)
     doubt = f"the platform refused access while reading {', '.join(refused)}"
     questions = (Question(Aspect.CONNECTION, doubt),) if refused else ()

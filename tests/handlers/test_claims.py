@@ -148,6 +148,48 @@ def test_a_first_read_that_brought_nothing_does_not_explain_an_alert_of_success(
 
 
 @pytest.mark.parametrize("first", ["exact", "alert"])
+def test_of_an_alert_about_the_company_the_exact_read_of_the_connection_counts(first: str) -> None:
+    """The alert meant another connection; this one stayed ready for good when the alert came first."""
+    events = [read(160, known=162, invoices="FetchError"), read_claim(161)]
+    story = Story(linked(40), *(events if first == "exact" else reversed(events)))
+    assert (story.state, story.told[-1]) == (State.SYNC_FAILED, "initial_sync.failed")
+
+
+@pytest.mark.parametrize("gap", [0.1, 0.9, 5.0])
+def test_what_was_told_before_an_end_is_not_the_beginning_after_it(gap: float) -> None:
+    """Three alerts in one burst: the last thing told was the end, although access was given."""
+    story = Story(
+        claim(50, PENDING, LINKED),
+        claim(50 + gap, LINKED, UNLINKED),
+        claim(50 + 2 * gap, UNLINKED, LINKED),
+        policy=NO_KEY,
+    )
+    assert (story.state, story.now.authorization) == (State.AUTHORIZED, 2)
+    assert story.told == ["connection.authorized", "connection.unlinked", "connection.reauthorized"]
+
+
+@pytest.mark.parametrize("shown", [{"invoices": "Fetching"}, {}], ids=["still reading", "nothing yet"])
+def test_codats_history_denies_that_a_first_sync_is_complete(shown: dict[str, str]) -> None:
+    """An alert about the whole company was taken at its word in the end, although Codat had said that
+    this connection was still being read; its failure was never told."""
+    story = Story(linked(40), read_claim(100), policy=ASKS)
+    story.hear(history(104, *(dataset(name, status, requested=41) for name, status in shown.items())))
+    story.hear(unanswered(200))
+    assert story.state in (State.AUTHORIZED, State.SYNCING)
+    story.hear(read(300, invoices="FetchError"))
+    assert (story.state, story.told[-1]) == (State.SYNC_FAILED, "initial_sync.failed")
+    assert "initial_sync.completed" not in story.told
+
+
+def test_history_asked_at_the_moment_of_the_alert_may_be_behind_it() -> None:
+    behind = history(101, dataset("invoices", "Fetching", requested=41))
+    story = Story(linked(40), read_claim(100), behind, policy=ASKS)
+    assert [ask.aspect for ask in story.asks] == [Aspect.HISTORY]
+    story.hear(history(104, dataset("invoices", "Complete", requested=41, completed=99)))
+    assert (story.state, story.told[-1]) == (State.READY, "initial_sync.completed")
+
+
+@pytest.mark.parametrize("first", ["exact", "alert"])
 @pytest.mark.parametrize("policy", [NO_KEY, ASKS], ids=["without a key", "with a key"])
 def test_both_generations_of_one_change_tell_it_once(first: str, policy: Policy) -> None:
     events = [linked(10, known=11), claim(11, PENDING, LINKED)]
