@@ -251,10 +251,19 @@ def watch_parent(grace_s: float = 8.5) -> None:
     except OSError:
         return
 
+    end_with_writer(fd, "Supervisor is gone: ending", grace_s)
+
+
+def end_with_writer(fd: int, saying: str, grace_s: float) -> None:
+    """End this process when nobody can write to the pipe ``fd`` any more: the parent held its other end.
+
+    With SIGTERM, and after ``grace_s`` with SIGKILL, to the whole group where this process leads one.
+    """
+
     def watch() -> None:
         with contextlib.suppress(OSError):
             os.read(fd, 1)
-        log.error("Supervisor is gone: ending")
+        log.error(saying)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(grace_s)
         if os.getpgrp() == os.getpid():

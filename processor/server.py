@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from processor.processes import end_with_writer
 from processor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def serve(settings: Settings, target: str = TARGET) -> None:
         factory=True,
     )
     _let_new_processes_end()
+    _end_processes_with_us()
     announcer = threading.Thread(target=_announce, args=(settings,), name="announcer", daemon=True)
     server.on_startup(announcer.start)
     server.serve()
@@ -77,6 +79,17 @@ def _let_new_processes_end() -> None:
         let_come()
 
     os.register_at_fork(before=hold, after_in_parent=let_come, after_in_child=begin)
+
+
+def _end_processes_with_us() -> None:
+    """Have the processes that granian forks end when this one is killed: they held our port for ever."""
+    reading, writing = os.pipe()
+
+    def watch() -> None:
+        os.close(writing)
+        end_with_writer(reading, "The server's first process is gone: ending", STOP_AFTER_S)
+
+    os.register_at_fork(after_in_child=watch)
 
 
 def _announce(settings: Settings) -> None:

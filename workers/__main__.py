@@ -1,5 +1,6 @@
 """``python -m workers worker|clock``: the background processes; all other roles are a worker's own."""
 
+import logging
 import os
 import signal
 import socket
@@ -7,13 +8,18 @@ import sys
 import threading
 from types import FrameType
 
+from redis import RedisError
+
 from processor import bootstrap, logs
 from processor.processes import Child, Supervisor, watch_parent
 from processor.queues import ASK, DELIVER, DRAIN, POLL
 from processor.reporting import report_faults
 from processor.settings import Settings, load_from_environment
+from processor.unreachable import why
 from workers.clock import Clock
 from workers.process import work
+
+_log = logging.getLogger(__name__)
 
 STOP_AFTER_S = 7.0
 """A batch takes a fraction of a second; everything is to be gone ten seconds after SIGTERM."""
@@ -38,7 +44,12 @@ def main(argv: list[str]) -> int:
     if argv[0] == "clock":
         tick(settings)
         return 0
-    work(bootstrap.for_worker(settings), argv[0])
+    try:
+        work(bootstrap.for_worker(settings), argv[0])
+    except RedisError as error:
+        reason = why(error) or type(error).__name__
+        _log.error("the worker ends, for Redis refused it or was lost at its start", extra={"reason": reason})
+        return 1
     return 0
 
 

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 from redis import RedisError
+from redis.client import Pipeline
 
-from handlers.events import Aspect, Company, Event
+from handlers.events import Aspect, Company, ConnectionSeen, Event, HistorySeen
 from handlers.facts import Kind
 from processor import times
 from processor.codat import findings
@@ -18,6 +20,7 @@ from processor.codat.exchange import no_longer_than
 from processor.codat.findings import new_id
 from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
 from processor.queues import Bell
+from processor.store import truth_keys
 from processor.store.inbox import Inbox
 from processor.store.questions import Question, Questions
 from processor.store.reader import Reader
@@ -177,5 +180,11 @@ class Asking:
             self._questions.settle(*questions)
             return
         body = findings.encode(event)
-        self._questions.settle(*questions, put=lambda pipe: self._inbox.add(pipe, event, body))
+
+        def put(pipe: "Pipeline[Any]") -> None:
+            self._inbox.add(pipe, event, body)
+            if isinstance(event, ConnectionSeen | HistorySeen):
+                pipe.sadd(truth_keys.shown(), truth_keys.shown_as(questions[0].company_id))
+
+        self._questions.settle(*questions, put=put)
         self._bell.wake_shard(self._inbox.shard_of(event))

@@ -15,7 +15,7 @@ from processor.codat.asking import Asker
 from processor.codat.client import CodatClient
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.store import keys, questions
+from processor.store import keys, questions, truth_keys
 from processor.times import from_iso
 from tests.support import messages
 from tests.support.counting import everything
@@ -103,7 +103,8 @@ def codat(redis_url: str) -> Iterator[Codat]:
         CodatClient(
             api_key=config.api_key,
             base_url=server.url,
-            timeout_s=5.0,
+            timeout_s=BUDGET_S,
+            budget_s=BUDGET_S,
             sleep=lambda _: None,
             jitter=lambda: 0.0,
         ) as api,
@@ -570,3 +571,15 @@ def test_questions_about_the_history_of_a_company_are_one_answer(codat):
     assert {codat.bench.state(one.id) for one in connections} == {"ready"}
     events = {codat.bench.timeline(one.id)[-1]["event_id"] for one in connections}
     assert len(events) == 1
+
+
+def test_a_company_of_which_codat_answers_counts_as_shown(codat, redis_url):
+    """It was deleted at Codat before any walk had listed it, and stayed ready for ever."""
+    with Redis.from_url(redis_url) as client:
+        for aspect in (Aspect.CONNECTION, Aspect.HISTORY):
+            connection = codat.connect()
+            shown_as = truth_keys.shown_as(connection.company)
+            assert not client.sismember(truth_keys.shown(), shown_as)
+            write(codat, ask(codat, connection, aspect=aspect))
+            assert codat.asking.run() == 1
+            assert client.sismember(truth_keys.shown(), shown_as)

@@ -9,6 +9,13 @@
 local id, lane, now, verdict = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
 local mine = redis.call('ZREM', KEYS[8], id .. ' ' .. ARGV[3]) == 1
 local before = redis.call('HGET', KEYS[9], 'mode') or 'active'
+
+-- Written down already: the answer was lost with its connection, and the client sent it again.
+local total = redis.call('HGET', KEYS[1], lane .. ':total')
+if total and redis.call('HGET', KEYS[1], lane .. ':attempt:' .. total) == ARGV[7] then
+  local moved = redis.call('HMGET', KEYS[9], 'moved_by', 'moved_from')
+  return {moved[1] == id .. ' ' .. total and moved[2] or before, before}
+end
 if redis.call('EXISTS', KEYS[10]) == 0 then
   redis.call('ZREM', KEYS[7], id)
   return {before, before}
@@ -79,5 +86,7 @@ elseif ARGV[9] == '1' then
   end
 end
 if verdict == 'dead' or verdict == 'gone' then redis.call('HINCRBY', KEYS[9], 'dead', 1) end
-if mode ~= before then redis.call('HSET', KEYS[9], 'mode', mode) end
+if mode ~= before then
+  redis.call('HSET', KEYS[9], 'mode', mode, 'moved_by', id .. ' ' .. attempt, 'moved_from', before)
+end
 return {before, mode}

@@ -11,6 +11,7 @@ from processor.delivery import schedule
 from processor.delivery.lane import Mode, Verdict
 from processor.delivery.lanes import LEASE
 from processor.store import keys
+from processor.times import to_iso
 from tests.workers.deliver.receiving import WAIT_S, status
 from workers import deliver
 
@@ -378,6 +379,7 @@ def test_a_lease_that_is_renewed_is_not_taken_over(post):
 
 def test_leases_are_renewed_while_somebody_takes_his_time(post, receiver, monkeypatch):
     monkeypatch.setattr(deliver, "RENEW_S", 0.01)
+    monkeypatch.setattr(deliver, "LOOK_AT_LEAST_S", WAIT_S)  # not between the end of a lease and its renewal
     heard = receiver()
     heard.gate.clear()
     mine = post.subscribe(heard.url)
@@ -485,6 +487,25 @@ def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post):
     assert post.status(id_, mine.id) == "delivered"
     assert post.waiting(mine.id) == {}
     assert post.client.hget(keys.deliveries(id_), f"{mine.id}:total") == b"3"
+
+
+def test_an_attempt_that_is_written_down_twice_counts_once(post):
+    """The client sends again what Redis did when the connection broke before its answer."""
+    mine = post.subscribe("http://127.0.0.1:9/")
+    lanes, said = post.lanes(), []
+    for number in range(10):
+        id_ = post.decide(f"connection-{number}")
+        lanes.divide()
+        (one,), _ = lanes.take(lambda _: 10)
+        attempt = {"at": to_iso(post.clock()), "outcome": "failed"}
+        again = post.clock() + timedelta(days=1)
+        said += [lanes.settle(one, Verdict.AGAIN, attempt, again_at=again) for _ in range(2)]
+        post.forward(1)
+    state = post.control.states([mine.id])[mine.id]
+    assert (state.failures, state.mode) == (10, Mode.SLOW)
+    assert [(one.before, one.after) for one in said[:2]] == [(Mode.ACTIVE, Mode.ACTIVE)] * 2
+    assert [(one.before, one.after) for one in said[-2:]] == [(Mode.ACTIVE, Mode.SLOW)] * 2
+    assert post.client.hget(keys.deliveries(id_), f"{mine.id}:tries") == b"1"
 
 
 def test_stopping_gives_back_what_is_under_way(post, receiver, monkeypatch):
