@@ -6,12 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import Redis, RedisError, ResponseError
 
 from processor import times
 from processor.queues import DELIVER, Bell
-from processor.store import health, upkeep
+from processor.store import health, interruptions, upkeep
 from processor.store.inbox import Inbox
+from processor.store.interruptions import Interruption
 
 _log = logging.getLogger(__name__)
 
@@ -41,21 +42,24 @@ class Clock:
         self._trimmed_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Tick until ``stop`` is set. Redis being away is logged, once, and waited for."""
-        is_away = False
+        """Tick until ``stop`` is set. Redis being away is logged, once, waited for, and noted afterwards."""
+        away_since: datetime | None = None
+        refused = True
         while not stop.is_set():
+            began_at = self._clock()
             try:
                 self.tick()
+                if away_since is not None:
+                    self._note(Interruption(away_since, self._clock(), refused))
             except RedisError as error:
-                if not is_away:
+                if away_since is None:
                     _log.warning("the clock cannot reach Redis; it goes on", extra={"error": repr(error)})
-                is_away = True
+                    away_since = began_at
+                refused = refused and isinstance(error, ResponseError)
             else:
-                if is_away:
-                    _log.info("the clock reaches Redis again")
-                is_away = False
+                away_since, refused = None, True
             stop.wait(TICK_S)
-        if is_away:
+        if away_since is not None:
             return  # it would be waited for once more, and the end is due; a name is forgotten by itself
         try:
             health.gone(self._client, "clock", self._name)
@@ -83,3 +87,15 @@ class Clock:
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
             upkeep.trim(self._client, now - self._retention)
+
+    def _note(self, seen: Interruption) -> None:
+        """Say since when Redis was away, here and for the operators' pages. Raises ``redis.RedisError``."""
+        interruptions.note(self._client, seen)
+        _log.info(
+            "the clock reaches Redis again",
+            extra={
+                "away_from": times.to_iso(seen.began_at),
+                "away_until": times.to_iso(seen.ended_at),
+                "refused": seen.refused,
+            },
+        )

@@ -94,7 +94,7 @@ def timeline(connection_id: str) -> str:
 
 
 def company(company_id: str) -> str:
-    """Hash: what we know of a company. Until it is erased."""
+    """Hash: what we know of a company, ``given_name`` and ``contact_email`` from us alone. Until erased."""
     return f"{PREFIX}company:{company_id}"
 
 
@@ -289,3 +289,8 @@ def probe() -> str:
 def alive(role: str) -> str:
     """Sorted set: processes of this role by when they were last seen (ms)."""
     return f"{PREFIX}alive:{role}"
+
+
+def interruptions() -> str:
+    """Sorted set: ``from until refused`` of times without Redis, by when it was back (ms). A week."""
+    return f"{PREFIX}interruptions"

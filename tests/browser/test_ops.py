@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from handlers.events import OtherHappened, Source
 from processor.store import keys
 from processor.store.keys import shard_of
-from tests.browser.chrome import executable
+from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
 from tests.browser.looking import faults
 from tests.browser.stack import OPERATOR_PASSWORD, Stack
@@ -17,18 +17,28 @@ from tests.support.service import until
 
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 
 LOGIN = {"username": "operator", "password": OPERATOR_PASSWORD}
 MOST_TABS = 80
+
+UNREACHABLE = """
+() => [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility() && /auto|scroll/.test(getComputedStyle(one).overflowY))
+  .filter((one) => one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1)
+  .filter((one) => one.tabIndex < 0 && !one.querySelector("a, button, input"))
+  .map((one) => one.outerHTML.slice(0, 100))
+"""
+"""What scrolls by itself and takes no focus: https://www.w3.org/TR/WCAG22/#keyboard."""
+
 LAST_BUT_ONE = 6
 
 
 @pytest.fixture(autouse=True)
 def patience() -> None:
     """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=PATIENCE_MS)
 
 
 def tab_to(page: Page, goal: Locator) -> None:
@@ -77,6 +87,33 @@ def mend(service: Stack, event_id: str, company_id: str, connection_id: str) -> 
     }
     fields = {"source": "current", "body": json.dumps(body)}
     service.container.redis.hset(keys.event(event_id), mapping=fields)
+
+
+def add_failing(service: Stack, notification_id: str) -> str:
+    """A subscriber that nothing goes to by itself, and that answered at length; its id."""
+    wanted = {
+        "url": "https://loans.example/hook",
+        "types": ["connection.deleted"],
+        "description": "Loan engine",
+    }
+    answer = service.http.post("/v1/subscribers", json=wanted).raise_for_status()
+    lane = str(answer.json()["id"])
+    attempt = json.dumps(
+        {
+            "id": notification_id,
+            "at": datetime.now(UTC).isoformat(),
+            "outcome": "failed",
+            "status_code": 500,
+            "duration_ms": 12,
+            "error": "answered 500",
+            "answer": "the loan engine is out of order " * 20 + "x" * 300,
+        }
+    )
+    row = {f"{lane}:status": "dead", f"{lane}:total": 1, f"{lane}:attempt:1": attempt, "n:dead": 1}
+    store = service.container.redis
+    store.hset(keys.deliveries(notification_id), mapping=row)
+    store.hset(keys.lane_state(lane), mapping={"failures": 1, "last_attempt": attempt})
+    return lane
 
 
 @pytest.mark.parametrize(
@@ -149,6 +186,7 @@ def test_every_page_can_be_used_by_everybody(
     until(lambda: service.state(connection_id) == "ready")
     service.container.inbox.quarantine("odd", b"no JSON", datetime.now(UTC), "it is no JSON")
     told = service.items("/v1/notifications", connection_id=connection_id)[0]
+    lane = add_failing(service, str(told["id"]))
     page = open_page(
         f"{service.url}/ops", viewport=viewport, color_scheme=color_scheme, http_credentials=LOGIN
     )
@@ -162,11 +200,27 @@ def test_every_page_can_be_used_by_everybody(
         "/ops/notifications",
         f"/ops/notifications/{told['id']}",
         "/ops/subscribers",
+        f"/ops/subscribers/{lane}",
         "/ops/search?q=nobody",
+        "/ops/search?q=corner",
         "/ops/events/none",
     ):
         page.goto(service.url + path)
+        for summary in page.locator(".ask > summary").all():
+            summary.click()
         assert faults(page) == [], path
+        assert page.evaluate(UNREACHABLE) == [], path
+    page.goto(f"{service.url}/ops/subscribers/{lane}")
+    tab_to(page, page.locator("summary", has_text="Disable Loan engine"))
+    expect(page.get_by_role("button", name="Yes, disable Loan engine")).to_be_hidden()
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name="Yes, disable Loan engine"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The subscriber is disabled.")
+    page.goto(f"{service.url}/ops")
+    expect(page.get_by_text("Nothing is sent to Loan engine: it is disabled.")).to_be_visible()
+    assert faults(page) == []
+    service.http.delete(f"/v1/subscribers/{lane}").raise_for_status()
     page.goto(f"{service.url}/ops/companies/{company_id}")
     page.get_by_role("button", name="Make a link").click()
     assert "/connect/" in page.locator("#connect-url").input_value()

@@ -4,28 +4,26 @@ import threading
 from datetime import timedelta
 
 import pytest
-from redis import Redis, RedisError
+from redis import Redis, RedisError, ResponseError
 from redis import TimeoutError as RedisTimeoutError
 
 from handlers.effects import Ask
 from handlers.events import Aspect
-from processor.store import inbox, keys, questions, upkeep
+from processor.engine import Engine
+from processor.store import interruptions, keys, questions
 from processor.store.inbox import DAY_S
-from processor.times import to_ms
+from processor.store.interruptions import Interruption
+from processor.times import to_iso, to_ms
 from tests.support import messages
 from tests.support.counting import everything
+from tests.support.service import until
 from tests.support.workbench import Workbench, company_in
 from workers.clock import TRIM_EVERY
 
 DRAIN = "workers.jobs.drain"
 ASK = "workers.jobs.ask"
 
-
-@pytest.fixture(autouse=True)
-def _flags_outlast_a_busy_machine(monkeypatch):
-    """They expire by Redis's clock; here they stand until a test takes them down."""
-    for place in (inbox, upkeep):
-        monkeypatch.setattr(place, "WAKE_MS", 600_000)
+pytestmark = pytest.mark.usefixtures("lasting_flags")
 
 
 def asleep(bench, *shards):
@@ -122,7 +120,7 @@ def test_questions_are_asked_when_they_are_due_and_not_before(bench):
 
 def test_nobody_is_woken_for_questions_that_are_being_asked(bench):
     ask_at(bench, 0)
-    bench.client.set(keys.asking(), "asks", px=5000)
+    bench.client.set(keys.asking(), "asks", px=600_000)
 
     bench.ticking().tick()
 
@@ -234,7 +232,66 @@ def test_a_clock_goes_on_while_redis_is_away_and_says_so_once(bench, caplog):
     Workbench(away).ticking(name="clock-1").run(stop)
 
     assert len(looks) >= 3
-    assert caplog.messages == [
+    assert [record.message for record in caplog.records if record.name == "workers.clock"] == [
         "the clock cannot reach Redis; it goes on",
         "the clock reaches Redis again",
     ]
+
+
+def test_that_redis_was_away_is_noted_when_it_is_back(data_dir, caplog):
+    """A minute later nothing could say any more that it had been away, or since when."""
+    caplog.set_level("INFO", logger="workers.clock")
+
+    def said(sentence):
+        return [one for one in caplog.records if one.message == sentence]
+
+    engine = Engine(data_dir)
+    engine.start()
+    stop = threading.Event()
+    with Redis.from_url(engine.url) as client:
+        own = Workbench(client)
+        thread = threading.Thread(target=own.ticking(name="clock-1").run, args=(stop,))
+        try:
+            thread.start()
+            until(lambda: client.zcard(keys.alive("clock")))
+            assert interruptions.seen(client, own.clock()) == []
+            lived, began = own.clock(), own.clock.forward(60)
+            engine.stop()
+            until(lambda: said("the clock cannot reach Redis; it goes on"))
+            ended = own.clock.forward(300)
+            engine.start()
+            until(lambda: said("the clock reaches Redis again"))
+            noted = interruptions.seen(client, own.clock())
+        finally:
+            stop.set()
+            thread.join()
+            engine.stop()
+
+    (one,) = noted
+    assert one.began_at in (lived, began), "a tick may have begun before"
+    assert one == Interruption(one.began_at, ended, refused=False)
+    (record,) = said("the clock reaches Redis again")
+    assert (record.away_from, record.away_until) == (to_iso(one.began_at), to_iso(ended))
+
+
+def test_that_redis_refused_is_noted_as_that(bench):
+    """Full for an hour, it answered; but nothing could be written."""
+    stop = threading.Event()
+    began = bench.clock()
+    looks = []
+
+    class Full(Redis):
+        def pipeline(self, *args, **kwargs):
+            looks.append(1)
+            if len(looks) == 1:
+                raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+            bench.clock.forward(60)
+            stop.set()
+            return super().pipeline(*args, **kwargs)
+
+    Workbench(Full(connection_pool=bench.client.connection_pool), clock=bench.clock).ticking(
+        name="clock-1"
+    ).run(stop)
+
+    (noted,) = interruptions.seen(bench.client, bench.clock())
+    assert (noted.began_at, noted.refused) == (began, True)

@@ -10,11 +10,12 @@ from processor.web.ops import (
     events,
     notifications,
     overview,
+    search,
     sheets,
     subscribers,
 )
 
-SUBJECTS = (overview, connections, companies, events, notifications, subscribers)
+SUBJECTS = (overview, search, connections, companies, events, notifications, subscribers)
 """One module for each subject; each adds its pages to the blueprint."""
 
 

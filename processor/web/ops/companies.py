@@ -35,6 +35,14 @@ def _shown(id_: str, **more: Any) -> Response:
     reader = container().reader
     found = lookups.company(reader, id_)
     page = lookups.company_connections(reader, id_, **sheets.query_of(PageQuery))
-    contact = (reader.company(id_) or {}).get("contact_email")
+    row = reader.company(id_) or {}
     events = lookups.events(reader, company_id=id_, limit=EVENTS_SHOWN)
-    return sheets.page("company", company=found, contact=contact, page=page, events=events, **more)
+    return sheets.page(
+        "company",
+        company=found,
+        given_name=row.get("given_name"),
+        contact=row.get("contact_email"),
+        page=page,
+        events=events,
+        **more,
+    )

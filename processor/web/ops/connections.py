@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from handlers.facts import FAILED_STATUSES
 from processor import lookups
 from processor.web.context import container
-from processor.web.ops import sheets
+from processor.web.ops import naming, sheets
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
 
 NOTIFICATIONS_SHOWN = 50
@@ -38,4 +38,5 @@ def connection(id_: str) -> Response:
         told=told,
         turned=turned,
         failed_statuses=FAILED_STATUSES,
+        names=naming.of_subscribers(),
     )

@@ -3,9 +3,10 @@
 from flask import Blueprint, Response, request
 
 from processor import lookups
+from processor.errors import Conflict
 from processor.views import NOTIFICATION_STATUSES
 from processor.web.context import container, redelivery
-from processor.web.ops import door, sheets, words
+from processor.web.ops import door, naming, sheets, words
 from processor.web.v1.parameters import NotificationQuery
 
 WAYS = ("deliveries", "status")
@@ -27,15 +28,35 @@ def notifications() -> Response:
 
 
 def notification(id_: str) -> Response:
-    """One notification as it is sent, and the attempts to deliver it."""
-    found = lookups.notification(container().reader, sheets.wanted(id_))
+    """One notification as it is sent, the attempts to deliver it, and to whom it would be sent again."""
+    id_ = sheets.wanted(id_)
+    found = lookups.notification(container().reader, id_)
     sent = words.pretty({name: value for name, value in found.items() if name not in WAYS})
-    return sheets.page("notification", notification=found, sent=sent)
+    receivers, refusal = _receivers(id_)
+    have = {one["id"] for one in found["deliveries"] if one["status"] == "delivered"}
+    return sheets.page(
+        "notification",
+        notification=found,
+        sent=sent,
+        receivers=receivers,
+        have=len(have.intersection(receivers)),
+        refusal=refusal,
+        names=naming.of_subscribers(),
+    )
 
 
 def redeliver(id_: str) -> Response:
     """Send one again: to everybody who wants it, or in one lane."""
     door.check_form()
     id_ = sheets.wanted(id_)
-    redelivery().one(id_, subscriber_id=request.form.get("lane") or None)
-    return sheets.back(sheets.address("notification", id_), "redelivered")
+    count = len(redelivery().one(id_, subscriber_id=request.form.get("lane") or None).lanes)
+    done = "redelivered-to-several" if count > 1 else "redelivered"
+    return sheets.back(sheets.address("notification", id_), done, count=count)
+
+
+def _receivers(id_: str) -> tuple[tuple[str, ...], str]:
+    """The lanes into which it would be put for everybody; without one, why."""
+    try:
+        return redelivery().one(id_, dry_run=True).lanes, ""
+    except Conflict as error:
+        return (), error.detail

@@ -27,18 +27,19 @@ BY_QUERY = "-"
 """Stands in an address for an id that cannot be a part of it; the id is the parameter ``id`` then."""
 
 _FITS = re.compile(r"(?!-$)[A-Za-z0-9_~-][A-Za-z0-9_.~:@=+,!-]*")
-_PASSING = ("done", "count", "refused")
+_PASSING = ("done", "count", "refused", "at")
 """Parameters that say what was just done, and are not passed on."""
 
 
 def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
     """A page for somebody who is logged in."""
+    now = container().clock()
     html = render_template(
         f"ops/{template}.html",
         seal=door.seal(),
-        now=container().clock(),
+        now=now,
         refresh_s=_refresh_s(),
-        said=words.done(request.args),
+        said=words.done(request.args, now),
         longest_id=LONGEST_ID,
         **_HELPERS,
         **values,
@@ -70,8 +71,9 @@ def here(**changed: str | int | None) -> str:
 
 
 def back(address_: str, done: str, **counts: int) -> Response:
-    """Go on to a page, which says what was done."""
-    query = urlencode({"done": done, **counts})
+    """Go on to a page, which says what was done, and for a short time only."""
+    at_s = int(container().clock().timestamp())
+    query = urlencode({"done": done, **counts, "at": at_s})
     joint = "&" if "?" in address_ else "?"
     return redirect(f"{address_}{joint}{query}", HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
 

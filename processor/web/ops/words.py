@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from processor.times import from_iso
+from processor.times import from_iso, from_ms
 
 SHOWN_CHARS = 200_000
 """So much of a body is shown; the command line prints all of it."""
 
+SAID_FOR_S = 120
+"""So long after an action its page says what was done, in seconds."""
+
 _MOST_DIGITS = 6
+_MOST_DIGITS_OF_A_TIME = 11
 _SPANS = (
     ("d", timedelta(days=2), 86_400),
     ("h", timedelta(hours=2), 3_600),
@@ -156,6 +160,7 @@ DONE: Mapping[str, tuple[str, str]] = {
     "replayed": ("good", "It waits in the inbox again, and is handled in a moment."),
     "replayed-several": ("good", "{count} wait in the inbox again."),
     "redelivered": ("good", "It is being sent again, under the same id."),
+    "redelivered-to-several": ("good", "It is being sent again to {count} receivers, under the same id."),
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
 }
@@ -169,17 +174,21 @@ def word(table: Mapping[str, Word], name: str | None) -> Word:
     return table.get(name or "", UNKNOWN)
 
 
-def done(args: Mapping[str, str]) -> tuple[str, str] | None:
-    """Tone and sentence of what was just done, from the parameters of an address."""
+def done(args: Mapping[str, str], now: datetime) -> tuple[str, str, datetime] | None:
+    """Tone and sentence of what was just done, and when, from the parameters of an address.
+
+    ``None`` where nothing was done lately: an address outlives that, in a tab or among the bookmarks.
+    """
     found = DONE.get(args.get("done", ""))
-    if found is None:
+    at = from_ms(_count(args.get("at"), _MOST_DIGITS_OF_A_TIME) * 1000)
+    if found is None or abs((now - at).total_seconds()) > SAID_FOR_S:
         return None
     tone, sentence = found
     refused = _count(args.get("refused"))
     text = sentence.replace("{count}", str(_count(args.get("count"))))
-    return ("wait" if refused else tone), text + (
-        REFUSED.replace("{refused}", str(refused)) if refused else ""
-    )
+    if refused:
+        return "wait", text + REFUSED.replace("{refused}", str(refused)), at
+    return tone, text, at
 
 
 def date(moment: str | datetime) -> str:
@@ -227,6 +236,6 @@ def number(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def _count(text: str | None) -> int:
+def _count(text: str | None, most_digits: int = _MOST_DIGITS) -> int:
     given = text or ""
-    return int(given) if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS else 0
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= most_digits else 0

@@ -2,12 +2,16 @@
 
 import base64
 import re
+import time
 from html import unescape
+from typing import Any
 
 from flask.testing import FlaskClient
+from redis import Redis
 from werkzeug.test import TestResponse
 
-from tests.processor.web.v1.filling import Filling
+from processor.store import health
+from tests.processor.web.v1.filling import KEY, Filling
 
 PASSWORD = "a pässword: with colons"
 SEAL = re.compile(r'name="seal" value="([0-9a-f]{64})"')
@@ -44,6 +48,13 @@ class Operator:
             seal = found[1]
         return self.http.post(path, data={"seal": seal, **fields}, headers=self.headers)
 
+    def seal(self) -> str:
+        """The seal of this browser's forms, from a page that always has one."""
+        self.filling.accept(b"no JSON", "sealed")
+        found = SEAL.search(self.open("/ops/events/sealed").text)
+        assert found is not None
+        return found[1]
+
     def follow(self, answer: TestResponse) -> str:
         """The page to which an action led, as text."""
         assert answer.status_code == 303, answer.text
@@ -59,3 +70,28 @@ def text_of(answer: TestResponse) -> str:
 def forms(answer: TestResponse) -> list[str]:
     """The forms of a page that change something."""
     return re.findall(r'<form[^>]*method="post".*?</form>', answer.text, re.DOTALL)
+
+
+def add_subscriber(
+    filling: Filling, url: str = "http://127.0.0.1:9/hook?<b>", *, description: str = ""
+) -> str:
+    """A subscriber, added as the API does; its id."""
+    answer = filling.app.test_client().post(
+        "/v1/subscribers",
+        json={"url": url, "description": description},
+        headers={"Authorization": f"Bearer {KEY}"},
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.json and answer.json["id"])
+
+
+def told_of(filling: Filling) -> str:
+    """The id of the newest notification."""
+    page = filling.container.reader.list_notifications(connection_id=None, limit=1, cursor=None)
+    return str(page.items[0]["body"]["id"])
+
+
+def everybody_lives(store: "Redis[Any]") -> None:
+    """A worker and a clock were seen just now."""
+    for role in health.ROLES:
+        health.alive(store, role, f"{role}-1", int(time.time() * 1000))

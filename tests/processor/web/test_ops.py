@@ -8,12 +8,22 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from processor.store import health, keys, truth_keys
+from processor.store import health, interruptions, keys, truth_keys
+from processor.store.interruptions import Interruption
 from processor.times import to_iso, to_ms
 from processor.web.ops import words
-from tests.processor.web.operating import PASSWORD, Operator, forms, text_of
+from tests.processor.web.operating import (
+    PASSWORD,
+    Operator,
+    add_subscriber,
+    everybody_lives,
+    forms,
+    text_of,
+    told_of,
+)
 from tests.processor.web.v1.filling import CANCELLED, START, Filling
 
+NOW = str(int(START.timestamp()))
 PAGES = ["/ops", "/ops/connections", "/ops/events", "/ops/notifications", "/ops/subscribers", "/ops/search"]
 
 
@@ -36,12 +46,6 @@ def store(redis_url: str) -> Iterator[Redis]:
     """What is kept."""
     with Redis.from_url(redis_url) as client:
         yield client
-
-
-def everybody_lives(store: Redis) -> None:
-    """A worker and a clock were seen just now."""
-    for role in health.ROLES:
-        health.alive(store, role, f"{role}-1", int(time.time() * 1000))
 
 
 # Overview
@@ -135,8 +139,57 @@ def test_a_lane_that_does_not_run_is_told(operator: Operator, filling: Filling, 
     lane = add_subscriber(filling)
     store.hset(keys.lane_state(lane), mapping={"mode": "paused", "failing_since": to_ms(START)})
     shown = operator.read("/ops")
-    assert f"Deliveries to {lane}: paused, 0 wait." in shown
+    assert shown.startswith("It works, and something needs you")
+    assert "Deliveries to 127.0.0.1:9: paused, 0 wait." in shown
     assert "enable it: what waits is sent" in shown
+
+
+def test_a_lane_that_was_disabled_and_forgotten_is_told_without_looking_broken(
+    operator: Operator, filling: Filling, store: Redis
+) -> None:
+    """Disabled in the evening, forgotten by the morning: the overview said that all is well."""
+    everybody_lives(store)
+    lane = add_subscriber(filling, description="Loan engine")
+    store.zadd(keys.lane(lane), {"ntf_1": to_ms(START)})
+    operator.send(f"/ops/subscribers/{lane}", action="disable")
+    shown = operator.read("/ops")
+    assert shown.startswith("It works, and something is switched off")
+    assert "What is wrong" not in shown
+    assert "Nothing is sent to Loan engine: it is disabled." in shown
+    assert "What is decided meanwhile does not wait for it. 1 delivery from before waits" in shown
+    assert f"redeliver --since {to_iso(filling.now)} --undelivered --subscriber {lane}" in shown
+    assert f"Since {words.date(filling.now)}" in shown
+    store.hdel(keys.lane_state(lane), "since")
+    assert "--since TIME" in operator.read("/ops")
+    operator.send(f"/ops/subscribers/{lane}", action="enable")
+    assert operator.read("/ops").startswith("All is well")
+
+
+def test_what_is_broken_goes_before_what_is_switched_off(
+    operator: Operator, filling: Filling, store: Redis
+) -> None:
+    store.hset(keys.lane_state(add_subscriber(filling)), "mode", "disabled")
+    shown = operator.read("/ops")
+    assert shown.startswith("It works, and something needs you")
+    assert shown.index("no worker was seen") < shown.index("Good to know") < shown.index("it is disabled")
+
+
+def test_that_redis_was_away_is_told_afterwards(operator: Operator, filling: Filling, store: Redis) -> None:
+    """A minute after Redis was back nothing said that it had been away, or since when."""
+    everybody_lives(store)
+    assert "Redis was away" not in operator.read("/ops")
+    for minutes in (300, 200):
+        began = START - timedelta(minutes=minutes)
+        interruptions.note(store, Interruption(began, began + timedelta(minutes=3), refused=False))
+    shown = operator.read("/ops")
+    assert shown.startswith("All is well")
+    assert (
+        "Redis was away from 22 Nov 2026, 11:40:00 UTC to 22 Nov 2026, 11:43:00 UTC (3 min). It is over."
+        in shown
+    )
+    assert "Before that: from 22 Nov 2026, 10:00:00 UTC to 22 Nov 2026, 10:03:00 UTC (3 min)." in shown
+    filling.now += timedelta(days=8)
+    assert "Redis was away" not in operator.read("/ops")
 
 
 # Search
@@ -166,7 +219,7 @@ def test_the_search_leads_to_whatever_has_the_id(operator: Operator, filling: Fi
 def test_the_search_says_plainly_that_nothing_is_known(operator: Operator, wanted: str) -> None:
     answer = operator.open("/ops/search", q=wanted)
     assert answer.status_code == 200
-    assert "Nothing is known under this id" in answer.text
+    assert "Nothing is known by this id, name or e-mail address" in answer.text
     assert "<script" not in answer.text
 
 
@@ -381,21 +434,6 @@ def test_events_are_listed_by_company(operator: Operator, filling: Filling) -> N
 # Notifications and subscribers
 
 
-def add_subscriber(filling: Filling, url: str = "http://127.0.0.1:9/hook?<b>") -> str:
-    """A subscriber, added as the API does; its id."""
-    answer = filling.app.test_client().post(
-        "/v1/subscribers", json={"url": url}, headers={"Authorization": "Bearer key-of-a-caller"}
-    )
-    assert answer.status_code == 201, answer.text
-    return str(answer.json and answer.json["id"])
-
-
-def told_of(filling: Filling) -> str:
-    """The id of the newest notification."""
-    page = filling.container.reader.list_notifications(connection_id=None, limit=1, cursor=None)
-    return str(page.items[0]["body"]["id"])
-
-
 def test_notifications_are_listed_and_shown(operator: Operator, filling: Filling) -> None:
     filling.make_ready()
     assert "initial_sync.completed" in operator.read("/ops/notifications", status="published")
@@ -411,12 +449,13 @@ def test_notifications_are_listed_and_shown(operator: Operator, filling: Filling
 def test_a_notification_is_sent_again(operator: Operator, filling: Filling) -> None:
     filling.make_ready()
     path = f"/ops/notifications/{told_of(filling)}"
-    answer = operator.send(path)
+    assert "There is nobody to send it to" in operator.read(path)
+    answer = operator.send(path, seal=operator.seal())
     assert answer.status_code == 409
     assert "nobody to send it to" in answer.text
     lane = add_subscriber(filling)
     assert operator.follow(operator.send(path)).startswith("It is being sent again")
-    assert f"To {lane} pending" in operator.read(path)
+    assert "To 127.0.0.1:9 pending" in operator.read(path)
     assert "No attempt yet" in operator.read(path)
     assert operator.follow(operator.send(path, lane=lane)).startswith("It is being sent again")
     assert operator.send(path, lane="nobody").status_code == 404
@@ -491,7 +530,7 @@ def test_a_page_may_be_loaded_again_by_itself_and_that_can_be_stopped(operator: 
     assert "http-equiv" not in still
     assert 'href="?refresh=30"' in still
     moving = operator.open(path, refresh="30").text
-    assert '<meta http-equiv="refresh" content="30">' in moving
+    assert '<meta http-equiv="refresh" content="30; url=?refresh=30">' in moving
     assert 'href="?">Stop' in moving
     assert "http-equiv" not in operator.open(path, refresh="0; url=http://evil.example").text
 
@@ -519,6 +558,6 @@ def test_an_unknown_page_is_404_in_words(operator: Operator) -> None:
 
 
 def test_what_was_done_is_only_said_in_words_of_ours(operator: Operator) -> None:
-    assert "hello" not in operator.open("/ops/events", done="hello").text
-    said = operator.read("/ops/events", done="replayed-several", count="<b>", refused="9" * 99)
-    assert said.startswith("0 wait in the inbox again. Events")
+    assert "hello" not in operator.open("/ops/events", done="hello", at=NOW).text
+    said = operator.read("/ops/events", done="replayed-several", count="<b>", refused="9" * 99, at=NOW)
+    assert said.startswith("0 wait in the inbox again. At 22 Nov 2026, 15:00:00 UTC Events")

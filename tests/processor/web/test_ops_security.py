@@ -308,7 +308,8 @@ def test_what_has_a_hostile_id_is_found_replayed_and_sent_again(filling: Filling
     event = operator.open("/ops/search", q=f"msg-{ID}-connection.created").headers["Location"]
     assert operator.follow(operator.send(event)).startswith("It waits in the inbox again")
     told = filling.container.reader.list_notifications(connection_id=ID, limit=1, cursor=None).items[0]
-    assert operator.send(f"/ops/notifications/{told['body']['id']}").status_code == 409
+    path = f"/ops/notifications/{told['body']['id']}"
+    assert operator.send(path, seal=operator.seal()).status_code == 409
 
 
 ODD_IDS = [
