@@ -4,9 +4,10 @@ Reading is tried again briefly, a change is never repeated blindly. Whatever goe
 ``CodatError`` (``processor.errors``, ``processor.codat.errors``). https://docs.codat.io/platform-api
 """
 
+import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -28,7 +29,10 @@ from processor.codat.exchange import MAX_ANSWER_BYTES, Answer, Exchange
 from processor.codat.names import source_type_of, tag_filter
 from processor.codat.paging import pages, rows_of
 from processor.codat.quota import Quota
+from processor.lenient.values import as_id
 from processor.times import now as now_by_our_clock
+
+_log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 
@@ -201,12 +205,13 @@ class CodatClient:
     ) -> list[Integration]:
         """The platforms of a source type, in any case, that are ``enabled``; ``None`` stands for "all".
 
-        Raises ``Invalid`` for a source type that Codat does not have.
+        One that cannot be read is left out, for it is no reason to show none. Raises ``Invalid`` for a
+        source type that Codat does not have, and ``CodatUnusable`` where not one can be read.
         """
         terms = [] if source_type is None else [f"sourceType={source_type_of(source_type)}"]
         terms += [] if enabled is None else [f"enabled={str(enabled).lower()}"]
         read = pages(self._exchange, "integrations", query="&&".join(terms) or None, page_size=PAGE_SIZE)
-        return [schemas.integration_of(row) for page in read for row in page.rows]
+        return _readable(row for page in read for row in page.rows)
 
     def get_branding(self, platform_key: str) -> Branding:
         """The pictures of a platform; they change rarely and belong into a cache."""
@@ -242,6 +247,25 @@ def _must_be(answered: str, asked: str, what: str) -> None:
     """Codat's ids are UUIDs: their case says nothing."""
     if answered.casefold() != asked.casefold():
         raise CodatUnusable(f"Codat answered with another {what} than the one that was asked for.")
+
+
+def _readable(rows: Iterable[object]) -> list[Integration]:
+    """The platforms among ``rows`` that can be read."""
+    found: list[Integration] = []
+    unusable: CodatUnusable | None = None
+    for row in rows:
+        try:
+            found.append(schemas.integration_of(row))
+        except CodatUnusable as error:
+            unusable = error
+            key = row.get("key") if isinstance(row, dict) else None
+            _log.warning(
+                "a platform cannot be read and is left out",
+                extra={"platform_key": as_id(key), "error": error.detail},
+            )
+    if unusable is not None and not found:
+        raise unusable
+    return found
 
 
 def _made(read: Callable[[object, Answer], Made], answer: Answer) -> Made:

@@ -18,6 +18,16 @@ SOURCE_TYPES = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Oth
 _FITTING = re.compile(r"[A-Za-z0-9\s\-',&@.,?!]+", re.ASCII)
 _SEPARATORS = re.compile(r"[_:/\\|+#;=~*]")
 _UNFIT = re.compile(r"[^A-Za-z0-9\s\-',&@.?!]", re.ASCII)
+_SPELT = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201b\u02b9\u02bc\u2032\uff07\u00b4`", "'"),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+        **{"œ": "oe", "Œ": "Oe", "æ": "ae", "Æ": "Ae", "ß": "ss", "ẞ": "Ss", "ø": "o", "Ø": "O"},
+        **{"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "\u0131": "i"},
+    }
+)
+"""Letters and signs of names that Unicode does not take apart."""
+
 _PLAIN = re.compile(r"[^&|=!~<>(){}\[\],;\"'`\\%?*$]+")
 
 
@@ -25,11 +35,12 @@ def codat_name(text: str) -> str:
     """``text`` as Codat accepts it for a company's name; as it is where it fits, else cleaned, never blank.
 
     Codat's pattern is ``^[A-Za-z0-9\\s\\-',&@.,?!\\s]+$``: no accents, no underscore, no colon. Names
-    need not be unique, so what cleaning loses is no loss: the merchant id travels as a tag.
+    need not be unique: the merchant id travels as a tag, and the name as it was given is kept here.
     """
     if _FITTING.fullmatch(text) and text.strip():
         return text
-    plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    parts = unicodedata.normalize("NFKD", text.translate(_SPELT))
+    plain = "".join(one for one in parts if not unicodedata.combining(one))
     spaced = _UNFIT.sub(" ", _SEPARATORS.sub("-", plain))
     return " ".join(spaced.split()).strip("-', ") or FALLBACK_NAME
 

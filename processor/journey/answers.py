@@ -9,13 +9,22 @@ ConnectionView = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CompanyView:
-    """A company that signed up; ``connect_url`` opens the journey for it and expires after a day."""
+    """A company that signed up; ``connect_url`` opens the journey for it and expires after a day.
+
+    ``name`` is Codat's, ``given_name`` the one that was given here, in any characters.
+    """
 
     company_id: str
     merchant_id: str | None
     name: str | None
     contact_email: str | None = field(repr=False)
     connect_url: str = field(repr=False)
+    given_name: str | None = field(default=None, repr=False)
+
+    @property
+    def own_name(self) -> str | None:
+        """The name by which its people know it; ``None``: not known."""
+        return self.given_name or self.name
 
 
 @dataclass(frozen=True, slots=True)

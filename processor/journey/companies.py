@@ -52,18 +52,18 @@ class Companies:
         """
         row = self.known(wish.merchant_id)
         if row is not None:
-            return self._with_contact(row, wish), False
+            return self._with_what_is_new(row, wish), False
         client = codat()
         with self._records.signing_up(wish.merchant_id):
             row = self.known(wish.merchant_id)
             if row is not None:
-                return self._with_contact(row, wish), False
+                return self._with_what_is_new(row, wish), False
             seen = self._existing(client, wish)
             made = seen is None
             if seen is None:
                 seen = self._created(client, wish)
             self._records.keep_company(
-                seen, merchant_id=wish.merchant_id, contact_email=wish.contact_email, now=self._clock()
+                seen, merchant_id=wish.merchant_id, given=wish.kept_here, now=self._clock()
             )
         _log.info("a company signed up", extra={"company_id": seen.id, "made_now": made})
         kept = self._reader.company(seen.id)
@@ -96,9 +96,8 @@ class Companies:
                     return found
             raise
 
-    def _with_contact(self, row: dict[str, str], wish: SignUp) -> dict[str, str]:
-        email = wish.contact_email
-        if email is None or row.get("contact_email") == email:
-            return row
-        self._records.keep_contact(row["id"], email)
-        return {**row, "contact_email": email}
+    def _with_what_is_new(self, row: dict[str, str], wish: SignUp) -> dict[str, str]:
+        new = {name: value for name, value in wish.kept_here.items() if row.get(name) != value}
+        if new:
+            self._records.keep_given(row["id"], new)
+        return {**row, **new}

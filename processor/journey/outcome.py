@@ -40,6 +40,12 @@ class LinkOutcome:
     platform_name: str | None = None
     message: str | None = None
 
+    @property
+    def as_query(self) -> dict[str, str]:
+        """What it is as parameters of an address of ours: the same, without ids and the platform's name."""
+        code = "" if self.status_code is None else str(self.status_code)
+        return {"statusCode": code} | ({"errorMessage": self.message} if self.message else {})
+
     @classmethod
     def from_query(cls, args: Mapping[str, str]) -> Self:
         """Read the parameters, whose names come in any case; of several of a name the first counts."""

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from redis.lock import Lock
 
 from processor.codat.answers import CompanySeen
 from processor.errors import StoreUnavailable
-from processor.store import commits, keys, merchants
+from processor.store import commits, keys, merchants, truth_keys
 from processor.store.batch import Batch, Known
 from processor.store.shards import stored
 from processor.times import from_iso, to_iso, to_ms
@@ -38,19 +38,18 @@ class Records:
         self._client = client
 
     def keep_company(
-        self, seen: CompanySeen, *, merchant_id: str, contact_email: str | None, now: datetime
+        self, seen: CompanySeen, *, merchant_id: str, given: Mapping[str, str], now: datetime
     ) -> None:
-        """Keep a company that Codat showed; from now on it is this merchant's."""
+        """Keep a company that Codat showed, with what was ``given`` of it; it is this merchant's now."""
         fields: dict[str | bytes, str | bytes | int | float] = {
             "id": seen.id,
             "merchant_id": merchant_id,
             "tags": json.dumps(dict(seen.tags), ensure_ascii=False),
             "tagged_at": to_iso(min(seen.asked_at, now)),
         }
+        fields.update(given.items())
         if seen.name is not None:
             fields["name"] = seen.name
-        if contact_email is not None:
-            fields["contact_email"] = contact_email
         name = keys.company(seen.id)
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
@@ -65,6 +64,7 @@ class Records:
                 pipe.zadd(keys.companies(), {seen.id: to_ms(now)}, nx=True)
                 merchants.put(pipe, seen.id, merchant_id, before=old, heard_ms=heard_ms)
                 commits.write_connections(pipe, renamed)
+                pipe.sadd(truth_keys.shown(), truth_keys.shown_as(seen.id))
                 pipe.delete(keys.erased(seen.id))  # whoever was erased here may sign up again
                 try:
                     pipe.execute()
@@ -86,15 +86,16 @@ class Records:
                 batch.connections[connection_id] = (renamed, known.state, known)
         return batch
 
-    def keep_contact(self, company_id: str, contact_email: str) -> None:
-        """Keep whom to write to about a company; nothing of one that was erased meanwhile."""
+    def keep_given(self, company_id: str, given: Mapping[str, str]) -> None:
+        """Keep what was given of a company: its name, its contact; nothing of one erased meanwhile."""
         name = keys.company(company_id)
+        fields: dict[str | bytes, str | bytes | int | float] = dict(given.items())
 
         def keep(pipe: "Pipeline[Any]") -> None:
             is_known = pipe.exists(name)
             pipe.multi()
             if is_known:
-                pipe.hset(name, "contact_email", contact_email)
+                pipe.hset(name, mapping=fields)
 
         self._client.transaction(keep, name)  # type: ignore[no-untyped-call]
 

@@ -271,4 +271,5 @@ class Journey:
             name=row.get("name"),
             contact_email=row.get("contact_email"),
             connect_url=self.connect_url(row["id"], root=root),
+            given_name=row.get("given_name"),
         )

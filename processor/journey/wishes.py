@@ -28,12 +28,22 @@ _is_email = Email()
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """A sign-up as Codat takes it: ``tags`` with the merchant's id, ``name`` in Codat's characters."""
+    """A sign-up as Codat takes it: ``tags`` with the merchant's id, ``name`` in Codat's characters.
+
+    What stays here: ``given_name``, the name as it was given, and ``contact_email``; ``None``: not given.
+    """
 
     merchant_id: str
     name: str
     tags: Mapping[str, str]
     contact_email: str | None = field(repr=False)
+    given_name: str | None = field(default=None, repr=False)
+
+    @property
+    def kept_here(self) -> dict[str, str]:
+        """The fields of the company that Codat does not get, as far as they were given."""
+        fields = {"contact_email": self.contact_email, "given_name": self.given_name}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 def sign_up(
@@ -52,7 +62,7 @@ def sign_up(
         errors["tags"] = faults
     if errors:
         raise Invalid(errors=errors)
-    return SignUp(merchant_id, codat_name(name or merchant_id), all_tags, contact_email)
+    return SignUp(merchant_id, codat_name(name or merchant_id), all_tags, contact_email, given_name=name)
 
 
 def tags_fault(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[str, list[str]] | None:

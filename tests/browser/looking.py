@@ -96,6 +96,11 @@ _WIDER = """
 """
 
 
+def wider(page: Page) -> list[str]:
+    """What does not fit into the width of the window."""
+    return list(page.evaluate(_WIDER))
+
+
 def faults(page: Page) -> list[str]:
     """Everything that keeps somebody from using the page as it is shown now."""
     page.wait_for_load_state("load")

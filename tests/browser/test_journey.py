@@ -5,15 +5,15 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chrome import executable
+from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
-from tests.browser.looking import faults
+from tests.browser.looking import faults, wider
 from tests.browser.stack import Stack
 from tests.support.service import until
 
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 
 LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
@@ -22,7 +22,7 @@ LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
 @pytest.fixture(autouse=True)
 def patience() -> None:
     """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=PATIENCE_MS)
 
 
 def choose(service: Stack, page: Page, name: str = "Xero") -> None:
@@ -77,6 +77,15 @@ def test_from_choosing_to_ready(
     expect(page.get_by_role("progressbar", name="Read so far")).to_be_visible()
     expect(page.get_by_role("progressbar", name="Chart of accounts")).to_be_visible()
     assert faults(page) == []
+    page.emulate_media(forced_colors="active")
+    edge = "getComputedStyle(document.querySelector('progress')).borderTopWidth"
+    assert page.evaluate(edge) == "1px", "without its ground a bar has no end"
+    dots = "[...document.querySelectorAll('.steps .dot')].map((dot) => getComputedStyle(dot).borderTopWidth)"
+    assert page.evaluate(dots) == ["3px", "3px", "5px", "1px"], "each step differs without its colour"
+    links = "[...document.querySelectorAll('.top nav a')].map((a) => getComputedStyle(a).borderBottomColor)"
+    ground = "getComputedStyle(document.querySelector('.top')).backgroundColor"
+    assert set(page.evaluate(links)) == {page.evaluate(ground)}, "neither is the page that is shown"
+    page.emulate_media(forced_colors="none")
 
     service.codat.change(connection_id, "complete-sync")
     title(page, "Xero is connected")
@@ -222,18 +231,89 @@ def test_a_page_that_is_left_open_follows_what_others_do(
     service: Stack, open_page: OpenPage, sign_up: SignUp
 ) -> None:
     company_id, url = sign_up()
+    waiting = service.container.journey.connect(company_id, "shpf").connection_id
+    until(lambda: service.state(waiting))
     mine, accountant = open_page(url), open_page(url, viewport=PHONE)
     choose(service, accountant)
-    says(mine, "Waiting for you to give access.")
+    announced = mine.locator("#announcer")
+    expect(announced).to_have_text("Xero: Waiting for you to give access.")
     accountant.get_by_role("button", name="Authorise").click()
     says(mine, "You gave access to Xero.")
+    expect(announced).to_have_text("You gave access to Xero.")
     mine.get_by_label("Search by name").focus()
     mine.keyboard.type("sh")
-    (connection_id,) = service.connections(company_id)
+    connection_id, _ = service.connections(company_id)
     service.codat.change(connection_id, "complete-sync")
     says(mine, "Xero is connected.")
     assert mine.evaluate("document.activeElement.id") == "q", "who types is not disturbed"
     assert mine.get_by_label("Search by name").input_value() == "sh"
+
+
+STANDS_IN = """
+window.looks = 0;
+window.answer = 304;
+window.fetch = (address, { signal }) => {
+  window.looks += 1;
+  if (window.answer) return Promise.resolve(new Response(null, { status: window.answer }));
+  return new Promise((_, fail) => signal.addEventListener("abort", () => fail(signal.reason)));
+};
+"""
+
+
+def test_looks_are_rare_while_nothing_moves_and_the_page_says_when_nobody_answers(
+    open_page: OpenPage, sign_up: SignUp
+) -> None:
+    """One request that never ended stopped the page for good, which looked as alive as before."""
+    _, url = sign_up()
+    page = open_page(url)
+    page.clock.install()
+    page.add_init_script(STANDS_IN)
+    page.reload()
+    old, announced = page.locator("#stale"), page.locator("#announcer")
+    page.clock.run_for(60_000)
+    assert 5 < page.evaluate("window.looks") < 30
+    page.evaluate("document.getElementById('connections').innerHTML = '<p data-moving></p>'")
+    page.clock.run_for(10_000)
+    page.evaluate("window.looks = 0")
+    page.clock.run_for(30_000)
+    assert page.evaluate("window.looks") >= 25, "what moves is seen within two seconds"
+    for silence in (0, 503):
+        page.evaluate(f"window.answer = {silence}")
+        expect(old).to_be_hidden()
+        page.clock.run_for(60_000)
+        expect(old).to_contain_text("We cannot look just now. This is how it stood at ")
+        expect(old).to_be_visible()
+        expect(announced).to_contain_text("We cannot look just now.")
+        page.evaluate("window.answer = 304")
+        page.clock.run_for(20_000)
+        expect(old).to_be_hidden()
+        expect(announced).to_have_text("We can look again.")
+
+
+LONG_WORDS = """
+() => {
+  document.documentElement.style.fontSize = "200%";
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode;
+    text.textContent = text.textContent.replace(/Xero|Corner|Shopify/g, "Unbroken".repeat(8));
+  }
+}
+"""
+
+
+def test_long_words_and_large_letters_fit_a_small_window(
+    service: Stack, open_page: OpenPage, sign_up: SignUp
+) -> None:
+    company_id, url = sign_up()
+    connection_id = service.container.journey.connect(company_id, "shpf").connection_id
+    until(lambda: service.state(connection_id))
+    page = open_page(url, viewport={"width": 320, "height": 740})
+    card = f"connections/{connection_id}"
+    for path in ("", "/manage", "/not-listed", f"/{card}", f"/{card}/delete", "/nowhere"):
+        page.goto(url + path)
+        page.evaluate(LONG_WORDS)
+        assert wider(page) == [], path
 
 
 def test_searching_filters_while_one_types(open_page: OpenPage, sign_up: SignUp) -> None:
@@ -250,6 +330,11 @@ def test_searching_filters_while_one_types(open_page: OpenPage, sign_up: SignUp)
     assert faults(page) == []
     search.fill("")
     expect(page.get_by_role("button", name="Connect Xero")).to_be_visible()
+    for name in ("Sage", "Stripe"):
+        page.get_by_label("Search by name").fill(name)
+        page.get_by_label("Search by name").press("Enter")
+        expect(page.get_by_text(f"for “{name}”")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile(f"Connect {name}")).first).to_be_visible()
 
 
 def test_intuits_button_changes_when_the_mouse_is_over_it(open_page: OpenPage, sign_up: SignUp) -> None:
@@ -257,6 +342,12 @@ def test_intuits_button_changes_when_the_mouse_is_over_it(open_page: OpenPage, s
     page = open_page(url)
     button = page.get_by_role("button", name="Connect to QuickBooks Online", exact=True)
     default, hover = button.locator(".default"), button.locator(".hover")
+
+    def has_its_picture() -> bool:
+        page.goto(url)
+        return button.count() == 1
+
+    until(has_its_picture)  # the pictures are read in the background, after the list
     expect(default).to_have_css("opacity", "1")
     expect(hover).to_have_css("opacity", "0")
     button.hover()

@@ -124,7 +124,10 @@ class Email:
     def _send(self, claimed: Claimed) -> Result:
         body = json.loads(claimed.body)
         company_id = body["data"]["company_id"]
-        contact, name = self._client.hmget(keys.company(company_id), "contact_email", "name")
+        contact, given, name = self._client.hmget(
+            keys.company(company_id), "contact_email", "given_name", "name"
+        )
+        name = given or name
         if not contact:
             return Result(Verdict.DEAD, 0, error="the company has no contact any more", counts=False)
         try:

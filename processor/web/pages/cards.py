@@ -1,7 +1,7 @@
 """Connections as the pages show them: one card each, made from the public representation. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from handlers.events import LinkStatus
 from handlers.facts import COMPLETE, FAILED_STATUSES, Kind
 from handlers.notices import Notice
 from handlers.situation import LINKED, State, is_running
-from processor.journey import ConnectionView, Platform
+from processor.journey import ConnectionView, LinkOutcome, Platform
 from processor.web.pages import words
 from processor.web.pages.words import Sentence
 
@@ -18,6 +18,7 @@ IN_MOTION = frozenset({State.PENDING, State.AUTHORIZED, State.SYNCING, State.AUT
 """The states that somebody who looks at the page expects to change soon."""
 
 UNNAMED = "your platform"
+ACCOUNTING = "Accounting"
 
 STEPS = ("Waiting for you", "Access given", "Reading your data", "Ready")
 _STEP_OF: Mapping[State, int] = {
@@ -50,7 +51,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One connection. Times are ISO 8601 in UTC; ``None``: not known, or never."""
+    """One connection. Times are ISO 8601 in UTC; ``None``: not known, or never.
+
+    ``is_barred``: another accounting software leaves it no room, as its advice says.
+    """
 
     id: str
     name: str
@@ -63,6 +67,7 @@ class Card:
     readings: tuple[Reading, ...]
     error: str | None
     authorized_at: str | None
+    is_barred: bool = False
 
     @property
     def is_linked(self) -> bool:
@@ -80,9 +85,21 @@ class Card:
         return self.state in (State.AUTHORIZED, State.SYNCING)
 
     @property
-    def is_connected_in_part(self) -> bool:
-        """Whether it is ready although some of the data could not be read."""
-        return self.state is State.READY and any(one.tone == "bad" for one in self.readings)
+    def is_unfinished(self) -> bool:
+        """Whether somebody began and access was not given yet."""
+        return self.state in (State.PENDING, State.AUTHORIZATION_FAILED)
+
+    @property
+    def wants_room(self) -> bool:
+        """Whether another accounting software that is connected keeps it from being so."""
+        return self.group == ACCOUNTING and not self.is_linked and self.state is not State.DELETED
+
+    @property
+    def says(self) -> str:
+        """How it stands, for somebody who hears nothing else."""
+        return (
+            f"{self.words.title}." if self.name in self.words.title else f"{self.name}: {self.words.title}."
+        )
 
     @property
     def initials(self) -> str:
@@ -91,8 +108,8 @@ class Card:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The way to "ready"; none where access has ended."""
-        if self.state not in _STEP_OF:
+        """The way to "ready"; none where access has ended, or where there is no way."""
+        if self.is_barred or self.state not in _STEP_OF:
             return ()
         here = _STEP_OF[self.state]
         failed = self.words.tone == "bad"
@@ -114,12 +131,21 @@ class Dates:
     last_sync: datetime | None
 
 
-def card(view: ConnectionView, platforms: Mapping[str, Platform], *, just_back: bool = False) -> Card:
-    """The card of a connection; ``platforms`` by key gives the logo and the full name."""
+def card(view: ConnectionView, platforms: Mapping[str, Platform], *, back: LinkOutcome | None = None) -> Card:
+    """The card of a connection; ``platforms`` by key gives the logo and the full name.
+
+    ``back`` is what the address claims of which the user was just sent back.
+    """
     platform = platforms.get(view["platform_key"] or "")
-    name = view["platform_name"] or (platform.name if platform else UNNAMED)
+    name = words.name_of(view["platform_name"] or (platform.name if platform else UNNAMED))
     state = State(view["state"])
-    error = view["error"]
+    error = view["error"] if _tells(state) else None
+    claimed = back.kind if back else None
+    current = [kind for kind in view["data_types"] if kind["current"]]
+    unread = {kind["status"] for kind in current} & FAILED_STATUSES
+    said = words.of_state(
+        state, name, back=claimed, code=error["status_code"] if error else None, unread=unread
+    )
     return Card(
         id=view["id"],
         name=name,
@@ -127,11 +153,11 @@ def card(view: ConnectionView, platforms: Mapping[str, Platform], *, just_back: 
         group=words.group_of(view["source_type"]),
         logo_url=logo_of(platform),
         state=state,
-        words=words.of_state(state, name, just_back=just_back),
+        words=said,
         progress=view["progress"],
-        readings=tuple(_reading(kind, name) for kind in view["data_types"] if kind["current"]),
-        error=(error["message"] or error["status_text"])
-        if error and _tells(state) and not just_back
+        readings=tuple(_reading(kind, name) for kind in current),
+        error=words.name_of(error["message"] or error["status_text"] or "") or None
+        if error and claimed != "connected"
         else None,
         authorized_at=view["authorized_at"],
     )
@@ -140,6 +166,19 @@ def card(view: ConnectionView, platforms: Mapping[str, Platform], *, just_back: 
 def logo_of(platform: Platform | None) -> str | None:
     """The square logo where there is one, for it fits a tile, otherwise the full one."""
     return None if platform is None else platform.square_logo_url or platform.logo_url
+
+
+def with_room(cards: Sequence[Card]) -> list[Card]:
+    """The same, and where one accounting software leaves no room for another, that one says so."""
+    taken = next((one.name for one in cards if one.is_linked and one.group == ACCOUNTING), None)
+    if taken is None:
+        return list(cards)
+    return [
+        replace(one, words=words.barred(one.words, one.name, taken), is_barred=True)
+        if one.wants_room
+        else one
+        for one in cards
+    ]
 
 
 def in_order(cards: Sequence[Card]) -> list[Card]:

@@ -1,14 +1,15 @@
 """``/connect/{token}``: choose a platform, go on with one that waits, or let somebody else do it."""
 
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, request
 
 from processor.errors import CodatError, Invalid, NotFound
-from processor.journey import CodatNotSet, Platform, Started
+from processor.journey import CodatNotSet, LinkOutcome, Platform, Started
 from processor.web.context import container
-from processor.web.pages import tiles, visits
-from processor.web.pages.cards import Card
+from processor.web.pages import outcomes, tiles, visits, words
+from processor.web.pages.cards import UNNAMED, Card
 from processor.web.pages.visits import PATH, Live, Visit, fragment, guard, journey, opened, page, visit_of
 
 blueprint = Blueprint("choose", __name__, url_prefix=PATH)
@@ -42,7 +43,7 @@ def show(token: str) -> Response:
 def live(token: str) -> Response:
     """The list of connections as it is now."""
     visit = visit_of(token)
-    return fragment(visit, PART, cards=visit.cards())
+    return fragment(visit, PART, **_shown(visit.cards(), came_back()))
 
 
 @blueprint.get("/<token>/not-listed")
@@ -82,9 +83,22 @@ def nowhere(token: str = "", _rest: str = "") -> Response:
     raise NotFound("There is no such page.")
 
 
-def changing(visit: Visit, cards: list[Card]) -> Live:
-    """The list of connections, as the part of a page that changes."""
-    return visits.live(visit, visit.url("choose.live"), PART, cards=cards)
+def changing(visit: Visit, cards: list[Card], *, back: LinkOutcome | None = None) -> Live:
+    """The list of connections, as the part of a page that changes.
+
+    ``back``: the user has just come back from Codat, as the address claims it.
+    """
+    url = visit.url("choose.live", **(back.as_query if back else {}))
+    return visits.live(visit, url, PART, **_shown(cards, back))
+
+
+def came_back() -> LinkOutcome | None:
+    """The end of a visit to Codat's Link beside which a live part stands; ``None``: it stands alone."""
+    return LinkOutcome.from_query(request.args) if "statusCode" in request.args else None
+
+
+def _shown(cards: list[Card], back: LinkOutcome | None) -> dict[str, Any]:
+    return {"cards": cards, "notice": outcomes.notice_above(back, cards) if back else None}
 
 
 def leave_for(visit: Visit, started: Started) -> Response:
@@ -93,7 +107,7 @@ def leave_for(visit: Visit, started: Started) -> Response:
     Not a redirect: browsers hold redirects after a form against ``form-action`` too, which would have to
     allow every platform's login page. https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    return page(visit, "leaving", started=started, name=started.platform_name or "your platform")
+    return page(visit, "leaving", started=started, name=words.name_of(started.platform_name or UNNAMED))
 
 
 def own_address(visit: Visit) -> str:
@@ -104,7 +118,7 @@ def own_address(visit: Visit) -> str:
 
 def mail_to_colleague(visit: Visit) -> str:
     """A ``mailto:`` that hands the link to an accountant; it names nobody, the user chooses."""
-    name = visit.company.name or "our company"
+    name = visit.company_name or "our company"
     subject = f"Please connect the accounts of {name}"
     body = (
         f"Hello,\n\nwe were asked to connect the software that {name} keeps its books in. You hold the "

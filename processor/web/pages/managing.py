@@ -1,10 +1,12 @@
 """The connections that there are: see, disconnect, connect again, delete."""
 
+import contextlib
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, redirect, request
 
-from processor.errors import NotFound
+from handlers.situation import State
+from processor.errors import Conflict, NotFound
 from processor.web.context import container
 from processor.web.pages import visits
 from processor.web.pages.cards import Card, Dates, dates_of
@@ -75,14 +77,17 @@ def confirm(token: str, connection_id: str, change: str) -> Response:
     """Ask before something is changed."""
     visit = visit_of(token)
     card = visit.card(connection_id)
+    if card.state is State.DELETED or (change == "unlink" and not card.is_linked):
+        return redirect(visit.url("manage.show"), 303)  # type: ignore[return-value]
     return page(visit, "confirm", card=card, change=change, question=_filled(_QUESTIONS[change], card.name))
 
 
 @blueprint.post("/connections/<connection_id>/unlink")
 def unlink(token: str, connection_id: str) -> Response:
-    """End access, at Codat first."""
+    """End access, at Codat first. What has no access is disconnected."""
     visit = opened(token)
-    journey().unlink(connection_id, company_id=visit.company_id)
+    with contextlib.suppress(Conflict):
+        journey().unlink(connection_id, company_id=visit.company_id)
     return _back(visit, "disconnected")
 
 
@@ -91,10 +96,8 @@ def delete(token: str, connection_id: str) -> Response:
     """Delete, at Codat first. Deleted twice is deleted."""
     visit = opened(token)
     visit.connection(connection_id)
-    try:
+    with contextlib.suppress(NotFound):
         journey().delete(connection_id, company_id=visit.company_id)
-    except NotFound:
-        return _back(visit, "deleted")
     return _back(visit, "deleted")
 
 

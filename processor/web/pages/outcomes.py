@@ -1,8 +1,11 @@
 """What the way back from Codat's Link says, in plain words. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from handlers.situation import State
 from processor.journey import LinkOutcome
+from processor.web.pages.cards import Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,13 @@ _TO_STRANGERS = {
     "unknown": "You can close this page. Open your link again to see how your connections stand.",
 }
 _TELLING = ("failed", "cancelled", "unsupported", "unknown")
+_DENYING = ("left", "failed", "cancelled", "unsupported")
+"""These say that nothing was connected, which what we know may contradict."""
+
+_GIVEN = Notice(
+    "calm", "You are back", "Access is given, whatever came of this visit. Below you see how it stands."
+)
+_SEE_BELOW = Notice("calm", "You are back", "Below you see how it stands.")
 
 
 def notice_of(outcome: LinkOutcome, *, to_stranger: bool) -> Notice:
@@ -64,6 +74,27 @@ def notice_of(outcome: LinkOutcome, *, to_stranger: bool) -> Notice:
     return found
 
 
-def quoted(outcome: LinkOutcome) -> str | None:
-    """What the other side said of a failure, to be shown as a quotation; ``None`` where it adds nothing."""
-    return outcome.message if outcome.kind in _TELLING else None
+def notice_beside(outcome: LinkOutcome, card: Card) -> Notice:
+    """The message for an outcome beside its connection: it claims nothing that the card contradicts."""
+    if outcome.kind in _DENYING and card.is_linked:
+        return _GIVEN
+    if outcome.kind in _DENYING and card.state is State.DELETED:
+        return _SEE_BELOW
+    return notice_of(outcome, to_stranger=False)
+
+
+def notice_above(outcome: LinkOutcome, cards: Collection[Card]) -> Notice:
+    """The same above a list of connections, where nobody knows which of them it was."""
+    if outcome.kind in _DENYING and any(one.is_linked for one in cards):
+        return _SEE_BELOW
+    return notice_of(outcome, to_stranger=False)
+
+
+def quoted(outcome: LinkOutcome, card: Card) -> str | None:
+    """What the other side said of a failure, to be shown as a quotation; ``None`` where it adds nothing.
+
+    Anybody can put words into an address, so they are shown only beside a connection that waits for access
+    and was named with them, and where Codat has not told us the same itself.
+    """
+    tells = outcome.kind in _TELLING and card.is_unfinished and outcome.message != card.error
+    return outcome.message if tells else None

@@ -24,16 +24,12 @@ def show() -> Response:
     visit = _owner(visits, outcome, company_id)
     if visit is None:
         return page(None, "returned", notice=outcomes.notice_of(outcome, to_stranger=True))
-    notice, quoted = outcomes.notice_of(outcome, to_stranger=False), outcomes.quoted(outcome)
     if company_id != visit.company_id or outcome.connection_id is None:
-        live = choosing.changing(visit, visit.cards())
-        return page(visit, "back", live=live, notice=notice, quoted=quoted)
-    just_back = outcome.kind == "connected"
-    card = visit.card(outcome.connection_id, just_back=just_back)
-    live = watching.changing(visit, card, just_back=just_back)
-    if quoted == card.error:
-        quoted = None  # the card says it, and Codat told us so itself
-    return page(visit, "watch", card=card, live=live, notice=notice, quoted=quoted)
+        cards = visit.cards()
+        live = choosing.changing(visit, cards, back=outcome)
+        return page(visit, "back", live=live, notice=outcomes.notice_above(outcome, cards))
+    card = visit.card(outcome.connection_id, back=outcome)
+    return page(visit, "watch", card=card, live=watching.changing(visit, card, back=outcome))
 
 
 def _have_asked(outcome: LinkOutcome) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from processor.journey import Platform
 from processor.web.pages import words
-from processor.web.pages.cards import Card, logo_of
+from processor.web.pages.cards import ACCOUNTING, Card, logo_of
 
 _OWN_BUTTON = ("quickbooks", "intuit")
 """Intuit requires that its own button, with hover, is what people press.
@@ -42,13 +42,13 @@ class Group:
 def groups(platforms: Sequence[Platform], cards: Collection[Card]) -> list[Group]:
     """The platforms in groups, in the order of the page, empty groups left out."""
     linked = {one.platform_key for one in cards if one.is_linked}
-    pending = {one.platform_key for one in cards if one.words.action and not one.is_linked}
-    accounting = next((one.name for one in cards if one.is_linked and one.group == "Accounting"), None)
+    pending = {one.platform_key for one in cards if one.is_unfinished}
+    accounting = next((one.name for one in cards if one.is_linked and one.group == ACCOUNTING), None)
     found: dict[str, list[Tile]] = {key: [] for key in words.GROUPS}
     for platform in platforms:
         found[words.group_of(platform.source_type)].append(_tile(platform, linked, pending))
     return [
-        Group(key, words.GROUPS[key], tuple(tiles), accounting if key == "Accounting" else None)
+        Group(key, words.GROUPS[key], tuple(tiles), accounting if key == ACCOUNTING else None)
         for key, tiles in found.items()
         if tiles
     ]
@@ -58,7 +58,7 @@ def _tile(platform: Platform, linked: Collection[str | None], pending: Collectio
     own = platform.button_url if any(word in platform.name.casefold() for word in _OWN_BUTTON) else None
     return Tile(
         key=platform.key,
-        name=platform.name,
+        name=words.name_of(platform.name),
         logo_url=logo_of(platform),
         initials="".join(word[0] for word in platform.name.split()[:2]).upper(),
         is_beta=platform.is_beta,

@@ -15,20 +15,21 @@ from markupsafe import Markup
 from redis import RedisError
 from werkzeug.http import generate_etag
 
-from processor.codat.errors import CodatNotFound
-from processor.errors import CodatError, Conflict, NotFound, ProcessorError
+from processor.errors import CodatError, NotFound, ProcessorError
 from processor.journey import (
     CodatNotSet,
     CompanyView,
     ConnectionView,
     Journey,
+    LinkOutcome,
     Platform,
     TokenExpired,
     TokenInvalid,
 )
 from processor.web import mishaps, security
 from processor.web.context import container
-from processor.web.pages.cards import Card, card, in_order
+from processor.web.pages import trouble, words
+from processor.web.pages.cards import Card, card, in_order, with_room
 
 RETURN_PATH = "/return"
 PATH = "/connect"
@@ -63,14 +64,24 @@ class Visit:
         """A connection of this company; any other is :class:`NotFound`."""
         return journey().connection(connection_id, company_id=self.company_id)
 
-    def card(self, connection_id: str, *, just_back: bool = False) -> Card:
-        """The same as a card; ``just_back``: the user was just sent back as connected."""
-        return card(self.connection(connection_id), platforms(), just_back=just_back)
+    @property
+    def company_name(self) -> str | None:
+        """What the company's people call it."""
+        return words.name_of(self.company.own_name) if self.company.own_name else None
+
+    def card(self, connection_id: str, *, back: LinkOutcome | None = None) -> Card:
+        """The same as a card; ``back``: the user was just sent back, as the address claims it."""
+        known = platforms()
+        found = card(self.connection(connection_id), known, back=back)
+        if not found.wants_room:
+            return found
+        others = [card(view, known) for view in journey().connections(self.company_id)]
+        return with_room([found, *others])[0]
 
     def cards(self) -> list[Card]:
         """The connections of this company, those first that want something of the user."""
         known = platforms()
-        return in_order([card(view, known) for view in journey().connections(self.company_id)])
+        return in_order(with_room([card(view, known) for view in journey().connections(self.company_id)]))
 
     def url(self, endpoint: str, **values: Any) -> str:
         """The address of another page of this visit."""
@@ -164,12 +175,10 @@ def failed(error: ProcessorError, visit: Visit | None = None) -> Response:
         visit,
         "problem",
         int(error.status),
-        error=error,
         expired=isinstance(error, TokenExpired),
         invalid=isinstance(error, TokenInvalid),
-        is_conflict=isinstance(error, Conflict),
-        gone_at_codat=isinstance(error, CodatNotFound),
-        is_passing=int(error.status) in (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE),
+        trouble=trouble.of(error),
+        again=request.full_path.rstrip("?") if request.method == "GET" else request.path,
         reference=getattr(error, "correlation_id", None),
     )
     answer.headers.update(error.headers())

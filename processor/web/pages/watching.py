@@ -1,11 +1,14 @@
 """The live status of one connection: waiting, access given, reading, ready, or what went wrong."""
 
-from flask import Blueprint, Response, request
+from typing import Any
 
+from flask import Blueprint, Response
+
+from processor.journey import LinkOutcome
 from processor.web.context import container
-from processor.web.pages import visits
+from processor.web.pages import outcomes, visits
 from processor.web.pages.cards import Card
-from processor.web.pages.choosing import leave_for
+from processor.web.pages.choosing import came_back, leave_for
 from processor.web.pages.curiosity import Curiosity
 from processor.web.pages.visits import PATH, Live, Visit, fragment, guard, journey, opened, page, visit_of
 
@@ -21,16 +24,17 @@ def show(token: str, connection_id: str) -> Response:
     visit = visit_of(token)
     card = visit.card(connection_id)
     curiosity().about(visit.company_id, card)
-    return page(visit, "watch", card=card, live=changing(visit, card), notice=None, quoted=None)
+    return page(visit, "watch", card=card, live=changing(visit, card))
 
 
 @blueprint.get("/live")
 def live(token: str, connection_id: str) -> Response:
     """The part of that page that changes."""
     visit = visit_of(token)
-    card = visit.card(connection_id, just_back=request.args.get("back") == "1")
+    back = came_back()
+    card = visit.card(connection_id, back=back)
     curiosity().about(visit.company_id, card)
-    return fragment(visit, PART, card=card)
+    return fragment(visit, PART, **_shown(card, back))
 
 
 @blueprint.get("/link")
@@ -46,10 +50,21 @@ def resume(token: str, connection_id: str) -> Response:
     return leave_for(visit, journey().link(connection_id, company_id=visit.company_id))
 
 
-def changing(visit: Visit, card: Card, *, just_back: bool = False) -> Live:
-    """The status of a connection, as the part of a page that changes."""
-    url = visit.url("watch.live", connection_id=card.id, back=1 if just_back else None)
-    return visits.live(visit, url, PART, card=card)
+def changing(visit: Visit, card: Card, *, back: LinkOutcome | None = None) -> Live:
+    """The status of a connection, as the part of a page that changes.
+
+    ``back``: the user has just come back from Codat, as the address claims it. What is said of that belongs
+    to this part, for what comes later may contradict it.
+    """
+    url = visit.url("watch.live", connection_id=card.id, **(back.as_query if back else {}))
+    return visits.live(visit, url, PART, **_shown(card, back))
+
+
+def _shown(card: Card, back: LinkOutcome | None) -> dict[str, Any]:
+    if back is None:
+        return {"card": card, "notice": None, "quoted": None}
+    notice = outcomes.notice_beside(back, card)
+    return {"card": card, "notice": notice, "quoted": outcomes.quoted(back, card)}
 
 
 def curiosity() -> Curiosity:

@@ -1,8 +1,9 @@
 """What the pages say: Codat's values and our states in the words of somebody who keeps a shop. Pure."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from handlers.facts import AUTH_ERROR, COMPLETE, FAILED_STATUSES, NOT_SUPPORTED
 from handlers.situation import State
@@ -40,7 +41,8 @@ class Sentence:
 
     ``badge`` names it in a word or two, ``tone`` is how it looks (``good wait bad calm``), ``title`` and
     ``text`` say what is the matter, ``advice`` what to do next; ``None``: nothing. ``action`` is the label
-    of the button that leads to the platform, ``None`` where there is nothing to do there.
+    of the button that leads to the platform, ``None`` where there is nothing to do there; ``is_missing``:
+    what to do about a platform that is missing helps more than that.
     """
 
     badge: str
@@ -49,6 +51,7 @@ class Sentence:
     text: str
     advice: str | None = None
     action: str | None = None
+    is_missing: bool = False
 
 
 _STATES: Mapping[State, Sentence] = {
@@ -121,6 +124,38 @@ _STATES: Mapping[State, Sentence] = {
     ),
 }
 
+_PARTLY_READ = Sentence(
+    "Read in part",
+    "calm",
+    "{platform} is connected, but was read in part only",
+    "Some of it could not be read, as you see below.",
+    "It is tried again by itself; you do not need to do anything.",
+)
+_PARTLY_READ_FOR_WANT_OF_RIGHTS = replace(
+    _PARTLY_READ,
+    tone="wait",
+    text="Some of it could not be read, as you see below: {platform} asks for you to sign in again, or your "
+    "login may not see it.",
+    advice="Connect again, with a login at {platform} that may see all of it.",
+    action="Connect again",
+)
+_NOT_READ_FOR_WANT_OF_RIGHTS = replace(
+    _STATES[State.SYNC_FAILED],
+    text="{platform} let us in, but asks for you to sign in again, or your login may not see the data.",
+    advice="Connect again, with a login at {platform} that may see it.",
+    action="Connect again",
+)
+SIGN_IN_AGAIN = frozenset({AUTH_ERROR, "PermissionsError"})
+"""What only somebody who signs in at the platform can mend."""
+
+NOT_SUPPORTED_CODE = "501"
+_UNSUPPORTED = replace(
+    _STATES[State.AUTHORIZATION_FAILED],
+    text="It is not supported yet, or not in the form that you use. Nothing was read.",
+    advice="Choose another one, or see what else helps.",
+    is_missing=True,
+)
+
 _CHECKING = Sentence(
     "Checking",
     "wait",
@@ -129,6 +164,23 @@ _CHECKING = Sentence(
     "If nothing changes within a minute, access was not given after all: continue with {platform}.",
     "Continue with {platform}",
 )
+
+_NOT_YET = Sentence(
+    "Not connected",
+    "wait",
+    "{platform} is not connected yet",
+    "As far as we know no access was given. This page notices by itself if it was.",
+    "You can go on now, or finish later with the same link.",
+    "Continue with {platform}",
+)
+_NOT_YET_UNSUPPORTED = replace(
+    _NOT_YET, advice="Choose another one, or see what else helps.", is_missing=True
+)
+_NOT_GIVEN: Mapping[str | None, Sentence] = {
+    "cancelled": _NOT_YET,
+    "failed": _NOT_YET,
+    "unsupported": _NOT_YET_UNSUPPORTED,
+}
 
 _STATUSES: Mapping[str, str] = {
     COMPLETE: "Done",
@@ -143,25 +195,83 @@ _STATUSES: Mapping[str, str] = {
 }
 
 
-def of_state(state: State, platform: str, *, just_back: bool = False) -> Sentence:
+def of_state(
+    state: State,
+    platform: str,
+    *,
+    back: str | None = None,
+    code: str | None = None,
+    unread: Collection[str] = (),
+) -> Sentence:
     """What ``state`` means; ``platform`` is the full name of the platform.
 
-    ``just_back``: the user was sent back as connected, which may be true although we do not know it yet.
+    ``back``: the user was just sent back as ``connected``, ``cancelled`` ..., which may be true although we
+    do not know it yet. ``code``: Codat's of the newest problem. ``unread``: the statuses of the data types
+    that could not be read.
     """
-    waits = state in (State.PENDING, State.AUTHORIZATION_FAILED)
-    found = _CHECKING if just_back and waits else _STATES[state]
+    found = _sentence(state, back, code, unread)
 
     def fill(text: str | None) -> str | None:
         return None if text is None else text.replace("{platform}", platform)
 
-    return Sentence(
-        found.badge,
-        found.tone,
-        found.title.replace("{platform}", platform),
-        found.text.replace("{platform}", platform),
-        fill(found.advice),
-        fill(found.action),
+    return replace(
+        found,
+        title=found.title.replace("{platform}", platform),
+        text=found.text.replace("{platform}", platform),
+        advice=fill(found.advice),
+        action=fill(found.action),
     )
+
+
+def barred(said: Sentence, platform: str, by: str) -> Sentence:
+    """The same where nothing can be done, because the accounting software ``by`` is connected."""
+    waits = said.tone == "wait"
+    return replace(
+        said,
+        tone="calm" if waits else said.tone,
+        title=f"{platform} is not connected" if waits else said.title,
+        text=one_at_a_time(by),
+        advice=TO_CHANGE,
+        action=None,
+    )
+
+
+TO_CHANGE = "To change, disconnect it under “Manage” first."
+
+
+def one_at_a_time(name: str) -> str:
+    """Why no other accounting software can be connected while ``name`` is."""
+    return f"{name} is connected, and a company has one accounting software at a time."
+
+
+def name_of(text: str) -> str:
+    """A name from outside that leaves the sentence around it in order, whichever way it is written.
+
+    Signs that turn the direction of writing are left out, and a name in a script that runs the other way
+    is set apart. https://www.w3.org/International/questions/qa-bidi-unicode-controls
+    """
+    plain = "".join(one for one in text if one not in _TURNING)
+    turns = any(unicodedata.bidirectional(one) in _LEFTWARDS for one in plain)
+    return f"\u2068{plain}\u2069" if turns else plain
+
+
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_LEFTWARDS = frozenset({"R", "AL", "AN"})
+
+
+def _sentence(state: State, back: str | None, code: str | None, unread: Collection[str]) -> Sentence:
+    if back == "connected" and state in (State.PENDING, State.AUTHORIZATION_FAILED):
+        return _CHECKING
+    if state is State.PENDING:
+        return _NOT_GIVEN.get(back, _STATES[state])
+    if state is State.AUTHORIZATION_FAILED and code == NOT_SUPPORTED_CODE:
+        return _UNSUPPORTED
+    wants_rights = not SIGN_IN_AGAIN.isdisjoint(unread)
+    if state is State.READY and unread:
+        return _PARTLY_READ_FOR_WANT_OF_RIGHTS if wants_rights else _PARTLY_READ
+    if state is State.SYNC_FAILED and wants_rights:
+        return _NOT_READ_FOR_WANT_OF_RIGHTS
+    return _STATES[state]
 
 
 def of_data_type(name: str) -> str:

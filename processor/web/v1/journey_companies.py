@@ -28,7 +28,8 @@ def sign_up_company(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Sign a company up
 
     Creates it at Codat. Repeated with the same `merchant_id` it answers with the same company and 200,
-    with a fresh `connect_url`; a new `contact_email` replaces the one before.
+    with a fresh `connect_url`; a new `contact_email` replaces the one before, and so does a new `name` on
+    the pages and in e-mails, though not at Codat.
     """
     company, made = container().journey.sign_up(**body, root=request.url_root)
     answer = {**dataclasses.asdict(company), "id": company.company_id}

@@ -32,7 +32,10 @@ class SignUpBody(Body):
     name = fields.String(
         allow_none=True,
         validate=Length(1, wishes.LONGEST_NAME),
-        metadata={"description": "Its name at Codat, cleaned where Codat needs that; else `merchant_id`."},
+        metadata={
+            "description": "Its name, in any characters for its own people; cleaned at Codat where Codat"
+            " needs that. Without one it is called `merchant_id`."
+        },
     )
     contact_email = fields.String(
         allow_none=True,

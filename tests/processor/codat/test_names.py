@@ -29,6 +29,8 @@ def test_a_name_that_fits_stays_as_it_is(fitting):
         ("   ", "Company"),
         ("___", "Company"),
         ("ﬁne", "fine"),
+        ("O\u2019Brien & S\u0153n", "O'Brien & Soen"),
+        ("Smørrebrød \u2013 Straße", "Smorrebrod - Strasse"),
     ],
 )
 def test_a_name_that_does_not_fit_is_cleaned(text, name):

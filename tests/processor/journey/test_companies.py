@@ -10,7 +10,7 @@ import pytest
 
 from processor.codat.errors import CodatUncertain
 from processor.errors import CodatError, CodatRateLimited, Invalid, NotFound
-from processor.journey import CodatNotSet
+from processor.journey import CodatNotSet, records
 from processor.journey.companies import LOOK_AGAIN_AFTER_S
 from processor.store import keys
 from tests.support import messages
@@ -46,6 +46,20 @@ def test_the_contact_stays_here(desk):
     assert not any(b"ann@" in one.content + str(one.url).encode() for one in desk.wire.requests)
 
 
+def test_the_name_is_kept_as_it_was_given_and_codat_gets_what_it_takes(desk, codat):
+    """The pages named a shop "Company" because Codat takes no other alphabet than ours."""
+    view, _ = desk.journey.sign_up(merchant_id="m-1", name="متجر الزاوية")
+    assert (view.own_name, view.name) == ("متجر الزاوية", "Company")
+    assert [one.name for one in at_codat(codat)] == ["Company"]
+    assert desk.journey.company(view.company_id).own_name == "متجر الزاوية"
+    again, _ = desk.journey.sign_up(merchant_id="m-1")
+    assert again.own_name == "متجر الزاوية", "who does not name it does not rename it"
+    renamed, _ = desk.journey.sign_up(merchant_id="m-1", name="Угловой магазин")
+    assert (renamed.own_name, renamed.name) == ("Угловой магазин", "Company")
+    unnamed, _ = desk.journey.sign_up(merchant_id="m_2")
+    assert (unnamed.own_name, unnamed.given_name) == ("m-2", None)
+
+
 def test_repeated_it_is_the_same_company_and_codat_is_not_asked(desk, codat):
     first, made = desk.journey.sign_up(merchant_id="m-1", contact_email="old@acme.example")
     before = len(desk.wire.requests)
@@ -68,7 +82,8 @@ def test_what_codat_knows_already_is_found_by_its_tag(desk, client, codat):
     assert len(at_codat(codat)) == 1
 
 
-def test_many_at_once_in_several_processes_make_one_company(open_desk, codat):
+def test_many_at_once_in_several_processes_make_one_company(open_desk, codat, monkeypatch):
+    monkeypatch.setattr(records, "PATIENCE_S", 60.0)
     desks = [open_desk() for _ in range(3)]
     gate = threading.Barrier(12)
 

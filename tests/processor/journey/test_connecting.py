@@ -10,7 +10,7 @@ import pytest
 from handlers.events import LinkStatus
 from processor.codat.errors import CodatNotFound, CodatUncertain
 from processor.errors import CodatError, Conflict, Invalid, NotFound
-from processor.journey import AlreadyConnected, CodatNotSet
+from processor.journey import AlreadyConnected, CodatNotSet, records
 from processor.journey.platforms import LOOK_AGAIN
 from processor.store import keys
 from tests.support import messages
@@ -94,7 +94,8 @@ def test_the_pending_connection_to_a_platform_is_used_again_with_a_fresh_link(de
     assert desk.journey.connect(company_id, "qhyg").connection_id != first.connection_id
 
 
-def test_two_clicks_at_once_make_one_connection(open_desk, company_id):
+def test_two_clicks_at_once_make_one_connection(open_desk, company_id, monkeypatch):
+    monkeypatch.setattr(records, "PATIENCE_S", 60.0)
     desks = [open_desk(), open_desk()]
     gate = threading.Barrier(6)
 
@@ -225,9 +226,9 @@ def test_where_the_answer_is_lost_codat_is_asked_what_became_of_it(
     with pytest.raises(CodatUncertain):
         getattr(desk.journey, act)(linked)
     assert desk.client.zcard(keys.questions())
-    codat.simulation.faults.stopping.set()  # now it goes on
     with codat.simulation.lock:
         connection = codat.simulation.world.find_connection(linked)
+    codat.simulation.faults.stopping.set()  # now it goes on
     pause = threading.Event()
     while connection.status.value == "Linked" and not connection.deleted:
         pause.wait(0.02)

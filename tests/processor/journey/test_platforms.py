@@ -103,7 +103,9 @@ def test_a_view_costs_no_call_and_another_process_finds_what_the_first_read(desk
 
 
 def test_a_thousand_first_views_at_once_in_two_processes_cost_one_call(open_desk):
-    desks = [open_desk(), open_desk()]
+    desks = [open_desk(timeout_s=60.0), open_desk(timeout_s=60.0)]
+    for desk in desks:
+        desk.ticks = lambda: 0.0  # whoever waits for the one that reads does so as long as it takes
     gate = threading.Barrier(1_000)
 
     def view(number):
@@ -152,6 +154,23 @@ def test_what_was_removed_at_codat_goes_away_and_what_is_kept_keeps_its_pictures
     found = desk.journey.integrations()
     assert names(found) == ["QuickBooks Online", "Xero"]
     assert all(one.button_url for one in found)
+
+
+def test_one_platform_that_cannot_be_read_takes_no_other_away(desk, monkeypatch, caplog):
+    """One integration with a blank name, and every merchant saw an empty list."""
+    blank = dataclasses.replace(PLATFORMS[0], key="odd1", name="   ")
+    monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank, *PLATFORMS))
+    assert {one.key for one in desk.journey.integrations()} == {one.key for one in ENABLED}
+    (said,) = [one for one in caplog.records if "cannot be read and is left out" in one.getMessage()]
+    assert said.platform_key == "odd1"
+    assert desk.journey.connect(desk.company(), "gbol").created
+
+
+def test_a_list_of_which_nothing_can_be_read_is_no_empty_list(desk, monkeypatch):
+    blank = dataclasses.replace(PLATFORMS[0], name="   ")
+    monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank,))
+    with pytest.raises(CodatError):
+        desk.journey.integrations()
 
 
 def test_a_picture_that_codat_has_not_holds_up_nothing(desk, codat):

@@ -92,6 +92,7 @@ def test_the_name_is_the_given_one_or_the_merchants_id_cleaned_where_needed(merc
     wish = wishes.sign_up(merchant_id=merchant_id, name=name, contact_email=None, tags=None)
     assert wish.name == at_codat
     assert wish.tags == {"merchantId": merchant_id}
+    assert wish.given_name == name, "as it was given, whatever Codat takes"
 
 
 def test_parameters_of_a_link_are_bounded():

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote
 import httpx
 import pytest
 
+from processor.simulator.platforms import PLATFORMS
 from processor.store import keys
 from processor.web import create_app
 from tests.processor.simulator.pages import Browser, Page
@@ -45,6 +46,47 @@ def test_the_search_box_is_a_form(place: Place, visitor: Browser) -> None:
     nothing = visitor.open(f"/connect/{token}?q=<b>nowhere</b>")
     assert "Nothing by that name" in nothing.text
     assert "<b>nowhere" not in links(nothing)
+
+
+def test_what_the_server_searched_for_is_not_filtered_again_by_the_script(
+    place: Place, visitor: Browser
+) -> None:
+    """It filtered what the server had left: "stripe" after "sage" was "Nothing by that name"."""
+    _, token = place.company()
+    assert "data-filter" in links(visitor.open(f"/connect/{token}"))
+    assert "data-filter" not in links(visitor.open(f"/connect/{token}?q=sage"))
+
+
+def test_without_any_platform_nobody_is_told_to_search(
+    place: Place, visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processor.simulator.api.PLATFORMS", ())
+    _, token = place.company()
+    page = visitor.open(f"/connect/{token}")
+    assert "There is no platform to choose from yet" in page.text
+    assert "Nothing by that name" not in page.text
+    assert "Search by name" not in page.text
+
+
+def test_the_company_is_called_as_it_calls_itself(place: Place, visitor: Browser) -> None:
+    _, token = place.company(name="O\u2019Brien & Sœn")
+    page = visitor.open(f"/connect/{token}")
+    assert page.text.count("O\u2019Brien & Sœn") == 2
+    assert "O%E2%80%99Brien%20%26%20S%C5%93n" in links(page)
+    assert "O\u2019Brien & Sœn" in visitor.open(f"/connect/{token}/manage").text
+
+
+def test_a_name_that_turns_the_direction_of_writing_turns_nothing_but_itself(
+    place: Place, visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turning = dataclasses.replace(PLATFORMS[0], name="Pay\u202eyaP")
+    arabic = dataclasses.replace(PLATFORMS[1], name="دفع")
+    monkeypatch.setattr("processor.simulator.api.PLATFORMS", (turning, arabic))
+    _, token = place.company()
+    html = links(visitor.open(f"/connect/{token}"))
+    assert "\u202e" not in html
+    assert "PayyaP" in html
+    assert "\u2068دفع\u2069" in html
 
 
 def test_intuits_own_button_with_hover_is_what_is_pressed(place: Place, visitor: Browser) -> None:
@@ -93,6 +135,23 @@ def test_with_accounting_connected_no_other_accounting_can_be_chosen(place: Plac
     forced = visitor.http.post(form.action, data={**form.fields, "platform_key": "fbrh"})
     assert forced.status_code == 409
     assert "Xero" in forced.text
+
+
+def test_what_can_only_be_refused_has_no_button_and_says_why(place: Place, visitor: Browser) -> None:
+    company_id, token = place.company()
+    waiting = place.desk.journey.connect(company_id, "fbrh").connection_id
+    ended = place.linked(company_id, "qhyg")
+    place.change(ended, "unlink")
+    place.linked(company_id)
+    for path in ("", "/manage", f"/connections/{waiting}", f"/connections/{ended}"):
+        page = visitor.open(f"/connect/{token}{path}")
+        assert not {"Continue with FreeAgent", "Connect again", "Reconnect"} & set(page.buttons()), path
+        assert "a company has one accounting software at a time." in page.text, path
+        assert "To change, disconnect it under “Manage” first." in page.text, path
+        assert "allow access. This page notices" not in page.text, path
+    shop = place.desk.journey.connect(company_id, "shpf").connection_id
+    place.settle()
+    assert "Continue with Shopify" in visitor.open(f"/connect/{token}/connections/{shop}").buttons()
 
 
 def test_the_link_can_be_sent_to_an_accountant(open_place: OpenPlace) -> None:
@@ -184,9 +243,27 @@ def test_what_could_not_be_read_is_told_though_the_rest_is_ready(place: Place, v
         connection_id, "complete-sync", outcomes={"bills": "PermissionsError", "invoices": "Complete"}
     )
     page = visitor.open(f"/connect/{token}/connections/{connection_id}")
-    assert "Xero is connected" in page.text
+    assert "Xero is connected, but was read in part only" in page.text
     assert "Some of it could not be read" in page.text
+    assert "nothing more to do" not in page.text
     assert "Your login may not see this" in page.text
+    for path in ("", "/manage"):
+        assert "Read in part" in visitor.open(f"/connect/{token}{path}").text
+    onward = visitor.press(page, "Connect again")
+    assert f"/link/{connection_id}?otp=" in links(onward)
+
+
+def test_each_line_of_a_list_speaks_for_itself_by_name(place: Place, visitor: Browser) -> None:
+    """One change spoke the whole list, and not what had changed."""
+    company_id, token = place.company()
+    connection_id = place.linked(company_id)
+    place.desk.journey.connect(company_id, "shpf")
+    place.settle()
+    for path in ("live", "manage/live"):
+        html = links(visitor.open(f"/connect/{token}/{path}"))
+        assert html.count("data-say=") == 2
+        assert f'id="row-{connection_id}" data-say="You gave access to Xero."' in html
+        assert 'data-say="Shopify: Waiting for you to give access."' in html
 
 
 def test_looking_at_a_page_has_codat_asked_ever_more_seldom(place: Place, visitor: Browser) -> None:
@@ -266,15 +343,22 @@ def test_manage_shows_when_and_lets_disconnect_reconnect_and_delete(place: Place
     assert again.status_code == 303, "deleted twice is deleted"
 
 
-def test_disconnecting_what_is_not_linked_is_refused_with_a_page(place: Place, visitor: Browser) -> None:
+def test_disconnecting_what_is_not_linked_is_done_already_and_not_asked(
+    place: Place, visitor: Browser
+) -> None:
     company_id, token = place.company()
     connection_id = place.linked(company_id)
-    question = visitor.open(f"/connect/{token}/connections/{connection_id}/unlink")
+    address = f"/connect/{token}/connections/{connection_id}/unlink"
+    question = visitor.open(address)
     visitor.press(question, "Disconnect")
     place.settle()
-    again = visitor.press(question, "Disconnect")
-    assert again.answer.status_code == 409
-    assert "Back to your connections" in again.text
+    again = visitor.press(question, "Disconnect").answer
+    assert (again.status_code, again.headers["Location"]) == (
+        303,
+        f"/connect/{token}/manage?done=disconnected",
+    )
+    unasked = visitor.http.get(address)
+    assert (unasked.status_code, unasked.headers["Location"]) == (303, f"/connect/{token}/manage")
 
 
 def test_what_codat_refuses_is_told_with_its_reference_and_changes_nothing(
@@ -287,8 +371,34 @@ def test_what_codat_refuses_is_told_with_its_reference_and_changes_nothing(
     page = visitor.press(question, "Delete for good")
     assert page.answer.status_code in (502, 503)
     assert "Reference for support" in page.text
+    assert "Load this page again" in page.text
     place.settle()
     assert place.bench.state(connection_id) == "authorized"
+
+
+@pytest.mark.parametrize(
+    ("fault", "title"),
+    [
+        ({"status": 401}, "We have to mend this"),
+        ({"status": 402}, "We have to mend this"),
+        ({"status": 403}, "We have to mend this"),
+        ({"status": 429}, "This does not work just now"),
+        ({"broken_json": True}, "This does not work just now"),
+    ],
+)
+def test_what_goes_wrong_is_told_to_a_shopkeeper_and_not_to_an_operator(
+    place: Place, visitor: Browser, fault: dict[str, Any], title: str
+) -> None:
+    """The page said "Codat does not accept CODAT_API_KEY (401): Unauthorized. Wait a minute"."""
+    _, token = place.company()
+    page = visitor.open(f"/connect/{token}")
+    place.codat.simulation.faults.plan({"path": "/connections", "count": 5, **fault})
+    said = visitor.press(page, "Xero")
+    assert title in said.text
+    for word in ("API_KEY", "401", "402", "403", "JSON", "Codat refused", "limit of"):
+        assert word not in said.text
+    assert ("Load this page again" in said.text) == (title == "This does not work just now")
+    assert ("Tell whoever sent you the link" in said.text) == (title == "We have to mend this")
 
 
 def test_while_codat_is_away_connections_are_shown_and_the_list_says_so(place: Place) -> None:

@@ -100,6 +100,68 @@ def test_the_other_sides_words_are_a_quotation_escaped_and_short(place: Place, v
     assert "nothing of this" not in cancelled.text, "of what went well there is nothing to quote"
 
 
+@pytest.mark.parametrize("code", ["201", "403", "500", "501", "418"])
+def test_an_address_cannot_say_of_what_is_connected_that_it_is_not(
+    place: Place, visitor: Browser, code: str
+) -> None:
+    """The page said "nothing was connected" above "Xero is connected", and quoted the address."""
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    visitor.open(f"/connect/{token}")
+    address = f"/return?statusCode={code}&errorMessage=call+0900&connectionId={connection_id}"
+    before = visitor.open(address)
+    assert ("call 0900" in before.text) == (code != "201"), "it waits, so this may be what happened"
+    live = before.answer.text.partition('data-live="')[2].partition('"')[0].replace("&amp;", "&")
+    place.change(connection_id, "authorize")
+    listed = visitor.open(f"/return?statusCode={code}&errorMessage=call+0900")
+    for page in (visitor.open(address), visitor.open(live), listed):
+        assert "You are back" in page.text
+        assert "call 0900" not in page.text
+        for claim in (SAID.get(code, "nothing was"), "othing was connected", "could not be connected"):
+            assert claim not in page.text
+
+
+def test_what_is_said_of_the_way_back_stays_with_the_part_that_changes(
+    place: Place, visitor: Browser
+) -> None:
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    visitor.open(f"/connect/{token}")
+    for address in (
+        f"/return?statusCode=403&errorMessage=No&connectionId={connection_id}",
+        f"/return?connectionId={connection_id}",
+        "/return?statusCode=403",
+    ):
+        html = visitor.open(address).answer.text
+        etag, live = (
+            html.partition(f'{name}="')[2].partition('"')[0].replace("&amp;", "&")
+            for name in ("data-etag", "data-live")
+        )
+        same = visitor.http.get(live, headers={"If-None-Match": f'"{etag.strip(chr(34))}"'})
+        assert same.status_code == 304, "or it would vanish at the first look"
+
+
+def test_an_unsupported_platform_leads_to_what_to_do_about_it(place: Place, visitor: Browser) -> None:
+    """The page told of a way out without leading there, and to try again with another login."""
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    visitor.open(f"/connect/{token}")
+    address = f"/return?statusCode=501&connectionId={connection_id}"
+    early = visitor.open(address)
+    assert "Waiting for you to give access" not in early.text
+    place.change(connection_id, "fail", status_code=501)
+    told = visitor.open(f"/connect/{token}/connections/{connection_id}")
+    for page in (early, visitor.open(address), told):
+        assert "What to do when yours is missing" in page.text
+        assert f'href="/connect/{token}/not-listed"' in page.answer.text
+        assert "you need a login" not in page.text
+    assert "The message that came with it" in told.text
+    assert "Xero said" not in told.text
+
+
 def test_the_cookie_of_one_company_shows_nothing_of_another(place: Place, visitor: Browser) -> None:
     mine, token = place.company("mine", "Mine")
     other, _ = place.company("other", "Other Company")
@@ -143,7 +205,7 @@ def test_a_cookie_that_has_expired_or_was_tampered_with_counts_for_nothing(
     assert "/connect/" not in stranger.open("/return?statusCode=201").answer.text
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(["statusCode", "STATUSCODE", "errorMessage", "connectionId", "companyId", "x", ""]),

@@ -192,7 +192,11 @@ def test_while_redis_is_away_there_is_a_page(
     with Redis.from_url(nowhere) as client:
         lost = Place(client, nowhere, codat, receiver, wall)
         answer = lost.visitor().http.get(f"/connect/{token}")
+        back = lost.visitor().http.get("/return?statusCode=200&connectionId=c1")
         lost.close()
+    for page in (answer, back):
+        assert "store" not in page.text, "a shopkeeper reads: my shop"
+    assert 'href="/return?statusCode=200&amp;connectionId=c1">Load this page again' in back.text
     assert answer.status_code == 503
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "Retry-After" in answer.headers

@@ -7,8 +7,9 @@ import pytest
 from handlers.connection import Connection, Told
 from handlers.facts import ENDED_STATUSES, DataType, Fact, Kind
 from handlers.situation import State
-from processor.journey import LinkOutcome, Platform
-from processor.web.pages import moment, outcomes, words
+from processor.errors import ProcessorError
+from processor.journey import AlreadyConnected, LinkOutcome, Platform
+from processor.web.pages import moment, outcomes, trouble, words
 from processor.web.pages.cards import STEPS, card, dates_of
 from processor.web.pages.tiles import groups
 
@@ -47,6 +48,51 @@ def test_every_status_of_a_data_type_has_words(status: str) -> None:
     assert said
     assert "Error" not in said
     assert "{" not in said
+
+
+def _below(kind: type[ProcessorError]) -> list[type[ProcessorError]]:
+    return [kind, *(one for sub in kind.__subclasses__() for one in _below(sub))]
+
+
+@pytest.mark.parametrize("kind", _below(ProcessorError), ids=lambda kind: kind.__name__)
+def test_every_error_has_words_for_a_merchant(kind: type[ProcessorError]) -> None:
+    error = kind.__new__(kind)
+    error.detail, error.title = "Redis: ECONNREFUSED", "operator's"
+    if isinstance(error, AlreadyConnected):
+        error.connection_id, error.platform_name = "f8cac1d2", "Xero"
+    said = trouble.of(error)
+    text = f"{said.title} {said.text}"
+    for word in ("Codat", "Redis", "store", "API", "id", "ECONNREFUSED", "operator", "f8cac1d2"):
+        assert word not in text.split()
+        assert word == "id" or word not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "title"), [(404, "nothing here"), (413, "not be used"), (500, "wrong here")]
+)
+def test_what_the_framework_refuses_has_words_too(status: int, title: str) -> None:
+    error = ProcessorError("whatever")
+    error.status = status
+    assert title in trouble.of(error).title
+
+
+@pytest.mark.parametrize("state", [State.READY, State.SYNC_FAILED])
+@pytest.mark.parametrize("status", ["AuthError", "PermissionsError", "FetchError"])
+def test_what_only_the_user_can_mend_has_a_button(state: State, status: str) -> None:
+    kinds = [
+        {"data_type": "bills", "status": one, "progress": 100, "at": "", "message": None, "current": True}
+        for one in (status, "Complete")
+    ]
+    found = card(view(state, data_types=kinds), {})
+    assert (found.words.action == "Connect again") == (status != "FetchError")
+    assert "nothing more to do" not in found.words.text
+    assert found.words.advice
+
+
+def test_names_stay_as_they_are_unless_they_turn_the_sentence() -> None:
+    assert words.name_of("O\u2019Brien & Sœn 商店") == "O\u2019Brien & Sœn 商店"
+    assert words.name_of("a\u202eb\u2069c") == "abc"
+    assert words.name_of("متجر\u2069") == "\u2068متجر\u2069"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from processor.delivery.lane import EMAIL, Mode
 from processor.delivery.mail import Letters
 from processor.store import keys
 from tests.support.certificates import serving_as, trusting
+from tests.workers.deliver.receiving import WAIT_S
 from workers.channels.email import Email, MailServer
 
 LINK = "https://service.example/connect/a-token"
@@ -68,7 +69,9 @@ def serve(mailbox) -> Iterator:
 
     def start(**how):
         tls = how.pop("smtps", None)
-        controller = _Controller(mailbox, hostname="127.0.0.1", port=0, ssl_context=tls, **how)
+        controller = _Controller(
+            mailbox, hostname="127.0.0.1", port=0, ssl_context=tls, ready_timeout=WAIT_S, **how
+        )
         controller.start()
         started.append(controller)
         return controller
@@ -127,6 +130,17 @@ def test_the_contact_is_told_in_plain_text_and_html(post, mail, serve, mailbox):
     assert f'href="{LINK}"' in html
     assert "Toft & Co" in text
     assert "Toft &amp; Co" in html
+
+
+def test_the_company_is_called_as_it_was_given(post, mail, serve, mailbox):
+    """Codat takes no other alphabet, and the letter greeted "Company"."""
+    post.client.hset(keys.company("company-1"), mapping={"name": "Company", "given_name": "Угловой & Сын"})
+    post.decide(type_=Notice.DEAUTHORIZED)
+    mail(f"smtp://127.0.0.1:{serve().port}").run_once()
+    (got,) = mailbox.mails
+    text, html = parts(got)
+    assert "Hello Угловой & Сын," in text
+    assert "Hello Угловой &amp; Сын," in html
 
 
 @pytest.mark.parametrize("notice", list(Notice))

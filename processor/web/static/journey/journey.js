@@ -5,6 +5,9 @@
 
   const SOON_MS = 1000;
   const LONGEST_MS = 10000;
+  const CALMER = 1.15; // how much longer each look waits while nothing moves
+  const PATIENCE_MS = 10000;
+  const MANY_FAILURES = 3;
 
   const announcer = document.getElementById("announcer");
 
@@ -36,8 +39,7 @@
   }
 
   function said(region) {
-    const speaker = region.querySelector("[data-say]");
-    return speaker ? speaker.dataset.say : "";
+    return new Map([...region.querySelectorAll("[data-say]")].map((one) => [one.id, one.dataset.say]));
   }
 
   function show(region, html) {
@@ -51,45 +53,85 @@
     }
     const titled = region.querySelector("[data-title]");
     if (titled) document.title = titled.dataset.title;
-    const now = said(region);
-    if (now && now !== before) announcer.textContent = now;
+    const news = [...said(region)].filter(([id, words]) => before.get(id) !== words);
+    if (news.length) announcer.textContent = news.map(([, words]) => words).join(" ");
+  }
+
+  // What is shown grows old while nobody answers: say so, and since when.
+  function watchAge() {
+    const note = document.getElementById("stale");
+    const time = note.querySelector("time");
+    let seen = new Date();
+    return (failures) => {
+      if (failures === 0) seen = new Date();
+      const isStale = failures >= MANY_FAILURES;
+      if (isStale && note.hidden) {
+        time.dateTime = seen.toISOString();
+        time.textContent = seen.toLocaleTimeString("en-GB", { timeStyle: "short" });
+        announcer.textContent = note.textContent;
+      } else if (!isStale && !note.hidden) {
+        announcer.textContent = note.dataset.again;
+      }
+      note.hidden = !isStale;
+    };
+  }
+
+  function stopAfter(milliseconds) {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), milliseconds);
+    return stop.signal;
   }
 
   function follow(region) {
     let etag = region.dataset.etag;
     let failures = 0;
+    let unchanged = 0;
     let timer = 0;
+    let looking = false;
+    const aged = watchAge();
 
     async function look() {
       timer = 0;
+      looking = true;
       try {
         const answer = await fetch(region.dataset.live, {
           headers: { "If-None-Match": etag }, cache: "no-store", credentials: "same-origin", redirect: "error",
+          signal: stopAfter(PATIENCE_MS),
         });
         if (answer.status === 200) {
           etag = answer.headers.get("ETag") || "";
           show(region, await answer.text());
+          unchanged = 0;
         } else if (answer.status === 404 || answer.status === 410) {
           location.reload();
           return;
         }
+        unchanged += 1;
         failures = answer.ok || answer.status === 304 ? 0 : failures + 1;
       } catch {
         failures += 1;
       }
+      looking = false;
+      aged(failures);
       later();
+    }
+
+    function wait() {
+      if (failures) return SOON_MS * 2 ** Math.min(failures, 4);
+      return region.querySelector("[data-moving]") ? SOON_MS : SOON_MS * CALMER ** Math.min(unchanged, 20);
     }
 
     function later() {
       if (document.hidden || timer) return;
-      timer = setTimeout(look, Math.min(LONGEST_MS, SOON_MS * 2 ** Math.min(failures, 4)));
+      timer = setTimeout(look, Math.min(LONGEST_MS, wait()));
     }
 
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
         clearTimeout(timer);
         timer = 0;
-      } else if (!timer) {
+      } else if (!timer && !looking) {
+        unchanged = 0;
         look();
       }
     });
