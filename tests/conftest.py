@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from processor import logs
 from processor.engine import Engine
+from tests.support import serving
 
 # No test depends on the speed of the machine; a failure prints what repeats it. With CI set a run repeats
 # the run before it, so that a change is judged by itself; elsewhere each run looks for new examples.
@@ -60,6 +61,13 @@ def _logging_as_it_was() -> Iterator[None]:
     logging.captureWarnings(capture=False)
 
 
+@pytest.fixture(autouse=True)
+def _connections_given_back() -> Iterator[None]:
+    """Leave no open socket to the garbage collector, which warns of it in the middle of another test."""
+    yield
+    serving.give_back_connections()
+
+
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A folder for an engine, with a path short enough for a socket."""
@@ -69,9 +77,13 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def engine_url() -> Iterator[str]:
-    """The address of an embedded engine of this test process alone."""
+    """The address of an embedded engine of this test process alone.
+
+    Whoever comes by it waits for an answer as long as it takes, web processes too: no test depends on the
+    speed of a disk. Those that are about a Redis that is slow or away have an engine of their own.
+    """
     with tempfile.TemporaryDirectory(prefix="codat-") as folder, Engine(Path(folder)) as engine:
-        yield engine.url
+        yield serving.patient(engine.url)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import ast
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -49,18 +50,24 @@ def modules() -> Iterator[tuple[str, str]]:
 
 
 def project_files() -> Iterator[tuple[str, str]]:
-    """Every text file that belongs to the project."""
-    for path in sorted(ROOT.rglob("*")):
-        parts = path.relative_to(ROOT).parts
-        hidden = any(part.startswith(".") and part != ".ci" for part in parts[:-1])
-        if hidden or any(part in SKIPPED_FOLDERS or part.endswith(".egg-info") for part in parts):
-            continue
-        if parts == (".env",) or parts == (".git",) or not path.is_file():
-            continue
-        try:
-            yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            continue
+    """Every text file that belongs to the project.
+
+    The folders of tools are not looked into: tests in other processes make and remove what is there.
+    """
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(filter(_is_ours, folders))
+        for path in (Path(folder, name) for name in sorted(names)):
+            if path in (ROOT / ".env", ROOT / ".git") or not path.is_file():
+                continue
+            try:
+                yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def _is_ours(folder: str) -> bool:
+    hidden = folder.startswith(".") and folder != ".ci"
+    return not (hidden or folder in SKIPPED_FOLDERS or folder.endswith(".egg-info"))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

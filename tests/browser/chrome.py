@@ -15,7 +15,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 
 
 def executable() -> str | None:
@@ -27,7 +27,9 @@ def executable() -> str | None:
 def chrome() -> Iterator[Browser]:
     """A browser without a screen."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=executable(), args=list(ARGUMENTS), timeout=3 * PATIENCE_MS
+        )
         try:
             yield browser
         finally:

@@ -13,19 +13,22 @@ from processor.bootstrap import Container, for_worker
 from processor.cli.invite import way_back
 from processor.cli.run import service, store
 from processor.journey import Tokens
-from processor.processes import Supervisor, free_port
+from processor.processes import Supervisor
 from processor.settings import Settings, load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.config import new_webhook_secret
-from tests.support.service import until
+from tests.support.ports import own_port
 
 API_KEY = "browser-tests"
 OPERATOR_PASSWORD = "the-password-of-the-night-watch"
 SECRET_KEY = "a-key-for-the-browser-tests"
 READY_WITHIN_S = 90.0
+PATIENCE_S = 60
+"""How long everybody waits for Redis, in seconds: a page would be answered 503 after 0.65 s."""
+
 SYNC_S = 6.0
-RETRY_SCALE = 0.02
-"""Codat sends again after 5 s and after 5 minutes: what was refused twice would come when nobody waits for it."""
+RETRY_SCALE = 0.002
+"""Codat sends again after 5 s, then after 5 minutes: nobody here would wait for what was refused twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,15 @@ class Stack:
 
     def state(self, connection_id: str) -> str:
         """The public state of a connection; empty while it is not known yet."""
-        answer = self._answer(f"/v1/connections/{connection_id}")
-        return "" if answer.status_code == httpx.codes.NOT_FOUND else str(_read(answer)["state"])
+        answer = self.http.get(f"/v1/connections/{connection_id}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return ""
+        return str(answer.raise_for_status().json()["state"])
 
     def items(self, path: str, **query: str) -> list[dict[str, Any]]:
         """The first page of a list."""
-        found: list[dict[str, Any]] = _read(self._answer(path, **query))["items"]
-        return found
+        answer = self.http.get(path, params=query)
+        return list(answer.raise_for_status().json()["items"])
 
     def connections(self, company_id: str) -> list[str]:
         """The ids of a company's connections, newest first."""
@@ -66,28 +71,13 @@ class Stack:
         """A token that was good until a while ago."""
         return Tokens(lambda: [SECRET_KEY], clock=lambda: time.time() - 100_000).make(company_id)
 
-    def _answer(self, path: str, **query: str) -> httpx.Response:
-        """The answer of ``/v1``, asked again as long as Redis takes too long for it."""
-        answers: list[httpx.Response] = []
-
-        def is_served() -> bool:
-            answers[:] = [self.http.get(path, params=query)]
-            return answers[0].status_code != httpx.codes.SERVICE_UNAVAILABLE
-
-        until(is_served)
-        return answers[0]
-
-
-def _read(answer: httpx.Response) -> Any:
-    return answer.raise_for_status().json()
-
 
 @contextlib.contextmanager
 def stack(**more: str) -> Iterator[Stack]:
     """Run everything; ``more`` are settings."""
     with contextlib.ExitStack() as held:
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="codat-"))
-        port = free_port("127.0.0.1")
+        port = own_port()
         secret = new_webhook_secret()
         simulator = held.enter_context(
             SimulatorServer(
@@ -117,21 +107,24 @@ def stack(**more: str) -> Iterator[Stack]:
         }
         settings = load(environ)
         where = held.enter_context(store(settings))
-        env = {**environ, **where}
+        env = {**environ, "REDIS_URL": _patient(where["REDIS_URL"])}
         held.enter_context(Supervisor(service(settings, env)))
         codat = held.enter_context(SimulatorClient(simulator.url))
         headers = {"Authorization": f"Bearer {API_KEY}"}
         http = held.enter_context(
-            httpx.Client(base_url=settings.own_url, headers=headers, timeout=30, trust_env=False)
+            httpx.Client(base_url=settings.own_url, headers=headers, timeout=PATIENCE_S, trust_env=False)
         )
         _await_ready(http)
         container = for_worker(load(env))
         held.callback(container.redis.close)
         if container.codat is not None:
             held.callback(container.codat.close)
-        # The pages give Redis 0.65 s; how long the disk of a machine takes is not what is tried here.
-        container.redis.config_set("appendfsync", "no")
         yield Stack(settings, simulator, codat, http, container)
+
+
+def _patient(redis_url: str) -> str:
+    sign = "&" if "?" in redis_url else "?"
+    return f"{redis_url}{sign}socket_timeout={PATIENCE_S}&socket_connect_timeout={PATIENCE_S}"
 
 
 def _await_ready(http: httpx.Client) -> None:

@@ -15,7 +15,7 @@ import redis
 from playwright.sync_api import Page, sync_playwright
 
 from processor.engine import Engine
-from processor.processes import free_port
+from tests.support.ports import own_port
 from tests.support.service import until
 
 CHROMIUM = shutil.which("chromium")
@@ -31,16 +31,14 @@ LIMIT_MS = 60_000
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
 ]
 
 
 @pytest.fixture
 def demo(data_dir: Path) -> Iterator[tuple[str, str]]:
     """The running demonstration: the addresses of the simulated Codat and of the service."""
-    codat = ours = free_port("127.0.0.1")
-    while ours == codat:
-        ours = free_port("127.0.0.1")
+    codat, ours = own_port(), own_port()
     environ = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
     }

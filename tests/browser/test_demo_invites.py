@@ -13,14 +13,14 @@ import pytest
 from playwright.sync_api import expect
 
 from processor.cli.invite import DEMO
-from processor.processes import free_port
-from tests.browser.chrome import executable
+from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import PHONE, OpenPage
+from tests.support.ports import own_port
 from tests.support.service import until
 
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
 LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
@@ -31,7 +31,7 @@ def invitation(data_dir: Path) -> Iterator[str]:
     """The link that the running demonstration printed."""
     environ = {name: value for name, value in os.environ.items() if name in KEPT}
     environ |= {
-        "PORT": str(free_port("127.0.0.1")),
+        "PORT": str(own_port()),
         "DATA_DIR": str(data_dir),
         "PYTHONPATH": str(Path.cwd()),
         "LOG_LEVEL": "WARNING",
@@ -48,7 +48,7 @@ def invitation(data_dir: Path) -> Iterator[str]:
 
 
 def is_known(service_url: str, link_url: str) -> bool:
-    """Whether the service knows the connection already: who is back before it sees the list of connections."""
+    """Whether the service knows the connection; who is back before that sees the list of connections."""
     found = LINK_PAGE.search(link_url)
     assert found is not None
     headers = {"Authorization": f"Bearer {DEMO}"}
@@ -62,4 +62,4 @@ def test_the_link_that_the_demonstration_prints_leads_to_ready(invitation: str, 
     page.wait_for_url(LINK_PAGE)
     until(lambda: is_known(invitation.partition("/connect/")[0], page.url))
     page.get_by_role("button", name="Authorise").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Xero is connected", timeout=60_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Xero is connected", timeout=PATIENCE_MS)

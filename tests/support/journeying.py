@@ -160,3 +160,5 @@ def working(settings: Settings) -> Iterator[None]:
         stop.set()
         thread.join()
         container.redis.close()
+        if container.codat is not None:
+            container.codat.close()

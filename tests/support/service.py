@@ -19,14 +19,14 @@ import httpx
 from redis import Redis, RedisError
 
 from handlers.registry import Policy
-from processor.processes import free_port
 from processor.store import health, keys
 from tests.support import messages
+from tests.support.ports import own_port
 from tests.support.serving import ADDRESS, ENVIRON
 from tests.support.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 """How long anything may take before a test gives up; what is fast enough is said by the tests themselves."""
 
 POLL_S = 0.02
@@ -87,7 +87,7 @@ class Service:
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder
-        self.port = free_port("127.0.0.1")
+        self.port = own_port()
         self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
         self._doomed: list[int] = []
@@ -175,7 +175,8 @@ class Service:
         mine = set(self.everybody())
         for pid in pids:
             if pid in mine:
-                os.kill(pid, number)
+                with contextlib.suppress(ProcessLookupError):  # it ended with the one before
+                    os.kill(pid, number)
 
     def kill_everything(self) -> None:
         """A power cut: all processes are stopped in their tracks first, so that none sees another die."""
@@ -210,7 +211,8 @@ class Service:
                 self._process.wait()
             for pid in everybody:
                 if is_alive(pid):
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
 
     def __enter__(self) -> "Service":
         return self.start()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
+from redis import Redis
 from werkzeug.test import TestResponse
 
 from processor import bootstrap
@@ -24,6 +25,23 @@ ENVIRON = {
 ADDRESS = "/webhooks/codat"
 PROBLEM = "application/problem+json"
 
+PATIENCE_S = 60
+
+_clients: "list[Redis[Any]]" = []
+"""What the applications of the present test ask Redis by."""
+
+
+def patient(url: str) -> str:
+    """The address of an engine; whoever comes by it waits a minute for an answer, web processes too."""
+    sign = "&" if "?" in url else "?"
+    return f"{url}{sign}socket_timeout={PATIENCE_S}&socket_connect_timeout={PATIENCE_S}"
+
+
+def kept(container: bootstrap.Container) -> bootstrap.Container:
+    """The same; its connections are closed at the end of the test."""
+    _clients.append(container.redis)
+    return container
+
 
 def serving(redis_url: str, *, hurried: bool = False, **environ: str) -> FlaskClient:
     """A caller of the application with these settings.
@@ -33,7 +51,16 @@ def serving(redis_url: str, *, hurried: bool = False, **environ: str) -> FlaskCl
     """
     build = bootstrap.for_web if hurried else bootstrap.for_worker
     container = build(load({**ENVIRON, "REDIS_URL": redis_url, **environ}))
-    return create_app(container).test_client()
+    return create_app(kept(container)).test_client()
+
+
+def give_back_connections() -> None:
+    """Close the connections of the applications made since; whichever is called again opens others.
+
+    An application is garbage in circles, and of such the interpreter may find a socket first, unclosed.
+    """
+    while _clients:
+        _clients.pop().close()
 
 
 def problem(answer: TestResponse) -> dict[str, Any]:

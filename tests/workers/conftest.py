@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
+from processor.store import inbox, upkeep
 from tests.support.workbench import Workbench
 
 
@@ -13,3 +14,11 @@ def bench(redis_url: str) -> Iterator[Workbench]:
     """Four shards; Codat cannot be asked; time stands still."""
     with Redis.from_url(redis_url) as client:
         yield Workbench(client)
+
+
+@pytest.fixture
+def lasting_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flags expire by Redis's clock; here they stand until somebody takes them down."""
+    for place in (inbox, upkeep):
+        monkeypatch.setattr(place, "WAKE_MS", 600_000)
+    monkeypatch.setattr(upkeep, "LOOKING_MS", 600_000)

@@ -20,9 +20,12 @@ POLICIES = st.sampled_from([Policy(), Policy(can_ask=True), Policy(can_ask=True,
 @settings(max_examples=100)
 @given(bodies=st.lists(BODIES, min_size=1, max_size=8), policy=POLICIES)
 def test_whatever_is_understood_is_processed(engine_url, bodies, policy):
-    client = Redis.from_url(engine_url)
-    client.flushall()
-    bench = Workbench(client, policy=policy)
+    with Redis.from_url(engine_url) as client:
+        client.flushall()
+        _process(Workbench(client, policy=policy), bodies)
+
+
+def _process(bench, bodies):
     events = []
     for body in bodies:
         try:

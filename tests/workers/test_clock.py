@@ -16,7 +16,7 @@ from processor.store.interruptions import Interruption
 from processor.times import to_iso, to_ms
 from tests.support import messages
 from tests.support.counting import everything
-from tests.support.service import until
+from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench, company_in
 from workers.clock import TRIM_EVERY
 
@@ -248,7 +248,7 @@ def test_that_redis_was_away_is_noted_when_it_is_back(data_dir, caplog):
     engine = Engine(data_dir)
     engine.start()
     stop = threading.Event()
-    with Redis.from_url(engine.url) as client:
+    with Redis.from_url(engine.url, socket_timeout=LIMIT_S) as client:
         own = Workbench(client)
         thread = threading.Thread(target=own.ticking(name="clock-1").run, args=(stop,))
         try:

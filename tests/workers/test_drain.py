@@ -307,7 +307,7 @@ def test_a_drain_lingers_for_what_comes_soon_after(bench, redis_url):
                 bench.send(messages.connected(COMPANY, CONNECTION))
             return super().xread(*args, **kwargs)
 
-    drained = bench.drain(Waiting.from_url(redis_url), yield_to=lambda: False).run(SHARD)
+    drained = bench.drain(Waiting.from_url(redis_url), yield_to=lambda: False).run(SHARD, run_s=600)
 
     assert drained == Drained(1, more=False)
 

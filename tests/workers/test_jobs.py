@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,13 +15,13 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from processor import bootstrap
+from processor import bootstrap, queues
 from processor.engine import Engine
 from processor.queues import DRAIN, QUEUES
 from processor.settings import load
 from processor.store import health, keys
 from tests.support import messages
-from tests.support.service import until
+from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench
 from workers import jobs, runtime
 from workers.__main__ import children
@@ -44,7 +45,20 @@ def send(container, body, event_id="msg_1"):
         container.bell.wake_shard(kept.wake)
 
 
+@pytest.fixture
+def _signals_as_they_were() -> Iterator[None]:
+    """RQ's worker takes SIGINT and SIGTERM and does not give them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def worker(container):
+    """A worker that listens to its queue and not to commands of RQ's own, which nobody here sends.
+
+    The thread that would listen to them raises at the end where Redis is late by a second.
+    """
     made = InProcessWorker(
         [Queue(DRAIN, connection=container.redis, serializer=JSONSerializer)],
         name="worker-of-the-tests",
@@ -52,9 +66,11 @@ def worker(container):
         serializer=JSONSerializer,
     )
     made.health_name = made.name
+    made.subscribe = lambda: None
     return made
 
 
+@pytest.mark.usefixtures("_signals_as_they_were")
 def test_a_wake_up_call_leads_to_a_drain(container):
     send(container, messages.connected("company-1", "connection-1"))
     assert container.bell.waiting(DRAIN) == 1
@@ -65,12 +81,15 @@ def test_a_wake_up_call_leads_to_a_drain(container):
     assert container.bell.waiting(DRAIN) == 0
 
 
+@pytest.mark.usefixtures("_signals_as_they_were")
 def test_a_worker_says_that_it_lives(container):
     send(container, messages.connected("company-1", "connection-1"))
     worker(container).work(burst=True, logging_level="WARNING")
 
-    assert container.redis.zrange(keys.alive("worker"), 0, -1) == [b"worker-of-the-tests"]
-    _, warnings = health.look(container.redis, now_ms=int(time.time() * 1000))
+    ((name, seen_ms),) = container.redis.zrange(keys.alive("worker"), 0, -1, withscores=True)
+    assert name == b"worker-of-the-tests"
+    assert seen_ms / 1000 == pytest.approx(time.time(), abs=3_600)
+    _, warnings = health.look(container.redis, now_ms=int(seen_ms))
     assert not any("worker" in warning for warning in warnings)
 
 
@@ -94,7 +113,9 @@ def test_a_drain_that_hands_over_rings_again(container):
     assert bench.jobs()["workers.jobs.drain"] == [[shard]]
 
 
-def test_after_jobs_nothing_of_rqs_stays_for_ever(container):
+@pytest.mark.usefixtures("_signals_as_they_were")
+def test_after_jobs_nothing_of_rqs_stays_for_ever(container, monkeypatch):
+    monkeypatch.setattr(queues, "RESULT_TTL_S", 600)  # it is looked at before it goes
     send(container, messages.connected("company-1", "connection-1"))
     worker(container).work(burst=True, logging_level="WARNING")
 
@@ -122,10 +143,10 @@ def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Pa
             line = json.loads(process.stderr.readline())
             assert (line["level"], line["message"]) == ("WARNING", "a worker waits for Redis")
             assert line["reason"] == "there is no such file or socket"
-            with Engine(data_dir) as engine, Redis.from_url(engine.url) as client:
+            with Engine(data_dir) as engine, Redis.from_url(engine.url, socket_timeout=LIMIT_S) as client:
                 assert engine.url == where
                 until(lambda: client.zcard(keys.alive("worker")))
-                process.terminate()
+                process.kill()  # in order, RQ would have the last word where Redis is late by a second
                 assert process.stderr.read() == ""
         finally:
             process.kill()

@@ -10,11 +10,12 @@ from redis import Redis
 
 from processor.engine import Engine
 from tests.support import messages
+from tests.support.service import LIMIT_S
 
 
 def test_a_redis_that_refuses_the_worker_is_one_line_in_the_log(data_dir: Path) -> None:
     """It was a traceback of forty lines, none of them JSON."""
-    with Engine(data_dir) as engine, Redis.from_url(engine.url) as client:
+    with Engine(data_dir) as engine, Redis.from_url(engine.url, socket_timeout=LIMIT_S) as client:
         client.execute_command(
             "ACL", "SETUSER", "half", "on", ">secret", "+ping", "+hello", "+client", "+info"
         )

@@ -16,6 +16,8 @@ from workers import drain
 COMPANY = company_in(1)
 SHARD = 1
 
+pytestmark = pytest.mark.usefixtures("lasting_flags")
+
 
 def body(number=1):
     return messages.connected(COMPANY, f"connection-{number}")

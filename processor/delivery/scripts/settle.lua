@@ -10,9 +10,10 @@ local id, lane, now, verdict = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
 local mine = redis.call('ZREM', KEYS[8], id .. ' ' .. ARGV[3]) == 1
 local before = redis.call('HGET', KEYS[9], 'mode') or 'active'
 
--- Written down already: the answer was lost with its connection, and the client sent it again.
+-- Written down already, and its lease given back: the answer was lost with its connection, and the
+-- client sent it again.
 local total = redis.call('HGET', KEYS[1], lane .. ':total')
-if total and redis.call('HGET', KEYS[1], lane .. ':attempt:' .. total) == ARGV[7] then
+if not mine and total and redis.call('HGET', KEYS[1], lane .. ':attempt:' .. total) == ARGV[7] then
   local moved = redis.call('HMGET', KEYS[9], 'moved_by', 'moved_from')
   return {moved[1] == id .. ' ' .. total and moved[2] or before, before}
 end

@@ -25,9 +25,9 @@ def world() -> Iterator[SimpleNamespace]:
     with (
         SimulatorServer(config) as codat,
         CodatClient(
-            api_key=config.api_key, base_url=codat.url, timeout_s=2.0, sleep=lambda _: None
+            api_key=config.api_key, base_url=codat.url, timeout_s=60.0, budget_s=60.0, sleep=lambda _: None
         ) as client,
-        httpx.Client(base_url=codat.url, trust_env=False) as control,
+        httpx.Client(base_url=codat.url, trust_env=False, timeout=60) as control,
     ):
 
         def happen(path: str, **options: object) -> dict[str, object]:

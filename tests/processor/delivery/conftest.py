@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from processor.delivery import outgoing
 from processor.delivery.control import Control
 from processor.delivery.redelivery import Redelivery
 from tests.processor.web.v1 import filling as filling_module
 from tests.processor.web.v1.filling import KEY, Filling
-from tests.workers.deliver.receiving import Answering, Receiver
+from tests.workers.deliver.receiving import WAIT_S, Answering, Receiver
 from workers.couriers import courier_of
 
 Call = Callable[..., TestResponse]
@@ -32,6 +33,12 @@ class Service(Filling):
     def deliver(self) -> int:
         """Carry out what is due; how many attempts were made."""
         return courier_of(self.container).run_once()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers arrive whole, however long the machine takes for it."""
+    monkeypatch.setattr(outgoing, "REST_S", WAIT_S)
 
 
 @pytest.fixture

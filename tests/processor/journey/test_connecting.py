@@ -161,10 +161,9 @@ def test_disconnecting_ends_access_at_codat_then_here(desk, codat, drain, linked
     assert status(codat, linked) == "Unlinked"
     drain()
     assert state(desk, linked) == "unlinked"
-    newest = timeline(desk, linked)[0]
-    assert (newest["event_id"], newest["source"]) == (done.event_id, "journey")
-    assert newest["event_type"] == "journey.connection.unlinked"
-    assert newest["to"] == "unlinked"
+    (entry,) = [one for one in timeline(desk, linked) if one["event_id"] == done.event_id]
+    assert (entry["source"], entry["event_type"]) == ("journey", "journey.connection.unlinked")
+    assert (entry["from"], entry["to"]) == ("authorized", "unlinked")
 
 
 def test_disconnecting_within_the_second_of_authorising_still_ends_it(desk, codat, drain, company_id):

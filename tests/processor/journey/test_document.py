@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.processes import free_port
+from tests.support.ports import own_port
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "journey.md"
@@ -49,7 +49,7 @@ def demo(data_dir: Path, redis_url: str) -> Iterator[tuple[int, int]]:
 
     Its Redis is that of the tests, for which even the web waits as long as it takes.
     """
-    ours, codat = free_port("127.0.0.1"), free_port("127.0.0.1")
+    ours, codat = own_port(), own_port()
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environ |= {"PORT": str(ours), "DATA_DIR": str(data_dir), "API_KEYS": "demo", "PYTHONPATH": str(ROOT)}
     environ["REDIS_URL"] = redis_url

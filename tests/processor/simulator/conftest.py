@@ -11,6 +11,7 @@ from processor.simulator.outgoing import http_client
 from tests.processor.simulator.receiving import Receiver
 
 MakeServer = Callable[..., SimulatorServer]
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def server(make_server: MakeServer) -> SimulatorServer:
 def api(server: SimulatorServer) -> Iterator[httpx.Client]:
     """A caller of the API with the right key."""
     headers = {"Authorization": server.config.api_authorization}
-    with http_client(base_url=server.url, headers=headers) as client:
+    with http_client(base_url=server.url, headers=headers, timeout_s=PATIENCE_S) as client:
         yield client
 
 

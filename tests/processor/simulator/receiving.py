@@ -32,13 +32,12 @@ class Received:
 
 
 class Receiver:
-    """Answers 202, or what ``answers`` holds first; ``gate`` keeps every answer back while it is closed."""
+    """Answers 202, or what ``answers`` holds first; the answer ``None`` never comes."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
-        self.answers: deque[tuple[int, Mapping[str, str]]] = deque()
-        self.gate = threading.Event()
-        self.gate.set()
+        self.answers: deque[tuple[int, Mapping[str, str]] | None] = deque()
+        self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks/codat"
@@ -49,7 +48,7 @@ class Receiver:
 
     def stop(self) -> None:
         """Listen no more."""
-        self.gate.set()
+        self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -73,9 +72,12 @@ class Receiver:
                 received = Received({name.lower(): value for name, value in self.headers.items()}, raw)
                 with receiver._changed:
                     receiver.received.append(received)
-                    status, headers = receiver.answers.popleft() if receiver.answers else (202, {})
+                    answer = receiver.answers.popleft() if receiver.answers else (202, {})
                     receiver._changed.notify_all()
-                receiver.gate.wait(_WAIT_S)
+                if answer is None:
+                    receiver._stopping.wait(_WAIT_S)
+                    return
+                status, headers = answer
                 self.send_response(status)
                 for name, value in {"Content-Length": "0", **headers}.items():
                     self.send_header(name, value)

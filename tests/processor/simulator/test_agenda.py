@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -9,13 +10,28 @@ import pytest
 from processor.simulator.agenda import Agenda
 
 
-def test_entries_run_when_due_and_in_order() -> None:
-    agenda, done = Agenda("test"), list[int]()
-    agenda.add(partial(done.append, 50), in_s=0.05)
+def test_entries_run_in_the_order_in_which_they_are_due() -> None:
+    agenda, done, begin = Agenda("test"), list[int](), threading.Event()
+
+    def hold_up() -> None:
+        begin.wait(60)
+
+    agenda.add(hold_up)
+    agenda.add(partial(done.append, 50))
     for number in range(50):
-        agenda.add(partial(done.append, number))
+        agenda.add(partial(done.append, number), in_s=-3_600)
+    begin.set()
     assert agenda.wait_until_idle(60)
     assert done == list(range(51))
+    agenda.stop()
+
+
+def test_an_entry_does_not_run_before_it_is_due() -> None:
+    agenda, ran_at = Agenda("test"), list[float]()
+    before = time.monotonic()
+    agenda.add(lambda: ran_at.append(time.monotonic()), in_s=0.05)
+    assert agenda.wait_until_idle(60)
+    assert ran_at[0] - before >= 0.05
     agenda.stop()
 
 

@@ -15,7 +15,8 @@ def test_without_the_right_key_every_call_is_refused(
     server: SimulatorServer, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    assert_error(httpx.get(f"{server.url}/companies", headers=headers), 401)
+    with http_client(base_url=server.url, headers=headers, timeout_s=60) as http:
+        assert_error(http.get("/companies"), 401)
 
 
 def test_every_answer_shows_the_quota_and_one_date(make_server: Callable[..., SimulatorServer]) -> None:

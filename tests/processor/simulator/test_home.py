@@ -15,7 +15,7 @@ MakeServer = Callable[..., SimulatorServer]
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    with http_client() as http:
+    with http_client(timeout_s=60) as http:
         http.follow_redirects = True
         yield Browser(http)
 

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from processor.simulator.outgoing import http_client
 from tests.processor.simulator.calling import assert_error, create_company
 
 
@@ -71,13 +72,14 @@ def test_branding_leads_to_pictures_that_the_simulator_serves(api: httpx.Client)
     branding = api.get("/integrations/gbol/branding").json()
     images = [*branding["logo"].values(), *branding["button"].values()]
     assert len({image["image"]["src"] for image in images}) == 4
-    for image in images:
-        assert image["image"]["alt"]
-        picture = httpx.get(image["image"]["src"])
-        assert picture.headers["Content-Type"].startswith("image/svg+xml")
-        assert picture.text.startswith("<svg")
-    logo_url = api.get("/integrations/gbol").json()["logoUrl"]
-    assert httpx.get(logo_url).status_code == 200
+    with http_client(timeout_s=60) as browser:
+        for image in images:
+            assert image["image"]["alt"]
+            picture = browser.get(image["image"]["src"])
+            assert picture.headers["Content-Type"].startswith("image/svg+xml")
+            assert picture.text.startswith("<svg")
+        logo_url = api.get("/integrations/gbol").json()["logoUrl"]
+        assert browser.get(logo_url).status_code == 200
 
 
 def test_branding_of_an_unknown_platform_is_not_found(api: httpx.Client) -> None:

@@ -22,7 +22,7 @@ BACK = (
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    with http_client() as http:
+    with http_client(timeout_s=60) as http:
         yield Browser(http)
 
 

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from processor.simulator import Generation, SimulatorConfig
 from processor.simulator.__main__ import config_of
+from processor.simulator.outgoing import http_client
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,13 +33,12 @@ def test_it_says_where_it_is_and_ends_well_when_told_to(
     line = process.stdout.readline()
     assert line.startswith("Simulator listening on http://127.0.0.1:")
     url = line.split()[-1]
-    company = httpx.post(f"{url}/simulator/companies", json={"name": "Corner Shop"})
-    assert company.status_code == 201
-    authorization = SimulatorConfig(api_key="key").api_authorization
-    found = httpx.get(f"{url}/companies", headers={"Authorization": authorization}).json()
-    assert found["totalResults"] == 1
+    headers = {"Authorization": SimulatorConfig(api_key="key").api_authorization}
+    with http_client(base_url=url, headers=headers, timeout_s=60) as http:
+        assert http.post("/simulator/companies", json={"name": "Corner Shop"}).status_code == 201
+        assert http.get("/companies").json()["totalResults"] == 1
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert errors == ""
 

@@ -11,9 +11,10 @@ import pytest
 from handlers.registry import Policy
 from processor import store
 from processor.store import health, keys
-from processor.store.inbox import DAY_S, WAKE_MS, Inbox
+from processor.store.inbox import DAY_S, Inbox
 from processor.store.keys import PREFIX, shard_of
 from processor.times import to_ms
+from tests.processor.store.conftest import AWAKE_MS
 from tests.support import messages
 from tests.support.workbench import Moving, Workbench
 
@@ -46,9 +47,9 @@ TYPES = {
 LONGEST_S = {
     "event": 30 * DAY_S,
     "seen": 21 * DAY_S,
-    "wake": WAKE_MS / 1000,
-    "asking": WAKE_MS / 1000,
-    "polling_paused": DAY_S,
+    "wake": AWAKE_MS / 1000,
+    "asking": AWAKE_MS / 1000,
+    "polling_paused": 2 * DAY_S,
 }
 """How long keys of these functions live at the most, in seconds."""
 
@@ -89,9 +90,10 @@ def type_said(function):
 
 @pytest.fixture
 def everywhere(client):
-    """An engine on which everything happened; time is real, for Redis lets keys expire by its own."""
+    """An engine on which everything happened tomorrow at noon, for Redis lets keys expire by its own time."""
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=1)
     bench = Workbench(
-        client, clock=Moving(datetime.now(UTC)), policy=Policy(can_ask=True, patience_s=60, late_after_s=600)
+        client, clock=Moving(noon), policy=Policy(can_ask=True, patience_s=60, late_after_s=600)
     )
     bench.ticking().tick()
     health.alive(client, "worker", "worker-1", to_ms(bench.clock()))

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.truth import truth_bench
+from tests.support.truth import LIMIT_S, truth_bench
 
 LAST_TOLD = {
     "authorized": {"connection.authorized", "connection.reauthorized"},
@@ -62,9 +62,9 @@ def live(truth, seed, *, bursts, connections):
         happen(truth, connection, steps.pop(0))
         truth.clock.forward(dice.choice([4, 20, 90]))
         if dice.random() < 0.3:
-            assert truth.simulation.wait_until_idle(30)
+            assert truth.simulation.wait_until_idle(LIMIT_S)
             truth.settle()
-    assert truth.simulation.wait_until_idle(30)
+    assert truth.simulation.wait_until_idle(LIMIT_S)
     truth.settle(for_s=120)
     return [connection for connection, _ in lives]
 

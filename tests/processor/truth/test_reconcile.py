@@ -1,11 +1,11 @@
 """Reconciling: what is new, changed or vanished at Codat is found, repaired, explained and counted."""
 
+import socket
 from datetime import timedelta
 
 import pytest
 
 from processor.codat import paging
-from processor.processes import free_port
 from processor.store import keys, truth_keys
 from processor.times import to_iso
 from tests.support import messages
@@ -389,10 +389,12 @@ def test_nothing_is_erased_or_deleted_while_nobody_answers(truth):
     connection = ready(truth, company)
     truth.reconcile()
     truth.server.stop()
-    dead = f"http://127.0.0.1:{free_port('127.0.0.1')}"
-    truth.codat._exchange._base_url = dead
+    with socket.socket() as taken:  # nobody listens there, and nobody else can meanwhile
+        taken.bind(("127.0.0.1", 0))
+        for client in (truth.codat, truth.checking):
+            client._exchange._base_url = f"http://127.0.0.1:{taken.getsockname()[1]}"
 
-    truth.run(for_s=7200, step_s=600)
+        truth.run(for_s=7200, step_s=600)
 
     assert truth.bench.state(connection) == "ready"
     assert truth.bench.client.exists(keys.company(company))

@@ -12,14 +12,15 @@ import pytest
 from redis import Redis
 
 from processor import times
-from processor.processes import free_port
 from processor.store import truth_keys
 from processor.truth.beginning import Beginning
 from processor.web import create_gateway_from_environment
 from processor.web.gateway import Gateway, environ_of
+from tests.support.ports import own_port
 from tests.support.serving import ENVIRON
 
 AT_ONCE_S = 0.05
+LONG_S = 60.0
 MOST = 100
 
 
@@ -179,7 +180,8 @@ def test_a_fault_that_the_application_lets_through_is_answered_503_and_logged(
 ) -> None:
     """The server itself answers 500, after which a legacy alert does not come back."""
     caller = Protocol(b"{}")
-    assert ask(Gateway(Broken(), threads=1, max_body_bytes=MOST), (scope(), caller)) == [503]
+    gateway = Gateway(Broken(), threads=1, max_body_bytes=MOST, answer_within_s=LONG_S)
+    assert ask(gateway, (scope(), caller)) == [503]
     assert json.loads(caller.body)["status"] == 503
     assert "a fault of ours" in caplog.text
 
@@ -198,9 +200,8 @@ def test_a_body_that_breaks_off_is_not_looked_at(length: int) -> None:
 @pytest.mark.parametrize("length", [b"0", b"2", b"x", b"-1", "²".encode("latin-1")])
 def test_a_body_of_its_length_or_of_none_that_is_of_use_is_passed_on(length: bytes) -> None:
     headers = Headers(("content-length", length.decode("latin-1")))
-    assert ask(Gateway(App(), threads=1, max_body_bytes=MOST), (scope(headers=headers), Protocol(b"{}"))) == [
-        202
-    ]
+    gateway = Gateway(App(), threads=1, max_body_bytes=MOST, answer_within_s=LONG_S)
+    assert ask(gateway, (scope(headers=headers), Protocol(b"{}"))) == [202]
 
 
 @pytest.mark.parametrize(("length", "status"), [(MOST, 503), (MOST + 1, 413)])
@@ -224,7 +225,7 @@ def test_the_store_is_in_use_before_anybody_is_answered(
 
 
 def test_a_store_that_is_away_keeps_no_web_process_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = f"redis://127.0.0.1:{free_port('127.0.0.1')}"
+    nobody = f"redis://127.0.0.1:{own_port()}"
     for name, value in {**ENVIRON, "REDIS_URL": nobody}.items():
         monkeypatch.setenv(name, value)
     create_gateway_from_environment()

@@ -16,7 +16,7 @@ from processor.engine import Engine
 from processor.store import keys
 from tests.processor.web.operating import PASSWORD, SEAL, Operator, basic
 from tests.processor.web.v1.filling import KEY, Filling
-from tests.support.serving import PROBLEM, problem, serving
+from tests.support.serving import PROBLEM, patient, problem, serving
 
 SCHEME = 'Basic realm="operators", charset="UTF-8"'
 PATHS = ["/ops", "/ops/", "/ops/connections", "/ops/events/none", "/ops/search?q=x", "/ops/nowhere"]
@@ -414,7 +414,7 @@ def test_while_redis_is_away_every_page_says_so(data_dir: Path) -> None:
 
 def test_while_redis_is_away_an_action_says_so(data_dir: Path) -> None:
     with Engine(data_dir) as engine:
-        filling = Filling(engine.url, OPERATOR_PASSWORD=PASSWORD)
+        filling = Filling(patient(engine.url), OPERATOR_PASSWORD=PASSWORD)
         operator = Operator(filling)
         filling.let_die()
         seal = SEAL.search(operator.open("/ops/events/broken").text)

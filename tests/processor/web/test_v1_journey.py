@@ -10,7 +10,7 @@ from processor.settings import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.web import create_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working
-from tests.support.serving import ENVIRON
+from tests.support.serving import ENVIRON, kept
 
 KEY = {"Authorization": "Bearer key-of-a-caller"}
 PROBLEM = "application/problem+json"
@@ -263,7 +263,7 @@ def test_a_change_is_never_sent_twice(call, codat, linked, fault):
 
 
 def test_a_key_is_asked_for_first(settings):
-    client = create_app(bootstrap.for_web(settings)).test_client()
+    client = create_app(kept(bootstrap.for_web(settings))).test_client()
     for method, path in (
         ("POST", "/v1/companies"),
         ("DELETE", "/v1/companies/c"),
@@ -274,9 +274,8 @@ def test_a_key_is_asked_for_first(settings):
 
 
 def test_without_an_api_key_of_codats_the_calls_say_so(redis_url):
-    client = create_app(
-        bootstrap.for_web(load({**ENVIRON, "REDIS_URL": redis_url, "API_KEYS": "key-of-a-caller"}))
-    ).test_client()
+    given = load({**ENVIRON, "REDIS_URL": redis_url, "API_KEYS": "key-of-a-caller"})
+    client = create_app(kept(bootstrap.for_web(given))).test_client()
     said = refused(client.post("/v1/companies", json={"merchant_id": "m"}, headers=KEY), 503)
     assert said["detail"] == "CODAT_API_KEY is not set."
     refused(client.get("/v1/integrations", headers=KEY), 503)

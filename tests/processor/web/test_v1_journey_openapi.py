@@ -35,6 +35,8 @@ def app(settings: Settings) -> Iterator[Flask]:
     with working(settings):
         yield create_app(container)
     container.redis.close()
+    assert container.codat is not None
+    container.codat.close()
 
 
 @pytest.fixture

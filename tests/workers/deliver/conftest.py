@@ -5,8 +5,17 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis import Redis
 
+from processor.delivery import outgoing
 from tests.workers.deliver.post import Post
-from tests.workers.deliver.receiving import Answering, Receiver
+from tests.workers.deliver.receiving import WAIT_S, Answering, Receiver
+from workers import deliver
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts come to their end, and answers arrive whole, however long the machine takes for it."""
+    monkeypatch.setattr(deliver, "PATIENCE_S", WAIT_S)
+    monkeypatch.setattr(outgoing, "REST_S", WAIT_S)
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from processor.delivery.addresses import Resolver, resolve
 from processor.delivery.control import Control
 from processor.delivery.lane import Lane, Mode
 from processor.delivery.lanes import Lanes
-from processor.delivery.outgoing import TOTAL_S, Outgoing
+from processor.delivery.outgoing import Outgoing
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys, outbox
 from processor.store.reader import Reader
 from tests.support.workbench import Moving
+from tests.workers.deliver.receiving import WAIT_S
 from workers.channels.channel import Channel, Result
 from workers.channels.webhook import Webhook
 from workers.deliver import WEBHOOK, Courier
@@ -62,7 +63,7 @@ class Post:
         channels: Mapping[str, Channel] | None = None,
         resolver: Resolver = resolve,
         allow_private: bool = True,
-        total_s: float = TOTAL_S,
+        total_s: float = WAIT_S,
         tls: Any = None,
         chance: float = 0.0,
     ) -> Courier:

@@ -4,7 +4,8 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -101,13 +102,12 @@ class Receiver:
                     answer = receiver.answers.popleft() if receiver.answers else receiver.always
                     receiver._changed.notify_all()
                 receiver.gate.wait(WAIT_S)
+                with receiver._changed:  # before the answer: who has it may send the next at once
+                    receiver._now -= 1
                 try:
                     answer(self)
                 except OSError:
                     self.close_connection = True
-                finally:
-                    with receiver._changed:
-                        receiver._now -= 1
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -123,8 +123,9 @@ class _Server(ThreadingHTTPServer):
         """Receivers are left in the middle of an answer on purpose."""
 
 
-def nobody() -> str:
-    """An address on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/hook"
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address on which nobody listens, and nobody else can meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/hook"

@@ -1,5 +1,6 @@
 """What each answer of a receiver means for a delivery."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -18,6 +19,7 @@ from processor.delivery.lane import Mode
 from processor.store import keys
 from processor.times import from_iso, to_iso
 from tests.support.certificates import serving_as, trusting
+from tests.support.service import until
 from tests.workers.deliver.receiving import WAIT_S, nobody, status
 
 
@@ -242,10 +244,23 @@ def test_a_body_that_comes_byte_by_byte_does_not_hold_up_a_success(post, receive
     assert post.status(id_, mine.id) == "delivered"
 
 
-def test_a_success_whose_body_outlives_the_limit_is_a_success(post, receiver):
+def test_a_success_whose_body_outlives_the_limit_is_a_success(post, receiver, monkeypatch):
+    """Here the limit is reached as soon as the head has come, however long that took."""
     mine, id_ = post.subscribe(receiver(dripping).url), post.decide()
+    real, read, limits = asyncio.timeout, outgoing._beginning, []
 
-    post.courier(total_s=1.0).run_once()
+    def limit(seconds):
+        limits.append(real(seconds))
+        return limits[-1]
+
+    async def late(answer):
+        limits[0].reschedule(asyncio.get_running_loop().time())
+        return await read(answer)
+
+    monkeypatch.setattr(asyncio, "timeout", limit)
+    monkeypatch.setattr(outgoing, "_beginning", late)
+
+    post.courier().run_once()
 
     assert post.status(id_, mine.id) == "delivered"
 
@@ -259,7 +274,7 @@ def test_of_100_mb_only_the_beginning_is_read(post, receiver):
     assert post.status(id_, mine.id) == "delivered"
     (made,) = attempts(post, id_)
     assert made["answer"] == "x" * 1024
-    heard.stop()
+    until(lambda: hasattr(heard._server, "sent"))
     assert heard._server.sent < 100 * 1024 * 1024
 
 
@@ -277,9 +292,9 @@ def test_an_endless_head_is_refused(post, receiver):
 
 
 def test_nobody_listening_is_a_failure_like_any_other(post):
-    mine, id_ = post.subscribe(nobody()), post.decide()
-
-    post.courier().run_once()
+    with nobody() as url:
+        mine, id_ = post.subscribe(url), post.decide()
+        post.courier().run_once()
 
     (made,) = attempts(post, id_)
     assert made["status_code"] is None

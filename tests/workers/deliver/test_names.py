@@ -133,7 +133,7 @@ def test_two_names_with_one_address_do_not_share_a_connection(post, receiver):
     callers = set()
 
     def answer(handler):
-        callers.add(handler.client_address)
+        callers.add(handler.connection)
         handler.send_response(204)
         handler.end_headers()
 

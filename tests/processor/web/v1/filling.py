@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,8 +63,13 @@ class Filling:
         self._count = 0
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Let go of the engine, once nobody writes in the background any more."""
+        for thread in threading.enumerate():
+            if thread.name == "platforms":
+                thread.join()
         self.container.redis.close()
+        if self.container.codat is not None:
+            self.container.codat.close()
 
     def tell(self, event_type: str, connection: str = "xero", *, company: str = "c1", **payload: Any) -> str:
         """Accept a message of the current generation, a minute after the one before; its event id."""

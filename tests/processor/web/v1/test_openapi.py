@@ -23,18 +23,17 @@ OPAQUE = [positive_data_acceptance, negative_data_rejection]
 is wrong with a call may be its key alone, which every call here replaces with the right one."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def codat() -> Iterator[SimulatorServer]:
     """A Codat that knows nobody yet."""
     with SimulatorServer(SimulatorConfig(api_key="key-of-codat")) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def full(engine_url: str, codat: SimulatorServer) -> Iterator[Filling]:
-    """A store with something of everything; these tests change nothing that matters to each other."""
-    filling = Filling(engine_url, CODAT_API_KEY="key-of-codat", CODAT_API_URL=codat.url)
-    filling.container.redis.flushall()
+@pytest.fixture
+def full(redis_url: str, codat: SimulatorServer) -> Iterator[Filling]:
+    """A store with something of everything, made anew for each test: what one adds another would meet."""
+    filling = Filling(redis_url, CODAT_API_KEY="key-of-codat", CODAT_API_URL=codat.url)
     filling.make_ready("xero")
     filling.tell("connection.failed", "cancelled", said={"dataConnectionErrors": [CANCELLED]})
     filling.tell("read.completed", "xero", dataTypes=[{"connectionId": "xero", "dataType": "bills"}])
@@ -54,7 +53,7 @@ def full(engine_url: str, codat: SimulatorServer) -> Iterator[Filling]:
     filling.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def document(full: Filling) -> dict[str, Any]:
     answer = full.app.test_client().get("/openapi.json")
     assert answer.status_code == 200
@@ -64,7 +63,7 @@ def document(full: Filling) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def api(full: Filling) -> Any:
     return schemathesis.openapi.from_wsgi("/openapi.json", full.app)
 
@@ -140,6 +139,7 @@ def test_what_is_there_has_the_described_shape(full: Filling, api: Any) -> None:
 
 # Threads of ours draw random numbers (jitter) while Hypothesis looks whether its strategies do.
 @pytest.mark.filterwarnings("ignore:Do not use the .random. module inside strategies")
+@pytest.mark.timeout(900)  # minutes on a machine that does much besides
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_nothing_that_anybody_sends_leads_to_a_500(api: Any, mode: GenerationMode) -> None:
     """Fitting and unfitting parameters, as the document describes them; each answer has a described shape."""
