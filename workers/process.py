@@ -48,6 +48,12 @@ class InProcessWorker(SimpleWorker):
         """Whether the process was told to end."""
         return self._stop_requested
 
+    def subscribe(self) -> None:
+        """Take no orders by Redis: nobody gives any.
+
+        RQ ends its thread for them within a second, and with a traceback where Redis is later.
+        """
+
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """RQ's heartbeat, and ours for ``/readyz``."""
         super().heartbeat(*args, **kwargs)

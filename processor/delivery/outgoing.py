@@ -108,9 +108,9 @@ class Outgoing:
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """Where to connect to; raises unless all of it is public."""
+        loop = asyncio.get_running_loop()
         waiting = self._asked.get((host, port))
-        if waiting is None:
-            loop = asyncio.get_running_loop()
+        if waiting is None or waiting.get_loop() is not loop:  # a look-up may outlive the loop that wanted it
             waiting = asyncio.ensure_future(loop.run_in_executor(self._lookups, self._look_up, host, port))
             self._asked[host, port] = waiting
             waiting.add_done_callback(lambda done: self._forget((host, port), done))
@@ -133,7 +133,8 @@ class Outgoing:
             raise OSError("not a name") from error
 
     def _forget(self, key: tuple[str, int], done: "asyncio.Future[list[str]]") -> None:
-        self._asked.pop(key, None)
+        if self._asked.get(key) is done:
+            del self._asked[key]
         if not done.cancelled():
             done.exception()
 

@@ -259,6 +259,7 @@ def receiving(redis_url: str, clock: Moving) -> Iterator[str]:
         ),
     )
     server = make_server("127.0.0.1", 0, create_app(container), threaded=True, request_handler=Quiet)
+    server.daemon_threads = False  # none of them writes into what the next test has emptied
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -199,3 +199,26 @@ def test_a_look_up_that_hangs_is_left_after_the_limit_and_shared():
     pool.shutdown()
     assert {answer.error for answer in answers} == {"no answer within 0.3 s"}
     assert looks == ["hook.test"]
+
+
+def test_a_look_up_that_outlives_its_loop_does_not_answer_for_the_next():
+    """Until then every attempt to that host ended with "attached to a different loop"."""
+    gate, asked = threading.Event(), []
+
+    def resolver(host, _):
+        asked.append(host)
+        assert len(asked) > 1 or gate.wait(60)
+        return ["127.0.0.1"]
+
+    with ThreadPoolExecutor(2) as lookups:
+        outgoing = Outgoing(allow_private=True, lookups=lookups, resolver=resolver, total_s=60)
+
+        async def leave():
+            looking = asyncio.ensure_future(outgoing._addresses("receiver.test", 443))
+            await asyncio.sleep(0)
+            looking.cancel()
+
+        asyncio.run(leave())
+        found = asyncio.run(outgoing._addresses("receiver.test", 443))
+        gate.set()
+    assert (found, len(asked)) == (["127.0.0.1"], 2)
