@@ -15,7 +15,7 @@ import click
 import httpx
 
 from processor import logs
-from processor.cli.invite import DEMO, announce, invite, way_back
+from processor.cli.invite import DEMO, announce, invite, until_served, way_back
 from processor.cli.listener import Listener
 from processor.cli.run import service, store, with_port
 from processor.errors import ProcessorError, SettingsError
@@ -175,7 +175,7 @@ def _headless(
 def _listen(settings: Settings, listener: Listener) -> None:
     """Subscribe to what is told, once the service is ready."""
     _await_ready(settings)
-    listener.subscribe(settings.own_url, settings.api_keys[0])
+    until_served(lambda: listener.subscribe(settings.own_url, settings.api_keys[0]))
 
 
 def _product(settings: Settings) -> ProductClient:

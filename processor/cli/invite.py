@@ -3,12 +3,17 @@
 import secrets
 import shlex
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import httpx
 
 from processor.settings import DATA_DIR, Settings
+
+Made = TypeVar("Made")
 
 SCRIPT = "codat-processor"
 DEMO = "demo"
@@ -66,21 +71,42 @@ def command_line(settings: Settings, script: Path) -> str:
     return " ".join([*where, shlex.join(words)])
 
 
+def until_served(ask: Callable[[], Made]) -> Made:
+    """What ``ask`` returns, done again while the service is too busy for it; raises ``httpx.HTTPError``."""
+    until = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return ask()
+        except httpx.HTTPError as error:
+            busy = isinstance(error, httpx.TransportError) or (
+                isinstance(error, httpx.HTTPStatusError)
+                and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+            )
+            if not busy or time.monotonic() > until:
+                raise
+        time.sleep(0.1)
+
+
 def invite(settings: Settings) -> None:
     """Sign a company up, and print the link that opens its journey.
 
     Each time a new one: the simulated Codat forgets everything when it ends. The service runs without it
     where that goes wrong.
     """
-    try:
+    wish = {"merchant_id": f"demo-{secrets.token_hex(3)}", "name": COMPANY}
+
+    def sign_up() -> str:
         answer = httpx.post(
             f"{settings.own_url}/v1/companies",
             headers={"Authorization": f"Bearer {settings.api_keys[0]}"},
-            json={"merchant_id": f"demo-{secrets.token_hex(3)}", "name": COMPANY},
+            json=wish,
             timeout=TIMEOUT_S,
             trust_env=False,
         )
-        url = answer.raise_for_status().json()["connect_url"]
+        return str(answer.raise_for_status().json()["connect_url"])
+
+    try:
+        url = until_served(sign_up)
     except (httpx.HTTPError, ValueError, KeyError) as error:
         click.echo(f"\n  {COMPANY} could not be signed up: {error}\n", err=True)
     else:
