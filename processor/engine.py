@@ -153,7 +153,7 @@ class Engine:
             raise EngineFailed(f"The embedded engine does not run here: set REDIS_URL. {error}") from error
         self._write_address()
         with self._file("alive.lock") as alive, self._file("engine.log") as output:
-            if not lock_within(alive, limit_s=1.0):
+            if not lock_within(alive, self._limit_s):  # who looks whether it lives holds it for a moment
                 raise EngineFailed(f"Another engine has just been started in {self.folder}.")
             self._process = subprocess.Popen(
                 [binary, "-"],
