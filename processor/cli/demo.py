@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from queue import SimpleQueue
 from types import FrameType
 
 import click
@@ -143,9 +144,9 @@ def _run(
             _await_ready(settings)
             play(story_named(name), codat, product, click.echo, within_s)
             click.echo("The story is over; the service goes on until Ctrl-C.")
-            stop = threading.Event()
-            signals.call(stop.set)
-            stop.wait()
+            stop = SimpleQueue[None]()
+            signals.call(lambda: stop.put(None))
+            stop.get()
     return 0
 
 

@@ -3,9 +3,9 @@
 import argparse
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from queue import SimpleQueue
 
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.server import SimulatorServer
@@ -57,12 +57,13 @@ def _generations(text: str) -> frozenset[Generation]:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop."""
-    asked_to_stop = threading.Event()
+    # A signal may come at any moment of waiting: one that set an Event could wait for itself.
+    asked_to_stop = SimpleQueue[None]()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked_to_stop.set())
+        signal.signal(number, lambda *_: asked_to_stop.put(None))
     with SimulatorServer(config_of(arguments)) as server:
         print(f"Simulator listening on {server.url}", flush=True)
-        asked_to_stop.wait()
+        asked_to_stop.get()
     return 0
 
 

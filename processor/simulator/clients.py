@@ -10,11 +10,12 @@ from processor.simulator.outgoing import http_client
 from processor.simulator.platforms import JsonObject
 
 _PAGE = 200
+TIMEOUT_S = 30.0
 
 
 class _Client:
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        self._http = http_client(base_url=url, headers=headers)
+        self._http = http_client(base_url=url, headers=headers, timeout_s=TIMEOUT_S)
 
     def close(self) -> None:
         """Give the connections back."""
