@@ -260,7 +260,7 @@ window.fetch = (address, { signal }) => {
 """
 
 
-def test_looks_are_rare_while_nothing_moves_and_the_page_says_when_nobody_answers(
+def test_looks_are_rarer_while_nothing_moves_and_the_page_says_when_nobody_answers(
     open_page: OpenPage, sign_up: SignUp
 ) -> None:
     """One request that never ended stopped the page for good, which looked as alive as before."""
@@ -271,7 +271,7 @@ def test_looks_are_rare_while_nothing_moves_and_the_page_says_when_nobody_answer
     page.reload()
     old, announced = page.locator("#stale"), page.locator("#announcer")
     page.clock.run_for(60_000)
-    assert 5 < page.evaluate("window.looks") < 30
+    assert 30 <= page.evaluate("window.looks") <= 40, "what changes all the same is seen within two seconds"
     page.evaluate("document.getElementById('connections').innerHTML = '<p data-moving></p>'")
     page.clock.run_for(10_000)
     page.evaluate("window.looks = 0")

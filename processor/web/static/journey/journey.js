@@ -5,7 +5,7 @@
 
   const SOON_MS = 1000;
   const LONGEST_MS = 10000;
-  const CALMER = 1.15; // how much longer each look waits while nothing moves
+  const CALM_MS = 1700; // while nothing moves; what changes all the same is shown within two seconds
   const PATIENCE_MS = 10000;
   const MANY_FAILURES = 3;
 
@@ -85,7 +85,6 @@
   function follow(region) {
     let etag = region.dataset.etag;
     let failures = 0;
-    let unchanged = 0;
     let timer = 0;
     let looking = false;
     const aged = watchAge();
@@ -101,12 +100,10 @@
         if (answer.status === 200) {
           etag = answer.headers.get("ETag") || "";
           show(region, await answer.text());
-          unchanged = 0;
         } else if (answer.status === 404 || answer.status === 410) {
           location.reload();
           return;
         }
-        unchanged += 1;
         failures = answer.ok || answer.status === 304 ? 0 : failures + 1;
       } catch {
         failures += 1;
@@ -118,7 +115,7 @@
 
     function wait() {
       if (failures) return SOON_MS * 2 ** Math.min(failures, 4);
-      return region.querySelector("[data-moving]") ? SOON_MS : SOON_MS * CALMER ** Math.min(unchanged, 20);
+      return region.querySelector("[data-moving]") ? SOON_MS : CALM_MS;
     }
 
     function later() {
@@ -131,7 +128,6 @@
         clearTimeout(timer);
         timer = 0;
       } else if (!timer && !looking) {
-        unchanged = 0;
         look();
       }
     });
