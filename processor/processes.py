@@ -9,6 +9,7 @@ SIGTERM, so that ``kill -9`` of the supervisor leaves nothing behind.
 import contextlib
 import errno
 import logging
+import math
 import os
 import queue
 import signal
@@ -27,6 +28,10 @@ PARENT_FD = "CODAT_PROCESSOR_PARENT_FD"
 
 BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """How long a child that died again and again waits for its next start; the last one repeats."""
+
+ATTENTIVE_S = 1.0
+"""How long the main thread waits at a time. The system may give a signal to another thread: its handler then
+runs when this one wakes, and not before."""
 
 HEALTHY_AFTER_S = 10.0
 """A child that lived so long begins again with the first of these waits."""
@@ -128,7 +133,8 @@ class Supervisor:
 
     def _keep_running(self) -> None:
         while True:
-            wait_s = max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
+            due_s = min(self._due.values(), default=math.inf) - time.monotonic()
+            wait_s = max(0.0, min(due_s, ATTENTIVE_S))
             try:
                 happening = self._happenings.get(timeout=wait_s)
             except queue.Empty:
@@ -217,6 +223,14 @@ class StopSignals:
         self._callback = callback
         if self._asked:
             callback()
+
+    def wait(self) -> None:
+        """Wait until one comes."""
+        asked = queue.SimpleQueue[None]()
+        self.call(lambda: asked.put(None))
+        while not self._asked:
+            with contextlib.suppress(queue.Empty):
+                asked.get(timeout=ATTENTIVE_S)
 
     def __enter__(self) -> "StopSignals":
         """Catch them."""

@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from queue import SimpleQueue
 from types import FrameType
 
 import click
@@ -144,9 +143,7 @@ def _run(
             _await_ready(settings)
             play(story_named(name), codat, product, click.echo, within_s)
             click.echo("The story is over; the service goes on until Ctrl-C.")
-            stop = SimpleQueue[None]()
-            signals.call(lambda: stop.put(None))
-            stop.get()
+            signals.wait()
     return 0
 
 

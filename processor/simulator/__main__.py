@@ -1,12 +1,11 @@
 """``python -m processor.simulator``: a simulated Codat as a process, until SIGTERM or SIGINT."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
-from queue import SimpleQueue
 
+from processor.processes import StopSignals
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.server import SimulatorServer
 
@@ -57,13 +56,9 @@ def _generations(text: str) -> frozenset[Generation]:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop."""
-    # A signal may come at any moment of waiting: one that set an Event could wait for itself.
-    asked_to_stop = SimpleQueue[None]()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked_to_stop.put(None))
-    with SimulatorServer(config_of(arguments)) as server:
+    with StopSignals() as signals, SimulatorServer(config_of(arguments)) as server:
         print(f"Simulator listening on {server.url}", flush=True)
-        asked_to_stop.get()
+        signals.wait()
     return 0
 
 

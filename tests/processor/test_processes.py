@@ -193,6 +193,37 @@ def test_a_signal_to_the_supervisor_ends_everything_with_exit_code_0(home: Home,
         assert supervisor.wait() == 0
 
 
+SIGNALLED = """
+import signal, sys, threading
+from processor.processes import Child, Supervisor
+def take_the_signal():
+    sys.stdin.readline()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=take_the_signal, daemon=True).start()
+child = "import time; print('ready', flush=True); time.sleep(1000)"
+sys.exit(Supervisor([Child("one", (sys.executable, "-c", child), {}, 60.0)]).run())
+"""
+
+
+def test_a_signal_that_another_thread_takes_ends_the_supervisor_too() -> None:
+    """Ctrl-C was lost now and then: the main thread waited on, until the next signal came."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SIGNALLED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            process.stdin.write(b"now\n")
+            process.stdin.close()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
 def test_kill_9_of_the_supervisor_ends_its_children(home: Home) -> None:
     with supervising(home, "one", "stubborn", "parent") as supervisor:
         calls = {call.behaviour: call for call in (home.call(), home.call(), home.call())}
