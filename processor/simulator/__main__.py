@@ -1,11 +1,13 @@
 """``python -m processor.simulator``: a simulated Codat as a process, until SIGTERM or SIGINT."""
 
 import argparse
+import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from queue import Empty, SimpleQueue
 
-from processor.processes import StopSignals
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.server import SimulatorServer
 
@@ -56,10 +58,15 @@ def _generations(text: str) -> frozenset[Generation]:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop."""
-    with StopSignals() as signals, SimulatorServer(config_of(arguments)) as server:
+    asked_to_stop = SimpleQueue[None]()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked_to_stop.put(None))
+    with SimulatorServer(config_of(arguments)) as server:
         print(f"Simulator listening on {server.url}", flush=True)
-        signals.wait()
-    return 0
+        while True:  # a signal that another thread was given wakes nobody
+            with contextlib.suppress(Empty):
+                asked_to_stop.get(timeout=1)
+                return 0
 
 
 if __name__ == "__main__":
