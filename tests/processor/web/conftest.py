@@ -1,4 +1,4 @@
-"""The pages on an empty engine and an empty Codat."""
+"""The pages on an empty engine: a merchant's with an empty Codat, the operators' on a store to fill."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +9,8 @@ from redis import Redis
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.processor.simulator.pages import Browser
 from tests.processor.simulator.receiving import Receiver
+from tests.processor.web.operating import PASSWORD, Operator
+from tests.processor.web.v1.filling import Filling
 from tests.support.journeying import CODAT_KEY
 from tests.support.visiting import Place, Wall
 
@@ -63,3 +65,24 @@ def place(open_place: OpenPlace) -> Place:
 def visitor(place: Place) -> Browser:
     """Somebody with a browser."""
     return place.visitor()
+
+
+@pytest.fixture
+def filling(redis_url: str) -> Iterator[Filling]:
+    """The store and the application on it."""
+    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD, ALLOW_PRIVATE_SUBSCRIBERS="true")
+    yield filling
+    filling.close()
+
+
+@pytest.fixture
+def operator(filling: Filling) -> Operator:
+    """Somebody who is logged in."""
+    return Operator(filling)
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Redis]:
+    """What is kept."""
+    with Redis.from_url(redis_url) as client:
+        yield client

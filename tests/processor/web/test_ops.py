@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,6 @@ from processor.store.interruptions import Interruption
 from processor.times import to_iso, to_ms
 from processor.web.ops import words
 from tests.processor.web.operating import (
-    PASSWORD,
     Operator,
     add_subscriber,
     everybody_lives,
@@ -25,27 +23,6 @@ from tests.processor.web.v1.filling import CANCELLED, START, Filling
 
 NOW = str(int(START.timestamp()))
 PAGES = ["/ops", "/ops/connections", "/ops/events", "/ops/notifications", "/ops/subscribers", "/ops/search"]
-
-
-@pytest.fixture
-def filling(redis_url: str) -> Iterator[Filling]:
-    """The store and the application on it."""
-    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD, ALLOW_PRIVATE_SUBSCRIBERS="true")
-    yield filling
-    filling.close()
-
-
-@pytest.fixture
-def operator(filling: Filling) -> Operator:
-    """Somebody who is logged in."""
-    return Operator(filling)
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Redis]:
-    """What is kept."""
-    with Redis.from_url(redis_url) as client:
-        yield client
 
 
 # Overview

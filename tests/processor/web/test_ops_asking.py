@@ -1,7 +1,6 @@
 """Before an action that concerns several, or loses something, the page asks; then it says what was done."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,29 +9,8 @@ from redis import Redis
 from processor.store import keys
 from processor.times import to_ms
 from processor.web.ops import words
-from tests.processor.web.operating import PASSWORD, Operator, add_subscriber, forms, told_of
+from tests.processor.web.operating import Operator, add_subscriber, forms, told_of
 from tests.processor.web.v1.filling import START, Filling
-
-
-@pytest.fixture
-def filling(redis_url: str) -> Iterator[Filling]:
-    """The store and the application on it."""
-    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD, ALLOW_PRIVATE_SUBSCRIBERS="true")
-    yield filling
-    filling.close()
-
-
-@pytest.fixture
-def operator(filling: Filling) -> Operator:
-    """Somebody who is logged in."""
-    return Operator(filling)
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Redis]:
-    """What is kept."""
-    with Redis.from_url(redis_url) as client:
-        yield client
 
 
 def asked(text: str, question: str) -> str:

@@ -1,7 +1,5 @@
 """Who is meant: merchants are found by what a caller says, receivers are called what people call them."""
 
-from collections.abc import Iterator
-
 import pytest
 from redis import Redis
 
@@ -10,29 +8,8 @@ from processor.store import keys
 from processor.times import to_ms
 from processor.truth.erasure import Erasure
 from processor.web.ops import naming, search
-from tests.processor.web.operating import PASSWORD, Operator, add_subscriber, told_of
+from tests.processor.web.operating import Operator, add_subscriber, told_of
 from tests.processor.web.v1.filling import START, Filling
-
-
-@pytest.fixture
-def filling(redis_url: str) -> Iterator[Filling]:
-    """The store and the application on it."""
-    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD, ALLOW_PRIVATE_SUBSCRIBERS="true")
-    yield filling
-    filling.close()
-
-
-@pytest.fixture
-def operator(filling: Filling) -> Operator:
-    """Somebody who is logged in."""
-    return Operator(filling)
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[Redis]:
-    """What is kept."""
-    with Redis.from_url(redis_url) as client:
-        yield client
 
 
 def keep_companies(store: Redis, *rows: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 import base64
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -23,20 +22,6 @@ PATHS = ["/ops", "/ops/", "/ops/connections", "/ops/events/none", "/ops/search?q
 NASTY = "\"><script>alert(1)</script>'"
 ID = "a/b?c#d%2F..\"'<i>é"
 """An id that Codat might send, and that fits into no address as it is."""
-
-
-@pytest.fixture
-def filling(redis_url: str) -> Iterator[Filling]:
-    """The store and the application on it."""
-    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD, ALLOW_PRIVATE_SUBSCRIBERS="true")
-    yield filling
-    filling.close()
-
-
-@pytest.fixture
-def operator(filling: Filling) -> Operator:
-    """Somebody who is logged in."""
-    return Operator(filling)
 
 
 def encoded(octets: bytes) -> str:
