@@ -273,6 +273,11 @@ def watched(connection_id: str) -> str:
     return f"{PREFIX}watched:{connection_id}"
 
 
+def returns(company_id: str) -> str:
+    """Integer: how often Codat was asked at once because somebody came back from its Link. 15 minutes."""
+    return f"{PREFIX}returns:{company_id}"
+
+
 # Operation
 
 

@@ -171,6 +171,7 @@ class Erasure:
             keys.company_events(company_id),
             keys.connecting(company_id),
             keys.asked_again(company_id),
+            keys.returns(company_id),
             truth_keys.slots(company_id),
         ]
         for connection_id in kept.connections:

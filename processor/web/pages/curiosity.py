@@ -22,6 +22,11 @@ LONGEST_WAIT_MS = 60_000
 FORGOTTEN_AFTER_S = 900
 """After so long without a visitor the waits begin anew."""
 
+MOST_RETURNS = 20
+"""How often within ``RETURNS_WINDOW_S`` a return from Codat's Link has Codat asked at once, per company."""
+
+RETURNS_WINDOW_S = 900
+
 
 class Curiosity:
     """Puts questions for those who wait."""
@@ -40,9 +45,23 @@ class Curiosity:
         if times.to_ms(self._clock()) >= next_ms:
             self._ask(company_id, card.id, count)
 
-    def anew(self, company_id: str, connection_id: str) -> None:
-        """The same at once and with short waits again: the user has just come back from Codat."""
-        self._ask(company_id, connection_id, 0)
+    def anew(self, company_id: str, card: Card) -> None:
+        """The same at once and with short waits again: the user has just come back from Codat.
+
+        Anyone can load that address again and again: beyond the budget it is a look like any other.
+        """
+        if self._may_return(company_id):
+            self._ask(company_id, card.id, 0)
+        else:
+            self.about(company_id, card)
+
+    def _may_return(self, company_id: str) -> bool:
+        name = keys.returns(company_id)
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.set(name, 0, ex=RETURNS_WINDOW_S, nx=True)
+            pipe.incr(name)
+            _, count = pipe.execute()
+        return int(count) <= MOST_RETURNS
 
     def _ask(self, company_id: str, connection_id: str, count: int) -> None:
         wait_ms = min(LONGEST_WAIT_MS, int(FIRST_WAIT_MS * GROWTH ** min(count, 100)))

@@ -17,10 +17,13 @@ guard(blueprint)
 
 @blueprint.get(RETURN_PATH, strict_slashes=False)
 def show() -> Response:
-    """What happened, as far as the address claims it, and how it really stands."""
+    """What happened, as far as the address claims it, and how it really stands.
+
+    Codat is asked about a connection only for a browser that holds a visit to its company.
+    """
     outcome = LinkOutcome.from_query(request.args)
-    company_id = _have_asked(outcome)
     visits = visits_of_browser()
+    company_id = _company_of(outcome)
     visit = _owner(visits, outcome, company_id)
     if visit is None:
         return page(None, "returned", notice=outcomes.notice_of(outcome, to_stranger=True))
@@ -29,18 +32,16 @@ def show() -> Response:
         live = choosing.changing(visit, cards, back=outcome)
         return page(visit, "back", live=live, notice=outcomes.notice_above(outcome, cards))
     card = visit.card(outcome.connection_id, back=outcome)
+    watching.curiosity().anew(visit.company_id, card)
     return page(visit, "watch", card=card, live=watching.changing(visit, card, back=outcome))
 
 
-def _have_asked(outcome: LinkOutcome) -> str | None:
-    """Have Codat asked about the connection, if we know it; the company to which it really belongs."""
+def _company_of(outcome: LinkOutcome) -> str | None:
+    """The company to which the connection really belongs; ``None`` for an unknown connection."""
     if outcome.connection_id is None:
         return None
     stored = container().reader.connection(outcome.connection_id)
-    company_id = None if stored is None else stored.connection.company_id
-    if company_id is not None:
-        watching.curiosity().anew(company_id, outcome.connection_id)
-    return company_id
+    return None if stored is None else stored.connection.company_id
 
 
 def _owner(visits: list[Visit], outcome: LinkOutcome, company_id: str | None) -> Visit | None:

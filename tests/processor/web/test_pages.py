@@ -282,6 +282,7 @@ def test_looking_at_a_page_has_codat_asked_ever_more_seldom(place: Place, visito
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (2, 60)
     assert len(asked_at) < 30
+    visitor.open(f"/connect/{token}")
     visitor.http.get(f"/return?statusCode=200&connectionId={connection_id}")
     assert place.container.redis.exists(keys.questions()), "who has just come back does not wait"
 

@@ -1,14 +1,19 @@
 """``/return``: what is said for each status code, to whom, and that it believes nothing."""
 
+import dataclasses
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor.store import keys
+from processor.web import create_app
+from processor.web.pages.curiosity import MOST_RETURNS
 from tests.processor.simulator.pages import Browser
-from tests.support.visiting import Place
+from tests.support.visiting import OURS, Place
+from tests.support.workbench import Moving
 
 SAID = {
     "200": "Thank you, you are back",
@@ -82,6 +87,46 @@ def test_when_the_message_is_late_asking_finds_out(place: Place, visitor: Browse
     place.later(5)
     place.settle()
     assert "You gave access to Xero" in visitor.open(f"/connect/{token}/connections/{connection_id}").text
+
+
+def test_codat_is_asked_only_for_a_browser_that_holds_a_visit_to_the_company(
+    place: Place, visitor: Browser
+) -> None:
+    """Whoever knew the id of a connection had Codat asked at each load of ``/return``.
+
+    170 loads by a stranger cost 34 requests to Codat.
+    """
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    _, other_token = place.company("other", "Other")
+    neighbour = place.visitor()
+    neighbour.open(f"/connect/{other_token}")
+    for who in (place.visitor(), neighbour):
+        for claimed in ("", f"&companyId={company_id}"):
+            address = f"/return?statusCode=200&connectionId={connection_id}{claimed}"
+            assert who.http.get(address).status_code == 200
+    assert not place.container.redis.zcard(keys.questions())
+    visitor.open(f"/connect/{token}")
+    visitor.http.get(f"/return?statusCode=200&connectionId={connection_id}")
+    assert place.container.redis.zcard(keys.questions())
+
+
+def test_coming_back_again_and_again_has_codat_asked_within_a_budget(place: Place) -> None:
+    """Each load of ``/return`` asked Codat at once and forgot the growing waits."""
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    clock = Moving(place.desk.clock())
+    app = create_app(dataclasses.replace(place.container, clock=clock))
+    asked = 0
+    with httpx.Client(transport=httpx.WSGITransport(app=app), base_url=OURS) as holder:
+        holder.get(f"/connect/{token}")
+        for _ in range(200):
+            clock.forward(4)
+            holder.get(f"/return?statusCode=200&connectionId={connection_id}")
+            asked += bool(place.container.redis.delete(keys.questions()))
+    assert MOST_RETURNS <= asked <= MOST_RETURNS + 40
 
 
 def test_the_other_sides_words_are_a_quotation_escaped_and_short(place: Place, visitor: Browser) -> None:
