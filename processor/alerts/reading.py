@@ -14,11 +14,11 @@ class Unrecognised(Exception):
     """An authentic body that is not an object of either generation.
 
     ``reason`` is a constant sentence; ``fields`` names what is missing or unusable,
-    by its place in the body. Neither holds anything of the body's contents.
+    by its place in the body. Neither holds anything of the body's contents. As text it is both.
     """
 
     def __init__(self, reason: str, fields: Mapping[str, str] | None = None) -> None:
-        super().__init__(reason)
+        super().__init__(f"{reason}: {', '.join(fields)}" if fields else reason)
         self.reason = reason
         self.fields: Mapping[str, str] = dict(fields or {})
 

@@ -86,9 +86,9 @@ class Inbox:
             client=client,
         )
 
-    def quarantine(self, event_id: str, body: bytes, received_at: datetime, reason: str) -> None:
-        """Keep an authentic message that nobody understands, once, for a later replay."""
-        self._quarantine(
+    def quarantine(self, event_id: str, body: bytes, received_at: datetime, reason: str) -> Kept:
+        """Keep an authentic message that is not recognised, once, for a later replay."""
+        kept = self._quarantine(
             keys=[keys.event(event_id), keys.events(), keys.events_of("quarantined")],
             args=[
                 event_id,
@@ -99,6 +99,7 @@ class Inbox:
                 reason,
             ],
         )
+        return Kept(event_id, duplicate=not kept, wake=None)
 
     def requeue(
         self,

@@ -1,7 +1,8 @@
-"""``POST /webhooks/codat``: Codat's messages, both generations.
+"""``POST`` or ``PUT /webhooks/codat``: Codat's messages, both generations.
 
-An answer other than 2xx, 401, 403, 405, 413, 422 or 503 would lose a legacy alert for
-good, so whatever goes wrong here beyond those is 503: "send it again".
+An answer other than 2xx, 401, 403, 405, 413 or 503 would lose a legacy alert for good, and would make
+the current service repeat for 28 hours what nobody can mend. So whatever is authentic is kept, in quarantine
+where it is not recognised, and whatever goes wrong here beyond those answers is 503: "send it again".
 """
 
 import ipaddress
@@ -14,7 +15,7 @@ from redis import RedisError
 from processor.alerts.dialects import Unrecognised, recognise
 from processor.alerts.signature import AuthenticatedBy, NotAuthentic, event_id_of
 from processor.bootstrap import Container
-from processor.errors import Forbidden, Invalid, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
+from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.web import problems
 from processor.web.context import container
 
@@ -25,7 +26,9 @@ _log = logging.getLogger(__name__)
 CLIENT_ID = "X-Codat-ClientId"
 
 
-@blueprint.post("/webhooks/codat", strict_slashes=False, provide_automatic_options=False)
+@blueprint.route(
+    "/webhooks/codat", methods=("POST", "PUT"), strict_slashes=False, provide_automatic_options=False
+)
 def receive() -> Response:
     """Keep one message and answer; the order of the questions is the order of their cost."""
     try:
@@ -54,12 +57,19 @@ def _receive(own: Container) -> Response:
     try:
         event = recognise(body, event_id=event_id, received_at=received_at)
     except Unrecognised as error:
-        own.inbox.quarantine(event_id, body, received_at, error.reason)
-        raise Invalid(error.reason, errors=dict(error.fields), event_id=event_id) from error
-    kept = own.inbox.accept(event, body)
+        kept = own.inbox.quarantine(event_id, body, received_at, str(error))
+        status = "quarantined"
+        if not kept.duplicate:
+            _log.warning(
+                "a message is in quarantine: it was not recognised",
+                extra={"event_id": event_id, "reason": str(error)},
+            )
+    else:
+        kept = own.inbox.accept(event, body)
+        status = "accepted"
     if kept.wake is not None:
         own.bell.wake_shard(kept.wake)
-    answer = jsonify(event_id=event_id, status="duplicate" if kept.duplicate else "accepted")
+    answer = jsonify(event_id=event_id, status="duplicate" if kept.duplicate else status)
     answer.status_code = 200 if kept.duplicate else 202
     return answer
 

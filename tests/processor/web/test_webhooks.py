@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -310,6 +309,7 @@ NOT_UNDERSTOOD = {
     "deep arrays": deep("[", "]"),
     "deep objects": deep('{"a":', "}"),
     "a deep payload": b'{"eventType": "x", "payload": ' + deep("[", "]", 400) + b"}",
+    "a webhook before 2025, without a type": b'{"companyId": "c", "connectionId": "d", "bankAccount": {}}',
     "a NUL": CURRENT.replace(b"Toft", b"\x00"),
     "a NUL in an id": CURRENT.replace(CONNECTION.encode(), b"\\u0000"),
     "a surrogate in an id": CURRENT.replace(CONNECTION.encode(), b"\\ud800"),
@@ -334,26 +334,32 @@ NOT_UNDERSTOOD = {
 
 @pytest.mark.parametrize("by", ["signature", "authorization"])
 @pytest.mark.parametrize("name", NOT_UNDERSTOOD)
-def test_what_nobody_understands_is_answered_422_and_kept_in_quarantine(caller, store, name, by):
+def test_what_is_not_recognised_is_answered_202_and_kept_in_quarantine(caller, store, name, by):
+    """Each was refused with 422, so Codat repeated for 28 hours what nobody could mend, and switched an
+    endpoint off after five days that received nothing else; a legacy alert was never sent again.
+    """
     body = NOT_UNDERSTOOD[name]
     headers = signed(body, "msg_1") if by == "signature" else authorised()
     event_id = "msg_1" if by == "signature" else fingerprint(body)
 
     answers = [caller.post(ADDRESS, data=body, headers=headers) for _ in range(2)]
 
-    for answer in answers:
-        assert answer.status_code == 422
-        assert problem(answer)["event_id"] == event_id
+    assert [answer.status_code for answer in answers] == [202, 200]
+    assert [answer.json for answer in answers] == [
+        {"event_id": event_id, "status": "quarantined"},
+        {"event_id": event_id, "status": "duplicate"},
+    ]
     assert is_kept(store, event_id, body, "quarantined")
     assert store.zrange(keys.events_of("quarantined"), 0, -1) == [event_id.encode()]
     assert depth(store) == 0
 
 
-def test_the_places_of_missing_ids_are_named(caller):
+def test_the_places_of_missing_ids_are_kept_with_the_message(caller, store):
     body = messages.current("connection.connected", {})
-    answer = caller.post(ADDRESS, data=body, headers=signed(body))
+    caller.post(ADDRESS, data=body, headers=signed(body, "msg_1"))
 
-    assert set(problem(answer)["errors"]) == {"payload.referenceCompany.id", "payload.connection.id"}
+    error = store.hget(keys.event("msg_1"), "error").decode()
+    assert "payload.referenceCompany.id, payload.connection.id" in error
 
 
 UNDERSTOOD = {
@@ -393,18 +399,6 @@ def test_what_is_odd_and_can_be_understood_is_kept_and_answered_202(caller, stor
 
     assert (answer.status_code, answer.json) == (202, {"event_id": event_id, "status": "accepted"})
     assert is_kept(store, event_id, body)
-
-
-@pytest.mark.parametrize("folder", ["current", "legacy"])
-def test_every_sample_that_codat_publishes_is_kept(caller, store, folder):
-    place = Path(__file__).resolve().parents[3].parent / "shared/codat/payloads" / folder
-    if not place.is_dir():
-        pytest.skip("Codat's published samples are not beside this project")
-    for path in sorted(place.glob("*.json")):
-        body = path.read_bytes()
-        headers = signed(body, path.stem) if folder == "current" else authorised()
-        assert caller.post(ADDRESS, data=body, headers=headers).status_code == 202, path.name
-    assert depth(store) == len(list(place.glob("*.json")))
 
 
 # Odd ids
@@ -519,15 +513,30 @@ def test_a_content_length_that_is_none_gets_no_500(caller, length):
     assert answer.status_code in (202, 401)
 
 
-# Not a POST
+# The method
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "NONSENSE"])
-def test_what_is_not_a_post_is_answered_405(caller, store, method):
+@pytest.mark.parametrize("address", [ADDRESS, ADDRESS + "/"])
+def test_a_put_is_as_good_as_a_post(caller, address):
+    """A transformation of the client's makes Codat send PUT, which was answered 405: its messages were
+    repeated for 28 hours and lost.
+    """
+    for body, status in ((CURRENT, "accepted"), (b"nonsense", "quarantined")):
+        headers = signed(body, f"msg_{status}")
+        first = caller.put(address, data=body, headers=headers)
+        again = caller.post(address, data=body, headers=headers)
+
+        assert (first.status_code, first.json["status"]) == (202, status)
+        assert (again.status_code, again.json["status"]) == (200, "duplicate")
+    assert caller.put(address, data=CURRENT).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PATCH", "DELETE", "TRACE", "OPTIONS", "NONSENSE"])
+def test_another_method_is_answered_405(caller, store, method):
     answer = caller.open(ADDRESS, method=method, data=CURRENT, headers=signed(CURRENT))
 
     assert answer.status_code == 405
-    assert "POST" in answer.headers["Allow"]
+    assert {"POST", "PUT"} <= {one.strip() for one in answer.headers["Allow"].split(",")}
     if method != "HEAD":
         problem(answer)
     assert is_empty(store)
@@ -754,7 +763,7 @@ def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url):
 def test_whatever_headers_come_the_answer_is_one_of_the_table(steady, headers, body):
     answer = steady.post(ADDRESS, data=body, headers=headers)
 
-    assert answer.status_code in (200, 202, 401, 422)
+    assert answer.status_code in (200, 202, 401)
     if answer.status_code >= 400:
         problem(answer)
 
@@ -768,11 +777,11 @@ def test_whatever_is_authentic_is_kept(engine_url, steady, body, legacy):
 
     answer = steady.post(ADDRESS, data=body, headers=headers)
 
-    assert answer.status_code in ((200, 202, 422) if legacy else (202, 422))
-    told = problem(answer) if answer.status_code == 422 else answer.json
-    assert told["event_id"] == event_id
-    status = "quarantined" if answer.status_code == 422 else "pending"
-    assert is_kept(store, event_id, body, status)
+    assert answer.status_code in ((200, 202) if legacy else (202,))
+    assert answer.json["event_id"] == event_id
+    statuses = {"accepted": ("pending",), "quarantined": ("quarantined",)}
+    possible = statuses.get(answer.json["status"], ("pending", "quarantined"))
+    assert any(is_kept(store, event_id, body, status) for status in possible)
 
 
 @pytest.mark.parametrize(
