@@ -4,9 +4,10 @@ import json
 from datetime import datetime
 from typing import Any
 
-from redis import BusyLoadingError, Redis
+from redis import BusyLoadingError, Redis, ResponseError
 
 from processor.store import keys, truth_keys
+from processor.store.probe import prove_accepting
 from processor.times import from_ms
 
 ROLES = ("worker", "clock")
@@ -48,18 +49,21 @@ def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:
 
     Raises ``redis.RedisError`` when Redis does not answer.
     """
+    refusal: ResponseError | None = None
+    try:
+        prove_accepting(client)
+    except BusyLoadingError:
+        return [LOADING], []
+    except ResponseError as error:
+        refusal = error
     with client.pipeline(transaction=False) as pipe:
-        pipe.set(keys.probe(), 1, px=MISSED_AFTER_MS)
         for section in ("memory", "replication"):
             pipe.info(section)
         for role in ROLES:
             pipe.zcount(keys.alive(role), now_ms - MISSED_AFTER_MS, "+inf")
         pipe.hvals(truth_keys.warnings())
-        try:
-            written, *answers, troubles = pipe.execute(raise_on_error=False)
-        except BusyLoadingError:  # the library has it among broken connections, which it raises all the same
-            return [LOADING], []
-    reasons = _reasons(written, answers[:2])
+        *answers, troubles = pipe.execute(raise_on_error=False)
+    reasons = [] if refusal is None else [_reason(refusal, answers[:2])]
     warnings = [
         f"no {role} was seen in the last {MISSED_AFTER_MS // 1000} s: messages are kept and wait"
         for role, count in zip(ROLES, answers[2:], strict=True)
@@ -70,15 +74,12 @@ def look(client: "Redis[Any]", *, now_ms: int) -> tuple[list[str], list[str]]:
     return reasons, warnings
 
 
-def _reasons(written: Any, sections: list[Any]) -> list[str]:
-    """Why a write would be refused: known causes by name, others in Redis's words."""
-    reasons = []
+def _reason(refusal: ResponseError, sections: list[Any]) -> str:
+    """Why Redis refuses a write: known causes by name, others in Redis's words."""
     memory, replication = (section if isinstance(section, dict) else {} for section in sections)
     if replication.get("role", "master") != "master":
-        reasons.append("Redis is a replica and cannot be written to")
+        return "Redis is a replica and cannot be written to"
     most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))
     if most and used >= most:
-        reasons.append("Redis is full")
-    if isinstance(written, Exception) and not reasons:
-        reasons.append(f"Redis refuses a write: {written}")
-    return reasons
+        return "Redis is full"
+    return f"Redis refuses a write: {refusal}"

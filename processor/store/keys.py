@@ -6,7 +6,9 @@ All keys begin with ``codat:``. Nothing else in the project spells a key.
 import hashlib
 import zlib
 
-PREFIX = "codat:"
+from processor.store.namespace import Prefix
+
+PREFIX = Prefix("codat:")
 
 
 def shard_of(company_id: str | None, shards: int) -> int:
@@ -284,11 +286,6 @@ def returns(company_id: str) -> str:
 def counters() -> str:
     """Hash: what happened how often, since ever."""
     return f"{PREFIX}counters"
-
-
-def probe() -> str:
-    """String "1": a write that proves that Redis takes writes. Seconds."""
-    return f"{PREFIX}probe"
 
 
 def alive(role: str) -> str:

@@ -1,0 +1,102 @@
+"""Proofs that Redis takes what the service does, each done for real in a namespace of its own.
+
+Every function raises ``redis.RedisError`` with Redis's own words where it refuses, and leaves no key behind.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis, ResponseError
+from rq import Queue
+from rq.exceptions import DequeueTimeout
+from rq.serializers import JSONSerializer
+
+from handlers.events import Company, Event, OtherHappened, Source
+from processor.store import keys
+from processor.store.batch import Batch
+from processor.store.inbox import Inbox
+from processor.store.namespace import in_namespace
+from processor.store.shards import Shard
+
+ID = "probe"
+"""The namespace of the shortest proof, and the id of everything in it."""
+
+BODY = b"{}"
+WAIT_S = 1
+"""How long the job may take to be there, in seconds."""
+
+
+def prove_accepting(client: "Redis[Any]") -> None:
+    """Keep a message by the script that keeps Codat's."""
+    with in_namespace(ID), _cleaned(client):
+        _accept(client)
+
+
+def prove_draining(client: "Redis[Any]") -> None:
+    """Keep a message, read it from its shard, and commit it as processed, guarded as every commit is."""
+    with in_namespace(f"{ID}-{secrets.token_hex(4)}"), _cleaned(client):
+        _accept(client)
+        shard = Shard(client, 0)
+        shard.stay_awake()
+        with shard.begin() as pipe:
+            waiting, _ = shard.read(1)
+            if not waiting:
+                raise ResponseError("a message that was kept is gone")
+            shard.load(pipe, [ID], [ID], [ID])
+            shard.commit(pipe, Batch(done=waiting), datetime.now(UTC))
+        shard.wait(1)
+        shard.rest()
+
+
+def prove_enqueuing(client: "Redis[Any]") -> None:
+    """Enqueue a job in a queue of its own and take it out again, as a worker does."""
+    queue = Queue(f"{ID}-{secrets.token_hex(4)}", connection=client, serializer=JSONSerializer)
+    try:
+        job = queue.enqueue_call(ID)
+        try:
+            Queue.dequeue_any([queue], WAIT_S, connection=client, serializer=JSONSerializer)
+        except DequeueTimeout:
+            raise ResponseError("a job that was enqueued is gone") from None
+        finally:
+            job.delete()
+    finally:
+        with contextlib.suppress(ResponseError):
+            client.delete(queue.intermediate_queue_key)
+            queue.delete()
+
+
+def _accept(client: "Redis[Any]") -> None:
+    now = datetime.now(UTC)
+    event: Event = OtherHappened(
+        event_id=ID, event_type=ID, source=Source.CODAT_API, received_at=now, at=now, company=Company(ID)
+    )
+    Inbox(client, shards=1, retention_days=1, dedupe_days=1).accept(event, BODY)
+
+
+@contextlib.contextmanager
+def _cleaned(client: "Redis[Any]") -> Iterator[None]:
+    """Delete what a proof wrote, unless Redis does not answer at all."""
+    refusal: ResponseError | None = None
+    try:
+        yield
+    except ResponseError as error:
+        refusal = error
+    with contextlib.suppress(ResponseError), client.pipeline(transaction=False) as pipe:
+        for name in (
+            keys.seen(ID),
+            keys.event(ID),
+            keys.events(),
+            *map(keys.events_of, ("pending", "processed", "quarantined")),
+            keys.company_events(ID),
+            keys.inbox(0),
+            keys.wake(0),
+            keys.cursor(0),
+            keys.counters(),
+        ):
+            pipe.delete(name)
+        pipe.execute()
+    if refusal is not None:
+        raise refusal

@@ -1,0 +1,51 @@
+"""Engines that are started with options of their own, on a port, and ended by their own process."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from redis import BusyLoadingError, Redis, RedisError
+
+from processor.engine import get_binary_path
+from tests.support.ports import own_port
+from tests.support.service import until
+
+
+@contextlib.contextmanager
+def own_engine(folder: Path, *options: str) -> Iterator[str]:
+    """The address of a new engine on a port of its own; ``options`` as on the engine's command line."""
+    port = own_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
+    with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        try:
+            with Redis(port=port) as client:
+                until(lambda: _answers(client))
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def cluster_node(folder: Path) -> Iterator[str]:
+    """The address of a cluster of one node, which holds every slot."""
+    with own_engine(folder, "--cluster-enabled", "yes") as url, Redis.from_url(url) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        until(lambda: b"cluster_state:ok" in raw_cluster_info(client))
+        yield url
+
+
+def raw_cluster_info(client: "Redis[Any]") -> bytes:
+    """What CLUSTER INFO says, as text."""
+    return bytes(str(client.execute_command("CLUSTER", "INFO")), "utf-8")
+
+
+def _answers(client: "Redis[Any]") -> bool:
+    try:
+        return bool(client.ping())
+    except BusyLoadingError:
+        return True
+    except RedisError:
+        return False
