@@ -16,8 +16,13 @@ MASK = "***"
 SHORTEST_SECRET = 6
 """Characters; masking shorter ones would garble every line."""
 
-QUIET = ("rq", "_granian", "granian", "httpx", "httpcore", "urllib3", "werkzeug")
-"""Loggers of libraries: from WARNING on."""
+MOST_CHARS = 2_000
+"""Longest value of a field, and longest sentence; what is longer loses its middle."""
+
+MOST_TRACEBACK_CHARS = 20_000
+
+OWN = ("processor", "workers", "handlers", "__main__")
+"""Loggers of this project; all others are silent below WARNING, for at DEBUG libraries write tokens."""
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SHAPES = re.compile(
@@ -26,7 +31,7 @@ _SHAPES = re.compile(
     r"|(?P<password>[?&]otp=)[^\s&#\"'\\]+"
     r"|(?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~-]{4,}"
     r"""|(?P<header>\bauthorization\\*["']?\s*[:=]\s*\\*["']?)(?!(?:bearer|basic)\s)[^\s"'\\,}]+"""
-    r"""|(?P<userinfo>[a-z][a-z0-9+.-]*://[^\s/:@"']*:)[^\s/@"']+(?=@)""",
+    r"""|(?P<userinfo>://[^\s/:@"']*+:)[^\s/@"']++(?=@)""",
     re.IGNORECASE,
 )
 
@@ -38,6 +43,16 @@ class Redactor:
         known = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST_SECRET}
         longest_first = sorted(known, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def bounded(self, text: str, most: int = MOST_CHARS) -> str:
+        """The text, without its middle where it is longer than ``most`` characters.
+
+        Twice as much as is shown is searched for secrets first, so that none is cut in half.
+        """
+        if len(text) <= most:
+            return text
+        head, tail = self(text[:most])[: most // 2], self(text[-most:])[-most // 2 :]
+        return f"{head} … {len(text) - most} characters left out … {tail}"
 
     def __call__(self, text: str) -> str:
         """The text with ``***`` in place of secrets."""
@@ -56,19 +71,27 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line without a line break or a secret in it."""
-        fields = {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
+        fields = {
+            name: self._bounded(value) for name, value in vars(record).items() if name not in _OWN_FIELDS
+        }
         if record.exc_info and record.exc_info[0] is not None:
-            fields["traceback"] = self.formatException(record.exc_info)
+            traceback = self.formatException(record.exc_info)
+            fields["traceback"] = self._redact.bounded(traceback, MOST_TRACEBACK_CHARS)
         if record.stack_info:
-            fields["stack"] = record.stack_info
+            fields["stack"] = self._redact.bounded(record.stack_info, MOST_TRACEBACK_CHARS)
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         at = at.replace("+00:00", "Z")
-        sentence = record.getMessage()
+        sentence = self._redact.bounded(record.getMessage())
         if self._as_json:
             line = {"at": at, "level": record.levelname, "logger": record.name, "message": sentence}
             return self._redact(json.dumps(line | fields, default=str))
         pairs = "".join(f" {_one_line(name)}={_shown(value)}" for name, value in fields.items())
         return self._redact(f"{at[11:23]} {record.levelname:<7} {_one_line(sentence)}{pairs}")
+
+    def _bounded(self, value: object) -> object:
+        """The value of a field; a text without its middle where it is too long."""
+        text = str(value)
+        return value if len(text) <= MOST_CHARS else self._redact.bounded(text)
 
 
 def configure(level: str = "INFO", secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
@@ -83,15 +106,15 @@ def configure(level: str = "INFO", secrets: Iterable[str] = (), stream: TextIO |
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    root.setLevel(max(root.level, logging.WARNING))
+    for name in OWN:
+        logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Drops the chatter of libraries, also where one gave its logger a level of its own, as RQ does."""
-    chatty = any(record.name == name or record.name.startswith(f"{name}.") for name in QUIET)
-    return record.levelno >= logging.WARNING or not chatty
+    """Drops what libraries write below WARNING, whatever level their loggers have."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OWN
 
 
 def _forms(secret: str) -> tuple[str, ...]:

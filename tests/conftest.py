@@ -52,7 +52,7 @@ def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, levels = (
         list(root.handlers),
-        {name: logging.getLogger(name).level for name in ("", *logs.QUIET)},
+        {name: logging.getLogger(name).level for name in ("", *logs.OWN)},
     )
     yield
     root.handlers[:] = handlers

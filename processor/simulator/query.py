@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from processor.simulator.entities import Refused
 from processor.simulator.platforms import JsonObject
 
-_TERM = re.compile(r"\s*([A-Za-z_][\w.\-\[\]]*)\s*(!=|=|~)\s*(.*?)\s*", re.DOTALL)
+_TERM = re.compile(r"([A-Za-z_][\w.\-\[\]]*+)\s*+(!=|=|~)(.*)", re.DOTALL)
 _DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE = 100, 2_000
 
 
@@ -27,11 +27,13 @@ def matching(
         return list(rows)
     found = list(rows)
     for term in query.split("&&"):
-        match = _TERM.fullmatch(term)
+        match = _TERM.fullmatch(term.strip())
         if match is None:
             raise Refused(400, "The query cannot be parsed", "ClientsApi")
         name, operator, value = match.groups()
-        name = re.sub(r"\[(.+)\]$", r".\1", name)
+        if name.endswith("]"):
+            name = name[:-1].replace("[", ".", 1)
+        value = value.strip()
         if not any(name == one or (one.endswith(".") and name.startswith(one)) for one in properties):
             raise Refused(400, f"The query asks for {name}, which is no property of {kind}", "ClientsApi")
         found = [row for row in found if _holds(row, name, operator, value)]

@@ -25,10 +25,12 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    levels = {name: logging.getLogger(name).level for name in ("", *logs.OWN)}
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     logging.captureWarnings(capture=False)
 
 
@@ -127,14 +129,40 @@ def test_ordinary_addresses_are_left_alone() -> None:
 
 
 def test_libraries_speak_from_warning_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RQ gives ``rq.worker`` a level of its own, which used to let its chatter through."""
+    """At DEBUG a library printed the tokens in chat addresses; RQ gives ``rq.worker`` a level of its own."""
     monkeypatch.setattr(logging.getLogger("rq.worker"), "level", logging.INFO)
+    monkeypatch.setattr(logging.getLogger("apprise"), "level", logging.DEBUG)
     stream = written(level="DEBUG")
-    for name in ("rq.worker", "_granian", "httpx"):
-        logging.getLogger(name).info("chatter")
+    for name in ("rq.worker", "_granian", "httpx", "apprise", "urllib3.connectionpool", "of.anybody"):
+        for level in (logging.DEBUG, logging.INFO):
+            logging.getLogger(name).log(level, "chatter of https://hooks.example/services/T0/B0/token")
         logging.getLogger(name).warning("trouble")
+    log.debug("ours")
     assert "chatter" not in stream.getvalue()
-    assert stream.getvalue().count("trouble") == 3
+    assert stream.getvalue().count("trouble") == 6
+    assert stream.getvalue().count("ours") == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_stranger_sends_makes_no_long_line(terminal: bool) -> None:
+    """A path of 60,000 letters came into a log line whole, and its redaction stopped the service."""
+    stream = written(terminal=terminal)
+    long = "x" * 1_000_000
+    try:
+        raise ValueError(long)
+    except ValueError:
+        log.exception("Refused %s", long, extra={"path": long, "parts": [long], "ok": 1})
+    assert len(stream.getvalue()) < 40_000
+    assert "ok" in stream.getvalue()
+    assert "ValueError: xxx" in stream.getvalue()
+
+
+def test_where_a_long_text_is_cut_no_part_of_a_secret_is_left() -> None:
+    stream = written(secrets=("hush" * 10,))
+    for before in range(logs.MOST_CHARS // 2 - 45, logs.MOST_CHARS // 2 + 5):
+        log.info("Seen", extra={"text": "." * before + "hush" * 10 + "." * 5_000})
+        log.info("Seen", extra={"text": "." * 5_000 + "hush" * 10 + "." * before})
+    assert "hu" not in stream.getvalue()
 
 
 def test_the_level_is_kept_and_the_last_call_counts() -> None:
