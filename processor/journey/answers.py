@@ -43,6 +43,17 @@ class Platform:
     is_offline: bool = False
     integration_id: str | None = None
 
+    @property
+    def is_upload(self) -> bool:
+        """Whether files are handed in here instead of access being given."""
+        name = self.name.casefold()
+        return "file upload" in name or (self.source_type == "Other" and "upload" in name)
+
+    @property
+    def is_on_premise(self) -> bool:
+        """Whether it is software on the customer's own computer, which is read while that one is on."""
+        return self.is_offline and not self.is_upload
+
 
 @dataclass(frozen=True, slots=True)
 class Started:

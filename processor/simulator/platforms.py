@@ -29,7 +29,11 @@ _DATA_TYPES = {"Accounting": _ACCOUNTING, "Banking": _BANKING, "Commerce": _COMM
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """An integration of Codat; ``colour`` and ``initials`` are what its picture is drawn from."""
+    """An integration of Codat; ``colour`` and ``initials`` are what its picture is drawn from.
+
+    ``is_offline``: software on the customer's own computer. It is read while that computer is on: a first
+    read stays queued until somebody ends it.
+    """
 
     key: str
     name: str
@@ -94,7 +98,9 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform("fbrh", "FreeAgent", "Accounting", "#1b5fa8", "FA"),
     Platform("sgbc", "Sage Business Cloud", "Accounting", "#0a6b3d", "S"),
     Platform("akxx", "Oracle NetSuite", "Accounting", "#4a5560", "NS", is_beta=True),
-    Platform("kshf", "KashFlow", "Accounting", "#7a4a00", "KF", enabled=False),
+    Platform("exon", "Exact Online", "Accounting", "#7a4a00", "EO", enabled=False),
+    Platform("pqsw", "QuickBooks Desktop", "Accounting", "#1f6b2b", "QD", is_offline=True),
+    Platform("sgfi", "Sage 50", "Accounting", "#3f5f2a", "S5", is_offline=True),
     Platform("shpf", "Shopify", "Commerce", "#4c6f1f", "Sh"),
     Platform("strp", "Stripe", "Commerce", "#5546c9", "St"),
     Platform("sqre", "Square", "Commerce", "#2d2d35", "Sq"),
@@ -102,7 +108,7 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform("trlr", "TrueLayer", "Banking", "#14687a", "TL"),
     Platform("hcws", "QuickBooks Online Bank Feeds", "BankFeed", "#3b6e22", "QF"),
     Platform("expn", "Expense Cards", "Expense", "#8a3b5e", "E"),
-    Platform("upld", "File Upload", "Other", "#5c5470", "F", is_offline=True),
+    Platform("upld", "Accounting File Upload", "Other", "#5c5470", "F"),
     Platform("sand", "Codat Sandbox", "Unknown", "#33507a", "CS"),
 )
 

@@ -64,11 +64,14 @@ class Reading:
     def run_sync(self, connection_id: str, duration_s: float) -> None:
         """The first read begins now, goes on by itself, and ends well after ``duration_s`` seconds.
 
-        Whatever ends it before, a person or the end of access, stays as it is.
+        Whatever ends it before, a person or the end of access, stays as it is. The read of an offline
+        platform stays queued: its computer is not on.
         """
         with self._world.lock:
             connection = self.start_sync(connection_id)
             read = connection.reads[-1]
+        if connection.platform.is_offline:
+            return
         for step in range(1, _STEPS):
             share = step / _STEPS
             self._agenda.add(partial(self._advance, connection, read, share), in_s=duration_s * share)

@@ -51,10 +51,14 @@ STATES: Mapping[str, Word] = {
     "authorized": Word(
         "wait",
         "Access was given; the first sync has not begun, as far as we know.",
-        "After 15 minutes Codat is asked by itself. Stuck longer: look at the connection in Codat's portal.",
+        "After 15 minutes Codat is asked by itself. Stuck longer: look at the connection in Codat's portal. "
+        "Software on the merchant's computer (QuickBooks Desktop, Sage 50) waits until that computer is on.",
     ),
     "syncing": Word(
-        "wait", "The first sync of this authorisation is under way.", "Codat is asked by itself."
+        "wait",
+        "The first sync of this authorisation is under way.",
+        "Codat is asked by itself. "
+        "Software on the merchant's computer (QuickBooks Desktop, Sage 50) waits until that computer is on.",
     ),
     "ready": Word("good", "The first sync is complete; data types that failed are listed below."),
     "authorization_failed": Word(

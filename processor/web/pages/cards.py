@@ -11,24 +11,29 @@ from handlers.facts import COMPLETE, FAILED_STATUSES, Kind
 from handlers.notices import Notice
 from handlers.situation import LINKED, State, is_running
 from processor.journey import ConnectionView, LinkOutcome, Platform
-from processor.web.pages import words
-from processor.web.pages.words import Sentence
+from processor.web.pages import sentences, words
+from processor.web.pages.sentences import Sentence
 
 IN_MOTION = frozenset({State.PENDING, State.AUTHORIZED, State.SYNCING, State.AUTHORIZATION_FAILED})
 """The states that somebody who looks at the page expects to change soon."""
 
+_READING = frozenset({State.AUTHORIZED, State.SYNCING})
+
 UNNAMED = "your platform"
 ACCOUNTING = "Accounting"
 
-STEPS = ("Waiting for you", "Access given", "Reading your data", "Ready")
+STEPS = ("You give access", "We read your data", "Ready")
 _STEP_OF: Mapping[State, int] = {
     State.PENDING: 0,
-    State.AUTHORIZATION_FAILED: 0,
+    State.AUTHORIZATION_FAILED: 0,  # not "failed": it is what to do now, again
     State.AUTHORIZED: 1,
-    State.SYNCING: 2,
-    State.SYNC_FAILED: 2,
-    State.READY: 3,
+    State.SYNCING: 1,
+    State.SYNC_FAILED: 1,
+    State.READY: 2,
 }
+
+_NOT_BEGUN = frozenset({"Initial", "Queued"})
+"""Statuses of data types that nobody reads yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Reading:
 class Card:
     """One connection. Times are ISO 8601 in UTC; ``None``: not known, or never.
 
-    ``is_barred``: another accounting software leaves it no room, as its advice says.
+    ``is_barred``: another accounting platform leaves it no room, as its advice says.
+    ``waits_for_computer``: nothing is read before the customer's computer is on.
     """
 
     id: str
@@ -68,6 +74,7 @@ class Card:
     error: str | None
     authorized_at: str | None
     is_barred: bool = False
+    waits_for_computer: bool = False
 
     @property
     def is_linked(self) -> bool:
@@ -82,7 +89,7 @@ class Card:
     @property
     def is_reading(self) -> bool:
         """Whether a bar of progress makes sense."""
-        return self.state in (State.AUTHORIZED, State.SYNCING)
+        return self.state in _READING and not self.waits_for_computer
 
     @property
     def is_unfinished(self) -> bool:
@@ -91,7 +98,7 @@ class Card:
 
     @property
     def wants_room(self) -> bool:
-        """Whether another accounting software that is connected keeps it from being so."""
+        """Whether another accounting platform that is connected keeps it from being so."""
         return self.group == ACCOUNTING and not self.is_linked and self.state is not State.DELETED
 
     @property
@@ -112,7 +119,7 @@ class Card:
         if self.is_barred or self.state not in _STEP_OF:
             return ()
         here = _STEP_OF[self.state]
-        failed = self.words.tone == "bad"
+        failed = self.state is State.SYNC_FAILED
         arrived = self.state is State.READY
 
         def stands(number: int) -> str:
@@ -143,8 +150,14 @@ def card(view: ConnectionView, platforms: Mapping[str, Platform], *, back: LinkO
     claimed = back.kind if back else None
     current = [kind for kind in view["data_types"] if kind["current"]]
     unread = {kind["status"] for kind in current} & FAILED_STATUSES
-    said = words.of_state(
-        state, name, back=claimed, code=error["status_code"] if error else None, unread=unread
+    waits = platform is not None and platform.is_on_premise and _waits_for_computer(state, current)
+    said = sentences.of_state(
+        state,
+        name,
+        back=claimed,
+        code=error["status_code"] if error else None,
+        unread=unread,
+        waits_for_computer=waits,
     )
     return Card(
         id=view["id"],
@@ -155,11 +168,10 @@ def card(view: ConnectionView, platforms: Mapping[str, Platform], *, back: LinkO
         state=state,
         words=said,
         progress=view["progress"],
-        readings=tuple(_reading(kind, name) for kind in current),
-        error=words.name_of(error["message"] or error["status_text"] or "") or None
-        if error and claimed != "connected"
-        else None,
+        readings=tuple(_reading(kind, name, waits=waits) for kind in current),
+        error=_quoted(error) if error and claimed != "connected" else None,
         authorized_at=view["authorized_at"],
+        waits_for_computer=waits,
     )
 
 
@@ -169,12 +181,17 @@ def logo_of(platform: Platform | None) -> str | None:
 
 
 def with_room(cards: Sequence[Card]) -> list[Card]:
-    """The same, and where one accounting software leaves no room for another, that one says so."""
+    """The same, and where one accounting platform leaves no room for another, that one says so."""
     taken = next((one.name for one in cards if one.is_linked and one.group == ACCOUNTING), None)
     if taken is None:
         return list(cards)
     return [
-        replace(one, words=words.barred(one.words, one.name, taken), is_barred=True)
+        replace(
+            one,
+            words=sentences.barred(one.words, one.name, taken, is_unfinished=one.is_unfinished),
+            error=None,
+            is_barred=True,
+        )
         if one.wants_room
         else one
         for one in cards
@@ -207,9 +224,22 @@ def _tells(state: State) -> bool:
     return state in (State.AUTHORIZATION_FAILED, State.DEAUTHORIZED)
 
 
-def _reading(kind: Mapping[str, Any], platform_name: str) -> Reading:
+def _quoted(error: Mapping[str, str | None]) -> str | None:
+    """What the platform said of the problem; ``None`` where the user decided and there is nothing to add."""
+    if error["status_code"] == sentences.CANCELLED_CODE:
+        return None
+    return words.quotation(error["message"] or error["status_text"] or "") or None
+
+
+def _waits_for_computer(state: State, kinds: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a first read of software on the customer's computer has to begin, and nobody reads now."""
+    running = [kind["status"] for kind in kinds if is_running(kind["status"])]
+    return state in _READING and _NOT_BEGUN.issuperset(running)
+
+
+def _reading(kind: Mapping[str, Any], platform_name: str, *, waits: bool) -> Reading:
     status = kind["status"]
-    running = is_running(status)
+    running = is_running(status) and not waits
     tone = "wait" if running else "good" if status == COMPLETE else "calm"
     return Reading(
         label=words.of_data_type(kind["data_type"]),

@@ -1,13 +1,11 @@
 """``/connect/{token}``: choose a platform, go on with one that waits, or let somebody else do it."""
 
 from typing import Any
-from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, request
 
 from processor.errors import CodatError, Invalid, NotFound
 from processor.journey import CodatNotSet, LinkOutcome, Platform, Started
-from processor.web.context import container
 from processor.web.pages import outcomes, tiles, visits, words
 from processor.web.pages.cards import UNNAMED, Card
 from processor.web.pages.visits import PATH, Live, Visit, fragment, guard, journey, opened, page, visit_of
@@ -33,8 +31,6 @@ def show(token: str) -> Response:
         cards=cards,
         groups=tiles.groups(found, cards),
         available=available,
-        own_address=own_address(visit),
-        mail_to_colleague=mail_to_colleague(visit),
         live=changing(visit, cards),
     )
 
@@ -54,8 +50,7 @@ def not_listed(token: str) -> Response:
     return page(
         visit,
         "not_listed",
-        offline=[one for one in found if one.is_offline],
-        mail_to_colleague=mail_to_colleague(visit),
+        uploads=[one for one in found if one.is_upload],
     )
 
 
@@ -107,26 +102,10 @@ def leave_for(visit: Visit, started: Started) -> Response:
     Not a redirect: browsers hold redirects after a form against ``form-action`` too, which would have to
     allow every platform's login page. https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    return page(visit, "leaving", started=started, name=words.name_of(started.platform_name or UNNAMED))
-
-
-def own_address(visit: Visit) -> str:
-    """The link itself, to be handed on."""
-    root = container().settings.public_url or request.url_root
-    return root.rstrip("/") + visit.url("choose.show")
-
-
-def mail_to_colleague(visit: Visit) -> str:
-    """A ``mailto:`` that hands the link to an accountant; it names nobody, the user chooses."""
-    name = visit.company_name or "our company"
-    subject = f"Please connect the accounts of {name}"
-    body = (
-        f"Hello,\n\nwe were asked to connect the software that {name} keeps its books in. You hold the "
-        f"login, so could you do it for us? It takes a few minutes:\n\n{own_address(visit)}\n\n"
-        "Whoever has this link can connect and disconnect our accounts, so please do not pass it on. "
-        "It stops working 24 hours after we got it.\n\nThank you"
-    )
-    return f"mailto:?subject={quote(subject)}&body={quote(body)}"
+    name = words.name_of(started.platform_name or UNNAMED)
+    platform = visits.platforms().get(started.platform_key or "")
+    expect = words.on_premise(name) if platform is not None and platform.is_on_premise else None
+    return page(visit, "leaving", started=started, name=name, expect=expect)
 
 
 def _platforms(search: str) -> tuple[list[Platform], bool]:

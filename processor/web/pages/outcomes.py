@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from handlers.situation import State
 from processor.journey import LinkOutcome
+from processor.web.pages import words
 from processor.web.pages.cards import Card
 
 
@@ -29,9 +30,9 @@ _NOTICES = {
         "Nothing was connected. You can go on whenever you like.",
     ),
     "cancelled": Notice(
-        "bad",
+        "calm",
         "You did not give access",
-        "It was cancelled, so nothing was connected. If that was not what you wanted, try again.",
+        "Nothing was connected. You can try again whenever you like.",
     ),
     "failed": Notice(
         "bad",
@@ -54,7 +55,7 @@ _TO_STRANGERS = {
     "connected": "We check that now. You can close this page; open your link again to see how it goes on.",
     "unknown": "You can close this page. Open your link again to see how your connections stand.",
 }
-_TELLING = ("failed", "cancelled", "unsupported", "unknown")
+_TELLING = ("failed", "unsupported", "unknown")
 _DENYING = ("left", "failed", "cancelled", "unsupported")
 """These say that nothing was connected, which what we know may contradict."""
 
@@ -74,8 +75,13 @@ def notice_of(outcome: LinkOutcome, *, to_stranger: bool) -> Notice:
     return found
 
 
-def notice_beside(outcome: LinkOutcome, card: Card) -> Notice:
-    """The message for an outcome beside its connection: it claims nothing that the card contradicts."""
+def notice_beside(outcome: LinkOutcome, card: Card) -> Notice | None:
+    """The message for an outcome beside its connection: it claims nothing that the card contradicts.
+
+    ``None`` where the card says it all: nobody reads one fact twice.
+    """
+    if card.is_barred or (outcome.kind in _DENYING and card.is_unfinished):
+        return None
     if outcome.kind in _DENYING and card.is_linked:
         return _GIVEN
     if outcome.kind in _DENYING and card.state is State.DELETED:
@@ -96,5 +102,7 @@ def quoted(outcome: LinkOutcome, card: Card) -> str | None:
     Anybody can put words into an address, so they are shown only beside a connection that waits for access
     and was named with them, and where Codat has not told us the same itself.
     """
-    tells = outcome.kind in _TELLING and card.is_unfinished and outcome.message != card.error
-    return outcome.message if tells else None
+    if outcome.kind not in _TELLING or not card.is_unfinished or card.is_barred or outcome.message is None:
+        return None
+    said = words.quotation(outcome.message)
+    return None if said == card.error else said

@@ -1,11 +1,11 @@
 """The platforms as tiles, in groups. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from processor.journey import Platform
 from processor.web.pages import words
-from processor.web.pages.cards import ACCOUNTING, Card, logo_of
+from processor.web.pages.cards import ACCOUNTING, Card, in_order, logo_of
 
 _OWN_BUTTON = ("quickbooks", "intuit")
 """Intuit requires that its own button, with hover, is what people press.
@@ -16,7 +16,11 @@ https://docs.codat.io/auth-flow/build/build-flow
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A platform to choose. With ``button_url`` that picture is the button, and no words of ours."""
+    """A platform to choose. With ``button_url`` that picture is the button, and no words of ours.
+
+    ``badge`` and ``tone`` say how its connection stands, as everywhere; ``None``: there is none. ``expect``:
+    what to know before choosing it.
+    """
 
     key: str
     name: str
@@ -25,8 +29,9 @@ class Tile:
     is_beta: bool
     button_url: str | None
     button_hover_url: str | None
-    connected: bool
-    pending: bool
+    badge: str | None
+    tone: str | None
+    expect: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +44,13 @@ class Group:
     taken_by: str | None = None
 
 
-def groups(platforms: Sequence[Platform], cards: Collection[Card]) -> list[Group]:
+def groups(platforms: Sequence[Platform], cards: Sequence[Card]) -> list[Group]:
     """The platforms in groups, in the order of the page, empty groups left out."""
-    linked = {one.platform_key for one in cards if one.is_linked}
-    pending = {one.platform_key for one in cards if one.is_unfinished}
+    stands = {one.platform_key: one for one in reversed(in_order(cards))}
     accounting = next((one.name for one in cards if one.is_linked and one.group == ACCOUNTING), None)
     found: dict[str, list[Tile]] = {key: [] for key in words.GROUPS}
     for platform in platforms:
-        found[words.group_of(platform.source_type)].append(_tile(platform, linked, pending))
+        found[words.group_of(platform.source_type)].append(_tile(platform, stands.get(platform.key)))
     return [
         Group(key, words.GROUPS[key], tuple(tiles), accounting if key == ACCOUNTING else None)
         for key, tiles in found.items()
@@ -54,16 +58,18 @@ def groups(platforms: Sequence[Platform], cards: Collection[Card]) -> list[Group
     ]
 
 
-def _tile(platform: Platform, linked: Collection[str | None], pending: Collection[str | None]) -> Tile:
+def _tile(platform: Platform, connected: Card | None) -> Tile:
     own = platform.button_url if any(word in platform.name.casefold() for word in _OWN_BUTTON) else None
+    name = words.name_of(platform.name)
     return Tile(
         key=platform.key,
-        name=words.name_of(platform.name),
+        name=name,
         logo_url=logo_of(platform),
         initials="".join(word[0] for word in platform.name.split()[:2]).upper(),
         is_beta=platform.is_beta,
         button_url=own,
         button_hover_url=platform.button_hover_url if own else None,
-        connected=platform.key in linked,
-        pending=platform.key in pending,
+        badge=connected.words.badge if connected else None,
+        tone=connected.words.tone if connected else None,
+        expect=words.on_premise_briefly(name) if platform.is_on_premise else None,
     )

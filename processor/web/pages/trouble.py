@@ -35,13 +35,14 @@ class Trouble:
     """What is the matter, and what helps.
 
     ``is_passing``: loading the page again after a while does. ``is_ours``: only we can mend it, and want
-    to be told.
+    to be told. ``to_manage``: nothing is wrong; the list of connections is where to change something.
     """
 
     title: str
     text: str
     is_passing: bool = False
     is_ours: bool = False
+    to_manage: bool = False
 
 
 NOT_NOW = Trouble(
@@ -85,8 +86,7 @@ CHANGED = Trouble(
     "That is not possible now",
     "Somebody may have changed something meanwhile. Look how things stand, and choose again.",
 )
-TAKEN = "Another accounting software is connected"
-UNNAMED = "An accounting software"
+UNNAMED = "Your accounting platform"
 
 _TROUBLES: Mapping[type[ProcessorError], Trouble] = {
     StoreUnavailable: NOT_NOW,
@@ -113,7 +113,8 @@ def of(error: ProcessorError) -> Trouble:
     """What to say about ``error``."""
     if isinstance(error, AlreadyConnected):
         name = words.name_of(error.platform_name or UNNAMED)
-        return Trouble(TAKEN, f"{words.one_at_a_time(name)} {words.TO_CHANGE}")
+        text = f"{words.one_at_a_time(name)} {words.TO_CHANGE}"
+        return Trouble(f"{name} is connected already", text, to_manage=True)
     found = next(_TROUBLES[kind] for kind in type(error).__mro__ if kind in _TROUBLES)
     if found is not BROKEN:
         return found

@@ -83,6 +83,17 @@ class Visit:
         known = platforms()
         return in_order(with_room([card(view, known) for view in journey().connections(self.company_id)]))
 
+    @property
+    def own_address(self) -> str:
+        """The link itself, to be handed on."""
+        root = container().settings.public_url or request.url_root
+        return root.rstrip("/") + self.url("choose.show")
+
+    @property
+    def mail_to_colleague(self) -> str:
+        """A ``mailto:`` that hands the link to an accountant; it names nobody, the user chooses."""
+        return words.mail_to_colleague(self.company_name, self.own_address)
+
     def url(self, endpoint: str, **values: Any) -> str:
         """The address of another page of this visit."""
         return url_for(endpoint, token=self.token, **values)
@@ -164,7 +175,8 @@ def _protected(visit: Visit | None, html: str, status: int) -> Response:
     answer = make_response(html, status)
     answer.headers["Content-Security-Policy"] = security.page_policy(container().settings.codat_api_url)
     if visit is not None:
-        security.remember_browser(answer, PATH)
+        for path in (PATH, RETURN_PATH):  # or coming back would make the forms in other tabs expire
+            security.remember_browser(answer, path)
         _remember(answer, visit)
     return answer
 

@@ -32,13 +32,14 @@ def names(found):
 def test_enabled_ones_are_listed_by_source_type_and_name(desk):
     found = desk.journey.integrations()
     assert {one.key for one in found} == {one.key for one in ENABLED}
-    assert names(found)[:3] == ["FreeAgent", "Oracle NetSuite", "QuickBooks Online"]
+    assert names(found)[:3] == ["FreeAgent", "Oracle NetSuite", "QuickBooks Desktop"]
     kinds = [one.source_type for one in found]
     assert kinds == sorted(
         kinds, key=["Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown"].index
     )
     assert [one.name for one in found if one.is_beta] == ["Oracle NetSuite"]
-    assert [one.name for one in found if one.is_offline] == ["File Upload"]
+    assert [one.name for one in found if one.is_offline] == ["QuickBooks Desktop", "Sage 50"]
+    assert [one.name for one in found if one.is_upload] == ["Accounting File Upload"]
 
 
 def test_the_query_is_encoded_as_codat_wants_it(desk):
@@ -51,6 +52,7 @@ def test_they_are_filtered_by_source_type_in_any_case_and_by_words(desk):
     assert names(desk.journey.integrations(source_type="banking")) == ["Plaid", "TrueLayer"]
     assert names(desk.journey.integrations(source_type="BANKFEED")) == ["QuickBooks Online Bank Feeds"]
     assert names(desk.journey.integrations(search="quick")) == [
+        "QuickBooks Desktop",
         "QuickBooks Online",
         "QuickBooks Online Bank Feeds",
     ]

@@ -91,7 +91,7 @@ def test_a_new_connection_waits_for_authorisation_with_a_link(api: httpx.Client)
     assert "?otp=" in answer["linkUrl"]
 
 
-@pytest.mark.parametrize("body", [{}, {"platformKey": "zzzz"}, {"platformKey": "kshf"}, {"platformKey": 7}])
+@pytest.mark.parametrize("body", [{}, {"platformKey": "zzzz"}, {"platformKey": "exon"}, {"platformKey": 7}])
 def test_unknown_and_disabled_platforms_are_refused(api: httpx.Client, body: object) -> None:
     assert_error(api.post(f"/companies/{create_company(api)}/connections", json=body), 400)
 

@@ -30,7 +30,7 @@ def test_platforms_stand_in_groups_with_full_name_and_logo(place: Place, visitor
     places = [page.text.index(head) for head in heads]
     assert places == sorted(places)
     assert {"Xero", "Sage Business Cloud", "Plaid", "Shopify", "Stripe"} <= set(page.buttons())
-    assert "KashFlow" not in page.text, "it is not enabled"
+    assert "Exact Online" not in page.text, "it is not enabled"
     assert f'src="{place.codat.url}/branding/gbol/square.svg"' in links(page)
     assert page.inputs <= page.labels
     assert "Corner Shop" in page.text
@@ -128,7 +128,7 @@ def test_with_accounting_connected_no_other_accounting_can_be_chosen(place: Plac
     company_id, token = place.company()
     place.linked(company_id)
     before = visitor.open(f"/connect/{token}")
-    assert "Xero is connected, and a company has one accounting software at a time" in before.text
+    assert "Xero is connected, and a company has one accounting platform at a time" in before.text
     assert "FreeAgent" not in before.buttons()
     assert "Shopify" in before.buttons(), "any number of the others may be added"
     form = next(before.forms_with("Shopify"))
@@ -146,7 +146,7 @@ def test_what_can_only_be_refused_has_no_button_and_says_why(place: Place, visit
     for path in ("", "/manage", f"/connections/{waiting}", f"/connections/{ended}"):
         page = visitor.open(f"/connect/{token}{path}")
         assert not {"Continue with FreeAgent", "Connect again", "Reconnect"} & set(page.buttons()), path
-        assert "a company has one accounting software at a time." in page.text, path
+        assert "a company has one accounting platform at a time." in page.text, path
         assert "To change, disconnect it under “Manage” first." in page.text, path
         assert "allow access. This page notices" not in page.text, path
     shop = place.desk.journey.connect(company_id, "shpf").connection_id
@@ -174,7 +174,7 @@ def test_there_is_a_way_out_when_a_platform_is_missing(open_place: OpenPlace) ->
     assert f'href="/connect/{token}/not-listed"' in html
     page = visitor.open(f"/connect/{token}/not-listed")
     assert "help@example.com" in page.text
-    assert "File Upload" in page.buttons()
+    assert "Accounting File Upload" in page.buttons()
     assert "Lender" in page.text
     assert "mailto:?" in links(page)
 
@@ -183,7 +183,8 @@ def test_there_is_a_way_out_when_a_platform_is_missing(open_place: OpenPlace) ->
     ("events", "title", "advice"),
     [
         ([], "Waiting for you to give access", "finish later with the same link"),
-        ([("fail", {})], "Xero could not be connected", "Try again"),
+        ([("fail", {})], "You did not give access", "Try again"),
+        ([("fail", {"status_code": 500})], "Xero could not be connected", "Try again"),
         ([("authorize", {})], "You gave access to Xero", "about to begin"),
         (
             [("authorize", {}), ("start-sync", {})],

@@ -22,6 +22,7 @@
       image.addEventListener("error", () => standIn(image), { once: true });
       if (image.complete && image.naturalWidth === 0) standIn(image);
     }
+    root.querySelectorAll("[data-copy]").forEach(copy);
   }
 
   function standIn(image) {
@@ -173,5 +174,4 @@
   polish(document);
   document.querySelectorAll("[data-live]").forEach(follow);
   document.querySelectorAll("[data-filter]").forEach(filter);
-  document.querySelectorAll("[data-copy]").forEach(copy);
 })();

@@ -1,0 +1,253 @@
+"""What the state of a connection means to the person who looks at it: one sentence a state. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from handlers.facts import AUTH_ERROR
+from handlers.situation import State
+from processor.web.pages import words
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What a state means to the person who looks at it.
+
+    ``badge`` names it in a word or two, ``tone`` is how it looks (``good wait bad calm``), ``title`` and
+    ``text`` say what is the matter, ``advice`` what to do next; ``None``: nothing. ``action`` is the label
+    of the button that leads to the platform, ``None`` where there is nothing to do there.
+
+    Further offers: ``is_missing``: what to do about a platform that is missing helps more than that.
+    ``to_manage``: the list of connections is where to change something. ``read_again``: reading can be
+    asked for once more. ``to_share``: somebody else may hold the login.
+    """
+
+    badge: str
+    tone: str
+    title: str
+    text: str
+    advice: str | None = None
+    action: str | None = None
+    is_missing: bool = False
+    to_manage: bool = False
+    read_again: bool = False
+    to_share: bool = False
+
+
+_STATES: Mapping[State, Sentence] = {
+    State.PENDING: Sentence(
+        "Started",
+        "wait",
+        "Waiting for you to give access",
+        "Sign in at {platform} and allow access. This page notices by itself when you have.",
+        "You can stop here and finish later with the same link.",
+        "Continue with {platform}",
+        to_share=True,
+    ),
+    State.AUTHORIZED: Sentence(
+        "Access given",
+        "wait",
+        "You gave access to {platform}",
+        "Reading your data is about to begin. You do not need to do anything.",
+    ),
+    State.SYNCING: Sentence(
+        "Reading",
+        "wait",
+        "Reading your data from {platform}",
+        "The first time can take from a minute to an hour, depending on how much there is.",
+        "You can close this page: reading goes on without it.",
+    ),
+    State.READY: Sentence(
+        "Connected",
+        "good",
+        "{platform} is connected",
+        "Your data was read. There is nothing more to do.",
+    ),
+    State.AUTHORIZATION_FAILED: Sentence(
+        "Not connected",
+        "bad",
+        "{platform} could not be connected",
+        "Something went wrong on the way. Nothing was read.",
+        "Try again; you need a login at {platform} that may give access.",
+        "Try again",
+        to_share=True,
+    ),
+    State.SYNC_FAILED: Sentence(
+        "Nothing read",
+        "bad",
+        "You gave access, but your data could not be read",
+        "{platform} let us in, but reading ended with an error.",
+        "Have it read again. If that does not help, disconnect {platform} under “Manage” and connect it "
+        "again.",
+        read_again=True,
+    ),
+    State.DEAUTHORIZED: Sentence(
+        "Access ended",
+        "bad",
+        "{platform} no longer gives access",
+        "Access was withdrawn at {platform}, or it expired. New data is not read.",
+        "Connect again to go on.",
+        "Connect again",
+        to_share=True,
+    ),
+    State.UNLINKED: Sentence(
+        "Disconnected",
+        "calm",
+        "{platform} is disconnected",
+        "No new data is read. You can connect it again at any time.",
+        None,
+        "Connect again",
+    ),
+    State.DELETED: Sentence(
+        "Deleted",
+        "calm",
+        "The connection to {platform} was deleted",
+        "It is gone for good, and so is our access.",
+        "You can add a new connection at any time.",
+    ),
+}
+
+_WAITING_FOR_COMPUTER = Sentence(
+    "Waiting for your computer",
+    "calm",
+    "Waiting for your computer",
+    "You gave access. {expect}",
+    "Leave that computer on, and there is nothing more to do. You can close this page.",
+)
+
+_PARTLY_READ = Sentence(
+    "Read in part",
+    "calm",
+    "{platform} is connected, but was read in part only",
+    "Some of it could not be read, as you see below.",
+    "It is tried again by itself; you do not need to do anything.",
+)
+_PARTLY_READ_FOR_WANT_OF_RIGHTS = replace(
+    _PARTLY_READ,
+    tone="wait",
+    text="Some of it could not be read, as you see below: {platform} asks for you to sign in again, or your "
+    "login may not see it.",
+    advice="Connect again, with a login at {platform} that may see all of it.",
+    action="Connect again",
+)
+_NOT_READ_FOR_WANT_OF_RIGHTS = replace(
+    _STATES[State.SYNC_FAILED],
+    text="{platform} let us in, but asks for you to sign in again, or your login may not see the data.",
+    advice="Connect again, with a login at {platform} that may see it.",
+    action="Connect again",
+    read_again=False,
+    to_share=True,
+)
+SIGN_IN_AGAIN = frozenset({AUTH_ERROR, "PermissionsError"})
+"""What only somebody who signs in at the platform can mend."""
+
+CANCELLED_CODE = "403"
+NOT_SUPPORTED_CODE = "501"
+
+_CANCELLED = Sentence(
+    "Not connected",
+    "calm",
+    "You did not give access",
+    "Nothing was connected and nothing was read. You can try again whenever you like.",
+    None,
+    "Try again",
+    to_share=True,
+)
+_UNSUPPORTED = replace(
+    _STATES[State.AUTHORIZATION_FAILED],
+    title="This platform is not supported",
+    text="{platform} cannot be connected yet, or not in the form that you use. Nothing was read.",
+    advice="Choose another one, or see what else helps.",
+    is_missing=True,
+    to_share=False,
+)
+_BY_CODE = {CANCELLED_CODE: _CANCELLED, NOT_SUPPORTED_CODE: _UNSUPPORTED}
+
+_CHECKING = Sentence(
+    "Checking",
+    "wait",
+    "Checking with {platform}",
+    "You were sent back as connected. We make sure of it; this takes a few seconds.",
+    "If nothing changes within a minute, access was not given after all: continue with {platform}.",
+    "Continue with {platform}",
+)
+
+_ONWARD = "Continue with {platform}"
+_BY_CLAIM: Mapping[str | None, Sentence] = {
+    "connected": _CHECKING,
+    "left": Sentence(
+        "Not connected",
+        "calm",
+        "You left before anything was connected",
+        "You can go on whenever you like, now or later with the same link.",
+        None,
+        _ONWARD,
+        to_share=True,
+    ),
+    "cancelled": replace(_CANCELLED, action=_ONWARD),
+    "failed": Sentence(
+        "Not connected",
+        "bad",
+        "Something went wrong",
+        "{platform} could not be connected because of an error that is not yours. Nothing was read.",
+        "Wait a few minutes and try again.",
+        _ONWARD,
+        to_share=True,
+    ),
+    "unsupported": replace(_UNSUPPORTED, action=_ONWARD),
+}
+"""What the way back from Codat's Link claims of a connection that waits for access."""
+
+
+def of_state(
+    state: State,
+    platform: str,
+    *,
+    back: str | None = None,
+    code: str | None = None,
+    unread: Collection[str] = (),
+    waits_for_computer: bool = False,
+) -> Sentence:
+    """What ``state`` means; ``platform`` is the full name of the platform.
+
+    ``back``: the user was just sent back as ``connected``, ``cancelled`` ..., which may be true although we
+    do not know it yet. ``code``: Codat's of the newest problem. ``unread``: the statuses of the data types
+    that could not be read. ``waits_for_computer``: nothing is read before the customer's computer is on.
+    """
+    found = _WAITING_FOR_COMPUTER if waits_for_computer else _sentence(state, back, code, unread)
+    expect = words.on_premise(platform)
+
+    def fill(text: str) -> str:
+        return text.replace("{platform}", platform).replace("{expect}", expect)
+
+    return replace(
+        found,
+        title=fill(found.title),
+        text=fill(found.text),
+        advice=found.advice and fill(found.advice),
+        action=found.action and fill(found.action),
+    )
+
+
+def barred(said: Sentence, platform: str, by: str, *, is_unfinished: bool) -> Sentence:
+    """The same where nothing can be done, because the accounting platform ``by`` is connected."""
+    return Sentence(
+        badge="Not connected" if is_unfinished else said.badge,
+        tone="calm",
+        title=f"{platform} is not connected" if is_unfinished else said.title,
+        text=words.one_at_a_time(by),
+        advice=words.TO_CHANGE,
+        to_manage=True,
+    )
+
+
+def _sentence(state: State, back: str | None, code: str | None, unread: Collection[str]) -> Sentence:
+    if state is State.PENDING or (state is State.AUTHORIZATION_FAILED and back == "connected"):
+        return _BY_CLAIM.get(back, _STATES[State.PENDING])
+    if state is State.AUTHORIZATION_FAILED:
+        return _BY_CODE.get(code or "", _STATES[state])
+    wants_rights = not SIGN_IN_AGAIN.isdisjoint(unread)
+    if state is State.READY and unread:
+        return _PARTLY_READ_FOR_WANT_OF_RIGHTS if wants_rights else _PARTLY_READ
+    if state is State.SYNC_FAILED and wants_rights:
+        return _NOT_READ_FOR_WANT_OF_RIGHTS
+    return _STATES[state]

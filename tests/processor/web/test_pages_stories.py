@@ -1,0 +1,145 @@
+"""What merchants met on the pages, and what the pages say now."""
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+
+from processor.web.pages import words
+from tests.processor.simulator.pages import Browser
+from tests.support.visiting import Place
+
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-")
+
+
+def looked_at(place: Place, visitor: Browser, address: str) -> str:
+    """The text of a page after somebody looked at it and Codat was asked."""
+    place.later(5)
+    visitor.open(address)
+    place.settle()
+    return visitor.open(address).text
+
+
+@pytest.mark.parametrize("key", ["pqsw", "sgfi"])
+def test_software_on_the_merchants_computer_says_what_to_expect(
+    place: Place, visitor: Browser, key: str
+) -> None:
+    """QuickBooks Desktop and Sage 50 were offered as "Share files instead".
+
+    Their first read showed a bar that stood still, for their computer was off.
+    """
+    company_id, token = place.company()
+    tile = visitor.open(f"/connect/{token}")
+    assert "Read when your computer is on" in tile.text
+    assert not {"QuickBooks Desktop", "Sage 50"} & set(visitor.open(f"/connect/{token}/not-listed").buttons())
+    name = {"pqsw": "QuickBooks Desktop", "sgfi": "Sage 50"}[key]
+    form = next(tile.forms_with("Xero"))
+    leaving = visitor.http.post(form.action, data={**form.fields, "platform_key": key})
+    assert words.on_premise(name) in leaving.text
+    assert ("in the hours that you chose" in leaving.text) == (key == "pqsw")
+    connection_id = place.linked(company_id, key)
+    address = f"/connect/{token}/connections/{connection_id}"
+    assert "Waiting for your computer" in visitor.open(address).text
+    place.change(connection_id, "start-sync")
+    assert "Waiting for your computer" in looked_at(place, visitor, address)
+    for path in ("", "/manage", f"/connections/{connection_id}"):
+        assert "<progress" not in visitor.open(f"/connect/{token}{path}").answer.text, path
+    first = place.codat.simulation.world.find_connection(connection_id).first_read
+    assert first is not None
+    first.datasets[0].status, first.datasets[0].progress = "Fetching", 40
+    assert f"Reading your data from {name}" in looked_at(place, visitor, address), "now it is on"
+    assert "<progress" in visitor.open(address).answer.text
+
+
+def test_files_are_handed_in_where_nothing_else_helps(place: Place, visitor: Browser) -> None:
+    """The way out named the programs on the merchant's computer, and not the upload of files."""
+    _, token = place.company()
+    page = visitor.open(f"/connect/{token}/not-listed")
+    assert "Share files instead" in page.text
+    assert "Accounting File Upload" in page.buttons()
+
+
+def test_a_second_accounting_platform_has_one_explanation_and_a_way_on(
+    place: Place, visitor: Browser
+) -> None:
+    """Authorised from a second tab: "Something went wrong", a raw id, three explanations.
+
+    The forms in the first tab had expired, too: coming back gave the browser another cookie.
+    """
+    company_id, token = place.company()
+    xero = place.desk.journey.connect(company_id, "gbol").connection_id
+    second = place.desk.journey.connect(company_id, "fbrh").connection_id
+    place.settle()
+    before = visitor.open(f"/connect/{token}")
+    place.change(xero, "authorize")
+    place.change(second, "fail", status_code=500)
+    said = "Xero is connected, and a company has one accounting platform at a time"
+    query = urlencode(
+        {"statusCode": "500", "connectionId": second, "errorMessage": f"The company has {xero} already"}
+    )
+    for page in (
+        visitor.open(f"/return?{query}"),
+        visitor.open(f"/connect/{token}/connections/{second}"),
+        visitor.press(before, "FreeAgent"),
+        visitor.press(before, "Continue with FreeAgent"),
+    ):
+        assert page.text.count(said) == 1
+        assert 'href="/connect/' in page.answer.text
+        assert ">Manage your connections</a>" in page.answer.text
+        for other in ("Something went wrong", "could not be connected", "Wait a few minutes", "message"):
+            assert other not in page.text
+        assert not _GUID.search(page.text)
+        assert 'class="notice bad alone"' not in page.answer.text
+
+
+def test_cancelling_is_one_calm_sentence_with_the_way_to_try_again(place: Place, visitor: Browser) -> None:
+    """Who cancelled read a red notice, a red state and a quotation, three versions of one fact."""
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    visitor.open(f"/connect/{token}")
+    query = urlencode({"statusCode": "403", "connectionId": connection_id, "errorMessage": "User cancelled"})
+    early = visitor.open(f"/return?{query}")
+    place.change(connection_id, "fail", status_code=403)
+    late = visitor.open(f"/return?{query}")
+    for page, button in ((early, "Continue with Xero"), (late, "Try again")):
+        html = page.answer.text.partition("<main")[2]
+        assert html.count("<h1>You did not give access</h1>") == 1
+        assert button in page.buttons()
+        assert "User cancelled" not in html
+        assert 'class="notice' not in html.replace('class="notice bad slim" id="stale"', "")
+        assert "badge bad" not in html
+        assert "status bad" not in html
+        assert 'class="failed"' not in html, "the first step is to be done, not broken"
+
+
+@pytest.mark.parametrize("code", ["403", "500"])
+def test_send_them_this_link_has_a_link(place: Place, visitor: Browser, code: str) -> None:
+    """The page said "send them this link" and had none."""
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    place.change(connection_id, "fail", status_code=int(code))
+    html = visitor.open(f"/connect/{token}/connections/{connection_id}").answer.text
+    assert f'readonly value="http://ours.example/connect/{token}"' in html
+    assert 'href="mailto:?subject=' in html
+    assert ">Send them this link</a>" in html
+
+
+def test_a_failed_sync_is_the_same_everywhere(place: Place, visitor: Browser) -> None:
+    """Nothing could be read, and the tile of the platform said "Connected", green."""
+    company_id, token = place.company()
+    connection_id = place.linked(company_id)
+    place.change(connection_id, "complete-sync", outcomes={"bills": "FetchError"})
+    place.settle()
+    for path in ("", "/manage", f"/connections/{connection_id}"):
+        html = visitor.open(f"/connect/{token}{path}").answer.text
+        assert ">Connected<" not in html, path
+        assert ">Nothing read<" in html, path
+    assert visitor.open(f"/connect/{token}").answer.text.count(">Nothing read<") == 2, "the list and the tile"
+
+
+def test_what_the_other_side_said_shows_no_ids() -> None:
+    """A merchant read "connection 7f9c2ba4-…" in a quotation."""
+    said = words.quotation("The connection 7F9C2BA4-e88f-4d1c-9d2a-0e5f3b8a6c11 is active")
+    assert said == "The connection … is active"
