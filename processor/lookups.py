@@ -4,12 +4,14 @@ Raises :class:`NotFound` for an id that nobody knows, :class:`Invalid` for a cur
 and ``redis.RedisError`` when Redis does not answer.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis
 
 from handlers.situation import State
 from processor import views
+from processor.conditions.model import Condition
 from processor.delivery import overview
 from processor.delivery.told import PUBLISHED
 from processor.errors import NotFound
@@ -133,6 +135,6 @@ def notification(reader: Reader, notification_id: str) -> dict[str, Any]:
     return views.notification(row)
 
 
-def stats(reader: Reader, client: "Redis[Any]") -> dict[str, Any]:
+def stats(reader: Reader, client: "Redis[Any]", conditions: Sequence[Condition]) -> dict[str, Any]:
     """How the service stands; ``client`` is that of the reader."""
-    return views.stats(reader.stats(STATES), overview.lanes(client))
+    return views.stats(reader.stats(STATES), overview.lanes(client), conditions)

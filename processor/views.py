@@ -15,6 +15,7 @@ from handlers.events import Problem
 from handlers.facts import DataType
 from handlers.situation import Situation, State, is_running, situation
 from processor.alerts.dialects import is_too_deep
+from processor.conditions.model import Condition
 from processor.delivery import told
 from processor.store.reader import StoredConnection
 from processor.times import from_ms, to_iso
@@ -153,7 +154,9 @@ def notification(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row["body"], "status": told.status(deliveries), "deliveries": told.deliveries(deliveries)}
 
 
-def stats(counts: Mapping[str, Any], lanes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def stats(
+    counts: Mapping[str, Any], lanes: Sequence[Mapping[str, Any]], conditions: Sequence[Condition]
+) -> dict[str, Any]:
     """How the service stands; ``last_commit_at`` is when something was last handled."""
     counters = dict(counts["counters"])
     last_commit_ms = counters.pop("last_commit_ms", None)
@@ -170,7 +173,20 @@ def stats(counts: Mapping[str, Any], lanes: Sequence[Mapping[str, Any]]) -> dict
         "notifications": counts["notifications"],
         "codat": dict(counts["codat"]),
         "counters": counters,
+        "conditions": [condition(one) for one in conditions],
         "last_commit_at": None if last_commit_ms is None else to_iso(from_ms(last_commit_ms)),
+    }
+
+
+def condition(one: Condition) -> dict[str, Any]:
+    """Something that is wrong now, and what to do about it."""
+    return {
+        "code": one.code,
+        "severity": one.severity.value,
+        "subject": one.subject or None,
+        "since": _iso(one.since),
+        "sentence": one.sentence,
+        "advice": one.advice,
     }
 
 

@@ -288,6 +288,11 @@ def counters() -> str:
     return f"{PREFIX}counters"
 
 
+def conditions() -> str:
+    """Hash: a condition's code and subject to JSON of since when it holds and who was told. Until it ends."""
+    return f"{PREFIX}conditions"
+
+
 def alive(role: str) -> str:
     """Sorted set: processes of this role by when they were last seen (ms)."""
     return f"{PREFIX}alive:{role}"

@@ -16,7 +16,8 @@ LATE = timedelta(minutes=10)
 
 
 def warnings(client: "Redis[Any]") -> list[dict[str, str]]:
-    """What is wrong with Codat's messages now, as ``kind``, ``sentence`` and ``since``, oldest first."""
+    """What is wrong with Codat's messages now, as ``kind``, ``what``, ``advice``, ``sentence`` and ``since``,
+    oldest first."""
     return _warnings(client.hvals(truth_keys.warnings()))
 
 
@@ -47,7 +48,13 @@ def of(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
 
 
 def _warnings(rows: Sequence[bytes]) -> list[dict[str, str]]:
-    return sorted((json.loads(row) for row in rows), key=lambda row: (row["since"], row["kind"]))
+    """``sentence`` is ``what`` is wrong with the ``advice``; rows of earlier versions hold it alone."""
+    found = []
+    for row in map(json.loads, rows):
+        what, advice = row.get("what", row.get("sentence")), row.get("advice", "")
+        sentence = f"{what} {advice}".strip()
+        found.append({**row, "what": what, "advice": advice, "sentence": sentence})
+    return sorted(found, key=lambda row: (row["since"], row["kind"]))
 
 
 def _quota(row: Sequence[bytes | None], now: datetime) -> dict[str, Any] | None:

@@ -69,8 +69,8 @@ def polling(
 
 
 def silence(own: Container) -> Silence:
-    """What notices that messages stay away, and tells the operators."""
-    return Silence(own.redis, settings=own.settings, tell=own.operators.tell_operators)
+    """What notices that messages stay away."""
+    return Silence(own.redis, settings=own.settings)
 
 
 def erasure(own: Container) -> Erasure:

@@ -1,7 +1,6 @@
 """Noticing silence: messages that stay away, and consumers at Codat that are switched off or gone."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +15,6 @@ from processor.store.standing import LATE, OVER
 from processor.times import from_ms, to_iso, to_ms
 from processor.truth.consumers import ADDRESS, HANDLED
 
-Tell = Callable[[str, str, str], object]
-"""Tells the operators: subject, text, and the key under which it is not repeated."""
-
 MISSING = "missing-messages"
 CONSUMER = "consumer"
 
@@ -32,19 +28,20 @@ class Wrong:
     """Something that is wrong with Codat's messages: what, since when, and what to do."""
 
     kind: str
-    sentence: str
+    what: str
+    advice: str
     since: str
 
     def as_json(self) -> dict[str, str]:
         """As it is kept and shown."""
-        return {"kind": self.kind, "sentence": self.sentence, "since": self.since}
+        return {"kind": self.kind, "what": self.what, "advice": self.advice, "since": self.since}
 
 
 class Silence:
     """Judges whether Codat's messages reach us, and says so until they do."""
 
-    def __init__(self, client: "Redis[Any]", *, settings: Settings, tell: Tell) -> None:
-        self._client, self._settings, self._tell = client, settings, tell
+    def __init__(self, client: "Redis[Any]", *, settings: Settings) -> None:
+        self._client, self._settings = client, settings
 
     def judge(self, now: datetime) -> None:
         """Compare what came by message with what was found by asking."""
@@ -64,7 +61,8 @@ class Silence:
         self._warn(
             MISSING,
             f"Codat's messages stay away: of the last 24 hours, {changes} had to be found by asking Codat"
-            f" ({heard}). {self._what_to_do()}",
+            f" ({heard}).",
+            self._what_to_do(),
             now,
         )
 
@@ -79,8 +77,8 @@ class Silence:
             if lacking:
                 self._warn(
                     CONSUMER,
-                    f"Codat's webhook consumer for {active[0].url} does not get {', '.join(lacking)}."
-                    " Add these event types in Codat's portal, or run"
+                    f"Codat's webhook consumer for {active[0].url} does not get {', '.join(lacking)}.",
+                    "Add these event types in Codat's portal, or run"
                     " `codat-processor webhooks register --url URL` again.",
                     now,
                 )
@@ -90,14 +88,15 @@ class Silence:
         if ours:
             self._warn(
                 CONSUMER,
-                f"Codat has switched our webhook consumer off ({ours[0].url}): it failed for too long."
-                f" {self._what_to_do()}",
+                f"Codat has switched our webhook consumer off ({ours[0].url}): it failed for too long.",
+                self._what_to_do(),
                 now,
             )
         elif self._is_expected():
             self._warn(
                 CONSUMER,
-                f"Codat has no webhook consumer for our address. {self._what_to_do()}",
+                "Codat has no webhook consumer for our address.",
+                self._what_to_do(),
                 now,
             )
         else:
@@ -122,12 +121,11 @@ class Silence:
             " were answered, let Codat replay what failed, and run `codat-processor reconcile`."
         )
 
-    def _warn(self, kind: str, sentence: str, now: datetime) -> None:
+    def _warn(self, kind: str, what: str, advice: str, now: datetime) -> None:
         before = self._client.hget(truth_keys.warnings(), kind)
         since = json.loads(before)["since"] if before else to_iso(now)
-        warning = Wrong(kind, sentence, since)
+        warning = Wrong(kind, what, advice, since)
         self._client.hset(truth_keys.warnings(), kind, json.dumps(warning.as_json()))
-        self._tell("Codat's messages do not reach us", sentence, f"silence {kind}")
 
     def _calm(self, kind: str) -> None:
         self._client.hdel(truth_keys.warnings(), kind)

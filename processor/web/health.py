@@ -1,12 +1,11 @@
 """``/healthz`` and ``/readyz``: is the process alive, and could it keep a message now?"""
 
-import time
-
 from flask import Blueprint, Response, jsonify
-from redis import RedisError
 
+from processor import views
+from processor.conditions import evaluation
+from processor.conditions.model import Severity
 from processor.errors import StoreUnavailable
-from processor.store import health
 from processor.web.context import container
 
 blueprint = Blueprint("health", __name__)
@@ -20,15 +19,17 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """503 with reasons when a message could not be kept; 200 with warnings when nobody would handle it."""
+    """503 with reasons when a message could not be kept; 200 with warnings when something else is wrong."""
     own = container()
-    try:
-        reasons, warnings = health.look(own.redis, now_ms=int(time.time() * 1000))
-    except RedisError as error:
-        reasons, warnings = [f"Redis does not answer ({type(error).__name__})"], []
+    found = evaluation.current(own.redis, own.settings, now=own.clock())
+    wrong = [one for one in found if one.severity is not Severity.INFO]
+    reasons = [one.sentence for one in wrong if one.severity is Severity.CRITICAL]
+    if not wrong:
+        return jsonify(status="ok")
+    conditions = [views.condition(one) for one in wrong]
     if reasons:
-        answer = jsonify(status="unavailable", reasons=reasons)
+        answer = jsonify(status="unavailable", reasons=reasons, conditions=conditions)
         answer.status_code = 503
         answer.headers.update(StoreUnavailable().headers())
         return answer
-    return jsonify(status="ok", warnings=warnings) if warnings else jsonify(status="ok")
+    return jsonify(status="ok", warnings=[one.sentence for one in wrong], conditions=conditions)

@@ -1,6 +1,7 @@
 """``/metrics`` for Prometheus, read from the counters in Redis: the same from whichever process answers."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response
@@ -9,6 +10,8 @@ from prometheus_client.core import CollectorRegistry, CounterMetricFamily, Gauge
 from prometheus_client.metrics_core import Metric
 
 from processor import lookups
+from processor.conditions import evaluation
+from processor.conditions.registry import DEFINITIONS
 from processor.web.context import container
 
 blueprint = Blueprint("metrics", __name__)
@@ -18,7 +21,8 @@ blueprint = Blueprint("metrics", __name__)
 def metrics() -> Response:
     """The numbers of ``/v1/stats`` in Prometheus' text format."""
     own = container()
-    stats = lookups.stats(own.reader, own.redis)
+    conditions = evaluation.current(own.redis, own.settings, now=own.clock())
+    stats = lookups.stats(own.reader, own.redis, conditions)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers(stats))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -55,6 +59,7 @@ class _Numbers:
             "codat_missing_messages", "Changes that no message told of lately.", value=codat["missing_now"]
         )
         yield GaugeMetricFamily("codat_warnings", "Warnings that hold now.", value=len(codat["warnings"]))
+        yield _conditions(stats["conditions"])
         if codat["quota"] is not None:
             yield GaugeMetricFamily(
                 "codat_quota_remaining",
@@ -72,6 +77,15 @@ def _by_label(name: str, text: str, label: str, values: dict[str, int]) -> Gauge
     family = GaugeMetricFamily(name, text, labels=[label])
     for value, number in values.items():
         family.add_metric([value], number)
+    return family
+
+
+def _conditions(found: Sequence[Mapping[str, Any]]) -> GaugeMetricFamily:
+    """Every code there is, 0 where it does not hold; several of one code are counted."""
+    times = Counter(one["code"] for one in found)
+    family = GaugeMetricFamily("codat_condition", "Conditions that hold now.", labels=["code", "severity"])
+    for definition in DEFINITIONS:
+        family.add_metric([definition.code, definition.severity.value], times[definition.code])
     return family
 
 

@@ -91,7 +91,6 @@ class TruthBench:
         self.simulation, self.world = server.simulation, server.simulation.world
         self.wire = Counted(self.clock)
         self.waits: list[float] = []
-        self.alerts: list[tuple[str, str, str]] = []
         self.budget = Budget(bench.client, clock=self.clock, sleep=self.wait)
         self.settings = load(
             {
@@ -110,7 +109,6 @@ class TruthBench:
             bell=bench.bell,
             policy=bench.policy,
             clock=self.clock,
-            operators=SimpleNamespace(tell_operators=lambda *said: self.alerts.append(said)),
         )
         self.codat = self.client(Rank.BACKGROUND)
         self.checking = self.client(Rank.CHECK)
@@ -131,9 +129,7 @@ class TruthBench:
             every=EVERY,
             clock=self.clock,
         )
-        self.silence = Silence(
-            bench.client, settings=self.settings, tell=lambda *said: self.alerts.append(said)
-        )
+        self.silence = Silence(bench.client, settings=self.settings)
         self.erasure = Erasure(bench.client, shards=bench.shards)
         self.sweep = Sweep(
             bench.client,

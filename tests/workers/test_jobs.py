@@ -16,10 +16,11 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from processor import bootstrap, queues
+from processor.conditions import evaluation
 from processor.engine import Engine
 from processor.queues import DRAIN, QUEUES
 from processor.settings import load
-from processor.store import health, keys
+from processor.store import keys
 from tests.support import messages
 from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench
@@ -89,8 +90,8 @@ def test_a_worker_says_that_it_lives(container):
     ((name, seen_ms),) = container.redis.zrange(keys.alive("worker"), 0, -1, withscores=True)
     assert name == b"worker-of-the-tests"
     assert seen_ms / 1000 == pytest.approx(time.time(), abs=3_600)
-    _, warnings = health.look(container.redis, now_ms=int(seen_ms))
-    assert not any("worker" in warning for warning in warnings)
+    found = evaluation.current(container.redis, container.settings, now=container.clock())
+    assert "no_worker" not in [one.code for one in found]
 
 
 @pytest.mark.usefixtures("container")

@@ -31,7 +31,7 @@ def events() -> Response:
     query = sheets.query_of(CompanyEventQuery)
     own = container()
     page = lookups.events(own.reader, **query)
-    counts = lookups.stats(own.reader, own.redis)["events"]
+    counts = own.reader.stats(lookups.STATES)["events"]
     return sheets.page(
         "events",
         page=page,

@@ -1,16 +1,25 @@
 """``/ops``: is it broken, since when, and what to do?"""
 
-import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Response
 
 from processor import lookups
-from processor.store import health, interruptions
-from processor.times import to_iso
-from processor.web.context import container, desk
-from processor.web.ops import naming, sheets, troubles
+from processor.conditions import evaluation
+from processor.conditions.model import Condition, Severity
+from processor.store import health
+from processor.web.context import container
+from processor.web.ops import naming, sheets
+
+TONES = {Severity.CRITICAL: "bad", Severity.ERROR: "bad", Severity.WARNING: "wait", Severity.INFO: "calm"}
+
+LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
+    "inbox_stalled": ("events", {"status": "pending"}),
+    "messages_dead": ("events", {"status": "dead"}),
+    "messages_quarantined": ("events", {"status": "quarantined"}),
+    "deliveries_dead": ("notifications", {"status": "dead"}),
+}
+"""The page, with its filter, that lists what a condition is about."""
 
 
 def add_to(blueprint: Blueprint) -> None:
@@ -21,28 +30,34 @@ def add_to(blueprint: Blueprint) -> None:
 def overview() -> Response:
     """How everything stands."""
     own = container()
-    now_ms = int(time.time() * 1000)
-    reasons, warnings = health.look(own.redis, now_ms=now_ms)
-    processes = health.seen(own.redis)
-    last_seen = {role: to_iso(rows[0][1]) for role, rows in processes.items() if rows}
-    stats = lookups.stats(own.reader, own.redis)
-    names = naming.of_subscribers()
-    found = troubles.found(reasons, warnings, stats, last_seen, names)
-    notes = troubles.switched_off(stats["lanes"], _disabled_since(stats), names)
-    away = troubles.away(interruptions.seen(own.redis, own.clock()))
+    conditions = evaluation.current(own.redis, own.settings, now=own.clock())
     return sheets.page(
         "overview",
-        stats=stats,
-        processes=processes,
-        troubles=found,
-        notes=[*notes, *away],
-        names=names,
-        headline=troubles.headline(reasons, found, notes),
+        stats=lookups.stats(own.reader, own.redis, conditions),
+        processes=health.seen(own.redis),
+        wrong=[one for one in conditions if one.severity is not Severity.INFO],
+        notes=[one for one in conditions if one.severity is Severity.INFO],
+        names=naming.of_subscribers(),
+        headline=headline(conditions),
+        tones=TONES,
+        lists=LISTS,
     )
 
 
-def _disabled_since(stats: Mapping[str, Any]) -> dict[str, str]:
-    """Since when the lanes that were switched off are, where that is known."""
-    lanes = [lane["id"] for lane in stats["lanes"] if lane["status"] == "disabled"]
-    states = desk().control.states(lanes)
-    return {id_: to_iso(state.since) for id_, state in states.items() if state.since is not None}
+def headline(conditions: Sequence[Condition]) -> tuple[str, str, str]:
+    """Is it broken? Tone, answer, and what that means."""
+    worst = {one.severity for one in conditions}
+    if Severity.CRITICAL in worst:
+        return "bad", "Messages cannot be kept", "Codat is told to send them again later."
+    kept = "Messages are taken and kept. What is wrong stands here, with what to do."
+    if Severity.ERROR in worst:
+        return "bad", "A part of it does not work", kept
+    if Severity.WARNING in worst:
+        return "wait", "It works, and something needs you", kept
+    if any(one.code == "receiver_disabled" for one in conditions):
+        return (
+            "good",
+            "It works, and something is switched off",
+            "Messages are taken, handled and told, but not to whom an operator disabled.",
+        )
+    return "good", "All is well", "Messages are taken, handled and told."

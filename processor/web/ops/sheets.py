@@ -10,7 +10,6 @@ from marshmallow import Schema, ValidationError
 from redis import BusyLoadingError, RedisError
 
 from processor.errors import Invalid, ProcessorError, StoreUnavailable, Unauthorized
-from processor.store import health
 from processor.web import mishaps, problems, security
 from processor.web.context import container
 from processor.web.ops import door, words
@@ -114,7 +113,7 @@ def guard(blueprint: Blueprint) -> None:
 
 def _store_away(error: RedisError) -> StoreUnavailable:
     if isinstance(error, BusyLoadingError):
-        return StoreUnavailable(f"{health.LOADING}: it has just been started, and goes on by itself.")
+        return StoreUnavailable("Redis is loading its data: it has just been started, and goes on by itself.")
     return StoreUnavailable("Redis does not answer, or refuses what was asked of it.")
 
 

@@ -1,13 +1,16 @@
 """What the operators' pages say: our own terms in whole sentences, and what to do. Pure."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from processor.times import from_iso, from_ms
+from processor.humanize import ago as ago
+from processor.humanize import date as date
+from processor.humanize import number as number
+from processor.humanize import span as span
+from processor.times import from_ms
 
 SHOWN_CHARS = 200_000
 """So much of a body is shown; the command line prints all of it."""
@@ -17,11 +20,6 @@ SAID_FOR_S = 120
 
 _MOST_DIGITS = 6
 _MOST_DIGITS_OF_A_TIME = 11
-_SPANS = (
-    ("d", timedelta(days=2), 86_400),
-    ("h", timedelta(hours=2), 3_600),
-    ("min", timedelta(minutes=2), 60),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,36 +193,6 @@ def done(args: Mapping[str, str], now: datetime) -> tuple[str, str, datetime] | 
     return tone, text, at
 
 
-def date(moment: str | datetime) -> str:
-    """``22 Nov 2026, 15:04:05 UTC``; what is no time is shown as it is."""
-    try:
-        at = moment if isinstance(moment, datetime) else from_iso(moment)
-    except ValueError:
-        return str(moment)
-    return f"{at.day} {at:%b %Y, %H:%M:%S} UTC"
-
-
-def ago(moment: str | datetime, now: datetime) -> str:
-    """``3 min ago``, ``in 2 h``, ``just now``; empty for what is no time."""
-    try:
-        at = moment if isinstance(moment, datetime) else from_iso(moment)
-    except ValueError:
-        return ""
-    seconds = (now - at).total_seconds()
-    text = span(abs(seconds))
-    if text == span(0):
-        return "just now"
-    return f"{text} ago" if seconds > 0 else f"in {text}"
-
-
-def span(seconds: float) -> str:
-    """``45 s``, ``12 min``, ``5 h``, ``3 d``."""
-    for unit, least, length in _SPANS:
-        if seconds >= least.total_seconds():
-            return f"{math.floor(seconds / length)} {unit}"
-    return f"{math.floor(seconds)} s"
-
-
 def pretty(value: Any) -> str:
     """JSON for people to read."""
     return json.dumps(value, indent=2, ensure_ascii=False)
@@ -233,11 +201,6 @@ def pretty(value: Any) -> str:
 def last_line(text: str | None) -> str:
     """The last line of a traceback: what was raised."""
     return next(reversed((text or "").strip().splitlines()), "")
-
-
-def number(count: int, one: str, many: str) -> str:
-    """``1 message``, ``3 messages``."""
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def _count(text: str | None, most_digits: int = _MOST_DIGITS) -> int:

@@ -7,6 +7,8 @@ from handlers.effects import Verdict
 from handlers.events import LinkStatus, Source
 from handlers.explain import Outcome
 from handlers.notices import Notice
+from processor.conditions.model import Severity
+from processor.conditions.registry import DEFINITIONS
 from processor.lookups import STATES
 from processor.store.reader import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
@@ -244,6 +246,17 @@ class WarningSchema(Answer):
     since = moment("Since when.")
 
 
+class ConditionSchema(Answer):
+    """Something that is wrong now."""
+
+    code = word([one.code for one in DEFINITIONS], "What it is; more codes may be added.")
+    severity = word(Severity, "`critical`: messages cannot be kept; `info`: good to know.")
+    subject = text("What it is about, where there can be several: a subscriber's id, a machine.", null=True)
+    since = moment("Since when.", null=True)
+    sentence = text("What is wrong.")
+    advice = text("What to do.")
+
+
 class QuotaSchema(Answer):
     """Codat's quota of the day."""
 
@@ -280,4 +293,5 @@ class StatsSchema(Answer):
     notifications = number("Notifications that were decided.")
     codat = fields.Nested(CodatSchema, required=True)
     counters = counts("What happened how often, since ever.")
+    conditions = many(ConditionSchema, "What is wrong now, the worst first.")
     last_commit_at = moment("When messages were last handled.", null=True)

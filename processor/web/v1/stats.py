@@ -3,6 +3,7 @@
 from typing import Any
 
 from processor import lookups
+from processor.conditions import evaluation
 from processor.web.context import container
 from processor.web.v1.calls import Calls
 from processor.web.v1.schemas import StatsSchema
@@ -14,4 +15,5 @@ calls = Calls("stats", "How the service stands")
 def get_stats() -> dict[str, Any]:
     """Counts by state, the inbox, the roads out, dead letters"""
     own = container()
-    return lookups.stats(own.reader, own.redis)
+    conditions = evaluation.current(own.redis, own.settings, now=own.clock())
+    return lookups.stats(own.reader, own.redis, conditions)

@@ -40,7 +40,7 @@ def test_all_is_well(operator: Operator, store: Redis) -> None:
 @pytest.mark.parametrize("path", ["/ops", "/ops/"])
 def test_an_empty_store_has_an_overview(operator: Operator, path: str) -> None:
     shown = operator.read(path)
-    assert "It works, and something needs you" in shown
+    assert "A part of it does not work" in shown
     assert "no worker was seen in the last 20 s: messages are kept and wait" in shown
     assert "codat-processor worker" in shown
     assert "no clock was seen" in shown
@@ -97,7 +97,7 @@ def test_a_message_that_waits_for_long_is_told(operator: Operator, store: Redis)
 
 def test_what_is_wrong_with_codats_messages_is_told_with_since_when(operator: Operator, store: Redis) -> None:
     everybody_lives(store)
-    warning = {"kind": "consumer", "sentence": "Codat is <silent>.", "since": to_iso(START)}
+    warning = {"kind": "consumer", "what": "Codat is <silent>.", "since": to_iso(START)}
     store.hset(truth_keys.warnings(), "consumer", json.dumps(warning))
     paused = to_iso(START + timedelta(days=4000))
     store.set(keys.polling_paused(), paused)
@@ -147,7 +147,7 @@ def test_what_is_broken_goes_before_what_is_switched_off(
 ) -> None:
     store.hset(keys.lane_state(add_subscriber(filling)), "mode", "disabled")
     shown = operator.read("/ops")
-    assert shown.startswith("It works, and something needs you")
+    assert shown.startswith("A part of it does not work")
     assert shown.index("no worker was seen") < shown.index("Good to know") < shown.index("it is disabled")
 
 

@@ -3,11 +3,12 @@
 import pytest
 from redis import Redis
 
+from processor.delivery.naming import named
 from processor.delivery.subscribers import Subscriber
 from processor.store import keys
 from processor.times import to_ms
 from processor.truth.erasure import Erasure
-from processor.web.ops import naming, search
+from processor.web.ops import search
 from tests.processor.web.operating import Operator, add_subscriber, told_of
 from tests.processor.web.v1.filling import START, Filling
 
@@ -138,7 +139,7 @@ def subscriber(id_: str, url: str, description: str = "") -> Subscriber:
 
 
 def test_a_receiver_is_called_by_its_note_else_by_its_host_and_never_by_its_address() -> None:
-    made = naming.named(
+    made = named(
         [
             subscriber("sub_1", "https://engine.example/secret?key=secret", " Loan engine "),
             subscriber("sub_2", "https://user:pass@crm.example:8443/secret"),

@@ -1,0 +1,159 @@
+"""What the rules look at: read from Redis in a few round trips, for one moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import BusyLoadingError, Redis, RedisError, ResponseError
+
+from processor.delivery import naming
+from processor.delivery.control import Control, LaneState
+from processor.delivery.lane import EMAIL, OPERATORS
+from processor.delivery.subscribers import Subscribers
+from processor.settings import Settings
+from processor.store import health, interruptions, keys, standing
+from processor.store.interruptions import Interruption
+from processor.store.probe import prove_accepting
+from processor.times import from_ms
+
+LEFT_OVERS = ("dead", "quarantined")
+"""Statuses of messages that stay until an operator sees to them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFacts:
+    """How Redis stands; ``None`` and 0 mean "not known": a server may refuse to say.
+
+    ``error`` is why it did not answer, ``write_error`` why it refused a write.
+    """
+
+    error: str | None = None
+    loading: bool = False
+    write_error: str | None = None
+    role: str = "master"
+    used_bytes: int = 0
+    most_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that conditions are made of: at ``now`` by our clock, at ``redis_now`` by that of Redis.
+
+    ``seen``: when a process of each role was last seen, ``None``: none lately. ``left_over``: how many
+    messages have a status of ``LEFT_OVERS``, and when the first of them arrived. ``names`` are those of
+    the subscribers by id.
+    """
+
+    now: datetime
+    store: StoreFacts
+    redis_now: datetime
+    answers: bool = False
+    seen: Mapping[str, datetime | None] = field(default_factory=dict)
+    inbox_depth: int = 0
+    inbox_age_s: float = 0.0
+    left_over: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
+    dead_deliveries: int = 0
+    lanes: Sequence[LaneState] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    codat: Mapping[str, Any] = field(default_factory=dict)
+    interruptions: Sequence[Interruption] = ()
+
+
+def gather(client: "Redis[Any]", settings: Settings, *, now: datetime) -> Facts:
+    """The facts of this moment. Never raises because of Redis: that it does not answer is one of them."""
+    try:
+        return _gather(client, settings, now, _write_error(client))
+    except BusyLoadingError:  # the library has it among broken connections
+        return Facts(now=now, redis_now=now, store=StoreFacts(loading=True))
+    except RedisError as error:
+        return Facts(now=now, redis_now=now, store=StoreFacts(error=type(error).__name__))
+
+
+def _write_error(client: "Redis[Any]") -> str | None:
+    """Why Redis does not keep a message; ``None``: it does."""
+    try:
+        prove_accepting(client)
+    except ResponseError as error:
+        return str(error)
+    return None
+
+
+def _gather(client: "Redis[Any]", settings: Settings, now: datetime, write_error: str | None) -> Facts:
+    shards = range(settings.inbox_shards)
+    with client.pipeline(transaction=False) as pipe:
+        pipe.info("memory")
+        pipe.info("replication")
+        pipe.time()
+        for role in health.ROLES:
+            pipe.zrevrange(keys.alive(role), 0, 0, withscores=True)
+        for status in LEFT_OVERS:
+            pipe.zcard(keys.events_of(status))
+            pipe.zrange(keys.events_of(status), 0, 0, withscores=True)
+        pipe.zcard(keys.dead_deliveries())
+        for shard in shards:
+            pipe.xlen(keys.inbox(shard))
+            pipe.xrange(keys.inbox(shard), count=1)
+        rows = iter(pipe.execute(raise_on_error=False))
+    memory, replication, redis_time = (next(rows) for _ in range(3))
+    redis_now = _redis_now(redis_time, now)
+    seen = {role: _newest(next(rows)) for role in health.ROLES}
+    left_over = {status: (_number(next(rows)), _newest(next(rows))) for status in LEFT_OVERS}
+    dead_deliveries = _number(next(rows))
+    depth, age_s = 0, 0.0
+    for _ in shards:
+        depth += _number(next(rows))
+        age_s = max(age_s, _age_s(next(rows), redis_now))
+    subscribers = Subscribers(client, allow_private=True).all()
+    lanes = Control(client, clock=lambda: now).states([*(one.id for one in subscribers), EMAIL, OPERATORS])
+    return Facts(
+        now=now,
+        redis_now=redis_now,
+        store=_store(write_error, memory, replication),
+        answers=True,
+        seen=seen,
+        inbox_depth=depth,
+        inbox_age_s=age_s,
+        left_over=left_over,
+        dead_deliveries=dead_deliveries,
+        lanes=tuple(lanes.values()),
+        names=naming.named(subscribers),
+        codat=standing.of(client, redis_now),
+        interruptions=interruptions.seen(client, now),
+    )
+
+
+def _store(write_error: str | None, memory: Any, replication: Any) -> StoreFacts:
+    memory = memory if isinstance(memory, dict) else {}
+    replication = replication if isinstance(replication, dict) else {}
+    return StoreFacts(
+        write_error=write_error,
+        role=str(replication.get("role", "master")),
+        used_bytes=int(memory.get("used_memory", 0)),
+        most_bytes=int(memory.get("maxmemory", 0)),
+    )
+
+
+def _redis_now(answer: Any, now: datetime) -> datetime:
+    """The time by Redis' clock, else by ours."""
+    if not isinstance(answer, tuple):
+        return now
+    seconds, micros = answer
+    return from_ms(seconds * 1000) + timedelta(microseconds=micros)
+
+
+def _number(answer: Any) -> int:
+    return answer if isinstance(answer, int) else 0
+
+
+def _newest(answer: Any) -> datetime | None:
+    """The time that is the score of the one member in an answer, if there is one."""
+    return from_ms(answer[0][1]) if isinstance(answer, list) and answer else None
+
+
+def _age_s(answer: Any, redis_now: datetime) -> float:
+    """How long the stream entry in an answer has waited, in seconds; 0 without one."""
+    if not isinstance(answer, list) or not answer:
+        return 0.0
+    entered = from_ms(int(answer[0][0].split(b"-")[0]))
+    return max(0.0, (redis_now - entered).total_seconds())

@@ -1,0 +1,54 @@
+"""Conditions of messages and of the processes that handle them. Pure."""
+
+from collections.abc import Iterator
+
+from processor.conditions.facts import Facts
+from processor.conditions.model import Condition
+from processor.conditions.registry import make
+from processor.humanize import number, span
+from processor.store import health
+from processor.times import to_ms
+
+WAITS_LONG_S = 60
+"""The inbox is empty within moments; a message that has waited for so long, in seconds, is a condition."""
+
+
+def conditions(facts: Facts) -> Iterator[Condition]:
+    """Who is missing, what waits, and what could not be handled."""
+    if not facts.answers:
+        return
+    missed_before_ms = to_ms(facts.redis_now) - health.MISSED_AFTER_MS
+    for role in health.ROLES:
+        at = facts.seen[role]
+        if at is None or to_ms(at) < missed_before_ms:
+            span_s = health.MISSED_AFTER_MS // 1000
+            yield make(
+                f"no_{role}",
+                f"no {role} was seen in the last {span_s} s: messages are kept and wait",
+                since=at,
+            )
+    if facts.inbox_depth and facts.inbox_age_s >= WAITS_LONG_S:
+        waiting = number(facts.inbox_depth, "message waits", "messages wait")
+        yield make("inbox_stalled", f"{waiting} in the inbox, the oldest for {span(facts.inbox_age_s)}.")
+    yield from _left_over(facts)
+
+
+def _left_over(facts: Facts) -> Iterator[Condition]:
+    kinds = (
+        (
+            "dead",
+            "messages_dead",
+            "message could not be handled (dead letter).",
+            "messages could not be handled (dead letters).",
+        ),
+        (
+            "quarantined",
+            "messages_quarantined",
+            "authentic message is in quarantine: nobody understands it.",
+            "authentic messages are in quarantine: nobody understands them.",
+        ),
+    )
+    for status, code, one, many in kinds:
+        count, since = facts.left_over[status]
+        if count:
+            yield make(code, number(count, one, many), since=since)

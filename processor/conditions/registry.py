@@ -1,0 +1,164 @@
+"""Every code of a condition with its severity, title and advice. A code never changes its meaning."""
+
+from datetime import datetime
+
+from processor.conditions.model import Condition, Definition, Severity
+
+_CRITICAL, _ERROR, _WARNING, _INFO = Severity
+
+DEFINITIONS: tuple[Definition, ...] = (
+    Definition(
+        "redis_unreachable",
+        _CRITICAL,
+        "Redis does not answer",
+        "Look whether it runs and whether REDIS_URL leads to it. Meanwhile Codat is answered 503 and sends"
+        " again.",
+        alert_after_s=10,
+    ),
+    Definition(
+        "redis_loading",
+        _CRITICAL,
+        "Redis is loading its data",
+        "Wait: it has just been started, and goes on by itself.",
+        alert_after_s=60,
+    ),
+    Definition(
+        "redis_read_only",
+        _CRITICAL,
+        "Redis is a replica",
+        "After a failover REDIS_URL still names the old server: make it name the primary, and restart.",
+    ),
+    Definition(
+        "redis_full",
+        _CRITICAL,
+        "Redis is full",
+        "Give it more memory now; Codat sends again what we refuse. Then look what grew:"
+        " EVENT_RETENTION_DAYS decides how long messages are kept.",
+    ),
+    Definition(
+        "redis_refuses_writes",
+        _CRITICAL,
+        "Redis refuses a write",
+        "The words behind the colon are Redis's own; its log says more.",
+    ),
+    Definition(
+        "no_worker",
+        _ERROR,
+        "No worker runs",
+        "Start a worker (`codat-processor worker`; on Heroku `heroku ps:scale worker=1`), or look into its"
+        " log why it ends. Nothing is lost meanwhile.",
+    ),
+    Definition(
+        "no_clock",
+        _WARNING,
+        "No clock runs",
+        "Start the clock (`codat-processor clock`; on Heroku `heroku ps:scale clock=1`). Without it failed"
+        " messages are not tried again.",
+    ),
+    Definition(
+        "inbox_stalled",
+        _WARNING,
+        "Messages wait in the inbox",
+        "Workers that were seen lately are busy, or fail: look into their log. They are not lost.",
+    ),
+    Definition(
+        "messages_dead",
+        _WARNING,
+        "Messages could not be handled",
+        "Look at the error, mend its cause, and replay: one by one, or all with"
+        " `codat-processor dead-letters replay --all`.",
+    ),
+    Definition(
+        "messages_quarantined",
+        _WARNING,
+        "Messages are in quarantine",
+        "Look at what Codat sent; replay after an update that understands it.",
+    ),
+    Definition(
+        "deliveries_dead",
+        _WARNING,
+        "Deliveries failed for good",
+        "When the receiver is well again, send them again: one by one, or all with"
+        " `codat-processor notifications redeliver --dead`.",
+    ),
+    Definition(
+        "receiver_failing",
+        _WARNING,
+        "A receiver fails",
+        "Look at the last attempt, and tell whoever runs the receiver. It recovers by itself.",
+    ),
+    Definition(
+        "receiver_paused",
+        _WARNING,
+        "Deliveries are paused",
+        "When the receiver is well again, enable it: what waits is sent.",
+    ),
+    Definition(
+        "receiver_gone",
+        _WARNING,
+        "A subscriber is gone",
+        "Enable it if that was a mistake, or remove it.",
+    ),
+    Definition(
+        "receiver_disabled",
+        _INFO,
+        "A subscriber is disabled",
+        "What is decided meanwhile does not wait for it. Once it is enabled again, what it missed is sent by"
+        " `codat-processor notifications redeliver --since TIME --undelivered --subscriber ID`.",
+    ),
+    Definition(
+        "codat_quota_exhausted",
+        _WARNING,
+        "Codat's quota is used up",
+        "Messages are handled as always. Ask Codat for a larger quota if this comes often.",
+    ),
+    Definition(
+        "codat_throttled",
+        _INFO,
+        "Codat wants no requests for a while",
+        "It passes.",
+    ),
+    Definition(
+        "codat_silent",
+        _ERROR,
+        "Codat's messages stay away",
+        "See in Codat's portal what its attempts were answered, and let Codat replay what failed.",
+    ),
+    Definition(
+        "webhooks_missing",
+        _ERROR,
+        "Codat's webhook consumer is off, missing or incomplete",
+        "Look with `codat-processor webhooks list` whether the consumer is there, enabled and complete.",
+    ),
+    Definition(
+        "redis_was_away",
+        _INFO,
+        "Redis was away lately",
+        "It is over. What Codat sent meanwhile was answered 503, and Codat sends it again by itself.",
+    ),
+)
+
+BY_CODE = {definition.code: definition for definition in DEFINITIONS}
+
+
+def make(
+    code: str,
+    sentence: str,
+    *,
+    since: datetime | None = None,
+    subject: str = "",
+    severity: Severity | None = None,
+    advice: str | None = None,
+) -> Condition:
+    """A condition of the kind ``code``, with this severity and advice where they differ from the table's."""
+    known = BY_CODE[code]
+    return Condition(
+        code=code,
+        severity=severity or known.severity,
+        title=known.title,
+        sentence=sentence,
+        advice=known.advice if advice is None else advice,
+        since=since,
+        subject=subject,
+        alert_after_s=known.alert_after_s,
+    )

@@ -1,0 +1,47 @@
+"""Times, durations and counts in words, for people. Pure."""
+
+import math
+from datetime import datetime, timedelta
+
+from processor.times import from_iso
+
+_SPANS = (
+    ("d", timedelta(days=2), 86_400),
+    ("h", timedelta(hours=2), 3_600),
+    ("min", timedelta(minutes=2), 60),
+)
+
+
+def date(moment: str | datetime) -> str:
+    """``22 Nov 2026, 15:04:05 UTC``; what is no time is shown as it is."""
+    try:
+        at = moment if isinstance(moment, datetime) else from_iso(moment)
+    except ValueError:
+        return str(moment)
+    return f"{at.day} {at:%b %Y, %H:%M:%S} UTC"
+
+
+def ago(moment: str | datetime, now: datetime) -> str:
+    """``3 min ago``, ``in 2 h``, ``just now``; empty for what is no time."""
+    try:
+        at = moment if isinstance(moment, datetime) else from_iso(moment)
+    except ValueError:
+        return ""
+    seconds = (now - at).total_seconds()
+    text = span(abs(seconds))
+    if text == span(0):
+        return "just now"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def span(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``5 h``, ``3 d``."""
+    for unit, least, length in _SPANS:
+        if seconds >= least.total_seconds():
+            return f"{math.floor(seconds / length)} {unit}"
+    return f"{math.floor(seconds)} s"
+
+
+def number(count: int, one: str, many: str) -> str:
+    """``1 message``, ``3 messages``."""
+    return f"{count:,} {one if count == 1 else many}"
