@@ -81,20 +81,21 @@ class Drain:
         handled = 0
         shard.stay_awake()
         while True:
+            disturbed = False
             try:
                 count, ask_now = self.batch(shard)
             except Overtaken:
                 _log.debug("another drain works on this shard", extra={"shard": number})
                 return Drained(handled, more=False)
-            except Disturbed:
-                continue
+            except Disturbed:  # the batch is repeated, but only while there is time
+                count, ask_now, disturbed = 0, False, True
             handled += count
             if ask_now:
                 self._on_questions()
             ran_s = time.monotonic() - started
             if self._stop() or ran_s >= run_s or (ran_s >= SHARE_S and self._yield_to()):
                 return Drained(handled, more=not shard.rest())
-            if count == 0:
+            if count == 0 and not disturbed:
                 lingers = not self._yield_to() and shard.wait(LINGER_MS)
                 if not lingers and shard.rest():
                     return Drained(handled, more=False)

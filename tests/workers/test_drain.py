@@ -275,6 +275,30 @@ def test_news_that_names_a_connection_of_another_shard_does_not_undo_what_that_s
 # When it stops
 
 
+def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
+    """Each commit met a change of its connection and was repeated at once, past SIGTERM and past the
+    time limit: the checks of both were skipped. Now a disturbed batch counts as a round like any other."""
+    bench.handle(messages.connected(COMPANY, CONNECTION))
+    bench.send(messages.disconnected(COMPANY, CONNECTION))
+    stopping = threading.Event()
+    disturbed = Interrupted.from_url(redis_url)
+    rounds = []
+
+    def disturb():
+        rounds.append(len(rounds))
+        assert len(rounds) < 20, "it goes on although it is told to stop"
+        bench.client.append(keys.connection(CONNECTION), " ")
+        if len(rounds) == 3:
+            stopping.set()
+        disturbed.meanwhile = disturb
+
+    disturbed.meanwhile = disturb
+    assert bench.drain(disturbed, stop=stopping.is_set).run(SHARD) == Drained(0, more=True)
+
+    assert len(rounds) == 3
+    assert len(bench.timeline(CONNECTION)) == 1, "nothing of the disturbed batches was written"
+
+
 def test_a_drain_that_is_told_to_stop_finishes_its_batch_and_says_what_is_left(bench):
     bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
 
