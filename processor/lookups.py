@@ -15,6 +15,7 @@ from processor.conditions.model import Condition
 from processor.delivery import overview
 from processor.delivery.told import PUBLISHED
 from processor.errors import NotFound
+from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.store.paging import Page
 from processor.store.reader import Reader
 
@@ -34,21 +35,24 @@ def connections(
     page = reader.list_connections(
         state=state, company_id=company_id, merchant_id=merchant_id, limit=limit, cursor=cursor
     )
-    return views.page([views.connection(stored) for stored in page.items], page.next_cursor)
+    return views.page([views.connection(row) for row in page.items], page.next_cursor)
 
 
 def connection(reader: Reader, connection_id: str) -> dict[str, Any]:
     """One connection."""
-    stored = reader.connection(connection_id)
-    if stored is None:
+    return views.connection(_row(reader, connection_id))
+
+
+def _row(reader: Reader, connection_id: str) -> StoredConnection | UnreadableConnection:
+    row = next(iter(reader.rows([connection_id])), None)
+    if row is None:
         raise NotFound("There is no connection with this id.")
-    return views.connection(stored)
+    return row
 
 
 def timeline(reader: Reader, connection_id: str, *, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """What happened to a connection, newest first."""
-    if reader.connection(connection_id) is None:
-        raise NotFound("There is no connection with this id.")
+    _row(reader, connection_id)
     page = reader.timeline(connection_id, limit=limit, cursor=cursor)
     return views.page([views.timeline_entry(entry) for entry in page.items], page.next_cursor)
 

@@ -5,9 +5,12 @@ Replaying is safe: what a message says is a fact, and a fact that is known alrea
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from handlers.events import Event, Source
 from processor.alerts.dialects import Unrecognised, recognise
+from processor.codat import findings
 from processor.errors import Conflict, Invalid, NotFound, ProcessorError
 from processor.queues import Bell
 from processor.store.inbox import Inbox
@@ -20,6 +23,13 @@ ATTEMPTS = 5
 """How often a replay begins anew because the message got another status meanwhile."""
 
 PAGE = 200
+
+
+def understand(body: bytes, *, source: str, event_id: str, received_at: datetime) -> Event:
+    """The event in a stored message; raises what the reader of its dialect raises."""
+    if source in (Source.CODAT_API, Source.JOURNEY):
+        return findings.decode(body, event_id=event_id, received_at=received_at)
+    return recognise(body, event_id=event_id, received_at=received_at)
 
 
 @dataclass(frozen=True, slots=True)

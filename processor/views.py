@@ -17,10 +17,13 @@ from handlers.situation import Situation, State, is_running, situation
 from processor.alerts.dialects import is_too_deep
 from processor.conditions.model import Condition
 from processor.delivery import told
-from processor.store.reader import StoredConnection
+from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.times import from_ms, to_iso
 
 NOTIFICATION_STATUSES = told.STATUSES
+
+UNREADABLE = "unreadable"
+"""Stands for the state of a connection whose record cannot be read."""
 
 DONE = 100
 """Progress of what needs no more reading."""
@@ -31,8 +34,10 @@ def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[st
     return {"items": list(items), "next_cursor": next_cursor}
 
 
-def connection(stored: StoredConnection) -> dict[str, Any]:
+def connection(stored: StoredConnection | UnreadableConnection) -> dict[str, Any]:
     """A connection: its situation now, and what waits for Codat's word."""
+    if isinstance(stored, UnreadableConnection):
+        return _unreadable(stored.id)
     known = stored.connection
     now = situation(known)
     link = link_status(now.walk)
@@ -63,6 +68,33 @@ def connection(stored: StoredConnection) -> dict[str, Any]:
         "notifications_told": [
             {"id": told.id, "type": told.kind, "at": to_iso(told.at)} for told in known.ledger
         ],
+    }
+
+
+def _unreadable(connection_id: str) -> dict[str, Any]:
+    """A connection whose record cannot be read: nothing is known of it but its id."""
+    unknown = (
+        "company_id",
+        "merchant_id",
+        "platform_key",
+        "platform_name",
+        "source_type",
+        "integration_id",
+        "link_status",
+        "authorized_at",
+        "first_heard_at",
+        "error",
+    )
+    return {
+        "id": connection_id,
+        "connection_id": connection_id,
+        **dict.fromkeys(unknown),
+        "state": UNREADABLE,
+        "authorization": 0,
+        "progress": 0,
+        "data_types": [],
+        "open": {"checks": [], "claims": 0},
+        "notifications_told": [],
     }
 
 

@@ -11,12 +11,11 @@ from typing import Any
 from redis import Redis
 from rq.timeouts import BaseTimeoutException
 
-from handlers.events import Event, Source
+from handlers.events import Event
 from handlers.registry import Policy
 from processor import times
-from processor.alerts.dialects import recognise
-from processor.codat import findings
 from processor.queues import HANDLING_RETRIES
+from processor.replays import understand
 from processor.store.batch import Batch, Waiting
 from processor.store.keys import shard_of
 from processor.store.shards import Disturbed, Overtaken, Shard
@@ -138,7 +137,12 @@ class Drain:
         events = []
         for message in waiting:
             try:
-                event = understand(message)
+                event = understand(
+                    message.body,
+                    source=message.source,
+                    event_id=message.event_id,
+                    received_at=times.from_iso(message.received_at),
+                )
             except BaseTimeoutException:
                 raise
             except Exception:
@@ -150,14 +154,6 @@ class Drain:
             else:
                 batch.moved.append((message, right))
         return events
-
-
-def understand(message: Waiting) -> Event:
-    """The event in a stored message; raises what the reader of its dialect raises."""
-    received_at = times.from_iso(message.received_at)
-    if message.source in (Source.CODAT_API, Source.JOURNEY):
-        return findings.decode(message.body, event_id=message.event_id, received_at=received_at)
-    return recognise(message.body, event_id=message.event_id, received_at=received_at)
 
 
 def _fail(batch: Batch, message: Waiting, now: datetime) -> None:

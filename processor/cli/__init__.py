@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "clock": "run",
     "demo": "demo",
     "check": "check",
-    "connections": "inspect",
+    "connections": "truth",
     "events": "inspect",
     "notifications": "subscribers",
     "dead-letters": "subscribers",

@@ -12,7 +12,7 @@ from processor.bootstrap import Container
 from processor.cli.opened import in_words, opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.replays import Replayed, Replays
-from processor.store.reader import EVENT_STATUSES
+from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
 
 LIMIT = 50

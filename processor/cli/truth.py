@@ -14,10 +14,10 @@ import click
 
 from processor import lookups
 from processor.bootstrap import Container
-from processor.cli.inspect import as_json_option
+from processor.cli.inspect import as_json_option, connections
 from processor.cli.opened import opened
 from processor.cli.printing import Column, print_fields, print_json, print_table
-from processor.errors import NotFound, ProcessorError
+from processor.errors import Conflict, NotFound, ProcessorError
 from processor.processes import Child, Supervisor
 from processor.store import health, keys
 from processor.times import to_ms
@@ -61,6 +61,7 @@ def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
                 problems.append({"company_id": outcome.company_id, **outcome.problem.problem()})
             elif outcome.look is not None:
                 found += [dataclasses.asdict(one) for one in outcome.look.differences]
+                problems += [_damaged(outcome.company_id, one) for one in outcome.look.unreadable]
         if company_id is not None and not found and not problems and _is_unknown(own, company_id):
             raise NotFound("Neither Codat nor we know this company, or it was erased.")
         if not dry_run:
@@ -69,6 +70,15 @@ def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
     if is_first:
         click.echo(FIRST, err=True)
     sys.exit(1 if problems else 0)
+
+
+def _damaged(company_id: str, connection_id: str) -> dict[str, Any]:
+    """That a connection was not compared, and the command that mends it."""
+    problem = Conflict(
+        f"What is stored of connection {connection_id} cannot be read:"
+        f" `codat-processor connections repair {connection_id}` mends it."
+    )
+    return {"company_id": company_id, "connection_id": connection_id, **problem.problem()}
 
 
 def _report(
@@ -135,7 +145,25 @@ def rebuild(*, as_json: bool) -> None:
     sys.exit(1 if problems else 0)
 
 
-COMMANDS: tuple[click.Command, ...] = (reconcile, rebuild)
+@connections.command("repair")
+@click.argument("connection_id", metavar="ID")
+@as_json_option
+def repair_connection(connection_id: str, *, as_json: bool) -> None:
+    """Make the damaged record of a connection again, from kept messages or else from Codat."""
+    with opened() as own:
+        repaired = assembly.repair(own).run(connection_id)
+        _handle(own)
+        found = lookups.connection(own.reader, connection_id)
+    if as_json:
+        print_json({**dataclasses.asdict(repaired), "state": found["state"]})
+        return
+    source = "kept messages" if repaired.source == "messages" else "findings at Codat"
+    click.echo(f"{connection_id} is {found['state']}: made again from {repaired.count} {source}.")
+    if repaired.replayed:
+        click.echo(f"Messages that had waited for this and are handled now: {repaired.replayed}.")
+
+
+COMMANDS: tuple[click.Command, ...] = (connections, reconcile, rebuild)
 
 
 @contextlib.contextmanager

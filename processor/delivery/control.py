@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -13,7 +14,7 @@ from redis.client import Pipeline
 from processor import times
 from processor.delivery.lane import OPERATORS, TEST, Mode, common_keys, guard_of
 from processor.delivery.scripts import register
-from processor.store import keys
+from processor.store import keys, unreadable
 from processor.times import from_ms, to_iso, to_ms
 
 PASSING_S = 7 * 86_400
@@ -113,10 +114,14 @@ class Control:
                 pipe.zcount(keys.lane_flight(lane_id), now_ms, "+inf")
                 pipe.zrange(keys.lane(lane_id), 0, 0, withscores=True)
             rows = pipe.execute() if lane_ids else []
-        return {
-            lane_id: _state(lane_id, *rows[4 * place : 4 * place + 4], now_ms=now_ms)
-            for place, lane_id in enumerate(lane_ids)
-        }
+        found = {}
+        for place, lane_id in enumerate(lane_ids):
+            row, *figures = rows[4 * place : 4 * place + 4]
+            known = unreadable.read(
+                self._client, "lane", lane_id, partial(_state, lane_id, row, *figures, now_ms=now_ms)
+            )
+            found[lane_id] = known or _state(lane_id, {}, *figures, now_ms=now_ms)
+        return found
 
     def _pass(
         self, pipe: "Pipeline[Any]", prefix: str, type_: str, data: Mapping[str, Any], lane_id: str

@@ -8,6 +8,7 @@ somebody else makes the attempt, under the same id.
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -28,7 +29,7 @@ from processor.delivery.lane import (
 )
 from processor.delivery.scripts import register
 from processor.delivery.subscribers import Subscriber, Subscribers
-from processor.store import keys
+from processor.store import keys, unreadable
 from processor.times import from_ms, to_ms
 
 LEASE = timedelta(seconds=6)
@@ -85,7 +86,12 @@ class Lanes:
         with self._client.pipeline(transaction=False) as pipe:
             for id_ in ids:
                 pipe.hget(keys.notification(id_), "body")
-            bodies = [json.loads(body) if body else None for body in pipe.execute()]
+            bodies = [
+                unreadable.read(self._client, "notification", id_, partial(json.loads, body))
+                if body
+                else None
+                for id_, body in zip(ids, pipe.execute(), strict=True)
+            ]
         contacts = self._with_contact(body["data"]["company_id"] for body in bodies if body)
         takers = self._collecting()
         now_ms = to_ms(self._clock())

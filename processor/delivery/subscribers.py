@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -13,7 +14,7 @@ from processor import times
 from processor.delivery import rules
 from processor.delivery.signing import new_secret
 from processor.errors import Conflict, NotFound
-from processor.store import keys
+from processor.store import keys, unreadable
 from processor.times import from_ms, to_ms
 
 OVERLAP = timedelta(hours=24)
@@ -103,12 +104,19 @@ class Subscribers:
             for subscriber_id in ids:
                 pipe.hgetall(keys.subscriber(subscriber_id))
             rows = pipe.execute() if ids else []
-        return [_read(row) for row in rows if row]
+        found = (
+            unreadable.read(self._client, "subscriber", id_, partial(_read, row))
+            for id_, row in zip(ids, rows, strict=True)
+            if row
+        )
+        return [one for one in found if one is not None]
 
     def find(self, subscriber_id: str) -> Subscriber | None:
         """One subscriber; ``None`` when there is none."""
         row = self._client.hgetall(keys.subscriber(subscriber_id))
-        return _read(row) if row else None
+        return (
+            unreadable.read(self._client, "subscriber", subscriber_id, partial(_read, row)) if row else None
+        )
 
     def get(self, subscriber_id: str) -> Subscriber:
         """One subscriber; raises ``NotFound``."""

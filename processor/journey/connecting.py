@@ -13,7 +13,7 @@ from processor.journey.answers import Done, Platform, Started
 from processor.journey.errors import AlreadyConnected
 from processor.journey.news import News, Row
 from processor.journey.records import Records
-from processor.store.reader import StoredConnection
+from processor.store.decoding import StoredConnection
 
 ACCOUNTING = "Accounting"
 

@@ -21,8 +21,9 @@ from handlers.events import (
 from processor.codat import findings
 from processor.codat.answers import ConnectionAnswer
 from processor.queues import Bell
+from processor.store.decoding import StoredConnection
 from processor.store.inbox import Inbox
-from processor.store.reader import Reader, StoredConnection
+from processor.store.reader import Reader
 
 SECOND = timedelta(seconds=1)
 """How exact the ``Date`` of an answer is: cut off at the second."""

@@ -32,7 +32,8 @@ from processor.journey.records import Records
 from processor.journey.tokens import Tokens
 from processor.queues import Bell
 from processor.store import questions, upkeep
-from processor.store.reader import Reader, StoredConnection
+from processor.store.decoding import StoredConnection, UnreadableConnection
+from processor.store.reader import Reader
 
 _log = logging.getLogger(__name__)
 
@@ -240,7 +241,9 @@ class Journey:
         return row
 
     def _stored(self, connection_id: str, company_id: str | None) -> StoredConnection:
-        stored = self._reader.connection(connection_id)
+        stored = next(iter(self._reader.rows([connection_id])), None)
+        if isinstance(stored, UnreadableConnection):
+            raise Conflict("What is stored of this connection cannot be read; an operator can repair it.")
         if stored is None or company_id not in (None, stored.connection.company_id):
             raise NotFound("There is no connection with this id.")
         return stored
@@ -259,7 +262,9 @@ class Journey:
         cursor: str | None = None
         while True:
             page = self._reader.list_connections(company_id=company_id, limit=PAGE, cursor=cursor)
-            found += [one for one in page.items if one.state != State.DELETED]
+            found += [
+                one for one in page.items if isinstance(one, StoredConnection) and one.state != State.DELETED
+            ]
             cursor = page.next_cursor
             if cursor is None:
                 return found

@@ -26,10 +26,7 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
     left: dict[str, list[str]] = {}
     for connection_id, (connection, state, known) in batch.connections.items():
         heard_ms = known.first_heard_ms if known else to_ms(batch.first_heard[connection_id])
-        pipe.set(
-            keys.connection(connection_id),
-            b"%s\n%d\n%s" % (state.encode(), heard_ms, codec.dump(connection)),
-        )
+        pipe.set(keys.connection(connection_id), codec.dump_row(connection, state, heard_ms))
         if known is None:
             new[connection_id] = heard_ms
             if connection.company_id is not None:

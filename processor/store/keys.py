@@ -301,3 +301,8 @@ def alive(role: str) -> str:
 def interruptions() -> str:
     """Sorted set: ``from until refused`` of times without Redis, by when it was back (ms). A week."""
     return f"{PREFIX}interruptions"
+
+
+def unreadable() -> str:
+    """Hash: stored records that could not be read, as ``kind id``, with when that was first noticed (ms)."""
+    return f"{PREFIX}unreadable"

@@ -11,7 +11,7 @@ from redis.client import Pipeline
 
 from handlers.effects import Ask, PausePolling, ResumePolling
 from handlers.events import Aspect
-from processor.store import keys, truth_keys
+from processor.store import keys, truth_keys, unreadable
 from processor.store.scripts import register
 from processor.times import from_iso, to_iso, to_ms
 
@@ -85,13 +85,10 @@ class Questions:
         )
         taken = []
         for member, details in zip(flat[::2], flat[1::2], strict=True):
-            aspect, company_id, connection_id = json.loads(member)
-            said = json.loads(details) if details else {"deadline": to_iso(now), "reason": ""}
-            taken.append(
-                Question(
-                    Aspect(aspect), company_id, connection_id, from_iso(said["deadline"]), said["reason"]
-                )
-            )
+            try:
+                taken.append(_read(member, details, now))
+            except unreadable.FAULTS as error:
+                unreadable.note(self._client, "question", repr(member), error)
         return taken
 
     def settle(self, *questions: Question, put: Callable[["Pipeline[Any]"], None] | None = None) -> None:
@@ -119,3 +116,9 @@ class Questions:
         """When the earliest question is due; ``None`` when there is none."""
         first = self._client.zrange(keys.questions(), 0, 0, withscores=True)
         return datetime.fromtimestamp(first[0][1] / 1000, tz=UTC) if first else None
+
+
+def _read(member: bytes, details: bytes, now: datetime) -> Question:
+    aspect, company_id, connection_id = json.loads(member)
+    said = json.loads(details) if details else {"deadline": to_iso(now), "reason": ""}
+    return Question(Aspect(aspect), company_id, connection_id, from_iso(said["deadline"]), said["reason"])

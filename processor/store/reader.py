@@ -1,27 +1,38 @@
-"""Reading what is kept: one object, or a page of a list."""
+"""Reading what is kept: one object, or a page of a list.
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+A record that cannot be read is noted (see :mod:`processor.store.unreadable`) and passed over; of
+connections the lists name it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from redis import Redis
 
-from handlers.connection import Connection
-from processor.store import codec, keys, paging, standing
+from processor.store import decoding, keys, paging, standing, unreadable
+from processor.store.decoding import (
+    EVENT_FIELDS,
+    EVENT_STATUSES,
+    StoredConnection,
+    UnreadableConnection,
+    as_text,
+    as_texts,
+)
 from processor.store.paging import Page
-from processor.times import from_ms
+from processor.store.unreadable import UnreadableRecord
+from processor.times import from_ms, now
 
-EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined")
+CONNECTION = "connection"
+COMPANY = "company"
+EVENT = "event"
+NOTIFICATION = "notification"
+TIMELINE = "timeline"
+"""Kinds of records, as notes of unreadable ones name them."""
 
-
-@dataclass(frozen=True, slots=True)
-class StoredConnection:
-    """A connection, its public state, and when we first heard of it (ms since 1970)."""
-
-    connection: Connection
-    state: str
-    first_heard_ms: int
+NOTED_FOR = timedelta(minutes=10)
+"""How long a note about a record of another kind stands; who reads the record notes it anew."""
 
 
 class Reader:
@@ -34,19 +45,25 @@ class Reader:
     # Connections
 
     def connection(self, connection_id: str) -> StoredConnection | None:
-        """One connection; ``None`` when we never heard of it."""
+        """One connection; ``None`` when we never heard of it, or its record cannot be read."""
         return next(iter(self.connections([connection_id])), None)
 
     def connections(self, connection_ids: Sequence[str]) -> list[StoredConnection]:
+        """Those of the connections that are known and can be read, in the order given."""
+        return [one for one in self.rows(connection_ids) if isinstance(one, StoredConnection)]
+
+    def rows(self, connection_ids: Sequence[str]) -> list[StoredConnection | UnreadableConnection]:
         """Those of the connections that are known, in the order given."""
         if not connection_ids:
             return []
-        rows = self._client.mget([keys.connection(connection_id) for connection_id in connection_ids])
-        found = []
-        for row in rows:
+        answers = self._client.mget([keys.connection(connection_id) for connection_id in connection_ids])
+        found: list[StoredConnection | UnreadableConnection] = []
+        for connection_id, row in zip(connection_ids, answers, strict=True):
             if row is not None:
-                state, first_heard, document = row.split(b"\n", 2)
-                found.append(StoredConnection(codec.load(document), state.decode(), int(first_heard)))
+                stored = unreadable.read(
+                    self._client, CONNECTION, connection_id, partial(decoding.connection, connection_id, row)
+                )
+                found.append(stored or UnreadableConnection(connection_id))
         return found
 
     def list_connections(
@@ -58,7 +75,10 @@ class Reader:
         limit: int,
         cursor: str | None,
     ) -> Page:
-        """Connections, newest first; every filter that is given must fit."""
+        """Connections, newest first; every filter that is given must fit.
+
+        One that cannot be read is an :class:`UnreadableConnection`; its state is not known.
+        """
         parts: list[str] | None = None
         if company_id is not None:
             index = keys.company_connections(company_id)
@@ -69,18 +89,18 @@ class Reader:
         if merchant_id is not None:
             companies = self.companies_of(merchant_id)
             parts = [keys.company_connections(one) for one in companies if company_id in (None, one)]
-        found: list[StoredConnection] = []
+        found: list[StoredConnection | UnreadableConnection] = []
         while True:
             page = paging.page(self._client, index, limit=limit - len(found), cursor=cursor, parts=parts)
-            rows = self.connections(page.items)
-            found += [row for row in rows if state is None or row.state == state]
+            rows = self.rows(page.items)
+            found += [row for row in rows if state is None or getattr(row, "state", None) == state]
             cursor = page.next_cursor
             if len(found) >= limit or cursor is None:
                 return Page(found, cursor)
 
     def companies_of(self, merchant_id: str) -> list[str]:
         """The ids of all companies that have a merchant id, deleted ones too, newest last."""
-        return [_text(one) for one in self._client.zrange(keys.merchant_companies(merchant_id), 0, -1)]
+        return [as_text(one) for one in self._client.zrange(keys.merchant_companies(merchant_id), 0, -1)]
 
     def company_of(self, merchant_id: str) -> str | None:
         """The oldest company of a merchant that is not deleted, else the newest; ``None`` without one."""
@@ -99,35 +119,60 @@ class Reader:
         with self._client.pipeline(transaction=False) as pipe:
             for company_id in page.items:
                 pipe.hgetall(keys.company(company_id))
-            rows = pipe.execute()
-        return Page([_texts(row) for row in rows if row], page.next_cursor)
+            rows = pipe.execute(raise_on_error=False)
+        companies = (self._company(company_id, row) for company_id, row in zip(page.items, rows, strict=True))
+        return Page([row for row in companies if row], page.next_cursor)
 
     def company(self, company_id: str) -> dict[str, str] | None:
-        """The fields known of a company; ``None`` when we never heard of it."""
-        return _texts(self._client.hgetall(keys.company(company_id))) or None
+        """The fields known of a company; ``None`` when we never heard of it, or they cannot be read."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(keys.company(company_id))
+            (row,) = pipe.execute(raise_on_error=False)
+        return self._company(company_id, row)
+
+    def _company(self, company_id: str, row: Any) -> dict[str, str] | None:
+        return (
+            unreadable.read(self._client, COMPANY, company_id, partial(decoding.company, row))
+            if row
+            else None
+        )
 
     def erased_at(self, company_id: str) -> str | None:
         """When a company was erased here (ISO time); ``None`` when it was not, or signed up again since."""
         found = self._client.get(keys.erased(company_id))
-        return None if found is None else _text(found)
+        return None if found is None else as_text(found)
 
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> Page:
         """Entries of a connection's timeline, newest first, as they were written."""
         newest = "+" if cursor is None else f"({paging.stream_id(cursor)}"
-        rows = self._client.xrevrange(keys.timeline(connection_id), max=newest, count=limit + 1)
-        entries = [{"id": _text(place), **json.loads(fields[b"entry"])} for place, fields in rows[:limit]]
-        more = _text(rows[limit - 1][0]) if len(rows) > limit else None
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.xrevrange(keys.timeline(connection_id), max=newest, count=limit + 1)
+            (rows,) = pipe.execute(raise_on_error=False)
+        if unreadable.is_wrong_type(rows):
+            unreadable.note(self._client, TIMELINE, connection_id, rows)
+            return Page([], None)
+        entries = [
+            entry
+            for place, fields in rows[:limit]
+            if (
+                entry := unreadable.read(
+                    self._client, TIMELINE, connection_id, partial(decoding.timeline_entry, place, fields)
+                )
+            )
+        ]
+        more = as_text(rows[limit - 1][0]) if len(rows) > limit else None
         return Page(entries, more)
 
     # Messages
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One message with its body (bytes); ``None`` when we never kept it or it expired."""
-        row = self._client.hgetall(keys.event(event_id))
-        if not row or b"event_id" not in row:
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(keys.event(event_id))
+            (row,) = pipe.execute(raise_on_error=False)
+        if not row:
             return None
-        body = row.pop(b"body", b"")
-        return {**_texts(row), "body": body}
+        return unreadable.read(self._client, EVENT, event_id, partial(decoding.event, row))
 
     def list_events(
         self, *, status: str | None, limit: int, cursor: str | None, company_id: str | None = None
@@ -140,16 +185,12 @@ class Reader:
         page = self._page(index, limit, cursor)
         with self._client.pipeline(transaction=False) as pipe:
             for event_id in page.items:
-                pipe.hmget(keys.event(event_id), *_EVENT_FIELDS)
-            rows = pipe.execute()
+                pipe.hmget(keys.event(event_id), *EVENT_FIELDS)
+            rows = pipe.execute(raise_on_error=False)
         found = []
-        for row in rows:
-            named = {
-                name: value.decode("utf-8", "replace")
-                for name, value in zip(_EVENT_FIELDS, row, strict=True)
-                if value is not None
-            }
-            if "event_id" in named:
+        for event_id, row in zip(page.items, rows, strict=True):
+            named = unreadable.read(self._client, EVENT, event_id, partial(decoding.listed_event, row))
+            if named:
                 found.append(named)
         return Page(found, page.next_cursor)
 
@@ -178,12 +219,13 @@ class Reader:
             for notification_id in notification_ids:
                 pipe.hgetall(keys.notification(notification_id))
                 pipe.hgetall(keys.deliveries(notification_id))
-            rows = pipe.execute()
-        return [
-            {**_texts(row), "body": json.loads(row[b"body"]), "deliveries": _texts(deliveries)}
-            for row, deliveries in zip(rows[::2], rows[1::2], strict=True)
-            if row
-        ]
+            rows = pipe.execute(raise_on_error=False)
+        found = []
+        for id_, row, deliveries in zip(notification_ids, rows[::2], rows[1::2], strict=True):
+            if row:
+                read = partial(decoding.notification, row, deliveries)
+                found.append(unreadable.read(self._client, NOTIFICATION, id_, read))
+        return [one for one in found if one is not None]
 
     # Operation
 
@@ -215,7 +257,7 @@ class Reader:
         for _ in range(shards):
             depth += next(rows)
             for place, _fields in next(rows):
-                entered_ms = int(_text(place).split("-")[0])
+                entered_ms = int(as_text(place).split("-")[0])
                 oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
         seconds, micros = next(rows)
         age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
@@ -224,12 +266,35 @@ class Reader:
             "events": by_status,
             "inbox": {"depth": depth, "age_s": round(age_s, 3)},
             "questions": next(rows),
-            "counters": {name: int(value) for name, value in sorted(_texts(next(rows)).items())},
+            "counters": {name: int(value) for name, value in sorted(as_texts(next(rows)).items())},
             "companies": next(rows),
             "notifications": next(rows),
             "dead_deliveries": next(rows),
             "codat": standing.of(self._client, from_ms(seconds * 1000)),
         }
+
+    def unreadable(self) -> list[UnreadableRecord]:
+        """The stored records that cannot be read now, the oldest note first, as far as they were noticed.
+
+        Each is looked at again: a note about a record that is whole again, or gone, is forgotten.
+        """
+        again: Mapping[str, Callable[[str], object]] = {
+            CONNECTION: self.connection,
+            COMPANY: self.company,
+            EVENT: self.event,
+            NOTIFICATION: self.notification,
+            TIMELINE: lambda id_: self.timeline(id_, limit=1_000, cursor=None),
+        }
+        noted = unreadable.noted(self._client)
+        for record in noted:
+            if record.kind in again or record.since < now() - NOTED_FOR:
+                unreadable.forget(self._client, record.kind, record.id)
+            if record.kind in again:
+                again[record.kind](record.id)  # notes it anew
+        left = {(record.kind, record.id) for record in unreadable.noted(self._client)}
+        still = [record for record in noted if (record.kind, record.id) in left]
+        unreadable.keep(self._client, still)
+        return still
 
     def members(self, index: str, *, limit: int, cursor: str | None) -> Page:
         """A page of a sorted set's members, highest score first."""
@@ -237,27 +302,3 @@ class Reader:
 
     def _page(self, index: str, limit: int, cursor: str | None) -> Page:
         return paging.page(self._client, index, limit=limit, cursor=cursor)
-
-
-_EVENT_FIELDS = (
-    "event_id",
-    "received_at",
-    "processed_at",
-    "status",
-    "source",
-    "type",
-    "company_id",
-    "connection_ids",
-    "duplicates",
-    "attempts",
-    "next_attempt_at",
-    "error",
-)
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
-
-
-def _texts(row: Mapping[bytes, bytes]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in row.items()}

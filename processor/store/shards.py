@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import codec, commits, keys, looks, outbox, questions
+from processor.store import codec, commits, keys, looks, outbox, questions, unreadable
 from processor.store.batch import Batch, Known, Unreadable, Waiting
 from processor.store.inbox import WAKE_MS
 from processor.store.scripts import register
@@ -167,8 +167,8 @@ def stored(client: "Redis[Any]", connection_ids: Sequence[str]) -> dict[str, Kno
         if row is None:
             continue
         try:
-            state, first_heard, document = row.split(b"\n", 2)
-            known[connection_id] = Known(codec.load(document), state.decode(), int(first_heard))
-        except (ValueError, LookupError, TypeError) as error:
+            known[connection_id] = Known(*codec.load_row(connection_id, row))
+        except unreadable.FAULTS as error:
+            unreadable.note(client, "connection", connection_id, error)
             known[connection_id] = Unreadable(error)
     return known

@@ -7,8 +7,8 @@ from typing import Any
 from redis import Redis
 
 from processor.store import keys, truth_keys
+from processor.store.decoding import EVENT_STATUSES
 from processor.store.inbox import WAKE_MS
-from processor.store.reader import EVENT_STATUSES
 from processor.times import to_ms
 
 MOST_RETRIES = 1_000

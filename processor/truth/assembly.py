@@ -7,12 +7,14 @@ from datetime import timedelta
 
 from processor.bootstrap import Container
 from processor.codat.client import CodatClient
+from processor.replays import Replays
 from processor.truth.beginning import Beginning
 from processor.truth.budget import Rank
 from processor.truth.erasure import Erasure
 from processor.truth.looking import Looker
 from processor.truth.putting import Putter
 from processor.truth.reconcile import Rebuild, Reconcile
+from processor.truth.repair import Repair
 from processor.truth.silence import Silence
 from processor.truth.transport import client_for
 from processor.truth.walk import Walk
@@ -65,6 +67,20 @@ def polling(
         reconcile=reconcile,
         rebuild=Rebuild(own.redis, codat=codat, walk=walk, reconcile=reconcile),
         every=every,
+    )
+
+
+def repair(own: Container) -> Repair:
+    """What makes a damaged record of a connection again."""
+    parts = polling(own)
+    return Repair(
+        own.redis,
+        reader=own.reader,
+        replays=Replays(reader=own.reader, inbox=own.inbox, bell=own.bell),
+        policy=own.policy,
+        looker=None if parts is None else parts.looker,
+        putter=None if parts is None else parts.putter,
+        clock=own.clock,
     )
 
 

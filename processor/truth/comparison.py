@@ -36,7 +36,7 @@ class Look:
 
     ``events`` go into the inbox, in this order. ``shown``: Codat shows the company to our key.
     ``behind``: Codat shows something that our facts outrank for now, so look again soon.
-    ``connections`` are ours as they will be.
+    ``connections`` are ours as they will be; ``unreadable`` the ids of those that cannot be compared.
     """
 
     company_id: str
@@ -45,6 +45,7 @@ class Look:
     shown: bool = True
     behind: bool = False
     connections: dict[str, Connection] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
 
 
 class Comparison:

@@ -14,7 +14,7 @@ from processor.delivery import told
 from processor.delivery.lane import EMAIL, OPERATORS, TEST
 from processor.errors import NotFound, StoreUnavailable
 from processor.store import keys, merchants, truth_keys
-from processor.store.reader import EVENT_STATUSES
+from processor.store.decoding import EVENT_STATUSES
 from processor.times import to_iso, to_ms
 from processor.truth import naming
 

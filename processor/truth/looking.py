@@ -25,7 +25,8 @@ from processor.codat.errors import CodatNotFound
 from processor.codat.findings import new_id
 from processor.store import keys, truth_keys
 from processor.store.batch import company_news
-from processor.store.reader import Reader, StoredConnection
+from processor.store.decoding import StoredConnection, UnreadableConnection
+from processor.store.reader import Reader
 from processor.truth import seen
 from processor.truth.beginning import BEFORE_US, SINCE_US, Beginning, by_codats_clock
 from processor.truth.comparison import Comparison, Difference, Look, add
@@ -95,6 +96,9 @@ class Looker:
             began = by_codats_clock(began, asked_at=answers[0].asked_at, now=now)
         by_age = not asked.quiet or asked == BEFORE_US
         work = Comparison(found, company, asked, now, self._policy, began=began, by_age=by_age)
+        new = [answer.id for answer in answers if answer.id not in found.connections]
+        found.unreadable = [row.id for row in self._reader.rows(new) if isinstance(row, UnreadableConnection)]
+        answers = [answer for answer in answers if answer.id not in found.unreadable]
         for answer in answers:
             work.seen(answer)
         self._verify_missing(work, {answer.id.casefold() for answer in answers})
@@ -111,12 +115,12 @@ class Looker:
         return self._beginning.of(company_id, heard=heard and asked.repairs)
 
     def stored(self, company_id: str) -> list[StoredConnection]:
-        """The connections of the company that we know."""
+        """The connections of the company that we know and can read."""
         found: list[StoredConnection] = []
         cursor: str | None = None
         while True:
             page = self._reader.list_connections(company_id=company_id, limit=PAGE, cursor=cursor)
-            found += page.items
+            found += [one for one in page.items if isinstance(one, StoredConnection)]
             cursor = page.next_cursor
             if cursor is None:
                 return found

@@ -14,7 +14,8 @@ from processor import times
 from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
 from processor.store import keys, truth_keys
-from processor.store.reader import Reader, StoredConnection
+from processor.store.decoding import StoredConnection
+from processor.store.reader import Reader
 from processor.truth.beginning import BEFORE_US, Beginning, by_codats_clock
 from processor.truth.schedule import SWEEP, Looks
 

@@ -11,7 +11,7 @@ from handlers.events import LinkStatus, Problem
 from handlers.facts import Claim, DataType, Fact, Kind
 from handlers.situation import situation
 from processor import views
-from processor.store.reader import StoredConnection
+from processor.store.decoding import StoredConnection
 from processor.times import to_iso, to_ms
 
 BEGUN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request, url_for
 
 from processor import lookups
 from processor.replays import Replayed
-from processor.store.reader import EVENT_STATUSES
+from processor.store.decoding import EVENT_STATUSES
 from processor.web.context import container, replays
 from processor.web.ops import door, sheets, words
 from processor.web.v1.parameters import MOST, EventQuery, an_id

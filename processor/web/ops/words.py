@@ -76,6 +76,12 @@ STATES: Mapping[str, Word] = {
     ),
     "unlinked": Word("calm", "Disconnected on purpose, by the merchant or by us."),
     "deleted": Word("calm", "Deleted at Codat, for good."),
+    "unreadable": Word(
+        "bad",
+        "What is stored of it cannot be read. Messages about it wait; all other connections go on.",
+        "Run `codat-processor connections repair` with its id: it is made again from kept messages, or from"
+        " Codat.",
+    ),
 }
 
 OUTCOMES: Mapping[str, Word] = {

@@ -8,7 +8,7 @@ from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
 from processor.lookups import STATES
-from processor.store.reader import EVENT_STATUSES
+from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
 
 LIMIT = 50

@@ -10,8 +10,8 @@ from handlers.notices import Notice
 from processor.conditions.model import Severity
 from processor.conditions.registry import DEFINITIONS
 from processor.lookups import STATES
-from processor.store.reader import EVENT_STATUSES
-from processor.views import NOTIFICATION_STATUSES
+from processor.store.decoding import EVENT_STATUSES
+from processor.views import NOTIFICATION_STATUSES, UNREADABLE
 from processor.web.v1.delivery_schemas import DeliverySchema, LaneSchema
 from processor.web.v1.fields import Answer, counts, many, moment, number, text, texts, word
 
@@ -85,11 +85,14 @@ class ConnectionSchema(Answer):
     platform_name = text("The platform's name.", null=True)
     source_type = text("`Accounting`, `Banking`, ...", null=True)
     integration_id = text("Codat's id of the integration.", null=True)
-    state = word(STATES, "The state.")
+    state = word(
+        (*STATES, UNREADABLE),
+        "The state; `unreadable` where our record is damaged: an operator has to repair it.",
+    )
     link_status = word(LinkStatus, "What Codat's status should be; `null` when deleted.", null=True)
     authorization = number("How often access was given.")
     authorized_at = moment("When the current authorisation began.", null=True)
-    first_heard_at = moment("When we first heard of it.")
+    first_heard_at = moment("When we first heard of it.", null=True)
     progress = number("Of the first sync of the current authorisation, 0 to 100.", max=100)
     data_types = many(DataTypeSchema, "The newest outcome of each data type.")
     error = fields.Nested(

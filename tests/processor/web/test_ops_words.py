@@ -9,7 +9,7 @@ from handlers.explain import Outcome
 from processor.delivery.lane import Mode
 from processor.delivery.told import DELIVERY_STATUSES
 from processor.lookups import STATES
-from processor.store.reader import EVENT_STATUSES
+from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
 from processor.web.ops import words
 from tests.processor.web.v1.filling import START

@@ -1,0 +1,155 @@
+"""A record of the store that cannot be read costs itself alone, and is named."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from processor.delivery.subscribers import Subscribers
+from processor.store import keys
+from tests.processor.web.operating import PASSWORD, Operator
+from tests.processor.web.v1.filling import KEY, Filling
+
+GARBAGE = b"ready\n1\n{garbage"
+
+Damage = Callable[["Redis[Any]"], object]
+
+
+@pytest.fixture
+def filling(redis_url: str) -> Iterator[Filling]:
+    """A store with two ready connections of two companies."""
+    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD, ALLOW_PRIVATE_SUBSCRIBERS="true")
+    filling.make_ready("xero", company="c1")
+    filling.make_ready("stripe", company="c2")
+    yield filling
+    filling.close()
+
+
+def noted(filling: Filling) -> list[tuple[str, str]]:
+    return [(record.kind, record.id) for record in filling.container.reader.unreadable()]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        GARBAGE,
+        b"",
+        b"ready",
+        b"ready\none\n{}",
+        b"\xff\n1\n{}",
+        b"ready\n1\n[]",
+        b"ready\n1\n{}",
+        b"ready\n1\n" + b"[" * 100_000,
+        b'ready\n1\n{"id":"another"}',
+        b'ready\n1\n{"id":"xero","facts":[{"kind":"linked"}]}',
+        b'ready\n1\n{"id":"xero","data_types":{"bills":["Complete","x",0,0,0]}}',
+        b'ready\n1\n{"id":"xero","described_at":99999999999999999999999}',
+        b'ready\n99999999999999999999999\n{"id":"xero"}',
+    ],
+)
+def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, row: bytes) -> None:
+    """One record of a connection held garbage: every list of connections answered 500 to everybody.
+
+    Now the lists go on and show it as unreadable, and a note names it until it is whole again.
+    """
+    store = filling.container.redis
+    before = store.get(keys.connection("xero"))
+    store.set(keys.connection("xero"), row)
+    client = filling.app.test_client()
+
+    for path in ("/v1/connections", "/v1/connections?merchant_id=m-c1", "/v1/companies/c1/connections"):
+        answer = client.get(path, headers={"Authorization": f"Bearer {KEY}"})
+        assert answer.status_code == 200, answer.text
+        states = {item["id"]: item["state"] for item in answer.json["items"]}
+        assert states["xero"] == "unreadable"
+        assert states.get("stripe", "ready") == "ready"
+    for path, status in (
+        ("/v1/connections/xero", 200),
+        ("/v1/connections/xero/timeline", 200),
+        ("/v1/connections?state=ready", 200),
+        ("/v1/stats", 200),
+        ("/v1/companies/c1/sync", 200),
+        ("/v1/connections/xero/unlink", 405),
+    ):
+        assert client.get(path, headers={"Authorization": f"Bearer {KEY}"}).status_code == status, path
+    operator = Operator(filling)
+    for path in (
+        "/ops",
+        "/ops/connections",
+        "/ops/connections/xero",
+        "/ops/companies/c1",
+        "/ops/search?q=xero",
+    ):
+        assert operator.open(path).status_code in (200, 302), path
+    assert noted(filling) == [("connection", "xero")]
+
+    store.set(keys.connection("xero"), before)
+    assert noted(filling) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "id_", "damage"),
+    [
+        ("company", "c1", lambda store: store.hset(keys.company("c1"), "tags", "{garbage")),
+        ("company", "c1", lambda store: store.hdel(keys.company("c1"), "id")),
+        ("company", "c1", lambda store: replaced(store, keys.company("c1"))),
+        ("event", "msg_1", lambda store: store.hset(keys.event("msg_1"), "connection_ids", "[garbage")),
+        ("event", "msg_1", lambda store: store.hset(keys.event("msg_1"), "attempts", "many")),
+        ("event", "msg_1", lambda store: store.hset(keys.event("msg_1"), "received_at", "lately")),
+        ("event", "msg_1", lambda store: store.hdel(keys.event("msg_1"), "status")),
+        ("event", "msg_1", lambda store: replaced(store, keys.event("msg_1"))),
+        ("notification", "*", lambda store: store.hset(keys.notification(first(store)), "body", "{garbage")),
+        ("notification", "*", lambda store: store.hdel(keys.notification(first(store)), "body")),
+        ("notification", "*", lambda store: replaced(store, keys.notification(first(store)))),
+        ("timeline", "xero", lambda store: store.xadd(keys.timeline("xero"), {"entry": "{garbage"})),
+        ("timeline", "xero", lambda store: store.xadd(keys.timeline("xero"), {"entry": "{}"})),
+        ("timeline", "xero", lambda store: store.xadd(keys.timeline("xero"), {"other": "1"})),
+        ("timeline", "xero", lambda store: replaced(store, keys.timeline("xero"))),
+    ],
+)
+def test_every_kind_of_record_costs_itself_alone(
+    filling: Filling, kind: str, id_: str, damage: Damage
+) -> None:
+    """The same garbage in a company, a message, a notification, or a timeline took their lists with it.
+
+    Now the record is left out and named; a key that holds another type is no different.
+    """
+    store = filling.container.redis
+    if id_ == "*":
+        id_ = first(store)
+    damage(store)
+    client = filling.app.test_client()
+    for path in ("companies", "events", "notifications", "connections", "connections/xero/timeline"):
+        answer = client.get(f"/v1/{path}", headers={"Authorization": f"Bearer {KEY}"})
+        assert answer.status_code == 200, (path, answer.text)
+        assert answer.json["items"] or kind == path.rpartition("/")[2], path
+    for path in ("companies/c1", "events/msg_1", f"notifications/{first(store)}", "connections/xero"):
+        answer = client.get(f"/v1/{path}", headers={"Authorization": f"Bearer {KEY}"})
+        assert answer.status_code in (200, 404), (path, answer.text)
+    operator = Operator(filling)
+    for path in ("/ops", "/ops/connections/xero", "/ops/events", "/ops/notifications", "/ops/search?q=toft"):
+        assert operator.open(path).status_code == 200, path
+    assert noted(filling) == [(kind, id_)]
+
+
+def test_one_damaged_subscriber_stops_no_other(filling: Filling) -> None:
+    """Garbage in one subscriber's record ended every look at the lanes: nobody was told anything any more."""
+    store = filling.container.redis
+    subscribers = Subscribers(store, allow_private=True)
+    damaged, whole = (subscribers.add(url=f"http://127.0.0.1:{port}/") for port in (8081, 8082))
+    store.hset(keys.subscriber(damaged.id), "types", "[garbage")
+
+    assert [one.id for one in subscribers.all()] == [whole.id]
+    assert Operator(filling).open("/ops/subscribers").status_code == 200
+    assert noted(filling) == [("subscriber", damaged.id)]
+
+
+def first(store: "Redis[Any]") -> str:
+    return str(store.zrange(keys.outbox(), 0, 0)[0].decode())
+
+
+def replaced(store: "Redis[Any]", key: str) -> None:
+    """Another type under the key."""
+    store.delete(key)
+    store.lpush(key, "garbage")
