@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import click
 
 from processor import logs
-from processor.check import Finding, Verdict, check_codat, check_mistakes, check_redis, check_settings
+from processor.check import check_codat, check_mistakes, check_settings
+from processor.check_store import check_redis
 from processor.engine import Engine
 from processor.errors import EngineFailed, SettingsError
+from processor.findings import Finding, Verdict
 from processor.settings import Settings, load_from_environment
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,10 +19,15 @@ import respx
 import trustme
 from click.testing import CliRunner, Result
 
-from processor.check import Finding, Verdict, check_codat, check_redis, check_settings
+from processor.check import check_codat, check_settings
+from processor.check_store import check_redis
 from processor.cli import main
 from processor.engine import Engine
+from processor.findings import Finding, Verdict
 from processor.settings import Settings, load, rows
+from tests.support.engines import cluster_node, sentinel
+from tests.support.engines import own_engine as engine_on_port
+from tests.support.service import until
 
 ENOUGH = {"CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA=="}
 KEY = "hush-codat-key"
@@ -52,7 +58,7 @@ def settings(**environ: str) -> Settings:
 
 def test_the_embedded_engine_passes(engine_url: str) -> None:
     findings = list(check_redis(settings(), engine_url))
-    assert verdicts(findings) == [Verdict.OK] * 3
+    assert verdicts(findings) == [Verdict.OK] * 4
     assert findings[0].sentence.startswith("Valkey ")
 
 
@@ -68,14 +74,14 @@ def test_the_embedded_engine_passes(engine_url: str) -> None:
 def test_weak_persistence_is_found(own_engine: str, changes: dict[str, str], expected: Verdict) -> None:
     for name, value in changes.items():
         configure(own_engine, name, value)
-    assert verdicts(check_redis(settings(), own_engine)) == [Verdict.OK, expected, Verdict.OK]
+    assert verdicts(check_redis(settings(), own_engine)) == [Verdict.OK, Verdict.OK, expected, Verdict.OK]
 
 
 def test_eviction_is_found(own_engine: str) -> None:
     configure(own_engine, "maxmemory-policy", "allkeys-lru")
     findings = list(check_redis(settings(), own_engine))
-    assert verdicts(findings) == [Verdict.OK, Verdict.OK, Verdict.ERROR]
-    assert "allkeys-lru" in findings[2].sentence
+    assert verdicts(findings) == [Verdict.OK, Verdict.OK, Verdict.OK, Verdict.ERROR]
+    assert "allkeys-lru" in findings[3].sentence
 
 
 @pytest.mark.parametrize(("appendonly", "expected"), [("yes", Verdict.OK), ("no", Verdict.WARNING)])
@@ -84,9 +90,89 @@ def test_a_server_that_hides_its_configuration_is_judged_by_what_it_shows(
 ) -> None:
     configure(own_engine, "appendonly", appendonly)
     with redis.Redis.from_url(own_engine) as client:
-        client.execute_command("ACL", "SETUSER", "managed", "on", ">pw", "~*", "+@all", "-config")
+        client.execute_command("ACL", "SETUSER", "managed", "on", ">pw", "~*", "&*", "+@all", "-config")
     findings = list(check_redis(settings(), own_engine.replace("unix://", "unix://managed:pw@")))
-    assert verdicts(findings) == [Verdict.OK, expected, Verdict.OK]
+    assert verdicts(findings) == [Verdict.OK, Verdict.OK, expected, Verdict.OK]
+
+
+def test_what_a_server_does_not_show_is_unknown_and_no_error(own_engine: str) -> None:
+    """A user with `codat:*` and `rq:*` and without INFO failed, though the service works with these rights.
+
+    What it may not see is unknown; that a message can be kept and handled is proven by doing it.
+    """
+    with redis.Redis.from_url(own_engine) as client:
+        client.execute_command(
+            *("ACL", "SETUSER", "ours", "on", ">pw", "~codat:*", "~rq:*", "&*", "+@all", "-info", "-config")
+        )
+    findings = list(check_redis(settings(), own_engine.replace("unix://", "unix://ours:pw@")))
+    assert verdicts(findings) == [Verdict.OK, Verdict.OK, Verdict.UNKNOWN, Verdict.UNKNOWN]
+
+
+def test_a_user_without_a_right_that_is_needed_fails_with_what_is_enough(own_engine: str) -> None:
+    with redis.Redis.from_url(own_engine) as client:
+        client.execute_command("ACL", "SETUSER", "other", "on", ">pw", "~other:*", "&*", "+@all")
+    findings = list(check_redis(settings(), own_engine.replace("unix://", "unix://other:pw@")))
+    assert findings[1].verdict is Verdict.ERROR
+    assert "~codat:*" in findings[1].sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--maxmemory", "3mb"), "Its memory is limited to 3.0 MiB"),
+        (("--maxmemory", "1mb"), "Redis cannot keep a message: it is full"),
+        (("--maxclients", "3"), "It takes 3 connections"),
+        (("--cluster-enabled", "yes"), "Redis cannot keep a message: it is a node of a cluster"),
+        (("--replicaof", "127.0.0.1 1"), "Redis cannot keep a message: it is a replica"),
+    ],
+)
+def test_stores_that_cannot_work_fail(tmp_path: Path, options: tuple[str, str], expected: str) -> None:
+    """A read-only replica, a cluster, a full store, and one with three connections or 3 MB all passed."""
+    with engine_on_port(tmp_path, *options) as url:
+        findings = list(check_redis(settings(), url))
+    errors = [finding.sentence for finding in findings if finding.verdict is Verdict.ERROR]
+    assert any(sentence.startswith(expected) for sentence in errors), findings
+
+
+def test_a_whole_cluster_fails_too(tmp_path: Path) -> None:
+    """One that serves every slot writes a single key, and refuses what one message needs."""
+    with cluster_node(tmp_path) as url:
+        findings = list(check_redis(settings(), url))
+    assert findings[1].verdict is Verdict.ERROR
+    assert "node of a cluster" in findings[1].sentence
+
+
+def test_a_sentinel_is_recognised_and_names_its_primary(tmp_path: Path) -> None:
+    """A Sentinel answers like Redis and keeps nothing: its address was taken for the store's."""
+    with engine_on_port(tmp_path / "primary") as url:
+        port = urlsplit(url).port
+        with sentinel(tmp_path / "sentinel", port or 0) as watching:
+            (finding,) = check_redis(settings(), watching)
+    assert finding.verdict is Verdict.ERROR
+    assert "leads to a Sentinel" in finding.sentence
+    assert f"ours at 127.0.0.1:{port}" in finding.sentence
+
+
+def test_a_store_whose_connections_are_all_in_use_says_so_and_stops_no_release(tmp_path: Path) -> None:
+    """`check` said that Redis closed the connection, and failed while the old processes held theirs."""
+    with engine_on_port(tmp_path, "--maxclients", "40") as url, contextlib.ExitStack() as held:
+        for _ in range(45):
+            client = held.enter_context(redis.Redis.from_url(url))
+            with contextlib.suppress(redis.ConnectionError):
+                client.ping()
+        (finding,) = check_redis(settings(), url)
+    assert finding.verdict is Verdict.WARNING
+    assert "max number of clients reached" in finding.sentence
+
+
+def test_a_primary_with_replicas_says_what_a_failover_costs(tmp_path: Path) -> None:
+    """341 of 1,221 accepted messages were lost by a failover to a replica that lagged: nothing warned."""
+    with engine_on_port(tmp_path / "primary") as url:
+        place = f"127.0.0.1 {urlsplit(url).port}"
+        with engine_on_port(tmp_path / "replica", "--replicaof", place), redis.Redis.from_url(url) as client:
+            until(lambda: client.info("replication")["connected_slaves"] == 1)
+            findings = list(check_redis(settings(), url))
+    assert any("a failover can lose messages" in finding.sentence for finding in findings)
 
 
 def test_refused_credentials_are_found(engine_url: str) -> None:
@@ -283,6 +369,7 @@ def test_the_command_starts_the_engine_prints_a_line_each_and_exits_0() -> None:
     assert [line.split()[:2] for line in result.output.splitlines()] == [
         ["ok", "settings"],
         ["warning", "settings"],
+        ["ok", "redis"],
         ["ok", "redis"],
         ["ok", "redis"],
         ["ok", "redis"],

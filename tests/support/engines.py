@@ -16,9 +16,15 @@ from tests.support.service import until
 @contextlib.contextmanager
 def own_engine(folder: Path, *options: str) -> Iterator[str]:
     """The address of a new engine on a port of its own; ``options`` as on the engine's command line."""
-    port = own_port()
     folder.mkdir(parents=True, exist_ok=True)
-    argv = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
+    with _process(folder, "--save", "", *options) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _process(folder: Path, *options: str) -> Iterator[str]:
+    port = own_port()
+    argv = [str(get_binary_path()), *options, "--port", str(port), "--bind", "127.0.0.1"]
     with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
             with Redis(port=port) as client:
@@ -34,6 +40,16 @@ def cluster_node(folder: Path) -> Iterator[str]:
     with own_engine(folder, "--cluster-enabled", "yes") as url, Redis.from_url(url) as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         until(lambda: b"cluster_state:ok" in raw_cluster_info(client))
+        yield url
+
+
+@contextlib.contextmanager
+def sentinel(folder: Path, primary: int) -> Iterator[str]:
+    """The address of a Sentinel that watches the primary on this port, under the name ``ours``."""
+    folder.mkdir(parents=True)
+    config = folder / "sentinel.conf"
+    config.write_text(f"sentinel monitor ours 127.0.0.1 {primary} 1\n")
+    with _process(folder, str(config), "--sentinel") as url:
         yield url
 
 

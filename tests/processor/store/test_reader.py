@@ -10,6 +10,7 @@ from redis import Redis
 
 from processor.errors import Invalid
 from processor.store import keys
+from processor.store.decoding import TIMELINE_FIELDS
 from processor.store.inbox import Inbox
 from processor.store.reader import Reader
 from tests.support import messages
@@ -166,10 +167,11 @@ def test_what_is_no_cursor_of_a_timeline_is_named_as_such(reader, cursor):
 
 
 def test_a_timeline_is_read_newest_first_page_by_page(client, reader):
+    entry = dict.fromkeys(TIMELINE_FIELDS)
     for number in range(7):
-        client.xadd(keys.timeline("connection-1"), {"entry": json.dumps({"n": number})})
+        client.xadd(keys.timeline("connection-1"), {"entry": json.dumps(entry | {"n": number})})
     first = reader.timeline("connection-1", limit=3, cursor=None)
-    client.xadd(keys.timeline("connection-1"), {"entry": json.dumps({"n": 7})})
+    client.xadd(keys.timeline("connection-1"), {"entry": json.dumps(entry | {"n": 7})})
     second = reader.timeline("connection-1", limit=3, cursor=first.next_cursor)
     third = reader.timeline("connection-1", limit=3, cursor=second.next_cursor)
 
