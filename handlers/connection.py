@@ -67,6 +67,7 @@ class Connection:
     claims: tuple[Claim, ...] = ()
     checks: tuple[Check, ...] = ()
     ledger: tuple[Told, ...] = ()
+    account_name: str | None = None
 
     @property
     def walk(self) -> Walk:
@@ -83,6 +84,7 @@ class Connection:
             "platform_name": details.platform_name if details else None,
             "source_type": details.source_type if details else None,
             "integration_id": details.integration_id if details else None,
+            "account_name": details.account_name if details else None,
         }
         newest = self.described_at is None or event.at >= self.described_at
         news = {

@@ -1,8 +1,7 @@
 """What happened, in the project's own words: the input of every handler.
 
-Both generations of Codat's messages, Codat's answers to our questions and the
-journey's own steps become these values; nothing behind this file knows in which
-dialect a message was written. All times are timezone-aware UTC.
+Both generations of Codat's messages, Codat's answers to our questions and the journey's own steps become
+these values; nothing behind this file knows in which dialect a message was written. Times are aware UTC.
 
 Source of the vocabulary: https://docs.codat.io/using-the-api/webhooks/event-types
 """
@@ -56,8 +55,8 @@ class Company:
 class ConnectionDetails:
     """A connection as a message describes it; ``None`` means "not said".
 
-    ``status`` is what the message *says*, which is not always what it means:
-    Codat's ``connection.deleted`` carries ``Linked``. Handlers go by the event.
+    ``status`` is what the message *says*, not always what it means: ``connection.deleted`` carries
+    ``Linked``. ``account_name`` is the account, shop or business, as the platform names it.
     """
 
     id: str
@@ -66,6 +65,7 @@ class ConnectionDetails:
     source_type: str | None = None
     integration_id: str | None = None
     status: LinkStatus | None = None
+    account_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,8 @@ class Problem:
 class DataTypeRead:
     """The outcome of reading one data type of one connection.
 
-    ``status`` is Codat's dataset status (``Complete``, ``FetchError``, ...), kept as
-    it was written because Codat adds statuses without notice. ``message`` is
-    Codat's explanation where there is one.
+    ``status`` is Codat's dataset status (``Complete``, ``FetchError``, ...), kept as it was written because
+    Codat adds statuses without notice. ``message`` is Codat's explanation where there is one.
     """
 
     connection_id: str

@@ -67,7 +67,7 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
 )
 """The event types of our own findings, and what they become."""
 
-_TEXTS = ("platform_key", "platform_name", "source_type", "integration_id")
+_TEXTS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
 
 
 def new_id() -> str:

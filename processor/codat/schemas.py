@@ -184,7 +184,7 @@ _DATA_TYPE_STATUS = _DataTypeStatusSchema()
 _INTEGRATION = _IntegrationSchema()
 _CONSUMER = _ConsumerSchema()
 
-_DETAILS = ("id", "platform_key", "platform_name", "source_type", "integration_id", "status")
+_DETAILS = ("id", "platform_key", "platform_name", "source_type", "integration_id", "account_name", "status")
 
 
 def connection_of(value: object, answer: Answer) -> ConnectionAnswer:

@@ -1,13 +1,13 @@
-"""The list of platforms with their pictures, and how it is made, renewed and searched. Pure."""
+"""The list of platforms with their pictures, and how it is made and renewed. Pure."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from processor.codat.answers import Branding, Integration
-from processor.codat.names import SOURCE_TYPES, source_type_of
+from processor.codat.names import SOURCE_TYPES
 from processor.journey.answers import Platform
+from processor.journey.search import plain
 
 FRESH = timedelta(hours=24)
 """How long what was read from Codat counts as new."""
@@ -40,34 +40,11 @@ class Catalogue:
         return next((one for one in self.platforms if one.key == key), None)
 
 
-def chosen(
-    platforms: Sequence[Platform], *, source_type: str | None = None, search: str | None = None
-) -> list[Platform]:
-    """Those of a source type (in any case) whose names have every word of ``search``.
-
-    Raises :class:`Invalid` for a source type that Codat does not have.
-    """
-    wanted = None if source_type is None else source_type_of(source_type)
-    words = _plain(search or "").split()
-    return [
-        one
-        for one in platforms
-        if (wanted is None or one.source_type == wanted)
-        and all(word in _plain(f"{one.name} {one.key}") for word in words)
-    ]
-
-
 def sort_key(platform: Platform) -> tuple[int, str, str]:
     """By source type in Codat's order, then by name."""
     known = platform.source_type in SOURCE_TYPES
     kind = SOURCE_TYPES.index(platform.source_type or "") if known else len(SOURCE_TYPES)
-    return kind, _plain(platform.name), platform.key
-
-
-def _plain(text: str) -> str:
-    return "".join(
-        one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one)
-    )
+    return kind, plain(platform.name), platform.key
 
 
 def listed(rows: Sequence[Integration], before: Catalogue | None, now: datetime) -> Catalogue:

@@ -12,8 +12,9 @@ from handlers.events import Aspect
 from handlers.situation import LINKED, State
 from processor import times, views
 from processor.codat.client import CodatClient
+from processor.codat.names import source_type_of
 from processor.errors import Conflict, NotFound
-from processor.journey import catalogue, wishes
+from processor.journey import wishes
 from processor.journey.answers import (
     CompanyView,
     ConnectionView,
@@ -29,6 +30,8 @@ from processor.journey.news import News, Row
 from processor.journey.platforms import Platforms
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
+from processor.journey.search import Found
+from processor.journey.search import search as find_platforms
 from processor.journey.tokens import Tokens
 from processor.queues import Bell
 from processor.store import questions, upkeep
@@ -133,13 +136,19 @@ class Journey:
     # Platforms
 
     def integrations(self, *, source_type: str | None = None, search: str | None = None) -> list[Platform]:
-        """Enabled platforms, by source type and name, from the cache.
+        """Enabled platforms, by source type and name, from the cache; those that ``search`` may mean.
 
         Raises :class:`Invalid` for a source type that Codat does not have.
         """
         if self._platforms is None:
             raise CodatNotSet()
-        return catalogue.chosen(self._platforms.all(), source_type=source_type, search=search)
+        wanted = None if source_type is None else source_type_of(source_type)
+        every = [one for one in self._platforms.all() if wanted in (None, one.source_type)]
+        return find_platforms(every, search or "").platforms
+
+    def search_platforms(self, text: str) -> Found:
+        """The enabled platforms that somebody may mean who types ``text``, and under which name they are."""
+        return find_platforms(self.integrations(), text)
 
     # Connections
 

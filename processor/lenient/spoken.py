@@ -1,16 +1,63 @@
 """What Codat says alike in its messages and in its API's answers: connections and their errors."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from marshmallow import post_load
 
 from handlers.events import Problem
 from processor.lenient.schema import LenientSchema, Reading
-from processor.lenient.values import as_code, as_id, as_instant, as_message, as_name, as_status, as_word
+from processor.lenient.values import (
+    MAX_WORD_CHARS,
+    as_code,
+    as_id,
+    as_instant,
+    as_message,
+    as_name,
+    as_status,
+    as_text,
+    as_word,
+)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+_ACCOUNT_NAMES = (
+    "companyname",
+    "organisationname",
+    "organizationname",
+    "businessname",
+    "shopname",
+    "storename",
+    "merchantname",
+    "accountname",
+    "entityname",
+    "name",
+    "shopurl",
+    "shopdomain",
+    "storeurl",
+    "domain",
+)
+"""Fields of ``connectionInfo``, which holds anything, that tell two connections of one platform apart."""
+
+MOST_INFO_FIELDS = 50
+LONGEST_ACCOUNT_NAME = 120
+
+
+def as_account_name(value: object) -> str | None:
+    """The account, shop or business that ``connectionInfo`` names; ``None`` where it names none."""
+    if not isinstance(value, dict):
+        return None
+    said = {
+        re.sub(r"[^a-z]", "", name[:MAX_WORD_CHARS].lower()): text
+        for name, text in islice(value.items(), MOST_INFO_FIELDS)
+        if isinstance(name, str)
+    }
+    names = (as_text(said.get(name), LONGEST_ACCOUNT_NAME) for name in _ACCOUNT_NAMES)
+    return next((name for name in names if name is not None), None)
 
 
 class ConnectionFields(LenientSchema):
@@ -22,6 +69,7 @@ class ConnectionFields(LenientSchema):
     source_type = Reading(as_word, data_key="sourceType")
     integration_id = Reading(as_id, data_key="integrationId")
     status = Reading(as_status, data_key="status")
+    account_name = Reading(as_account_name, data_key="connectionInfo")
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,7 @@ class Connection:
     problems: list[LinkProblem] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     deleted: bool = False
+    account_name: str | None = None
     id: str = field(default_factory=new_id)
 
     @property
@@ -226,6 +227,8 @@ class Connection:
         }
         if self.last_sync is not None:
             shown["lastSync"] = written(self.last_sync)
+        if self.account_name is not None:
+            shown["connectionInfo"] = {"companyName": self.account_name}
         if self.problems:
             shown["dataConnectionErrors"] = [problem.as_json() for problem in self.problems]
         return shown

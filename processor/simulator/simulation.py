@@ -62,7 +62,7 @@ class Simulation:
         """Make a named change to a connection; refused where there is no such change, or it cannot be now.
 
         ``options``: ``status_code`` of ``fail``, ``outcomes`` of ``complete-sync`` and ``read``,
-        ``auto_sync`` of ``authorize`` and ``reauthorize``, and ``deliver`` of all.
+        ``auto_sync`` and ``account_name`` of ``authorize`` and ``reauthorize``, and ``deliver`` of all.
         """
         make = self._changes.get(name)
         if make is None:
@@ -116,10 +116,20 @@ class Simulation:
         self.delivery.submit(self.composer.compose(happened, self.generations))
 
     def _authorize(self, connection_id: str, options: Options) -> None:
+        self._name_account(connection_id, options)
         self._begin_reading(self.world.authorize(connection_id), options)
 
     def _reauthorize(self, connection_id: str, options: Options) -> None:
+        self._name_account(connection_id, options)
         self._begin_reading(self.world.reauthorize(connection_id), options)
+
+    def _name_account(self, connection_id: str, options: Options) -> None:
+        name = options.get("account_name")
+        if name is not None and not isinstance(name, str):
+            raise Refused(400, "account_name is not a text")
+        with self.lock:
+            connection = self.world.find_connection(connection_id)
+            connection.account_name = name or connection.account_name
 
     def _begin_reading(self, connection: Connection, options: Options) -> None:
         if options.get("auto_sync", self.auto_sync):

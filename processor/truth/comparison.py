@@ -159,6 +159,7 @@ def _described(connection: Connection) -> ConnectionDetails:
         connection.platform_name,
         connection.source_type,
         connection.integration_id,
+        account_name=connection.account_name,
     )
 
 

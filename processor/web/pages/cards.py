@@ -1,5 +1,6 @@
 """Connections as the pages show them: one card each, made from the public representation. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +11,9 @@ from handlers.events import LinkStatus
 from handlers.facts import COMPLETE, FAILED_STATUSES, Kind
 from handlers.notices import Notice
 from handlers.situation import LINKED, State, is_running
+from processor import times
 from processor.journey import ConnectionView, LinkOutcome, Platform
+from processor.journey.search import group_of
 from processor.web.pages import sentences, words
 from processor.web.pages.sentences import Sentence
 
@@ -58,12 +61,15 @@ class Reading:
 class Card:
     """One connection. Times are ISO 8601 in UTC; ``None``: not known, or never.
 
+    ``name`` is the platform's, with what tells it apart from others of that platform; ``account`` is the
+    account, shop or business behind it.
     ``is_barred``: another accounting platform leaves it no room, as its advice says.
     ``waits_for_computer``: nothing is read before the customer's computer is on.
     """
 
     id: str
     name: str
+    account: str | None
     platform_key: str | None
     group: str
     logo_url: str | None
@@ -111,7 +117,7 @@ class Card:
     @property
     def initials(self) -> str:
         """What stands in for a logo."""
-        return "".join(word[0] for word in self.name.split()[:2]).upper()
+        return "".join(word[0] for word in self.name.split()[:2] if word[0].isalnum()).upper()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -138,13 +144,21 @@ class Dates:
     last_sync: datetime | None
 
 
-def card(view: ConnectionView, platforms: Mapping[str, Platform], *, back: LinkOutcome | None = None) -> Card:
+def card(
+    view: ConnectionView,
+    platforms: Mapping[str, Platform],
+    *,
+    back: LinkOutcome | None = None,
+    name: str | None = None,
+) -> Card:
     """The card of a connection; ``platforms`` by key gives the logo and the full name.
 
-    ``back`` is what the address claims of which the user was just sent back.
+    ``back`` is what the address claims of which the user was just sent back. ``name`` tells it apart from
+    others of its platform; ``None``: the platform's is enough.
     """
     platform = platforms.get(view["platform_key"] or "")
-    name = words.name_of(view["platform_name"] or (platform.name if platform else UNNAMED))
+    platform_name = _platform_name(view, platforms)
+    name = name or platform_name
     state = State(view["state"])
     error = view["error"] if _tells(state) else None
     claimed = back.kind if back else None
@@ -162,8 +176,9 @@ def card(view: ConnectionView, platforms: Mapping[str, Platform], *, back: LinkO
     return Card(
         id=view["id"],
         name=name,
+        account=words.name_of(view["account_name"]) if view["account_name"] else None,
         platform_key=view["platform_key"],
-        group=words.group_of(view["source_type"]),
+        group=group_of(view["source_type"]),
         logo_url=logo_of(platform),
         state=state,
         words=said,
@@ -173,6 +188,35 @@ def card(view: ConnectionView, platforms: Mapping[str, Platform], *, back: LinkO
         authorized_at=view["authorized_at"],
         waits_for_computer=waits,
     )
+
+
+def names_apart(views: Sequence[ConnectionView], platforms: Mapping[str, Platform]) -> dict[str, str]:
+    """By connection the name under which it stands beside ``views``, all of one company.
+
+    Of several of one platform each has its account's name, as far as that says which; else a number, in
+    the order in which they were begun, and that day.
+    """
+    of_platform: dict[str, list[ConnectionView]] = {}
+    for view in sorted(views, key=lambda one: (one["first_heard_at"], one["id"])):
+        of_platform.setdefault(_platform_name(view, platforms), []).append(view)
+    names: dict[str, str] = {}
+    for name, several in of_platform.items():
+        accounts = Counter(view["account_name"] for view in several)
+        for number, view in enumerate(several, start=1):
+            account = view["account_name"]
+            if len(several) == 1:
+                names[view["id"]] = name
+            elif account and accounts[account] == 1:
+                names[view["id"]] = f"{name} ({words.name_of(account)})"
+            else:
+                begun = words.day(times.from_iso(view["first_heard_at"]))
+                names[view["id"]] = f"{name} {number} (begun {begun})"
+    return names
+
+
+def _platform_name(view: ConnectionView, platforms: Mapping[str, Platform]) -> str:
+    platform = platforms.get(view["platform_key"] or "")
+    return words.name_of(view["platform_name"] or (platform.name if platform else UNNAMED))
 
 
 def logo_of(platform: Platform | None) -> str | None:

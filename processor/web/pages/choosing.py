@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 
 from processor.errors import CodatError, Invalid, NotFound
-from processor.journey import CodatNotSet, LinkOutcome, Platform, Started
+from processor.journey import CodatNotSet, LinkOutcome, Started
 from processor.web.pages import outcomes, tiles, visits, words
 from processor.web.pages.cards import UNNAMED, Card
 from processor.web.pages.visits import PATH, Live, Visit, fragment, guard, journey, opened, page, visit_of
@@ -15,24 +15,22 @@ guard(blueprint)
 
 LONGEST_SEARCH = 100
 PART = "_connections"
+PLATFORMS = "_platforms"
 
 
 @blueprint.get("/<token>", strict_slashes=False)
 def show(token: str) -> Response:
     """The platforms, what is connected, what waits, and the ways out."""
     visit = visit_of(token)
-    search = " ".join(request.args.get("q", "")[:LONGEST_SEARCH].split())
     cards = visit.cards()
-    found, available = _platforms(search)
-    return page(
-        visit,
-        "choose",
-        search=search,
-        cards=cards,
-        groups=tiles.groups(found, cards),
-        available=available,
-        live=changing(visit, cards),
-    )
+    return page(visit, "choose", cards=cards, live=changing(visit, cards), **_found(cards))
+
+
+@blueprint.get("/<token>/found")
+def found(token: str) -> Response:
+    """The platforms alone, while somebody types what to search for."""
+    visit = visit_of(token)
+    return fragment(visit, PLATFORMS, **_found(visit.cards()))
 
 
 @blueprint.get("/<token>/live")
@@ -46,12 +44,7 @@ def live(token: str) -> Response:
 def not_listed(token: str) -> Response:
     """What to do when a platform is missing."""
     visit = visit_of(token)
-    found, _ = _platforms("")
-    return page(
-        visit,
-        "not_listed",
-        uploads=[one for one in found if one.is_upload],
-    )
+    return page(visit, "not_listed", uploads=[one for one in visits.platforms().values() if one.is_upload])
 
 
 @blueprint.get("/<token>/connections")
@@ -108,9 +101,12 @@ def leave_for(visit: Visit, started: Started) -> Response:
     return page(visit, "leaving", started=started, name=name, expect=expect)
 
 
-def _platforms(search: str) -> tuple[list[Platform], bool]:
-    """The platforms that match, and whether we know any at all."""
+def _found(cards: list[Card]) -> dict[str, Any]:
+    """The platforms that the address searches for, and whether we know any at all."""
+    search = " ".join(request.args.get("q", "")[:LONGEST_SEARCH].split())
     try:
-        return journey().integrations(search=search or None), True
+        known = journey().search_platforms(search)
     except (CodatError, CodatNotSet):
-        return [], False
+        return {"search": search, "groups": [], "hint": None, "available": False}
+    groups = tiles.groups(known.platforms, cards)
+    return {"search": search, "groups": groups, "hint": known.hint, "available": True}

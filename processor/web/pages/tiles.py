@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from processor.journey import Platform
+from processor.journey.search import GROUPS, group_of
 from processor.web.pages import words
 from processor.web.pages.cards import ACCOUNTING, Card, in_order, logo_of
 
@@ -48,11 +49,11 @@ def groups(platforms: Sequence[Platform], cards: Sequence[Card]) -> list[Group]:
     """The platforms in groups, in the order of the page, empty groups left out."""
     stands = {one.platform_key: one for one in reversed(in_order(cards))}
     accounting = next((one.name for one in cards if one.is_linked and one.group == ACCOUNTING), None)
-    found: dict[str, list[Tile]] = {key: [] for key in words.GROUPS}
+    found: dict[str, list[Tile]] = {key: [] for key in GROUPS}
     for platform in platforms:
-        found[words.group_of(platform.source_type)].append(_tile(platform, stands.get(platform.key)))
+        found[group_of(platform.source_type)].append(_tile(platform, stands.get(platform.key)))
     return [
-        Group(key, words.GROUPS[key], tuple(tiles), accounting if key == ACCOUNTING else None)
+        Group(key, GROUPS[key], tuple(tiles), accounting if key == ACCOUNTING else None)
         for key, tiles in found.items()
         if tiles
     ]

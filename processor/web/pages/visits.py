@@ -29,7 +29,7 @@ from processor.journey import (
 from processor.web import mishaps, security
 from processor.web.context import container
 from processor.web.pages import trouble, words
-from processor.web.pages.cards import Card, card, in_order, with_room
+from processor.web.pages.cards import Card, card, in_order, names_apart, with_room
 
 RETURN_PATH = "/return"
 PATH = "/connect"
@@ -71,17 +71,17 @@ class Visit:
 
     def card(self, connection_id: str, *, back: LinkOutcome | None = None) -> Card:
         """The same as a card; ``back``: the user was just sent back, as the address claims it."""
-        known = platforms()
-        found = card(self.connection(connection_id), known, back=back)
-        if not found.wants_room:
-            return found
-        others = [card(view, known) for view in journey().connections(self.company_id)]
+        known, views = platforms(), journey().connections(self.company_id)
+        view, names = self.connection(connection_id), names_apart(views, known)
+        found = card(view, known, back=back, name=names.get(connection_id))
+        others = [card(one, known, name=names[one["id"]]) for one in views]
         return with_room([found, *others])[0]
 
     def cards(self) -> list[Card]:
         """The connections of this company, those first that want something of the user."""
-        known = platforms()
-        return in_order(with_room([card(view, known) for view in journey().connections(self.company_id)]))
+        known, views = platforms(), journey().connections(self.company_id)
+        names = names_apart(views, known)
+        return in_order(with_room([card(view, known, name=names[view["id"]]) for view in views]))
 
     @property
     def own_address(self) -> str:

@@ -11,18 +11,6 @@ from urllib.parse import quote
 
 from handlers.facts import AUTH_ERROR, COMPLETE, FAILED_STATUSES, NOT_SUPPORTED
 
-GROUPS: Mapping[str, str] = {
-    "Accounting": "Accounting software",
-    "Banking": "Bank accounts",
-    "Commerce": "Online shops and payments",
-    "Expense": "Expenses and cards",
-    "BankFeed": "Bank feeds",
-    "Other": "Other ways",
-}
-"""Source types in the order of the page; whatever is none of these stands with the last."""
-
-OTHER = "Other"
-
 _DATA_TYPES: Mapping[str, str] = {
     "chartOfAccounts": "Chart of accounts",
     "company": "Company details",
@@ -126,8 +114,3 @@ def of_status(status: str, platform: str) -> str:
     """The status of a dataset in a few words."""
     fallback = "Could not be read" if status in FAILED_STATUSES else "Reading"
     return _STATUSES.get(status, fallback).replace("{platform}", platform)
-
-
-def group_of(source_type: str | None) -> str:
-    """The group in which platforms of this source type stand: a key of ``GROUPS``."""
-    return source_type if source_type is not None and source_type in GROUPS else OTHER

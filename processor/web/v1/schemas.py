@@ -85,6 +85,7 @@ class ConnectionSchema(Answer):
     platform_name = text("The platform's name.", null=True)
     source_type = text("`Accounting`, `Banking`, ...", null=True)
     integration_id = text("Codat's id of the integration.", null=True)
+    account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
     state = word(
         (*STATES, UNREADABLE),
         "The state; `unreadable` where our record is damaged: an operator has to repair it.",

@@ -60,7 +60,15 @@ CONNECTIONS = st.builds(
     Connection,
     id=TEXTS,
     **dict.fromkeys(
-        ("company_id", "merchant_id", "platform_key", "platform_name", "source_type", "integration_id"),
+        (
+            "company_id",
+            "merchant_id",
+            "platform_key",
+            "platform_name",
+            "source_type",
+            "integration_id",
+            "account_name",
+        ),
         st.none() | TEXTS,
     ),
     described_at=st.none() | TIMES,
@@ -127,7 +135,7 @@ def test_every_field_of_every_part_is_written():
         "c", "co", "m", "gbol", "Xero", "Accounting", "i", at, (fact,), walk, at, {"bills": kind},
         (Claim("e", at, at, LinkStatus.PENDING, LinkStatus.LINKED),),
         (Check("connection.unlinked", at, at, "ready"),),
-        (Told("connection.unlinked", at, "n", True),),
+        (Told("connection.unlinked", at, "n", True),), "North Shop",
     )  # fmt: skip
     blank = Connection("c")
 

@@ -42,19 +42,22 @@ def test_the_search_box_is_a_form(place: Place, visitor: Browser) -> None:
     page = visitor.open(f"/connect/{token}?q=%20shop%20")
     assert "Shopify" in page.buttons()
     assert "Xero" not in page.buttons()
-    assert "1 platform for “shop”" in page.text
+    assert "3 platforms for “shop”" in page.text, "its group is named like that"
     nothing = visitor.open(f"/connect/{token}?q=<b>nowhere</b>")
     assert "Nothing by that name" in nothing.text
     assert "<b>nowhere" not in links(nothing)
 
 
-def test_what_the_server_searched_for_is_not_filtered_again_by_the_script(
-    place: Place, visitor: Browser
-) -> None:
-    """It filtered what the server had left: "stripe" after "sage" was "Nothing by that name"."""
+def test_what_is_found_while_typing_is_what_the_button_finds(place: Place, visitor: Browser) -> None:
+    """The script filtered what the server had left: "stripe" after "sage" was "Nothing by that name"."""
     _, token = place.company()
-    assert "data-filter" in links(visitor.open(f"/connect/{token}"))
-    assert "data-filter" not in links(visitor.open(f"/connect/{token}?q=sage"))
+    page = visitor.open(f"/connect/{token}?q=sage")
+    assert f'data-search="/connect/{token}/found"' in links(page)
+    typed = visitor.open(f"/connect/{token}/found?q=stripe")
+    assert "<html" not in links(typed)
+    assert "Stripe" in typed.buttons()
+    assert "Sage Business Cloud" not in typed.buttons()
+    assert visitor.press(typed, "Stripe").answer.status_code == 200
 
 
 def test_without_any_platform_nobody_is_told_to_search(

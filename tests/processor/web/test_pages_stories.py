@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from processor.lenient.spoken import as_account_name
 from processor.web.pages import words
 from tests.processor.simulator.pages import Browser
 from tests.support.visiting import Place
@@ -143,3 +144,67 @@ def test_what_the_other_side_said_shows_no_ids() -> None:
     """A merchant read "connection 7f9c2ba4-…" in a quotation."""
     said = words.quotation("The connection 7F9C2BA4-e88f-4d1c-9d2a-0e5f3b8a6c11 is active")
     assert said == "The connection … is active"
+
+
+@pytest.mark.parametrize(
+    "accounts", [("North Shop", "South Shop"), ("One", "One"), (None, None), ("One", None)]
+)
+def test_two_connections_of_one_platform_are_told_apart(
+    place: Place, visitor: Browser, accounts: tuple[str | None, str | None]
+) -> None:
+    """Two shops of one merchant: "Disconnect Shopify?", "Delete Shopify?", and nobody knew which."""
+    company_id, token = place.company()
+    shops = []
+    for account in accounts:
+        connection_id = place.desk.journey.connect(company_id, "shpf").connection_id
+        place.change(connection_id, "authorize", account_name=account)
+        place.later(60)
+        shops.append(connection_id)
+    asked = [visitor.open(f"/connect/{token}/connections/{one}/delete").text for one in shops]
+    names = [re.search("Delete the connection to (Shopify[^?]*)[?]", text).group(1) for text in asked]  # type: ignore[union-attr]
+    assert names[0] != names[1]
+    for account, name in zip(accounts, names, strict=True):
+        if account and accounts.count(account) == 1:
+            assert name == f"Shopify ({account})"
+        else:
+            assert re.fullmatch(r"Shopify [12] \(begun [0-9]+ [A-Z][a-z]+ 20[0-9]+\)", name)
+    for path in ("", "/manage"):
+        page = visitor.open(f"/connect/{token}{path}")
+        for name in names:
+            assert f">{name}</" in page.answer.text, path
+            assert re.search(f'data-say="[^"]*{re.escape(name)}', page.answer.text), path
+    for connection_id, name in zip(shops, names, strict=True):
+        title = f"You gave access to {name}"
+        assert title in visitor.open(f"/connect/{token}/connections/{connection_id}").text
+        assert (
+            f"Disconnect {name}?" in visitor.open(f"/connect/{token}/connections/{connection_id}/unlink").text
+        )
+
+
+def test_one_connection_of_a_platform_has_the_platforms_name(place: Place, visitor: Browser) -> None:
+    """A number or a name is no help where there is nothing to tell apart; the account is shown beside."""
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "shpf").connection_id
+    place.change(connection_id, "authorize", account_name="North Shop")
+    assert "Disconnect Shopify?" in visitor.open(f"/connect/{token}/connections/{connection_id}/unlink").text
+    assert "North Shop" in visitor.open(f"/connect/{token}/manage").text
+
+
+@pytest.mark.parametrize(
+    ("info", "name"),
+    [
+        ({"companyName": " North Shop "}, "North Shop"),
+        ({"shop_url": "north.example", "ShopName": "North"}, "North"),
+        ({"shopUrl": "north.example"}, "north.example"),
+        ({"name": ["North"], "domain": "north.example"}, "north.example"),
+        ({"name": "x" * 5000}, "x" * 120),
+        ({"clientType": "desktop"}, None),
+        ({}, None),
+        (["North"], None),
+        ("North", None),
+        (None, None),
+    ],
+)
+def test_the_accounts_name_is_read_from_whatever_codat_puts_there(info: object, name: str | None) -> None:
+    """``connectionInfo`` holds anything, and may be absent."""
+    assert as_account_name(info) == name

@@ -9,6 +9,7 @@ from handlers.facts import ENDED_STATUSES, DataType, Fact, Kind
 from handlers.situation import State
 from processor.errors import ProcessorError
 from processor.journey import AlreadyConnected, LinkOutcome, Platform
+from processor.journey.search import OTHER, group_of
 from processor.web.pages import moment, outcomes, trouble, words
 from processor.web.pages.cards import STEPS, card, dates_of
 from processor.web.pages.tiles import groups
@@ -22,6 +23,7 @@ def view(state: State, **said: object) -> dict[str, object]:
         "id": "c1",
         "platform_key": "gbol",
         "platform_name": "Xero",
+        "account_name": None,
         "source_type": "Accounting",
         "state": state.value,
         "progress": 0,
@@ -112,8 +114,8 @@ def test_data_types_are_named_in_words(name: str, said: str) -> None:
 
 
 def test_an_unknown_source_type_stands_with_the_others() -> None:
-    assert words.group_of("Accounting") == "Accounting"
-    assert words.group_of("Unknown") == words.group_of(None) == words.OTHER
+    assert group_of("Accounting") == "Accounting"
+    assert group_of("Unknown") == group_of(None) == OTHER
 
 
 def test_a_platform_without_name_or_logo_can_be_shown() -> None:

@@ -1,4 +1,4 @@
-// What the pages do beyond HTML: show changes as they happen, filter while typing, copy the link,
+// What the pages do beyond HTML: show changes as they happen, search while typing, copy the link,
 // times by the reader's clock, and words where a picture does not load. All of it works without, too.
 (() => {
   "use strict";
@@ -6,6 +6,7 @@
   const SOON_MS = 1000;
   const LONGEST_MS = 10000;
   const CALM_MS = 1700; // while nothing moves; what changes all the same is shown within two seconds
+  const TYPING_MS = 150; // after the last key before the server searches
   const PATIENCE_MS = 10000;
   const MANY_FAILURES = 3;
 
@@ -135,24 +136,31 @@
     later();
   }
 
-  function filter(input) {
-    const nothing = document.getElementById("nothing");
-    const groups = [...document.querySelectorAll("[data-group]")];
-    input.addEventListener("input", () => {
-      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let count = 0;
-      for (const group of groups) {
-        let any = false;
-        for (const item of group.querySelectorAll("[data-name]")) {
-          const fits = words.every((word) => item.dataset.name.includes(word));
-          item.hidden = !fits;
-          any = any || fits;
-          count += fits ? 1 : 0;
+  // The server searches, so that what one finds while typing is what one finds by the button.
+  function search(input) {
+    const results = document.getElementById("results");
+    let newest = 0;
+    let timer = 0;
+
+    async function look() {
+      const mine = ++newest;
+      const url = `${input.dataset.search}?q=${encodeURIComponent(input.value)}`;
+      try {
+        const answer = await fetch(url, {
+          cache: "no-store", credentials: "same-origin", redirect: "error", signal: stopAfter(PATIENCE_MS),
+        });
+        if (answer.ok && mine === newest) {
+          const html = await answer.text();
+          if (mine === newest) show(results, html);
         }
-        group.hidden = !any;
+      } catch {
+        // the button still searches
       }
-      nothing.hidden = count > 0;
-      announcer.textContent = count === 1 ? "1 platform" : `${count} platforms`;
+    }
+
+    input.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(look, TYPING_MS);
     });
   }
 
@@ -173,5 +181,5 @@
 
   polish(document);
   document.querySelectorAll("[data-live]").forEach(follow);
-  document.querySelectorAll("[data-filter]").forEach(filter);
+  document.querySelectorAll("[data-search]").forEach(search);
 })();

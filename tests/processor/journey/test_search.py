@@ -1,0 +1,98 @@
+"""Searching the platforms: what people type is not what the list calls them."""
+
+import pytest
+
+from processor.journey import Platform
+from processor.journey.search import MOST_WORDS, search
+
+XERO = Platform("gbol", "Xero", "Accounting")
+QBO = Platform("qhyg", "QuickBooks Online", "Accounting")
+DESKTOP = Platform("pqsw", "QuickBooks Desktop", "Accounting")
+FEEDS = Platform("hcws", "QuickBooks Online Bank Feeds", "BankFeed")
+SHOPIFY = Platform("shpf", "Shopify", "Commerce")
+ZETTLE = Platform("ztl1", "Zettle", "Commerce")
+PLAID = Platform("pldx", "Plaid", "Banking")
+TRUELAYER = Platform("trlr", "TrueLayer", "Banking")
+ODD = Platform("odd1", "Ödön Büro", "Strange")
+ALL = (XERO, QBO, DESKTOP, FEEDS, SHOPIFY, ZETTLE, PLAID, TRUELAYER, ODD)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", list(ALL)),
+        ("xero", [XERO]),
+        ("ERO", [XERO]),
+        ("gbol", [XERO]),
+        ("  quick  ONLINE ", [QBO, FEEDS]),
+        ("odon", [ODD]),
+        ("…", []),
+        ("nothing of that kind", []),
+    ],
+)
+def test_names_are_found_by_their_parts(text: str, found: list[Platform]) -> None:
+    assert search(ALL, text).platforms == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("QBO", [QBO, FEEDS]), ("qbd", [DESKTOP]), ("Intuit", [QBO, DESKTOP, FEEDS]), ("iZettle", [ZETTLE])],
+)
+def test_other_names_are_found_and_said(text: str, found: list[Platform]) -> None:
+    """ "QBO" found nothing, though half of its users call it so."""
+    said = search(ALL, text)
+    assert said.platforms == found
+    assert said.hint is not None
+    assert said.hint.startswith(f"“{text}” is listed as ")
+    assert all(one.name in said.hint for one in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["barclays", "Barclays Bank", "BARCLAY", "barclys", "bracalys", "my barclays account"]
+)
+def test_a_bank_leads_to_what_reaches_it(text: str) -> None:
+    """ "barclays" found nothing, though it is reached through two platforms."""
+    said = search(ALL, text)
+    assert said.platforms == [PLAID, TRUELAYER]
+    assert said.hint == "Barclays is reached through Plaid or TrueLayer."
+
+
+def test_a_bank_is_promised_only_where_something_leads_to_it() -> None:
+    """A client without banking platforms cannot reach any bank."""
+    assert search([XERO, QBO], "barclays").platforms == []
+    assert search([XERO, QBO], "barclays").hint is None
+
+
+@pytest.mark.parametrize(
+    ("text", "among"),
+    [("bank", [PLAID, TRUELAYER, FEEDS]), ("bank account", [PLAID, TRUELAYER]), ("shop", [SHOPIFY, ZETTLE])],
+)
+def test_the_headings_of_groups_count(text: str, among: list[Platform]) -> None:
+    """ "bank" hid the bank accounts, and showed the bank feeds alone."""
+    said = search(ALL, text)
+    assert {one.key for one in among} == {one.key for one in said.platforms}
+    assert said.hint is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("xreo", [XERO]),
+        ("zero", [XERO]),
+        ("shopfy", [SHOPIFY]),
+        ("shoppify", [SHOPIFY]),
+        ("quikboks desktop", [DESKTOP]),
+        ("trulayer", [TRUELAYER]),
+        ("xe", [XERO]),
+        ("xr", []),
+    ],
+)
+def test_a_slip_of_the_finger_is_forgiven(text: str, found: list[Platform]) -> None:
+    """ "shopfy" found nothing."""
+    assert search(ALL, text).platforms == found
+
+
+def test_whatever_is_typed_is_little_work() -> None:
+    """A search is bounded in words and letters, whatever somebody pastes."""
+    assert search(ALL, "x" * 100_000).platforms == []
+    assert search(ALL, "xero " * MOST_WORDS + "shopify").platforms == [XERO]
