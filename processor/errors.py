@@ -2,6 +2,7 @@
 
     ProcessorError                500
     ├── SettingsError             500   a setting is missing or wrong; stops the start
+    ├── BadRequest                400   not HTTP as it should be
     ├── Unauthorized              401
     ├── Forbidden                 403
     ├── NotFound                  404
@@ -72,6 +73,14 @@ class SettingsError(ProcessorError):
         count = "1 setting is" if len(self.mistakes) == 1 else f"{len(self.mistakes)} settings are"
         lines = "".join(f"\n  {mistake}" for mistake in self.mistakes)
         super().__init__(f"{who} cannot start: {count} missing or wrong.{lines}")
+
+
+class BadRequest(ProcessorError):
+    """The request is no well-formed HTTP."""
+
+    status = HTTPStatus.BAD_REQUEST
+    title = "Malformed request"
+    sentence = "The request is malformed."
 
 
 class Unauthorized(ProcessorError):

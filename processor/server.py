@@ -3,13 +3,14 @@
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
 import time
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
@@ -19,7 +20,13 @@ from processor.settings import Settings
 log = logging.getLogger(__name__)
 
 TARGET = "processor.web:create_gateway_from_environment"
-BACKLOG = 1024
+BACKLOG = 2048
+MOST_CONNECTIONS = 16_384
+"""Connections that one process has at a time; beyond them callers wait. An idle one takes up some 10 KB."""
+
+OWN_FILES = 256
+"""Files and connections that a process needs besides its callers' connections."""
+
 KEEP_ALIVE_S = 95
 """Longer than the 90 s for which Heroku's router keeps a connection, so that it never uses one that we
 just closed. https://devcenter.heroku.com/articles/http-routing#keepalives"""
@@ -43,6 +50,8 @@ def serve(settings: Settings, target: str = TARGET) -> None:
         interface=Interfaces.RSGI,
         workers=settings.web_concurrency,
         backlog=BACKLOG,
+        backpressure=connections_for(_raise_file_limit()),
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000),
         websockets=False,
         log_level=LogLevels.warning,
@@ -57,6 +66,22 @@ def serve(settings: Settings, target: str = TARGET) -> None:
     announcer = threading.Thread(target=_announce, args=(settings,), name="announcer", daemon=True)
     server.on_startup(announcer.start)
     server.serve()
+
+
+def connections_for(files: int) -> int:
+    """How many connections a process takes that may open so many ``files``."""
+    return max(1, min(MOST_CONNECTIONS, files - OWN_FILES))
+
+
+def _raise_file_limit() -> int:
+    """Let processes open as many files as the system allows them; how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = max(soft, MOST_CONNECTIONS + OWN_FILES)
+    with contextlib.suppress(OSError, ValueError):  # macOS allows less than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        return hard
+    return soft
 
 
 def _let_new_processes_end() -> None:

@@ -11,10 +11,10 @@ from processor.bootstrap import Container, for_web
 from processor.reporting import report_faults
 from processor.settings import load_from_environment
 from processor.truth.beginning import Beginning
-from processor.web import health, home, metrics, ops, pages, problems, security, v1, webhooks
+from processor.web import context, health, home, metrics, ops, pages, problems, security, v1, webhooks
+from processor.web.canonical import CanonicalRequest
 from processor.web.context import keep
-from processor.web.gateway import Gateway
-from processor.web.hosts import PossibleHosts
+from processor.web.gateway import SMALL_BODY_BYTES, Gateway
 
 THREADS = 4
 """Requests that one process works on at a time."""
@@ -23,12 +23,14 @@ THREADS = 4
 def create_app(container: Container) -> Flask:
     """The application on the collaborators in ``container``; connects to nothing yet."""
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = container.settings.max_body_bytes
-    hops = container.settings.trusted_proxies
-    if hops:
-        # The host is not taken from a header: Heroku's router passes on what a caller makes up.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = PossibleHosts(app.wsgi_app)  # type: ignore[method-assign]
+    settings = container.settings
+    app.config["MAX_CONTENT_LENGTH"] = (
+        SMALL_BODY_BYTES  # messages are read by their view, with a limit of its own
+    )
+    hops = settings.trusted_proxies
+    # The host is not taken from a header: Heroku's router passes on what a caller makes up.
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = CanonicalRequest(app.wsgi_app, public_url=settings.public_url, hops=hops)  # type: ignore[method-assign]
     keep(app, container)
     security.register(app)
     problems.register(app)
@@ -59,4 +61,6 @@ def create_app_from_environment() -> Flask:
 def create_gateway_from_environment() -> Gateway:
     """The application of this process behind its gateway: what our own web server calls."""
     app = create_app_from_environment()
-    return Gateway(app, threads=THREADS, max_body_bytes=app.config["MAX_CONTENT_LENGTH"])
+    with app.app_context():
+        settings = context.container().settings
+    return Gateway(app, threads=THREADS, max_body_bytes=settings.max_body_bytes)

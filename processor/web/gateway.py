@@ -11,12 +11,15 @@ import io
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from processor.errors import ProcessorError, StoreUnavailable, TooLarge
+from processor.errors import BadRequest, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
+from processor.web.bodies import Body, BodyBudget
+from processor.web.canonical import WEBHOOKS, canonical_path
 from processor.web.problems import PROBLEM
 
 if TYPE_CHECKING:
@@ -33,11 +36,19 @@ BODY_WITHIN_S = 10.0
 MORE_THAN_ENOUGH = 1
 """So many bytes beyond the limit are read of a body without a length: enough to see that it is too large."""
 
+SMALL_BODY_BYTES = 65_536
+"""Largest body of a call of the API or of a form."""
 
-URGENT = ("/webhooks/", "/readyz", "/healthz")
+SINGLE = frozenset(
+    {"authorization", "host", "x-codat-clientid"}
+    | {f"{family}-{part}" for family in ("webhook", "svix") for part in ("id", "timestamp", "signature")}
+)
+"""Headers that decide who may do what: sent twice, two readers of one request could see two senders."""
+
+URGENT = (WEBHOOKS, "/readyz", "/healthz")
 """What has threads of its own, each: it never waits for Codat, and must not wait behind what does."""
 
-PROMPT = ("/webhooks/", "/readyz")
+PROMPT = (WEBHOOKS, "/readyz")
 """What is answered within ``ANSWER_WITHIN_S``, if need be by 503."""
 
 ANSWER_WITHIN_S = 0.9
@@ -47,6 +58,12 @@ When Redis hangs every thread waits for it a while, and whoever waits for a thre
 there are senders before. A message that is kept after all is a duplicate when it is sent again.
 """
 
+LONGEST_LENGTH = 15
+"""Digits of a length that is of use."""
+
+PLACE_CHARS = 32
+"""So much of the first part of a path is logged."""
+
 DROP_MOST = 64 * 1024 * 1024
 """So much of a body that is too large is read and dropped: a sender cut off in the middle never sees why."""
 
@@ -55,9 +72,10 @@ class Gateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
     ``threads`` requests are worked on at a time, and as many of each that is ``URGENT``. Of a body at
-    most ``max_body_bytes`` and one byte are kept. What a caller does not finish within
-    ``body_within_s``, or breaks off, is answered 503: nothing of it is looked at. What is to be
-    ``PROMPT`` is answered 503 after ``answer_within_s``; where no thread had begun on it, none does.
+    most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside of ``WEBHOOKS``) and one byte are kept, and all
+    bodies together stay within ``budget``. What a caller does not finish within ``body_within_s``, or
+    breaks off, is answered 503: nothing of it is looked at. What is to be ``PROMPT`` is answered 503
+    after ``answer_within_s``; where no thread had begun on it, none does.
     """
 
     def __init__(
@@ -68,69 +86,81 @@ class Gateway:
         max_body_bytes: int,
         body_within_s: float = BODY_WITHIN_S,
         answer_within_s: float = ANSWER_WITHIN_S,
+        budget: BodyBudget | None = None,
     ) -> None:
         self._app = app
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._urgent = {
             path: ThreadPoolExecutor(threads, thread_name_prefix=path.strip("/")) for path in URGENT
         }
-        self._most = max_body_bytes
+        self._max_body_bytes = max_body_bytes
         self._within_s = body_within_s
         self._answer_within_s = answer_within_s
+        self._budget = BodyBudget() if budget is None else budget
 
     async def __rsgi__(self, scope: "Scope", protocol: "HTTPProtocol") -> None:
         """Answer one request."""
         try:
-            body = await asyncio.wait_for(self._body(scope, protocol), self._within_s)
-        except TimeoutError:
-            _log.warning("a caller did not finish a request in time", extra={"place": _place(scope.path)})
-            late = "The request did not arrive in time; send it again."
-            self._refuse(protocol, TooLarge() if self._is_too_large(scope) else StoreUnavailable(late))
+            protocol.response_bytes(*await self._answer(scope, protocol))
+        except ProcessorError as refusal:
+            _log.warning("a request was refused", extra={"place": _place(scope.path), "why": refusal.detail})
+            headers = [("content-type", PROBLEM), ("connection", "close"), *refusal.headers().items()]
+            protocol.response_bytes(int(refusal.status), headers, json.dumps(refusal.problem()).encode())
+
+    async def _answer(self, scope: "Scope", protocol: "HTTPProtocol") -> Answer:
+        path = path_of(scope)
+        _check_head(scope, path)
+        with self._budget.body() as body:
+            await self._receive(body, scope, protocol, path)
+            # Emptied where no thread begins in time: the pool keeps a cancelled call, with its arguments.
+            request = [environ_of(scope, body.take())]
+            answering = asyncio.get_running_loop().run_in_executor(self._pool_for(path), self._call, request)
+            try:
+                within_s = self._answer_within_s if path.startswith(PROMPT) else None
+                return await asyncio.wait_for(answering, within_s)
+            except TimeoutError:
+                raise StoreUnavailable("The request could not be answered in time.") from None
+            except Exception:  # the server would answer 500, after which an alert does not come again
+                _log.exception("a request could not be answered", extra={"place": _place(scope.path)})
+                raise StoreUnavailable() from None
+            finally:
+                request.clear()
+
+    async def _receive(self, body: Body, scope: "Scope", protocol: "HTTPProtocol", path: str) -> None:
+        """Read the whole body; raises ``StoreUnavailable`` or ``TooLarge`` for what does not come whole."""
+        headers = scope.headers
+        if "content-length" not in headers and "transfer-encoding" not in headers:
             return
-        if len(body) < min(_declared(scope), self._most):
-            _log.warning("a caller broke off a request", extra={"place": _place(scope.path)})
-            self._refuse(protocol, StoreUnavailable("The request did not arrive whole; send it again."))
-            return
-        answering = asyncio.get_running_loop().run_in_executor(
-            self._pool_for(scope.path), self._call, environ_of(scope, body)
-        )
+        most = self._max_body_bytes if path.startswith(WEBHOOKS) else SMALL_BODY_BYTES
+        declared = _declared(scope)
+        dropped, ends = 0, 0
         try:
-            within_s = self._answer_within_s if scope.path.startswith(PROMPT) else None
-            answer = await asyncio.wait_for(answering, within_s)
+            async with asyncio.timeout(self._within_s) as body.limit:
+                async for chunk in protocol:
+                    ends += not chunk
+                    room = most + MORE_THAN_ENOUGH - body.size
+                    body.add(chunk[:room])
+                    dropped += max(0, len(chunk) - room)
+                    if dropped > DROP_MOST:
+                        break
         except TimeoutError:
-            _log.warning("a request could not be answered in time", extra={"place": _place(scope.path)})
-            self._refuse(protocol, StoreUnavailable())
-            return
-        except Exception:  # the server would answer 500, after which an alert does not come again
-            _log.exception("a request could not be answered", extra={"place": _place(scope.path)})
-            self._refuse(protocol, StoreUnavailable())
-            return
-        protocol.response_bytes(*answer)
+            if declared > most:
+                raise TooLarge() from None
+            if body.is_evicted:
+                raise StoreUnavailable("Too many unfinished requests; send it again later.") from None
+            raise StoreUnavailable("The request did not arrive in time; send it again.") from None
+        if body.size > most:
+            raise TooLarge()
+        # The server tells of a body that breaks off by one empty part, and of the end by another.
+        if body.size < declared or ends > 1:
+            raise StoreUnavailable("The request did not arrive whole; send it again.")
 
     def _pool_for(self, path: str) -> ThreadPoolExecutor:
         return next((pool for start, pool in self._urgent.items() if path.startswith(start)), self._pool)
 
-    def _is_too_large(self, scope: "Scope") -> bool:
-        return _declared(scope) > self._most
-
-    def _refuse(self, protocol: "HTTPProtocol", problem: ProcessorError) -> None:
-        headers = [("content-type", PROBLEM), ("connection", "close"), *problem.headers().items()]
-        protocol.response_bytes(int(problem.status), headers, json.dumps(problem.problem()).encode())
-
-    async def _body(self, scope: "Scope", protocol: "HTTPProtocol") -> bytes:
-        if scope.method in ("GET", "HEAD"):
-            return b""
-        body, dropped = bytearray(), 0
-        async for chunk in protocol:
-            room = self._most + MORE_THAN_ENOUGH - len(body)
-            body += chunk[:room]
-            dropped += max(0, len(chunk) - room)
-            if dropped > DROP_MOST:
-                break
-        return bytes(body)
-
-    def _call(self, environ: dict[str, Any]) -> Answer:
-        """Call the WSGI application; its whole answer."""
+    def _call(self, request: list[dict[str, Any]]) -> Answer:
+        """Call the WSGI application with the one environment in ``request``; its whole answer."""
+        environ = request.pop()
         started: list[tuple[int, list[tuple[str, str]]]] = []
         written: list[bytes] = []
 
@@ -149,15 +179,39 @@ class Gateway:
         return status, [(name.lower(), value) for name, value in headers], b"".join(written)
 
 
+def _check_head(scope: "Scope", path: str) -> None:
+    """Raise where a request can be read in two ways (RFC 9112, 3.2; RFC 3986).
+
+    A message with doubtful headers is not authentic, for its sender gets no answers but those agreed on.
+    """
+    times = Counter(name for name, _ in scope.headers.items() if name in SINGLE)
+    twice = next((name for name, count in times.items() if count > 1), None)
+    is_message = path.startswith(WEBHOOKS)
+    if twice is not None:
+        sentence = f"The request has more than one {twice} header."
+        raise BadRequest(sentence) if twice == "host" and not is_message else Unauthorized(sentence)
+    if is_message:
+        return
+    if "host" not in times and not scope.authority and scope.http_version.startswith("1.1"):
+        raise BadRequest("The request has no Host header.")
+    if not (scope.path.isascii() and scope.query_string.isascii()):
+        raise BadRequest("The address holds bytes that are not percent-encoded.")
+
+
 def _declared(scope: "Scope") -> int:
     """How long the body is by its own account; 0 where nothing, or nothing of use, is said."""
     said = scope.headers.get("content-length") or ""
-    return int(said) if said.isascii() and said.isdigit() else 0
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= LONGEST_LENGTH else 0
 
 
 def _place(path: str) -> str:
-    """The first part of a path; what follows may be the token of a link."""
-    return "/" + path.lstrip("/").partition("/")[0]
+    """The first part of a path, cut; what follows may be the token of a link."""
+    return "/" + path.lstrip("/").partition("/")[0][:PLACE_CHARS]
+
+
+def path_of(scope: "Scope") -> str:
+    """The path of a request without its escapes, in one form; octets as Latin-1 (PEP 3333)."""
+    return canonical_path(unquote_to_bytes(scope.path).decode("latin-1"))
 
 
 def environ_of(scope: "Scope", body: bytes) -> dict[str, Any]:
@@ -166,8 +220,8 @@ def environ_of(scope: "Scope", body: bytes) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "PATH_INFO": path_of(scope),
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "SERVER_NAME": server or "localhost",
         "SERVER_PORT": port or "80",
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
@@ -182,10 +236,10 @@ def environ_of(scope: "Scope", body: bytes) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in scope.headers.items():
+        if "_" in name:  # WSGI does not tell it from "-": anybody could speak for our proxies
+            continue
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value
-    if "HTTP_HOST" not in environ and scope.authority:
-        environ["HTTP_HOST"] = scope.authority
     return environ

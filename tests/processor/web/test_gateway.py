@@ -78,10 +78,6 @@ def test_an_ipv6_caller_is_named_without_brackets(client: str, address: str) -> 
     assert environ_of(scope(client=client), b"")["REMOTE_ADDR"] == address
 
 
-def test_over_http2_the_authority_stands_for_the_host() -> None:
-    assert environ_of(scope(headers=Headers(), authority="example.test"), b"")["HTTP_HOST"] == "example.test"
-
-
 class Protocol:
     """A caller that sends these parts and, unless it is ``finished``, nothing more and no end."""
 
