@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 TOLERANCE_S = 300
 MAX_EVENT_ID_CHARS = 256
+MAX_SIGNATURES_BYTES = 4_096
+"""Longest signature header that is looked at; one signature has 47 bytes."""
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix, not a secret
 _BASE64 = re.compile(r"([A-Za-z0-9+/]+)={0,2}")
@@ -127,6 +129,8 @@ class Authenticator:
             raise NotAuthentic("a signature header is missing or empty")
         if not self._keys:
             raise NotAuthentic("the message is signed, but no signing secret is configured")
+        if len(signed.signatures) > MAX_SIGNATURES_BYTES:
+            raise NotAuthentic("the signature header is too long")
         timestamp = signed.timestamp.decode("latin-1")
         if _SECONDS.fullmatch(timestamp) is None:
             raise NotAuthentic("the signed timestamp is not a whole number of seconds")

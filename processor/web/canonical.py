@@ -5,9 +5,10 @@ Anybody may make up ``Host`` and ``X-Forwarded-Proto``. With PUBLIC_URL set, lin
 passed over. A message is never refused for any of this: its sender would not come back.
 """
 
+import string
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from processor.web.hosts import is_possible
 
@@ -47,6 +48,9 @@ class CanonicalRequest:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         environ["PATH_INFO"] = canonical_path(environ.get("PATH_INFO", ""))
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():  # whoever decodes it later would raise
+            environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=string.printable)
         scheme = forwarded_scheme(environ.get("HTTP_X_FORWARDED_PROTO", ""), self._hops)
         environ["wsgi.url_scheme"] = scheme or environ["wsgi.url_scheme"]
         if self._public is not None:

@@ -12,13 +12,29 @@ from redis import RedisError
 from werkzeug.exceptions import HTTPException
 
 from processor.errors import ProcessorError, StoreUnavailable
+from processor.web import problems
 
 _log = logging.getLogger(__name__)
+
+ErrorPage = Callable[[ProcessorError], Response]
+
+
+def safely(page: ErrorPage) -> ErrorPage:
+    """The same error page; where making it raises, the error is answered as a problem instead."""
+
+    def shown(error: ProcessorError) -> Response:
+        try:
+            return page(error)
+        except Exception:
+            _log.exception("an error page could not be made", extra={"endpoint": request.endpoint})
+            return problems.of_processor(error)
+
+    return shown
 
 
 def show(
     blueprint: Blueprint,
-    failed: Callable[[ProcessorError], Response],
+    failed: ErrorPage,
     *,
     store_away: Callable[[RedisError], StoreUnavailable] | None = None,
 ) -> None:
@@ -26,6 +42,8 @@ def show(
 
     ``store_away`` finds words for what Redis refused; a fault of ours is logged whole and told in general.
     """
+
+    failed = safely(failed)
 
     def of_http(error: HTTPException) -> Response:
         failure = ProcessorError(error.description)

@@ -27,6 +27,7 @@ STRANGERS = 5_000
 MANY_FILES = 8_000
 BODY = 1_048_576
 MIB = 1024 * 1024
+MOST_GROWTH_BYTES = 200 * MIB
 """What a process may grow by: the budget of 64 MiB, what the server holds of each connection, and slack."""
 
 LONG_PATH = b"/" + b"a" * 60_000
@@ -121,6 +122,7 @@ def test_a_message_is_kept_beside_5_000_connections_that_say_nothing(
     lines += [line_to(service, sent) for _ in range(STRANGERS)]
     assert_a_message_is_kept(service)
 
+    assert largest_bytes(service) - before < MOST_GROWTH_BYTES
 
 
 def test_unfinished_bodies_stay_within_the_budget_and_a_message_is_kept(
@@ -133,6 +135,7 @@ def test_unfinished_bodies_stay_within_the_budget_and_a_message_is_kept(
     assert_a_message_is_kept(service)
 
     assert Counter(map(status_on, lines)) == {503: 300}
+    assert largest_bytes(service) - before < MOST_GROWTH_BYTES
 
 
 @pytest.mark.parametrize("place", ["/v1/companies", "/connect/x", "/ops", "/nowhere"])
@@ -153,6 +156,7 @@ def test_http2_is_not_spoken(service: Service, lines: list[socket.socket]) -> No
     assert_a_message_is_kept(service)
 
     assert not any(status_on(line) in range(200, 300) for line in lines)
+    assert largest_bytes(service) - before < MOST_GROWTH_BYTES
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def failed(error: ProcessorError) -> Response:
 
 def guard(blueprint: Blueprint) -> None:
     """Have ``blueprint`` answer with pages, whatever goes wrong in it."""
-    blueprint.register_error_handler(ProcessorError, failed)
+    blueprint.register_error_handler(ProcessorError, mishaps.safely(failed))
     mishaps.show(blueprint, failed, store_away=_store_away)
 
 

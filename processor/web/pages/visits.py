@@ -209,7 +209,7 @@ def guard(blueprint: Blueprint) -> None:
     def of_processor(error: ProcessorError) -> Response:
         return failed(error, _quietly_visiting())
 
-    blueprint.register_error_handler(ProcessorError, of_processor)
+    blueprint.register_error_handler(ProcessorError, mishaps.safely(of_processor))
     mishaps.show(blueprint, failed)
 
 

@@ -5,7 +5,7 @@ import hmac
 import logging
 from collections.abc import Sequence
 
-from flask import Flask, request
+from flask import Flask, Response, request
 
 from processor.errors import Unauthorized
 from processor.web.context import container
@@ -19,11 +19,22 @@ SCHEME = "Bearer"
 def register(app: Flask) -> None:
     """Ask for a key before anything under ``/v1`` is looked at, whether or not there is such a call."""
     app.before_request(_guard)
+    app.after_request(_keep_out_of_caches)
 
 
 def _guard() -> None:
-    if request.path == PREFIX or request.path.startswith(PREFIX + "/"):
+    if _is_a_call():
         check(request.headers.get("Authorization"), container().settings.api_keys)
+
+
+def _keep_out_of_caches(answer: Response) -> Response:
+    if _is_a_call():
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _is_a_call() -> bool:
+    return request.path == PREFIX or request.path.startswith(PREFIX + "/")
 
 
 def check(authorization: str | None, api_keys: Sequence[str]) -> None:
