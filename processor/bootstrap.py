@@ -11,13 +11,20 @@ from handlers.registry import Policy
 from processor import times
 from processor.alerts.signature import Authenticator
 from processor.codat.client import CodatClient
+from processor.connections import SHARES, WEB
 from processor.delivery.control import Control
 from processor.errors import SettingsError
 from processor.journey import Journey, make_journey
 from processor.operators import Operators
 from processor.queues import Bell
 from processor.settings import Settings
-from processor.store.connect import WEB_TIMEOUT_S, WORKER_TIMEOUT_S, connect
+from processor.store.connect import (
+    COMMAND_CONNECTIONS,
+    WEB_TIMEOUT_S,
+    WEB_WAIT_S,
+    WORKER_TIMEOUT_S,
+    connect,
+)
 from processor.store.inbox import Inbox
 from processor.store.reader import Reader
 from processor.truth.budget import Rank
@@ -43,12 +50,14 @@ class Container:
 
 def for_web(settings: Settings) -> Container:
     """The collaborators of a web process: short time-outs."""
-    return _build(settings, WEB_TIMEOUT_S, Rank.JOURNEY)
+    client = _client(settings, timeout_s=WEB_TIMEOUT_S, wait_s=WEB_WAIT_S, most=SHARES[WEB])
+    return _build(settings, client, Rank.JOURNEY)
 
 
-def for_worker(settings: Settings) -> Container:
-    """The collaborators of a process in the background."""
-    return _build(settings, WORKER_TIMEOUT_S, Rank.CHECK)
+def for_worker(settings: Settings, *, connections: int = COMMAND_CONNECTIONS) -> Container:
+    """The collaborators of a process in the background, or of a command, with so many connections."""
+    client = _client(settings, timeout_s=WORKER_TIMEOUT_S, most=connections)
+    return _build(settings, client, Rank.CHECK)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -60,10 +69,13 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def _build(settings: Settings, timeout_s: float, rank: Rank) -> Container:
+def _client(settings: Settings, **options: Any) -> "Redis[Any]":
     if settings.redis_url is None:
         raise SettingsError(["REDIS_URL must be set for this process; `codat-processor run` sets it."])
-    client = connect(settings.redis_url, timeout_s=timeout_s, verify_tls=settings.redis_tls_verify)
+    return connect(settings.redis_url, verify_tls=settings.redis_tls_verify, **options)
+
+
+def _build(settings: Settings, client: "Redis[Any]", rank: Rank) -> Container:
     inbox = Inbox(
         client,
         shards=settings.inbox_shards,

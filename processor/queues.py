@@ -13,6 +13,8 @@ from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from processor.unreachable import why
+
 _log = logging.getLogger(__name__)
 
 DRAIN = "drain"
@@ -56,6 +58,7 @@ class Bell:
             name: Queue(name, connection=client, serializer=JSONSerializer, default_timeout=JOB_TIMEOUT_S)
             for name in QUEUES
         }
+        self._failing = False
 
     def wake_shard(self, shard: int) -> None:
         """Have the shard drained."""
@@ -91,7 +94,10 @@ class Bell:
                 failure_ttl=FAILURE_TTL_S,
             )
         except RedisError as error:
-            _log.warning(
-                "a worker could not be woken; the clock will",
-                extra={"job": job.function, "error": repr(error)},
-            )
+            if not self._failing:  # one line an outage
+                reason = why(error) or type(error).__name__
+                extra = {"job": job.function, "reason": reason}
+                _log.warning("a worker could not be woken; the clock will", extra=extra)
+            self._failing = True
+        else:
+            self._failing = False

@@ -5,14 +5,30 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+from redis import AuthenticationError, BusyLoadingError, ResponseError
+from redis import ConnectionError as RedisConnectionError
+
 HOSTNAME_MISMATCH = 62
 ADDRESS_MISMATCH = 64
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH: texts with the address."""
 
+MOST_WORDS = 200
+"""Characters of what Redis said that are repeated."""
+
+REFUSALS = (ResponseError, AuthenticationError, BusyLoadingError)
+"""What Redis answers where it refuses; other errors of the library are about the connection."""
+
+TOO_MANY = "max number of clients reached"
+"""What Redis says before it closes a connection that is one too many; for the library, a broken one."""
+
 
 def why(error: BaseException) -> str | None:
-    """What the operating system or TLS said, found among the causes of ``error``; ``None`` if nothing."""
+    """What Redis, the system or TLS said, found among the causes of ``error``; ``None`` if nothing."""
     for cause in _causes(error):
+        if isinstance(cause, REFUSALS):
+            return _words(cause)
+        if isinstance(cause, RedisConnectionError) and TOO_MANY in str(cause):
+            return TOO_MANY
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {_distrust(cause)}"
         if isinstance(cause, ssl.SSLError):
@@ -26,6 +42,15 @@ def why(error: BaseException) -> str | None:
         if isinstance(cause, OSError) and cause.errno:
             return os.strerror(cause.errno)
     return None
+
+
+def _words(refusal: BaseException) -> str:
+    """Redis's own words, without the command and the script that they are about."""
+    text = str(refusal).rpartition(" caused error: ")[2].partition(" script: ")[0]
+    status = getattr(refusal, "status_code", None)
+    if status and status != "ERR" and not text.startswith(status):
+        text = f"{status} {text}"
+    return text[:MOST_WORDS].rstrip(" .,")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,14 +8,12 @@ import sys
 import threading
 from types import FrameType
 
-from redis import RedisError
-
 from processor import bootstrap, logs
+from processor.connections import CLOCK, SHARES
 from processor.processes import Child, Supervisor, watch_parent
 from processor.queues import ASK, DELIVER, DRAIN, POLL
 from processor.reporting import report_faults
 from processor.settings import Settings, load_from_environment
-from processor.unreachable import why
 from workers.clock import Clock
 from workers.process import work
 
@@ -45,10 +43,9 @@ def main(argv: list[str]) -> int:
         tick(settings)
         return 0
     try:
-        work(bootstrap.for_worker(settings), argv[0])
-    except RedisError as error:
-        reason = why(error) or type(error).__name__
-        _log.error("the worker ends, for Redis refused it or was lost at its start", extra={"reason": reason})
+        work(bootstrap.for_worker(settings, connections=SHARES[argv[0]]), argv[0])
+    except Exception:
+        _log.exception("a worker process ends because of a fault of ours")
         return 1
     return 0
 
@@ -69,7 +66,7 @@ def children(settings: Settings) -> list[Child]:
 
 def tick(settings: Settings) -> None:
     """Run the clock."""
-    container = bootstrap.for_worker(settings)
+    container = bootstrap.for_worker(settings, connections=SHARES[CLOCK])
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

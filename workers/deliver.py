@@ -23,6 +23,7 @@ from processor.delivery.control import Control
 from processor.delivery.lane import Claimed, Lane, Mode, Settled, Verdict
 from processor.delivery.lanes import RENEW_S, Lanes
 from workers.channels.channel import Channel, Result
+from workers.outage import Outage
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Courier:
         self._woken: asyncio.Event | None = None
         self._stopping = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
+        self._outage = Outage("courier")
         self.settled = 0
 
     # From outside
@@ -169,11 +171,11 @@ class Courier:
 
     async def _look_safely(self) -> float:
         try:
-            return await self._look()
+            wait_s = await self._look()
+            self._outage.ended()
+            return wait_s
         except RedisError as error:
-            _log.warning(
-                "the lanes cannot be reached; delivering goes on later", extra={"error": repr(error)}
-            )
+            return max(0.5, self._outage.failed(error))
         except Exception:
             _log.exception("looking at the lanes raised")
         return 1.0

@@ -4,20 +4,21 @@ import logging
 import os
 import socket
 import time
-from itertools import count
+from collections.abc import Callable
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from processor.bootstrap import Container
 from processor.queues import DELIVER, POLL
 from processor.store import health
-from processor.store.connect import WORKER_TIMEOUT_S, connect
 from processor.truth.beginning import Beginning
-from processor.unreachable import why
 from workers import runtime
+from workers.outage import Outage
 
 _log = logging.getLogger(__name__)
 
@@ -27,20 +28,13 @@ WORKER_TTL_S = 20
 MAINTENANCE_INTERVAL_S = 30
 
 
-PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-"""Between looks whether Redis is there, in seconds; the last one repeats."""
-
-WARN_EVERY = 30
-"""Looks."""
-
-
 class InProcessWorker(SimpleWorker):
-    """RQ's worker without a fork: it says that it lives, and reconnects within a second.
+    """RQ's worker without a fork, which waits for a Redis that is away or refuses, whatever it says.
 
-    A forked job costs 12 times as much, and the supervisor restarts this process when it dies.
+    A forked job costs 12 times as much, and the supervisor restarts this process when it dies. RQ's own loop
+    waits only while it listens and only for a Redis that is away; otherwise it ends with a traceback.
     """
 
-    max_connection_wait_time = 1.0
     health_name: str = ""
 
     @property
@@ -54,57 +48,104 @@ class InProcessWorker(SimpleWorker):
         RQ ends its thread for them within a second, and with a traceback where Redis is later.
         """
 
+    def set_shutdown_requested_date(self) -> None:
+        """Write nothing: a signal handler must not wait for Redis, or for what it interrupted."""
+
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """RQ's heartbeat, and ours for ``/readyz``."""
         super().heartbeat(*args, **kwargs)
         if self.health_name:
             health.alive(self.connection, "worker", self.health_name, int(time.time() * 1000))
 
+    def listen(self, prepare: Callable[[], object]) -> None:
+        """Do jobs until a signal comes; first ``prepare``, which is repeated until Redis lets it succeed."""
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
+        outage = Outage(self.name)
+        prepared = False
+        while not self._stop_requested:
+            try:
+                if not prepared:
+                    prepare()
+                    self.connection.delete(self.key)  # of a process that died and had the same number
+                    self.register_birth()  # type: ignore[no-untyped-call]
+                    prepared = True
+                self._do_next()
+                outage.ended()
+            except RedisError as error:
+                self._state = WorkerStatus.IDLE  # a signal ends the pause
+                time.sleep(outage.failed(error))
 
-def await_redis(client: "Redis[Any]") -> None:
-    """Wait until Redis answers, with growing pauses, and say so once a minute; a signal ends the process.
-
-    RQ's worker raises where Redis is away when it is made; later it waits by itself.
-    """
-    for looked in count():
+    def _do_next(self) -> None:
+        """Wait a while for a job, and do it."""
+        if self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        self.heartbeat()
         try:
-            client.ping()
-        except RedisError as error:
-            if looked % WARN_EVERY == 0:
-                reason = why(error) or type(error).__name__
-                _log.warning("a worker waits for Redis", extra={"reason": reason})
-            time.sleep(PAUSES_S[min(looked, len(PAUSES_S) - 1)])
-        else:
+            found = self.queue_class.dequeue_any(
+                self._ordered_queues,
+                self.dequeue_timeout,
+                connection=self.connection,
+                job_class=self.job_class,
+                serializer=self.serializer,
+                death_penalty_class=self.death_penalty_class,
+            )
+        except DequeueTimeout:
             return
+        if found is not None:
+            job, queue = found
+            job.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
+            self.execute_job(job, queue)
+
+    def _finalize_failure(self, job: Any, queue: Any, execution: Any, exc_info: Any) -> None:
+        """Leave a job that Redis interrupted as it is: it is a wake-up call, and RQ forgets it in time."""
+        if isinstance(exc_info[1], RedisError):
+            raise exc_info[1]
+        super()._finalize_failure(job, queue, execution, exc_info)
 
 
 def work(container: Container, queue: str) -> None:
     """Work on ``queue`` until SIGTERM or SIGINT; what was begun is finished first."""
-    settings = container.settings
-    if settings.redis_url is None:
-        raise RuntimeError("a worker process needs REDIS_URL")
-    client = connect(settings.redis_url, timeout_s=WORKER_TIMEOUT_S, verify_tls=settings.redis_tls_verify)
-    await_redis(client)
-    if queue == POLL:
-        Beginning(client).begins()  # before the service says that it is ready: what is made later is new
-    worker = InProcessWorker(
-        [Queue(queue, connection=client, serializer=JSONSerializer)],
-        name=f"{queue}-{socket.gethostname()}-{os.getpid()}",
-        connection=client,
-        serializer=JSONSerializer,
-        worker_ttl=WORKER_TTL_S,
-        maintenance_interval=MAINTENANCE_INTERVAL_S,
-        log_job_description=False,
-    )
-    worker.health_name = worker.name
+    client = container.redis
+    client = container.redis
+    worker = _made(container, queue)
     own = runtime.install(container, stopping=lambda: worker.stopping)
     if queue == DELIVER:
         own.courier.start()
+
+    def prepare() -> None:
+        if queue == POLL:
+            Beginning(client).begins()  # before the service says that it is ready: what is made later is new
+
     try:
-        worker.work(logging_level="WARNING")
+        worker.listen(prepare)
+    except StopRequested:
+        _log.debug("a worker was told to end", extra={"child": worker.name})
     finally:
         own.courier.stop()
     try:
+        worker.register_death()  # type: ignore[no-untyped-call]
         health.gone(client, "worker", worker.name)
     except RedisError as error:
         _log.info("a worker could not say goodbye", extra={"error": repr(error)})
+
+
+def _made(container: Container, queue: str) -> InProcessWorker:
+    """The worker, as soon as Redis answers: RQ asks it for our address."""
+    outage = Outage(queue)
+    while True:
+        try:
+            worker = InProcessWorker(
+                [Queue(queue, connection=container.redis, serializer=JSONSerializer)],
+                name=f"{queue}-{socket.gethostname()}-{os.getpid()}",
+                connection=container.redis,
+                serializer=JSONSerializer,
+                worker_ttl=WORKER_TTL_S,
+                maintenance_interval=MAINTENANCE_INTERVAL_S,
+                log_job_description=False,
+            )
+        except RedisError as error:
+            time.sleep(outage.failed(error))
+        else:
+            outage.ended()
+            worker.health_name = worker.name
+            return worker

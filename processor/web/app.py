@@ -10,6 +10,7 @@ from processor import logs
 from processor.bootstrap import Container, for_web
 from processor.reporting import report_faults
 from processor.settings import load_from_environment
+from processor.store.connect import close_idle_always
 from processor.truth.beginning import Beginning
 from processor.web import context, health, home, metrics, ops, pages, problems, security, v1, webhooks
 from processor.web.canonical import CanonicalRequest
@@ -53,6 +54,7 @@ def create_app_from_environment() -> Flask:
     logs.configure(settings.log_level, settings.secrets())
     report_faults(settings)
     container = for_web(settings)
+    close_idle_always(container.redis)
     with contextlib.suppress(RedisError):  # away: whoever comes first afterwards notes it
         Beginning(container.redis).begins()
     return create_app(container)

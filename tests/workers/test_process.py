@@ -1,41 +1,166 @@
 """A worker process as the supervisor starts it."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from redis import Redis
 
-from processor.engine import Engine
 from tests.support import messages
-from tests.support.service import LIMIT_S
+from tests.support.engines import cluster_node, own_engine
+from tests.support.service import LIMIT_S, until
+
+WAITS, AGAIN = "a process waits for Redis", "a process reaches Redis again"
+ATTEMPTS = 8
+"""So many refusals are seen before a test goes on."""
 
 
-def test_a_redis_that_refuses_the_worker_is_one_line_in_the_log(data_dir: Path) -> None:
-    """It was a traceback of forty lines, none of them JSON."""
-    with Engine(data_dir) as engine, Redis.from_url(engine.url, socket_timeout=LIMIT_S) as client:
-        client.execute_command(
-            "ACL", "SETUSER", "half", "on", ">secret", "+ping", "+hello", "+client", "+info"
-        )
+class Worker:
+    """``python -m workers ROLE`` and what it logs."""
+
+    def __init__(self, folder: Path, url: str, role: str) -> None:
+        self._log = folder / f"{role}.log"
         environ = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(sys.path),
-            "REDIS_URL": engine.url.replace("unix://", "unix://half:secret@"),
+            "REDIS_URL": url,
             "CODAT_WEBHOOK_SECRETS": messages.SECRET,
-            "LOG_LEVEL": "ERROR",
+            "LOG_LEVEL": "WARNING",
         }
-        ended = subprocess.run(
-            [sys.executable, "-m", "workers", "drain"],
-            env=environ,
-            cwd=data_dir,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    assert ended.returncode == 1
-    (line,) = (ended.stdout + ended.stderr).splitlines()
-    said = json.loads(line)
-    assert said["message"] == "the worker ends, for Redis refused it or was lost at its start"
-    assert said["reason"] == "NoPermissionError"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "workers", role], env=environ, cwd=folder, stdout=log, stderr=log
+            )
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged; fails on a line that is not JSON, as a traceback is."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def said(self, sentence: str) -> list[dict[str, Any]]:
+        """Its lines with this sentence."""
+        return [line for line in self.lines() if line["message"] == sentence]
+
+    def end(self) -> int:
+        """SIGTERM; its exit code."""
+        self.process.terminate()
+        return self.process.wait(LIMIT_S)
+
+
+@contextlib.contextmanager
+def worker(folder: Path, url: str, role: str = "drain") -> Iterator[Worker]:
+    """A worker process, ended afterwards."""
+    started = Worker(folder, url, role)
+    try:
+        yield started
+    finally:
+        started.process.kill()
+        started.process.wait()
+
+
+def refusals(client: "Redis[Any]") -> int:
+    """How often this engine refused something so far."""
+    return int(client.info("stats")["total_error_replies"])
+
+
+def full(client):
+    client.config_set("maxmemory", "1")
+
+
+def roomy(client):
+    client.config_set("maxmemory", "0")
+
+
+def demoted(client):
+    client.replicaof("127.0.0.1", "1")
+
+
+def promoted(client):
+    client.replicaof("NO", "ONE")
+
+
+def without_replicas(client):
+    client.config_set("min-replicas-to-write", "1")
+
+
+def without_need_of_replicas(client):
+    client.config_set("min-replicas-to-write", "0")
+
+
+def forbidden(client):
+    client.execute_command("ACL", "SETUSER", "default", "-@write", "-@scripting")
+
+
+def allowed(client):
+    client.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
+SPOILT = {
+    "OOM": (full, roomy),
+    "READONLY": (demoted, promoted),
+    "NOREPLICAS": (without_replicas, without_need_of_replicas),
+    "NOPERM": (forbidden, allowed),
+}
+
+
+@pytest.mark.parametrize("word", SPOILT)
+@pytest.mark.parametrize("begun", [False, True], ids=["from the start", "later"])
+def test_a_redis_that_answers_but_refuses_is_waited_for_and_one_line_in_the_log(
+    data_dir: Path, word: str, begun: bool
+) -> None:
+    """28 deaths in 20 s while Redis was full, each with a traceback of forty lines.
+
+    RQ waits for a Redis that is away, and ends where one answers with a refusal.
+    """
+    spoil, mend = SPOILT[word]
+    with own_engine(data_dir) as url, Redis.from_url(url, socket_timeout=LIMIT_S) as client:
+        if not begun:
+            spoil(client)
+        with worker(data_dir, url) as process:
+            if begun:
+                until(lambda: client.exists("rq:workers"))
+                spoil(client)
+            until(lambda: process.said(WAITS))
+            before = refusals(client)
+            until(lambda: refusals(client) >= before + ATTEMPTS)
+            assert process.process.poll() is None
+            mend(client)
+            until(lambda: process.said(AGAIN))
+
+            assert [word in line["reason"] for line in process.said(WAITS)] == [True]
+            assert len(process.lines()) == 2
+            assert process.end() == 0
+
+
+@pytest.mark.parametrize("role", ["drain", "deliver", "poll", "clock"])
+def test_on_a_cluster_a_process_waits_too(data_dir: Path, role: str) -> None:
+    """45 deaths on a cluster, which RQ cannot use; ``check`` says so, and the processes stay calm."""
+    with (
+        cluster_node(data_dir) as url,
+        Redis.from_url(url, socket_timeout=LIMIT_S) as client,
+        worker(data_dir, url, role) as process,
+    ):
+        until(lambda: refusals(client) >= ATTEMPTS)
+
+        assert process.process.poll() is None
+        assert process.end() == 0
+        assert 1 <= len(process.lines()) <= 2  # a process waits in more than one place
+
+
+def test_more_clients_than_redis_takes_are_waited_for_too(data_dir: Path) -> None:
+    """For the library that is a broken connection, and the words of Redis were lost."""
+    with own_engine(data_dir, "--maxclients", "1") as url, Redis.from_url(url) as client:
+        client.ping()
+        with worker(data_dir, url) as process:
+            until(lambda: process.said(WAITS))
+            client.config_set("maxclients", "100")
+            until(lambda: client.exists("rq:workers"))
+
+            (line,) = process.said(WAITS)
+            assert line["reason"] == "max number of clients reached"
+            assert process.end() == 0
