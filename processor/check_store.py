@@ -11,24 +11,19 @@ from urllib.parse import unquote, urlsplit
 import redis
 from redis.exceptions import NoPermissionError
 
+from processor.connections import needed
 from processor.findings import Finding, Verdict
 from processor.settings import Settings
 from processor.store.connect import connect
 from processor.store.probe import prove_accepting, prove_draining, prove_enqueuing
-from processor.unreachable import why
+from processor.unreachable import TOO_MANY, why
 
 TIMEOUT_S = 5.0
 OLDEST_REDIS = (6, 2)
 SMALLEST_MEMORY = 16 * 1024 * 1024
 """Bytes: an empty store takes 2 MB, and one message may be as large as ``MAX_BODY_BYTES``."""
 
-CONNECTIONS = 30
-"""So many connections a small service opens: ``web``, ``worker`` and ``clock`` once each, as by default."""
-
 NEARLY_FULL = 0.9
-TOO_MANY = "max number of clients reached"
-"""Redis's own words where it takes no more connections."""
-
 REDIS = "redis"
 LATE = f"no answer within {TIMEOUT_S:.0f} s"
 
@@ -60,7 +55,7 @@ def check_redis(settings: Settings, url: str) -> Iterator[Finding]:
         configured = _configured(client)
         yield _persistence(shown, configured)
         yield _eviction(shown, configured)
-        yield from _room(shown, configured)
+        yield from _room(shown, configured, needed(settings))
         yield from _failover(shown)
 
 
@@ -196,8 +191,8 @@ def _eviction(shown: Shown, configured: Mapping[str, str]) -> Finding:
     )
 
 
-def _room(shown: Shown, configured: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether memory and connections suffice; nothing where they do, or the server does not show them."""
+def _room(shown: Shown, configured: Mapping[str, str], connections: int) -> Iterator[Finding]:
+    """Whether memory and so many connections suffice; nothing where they do or it is not shown."""
     most = int(shown.get("maxmemory") or configured.get("maxmemory") or 0)
     used = int(shown.get("used_memory") or 0)
     if 0 < most < SMALLEST_MEMORY:
@@ -212,17 +207,17 @@ def _room(shown: Shown, configured: Mapping[str, str]) -> Iterator[Finding]:
         )
     clients = int(shown.get("maxclients") or configured.get("maxclients") or 0)
     in_use = int(shown.get("connected_clients") or 1) - 1
-    if 0 < clients < CONNECTIONS:
+    if 0 < clients < connections:
         yield Finding(
             Verdict.ERROR,
             REDIS,
-            f"It takes {clients} connections, and the service opens up to {CONNECTIONS}.",
+            f"It takes {clients} connections, and the service opens up to {connections}.",
         )
-    elif clients and in_use + CONNECTIONS > clients:
+    elif clients and in_use + connections > clients:
         yield Finding(
             Verdict.WARNING,
             REDIS,
-            f"{in_use} of its {clients} connections are in use, and the service opens up to {CONNECTIONS}."
+            f"{in_use} of its {clients} connections are in use, and the service opens up to {connections}."
             " Those of a release that ends are free again soon.",
         )
 

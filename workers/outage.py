@@ -31,7 +31,7 @@ class Outage:
         if not self._failures or now - self._warned_at >= WARN_EVERY_S:
             self._warned_at = now
             reason = why(error) or type(error).__name__
-            _log.warning("a process waits for Redis", extra={"child": self._name, "reason": reason})
+            _log.warning("a worker waits for Redis", extra={"child": self._name, "reason": reason})
         self._failures += 1
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
@@ -39,5 +39,5 @@ class Outage:
         """Take note of an attempt that succeeded."""
         if self._failures:
             away_s = round(time.monotonic() - self._began_at, 1)
-            _log.warning("a process reaches Redis again", extra={"child": self._name, "away_s": away_s})
+            _log.warning("a worker reaches Redis again", extra={"child": self._name, "away_s": away_s})
         self._failures = 0

@@ -148,7 +148,8 @@ def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Pa
                 assert engine.url == where
                 until(lambda: client.zcard(keys.alive("worker")))
                 process.terminate()
-                assert process.stderr.read() == ""
+                rest = process.stderr.read().splitlines()
+                assert [json.loads(one)["message"] for one in rest] == ["a worker reaches Redis again"]
         finally:
             process.kill()
 
