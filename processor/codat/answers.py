@@ -12,7 +12,8 @@ class ConnectionAnswer:
     """A connection as Codat shows it at ``asked_at``.
 
     ``asked_at`` is the answer's ``Date`` header; without a usable one it is our clock, and
-    ``timed`` is false. ``link_url`` carries a one-time password: it works once, for one day.
+    ``timed`` is false. ``link_url`` carries a one-time password: it works once, for a day at most
+    (QuickBooks Online Bank Feeds: for an hour).
     ``problem`` is the newest active error of the connection, ``problem_at`` when it happened
     (``None`` where that is not said, or no error is active).
     """

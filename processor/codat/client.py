@@ -198,6 +198,13 @@ class CodatClient:
         first = read[0].answer
         return HistoryAnswer(first.asked_at, datasets, first.timed)
 
+    def read_again(self, company_id: str) -> None:
+        """Have all data types read anew that are marked to be fetched on first link.
+
+        https://docs.codat.io/platform-api#/operations/refresh-all-data-types
+        """
+        self._exchange.write("POST", "companies", company_id, "data", "all")
+
     # Integrations
 
     def list_integrations(

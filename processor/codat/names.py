@@ -31,18 +31,37 @@ _SPELT = str.maketrans(
 _PLAIN = re.compile(r"[^&|=!~<>(){}\[\],;\"'`\\%?*$]+")
 
 
+def company_name(name: str | None, merchant_id: str) -> str:
+    """What the company of a merchant is called at Codat.
+
+    A name of which less than half of the letters can be written there, for they are not Latin, would tell
+    nobody anything: the merchant's id stands for it, as Codat advises anyway.
+    """
+    made = _cleaned(name or "")
+    is_told = made and 2 * _letters(made) >= _letters(name or "")
+    return made if is_told else codat_name(merchant_id)
+
+
+def _letters(text: str) -> int:
+    return sum(one.isalpha() for one in unicodedata.normalize("NFC", text))
+
+
 def codat_name(text: str) -> str:
     """``text`` as Codat accepts it for a company's name; as it is where it fits, else cleaned, never blank.
 
     Codat's pattern is ``^[A-Za-z0-9\\s\\-',&@.,?!\\s]+$``: no accents, no underscore, no colon. Names
     need not be unique: the merchant id travels as a tag, and the name as it was given is kept here.
     """
+    return _cleaned(text) or FALLBACK_NAME
+
+
+def _cleaned(text: str) -> str:
     if _FITTING.fullmatch(text) and text.strip():
         return text
     parts = unicodedata.normalize("NFKD", text.translate(_SPELT))
     plain = "".join(one for one in parts if not unicodedata.combining(one))
     spaced = _UNFIT.sub(" ", _SEPARATORS.sub("-", plain))
-    return " ".join(spaced.split()).strip("-', ") or FALLBACK_NAME
+    return " ".join(spaced.split()).strip("-', ")
 
 
 def path_of(segments: Sequence[str]) -> str:

@@ -57,7 +57,9 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A connection to be authorised at ``link_url``, which works once and for a day.
+    """A connection to be authorised at ``link_url``, which works once, for a day at most.
+
+    For QuickBooks Online Bank Feeds it is an hour: a link is for going there now, not for keeping.
 
     ``status`` is Codat's (``PendingAuth``, ``Linked``, ``Unlinked``, ``Deauthorized``); ``created`` says
     whether the connection was made now, or one that was pending already is used again.

@@ -6,8 +6,8 @@ from typing import Protocol
 from handlers.events import LinkStatus
 from processor.codat.answers import ConnectionAnswer
 from processor.codat.client import CodatClient
-from processor.codat.errors import CodatNotFound, CodatUncertain
-from processor.errors import Conflict, Invalid, NotFound
+from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain
+from processor.errors import CodatError, Conflict, Invalid, NotFound
 from processor.journey.addresses import with_query
 from processor.journey.answers import Done, Platform, Started
 from processor.journey.errors import AlreadyConnected
@@ -16,6 +16,9 @@ from processor.journey.records import Records
 from processor.store.decoding import StoredConnection
 
 ACCOUNTING = "Accounting"
+
+READ_PAUSE_S = 60
+"""How often Codat is told to read a company's data again, at most: once in so many seconds."""
 
 _IS: Mapping[LinkStatus, str] = {
     LinkStatus.PENDING: "was not authorised yet",
@@ -105,6 +108,20 @@ class Connecting:
             raise
         return self._done(company_id, connection_id, self._news.deleted(row, connection_id))
 
+    def read_again(self, row: Row) -> None:
+        """Have Codat read the company's data again; what it is reading already is fine."""
+        company_id = row["id"]
+        if self._records.may_read_again(company_id, READ_PAUSE_S):
+            try:
+                self._codat.read_again(company_id)
+            except CodatConflict:
+                pass
+            except CodatError as error:
+                if not _is_running(error):
+                    self._records.may_not_wait(company_id)
+                    raise
+        self._ask_again(company_id)
+
     def delete_company(self, row: Row) -> Done:
         """Delete a company with all its connections."""
         try:
@@ -124,6 +141,11 @@ class Connecting:
 
     def _done(self, company_id: str, connection_id: str | None, event_id: str) -> Done:
         return Done(company_id, connection_id, event_id, self._news.settle(event_id))
+
+
+def _is_running(error: CodatError) -> bool:
+    """Whether Codat refused to read what it is reading: ``DatasetAlreadyInProgressException``."""
+    return "alreadyinprogress" in "".join(error.detail.split()).casefold()
 
 
 def _refuse_second(existing: Sequence[ConnectionAnswer]) -> None:

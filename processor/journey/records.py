@@ -119,6 +119,14 @@ class Records:
             return 0.0
         return float(max(0, self._client.pttl(name))) / 1000
 
+    def may_read_again(self, company_id: str, pause_s: int) -> bool:
+        """Whether Codat was not told to read the company within ``pause_s``; begins a pause where so."""
+        return bool(self._client.set(keys.told_to_read(company_id), "1", nx=True, ex=pause_s))
+
+    def may_not_wait(self, company_id: str) -> None:
+        """End the pause: Codat did not do it."""
+        self._client.delete(keys.told_to_read(company_id))
+
     def signing_key(self) -> str:
         """The key that signs links where SECRET_KEY is unset: made once, the same in every process."""
         name = keys.signing_key()

@@ -192,6 +192,11 @@ class Journey:
         self._row(company_id)
         return sync_view(company_id, self.connections(company_id))
 
+    def read_again(self, company_id: str) -> None:
+        """Have Codat read the company's data again, and be asked how it goes; once a minute at most."""
+        row = self._row(company_id)
+        self._changes().read_again(row)
+
     def unlink(self, connection_id: str, *, company_id: str | None = None) -> Done:
         """End access at Codat, then here; :class:`Conflict` when it is not linked."""
         row, stored = self._present(connection_id, company_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from marshmallow import ValidationError
 from marshmallow.validate import Email
 
-from processor.codat.names import MERCHANT_TAG, codat_name
+from processor.codat.names import MERCHANT_TAG, company_name
 from processor.errors import Invalid
 
 MOST_TAGS = 10
@@ -62,7 +62,7 @@ def sign_up(
         errors["tags"] = faults
     if errors:
         raise Invalid(errors=errors)
-    return SignUp(merchant_id, codat_name(name or merchant_id), all_tags, contact_email, given_name=name)
+    return SignUp(merchant_id, company_name(name, merchant_id), all_tags, contact_email, given_name=name)
 
 
 def tags_fault(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[str, list[str]] | None:

@@ -65,7 +65,9 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
             return ""
         with simulation.lock:
             connection = simulation.world.find_connection(connection_id)
-            if not simulation.passwords.redeem(connection_id, request.args.get("otp", "")):
+            if not simulation.passwords.redeem(
+                connection_id, request.args.get("otp", ""), lifetime_s=connection.platform.link_lasts_s
+            ):
                 return _expired()
             visit = simulation.passwords.issue(f"visit of {connection_id}")
             return render_template(
@@ -137,5 +139,5 @@ def _apply(simulation: Simulation, connection: Connection, ending: Ending) -> tu
 
 
 def _expired() -> ResponseReturnValue:
-    text = "A link works once and for one day. Go back to where you came from and ask for a new one."
+    text = "A link works once, and for a day or less. Go back to where you came from and ask for a new one."
     return render_template("simulator/message.html", title="This link has expired", text=text), 410

@@ -21,18 +21,18 @@ class OneTimePasswords:
         self._used: dict[str, float] = {}
 
     def issue(self, purpose: str) -> str:
-        """A fresh password that works once, for a day."""
+        """A fresh password that works once."""
         stem = f"{int(self._clock()):x}-{secrets.token_hex(8)}"
         return f"{stem}-{self._seal(purpose, stem)}"
 
-    def redeem(self, purpose: str, password: str) -> bool:
-        """Whether the password is good; it is used up by that."""
+    def redeem(self, purpose: str, password: str, *, lifetime_s: int = LIFETIME_S) -> bool:
+        """Whether the password is good, for ``lifetime_s`` seconds; it is used up by that."""
         stem, _, seal = password.rpartition("-")
         if not hmac.compare_digest(seal.encode(), self._seal(purpose, stem).encode()):
             return False
         now, issued = self._clock(), int(stem.partition("-")[0], 16)
         self._used = {one: at for one, at in self._used.items() if now - at < LIFETIME_S}
-        if now - issued >= LIFETIME_S or stem in self._used:
+        if now - issued >= lifetime_s or stem in self._used:
             return False
         self._used[stem] = issued
         return True

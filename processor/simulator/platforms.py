@@ -55,6 +55,11 @@ class Platform:
         return str(uuid.uuid5(_NAMESPACE, f"source {self.key}"))
 
     @property
+    def link_lasts_s(self) -> int:
+        """How long the one-time password of its links works, in seconds."""
+        return 3600 if self.key == "hcws" else 86_400
+
+    @property
     def data_types(self) -> tuple[str, ...]:
         """What a first read of this platform reads."""
         return _DATA_TYPES.get(self.source_type, ("company",))

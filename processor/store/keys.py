@@ -237,6 +237,11 @@ def polling_paused() -> str:
 # The journey
 
 
+def told_to_read(company_id: str) -> str:
+    """String "1": Codat was told to read this company's data a moment ago. Expires within a minute."""
+    return f"{PREFIX}told-to-read:{company_id}"
+
+
 def signing_up(merchant: str) -> str:
     """String: somebody signs this merchant (a hash of its id) up now. Expires within two minutes."""
     return f"{PREFIX}signing-up:{merchant}"

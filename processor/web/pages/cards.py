@@ -90,7 +90,7 @@ class Card:
     @property
     def is_in_motion(self) -> bool:
         """Whether it is worth asking Codat while somebody looks."""
-        return self.state in IN_MOTION
+        return self.state in IN_MOTION or self.words.read_again
 
     @property
     def is_reading(self) -> bool:
@@ -159,10 +159,10 @@ def card(
     platform = platforms.get(view["platform_key"] or "")
     platform_name = _platform_name(view, platforms)
     name = name or platform_name
-    state = State(view["state"])
+    current = [kind for kind in view["data_types"] if kind["current"]]
+    state = _state_shown(State(view["state"]), current)
     error = view["error"] if _tells(state) else None
     claimed = back.kind if back else None
-    current = [kind for kind in view["data_types"] if kind["current"]]
     unread = {kind["status"] for kind in current} & FAILED_STATUSES
     waits = platform is not None and platform.is_on_premise and _waits_for_computer(state, current)
     said = sentences.of_state(
@@ -261,6 +261,12 @@ def dates_of(known: Connection) -> Dates:
     walks = [at for at in (known.base.begun_at, known.walk.begun_at) if at is not None]
     read = [kind.at for kind in known.data_types.values() if kind.status == COMPLETE]
     return Dates(min([*begun, *told, *walks], default=None), max(read, default=None))
+
+
+def _state_shown(state: State, kinds: Sequence[Mapping[str, Any]]) -> State:
+    """The state, but a first read that failed is history once something was read after it."""
+    was_read = any(kind["status"] == COMPLETE for kind in kinds)
+    return State.READY if state is State.SYNC_FAILED and was_read else state
 
 
 def _tells(state: State) -> bool:

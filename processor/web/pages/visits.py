@@ -203,6 +203,8 @@ def guard(blueprint: Blueprint) -> None:
     @blueprint.after_request
     def keep_out_of_caches(answer: Response) -> Response:
         answer.headers["Cache-Control"] = "no-store"
+        # A page opened in a popup stays connected with the page that opened it, here and after Codat's Link.
+        answer.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
         answer.headers["X-Robots-Tag"] = "noindex, nofollow"
         return answer
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, redirect, request
 
 from processor.journey import LinkOutcome
 from processor.web.context import container
@@ -24,7 +24,8 @@ def show(token: str, connection_id: str) -> Response:
     visit = visit_of(token)
     card = visit.card(connection_id)
     curiosity().about(visit.company_id, card)
-    return page(visit, "watch", card=card, live=changing(visit, card))
+    asked = request.args.get("asked") == "read" and card.words.read_again
+    return page(visit, "watch", card=card, live=changing(visit, card), asked=asked)
 
 
 @blueprint.get("/live")
@@ -48,6 +49,22 @@ def resume(token: str, connection_id: str) -> Response:
     """Go to Codat's Link: to finish, to try again, or to connect again."""
     visit = opened(token)
     return leave_for(visit, journey().link(connection_id, company_id=visit.company_id))
+
+
+@blueprint.get("/read")
+def back_from_reading(token: str, connection_id: str) -> Response:
+    """Where somebody lands who opens the address of the form."""
+    return show(token, connection_id)
+
+
+@blueprint.post("/read")
+def read_again(token: str, connection_id: str) -> Response:
+    """Have the data read again, and show how it goes."""
+    visit = opened(token)
+    visit.connection(connection_id)
+    journey().read_again(visit.company_id)
+    url = visit.url("watch.show", connection_id=connection_id, asked="read")
+    return redirect(url, 303)  # type: ignore[return-value]
 
 
 def changing(visit: Visit, card: Card, *, back: LinkOutcome | None = None) -> Live:

@@ -49,7 +49,8 @@ def connect_company(body: dict[str, Any], company_id: str) -> tuple[dict[str, An
 def link_connection(body: dict[str, Any], connection_id: str) -> dict[str, Any]:
     """A fresh link
 
-    To resume an authorisation, or to reconnect. Links work once and for a day.
+    To resume an authorisation, or to reconnect. Links work once and for a day, those of
+    QuickBooks Online Bank Feeds for an hour: fetch one when the user is about to go.
     """
     return _shown(container().journey.link(connection_id, **body))
 

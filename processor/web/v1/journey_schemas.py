@@ -129,7 +129,9 @@ class StartedSchema(Answer):
     connection_id = text("The connection's id.")
     id = text("The same.")
     company_id = text("Its company.")
-    link_url = text("Where to send the user: works once, for a day.", format="uri")
+    link_url = text(
+        "Where to send the user now: works once, for a day at most (some platforms: an hour).", format="uri"
+    )
     status = word(LinkStatus, "Codat's status of the connection.")
     platform_key = text("Codat's key of the platform.", null=True)
     platform_name = text("The platform's name.", null=True)

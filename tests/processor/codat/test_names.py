@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.codat.names import codat_name, path_of, query_of, source_type_of, tag_filter
+from processor.codat.names import codat_name, company_name, path_of, query_of, source_type_of, tag_filter
 from processor.errors import CodatRefused, Invalid
 
 PATTERN = re.compile(r"^[A-Za-z0-9\s\-',&@.,?!\s]+$", re.ASCII)
@@ -89,3 +89,23 @@ def test_a_source_type_is_spelt_as_codat_spells_it(text):
 def test_an_unknown_source_type_is_named_as_the_field_at_fault():
     with pytest.raises(Invalid):
         source_type_of("accounts")
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("株式会社テスト", "shop-7"),
+        ("Ромашка Ltd", "shop-7"),
+        ("مخبز", "shop-7"),
+        ("株式会社 123", "shop-7"),
+        ("—", "shop-7"),
+        (None, "shop-7"),
+        ("Company", "Company"),
+        ("123", "123"),
+        ("Zoë\u2019s Café 商", "Zoe's Cafe"),
+        ("Æther & Søn", "Aether & Son"),
+    ],
+)
+def test_a_name_that_is_lost_at_codat_gives_way_to_the_merchants_id(name: str | None, made: str) -> None:
+    """A name in Japanese became "Company" at Codat, as did the next, and nobody told them apart."""
+    assert company_name(name, "shop_7") == made

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from processor.simulator import SimulatorClient, SimulatorServer
+from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.link import ENDINGS
 from processor.simulator.outgoing import http_client
 from tests.processor.simulator.pages import Browser, Page
@@ -200,3 +200,20 @@ def test_the_page_can_be_used_without_scripts_and_says_what_it_is(
     assert page.answer.headers["Cache-Control"] == "no-store"
     style = httpx.URL(page.answer.url).join("/simulator/static/simulator.css")
     assert "prefers-color-scheme: dark" in browser.http.get(style).text
+
+
+def test_a_link_of_quickbooks_online_bank_feeds_lives_an_hour() -> None:
+    """Links were promised for a day; a user who came back to this one after lunch found it expired."""
+    later_s = 0.0
+    config = SimulatorConfig(auto_sync=False)
+    with (
+        SimulatorServer(config, lambda: 1_800_000_000 + later_s) as server,
+        http_client(timeout_s=60) as http,
+    ):
+        for key, lasts_s in (("hcws", 3600), ("gbol", 86_400)):
+            connection_id = new_connection(server, key)
+            early, late = fresh_link(server, connection_id), fresh_link(server, connection_id)
+            later_s += lasts_s - 1
+            assert http.get(early).status_code == 200
+            later_s += 1
+            assert http.get(late).status_code == 410

@@ -200,3 +200,20 @@ def test_while_redis_is_away_there_is_a_page(
     assert answer.status_code == 503
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "Retry-After" in answer.headers
+
+
+def test_a_journey_in_a_popup_stays_connected_with_what_opened_it(place: Place, visitor: Browser) -> None:
+    """``Cross-Origin-Opener-Policy: same-origin`` cut the tie: the opener saw its popup as closed.
+
+    Integrators open the journey in a popup and wait until it is closed, or for a message from it.
+    """
+    _, token = place.company()
+    for path in (
+        f"/connect/{token}",
+        f"/connect/{token}/manage",
+        "/return?statusCode=200",
+        "/connect/nonsense",
+    ):
+        headers = visitor.http.get(path).headers
+        assert headers["Cross-Origin-Opener-Policy"] == "unsafe-none", path
+    assert visitor.http.get("/ops").headers["Cross-Origin-Opener-Policy"] == "same-origin"

@@ -140,6 +140,51 @@ def test_a_failed_sync_is_the_same_everywhere(place: Place, visitor: Browser) ->
     assert visitor.open(f"/connect/{token}").answer.text.count(">Nothing read<") == 2, "the list and the tile"
 
 
+def test_a_failed_sync_can_be_read_again(place: Place, visitor: Browser) -> None:
+    """Nothing could be read, and the page had no button: only "disconnect, and connect again"."""
+    company_id, token = place.company()
+    connection_id = place.linked(company_id)
+    place.change(connection_id, "complete-sync", outcomes={"bills": "FetchError"})
+    base = f"/connect/{token}"
+    for path in ("", "/manage", f"/connections/{connection_id}"):
+        page = visitor.open(base + path)
+        assert next(page.forms_with("Read again")).action.endswith(f"/connections/{connection_id}/read"), path
+    for _ in range(3):  # a double click
+        answer = visitor.press(page, "Read again").answer
+        assert (answer.status_code, answer.headers["Location"]) == (
+            303,
+            f"{base}/connections/{connection_id}?asked=read",
+        )
+    assert len(place.desk.wire.asked("POST", "/data/all")) == 1
+    assert "Reading was asked for again" in visitor.open(answer.headers["Location"]).text
+    place.settle()
+    page = visitor.open(answer.headers["Location"])
+    assert "Xero is connected" in page.text
+    assert "Reading was asked for" not in page.text
+    assert not list(page.forms_with("Read again"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ({"status": 409}, 303),
+        ({"status": 402}, 502),
+    ],
+)
+def test_what_is_being_read_already_is_no_mistake(
+    place: Place, visitor: Browser, fault: dict[str, object], status: int
+) -> None:
+    """Codat refuses to read what it is reading; for the merchant that is what they asked for."""
+    company_id, token = place.company()
+    connection_id = place.linked(company_id)
+    place.change(connection_id, "complete-sync", outcomes={"bills": "FetchError"})
+    page = visitor.open(f"/connect/{token}/connections/{connection_id}")
+    place.codat.simulation.faults.plan({"path": "/data/all", "count": 1, **fault})
+    assert visitor.press(page, "Read again").answer.status_code == status
+    again = visitor.press(page, "Read again").answer
+    assert again.status_code == 303, "what was refused may be tried again at once"
+
+
 def test_what_the_other_side_said_shows_no_ids() -> None:
     """A merchant read "connection 7f9c2ba4-…" in a quotation."""
     said = words.quotation("The connection 7F9C2BA4-e88f-4d1c-9d2a-0e5f3b8a6c11 is active")
