@@ -67,6 +67,7 @@ class Settings:
         "Signs the links of the journey; several: the first signs, all are accepted.",
         secret=True,
     )
+    link_days: int = row(kinds.DAYS, "How long the links in e-mails work, in days; all others: 24 hours.", 7)
     api_keys: tuple[str, ...] = row(
         kinds.PRINTABLES, "Callers of `/v1` send one as `Authorization: Bearer KEY`.", (), secret=True
     )

@@ -72,7 +72,7 @@ def _link(container: Container, company_id: str) -> str | None:
     """Where a company connects; ``None`` where readers could not reach it, or nobody could connect there."""
     if container.settings.public_url is None or container.codat is None:
         return None
-    return container.journey.connect_url(company_id)
+    return container.journey.mailed_url(company_id)
 
 
 def report(container: Container, lane: Lane, mode: Mode, result: Result) -> None:

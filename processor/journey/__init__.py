@@ -11,21 +11,23 @@ from processor.journey.answers import (
     Started,
     SyncView,
 )
-from processor.journey.errors import AlreadyConnected, CodatNotSet, TokenExpired, TokenInvalid
+from processor.journey.errors import AlreadyConnected, CodatNotSet, CompanyGone, TokenExpired, TokenInvalid
 from processor.journey.making import make_journey
 from processor.journey.outcome import LinkOutcome
 from processor.journey.service import Journey
-from processor.journey.tokens import Tokens
+from processor.journey.tokens import LinkClaims, Tokens
 
 __all__ = [
     "AlreadyConnected",
     "CodatNotSet",
+    "CompanyGone",
     "CompanyView",
     "ConnectionSync",
     "ConnectionView",
     "DataTypeSync",
     "Done",
     "Journey",
+    "LinkClaims",
     "LinkOutcome",
     "Platform",
     "Started",

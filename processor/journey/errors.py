@@ -2,7 +2,8 @@
 
 ProcessorError
 ├── CodatNotSet               503   CODAT_API_KEY is not set
-├── TokenExpired              410   the link is older than a day
+├── TokenExpired              410   the link is older than it works
+├── CompanyGone               410   the link's company was deleted
 ├── Conflict
 │   └── AlreadyConnected      409   there is an active accounting connection, which it names
 └── NotFound
@@ -41,11 +42,23 @@ class AlreadyConnected(Conflict):
 
 
 class TokenExpired(ProcessorError):
-    """The link was made here, but too long ago."""
+    """The link was made here for ``company_id``, but too long ago."""
 
     status = HTTPStatus.GONE
     title = "This link has expired"
-    sentence = "Links work for 24 hours; ask for a new one."
+    sentence = "The link works no longer; ask for a new one."
+
+    def __init__(self, company_id: str) -> None:
+        super().__init__()
+        self.company_id = company_id
+
+
+class CompanyGone(ProcessorError):
+    """The link is ours, and its company was deleted."""
+
+    status = HTTPStatus.GONE
+    title = "This company was deleted"
+    sentence = "The company was deleted, and its connections with it."
 
 
 class TokenInvalid(NotFound):

@@ -56,6 +56,7 @@ def make_journey(
         tokens=Tokens(_signing_keys(settings, records), clock=lambda: clock().timestamp()),
         public_url=settings.public_url,
         own_url=settings.own_url,
+        mailed_lifetime_s=settings.link_days * 86_400,
         patience=timedelta(seconds=settings.check_patience_s),
         clock=clock,
     )

@@ -32,7 +32,7 @@ from processor.journey.progress import sync_view
 from processor.journey.records import Records
 from processor.journey.search import Found
 from processor.journey.search import search as find_platforms
-from processor.journey.tokens import Tokens
+from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.queues import Bell
 from processor.store import questions, upkeep
 from processor.store.decoding import StoredConnection, UnreadableConnection
@@ -73,6 +73,7 @@ class Journey:
         public_url: str | None,
         own_url: str,
         patience: timedelta,
+        mailed_lifetime_s: int,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self.tokens = tokens
@@ -81,6 +82,7 @@ class Journey:
         self._companies, self._records, self._news = companies, records, news
         self._public_url, self._own_url = public_url, own_url
         self._patience, self._clock = patience, clock
+        self._mailed_lifetime_s = mailed_lifetime_s
         self._connecting = None
         if codat is not None and platforms is not None:
             self._connecting = Connecting(
@@ -89,14 +91,18 @@ class Journey:
 
     # Companies
 
-    def connect_url(self, company_id: str, *, root: str | None = None) -> str:
-        """A fresh link to the journey of a company.
+    def connect_url(self, company_id: str, *, root: str | None = None, lifetime_s: int = LIFETIME_S) -> str:
+        """A fresh link to the journey of a company, which works for ``lifetime_s`` seconds.
 
         It leads to PUBLIC_URL; where that is unset to ``root``, which is where the caller reached us, or
         else to the address on which we listen.
         """
         base = (self._public_url or root or self._own_url).rstrip("/")
-        return f"{base}/connect/{self.tokens.make(company_id)}"
+        return f"{base}/connect/{self.tokens.make(company_id, lifetime_s=lifetime_s)}"
+
+    def mailed_url(self, company_id: str) -> str:
+        """The same for an e-mail, which may be read days later: it works for LINK_DAYS."""
+        return self.connect_url(company_id, lifetime_s=self._mailed_lifetime_s)
 
     def sign_up(
         self,

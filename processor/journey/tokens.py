@@ -1,18 +1,28 @@
-"""Links of the journey: each is signed, for one company, and works for a day."""
+"""Links of the journey: each is signed, for one company, and works for a day or as long as it says."""
 
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 
 from processor.journey.errors import TokenExpired, TokenInvalid
 
 LIFETIME_S = 24 * 3600
-"""How long a link works, in seconds."""
+"""How long a link works that says nothing else, in seconds."""
 
 LONGEST_TOKEN = 1_000
 _SALT = "codat-processor connect"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClaims:
+    """What the token of a link says: the only company that it is for, and when it stops working."""
+
+    company_id: str
+    expires_at: datetime
 
 
 class Tokens:
@@ -22,34 +32,34 @@ class Tokens:
     what it signed. ``clock`` is ours, in seconds since 1970.
     """
 
-    def __init__(
-        self,
-        keys: Callable[[], Sequence[str]],
-        *,
-        lifetime_s: int = LIFETIME_S,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._keys, self._lifetime_s, self._clock = keys, lifetime_s, clock
+    def __init__(self, keys: Callable[[], Sequence[str]], *, clock: Callable[[], float] = time.time) -> None:
+        self._keys, self._clock = keys, clock
 
-    def make(self, company_id: str) -> str:
+    def make(self, company_id: str, *, lifetime_s: int = LIFETIME_S) -> str:
         """A token for this company, from now on."""
-        made = self._serializer().dumps(company_id)
+        claims: object = company_id if lifetime_s == LIFETIME_S else [company_id, lifetime_s]
+        made = self._serializer().dumps(claims)
         return made if isinstance(made, str) else made.decode()
 
     def read(self, token: str) -> str:
-        """The company that ``token`` is for; raises :class:`TokenExpired` or :class:`TokenInvalid`."""
+        """The company that ``token`` is for; raises as ``claims`` does."""
+        return self.claims(token).company_id
+
+    def claims(self, token: str) -> LinkClaims:
+        """What ``token`` says.
+
+        Raises :class:`TokenExpired`, which knows what it said, or :class:`TokenInvalid`.
+        """
         if not token.isascii() or len(token) > LONGEST_TOKEN:
             raise TokenInvalid()
-        serializer = self._serializer()
         try:
-            company_id = serializer.loads(token, max_age=self._lifetime_s)
-        except SignatureExpired as error:
-            raise TokenExpired() from error
+            claims, made_at = self._serializer().loads(token, return_timestamp=True)
         except BadData as error:
             raise TokenInvalid() from error
-        if not isinstance(company_id, str) or not company_id:
-            raise TokenInvalid()
-        return company_id
+        found = _claims(claims, made_at)
+        if self._clock() > found.expires_at.timestamp():
+            raise TokenExpired(found.company_id)
+        return found
 
     def _serializer(self) -> URLSafeTimedSerializer:
         clock = self._clock
@@ -66,3 +76,12 @@ class Tokens:
             signer=Signer,
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
+
+
+def _claims(claims: object, made_at: datetime) -> LinkClaims:
+    if isinstance(claims, str):
+        claims = [claims, LIFETIME_S]
+    match claims:
+        case [str(company_id), int(lifetime_s)] if company_id:
+            return LinkClaims(company_id, made_at + timedelta(seconds=lifetime_s))
+    raise TokenInvalid()

@@ -1,13 +1,12 @@
 """The pages for the people whose data is shared: the journey, and the way back from Codat's Link."""
 
 import hashlib
-from datetime import datetime
 from pathlib import Path
 
 from flask import Flask, request, url_for
 
 from processor import times
-from processor.web.pages import choosing, managing, returning, watching
+from processor.web.pages import choosing, managing, returning, watching, words
 
 LARGEST_FORM_BYTES = 16_384
 STATIC_LASTS_S = 31_536_000
@@ -26,7 +25,7 @@ def register(app: Flask) -> None:
         return url_for("static", filename=name, v=versions.get(name))
 
     app.jinja_env.globals["static_url"] = static_url
-    app.jinja_env.filters["moment"] = moment
+    app.jinja_env.filters["moment"] = words.moment
     app.jinja_env.filters["iso"] = times.to_iso
 
     @app.before_request
@@ -35,11 +34,6 @@ def register(app: Flask) -> None:
             request.max_content_length = LARGEST_FORM_BYTES
 
     names = {subject.blueprint.name for subject in PAGES}
-
-
-def moment(when: datetime) -> str:
-    """``22 November 2026, 15:04 UTC``."""
-    return f"{when.day} {when:%B %Y, %H:%M} UTC"
 
 
 def _versions(folder: Path) -> dict[str, str]:

@@ -25,7 +25,7 @@ from processor.errors import (
     ProcessorError,
     StoreUnavailable,
 )
-from processor.journey import AlreadyConnected, CodatNotSet
+from processor.journey import AlreadyConnected, CodatNotSet, CompanyGone
 from processor.web.pages import words
 from processor.web.security import FormExpired
 
@@ -35,7 +35,8 @@ class Trouble:
     """What is the matter, and what helps.
 
     ``is_passing``: loading the page again after a while does. ``is_ours``: only we can mend it, and want
-    to be told. ``to_manage``: nothing is wrong; the list of connections is where to change something.
+    to be told. ``to_manage``: the list of connections is where to change something. ``is_calm``: nothing is
+    wrong.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Trouble:
     is_passing: bool = False
     is_ours: bool = False
     to_manage: bool = False
+    is_calm: bool = False
 
 
 NOT_NOW = Trouble(
@@ -86,6 +88,12 @@ CHANGED = Trouble(
     "That is not possible now",
     "Somebody may have changed something meanwhile. Look how things stand, and choose again.",
 )
+DELETED = Trouble(
+    "This company was deleted here",
+    "All its connections ended with that, and so did our access to its data. There is nothing that you need "
+    "to do. If that was not meant to happen, tell whoever sent you the link.",
+    is_calm=True,
+)
 UNNAMED = "Your accounting platform"
 
 _TROUBLES: Mapping[type[ProcessorError], Trouble] = {
@@ -104,6 +112,7 @@ _TROUBLES: Mapping[type[ProcessorError], Trouble] = {
     Forbidden: UNUSABLE,
     FormExpired: EXPIRED_FORM,
     Conflict: CHANGED,
+    CompanyGone: DELETED,
     ProcessorError: BROKEN,
 }
 """By class; the nearest one above an error counts."""
@@ -114,7 +123,7 @@ def of(error: ProcessorError) -> Trouble:
     if isinstance(error, AlreadyConnected):
         name = words.name_of(error.platform_name or UNNAMED)
         text = f"{words.one_at_a_time(name)} {words.TO_CHANGE}"
-        return Trouble(f"{name} is connected already", text, to_manage=True)
+        return Trouble(f"{name} is connected already", text, is_calm=True, to_manage=True)
     found = next(_TROUBLES[kind] for kind in type(error).__mro__ if kind in _TROUBLES)
     if found is not BROKEN:
         return found

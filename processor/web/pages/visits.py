@@ -7,6 +7,7 @@ by a cache.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from werkzeug.http import generate_etag
 from processor.errors import CodatError, NotFound, ProcessorError
 from processor.journey import (
     CodatNotSet,
+    CompanyGone,
     CompanyView,
     ConnectionView,
     Journey,
@@ -54,6 +56,7 @@ class Visit:
 
     token: str = field(repr=False)
     company: CompanyView
+    expires_at: datetime
 
     @property
     def company_id(self) -> str:
@@ -92,7 +95,7 @@ class Visit:
     @property
     def mail_to_colleague(self) -> str:
         """A ``mailto:`` that hands the link to an accountant; it names nobody, the user chooses."""
-        return words.mail_to_colleague(self.company_name, self.own_address)
+        return words.mail_to_colleague(self.company_name, self.own_address, self.expires_at)
 
     def url(self, endpoint: str, **values: Any) -> str:
         """The address of another page of this visit."""
@@ -105,12 +108,15 @@ def journey() -> Journey:
 
 
 def visit_of(token: str) -> Visit:
-    """Who comes with ``token``; raises :class:`TokenExpired` or :class:`TokenInvalid`."""
-    company_id = journey().tokens.read(token)
+    """Who comes with ``token``.
+
+    Raises :class:`TokenExpired`, :class:`TokenInvalid`, or :class:`CompanyGone`.
+    """
+    claims = journey().tokens.claims(token)
     try:
-        return Visit(token, journey().company(company_id))
+        return Visit(token, journey().company(claims.company_id), claims.expires_at)
     except NotFound as error:
-        raise TokenInvalid() from error
+        raise CompanyGone() from error
 
 
 def opened(token: str) -> Visit:
@@ -127,7 +133,7 @@ def visits_of_browser() -> list[Visit]:
     for token in tokens[:MOST_VISITS]:
         try:
             found.append(visit_of(token))
-        except (TokenExpired, TokenInvalid):
+        except (TokenExpired, TokenInvalid, CompanyGone):
             continue
     return found
 

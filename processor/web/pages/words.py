@@ -63,7 +63,7 @@ def _has_hours(name: str) -> bool:
     return "quickbooks desktop" in name.casefold()
 
 
-def mail_to_colleague(company: str | None, address: str) -> str:
+def mail_to_colleague(company: str | None, address: str, expires_at: datetime) -> str:
     """A ``mailto:`` without a recipient that asks somebody to connect the accounts at ``address``."""
     name = company or "our company"
     subject = f"Please connect the accounts of {name}"
@@ -71,9 +71,14 @@ def mail_to_colleague(company: str | None, address: str) -> str:
         f"Hello,\n\nwe were asked to connect the software that {name} keeps its books in. You hold the "
         f"login, so could you do it for us? It takes a few minutes:\n\n{address}\n\n"
         "Whoever has this link can connect and disconnect our accounts, so please do not pass it on. "
-        "It stops working 24 hours after we got it.\n\nThank you"
+        f"It works until {moment(expires_at)}.\n\nThank you"
     )
     return f"mailto:?subject={quote(subject)}&body={quote(body)}"
+
+
+def moment(when: datetime) -> str:
+    """``22 November 2026, 15:04 UTC``."""
+    return f"{day(when)}, {when:%H:%M} UTC"
 
 
 def day(when: datetime) -> str:

@@ -39,6 +39,20 @@ def test_it_works_for_a_day_and_then_says_that_it_expired():
         own.read(token)
 
 
+def test_a_token_may_say_itself_how_long_it_works():
+    """One lifetime for all killed the links in e-mails over a weekend."""
+    clock = Hand()
+    own = tokens(NEW, clock=clock)
+    token = own.make("company-1", lifetime_s=7 * DAY_S)
+    assert own.claims(token).expires_at.timestamp() == clock.now + 7 * DAY_S
+    clock.now += 7 * DAY_S
+    assert own.read(token) == "company-1"
+    clock.now += 1
+    with pytest.raises(TokenExpired) as expired:
+        own.read(token)
+    assert expired.value.company_id == "company-1"
+
+
 def test_the_first_key_signs_and_all_are_accepted():
     before = tokens(OLD).make("company-1")
     during = tokens(NEW, OLD)

@@ -1,6 +1,7 @@
 """The pages of the journey, as somebody without JavaScript uses them."""
 
 import dataclasses
+import re
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -166,7 +167,7 @@ def test_the_link_can_be_sent_to_an_accountant(open_place: OpenPlace) -> None:
     assert said["subject"] == ["Please connect the accounts of Corner & Sons, Ltd"]
     assert f"https://connect.example/connect/{token}" in said["body"][0]
     assert f'readonly value="https://connect.example/connect/{token}"' in html
-    assert "24 hours" in unquote(mail)
+    assert re.search("It works until [0-9]+ [A-Z][a-z]+ 20[0-9]+, [0-9:]+ UTC", unquote(mail))
 
 
 def test_there_is_a_way_out_when_a_platform_is_missing(open_place: OpenPlace) -> None:
@@ -489,11 +490,30 @@ def test_a_key_taken_out_of_the_list_revokes_its_links_and_a_new_first_one_does_
     assert new.visitor().open(f"/connect/{token}").answer.status_code == 404
 
 
-def test_a_link_of_a_deleted_company_is_not_valid_any_more(place: Place, visitor: Browser) -> None:
+def test_a_link_of_a_deleted_company_says_what_is_true(place: Place, visitor: Browser) -> None:
+    """It said "incomplete, copy all of it" of a link that was whole."""
     company_id, token = place.company()
     place.desk.journey.delete_company(company_id)
     place.settle()
-    assert visitor.open(f"/connect/{token}").answer.status_code == 404
+    for path in ("", "/manage", "/connections/c1"):
+        page = visitor.open(f"/connect/{token}{path}")
+        assert page.answer.status_code == 410
+        assert "This company was deleted here" in page.text
+        assert "copy all of it" not in page.text
+    assert "/connect/" not in visitor.open("/return?statusCode=200").answer.text
+
+
+def test_a_mailed_link_works_for_a_week_and_others_for_a_day(open_place: OpenPlace) -> None:
+    """The link in Friday evening's mail was dead on Monday."""
+    place = open_place(LINK_DAYS="7")
+    company_id, token = place.company()
+    mailed = place.desk.journey.mailed_url(company_id).rpartition("/")[2]
+    visitor = place.visitor()
+    place.later(6.9 * 86_400)
+    assert visitor.open(f"/connect/{token}").answer.status_code == 410
+    assert visitor.open(f"/connect/{mailed}").answer.status_code == 200
+    place.later(0.2 * 86_400)
+    assert visitor.open(f"/connect/{mailed}").answer.status_code == 410
 
 
 def test_without_a_key_for_codat_there_is_a_page_that_says_so(place: Place, open_place: OpenPlace) -> None:

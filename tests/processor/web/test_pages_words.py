@@ -10,7 +10,7 @@ from handlers.situation import State
 from processor.errors import ProcessorError
 from processor.journey import AlreadyConnected, LinkOutcome, Platform
 from processor.journey.search import OTHER, group_of
-from processor.web.pages import moment, outcomes, trouble, words
+from processor.web.pages import outcomes, trouble, words
 from processor.web.pages.cards import STEPS, card, dates_of
 from processor.web.pages.tiles import groups
 
@@ -155,4 +155,4 @@ def test_somebody_unknown_is_promised_nothing_below() -> None:
 
 
 def test_moments_are_written_out() -> None:
-    assert moment(NOON) == "22 November 2026, 12:04 UTC"
+    assert words.moment(NOON) == "22 November 2026, 12:04 UTC"
