@@ -14,7 +14,9 @@ from processor.processes import Child, Supervisor, watch_parent
 from processor.queues import ASK, DELIVER, DRAIN, POLL
 from processor.reporting import report_faults
 from processor.settings import Settings, load_from_environment
+from workers.channels.chat import send_by_apprise
 from workers.clock import Clock
+from workers.condition_watch import ConditionWatch
 from workers.process import work
 
 _log = logging.getLogger(__name__)
@@ -75,6 +77,11 @@ def tick(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    urls = settings.operator_alert_urls
+    watch = ConditionWatch(
+        container, send=(lambda subject, text: send_by_apprise(urls, subject, text)) if urls else None
+    )
+    watch.start()
     Clock(
         container.redis,
         inbox=container.inbox,
@@ -82,6 +89,7 @@ def tick(settings: Settings) -> None:
         retention_days=settings.event_retention_days,
         name=f"clock-{socket.gethostname()}-{os.getpid()}",
     ).run(stop)
+    watch.stop()
 
 
 if __name__ == "__main__":

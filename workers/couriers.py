@@ -4,17 +4,15 @@ import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 from processor.bootstrap import Container
 from processor.delivery.control import Control
-from processor.delivery.lane import EMAIL, OPERATORS, Lane, Mode
+from processor.delivery.lane import EMAIL, OPERATORS
 from processor.delivery.lanes import Lanes
 from processor.delivery.mail import Letters
 from processor.delivery.outgoing import Outgoing
-from processor.delivery.schedule import PAUSE_AFTER
 from processor.delivery.subscribers import Subscribers
-from workers.channels.channel import Channel, Result
+from workers.channels.channel import Channel
 from workers.channels.chat import Chat
 from workers.channels.email import Email, MailServer
 from workers.channels.webhook import Webhook
@@ -41,7 +39,6 @@ def courier_of(container: Container) -> Courier:
         lanes,
         Control(client, clock=clock),
         _channels(container),
-        on_trouble=lambda lane, mode, result: report(container, lane, mode, result),
         clock=clock,
     )
 
@@ -73,25 +70,3 @@ def _link(container: Container, company_id: str) -> str | None:
     if container.settings.public_url is None or container.codat is None:
         return None
     return container.journey.mailed_url(company_id)
-
-
-def report(container: Container, lane: Lane, mode: Mode, result: Result) -> None:
-    """Tell the operators of a lane that was paused or ended; one that slows down is only logged."""
-    if lane.id == OPERATORS or mode not in (Mode.PAUSED, Mode.GONE):
-        return
-    host = urlsplit(lane.subscriber.url).hostname if lane.subscriber else None
-    name = f"the subscriber {lane.id} at {host}" if host else f"the lane {lane.id}"
-    last = result.error or "it failed"
-    if mode is Mode.GONE:
-        subject = "A subscriber is gone"
-        text = (
-            f"For {name} nothing is sent any more: it answered 410 Gone."
-            " What waited is among the dead letters."
-        )
-    else:
-        subject = "Deliveries are paused"
-        text = (
-            f"For {name} nothing succeeded for {PAUSE_AFTER.days} days; the last attempt: {last}. Nothing is"
-            " sent until it is enabled; what is to be told waits in its lane."
-        )
-    container.operators.tell_operators(subject, text, f"lane-{mode.value}-{lane.id}")

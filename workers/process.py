@@ -18,6 +18,7 @@ from processor.queues import DELIVER, POLL
 from processor.store import health
 from processor.truth.beginning import Beginning
 from workers import runtime
+from workers.condition_watch import ConditionWatch
 from workers.outage import Outage
 
 _log = logging.getLogger(__name__)
@@ -106,11 +107,12 @@ class InProcessWorker(SimpleWorker):
 def work(container: Container, queue: str) -> None:
     """Work on ``queue`` until SIGTERM or SIGINT; what was begun is finished first."""
     client = container.redis
-    client = container.redis
     worker = _made(container, queue)
     own = runtime.install(container, stopping=lambda: worker.stopping)
+    watch = ConditionWatch(container)
     if queue == DELIVER:
         own.courier.start()
+        watch.start()
 
     def prepare() -> None:
         if queue == POLL:
@@ -121,6 +123,7 @@ def work(container: Container, queue: str) -> None:
     except StopRequested:
         _log.debug("a worker was told to end", extra={"child": worker.name})
     finally:
+        watch.stop()
         own.courier.stop()
     try:
         worker.register_death()  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from rq.timeouts import BaseTimeoutException
 from processor import times
 from processor.codat.client import CodatClient
 from processor.errors import CodatError, CodatRateLimited
-from processor.store import truth_keys
+from processor.store import codat_calls, truth_keys
 from processor.times import to_ms
 from processor.truth.beginning import Beginning
 from processor.truth.erasure import Erasure
@@ -22,6 +22,10 @@ _log = logging.getLogger(__name__)
 
 WALK_EVERY = timedelta(hours=1)
 FIRST_WALK = timedelta(minutes=1)
+PROBE_EVERY = timedelta(seconds=45)
+QUIET = timedelta(minutes=10)
+"""After so long without a call to Codat one is made, to see that it answers."""
+
 CONSUMER_EVERY = timedelta(minutes=30)
 OFTEN = timedelta(minutes=1)
 AGAIN = timedelta(minutes=5)
@@ -54,6 +58,7 @@ class Sweep:
         if codat is not None and walk is not None:
             self._errands["consumers"] = (self._consumers, CONSUMER_EVERY, timedelta())
             self._errands["walk"] = (walk.run, WALK_EVERY, FIRST_WALK)
+            self._errands["probe"] = (self._probe, PROBE_EVERY, timedelta())
 
     def run(self) -> int:
         """Run what is due, each errand for itself; how many were run."""
@@ -89,6 +94,14 @@ class Sweep:
             _log.exception("an errand of the sweep raised", extra={"errand": name})
         finally:
             self._client.hset(truth_keys.sweep(), f"{name}_ms", to_ms(self._clock() + rest))
+
+    def _probe(self) -> None:
+        """Ask Codat something small where calls fail, or none was made for long: so both ends are noticed."""
+        assert self._codat is not None  # noqa: S101 - the errand exists with a client only
+        calls = codat_calls.read(self._client)
+        rest = PROBE_EVERY if calls.failing_since or calls.refused_since or calls.limited_since else QUIET
+        if calls.called_at is None or self._clock() - calls.called_at >= rest:
+            self._codat.ping()
 
     def _consumers(self) -> None:
         assert self._codat is not None  # noqa: S101 - the errand exists with a client only

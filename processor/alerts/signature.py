@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from processor.alerts.refused import Refused
+
 TOLERANCE_S = 300
 MAX_EVENT_ID_CHARS = 256
 MAX_SIGNATURES_BYTES = 4_096
@@ -44,12 +46,13 @@ class NotAuthentic(Exception):
     """The message is not proven to be Codat's.
 
     ``reason`` is a constant sentence for logs and answers; it holds nothing of the
-    message and nothing of a secret.
+    message and nothing of a secret. ``refused`` is the word for it in counters.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, refused: Refused) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.refused = refused
 
 
 class _Signed(NamedTuple):
@@ -126,30 +129,34 @@ class Authenticator:
 
     def _verify(self, signed: _Signed | None, body: bytes) -> None:
         if signed is None:
-            raise NotAuthentic("a signature header is missing or empty")
+            raise NotAuthentic("a signature header is missing or empty", Refused.SIGNATURE)
         if not self._keys:
-            raise NotAuthentic("the message is signed, but no signing secret is configured")
+            raise NotAuthentic(
+                "the message is signed, but no signing secret is configured", Refused.SIGNATURE
+            )
         if len(signed.signatures) > MAX_SIGNATURES_BYTES:
-            raise NotAuthentic("the signature header is too long")
+            raise NotAuthentic("the signature header is too long", Refused.SIGNATURE)
         timestamp = signed.timestamp.decode("latin-1")
         if _SECONDS.fullmatch(timestamp) is None:
-            raise NotAuthentic("the signed timestamp is not a whole number of seconds")
+            raise NotAuthentic("the signed timestamp is not a whole number of seconds", Refused.TIMESTAMP)
         if abs(int(timestamp) - self._clock()) > self._tolerance_s:
-            raise NotAuthentic("the signed timestamp is too far from our time")
+            raise NotAuthentic("the signed timestamp is too far from our time", Refused.TIMESTAMP)
         content = b".".join((signed.id, signed.timestamp, body))
         expected = [base64.b64encode(hmac.digest(key, content, hashlib.sha256)) for key in self._keys]
         for entry in signed.signatures.split(b" "):
             version, _, signature = entry.partition(b",")
             if version == b"v1" and any(hmac.compare_digest(signature, right) for right in expected):
                 return
-        raise NotAuthentic("no signature matches")
+        raise NotAuthentic("no signature matches", Refused.SIGNATURE)
 
     def _compare(self, authorization: str | None) -> None:
         if authorization is None:
-            raise NotAuthentic("the message carries neither a signature nor an Authorization")
+            raise NotAuthentic(
+                "the message carries neither a signature nor an Authorization", Refused.UNSIGNED
+            )
         given = _octets(authorization)
         if not any(hmac.compare_digest(given, accepted) for accepted in self._authorizations):
-            raise NotAuthentic("the Authorization is not an accepted one")
+            raise NotAuthentic("the Authorization is not an accepted one", Refused.AUTHORIZATION)
 
 
 def event_id_of(headers: Mapping[str, str], body: bytes) -> str:

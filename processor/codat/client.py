@@ -224,6 +224,10 @@ class CodatClient:
         """The pictures of a platform; they change rarely and belong into a cache."""
         return schemas.branding_of(self._exchange.read("integrations", platform_key, "branding").body)
 
+    def ping(self) -> None:
+        """Ask for one company, to see that Codat answers and accepts the key; raises ``CodatError``s."""
+        self._exchange.read("companies", query=[("page", 1), ("pageSize", 1)])
+
     # Webhook consumers
 
     def list_webhooks(self) -> list[WebhookConsumer]:

@@ -6,16 +6,24 @@ from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
 from processor.conditions.registry import make
 from processor.humanize import date
+from processor.store.codat_calls import TIMEOUT, UNREACHABLE, CodatCalls
 from processor.times import from_iso
 
 SILENCE = {"missing-messages": "codat_silent", "consumer": "webhooks_missing"}
 """Codes of what :mod:`processor.truth.silence` writes down, by its kind."""
 
 
+FAILING_AFTER = 3
+"""Calls in a row that failed; one that is lost alone says nothing of Codat."""
+
+WHY = {TIMEOUT: "no answer in time", UNREACHABLE: "it cannot be reached"}
+
+
 def conditions(facts: Facts) -> Iterator[Condition]:
     """What Codat does not let us do, and what it does not send."""
     if not facts.answers:
         return
+    yield from _calls(facts.calls)
     codat = facts.codat
     for warning in codat["warnings"]:
         if warning["kind"] in SILENCE:
@@ -34,3 +42,23 @@ def conditions(facts: Facts) -> Iterator[Condition]:
     until = codat["told_to_wait_until"]
     if until:
         yield make("codat_throttled", f"Codat answered 429 and wants no requests until {date(until)}.")
+
+
+def _calls(calls: CodatCalls) -> Iterator[Condition]:
+    """How Codat answers what we ask."""
+    if calls.failing_since is not None and calls.failures >= FAILING_AFTER:
+        last = calls.last_failure or UNREACHABLE
+        why = WHY.get(last, f"it answers {last}")
+        yield make(
+            "codat_unreachable",
+            f"Codat has not answered since {date(calls.failing_since)}: {why}.",
+            since=calls.failing_since,
+        )
+    if calls.refused_since is not None:
+        yield make("codat_key_refused", "Codat refuses CODAT_API_KEY.", since=calls.refused_since)
+    if calls.limited_since is not None:
+        yield make(
+            "codat_account_limited",
+            "Codat answers 402: a limit of the account is reached.",
+            since=calls.limited_since,
+        )

@@ -6,15 +6,14 @@ from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
 from processor.conditions.registry import make
 from processor.delivery.control import LaneState
-from processor.delivery.lane import Mode
+from processor.delivery.lane import EMAIL, OPERATORS, Mode
+from processor.delivery.schedule import SLOW_AFTER
 from processor.humanize import number
 from processor.times import to_iso
 
-CODES = {
-    Mode.SLOW: "receiver_failing",
-    Mode.PAUSED: "receiver_paused",
-    Mode.GONE: "receiver_gone",
-}
+MAILS_REFUSED_AFTER = 3
+PERMANENT = 500
+"""From this status on a mail server means what it says: one refusal is enough."""
 
 
 def conditions(facts: Facts) -> Iterator[Condition]:
@@ -28,15 +27,43 @@ def conditions(facts: Facts) -> Iterator[Condition]:
         yield make("deliveries_dead", text)
     for lane in facts.lanes:
         name = facts.names.get(lane.lane_id, lane.lane_id)
-        if lane.mode in CODES:
+        if lane.mode in (Mode.PAUSED, Mode.GONE):
             yield make(
-                CODES[lane.mode],
+                f"receiver_{lane.mode.value}",
                 f"Deliveries to {name}: {lane.mode.value}, {lane.waiting:,} wait.",
                 since=lane.failing_since or lane.since,
                 subject=lane.lane_id,
             )
         elif lane.mode is Mode.DISABLED:
             yield _disabled(lane, name)
+        elif lane.lane_id == EMAIL and _is_refused(lane):
+            yield make(
+                "mail_refused",
+                f"The mail server takes no e-mails: {_failing(lane)}",
+                since=lane.failing_since,
+            )
+        elif lane.lane_id != EMAIL and (lane.mode is Mode.SLOW or lane.failures >= SLOW_AFTER):
+            yield make(
+                "operators_unreachable" if lane.lane_id == OPERATORS else "receiver_failing",
+                f"Deliveries to {name} fail: {_failing(lane)}",
+                since=lane.failing_since,
+                subject=lane.lane_id,
+            )
+    if facts.mails_without_links:
+        yield make("public_url_missing", "E-mails are sent without links: PUBLIC_URL is unset.")
+
+
+def _is_refused(lane: LaneState) -> bool:
+    """Whether the mail server refuses what is handed in, not one recipient."""
+    status = (lane.last_attempt or {}).get("status_code") or 0
+    return lane.failures >= (1 if status >= PERMANENT else MAILS_REFUSED_AFTER)
+
+
+def _failing(lane: LaneState) -> str:
+    """How an attempt ended lately, and how many did: ``20 attempts in a row, the last: answered 500.``"""
+    last = (lane.last_attempt or {}).get("error") or "it failed"
+    attempts = number(lane.failures, "attempt", "attempts in a row")
+    return f"{attempts}, the last: {last}. Before, {lane.delivered:,} succeeded; {lane.waiting:,} wait."
 
 
 def _disabled(lane: LaneState, name: str) -> Condition:

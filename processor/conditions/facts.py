@@ -1,24 +1,29 @@
 """What the rules look at: read from Redis in a few round trips, for one moment."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from redis import BusyLoadingError, Redis, RedisError, ResponseError
 
+from processor.conditions import tracking
 from processor.delivery import naming
 from processor.delivery.control import Control, LaneState
 from processor.delivery.lane import EMAIL, OPERATORS
 from processor.delivery.subscribers import Subscribers
 from processor.settings import Settings
-from processor.store import health, interruptions, keys, standing
+from processor.store import clocks, codat_calls, health, health_keys, interruptions, keys, receipts, standing
+from processor.store.clocks import Skew
+from processor.store.codat_calls import CodatCalls
 from processor.store.interruptions import Interruption
 from processor.store.probe import prove_accepting
+from processor.store.receipts import Receipts
 from processor.times import from_ms
 
-LEFT_OVERS = ("dead", "quarantined")
-"""Statuses of messages that stay until an operator sees to them."""
+LEFT_OVERS = ("failed", "dead", "quarantined")
+"""Statuses of messages whose handling failed, or that nobody understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +47,15 @@ class Facts:
 
     ``seen``: when a process of each role was last seen, ``None``: none lately. ``left_over``: how many
     messages have a status of ``LEFT_OVERS``, and when the first of them arrived. ``names`` are those of
-    the subscribers by id.
+    the subscribers by id. ``since``: since when conditions hold that were noticed before, by their key.
+    ``unreadable`` are records that cannot be read, as ``kind id``, and since when.
     """
 
     now: datetime
     store: StoreFacts
     redis_now: datetime
     answers: bool = False
+    since: Mapping[str, datetime] = field(default_factory=dict)
     seen: Mapping[str, datetime | None] = field(default_factory=dict)
     inbox_depth: int = 0
     inbox_age_s: float = 0.0
@@ -57,13 +64,21 @@ class Facts:
     lanes: Sequence[LaneState] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     codat: Mapping[str, Any] = field(default_factory=dict)
+    calls: CodatCalls = field(default_factory=CodatCalls)
+    skews: Sequence[Skew] = ()
+    receipts: Receipts = field(default_factory=Receipts)
+    unreadable: Mapping[str, datetime] = field(default_factory=dict)
+    connections: tuple[int, int] | None = None
+    mails_without_links: bool = False
     interruptions: Sequence[Interruption] = ()
 
 
-def gather(client: "Redis[Any]", settings: Settings, *, now: datetime) -> Facts:
+def gather(
+    client: "Redis[Any]", settings: Settings, *, now: datetime, wall: Callable[[], float] = time.time
+) -> Facts:
     """The facts of this moment. Never raises because of Redis: that it does not answer is one of them."""
     try:
-        return _gather(client, settings, now, _write_error(client))
+        return _gather(client, settings, now, wall)
     except BusyLoadingError:  # the library has it among broken connections
         return Facts(now=now, redis_now=now, store=StoreFacts(loading=True))
     except RedisError as error:
@@ -79,12 +94,19 @@ def _write_error(client: "Redis[Any]") -> str | None:
     return None
 
 
-def _gather(client: "Redis[Any]", settings: Settings, now: datetime, write_error: str | None) -> Facts:
+def _gather(client: "Redis[Any]", settings: Settings, now: datetime, wall: Callable[[], float]) -> Facts:
+    write_error = _write_error(client)
     shards = range(settings.inbox_shards)
     with client.pipeline(transaction=False) as pipe:
         pipe.info("memory")
         pipe.info("replication")
         pipe.time()
+        pipe.hgetall(health_keys.conditions())
+        pipe.hgetall(health_keys.codat_calls())
+        pipe.hgetall(health_keys.receipts())
+        pipe.hgetall(health_keys.clocks())
+        pipe.hgetall(keys.unreadable())
+        pipe.info("clients")
         for role in health.ROLES:
             pipe.zrevrange(keys.alive(role), 0, 0, withscores=True)
         for status in LEFT_OVERS:
@@ -94,8 +116,12 @@ def _gather(client: "Redis[Any]", settings: Settings, now: datetime, write_error
         for shard in shards:
             pipe.xlen(keys.inbox(shard))
             pipe.xrange(keys.inbox(shard), count=1)
+        began = wall()
         rows = iter(pipe.execute(raise_on_error=False))
+        ended = wall()
     memory, replication, redis_time = (next(rows) for _ in range(3))
+    remembered, calls, receipts_, skews, unreadable = (_hash(next(rows)) for _ in range(5))
+    clients = next(rows)
     redis_now = _redis_now(redis_time, now)
     seen = {role: _newest(next(rows)) for role in health.ROLES}
     left_over = {status: (_number(next(rows)), _newest(next(rows))) for status in LEFT_OVERS}
@@ -112,12 +138,19 @@ def _gather(client: "Redis[Any]", settings: Settings, now: datetime, write_error
         store=_store(write_error, memory, replication),
         answers=True,
         seen=seen,
+        since=tracking.since(remembered),
         inbox_depth=depth,
         inbox_age_s=age_s,
         left_over=left_over,
         dead_deliveries=dead_deliveries,
         lanes=tuple(lanes.values()),
         names=naming.named(subscribers),
+        calls=codat_calls.parse(calls),
+        receipts=receipts.parse(receipts_),
+        skews=_skews(clocks.parse(skews), began, ended, redis_time),
+        unreadable={name.decode(): from_ms(int(at_ms)) for name, at_ms in unreadable.items()},
+        connections=_connections(clients),
+        mails_without_links=settings.smtp_url is not None and settings.public_url is None,
         codat=standing.of(client, redis_now),
         interruptions=interruptions.seen(client, now),
     )
@@ -140,6 +173,28 @@ def _redis_now(answer: Any, now: datetime) -> datetime:
         return now
     seconds, micros = answer
     return from_ms(seconds * 1000) + timedelta(microseconds=micros)
+
+
+def _hash(answer: Any) -> dict[bytes, bytes]:
+    return answer if isinstance(answer, dict) else {}
+
+
+def _skews(known: Sequence[Skew], began: float, ended: float, redis_time: Any) -> tuple[Skew, ...]:
+    """The clocks that are off, this machine's compared with that of Redis now."""
+    others = [one for one in known if (one.host, one.reference) != (clocks.HOST, clocks.REDIS)]
+    if not isinstance(redis_time, tuple):
+        return tuple(others)
+    off_s = clocks.off_s(began, ended, redis_time[0] + redis_time[1] / 1e6)
+    if abs(off_s) >= clocks.WARNING_S:
+        others.append(Skew(clocks.HOST, clocks.REDIS, round(off_s)))
+    return tuple(others)
+
+
+def _connections(clients: Any) -> tuple[int, int] | None:
+    """Connections that Redis has, and the most that it takes; ``None`` where it does not say."""
+    if not isinstance(clients, dict) or not {"connected_clients", "maxclients"} <= set(clients):
+        return None
+    return int(clients["connected_clients"]), int(clients["maxclients"])
 
 
 def _number(answer: Any) -> int:

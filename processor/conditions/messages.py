@@ -1,6 +1,7 @@
 """Conditions of messages and of the processes that handle them. Pure."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
@@ -29,12 +30,22 @@ def conditions(facts: Facts) -> Iterator[Condition]:
             )
     if facts.inbox_depth and facts.inbox_age_s >= WAITS_LONG_S:
         waiting = number(facts.inbox_depth, "message waits", "messages wait")
-        yield make("inbox_stalled", f"{waiting} in the inbox, the oldest for {span(facts.inbox_age_s)}.")
+        yield make(
+            "inbox_stalled",
+            f"{waiting} in the inbox, the oldest for {span(facts.inbox_age_s)}.",
+            since=facts.redis_now - timedelta(seconds=facts.inbox_age_s),
+        )
     yield from _left_over(facts)
 
 
 def _left_over(facts: Facts) -> Iterator[Condition]:
     kinds = (
+        (
+            "failed",
+            "message_retrying",
+            "message is tried again by itself: handling it raised an error.",
+            "messages are tried again by themselves: handling them raised an error.",
+        ),
         (
             "dead",
             "messages_dead",

@@ -42,11 +42,60 @@ DEFINITIONS: tuple[Definition, ...] = (
         "The words behind the colon are Redis's own; its log says more.",
     ),
     Definition(
+        "redis_connections_low",
+        _WARNING,
+        "Redis is near its connection limit",
+        "Raise `maxclients` or take a larger plan; docs/operations.md says how many each process uses.",
+        alert_after_s=10,
+    ),
+    Definition(
+        "record_unreadable",
+        _WARNING,
+        "A stored record cannot be read",
+        "Run `codat-processor connections repair ID`: a connection is made again from kept messages, or from"
+        " Codat.",
+    ),
+    Definition(
+        "codat_unreachable",
+        _ERROR,
+        "Codat does not answer",
+        "See https://status.codat.io, and whether this machine reaches CODAT_API_URL. Merchants cannot"
+        " connect meanwhile; messages are handled as always. Codat is asked again every minute.",
+    ),
+    Definition(
+        "codat_key_refused",
+        _ERROR,
+        "Codat refuses our key",
+        "Put a valid key from Codat's portal into CODAT_API_KEY, and restart. Merchants cannot connect"
+        " meanwhile, and nothing is checked with Codat.",
+    ),
+    Definition(
+        "codat_account_limited",
+        _ERROR,
+        "Codat's account is limited",
+        "The portal or Codat's support says which limit of the account is reached.",
+    ),
+    Definition(
+        "messages_refused",
+        _ERROR,
+        "Messages are refused",
+        "The sentence says why. Compare the secrets, allowlists and the clock with Codat's portal.",
+        alert_after_s=60,
+    ),
+    Definition(
+        "clock_skew",
+        _WARNING,
+        "A machine's clock is off",
+        "Set it by NTP. From five minutes on genuine messages are refused.",
+        alert_after_s=10,
+    ),
+    Definition(
         "no_worker",
         _ERROR,
         "No worker runs",
         "Start a worker (`codat-processor worker`; on Heroku `heroku ps:scale worker=1`), or look into its"
         " log why it ends. Nothing is lost meanwhile.",
+        alert_after_s=30,
     ),
     Definition(
         "no_clock",
@@ -54,12 +103,20 @@ DEFINITIONS: tuple[Definition, ...] = (
         "No clock runs",
         "Start the clock (`codat-processor clock`; on Heroku `heroku ps:scale clock=1`). Without it failed"
         " messages are not tried again.",
+        alert_after_s=30,
     ),
     Definition(
         "inbox_stalled",
         _WARNING,
         "Messages wait in the inbox",
         "Workers that were seen lately are busy, or fail: look into their log. They are not lost.",
+    ),
+    Definition(
+        "message_retrying",
+        _WARNING,
+        "Handling a message fails",
+        "Look at the error and mend its cause. It is tried again by itself for nine hours; a replay tries at"
+        " once.",
     ),
     Definition(
         "messages_dead",
@@ -105,6 +162,25 @@ DEFINITIONS: tuple[Definition, ...] = (
         "A subscriber is disabled",
         "What is decided meanwhile does not wait for it. Once it is enabled again, what it missed is sent by"
         " `codat-processor notifications redeliver --since TIME --undelivered --subscriber ID`.",
+    ),
+    Definition(
+        "mail_refused",
+        _WARNING,
+        "The mail server takes no e-mails",
+        "Look at the last attempt, and compare SMTP_URL and MAIL_FROM with the mail server. What waits is"
+        " sent by itself.",
+    ),
+    Definition(
+        "operators_unreachable",
+        _WARNING,
+        "Alerts do not arrive",
+        "Look at the last attempt, and compare OPERATOR_ALERT_URLS with your chat or pager.",
+    ),
+    Definition(
+        "public_url_missing",
+        _WARNING,
+        "E-mails carry no links",
+        "Set PUBLIC_URL to the address at which the world reaches this service, and restart.",
     ),
     Definition(
         "codat_quota_exhausted",

@@ -5,8 +5,14 @@ from collections.abc import Iterator, Sequence
 from processor.conditions.facts import Facts, StoreFacts
 from processor.conditions.model import Condition
 from processor.conditions.registry import BY_CODE, make
-from processor.humanize import date, span
+from processor.humanize import date, number, span
 from processor.store.interruptions import Interruption
+
+FEW_LEFT = 0.85
+"""The share of Redis' connections from which on few are left."""
+
+MOST_NAMED = 5
+"""So many unreadable records are named."""
 
 MOST_BEFORE = 4
 """So many interruptions before the last one are told."""
@@ -21,6 +27,17 @@ def conditions(facts: Facts) -> Iterator[Condition]:
         yield make("redis_loading", "Redis is loading its data")
     elif store.write_error is not None:
         yield _refusing(store, store.write_error)
+    if facts.connections is not None:
+        used, most = facts.connections
+        if used >= most * FEW_LEFT:
+            yield make("redis_connections_low", f"Redis has {used:,} of {most:,} connections in use.")
+    if facts.unreadable:
+        records = number(len(facts.unreadable), "record cannot", "records cannot")
+        first = ", ".join(sorted(facts.unreadable)[:MOST_NAMED])
+        more = ", ..." if len(facts.unreadable) > MOST_NAMED else ""
+        yield make(
+            "record_unreadable", f"{records} be read: {first}{more}.", since=min(facts.unreadable.values())
+        )
     yield from _away(facts.interruptions)
 
 

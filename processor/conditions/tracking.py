@@ -16,7 +16,7 @@ from redis.client import Pipeline
 
 from processor.conditions.model import Condition
 from processor.humanize import date, span
-from processor.store import keys
+from processor.store import health_keys
 from processor.times import from_iso, to_iso
 
 ENDED_AFTER = timedelta(seconds=10)
@@ -116,7 +116,7 @@ class Memory:
         They are in the operators' lane already unless ``directly``: then whoever calls sends them. None
         where another process was quicker.
         """
-        name = keys.conditions()
+        name = health_keys.conditions()
         with self._client.pipeline(transaction=True) as pipe:
             pipe.watch(name)
             rows: Any = pipe.hgetall(name)

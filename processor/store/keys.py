@@ -201,11 +201,6 @@ def delivering() -> str:
     return f"{PREFIX}delivering"
 
 
-def operators_told(key: str) -> str:
-    """String "1": operators were told of this lately. Expires within an hour."""
-    return f"{PREFIX}operators-told:{key}"
-
-
 # Questions to Codat
 
 
@@ -291,11 +286,6 @@ def returns(company_id: str) -> str:
 def counters() -> str:
     """Hash: what happened how often, since ever."""
     return f"{PREFIX}counters"
-
-
-def conditions() -> str:
-    """Hash: a condition's code and subject to JSON of since when it holds and who was told. Until it ends."""
-    return f"{PREFIX}conditions"
 
 
 def alive(role: str) -> str:

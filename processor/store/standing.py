@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Redis
 
-from processor.store import keys, truth_keys
+from processor.store import codat_calls, health_keys, keys, receipts, truth_keys
 from processor.times import from_ms, to_iso, to_ms
 
 OVER = timedelta(days=1)
@@ -32,7 +32,10 @@ def of(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
         pipe.hmget(truth_keys.quota(), "limit", "remaining", "resets_ms")
         pipe.hget(truth_keys.pace(), "blocked_ms")
         pipe.get(keys.polling_paused())
-        (missed, last_ms), missing, walked, rows, looks, quota, blocked_ms, paused = pipe.execute()
+        pipe.hgetall(health_keys.codat_calls())
+        pipe.hgetall(health_keys.receipts())
+        (missed, last_ms), missing, walked, rows, looks, quota, blocked_ms, paused, *hashes = pipe.execute()
+    calls, received = codat_calls.parse(hashes[0]), receipts.parse(hashes[1])
     blocked = from_ms(int(blocked_ms)) if blocked_ms else None
     return {
         "missed_messages": int(missed or 0),
@@ -43,8 +46,24 @@ def of(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
         "watched": looks,
         "quota": _quota(quota, now),
         "told_to_wait_until": to_iso(blocked) if blocked and blocked > now else None,
+        "calls": {
+            "by_status": dict(calls.counts),
+            "seconds_by_status": dict(calls.seconds),
+            "last_answer_at": _iso(calls.answered_at),
+            "failing_since": _iso(calls.failing_since),
+            "key_refused_since": _iso(calls.refused_since),
+        },
+        "refused": {
+            "by_reason": dict(received.refused),
+            "last_at": _iso(received.refused_at),
+            "last_authentic_at": _iso(received.authentic_at),
+        },
         "polling_paused_until": paused.decode() if paused and paused.decode() > to_iso(now) else None,
     }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else to_iso(moment)
 
 
 def _warnings(rows: Sequence[bytes]) -> list[dict[str, str]]:

@@ -82,7 +82,7 @@ class Budget:
         clock: Callable[[], datetime] = times.now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client, self._clock, self._sleep = client, clock, sleep
+        self.client, self._clock, self._sleep = client, clock, sleep
         self._take = register(client, "budget_take")
         self._give = register(client, "budget_give")
 

@@ -1,12 +1,14 @@
 """The way to Codat under the budget: every single request asks for leave first."""
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
-from redis import Redis
+from redis import Redis, RedisError
 
 from processor import times
 from processor.codat.client import CodatClient
@@ -15,7 +17,16 @@ from processor.codat.quota import quota_of
 from processor.codat.refusals import rest_s
 from processor.lenient.headers import as_http_date
 from processor.settings import Settings
+from processor.store import clocks, codat_calls
+from processor.store.codat_calls import TIMEOUT, UNREACHABLE, Call
 from processor.truth.budget import Budget, Leave, Rank
+
+_log = logging.getLogger(__name__)
+
+DATE_IS_EXACT_TO_S = 1.0
+
+Ended = Callable[[httpx.TransportError | None], None]
+"""Is told once that an answer was read, or why it broke off."""
 
 
 class BudgetedTransport(httpx.BaseTransport):
@@ -36,15 +47,25 @@ class BudgetedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """One request and its answer; the place is given back when the answer has been read."""
         leave = self._budget.take(self._rank, company_in(request.url.path))
+        began, began_at = time.monotonic(), self._clock()
         try:
             response = self._inner.handle_request(request)
-        except BaseException:
+        except BaseException as error:
             self._budget.give(leave)
+            if isinstance(error, httpx.TransportError):
+                self._record(leave, Call(_why(error), time.monotonic() - began), None)
             raise
+        off_s = _off_s(response.headers, began_at, self._clock())
+
+        def ended(error: httpx.TransportError | None) -> None:
+            self._ended(leave, response)
+            status = response.status_code if error is None else _why(error)
+            self._record(leave, Call(status, time.monotonic() - began), off_s)
+
         return httpx.Response(
             response.status_code,
             headers=response.headers,
-            stream=_Read(response, lambda: self._ended(leave, response)),
+            stream=_Read(response, ended),
             extensions=response.extensions,
         )
 
@@ -59,25 +80,56 @@ class BudgetedTransport(httpx.BaseTransport):
         is_limited = response.status_code == httpx.codes.TOO_MANY_REQUESTS
         self._budget.give(leave, quota, rest_s(headers, quota, asked_at) if is_limited else None)
 
+    def _record(self, leave: Leave | None, call: Call, off_s: float | None) -> None:
+        """Count the call; without leave Redis does not answer, and the caller has waited enough."""
+        if leave is None:
+            return
+        try:
+            with self._budget.client.pipeline(transaction=False) as pipe:
+                codat_calls.add(pipe, call, self._clock())
+                if off_s is not None:
+                    clocks.add(pipe, clocks.CODAT, off_s)
+                pipe.execute()
+        except RedisError as error:
+            _log.warning("a call to Codat could not be counted", extra={"error": repr(error)})
+
 
 class _Read(httpx.SyncByteStream):
     """The body of an answer, with something to be done once when it is closed."""
 
-    def __init__(self, response: httpx.Response, ended: Callable[[], None]) -> None:
+    def __init__(self, response: httpx.Response, ended: "Ended") -> None:
         self._response, self._ended = response, ended
         self._is_open = True
+        self._error: httpx.TransportError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         stream = self._response.stream
         assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101 - of a transport that is not asynchronous
-        yield from stream
+        try:
+            yield from stream
+        except httpx.TransportError as error:
+            self._error = error
+            raise
 
     def close(self) -> None:
         """Close the answer and say so."""
         if self._is_open:
             self._is_open = False
             self._response.close()
-            self._ended()
+            self._ended(self._error)
+
+
+def _why(error: httpx.TransportError) -> str:
+    return TIMEOUT if isinstance(error, httpx.TimeoutException) else UNREACHABLE
+
+
+def _off_s(headers: httpx.Headers, began_at: datetime, ended_at: datetime) -> float | None:
+    """How far our clock is ahead of the answer's ``Date``, which was written in between; ``None`` without."""
+    date = as_http_date(headers.get("Date"))
+    if date is None:
+        return None
+    began = began_at.timestamp() - DATE_IS_EXACT_TO_S
+    return clocks.off_s(began, ended_at.timestamp(), date.timestamp())
 
 
 def company_in(path: str) -> str | None:

@@ -14,7 +14,7 @@ from processor.store.connect import close_idle_always
 from processor.truth.beginning import Beginning
 from processor.web import context, health, home, metrics, ops, pages, problems, security, v1, webhooks
 from processor.web.canonical import CanonicalRequest
-from processor.web.context import keep
+from processor.web.context import keep, tally
 from processor.web.gateway import SMALL_BODY_BYTES, Gateway
 
 THREADS = 4
@@ -57,7 +57,10 @@ def create_app_from_environment() -> Flask:
     close_idle_always(container.redis)
     with contextlib.suppress(RedisError):  # away: whoever comes first afterwards notes it
         Beginning(container.redis).begins()
-    return create_app(container)
+    app = create_app(container)
+    with app.app_context():
+        tally().keep_flushing()
+    return app
 
 
 def create_gateway_from_environment() -> Gateway:

@@ -5,21 +5,38 @@ from typing import cast
 from flask import Flask, current_app
 
 from processor.bootstrap import Container
+from processor.conditions import evaluation
+from processor.conditions.model import Condition
 from processor.delivery.desk import Desk
 from processor.delivery.redelivery import Redelivery
 from processor.replays import Replays
+from processor.web.tally import Tally
 
 _NAME = "codat-processor"
+_TALLY = "codat-processor-tally"
 
 
 def keep(app: Flask, container: Container) -> None:
     """Give ``app`` its collaborators."""
     app.extensions[_NAME] = container
+    app.extensions[_TALLY] = Tally(container.redis, clock=container.clock)
 
 
 def container() -> Container:
     """The collaborators of the application that handles the present request."""
     return cast(Container, current_app.extensions[_NAME])
+
+
+def tally() -> Tally:
+    """Counts what the present application refuses."""
+    return cast(Tally, current_app.extensions[_TALLY])
+
+
+def conditions() -> list[Condition]:
+    """Everything that is wrong now, what this process has just seen included."""
+    own = container()
+    tally().flush()
+    return evaluation.current(own.redis, own.settings, now=own.clock())
 
 
 def replays() -> Replays:

@@ -3,10 +3,9 @@
 from flask import Blueprint, Response, jsonify
 
 from processor import views
-from processor.conditions import evaluation
 from processor.conditions.model import Severity
 from processor.errors import StoreUnavailable
-from processor.web.context import container
+from processor.web.context import conditions
 
 blueprint = Blueprint("health", __name__)
 
@@ -20,16 +19,15 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """503 with reasons when a message could not be kept; 200 with warnings when something else is wrong."""
-    own = container()
-    found = evaluation.current(own.redis, own.settings, now=own.clock())
+    found = conditions()
     wrong = [one for one in found if one.severity is not Severity.INFO]
     reasons = [one.sentence for one in wrong if one.severity is Severity.CRITICAL]
     if not wrong:
         return jsonify(status="ok")
-    conditions = [views.condition(one) for one in wrong]
+    objects = [views.condition(one) for one in wrong]
     if reasons:
-        answer = jsonify(status="unavailable", reasons=reasons, conditions=conditions)
+        answer = jsonify(status="unavailable", reasons=reasons, conditions=objects)
         answer.status_code = 503
         answer.headers.update(StoreUnavailable().headers())
         return answer
-    return jsonify(status="ok", warnings=[one.sentence for one in wrong], conditions=conditions)
+    return jsonify(status="ok", warnings=[one.sentence for one in wrong], conditions=objects)

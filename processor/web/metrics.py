@@ -6,13 +6,18 @@ from typing import Any
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CollectorRegistry,
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    SummaryMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 
 from processor import lookups
-from processor.conditions import evaluation
+from processor.alerts.refused import Refused
 from processor.conditions.registry import DEFINITIONS
-from processor.web.context import container
+from processor.web.context import conditions, container
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -21,8 +26,8 @@ blueprint = Blueprint("metrics", __name__)
 def metrics() -> Response:
     """The numbers of ``/v1/stats`` in Prometheus' text format."""
     own = container()
-    conditions = evaluation.current(own.redis, own.settings, now=own.clock())
-    stats = lookups.stats(own.reader, own.redis, conditions)
+    found = conditions()
+    stats = lookups.stats(own.reader, own.redis, found)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers(stats))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
@@ -60,6 +65,7 @@ class _Numbers:
         )
         yield GaugeMetricFamily("codat_warnings", "Warnings that hold now.", value=len(codat["warnings"]))
         yield _conditions(stats["conditions"])
+        yield from _codat(codat)
         if codat["quota"] is not None:
             yield GaugeMetricFamily(
                 "codat_quota_remaining",
@@ -71,6 +77,22 @@ class _Numbers:
             if not what.endswith("_ms"):
                 counted.add_metric([what], times)
         yield counted
+
+
+def _codat(codat: Mapping[str, Any]) -> Iterator[Metric]:
+    """How Codat answers, and what we refuse; every reason is there from the start, so that rates work."""
+    calls = codat["calls"]
+    counted = CounterMetricFamily("codat_api_requests", "Calls to Codat by status.", labels=["status"])
+    took = SummaryMetricFamily("codat_api_request_seconds", "How long they took.", labels=["status"])
+    for status, count in calls["by_status"].items():
+        counted.add_metric([status], count)
+        took.add_metric([status], count, calls["seconds_by_status"].get(status, 0.0))
+    yield counted
+    yield took
+    refused = CounterMetricFamily("codat_refused_messages", "Refused messages by reason.", labels=["reason"])
+    for reason in Refused:
+        refused.add_metric([reason.value], codat["refused"]["by_reason"].get(reason.value, 0))
+    yield refused
 
 
 def _by_label(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:

@@ -13,11 +13,12 @@ from flask import Blueprint, Response, jsonify, request
 from redis import RedisError
 
 from processor.alerts.dialects import Unrecognised, recognise
+from processor.alerts.refused import Refused
 from processor.alerts.signature import AuthenticatedBy, NotAuthentic, event_id_of
 from processor.bootstrap import Container
 from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.web import problems
-from processor.web.context import container
+from processor.web.context import container, tally
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -33,6 +34,9 @@ def receive() -> Response:
     """Keep one message and answer; the order of the questions is the order of their cost."""
     try:
         return _receive(container())
+    except TooLarge as error:
+        tally().refused(Refused.TOO_LARGE)
+        return problems.of_processor(error)
     except ProcessorError as error:
         return problems.of_processor(error)
     except RedisError as error:
@@ -50,8 +54,10 @@ def _receive(own: Container) -> Response:
         by = own.authenticator.authenticate(headers, body)
     except NotAuthentic as error:
         _log.warning("a message was not authentic", extra={"reason": error.reason})
+        tally().refused(error.refused)
         raise Unauthorized(error.reason) from error
     _check_client(own, by)
+    tally().authentic()
     event_id = event_id_of(headers, body)
     received_at = own.clock()
     try:
@@ -96,10 +102,12 @@ def _check_address(own: Container) -> None:
         sender = ipaddress.ip_address(_without_port(request.remote_addr or ""))
     except ValueError:
         _log.warning("a message came from an address that cannot be read")
+        tally().refused(Refused.ADDRESS)
         raise Forbidden("The sender's address cannot be read.") from None
     mapped = getattr(sender, "ipv4_mapped", None)
     if not any((mapped or sender) in network for network in allowed):
         _log.warning("a message came from an address that is not allowed", extra={"address": str(sender)})
+        tally().refused(Refused.ADDRESS)
         raise Forbidden("The sender's address is not on the allowlist.")
 
 
@@ -119,4 +127,5 @@ def _check_client(own: Container, by: AuthenticatedBy) -> None:
         return
     if client_id is None and by is AuthenticatedBy.SIGNATURE:
         return
+    tally().refused(Refused.CLIENT_ID)
     raise Forbidden(f"The client in {CLIENT_ID} is not on the allowlist.")

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from flask import Blueprint, Response
 
 from processor import lookups
-from processor.conditions import evaluation
 from processor.conditions.model import Condition, Severity
 from processor.store import health
-from processor.web.context import container
+from processor.web.context import conditions, container
 from processor.web.ops import naming, sheets
 
 TONES = {Severity.CRITICAL: "bad", Severity.ERROR: "bad", Severity.WARNING: "wait", Severity.INFO: "calm"}
@@ -30,15 +29,15 @@ def add_to(blueprint: Blueprint) -> None:
 def overview() -> Response:
     """How everything stands."""
     own = container()
-    conditions = evaluation.current(own.redis, own.settings, now=own.clock())
+    found = conditions()
     return sheets.page(
         "overview",
-        stats=lookups.stats(own.reader, own.redis, conditions),
+        stats=lookups.stats(own.reader, own.redis, found),
         processes=health.seen(own.redis),
-        wrong=[one for one in conditions if one.severity is not Severity.INFO],
-        notes=[one for one in conditions if one.severity is Severity.INFO],
+        wrong=[one for one in found if one.severity is not Severity.INFO],
+        notes=[one for one in found if one.severity is Severity.INFO],
         names=naming.of_subscribers(),
-        headline=headline(conditions),
+        headline=headline(found),
         tones=TONES,
         lists=LISTS,
     )

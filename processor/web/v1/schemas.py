@@ -1,19 +1,17 @@
 """What the API answers with, as schemas: the objects of :mod:`processor.views`, described."""
 
 from marshmallow import fields
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import OneOf
 
 from handlers.effects import Verdict
 from handlers.events import LinkStatus, Source
 from handlers.explain import Outcome
 from handlers.notices import Notice
-from processor.conditions.model import Severity
-from processor.conditions.registry import DEFINITIONS
 from processor.lookups import STATES
 from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES, UNREADABLE
-from processor.web.v1.delivery_schemas import DeliverySchema, LaneSchema
-from processor.web.v1.fields import Answer, counts, many, moment, number, text, texts, word
+from processor.web.v1.delivery_schemas import DeliverySchema
+from processor.web.v1.fields import Answer, many, moment, number, text, texts, word
 
 
 class ProblemSchema(Answer):
@@ -229,73 +227,3 @@ class NotificationSchema(Answer):
         "What is worst of its deliveries; `published`: it stands on the stream and goes to nobody else.",
     )
     deliveries = many(DeliverySchema, "What became of it in each lane.")
-
-
-class InboxSchema(Answer):
-    """The inbox."""
-
-    depth = number("Messages that wait.")
-    age_s = fields.Float(
-        required=True,
-        validate=Range(min=0),
-        metadata={"description": "How long the oldest has waited, in seconds."},
-    )
-
-
-class WarningSchema(Answer):
-    """Something that is wrong with Codat's messages."""
-
-    kind = text("What is wrong.")
-    sentence = text("What happened, and what to do.")
-    since = moment("Since when.")
-
-
-class ConditionSchema(Answer):
-    """Something that is wrong now."""
-
-    code = word([one.code for one in DEFINITIONS], "What it is; more codes may be added.")
-    severity = word(Severity, "`critical`: messages cannot be kept; `info`: good to know.")
-    subject = text("What it is about, where there can be several: a subscriber's id, a machine.", null=True)
-    since = moment("Since when.", null=True)
-    sentence = text("What is wrong.")
-    advice = text("What to do.")
-
-
-class QuotaSchema(Answer):
-    """Codat's quota of the day."""
-
-    limit = number("Requests a day.")
-    remaining = number("Requests that are left.")
-    resets_at = moment("When it is full again.")
-
-
-class CodatSchema(Answer):
-    """How asking Codat stands."""
-
-    missed_messages = number("Changes that a sweep found and no message had told, since ever.")
-    missing_now = number("Changes of the last day that no message has told until now.")
-    last_message_at = moment("When a message last came.", null=True)
-    last_walk_at = moment("When Codat's list of companies was last compared.", null=True)
-    warnings = many(WarningSchema, "What is wrong with Codat's messages.")
-    watched = number("Companies that are looked at from time to time.")
-    quota = fields.Nested(QuotaSchema, required=True, allow_none=True)
-    told_to_wait_until = moment("Until when Codat wants no requests.", null=True)
-    polling_paused_until = moment("Until when nothing is asked in the background.", null=True)
-
-
-class StatsSchema(Answer):
-    """How the service stands."""
-
-    connections = counts("Connections by state.")
-    events = counts("Messages by status.")
-    inbox = fields.Nested(InboxSchema, required=True)
-    lanes = many(LaneSchema, "The roads out, one per subscriber.")
-    dead_letters = number("Messages that failed to the last.")
-    dead_deliveries = number("Deliveries that failed to the last.")
-    questions = number("Questions that wait to be put to Codat.")
-    companies = number("Companies that we know.")
-    notifications = number("Notifications that were decided.")
-    codat = fields.Nested(CodatSchema, required=True)
-    counters = counts("What happened how often, since ever.")
-    conditions = many(ConditionSchema, "What is wrong now, the worst first.")
-    last_commit_at = moment("When messages were last handled.", null=True)

@@ -3,10 +3,9 @@
 from typing import Any
 
 from processor import lookups
-from processor.conditions import evaluation
-from processor.web.context import container
+from processor.web.context import conditions, container
 from processor.web.v1.calls import Calls
-from processor.web.v1.schemas import StatsSchema
+from processor.web.v1.stats_schemas import StatsSchema
 
 calls = Calls("stats", "How the service stands")
 
@@ -15,5 +14,5 @@ calls = Calls("stats", "How the service stands")
 def get_stats() -> dict[str, Any]:
     """Counts by state, the inbox, the roads out, dead letters"""
     own = container()
-    conditions = evaluation.current(own.redis, own.settings, now=own.clock())
-    return lookups.stats(own.reader, own.redis, conditions)
+    found = conditions()
+    return lookups.stats(own.reader, own.redis, found)

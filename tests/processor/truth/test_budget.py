@@ -125,7 +125,7 @@ def test_the_limits_hold_over_threads_and_processes(redis_url, clock):
     with ThreadPoolExecutor(4) as pool:
         granted = sum(pool.map(work, budgets))
     for budget in budgets:
-        budget._client.close()
+        budget.client.close()
 
     assert most <= PER_COMPANY
     assert 0 < granted <= BURST

@@ -1,25 +1,20 @@
-"""Operators: told of what needs them, once an hour for each reason, through apprise."""
+"""Operators: told of what needs them, through apprise."""
 
 import json
 
 import pytest
-from redis import Redis, RedisError
 
 from handlers.notices import Notice
 from processor import bootstrap
-from processor.delivery.control import Control
-from processor.delivery.lane import OPERATORS, Mode
-from processor.operators import QUIET_S, Operators
+from processor.delivery.lane import OPERATORS
+from processor.operators import Operators
 from processor.queues import Bell
 from processor.settings import load
-from processor.store import keys
 from tests.support import messages
-from tests.support.counting import breaking
 from tests.workers.deliver.receiving import status
 from workers.channels import chat
-from workers.channels.channel import Result
 from workers.channels.chat import Chat
-from workers.couriers import courier_of, report
+from workers.couriers import courier_of
 
 ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET, "ALLOW_PRIVATE_SUBSCRIBERS": "true"}
 
@@ -38,40 +33,28 @@ def sent_to(told):
     return lambda _urls, title, text: told.append((title, text))
 
 
-def test_operators_are_told_once_an_hour_for_each_reason(post, operators):
+def alert(operators, post, subject, text):
+    with post.client.pipeline(transaction=True) as pipe:
+        operators.add_alert(pipe, subject, text)
+        pipe.execute()
+    operators.alerted([subject])
+
+
+def test_operators_get_every_alert(post, operators):
     told = []
     courier = post.courier(channels={OPERATORS: Chat(["json://somewhere"], send=sent_to(told))})
 
-    assert operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
-    assert not operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
-    assert operators.tell_operators("No clock", "It stands still.", "clock")
+    alert(operators, post, "Disk full", "Nothing can be kept.")
+    alert(operators, post, "No clock", "It stands still.")
     courier.run_once()
 
     assert sorted(told) == [("Disk full", "Nothing can be kept."), ("No clock", "It stands still.")]
-    assert 0 < post.client.ttl(keys.operators_told("disk")) <= QUIET_S
-
-
-def test_whoever_counts_as_told_has_an_alert_waiting(post, redis_url):
-    """The connection broke after the mark and before the alert: for an hour nobody was told."""
-    cut_off = 0
-    for sends in range(12):
-        key, before = f"reason-{sends}", len(post.waiting(OPERATORS))
-        with breaking(redis_url, after=sends) as client:
-            control = Control(client, clock=post.clock)
-            operators = Operators(client, control=control, bell=Bell(post.client), reachable=True)
-            try:
-                operators.tell_operators("Disk full", "Nothing can be kept.", key)
-            except RedisError:
-                cut_off += 1
-        is_marked = post.client.exists(keys.operators_told(key))
-        assert len(post.waiting(OPERATORS)) == before + is_marked
-    assert 0 < cut_off < 12
 
 
 def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
     silent = Operators(post.client, control=post.control, bell=Bell(post.client), reachable=False)
 
-    assert silent.tell_operators("Disk full", "Nothing can be kept.", "disk")
+    alert(silent, post, "Disk full", "Nothing can be kept.")
 
     (said,) = [record for record in caplog.records if record.name == "processor.operators"]
     assert said.subject == "Disk full"
@@ -81,7 +64,7 @@ def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
 def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
     answers = iter(["no", None])
     courier = post.courier(channels={OPERATORS: Chat(["x"], send=lambda *_: next(answers))})
-    operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
+    alert(operators, post, "Disk full", "Nothing can be kept.")
 
     courier.run_once()
     (wait,) = post.waiting(OPERATORS).values()
@@ -117,7 +100,7 @@ def test_apprise_posts_to_where_it_is_told(post, operators, receiver, monkeypatc
     courier = post.courier(
         channels={OPERATORS: Chat([f"json://127.0.0.1:{heard.port}/alerts?cto=60&rto=60"])}
     )
-    operators.tell_operators("Disk full", "Nothing can be kept.", "disk")
+    alert(operators, post, "Disk full", "Nothing can be kept.")
 
     courier.run_once()
 
@@ -137,21 +120,6 @@ def test_what_apprise_cannot_do_is_a_failure_without_the_address(url):
 def test_without_apprise_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(chat, "apprise", None)
     assert chat.send_by_apprise(["json://x"], "title", "text") == chat.MISSING
-
-
-def test_the_operators_hear_when_a_lane_is_paused_or_gone_and_not_when_it_is_slow(redis_url, post):
-    settings = load(ENVIRON | {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://127.0.0.1:9"})
-    container = bootstrap.for_worker(settings)
-    mine = post.subscribe("http://127.0.0.1:9/hook")
-    lane = next(lane for lane in post.lanes().all() if lane.id == mine.id)
-    for mode in (Mode.SLOW, Mode.PAUSED, Mode.GONE):
-        report(container, lane, mode, Result("again", 0, error="answered 500"))
-
-    with Redis.from_url(redis_url) as client:
-        ids = [id_.decode() for id_ in client.zrange(keys.lane(OPERATORS), 0, -1)]
-        texts = {json.loads(client.hget(keys.notification(id_), "body"))["data"]["subject"] for id_ in ids}
-    assert texts == {"Deliveries are paused", "A subscriber is gone"}
-    container.redis.close()
 
 
 def test_a_courier_of_the_settings_has_every_road(redis_url):

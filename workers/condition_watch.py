@@ -1,0 +1,97 @@
+"""Watching conditions: evaluated every few seconds, remembered, and told to the operators.
+
+The clock watches, and so does the worker that delivers: one of them is there to tell that the other is
+missing. Whoever is first tells; the other finds it told.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from redis import RedisError
+
+from processor.bootstrap import Container
+from processor.conditions import evaluation, tracking
+from processor.conditions.model import Condition, Severity
+from processor.conditions.tracking import Alert, Memory, Remembered
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 5.0
+MOST_UNSENT = 50
+
+Send = Callable[[str, str], str | None]
+"""Sends a subject and a text to the operators at once; what went wrong, if anything."""
+
+
+class ConditionWatch:
+    """Watches until ``stop``. ``look`` is one evaluation.
+
+    ``send`` sends past the operators' lane, where nothing comes out of it: while Redis keeps nothing, and
+    while no worker runs. ``None``: such alerts are another process's.
+    """
+
+    def __init__(self, container: Container, *, send: Send | None = None) -> None:
+        self._container, self._send = container, send
+        self._memory = Memory(container.redis, add_alert=container.operators.add_alert)
+        self._unkept: dict[str, Remembered] = {}
+        self._unsent: deque[Alert] = deque(maxlen=MOST_UNSENT)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Watch in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="conditions", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, without waiting for a look that is under way."""
+        self._stop.set()
+
+    def look(self) -> Sequence[Condition]:
+        """Evaluate, remember, and tell; what holds now. Raises ``redis.RedisError``."""
+        own = self._container
+        now = own.clock()
+        found = evaluation.current(own.redis, own.settings, now=now)
+        critical = [one for one in found if one.severity is Severity.CRITICAL]
+        if self._send is not None:
+            self._unsent.extend(self._remember_here(critical, now))
+        if not critical:
+            directly = self._send is not None and any(one.code == "no_worker" for one in found)
+            alerts = self._memory.update(found, now, directly=directly)
+            if directly:
+                self._unsent.extend(alerts)
+            else:
+                own.operators.alerted([alert.subject for alert in alerts])
+        self._send_unsent()
+        return found
+
+    def _remember_here(self, critical: Sequence[Condition], now: datetime) -> Sequence[Alert]:
+        """What is to be told of conditions in which Redis remembers nothing: this process does."""
+        changes = tracking.plan(critical, self._unkept, now)
+        self._unkept |= changes.put
+        for key in changes.forget:
+            del self._unkept[key]
+        return changes.alerts
+
+    def _send_unsent(self) -> None:
+        """Send what waits, oldest first; after a failure the rest waits for the next look."""
+        while self._unsent and self._send is not None:
+            alert = self._unsent[0]
+            error = self._send(alert.subject, alert.text)
+            if error is not None:
+                _log.warning("operators could not be alerted", extra={"error": error})
+                return
+            self._unsent.popleft()
+            _log.warning("operators are alerted directly", extra={"subject": alert.subject})
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_S):
+            try:
+                self.look()
+            except RedisError as error:
+                _log.info("conditions could not be remembered", extra={"error": repr(error)})
+            except Exception:
+                _log.exception("watching conditions raised")
