@@ -186,8 +186,8 @@ def _await_ready(settings: Settings) -> None:
     while time.monotonic() < until:
         with contextlib.suppress(httpx.TransportError):
             answer = httpx.get(f"{settings.own_url}/readyz", timeout=2, trust_env=False)
-            missing = [one for one in answer.json().get("warnings", ()) if "was seen" in one]
-            if answer.status_code == httpx.codes.OK and not missing:
+            codes = {one["code"] for one in answer.json().get("conditions", ())}
+            if answer.status_code == httpx.codes.OK and codes.isdisjoint(("no_worker", "no_clock")):
                 return
         time.sleep(0.05)
     raise SettingsError([f"The service was not ready within {READY_WITHIN_S:.0f} s."])

@@ -7,7 +7,9 @@ from tests.processor.web.v1.filling import Filling
 
 
 def test_an_empty_store_counts_nothing(get: Get) -> None:
-    assert get("/v1/stats") == {
+    stats = get("/v1/stats")
+    assert [one["code"] for one in stats.pop("conditions")] == ["no_worker", "no_clock"]
+    assert stats == {
         "connections": {state.value: 0 for state in State},
         "events": dict.fromkeys(("pending", "processed", "failed", "dead", "quarantined"), 0),
         "inbox": {"depth": 0, "age_s": 0.0},
@@ -24,6 +26,14 @@ def test_an_empty_store_counts_nothing(get: Get) -> None:
             "last_walk_at": None,
             "warnings": [],
             "watched": 0,
+            "calls": {
+                "by_status": {},
+                "seconds_by_status": {},
+                "last_answer_at": None,
+                "failing_since": None,
+                "key_refused_since": None,
+            },
+            "refused": {"by_reason": {}, "last_at": None, "last_authentic_at": None},
             "quota": None,
             "told_to_wait_until": None,
             "polling_paused_until": None,

@@ -1,0 +1,148 @@
+"""Operators are alerted of every condition when it begins and when it is over, whoever is missing."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from processor import bootstrap
+from processor.bootstrap import Container
+from processor.delivery.lane import OPERATORS
+from processor.engine import Engine
+from processor.settings import load
+from processor.store import health, keys
+from processor.times import to_ms
+from tests.support import messages
+from tests.support.workbench import Moving
+from workers.condition_watch import ConditionWatch, Send
+
+ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET, "OPERATOR_ALERT_URLS": "json://127.0.0.1:9"}
+
+
+class Post:
+    """A container of the background whose clock the test moves, and what was sent directly."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.clock = Moving()
+        container = bootstrap.for_worker(load(ENVIRON | {"REDIS_URL": redis_url}))
+        self.container: Container = dataclasses.replace(container, clock=self.clock)
+        self.redis: Redis[Any] = container.redis
+        self.sent: list[str] = []
+        self.error: str | None = None
+
+    def send(self, subject: str, text: str) -> str | None:
+        """Send past the lane."""
+        assert text
+        if self.error is None:
+            self.sent.append(subject)
+        return self.error
+
+    def watch(self, *, direct: bool = False) -> ConditionWatch:
+        """One who watches; ``direct``: as the clock does."""
+        send: Send | None = self.send if direct else None
+        return ConditionWatch(self.container, send=send)
+
+    def live(self, *roles: str) -> None:
+        """Processes of these roles are seen now, of others none."""
+        for role in health.ROLES:
+            self.redis.delete(keys.alive(role))
+        for role in roles:
+            health.alive(self.redis, role, f"{role}-1", int(time.time() * 1000))
+
+    def lane(self) -> list[str]:
+        """The subjects that wait in the operators' lane."""
+        found = []
+        for id_ in self.redis.zrange(keys.lane(OPERATORS), 0, -1):
+            body = json.loads(self.redis.hget(keys.notification(id_.decode()), "body") or b"{}")
+            found.append(body["data"]["subject"])
+        return sorted(found)
+
+
+@pytest.fixture
+def post(redis_url: str) -> Iterator[Post]:
+    """On an empty engine."""
+    post = Post(redis_url)
+    yield post
+    post.redis.close()
+
+
+def test_dead_and_quarantined_messages_are_told_at_their_beginning_and_at_their_end(post: Post) -> None:
+    """Alerts covered three things; a dead letter and a quarantine alerted nobody."""
+    post.live(*health.ROLES)
+    for status in ("dead", "quarantined"):
+        post.redis.zadd(keys.events_of(status), {"msg_1": to_ms(post.clock())})
+    begun = ["Warning: Messages are in quarantine", "Warning: Messages could not be handled"]
+    for _ in range(3):
+        post.watch().look()  # each time another process: what was told stands in Redis
+        post.clock.forward(3_600)
+        assert post.lane() == begun
+
+    for status in ("dead", "quarantined"):
+        post.redis.delete(keys.events_of(status))
+    for _ in range(3):
+        post.watch().look()
+        post.clock.forward(60)
+    over = ["Over: Messages are in quarantine", "Over: Messages could not be handled"]
+    assert post.lane() == sorted(begun + over)
+
+
+def test_that_no_worker_runs_is_told_past_the_lane_that_no_worker_empties(post: Post) -> None:
+    """The alert that no worker ran waited in a lane until a worker ran."""
+    post.live("clock")
+    watch = post.watch(direct=True)
+    watch.look()
+    post.error = "1 of 1 addresses could not be told"
+    post.clock.forward(60)
+    watch.look()
+    assert post.sent == []
+    post.error = None
+    watch.look()
+    assert post.sent == ["Error: No worker runs"]
+    post.live(*health.ROLES)
+    for _ in range(2):
+        watch.look()
+        post.clock.forward(60)
+    assert (post.sent, post.lane()) == (["Error: No worker runs"], ["Over: No worker runs"])
+
+
+def test_that_no_clock_runs_is_told_by_the_worker(post: Post) -> None:
+    """The clock itself watched the others, and nobody watched the clock."""
+    post.live("worker")
+    watch = post.watch()
+    watch.look()
+    post.clock.forward(60)
+    watch.look()
+    assert post.lane() == ["Warning: No clock runs"]
+
+
+def test_a_redis_that_is_full_or_away_is_told_directly_and_so_is_its_end(data_dir: Any) -> None:
+    """Where nothing can be written no alert can be queued: operators heard of it from their customers."""
+    with Engine(data_dir) as engine:
+        post = Post(engine.url)
+        post.live(*health.ROLES)
+        watch = post.watch(direct=True)
+        post.redis.config_set("maxmemory", 1)
+        watch.look()
+        post.clock.forward(3_600)
+        watch.look()
+        assert post.sent == ["Critical: Redis is full"]
+        post.redis.config_set("maxmemory", 0)
+        for _ in range(2):
+            watch.look()
+            post.clock.forward(60)
+        assert post.sent == ["Critical: Redis is full", "Over: Redis is full"]
+        engine.stop()
+        for _ in range(2):
+            watch.look()
+            post.clock.forward(60)
+        assert post.sent[2:] == ["Critical: Redis does not answer"]
+        engine.start()
+        for _ in range(2):
+            watch.look()
+            post.clock.forward(60)
+        assert post.sent[3:] == ["Over: Redis does not answer"]
+        post.redis.close()
