@@ -21,6 +21,7 @@ from processor.errors import BadRequest, ProcessorError, StoreUnavailable, TooLa
 from processor.web.bodies import Body, BodyBudget
 from processor.web.canonical import WEBHOOKS, canonical_path
 from processor.web.problems import PROBLEM
+from processor.web.reaper import ConnectionReaper
 
 if TYPE_CHECKING:
     from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
@@ -97,9 +98,15 @@ class Gateway:
         self._within_s = body_within_s
         self._answer_within_s = answer_within_s
         self._budget = BodyBudget() if budget is None else budget
+        self._reaper = ConnectionReaper()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to serve; the server calls this once in each process."""
+        self._reaper.start()
 
     async def __rsgi__(self, scope: "Scope", protocol: "HTTPProtocol") -> None:
         """Answer one request."""
+        self._reaper.spoke(scope.client)
         try:
             protocol.response_bytes(*await self._answer(scope, protocol))
         except ProcessorError as refusal:

@@ -125,6 +125,27 @@ def test_a_message_is_kept_beside_5_000_connections_that_say_nothing(
     assert largest_bytes(service) - before < MOST_GROWTH_BYTES
 
 
+def test_a_connection_without_a_request_is_closed_while_one_that_was_used_stays_open(
+    service: Service, lines: list[socket.socket]
+) -> None:
+    """Each silent one was held for 95 s, which is how long a proxy's may be idle between two requests."""
+    used, silent, half = (
+        line_to(service, head(first="GET /healthz HTTP/1.1")),
+        line_to(service),
+        line_to(service, b"G"),
+    )
+    lines += [used, silent, half]
+    assert status_on(used) == 200
+    assert (silent.recv(1), half.recv(1)) == (b"", b"")
+    used.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while used.recv(4096):  # the rest of the answer
+            pass
+    used.setblocking(True)
+    used.sendall(head(first="GET /healthz HTTP/1.1"))
+    assert status_on(used) == 200
+
+
 def test_unfinished_bodies_stay_within_the_budget_and_a_message_is_kept(
     service: Service, lines: list[socket.socket]
 ) -> None:
