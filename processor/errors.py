@@ -9,6 +9,7 @@
     ├── Conflict                  409
     ├── TooLarge                  413
     ├── Invalid                   422   `errors` names the fields
+    ├── TooManyAttempts           429   too many wrong credentials; `Retry-After`
     ├── StoreUnavailable          503   Redis is away, full or starting; `Retry-After`
     │   └── EngineFailed          503   the embedded engine does not start
     └── CodatError                502
@@ -173,6 +174,15 @@ class StoreUnavailable(_RetryLater):
 
     title = "The store is not available"
     sentence = "Nothing can be kept or read now; send it again later."
+
+
+class TooManyAttempts(_RetryLater):
+    """Too many wrong credentials came from this address."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many attempts"
+    sentence = "Too many wrong credentials came from this address; wait a minute."
+    default_retry_after_s = 60
 
 
 class EngineFailed(StoreUnavailable):

@@ -95,7 +95,12 @@ class Settings:
     codat_sender_ips: tuple[IPv4Network | IPv6Network, ...] = row(
         kinds.NETWORKS, "Accept messages only from these addresses or networks; unset: any.", ()
     )
-    trusted_proxies: int = row(kinds.HOPS, "How many proxy hops to believe in `X-Forwarded-For`.", 0)
+    trusted_proxies: int = row(
+        kinds.HOPS,
+        "How many proxy hops to believe in `X-Forwarded-For` and `X-Forwarded-Proto`; without it all callers"
+        " behind a proxy have the proxy's address, also where wrong credentials are counted.",
+        0,
+    )
     max_body_bytes: int = row(kinds.BYTES, "Largest message accepted, in bytes.", 1_048_576)
     event_retention_days: int = row(kinds.DAYS, "How long messages are kept, in days.", 30)
     dedupe_days: int = row(kinds.DAYS, "How long a message is recognised as seen before, in days.", 21)

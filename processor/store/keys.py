@@ -280,6 +280,11 @@ def returns(company_id: str) -> str:
     return f"{PREFIX}returns:{company_id}"
 
 
+def attempts(kind: str, address: str) -> str:
+    """Integer: how many credentials of this kind were refused to an address. Expires within a minute."""
+    return f"{PREFIX}attempts:{kind}:{address}"
+
+
 # Operation
 
 

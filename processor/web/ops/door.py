@@ -14,6 +14,7 @@ from flask import Flask, Response, request
 
 from processor.errors import NotFound, Unauthorized
 from processor.web import security
+from processor.web.attempts import Credential, limited
 from processor.web.context import container
 
 _log = logging.getLogger(__name__)
@@ -69,13 +70,13 @@ def _guard() -> None:
     if not password:
         raise PagesClosed()
     authorization = request.headers.get("Authorization")
-    try:
+    if authorization is None:
         check(authorization, password)
+    try:
+        with limited(Credential.OPERATOR, Unauthorized):
+            check(authorization, password)
     except Unauthorized:
-        if authorization is not None:
-            _log.warning(
-                "a login to the operators' pages was refused", extra={"address": request.remote_addr}
-            )
+        _log.warning("a login to the operators' pages was refused", extra={"address": request.remote_addr})
         raise
 
 

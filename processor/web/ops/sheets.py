@@ -9,7 +9,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from marshmallow import Schema, ValidationError
 from redis import BusyLoadingError, RedisError
 
-from processor.errors import Invalid, ProcessorError, StoreUnavailable, Unauthorized
+from processor.errors import Invalid, ProcessorError, StoreUnavailable, TooManyAttempts, Unauthorized
 from processor.web import mishaps, problems, security
 from processor.web.context import container
 from processor.web.ops import door, words
@@ -95,7 +95,7 @@ def failed(error: ProcessorError) -> Response:
     """The page for what was raised on purpose; a problem where there are no pages."""
     if isinstance(error, door.PagesClosed):
         return problems.of_processor(error)
-    if isinstance(error, Unauthorized):
+    if isinstance(error, Unauthorized | TooManyAttempts):
         answer = _sheet(render_template("ops/login.html", error=error), int(error.status))
     else:
         answer = page(

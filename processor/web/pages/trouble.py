@@ -24,6 +24,7 @@ from processor.errors import (
     NotFound,
     ProcessorError,
     StoreUnavailable,
+    TooManyAttempts,
 )
 from processor.journey import AlreadyConnected, CodatNotSet, CompanyGone
 from processor.web.pages import words
@@ -98,6 +99,7 @@ UNNAMED = "Your accounting platform"
 
 _TROUBLES: Mapping[type[ProcessorError], Trouble] = {
     StoreUnavailable: NOT_NOW,
+    TooManyAttempts: NOT_NOW,
     CodatUnavailable: NOT_NOW,
     CodatRateLimited: NOT_NOW,
     CodatConflict: NOT_NOW,

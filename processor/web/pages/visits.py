@@ -16,7 +16,7 @@ from markupsafe import Markup
 from redis import RedisError
 from werkzeug.http import generate_etag
 
-from processor.errors import CodatError, NotFound, ProcessorError
+from processor.errors import CodatError, NotFound, ProcessorError, TooManyAttempts
 from processor.journey import (
     CodatNotSet,
     CompanyGone,
@@ -29,6 +29,7 @@ from processor.journey import (
     TokenInvalid,
 )
 from processor.web import mishaps, security
+from processor.web.attempts import Credential, limited
 from processor.web.context import container
 from processor.web.pages import trouble, words
 from processor.web.pages.cards import Card, card, in_order, names_apart, with_room
@@ -39,6 +40,10 @@ VISIT_COOKIE = "visit-"
 VISIT_LASTS_S = 24 * 3600
 MOST_VISITS = 8
 """How many companies' visits ``/return`` looks at; an accountant may have several in one browser."""
+
+
+_NO_VISIT = (TokenExpired, TokenInvalid, TooManyAttempts)
+"""What says that there is no visit: the token is not tried once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +115,10 @@ def journey() -> Journey:
 def visit_of(token: str) -> Visit:
     """Who comes with ``token``.
 
-    Raises :class:`TokenExpired`, :class:`TokenInvalid`, or :class:`CompanyGone`.
+    Raises :class:`TokenExpired`, :class:`TokenInvalid`, :class:`CompanyGone` or :class:`TooManyAttempts`.
     """
-    claims = journey().tokens.claims(token)
+    with limited(Credential.LINK, TokenInvalid):
+        claims = journey().tokens.claims(token)
     try:
         return Visit(token, journey().company(claims.company_id), claims.expires_at)
     except NotFound as error:
@@ -215,7 +221,7 @@ def guard(blueprint: Blueprint) -> None:
         return answer
 
     def of_processor(error: ProcessorError) -> Response:
-        return failed(error, _quietly_visiting())
+        return failed(error, None if isinstance(error, _NO_VISIT) else _quietly_visiting())
 
     blueprint.register_error_handler(ProcessorError, mishaps.safely(of_processor))
     mishaps.show(blueprint, failed)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from flask import Flask, Response, request
 
 from processor.errors import Unauthorized
+from processor.web.attempts import Credential, limited
 from processor.web.context import container
 
 _log = logging.getLogger(__name__)
@@ -23,8 +24,13 @@ def register(app: Flask) -> None:
 
 
 def _guard() -> None:
-    if _is_a_call():
-        check(request.headers.get("Authorization"), container().settings.api_keys)
+    if not _is_a_call():
+        return
+    authorization, api_keys = request.headers.get("Authorization"), container().settings.api_keys
+    if not authorization or not api_keys:
+        check(authorization, api_keys)
+    with limited(Credential.API_KEY, Unauthorized):
+        check(authorization, api_keys)
 
 
 def _keep_out_of_caches(answer: Response) -> Response:
