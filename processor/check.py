@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import httpx
 
+from processor.delivery.smtp_probe import probe
 from processor.errors import SettingsError
 from processor.findings import Finding, Verdict
 from processor.lenient.headers import as_http_date
@@ -44,6 +45,13 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if settings.smtp_url and not settings.mail_from:
         unsaid = f"MAIL_FROM is unset: e-mails come from {settings.sender}."
         yield Finding(Verdict.WARNING, "settings", unsaid)
+
+
+def check_mail(settings: Settings) -> Iterator[Finding]:
+    """Whether the mail server would take e-mails; nothing where there is none."""
+    if settings.smtp_url is not None:
+        works, sentence = probe(settings)
+        yield Finding(Verdict.OK if works else Verdict.ERROR, "mail", sentence)
 
 
 def _weak(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
-"""Times, durations and counts in words, for people. Pure."""
+"""Times, durations, counts and data types in words, for people. Pure."""
 
 import math
+import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from processor.times import from_iso
@@ -10,6 +12,20 @@ _SPANS = (
     ("h", timedelta(hours=2), 3_600),
     ("min", timedelta(minutes=2), 60),
 )
+
+_DATA_TYPES: Mapping[str, str] = {
+    "chartOfAccounts": "Chart of accounts",
+    "company": "Company details",
+    "banking-accounts": "Bank accounts",
+    "banking-accountBalances": "Account balances",
+    "banking-transactions": "Bank transactions",
+    "banking-transactionCategories": "Transaction categories",
+    "profitAndLoss": "Profit and loss",
+    "balanceSheet": "Balance sheet",
+    "cashFlowStatement": "Cash flow statement",
+}
+
+_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
 def date(moment: str | datetime) -> str:
@@ -45,3 +61,11 @@ def span(seconds: float) -> str:
 def number(count: int, one: str, many: str) -> str:
     """``1 message``, ``3 messages``."""
     return f"{count:,} {one if count == 1 else many}"
+
+
+def data_type(name: str) -> str:
+    """``chartOfAccounts`` as ``Chart of accounts``; an unknown one by its own words."""
+    if name in _DATA_TYPES:
+        return _DATA_TYPES[name]
+    words = _WORD.findall(name.partition("-")[2] or name)
+    return " ".join(words).capitalize() or name

@@ -12,8 +12,7 @@ from redis import Redis
 from handlers.situation import State
 from processor import views
 from processor.conditions.model import Condition
-from processor.delivery import overview
-from processor.delivery.told import PUBLISHED
+from processor.delivery import overview, told
 from processor.errors import NotFound
 from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.store.paging import Page
@@ -117,15 +116,18 @@ def notifications(
     limit: int,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Notifications, newest first."""
-    indexed = None if status == PUBLISHED else status
+    """Notifications, newest first; with a ``status`` those with a delivery that has it."""
+    indexed = None if status == told.PUBLISHED else status
     found: list[dict[str, Any]] = []
     while True:
         page = reader.list_notifications(
             connection_id=connection_id, status=indexed, limit=limit - len(found), cursor=cursor
         )
-        shown = (views.notification(row) for row in page.items)
-        found += [one for one in shown if status in (None, one["status"])]
+        found += [
+            views.notification(row)
+            for row in page.items
+            if status is None or told.is_listed(row["deliveries"], status)
+        ]
         cursor = page.next_cursor
         if len(found) >= limit or cursor is None:
             return views.page(found, cursor)

@@ -137,6 +137,11 @@ class Settings:
         " `smtp://` (TLS where offered); unset: no e-mail.",
         secret=True,
     )
+    smtp_tls_verify: bool = row(
+        kinds.FLAG,
+        "`false` accepts any certificate of the mail server; with `smtp://` on this machine any is accepted.",
+        True,
+    )
     mail_from: str | None = row(
         kinds.MAILBOX,
         "Sender of e-mails; unset: the account in `SMTP_URL` where that is an address, else `no-reply@`.",

@@ -189,7 +189,7 @@ def is_mailbox(text: str) -> bool:
     except (HeaderParseError, IndexError, AttributeError):  # the last two by mistakes of Python's
         return False
     one = header.addresses[0] if len(header.addresses) == 1 and not header.defects else None
-    return bool(one and one.username and one.domain) and text.isprintable()
+    return bool(one and one.username and one.username.isascii() and one.domain) and text.isprintable()
 
 
 def _mailbox(env: Env, name: str) -> str:

@@ -202,6 +202,7 @@ def stats(
         "lanes": list(lanes),
         "dead_letters": counts["events"]["dead"],
         "dead_deliveries": counts["dead_deliveries"],
+        "uncertain_deliveries": counts["uncertain_deliveries"],
         "questions": counts["questions"],
         "companies": counts["companies"],
         "notifications": counts["notifications"],

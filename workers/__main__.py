@@ -14,7 +14,7 @@ from processor.processes import Child, Supervisor, watch_parent
 from processor.queues import ASK, DELIVER, DRAIN, POLL
 from processor.reporting import report_faults
 from processor.settings import Settings, load_from_environment
-from workers.channels.chat import send_by_apprise
+from workers.channels.chat import directly
 from workers.clock import Clock
 from workers.condition_watch import ConditionWatch
 from workers.process import work
@@ -77,10 +77,7 @@ def tick(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    urls = settings.operator_alert_urls
-    watch = ConditionWatch(
-        container, send=(lambda subject, text: send_by_apprise(urls, subject, text)) if urls else None
-    )
+    watch = ConditionWatch(container, sends=[directly(url) for url in settings.operator_alert_urls])
     watch.start()
     Clock(
         container.redis,

@@ -22,22 +22,22 @@ _log = logging.getLogger(__name__)
 LOOK_EVERY_S = 5.0
 MOST_UNSENT = 50
 
-Send = Callable[[str, str], str | None]
-"""Sends a subject and a text to the operators at once; what went wrong, if anything."""
+Send = Callable[[str, str], bool]
+"""Sends a subject and a text to one address of the operators; false where that certainly failed."""
 
 
 class ConditionWatch:
     """Watches until ``stop``. ``look`` is one evaluation.
 
-    ``send`` sends past the operators' lane, where nothing comes out of it: while Redis keeps nothing, and
-    while no worker runs. ``None``: such alerts are another process's.
+    ``sends`` has one for each address, past the operators' lane, where nothing comes out of it: while Redis
+    keeps nothing, and while no worker runs. Without any such alerts are another process's.
     """
 
-    def __init__(self, container: Container, *, send: Send | None = None) -> None:
-        self._container, self._send = container, send
+    def __init__(self, container: Container, *, sends: Sequence[Send] = ()) -> None:
+        self._container = container
         self._memory = Memory(container.redis, add_alert=container.operators.add_alert)
         self._unkept: dict[str, Remembered] = {}
-        self._unsent: deque[Alert] = deque(maxlen=MOST_UNSENT)
+        self._unsent: list[tuple[Send, deque[Alert]]] = [(send, deque(maxlen=MOST_UNSENT)) for send in sends]
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -56,13 +56,13 @@ class ConditionWatch:
         now = own.clock()
         found = evaluation.current(own.redis, own.settings, now=now)
         critical = [one for one in found if one.severity is Severity.CRITICAL]
-        if self._send is not None:
-            self._unsent.extend(self._remember_here(critical, now))
+        if self._unsent:
+            self._send_later(self._remember_here(critical, now))
         if not critical:
-            directly = self._send is not None and any(one.code == "no_worker" for one in found)
+            directly = bool(self._unsent) and any(one.code == "no_worker" for one in found)
             alerts = self._memory.update(found, now, directly=directly)
             if directly:
-                self._unsent.extend(alerts)
+                self._send_later(alerts)
             else:
                 own.operators.alerted([alert.subject for alert in alerts])
         self._send_unsent()
@@ -76,16 +76,21 @@ class ConditionWatch:
             del self._unkept[key]
         return changes.alerts
 
+    def _send_later(self, alerts: Sequence[Alert]) -> None:
+        for _, waiting in self._unsent:
+            waiting.extend(alerts)
+
     def _send_unsent(self) -> None:
-        """Send what waits, oldest first; after a failure the rest waits for the next look."""
-        while self._unsent and self._send is not None:
-            alert = self._unsent[0]
-            error = self._send(alert.subject, alert.text)
-            if error is not None:
-                _log.warning("operators could not be alerted", extra={"error": error})
-                return
-            self._unsent.popleft()
-            _log.warning("operators are alerted directly", extra={"subject": alert.subject})
+        """Send what waits, oldest first; after a failure the rest of that address waits for the next look."""
+        for place, (send, waiting) in enumerate(self._unsent, 1):
+            while waiting:
+                alert = waiting[0]
+                if not send(alert.subject, alert.text):
+                    _log.warning("operators could not be alerted", extra={"address": place})
+                    break
+                waiting.popleft()
+                fields = {"subject": alert.subject, "address": place}
+                _log.warning("operators are alerted directly", extra=fields)
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):

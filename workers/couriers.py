@@ -10,11 +10,12 @@ from processor.delivery.control import Control
 from processor.delivery.lane import EMAIL, OPERATORS
 from processor.delivery.lanes import Lanes
 from processor.delivery.mail import Letters
+from processor.delivery.mail_server import MailServer
 from processor.delivery.outgoing import Outgoing
 from processor.delivery.subscribers import Subscribers
 from workers.channels.channel import Channel
 from workers.channels.chat import Chat
-from workers.channels.email import Email, MailServer
+from workers.channels.email import Email
 from workers.channels.webhook import Webhook
 from workers.deliver import WEBHOOK, Courier
 
@@ -51,15 +52,17 @@ def _channels(container: Container) -> dict[str, Channel]:
     )
     found: dict[str, Channel] = {WEBHOOK: Webhook(outgoing, clock=container.clock)}
     if settings.operator_alert_urls:
-        found[OPERATORS] = Chat(settings.operator_alert_urls)
+        found[OPERATORS] = Chat(container.redis, settings.operator_alert_urls)
     if settings.smtp_url is not None:
         found[EMAIL] = Email(
             container.redis,
-            server=MailServer(settings.smtp_url),
+            server=MailServer(settings.smtp_url, verify=settings.smtp_tls_verify),
             letters=Letters(settings.mail_templates_dir),
             sender=settings.sender or "",
             link=lambda company_id: _link(container, company_id),
             product=settings.product_name,
+            support=settings.support_email,
+            link_days=settings.link_days,
             clock=container.clock,
         )
     return found

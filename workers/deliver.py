@@ -37,6 +37,9 @@ LOOK_AT_LEAST_S = 5.0
 """It looks so often though nobody wakes it, in seconds."""
 
 REDIS_THREADS = 4
+MOST_BEGUN = 40
+"""So many attempts in a lane that wait for a late answer leave room for others."""
+
 PATIENCE_S = 4.0
 """How long attempts may go on when the process is told to end, in seconds."""
 
@@ -187,7 +190,9 @@ class Courier:
         most = 0 if crowd >= MOST_UNDER_WAY else 1 if crowd >= CROWDED else schedule.AT_ONCE
 
         def room(lane: Lane) -> int:
-            return 0 if under_way[lane.id] >= most else most
+            channel = self._channel_of(lane)
+            begun = min(channel.begun, MOST_BEGUN) if channel else 0
+            return 0 if under_way[lane.id] >= most + begun else most + begun
 
         claimed, next_at = await self._in_redis(lambda: self._divide_and_take(room))
         for one in claimed:
@@ -198,6 +203,9 @@ class Courier:
         if next_at is None:
             return LOOK_AT_LEAST_S
         return min(LOOK_AT_LEAST_S, max(0.01, (next_at - self._clock()).total_seconds()))
+
+    def _channel_of(self, lane: Lane) -> Channel | None:
+        return self._channels.get(WEBHOOK if lane.subscriber else lane.id)
 
     def _divide_and_take(self, room: Callable[[Lane], int]) -> tuple[list[Claimed], datetime | None]:
         self._lanes.divide()
@@ -214,7 +222,7 @@ class Courier:
         except RedisError as error:
             _log.warning(
                 "an attempt could not be written down; it will be made again",
-                extra={"notification_id": claimed.notification_id, "error": repr(error)},
+                extra={**claimed.fields, "error": repr(error)},
             )
         finally:
             self._flying.pop((claimed.lane.id, claimed.notification_id), None)
@@ -222,7 +230,7 @@ class Courier:
     async def _attempt(self, claimed: Claimed) -> None:
         lane = claimed.lane
         began = self._clock()
-        channel = self._channels.get(WEBHOOK if lane.subscriber else lane.id)
+        channel = self._channel_of(lane)
         try:
             if channel is None:
                 raise RuntimeError("this lane has no channel")
@@ -230,32 +238,29 @@ class Courier:
         except asyncio.CancelledError:
             self._lanes.release(claimed)
             raise
+        except RedisError:
+            raise
         except Exception as error:
-            _log.exception(
-                "delivering raised",
-                extra={"notification_id": claimed.notification_id, "lane": lane.id},
-            )
+            _log.exception("delivering raised", extra=claimed.fields)
             result = Result(Verdict.AGAIN, 0, error=f"a fault of ours: {type(error).__name__}", counts=False)
         again_at, verdict = None, result.verdict
         if verdict is Verdict.AGAIN:
-            again_at = schedule.next_attempt(
-                claimed.tries, self._clock(), wish=result.wish, chance=self._chance
-            )
+            now = self._clock()
+            again_at = schedule.next_attempt(claimed.tries, now, wish=result.wish, chance=self._chance)
             if again_at is None or lane.is_test:
                 verdict = Verdict.DEAD
         elif verdict is Verdict.GONE and lane.is_test:
             verdict = Verdict.DEAD
-        attempt = {
-            "at": times.to_iso(began),
-            "status_code": result.status,
-            "duration_ms": result.duration_ms,
-            "answer": result.excerpt,
-            "error": result.error,
-            "outcome": "delivered" if verdict is Verdict.DELIVERED else "failed",
-            "id": claimed.notification_id,
-        }
+        attempt = result.attempt(claimed, began, verdict)
         settled = await self._in_redis(
-            lambda: self._lanes.settle(claimed, verdict, attempt, again_at=again_at, counts=result.counts)
+            lambda: self._lanes.settle(
+                claimed,
+                verdict,
+                attempt,
+                again_at=again_at,
+                counts=result.counts,
+                asked=result.wish is not None,
+            )
         )
         self.settled += 1
         await self._in_redis(lambda: self._follow(claimed, settled, verdict, result))
@@ -263,14 +268,15 @@ class Courier:
     def _follow(self, claimed: Claimed, settled: Settled, verdict: Verdict, result: Result) -> None:
         """What a settled attempt means beyond its delivery."""
         fields = {
-            "notification_id": claimed.notification_id,
-            "lane": claimed.lane.id,
+            **claimed.fields,
             "verdict": verdict.value,
             "status_code": result.status,
             "duration_ms": result.duration_ms,
         }
         if verdict is Verdict.DELIVERED:
             _log.info("a notification was delivered", extra=fields)
+        elif verdict is Verdict.UNCERTAIN:
+            _log.warning("a delivery is uncertain: not answered", extra={**fields, "error": result.error})
         else:
             _log.warning("a delivery failed", extra={**fields, "error": result.error})
         if verdict is Verdict.GONE:

@@ -125,6 +125,7 @@ class Drain:
             work.finish()
             batch.count("processed", len(batch.done))
             shard.commit(pipe, batch, now)
+        _report(batch)
         if batch.notifications:
             self._on_notifications()
         soon = any(ask.not_before <= now for ask in batch.asks)
@@ -154,6 +155,23 @@ class Drain:
             else:
                 batch.moved.append((message, right))
         return events
+
+
+def _report(batch: Batch) -> None:
+    """Log what became of each message of a committed batch: by its id it is followed to its deliveries."""
+    outcomes: dict[str, list[str]] = {message.event_id: [] for message in batch.done}
+    for _, event, entry in batch.entries:
+        outcomes.setdefault(event.event_id, []).append(str(entry.outcome))
+    for event_id, found in outcomes.items():
+        _log.info("a message was handled", extra={"event_id": event_id, "outcomes": found})
+    for notification in batch.notifications:
+        fields = {
+            "event_id": notification.data["event_id"],
+            "notification_id": notification.id,
+            "connection_id": notification.data["connection_id"],
+            "type": notification.type.value,
+        }
+        _log.info("a notification was decided", extra=fields)
 
 
 def _fail(batch: Batch, message: Waiting, now: datetime) -> None:

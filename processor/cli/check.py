@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 
 from processor import logs
-from processor.check import check_codat, check_mistakes, check_settings
+from processor.check import check_codat, check_mail, check_mistakes, check_settings
 from processor.check_store import check_redis
 from processor.engine import Engine
 from processor.errors import EngineFailed, SettingsError
@@ -37,6 +37,7 @@ def _findings() -> Iterator[Finding]:
     yield from check_settings(settings)
     yield from _store_findings(settings)
     yield from check_codat(settings)
+    yield from check_mail(settings)
 
 
 def _store_findings(settings: Settings) -> Iterator[Finding]:

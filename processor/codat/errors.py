@@ -49,7 +49,11 @@ class CodatConflict(CodatRefused):
 
 
 class CodatFailing(CodatUnavailable):
-    """Codat, or something on the way to it, answered with an error of its own: ``codat_status``."""
+    """Codat, or something on the way to it, answered with an error of its own: ``codat_status``.
+
+    ``codats_own``: it is Codat's error object; anything else comes from a proxy, which may say so after it
+    has handed the request on.
+    """
 
     def __init__(
         self,
@@ -58,9 +62,17 @@ class CodatFailing(CodatUnavailable):
         *,
         correlation_id: str | None = None,
         retry_after_s: int | None = None,
+        codats_own: bool = False,
     ) -> None:
         super().__init__(detail, correlation_id=correlation_id, retry_after_s=retry_after_s)
         self.codat_status = codat_status
+        self._codats_own = codats_own
+
+    @property
+    def may_have_worked(self) -> bool:
+        """Whether a change may have been made all the same; Codat in maintenance (503) makes none."""
+        is_maintenance = self.codat_status == HTTPStatus.SERVICE_UNAVAILABLE and self._codats_own
+        return self.codat_status >= 500 and not is_maintenance
 
 
 class CodatUncertain(CodatUnavailable):

@@ -174,7 +174,7 @@ class Exchange:
             except CodatUnusable as error:
                 raise CodatUncertain from error
         failure = self._refusal(received)
-        if isinstance(failure, CodatFailing) and received.status in (500, 502, 504):
+        if isinstance(failure, CodatFailing) and failure.may_have_worked:
             raise CodatUncertain(correlation_id=failure.correlation_id) from failure
         raise failure
 

@@ -78,7 +78,13 @@ def refusal(
     else:
         sentence = f"What answered {status} at CODAT_API_URL does not look like Codat; try again later."
     wanted_s = retry_after_s(headers, asked_at)
-    return CodatFailing(status, sentence, correlation_id=spoken.correlation_id, retry_after_s=wanted_s)
+    return CodatFailing(
+        status,
+        sentence,
+        correlation_id=spoken.correlation_id,
+        retry_after_s=wanted_s,
+        codats_own=spoken.is_codats_own,
+    )
 
 
 def rest_s(headers: Mapping[str, str], quota: Quota | None, asked_at: datetime) -> int:

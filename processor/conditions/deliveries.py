@@ -25,6 +25,13 @@ def conditions(facts: Facts) -> Iterator[Condition]:
             "deliveries failed to the last attempt.",
         )
         yield make("deliveries_dead", text)
+    if facts.uncertain_deliveries:
+        text = number(
+            facts.uncertain_deliveries,
+            "notification was sent and not answered: it may have been delivered.",
+            "notifications were sent and not answered: they may have been delivered.",
+        )
+        yield make("deliveries_uncertain", text)
     for lane in facts.lanes:
         name = facts.names.get(lane.lane_id, lane.lane_id)
         if lane.mode in (Mode.PAUSED, Mode.GONE):

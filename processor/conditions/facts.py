@@ -61,6 +61,7 @@ class Facts:
     inbox_age_s: float = 0.0
     left_over: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
     dead_deliveries: int = 0
+    uncertain_deliveries: int = 0
     lanes: Sequence[LaneState] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     codat: Mapping[str, Any] = field(default_factory=dict)
@@ -113,6 +114,7 @@ def _gather(client: "Redis[Any]", settings: Settings, now: datetime, wall: Calla
             pipe.zcard(keys.events_of(status))
             pipe.zrange(keys.events_of(status), 0, 0, withscores=True)
         pipe.zcard(keys.dead_deliveries())
+        pipe.zcard(keys.outbox_with("uncertain"))
         for shard in shards:
             pipe.xlen(keys.inbox(shard))
             pipe.xrange(keys.inbox(shard), count=1)
@@ -125,7 +127,7 @@ def _gather(client: "Redis[Any]", settings: Settings, now: datetime, wall: Calla
     redis_now = _redis_now(redis_time, now)
     seen = {role: _newest(next(rows)) for role in health.ROLES}
     left_over = {status: (_number(next(rows)), _newest(next(rows))) for status in LEFT_OVERS}
-    dead_deliveries = _number(next(rows))
+    dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
     depth, age_s = 0, 0.0
     for _ in shards:
         depth += _number(next(rows))
@@ -143,6 +145,7 @@ def _gather(client: "Redis[Any]", settings: Settings, now: datetime, wall: Calla
         inbox_age_s=age_s,
         left_over=left_over,
         dead_deliveries=dead_deliveries,
+        uncertain_deliveries=uncertain_deliveries,
         lanes=tuple(lanes.values()),
         names=naming.named(subscribers),
         calls=codat_calls.parse(calls),

@@ -139,6 +139,13 @@ DEFINITIONS: tuple[Definition, ...] = (
         " `codat-processor notifications redeliver --dead`.",
     ),
     Definition(
+        "deliveries_uncertain",
+        _WARNING,
+        "Deliveries are uncertain",
+        "An e-mail or chat message whose answer was lost is not sent again by itself. Ask the reader, or send"
+        " it again and risk a copy: `codat-processor notifications redeliver ID`.",
+    ),
+    Definition(
         "receiver_failing",
         _WARNING,
         "A receiver fails",

@@ -39,6 +39,7 @@ class LaneState:
     failing_since: datetime | None
     delivered: int
     dead: int
+    uncertain: int
     last_attempt: Mapping[str, Any] | None
 
 
@@ -50,6 +51,7 @@ class Control:
         self._clock = clock
         self._requeue = register(client, "requeue")
         self._abandon = register(client, "abandon")
+        self._enable = register(client, "enable")
 
     def requeue(self, notification_id: str, lane_id: str) -> bool:
         """Put a notification into a lane (again), to be sent now; false when either is no more."""
@@ -68,13 +70,11 @@ class Control:
         return self._pass(pipe, "alr", ALERT_TYPE, {"subject": subject, "text": text}, OPERATORS)
 
     def enable(self, lane_id: str) -> None:
-        """Let a lane run, as if it had never failed; what waited is sent at once when it is due."""
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.lane_state(lane_id), "mode", Mode.ACTIVE.value)
-            pipe.hdel(
-                keys.lane_state(lane_id), "since", "failures", "failing_since", "probe_at", "probe_pause"
-            )
-            pipe.execute()
+        """Let a lane run as if it had never failed; what waited is due at once."""
+        self._enable(
+            keys=[keys.lane(lane_id), keys.lane_flight(lane_id), keys.lane_state(lane_id)],
+            args=[lane_id, to_ms(self._clock()), keys.deliveries("")],
+        )
 
     def disable(self, lane_id: str) -> None:
         """Send nothing in this lane and put nothing new into it; what waits stays. Twice is once."""
@@ -176,5 +176,6 @@ def _state(
         failing_since=moment("failing_since"),
         delivered=int(said.get("delivered", 0)),
         dead=int(said.get("dead", 0)),
+        uncertain=int(said.get("uncertain", 0)),
         last_attempt=json.loads(said["last_attempt"]) if "last_attempt" in said else None,
     )

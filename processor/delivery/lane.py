@@ -1,5 +1,6 @@
 """What lanes are made of: their names, how they stand, what is taken from them and what comes of it."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,11 +29,16 @@ class Mode(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What an attempt means for the delivery; ``gone`` also ends the lane."""
+    """What an attempt means for the delivery; ``gone`` also ends the lane.
+
+    ``uncertain``: it was sent and no answer came, so that it may have arrived. It is not sent again unless an
+    operator wants it.
+    """
 
     DELIVERED = "delivered"
     AGAIN = "again"
     DEAD = "dead"
+    UNCERTAIN = "uncertain"
     GONE = "gone"
 
 
@@ -56,13 +62,27 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that we attempt now; ``tries`` is how often it was attempted before."""
+    """A delivery that we attempt now; ``tries`` is how often it was attempted before.
+
+    ``token`` names the process that holds the lease.
+    """
 
     lane: Lane
     notification_id: str
     connection_id: str
     body: str
     tries: int
+    token: str = "-"  # noqa: S105 - a name, no secret
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What each log line about it carries; ``event_id`` is ``None`` for alerts and tests."""
+        return {
+            "event_id": json.loads(self.body)["data"].get("event_id"),
+            "notification_id": self.notification_id,
+            "connection_id": self.connection_id or None,
+            "lane": self.lane.id,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +105,6 @@ def common_keys(notification_id: str) -> list[str]:
     return [
         keys.deliveries(notification_id),
         keys.outbox(),
-        *(keys.outbox_with(status) for status in ("pending", "delivered", "dead")),
+        *(keys.outbox_with(status) for status in ("pending", "delivered", "dead", "uncertain")),
         keys.dead_deliveries(),
     ]

@@ -210,7 +210,9 @@ class Lanes:
             if body is None:
                 self._drop(lane, id_)
             else:
-                found.append(Claimed(lane, id_, (connection_id or b"").decode(), body.decode(), tries))
+                found.append(
+                    Claimed(lane, id_, (connection_id or b"").decode(), body.decode(), tries, self._token)
+                )
         return found
 
     def _drop(self, lane: Lane, notification_id: str) -> None:
@@ -250,8 +252,12 @@ class Lanes:
         *,
         again_at: datetime | None = None,
         counts: bool = True,
+        asked: bool = False,
     ) -> Settled:
-        """Write down an attempt and what follows; ``counts``: a failure speaks against the lane."""
+        """Write down an attempt and what follows.
+
+        ``counts``: a failure speaks against the lane; ``asked``: the receiver named the time of the next one.
+        """
         lane_id, id_ = claimed.lane.id, claimed.notification_id
         now = self._clock()
         before, after = self._settle(
@@ -279,6 +285,7 @@ class Lanes:
                 _ms(schedule.LONGEST_PROBE_PAUSE),
                 _ms(schedule.PAUSE_AFTER),
                 keys.deliveries(""),
+                int(asked),
             ],
         )
         return Settled(Mode(before.decode()), Mode(after.decode()))

@@ -22,6 +22,8 @@ from jinja2 import (
 )
 
 from handlers.notices import Notice
+from processor.humanize import data_type
+from processor.lenient.mail_addresses import with_ascii_domain
 
 TO_DO = frozenset(
     {
@@ -62,22 +64,34 @@ class Letters:
         )
 
     def write(
-        self, body: Mapping[str, Any], *, company_name: str | None, link: str | None, product: str | None
+        self,
+        body: Mapping[str, Any],
+        *,
+        company_name: str | None,
+        link: str | None,
+        product: str | None,
+        support: str | None = None,
+        link_days: int = 1,
     ) -> Letter:
         """The letter that tells a notification; ``link`` is left out where nothing is to be done.
 
-        Raises ``jinja2.TemplateError`` for a template of the operator's that cannot be used.
+        The link works for ``link_days``; ``support`` is whom the reader may write to. Raises
+        ``jinja2.TemplateError`` for a template of the operator's that cannot be used.
         """
         kind, data = str(body["type"]), body["data"]
-        values = {
+        values: dict[str, Any] = {
             "type": kind,
             "platform": _line(data.get("platform_name")) or "your accounting software",
             "company": _line(company_name),
             "product": _line(product),
             "link": link if kind in TO_DO else None,
+            "to_do": kind in TO_DO,
+            "support": support,
+            "link_days": link_days,
             "failed": sorted(((data.get("data_types") or {}).get("failed") or {}).items()),
             "data": data,
         }
+        values["unread"] = [data_type(name) for name, _ in values["failed"]]
         text = self._environment.get_template(f"{kind}.txt").render(values)
         subject, _, rest = text.partition("\n")
         return Letter(
@@ -95,17 +109,17 @@ def message(letter: Letter, *, message_id: str, sender: str, to: str, at: dateti
     if not to.isprintable() or any(sign in to for sign in ' ,;<>"()[]\\'):
         raise ValueError("not an address")
     try:
-        address = Address(addr_spec=to)
+        address = Address(addr_spec=with_ascii_domain(to))
     except (HeaderParseError, IndexError, AttributeError) as error:  # the last two by mistakes of Python's
         raise ValueError("not an address") from error
     if not address.domain or not address.username:
         raise ValueError("not an address")
     made = EmailMessage()
-    made["From"] = sender
+    made["From"] = with_ascii_domain(sender.rstrip(">")) + ">" * sender.endswith(">")
     made["To"] = address
     made["Subject"] = letter.subject
     made["Date"] = format_datetime(at)
-    domain = sender.rpartition("@")[2].strip("> ") or "localhost"
+    domain = made["From"].addresses[0].domain or "localhost"
     made["Message-ID"] = f"<{message_id}@{domain}>"
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(letter.text)

@@ -143,9 +143,11 @@ class Redelivery:
         if subscriber_id in OTHERS:
             found = [subscriber_id] if subscriber_id == EMAIL or subscriber_id in status_in else []
         elif subscriber_id is None:
-            found += [lane for lane in OTHERS if status_in.get(lane) == "dead"]
+            found += [lane for lane in OTHERS if status_in.get(lane) in ("dead", "uncertain")]
         if undelivered:
-            found = [lane for lane in found if status_in.get(lane) not in ("delivered", "pending")]
+            found = [
+                lane for lane in found if status_in.get(lane) not in ("delivered", "pending", "uncertain")
+            ]
         return tuple(found)
 
     def _put(self, row: Mapping[str, Any], lanes: tuple[str, ...], *, dry_run: bool) -> Redelivered:

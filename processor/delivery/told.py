@@ -13,17 +13,26 @@ from processor.times import from_ms, to_iso
 PUBLISHED = "published"
 """The status of a notification that stands on the stream and goes to nobody in particular."""
 
-STATUSES = (PUBLISHED, "pending", "delivered", "dead")
-DELIVERY_STATUSES = ("pending", "delivered", "dead", "cancelled")
+STATUSES = (PUBLISHED, "pending", "delivered", "dead", "uncertain")
+DELIVERY_STATUSES = ("pending", "delivered", "dead", "uncertain", "cancelled")
 CHANNELS = ("webhook", EMAIL, OPERATORS)
 
 
 def status(row: Mapping[str, str]) -> str:
     """The delivery status of a notification: what is worst of its deliveries."""
-    for one in ("pending", "dead", "delivered"):
+    for one in ("dead", "uncertain", "pending", "delivered"):
         if int(row.get(f"n:{one}", 0)) > 0:
             return one
     return PUBLISHED
+
+
+def is_listed(row: Mapping[str, str], wanted: str) -> bool:
+    """Whether a notification belongs into the list of a status: one of its deliveries is pending, dead or
+    uncertain; or it is published or delivered, and nothing worse.
+    """
+    return wanted == status(row) or (
+        wanted in ("pending", "dead", "uncertain") and int(row.get(f"n:{wanted}", 0)) > 0
+    )
 
 
 def deliveries(row: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -82,6 +91,7 @@ def _standing(state: LaneState) -> dict[str, Any]:
         "under_way": state.under_way,
         "delivered": state.delivered,
         "dead": state.dead,
+        "uncertain": state.uncertain,
         "failures": state.failures,
         "failing_since": _iso(state.failing_since),
         "last_attempt": attempt(state.last_attempt),

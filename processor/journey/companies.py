@@ -17,7 +17,7 @@ from processor.store.reader import Reader
 _log = logging.getLogger(__name__)
 
 LOOK_AGAIN_AFTER_S = (0.0, 1.0)
-"""When to look for a company whose creation was not answered, in seconds after each other."""
+"""When to look for what was created where the answer was lost, in seconds after each other."""
 
 
 class Companies:

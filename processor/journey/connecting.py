@@ -1,5 +1,6 @@
 """Connections at Codat: chosen, linked again, unlinked, deleted. Codat first, then here."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain
 from processor.errors import CodatError, Conflict, Invalid, NotFound
 from processor.journey.addresses import with_query
 from processor.journey.answers import Done, Platform, Started
+from processor.journey.companies import LOOK_AGAIN_AFTER_S
 from processor.journey.errors import AlreadyConnected
 from processor.journey.news import News, Row
 from processor.journey.records import Records
@@ -45,9 +47,11 @@ class Connecting:
         records: Records,
         news: News,
         ask_again: AskAgain,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._codat, self._platform = codat, platform
         self._records, self._news, self._ask_again = records, news, ask_again
+        self._sleep = sleep
 
     def connect(self, row: Row, platform_key: str, parameters: Mapping[str, str]) -> Started:
         """A connection to a platform, to be authorised: a new one, or the one that is pending already."""
@@ -60,7 +64,7 @@ class Connecting:
             if platform.source_type == ACCOUNTING:
                 _refuse_second(existing)
             pending = _pending(existing, platform_key)
-            answer = pending or self._codat.create_connection(company_id, platform_key)
+            answer = pending or self._created(company_id, platform_key)
         if pending is None or not self._news.knows(answer.id):
             event_id = self._news.created(row, answer)
             if answer.status is not LinkStatus.PENDING:
@@ -69,6 +73,21 @@ class Connecting:
         if answer.link_url is None:
             answer = self._codat.get_connection(company_id, answer.id)
         return _started(answer, company_id, parameters, created=pending is None)
+
+    def _created(self, company_id: str, platform_key: str) -> ConnectionAnswer:
+        """A new connection; where the answer is lost, it is looked for and never sent again."""
+        try:
+            return self._codat.create_connection(company_id, platform_key)
+        except CodatUncertain as lost:
+            for pause_s in LOOK_AGAIN_AFTER_S:
+                self._sleep(pause_s)
+                try:
+                    found = _pending(self._codat.list_connections(company_id), platform_key)
+                except CodatError as error:
+                    raise lost from error
+                if found is not None:
+                    return found
+            raise
 
     def link(self, row: Row, connection_id: str, parameters: Mapping[str, str]) -> Started:
         """A fresh link to a connection, to resume or to reconnect."""

@@ -11,6 +11,7 @@ from marshmallow.validate import Email
 
 from processor.codat.names import MERCHANT_TAG, company_name
 from processor.errors import Invalid
+from processor.lenient.mail_addresses import with_ascii_domain
 
 MOST_TAGS = 10
 """Of which ``merchantId`` is one."""
@@ -30,7 +31,8 @@ _is_email = Email()
 class SignUp:
     """A sign-up as Codat takes it: ``tags`` with the merchant's id, ``name`` in Codat's characters.
 
-    What stays here: ``given_name``, the name as it was given, and ``contact_email``; ``None``: not given.
+    What stays here: ``given_name``, the name as it was given, and ``contact_email``, its domain in ASCII;
+    ``None``: not given.
     """
 
     merchant_id: str
@@ -55,14 +57,29 @@ def sign_up(
         errors["merchant_id"] = [fault]
     if name is not None and (fault := _text_fault(name, LONGEST_NAME)):
         errors["name"] = [fault]
-    if contact_email is not None and not is_email(contact_email):
-        errors["contact_email"] = ["Not a valid e-mail address."]
+    if contact_email is not None:
+        contact_email, fault = _contact(contact_email)
+        if fault:
+            errors["contact_email"] = [fault]
     all_tags = {**(tags or {}), MERCHANT_TAG: merchant_id}
     if faults := tags_fault(tags or {}, merchant_id):
         errors["tags"] = faults
     if errors:
         raise Invalid(errors=errors)
     return SignUp(merchant_id, company_name(name, merchant_id), all_tags, contact_email, given_name=name)
+
+
+def _contact(text: str) -> tuple[str, str | None]:
+    """The address with its domain in ASCII, and what is wrong with it."""
+    if not is_email(text):
+        return text, "Not a valid e-mail address."
+    if not text.rpartition("@")[0].isascii():
+        return text, "The part before the @ must be ASCII: many mail servers take nothing else."
+    try:
+        text = with_ascii_domain(text)
+    except ValueError:
+        return text, "The domain is not one that e-mail can be sent to."
+    return text, None if is_email(text) else "Not a valid e-mail address."
 
 
 def tags_fault(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[str, list[str]] | None:

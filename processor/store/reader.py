@@ -206,7 +206,7 @@ class Reader:
     def list_notifications(
         self, *, connection_id: str | None, limit: int, cursor: str | None, status: str | None = None
     ) -> Page:
-        """Notifications, newest first, of one connection, else with one delivery status, else all."""
+        """Notifications, newest first, of one connection, else with a delivery of one status, else all."""
         if connection_id is not None:
             index = keys.outbox_of(connection_id)
         else:
@@ -250,6 +250,7 @@ class Reader:
             pipe.zcard(keys.companies())
             pipe.zcard(keys.outbox())
             pipe.zcard(keys.dead_deliveries())
+            pipe.zcard(keys.outbox_with("uncertain"))
             rows = iter(pipe.execute())
         by_state = {state: next(rows) for state in states}
         by_status = {status: next(rows) for status in EVENT_STATUSES}
@@ -270,6 +271,7 @@ class Reader:
             "companies": next(rows),
             "notifications": next(rows),
             "dead_deliveries": next(rows),
+            "uncertain_deliveries": next(rows),
             "codat": standing.of(self._client, from_ms(seconds * 1000)),
         }
 

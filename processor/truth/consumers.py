@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from processor.codat.answers import WebhookConsumer
 from processor.codat.client import CodatClient
+from processor.codat.errors import CodatUncertain
 from processor.delivery.addresses import refusal_of_literal
 from processor.errors import Conflict, Invalid, NotFound
 
@@ -60,12 +61,23 @@ def register(
     if doubts:
         raise Invalid(errors={"url": [*doubts, "Codat was not asked; with --force it is in any case."]})
     consumers = codat.list_webhooks()
-    for consumer in consumers:
-        if consumer.url == url and not consumer.disabled and is_complete(consumer):
-            return Registered(consumer, made=False)
+    if (known := _at(url, consumers)) is not None:
+        return Registered(known, made=False)
     if len(consumers) >= MOST:
         raise Conflict(f"Codat takes {MOST} webhook consumers at the most: remove one first.")
-    return Registered(codat.create_webhook(url, HANDLED), made=True)
+    try:
+        return Registered(codat.create_webhook(url, HANDLED), made=True)
+    except CodatUncertain:
+        made = _at(url, codat.list_webhooks())
+        if made is None:
+            raise
+        return Registered(made, made=True)
+
+
+def _at(url: str, consumers: Sequence[WebhookConsumer]) -> WebhookConsumer | None:
+    """The consumer at ``url`` that gets everything that we handle."""
+    found = (one for one in consumers if one.url == url and not one.disabled and is_complete(one))
+    return next(found, None)
 
 
 def _doubts(parts: SplitResult, prefix: str) -> list[str]:

@@ -57,6 +57,11 @@ class _Numbers:
             "Notifications that a receiver never took.",
             value=stats["dead_deliveries"],
         )
+        yield GaugeMetricFamily(
+            "codat_uncertain_deliveries",
+            "Notifications of which a delivery was sent and not answered.",
+            value=stats["uncertain_deliveries"],
+        )
         yield _by_lane("codat_lane_waiting", "Notifications that wait for a receiver.", stats, "waiting")
         yield _by_lane("codat_lane_overdue_seconds", "How late the oldest of them is.", stats, "overdue_s")
         codat = stats["codat"]

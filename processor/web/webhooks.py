@@ -73,9 +73,11 @@ def _receive(own: Container) -> Response:
     else:
         kept = own.inbox.accept(event, body)
         status = "accepted"
+    status = "duplicate" if kept.duplicate else status
+    _log.info("a message was received", extra={"event_id": event_id, "status": status})
     if kept.wake is not None:
         own.bell.wake_shard(kept.wake)
-    answer = jsonify(event_id=event_id, status="duplicate" if kept.duplicate else status)
+    answer = jsonify(event_id=event_id, status=status)
     answer.status_code = 200 if kept.duplicate else 202
     return answer
 

@@ -78,6 +78,85 @@ def test_a_report_holds_no_secret_no_link_and_nothing_of_the_request(tmp_path: P
     assert "hush" not in told
 
 
+CALLING = """
+import asyncio, json, logging, os, ssl
+from concurrent.futures import ThreadPoolExecutor
+import httpx, requests, urllib.request
+from processor.codat.client import CodatClient
+from processor.delivery.outgoing import Outgoing
+from processor.reporting import report_faults
+from processor.settings import load
+
+outside = os.environ["OUTSIDE"]
+assert report_faults(load({"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "SENTRY_DSN": os.environ["DSN"]}))
+outgoing = Outgoing(allow_private=True, lookups=ThreadPoolExecutor(1))
+asyncio.run(outgoing.post(f"{outside}/subscriber?key=hush-1", b"{}", {}))
+with CodatClient(api_key="key", base_url=outside) as codat:
+    try:
+        codat.get_company("hush-2")
+    except Exception:
+        pass
+requests.post(f"{outside}/chat?key=hush-3", data="{}")
+urllib.request.urlopen(f"{outside}/library?key=hush-4", data=b"{}").read()
+logging.getLogger("processor").error(f"A fault with {outside}/somewhere?key=hush-5 in the middle")
+import sentry_sdk
+sentry_sdk.flush(30)
+"""
+
+
+def test_outside_hosts_learn_nothing_of_sentry_and_sentry_nothing_of_their_addresses(tmp_path: Path) -> None:
+    """With SENTRY_DSN its key went to every outside host (``baggage``), and their queries to it."""
+    (tmp_path / "calling.py").write_text(CALLING)
+    with receiving() as (dsn, received), hearing() as (outside, heads):
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "DSN": dsn, "OUTSIDE": outside, "no_proxy": "*"}
+        run = subprocess.run(
+            [sys.executable, "calling.py"],
+            cwd=tmp_path,
+            env=environ,
+            check=False,
+            capture_output=True,
+            timeout=LIMIT_S,
+        )
+    assert run.returncode == 0, run.stderr
+    assert len(heads) >= 4
+    for names in heads:
+        assert names.isdisjoint({"baggage", "sentry-trace", "traceparent", "tracestate"})
+    told = b"\n".join(received).decode()
+    assert "A fault with" in told
+    assert "in the middle" in told
+    assert "hush" not in told
+
+
+@contextmanager
+def hearing() -> Iterator[tuple[str, list[set[str]]]]:
+    """An outside host: its address, and the names of the headers of each request."""
+    heads: list[set[str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            heads.append({name.lower() for name in self.headers})
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_GET = do_POST  # noqa: N815 - the name is the library's
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", heads
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @contextmanager
 def receiving() -> Iterator[tuple[str, list[bytes]]]:
     """A DSN at which reports are taken, and what came."""

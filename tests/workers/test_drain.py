@@ -368,3 +368,16 @@ def test_a_connection_that_changes_for_ever_stays_small(bench):
     assert stored.state == "authorized"
     assert stored.connection.walk.authorization == 301
     assert bench.client.strlen(keys.connection(CONNECTION)) < 50_000
+
+
+def test_every_line_about_a_message_names_it(bench, caplog):
+    """Support asked what became of a message: no line after its acceptance named it."""
+    caplog.set_level("INFO")
+    bench.send(messages.connected(COMPANY, CONNECTION, merchant_id="m-1"), event_id="msg_1")
+    bench.clock.forward(1.5)
+    bench.drain().run(SHARD)
+    lines = [record for record in caplog.records if record.name == "workers.drain"]
+    assert [record.message for record in lines] == ["a message was handled", "a notification was decided"]
+    assert {record.event_id for record in lines} == {"msg_1"}
+    assert lines[0].outcomes == ["applied"]
+    assert lines[1].notification_id == bench.told()[0]["id"]

@@ -1,10 +1,11 @@
 """What every road out has in common."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from processor.delivery.lane import Claimed, Verdict
+from processor.times import to_iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,27 @@ class Result:
     wish: timedelta | None = None
     counts: bool = True
 
+    def attempt(self, claimed: Claimed, began: datetime, verdict: Verdict) -> dict[str, Any]:
+        """The attempt as it is kept; ``verdict`` is what it means for the delivery."""
+        told = verdict in (Verdict.DELIVERED, Verdict.UNCERTAIN)
+        return {
+            "at": to_iso(began),
+            "status_code": self.status,
+            "duration_ms": self.duration_ms,
+            "answer": self.excerpt,
+            "error": self.error,
+            "outcome": verdict.value if told else "failed",
+            "id": claimed.notification_id,
+        }
+
 
 class Channel(Protocol):
-    """Carries deliveries. Raises only for faults of ours."""
+    """Carries deliveries. Raises only for faults of ours, and ``redis.RedisError``."""
+
+    @property
+    def begun(self) -> int:
+        """How many attempts have sent everything and wait for an answer that may take minutes."""
+        ...
 
     def prepare(self) -> None:
         """Make ready what takes a moment, before the first attempt."""

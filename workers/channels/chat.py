@@ -1,67 +1,179 @@
-"""Chat or pager of the operators, by apprise (the extra ``chat``)."""
+"""Chat or pager of the operators, by apprise (the extra ``chat``).
+
+Each address has an outcome of its own: a retry goes to those that failed, never to those that have it or may
+have it.
+"""
 
 import asyncio
+import contextlib
+import hashlib
 import json
+import logging
+import smtplib
+import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from importlib import import_module
-from types import ModuleType
 from typing import Any
+
+from redis import Redis
 
 from processor.delivery.control import ALERT_TYPE
 from processor.delivery.lane import Claimed, Verdict
+from processor.delivery.send_log import DELIVERED, LeaseLost, SendLog
 from workers.channels.channel import Result
+from workers.channels.handover import CalledOff, Handover, Sender
 
-apprise: ModuleType | None
-try:
-    apprise = import_module("apprise")
-except ImportError:  # the extra is optional
-    apprise = None
+apprise: Any = None
+requests: Any = None
+with contextlib.suppress(ImportError):  # an extra; without it OPERATOR_ALERT_URLS is refused at the start
+    apprise, requests = import_module("apprise"), import_module("requests")
 
-THREADS = 2
-TIMEOUT_S = 20.0
-MISSING = "apprise is not installed; install the extra `chat`"
+BEGIN_WITHIN_S = 20.0
+READ_TIMEOUT_S = 60.0
+"""How long an address may take to answer, in seconds, where its ``rto`` does not say it."""
 
-Send = Callable[[Sequence[str], str, str], str | None]
-"""Sends a title and a text to these addresses; what went wrong, if anything."""
+ANSWER_WITHIN_S = 120.0
+"""For everything that one address sends, which may be several requests, in seconds."""
+
+Send = Callable[[str, str, str], Verdict]
+"""Sends a title and a text to an address; ``again`` where that certainly failed, else ``uncertain``."""
 
 
-def send_by_apprise(urls: Sequence[str], title: str, text: str) -> str | None:
-    """Send to every address; a failure names how many failed, never an address: it holds secrets."""
-    if apprise is None:
-        return MISSING
-    failed = 0
-    for url in urls:
-        one = apprise.Apprise()
-        if not one.add(url) or not one.notify(title=title, body=text):
-            failed += 1
-    return f"{failed} of {len(urls)} addresses could not be told" if failed else None
+class _Witness(logging.Filter):
+    """Remembers which error apprise handles while it logs: its methods answer yes or no, and no more."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let through what the service logs at all."""
+        error, seen = sys.exc_info()[1], _errors.get()
+        if error is not None and seen is not None:
+            seen.append(error)
+        return record.levelno >= logging.getLogger().getEffectiveLevel()
+
+
+_errors: ContextVar[list[BaseException] | None] = ContextVar("errors", default=None)
+"""The errors that were handled during the send of this context."""
+
+_witness = _Witness()
+
+
+def send_by_apprise(url: str, title: str, text: str) -> Verdict:
+    """Send to one address."""
+    log = logging.getLogger("apprise")
+    log.addFilter(_witness)  # adding it twice is adding it once
+    log.setLevel(logging.WARNING)
+    plugin = apprise.Apprise.instantiate(url)
+    if plugin is None:
+        return Verdict.AGAIN
+    if "socket_read_timeout" not in vars(plugin):
+        plugin.socket_read_timeout = READ_TIMEOUT_S
+    one = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
+    one.add(plugin)
+    seen: list[BaseException] = []
+    _errors.set(seen)  # of this thread, which ends with the send
+    if one.notify(title=title, body=text):
+        return Verdict.DELIVERED
+    return Verdict.UNCERTAIN if any(map(_may_have_arrived, seen)) else Verdict.AGAIN
+
+
+def directly(url: str) -> Callable[[str, str], bool]:
+    """Sends a title and a text to one address; false where that certainly failed."""
+    return lambda title, text: send_by_apprise(url, title, text) is not Verdict.AGAIN
+
+
+def _may_have_arrived(error: BaseException) -> bool:
+    """Whether a request that ended with this error was sent: its answer was lost, or came too late."""
+    if isinstance(error, requests.RequestException):
+        if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)):
+            return False
+        if isinstance(error, (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError)):
+            return True
+        return isinstance(error, requests.ConnectionError) and not _failed_to_connect(error)
+    lost = (TimeoutError, ConnectionResetError, BrokenPipeError, smtplib.SMTPServerDisconnected)
+    return isinstance(error, lost) and not _failed_to_connect(error)
+
+
+def _failed_to_connect(error: BaseException) -> bool:
+    """Whether it, or what led to it, was raised while a connection was being opened."""
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = traceback.walk_tb(cause.__traceback__)
+        if any(frame.f_code.co_name in ("create_connection", "_new_conn") for frame, _ in frames):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 class Chat:
     """Tells the operators of alerts, and of notifications that concern them."""
 
-    def __init__(self, urls: Sequence[str], *, send: Send = send_by_apprise) -> None:
-        self._urls = tuple(urls)
+    begun = 0
+
+    def __init__(self, client: "Redis[Any]", urls: Sequence[str], *, send: Send = send_by_apprise) -> None:
+        self._urls = {hashlib.sha256(url.encode()).hexdigest()[:16]: url for url in urls}
         self._send = send
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="chat")
+        self._log = SendLog(client)
+        self._sender = Sender("chat", begin_within_s=BEGIN_WITHIN_S, answer_within_s=ANSWER_WITHIN_S)
 
     def prepare(self) -> None:
         """Nothing takes a moment."""
 
     async def deliver(self, claimed: Claimed) -> Result:
-        """Make one attempt."""
+        """Make one attempt at every address that does not have it."""
         title, text = in_words(json.loads(claimed.body))
         began = time.monotonic()
-        loop = asyncio.get_running_loop()
-        sending = loop.run_in_executor(self._pool, self._send, self._urls, title, text)
+
+        def sending(recipient: str, url: str) -> Callable[[Handover], Result]:
+            return lambda handover: self._send_to(claimed, handover, recipient, url, title, text)
+
+        results = await asyncio.gather(
+            *(self._sender.run(sending(recipient, url)) for recipient, url in self._urls.items())
+        )
+        return _together([result.verdict for result in results], int((time.monotonic() - began) * 1000))
+
+    def _send_to(
+        self, claimed: Claimed, handover: Handover, recipient: str, url: str, title: str, text: str
+    ) -> Result:
+        known = self._log.outcomes(claimed).get(recipient)
+        if known is not None:
+            return Result(Verdict.DELIVERED if known == DELIVERED else Verdict.UNCERTAIN, 0)
         try:
-            error = await asyncio.wait_for(sending, TIMEOUT_S)
-        except TimeoutError:
-            error = f"not sent within {TIMEOUT_S:g} s"
-        duration_ms = int((time.monotonic() - began) * 1000)
-        return Result(Verdict.AGAIN if error else Verdict.DELIVERED, duration_ms, error=error)
+            handover.begin()
+            self._log.begin(claimed, recipient)
+        except (CalledOff, LeaseLost):
+            return Result(Verdict.AGAIN, 0)
+        verdict = self._send(url, title, text)
+        if verdict is Verdict.DELIVERED:
+            self._log.delivered(claimed, recipient)
+        elif verdict is Verdict.AGAIN:
+            self._log.failed(claimed, recipient)
+        return Result(verdict, 0)
+
+
+def _together(verdicts: Sequence[Verdict], duration_ms: int) -> Result:
+    """What the outcomes of all addresses mean; none is named: an address holds secrets.
+
+    A lane in which one address works is not slowed for the others.
+    """
+    numbers = {
+        verdict: [place for place, one in enumerate(verdicts, 1) if one is verdict]
+        for verdict in (Verdict.AGAIN, Verdict.UNCERTAIN)
+    }
+    failed, uncertain = numbers[Verdict.AGAIN], numbers[Verdict.UNCERTAIN]
+    said = []
+    if failed:
+        said.append(f"{len(failed)} of {len(verdicts)} addresses could not be told ({_named(failed)})")
+    if uncertain:
+        said.append(f"{len(uncertain)} of {len(verdicts)} may have been told ({_named(uncertain)})")
+    verdict = Verdict.AGAIN if failed else Verdict.UNCERTAIN if uncertain else Verdict.DELIVERED
+    counts = Verdict.DELIVERED not in verdicts
+    return Result(verdict, duration_ms, error="; ".join(said) or None, counts=counts)
+
+
+def _named(places: Sequence[int]) -> str:
+    return "number " + ", ".join(map(str, places))
 
 
 def in_words(body: Mapping[str, Any]) -> tuple[str, str]:

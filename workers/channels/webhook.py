@@ -13,7 +13,12 @@ from workers.channels.channel import Result
 
 
 class Webhook:
-    """Posts a notification to its subscriber: 2xx is success, 410 the end of the subscription."""
+    """Posts a notification to its subscriber: 2xx is success, 410 the end of the subscription.
+
+    Without an answer it is sent again: by its id the subscriber recognises what it has.
+    """
+
+    begun = 0
 
     def __init__(self, outgoing: Outgoing, *, clock: Callable[[], datetime] = times.now) -> None:
         self._outgoing = outgoing

@@ -1,7 +1,7 @@
 -- Attempt a delivery no more.
--- KEYS: 1-6 as in common; 7 lane
+-- KEYS: 1-7 as in common; 8 lane
 -- ARGV: id, lane id, status (dead, cancelled)
-redis.call('ZREM', KEYS[7], ARGV[1])
+redis.call('ZREM', KEYS[8], ARGV[1])
 if redis.call('HGET', KEYS[1], ARGV[2] .. ':status') == 'pending' then
   set_status(ARGV[1], ARGV[2], ARGV[3])
   return 1

@@ -1,7 +1,10 @@
 -- Shared by all: what is known of one notification's deliveries, and the indexes by status.
--- KEYS 1-6: deliveries, outbox, outbox:pending, outbox:delivered, outbox:dead, dead-deliveries
--- The hash has, for each lane: <lane>:status (pending, delivered, dead, cancelled), <lane>:tries (attempts
--- since it was put there), <lane>:total (attempts ever), <lane>:attempt:<n>, <lane>:next; and n:<status>.
+-- KEYS 1-7: deliveries, outbox, outbox:pending, outbox:delivered, outbox:dead, outbox:uncertain, dead-deliveries
+-- The hash has, for each lane: <lane>:status (pending, delivered, dead, uncertain, cancelled), <lane>:tries
+-- (attempts since it was put there), <lane>:total (attempts ever), <lane>:attempt:<n>, <lane>:next,
+-- <lane>:asked (the receiver named the time), <lane>:sent:<recipient> (see note.lua); and n:<status>.
+-- A notification is listed as pending, dead or uncertain while one of its deliveries is; as delivered when
+-- one of them is and none of those.
 local function set_status(id, lane, status)
   local name = lane .. ':status'
   local before = redis.call('HGET', KEYS[1], name)
@@ -12,20 +15,36 @@ local function set_status(id, lane, status)
   if status ~= 'pending' then redis.call('HDEL', KEYS[1], lane .. ':next') end
   local score = redis.call('ZSCORE', KEYS[2], id)
   if not score then return end
-  local overall
-  for _, one in ipairs({'delivered', 'dead', 'pending'}) do
-    if tonumber(redis.call('HGET', KEYS[1], 'n:' .. one) or '0') > 0 then overall = one end
-  end
-  for place, one in ipairs({'pending', 'delivered', 'dead'}) do
-    if one == overall then
+  local function count(one) return tonumber(redis.call('HGET', KEYS[1], 'n:' .. one) or '0') end
+  local open = count('pending') + count('dead') + count('uncertain')
+  for place, one in ipairs({'pending', 'delivered', 'dead', 'uncertain'}) do
+    if count(one) > 0 and (one ~= 'delivered' or open == 0) then
       redis.call('ZADD', KEYS[place + 2], score, id)
     else
       redis.call('ZREM', KEYS[place + 2], id)
     end
   end
   if status == 'dead' then
-    redis.call('ZADD', KEYS[6], score, id .. ' ' .. lane)
+    redis.call('ZADD', KEYS[7], score, id .. ' ' .. lane)
   else
-    redis.call('ZREM', KEYS[6], id .. ' ' .. lane)
+    redis.call('ZREM', KEYS[7], id .. ' ' .. lane)
+  end
+end
+
+-- A receiver works again: what waits for its retry is due now, except where the receiver asked for a pause
+-- (<lane>:asked) or the attempt is under way.
+local function bring_forward(lane_key, flight_key, lane, now, deliveries_prefix)
+  local under_way = {}
+  for _, member in ipairs(redis.call('ZRANGE', flight_key, 0, -1)) do
+    under_way[string.match(member, '^%S+')] = true
+  end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane_key, '(' .. now, '+inf', 'LIMIT', 0, 1000)) do
+    local name = deliveries_prefix .. id
+    if not under_way[id] and redis.call('HEXISTS', name, lane .. ':asked') == 0 then
+      redis.call('ZADD', lane_key, 'XX', now, id)
+      if redis.call('HEXISTS', name, lane .. ':next') == 1 then
+        redis.call('HSET', name, lane .. ':next', now)
+      end
+    end
   end
 end

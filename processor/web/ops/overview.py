@@ -17,6 +17,7 @@ LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
     "messages_dead": ("events", {"status": "dead"}),
     "messages_quarantined": ("events", {"status": "quarantined"}),
     "deliveries_dead": ("notifications", {"status": "dead"}),
+    "deliveries_uncertain": ("notifications", {"status": "uncertain"}),
 }
 """The page, with its filter, that lists what a condition is about."""
 

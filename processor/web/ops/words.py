@@ -134,12 +134,18 @@ NOTIFICATIONS: Mapping[str, Word] = {
         "At least one delivery failed to the last attempt.",
         "When the receiver is well again, send it again: under the same id, so nobody counts it twice.",
     ),
+    "uncertain": Word(
+        "wait",
+        "At least one e-mail or chat message was sent and not answered: it may have arrived.",
+        "It is not sent again by itself. Ask the reader, or send it again and risk a copy.",
+    ),
 }
 
 DELIVERIES: Mapping[str, Word] = {
     "pending": Word("wait", "waits, or is tried again"),
     "delivered": Word("good", "delivered"),
     "dead": Word("bad", "failed to the last attempt"),
+    "uncertain": Word("wait", "may have arrived: sent, and not answered"),
     "cancelled": Word("calm", "given up: the receiver was removed"),
     "failed": Word("bad", "failed"),
 }

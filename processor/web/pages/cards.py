@@ -12,6 +12,7 @@ from handlers.facts import COMPLETE, FAILED_STATUSES, Kind
 from handlers.notices import Notice
 from handlers.situation import LINKED, State, is_running
 from processor import times
+from processor.humanize import data_type
 from processor.journey import ConnectionView, LinkOutcome, Platform
 from processor.journey.search import group_of
 from processor.web.pages import sentences, words
@@ -292,7 +293,7 @@ def _reading(kind: Mapping[str, Any], platform_name: str, *, waits: bool) -> Rea
     running = is_running(status) and not waits
     tone = "wait" if running else "good" if status == COMPLETE else "calm"
     return Reading(
-        label=words.of_data_type(kind["data_type"]),
+        label=data_type(kind["data_type"]),
         says=words.of_status(status, platform_name),
         tone="bad" if status in FAILED_STATUSES else tone,
         progress=kind["progress"] if running else 100,

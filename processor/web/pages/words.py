@@ -11,21 +11,6 @@ from urllib.parse import quote
 
 from handlers.facts import AUTH_ERROR, COMPLETE, FAILED_STATUSES, NOT_SUPPORTED
 
-_DATA_TYPES: Mapping[str, str] = {
-    "chartOfAccounts": "Chart of accounts",
-    "company": "Company details",
-    "banking-accounts": "Bank accounts",
-    "banking-accountBalances": "Account balances",
-    "banking-transactions": "Bank transactions",
-    "banking-transactionCategories": "Transaction categories",
-    "profitAndLoss": "Profit and loss",
-    "balanceSheet": "Balance sheet",
-    "cashFlowStatement": "Cash flow statement",
-}
-
-_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
-
-
 _STATUSES: Mapping[str, str] = {
     COMPLETE: "Done",
     NOT_SUPPORTED: "Not kept at {platform}",
@@ -105,14 +90,6 @@ def quotation(text: str) -> str:
 _ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LEFTWARDS = frozenset({"R", "AL", "AN"})
-
-
-def of_data_type(name: str) -> str:
-    """``chartOfAccounts`` as ``Chart of accounts``; an unknown one by its own words."""
-    if name in _DATA_TYPES:
-        return _DATA_TYPES[name]
-    words = _WORD.findall(name.partition("-")[2] or name)
-    return " ".join(words).capitalize() or name
 
 
 def of_status(status: str, platform: str) -> str:

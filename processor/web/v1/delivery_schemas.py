@@ -12,7 +12,10 @@ class AttemptSchema(Answer):
     """One attempt to deliver a notification."""
 
     at = moment("When it began.")
-    outcome = word(("delivered", "failed"), "What came of it.")
+    outcome = word(
+        ("delivered", "failed", "uncertain"),
+        "`uncertain`: sent and not answered; it is not sent again by itself.",
+    )
     status_code = fields.Integer(
         required=True, allow_none=True, metadata={"description": "The receiver's answer, if there was one."}
     )
@@ -39,6 +42,7 @@ class StandingSchema(Answer):
     under_way = number("Attempts under way.")
     delivered = number("Deliveries that succeeded, since ever.")
     dead = number("Deliveries that failed to the last, since ever.")
+    uncertain = number("Deliveries that may have arrived, since ever.")
     failures = number("Failures in a row.")
     failing_since = moment("Since when nothing succeeded.", null=True)
     last_attempt = fields.Nested(

@@ -40,7 +40,11 @@ class SignUpBody(Body):
     contact_email = fields.String(
         allow_none=True,
         validate=Length(1, wishes.LONGEST_EMAIL),
-        metadata={"description": "Whom we write to; kept here alone.", "format": "email"},
+        metadata={
+            "description": "Whom we write to; kept here alone. An international domain is kept in its ASCII"
+            " form; the part before the @ must be ASCII.",
+            "format": "email",
+        },
     )
     tags = fields.Dict(
         keys=fields.String(),

@@ -95,6 +95,7 @@ class StatsSchema(Answer):
     lanes = many(LaneSchema, "The roads out, one per subscriber.")
     dead_letters = number("Messages that failed to the last.")
     dead_deliveries = number("Deliveries that failed to the last.")
+    uncertain_deliveries = number("Notifications of which a delivery was sent and not answered.")
     questions = number("Questions that wait to be put to Codat.")
     companies = number("Companies that we know.")
     notifications = number("Notifications that were decided.")

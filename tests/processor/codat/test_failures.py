@@ -162,6 +162,16 @@ def test_a_change_whose_answer_was_lost_is_uncertain_and_not_repeated(bench, wri
 
 
 @pytest.mark.parametrize("call", WRITING)
+@pytest.mark.parametrize("status", [503, 520, 522, 524])
+def test_a_change_at_which_something_on_the_way_failed_is_uncertain(bench, writing, call, status):
+    """A proxy that gave up waiting for Codat answered 524, and the change counted as not made."""
+    bench.router.route().mock(return_value=httpx.Response(status, text="<h1>a proxy</h1>"))
+    with pytest.raises(CodatUncertain):
+        writing[call]()
+    assert len(bench.calls()) == 1
+
+
+@pytest.mark.parametrize("call", WRITING)
 @pytest.mark.parametrize(
     ("status", "kind"), [(500, CodatUncertain), (502, CodatUncertain), (503, CodatFailing)]
 )

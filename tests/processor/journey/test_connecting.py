@@ -319,3 +319,27 @@ def test_a_connection_that_codat_links_at_once_is_known_as_linked(desk, codat, d
     drain()
     assert started.status == LinkStatus.LINKED
     assert state(desk, started.connection_id) == "authorized"
+
+
+def test_a_connection_whose_answer_was_lost_is_looked_for_and_not_sent_again(desk, codat, drain, company_id):
+    """Codat made the connection and its answer was lost: the merchant read of a failure."""
+    path = f"/companies/{company_id}/connections"
+    codat.simulation.faults.plan({"method": "POST", "path": path, "broken_json": True})
+    started = desk.journey.connect(company_id, "gbol")
+    drain()
+    assert started.created
+    assert started.link_url
+    assert state(desk, started.connection_id) == "pending"
+    assert len(desk.wire.asked("POST", path)) == 1
+    assert desk.journey.connect(company_id, "gbol").connection_id == started.connection_id
+    assert len(desk.wire.asked("POST", path)) == 1
+
+
+def test_a_connection_that_codat_did_not_make_is_reported_as_uncertain(desk, codat, company_id):
+    """Without an answer, and with nothing to be seen at Codat, nobody knows: it is not sent again."""
+    path = f"/companies/{company_id}/connections"
+    codat.simulation.faults.plan({"method": "POST", "path": path, "status": 500})
+    with pytest.raises(CodatUncertain):
+        desk.journey.connect(company_id, "gbol")
+    assert len(desk.wire.asked("POST", path)) == 1
+    assert desk.journey.connect(company_id, "gbol").created

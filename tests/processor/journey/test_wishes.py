@@ -68,6 +68,35 @@ def test_a_broken_address_is_refused(text):
     assert list(errors(contact_email=text)) == ["contact_email"]
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("zoe@bücher.example", "zoe@xn--bcher-kva.example"),
+        ("zoe@BÜCHER.example", "zoe@xn--bcher-kva.example"),
+        ("zoe@straße.example", "zoe@xn--strae-oqa.example"),
+        ("zoe@例え.example", "zoe@xn--r8jz45g.example"),
+        ("zoe@Shop.example", "zoe@Shop.example"),
+    ],
+)
+def test_an_international_domain_is_kept_as_mail_servers_take_it(text, kept):
+    """``zoe@bücher.example`` was taken at sign-up and a dead letter at the first mail."""
+    assert wishes.sign_up(merchant_id="m", name=None, contact_email=text, tags=None).contact_email == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zoë@shop.example",
+        "\u0437\u043e\u044f@shop.example",
+        "zoe@-ü.example",
+        "zoe@" + "ü" * 250 + ".example",
+    ],
+)
+def test_an_address_that_no_mail_reaches_is_refused_at_sign_up(text):
+    """``zoë@shop.example`` was taken at sign-up and a dead letter at the first mail."""
+    assert list(errors(contact_email=text)) == ["contact_email"]
+
+
 @pytest.mark.parametrize("text", ["a@b.co", "ann.o'neil+x@mail.example.org"])
 def test_a_sound_address_is_taken(text):
     assert wishes.sign_up(merchant_id="m", name=None, contact_email=text, tags=None).contact_email == text

@@ -3,6 +3,7 @@
 import pytest
 
 from processor.alerts import current
+from processor.codat.errors import CodatUncertain
 from processor.errors import Conflict, Invalid, NotFound
 from processor.truth import consumers
 from processor.truth.consumers import HANDLED
@@ -99,3 +100,15 @@ def test_they_are_removed_by_id_or_address_all_or_none(truth):
     assert len(truth.codat.list_webhooks()) == 2
     assert {gone.id for gone in consumers.remove(truth.codat, [one.id, two.url])} == {one.id, two.id}
     assert truth.codat.list_webhooks() == []
+
+
+def test_a_consumer_whose_answer_was_lost_is_looked_for_and_not_made_twice(truth):
+    """Codat made the consumer and its answer was lost: the command failed, though all was well."""
+    truth.simulation.faults.plan({"method": "POST", "path": "/webhooks", "broken_json": True})
+    assert consumers.register(truth.codat, URL).made
+    assert [one.url for one in truth.codat.list_webhooks()] == [URL]
+
+    truth.simulation.faults.plan({"method": "POST", "path": "/webhooks", "status": 500})
+    with pytest.raises(CodatUncertain):
+        consumers.register(truth.codat, f"{URL}?second")
+    assert len(truth.codat.list_webhooks()) == 1

@@ -8,6 +8,7 @@ from handlers.connection import Connection, Told
 from handlers.facts import ENDED_STATUSES, DataType, Fact, Kind
 from handlers.situation import State
 from processor.errors import ProcessorError
+from processor.humanize import data_type
 from processor.journey import AlreadyConnected, LinkOutcome, Platform
 from processor.journey.search import OTHER, group_of
 from processor.web.pages import outcomes, trouble, words
@@ -110,7 +111,7 @@ def test_names_stay_as_they_are_unless_they_turn_the_sentence() -> None:
     ],
 )
 def test_data_types_are_named_in_words(name: str, said: str) -> None:
-    assert words.of_data_type(name) == said
+    assert data_type(name) == said
 
 
 def test_an_unknown_source_type_stands_with_the_others() -> None:

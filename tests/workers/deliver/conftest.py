@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 
 from processor.delivery import outgoing
+from tests.workers.deliver.mailing import Mailbox, MailController
 from tests.workers.deliver.post import Post
 from tests.workers.deliver.receiving import WAIT_S, Answering, Receiver
 from workers import deliver
@@ -36,4 +37,28 @@ def receiver() -> Iterator[Callable[..., Receiver]]:
 
     yield make
     for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def serve(mailbox) -> Iterator:
+    """Starts mail servers that put everything into the mailbox."""
+    started: list[MailController] = []
+
+    def start(**how):
+        tls = how.pop("smtps", None)
+        controller = MailController(
+            mailbox, hostname="127.0.0.1", port=0, ssl_context=tls, ready_timeout=WAIT_S, **how
+        )
+        controller.start()
+        started.append(controller)
+        return controller
+
+    yield start
+    for one in started:
         one.stop()

@@ -45,6 +45,11 @@ def status(code: int, body: bytes = b"", **headers: str) -> Answering:
     return answer
 
 
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Close the connection instead of an answer."""
+    handler.close_connection = True
+
+
 class Receiver:
     """Answers ``always``, or what ``answers`` holds first; ``gate`` keeps answers back while it is closed."""
 

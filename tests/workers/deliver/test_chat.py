@@ -5,13 +5,13 @@ import json
 import pytest
 
 from handlers.notices import Notice
-from processor import bootstrap
-from processor.delivery.lane import OPERATORS
+from processor import bootstrap, views
+from processor.delivery.lane import OPERATORS, Mode, Verdict
 from processor.operators import Operators
 from processor.queues import Bell
 from processor.settings import load
 from tests.support import messages
-from tests.workers.deliver.receiving import status
+from tests.workers.deliver.receiving import hang_up, status
 from workers.channels import chat
 from workers.channels.chat import Chat
 from workers.couriers import courier_of
@@ -30,7 +30,11 @@ def operators(post):
 
 
 def sent_to(told):
-    return lambda _urls, title, text: told.append((title, text))
+    def send(_url, title, text):
+        told.append((title, text))
+        return Verdict.DELIVERED
+
+    return send
 
 
 def alert(operators, post, subject, text):
@@ -42,7 +46,7 @@ def alert(operators, post, subject, text):
 
 def test_operators_get_every_alert(post, operators):
     told = []
-    courier = post.courier(channels={OPERATORS: Chat(["json://somewhere"], send=sent_to(told))})
+    courier = post.courier(channels={OPERATORS: Chat(post.client, ["json://somewhere"], send=sent_to(told))})
 
     alert(operators, post, "Disk full", "Nothing can be kept.")
     alert(operators, post, "No clock", "It stands still.")
@@ -62,8 +66,8 @@ def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
 
 
 def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
-    answers = iter(["no", None])
-    courier = post.courier(channels={OPERATORS: Chat(["x"], send=lambda *_: next(answers))})
+    answers = iter([Verdict.AGAIN, Verdict.DELIVERED])
+    courier = post.courier(channels={OPERATORS: Chat(post.client, ["x"], send=lambda *_: next(answers))})
     alert(operators, post, "Disk full", "Nothing can be kept.")
 
     courier.run_once()
@@ -77,7 +81,7 @@ def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
 @pytest.mark.usefixtures("operators")
 def test_notifications_that_concern_operators_go_there_in_words(post):
     told = []
-    courier = post.courier(channels={OPERATORS: Chat(["x"], send=sent_to(told))})
+    courier = post.courier(channels={OPERATORS: Chat(post.client, ["x"], send=sent_to(told))})
     post.decide()
     post.decide(
         type_=Notice.DEAUTHORIZED,
@@ -98,7 +102,7 @@ def test_apprise_posts_to_where_it_is_told(post, operators, receiver, monkeypatc
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     heard = receiver(status(200))
     courier = post.courier(
-        channels={OPERATORS: Chat([f"json://127.0.0.1:{heard.port}/alerts?cto=60&rto=60"])}
+        channels={OPERATORS: Chat(post.client, [f"json://127.0.0.1:{heard.port}/alerts?cto=60&rto=60"])}
     )
     alert(operators, post, "Disk full", "Nothing can be kept.")
 
@@ -113,13 +117,66 @@ def test_apprise_posts_to_where_it_is_told(post, operators, receiver, monkeypatc
 @pytest.mark.parametrize("url", ["json://127.0.0.1:9/alerts", "nonsense"])
 def test_what_apprise_cannot_do_is_a_failure_without_the_address(url):
     pytest.importorskip("apprise")
-    said = chat.send_by_apprise([url], "title", "text")
-    assert said == "1 of 1 addresses could not be told"
+    assert chat.send_by_apprise(url, "title", "text") is Verdict.AGAIN
 
 
-def test_without_apprise_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(chat, "apprise", None)
-    assert chat.send_by_apprise(["json://x"], "title", "text") == chat.MISSING
+def attempts_of(post, id_):
+    (delivery,) = views.notification(post.reader.notification(id_))["deliveries"]
+    return delivery["attempts"]
+
+
+@OTHERS_WARNINGS
+@pytest.mark.usefixtures("operators")
+def test_a_retry_goes_only_to_the_addresses_that_failed(post, receiver, monkeypatch):
+    """Of two chat addresses one answered 500: the other one got a copy with each attempt."""
+    pytest.importorskip("apprise")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    good, bad = receiver(status(200)), receiver(status(500))
+    urls = [f"json://127.0.0.1:{bad.port}/?cto=60&rto=60", f"json://127.0.0.1:{good.port}/?cto=60&rto=60"]
+    courier = post.courier(channels={OPERATORS: Chat(post.client, urls)})
+    id_ = post.decide(type_=Notice.DEAUTHORIZED)
+    for pause_s in (5, 300, 1800):
+        courier.run_once()
+        post.forward(pause_s)
+    assert (len(good.received), len(bad.received)) == (1, 3)
+    assert attempts_of(post, id_)[-1]["error"] == "1 of 2 addresses could not be told (number 1)"
+    assert post.mode(OPERATORS) is Mode.ACTIVE
+
+    bad.always = status(200)
+    courier.run_once()
+    assert (len(good.received), len(bad.received)) == (1, 4)
+    assert post.status(id_, OPERATORS) == "delivered"
+
+    assert post.control.requeue(id_, OPERATORS)
+    courier.run_once()
+    assert (len(good.received), len(bad.received)) == (2, 5)
+
+
+@OTHERS_WARNINGS
+@pytest.mark.usefixtures("operators")
+@pytest.mark.parametrize("way", ["hangs up", "never answers"])
+def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(post, receiver, monkeypatch, way):
+    """A chat whose answer was lost counted as not told, and got the same alert eight times."""
+    pytest.importorskip("apprise")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    silent, good = receiver(hang_up), receiver(status(200))
+    if way == "never answers":
+        silent.gate.clear()
+    urls = [f"json://127.0.0.1:{silent.port}/?cto=60&rto=1", f"json://127.0.0.1:{good.port}/?cto=60&rto=60"]
+    courier = post.courier(channels={OPERATORS: Chat(post.client, urls)})
+    id_ = post.decide(type_=Notice.DEAUTHORIZED)
+    courier.run_once()
+    post.forward(3600)
+    courier.run_once()
+
+    assert (len(silent.received), len(good.received)) == (1, 1)
+    assert post.status(id_, OPERATORS) == "uncertain"
+    (attempt,) = attempts_of(post, id_)
+    assert (attempt["outcome"], attempt["error"]) == ("uncertain", "1 of 2 may have been told (number 1)")
+
+    assert post.control.requeue(id_, OPERATORS)
+    courier.run_once()
+    assert (len(silent.received), len(good.received)) == (2, 1)
 
 
 def test_a_courier_of_the_settings_has_every_road(redis_url):

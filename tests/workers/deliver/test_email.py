@@ -1,84 +1,27 @@
 """E-mail to a company's contact, handed in to a real SMTP server in this process."""
 
-import email
-import email.policy
+import smtplib
 import ssl
-from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult
+from aiosmtpd.smtp import SMTP
 
 from handlers.notices import Notice
 from processor import views
+from processor.check import check_mail
+from processor.delivery import mail_server
 from processor.delivery.lane import EMAIL, Mode
-from processor.delivery.mail import Letters
+from processor.delivery.mail import TO_DO, Letters
+from processor.delivery.mail_server import ANSWER_S, MailServer
+from processor.settings import load
 from processor.store import keys
 from tests.support.certificates import serving_as, trusting
-from tests.workers.deliver.receiving import WAIT_S
-from workers.channels.email import Email, MailServer
+from tests.support.service import until
+from workers import deliver
+from workers.channels.email import Email
 
 LINK = "https://service.example/connect/a-token"
-
-
-class Mailbox:
-    """What a mail server took in, and what it says: a line of SMTP for each recipient or message."""
-
-    def __init__(self) -> None:
-        self.mails: list[email.message.EmailMessage] = []
-        self.recipients: list[str] = []
-        self.says_to_recipient = "250 OK"
-        self.says_to_message = "250 taken"
-        self.logins: list[tuple[bytes, bytes]] = []
-        self.protected: list[bool] = []
-
-    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
-        if self.says_to_recipient.startswith("250"):
-            envelope.rcpt_tos.append(address)
-            self.recipients.append(address)
-        return self.says_to_recipient
-
-    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
-        if self.says_to_message.startswith("250"):
-            self.protected.append(isinstance(server.transport.get_extra_info("ssl_object"), ssl.SSLObject))
-            self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
-        return self.says_to_message
-
-    def authenticate(self, _server, _session, _envelope, _mechanism, data):
-        self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"p@ss")
-
-
-class _Controller(Controller):
-    """Serves; the port is chosen by the system."""
-
-    def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def serve(mailbox) -> Iterator:
-    """Starts mail servers that put everything into the mailbox."""
-    started: list[_Controller] = []
-
-    def start(**how):
-        tls = how.pop("smtps", None)
-        controller = _Controller(
-            mailbox, hostname="127.0.0.1", port=0, ssl_context=tls, ready_timeout=WAIT_S, **how
-        )
-        controller.start()
-        started.append(controller)
-        return controller
-
-    yield start
-    for one in started:
-        one.stop()
 
 
 @pytest.fixture
@@ -89,12 +32,12 @@ def mail(post):
         keys.company("company-1"), mapping={"contact_email": "owner@example.test", "name": "Toft & Co"}
     )
 
-    def courier(url, **how):
+    def courier(url, *, verify=True, sender="Bank of Dave <hello@bank.example>", **how):
         how = {"link": lambda _: LINK, "product": "Bank of Dave", "letters": Letters(), **how}
         channel = Email(
             post.client,
-            server=MailServer(url, tls=trusting()),
-            sender="Bank of Dave <hello@bank.example>",
+            server=MailServer(url, tls=trusting(), verify=verify),
+            sender=sender,
             clock=post.clock,
             **how,
         )
@@ -182,7 +125,7 @@ def test_a_contact_that_was_erased_meanwhile_is_not_written_to(post, mail, serve
     assert (post.status(id_, EMAIL), mailbox.mails) == ("dead", [])
 
 
-@pytest.mark.parametrize("way", ["smtps", "smtp+starttls", "smtp"])
+@pytest.mark.parametrize("way", ["smtps", "smtp+starttls"])
 def test_tls_is_used_and_its_name_is_checked(post, mail, serve, mailbox, way):
     def factory():
         return SMTP(mailbox, tls_context=serving_as("hook"), require_starttls=True)
@@ -199,6 +142,73 @@ def test_tls_is_used_and_its_name_is_checked(post, mail, serve, mailbox, way):
     mail(f"{way}://127.0.0.1:{server.port}").run_once()
     assert post.status(bad, EMAIL) == "pending"
     assert "certificate" in attempt_of(post, bad)["error"].lower()
+
+
+def with_certificate(mailbox, name):
+    return lambda: SMTP(mailbox, tls_context=serving_as(name))
+
+
+def test_a_self_signed_certificate_on_this_machine_is_no_obstacle(post, mail, serve, mailbox):
+    """A local server offered STARTTLS with a certificate of its own: no mail went out, for ever."""
+    server = serve()
+    server.factory = with_certificate(mailbox, "other")
+    id_ = post.decide()
+    mail(f"smtp://localhost:{server.port}").run_once()
+    assert (post.status(id_, EMAIL), mailbox.protected) == ("delivered", [True])
+
+
+class _NoTls(SMTP):
+    """Offers STARTTLS and does not do it."""
+
+    async def smtp_EHLO(self, hostname):  # noqa: N802
+        self.session.host_name = hostname
+        await self.push("250-here")
+        await self.push("250 STARTTLS")
+
+    async def smtp_STARTTLS(self, _arg):  # noqa: N802
+        await self.push("454 TLS not available")
+
+
+def test_tls_that_does_not_work_is_left_out_on_this_machine(post, mail, serve, mailbox):
+    """Opportunistic: a local server whose TLS is broken gets the mail without it."""
+    server = serve()
+    server.factory = lambda: _NoTls(mailbox)
+    id_ = post.decide()
+    mail(f"smtp://127.0.0.1:{server.port}").run_once()
+    assert (post.status(id_, EMAIL), mailbox.protected) == ("delivered", [False])
+
+
+class _NoLogin(SMTP):
+    """Lets nobody in."""
+
+    async def smtp_AUTH(self, _arg):  # noqa: N802
+        await self.push("535 no")
+
+
+@pytest.mark.parametrize("way", ["smtps", "smtp+starttls"])
+def test_any_certificate_is_accepted_where_a_setting_says_so(post, mail, serve, mailbox, way):
+    """A mail server with a certificate of its own could not be used at all."""
+    server = serve(smtps=serving_as("other")) if way == "smtps" else serve()
+    if way != "smtps":
+        server.factory = with_certificate(mailbox, "other")
+    id_ = post.decide()
+    mail(f"{way}://127.0.0.1:{server.port}", verify=False).run_once()
+    assert (post.status(id_, EMAIL), mailbox.protected) == ("delivered", [True])
+
+
+def test_probing_goes_as_far_as_one_can_without_a_message(serve, mailbox):
+    """A mail server that refuses the login, or has a wrong certificate, was found with the first mail."""
+    plain = serve(authenticator=mailbox.authenticate, auth_require_tls=False)
+    assert MailServer(f"smtp://127.0.0.1:{plain.port}").probe() is False
+    assert MailServer(f"smtp://u:p%40ss@127.0.0.1:{plain.port}").probe() is False
+    plain.factory = lambda: _NoLogin(mailbox, auth_require_tls=False)
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        MailServer(f"smtp://u:wrong@127.0.0.1:{plain.port}").probe()
+    within = serve(smtps=serving_as("hook"))
+    assert MailServer(f"smtps://localhost:{within.port}", tls=trusting()).probe() is True
+    with pytest.raises(ssl.SSLCertVerificationError):
+        MailServer(f"smtps://localhost:{within.port}").probe()
+    assert mailbox.mails == []
 
 
 def test_starttls_that_is_not_offered_is_not_done_without(post, mail, serve, mailbox):
@@ -314,3 +324,176 @@ def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(post, 
     post.forward(5)
     mail(f"smtp://127.0.0.1:{serve().port}").run_once()
     assert post.status(id_, EMAIL) == "delivered"
+
+
+class _Watched(mail_server._Smtp):
+    """A session that can be looked at from outside."""
+
+    made: ClassVar[list] = []
+
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        self.made.append(self)
+
+
+def test_the_answer_to_the_final_dot_is_waited_for_and_the_mail_goes_out_once(
+    post, mail, serve, mailbox, monkeypatch
+):
+    """A mail server answered the final dot after 16 to 20 s: each mail was handed in two to eight times."""
+    monkeypatch.setattr(mail_server, "_Smtp", _Watched)
+    _Watched.made.clear()
+    mailbox.answers.clear()
+    id_ = post.decide()
+    courier = mail(f"smtp://127.0.0.1:{serve().port}")
+    courier.start()
+    until(lambda: mailbox.handed_over)
+    (session,) = _Watched.made
+    until(lambda: session.sock.gettimeout() == ANSWER_S >= 600)
+    assert Email.answer_within_s >= 600
+    mailbox.answers.set()
+    until(lambda: post.status(id_, EMAIL) == "delivered")
+    courier.stop()
+    assert (len(mailbox.mails), mailbox.handed_over) == (1, 1)
+
+
+def test_what_was_not_answered_after_the_final_dot_is_uncertain_and_not_sent_again(
+    post, mail, serve, mailbox
+):
+    """The connection broke between the final dot and its answer: the reader got a copy with each attempt."""
+    mailbox.hangs_up = True
+    id_ = post.decide()
+    courier = mail(f"smtp://127.0.0.1:{serve().port}")
+    courier.run_once()
+    post.forward(24 * 3600)
+    courier.run_once()
+
+    assert mailbox.handed_over == 1
+    assert (post.status(id_, EMAIL), post.waiting(EMAIL)) == ("uncertain", {})
+    assert attempt_of(post, id_)["outcome"] == "uncertain"
+    shown = post.reader.list_notifications(connection_id=None, limit=9, cursor=None, status="uncertain")
+    assert [views.notification(row)["status"] for row in shown.items] == ["uncertain"]
+
+    mailbox.hangs_up = False
+    assert post.control.requeue(id_, EMAIL)
+    courier.run_once()
+    assert (mailbox.handed_over, post.status(id_, EMAIL)) == (2, "delivered")
+
+
+@pytest.mark.parametrize("said", ["299 taken", "451 later", "777 what", "nonsense"])
+def test_the_answer_to_the_final_dot_is_read_by_its_first_digit(post, mail, serve, mailbox, said):
+    """A 2xx other than 250, or an answer that is none, counted as refused, and the mail was sent again."""
+    mailbox.says_to_message = said
+    id_ = post.decide()
+    mail(f"smtp://127.0.0.1:{serve().port}").run_once()
+    expected = {"299 taken": "delivered", "451 later": "pending"}
+    assert post.status(id_, EMAIL) == expected.get(said, "uncertain")
+
+
+def test_one_who_died_after_the_final_dot_leaves_it_uncertain(post, mail, serve, mailbox):
+    """The process was killed while it waited for the answer: the next one handed the same mail in again."""
+    mailbox.answers.clear()
+    id_ = post.decide()
+    port = serve().port
+    first = mail(f"smtp://127.0.0.1:{port}")
+    first.start()
+    until(lambda: mailbox.handed_over)
+    post.client.delete(keys.lane_flight(EMAIL))  # as if its lease had ended with it
+    post.forward(60)
+    mail(f"smtp://127.0.0.1:{port}").run_once()
+    assert (post.status(id_, EMAIL), mailbox.handed_over) == ("uncertain", 1)
+
+    mailbox.answers.set()  # it was not dead, and hears the answer after all
+    until(lambda: post.status(id_, EMAIL) == "delivered")
+    first.stop()
+    assert len(mailbox.mails) == 1
+
+
+def test_mails_whose_answer_is_awaited_hold_up_no_others(post, mail, serve, mailbox):
+    """Ten mails that the server worked on for minutes would keep every other one waiting."""
+    mailbox.answers.clear()
+    ids = [post.decide(f"connection-{number}") for number in range(25)]
+    courier = mail(f"smtp://127.0.0.1:{serve().port}")
+    courier.start()
+    until(lambda: mailbox.handed_over == 25)
+    mailbox.answers.set()
+    until(lambda: {post.status(id_, EMAIL) for id_ in ids} == {"delivered"})
+    courier.stop()
+    assert len(mailbox.mails) == 25
+
+
+def test_a_process_that_ends_does_not_wait_for_the_answer(post, mail, serve, mailbox, monkeypatch):
+    """A restart must not take ten minutes, nor hand in again what may have been taken."""
+    monkeypatch.setattr(deliver, "PATIENCE_S", 0.0)
+    mailbox.answers.clear()
+    id_ = post.decide()
+    courier = mail(f"smtp://127.0.0.1:{serve().port}")
+    courier.start()
+    until(lambda: mailbox.handed_over)
+    courier.stop()
+    assert post.status(id_, EMAIL) == "uncertain"
+    mailbox.answers.set()
+
+
+def test_an_international_domain_is_written_to_in_its_ascii_form(post, mail, serve, mailbox):
+    """``zoe@bücher.example`` was a dead letter at the first mail."""
+    post.client.hset(keys.company("company-1"), "contact_email", "zoe@bücher.example")
+    id_ = post.decide()
+    mail(f"smtp://127.0.0.1:{serve().port}", sender="Bücher <us@bücher.example>").run_once()
+    assert post.status(id_, EMAIL) == "delivered"
+    assert mailbox.recipients == ["zoe@xn--bcher-kva.example"]
+    (got,) = mailbox.mails
+    assert got["From"] == "Bücher <us@xn--bcher-kva.example>"
+
+
+def test_the_check_command_tries_the_mail_server(serve, mailbox):
+    """No mail went out for a bad certificate, a bad login, or no server at all: ``check`` said "ok"."""
+
+    def found(url, **more):
+        environ = {"CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA==", "SMTP_URL": url, **more}
+        (finding,) = check_mail(load(environ))
+        assert "hush-password" not in finding.sentence
+        return finding.verdict, finding.sentence
+
+    plain, within = serve(), serve(smtps=serving_as("other"))
+    refusing = serve()
+    refusing.factory = lambda: _NoLogin(mailbox, auth_require_tls=False)
+    assert found(f"smtp://127.0.0.1:{plain.port}") == ("ok", "The mail server answers, without TLS.")
+    assert found(f"smtps://127.0.0.1:{within.port}", SMTP_TLS_VERIFY="false")[0] == "ok"
+    for url, reason in (
+        (f"smtps://127.0.0.1:{within.port}", "certificate"),
+        (f"smtp+starttls://127.0.0.1:{plain.port}", "no TLS"),
+        (f"smtp://user:hush-password@127.0.0.1:{refusing.port}", "refuses the login"),
+        ("smtp://127.0.0.1:9", "refused"),
+    ):
+        verdict, sentence = found(url)
+        assert verdict == "error"
+        assert reason in sentence
+    assert list(check_mail(load({"CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA=="}))) == []
+
+
+SPOKEN = {"type": Notice.SYNC_COMPLETED.value, "data": {"platform_name": "Xero"}}
+
+
+def test_what_is_said_of_the_data_does_not_contradict_itself():
+    """One mail said "Everything is ready" and "Some of it could not be read"."""
+    failed = {"data_types": {"failed": {"banking-accountBalances": "FetchError", "taxRates": "FetchError"}}}
+    partly = {**SPOKEN, "data": {**SPOKEN["data"], **failed}}
+    for spoken, is_whole in ((SPOKEN, True), (partly, False)):
+        letter = Letters().write(spoken, company_name=None, link=LINK, product=None)
+        for text in (letter.text, letter.html):
+            assert ("Everything is ready" in text) == is_whole
+            assert ("Account balances" in text and "Tax rates" in text) != is_whole
+        assert letter.subject.startswith("Your data" if is_whole else "Part of your data")
+
+
+@pytest.mark.parametrize("notice", list(Notice))
+def test_an_e_mail_says_one_thing_about_handing_it_on(notice):
+    """One mail said "hand this on to them" and "the link is for you alone"."""
+    spoken = {"type": notice.value, "data": {"platform_name": "Xero"}}
+    for link in (LINK, None):
+        letter = Letters().write(spoken, company_name="Toft", link=link, product=None)
+        for text in (letter.text, letter.html):
+            assert "for you alone" not in text
+            assert text.count("forward this e-mail") == (LINK in text)
+            asks = "get in touch with us, and we send you a link" in text
+            assert asks == (link is None and notice.value in TO_DO)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from handlers.notices import Notice
+from processor import lookups
 from processor.delivery import schedule
 from processor.delivery.lane import Mode, Verdict
 from processor.delivery.lanes import LEASE
@@ -555,3 +556,99 @@ def test_of_a_subscriber_that_is_removed_while_attempts_are_under_way_nothing_is
 
     assert list(post.client.scan_iter(f"*{mine.id}*")) == []
     assert post.status(id_, mine.id) == "delivered"
+
+
+def test_after_a_recovery_nothing_waits_for_a_retry_of_its_own(post, receiver):
+    """A receiver was well again, and one of twelve notifications waited five minutes for its own next try."""
+    heard = receiver(status(500))
+    mine = post.subscribe(heard.url)
+    ids = [post.decide(f"connection-{number}") for number in range(12)]
+    courier = post.courier()
+    courier.run_once()
+    while max(post.waiting(mine.id).values()) < 300:  # a probe fails a second time: it waits for five minutes
+        post.forward(10)
+        courier.run_once()
+    assert post.mode(mine.id) is Mode.SLOW
+
+    heard.always = status(204)
+    probe_at = float(post.client.hget(keys.lane_state(mine.id), "probe_at")) / 1000
+    post.forward(probe_at - post.clock().timestamp())
+    courier.run_once()
+    assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
+
+
+def test_a_pause_that_the_receiver_asked_for_outlasts_its_recovery(post, receiver):
+    """It said when it wants that one again: a success of another one does not take that back."""
+    heard = receiver(status(500))
+    heard.answers.append(status(503, Retry_After="3600"))
+    mine = post.subscribe(heard.url)
+    asked = post.decide("connection-asked")
+    post.courier().run_once()
+    for number in range(12):
+        post.decide(f"connection-{number}")
+    courier = post.courier()
+    courier.run_once()
+    heard.always = status(204)
+    post.forward(300)
+    courier.run_once()
+    assert list(post.waiting(mine.id)) == [asked]
+
+
+def test_enabling_a_subscriber_sends_what_waited_for_its_next_try(post, receiver):
+    """Operators enabled a subscriber that was well again, and what had failed before came hours later."""
+    heard = receiver(status(500))
+    mine = post.subscribe(heard.url)
+    id_ = post.decide()
+    courier = post.courier()
+    for pause_s in (5, 300, 1800):
+        courier.run_once()
+        post.forward(pause_s)
+    courier.run_once()
+    assert post.waiting(mine.id) == {id_: 7200}
+    post.control.disable(mine.id)
+    heard.always = status(204)
+    post.control.enable(mine.id)
+    courier.run_once()
+    assert post.status(id_, mine.id) == "delivered"
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_notification_with_a_dead_delivery_is_listed_as_dead_while_another_waits(post, receiver, later):
+    """The line "1 delivery failed" led to "There is none": another receiver of it was still retried."""
+    gone, failing = receiver(status(410)), receiver(status(500))
+    first, second = post.subscribe(gone.url), post.subscribe(failing.url)
+    id_ = post.decide()
+    post.courier().run_once()
+    if later:
+        failing.always = status(204)
+        post.forward(5)
+        post.courier().run_once()
+    assert post.status(id_, first.id) == "dead"
+    assert post.status(id_, second.id) == ("delivered" if later else "pending")
+
+    def listed(wanted, **of):
+        return [
+            one["id"] for one in lookups.notifications(post.reader, status=wanted, limit=9, **of)["items"]
+        ]
+
+    for of in ({}, {"connection_id": "connection-1"}):
+        assert listed("dead", **of) == [id_]
+        assert listed("pending", **of) == ([] if later else [id_])
+        assert listed("delivered", **of) == []
+    assert lookups.notification(post.reader, id_)["status"] == "dead"
+
+
+def test_every_line_about_a_delivery_names_the_message_that_led_to_it(post, receiver, caplog):
+    """Support asked what became of a message: its id ended in the log where it was accepted."""
+    caplog.set_level("INFO")
+    heard = receiver(status(204))
+    heard.answers.append(status(500))
+    post.subscribe(heard.url)
+    post.decide(event_id="msg_support")
+    courier = post.courier()
+    courier.run_once()
+    post.forward(5)
+    courier.run_once()
+    lines = [record for record in caplog.records if record.name == "workers.deliver"]
+    assert [record.message for record in lines] == ["a delivery failed", "a notification was delivered"]
+    assert {record.event_id for record in lines} == {"msg_support"}

@@ -32,7 +32,7 @@ def now_post(redis_url: str) -> Iterator[Post]:
 
 
 @contextmanager
-def delivering(redis_url: str, folder) -> Iterator[subprocess.Popen]:
+def delivering(redis_url: str, folder, **settings: str) -> Iterator[subprocess.Popen]:
     """A delivering process."""
     environ = {
         "PATH": os.environ["PATH"],
@@ -41,6 +41,7 @@ def delivering(redis_url: str, folder) -> Iterator[subprocess.Popen]:
         "CODAT_WEBHOOK_SECRETS": messages.SECRET,
         "ALLOW_PRIVATE_SUBSCRIBERS": "true",
         "LOG_LEVEL": "ERROR",
+        **settings,
     }
     process = subprocess.Popen([sys.executable, "-m", "workers", DELIVER], env=environ, cwd=folder)
     try:
@@ -183,3 +184,23 @@ def test_the_timestamp_signed_is_that_of_the_attempt(post, receiver):
     first, second = (int(got.headers["webhook-timestamp"]) for got in heard.received)
     assert second - first == 5
     assert to_iso(datetime.fromtimestamp(second, UTC)) == to_iso(post.clock())
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_ends_after_the_final_dot_leaves_the_mail_uncertain(
+    now_post, serve, mailbox, redis_url, tmp_path, signal_
+):
+    """A process that ended while the mail server worked on a mail was followed by one that sent it again."""
+    post, post_email = now_post, {"contact_email": "owner@example.test", "name": "Toft"}
+    post.client.hset(keys.company("company-1"), mapping=post_email)
+    mailbox.answers.clear()
+    url = f"smtp://127.0.0.1:{serve().port}"
+    id_ = post.decide()
+    with delivering(redis_url, tmp_path, SMTP_URL=url) as process:
+        until(lambda: mailbox.handed_over)
+        process.send_signal(signal_)
+        process.wait(WAIT_S)
+    with delivering(redis_url, tmp_path, SMTP_URL=url):
+        until(lambda: post.status(id_, "email") == "uncertain")
+    assert mailbox.handed_over == 1
+    mailbox.answers.set()

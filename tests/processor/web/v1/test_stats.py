@@ -16,6 +16,7 @@ def test_an_empty_store_counts_nothing(get: Get) -> None:
         "lanes": [],
         "dead_letters": 0,
         "dead_deliveries": 0,
+        "uncertain_deliveries": 0,
         "questions": 0,
         "companies": 0,
         "notifications": 0,

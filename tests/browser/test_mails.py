@@ -1,0 +1,31 @@
+"""E-mails as a phone shows them."""
+
+import pytest
+from playwright.sync_api import Browser
+
+from handlers.notices import Notice
+from processor.delivery.mail import Letters
+from tests.browser.chrome import PATIENCE_MS
+from tests.browser.conftest import PHONE
+
+LINK = "https://northbank.example/connect/" + "x" * 400
+NAMES = ("Toft & Co", "W" * 120)
+
+
+@pytest.mark.parametrize("notice", list(Notice))
+@pytest.mark.parametrize("name", NAMES)
+def test_an_e_mail_is_as_wide_as_a_phone(chromium: Browser, notice: Notice, name: str) -> None:
+    """The link was written out unbroken: an e-mail was 732 px wide on a phone of 360 px."""
+    failed = {"bills": "FetchError", "a" * 200: "FetchError"}
+    letter = Letters().write(
+        {"type": notice.value, "data": {"platform_name": name, "data_types": {"failed": failed}}},
+        company_name=name,
+        link=LINK,
+        product=name,
+        support="help@northbank.example",
+    )
+    with chromium.new_context(viewport=PHONE, is_mobile=True) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.set_content(letter.html)
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

@@ -1,0 +1,55 @@
+"""A mail server in this process: what it took in, and what it says."""
+
+import asyncio
+import email
+import email.policy
+import ssl
+import threading
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+
+class Mailbox:
+    """What a mail server took in, and what it says: a line of SMTP for each recipient or message."""
+
+    def __init__(self) -> None:
+        self.mails: list[email.message.EmailMessage] = []
+        self.recipients: list[str] = []
+        self.says_to_recipient = "250 OK"
+        self.says_to_message = "250 taken"
+        self.logins: list[tuple[bytes, bytes]] = []
+        self.protected: list[bool] = []
+        self.handed_over = 0
+        self.answers = threading.Event()
+        self.answers.set()
+        self.hangs_up = False
+
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
+        if self.says_to_recipient.startswith("250"):
+            envelope.rcpt_tos.append(address)
+            self.recipients.append(address)
+        return self.says_to_recipient
+
+    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
+        self.handed_over += 1
+        while not self.answers.is_set():
+            await asyncio.sleep(0.01)
+        if self.hangs_up:
+            server.transport.abort()
+        if self.says_to_message.startswith("2"):
+            self.protected.append(isinstance(server.transport.get_extra_info("ssl_object"), ssl.SSLObject))
+            self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        return self.says_to_message
+
+    def authenticate(self, _server, _session, _envelope, _mechanism, data):
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == b"p@ss")
+
+
+class MailController(Controller):
+    """Serves; the port is chosen by the system."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
