@@ -30,7 +30,8 @@ class LinkOutcome:
     """The end of a visit to Link as the address claims it.
 
     ``message`` and ``platform_name`` are bounded, one line, printable, and still to be escaped
-    wherever they are shown. Ids have the shape of ids, and may be anybody's.
+    wherever they are shown. Ids have the shape of ids, and may be anybody's. ``is_new``: the reader was not
+    told of it yet.
     """
 
     status_code: int | None = None
@@ -39,12 +40,14 @@ class LinkOutcome:
     company_id: str | None = None
     platform_name: str | None = None
     message: str | None = None
+    is_new: bool = True
 
     @property
     def as_query(self) -> dict[str, str]:
         """What it is as parameters of an address of ours: the same, without ids and the platform's name."""
         code = "" if self.status_code is None else str(self.status_code)
-        return {"statusCode": code} | ({"errorMessage": self.message} if self.message else {})
+        said = {"errorMessage": self.message} if self.message else {}
+        return {"statusCode": code} | said | ({} if self.is_new else {"told": "1"})
 
     @classmethod
     def from_query(cls, args: Mapping[str, str]) -> Self:
@@ -60,6 +63,7 @@ class LinkOutcome:
             connection_id=_id(said.get("connectionid")),
             company_id=_id(said.get("companyid")),
             platform_name=_text(said.get("platformname"), MOST_NAME_CHARS),
+            is_new="told" not in said,
             message=_text(said.get("errormessage"), MOST_MESSAGE_CHARS)
             or _text(said.get("statustext"), MOST_MESSAGE_CHARS),
         )

@@ -12,7 +12,19 @@ from processor.reporting import report_faults
 from processor.settings import load_from_environment
 from processor.store.connect import close_idle_always
 from processor.truth.beginning import Beginning
-from processor.web import context, health, home, metrics, ops, pages, problems, security, v1, webhooks
+from processor.web import (
+    compression,
+    context,
+    health,
+    home,
+    metrics,
+    ops,
+    pages,
+    problems,
+    security,
+    v1,
+    webhooks,
+)
 from processor.web.canonical import CanonicalRequest
 from processor.web.context import keep, tally
 from processor.web.gateway import SMALL_BODY_BYTES, Gateway
@@ -34,6 +46,7 @@ def create_app(container: Container) -> Flask:
     app.wsgi_app = CanonicalRequest(app.wsgi_app, public_url=settings.public_url, hops=hops)  # type: ignore[method-assign]
     keep(app, container)
     security.register(app)
+    compression.register(app)
     problems.register(app)
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)

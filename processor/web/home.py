@@ -2,19 +2,26 @@
 
 from flask import Blueprint, Response, jsonify
 
+from processor.web.pages import visits
+
 blueprint = Blueprint("home", __name__)
 
 
 @blueprint.get("/")
 def home() -> Response:
-    """What is where; nothing that needs a key."""
-    return jsonify(
-        service="codat-processor",
-        webhooks="/webhooks/codat",
-        api="/v1",
-        operators="/ops",
-        openapi="/openapi.json",
-        health="/healthz",
-        readiness="/readyz",
-        metrics="/metrics",
-    )
+    """What is where; nothing that needs a key. A page for browsers, JSON for all others."""
+    if visits.wants_page():
+        answer = visits.page(None, "home")
+    else:
+        answer = jsonify(
+            service="codat-processor",
+            webhooks="/webhooks/codat",
+            api="/v1",
+            operators="/ops",
+            openapi="/openapi.json",
+            health="/healthz",
+            readiness="/readyz",
+            metrics="/metrics",
+        )
+    answer.vary.add("Accept")
+    return answer

@@ -3,13 +3,19 @@
 import hashlib
 from pathlib import Path
 
-from flask import Flask, request, url_for
+from flask import Flask, Response, request, url_for
+from werkzeug.exceptions import NotFound
 
+from processor import errors as processor_errors
 from processor import times
-from processor.web.pages import choosing, managing, returning, watching, words
+from processor.web import problems
+from processor.web.pages import choosing, managing, returning, visits, watching, words
 
 LARGEST_FORM_BYTES = 16_384
 STATIC_LASTS_S = 31_536_000
+
+MACHINES = ("/v1/", "/webhooks/")
+"""Where no people go."""
 
 PAGES = (choosing, watching, managing, returning)
 
@@ -32,6 +38,17 @@ def register(app: Flask) -> None:
     def bound() -> None:
         if request.blueprint in names:
             request.max_content_length = LARGEST_FORM_BYTES
+
+    @app.errorhandler(404)
+    def nowhere(error: NotFound) -> Response:
+        """An address that leads nowhere: a page for a browser, a problem for all others."""
+        if request.path.startswith(MACHINES) or not visits.wants_page():
+            answer = problems.of_http(error)
+        else:
+            answer = visits.failed(processor_errors.NotFound())
+            answer.headers["Cache-Control"] = "no-store"
+        answer.vary.add("Accept")
+        return answer
 
     names = {subject.blueprint.name for subject in PAGES}
 

@@ -98,7 +98,9 @@ def leave_for(visit: Visit, started: Started) -> Response:
     name = words.name_of(started.platform_name or UNNAMED)
     platform = visits.platforms().get(started.platform_key or "")
     expect = words.on_premise(name) if platform is not None and platform.is_on_premise else None
-    return page(visit, "leaving", started=started, name=name, expect=expect)
+    answer = page(visit, "leaving", started=started, name=name, expect=expect)
+    answer.delete_cookie(visits.THANKED_COOKIE, path=visits.RETURN_PATH)
+    return answer
 
 
 def _found(cards: list[Card]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ PART = "_managed"
 
 DONE = {
     "disconnected": "It is disconnected: no new data is read.",
-    "deleted": "The connection is deleted.",
+    "deleted": "The connection is deleted, and with it what was read through it.",
 }
 """What may be said after a change; anything else in the address is not said."""
 
@@ -38,7 +38,7 @@ _QUESTIONS = {
         "Disconnect {platform}?",
         (
             "No new data is read from {platform}.",
-            "Data that was read already stays where it is.",
+            "Data that was read already stays where it is; to have it deleted, delete the connection.",
             "You can connect it again at any time.",
         ),
         "Disconnect",
@@ -48,6 +48,9 @@ _QUESTIONS = {
         (
             "Access to {platform} ends at once.",
             "The connection disappears from this list for good.",
+            "What was read through it is deleted with it at Codat, which reads it for us, and cannot be "
+            "brought back.",
+            "Copies that {keeper} made before are not deleted by this: ask there.",
             "To share data from {platform} again, you have to add it anew.",
         ),
         "Delete for good",
@@ -79,7 +82,9 @@ def confirm(token: str, connection_id: str, change: str) -> Response:
     card = visit.card(connection_id)
     if card.state is State.DELETED or (change == "unlink" and not card.is_linked):
         return redirect(visit.url("manage.show"), 303)  # type: ignore[return-value]
-    return page(visit, "confirm", card=card, change=change, question=_filled(_QUESTIONS[change], card.name))
+    keeper = container().settings.product_name or "whoever sent you the link"
+    question = _filled(_QUESTIONS[change], card.name, keeper)
+    return page(visit, "confirm", card=card, change=change, question=question)
 
 
 @blueprint.post("/connections/<connection_id>/unlink")
@@ -112,9 +117,11 @@ def _rows(visit: Visit) -> list[tuple[Card, Dates]]:
     return [(card, dates.get(card.id, Dates(None, None))) for card in cards]
 
 
-def _filled(question: Question, platform: str) -> Question:
+def _filled(question: Question, platform: str, keeper: str) -> Question:
     return Question(
         question.title.replace("{platform}", platform),
-        tuple(one.replace("{platform}", platform) for one in question.consequences),
+        tuple(
+            one.replace("{platform}", platform).replace("{keeper}", keeper) for one in question.consequences
+        ),
         question.label,
     )

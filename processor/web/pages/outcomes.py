@@ -80,7 +80,7 @@ def notice_beside(outcome: LinkOutcome, card: Card) -> Notice | None:
 
     ``None`` where the card says it all: nobody reads one fact twice.
     """
-    if card.is_barred or (outcome.kind in _DENYING and card.is_unfinished):
+    if card.is_barred or _is_old(outcome) or (outcome.kind in _DENYING and card.is_unfinished):
         return None
     if outcome.kind in _DENYING and card.is_linked:
         return _GIVEN
@@ -89,11 +89,18 @@ def notice_beside(outcome: LinkOutcome, card: Card) -> Notice | None:
     return notice_of(outcome, to_stranger=False)
 
 
-def notice_above(outcome: LinkOutcome, cards: Collection[Card]) -> Notice:
+def notice_above(outcome: LinkOutcome, cards: Collection[Card]) -> Notice | None:
     """The same above a list of connections, where nobody knows which of them it was."""
+    if _is_old(outcome):
+        return None
     if outcome.kind in _DENYING and any(one.is_linked for one in cards):
         return _SEE_BELOW
     return notice_of(outcome, to_stranger=False)
+
+
+def _is_old(outcome: LinkOutcome) -> bool:
+    """Whether the reader was thanked already: the page is loaded again."""
+    return outcome.kind == "connected" and not outcome.is_new
 
 
 def quoted(outcome: LinkOutcome, card: Card) -> str | None:

@@ -4,12 +4,22 @@ Whose browser it is, the cookie of a visit says and never the address. Without o
 message, in words of ours only.
 """
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, request
 
 from processor.journey import LinkOutcome
 from processor.web.context import container
 from processor.web.pages import choosing, outcomes, watching
-from processor.web.pages.visits import RETURN_PATH, Visit, guard, page, visits_of_browser
+from processor.web.pages.visits import (
+    RETURN_PATH,
+    Visit,
+    guard,
+    page,
+    remember_thanks,
+    visits_of_browser,
+    was_thanked,
+)
 
 blueprint = Blueprint("return", __name__)
 guard(blueprint)
@@ -22,6 +32,7 @@ def show() -> Response:
     Codat is asked about a connection only for a browser that holds a visit to its company.
     """
     outcome = LinkOutcome.from_query(request.args)
+    outcome = replace(outcome, is_new=not was_thanked(outcome))
     visits = visits_of_browser()
     company_id = _company_of(outcome)
     visit = _owner(visits, outcome, company_id)
@@ -30,10 +41,12 @@ def show() -> Response:
     if company_id != visit.company_id or outcome.connection_id is None:
         cards = visit.cards()
         live = choosing.changing(visit, cards, back=outcome)
-        return page(visit, "back", live=live, notice=outcomes.notice_above(outcome, cards))
+        answer = page(visit, "back", live=live, notice=outcomes.notice_above(outcome, cards))
+        return remember_thanks(answer, outcome)
     card = visit.card(outcome.connection_id, back=outcome)
     watching.curiosity().anew(visit.company_id, card)
-    return page(visit, "watch", card=card, live=watching.changing(visit, card, back=outcome))
+    answer = page(visit, "watch", card=card, live=watching.changing(visit, card, back=outcome))
+    return remember_thanks(answer, outcome)
 
 
 def _company_of(outcome: LinkOutcome) -> str | None:

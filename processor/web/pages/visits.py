@@ -37,6 +37,7 @@ from processor.web.pages.cards import Card, card, in_order, names_apart, with_ro
 RETURN_PATH = "/return"
 PATH = "/connect"
 VISIT_COOKIE = "visit-"
+THANKED_COOKIE = "thanked"
 VISIT_LASTS_S = 24 * 3600
 MOST_VISITS = 8
 """How many companies' visits ``/return`` looks at; an accountant may have several in one browser."""
@@ -152,6 +153,11 @@ def platforms() -> dict[str, Platform]:
         return {}
 
 
+def wants_page() -> bool:
+    """Whether it is a browser that asks: it prefers a page to the JSON that all others get."""
+    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+
+
 def live(visit: Visit, url: str, template: str, **values: Any) -> Live:
     """The part ``template`` of a page, as it is now."""
     html = _rendered(visit, template, values)
@@ -235,9 +241,33 @@ def _quietly_visiting() -> Visit | None:
         return None
 
 
+def was_thanked(outcome: LinkOutcome) -> bool:
+    """Whether this browser read already that it is back: the page is loaded again."""
+    return request.cookies.get(THANKED_COOKIE) == _digest(outcome.connection_id or "")
+
+
+def remember_thanks(answer: Response, outcome: LinkOutcome) -> Response:
+    """Let the same address say it once, until somebody leaves for Codat again."""
+    if outcome.kind == "connected":
+        value = _digest(outcome.connection_id or "")
+        answer.set_cookie(
+            THANKED_COOKIE,
+            value,
+            path=RETURN_PATH,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    return answer
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def _remember(answer: Response, visit: Visit) -> None:
     """Let ``/return`` know who comes back: the token itself, signed and short-lived as it is."""
-    name = VISIT_COOKIE + hashlib.sha256(visit.company_id.encode()).hexdigest()[:12]
+    name = VISIT_COOKIE + _digest(visit.company_id)
     answer.set_cookie(
         name,
         visit.token,

@@ -253,3 +253,86 @@ def test_one_connection_of_a_platform_has_the_platforms_name(place: Place, visit
 def test_the_accounts_name_is_read_from_whatever_codat_puts_there(info: object, name: str | None) -> None:
     """``connectionInfo`` holds anything, and may be absent."""
     assert as_account_name(info) == name
+
+
+@pytest.mark.parametrize("with_id", [True, False])
+def test_thank_you_is_said_once(place: Place, visitor: Browser, with_id: bool) -> None:
+    """ "Thank you, you are back" stood there at every reload, days later too."""
+    company_id, token = place.company()
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    page = visitor.open(f"/connect/{token}")
+    address = "/return?statusCode=200" + (f"&connectionId={connection_id}" if with_id else "")
+    for _ in range(2):
+        visitor.press(page, "Continue with Xero")
+        first = visitor.open(address)
+        assert "Thank you, you are back" in first.text
+        live = first.answer.text.partition('data-live="')[2].partition('"')[0].replace("&amp;", "&")
+        assert "Thank you, you are back" in visitor.open(live).text, "or it would vanish while one reads"
+        for _ in range(2):
+            again = visitor.open(address)
+            assert again.answer.status_code == 200
+            assert "Thank you" not in again.text
+            live = again.answer.text.partition('data-live="')[2].partition('"')[0].replace("&amp;", "&")
+            assert "Thank you" not in visitor.open(live).text
+
+
+def test_deletion_says_what_becomes_of_the_data(place: Place, visitor: Browser) -> None:
+    """ "Delete for good" did not say whether the data goes, too."""
+    company_id, token = place.company()
+    connection_id = place.linked(company_id)
+    question = visitor.open(f"/connect/{token}/connections/{connection_id}/delete")
+    assert "What was read through it is deleted with it at Codat" in question.text
+    assert "Copies that whoever sent you the link made before are not deleted by this" in question.text
+    answer = visitor.press(question, "Delete for good").answer
+    place.settle()
+    assert "and with it what was read through it" in visitor.open(answer.headers["Location"]).text
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/nowhere", 404), ("/connections/x?y=z", 404)])
+def test_a_browser_gets_a_page_and_all_others_json(visitor: Browser, path: str, status: int) -> None:
+    """A merchant who cut the address short read ``{"api": "/v1", ...}``."""
+    page = visitor.http.get(path, headers=BROWSER)
+    assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert "<h1" in page.text
+    assert "style-src 'self'" in page.headers["Content-Security-Policy"]
+    for accept in ("*/*", "application/json", "application/problem+json"):
+        other = visitor.http.get(path, headers={"Accept": accept})
+        assert other.status_code == status
+        assert other.headers["Content-Type"] in ("application/json", "application/problem+json")
+    assert "Accept" in page.headers["Vary"]
+
+
+def test_machines_get_problems_whatever_they_accept(visitor: Browser) -> None:
+    """The API has no pages."""
+    for path in ("/v1/nowhere", "/webhooks/nowhere"):
+        assert visitor.http.get(path, headers=BROWSER).headers["Content-Type"] == "application/problem+json"
+
+
+def test_what_is_large_comes_compressed(place: Place, visitor: Browser) -> None:
+    """Nothing was compressed: 60 KB for the list of platforms on a phone."""
+    _, token = place.company()
+    for path in (f"/connect/{token}", "/static/journey/journey.css?v=1", "/static/journey/journey.js"):
+        plain = visitor.http.get(path, headers={"Accept-Encoding": "identity"})
+        packed = visitor.http.get(path, headers={"Accept-Encoding": "gzip"})
+        assert packed.headers["Content-Encoding"] == "gzip", path
+        assert int(packed.headers["Content-Length"]) * 2 < len(plain.content)
+        assert "Content-Encoding" not in plain.headers
+        assert "Accept-Encoding" in plain.headers["Vary"]
+        assert len(packed.content) == len(plain.content)
+    etag = packed.headers["ETag"]
+    headers = {"Accept-Encoding": "gzip", "If-None-Match": etag}
+    assert visitor.http.get("/static/journey/journey.js", headers=headers).status_code == 304
+    assert "Content-Encoding" not in visitor.http.get("/healthz").headers, "too small to be worth it"
+
+
+def test_what_repeats_the_address_beside_a_secret_is_not_compressed(place: Place, visitor: Browser) -> None:
+    """The length of a compressed page would tell a stranger how alike their text and the link token are."""
+    _, token = place.company()
+    for path in (f"/connect/{token}?q=xero", "/return?statusCode=500&errorMessage=x"):
+        answer = visitor.http.get(path, headers={"Accept-Encoding": "gzip"})
+        assert answer.status_code == 200
+        assert "Content-Encoding" not in answer.headers, path
