@@ -34,17 +34,17 @@ class Post:
         self.sent: list[str] = []
         self.error: str | None = None
 
-    def send(self, subject: str, text: str) -> str | None:
+    def send(self, subject: str, text: str) -> bool:
         """Send past the lane."""
         assert text
         if self.error is None:
             self.sent.append(subject)
-        return self.error
+        return self.error is None
 
     def watch(self, *, direct: bool = False) -> ConditionWatch:
         """One who watches; ``direct``: as the clock does."""
-        send: Send | None = self.send if direct else None
-        return ConditionWatch(self.container, send=send)
+        sends: list[Send] = [self.send] if direct else []
+        return ConditionWatch(self.container, sends=sends)
 
     def live(self, *roles: str) -> None:
         """Processes of these roles are seen now, of others none."""
@@ -146,3 +146,20 @@ def test_a_redis_that_is_full_or_away_is_told_directly_and_so_is_its_end(data_di
             post.clock.forward(60)
         assert post.sent[3:] == ["Over: Redis does not answer"]
         post.redis.close()
+
+
+def test_an_address_that_fails_brings_no_copies_to_the_others(post: Post) -> None:
+    """Of two chat addresses one failed: the other got each direct alert again every five seconds."""
+    post.live("clock")
+    failed: list[str] = []
+
+    def failing(subject: str, _text: str) -> bool:
+        failed.append(subject)
+        return False
+
+    watch = ConditionWatch(post.container, sends=[failing, post.send])
+    for _ in range(3):
+        post.clock.forward(60)
+        watch.look()
+    assert len(post.sent) == len(set(post.sent)) > 0
+    assert len(failed) > 1
