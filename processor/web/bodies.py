@@ -49,7 +49,7 @@ class Body:
 class BodyBudget:
     """The bodies of a process, at most ``most_bytes`` together."""
 
-    def __init__(self, most_bytes: int = BUDGET_BYTES) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._unfinished: set[Body] = set()
         self._used_bytes = 0

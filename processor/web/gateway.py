@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from processor.errors import BadRequest, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
-from processor.web.bodies import Body, BodyBudget
+from processor.web.bodies import BUDGET_BYTES, Body, BodyBudget
 from processor.web.canonical import WEBHOOKS, canonical_path
 from processor.web.problems import PROBLEM
 from processor.web.reaper import ConnectionReaper
@@ -74,7 +74,7 @@ class Gateway:
 
     ``threads`` requests are worked on at a time, and as many of each that is ``URGENT``. Of a body at
     most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside of ``WEBHOOKS``) and one byte are kept, and all
-    bodies together stay within ``budget``. What a caller does not finish within ``body_within_s``, or
+    bodies together stay within ``BUDGET_BYTES``. What a caller does not finish within ``body_within_s``, or
     breaks off, is answered 503: nothing of it is looked at. What is to be ``PROMPT`` is answered 503
     after ``answer_within_s``; where no thread had begun on it, none does.
     """
@@ -87,7 +87,6 @@ class Gateway:
         max_body_bytes: int,
         body_within_s: float = BODY_WITHIN_S,
         answer_within_s: float = ANSWER_WITHIN_S,
-        budget: BodyBudget | None = None,
     ) -> None:
         self._app = app
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
@@ -97,7 +96,7 @@ class Gateway:
         self._max_body_bytes = max_body_bytes
         self._within_s = body_within_s
         self._answer_within_s = answer_within_s
-        self._budget = BodyBudget() if budget is None else budget
+        self._budget = BodyBudget(max(BUDGET_BYTES, 2 * max_body_bytes))
         self._reaper = ConnectionReaper()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
