@@ -46,6 +46,7 @@ class Job:
 DRAIN_SHARD = Job(DRAIN, "workers.jobs.drain")
 ASK_CODAT = Job(ASK, "workers.jobs.ask", timeout_s=300)
 DELIVER_DUE = Job(DELIVER, "workers.jobs.deliver")
+SEND_LINK = Job(DELIVER, "workers.jobs.send_link", timeout_s=900)
 LOOK_AT_COMPANIES = Job(POLL, "workers.jobs.look", timeout_s=300)
 SWEEP_COMPANIES = Job(POLL, "workers.jobs.sweep", timeout_s=1800)
 
@@ -72,6 +73,10 @@ class Bell:
         """Have the lanes looked at; what is due in them is delivered."""
         self._ring(DELIVER_DUE)
 
+    def send_link(self, company_id: str) -> None:
+        """Have a fresh link mailed to the company's contact. Where the call is lost, people ask again."""
+        self._ring(SEND_LINK, company_id)
+
     def look(self) -> None:
         """Have the companies looked at that are due."""
         self._ring(LOOK_AT_COMPANIES)
@@ -84,7 +89,7 @@ class Bell:
         """How many wake-up calls of this queue nobody answered yet."""
         return int(self._queues[queue].count)
 
-    def _ring(self, job: Job, *args: int) -> None:
+    def _ring(self, job: Job, *args: int | str) -> None:
         try:
             self._queues[job.queue].enqueue_call(
                 job.function,

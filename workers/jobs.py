@@ -1,6 +1,7 @@
 """The only functions that RQ calls. Each is harmless when called twice, late, or not at all."""
 
 from workers import runtime
+from workers.new_link import send_new_link
 
 
 def drain(shard: int) -> int:
@@ -16,6 +17,12 @@ def deliver() -> int:
     """Have what is due in the lanes delivered; how many attempts were made before it returns."""
     own = runtime.current()
     return own.deliver()
+
+
+def send_link(company_id: str) -> bool:
+    """Mail a fresh link to a company's contact; whether the mail server took it."""
+    own = runtime.current()
+    return send_new_link(own.container, company_id)
 
 
 def look() -> int:

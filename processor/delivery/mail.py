@@ -25,8 +25,12 @@ from handlers.notices import Notice
 from processor.humanize import data_type
 from processor.lenient.mail_addresses import with_ascii_domain
 
+NEW_LINK = "journey.link"
+"""The letter with a fresh link, for whoever opened one that had expired: no notification is behind it."""
+
 TO_DO = frozenset(
     {
+        NEW_LINK,
         Notice.AUTHORIZATION_FAILED.value,
         Notice.DEAUTHORIZED.value,
         Notice.UNLINKED.value,

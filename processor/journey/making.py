@@ -57,6 +57,7 @@ def make_journey(
         public_url=settings.public_url,
         own_url=settings.own_url,
         mailed_lifetime_s=settings.link_days * 86_400,
+        mails_links=settings.smtp_url is not None and settings.public_url is not None,
         patience=timedelta(seconds=settings.check_patience_s),
         clock=clock,
     )

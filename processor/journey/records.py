@@ -127,6 +127,10 @@ class Records:
         """End the pause: Codat did not do it."""
         self._client.delete(keys.told_to_read(company_id))
 
+    def may_mail_link(self, company_id: str, pause_s: int) -> bool:
+        """Whether no link was mailed to the company within ``pause_s``; begins a pause where so."""
+        return bool(self._client.set(keys.link_mailed(company_id), "1", nx=True, ex=pause_s))
+
     def signing_key(self) -> str:
         """The key that signs links where SECRET_KEY is unset: made once, the same in every process."""
         name = keys.signing_key()

@@ -43,6 +43,9 @@ _log = logging.getLogger(__name__)
 ASK_PAUSE_S = 3
 """How long Codat rests after it was asked again about a company, in whole seconds."""
 
+LINK_PAUSE_S = 3600
+"""How often a fresh link is mailed to a company's contact, at most: once in so many seconds."""
+
 MOST_ASKED = 20
 """About so many connections of a company Codat is asked at once."""
 
@@ -74,6 +77,7 @@ class Journey:
         own_url: str,
         patience: timedelta,
         mailed_lifetime_s: int,
+        mails_links: bool,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self.tokens = tokens
@@ -82,7 +86,7 @@ class Journey:
         self._companies, self._records, self._news = companies, records, news
         self._public_url, self._own_url = public_url, own_url
         self._patience, self._clock = patience, clock
-        self._mailed_lifetime_s = mailed_lifetime_s
+        self._mailed_lifetime_s, self._mails_links = mailed_lifetime_s, mails_links
         self._connecting = None
         if codat is not None and platforms is not None:
             self._connecting = Connecting(
@@ -103,6 +107,16 @@ class Journey:
     def mailed_url(self, company_id: str) -> str:
         """The same for an e-mail, which may be read days later: it works for LINK_DAYS."""
         return self.connect_url(company_id, lifetime_s=self._mailed_lifetime_s)
+
+    def can_mail_link(self, company_id: str) -> bool:
+        """Whether a fresh link can be sent to the company: mails are set up, and its contact is known."""
+        row = self._companies.row(company_id) if self._mails_links else None
+        return row is not None and bool(row.get("contact_email"))
+
+    def mail_link(self, company_id: str) -> None:
+        """Have a fresh link mailed to the contact that is known, once an hour at most; else do nothing."""
+        if self.can_mail_link(company_id) and self._records.may_mail_link(company_id, LINK_PAUSE_S):
+            self._bell.send_link(company_id)
 
     def sign_up(
         self,

@@ -237,6 +237,11 @@ def told_to_read(company_id: str) -> str:
     return f"{PREFIX}told-to-read:{company_id}"
 
 
+def link_mailed(company_id: str) -> str:
+    """String "1": a fresh link was mailed to the company's contact. Expires after an hour."""
+    return f"{PREFIX}link-mailed:{company_id}"
+
+
 def signing_up(merchant: str) -> str:
     """String: somebody signs this merchant (a hash of its id) up now. Expires within two minutes."""
     return f"{PREFIX}signing-up:{merchant}"

@@ -173,6 +173,7 @@ class Erasure:
             keys.asked_again(company_id),
             keys.returns(company_id),
             keys.told_to_read(company_id),
+            keys.link_mailed(company_id),
             truth_keys.slots(company_id),
         ]
         for connection_id in kept.connections:

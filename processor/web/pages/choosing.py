@@ -5,7 +5,8 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 
 from processor.errors import CodatError, Invalid, NotFound
-from processor.journey import CodatNotSet, LinkOutcome, Started
+from processor.journey import CodatNotSet, LinkOutcome, Started, TokenExpired
+from processor.web import security
 from processor.web.pages import outcomes, tiles, visits, words
 from processor.web.pages.cards import UNNAMED, Card
 from processor.web.pages.visits import PATH, Live, Visit, fragment, guard, journey, opened, page, visit_of
@@ -61,6 +62,18 @@ def choose(token: str) -> Response:
     if not platform_key:
         raise Invalid("Choose a platform first.")
     return leave_for(visit, journey().connect(visit.company_id, platform_key))
+
+
+@blueprint.post("/<token>/new-link")
+def new_link(token: str) -> Response:
+    """Mail a fresh link to the company's contact, in place of one that has expired; say no more than that."""
+    security.check_form(token)
+    try:
+        visit = visit_of(token)
+    except TokenExpired as error:
+        journey().mail_link(error.company_id)
+        return page(None, "link_sent")
+    return redirect(visit.url("choose.show"), 303)  # type: ignore[return-value]
 
 
 @blueprint.get("", strict_slashes=False)

@@ -210,9 +210,22 @@ def failed(error: ProcessorError, visit: Visit | None = None) -> Response:
         trouble=trouble.of(error),
         again=request.full_path.rstrip("?") if request.method == "GET" else request.path,
         reference=getattr(error, "correlation_id", None),
+        new_link_seal=_seal_of_new_link(error),
     )
+    security.remember_browser(answer, PATH)
     answer.headers.update(error.headers())
     return answer
+
+
+def _seal_of_new_link(error: ProcessorError) -> str | None:
+    """The seal of the form that sends a new link; ``None`` where none can be sent."""
+    token = (request.view_args or {}).get("token")
+    if not isinstance(error, TokenExpired) or not token:
+        return None
+    try:
+        return security.seal(token) if journey().can_mail_link(error.company_id) else None
+    except RedisError:
+        return None
 
 
 def guard(blueprint: Blueprint) -> None:

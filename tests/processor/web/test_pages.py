@@ -477,6 +477,7 @@ def test_an_expired_link_says_so(place: Place, visitor: Browser) -> None:
     assert page.answer.status_code == 410
     assert "This link has expired" in page.text
     assert "Ask whoever sent it" in page.text
+    assert "Send a new link" not in page.buttons(), "there is no contact"
 
 
 def test_a_key_taken_out_of_the_list_revokes_its_links_and_a_new_first_one_does_not(
