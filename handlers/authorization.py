@@ -75,7 +75,7 @@ def seen(connection: Connection, event: ConnectionSeen, context: Context) -> Fin
     settled = tuple(
         claim
         for claim in connection.claims
-        if claim.new is not None
+        if claim.aspect is Aspect.CONNECTION
         and (event.status is claim.new or event.received_at >= claim.arrived_at + SEEN_TOLERANCE)
     )
     fact = Fact(Kind.SEEN, event.at, event.received_at, event.event_id, status=event.status)
@@ -132,7 +132,8 @@ def fits_what_we_know(connection: Connection, claim: Claim) -> bool:
 
 def at_its_word(claim: Claim) -> Fact:
     """The fact that a claim amounts to when Codat cannot be asked: at its arrival."""
-    kind = Kind.READ if claim.new is None else Kind.SEEN
+    read = Kind.ORDINARY_READ if claim.ordinary else Kind.READ
+    kind = read if claim.new is None else Kind.SEEN
     return Fact(
         kind,
         claim.arrived_at,

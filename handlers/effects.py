@@ -43,7 +43,14 @@ class ResumePolling:
     """Ask Codat in the background again."""
 
 
-Effect = Ask | Tell | PausePolling | ResumePolling
+@dataclass(frozen=True, slots=True)
+class LookNow:
+    """Compare the company with what Codat shows of it, now instead of at its next turn."""
+
+    company_id: str
+
+
+Effect = Ask | Tell | LookNow | PausePolling | ResumePolling
 
 
 class Verdict(StrEnum):

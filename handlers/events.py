@@ -95,7 +95,8 @@ class DataTypeRead:
 class Dataset:
     """One row of a company's read history.
 
-    Times are Codat's, ``None`` where Codat gives none; ``progress`` is 0 to 100.
+    Times are Codat's, ``None`` where Codat gives none; ``progress`` is 0 to 100. ``ended``: Codat
+    says that reading is over, which counts where we do not know the status.
     """
 
     connection_id: str
@@ -105,6 +106,7 @@ class Dataset:
     completed: datetime | None = None
     progress: int = 0
     message: str | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,11 +208,8 @@ class LinkStatusClaimed(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InitialReadClaimed(Event):
-    """A legacy alert: the company was synchronised for the first time.
-
-    ``connection_id`` is ``None`` where the alert means all connections of the company.
-    """
+class LooseEvent(Event):
+    """Something happened to one connection, or to some of the company: ``connection_id`` is ``None``."""
 
     connection_id: str | None = None
 
@@ -223,22 +222,16 @@ class InitialReadClaimed(Event):
         return self.connection_id is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeletionClaimed(Event):
-    """A legacy alert: a sync connection of the company was deleted (commerce only).
+class ConnectionUnsaid(LooseEvent):
+    """Something happened to a connection of the company; which one is not said."""
 
-    ``connection_id`` is ``None`` where the alert does not say which one.
-    """
 
-    connection_id: str | None = None
+class InitialReadClaimed(LooseEvent):
+    """A legacy alert: the connection, or the whole company, was synchronised for the first time."""
 
-    @property
-    def connection_ids(self) -> tuple[str, ...]:
-        return () if self.connection_id is None else (self.connection_id,)
 
-    @property
-    def concerns_whole_company(self) -> bool:
-        return self.connection_id is None
+class DeletionClaimed(LooseEvent):
+    """A legacy alert: a sync connection of the company was deleted (commerce only)."""
 
 
 class CompanyCreated(Event):

@@ -28,6 +28,19 @@ FAILED_STATUSES = frozenset(
     }
 )
 ENDED_STATUSES = FAILED_STATUSES | {COMPLETE, NOT_SUPPORTED}
+RUNNING_STATUSES = frozenset(
+    {
+        "Initial",
+        "Queued",
+        "Fetching",
+        "MapQueued",
+        "Mapping",
+        "ProcessingQueued",
+        "Processing",
+        "ValidationQueued",
+        "Validating",
+    }
+)
 
 SEEN_TOLERANCE = timedelta(seconds=2)
 """An exact change outranks what we saw this close to it."""
@@ -44,6 +57,7 @@ class Kind(StrEnum):
     FAILED = "failed"
     LINKED = "linked"
     READ = "read"
+    ORDINARY_READ = "ordinary read"
     ENDED = "ended"
     RELINKED = "relinked"
     SEEN = "seen"
@@ -103,8 +117,10 @@ class Fact:
 class Claim:
     """A legacy alert that waits for Codat's answer.
 
-    ``arrived_at`` is when the alert came, ``since`` when we began to ask (both ours).
-    ``new`` is ``None`` for the claim that the initial read is complete.
+    ``arrived_at`` is when the alert came, or what it says happened where it says when; ``since`` is when
+    we began to ask (ours).
+    ``new`` is ``None`` for the claim that the initial read is complete, or, if ``ordinary``, that something
+    was read of a connection of which we know no access.
     """
 
     event_id: str
@@ -112,11 +128,12 @@ class Claim:
     since: datetime
     old: LinkStatus | None = None
     new: LinkStatus | None = None
+    ordinary: bool = False
 
     @property
     def aspect(self) -> Aspect:
         """What has to be asked."""
-        return Aspect.HISTORY if self.new is None else Aspect.CONNECTION
+        return Aspect.HISTORY if self.new is None and not self.ordinary else Aspect.CONNECTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +141,7 @@ class DataType:
     """The newest outcome of one data type, by Codat's time.
 
     ``timed`` is false where a legacy alert told it, whose arrival stands for the
-    time. ``progress`` is 0 to 100.
+    time. ``progress`` is 0 to 100, and 100 as soon as reading has ended, well or badly.
     """
 
     name: str

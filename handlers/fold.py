@@ -34,6 +34,7 @@ class Column(StrEnum):
     RELINKED = "relinked"
     ENDED = "ended"
     READ = "read"
+    ORDINARY_READ = "ordinary read"
     SEEN_PENDING = "seen(PendingAuth)"
     SEEN_LINKED = "seen(Linked)"
     SEEN_ENDED = "seen(ended)"
@@ -59,7 +60,11 @@ class Step(StrEnum):
     DELETE = "deleted for good"
 
 
-_ALWAYS = {Column.DELETED: Step.DELETE, Column.SEEN_PENDING: Step.STAY}
+_ALWAYS = {
+    Column.DELETED: Step.DELETE,
+    Column.SEEN_PENDING: Step.STAY,
+    Column.ORDINARY_READ: Step.STAY,
+}
 
 TABLE: dict[Link, dict[Column, Step]] = {
     Link.PENDING: {
@@ -72,6 +77,7 @@ TABLE: dict[Link, dict[Column, Step]] = {
         Column.SEEN_LINKED: Step.BEGIN,
         Column.SEEN_ENDED: Step.END_UNKNOWN,
         **_ALWAYS,
+        Column.ORDINARY_READ: Step.BEGIN_AT_READ,
     },
     Link.LINKED: {
         Column.CREATED: Step.STAY,

@@ -7,6 +7,7 @@ from handlers.events import (
     CompanyDeleted,
     ConnectionDeleted,
     ConnectionGone,
+    ConnectionUnsaid,
     DeletionClaimed,
 )
 from handlers.facts import Fact, Kind
@@ -30,12 +31,19 @@ def deleted(
     )
 
 
+@on(ConnectionUnsaid)
+def connection_unsaid(connection: Connection, event: ConnectionUnsaid, context: Context) -> Findings:
+    """Something happened to a connection of the company, which one is not said: ask about each."""
+    if connection.walk.deleted:
+        return Findings(remark="the connection is deleted for good")
+    doubt = "a message tells of a connection of the company and does not say of which"
+    return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)
+
+
 @on(DeletionClaimed)
 def deletion_claimed(connection: Connection, event: DeletionClaimed, context: Context) -> Findings:
-    """A legacy alert says that a commerce connection of the company was deleted: ask about each."""
+    """A legacy alert says that a connection of the company was deleted: ask about that one, or about each."""
     if connection.walk.deleted:
         return Findings(remark="the connection is known to be deleted")
-    if event.connection_id is None and connection.source_type not in (None, "Commerce"):
-        return Findings(remark="the alert means commerce connections")
     doubt = "an alert says that a connection of the company was deleted"
     return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from handlers import authorization, client, lifecycle, sync
 from handlers.connection import Check, Connection
-from handlers.effects import Ask, Decision, Effect, Tell, Verdict
+from handlers.effects import Ask, Decision, Effect, LookNow, Tell, Verdict
 from handlers.events import Aspect, ConnectionEvent, ConnectionSeen, Event, HistorySeen, LinkStatus
 from handlers.explain import Entry, explain
 from handlers.facts import SEEN_TOLERANCE, Claim, Fact, Kind
@@ -75,6 +75,8 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
         told_now, waiting, known, decisions = _quietly(learnt, news, told_now, waiting, decisions)
     effects += [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
     effects += _asks(learnt, event, findings, waiting, context)
+    if findings.look and context.policy.can_ask and learnt.company_id is not None:
+        effects.append(LookNow(learnt.company_id))
     learnt = replace(
         learnt,
         checks=tuple(waits.check for waits in waiting),
@@ -153,9 +155,9 @@ def _news_before(connection: Connection) -> frozenset[Notice]:
     """
     claimed = (
         Notice.SYNC_COMPLETED
-        if claim.new is None
+        if claim.aspect is Aspect.HISTORY
         else Notice.UNLINKED
-        if claim.new.has_ended
+        if claim.new is not None and claim.new.has_ended
         else Notice.AUTHORIZED
         for claim in connection.claims
         if claim.new is not LinkStatus.PENDING

@@ -62,7 +62,8 @@ class Findings:
 
     ``doubt`` is the sentence for the timeline when the event cannot be taken at its
     word, ``remark`` what else is worth saying; ``settled`` are open claims that this
-    event answers; ``twin`` says that the event tells what was known already.
+    event answers; ``look``: the company is looked at now; ``twin`` says that the event tells
+    what was known already.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -73,6 +74,7 @@ class Findings:
     details: ConnectionDetails | None = None
     doubt: str | None = None
     remark: str | None = None
+    look: bool = False
     twin: bool = False
 
 

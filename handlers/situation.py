@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from handlers.connection import Connection
 from handlers.events import LinkStatus
-from handlers.facts import COMPLETE, ENDED_STATUSES, FAILED_STATUSES, NOT_SUPPORTED, Fact
+from handlers.facts import COMPLETE, ENDED_STATUSES, NOT_SUPPORTED, RUNNING_STATUSES, Fact
 from handlers.fold import Link, Walk
 
 
@@ -49,7 +49,7 @@ class Outcome:
     @property
     def failed(self) -> dict[str, str]:
         """The data types that could not be read, with Codat's status."""
-        return {name: status for name, status in sorted(self.types.items()) if status in FAILED_STATUSES}
+        return {name: status for name, status in sorted(self.types.items()) if has_failed(status)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,18 @@ def _outcome(walk: Walk) -> Outcome | None:
 def _sync_state(types: Mapping[str, str], *, succeeded: bool) -> State:
     if succeeded or COMPLETE in types.values():
         return State.READY
-    counted = [status for status in types.values() if status != NOT_SUPPORTED]
-    return State.SYNC_FAILED if all(status in FAILED_STATUSES for status in counted) else State.SYNCING
+    running = any(status in RUNNING_STATUSES for status in types.values())
+    return State.SYNCING if running else State.SYNC_FAILED
 
 
-def is_running(status: str) -> bool:
-    """Whether a dataset with ``status`` is still being read; unknown statuses count as running."""
-    return status not in ENDED_STATUSES
+def is_running(status: str, progress: int = 0) -> bool:
+    """Whether a dataset is still being read.
+
+    With a status that we do not know it is, unless ``progress`` (0 to 100) says that it has ended.
+    """
+    return status in RUNNING_STATUSES or (status not in ENDED_STATUSES and progress < 100)
+
+
+def has_failed(status: str, progress: int = 100) -> bool:
+    """Whether reading a dataset has ended badly; of what has ended, a status that we do not know says so."""
+    return status not in (COMPLETE, NOT_SUPPORTED) and not is_running(status, progress)

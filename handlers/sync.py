@@ -1,5 +1,7 @@
 """Reading: the first sync of an authorisation, and the newest outcome per data type."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from handlers.authorization import at_its_word
@@ -8,12 +10,13 @@ from handlers.effects import Ask
 from handlers.events import (
     Aspect,
     Dataset,
+    DataTypeRead,
     HistorySeen,
     InitialReadClaimed,
     InitialReadCompleted,
     ReadCompleted,
 )
-from handlers.facts import AUTH_ERROR, SEEN_TOLERANCE, Claim, DataType, Fact, Kind
+from handlers.facts import AUTH_ERROR, COMPLETE, RUNNING_STATUSES, SEEN_TOLERANCE, Claim, DataType, Fact, Kind
 from handlers.fold import Link, read_floor
 from handlers.registry import Context, Findings, Question, advises, on
 from handlers.situation import is_running
@@ -21,34 +24,67 @@ from handlers.situation import is_running
 
 @on(ReadCompleted)
 def read(connection: Connection, event: ReadCompleted, context: Context) -> Findings:
-    """Data types were read after the first sync or within it: only their newest outcome counts."""
-    return _findings(connection, event)
+    """Data types were read after the first sync or within it: their newest outcomes count.
+
+    Beside that, something complete proves access. While the first sync of an authorisation is not known,
+    Codat is looked at: where messages of first reads are not subscribed, no other message tells of it.
+    """
+    found = _findings(connection, event)
+    walk = connection.walk
+    if walk.link is Link.DELETED or all(one.status != COMPLETE for one in _mine(connection, event)):
+        return found
+    if walk.link is Link.PENDING:
+        return _access_claimed(event, context, found)
+    if walk.ended is not None:
+        doubt = found.doubt or "data was read although access had ended, as far as we know"
+        late = event.at <= walk.ended.at
+        return found if late else replace(found, doubt=doubt, questions=(Question(Aspect.CONNECTION, doubt),))
+    first = not walk.kept and (walk.begun_at is None or event.at >= walk.begun_at)
+    return replace(found, look=first)
+
+
+def _access_claimed(event: ReadCompleted, context: Context, found: Findings) -> Findings:
+    """Something was read of a connection that is not linked, for all we know.
+
+    Codat is asked; where it cannot be, or does not answer, the authorisation begins at the read.
+    """
+    claim = Claim(event.event_id, event.at, context.now, ordinary=True)
+    remark = "data was read, so access was given"
+    if not context.policy.checks:
+        return replace(found, facts=(at_its_word(claim),), remark=remark)
+    asked = Question(Aspect.CONNECTION, remark)
+    return replace(
+        found, claims=(claim,), questions=(*found.questions, asked), remark=f"{remark}: Codat is asked"
+    )
+
+
+def _mine(connection: Connection, event: ReadCompleted) -> Sequence[DataTypeRead]:
+    return [read for read in event.reads if read.connection_id == connection.id]
+
+
+def _types(connection: Connection, event: ReadCompleted) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({read.data_type: read.status for read in _mine(connection, event)}.items()))
 
 
 @on(InitialReadCompleted)
 def read_initially(connection: Connection, event: InitialReadCompleted, context: Context) -> Findings:
     """The first read after an authorisation is complete; there may be one per Codat product."""
-    types = tuple(
-        sorted(
-            {
-                read.data_type: read.status for read in event.reads if read.connection_id == connection.id
-            }.items()
-        )
-    )
+    types = _types(connection, event)
     return _findings(
         connection, event, Fact(Kind.READ, event.at, event.received_at, event.event_id, types=types)
     )
 
 
 def _findings(connection: Connection, event: ReadCompleted, fact: Fact | None = None) -> Findings:
-    mine = [read for read in event.reads if read.connection_id == connection.id]
+    mine = _mine(connection, event)
     outcomes = tuple(
         DataType(
             name=read.data_type,
             status=read.status,
             at=event.at,
             timed=event.timed,
-            progress=0 if is_running(read.status) else 100,
+            # The message says that reading has ended: a status that we do not know is a bad end.
+            progress=0 if read.status in RUNNING_STATUSES else 100,
             message=read.message,
         )
         for read in mine
@@ -127,8 +163,8 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     for row in sorted(rows, key=requested):
         newest[row.data_type] = row
     outcomes = tuple(_progress(row, event) for row in newest.values())
-    running = sorted(row.data_type for row in newest.values() if is_running(row.status))
-    claims = tuple(claim for claim in connection.claims if claim.new is None)
+    running = sorted(row.data_type for row in newest.values() if _is_running(row))
+    claims = tuple(claim for claim in connection.claims if claim.aspect is Aspect.HISTORY)
     denied = tuple(claim for claim in claims if event.received_at >= claim.arrived_at + SEEN_TOLERANCE)
     if not newest:
         return Findings(settled=denied, remark="Codat's history has nothing of this authorisation yet")
@@ -138,7 +174,7 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     refused = sorted(row.data_type for row in newest.values() if row.status == AUTH_ERROR)
     doubt = f"the platform refused access while reading {', '.join(refused)}"
     questions = (Question(Aspect.CONNECTION, doubt),) if refused else ()
-    if any(not kept.claimed for kept in walk.kept):
+    if any(kept.kind is Kind.READ and not kept.claimed for kept in walk.kept):
         agrees = "Codat's history agrees"
         return Findings(data_types=outcomes, settled=claims, questions=questions, remark=agrees)
     at = max(row.completed or row.requested or event.at for row in newest.values())
@@ -162,11 +198,15 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
 
 
 def _progress(row: Dataset, event: HistorySeen) -> DataType:
-    running = is_running(row.status)
+    running = _is_running(row)
     return DataType(
         name=row.data_type,
         status=row.status,
         at=event.at if running else (row.completed or row.requested or event.at),
-        progress=max(0, min(100, row.progress)) if running else 100,
+        progress=max(0, min(99, row.progress)) if running else 100,
         message=row.message,
     )
+
+
+def _is_running(row: Dataset) -> bool:
+    return is_running(row.status, 100 if row.ended else 0)

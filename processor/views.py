@@ -109,7 +109,7 @@ def progress(known: Connection, now: Situation) -> int:
     if now.state is State.READY:
         return DONE
     parts = [
-        kind.progress if is_running(kind.status) else DONE
+        kind.progress if is_running(kind.status, kind.progress) else DONE
         for kind in known.data_types.values()
         if _is_current(kind, now)
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from redis.client import Pipeline
 
 from handlers.connection import Connection
-from handlers.effects import Ask, Effect, Tell
+from handlers.effects import Ask, Effect, LookNow, Tell
 from handlers.events import Event, OtherHappened, QuestionUnanswered
 from handlers.explain import Entry
 from handlers.facts import Fact, Kind
@@ -86,6 +86,8 @@ class Work:
                 batch.count(f"told:{effect.notification.type}")
             elif isinstance(effect, Ask):
                 batch.asks.append(effect)
+            elif isinstance(effect, LookNow):
+                batch.looks.add(effect.company_id)
             else:
                 batch.polling.append(effect)
         if news is not None and event.company is not None:

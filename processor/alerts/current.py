@@ -17,6 +17,7 @@ from handlers.events import (
     ConnectionFailed,
     ConnectionLinked,
     ConnectionRelinked,
+    ConnectionUnsaid,
     DataTypeRead,
     Event,
     InitialReadCompleted,
@@ -30,7 +31,7 @@ from handlers.events import (
 )
 from processor.alerts.reading import Heading, Unrecognised, heading, lacking
 from processor.alerts.schemas import Payload, as_company, as_payload, as_read
-from processor.lenient.values import as_instant
+from processor.lenient.values import NIL, as_id, as_instant
 
 Reader = Callable[[Heading, Payload], Event]
 
@@ -54,37 +55,40 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
         stated_at=as_instant(message.get("generatedDate")),
         company=company,
     )
-    return _READERS.get(kind, _other)(head, payload)
+    return (_READERS.get(kind) or _reader_of_reads(kind) or _other)(head, payload)
 
 
-def _connection(head: Heading, payload: Payload) -> tuple[ConnectionDetails, Problem | None]:
-    spoken = payload.connection
-    if head["company"] is None or spoken is None or spoken.details is None:
-        details = spoken.details if spoken else None
-        raise lacking({"payload.referenceCompany.id": head["company"], "payload.connection.id": details})
-    return spoken.details, spoken.problem
+def _about_connection(
+    make: Callable[[Heading, ConnectionDetails, Problem | None], ConnectionEvent],
+) -> Reader:
+    """A reader of news about one connection; where only the company is said, its connections are in doubt."""
 
-
-def _of_connection(event: type[ConnectionEvent]) -> Reader:
     def reader(head: Heading, payload: Payload) -> Event:
-        connection, _ = _connection(head, payload)
-        return event(**head, connection=connection)
+        spoken = payload.connection
+        details = spoken.details if spoken else None
+        if head["company"] is None:
+            raise lacking({"payload.referenceCompany.id": None, "payload.connection.id": details})
+        if spoken is None or details is None:
+            return ConnectionUnsaid(**head)
+        return make(head, details, spoken.problem)
 
     return reader
 
 
-def _failed(head: Heading, payload: Payload) -> Event:
-    connection, problem = _connection(head, payload)
+def _of_connection(event: type[ConnectionEvent]) -> Reader:
+    return _about_connection(lambda head, connection, _: event(**head, connection=connection))
+
+
+def _failed(head: Heading, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
     return ConnectionFailed(**head, connection=connection, problem=problem)
 
 
-def _ended(head: Heading, payload: Payload) -> Event:
+def _ended(head: Heading, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
     """The end, for the reason that the connection's status gives.
 
     A status that gives none is made up for by the errors: Codat lists one where access was
     revoked or ran out, and none where the client gave it up.
     """
-    connection, problem = _connection(head, payload)
     reason = connection.status
     if reason is None or not reason.has_ended:
         reason = LinkStatus.UNLINKED if problem is None else LinkStatus.DEAUTHORIZED
@@ -100,22 +104,39 @@ def _of_reads(event: type[ReadCompleted]) -> Reader:
     return reader
 
 
+def _reader_of_reads(kind: str) -> Reader | None:
+    """The reader of ``[{product}.]read.completed[.successful|.unsuccessful][.initial]``, in lower case."""
+    product, found, narrower = kind.rpartition("read.completed")
+    words = narrower.split(".")[1:]
+    if not found or product[-1:] not in ("", ".") or not _NARROWER.issuperset(words):
+        return None
+    if narrower and not narrower.startswith("."):
+        return None
+    return _of_reads(InitialReadCompleted if "initial" in words else ReadCompleted)
+
+
 def _reads(said: object) -> tuple[DataTypeRead, ...]:
     """The usable entries of ``payload.dataTypes``.
 
-    No list, or an empty one, names no connection. One that says something of which nothing
-    can be used is refused: it is news that we cannot read, and it waits in quarantine.
+    No list, or an empty one, names no connection, and neither do entries that say which data type was read,
+    but not of which connection. A list of which nothing else can be used is refused: it is news
+    that we cannot read, and it waits in quarantine.
     """
     if said is None or said == []:
         return ()
-    entries = said if isinstance(said, list) else ()
+    entries = [entry for entry in said if isinstance(entry, dict)] if isinstance(said, list) else []
     reads = tuple(read for entry in entries if (read := as_read(entry)) is not None)
-    if not reads:
+    if not reads and not any(_is_unnamed(entry) for entry in entries):
         raise Unrecognised(
             "none of the data types that were read can be recognised",
             {"payload.dataTypes": "no entry with a usable connectionId and dataType"},
         )
     return reads
+
+
+def _is_unnamed(entry: Mapping[str, object]) -> bool:
+    unsaid = entry.get("connectionId") in (None, "", NIL)
+    return unsaid and as_id(entry.get("dataType")) is not None
 
 
 def _of_company(event: type[CompanyCreated] | type[CompanyDeleted]) -> Reader:
@@ -141,15 +162,15 @@ def _other(head: Heading, payload: Payload) -> Event:
     return OtherHappened(**head, connection_id=payload.connection_id or named)
 
 
+_NARROWER = frozenset({"successful", "unsuccessful", "initial"})
+
 _READERS: Mapping[str, Reader] = {
     "connection.created": _of_connection(ConnectionCreated),
     "connection.connected": _of_connection(ConnectionLinked),
     "connection.reconnected": _of_connection(ConnectionRelinked),
-    "connection.failed": _failed,
-    "connection.disconnected": _ended,
+    "connection.failed": _about_connection(_failed),
+    "connection.disconnected": _about_connection(_ended),
     "connection.deleted": _of_connection(ConnectionDeleted),
-    "read.completed": _of_reads(ReadCompleted),
-    "read.completed.initial": _of_reads(InitialReadCompleted),
     "company.created": _of_company(CompanyCreated),
     "company.deleted": _of_company(CompanyDeleted),
     "client.ratelimit.reached": _rate_limit_reached,

@@ -27,14 +27,17 @@ _MAX_INT_DIGITS = 300
 MAX_DEPTH = 200
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
+_OF_ALERTS = frozenset({"ruleid", "alertid", "data"})
+"""Keys, in lower case, that stand in legacy alerts alone."""
+
 _log = logging.getLogger(__name__)
 
 
 def recognise(body: bytes, *, event_id: str, received_at: datetime) -> Event:
     """The event that ``body`` describes; ``received_at`` is timezone-aware UTC.
 
-    A body is current by its ``eventType``, else legacy by its ``RuleType`` (in any case). JSON is
-    read as Python reads it: of duplicate keys the last counts, ``NaN`` and ``Infinity``
+    The type stands under ``eventType``, else under ``RuleType``, else under ``type`` (older samples), keys in
+    any case. JSON is read as Python reads it: of duplicate keys the last counts, ``NaN`` and ``Infinity``
     are numbers; a UTF-8 byte order mark is passed over. A type that is none of ours
     is recognised as ``OtherHappened`` and needs no ids.
 
@@ -59,13 +62,18 @@ def recognise(body: bytes, *, event_id: str, received_at: datetime) -> Event:
 
 
 def _read(message: dict[str, object], *, event_id: str, received_at: datetime) -> Event:
-    event_type = as_word(message.get("eventType"))
-    if event_type is not None:
-        return current.read(message, event_type=event_type, event_id=event_id, received_at=received_at)
     lowered = lower_keys(message)
-    rule_type = as_word(lowered.get("ruletype"))
+    event_type, rule_type, either = (as_word(lowered.get(key)) for key in ("eventtype", "ruletype", "type"))
+    has_payload = "payload" in message
+    is_alert = not _OF_ALERTS.isdisjoint(lowered)
+    if event_type is not None and (has_payload or not is_alert):
+        return current.read(message, event_type=event_type, event_id=event_id, received_at=received_at)
+    if rule_type is None and is_alert:
+        rule_type = event_type or either
     if rule_type is not None:
         return legacy.read(lowered, rule_type=rule_type, event_id=event_id, received_at=received_at)
+    if either is not None and has_payload:
+        return current.read(message, event_type=either, event_id=event_id, received_at=received_at)
     raise Unrecognised("the object has neither an eventType nor a RuleType")
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from handlers.events import (
     Company,
     ConnectionDetails,
+    ConnectionUnsaid,
     DataTypeRead,
     DeletionClaimed,
     Event,
@@ -64,13 +65,18 @@ def _connection_id(alert: LegacyAlert) -> str | None:
 
 
 def _status_claimed(head: Heading, alert: LegacyAlert) -> Event:
-    """A claim about the link; with a new status that we do not know it is none of our business."""
+    """A claim about the link of one connection, or of one that is not said.
+
+    With a new status that we do not know it is none of our business.
+    """
     data = alert.data
     if data.new_status is None:
         return _other(head, alert)
     connection_id = _connection_id(alert)
-    if head["company"] is None or connection_id is None:
-        raise lacking({"CompanyId": head["company"], "DataConnectionId": connection_id})
+    if head["company"] is None:
+        raise lacking({"CompanyId": None, "DataConnectionId": connection_id})
+    if connection_id is None:
+        return ConnectionUnsaid(**head)
     connection = ConnectionDetails(
         id=connection_id,
         platform_key=data.platform_key,

@@ -13,7 +13,15 @@ from marshmallow import post_load
 
 from handlers.events import LinkStatus
 from processor.lenient.schema import LenientSchema, Reading
-from processor.lenient.values import as_id, as_instant, as_message, as_name, as_status, as_word
+from processor.lenient.values import (
+    as_id,
+    as_instant,
+    as_message,
+    as_name,
+    as_read_status,
+    as_status,
+    as_word,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class LegacyDataSchema(LenientSchema):
     platform_name = Reading(as_name, data_key="platformname")
     source_type = Reading(as_word, data_key="sourcetype")
     data_type = Reading(as_id, data_key="datatype")
-    dataset_status = Reading(as_word, data_key="datasetstatus")
+    dataset_status = Reading(as_read_status, data_key="datasetstatus")
     company_name = Reading(as_name, data_key="companyname")
     expires_at = Reading(as_instant, data_key="expiresutc")
 

@@ -12,7 +12,7 @@ from marshmallow import fields, post_load
 from handlers.events import Company, ConnectionDetails, DataTypeRead, Problem
 from processor.lenient.schema import LenientSchema, Reading
 from processor.lenient.spoken import ConnectionFields, as_problem
-from processor.lenient.values import as_explanation, as_id, as_instant, as_name, as_tags, as_word
+from processor.lenient.values import as_explanation, as_id, as_instant, as_name, as_read_status, as_tags
 
 UNSAID_READ_STATUS = "Unknown"
 
@@ -74,7 +74,7 @@ class DataTypeReadSchema(LenientSchema):
 
     connection_id = Reading(as_id, data_key="connectionId")
     data_type = Reading(as_id, data_key="dataType")
-    status = Reading(as_word, data_key="status")
+    status = Reading(as_read_status, data_key="status")
     message = Reading(as_explanation, data_key="issues")
 
     @post_load

@@ -59,7 +59,7 @@ def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
             companies += 1
             if outcome.problem is not None:
                 problems.append({"company_id": outcome.company_id, **outcome.problem.problem()})
-            elif outcome.look is not None:
+            if outcome.look is not None:
                 found += [dataclasses.asdict(one) for one in outcome.look.differences]
                 problems += [_damaged(outcome.company_id, one) for one in outcome.look.unreadable]
         if company_id is not None and not found and not problems and _is_unknown(own, company_id):

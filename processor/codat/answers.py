@@ -38,8 +38,8 @@ class ConnectionAnswer:
 class CompanySeen:
     """A company as Codat shows it; ``asked_at`` and ``timed`` as with a connection.
 
-    ``connections`` is ``None`` where the answer names none or one of them cannot be read:
-    ask for them then.
+    ``connections`` is ``None`` where the answer has no list of them: ask for them then. One that cannot
+    be read is left out, and ``all_readable`` is false.
     """
 
     id: str
@@ -50,6 +50,7 @@ class CompanySeen:
     created: datetime | None = None
     redirect: str | None = field(default=None, repr=False)
     connections: tuple[ConnectionAnswer, ...] | None = None
+    all_readable: bool = True
 
     @property
     def company(self) -> Company:

@@ -124,7 +124,7 @@ def _company_without(
             return Company(company_id)
         raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
     shown = {connection.id.casefold() for connection in company.connections or ()}
-    if connection_id.casefold() in shown:
+    if connection_id.casefold() in shown or not company.all_readable:
         raise CodatUnavailable(
             "Codat shows the connection with its company, but not by itself; try again later.",
             correlation_id=missing.correlation_id,

@@ -4,11 +4,11 @@ Reading is tried again briefly, a change is never repeated blindly. Whatever goe
 ``CodatError`` (``processor.errors``, ``processor.codat.errors``). https://docs.codat.io/platform-api
 """
 
-import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -29,10 +29,7 @@ from processor.codat.exchange import MAX_ANSWER_BYTES, Answer, Exchange
 from processor.codat.names import source_type_of, tag_filter
 from processor.codat.paging import pages, rows_of
 from processor.codat.quota import Quota
-from processor.lenient.values import as_id
 from processor.times import now as now_by_our_clock
-
-_log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 
@@ -118,8 +115,7 @@ class CodatClient:
         for page in pages(
             self._exchange, "companies", query=query, tags=tags, order_by=order_by, page_size=page_size
         ):
-            for row in page.rows:
-                yield schemas.company_of(row, page.answer)
+            yield from schemas.readable(page.rows, partial(schemas.company_of, answer=page.answer))
 
     def find_company_by_tag(
         self, name: str, value: str, *, unless: Callable[[str], bool] = lambda _: False
@@ -160,9 +156,12 @@ class CodatClient:
         return connection
 
     def list_connections(self, company_id: str) -> list[ConnectionAnswer]:
-        """All connections of a company. One that cannot be read fails the call: it is not gone."""
+        """The connections of a company that can be read; one that is left out is not gone."""
         read = pages(self._exchange, "companies", company_id, "connections", page_size=PAGE_SIZE)
-        return [schemas.connection_of(row, page.answer) for page in read for row in page.rows]
+        found: list[ConnectionAnswer] = []
+        for page in read:
+            found += schemas.readable(page.rows, partial(schemas.connection_of, answer=page.answer))
+        return found
 
     def create_connection(self, company_id: str, platform_key: str) -> ConnectionAnswer:
         """A new connection to a platform, to be authorised at ``link_url``."""
@@ -187,14 +186,15 @@ class CodatClient:
         return schemas.data_statuses_of(self._exchange.read("companies", company_id, "dataStatus").body)
 
     def get_history(self, company_id: str, connection_id: str | None = None) -> HistoryAnswer:
-        """The whole read history of a company, or of one connection, in Codat's order.
+        """The read history of a company, or of one connection, in Codat's order, as far as it can be read.
 
         ``asked_at`` is that of the first page: what came later was seen then at the earliest.
         """
         query = None if connection_id is None else f"connectionId={connection_id}"
         path = ("companies", company_id, "data", "history")
         read = list(pages(self._exchange, *path, query=query, page_size=LARGE_PAGE_SIZE))
-        datasets = tuple(schemas.dataset_of(row) for page in read for row in page.rows)
+        rows = (row for page in read for row in page.rows)
+        datasets = tuple(schemas.readable(rows, schemas.dataset_of))
         first = read[0].answer
         return HistoryAnswer(first.asked_at, datasets, first.timed)
 
@@ -218,7 +218,7 @@ class CodatClient:
         terms = [] if source_type is None else [f"sourceType={source_type_of(source_type)}"]
         terms += [] if enabled is None else [f"enabled={str(enabled).lower()}"]
         read = pages(self._exchange, "integrations", query="&&".join(terms) or None, page_size=PAGE_SIZE)
-        return _readable(row for page in read for row in page.rows)
+        return schemas.readable((row for page in read for row in page.rows), schemas.integration_of)
 
     def get_branding(self, platform_key: str) -> Branding:
         """The pictures of a platform; they change rarely and belong into a cache."""
@@ -231,8 +231,8 @@ class CodatClient:
     # Webhook consumers
 
     def list_webhooks(self) -> list[WebhookConsumer]:
-        """All consumers of the Codat client; there are 50 at most."""
-        return [schemas.consumer_of(row) for row in rows_of(self._exchange.read("webhooks"))]
+        """The consumers of the Codat client that can be read; there are 50 at most."""
+        return schemas.readable(rows_of(self._exchange.read("webhooks")), schemas.consumer_of)
 
     def create_webhook(
         self,
@@ -258,25 +258,6 @@ def _must_be(answered: str, asked: str, what: str) -> None:
     """Codat's ids are UUIDs: their case says nothing."""
     if answered.casefold() != asked.casefold():
         raise CodatUnusable(f"Codat answered with another {what} than the one that was asked for.")
-
-
-def _readable(rows: Iterable[object]) -> list[Integration]:
-    """The platforms among ``rows`` that can be read."""
-    found: list[Integration] = []
-    unusable: CodatUnusable | None = None
-    for row in rows:
-        try:
-            found.append(schemas.integration_of(row))
-        except CodatUnusable as error:
-            unusable = error
-            key = row.get("key") if isinstance(row, dict) else None
-            _log.warning(
-                "a platform cannot be read and is left out",
-                extra={"platform_key": as_id(key), "error": error.detail},
-            )
-    if unusable is not None and not found:
-        raise unusable
-    return found
 
 
 def _made(read: Callable[[object, Answer], Made], answer: Answer) -> Made:

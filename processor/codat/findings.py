@@ -255,11 +255,12 @@ def _row(dataset: Dataset) -> list[object]:
         dataset.completed and to_iso(dataset.completed),
         dataset.progress,
         dataset.message,
+        dataset.ended,
     ]
 
 
 def _dataset(row: object) -> Dataset:
-    connection_id, data_type, status, requested, completed, progress, message = _list(row)
+    connection_id, data_type, status, requested, completed, progress, message, *more = _list(row)
     if type(progress) is not int:
         raise TypeError
     return Dataset(
@@ -270,6 +271,7 @@ def _dataset(row: object) -> Dataset:
         completed=None if completed is None else from_iso(completed),
         progress=progress,
         message=_text(message),
+        ended=bool(more) and _flag(more[0]),  # earlier versions wrote none
     )
 
 

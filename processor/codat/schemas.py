@@ -1,11 +1,14 @@
 """The shape of what we read of Codat's answers; everything else in them is passed over.
 
 Stricter than with messages: an answer that lacks what we asked for is no answer, and raises
-``CodatUnusable``, which names the place and never the contents. Schemas are made once.
+``CodatUnusable``, which names the place and never the contents. A row of a list that cannot be read
+costs that row alone. Schemas are made once.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, post_load
@@ -24,9 +27,15 @@ from processor.codat.errors import CodatUnusable
 from processor.codat.exchange import Answer
 from processor.lenient.schema import LenientSchema, Reading
 from processor.lenient.spoken import ConnectionFields, SpokenProblem, as_spoken_problem
-from processor.lenient.values import as_id, as_instant, as_message, as_name, as_tags, as_word
+from processor.lenient.values import as_id, as_instant, as_message, as_name, as_read_status, as_tags, as_word
+
+Read = TypeVar("Read")
+
+_log = logging.getLogger(__name__)
 
 MAX_URL_CHARS = 4_000
+UNSAID_STATUS = "Unknown"
+"""The status of a dataset of which Codat says none that can be used."""
 
 
 def as_url(value: object) -> str | None:
@@ -109,17 +118,22 @@ class _DatasetSchema(LenientSchema):
     id = Reading(as_id, data_key="id")
     connection_id = Reading(as_id, data_key="connectionId")
     data_type = Reading(as_id, data_key="dataType")
-    status = Reading(as_word, data_key="status")
+    status = Reading(as_read_status, data_key="status")
     requested = Reading(as_instant, data_key="requested")
     completed = Reading(as_instant, data_key="completed")
     progress = Reading(as_progress, data_key="progress")
+    is_completed = Reading(as_flag, data_key="isCompleted")
+    is_errored = Reading(as_flag, data_key="isErrored")
     error = Reading(as_message, data_key="errorMessage")
     description = Reading(as_message, data_key="statusDescription")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> Dataset:
-        _require(data, connection_id="connectionId", data_type="dataType", status="status")
+        _require(data, connection_id="connectionId", data_type="dataType")
         del data["id"]
+        data["status"] = data["status"] or UNSAID_STATUS
+        over = data.pop("is_completed"), data.pop("is_errored"), data["completed"]
+        data["ended"] = any(over)
         data["message"] = data.pop("error") or data["description"]
         del data["description"]
         data["progress"] = data["progress"] or 0
@@ -128,15 +142,10 @@ class _DatasetSchema(LenientSchema):
 
 class _DataTypeStatusSchema(LenientSchema):
     data_type = Reading(as_id, data_key="dataType")
-    current_status = Reading(as_word, data_key="currentStatus")
+    current_status = Reading(as_read_status, data_key="currentStatus")
     last_successful_sync = Reading(as_instant, data_key="lastSuccessfulSync")
     latest_sync_id = Reading(as_id, data_key="latestSyncId")
     latest_successful_sync_id = Reading(as_id, data_key="latestSuccessfulSyncId")
-
-    @post_load
-    def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        _require(data, current_status="currentStatus")
-        return data
 
 
 class _IntegrationSchema(LenientSchema):
@@ -204,12 +213,34 @@ def company_of(value: object, answer: Answer) -> CompanySeen:
     rows = data.pop("connections")
     connections: tuple[ConnectionAnswer, ...] | None = None
     if isinstance(rows, list):
-        try:
-            connections = tuple(connection_of(row, answer) for row in rows)
-        except CodatUnusable:
-            connections = None
+        with contextlib.suppress(CodatUnusable):
+            connections = tuple(readable(rows, lambda row: connection_of(row, answer)))
     data["tags"] = data["tags"] or {}
-    return CompanySeen(asked_at=answer.asked_at, timed=answer.timed, connections=connections, **data)
+    return CompanySeen(
+        asked_at=answer.asked_at,
+        timed=answer.timed,
+        connections=connections,
+        all_readable=connections is not None and len(connections) == len(rows),
+        **data,
+    )
+
+
+def readable(rows: Iterable[object], read: Callable[[object], Read]) -> list[Read]:
+    """Those of ``rows`` that ``read`` can read; what is wrong with one row is logged and costs that row.
+
+    Raises ``CodatUnusable`` where there are rows, and not one of them can be read.
+    """
+    found, unusable = [], None
+    for row in rows:
+        try:
+            found.append(read(row))
+        except CodatUnusable as error:
+            unusable = error
+            name = (as_id(row.get("id")) or as_id(row.get("key"))) if isinstance(row, dict) else None
+            _log.warning("a row of Codat's is left out", extra={"row": name, "error": error.detail})
+    if unusable is not None and not found:
+        raise unusable
+    return found
 
 
 def dataset_of(value: object) -> Dataset:
@@ -219,18 +250,28 @@ def dataset_of(value: object) -> Dataset:
 
 
 def data_statuses_of(value: object) -> dict[str, DataTypeStatus]:
-    """Data statuses by data type; a data type of which Codat says ``null`` is left out."""
+    """Data statuses by data type.
+
+    Left out is a data type of which Codat says nothing that can be used: of one that was never read it says
+    ``null``, or ``dataType`` alone. Raises ``CodatUnusable`` where the whole is not a map of data types.
+    """
     if not isinstance(value, dict):
         raise CodatUnusable("Codat's answer is not a map of data types.")
+    if value and all(row is not None and not _is_data_type(row) for row in value.values()):
+        raise CodatUnusable("Codat's answer holds no data type that can be read.")
     statuses: dict[str, DataTypeStatus] = {}
     for key, row in value.items():
         name = as_id(key)
-        if row is None or name is None:
+        data = _DATA_TYPE_STATUS.load(row) if isinstance(row, dict) else {}
+        if name is None or data.get("current_status") is None:
             continue
-        data = loaded(_DATA_TYPE_STATUS, row, "a data type")
         data["data_type"] = data["data_type"] or name
         statuses[name] = DataTypeStatus(**data)
     return statuses
+
+
+def _is_data_type(row: object) -> bool:
+    return isinstance(row, dict) and ("dataType" in row or "currentStatus" in row)
 
 
 def integration_of(value: object) -> Integration:

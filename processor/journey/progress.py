@@ -56,7 +56,7 @@ def _connection(one: ConnectionView) -> ConnectionSync:
 
 def _data_type(row: Mapping[str, Any]) -> DataTypeSync:
     status = row["status"]
-    if is_running(status):
+    if is_running(status, int(row["progress"])):
         outcome, progress = "reading", int(row["progress"])
     else:
         outcome, progress = _OUTCOMES.get(status, "failed"), 100

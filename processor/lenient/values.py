@@ -10,6 +10,7 @@ from functools import partial
 from itertools import islice
 
 from handlers.events import LinkStatus
+from handlers.facts import ENDED_STATUSES, RUNNING_STATUSES
 
 MAX_ID_CHARS = 128
 MAX_WORD_CHARS = 200
@@ -26,17 +27,28 @@ _INSTANT = re.compile(
 )
 _INSTANT_MAX_CHARS = 64
 _STATUSES = {status.value.lower(): status for status in LinkStatus}
+_READ_STATUSES = {status.lower(): status for status in ENDED_STATUSES | RUNNING_STATUSES}
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+NIL = "00000000-0000-0000-0000-000000000000"
+"""The id by which Codat says that it does not say which."""
+
+
+def folded(text: str) -> str:
+    """``text`` in lower case where it is a GUID, whose case says nothing; anything else as it is."""
+    return text.lower() if _GUID.fullmatch(text) else text
 
 
 def as_id(value: object) -> str | None:
     """An id: a string of 1 to 128 characters after trimming, without control characters and surrogates.
 
-    Codat's ids are UUIDs, but their form is Codat's business; the case is kept.
+    Codat's ids are GUIDs, but their form is Codat's business: what is one is folded to lower case, and of
+    anything else the case is kept. The nil GUID is no id.
     """
     if not isinstance(value, str):
         return None
-    trimmed = value.strip()
-    if not 0 < len(trimmed) <= MAX_ID_CHARS or _is_unusable(trimmed):
+    trimmed = folded(value.strip())
+    if not 0 < len(trimmed) <= MAX_ID_CHARS or trimmed == NIL or _is_unusable(trimmed):
         return None
     return trimmed
 
@@ -77,6 +89,12 @@ def as_instant(value: object) -> datetime | None:
 def as_status(value: object) -> LinkStatus | None:
     """Codat's status of a connection, in any case; ``None`` for one that we do not know."""
     return _STATUSES.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def as_read_status(value: object) -> str | None:
+    """The status of a dataset; one that we know is spelt as Codat spells it, another is kept as it is."""
+    word = as_word(value)
+    return None if word is None else _READ_STATUSES.get(word.lower(), word)
 
 
 def as_code(value: object) -> str | None:

@@ -120,6 +120,7 @@ class Batch:
     companies: dict[str, CompanyNews] = field(default_factory=dict)
     notifications: list[Notification] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    looks: set[str] = field(default_factory=set)
     polling: list[PausePolling | ResumePolling] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 

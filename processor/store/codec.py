@@ -57,8 +57,8 @@ def load(raw: bytes) -> Connection:
             for name, (status, at, timed, progress, message) in doc.get("data_types", {}).items()
         },
         claims=tuple(
-            Claim(event_id, _must(arrived_at), _must(since), _status(old), _status(new))
-            for event_id, arrived_at, since, old, new in doc.get("claims", ())
+            Claim(event_id, _must(arrived_at), _must(since), _status(old), _status(new), *ordinary)
+            for event_id, arrived_at, since, old, new, *ordinary in doc.get("claims", ())
         ),
         checks=tuple(
             Check(kind, _must(at), _must(since), previous)
@@ -87,7 +87,14 @@ def _connection(connection: Connection) -> dict[str, Any]:
             for name, kind in connection.data_types.items()
         },
         "claims": [
-            [claim.event_id, _stamp(claim.arrived_at), _stamp(claim.since), claim.old, claim.new]
+            [
+                claim.event_id,
+                _stamp(claim.arrived_at),
+                _stamp(claim.since),
+                claim.old,
+                claim.new,
+                claim.ordinary,
+            ]
             for claim in connection.claims
         ],
         "checks": [

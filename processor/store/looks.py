@@ -42,6 +42,7 @@ def write(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
                 due[company_id] = min(wanted, due.get(company_id, wanted))
         elif state == State.PENDING:
             due.setdefault(company_id, now + STUCK_PENDING)
+    due |= dict.fromkeys(batch.looks, now)
     if due:
         moments: dict[str | bytes, float] = {company_id: to_ms(at) for company_id, at in due.items()}
         pipe.zadd(truth_keys.looks(), moments, lt=True)

@@ -14,6 +14,7 @@ from handlers.situation import State, situation
 from processor.codat import findings
 from processor.codat.answers import ConnectionAnswer, HistoryAnswer
 from processor.codat.findings import new_id
+from processor.errors import CodatError
 from processor.truth import seen
 from processor.truth.beginning import BEFORE_US, SINCE_US, is_since, tells_old
 
@@ -37,6 +38,7 @@ class Look:
     ``events`` go into the inbox, in this order. ``shown``: Codat shows the company to our key.
     ``behind``: Codat shows something that our facts outrank for now, so look again soon.
     ``connections`` are ours as they will be; ``unreadable`` the ids of those that cannot be compared.
+    ``unread``: why the reads could not be compared.
     """
 
     company_id: str
@@ -44,6 +46,7 @@ class Look:
     differences: list[Difference] = field(default_factory=list)
     shown: bool = True
     behind: bool = False
+    unread: CodatError | None = None
     connections: dict[str, Connection] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 

@@ -1,9 +1,10 @@
 """Our webhook consumer at Codat: which messages it has to get, and how it is made there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from processor.alerts.legacy import canonical
 from processor.codat.answers import WebhookConsumer
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatUncertain
@@ -29,6 +30,36 @@ HANDLED = (
 )
 """The event types that this service acts upon, as Codat spells them.
 https://docs.codat.io/using-the-api/webhooks/event-types"""
+
+_LEGACY_STATUS = ("DataConnectionStatusChanged",)
+_LEGACY_ERROR = "DataSyncStatusChangedToError"
+
+INSTEAD: Mapping[str, Sequence[Sequence[str]]] = {
+    "client.rateLimit.reached": [("ClientRateLimitReached",), ("RateLimitReached",)],
+    "client.rateLimit.reset": [("ClientRateLimitReset",), ("RateLimitReset",)],
+    "connection.connected": [_LEGACY_STATUS],
+    "connection.created": [_LEGACY_STATUS],
+    "connection.deleted": [("SyncConnectionDeleted",)],
+    "connection.disconnected": [_LEGACY_STATUS],
+    "connection.reconnected": [_LEGACY_STATUS],
+    "read.completed": [
+        ("read.completed.successful", "read.completed.unsuccessful"),
+        ("DataSyncCompleted", _LEGACY_ERROR),
+        ("DatasetDataChanged", _LEGACY_ERROR),
+    ],
+    # After a linking any other read makes us ask for the first sync at once.
+    "read.completed.initial": [
+        ("read.completed.successful.initial",),
+        ("NewCompanySynchronized",),
+        ("read.completed",),
+        ("read.completed.successful", "read.completed.unsuccessful"),
+    ],
+    # The legacy generation never tells these; who has chosen it lacks nothing that could be subscribed.
+    "company.created": [_LEGACY_STATUS],
+    "company.deleted": [_LEGACY_STATUS],
+    "connection.failed": [_LEGACY_STATUS],
+}
+"""For each of them, what tells the same: any one of these groups, complete."""
 
 MOST = 50
 """Consumers that a Codat client may have."""
@@ -92,10 +123,20 @@ def _doubts(parts: SplitResult, prefix: str) -> list[str]:
 
 def is_complete(consumer: WebhookConsumer) -> bool:
     """Whether the consumer gets everything that we handle, of all companies."""
-    if consumer.company_tags:
-        return False
-    got = {event_type.casefold() for event_type in consumer.event_types}
-    return not got or all(event_type.casefold() in got for event_type in HANDLED)
+    return not consumer.company_tags and not lacking([consumer])
+
+
+def lacking(consumers: Iterable[WebhookConsumer]) -> list[str]:
+    """The event types that we handle of which the consumers, together, are not told in any spelling."""
+    chosen = [consumer.event_types for consumer in consumers]
+    if not all(chosen):
+        return []  # one without event types gets all of them
+    got = {canonical(event_type) for event_types in chosen for event_type in event_types}
+    return [
+        event_type
+        for event_type in HANDLED
+        if not any(got.issuperset(map(canonical, group)) for group in ((event_type,), *INSTEAD[event_type]))
+    ]
 
 
 def remove(codat: CodatClient, ids_or_urls: Sequence[str]) -> list[WebhookConsumer]:

@@ -4,6 +4,7 @@ What would follow is found by the machine itself, tried on what is stored: what 
 even put into the inbox, and a dry run shows exactly what would be done.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +22,7 @@ from processor import times
 from processor.codat.answers import CompanySeen, ConnectionAnswer
 from processor.codat.asking import Asker
 from processor.codat.client import CodatClient
-from processor.codat.errors import CodatNotFound
+from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.findings import new_id
 from processor.store import keys, truth_keys
 from processor.store.batch import company_news
@@ -30,6 +31,8 @@ from processor.store.reader import Reader
 from processor.truth import seen
 from processor.truth.beginning import BEFORE_US, SINCE_US, Beginning, by_codats_clock
 from processor.truth.comparison import Comparison, Difference, Look, add
+
+_log = logging.getLogger(__name__)
 
 WAITED_FOR = frozenset({State.AUTHORIZED, State.SYNCING})
 """The states in which the history may know more."""
@@ -189,14 +192,20 @@ class Looker:
         return bool(self._client.sismember(truth_keys.shown(), member))
 
     def _verify_missing(self, work: Comparison, listed: set[str]) -> None:
-        """Ask for each known connection that was not listed: a list may shift, gone is for good."""
+        """Ask for each known connection that was not listed: a list may shift, gone is for good.
+
+        One of which Codat's answer cannot be read stays as it is.
+        """
         found = work.found
         for connection in list(found.connections.values()):
             if connection.id.casefold() in listed or situation(connection).state is State.DELETED:
                 continue
-            event = self._asker.ask_connection(
-                found.company_id, connection.id, seen_before=True, event_id=new_id()
-            )
+            try:
+                event = self._asker.ask_connection(
+                    found.company_id, connection.id, seen_before=True, event_id=new_id()
+                )
+            except CodatUnusable:
+                continue
             if event is not None:
                 work.learn(connection, replace(event, asked=work.asked))
 
@@ -210,7 +219,12 @@ class Looker:
         if not wanted:
             return
         company_id = work.found.company_id
-        if gated and not self._codat.get_data_status(company_id):
+        try:
+            if gated and not self._codat.get_data_status(company_id):
+                return
+            history = self._codat.get_history(company_id)
+        except CodatUnusable as error:  # what was seen of access counts all the same
+            _log.warning("the reads of a company cannot be read", extra={"error": error.detail})
+            work.found.unread = error
             return
-        history = self._codat.get_history(company_id)
         work.read(wanted, history, self._clock())

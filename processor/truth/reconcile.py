@@ -40,7 +40,7 @@ Stop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one company: its look, or why there is none."""
+    """What became of one company: its look, and why there is none or only a part."""
 
     company_id: str
     look: Look | None
@@ -129,10 +129,11 @@ class Reconcile:
         if not dry_run:
             with self._client.pipeline(transaction=True) as pipe:
                 self._putter.add(pipe, look)
-                self._looks.looked(pipe, company_id)
+                if look.unread is None:
+                    self._looks.looked(pipe, company_id)
                 pipe.execute()
             self._putter.wake(look)
-        return Outcome(company_id, look)
+        return Outcome(company_id, look, look.unread)
 
 
 class Rebuild:

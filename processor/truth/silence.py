@@ -13,7 +13,7 @@ from processor.settings import Settings
 from processor.store import keys, truth_keys
 from processor.store.standing import LATE, OVER
 from processor.times import from_ms, to_iso, to_ms
-from processor.truth.consumers import ADDRESS, HANDLED
+from processor.truth.consumers import ADDRESS, lacking
 
 MISSING = "missing-messages"
 CONSUMER = "consumer"
@@ -73,11 +73,11 @@ class Silence:
             self._client.hset(truth_keys.consumers(), consumer.url, to_ms(now))
         active = [consumer for consumer in ours if not consumer.disabled]
         if active:
-            lacking = _lacking(active)
-            if lacking:
+            missing = lacking(active)
+            if missing:
                 self._warn(
                     CONSUMER,
-                    f"Codat's webhook consumer for {active[0].url} does not get {', '.join(lacking)}.",
+                    f"Codat's webhook consumer for {active[0].url} does not get {', '.join(missing)}.",
                     "Add these event types in Codat's portal, or run"
                     " `codat-processor webhooks register --url URL` again.",
                     now,
@@ -129,11 +129,3 @@ class Silence:
 
     def _calm(self, kind: str) -> None:
         self._client.hdel(truth_keys.warnings(), kind)
-
-
-def _lacking(consumers: list[WebhookConsumer]) -> list[str]:
-    """The event types that we handle and none of the consumers gets."""
-    if any(not consumer.event_types for consumer in consumers):
-        return []
-    got = {event_type.casefold() for consumer in consumers for event_type in consumer.event_types}
-    return [event_type for event_type in HANDLED if event_type.casefold() not in got]

@@ -284,12 +284,8 @@ def test_an_alert_about_the_whole_company_asks_for_its_history() -> None:
 @pytest.mark.parametrize("whole_company", [True, False])
 def test_a_claimed_deletion_is_a_doubt_that_codats_answer_settles(whole_company: bool) -> None:
     story = Story(linked(10), policy=ASKS)
-    # The alert means commerce connections; this one is another kind where it does not name it.
     story.hear(deletion_claim(50, whole_company=whole_company))
     assert story.state is State.AUTHORIZED
-    if whole_company:
-        assert (story.outcome, story.asks) == ("no_change", [])
-        return
     assert (story.outcome, [ask.aspect for ask in story.asks]) == ("doubt", [Aspect.CONNECTION])
     story.hear(gone(51))
     assert story.state is State.DELETED

@@ -16,6 +16,7 @@ from handlers.events import (
     ConnectionEvent,
     ConnectionLinked,
     Event,
+    LooseEvent,
     RateLimitReached,
     RateLimitReset,
     Source,
@@ -31,7 +32,9 @@ def _all_event_types() -> set[type[Event]]:
     return {
         kind
         for kind in vars(events).values()
-        if isinstance(kind, type) and issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
+        if isinstance(kind, type)
+        and issubclass(kind, Event)
+        and kind not in (Event, ConnectionEvent, LooseEvent)
     }
 
 

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from codat_messages import COMPANY
 from story import (
     ASKS,
+    NO_KEY,
     UNLINKED,
     Story,
     alert_of_reads,
@@ -18,10 +20,13 @@ from story import (
     read,
     read_more,
     relinked,
+    unanswered,
 )
 
 from handlers.connection import Connection
+from handlers.effects import LookNow
 from handlers.events import Aspect, DataTypeRead, InitialReadCompleted
+from handlers.registry import Policy
 from handlers.situation import State, situation
 
 
@@ -148,7 +153,7 @@ def test_the_history_shows_how_far_reading_has_come() -> None:
     assert {name: (kind.status, kind.progress) for name, kind in types.items()} == {
         "invoices": ("Fetching", 40),
         "bills": ("Complete", 100),
-        "items": ("Mapping", 100),
+        "items": ("Mapping", 99),
     }
 
 
@@ -222,3 +227,78 @@ def test_a_refused_reading_is_a_doubt_and_asks_codat(initial: bool) -> None:
     story = Story(linked(10), event, policy=ASKS)
     assert story.state is (State.READY if initial else State.SYNCING)
     assert [ask.aspect for ask in story.asks] == [Aspect.CONNECTION]
+
+
+# What a read proves, and what it does not say
+
+
+@pytest.mark.parametrize(
+    ("types", "state", "complete", "failed"),
+    [
+        ({"bills": "Error"}, State.SYNC_FAILED, [], {"bills": "Error"}),
+        ({"bills": "Unknown", "items": "NotSupported"}, State.SYNC_FAILED, [], {"bills": "Unknown"}),
+        ({"bills": "Error", "items": "Complete"}, State.READY, ["items"], {"bills": "Error"}),
+        ({"bills": "Error", "items": "Fetching"}, State.SYNCING, [], {}),
+    ],
+)
+def test_an_unknown_status_in_a_message_that_says_completed_is_a_bad_end(
+    types: dict[str, str], state: State, complete: list[str], failed: dict[str, str]
+) -> None:
+    """A first read whose types all ended in ``Error``, or had no status, counted as still running: the
+    connection stayed ``syncing`` for ever, and nobody was told.
+    """
+    story = Story(linked(10), read(20, **types), policy=NO_KEY)
+    assert story.state is state
+    if state is not State.SYNCING:
+        (said,) = [note.data["data_types"] for note in story.notes if note.type.startswith("initial_sync")]
+        assert said == {"complete": complete, "failed": failed}
+    running = [name for name, status in types.items() if status == "Fetching"]
+    progress = {name: kind.progress for name, kind in story.connection.data_types.items()}
+    assert progress == {name: 0 if name in running else 100 for name in types}
+
+
+@pytest.mark.parametrize("policy", [NO_KEY, ASKS])
+def test_a_read_proves_access_though_nothing_was_heard_before(policy: Policy) -> None:
+    """``read.completed`` of a connection that was never heard of, with Codat silent, left it ``pending``."""
+    story = Story(read_more(20, invoices="Complete", bills="MapError"), policy=policy)
+    if policy.can_ask:
+        assert (story.state, [ask.aspect for ask in story.asks]) == (State.PENDING, [Aspect.CONNECTION])
+        story.hear(unanswered(81))
+    assert (story.state, story.now.authorized_at) == (State.READY, at(20))
+    assert story.told == ["connection.authorized", "initial_sync.completed"]
+    assert story.notes[-1].data["data_types"] == {"complete": ["invoices"], "failed": {"bills": "MapError"}}
+    story.hear(linked(10, known=90))
+    assert (story.now.authorization, story.now.authorized_at) == (1, at(10))
+    assert len(story.told) == 2
+
+
+def test_the_first_ordinary_read_after_a_linking_asks_for_the_first_sync_at_once() -> None:
+    """Where messages of first reads are not subscribed, only the monitor found out that the first
+    sync was over.
+    """
+    story = Story(linked(10), read_more(20, invoices="Complete"), policy=ASKS)
+    assert story.state is State.SYNCING
+    assert story.last is not None
+    assert story.last.effects == (LookNow(COMPANY.id),)
+    story = Story(linked(10), read(20), read_more(30, invoices="Complete"), policy=ASKS)
+    assert story.last is not None
+    assert story.last.effects == ()
+
+
+def test_a_read_after_an_end_asks_whether_access_was_given_again() -> None:
+    story = Story(linked(10), ended(20), read_more(30, invoices="Complete"), policy=ASKS)
+    assert (story.state, story.outcome) == (State.DEAUTHORIZED, "doubt")
+    assert Aspect.CONNECTION in {ask.aspect for ask in story.asks}
+
+
+@pytest.mark.parametrize("policy", [NO_KEY, ASKS])
+def test_an_alert_of_a_read_is_taken_at_its_word_where_codat_says_nothing(policy: Policy) -> None:
+    """The legacy alert of a complete read left a connection ``pending`` of which nothing else was heard."""
+    story = Story(alert_of_reads(20, invoices="Complete"), policy=policy)
+    if policy.can_ask:
+        assert story.state is State.PENDING
+        assert [ask.aspect for ask in story.asks] == [Aspect.CONNECTION]
+        story.hear(unanswered(81))
+    assert story.state is State.READY
+    assert story.told == ["connection.authorized", "initial_sync.completed"]
+    assert story.notes[-1].data["data_types"]["complete"] == ["invoices"]

@@ -16,6 +16,7 @@ from story import (
     gone,
     linked,
     read,
+    read_more,
     relinked,
     seen,
 )
@@ -41,6 +42,8 @@ _NOT_LINKED = [
     (ended(100, DEAUTHORIZED), "deauthorized", 1, None),
     (ended(100, UNLINKED), "unlinked", 1, None),
     (read(100), "ready", 1, 100),
+    (read_more(100, bills="Complete", items="Error"), "ready", 1, 100),
+    (read_more(100, bills="FetchError", items="Error"), "pending", 0, None),
     (seen(100, PENDING), "pending", 0, None),
     (seen(100, LINKED), "authorized", 1, 100),
     (seen(100, DEAUTHORIZED), "deauthorized", 1, None),
@@ -61,6 +64,7 @@ CELLS: dict[str, list[tuple[Event, str, int, float | None]]] = {
         (ended(100, DEAUTHORIZED), "deauthorized", 1, 10),
         (ended(100, UNLINKED), "unlinked", 1, 10),
         (read(100), "ready", 1, 10),
+        (read_more(100, bills="Complete"), "syncing", 1, 10),
         (seen(100, PENDING), "authorized", 1, 10),
         (seen(100, LINKED), "authorized", 1, 10),
         (seen(100, DEAUTHORIZED), "deauthorized", 1, 10),
@@ -77,6 +81,7 @@ CELLS: dict[str, list[tuple[Event, str, int, float | None]]] = {
         (ended(100, DEAUTHORIZED), "deauthorized", 1, 10),
         (ended(100, UNLINKED), "unlinked", 1, 10),
         (read(100), "unlinked", 1, 10),
+        (read_more(100, bills="Complete"), "unlinked", 1, 10),
         (seen(100, PENDING), "unlinked", 1, 10),
         (seen(100, LINKED), "authorized", 2, 100),
         # Another end than the one we know: access was given in between, and Codat is right.

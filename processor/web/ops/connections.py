@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from handlers.facts import FAILED_STATUSES
+from handlers.situation import has_failed
 from processor import lookups
 from processor.web.context import container
 from processor.web.ops import naming, sheets
@@ -37,6 +37,6 @@ def connection(id_: str) -> Response:
         timeline=timeline,
         told=told,
         turned=turned,
-        failed_statuses=FAILED_STATUSES,
+        has_failed=has_failed,
         names=naming.of_subscribers(),
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 from handlers.connection import Connection
 from handlers.events import LinkStatus
-from handlers.facts import COMPLETE, FAILED_STATUSES, Kind
+from handlers.facts import COMPLETE, Kind
 from handlers.notices import Notice
-from handlers.situation import LINKED, State, is_running
+from handlers.situation import LINKED, State, has_failed, is_running
 from processor import times
 from processor.humanize import data_type
 from processor.journey import ConnectionView, LinkOutcome, Platform
@@ -164,7 +164,7 @@ def card(
     state = _state_shown(State(view["state"]), current)
     error = view["error"] if _tells(state) else None
     claimed = back.kind if back else None
-    unread = {kind["status"] for kind in current} & FAILED_STATUSES
+    unread = {kind["status"] for kind in current if has_failed(kind["status"], kind["progress"])}
     waits = platform is not None and platform.is_on_premise and _waits_for_computer(state, current)
     said = sentences.of_state(
         state,
@@ -284,17 +284,18 @@ def _quoted(error: Mapping[str, str | None]) -> str | None:
 
 def _waits_for_computer(state: State, kinds: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a first read of software on the customer's computer has to begin, and nobody reads now."""
-    running = [kind["status"] for kind in kinds if is_running(kind["status"])]
+    running = [kind["status"] for kind in kinds if is_running(kind["status"], kind["progress"])]
     return state in _READING and _NOT_BEGUN.issuperset(running)
 
 
 def _reading(kind: Mapping[str, Any], platform_name: str, *, waits: bool) -> Reading:
     status = kind["status"]
-    running = is_running(status) and not waits
+    running = is_running(status, kind["progress"]) and not waits
+    failed = has_failed(status, kind["progress"])
     tone = "wait" if running else "good" if status == COMPLETE else "calm"
     return Reading(
         label=data_type(kind["data_type"]),
-        says=words.of_status(status, platform_name),
-        tone="bad" if status in FAILED_STATUSES else tone,
+        says=words.of_status(status, platform_name, failed=failed),
+        tone="bad" if failed else tone,
         progress=kind["progress"] if running else 100,
     )

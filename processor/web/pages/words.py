@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
 
-from handlers.facts import AUTH_ERROR, COMPLETE, FAILED_STATUSES, NOT_SUPPORTED
+from handlers.facts import AUTH_ERROR, COMPLETE, NOT_SUPPORTED
 
 _STATUSES: Mapping[str, str] = {
     COMPLETE: "Done",
@@ -92,7 +92,7 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 _LEFTWARDS = frozenset({"R", "AL", "AN"})
 
 
-def of_status(status: str, platform: str) -> str:
-    """The status of a dataset in a few words."""
-    fallback = "Could not be read" if status in FAILED_STATUSES else "Reading"
+def of_status(status: str, platform: str, *, failed: bool) -> str:
+    """The status of a dataset in a few words; ``failed``: reading it has ended badly."""
+    fallback = "Could not be read" if failed else "Reading"
     return _STATUSES.get(status, fallback).replace("{platform}", platform)

@@ -107,10 +107,12 @@ def test_event_types_are_compared_without_case_and_kept_as_written(event_type: s
 
 @pytest.mark.parametrize("unusable", UNUSABLE_IDS)
 @pytest.mark.parametrize("event_type", CONNECTION_TYPES)
-def test_a_connection_event_without_a_usable_id_is_refused_by_place(
+def test_of_a_connection_event_without_a_usable_id_the_company_is_in_doubt(
     event_type: str, unusable: object
 ) -> None:
-    assert list(refused(connection_message(event_type, id=unusable)).fields) == ["payload.connection.id"]
+    event = recognised(connection_message(event_type, id=unusable))
+    assert type(event) is events.ConnectionUnsaid
+    assert (event.connection_ids, event.concerns_whole_company) == ((), True)
     no_company = refused(connection_message(event_type, company=COMPANY | {"id": unusable}))
     assert list(no_company.fields) == ["payload.referenceCompany.id"]
 
@@ -138,9 +140,34 @@ def test_an_oddity_beside_the_ids_costs_its_field_and_not_the_message(odd: objec
     assert event.problem is None
 
 
-def test_an_id_is_trimmed_and_keeps_its_case() -> None:
+def test_an_id_is_trimmed_and_keeps_its_case_unless_it_is_a_guid() -> None:
     event = recognised(connection_message("connection.connected", id="  0A-b \t"))
     assert event.connection_ids == ("0A-b",)
+
+
+GUID = "0AC7B63C-17A3-4E5B-90FB-1234567890AB"
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+def test_what_is_a_guid_is_folded_to_lower_case() -> None:
+    """``connection.disconnected`` with the ids of a known connection in upper case made a second connection
+    of a second company, and the real one stayed ``ready``.
+    """
+    event = recognised(connection_message("connection.disconnected", id=GUID, company=COMPANY | {"id": GUID}))
+    assert event.connection_ids == (GUID.lower(),)
+    assert event.company is not None
+    assert event.company.id == GUID.lower()
+
+
+@pytest.mark.parametrize("event_type", READ_TYPES)
+def test_the_nil_id_names_nothing(event_type: str) -> None:
+    """The nil id became a connection, and wandered from company to company."""
+    row = {"connectionId": NIL, "dataType": "bills", "status": "Complete"}
+    assert recognised(read_message([row], event_type)).connection_ids == ()
+    named = recognised(read_message([row, row | {"connectionId": GUID}], event_type))
+    assert named.connection_ids == (GUID.lower(),)
+    assert recognised(message("bills.write.successful", {"connectionId": NIL})).connection_ids == ()
+    assert list(refused(message("company.deleted", COMPANY | {"id": NIL})).fields) == ["payload.id"]
 
 
 # The end of access

@@ -143,7 +143,7 @@ def test_a_new_status_that_is_missing_or_unknown_is_only_recorded(data: object) 
 
 def test_a_claim_without_its_ids_is_refused_by_place() -> None:
     no_connection = alert(STATUS_CHANGED, DATA, DataConnectionId=None)
-    assert list(refused(no_connection).fields) == ["DataConnectionId"]
+    assert type(recognised(no_connection)) is events.ConnectionUnsaid
     assert list(refused(alert(STATUS_CHANGED, DATA, CompanyId=" ")).fields) == ["CompanyId"]
     neither = alert(STATUS_CHANGED, DATA, CompanyId=4, DataConnectionId="\x00")
     assert set(refused(neither).fields) == {"CompanyId", "DataConnectionId"}

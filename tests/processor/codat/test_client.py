@@ -123,9 +123,11 @@ def test_history_is_asked_for_one_connection_in_codats_query_language(bench):
     requested = datetime(2026, 11, 20, 10, 0, 1, tzinfo=UTC)
     completed = datetime(2026, 11, 20, 10, 0, 9, 500000, tzinfo=UTC)
     assert history.datasets == (
-        Dataset(bench.connection_id, "invoices", "Complete", requested, completed, 100),
-        Dataset(bench.connection_id, "bills", "FetchError", requested, completed, 40, "No access"),
-        Dataset(bench.connection_id, "items", "Fetching", requested, None, 100, "Reading"),
+        Dataset(bench.connection_id, "invoices", "Complete", requested, completed, 100, ended=True),
+        Dataset(
+            bench.connection_id, "bills", "FetchError", requested, completed, 40, "No access", ended=True
+        ),
+        Dataset(bench.connection_id, "items", "Fetching", requested, None, 100, "Reading", ended=True),
     )
 
 

@@ -1,5 +1,7 @@
 """Our webhook consumer is made, recognised and removed at Codat."""
 
+import dataclasses
+
 import pytest
 
 from processor.alerts import current
@@ -21,7 +23,61 @@ def test_it_is_made_once_for_everything_that_we_handle(truth):
 
 
 def test_what_we_handle_is_what_our_reader_reads():
-    assert {one.lower() for one in HANDLED} == set(current._READERS)
+    reads = {"read.completed", "read.completed.initial"}
+    assert {one.lower() for one in HANDLED} == set(current._READERS) | reads
+    assert all(current._reader_of_reads(one) for one in reads)
+
+
+LEGACY = [
+    "DataConnectionStatusChanged",
+    "NewCompanySynchronized",
+    "DataSyncCompleted",
+    "DataSyncStatusChangedToError",
+    "SyncConnectionDeleted",
+    "ClientRateLimitReached",
+    "ClientRateLimitReset",
+]
+NOT_READS = [one for one in HANDLED if not one.startswith("read.")]
+NARROWER = ["read.completed.successful", "read.completed.unsuccessful"]
+
+
+@pytest.mark.parametrize(
+    ("event_types", "missing"),
+    [
+        ([], []),
+        (HANDLED, []),
+        ([one.upper() for one in HANDLED], []),
+        (LEGACY, []),
+        (["New company synchronised" if "Company" in one else one for one in LEGACY], []),
+        ([*NOT_READS, *NARROWER], []),
+        ([*NOT_READS, *NARROWER, "read.completed.successful.initial"], []),
+        ([*NOT_READS, "NewCompanySynchronized", "DatasetDataChanged", "DataSyncStatusChangedToError"], []),
+        ([*NOT_READS, "NewCompanySynchronized", "DatasetDataChanged"], ["read.completed"]),
+        ([*NOT_READS, NARROWER[0]], ["read.completed", "read.completed.initial"]),
+        (NOT_READS, ["read.completed", "read.completed.initial"]),
+        ([one for one in HANDLED if one != "connection.failed"], ["connection.failed"]),
+        (LEGACY[1:], [one for one in NOT_READS if one[:3] in ("com", "con") and one != "connection.deleted"]),
+    ],
+)
+def test_what_tells_the_same_in_another_spelling_is_not_missing(truth, event_types, missing):
+    """Consumers of the legacy event types, or of the narrower ones, were reported as if messages
+    stayed away.
+    """
+    consumer = truth.codat.create_webhook(URL, HANDLED)
+    consumer = dataclasses.replace(consumer, event_types=tuple(event_types))
+
+    assert consumers.lacking([consumer]) == missing
+    assert consumers.is_complete(consumer) == (not missing)
+
+
+def test_consumers_may_share_what_we_handle(truth):
+    made = [truth.codat.create_webhook(URL, group) for group in (NOT_READS, NARROWER)]
+    assert consumers.lacking(made) == []
+
+
+def test_a_consumer_that_lacks_nothing_stays_as_it_is(truth):
+    truth.codat.create_webhook(URL, [*NOT_READS, *NARROWER])
+    assert not consumers.register(truth.codat, URL).made
 
 
 def test_one_that_is_switched_off_or_incomplete_is_replaced(truth):

@@ -311,22 +311,14 @@ NOT_UNDERSTOOD = {
     "a deep payload": b'{"eventType": "x", "payload": ' + deep("[", "]", 400) + b"}",
     "a webhook before 2025, without a type": b'{"companyId": "c", "connectionId": "d", "bankAccount": {}}',
     "a NUL": CURRENT.replace(b"Toft", b"\x00"),
-    "a NUL in an id": CURRENT.replace(CONNECTION.encode(), b"\\u0000"),
-    "a surrogate in an id": CURRENT.replace(CONNECTION.encode(), b"\\ud800"),
     "surrogates in bytes": CURRENT.replace(b"Toft", b"\xed\xa0\x80"),
     "no company": messages.connected("", CONNECTION),
-    "no connection": messages.connected(COMPANY, ""),
-    "an id that is a number": CURRENT.replace(b'"' + CONNECTION.encode() + b'"', b"17"),
-    "an endless id": messages.connected(COMPANY, "x" * 5000),
     "no payload": b'{"eventType": "connection.connected"}',
     "a payload that is a list": messages.current("connection.connected", []),
     "a read without a company": messages.current("read.completed", {"dataTypes": []}),
     "a company without an id": messages.current("company.deleted", {"name": "Toft"}),
     "an alert without a company": messages.legacy(
         "DataConnectionStatusChanged", connection_id=CONNECTION, data={"newStatus": "Linked"}
-    ),
-    "an alert without a connection": messages.legacy(
-        "DataConnectionStatusChanged", company_id=COMPANY, data={"newStatus": "Linked"}
     ),
     "a first sync without a company": messages.legacy("New company synchronized"),
 }
@@ -363,6 +355,14 @@ def test_the_places_of_missing_ids_are_kept_with_the_message(caller, store):
 
 
 UNDERSTOOD = {
+    "a NUL in an id": CURRENT.replace(CONNECTION.encode(), b"\\u0000"),
+    "a surrogate in an id": CURRENT.replace(CONNECTION.encode(), b"\\ud800"),
+    "no connection": messages.connected(COMPANY, ""),
+    "an id that is a number": CURRENT.replace(b'"' + CONNECTION.encode() + b'"', b"17"),
+    "an endless id": messages.connected(COMPANY, "x" * 5000),
+    "an alert without a connection": messages.legacy(
+        "DataConnectionStatusChanged", company_id=COMPANY, data={"newStatus": "Linked"}
+    ),
     "duplicate keys": CURRENT.replace(b'{"id"', b'{"eventType": "x", "id"', 1),
     "NaN and Infinity": CURRENT.replace(b'"Linked"', b"NaN").replace(b'"gbol"', b"-Infinity"),
     "a number without end": CURRENT.replace(b'"gbol"', b"9" * 6000),
