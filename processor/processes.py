@@ -7,19 +7,19 @@ SIGTERM, so that ``kill -9`` of the supervisor leaves nothing behind.
 """
 
 import contextlib
-import errno
 import logging
 import math
 import os
 import queue
 import signal
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from processor.watchdog import PULSE_FD, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +42,15 @@ class Child:
     """A process to keep running.
 
     ``env`` is added to our own environment; ``stop_after_s`` is how long it may take to end
-    after SIGTERM before it is killed.
+    after SIGTERM before it is killed. One that is ``watched`` says that it makes progress
+    (``processor.watchdog``) and is killed and started again when it does not.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     stop_after_s: float = 10.0
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Supervisor:
         self._deaths = [0] * len(self._children)
         self._due: dict[int, float] = {}
         self._pipe: tuple[int, int] | None = None
+        self._watchdog = Watchdog()
         self._thread: threading.Thread | None = None
 
     def run(self, signals: "StopSignals | None" = None) -> int:
@@ -138,6 +141,7 @@ class Supervisor:
             try:
                 happening = self._happenings.get(timeout=wait_s)
             except queue.Empty:
+                self._kill_hung()
                 for index in [index for index, at in self._due.items() if at <= time.monotonic()]:
                     del self._due[index]
                     self._launch(index)
@@ -146,10 +150,25 @@ class Supervisor:
                 return
             self._bury(happening)
 
+    def _kill_hung(self) -> None:
+        """Kill children that make no progress; their end is noted like any other."""
+        for index in self._watchdog.hung():
+            process = self._running[index]
+            log.error(
+                "Process hangs and is killed",
+                extra={"child": self._children[index].name, "pid": process.pid},
+            )
+            self._watchdog.close(index)
+            _kill_group(process.pid)
+
     def _launch(self, index: int) -> None:
         child = self._children[index]
         assert self._pipe is not None  # noqa: S101 - opened before the first launch
         env = {**os.environ, **child.env, PARENT_FD: str(self._pipe[0])}
+        passed = [self._pipe[0]]
+        if child.watched:
+            passed.append(self._watchdog.open(index))
+            env[PULSE_FD] = str(passed[-1])
         self._started_at[index] = time.monotonic()
         try:
             process = subprocess.Popen(
@@ -157,12 +176,16 @@ class Supervisor:
                 env=env,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                pass_fds=[self._pipe[0]],
+                pass_fds=passed,
             )
         except OSError:
             log.exception("Process could not be started", extra={"child": child.name})
+            self._watchdog.close(index)
             self._postpone(index)
             return
+        finally:
+            for fd in passed[1:]:
+                os.close(fd)
         self._running[index] = process
         log.info("Process started", extra={"child": child.name, "pid": process.pid})
         threading.Thread(target=self._await, args=(index, process), daemon=True).start()
@@ -174,6 +197,7 @@ class Supervisor:
     def _bury(self, ended: _Ended) -> None:
         """Take note of a child's end, and plan its next start."""
         self._running.pop(ended.index)
+        self._watchdog.close(ended.index)
         _kill_group(ended.pid)
         log.error(
             "Process died and is started again",
@@ -285,30 +309,6 @@ def end_with_writer(fd: int, saying: str, grace_s: float) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
-
-def free_port(host: str) -> int:
-    """A port of this host that nobody listens on now. Raises ``OSError`` for an unusable host."""
-    return _bound_port(host, 0)
-
-
-def port_is_taken(host: str, port: int) -> bool:
-    """Whether somebody listens there already. Raises ``OSError`` for an unusable host."""
-    try:
-        _bound_port(host, port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return True
-        raise
-    return False
-
-
-def _bound_port(host: str, port: int) -> int:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(address)
-        return int(probe.getsockname()[1])
 
 
 def _kill_group(pid: int) -> None:

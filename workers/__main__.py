@@ -61,6 +61,7 @@ def children(settings: Settings) -> list[Child]:
             argv=(sys.executable, "-m", "workers", name.split("-")[0]),
             env={},
             stop_after_s=STOP_AFTER_S,
+            watched=True,
         )
         for name in names
     ]

@@ -69,7 +69,7 @@ class Clock:
     def tick(self) -> None:
         """One look at everything. Raises ``redis.RedisError``."""
         now = self._clock()
-        health.alive(self._client, "clock", self._name, times.to_ms(now))
+        health.alive(self._client, "clock", self._name)
         for event_id, shard in upkeep.due_retries(self._client, now):
             _, wake = self._inbox.requeue(event_id, status="failed", shard=shard, only_if=True)
             if wake:

@@ -47,7 +47,7 @@ class Drain:
 
     ``stop`` says when to finish early (a signal came), ``yield_to`` whether other
     shards wait for a worker; ``on_questions`` is called when Codat should be asked now,
-    ``on_notifications`` when something was decided that is to be told.
+    ``on_notifications`` when something was decided that is to be told, ``progress`` at each step.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Drain:
         yield_to: Callable[[], bool] = lambda: False,
         on_questions: Callable[[], None] = lambda: None,
         on_notifications: Callable[[], None] = lambda: None,
+        progress: Callable[[], object] = lambda: None,
         stream_length: int = 100_000,
     ) -> None:
         self._client = client
@@ -71,6 +72,7 @@ class Drain:
         self._yield_to = yield_to
         self._on_questions = on_questions
         self._on_notifications = on_notifications
+        self._progress = progress
         self._stream_length = stream_length
 
     def run(self, number: int, *, run_s: float = RUN_S) -> Drained:
@@ -102,6 +104,7 @@ class Drain:
     def batch(self, shard: Shard) -> tuple[int, bool]:
         """Handle and commit one batch; how many messages it had, and whether to ask Codat right now."""
         now = self._clock()
+        self._progress()
         pipe = shard.begin()
         with pipe:
             waiting, gone = shard.read(BATCH)
@@ -111,6 +114,7 @@ class Drain:
             events = self._understand(shard, waiting, batch, now)
             work = Work(shard, pipe, [event for _, event in events], self._policy, now, batch)
             for message, event in events:
+                self._progress()
                 if event.company is not None and work.is_erased(event.company.id):
                     batch.dropped.append((message, event.company.id))
                     continue

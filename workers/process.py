@@ -1,22 +1,25 @@
 """One worker process: an RQ worker that runs its jobs in the process itself, on one queue."""
 
+import contextlib
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from redis import RedisError
+from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from processor.bootstrap import Container
-from processor.queues import DELIVER, POLL
+from processor.queues import DELIVER, DRAIN, POLL
 from processor.store import health
 from processor.truth.beginning import Beginning
+from processor.watchdog import WELL_FOR_S, Pulse
 from workers import runtime
 from workers.condition_watch import ConditionWatch
 from workers.outage import Outage
@@ -28,6 +31,8 @@ WORKER_TTL_S = 20
 
 MAINTENANCE_INTERVAL_S = 30
 
+HEARTBEAT_S = 2.0
+
 
 class InProcessWorker(SimpleWorker):
     """RQ's worker without a fork, which waits for a Redis that is away or refuses, whatever it says.
@@ -36,7 +41,9 @@ class InProcessWorker(SimpleWorker):
     waits only while it listens and only for a Redis that is away; otherwise it ends with a traceback.
     """
 
-    health_name: str = ""
+    pulse: Pulse
+    is_well: Callable[[], bool] = staticmethod(lambda: True)
+    """Whether what else works in this process works."""
 
     @property
     def stopping(self) -> bool:
@@ -52,24 +59,21 @@ class InProcessWorker(SimpleWorker):
     def set_shutdown_requested_date(self) -> None:
         """Write nothing: a signal handler must not wait for Redis, or for what it interrupted."""
 
-    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
-        """RQ's heartbeat, and ours for ``/readyz``."""
-        super().heartbeat(*args, **kwargs)
-        if self.health_name:
-            health.alive(self.connection, "worker", self.health_name, int(time.time() * 1000))
-
-    def listen(self, prepare: Callable[[], object]) -> None:
-        """Do jobs until a signal comes; first ``prepare``, which is repeated until Redis lets it succeed."""
+    def listen(self, prepare: Callable[[], object], on_ready: Callable[[], object]) -> None:
+        """Do jobs until a signal comes; first ``prepare``, again and again until Redis lets it succeed."""
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
         outage = Outage(self.name)
         prepared = False
         while not self._stop_requested:
+            if self.is_well():
+                self.pulse.beat()
             try:
                 if not prepared:
                     prepare()
                     self.connection.delete(self.key)  # of a process that died and had the same number
                     self.register_birth()  # type: ignore[no-untyped-call]
                     prepared = True
+                    on_ready()
                 self._do_next()
                 outage.ended()
             except RedisError as error:
@@ -94,6 +98,8 @@ class InProcessWorker(SimpleWorker):
             return
         if found is not None:
             job, queue = found
+            if job.origin not in (DRAIN, DELIVER):  # these say more often that they make progress
+                self.pulse.beat((job.timeout or 0) + WELL_FOR_S)
             job.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
             self.execute_job(job, queue)
 
@@ -104,27 +110,59 @@ class InProcessWorker(SimpleWorker):
         super()._finalize_failure(job, queue, execution, exc_info)
 
 
+class Heartbeat:
+    """Says every two seconds in Redis, from a thread, when the work of this process made progress last."""
+
+    def __init__(self, client: "Redis[Any]", name: str, pulse: Pulse) -> None:
+        self._client, self._name, self._pulse = client, name, pulse
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; the name stays."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(HEARTBEAT_S)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            silent_ms = int(self._pulse.silent_s() * 1000)
+            with contextlib.suppress(RedisError):  # the work meets it too, and says so
+                health.alive(self._client, "worker", self._name, silent_ms=silent_ms)
+                self._client.connection_pool.close_idle()
+            self._stop.wait(HEARTBEAT_S)
+
+
 def work(container: Container, queue: str) -> None:
     """Work on ``queue`` until SIGTERM or SIGINT; what was begun is finished first."""
     client = container.redis
-    worker = _made(container, queue)
-    own = runtime.install(container, stopping=lambda: worker.stopping)
+    pulse = Pulse()
+    pulse.tell_supervisor()
+    worker = _made(container, queue, pulse)
+    own = runtime.install(container, stopping=lambda: worker.stopping, progress=pulse.beat)
     watch = ConditionWatch(container)
     if queue == DELIVER:
         own.courier.start()
+        worker.is_well = lambda: own.courier.looks
         watch.start()
 
     def prepare() -> None:
         if queue == POLL:
             Beginning(client).begins()  # before the service says that it is ready: what is made later is new
 
+    heartbeat = Heartbeat(client, worker.name, pulse)
     try:
-        worker.listen(prepare)
+        worker.listen(prepare, heartbeat.start)
     except StopRequested:
         _log.debug("a worker was told to end", extra={"child": worker.name})
     finally:
         watch.stop()
         own.courier.stop()
+        heartbeat.stop()
     try:
         worker.register_death()  # type: ignore[no-untyped-call]
         health.gone(client, "worker", worker.name)
@@ -132,7 +170,7 @@ def work(container: Container, queue: str) -> None:
         _log.info("a worker could not say goodbye", extra={"error": repr(error)})
 
 
-def _made(container: Container, queue: str) -> InProcessWorker:
+def _made(container: Container, queue: str, pulse: Pulse) -> InProcessWorker:
     """The worker, as soon as Redis answers: RQ asks it for our address."""
     outage = Outage(queue)
     while True:
@@ -147,8 +185,9 @@ def _made(container: Container, queue: str) -> InProcessWorker:
                 log_job_description=False,
             )
         except RedisError as error:
+            pulse.beat()
             time.sleep(outage.failed(error))
         else:
             outage.ended()
-            worker.health_name = worker.name
+            worker.pulse = pulse
             return worker

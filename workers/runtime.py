@@ -61,14 +61,21 @@ class Runtime:
 _current: Runtime | None = None
 
 
-def install(container: Container, *, stopping: Callable[[], bool]) -> Runtime:
-    """Build the runtime of this process; jobs find it by ``current``."""
+def install(
+    container: Container, *, stopping: Callable[[], bool], progress: Callable[[], object] = lambda: None
+) -> Runtime:
+    """Build the runtime of this process, which jobs find by ``current``; drains call ``progress``."""
     global _current
-    _current = build(container, stopping=stopping)
+    _current = build(container, stopping=stopping, progress=progress)
     return _current
 
 
-def build(container: Container, *, stopping: Callable[[], bool] = lambda: False) -> Runtime:
+def build(
+    container: Container,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[], object] = lambda: None,
+) -> Runtime:
     """The runtime on the collaborators in ``container``."""
     bell, client = container.bell, container.redis
 
@@ -92,6 +99,7 @@ def build(container: Container, *, stopping: Callable[[], bool] = lambda: False)
             yield_to=lambda: bell.waiting(DRAIN) > 0,
             on_questions=ask_soon,
             on_notifications=deliver_soon,
+            progress=progress,
             stream_length=container.settings.stream_length,
         ),
         asking=Asking(

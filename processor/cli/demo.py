@@ -19,7 +19,8 @@ from processor.cli.invite import DEMO, announce, invite, until_served, way_back
 from processor.cli.listener import Listener
 from processor.cli.run import service, store, with_port
 from processor.errors import ProcessorError, SettingsError
-from processor.processes import StopSignals, Supervisor, port_is_taken
+from processor.ports import port_is_taken
+from processor.processes import StopSignals, Supervisor
 from processor.settings import DOTENV, Settings, load
 from processor.simulator import (
     STORIES,

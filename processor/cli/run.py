@@ -12,7 +12,8 @@ import click
 from processor import logs
 from processor.engine import Engine
 from processor.errors import SettingsError
-from processor.processes import Child, StopSignals, Supervisor, free_port, port_is_taken, watch_parent
+from processor.ports import free_port, port_is_taken
+from processor.processes import Child, StopSignals, Supervisor, watch_parent
 from processor.server import serve
 from processor.settings import Settings, load_from_environment
 

@@ -12,12 +12,19 @@ ROLES = ("worker", "clock")
 MISSED_AFTER_MS = 20_000
 """A process that was not seen for so long is missed, in milliseconds; all say more often that they live."""
 
+FORGOTTEN_AFTER_MS = 10 * MISSED_AFTER_MS
 
-def alive(client: "Redis[Any]", role: str, name: str, now_ms: int) -> None:
-    """Say that the process ``name`` of this role lives."""
+
+def alive(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> None:
+    """Say that the work of the process ``name`` of this role made progress ``silent_ms`` ago.
+
+    The time is that of Redis: the clocks of machines differ.
+    """
+    seconds, micros = client.time()
+    seen_ms = seconds * 1000 + micros // 1000 - silent_ms
     with client.pipeline(transaction=False) as pipe:
-        pipe.zadd(keys.alive(role), {name: now_ms})
-        pipe.zremrangebyscore(keys.alive(role), "-inf", now_ms - 10 * MISSED_AFTER_MS)
+        pipe.zadd(keys.alive(role), {name: seen_ms})
+        pipe.zremrangebyscore(keys.alive(role), "-inf", seen_ms + silent_ms - FORGOTTEN_AFTER_MS)
         pipe.execute()
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.processes import PARENT_FD, Child, Supervisor, free_port, port_is_taken
+from processor.ports import free_port, port_is_taken
+from processor.processes import PARENT_FD, Child, Supervisor
 from processor.server import STOP_AFTER_S
 from tests.support.ports import own_port
 from tests.support.service import is_alive, until

@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,12 +21,13 @@ from processor.engine import Engine
 from processor.queues import DRAIN, QUEUES
 from processor.settings import load
 from processor.store import keys
+from processor.watchdog import Pulse
 from tests.support import messages
 from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench
 from workers import jobs, runtime
 from workers.__main__ import children
-from workers.process import InProcessWorker
+from workers.process import Heartbeat, InProcessWorker
 
 ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET}
 
@@ -66,7 +67,6 @@ def worker(container):
         connection=container.redis,
         serializer=JSONSerializer,
     )
-    made.health_name = made.name
     made.subscribe = lambda: None
     return made
 
@@ -82,15 +82,19 @@ def test_a_wake_up_call_leads_to_a_drain(container):
     assert container.bell.waiting(DRAIN) == 0
 
 
-@pytest.mark.usefixtures("_signals_as_they_were")
-def test_a_worker_says_that_it_lives(container):
-    send(container, messages.connected("company-1", "connection-1"))
-    worker(container).work(burst=True, logging_level="WARNING")
+def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container):
+    """A machine whose clock was ten minutes off said that no worker was seen."""
+    heartbeat = Heartbeat(container.redis, "worker-of-the-tests", Pulse())
+    heartbeat.start()
+    until(lambda: container.redis.zcard(keys.alive("worker")))
+    heartbeat.stop()
 
     ((name, seen_ms),) = container.redis.zrange(keys.alive("worker"), 0, -1, withscores=True)
     assert name == b"worker-of-the-tests"
-    assert seen_ms / 1000 == pytest.approx(time.time(), abs=3_600)
-    found = evaluation.current(container.redis, container.settings, now=container.clock())
+    assert seen_ms / 1000 == pytest.approx(container.redis.time()[0], abs=3_600)
+    found = evaluation.current(
+        container.redis, container.settings, now=container.clock() + timedelta(minutes=10)
+    )
     assert "no_worker" not in [one.code for one in found]
 
 

@@ -13,7 +13,6 @@ from processor import store
 from processor.store import health, keys
 from processor.store.inbox import DAY_S, Inbox
 from processor.store.keys import PREFIX, shard_of
-from processor.times import to_ms
 from tests.processor.store.conftest import AWAKE_MS
 from tests.support import messages
 from tests.support.workbench import Moving, Workbench
@@ -96,7 +95,7 @@ def everywhere(client):
         client, clock=Moving(noon), policy=Policy(can_ask=True, patience_s=60, late_after_s=600)
     )
     bench.ticking().tick()
-    health.alive(client, "worker", "worker-1", to_ms(bench.clock()))
+    health.alive(client, "worker", "worker-1")
     company = "company-1"
     now = bench.clock()
     bench.handle(

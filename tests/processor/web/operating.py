@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from html import unescape
 from typing import Any
 
@@ -94,4 +93,4 @@ def told_of(filling: Filling) -> str:
 def everybody_lives(store: "Redis[Any]") -> None:
     """A worker and a clock were seen just now."""
     for role in health.ROLES:
-        health.alive(store, role, f"{role}-1", int(time.time() * 1000))
+        health.alive(store, role, f"{role}-1")

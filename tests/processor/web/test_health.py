@@ -57,7 +57,7 @@ def accepts(caller):
 
 def test_it_is_ready_when_everybody_was_seen(engine, store):
     for role in health.ROLES:
-        health.alive(store, role, f"{role}-1", now_ms())
+        health.alive(store, role, f"{role}-1")
 
     answer = serving(engine.url).get("/readyz")
 
@@ -67,8 +67,8 @@ def test_it_is_ready_when_everybody_was_seen(engine, store):
 @pytest.mark.parametrize("missed", health.ROLES)
 def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, store, missed):
     for role in health.ROLES:
-        seen_ms = now_ms() - (health.MISSED_AFTER_MS + 1000 if role == missed else 0)
-        health.alive(store, role, f"{role}-1", seen_ms)
+        silent_ms = health.MISSED_AFTER_MS + 1000 if role == missed else 0
+        health.alive(store, role, f"{role}-1", silent_ms=silent_ms)
 
     answer = serving(engine.url).get("/readyz")
 
@@ -77,9 +77,9 @@ def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, st
 
 
 def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine, store):
-    health.alive(store, "clock", "clock-1", now_ms())
+    health.alive(store, "clock", "clock-1")
     for name in ("worker-1", "worker-2"):
-        health.alive(store, "worker", name, now_ms())
+        health.alive(store, "worker", name)
     caller = serving(engine.url)
     health.gone(store, "worker", "worker-1")
     assert "warnings" not in caller.get("/readyz").json
@@ -89,8 +89,8 @@ def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine, store
 
 
 def test_processes_that_died_long_ago_are_forgotten(store):
-    health.alive(store, "worker", "worker-1", now_ms() - 20 * health.MISSED_AFTER_MS)
-    health.alive(store, "worker", "worker-2", now_ms())
+    health.alive(store, "worker", "worker-1", silent_ms=20 * health.MISSED_AFTER_MS)
+    health.alive(store, "worker", "worker-2")
 
     assert store.zrange(health.keys.alive("worker"), 0, -1) == [b"worker-2"]
 

@@ -49,8 +49,7 @@ def test_an_empty_store_has_an_overview(operator: Operator, path: str) -> None:
 def test_a_missing_worker_is_told_with_the_time_when_it_was_last_seen(
     operator: Operator, store: Redis
 ) -> None:
-    seen_ms = int(time.time() * 1000) - 60_000
-    health.alive(store, "worker", "worker-1", seen_ms)
+    health.alive(store, "worker", "worker-1", silent_ms=60_000)
     shown = operator.read("/ops")
     assert "no worker was seen" in shown
     assert f"Since {words.date(to_iso(health.seen(store)['worker'][0][1]))}" in shown
