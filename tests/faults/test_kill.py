@@ -55,7 +55,8 @@ def test_workers_that_are_killed_in_the_middle_of_thousands_of_messages_lose_non
     bodies = messages_of(3_000)
     start_before_s = start_s()
     workers = service.working()
-    service.kill(*workers, number=signal.SIGSTOP)
+    watching = {service.parent_of(pid) for pid in workers}  # it would kill what stands still for long
+    service.kill(*watching, *workers, number=signal.SIGSTOP)
     sender = Sender(service)
     sender.send(bodies)
     assert sender.accepted == sorted(bodies)
@@ -64,7 +65,7 @@ def test_workers_that_are_killed_in_the_middle_of_thousands_of_messages_lose_non
     inbox, aside = keys.inbox(shard), "out-of-sight"
     service.redis().rename(inbox, aside)
 
-    service.kill(*workers, number=signal.SIGCONT)
+    service.kill(*watching, *workers, number=signal.SIGCONT)
     until(lambda: handled(service) > 0, poll_s=0.0005)
     service.kill(*workers)
     before = handled(service)

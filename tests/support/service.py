@@ -131,7 +131,7 @@ class Service:
             )
         try:
             until(self.is_ready)
-            until(lambda: len(self.working()) == DRAINING)
+            until(lambda: len(self.working()) == int(env["WORKERS"]))
         except BaseException:
             self.stop()
             raise
@@ -158,13 +158,18 @@ class Service:
         mine = set(self.everybody())
         return [pid for pid in pids if pid in mine]
 
+    def parent_of(self, pid: int) -> int:
+        """The process that started ``pid``."""
+        return dict(processes())[pid]
+
     def engine(self) -> int:
         """The process of the embedded engine."""
         return int((self.folder / "engine" / "engine.pid").read_text())
 
     def redis(self) -> "Redis[Any]":
         """A client of its engine."""
-        return Redis.from_url((self.folder / "engine" / "address").read_text(), socket_timeout=LIMIT_S)
+        url = self._environ.get("REDIS_URL") or (self.folder / "engine" / "address").read_text()
+        return Redis.from_url(url, socket_timeout=LIMIT_S)
 
     def bench(self) -> Workbench:
         """What is in its store."""

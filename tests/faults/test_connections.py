@@ -1,0 +1,84 @@
+"""Few connections to Redis: the service keeps to its share, and is not stuck where there are too few."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from redis import Redis
+
+from processor.connections import needed
+from processor.settings import load
+from processor.store import keys
+from tests.support.engines import own_engine
+from tests.support.service import Sender, Service, is_done, messages_of, until
+from tests.support.serving import ENVIRON
+from tests.workers.deliver.receiving import Receiver
+
+pytestmark = pytest.mark.timeout(600)
+
+KEY = "a-key-of-the-tests"
+CALLERS = 34
+MESSAGES = 1_000
+TOLD = 80
+"""Two milestones of each of 40 connections."""
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.stop()
+
+
+def subscribed(service: Service, receiver: Receiver) -> None:
+    """Have everything sent to the receiver."""
+    answer = httpx.post(
+        f"{service.url}/v1/subscribers",
+        json={"url": receiver.url},
+        headers={"Authorization": f"Bearer {KEY}"},
+        trust_env=False,
+        timeout=60,
+    )
+    assert answer.status_code == 201, answer.text
+
+
+def open_to(client: Redis) -> int:
+    """How many connections the service has open: all but the tests' own, by their names."""
+    return sum(one["name"] != "observer" for one in client.client_list())
+
+
+@pytest.mark.parametrize(
+    ("most", "processes"),
+    [(40, {}), (24, {"WEB_CONCURRENCY": "4", "WORKERS": "4"})],
+    ids=["enough", "too few"],
+)
+def test_an_overload_leaves_nothing_untold_and_no_connection_behind(
+    make_service: Callable[..., Service],
+    data_dir: Path,
+    receiver: Receiver,
+    most: int,
+    processes: dict[str, str],
+) -> None:
+    """``maxclients 40`` and 240 messages a second for a while: 1,844 of 1,909 notifications stayed untold at
+    zero load, ``/readyz`` was plain, and each thread kept the connection that it had opened."""
+    with (
+        own_engine(data_dir / "redis", "--maxclients", str(most)) as url,
+        Redis.from_url(url, client_name="observer", socket_timeout=60) as client,
+    ):
+        client.ping()
+        service = make_service(
+            REDIS_URL=url, API_KEYS=KEY, ALLOW_PRIVATE_SUBSCRIBERS="true", **processes
+        ).start()
+        subscribed(service, receiver)
+        bodies = messages_of(MESSAGES)
+        seen: list[int] = []
+        sender = Sender(service, threads=CALLERS)
+        sender.send(bodies, on_answer=lambda good: good % 10 or seen.append(open_to(client)))
+
+        until(lambda: is_done(service, list(bodies)))
+        until(lambda: len({one.id for one in receiver.received}) == TOLD)
+        until(lambda: client.zcard(keys.outbox_with("pending")) == 0)
+
+        assert max(seen) <= min(most, needed(load({**ENVIRON, "WORKERS": "2", **processes})))
+        until(lambda: open_to(client) < 16)  # what is idle is closed
