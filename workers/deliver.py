@@ -9,7 +9,6 @@ import contextlib
 import logging
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,9 +35,6 @@ CROWDED = 500
 
 LOOK_AT_LEAST_S = 5.0
 """It looks so often though nobody wakes it, in seconds."""
-
-STUCK_AFTER_S = 90.0
-"""A look that takes so long hangs, in seconds: Redis itself is waited for less."""
 
 REDIS_THREADS = 4
 MOST_BEGUN = 40
@@ -84,7 +80,6 @@ class Courier:
         self._stopping = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
         self._outage = Outage("courier")
-        self._looked_at = 0.0
         self.settled = 0
 
     # From outside
@@ -97,14 +92,13 @@ class Courier:
     @property
     def looks(self) -> bool:
         """Whether the thread lives and looked at the lanes lately."""
-        return self.running and time.monotonic() - self._looked_at < STUCK_AFTER_S
+        return self.running and not self._outage.attempt_hangs
 
     def start(self) -> None:
         """Carry out in a thread of its own until ``stop``. Raises what making a channel ready raises."""
         for channel in self._channels.values():
             channel.prepare()
         ready = threading.Event()
-        self._looked_at = time.monotonic()
         self._stopping.clear()
         self._thread = threading.Thread(target=self._work, args=(ready,), name="courier", daemon=True)
         self._thread.start()
@@ -150,7 +144,6 @@ class Courier:
         assert self._woken is not None  # noqa: S101 - made by _open
         try:
             while not self._stopping.is_set():
-                self._looked_at = time.monotonic()
                 self._woken.clear()
                 wait_s = await self._look_safely()
                 with contextlib.suppress(TimeoutError):

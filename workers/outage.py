@@ -14,6 +14,9 @@ PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 WARN_EVERY_S = 60.0
 
+HANGS_AFTER_S = 90.0
+"""An attempt that takes so long hangs, in seconds: Redis itself is waited for less."""
+
 
 class Outage:
     """The outage, if any, as ``name`` sees it: call ``failed`` or ``ended`` after each attempt."""
@@ -22,10 +25,16 @@ class Outage:
         self._name = name
         self._failures = 0
         self._began_at = self._warned_at = 0.0
+        self._attempted_at = time.monotonic()
+
+    @property
+    def attempt_hangs(self) -> bool:
+        """Whether no attempt came to an end for long."""
+        return time.monotonic() - self._attempted_at > HANGS_AFTER_S
 
     def failed(self, error: RedisError) -> float:
         """Take note of a failed attempt; how long to wait before the next one, in seconds."""
-        now = time.monotonic()
+        now = self._attempted_at = time.monotonic()
         if not self._failures:
             self._began_at = now
         if not self._failures or now - self._warned_at >= WARN_EVERY_S:
@@ -37,6 +46,7 @@ class Outage:
 
     def ended(self) -> None:
         """Take note of an attempt that succeeded."""
+        self._attempted_at = time.monotonic()
         if self._failures:
             away_s = round(time.monotonic() - self._began_at, 1)
             _log.warning("a worker reaches Redis again", extra={"child": self._name, "away_s": away_s})
