@@ -159,7 +159,9 @@ class Settings:
         ("connection.authorization_failed", "connection.deauthorized", "initial_sync.failed"),
     )
     sentry_dsn: str | None = row(kinds.SENTRY_DSN, "Where errors are reported (extra `sentry`).", secret=True)
-    log_level: str = row(kinds.LOG_LEVEL, "Least severe log lines to write.", "INFO")
+    log_level: str = row(
+        kinds.LOG_LEVEL, "Least severe of our log lines to write; libraries write from WARNING on.", "INFO"
+    )
 
     @property
     def own_url(self) -> str:
