@@ -7,6 +7,7 @@ import click
 
 from processor import logs
 from processor.check import check_codat, check_mail, check_mistakes, check_settings
+from processor.check_conditions import check_conditions
 from processor.check_store import check_redis
 from processor.engine import Engine
 from processor.errors import EngineFailed, SettingsError
@@ -43,9 +44,11 @@ def _findings() -> Iterator[Finding]:
 def _store_findings(settings: Settings) -> Iterator[Finding]:
     if settings.redis_url is not None:
         yield from check_redis(settings, settings.redis_url)
+        yield from check_conditions(settings, settings.redis_url)
         return
     try:
         with Engine(settings.data_dir) as engine:
             yield from check_redis(settings, engine.url)
+            yield from check_conditions(settings, engine.url)
     except EngineFailed as error:
         yield Finding(Verdict.ERROR, "redis", error.detail)

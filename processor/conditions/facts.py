@@ -78,10 +78,14 @@ def gather(
     client: "Redis[Any]", settings: Settings, *, now: datetime, wall: Callable[[], float] = time.time
 ) -> Facts:
     """The facts of this moment. Never raises because of Redis: that it does not answer is one of them."""
+    write_error: str | None = None
     try:
-        return _gather(client, settings, now, wall)
+        write_error = _write_error(client)
+        return _gather(client, settings, now, wall, write_error)
     except BusyLoadingError:  # the library has it among broken connections
         return Facts(now=now, redis_now=now, store=StoreFacts(loading=True))
+    except ResponseError as error:  # a cluster, or an ACL: what it was refused first says most
+        return Facts(now=now, redis_now=now, store=StoreFacts(write_error=write_error or str(error)))
     except RedisError as error:
         return Facts(now=now, redis_now=now, store=StoreFacts(error=type(error).__name__))
 
@@ -95,9 +99,14 @@ def _write_error(client: "Redis[Any]") -> str | None:
     return None
 
 
-def _gather(client: "Redis[Any]", settings: Settings, now: datetime, wall: Callable[[], float]) -> Facts:
-    write_error = _write_error(client)
-    shards = range(settings.inbox_shards)
+def _gather(
+    client: "Redis[Any]",
+    settings: Settings,
+    now: datetime,
+    wall: Callable[[], float],
+    write_error: str | None,
+) -> Facts:
+    shards = range(keys.shards_in_use(client.get(keys.shards_ever()), settings.inbox_shards))
     with client.pipeline(transaction=False) as pipe:
         pipe.info("memory")
         pipe.info("replication")

@@ -20,11 +20,13 @@ import trustme
 from click.testing import CliRunner, Result
 
 from processor.check import check_codat, check_settings
+from processor.check_conditions import check_conditions
 from processor.check_store import check_redis
 from processor.cli import main
 from processor.engine import Engine
 from processor.findings import Finding, Verdict
 from processor.settings import Settings, load, rows
+from processor.store import keys
 from tests.support.engines import cluster_node, sentinel
 from tests.support.engines import own_engine as engine_on_port
 from tests.support.service import until
@@ -397,6 +399,17 @@ def test_the_command_exits_1_when_redis_or_the_engine_is_away(tmp_path: Path) ->
     result = run_check(**ENOUGH, DATA_DIR="file")
     assert result.exit_code == 1
     assert "error    redis     The embedded engine cannot use" in result.output
+
+
+def test_what_is_wrong_with_a_service_that_runs_is_a_warning_with_advice(own_engine: str) -> None:
+    """`check` found everything in order while a message lay in quarantine; a release still has to start."""
+    assert list(check_conditions(settings(), own_engine)) == []
+    with redis.Redis.from_url(own_engine) as client:
+        client.zadd(keys.events_of("quarantined"), {"msg_1": 1})
+    (found,) = check_conditions(settings(), own_engine)
+    assert (found.verdict, found.subject) == (Verdict.WARNING, "service")
+    assert "1 authentic message is in quarantine" in found.sentence
+    assert "Look at what Codat sent" in found.sentence
 
 
 def test_secrets_that_can_be_guessed_are_named_and_not_shown() -> None:
