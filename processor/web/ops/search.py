@@ -1,5 +1,6 @@
 """The search: anything by its id, and companies by the name or the e-mail address that a caller gives."""
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 
+from processor.lenient.mail_addresses import with_ascii_domain
 from processor.store.reader import Reader
 from processor.web.context import container, desk
 from processor.web.ops import sheets
@@ -62,7 +64,10 @@ def with_name(reader: Reader, wanted: str) -> Named:
 
     Only letters and digits are compared, without accents, in upper or lower case; e-mail addresses whole.
     """
-    name, email = folded(wanted), wanted.casefold()
+    name, email = folded(wanted), wanted
+    with contextlib.suppress(ValueError):  # not a domain: it is then nobody's
+        email = with_ascii_domain(wanted)
+    email = email.casefold()
     rows: list[dict[str, str]] = []
     looked_at, cursor = 0, None
     while looked_at < LOOKED_THROUGH and len(rows) < MOST_COMPANIES:

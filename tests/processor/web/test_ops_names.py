@@ -190,3 +190,13 @@ def test_a_receiver_that_was_removed_is_called_by_its_id(
     store.zrem(keys.subscribers(), lane)
     assert f"To {lane} pending" in operator.read(path)
     assert f"To {lane} : pending" in operator.read("/ops/connections/xero")
+
+
+def test_a_contact_with_an_international_domain_is_found_as_it_is_written(
+    operator: Operator, store: Redis
+) -> None:
+    """The domain is kept in ASCII; operators type the address as the merchant did."""
+    keep_companies(store, {"id": "c-1", "name": "Toft", "contact_email": "zoe@xn--bcher-kva.example"})
+    for typed in ("zoe@bücher.example", "Zoe@BÜCHER.example", "zoe@xn--bcher-kva.example"):
+        assert "Toft" in operator.read("/ops/search", q=typed)
+    assert "Toft" not in operator.read("/ops/search", q="zoe@-ü.example")
