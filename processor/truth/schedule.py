@@ -36,6 +36,9 @@ WATCHED_AT_MOST = timedelta(days=1)
 
 SOON = timedelta(minutes=15)
 
+ON_PREMISE = ("quickbooks desktop", "sage 50")
+"""Platforms on the customer's own computer, which are read when that is on: their waiting is no fault."""
+
 MONITOR = Asked("asked because its first sync is watched")
 STUCK = Asked("asked because it looked stuck: the message was missed", repairs=True)
 SWEEP = Asked("found by the sweep: the message was missed", repairs=True)
@@ -185,7 +188,11 @@ def plan(due: Due, connections: Sequence[tuple[Connection, int]], now: datetime,
             wants.append(now + timedelta(seconds=jittered(pause_s)))
         else:
             wants.append(now + STUCK_EVERY)
-        unread = [when for state, when in watched if state is State.AUTHORIZED]
+        unread = [
+            now_.authorized_at or heard
+            for (now_, heard), (connection, _) in zip(stands, connections, strict=True)
+            if now_.state is State.AUTHORIZED and not _is_on_premise(connection)
+        ]
         asked = asked or (STUCK if unread and now - min(unread) >= STUCK_AUTHORIZED else MONITOR)
     if pending:
         ages = [now - heard for heard in pending]
@@ -200,3 +207,7 @@ def plan(due: Due, connections: Sequence[tuple[Connection, int]], now: datetime,
     looked_at = now if asked is not None or due.looked_at is None else due.looked_at
     wants.append(looked_at + every * random.uniform(0.95, 1.05))  # noqa: S311 - nothing secret
     return Plan(asked, min(wants), pause_s)
+
+
+def _is_on_premise(connection: Connection) -> bool:
+    return (connection.platform_name or "").casefold().startswith(ON_PREMISE)

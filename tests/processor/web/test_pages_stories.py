@@ -8,6 +8,7 @@ import pytest
 from processor.lenient.spoken import as_account_name
 from processor.web.pages import words
 from tests.processor.simulator.pages import Browser
+from tests.processor.web.conftest import OpenPlace
 from tests.support.visiting import Place
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-")
@@ -336,3 +337,12 @@ def test_what_repeats_the_address_beside_a_secret_is_not_compressed(place: Place
         answer = visitor.http.get(path, headers={"Accept-Encoding": "gzip"})
         assert answer.status_code == 200
         assert "Content-Encoding" not in answer.headers, path
+
+
+def test_coming_back_in_another_browser_says_how_to_go_on(open_place: OpenPlace) -> None:
+    """``/return`` opened elsewhere, as from an app's own browser, led nowhere."""
+    place = open_place(SUPPORT_EMAIL="help@example.com")
+    page = place.visitor().open("/return?statusCode=403&errorMessage=No")
+    assert "Did you begin in another browser, app or device?" in page.text
+    assert 'href="mailto:help@example.com?subject=' in page.answer.text
+    assert 'class="notice calm alone"' in page.answer.text
