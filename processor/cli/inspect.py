@@ -11,6 +11,7 @@ from processor import lookups
 from processor.bootstrap import Container
 from processor.cli.opened import in_words, opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
+from processor.lenient.values import folded
 from processor.replays import Replayed, Replays
 from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
@@ -111,6 +112,11 @@ ATTEMPT_COLUMNS: tuple[Column, ...] = (
 )
 
 
+def codat_id(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """An id of Codat's, which is found in any case."""
+    return value and folded(value)
+
+
 @click.group()
 def connections() -> None:
     """Connections, their states and what happened to them."""
@@ -118,7 +124,7 @@ def connections() -> None:
 
 @connections.command("list")
 @click.option("--state", type=click.Choice(lookups.STATES), help="Only those in this state.")
-@click.option("--company", "company_id", metavar="ID", help="Only those of this company.")
+@click.option("--company", "company_id", metavar="ID", callback=codat_id, help="Only those of this company.")
 @click.option("--merchant", "merchant_id", metavar="ID", help="Only those of this merchant.")
 @paged
 def list_connections(as_json: bool, **query: Any) -> None:
@@ -129,7 +135,7 @@ def list_connections(as_json: bool, **query: Any) -> None:
 
 
 @connections.command("show")
-@click.argument("connection_id", metavar="ID")
+@click.argument("connection_id", metavar="ID", callback=codat_id)
 @click.option("--timeline", is_flag=True, help="Also what happened to it, newest first.")
 @as_json_option
 def show_connection(connection_id: str, *, timeline: bool, as_json: bool) -> None:
@@ -228,7 +234,9 @@ def notifications() -> None:
 
 
 @notifications.command("list")
-@click.option("--connection", "connection_id", metavar="ID", help="Only those about this connection.")
+@click.option(
+    "--connection", "connection_id", metavar="ID", callback=codat_id, help="Only those about this connection."
+)
 @click.option("--status", type=click.Choice(NOTIFICATION_STATUSES), help="Only those with this status.")
 @paged
 def list_notifications(as_json: bool, **query: Any) -> None:

@@ -14,7 +14,7 @@ import click
 
 from processor import lookups
 from processor.bootstrap import Container
-from processor.cli.inspect import as_json_option, connections
+from processor.cli.inspect import as_json_option, codat_id, connections
 from processor.cli.opened import opened
 from processor.cli.printing import Column, print_fields, print_json, print_table
 from processor.errors import Conflict, NotFound, ProcessorError
@@ -42,7 +42,7 @@ DIFFERENCE_COLUMNS: tuple[Column, ...] = (
 
 
 @click.command()
-@click.option("--company", "company_id", metavar="ID", help="Only this company.")
+@click.option("--company", "company_id", metavar="ID", callback=codat_id, help="Only this company.")
 @click.option("--dry-run", is_flag=True, help="Print what differs and change nothing.")
 @as_json_option
 def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
@@ -146,7 +146,7 @@ def rebuild(*, as_json: bool) -> None:
 
 
 @connections.command("repair")
-@click.argument("connection_id", metavar="ID")
+@click.argument("connection_id", metavar="ID", callback=codat_id)
 @as_json_option
 def repair_connection(connection_id: str, *, as_json: bool) -> None:
     """Make the damaged record of a connection again, from kept messages or else from Codat."""

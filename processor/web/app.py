@@ -1,6 +1,7 @@
 """Builds the Flask application."""
 
 import contextlib
+from typing import Any
 
 from flask import Flask
 from redis import RedisError
@@ -8,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from processor import logs
 from processor.bootstrap import Container, for_web
+from processor.lenient.values import folded
 from processor.reporting import report_faults
 from processor.settings import load_from_environment
 from processor.store.connect import close_idle_always
@@ -55,7 +57,15 @@ def create_app(container: Container) -> Flask:
     pages.register(app)
     ops.register(app)
     v1.register(app)
+    app.url_value_preprocessor(_fold_ids)
     return app
+
+
+def _fold_ids(_: str | None, values: dict[str, Any] | None) -> None:
+    """Codat's ids in addresses, in any case; the ids of messages are their senders' and stay as they are."""
+    for name in ("company_id", "connection_id"):
+        if values and name in values:
+            values[name] = folded(values[name])
 
 
 def create_app_from_environment() -> Flask:

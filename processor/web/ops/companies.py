@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from processor import lookups
+from processor.lenient.values import folded
 from processor.web.context import container
 from processor.web.ops import door, sheets
 from processor.web.v1.parameters import PageQuery
@@ -20,13 +21,13 @@ def add_to(blueprint: Blueprint) -> None:
 
 def company(id_: str) -> Response:
     """One company."""
-    return _shown(sheets.wanted(id_))
+    return _shown(folded(sheets.wanted(id_)))
 
 
 def make_link(id_: str) -> Response:
     """The same with a fresh link to the journey. It changes nothing, and no address ever holds it."""
     door.check_form()
-    id_ = sheets.wanted(id_)
+    id_ = folded(sheets.wanted(id_))
     found = container().journey.company(id_, root=request.url_root)
     return _shown(id_, connect_url=found.connect_url)
 

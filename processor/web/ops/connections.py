@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from handlers.situation import has_failed
 from processor import lookups
+from processor.lenient.values import folded
 from processor.web.context import container
 from processor.web.ops import naming, sheets
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
@@ -26,7 +27,7 @@ def connections() -> Response:
 
 def connection(id_: str) -> Response:
     """One connection with its timeline and what was told of it."""
-    id_, reader = sheets.wanted(id_), container().reader
+    id_, reader = folded(sheets.wanted(id_)), container().reader
     found = lookups.connection(reader, id_)
     timeline = lookups.timeline(reader, id_, **sheets.query_of(PageQuery))
     told = lookups.notifications(reader, connection_id=id_, limit=NOTIFICATIONS_SHOWN)

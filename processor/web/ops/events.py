@@ -7,7 +7,7 @@ from processor.replays import Replayed
 from processor.store.decoding import EVENT_STATUSES
 from processor.web.context import container, replays
 from processor.web.ops import door, sheets, words
-from processor.web.v1.parameters import MOST, EventQuery, an_id
+from processor.web.v1.parameters import MOST, EventQuery, a_codat_id
 
 REPLAYABLE = ("failed", "dead", "quarantined")
 
@@ -15,7 +15,7 @@ REPLAYABLE = ("failed", "dead", "quarantined")
 class CompanyEventQuery(EventQuery):
     """A list of messages, also of one company."""
 
-    company_id = an_id("Only messages that name this company.")
+    company_id = a_codat_id("Only messages that name this company.")
 
 
 def add_to(blueprint: Blueprint) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from processor.lenient.values import folded
 from processor.lookups import STATES
 from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
@@ -54,6 +55,20 @@ def an_id(description: str) -> fields.String:
     return fields.String(validate=Length(1, LONGEST_ID), metadata={"description": description})
 
 
+class CodatId(fields.String):
+    """An id of Codat's: what is a GUID is found in any case."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        return folded(super()._deserialize(value, attr, data, **kwargs))
+
+
+def a_codat_id(description: str) -> CodatId:
+    """A filter by an id of Codat's."""
+    return CodatId(validate=Length(1, LONGEST_ID), metadata={"description": description})
+
+
 def one_of(values: tuple[str, ...], description: str) -> fields.String:
     """A filter by one of a few words."""
     return fields.String(validate=OneOf(values), metadata={"description": description})
@@ -68,7 +83,7 @@ class StateQuery(PageQuery):
 class ConnectionQuery(StateQuery):
     """A list of connections."""
 
-    company_id = an_id("Only connections of this company.")
+    company_id = a_codat_id("Only connections of this company.")
     merchant_id = an_id("Only connections of the companies that belong to this id of yours.")
 
 
@@ -87,5 +102,5 @@ class EventQuery(PageQuery):
 class NotificationQuery(PageQuery):
     """A list of notifications."""
 
-    connection_id = an_id("Only notifications about this connection.")
+    connection_id = a_codat_id("Only notifications about this connection.")
     status = one_of(NOTIFICATION_STATUSES, "Only notifications with this status.")
