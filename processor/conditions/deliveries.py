@@ -1,6 +1,7 @@
 """Conditions of what is told: deliveries that failed, and receivers that fail. Pure."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
@@ -8,8 +9,11 @@ from processor.conditions.registry import make
 from processor.delivery.control import LaneState
 from processor.delivery.lane import EMAIL, OPERATORS, Mode
 from processor.delivery.schedule import SLOW_AFTER
-from processor.humanize import number
+from processor.humanize import number, span
 from processor.times import to_iso
+
+OVERDUE_S = 60
+"""What is due is taken within seconds where anybody delivers; after so long, in seconds, nobody does."""
 
 MAILS_REFUSED_AFTER = 3
 PERMANENT = 500
@@ -43,6 +47,13 @@ def conditions(facts: Facts) -> Iterator[Condition]:
             )
         elif lane.mode is Mode.DISABLED:
             yield _disabled(lane, name)
+        elif lane.mode is Mode.ACTIVE and not lane.under_way and lane.overdue_s >= OVERDUE_S:
+            yield make(
+                "deliveries_stalled",
+                f"Deliveries to {name}: {lane.waiting:,} wait, the oldest is due for {span(lane.overdue_s)}.",
+                since=facts.now - timedelta(seconds=lane.overdue_s),
+                subject=lane.lane_id,
+            )
         elif lane.lane_id == EMAIL and _is_refused(lane):
             yield make(
                 "mail_refused",

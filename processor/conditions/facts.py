@@ -45,7 +45,8 @@ class StoreFacts:
 class Facts:
     """Everything that conditions are made of: at ``now`` by our clock, at ``redis_now`` by that of Redis.
 
-    ``seen``: when a process of each role was last seen, ``None``: none lately. ``left_over``: how many
+    ``seen``: when a process of each role was last seen, ``None``: none lately; ``workers``: when the work
+    of each worker process made progress last. ``left_over``: how many
     messages have a status of ``LEFT_OVERS``, and when the first of them arrived. ``names`` are those of
     the subscribers by id. ``since``: since when conditions hold that were noticed before, by their key.
     ``unreadable`` are records that cannot be read, as ``kind id``, and since when.
@@ -57,6 +58,7 @@ class Facts:
     answers: bool = False
     since: Mapping[str, datetime] = field(default_factory=dict)
     seen: Mapping[str, datetime | None] = field(default_factory=dict)
+    workers: Mapping[str, datetime] = field(default_factory=dict)
     inbox_depth: int = 0
     inbox_age_s: float = 0.0
     left_over: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
@@ -118,7 +120,7 @@ def _gather(
         pipe.hgetall(keys.unreadable())
         pipe.info("clients")
         for role in health.ROLES:
-            pipe.zrevrange(keys.alive(role), 0, 0, withscores=True)
+            pipe.zrange(keys.alive(role), 0, -1, withscores=True)
         for status in LEFT_OVERS:
             pipe.zcard(keys.events_of(status))
             pipe.zrange(keys.events_of(status), 0, 0, withscores=True)
@@ -134,7 +136,7 @@ def _gather(
     remembered, calls, receipts_, skews, unreadable = (_hash(next(rows)) for _ in range(5))
     clients = next(rows)
     redis_now = _redis_now(redis_time, now)
-    seen = {role: _newest(next(rows)) for role in health.ROLES}
+    processes = {role: _times(next(rows)) for role in health.ROLES}
     left_over = {status: (_number(next(rows)), _newest(next(rows))) for status in LEFT_OVERS}
     dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
     depth, age_s = 0, 0.0
@@ -148,7 +150,8 @@ def _gather(
         redis_now=redis_now,
         store=_store(write_error, memory, replication),
         answers=True,
-        seen=seen,
+        seen={role: max(found.values(), default=None) for role, found in processes.items()},
+        workers=processes["worker"],
         since=tracking.since(remembered),
         inbox_depth=depth,
         inbox_age_s=age_s,
@@ -211,6 +214,12 @@ def _connections(clients: Any) -> tuple[int, int] | None:
 
 def _number(answer: Any) -> int:
     return answer if isinstance(answer, int) else 0
+
+
+def _times(answer: Any) -> dict[str, datetime]:
+    """The members of a sorted set with the times that are their scores."""
+    members = answer if isinstance(answer, list) else []
+    return {name.decode("utf-8", "replace"): from_ms(at_ms) for name, at_ms in members}
 
 
 def _newest(answer: Any) -> datetime | None:

@@ -28,6 +28,12 @@ def conditions(facts: Facts) -> Iterator[Condition]:
                 f"no {role} was seen in the last {span_s} s: messages are kept and wait",
                 since=at,
             )
+    silent = {name: at for name, at in facts.workers.items() if to_ms(at) < missed_before_ms}
+    if len(silent) < len(facts.workers):  # else no worker was seen at all
+        for name, at in silent.items():
+            since = span((facts.redis_now - at).total_seconds())
+            sentence = f"{name} has made no progress for {since}: it hangs or has died."
+            yield make("worker_hangs", sentence, since=at, subject=name)
     if facts.inbox_depth and facts.inbox_age_s >= WAITS_LONG_S:
         waiting = number(facts.inbox_depth, "message waits", "messages wait")
         yield make(

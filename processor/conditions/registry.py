@@ -106,6 +106,20 @@ DEFINITIONS: tuple[Definition, ...] = (
         alert_after_s=30,
     ),
     Definition(
+        "worker_hangs",
+        _WARNING,
+        "A worker process hangs",
+        "The supervisor kills it and starts another within a minute; look into the log if it comes again.",
+        alert_after_s=120,
+    ),
+    Definition(
+        "deliveries_stalled",
+        _WARNING,
+        "Deliveries are due and nobody makes them",
+        "Look into the log of the worker process `deliver`, and restart the worker if it goes on.",
+        alert_after_s=60,
+    ),
+    Definition(
         "inbox_stalled",
         _WARNING,
         "Messages wait in the inbox",

@@ -12,7 +12,7 @@ ROLES = ("worker", "clock")
 MISSED_AFTER_MS = 20_000
 """A process that was not seen for so long is missed, in milliseconds; all say more often that they live."""
 
-FORGOTTEN_AFTER_MS = 10 * MISSED_AFTER_MS
+FORGOTTEN_AFTER_MS = 5 * MISSED_AFTER_MS
 
 
 def alive(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> None:
