@@ -17,13 +17,22 @@
         ├── CodatRateLimited      503   the quota is used up; `Retry-After`
         └── CodatUnavailable      503   no answer, or Codat is in maintenance
 
-Each carries the HTTP ``status`` that it means, a constant ``title`` and a ``detail``: one
-sentence on which the caller can act. :meth:`ProcessorError.problem` is the whole answer as
+Each carries the HTTP ``status`` that it means, a stable ``code``, a constant ``title`` and a ``detail``: one
+sentence on which the caller can act. ``remedy`` is what ``/problems/CODE`` advises.
+:meth:`ProcessorError.problem` is the whole answer as
 ``application/problem+json`` (RFC 9457). No text here ever holds a secret or a message's body.
 """
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+
+PROBLEMS = "/problems"
+"""Where the problems are explained."""
+
+MOST_BLAMED = 5
+LONGEST_NAME = 60
+LONGEST_MISTAKE = 200
+"""Of the fields that a ``detail`` names: how many, and the most characters of a name and of its mistakes."""
 
 
 class ProcessorError(Exception):
@@ -32,7 +41,9 @@ class ProcessorError(Exception):
     ``detail`` defaults to the class's own sentence; ``event_id`` names the message concerned.
     """
 
+    code: str = "internal_error"
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    remedy: str = "It is a fault of this service, and its log has it. Try again later; tell the operators."
     title: str = "Something went wrong here"
     sentence: str = "The request could not be completed; try again later."
 
@@ -52,12 +63,18 @@ class ProcessorError(Exception):
     def problem(self) -> dict[str, object]:
         """The answer's body as problem+json."""
         return {
-            "type": "about:blank",
+            "type": type_of(self.code),
+            "code": self.code,
             "title": self.title,
             "status": int(self.status),
             "detail": self.detail,
             **self.extra(),
         }
+
+
+def type_of(code: str) -> str:
+    """The ``type`` of a problem: the address, relative to ours, that explains it."""
+    return f"{PROBLEMS}/{code}"
 
 
 class SettingsError(ProcessorError):
@@ -66,6 +83,8 @@ class SettingsError(ProcessorError):
     ``who`` cannot start for that.
     """
 
+    code = "settings_wrong"
+    remedy = "Operators: correct the settings that are named, and start again."
     title = "The settings are wrong"
     sentence = "A setting is missing or wrong."
 
@@ -87,6 +106,8 @@ class BadRequest(ProcessorError):
 class Unauthorized(ProcessorError):
     """The caller did not prove who they are; ``scheme``, if any, is for ``WWW-Authenticate``."""
 
+    code = "unauthorized"
+    remedy = "Send what the call wants: `Authorization: Bearer KEY` for /v1, a signature for a message."
     status = HTTPStatus.UNAUTHORIZED
     title = "Not authenticated"
     sentence = "Send valid credentials with the request."
@@ -103,6 +124,8 @@ class Unauthorized(ProcessorError):
 class Forbidden(ProcessorError):
     """The caller is known, or comes from a known place, and may not do this."""
 
+    code = "forbidden"
+    remedy = "The sender's address or client id is not among those that are allowed here."
     status = HTTPStatus.FORBIDDEN
     title = "Not allowed"
     sentence = "This caller may not do that."
@@ -111,6 +134,8 @@ class Forbidden(ProcessorError):
 class NotFound(ProcessorError):
     """There is no such thing."""
 
+    code = "not_found"
+    remedy = "Check the id and the address; what was deleted or has expired is not found any more."
     status = HTTPStatus.NOT_FOUND
     title = "Not found"
     sentence = "There is nothing under that id."
@@ -119,6 +144,8 @@ class NotFound(ProcessorError):
 class Conflict(ProcessorError):
     """The request contradicts the present state."""
 
+    code = "conflict"
+    remedy = "Read the present state and decide anew; `detail` says what stands in the way."
     status = HTTPStatus.CONFLICT
     title = "Conflict"
     sentence = "The present state does not allow that."
@@ -127,6 +154,8 @@ class Conflict(ProcessorError):
 class TooLarge(ProcessorError):
     """The body is larger than ``MAX_BODY_BYTES``."""
 
+    code = "too_large"
+    remedy = "Send less: `MAX_BODY_BYTES` is the limit."
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     title = "Too large"
     sentence = "The body is larger than this service accepts."
@@ -135,6 +164,8 @@ class TooLarge(ProcessorError):
 class Invalid(ProcessorError):
     """What was sent cannot be used; ``errors`` maps each field to its mistakes."""
 
+    code = "invalid"
+    remedy = "Correct the fields that `errors` names; sending the same again cannot help."
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     title = "Not usable"
     sentence = "What was sent cannot be used."
@@ -146,12 +177,23 @@ class Invalid(ProcessorError):
         errors: Mapping[str, object] | None = None,
         event_id: str | None = None,
     ) -> None:
-        super().__init__(detail, event_id=event_id)
         self.errors = dict(errors or {})
+        super().__init__(detail or (self.blamed() and f"Not usable: {self.blamed()}"), event_id=event_id)
+
+    def blamed(self) -> str:
+        """The first fields to blame with their mistakes, in one line; what a caller wrote is cut short."""
+        parts = [f"{str(field)[:LONGEST_NAME]}: {_in_line(said)}" for field, said in self.errors.items()]
+        more = f"; and {len(parts) - MOST_BLAMED} more" if len(parts) > MOST_BLAMED else ""
+        return "; ".join(parts[:MOST_BLAMED]) + more
 
     def extra(self) -> dict[str, object]:
         """``errors`` where fields are to blame."""
         return super().extra() | ({"errors": self.errors} if self.errors else {})
+
+
+def _in_line(said: object) -> str:
+    text = " ".join(map(str, said)) if isinstance(said, list) else str(said)
+    return text[:LONGEST_MISTAKE]
 
 
 class _RetryLater(ProcessorError):
@@ -172,6 +214,8 @@ class _RetryLater(ProcessorError):
 class StoreUnavailable(_RetryLater):
     """Redis is away, full or still loading: nothing was kept."""
 
+    code = "store_unavailable"
+    remedy = "Try again after the seconds in `Retry-After`; nothing was kept of the request."
     title = "The store is not available"
     sentence = "Nothing can be kept or read now; send it again later."
 
@@ -188,6 +232,8 @@ class TooManyAttempts(_RetryLater):
 class EngineFailed(StoreUnavailable):
     """The embedded engine is not installed or does not start."""
 
+    code = "engine_failed"
+    remedy = "Operators: `detail` says why the embedded engine does not start."
     title = "The embedded engine does not start"
     sentence = "Set REDIS_URL, or look into the engine's log under DATA_DIR."
 
@@ -195,6 +241,8 @@ class EngineFailed(StoreUnavailable):
 class CodatError(ProcessorError):
     """Something between Codat and us; ``correlation_id`` is Codat's, for its support."""
 
+    code = "codat_error"
+    remedy = "Codat could not do its part. Give `correlation_id`, where there is one, to Codat's support."
     status = HTTPStatus.BAD_GATEWAY
     title = "Codat could not be used"
     sentence = "Codat's answer could not be used; try again later."
@@ -213,6 +261,8 @@ class CodatError(ProcessorError):
 class CodatRefused(CodatError):
     """Codat answered no; ``codat_status`` is its HTTP status. Trying again unchanged does not help."""
 
+    code = "codat_refused"
+    remedy = "Codat answered no, and will again: `detail` has its words, `correlation_id` is for its support."
     title = "Codat refused"
     sentence = "Codat refused the request."
 
@@ -226,6 +276,8 @@ class CodatRefused(CodatError):
 class CodatRateLimited(CodatError, _RetryLater):
     """Codat's quota is used up; ``retry_after_s`` is Codat's ``Retry-After``, in seconds."""
 
+    code = "codat_rate_limited"
+    remedy = "Codat's quota is used up. Try again after the seconds in `Retry-After`."
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Codat's rate limit is reached"
     sentence = "Codat takes no more requests for now; try again later."
@@ -238,6 +290,8 @@ class CodatRateLimited(CodatError, _RetryLater):
 class CodatUnavailable(CodatError, _RetryLater):
     """Codat did not answer in time, cannot be reached, or is in maintenance."""
 
+    code = "codat_unavailable"
+    remedy = "Codat did not answer. Try again after the seconds in `Retry-After`; nothing was changed."
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Codat is not available"
     sentence = "Codat does not answer now; try again later."

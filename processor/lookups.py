@@ -5,6 +5,7 @@ and ``redis.RedisError`` when Redis does not answer.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
@@ -13,10 +14,13 @@ from handlers.situation import State
 from processor import views
 from processor.conditions.model import Condition
 from processor.delivery import overview, told
-from processor.errors import NotFound
+from processor.errors import Invalid, NotFound
 from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.store.paging import Page
 from processor.store.reader import Reader
+
+MOST_LOOKS = 100
+"""So many times a list is read on for items that fit, before the page is handed out as it is."""
 
 STATES = tuple(state.value for state in State)
 
@@ -90,14 +94,15 @@ def events(
 ) -> dict[str, Any]:
     """Messages without their bodies, newest first; every filter that is given must fit."""
     found: list[dict[str, Any]] = []
-    while True:
+    for _ in range(MOST_LOOKS):
         page: Page = reader.list_events(
             status=status, company_id=company_id, limit=limit - len(found), cursor=cursor
         )
         found += [views.event(row) for row in page.items if status in (None, row.get("status"))]
         cursor = page.next_cursor
         if len(found) >= limit or cursor is None:
-            return views.page(found, cursor)
+            break
+    return views.page(found, cursor)
 
 
 def event(reader: Reader, event_id: str) -> dict[str, Any]:
@@ -112,25 +117,44 @@ def notifications(
     reader: Reader,
     *,
     connection_id: str | None = None,
+    company_id: str | None = None,
+    merchant_id: str | None = None,
+    type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     status: str | None = None,
     limit: int,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Notifications, newest first; with a ``status`` those with a delivery that has it."""
+    """Notifications, newest first; every filter that is given must fit.
+
+    A page may hold fewer than ``limit`` where few fit: ``next_cursor`` goes on.
+    """
+    if since is not None and until is not None and since >= until:
+        raise Invalid(errors={"until": ["Must be later than since."]})
     indexed = None if status == told.PUBLISHED else status
     found: list[dict[str, Any]] = []
-    while True:
+    for _ in range(MOST_LOOKS):
         page = reader.list_notifications(
-            connection_id=connection_id, status=indexed, limit=limit - len(found), cursor=cursor
+            connection_id=connection_id,
+            company_id=company_id,
+            merchant_id=merchant_id,
+            status=indexed,
+            since=since,
+            until=until,
+            limit=limit - len(found),
+            cursor=cursor,
         )
         found += [
             views.notification(row)
             for row in page.items
-            if status is None or told.is_listed(row["deliveries"], status)
+            if (status is None or told.is_listed(row["deliveries"], status))
+            and type in (None, row["body"]["type"])
         ]
         cursor = page.next_cursor
         if len(found) >= limit or cursor is None:
-            return views.page(found, cursor)
+            break
+    return views.page(found, cursor)
 
 
 def notification(reader: Reader, notification_id: str) -> dict[str, Any]:

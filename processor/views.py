@@ -143,6 +143,7 @@ def company(row: Mapping[str, str]) -> dict[str, Any]:
         "company_id": row["id"],
         "merchant_id": row.get("merchant_id"),
         "name": row.get("name"),
+        "given_name": row.get("given_name"),
         "tags": json.loads(row.get("tags", "{}")),
         "first_heard_at": row.get("first_heard"),
         "deleted_at": row.get("deleted_at"),

@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +12,7 @@ from processor import lookups
 from processor.bootstrap import Container
 from processor.cli.opened import in_words, opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
+from processor.delivery.rules import TYPES
 from processor.lenient.values import folded
 from processor.replays import Replayed, Replays
 from processor.store.decoding import EVENT_STATUSES
@@ -38,6 +40,17 @@ def paged(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    """A time in ISO 8601; UTC where it names no zone."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{value!r} is no time like 2026-11-22T15:00:00Z.") from None
 
 
 def _field(name: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -159,6 +172,9 @@ def events() -> None:
 
 @events.command("list")
 @click.option("--status", type=click.Choice(EVENT_STATUSES), help="Only those with this status.")
+@click.option(
+    "--company", "company_id", metavar="ID", callback=codat_id, help="Only those about this company."
+)
 @paged
 def list_events(as_json: bool, **query: Any) -> None:
     """List messages, newest first."""
@@ -237,6 +253,13 @@ def notifications() -> None:
 @click.option(
     "--connection", "connection_id", metavar="ID", callback=codat_id, help="Only those about this connection."
 )
+@click.option(
+    "--company", "company_id", metavar="ID", callback=codat_id, help="Only those about this company."
+)
+@click.option("--merchant", "merchant_id", metavar="ID", help="Only those about this merchant.")
+@click.option("--type", type=click.Choice(TYPES), help="Only those of this type.")
+@click.option("--since", metavar="TIME", callback=moment, help="Only those decided then or later.")
+@click.option("--until", metavar="TIME", callback=moment, help="Only those decided before then.")
 @click.option("--status", type=click.Choice(NOTIFICATION_STATUSES), help="Only those with this status.")
 @paged
 def list_notifications(as_json: bool, **query: Any) -> None:

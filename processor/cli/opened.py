@@ -43,10 +43,6 @@ def opened() -> Iterator[Container]:
 
 def in_words(error: ProcessorError) -> str:
     """The error's sentence, and the fields that are to blame."""
-    if not isinstance(error, Invalid) or not error.errors:
+    if not isinstance(error, Invalid) or error.blamed() in error.detail:
         return error.detail
-    blamed = (
-        f"{field}: {' '.join(map(str, said)) if isinstance(said, list) else said}"
-        for field, said in error.errors.items()
-    )
-    return f"{error.detail} {'; '.join(blamed)}"
+    return f"{error.detail} {error.blamed()}"

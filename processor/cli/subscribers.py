@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 import click
 
 from processor.bootstrap import Container
-from processor.cli.inspect import as_json_option, dead_letters, notifications, paged
+from processor.cli.inspect import as_json_option, dead_letters, moment, notifications, paged
 from processor.cli.opened import in_words, opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.delivery.desk import Desk
@@ -18,17 +18,6 @@ from processor.delivery.rules import TYPES
 from processor.errors import ProcessorError
 
 KEPT = "Keep the secret now: it is not shown again."
-
-
-def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
-    """A time in ISO 8601; UTC where it names no zone."""
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no time like 2026-11-22T15:00:00Z.") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _last(item: Mapping[str, Any]) -> Any:
@@ -158,7 +147,7 @@ def remove(subscriber_id: str, as_json: bool) -> None:
 
 @notifications.command("redeliver")
 @click.argument("notification_ids", metavar="[ID]...", nargs=-1)
-@click.option("--since", metavar="TIME", callback=_moment, help="All that were decided since then.")
+@click.option("--since", metavar="TIME", callback=moment, help="All that were decided since then.")
 @click.option("--dead", is_flag=True, help="All dead letters whose types are wanted still.")
 @click.option("--undelivered", is_flag=True, help="With --since: only where it did not arrive.")
 @click.option(

@@ -21,6 +21,8 @@ from processor.errors import CodatError, CodatRefused, CodatUnavailable
 class CodatUnusable(CodatError):
     """Codat's answer cannot be read: no JSON, too much of it, or not what its documentation says."""
 
+    code = "codat_unusable"
+    remedy = "Codat's answer was broken. Try again later; look whether `CODAT_API_URL` leads to Codat."
     title = "Codat's answer cannot be used"
 
 
@@ -30,6 +32,8 @@ class CodatNotFound(CodatRefused):
     ``asked_at`` is when it said so; ``timed`` is false where that is our clock, for want of Codat's.
     """
 
+    code = "codat_not_found"
+    remedy = "Codat does not have it (any more): read it again here before you go on."
     status = HTTPStatus.NOT_FOUND
     title = "Codat does not know it"
 
@@ -44,6 +48,8 @@ class CodatNotFound(CodatRefused):
 class CodatConflict(CodatRefused):
     """Codat says that the present state does not allow it, or not yet."""
 
+    code = "codat_conflict"
+    remedy = "Codat is not ready for it yet, or the state does not allow it: `detail` has its words."
     status = HTTPStatus.CONFLICT
     title = "Codat is not ready for that"
 
@@ -54,6 +60,9 @@ class CodatFailing(CodatUnavailable):
     ``codats_own``: it is Codat's error object; anything else comes from a proxy, which may say so after it
     has handed the request on.
     """
+
+    code = "codat_failing"
+    remedy = "Codat had a fault of its own. Try again after the seconds in `Retry-After`."
 
     def __init__(
         self,
@@ -78,6 +87,8 @@ class CodatFailing(CodatUnavailable):
 class CodatUncertain(CodatUnavailable):
     """A change was sent to Codat and its answer was lost: look before you send it again."""
 
+    code = "codat_uncertain"
+    remedy = "The change may have been made. Read the present state before you send it again."
     title = "Codat's answer was lost"
     sentence = "The change was sent to Codat, whose answer was lost: it may have been made, or not."
 
@@ -85,5 +96,7 @@ class CodatUncertain(CodatUnavailable):
 class CompanyUnseen(CodatUnavailable):
     """Codat does not show this company to our API key: it is gone, or another Codat client's."""
 
+    code = "company_unseen"
+    remedy = "The company belongs to another Codat client, or is gone: the API key here cannot see it."
     title = "Our API key does not see this company"
     sentence = "Codat does not show this company to our API key: it is gone or belongs to another client."

@@ -18,6 +18,8 @@ from processor.errors import Conflict, NotFound, ProcessorError
 class CodatNotSet(ProcessorError):
     """There is no API key, so nothing can be asked of Codat."""
 
+    code = "codat_not_set"
+    remedy = "Operators: set `CODAT_API_KEY`; until then nothing can be asked of Codat."
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Codat cannot be asked"
     sentence = "CODAT_API_KEY is not set."
@@ -26,6 +28,8 @@ class CodatNotSet(ProcessorError):
 class AlreadyConnected(Conflict):
     """A company has one active accounting connection at the most, and has it: ``connection_id``."""
 
+    code = "already_connected"
+    remedy = "A company has one accounting platform at a time: disconnect `connection_id` first."
     title = "An accounting platform is connected already"
 
     def __init__(self, connection_id: str, platform_name: str | None) -> None:
@@ -44,6 +48,8 @@ class AlreadyConnected(Conflict):
 class TokenExpired(ProcessorError):
     """The link was made here for ``company_id``, but too long ago."""
 
+    code = "link_expired"
+    remedy = "Ask for a new link: a company's `connect_url` is fresh each time."
     status = HTTPStatus.GONE
     title = "This link has expired"
     sentence = "The link works no longer; ask for a new one."
@@ -64,5 +70,7 @@ class CompanyGone(ProcessorError):
 class TokenInvalid(NotFound):
     """The link is not one of ours."""
 
+    code = "link_invalid"
+    remedy = "Copy the whole link, or ask for a new one."
     title = "This link is not valid"
     sentence = "The link is incomplete or not valid any more; ask for a new one."

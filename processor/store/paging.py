@@ -32,15 +32,17 @@ def page(
     limit: int,
     cursor: str | None,
     parts: Sequence[str] | None = None,
+    between: tuple[float | str, float | str] = ("-inf", "+inf"),
 ) -> Page:
     """Members of a sorted set, highest score first; a cursor stays right while members come and go.
 
     ``parts`` are the sorted sets, no member in two of them, that together are the list, where that has no
     set of its own; its cursors go by ``index`` nevertheless, so parts may come and go as well.
+    ``between`` are the lowest and the highest score that are wanted.
     """
     place = None if cursor is None else _score_and_member(cursor, index)
     names = [index] if parts is None else parts
-    found = [row for name in names for row in _from(client, name, place, limit)]
+    found = [row for name in names for row in _from(client, name, place, limit, between)]
     if len(names) > 1:
         found.sort(key=lambda row: (row[1], row[0]), reverse=True)
     rows, more = found[:limit], len(found) > limit
@@ -48,13 +50,19 @@ def page(
 
 
 def _from(
-    client: "Redis[Any]", name: str, place: tuple[float, str] | None, limit: int
+    client: "Redis[Any]",
+    name: str,
+    place: tuple[float, str] | None,
+    limit: int,
+    between: tuple[float | str, float | str],
 ) -> Iterator[tuple[str, float]]:
     """The members below a place, and their scores: more than ``limit`` where there are more."""
-    top = "+inf" if place is None else place[0]
+    bottom, top = between
+    if place is not None:
+        top = min(place[0], float(top))
     offset = count = 0
     while count <= limit:
-        rows = client.zrevrangebyscore(name, top, "-inf", start=offset, num=limit + 1, withscores=True)
+        rows = client.zrevrangebyscore(name, top, bottom, start=offset, num=limit + 1, withscores=True)
         for bare, score in rows:
             member = bare.decode("utf-8", "replace")
             if place is None or (score, member) < place:

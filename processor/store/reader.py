@@ -4,8 +4,8 @@ A record that cannot be read is noted (see :mod:`processor.store.unreadable`) an
 connections the lists name it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,8 +21,7 @@ from processor.store.decoding import (
     as_texts,
 )
 from processor.store.paging import Page
-from processor.store.unreadable import UnreadableRecord
-from processor.times import from_ms, now
+from processor.times import from_ms, to_us
 
 CONNECTION = "connection"
 COMPANY = "company"
@@ -30,9 +29,6 @@ EVENT = "event"
 NOTIFICATION = "notification"
 TIMELINE = "timeline"
 """Kinds of records, as notes of unreadable ones name them."""
-
-NOTED_FOR = timedelta(minutes=10)
-"""How long a note about a record of another kind stands; who reads the record notes it anew."""
 
 
 class Reader:
@@ -204,15 +200,42 @@ class Reader:
         return next(iter(self._notifications([notification_id])), None)
 
     def list_notifications(
-        self, *, connection_id: str | None, limit: int, cursor: str | None, status: str | None = None
+        self,
+        *,
+        connection_id: str | None = None,
+        company_id: str | None = None,
+        merchant_id: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
+        cursor: str | None,
     ) -> Page:
-        """Notifications, newest first, of one connection, else with a delivery of one status, else all."""
+        """Notifications decided from ``since`` on and before ``until``, newest first.
+
+        Of one connection, a company or a merchant, and only without these with a delivery of one status.
+        """
+        index = keys.outbox() if status is None else keys.outbox_with(status)
+        parts: list[str] | None = None
         if connection_id is not None:
             index = keys.outbox_of(connection_id)
-        else:
-            index = keys.outbox() if status is None else keys.outbox_with(status)
-        page = self._page(index, limit, cursor)
+        if company_id is not None or merchant_id is not None:
+            index = f"{keys.outbox()} {connection_id} {company_id} {merchant_id}"
+            members = self._connection_ids(company_id, merchant_id)
+            parts = [keys.outbox_of(one) for one in members if connection_id in (None, one)]
+        between = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
+        page = paging.page(self._client, index, limit=limit, cursor=cursor, parts=parts, between=between)
         return Page(self._notifications(page.items), page.next_cursor)
+
+    def _connection_ids(self, company_id: str | None, merchant_id: str | None) -> list[str]:
+        """The connections of a company, of a merchant's companies, or of the one if it is the other's."""
+        companies = [company_id] if merchant_id is None else self.companies_of(merchant_id)
+        wanted = [one for one in companies if one is not None and company_id in (None, one)]
+        return [
+            as_text(member)
+            for one in wanted
+            for member in self._client.zrange(keys.company_connections(one), 0, -1)
+        ]
 
     def _notifications(self, notification_ids: Sequence[str]) -> list[dict[str, Any]]:
         with self._client.pipeline(transaction=False) as pipe:
@@ -274,29 +297,6 @@ class Reader:
             "uncertain_deliveries": next(rows),
             "codat": standing.of(self._client, from_ms(seconds * 1000)),
         }
-
-    def unreadable(self) -> list[UnreadableRecord]:
-        """The stored records that cannot be read now, the oldest note first, as far as they were noticed.
-
-        Each is looked at again: a note about a record that is whole again, or gone, is forgotten.
-        """
-        again: Mapping[str, Callable[[str], object]] = {
-            CONNECTION: self.connection,
-            COMPANY: self.company,
-            EVENT: self.event,
-            NOTIFICATION: self.notification,
-            TIMELINE: lambda id_: self.timeline(id_, limit=1_000, cursor=None),
-        }
-        noted = unreadable.noted(self._client)
-        for record in noted:
-            if record.kind in again or record.since < now() - NOTED_FOR:
-                unreadable.forget(self._client, record.kind, record.id)
-            if record.kind in again:
-                again[record.kind](record.id)  # notes it anew
-        left = {(record.kind, record.id) for record in unreadable.noted(self._client)}
-        still = [record for record in noted if (record.kind, record.id) in left]
-        unreadable.keep(self._client, still)
-        return still
 
     def members(self, index: str, *, limit: int, cursor: str | None) -> Page:
         """A page of a sorted set's members, highest score first."""

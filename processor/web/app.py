@@ -53,6 +53,7 @@ def create_app(container: Container) -> Flask:
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(home.blueprint)
+    app.register_blueprint(problems.blueprint)
     app.register_blueprint(metrics.blueprint)
     pages.register(app)
     ops.register(app)

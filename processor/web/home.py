@@ -19,6 +19,7 @@ def home() -> Response:
             api="/v1",
             operators="/ops",
             openapi="/openapi.json",
+            problems="/problems",
             health="/healthz",
             readiness="/readyz",
             metrics="/metrics",

@@ -47,7 +47,7 @@ def show(
 
     def of_http(error: HTTPException) -> Response:
         failure = ProcessorError(error.description)
-        failure.status, failure.title = error.code or 500, error.name
+        failure.code, failure.status, failure.title = problems.code_of(error), error.code or 500, error.name
         return failed(failure)
 
     def of_redis(error: RedisError) -> Response:

@@ -1,18 +1,91 @@
-"""Every error as ``application/problem+json`` (RFC 9457)."""
+"""Every error as ``application/problem+json`` (RFC 9457), and ``/problems/CODE``, which explains its type."""
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, jsonify, request
 from redis import RedisError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, default_exceptions
 
-from processor.errors import ProcessorError, StoreUnavailable
+from processor import errors
+from processor.errors import PROBLEMS, NotFound, ProcessorError, StoreUnavailable, type_of
 
 _log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
+
+blueprint = Blueprint("problems", __name__, url_prefix=PROBLEMS)
+
+OF_STATUS: Mapping[int, type[ProcessorError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.TooLarge,
+    422: errors.Invalid,
+    500: ProcessorError,
+    503: StoreUnavailable,
+}
+"""What Flask refuses with one of these statuses is a problem of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """What a ``type`` stands for: its stable ``code``, the usual status, what it means, and what to do."""
+
+    type: str
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+def types() -> dict[str, ProblemType]:
+    """Every type of problem that this service answers with, by code."""
+    found = {}
+    for status, kind in default_exceptions.items():
+        if status not in OF_STATUS:
+            code = code_of(kind())
+            found[code] = ProblemType(
+                type_of(code), code, status, kind().name, kind.description or "", "Correct the request."
+            )
+    for ours in _kinds(ProcessorError):
+        title, meaning = ours.title, ours.sentence
+        found[ours.code] = ProblemType(
+            type_of(ours.code), ours.code, int(ours.status), title, meaning, ours.remedy
+        )
+    return dict(sorted(found.items()))
+
+
+def _kinds(kind: type[ProcessorError]) -> Iterator[type[ProcessorError]]:
+    """A class and its subclasses, the most general last, so that its words stand under a code they share."""
+    for narrower in kind.__subclasses__():
+        yield from _kinds(narrower)
+    yield kind
+
+
+def code_of(error: HTTPException) -> str:
+    """The stable code of what Flask refuses."""
+    ours = OF_STATUS.get(error.code or 500)
+    return ours.code if ours else error.name.lower().replace(" ", "_").replace("'", "")
+
+
+@blueprint.get("")
+def list_types() -> Response:
+    """Every type of problem."""
+    return jsonify(items=[asdict(one) for one in types().values()])
+
+
+@blueprint.get("/<code>")
+def explain(code: str) -> Response:
+    """What a problem's ``type`` means, and what to do about it."""
+    found = types().get(code)
+    if found is None:
+        raise NotFound(f"There is no such type of problem; {PROBLEMS} lists all.")
+    return jsonify(asdict(found))
 
 
 def register(app: Flask) -> None:
@@ -41,8 +114,14 @@ def of_redis(error: RedisError) -> Response:
 
 def of_http(error: HTTPException) -> Response:
     """The answer for what Flask itself refuses."""
-    status = error.code or 500
-    body = {"type": "about:blank", "title": error.name, "status": status, "detail": error.description or ""}
+    status, code = error.code or 500, code_of(error)
+    body = {
+        "type": type_of(code),
+        "code": code,
+        "title": error.name,
+        "status": status,
+        "detail": error.description or error.name,
+    }
     headers = {name: value for name, value in error.get_headers() if name.lower() in _PASSED_ON}
     return answer(body, status, headers)
 

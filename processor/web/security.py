@@ -31,6 +31,8 @@ _FETCHED_BY_US = frozenset({"same-origin", "none"})
 class FormExpired(Forbidden):
     """A form came without the proof that we gave it to this browser."""
 
+    code = "form_expired"
+    remedy = "Open the page again and repeat it; the browser has to accept the cookie."
     title = "This form has expired"
     sentence = "Open the page again and repeat what you did; your browser has to accept our cookie."
 

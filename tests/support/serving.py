@@ -68,10 +68,11 @@ def problem(answer: TestResponse) -> dict[str, Any]:
     assert answer.headers["Content-Type"] == PROBLEM
     body = json.loads(answer.data)
     assert (
-        {"type", "title", "status", "detail"}
+        {"type", "code", "title", "status", "detail"}
         <= set(body)
         <= {
             "type",
+            "code",
             "title",
             "status",
             "detail",
@@ -81,6 +82,7 @@ def problem(answer: TestResponse) -> dict[str, Any]:
         }
     )
     assert body["status"] == answer.status_code
+    assert body["type"] == f"/problems/{body['code']}"
     assert body["title"]
     return dict(body)
 

@@ -31,6 +31,8 @@ _KEY_SALT = b"codat-processor forms of operators"
 class PagesClosed(NotFound):
     """There are no operators' pages, for nobody could log in."""
 
+    code = "pages_closed"
+    remedy = "Operators: set `OPERATOR_PASSWORD` to have pages under /ops."
     sentence = "The operators' pages are closed: set OPERATOR_PASSWORD to open them."
 
 

@@ -21,7 +21,8 @@ What became of Codat's messages: connections and their timelines, companies, the
 and the notifications that followed.
 
 Lists are paged: `next_cursor` of an answer, sent as `cursor`, gives the next page; `null` ends the list.
-Times are UTC, ISO 8601 with `Z`. Errors are `application/problem+json` (RFC 9457).
+Times are UTC, ISO 8601 with `Z`. Errors are `application/problem+json` (RFC 9457):
+`code` is stable, and `type` is an address here (`/problems/CODE`) that says what it means and what to do.
 """
 
 

@@ -104,6 +104,7 @@ class SignedUpSchema(Answer):
     id = text("The same.")
     merchant_id = text("Your own id of it.", null=True)
     name = text("Its name at Codat.", null=True)
+    given_name = text("Its name as it was given, in any characters; kept here alone.", null=True)
     contact_email = text("Whom we write to.", null=True)
     connect_url = text("The page on which it connects its platforms; works for 24 hours.", format="uri")
 

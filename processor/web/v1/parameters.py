@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from processor.delivery.rules import TYPES
 from processor.lenient.values import folded
 from processor.lookups import STATES
 from processor.store.decoding import EVENT_STATUSES
@@ -14,6 +16,7 @@ from processor.views import NOTIFICATION_STATUSES
 
 LIMIT = 50
 MOST = 200
+LONGEST_TIME = 40
 LONGEST_CURSOR = 2100
 LONGEST_ID = 500
 
@@ -74,6 +77,23 @@ def one_of(values: tuple[str, ...], description: str) -> fields.String:
     return fields.String(validate=OneOf(values), metadata={"description": description})
 
 
+class Moment(fields.AwareDateTime):
+    """A time in ISO 8601, by UTC where it names no zone."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(format="iso", default_timezone=UTC, metadata={"description": description})
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> datetime:
+        if not isinstance(value, str) or len(value) > LONGEST_TIME:
+            raise self.make_error("invalid", input=value, obj_type="time in ISO 8601")
+        try:
+            return super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except OverflowError as error:
+            raise self.make_error("invalid", input=value, obj_type="time in ISO 8601") from error
+
+
 class StateQuery(PageQuery):
     """A list of connections, by state."""
 
@@ -97,10 +117,16 @@ class EventQuery(PageQuery):
     """A list of messages."""
 
     status = one_of(EVENT_STATUSES, "Only messages with this status.")
+    company_id = a_codat_id("Only messages about this company.")
 
 
 class NotificationQuery(PageQuery):
     """A list of notifications."""
 
     connection_id = a_codat_id("Only notifications about this connection.")
+    company_id = a_codat_id("Only notifications about connections of this company.")
+    merchant_id = an_id("Only notifications about the companies that belong to this id of yours.")
+    type = one_of(TYPES, "Only notifications of this type.")
+    since = Moment("Only notifications decided at this time or later.")
+    until = Moment("Only notifications decided before this time.")
     status = one_of(NOTIFICATION_STATUSES, "Only notifications with this status.")

@@ -17,7 +17,10 @@ from processor.web.v1.fields import Answer, many, moment, number, text, texts, w
 class ProblemSchema(Answer):
     """An error (RFC 9457)."""
 
-    type = text("Always `about:blank`.")
+    type = text(
+        "The address that explains this kind of error, relative to this service.", format="uri-reference"
+    )
+    code = text("A stable word for this kind of error, the last part of `type`; `/problems` lists all.")
     title = text("What kind of error it is.")
     status = fields.Integer(required=True, metadata={"description": "The HTTP status."})
     detail = text("A sentence on which the caller can act.")
@@ -142,6 +145,7 @@ class CompanySchema(Answer):
     company_id = text("The same.")
     merchant_id = text("Your own id of it.", null=True)
     name = text("Its name at Codat.", null=True)
+    given_name = text("Its name as it was given at sign-up, in any characters.", null=True)
     tags = fields.Dict(
         keys=fields.String(),
         values=fields.String(),

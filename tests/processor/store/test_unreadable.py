@@ -8,6 +8,7 @@ from redis import Redis
 
 from processor.delivery.subscribers import Subscribers
 from processor.store import keys
+from processor.store.damage import unreadable_records
 from tests.processor.web.operating import PASSWORD, Operator
 from tests.processor.web.v1.filling import KEY, Filling
 
@@ -27,7 +28,10 @@ def filling(redis_url: str) -> Iterator[Filling]:
 
 
 def noted(filling: Filling) -> list[tuple[str, str]]:
-    return [(record.kind, record.id) for record in filling.container.reader.unreadable()]
+    return [
+        (record.kind, record.id)
+        for record in unreadable_records(filling.container.redis, filling.container.reader)
+    ]
 
 
 @pytest.mark.parametrize(

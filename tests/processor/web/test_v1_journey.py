@@ -65,6 +65,7 @@ def refused(answer, status):
 
 
 def test_a_company_signs_up_once(call, codat):
+    """The name as the merchant gave it was kept and readable nowhere: `name` is what Codat makes of it."""
     body = {
         "merchant_id": "shop_7",
         "name": "Zoë's",
@@ -78,6 +79,7 @@ def test_a_company_signs_up_once(call, codat):
         "id": first.json["company_id"],
         "merchant_id": "shop_7",
         "name": "Zoe's",
+        "given_name": "Zoë's",
         "contact_email": "zoe@shop.example",
         "connect_url": first.json["connect_url"],
     }
@@ -89,6 +91,7 @@ def test_a_company_signs_up_once(call, codat):
     assert company.tags == {"region": "uk", "merchantId": "shop_7"}
     shown = call("GET", f"/v1/companies/{company.id}").json
     assert (shown["merchant_id"], shown["tags"]) == ("shop_7", company.tags)
+    assert (shown["name"], shown["given_name"]) == ("Zoe's", "Zoë's")
     assert call("GET", "/v1/companies?merchant_id=shop_7").json["items"] == [shown]
 
 

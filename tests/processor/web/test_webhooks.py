@@ -263,7 +263,7 @@ def test_what_is_not_authentic_is_answered_401_and_not_kept(caller, store, name)
     answer = caller.post(ADDRESS, data=CURRENT, headers=NOT_AUTHENTIC[name]())
 
     assert answer.status_code == 401
-    assert set(problem(answer)) == {"type", "title", "status", "detail"}
+    assert set(problem(answer)) == {"type", "code", "title", "status", "detail"}
     assert is_empty(store)
 
 

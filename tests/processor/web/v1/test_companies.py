@@ -14,6 +14,7 @@ def test_a_company_is_what_messages_say_of_it(filling: Filling, get: Get) -> Non
         "company_id": "c1",
         "merchant_id": "m-c1",
         "name": "Toft störes",
+        "given_name": None,
         "tags": {"merchantId": "m-c1", "region": "uk"},
         "first_heard_at": to_iso(START + timedelta(minutes=1)),
         "deleted_at": None,

@@ -249,3 +249,17 @@ def test_replaying_what_is_not_kept_is_404(call: Call) -> None:
 
 def test_reading_the_address_of_a_replay_is_405(call: Call) -> None:
     assert call("/v1/events/none/replay").status_code == 405
+
+
+def test_messages_are_found_by_company(filling: Filling, get: Get, call: Call) -> None:
+    """`company_id` was 422 in the API, though the operators' pages could ask by it."""
+    filling.make_ready("xero", company="c1")
+    filling.make_ready("stripe", company="c2")
+    pending = filling.tell("connection.created", "stripe", company="c2")
+
+    mine = get("/v1/events", company_id="c2")["items"]
+    assert {one["company_id"] for one in mine} == {"c2"}
+    assert len(mine) == 4
+    assert [one["id"] for one in get("/v1/events", company_id="c2", status="pending")["items"]] == [pending]
+    assert get("/v1/events", company_id="nobody")["items"] == []
+    assert call("/v1/events", company="c2").status_code == 422

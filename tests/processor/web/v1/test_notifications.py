@@ -1,11 +1,13 @@
 """Notifications that were decided."""
 
 import json
+from datetime import datetime, timedelta
 
+import pytest
 from redis import Redis
 
 from processor.store import keys
-from tests.processor.web.v1.conftest import Get
+from tests.processor.web.v1.conftest import Call, Get
 from tests.processor.web.v1.filling import Filling
 
 
@@ -38,3 +40,67 @@ def test_notifications_are_paged(filling: Filling, get: Get) -> None:
     second = get("/v1/notifications", limit=1, cursor=first["next_cursor"])
     assert [*first["items"], *second["items"]] == get("/v1/notifications")["items"]
     assert second["next_cursor"] is None
+
+
+def test_notifications_are_found_by_merchant_company_type_and_time(filling: Filling, get: Get) -> None:
+    """An integrator could ask by connection alone: not for a merchant, a type, or what is new."""
+    filling.make_ready("xero", company="c1")
+    between = filling.now
+    filling.make_ready("stripe", company="c2")
+
+    def found(**query: str) -> list[tuple[str, str]]:
+        items = get("/v1/notifications", **query)["items"]
+        return [(one["data"]["connection_id"], one["type"]) for one in items]
+
+    whole = found()
+    assert len(whole) == 4
+    stripe = [one for one in whole if one[0] == "stripe"]
+    assert found(merchant_id="m-c2") == found(company_id="c2") == stripe
+    assert found(merchant_id="m-c2", company_id="c1") == []
+    assert found(merchant_id="m-c2", connection_id="xero") == []
+    assert found(merchant_id="nobody") == []
+    assert found(type="connection.authorized") == [one for one in whole if one[1].endswith("authorized")]
+    assert found(type="connection.authorized", merchant_id="m-c1") == [("xero", "connection.authorized")]
+    assert found(type="connection.deleted") == []
+    moment = filling_time(between + timedelta(seconds=30))
+    later = found(since=moment)
+    assert [*later, *found(until=moment)] == whole
+    assert 0 < len(later) < 4
+    assert found(since="2026-11-22T15:00:00Z", until=moment, merchant_id="m-c2") == []
+
+    paged, cursor = [], None
+    while True:
+        page = get("/v1/notifications", limit=1, merchant_id="m-c2", **({"cursor": cursor} if cursor else {}))
+        paged += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert [(one["data"]["connection_id"], one["type"]) for one in paged] == stripe
+
+
+def filling_time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("since", "yesterday"),
+        ("since", "0001-01-01T00:00:00+23:00"),
+        ("until", "9" * 5_000),
+        ("type", "connection.everything"),
+        ("since", ""),
+    ],
+)
+def test_what_is_no_filter_is_refused_by_name(call: Call, name: str, value: str) -> None:
+    answer = call("/v1/notifications", **{name: value})
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert list(answer.json["errors"]) == [name]
+
+
+def test_an_end_before_its_beginning_is_refused(call: Call) -> None:
+    answer = call("/v1/notifications", since="2026-11-22T15:00:00Z", until="2026-11-22T15:00:00Z")
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert list(answer.json["errors"]) == ["until"]
