@@ -80,6 +80,11 @@ class Settings:
         kinds.PRINTABLE, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True
     )
     codat_api_url: str = row(kinds.HTTP_URL, "Codat's API.", "https://api.codat.io")
+    codat_products: tuple[str, ...] = row(
+        kinds.TEXTS,
+        "Codat products that a company gets at sign-up, where the call names none; unset: the client's own.",
+        (),
+    )
     codat_webhook_secrets: tuple[str, ...] = row(
         kinds.WEBHOOK_SECRETS,
         "Secrets of Codat's webhook consumers (`whsec_…`); all are accepted.",

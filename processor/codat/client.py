@@ -134,12 +134,17 @@ class CodatClient:
             found, key=lambda one: (one.created is None, one.created or one.asked_at, one.id), default=None
         )
 
-    def create_company(self, name: str, tags: Mapping[str, str] | None = None) -> CompanySeen:
-        """A new company; ``name`` as ``codat_name`` makes it.
+    def create_company(
+        self, name: str, tags: Mapping[str, str] | None = None, *, products: Sequence[str] = ()
+    ) -> CompanySeen:
+        """A new company; ``name`` as ``codat_name`` makes it. Without ``products`` it has the client's own.
 
         Raises ``CodatUncertain`` where it may exist now: look for it by its tag before another try.
         """
-        answer = self._exchange.write("POST", "companies", body={"name": name, "tags": dict(tags or {})})
+        body: dict[str, object] = {"name": name, "tags": dict(tags or {})}
+        if products:
+            body["products"] = list(products)
+        answer = self._exchange.write("POST", "companies", body=body)
         return _made(schemas.company_of, answer)
 
     def delete_company(self, company_id: str) -> None:

@@ -2,14 +2,15 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatUncertain
 from processor.codat.names import MERCHANT_TAG
-from processor.errors import CodatError
+from processor.errors import CodatError, CodatRefused
+from processor.journey.errors import ProductsRefused
 from processor.journey.records import Records
 from processor.journey.wishes import SignUp
 from processor.store.reader import Reader
@@ -21,7 +22,10 @@ LOOK_AGAIN_AFTER_S = (0.0, 1.0)
 
 
 class Companies:
-    """Signs companies up at Codat and keeps them here. A merchant's id is never logged."""
+    """Signs companies up at Codat and keeps them here. A merchant's id is never logged.
+
+    ``products`` are those that a company gets where its sign-up names none.
+    """
 
     def __init__(
         self,
@@ -29,9 +33,10 @@ class Companies:
         records: Records,
         reader: Reader,
         clock: Callable[[], datetime],
+        products: Sequence[str] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._records, self._reader = records, reader
+        self._records, self._reader, self._products = records, reader, tuple(products)
         self._clock, self._sleep = clock, sleep
 
     def known(self, merchant_id: str) -> dict[str, str] | None:
@@ -48,7 +53,8 @@ class Companies:
         """The fields of the merchant's company, and whether it was made now.
 
         ``codat`` gives the client, and raises where there is none: a company that is known needs none.
-        Raises ``CodatError`` where Codat does not answer well; nothing is kept then.
+        Raises ``CodatError`` where Codat does not answer well, and :class:`ProductsRefused` where it wants
+        other products; nothing is kept then.
         """
         row = self.known(wish.merchant_id)
         if row is not None:
@@ -80,7 +86,11 @@ class Companies:
     def _created(self, client: CodatClient, wish: SignUp) -> CompanySeen:
         """A new company; where the answer is lost, it is looked for and never sent again."""
         try:
-            return client.create_company(wish.name, wish.tags)
+            return client.create_company(wish.name, wish.tags, products=wish.products or self._products)
+        except CodatRefused as refused:
+            if "product" in refused.detail.casefold():
+                raise ProductsRefused(refused) from refused
+            raise
         except CodatUncertain as lost:
             _log.warning(
                 "Codat's answer to a sign-up was lost; the company is looked for",

@@ -4,6 +4,8 @@ ProcessorError
 ├── CodatNotSet               503   CODAT_API_KEY is not set
 ├── TokenExpired              410   the link is older than it works
 ├── CompanyGone               410   the link's company was deleted
+├── Invalid
+│   └── ProductsRefused       422   Codat wants other products for the company
 ├── Conflict
 │   └── AlreadyConnected      409   there is an active accounting connection, which it names
 └── NotFound
@@ -12,7 +14,7 @@ ProcessorError
 
 from http import HTTPStatus
 
-from processor.errors import Conflict, NotFound, ProcessorError
+from processor.errors import CodatRefused, Conflict, Invalid, NotFound, ProcessorError
 
 
 class CodatNotSet(ProcessorError):
@@ -43,6 +45,26 @@ class AlreadyConnected(Conflict):
     def extra(self) -> dict[str, object]:
         """``connection_id`` of the one there is."""
         return super().extra() | {"connection_id": self.connection_id}
+
+
+class ProductsRefused(Invalid):
+    """Codat does not make a company with these products, or without any: ``refused`` has its words."""
+
+    code = "products_refused"
+    remedy = "Send `products` with the identifiers of products of your Codat client, or set CODAT_PRODUCTS."
+    title = "Codat wants other products"
+
+    def __init__(self, refused: CodatRefused) -> None:
+        super().__init__(
+            f"{refused.detail} Name the company's products in `products`, or for all in CODAT_PRODUCTS.",
+            errors={"products": [refused.detail]},
+        )
+        self.correlation_id = refused.correlation_id
+
+    def extra(self) -> dict[str, object]:
+        """``errors``, and ``correlation_id`` where Codat gave one."""
+        found = super().extra()
+        return found if self.correlation_id is None else found | {"correlation_id": self.correlation_id}
 
 
 class TokenExpired(ProcessorError):

@@ -50,7 +50,7 @@ def make_journey(
         bell=bell,
         codat=codat,
         platforms=platforms,
-        companies=Companies(records=records, reader=reader, clock=clock),
+        companies=Companies(records=records, reader=reader, clock=clock, products=settings.codat_products),
         records=records,
         news=News(inbox=inbox, bell=bell, reader=reader, clock=clock, settle_s=settle_s),
         tokens=Tokens(_signing_keys(settings, records), clock=lambda: clock().timestamp()),

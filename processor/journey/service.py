@@ -1,7 +1,7 @@
 """The journey of a company, from sign-up to "connected", and afterwards: the use cases, without the web."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -125,13 +125,16 @@ class Journey:
         name: str | None = None,
         contact_email: str | None = None,
         tags: Mapping[str, str] | None = None,
+        products: Sequence[str] | None = None,
         root: str | None = None,
     ) -> tuple[CompanyView, bool]:
         """The company of a merchant, made at Codat if there is none; whether it was made now.
 
         Raises :class:`Invalid`, which names the fields to blame.
         """
-        wish = wishes.sign_up(merchant_id=merchant_id, name=name, contact_email=contact_email, tags=tags)
+        wish = wishes.sign_up(
+            merchant_id=merchant_id, name=name, contact_email=contact_email, tags=tags, products=products
+        )
         row, made = self._companies.sign_up(wish, self._client_of_codat)
         if self._platforms is not None:
             self._platforms.warm()

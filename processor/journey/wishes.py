@@ -3,7 +3,7 @@
 Limits of tags: https://docs.codat.io/platform-api#/operations/create-company
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from marshmallow import ValidationError
@@ -18,6 +18,8 @@ MOST_TAGS = 10
 
 LONGEST_TAG_KEY = 27
 LONGEST_TAG_VALUE = 100
+MOST_PRODUCTS = 20
+LONGEST_PRODUCT = 100
 LONGEST_NAME = 200
 LONGEST_EMAIL = 254
 LONGEST_PLATFORM_KEY = 50
@@ -31,6 +33,7 @@ _is_email = Email()
 class SignUp:
     """A sign-up as Codat takes it: ``tags`` with the merchant's id, ``name`` in Codat's characters.
 
+    Without ``products`` it gets those of CODAT_PRODUCTS, else the client's own.
     What stays here: ``given_name``, the name as it was given, and ``contact_email``, its domain in ASCII;
     ``None``: not given.
     """
@@ -40,6 +43,7 @@ class SignUp:
     tags: Mapping[str, str]
     contact_email: str | None = field(repr=False)
     given_name: str | None = field(default=None, repr=False)
+    products: tuple[str, ...] = ()
 
     @property
     def kept_here(self) -> dict[str, str]:
@@ -49,7 +53,12 @@ class SignUp:
 
 
 def sign_up(
-    *, merchant_id: str, name: str | None, contact_email: str | None, tags: Mapping[str, str] | None
+    *,
+    merchant_id: str,
+    name: str | None,
+    contact_email: str | None,
+    tags: Mapping[str, str] | None,
+    products: Sequence[str] | None = None,
 ) -> SignUp:
     """The sign-up that was wished for; raises :class:`Invalid`, which names every field to blame."""
     errors: dict[str, object] = {}
@@ -64,9 +73,18 @@ def sign_up(
     all_tags = {**(tags or {}), MERCHANT_TAG: merchant_id}
     if faults := tags_fault(tags or {}, merchant_id):
         errors["tags"] = faults
+    if faults := products_fault(products or ()):
+        errors["products"] = faults
     if errors:
         raise Invalid(errors=errors)
-    return SignUp(merchant_id, company_name(name, merchant_id), all_tags, contact_email, given_name=name)
+    return SignUp(
+        merchant_id,
+        company_name(name, merchant_id),
+        all_tags,
+        contact_email,
+        given_name=name,
+        products=tuple(products or ()),
+    )
 
 
 def _contact(text: str) -> tuple[str, str | None]:
@@ -80,6 +98,14 @@ def _contact(text: str) -> tuple[str, str | None]:
     except ValueError:
         return text, "The domain is not one that e-mail can be sent to."
     return text, None if is_email(text) else "Not a valid e-mail address."
+
+
+def products_fault(products: Sequence[str]) -> list[str]:
+    """What is wrong with the identifiers of products; empty: nothing."""
+    if len(products) > MOST_PRODUCTS:
+        return [f"At most {MOST_PRODUCTS}."]
+    faults = (_text_fault(one, LONGEST_PRODUCT) for one in products)
+    return list(dict.fromkeys(fault for fault in faults if fault))
 
 
 def tags_fault(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[str, list[str]] | None:

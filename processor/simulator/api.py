@@ -117,7 +117,8 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     def create_company() -> ResponseReturnValue:
         body = _body()
         with lock:
-            return jsonify(show_company(world.create_company(body.get("name"), body.get("tags"))))
+            products = _assigned(body.get("products"), simulation.config.products)
+            return jsonify(show_company(world.create_company(body.get("name"), body.get("tags"), products)))
 
     @api.get("/companies/<company_id>")
     def get_company(company_id: str) -> ResponseReturnValue:
@@ -261,6 +262,16 @@ class _Quota:
             answer.headers["X-Rate-Limit-Limit"] = str(limit)
             answer.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - self._calls))
             answer.headers["X-Rate-Limit-Reset"] = str(int(midnight.timestamp()))
+
+
+def _assigned(wanted: object, products: tuple[str, ...]) -> tuple[str, ...]:
+    """The products that a company gets; refused (400) where the client has no such one, or wants one."""
+    given = tuple(one for one in wanted if isinstance(one, str)) if isinstance(wanted, list) else ()
+    for unknown in set(given) - set(products):
+        raise Refused(400, f"The product '{unknown}' does not exist for this client", "ClientsApi")
+    if products and not given:
+        raise Refused(400, "At least one product must be assigned to the company", "ClientsApi")
+    return given
 
 
 def _body() -> JsonObject:

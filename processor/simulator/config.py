@@ -38,8 +38,9 @@ class SimulatorConfig:
     the Link page sends the user back, with Codat's placeholders; ``None``: a page says that it may be
     closed. With ``auto_sync`` a linked connection is read by itself, which takes ``sync_s`` seconds.
     ``retry_scale`` multiplies the real retry schedules. ``answer_timeout_s`` is how long a receiver may
-    take to answer; ``senders`` is how many messages may be on their way at once (with one, they keep their
-    order).
+    take to answer; ``products`` are those of the client, none of them a default one: where there are any,
+    a company must be given one. ``senders`` is how many messages may be on their way at once (with one,
+    they keep their order).
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +59,7 @@ class SimulatorConfig:
     retry_scale: float = 1.0
     answer_timeout_s: float = 15.0
     senders: int = 1
+    products: tuple[str, ...] = ()
 
     @property
     def base_url(self) -> str:

@@ -244,6 +244,7 @@ class Company:
     connections: dict[str, Connection] = field(default_factory=dict)
     deleted: bool = False
     id: str = field(default_factory=new_id)
+    products: tuple[str, ...] = ()
 
     @property
     def present(self) -> list[Connection]:

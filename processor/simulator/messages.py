@@ -103,7 +103,7 @@ class Composer:
             "redirect": f"{self._base_url}/",
             "created": written(company.created),
             "tags": dict(company.tags),
-            "products": [],
+            "products": list(company.products),
         }
         if company.last_sync is not None:
             shown["lastSync"] = written(company.last_sync)

@@ -60,13 +60,13 @@ class World:
             raise Refused(404, f"There is no company with the ID {company_id}", "ClientsApi")
         return company
 
-    def create_company(self, name: object, tags: object = None) -> Company:
+    def create_company(self, name: object, tags: object = None, products: tuple[str, ...] = ()) -> Company:
         """Add a company; a name or tags outside of Codat's limits are refused (400)."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             sentence = "The company name is missing or has characters that are not allowed"
             raise Refused(400, sentence, "ClientsApi")
         with self.lock:
-            company = Company(name, self.ticker.now(), _checked_tags(tags))
+            company = Company(name, self.ticker.now(), _checked_tags(tags), products=products)
             self._companies[company.id] = company
             self._tell(Happened(event_type="company.created", at=company.created, company=company))
             return company

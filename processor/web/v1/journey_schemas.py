@@ -55,6 +55,14 @@ class SignUpBody(Body):
             f" {wishes.LONGEST_TAG_KEY} and values up to {wishes.LONGEST_TAG_VALUE} characters."
         },
     )
+    products = fields.List(
+        fields.String(),
+        allow_none=True,
+        metadata={
+            "description": "Identifiers of Codat products that the company gets when it is made; none:"
+            " those in `CODAT_PRODUCTS`, else the default ones of the Codat client."
+        },
+    )
 
 
 def _parameters() -> fields.Dict:

@@ -7,13 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
 from processor.codat.errors import CodatUncertain
 from processor.errors import CodatError, CodatRateLimited, Invalid, NotFound
 from processor.journey import CodatNotSet, records
 from processor.journey.companies import LOOK_AGAIN_AFTER_S
+from processor.journey.errors import ProductsRefused
+from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import keys
 from tests.support import messages
+from tests.support.journeying import CODAT_KEY, Desk
 from tests.support.workbench import Workbench
 
 
@@ -283,3 +287,47 @@ def test_a_merchants_id_is_never_logged(desk, codat, caplog):
     text = " ".join(str(vars(record)) for record in caplog.records)
     assert "secret-merchant" not in text
     assert "ann@" not in text
+
+
+@pytest.fixture
+def product_codat():
+    """A Codat whose client has products and no default ones."""
+    config = SimulatorConfig(api_key=CODAT_KEY, auto_sync=False, products=("lending", "spend-insights"))
+    with SimulatorServer(config) as server:
+        yield server
+
+
+def test_a_company_gets_the_products_that_are_asked_for(redis_url, product_codat):
+    """`products` was 422, and where Codat wants one every sign-up was 502 without saying what to do."""
+    with Redis.from_url(redis_url) as client:
+        bare = Desk(client, product_codat)
+        with pytest.raises(ProductsRefused) as refused:
+            bare.journey.sign_up(merchant_id="m-1")
+        assert refused.value.status == 422
+        assert "must be assigned" in refused.value.errors["products"][0]
+        assert "CODAT_PRODUCTS" in refused.value.detail
+        with pytest.raises(ProductsRefused, match="'nonsense' does not exist"):
+            bare.journey.sign_up(merchant_id="m-1", products=["nonsense"])
+        with pytest.raises(Invalid) as invalid:
+            bare.journey.sign_up(merchant_id="m-1", products=[" "])
+        assert list(invalid.value.errors) == ["products"]
+        assert at_codat(product_codat) == []
+
+        bare.journey.sign_up(merchant_id="m-1", products=["lending"])
+        assert at_codat(product_codat)[0].products == ("lending",)
+        bare.journey.sign_up(merchant_id="m-1", products=["spend-insights"])
+        assert at_codat(product_codat)[0].products == ("lending",), "a company that is there keeps its own"
+        bare.close()
+
+        all_alike = Desk(client, product_codat, CODAT_PRODUCTS="lending, spend-insights")
+        all_alike.journey.sign_up(merchant_id="m-2")
+        all_alike.journey.sign_up(merchant_id="m-3", products=["lending"])
+        all_alike.close()
+    assert at_codat(product_codat, "m-2")[0].products == ("lending", "spend-insights")
+    assert at_codat(product_codat, "m-3")[0].products == ("lending",)
+
+
+def test_without_products_codat_is_sent_none(desk):
+    desk.journey.sign_up(merchant_id="m-1")
+    (sent,) = [one for one in desk.wire.requests if one.method == "POST"]
+    assert "products" not in json.loads(sent.content)

@@ -64,6 +64,14 @@ def refused(answer, status):
     return answer.json
 
 
+def test_products_that_codat_refuses_are_named(call):
+    """`products` was an unknown field; what Codat says of them was a 502 that named nothing."""
+    answer = call("POST", "/v1/companies", {"merchant_id": "shop_7", "products": ["lending"]})
+    said = refused(answer, 422)
+    assert said["code"] == "products_refused"
+    assert "lending" in said["errors"]["products"][0]
+
+
 def test_a_company_signs_up_once(call, codat):
     """The name as the merchant gave it was kept and readable nowhere: `name` is what Codat makes of it."""
     body = {
