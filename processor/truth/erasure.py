@@ -13,7 +13,7 @@ from handlers.situation import State
 from processor.delivery import told
 from processor.delivery.lane import EMAIL, OPERATORS, TEST
 from processor.errors import NotFound, StoreUnavailable
-from processor.store import keys, merchants, truth_keys
+from processor.store import keys, merchants, truth_keys, unreadable
 from processor.store.decoding import EVENT_STATUSES
 from processor.times import to_iso, to_ms
 from processor.truth import naming
@@ -194,6 +194,13 @@ class Erasure:
         for table in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
             pipe.hdel(table, company_id)
         pipe.srem(truth_keys.shown(), truth_keys.shown_as(company_id))
+        for kind, ids in (
+            ("company", [company_id]),
+            ("connection", kept.connections),
+            ("timeline", kept.connections),
+        ):
+            for one in ids:
+                unreadable.forget(pipe, kind, one)
         for chunk in _chunks(kept.connections):
             for index in (keys.connections(), truth_keys.repairs(), *map(keys.connections_in, State)):
                 pipe.zrem(index, *chunk)

@@ -1,15 +1,23 @@
 """Proving that nothing is left: the whole store is searched, every key and every value."""
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
+from processor.store.keys import PREFIX
 from processor.truth import naming
+from processor.truth.erasure import Erasure, Kept
 
 PAGE = 1_000
+ON_ITS_WAY_S = 8.0
+ROUND_S = 0.5
+"""How long what is on its way may take to land, and the pause between two rounds, in seconds."""
+
 SHORTEST = 6
 """A shorter word stands in too much else; it is looked for as a whole value only."""
 
@@ -25,6 +33,31 @@ class Proof:
     def holds(self) -> bool:
         """Whether nothing was found."""
         return not self.found
+
+
+def erase_and_prove(
+    client: "Redis[Any]",
+    erasure: Erasure,
+    company_id: str,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object] = time.sleep,
+) -> tuple[Kept, tuple[str, ...], Proof]:
+    """Erase a company until nothing is left: what there was, the traces that were searched for, the proof.
+
+    What was on its way meanwhile (an answer of Codat's, a message, the end of a look) may land after the
+    erasure: it is removed in another round, for ``ON_ITS_WAY_S`` at the most.
+    """
+    before = erasure.kept(company_id)
+    kept = erasure.erase(company_id, clock())
+    traces = dict.fromkeys([*before.traces, *kept.traces])
+    for _ in range(int(ON_ITS_WAY_S / ROUND_S)):
+        traces |= dict.fromkeys(erasure.erase(company_id, clock()).traces)
+        proof = prove(client, tuple(traces))
+        if not any(name.startswith(PREFIX) for name in proof.found):
+            break
+        sleep(ROUND_S)
+    return kept, tuple(traces), proof
 
 
 def prove(client: "Redis[Any]", traces: Sequence[str]) -> Proof:
