@@ -42,6 +42,10 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if not settings.api_keys:
         yield Finding(Verdict.WARNING, "settings", "API_KEYS is unset: nobody can use /v1.")
     yield from _weak(settings)
+    if settings.smtp_url and not settings.public_url:
+        yield Finding(
+            Verdict.WARNING, "settings", "PUBLIC_URL is unset: e-mails ask to connect again and have no link."
+        )
     if settings.smtp_url and not settings.mail_from:
         unsaid = f"MAIL_FROM is unset: e-mails come from {settings.sender}."
         yield Finding(Verdict.WARNING, "settings", unsaid)

@@ -1,7 +1,10 @@
-"""Ports of this machine: whether one is free, and which is."""
+"""Ports to listen on: which are free, and whose one is."""
 
 import errno
+import logging
 import socket
+
+log = logging.getLogger(__name__)
 
 
 def free_port(host: str) -> int:
@@ -18,6 +21,23 @@ def port_is_taken(host: str, port: int) -> bool:
             return True
         raise
     return False
+
+
+def claim_port(host: str, port: int, role: str) -> socket.socket | None:
+    """Keep the port from others of this role until the answer is closed; ``None``: another has it.
+
+    A listening port does not do that: web servers share it on purpose among their processes. The claim is
+    a name among Linux's abstract sockets, which goes with its holder; elsewhere nothing is claimed.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0codat-processor {role} {host}:{port}")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            claim.close()
+            return None
+        log.debug("A port cannot be claimed here", extra={"error": repr(error)})
+    return claim
 
 
 def _bound_port(host: str, port: int) -> int:

@@ -19,6 +19,7 @@ from processor import settings_kinds as kinds
 from processor.errors import SettingsError
 from processor.settings_dotenv import faults
 from processor.settings_kinds import Kind
+from processor.settings_names import mistyped
 from processor.settings_needs import default_sender, unmet
 
 DOTENV = Path(".env")
@@ -77,7 +78,7 @@ class Settings:
         secret=True,
     )
     codat_api_key: str | None = row(
-        kinds.PRINTABLE, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True
+        kinds.CODAT_KEY, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True
     )
     codat_api_url: str = row(kinds.HTTP_URL, "Codat's API.", "https://api.codat.io")
     codat_products: tuple[str, ...] = row(
@@ -235,10 +236,19 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
             " nobody could tell Codat's messages from anybody's."
         )
     if mistakes:
+        mistakes += mistyped(env.given(), [row.name for row in rows()])
         raise SettingsError(mistakes, who="The service" if inbound else "The command")
     if env.has("DYNO"):
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - Heroku's router comes from outside
     return Settings(**values)
+
+
+def mistyped_in(environ: Mapping[str, str], dotenv_path: Path | None = None) -> list[str]:
+    """A sentence for each variable that looks like a setting and is none; see :func:`mistyped`."""
+    env = _GivenEnv(environ)
+    if dotenv_path is not None and not faults(dotenv_path):
+        env.read_env(dotenv_path, recurse=False)
+    return mistyped(env.given(), [row.name for row in rows()])
 
 
 def load_from_environment(*, inbound: bool = True) -> Settings:
@@ -255,6 +265,10 @@ class _GivenEnv(Env):
     def __init__(self, given: Mapping[str, str]) -> None:
         super().__init__(eager=True)
         self._given = given
+
+    def given(self) -> list[str]:
+        """The names of all that has a value, settings or not."""
+        return [name for name in {*self._given, *self._environ} if self.has(name)]
 
     def has(self, name: str) -> bool:
         """Whether the setting has a value."""

@@ -163,6 +163,16 @@ def _printable(env: Env, name: str) -> str:
     return _for_a_header(env.str(name))
 
 
+def _codat_key(env: Env, name: str) -> str:
+    """The key, also where the whole value of ``Authorization`` is given, which Codat's portal shows too."""
+    value = _for_a_header(env.str(name))
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() != "basic":
+        return value
+    key = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
+    return _for_a_header(some([key])[0])
+
+
 def _printables(env: Env, name: str) -> tuple[str, ...]:
     return tuple(map(_for_a_header, _texts(env, name)))
 
@@ -248,6 +258,7 @@ REDIS_URL = Kind(
 SENTRY_DSN = Kind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
 NETWORKS = Kind("a comma-separated list of IP addresses or networks", _networks)
 SIGNING_KEYS = Kind("a comma-separated list of keys", _signing_keys)
+CODAT_KEY = Kind("the key, or the whole `Basic …` value that Codat's portal shows", _codat_key)
 PRINTABLE = Kind("printable ASCII text", _printable)
 PRINTABLES = Kind("a comma-separated list of printable ASCII values", _printables)
 WEBHOOK_SECRETS = Kind('a comma-separated list of "whsec_" followed by base64', _webhook_secrets)

@@ -1,5 +1,6 @@
 """``check``: validates what the service needs before it starts; the Procfile's release line."""
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from processor.check_store import check_redis
 from processor.engine import Engine
 from processor.errors import EngineFailed, SettingsError
 from processor.findings import Finding, Verdict
-from processor.settings import Settings, load_from_environment
+from processor.settings import DOTENV, Settings, load_from_environment, mistyped_in
 
 
 @click.command()
@@ -36,6 +37,8 @@ def _findings() -> Iterator[Finding]:
         return
     logs.configure("ERROR", settings.secrets())
     yield from check_settings(settings)
+    for sentence in mistyped_in(os.environ, DOTENV):
+        yield Finding(Verdict.WARNING, "settings", sentence)
     yield from _store_findings(settings)
     yield from check_codat(settings)
     yield from check_mail(settings)

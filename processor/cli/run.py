@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,10 +13,12 @@ import click
 from processor import logs
 from processor.engine import Engine
 from processor.errors import SettingsError
-from processor.ports import free_port, port_is_taken
+from processor.ports import claim_port, free_port, port_is_taken
 from processor.processes import Child, StopSignals, Supervisor, watch_parent
 from processor.server import serve
-from processor.settings import Settings, load_from_environment
+from processor.settings import DOTENV, Settings, load_from_environment, mistyped_in
+
+_log = logging.getLogger(__name__)
 
 STOP_AFTER_S = 8.5
 """How long a process may take to finish what it began, in seconds: longer than each allows its own children,
@@ -26,7 +29,7 @@ and short enough for everything, the engine too, to be gone after ten. Heroku al
 def run() -> None:
     """Web, workers and clock in one command, on the embedded engine where REDIS_URL is unset."""
     settings = with_port(_prepare())
-    with StopSignals() as signals, store(settings) as env:
+    with claimed(settings, "run"), StopSignals() as signals, store(settings) as env:
         code = Supervisor(service(settings, env)).run(signals)
     sys.exit(code)
 
@@ -38,7 +41,8 @@ def web() -> None:
     if settings.redis_url is None:
         _alone(settings, web_child(settings))
     watch_parent()
-    serve(settings)
+    with claimed(settings, "web"):
+        serve(settings)
 
 
 @click.command()
@@ -104,15 +108,34 @@ def with_port(settings: Settings) -> Settings:
             [f"HOST or PORT: cannot listen on {settings.host}:{settings.port} ({error.strerror})."]
         ) from error
     if taken:
-        raise SettingsError(
-            [f"PORT: somebody listens on {settings.host}:{settings.port} already; choose another, or 0."]
-        )
+        raise _taken(settings)
     return settings
+
+
+@contextlib.contextmanager
+def claimed(settings: Settings, role: str) -> Iterator[None]:
+    """The port is ours meanwhile: of two that start at one moment both would find it free, and share it.
+
+    Raises :class:`SettingsError` if another process of this role has it.
+    """
+    claim = claim_port(settings.host, settings.port, role)
+    if claim is None:
+        raise _taken(settings)
+    with claim:
+        yield
+
+
+def _taken(settings: Settings) -> SettingsError:
+    return SettingsError(
+        [f"PORT: somebody listens on {settings.host}:{settings.port} already; choose another, or 0."]
+    )
 
 
 def _prepare() -> Settings:
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
+    for sentence in mistyped_in(os.environ, DOTENV):
+        _log.warning(sentence)
     return settings
 
 

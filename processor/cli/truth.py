@@ -183,10 +183,17 @@ def _interruptible() -> Iterator[threading.Event]:
 
 
 def _polling(own: Container, stop: threading.Event) -> assembly.Polling:
-    parts = assembly.polling(own, stop=stop.is_set, sleep=stop.wait)
+    parts = assembly.polling(own, stop=stop.is_set, sleep=stop.wait, on_wait=_say_that_it_waits)
     if parts is None:
         raise ProcessorError("CODAT_API_KEY is not set: Codat cannot be asked.")
     return parts
+
+
+def _say_that_it_waits(company_id: str, seconds: int) -> None:
+    click.echo(
+        f"{company_id}  Codat takes no more requests for now (429): going on in {seconds} s; Ctrl-C ends it.",
+        err=True,
+    )
 
 
 def _is_unknown(own: Container, company_id: str) -> bool:

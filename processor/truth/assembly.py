@@ -41,8 +41,12 @@ def polling(
     codat: CodatClient | None = None,
     stop: Stop = lambda: False,
     sleep: Callable[[float], object] = time.sleep,
+    on_wait: Callable[[str, int], object] = lambda _company_id, _seconds: None,
 ) -> Polling | None:
-    """The parts that ask Codat, through ``codat`` or a client of their own; ``None`` without an API key."""
+    """The parts that ask Codat, through ``codat`` or a client of their own; ``None`` without an API key.
+
+    ``on_wait`` as in :class:`Reconcile`.
+    """
     codat = codat or client_for(own.settings, own.redis, Rank.BACKGROUND, own.clock)
     if codat is None:
         return None
@@ -58,6 +62,7 @@ def polling(
         beginning=Beginning(own.redis, clock=own.clock),
         sleep=sleep,
         stop=stop,
+        on_wait=on_wait,
     )
     return Polling(
         codat=codat,

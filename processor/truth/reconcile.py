@@ -54,7 +54,7 @@ class Reconcile:
     of, or whose first look is still to come. A store that was compared as a whole has had its first walk.
 
     ``sleep`` waits where Codat says so, in threads, up to ``LONGEST_WAIT_S``; it may return as soon as
-    ``stop`` says so.
+    ``stop`` says so. ``on_wait`` is told before, with the company and the seconds.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class Reconcile:
         beginning: Beginning,
         sleep: Callable[[float], object] = time.sleep,
         stop: Stop = lambda: False,
+        on_wait: Callable[[str, int], object] = lambda _company_id, _seconds: None,
     ) -> None:
+        self._on_wait = on_wait
         self._client, self._codat, self._looker, self._putter = client, codat, looker, putter
         self._beginning, self._looks = beginning, Looks(client)
         self._sleep, self._stop = sleep, stop
@@ -123,6 +125,7 @@ class Reconcile:
                 if waited_s + error.retry_after_s > LONGEST_WAIT_S or self._stop():
                     return Outcome(company_id, None, error)
                 waited_s += error.retry_after_s
+                self._on_wait(company_id, error.retry_after_s)
                 self._sleep(error.retry_after_s)
             except CodatError as error:
                 return Outcome(company_id, None, error)

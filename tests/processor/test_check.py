@@ -428,7 +428,23 @@ def test_secrets_that_can_be_guessed_are_named_and_not_shown() -> None:
         SECRET_KEY="a-key-that-is-long-enough",
         OPERATOR_PASSWORD="a-password-that-is-long",
         SMTP_URL="smtp://mail.example",
+        PUBLIC_URL="https://pay.example",
         API_KEYS="key",
     )
     (said,) = [one for one in check_settings(strong) if one.verdict is Verdict.WARNING]
-    assert said.sentence == "MAIL_FROM is unset: e-mails come from no-reply@mail.example."
+    assert said.sentence == "MAIL_FROM is unset: e-mails come from no-reply@pay.example."
+
+
+def test_mails_without_an_address_for_their_links_are_a_warning() -> None:
+    """With a mail server and without PUBLIC_URL mails asked to connect again and had no link to do so."""
+    found = check_settings(
+        settings(API_KEYS="key", SMTP_URL="smtp://mail.example", MAIL_FROM="us@mail.example")
+    )
+    (said,) = [one for one in found if one.verdict is Verdict.WARNING]
+    assert said.sentence.startswith("PUBLIC_URL is unset")
+
+
+@pytest.mark.usefixtures("_bare")
+def test_the_command_names_what_looks_like_a_setting() -> None:
+    result = run_check(**ENOUGH, REDISURL="redis://somewhere")
+    assert "warning  settings  REDISURL is no setting of ours" in result.output

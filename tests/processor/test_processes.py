@@ -258,6 +258,19 @@ def test_a_port_is_taken_while_somebody_listens() -> None:
     assert not port_is_taken("127.0.0.1", free_port("127.0.0.1"))
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="claims are Linux's abstract sockets")
+def test_a_port_that_is_claimed_is_nobody_elses_until_it_is_given_back() -> None:
+    port = free_port("127.0.0.1")
+    claim = claim_port("127.0.0.1", port, "web")
+    assert claim is not None
+    assert claim_port("127.0.0.1", port, "web") is None
+    with contextlib.closing(claim_port("127.0.0.2", port, "web") or claim):
+        claim.close()
+    again = claim_port("127.0.0.1", port, "web")
+    assert again is not None
+    again.close()
+
+
 def test_a_host_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(OSError, match=r"assign requested address"):
         free_port("192.0.2.1")

@@ -1,5 +1,6 @@
 """What the environment says becomes settings, or one message that lists every mistake."""
 
+import base64
 import os
 import sys
 from ipaddress import ip_network
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from processor import settings_docs
 from processor.errors import SettingsError
-from processor.settings import Settings, load, load_from_environment, rows
+from processor.settings import Settings, load, load_from_environment, mistyped_in, rows
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SHORT = "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
@@ -357,3 +358,58 @@ def test_generated_files_are_up_to_date(path: Path) -> None:
 def test_every_setting_is_explained() -> None:
     for row in rows():
         assert row.help.endswith("."), row.name
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("REDISURL", "REDIS_URL"),
+        ("CODAT_WEBHOOK_SECRET", "CODAT_WEBHOOK_SECRETS"),
+        ("codat_api_key", "CODAT_API_KEY"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+        ("WEB_CONCURENCY", "WEB_CONCURRENCY"),
+        ("OPERATOR-PASSWORD", "OPERATOR_PASSWORD"),
+        ("CODAT_PASSWORD", "docs/settings.md"),
+    ],
+)
+def test_a_mistyped_setting_is_named(tmp_path: Path, name: str, meant: str) -> None:
+    """`REDISURL` and `CODAT_WEBHOOK_SECRET` were passed over in silence: the service ran without them."""
+    (sentence,) = mistyped_in({**ENOUGH, name: "hush"})
+    assert name in sentence
+    assert meant in sentence
+    assert "hush" not in sentence
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"{name.replace('-', '_')}X=hush\n")
+    assert len(mistyped_in(ENOUGH, dotenv)) <= 1
+    with pytest.raises(SettingsError) as caught:
+        load({name: "hush"})
+    assert any(name in mistake for mistake in caught.value.mistakes)
+
+
+def test_what_belongs_to_others_is_left_alone() -> None:
+    """A warning about every variable of a machine would be read by nobody."""
+    others = (
+        "PATH",
+        "HOME",
+        "HOSTNAME",
+        "DATABASE_URL",
+        "REDIS_TLS_URL",
+        "DYNO",
+        "PORT_2",
+        "CODAT_PROCESSOR_X",
+    )
+    assert mistyped_in({**ENOUGH, **dict.fromkeys(others, "x")}) == []
+    assert mistyped_in({**ENOUGH, "API_KEY": "theirs", "API_KEYS": "ours"}) == []
+    assert mistyped_in({**ENOUGH, "REDISURL": " "}) == []
+
+
+@pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC  "])
+def test_codats_key_may_be_the_whole_header(scheme: str) -> None:
+    """The portal shows the key and the value of `Authorization`: pasted whole, every call was 401."""
+    encoded = base64.b64encode(b"hush-codat-key").decode()
+    assert load({**ENOUGH, "CODAT_API_KEY": scheme + encoded}).codat_api_key == "hush-codat-key"
+    assert load({**ENOUGH, "CODAT_API_KEY": "hush-codat-key"}).codat_api_key == "hush-codat-key"
+    for wrong in ("Basic !", "Basic 4pyT", "Basic aHVzaA", "Basic AAE="):
+        with pytest.raises(SettingsError) as caught:
+            load({**ENOUGH, "CODAT_API_KEY": wrong})
+        assert caught.value.mistakes[0].startswith("CODAT_API_KEY must be the key")

@@ -1,5 +1,6 @@
 """The commands as processes of their own: the embedded engine, and pipes that break."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from processor.engine import Engine
 from tests.processor.web.v1.filling import Filling
+from tests.support.ports import own_port
+from tests.support.service import until
 
 ROOT = Path(__file__).parents[3]
 FULL = Path("/dev/full")
@@ -126,3 +130,38 @@ def test_ctrl_c_while_it_is_loading_is_no_traceback(tmp_path: Path, module: str)
         _, said = process.communicate(timeout=60)
     assert said == ""
     assert process.returncode == 128 + signal.SIGINT
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="claims are Linux's abstract sockets")
+def test_of_two_web_that_start_at_one_moment_one_serves(redis_url: str, tmp_path: Path) -> None:
+    """Both found the port free and listened on it: requests went to one or the other, whichever.
+
+    The second says that the port is taken, and ends with 1.
+    """
+    filling, port = Filling(redis_url), own_port()
+    words = [sys.executable, "-m", "processor.cli", "web"]
+    env = environ(filling, PORT=str(port), WEB_CONCURRENCY="1")
+    with contextlib.ExitStack() as stack:
+        both = [
+            stack.enter_context(
+                subprocess.Popen(words, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+            )
+            for _ in range(2)
+        ]
+        stack.callback(lambda: [one.terminate() for one in both])
+        until(lambda: any(one.poll() is not None for one in both))
+        (ended,) = [one for one in both if one.poll() is not None]
+        (serving,) = [one for one in both if one is not ended]
+        assert ended.returncode == 1
+        assert ended.stderr is not None
+        assert f"somebody listens on 127.0.0.1:{port}" in ended.stderr.read()
+        until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"))
+        assert serving.poll() is None
+    filling.close()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -258,3 +258,15 @@ def test_a_trace_that_is_left_is_told(run: Run, codat: SimulatorServer, bench: W
 
     assert result.exit_code == 1
     assert "FOUND in somebody-elses-cache" in result.output
+
+
+def test_a_reconcile_that_waits_for_codat_says_so(run: Run, codat: SimulatorServer, bench: Workbench) -> None:
+    """Codat answered 429 without Retry-After: the command stood still for a minute and said nothing."""
+    company, connection = shop(codat, "Bakery", "authorize")
+    codat.simulation.faults.plan({"path": "/companies", "status": 429, "retry_after_s": 1, "count": 1})
+
+    result = run("reconcile", "--company", company)
+
+    assert result.exit_code == 0, result.output
+    assert f"{company}  Codat takes no more requests for now (429): going on in 1 s" in result.stderr
+    assert bench.state(connection) == "authorized"
