@@ -98,6 +98,8 @@ class SettingsError(ProcessorError):
 class BadRequest(ProcessorError):
     """The request is no well-formed HTTP."""
 
+    code = "bad_request"
+    remedy = "Send a request that HTTP/1.1 can be read in one way only."
     status = HTTPStatus.BAD_REQUEST
     title = "Malformed request"
     sentence = "The request is malformed."
@@ -223,6 +225,8 @@ class StoreUnavailable(_RetryLater):
 class TooManyAttempts(_RetryLater):
     """Too many wrong credentials came from this address."""
 
+    code = "too_many_attempts"
+    remedy = "Try again after the seconds in `Retry-After`, with the right credentials."
     status = HTTPStatus.TOO_MANY_REQUESTS
     title = "Too many attempts"
     sentence = "Too many wrong credentials came from this address; wait a minute."

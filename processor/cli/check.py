@@ -10,10 +10,11 @@ from processor import logs
 from processor.check import check_codat, check_mail, check_mistakes, check_settings
 from processor.check_conditions import check_conditions
 from processor.check_store import check_redis
+from processor.cli.demo_settings import load_beside
 from processor.engine import Engine
 from processor.errors import EngineFailed, SettingsError
 from processor.findings import Finding, Verdict
-from processor.settings import DOTENV, Settings, load_from_environment, mistyped_in
+from processor.settings import DOTENV, Settings, mistyped_in
 
 
 @click.command()
@@ -31,7 +32,7 @@ COMMANDS = (check,)
 
 def _findings() -> Iterator[Finding]:
     try:
-        settings = load_from_environment()
+        settings = load_beside()
     except SettingsError as error:
         yield from check_mistakes(error)
         return

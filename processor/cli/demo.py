@@ -15,6 +15,7 @@ import click
 import httpx
 
 from processor import logs
+from processor.cli.demo_settings import shared
 from processor.cli.invite import DEMO, announce, invite, until_served, way_back
 from processor.cli.listener import Listener
 from processor.cli.run import service, store, with_port
@@ -71,6 +72,7 @@ def demo(headless: bool, name: str | None, simulator_port: int | None, within_s:
         logs.configure(settings.log_level, settings.secrets())
         simulator = stack.enter_context(SimulatorServer(_simulator_config(settings, simulator_port)))
         given = {**environ, "CODAT_API_URL": simulator.url, "PORT": str(settings.port)}
+        stack.enter_context(shared(settings.data_dir, given))
         code = (
             _headless(settings, simulator, given, name, within_s)
             if headless

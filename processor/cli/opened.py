@@ -8,9 +8,9 @@ from redis import RedisError
 
 from processor import logs
 from processor.bootstrap import Container, for_worker
+from processor.cli.demo_settings import load_beside
 from processor.cli.run import store
 from processor.errors import Invalid, ProcessorError, StoreUnavailable
-from processor.settings import load_from_environment
 from processor.unreachable import why
 
 
@@ -18,10 +18,11 @@ from processor.unreachable import why
 def opened() -> Iterator[Container]:
     """The collaborators of a command; without ``REDIS_URL`` it joins the embedded engine.
 
-    Commands take no messages in, so they need none of the secrets by which these are recognised.
+    Commands take no messages in, so they need none of the secrets by which these are recognised. Started in
+    the folder of a demonstration that runs, they work with its settings.
     What is raised inside leaves as a :class:`ProcessorError` whose ``detail`` says it all.
     """
-    settings = load_from_environment(inbound=False)
+    settings = load_beside(inbound=False)
     logs.configure("WARNING", settings.secrets())
     with store(settings) as env:
         url = env.get("REDIS_URL", settings.redis_url)

@@ -84,6 +84,8 @@ class TokenExpired(ProcessorError):
 class CompanyGone(ProcessorError):
     """The link is ours, and its company was deleted."""
 
+    code = "company_gone"
+    remedy = "The company was deleted: sign it up again to go on."
     status = HTTPStatus.GONE
     title = "This company was deleted"
     sentence = "The company was deleted, and its connections with it."

@@ -19,12 +19,14 @@ PROBLEM = "application/problem+json"
 blueprint = Blueprint("problems", __name__, url_prefix=PROBLEMS)
 
 OF_STATUS: Mapping[int, type[ProcessorError]] = {
+    400: errors.BadRequest,
     401: errors.Unauthorized,
     403: errors.Forbidden,
     404: errors.NotFound,
     409: errors.Conflict,
     413: errors.TooLarge,
     422: errors.Invalid,
+    429: errors.TooManyAttempts,
     500: ProcessorError,
     503: StoreUnavailable,
 }

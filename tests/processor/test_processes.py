@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.ports import free_port, port_is_taken
+from processor.ports import claim_port, free_port, port_is_taken
 from processor.processes import PARENT_FD, Child, Supervisor
 from processor.server import STOP_AFTER_S
 from tests.support.ports import own_port
@@ -264,8 +264,10 @@ def test_a_port_that_is_claimed_is_nobody_elses_until_it_is_given_back() -> None
     claim = claim_port("127.0.0.1", port, "web")
     assert claim is not None
     assert claim_port("127.0.0.1", port, "web") is None
-    with contextlib.closing(claim_port("127.0.0.2", port, "web") or claim):
-        claim.close()
+    other = claim_port("127.0.0.2", port, "web")
+    assert other is not None
+    other.close()
+    claim.close()
     again = claim_port("127.0.0.1", port, "web")
     assert again is not None
     again.close()

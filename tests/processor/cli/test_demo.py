@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from processor.cli.demo_settings import environ_beside, shared
 from processor.cli.invite import command_line
 from processor.settings import load
 from tests.support.ports import own_port
@@ -59,6 +60,7 @@ def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) 
             )
             assert (result.returncode, result.stderr) == (0, "")
             assert result.stdout.startswith("CONNECTION")
+            _other_commands_find_its_settings(command, data_dir, kept)
             while "Start here" not in process.stdout.readline():
                 pass
             link = process.stdout.readline().strip()
@@ -66,6 +68,42 @@ def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) 
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(LIMIT_S) == 0
+    assert not (data_dir / "in here" / "demo.json").exists()
+
+
+def _other_commands_find_its_settings(beside: str, folder: Path, env: dict[str, str]) -> None:
+    """`check`, `webhooks` and `reconcile` beside `make run` said that settings are missing."""
+    for words in ("check", "webhooks list", "reconcile --dry-run"):
+        result = subprocess.run(
+            ["/bin/sh", "-c", beside.replace("connections list", words)],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+        assert result.returncode == 0, (words, result.stdout, result.stderr)
+        assert "missing" not in result.stdout + result.stderr
+
+
+def test_settings_of_a_demonstration_that_ended_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``kill -9`` leaves names a Codat that is gone; the environment wins over one that runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CODAT_API_KEY", raising=False)
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    folder = tmp_path / "var"
+    with shared(folder, {"CODAT_API_KEY": "demo-key", "HOME": "/nowhere"}):
+        assert environ_beside()["CODAT_API_KEY"] == "demo-key"
+        assert environ_beside()["HOME"] == os.environ["HOME"]
+        assert (folder / "demo.json").stat().st_mode & 0o777 == 0o600
+        monkeypatch.setenv("CODAT_API_KEY", "own-key")
+        assert environ_beside()["CODAT_API_KEY"] == "own-key"
+        left = (folder / "demo.json").read_bytes()
+    monkeypatch.delenv("CODAT_API_KEY")
+    (folder / "demo.json").write_bytes(left)
+    assert "CODAT_API_KEY" not in environ_beside()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""What one deploys with fits what there is: processes, settings, files."""
+
+import json
+import re
+import shlex
+import tomllib
+from configparser import ConfigParser
+from pathlib import Path
+
+from processor.cli import COMMANDS
+from processor.settings import rows
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_heroku_is_told_of_every_process_and_of_settings_that_there_are() -> None:
+    """There was no `app.json`: each setting and process was to be found in the README, one by one."""
+    app = json.loads(read("app.json"))
+    processes = {line.partition(":")[0] for line in read("Procfile").splitlines() if line}
+    assert set(app["formation"]) == processes - {"release"}
+    assert set(app["env"]) <= {row.name for row in rows()}
+    assert {"PUBLIC_URL", "CODAT_API_KEY", "CODAT_WEBHOOK_SECRETS"} <= set(app["env"])
+
+
+def test_the_python_that_is_named_is_one_that_we_support() -> None:
+    named = tuple(map(int, read(".python-version").strip().split(".")))
+    oldest = tomllib.loads(read("pyproject.toml"))["project"]["requires-python"].removeprefix(">=")
+    assert named >= tuple(map(int, oldest.split(".")))
+
+
+def test_the_container_copies_what_there_is_and_runs_a_command_of_ours() -> None:
+    lines = read("Dockerfile").splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in shlex.split(line)[1:-1]]
+    assert all((ROOT / name).exists() for name in copied)
+    allowed = {line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")}
+    assert set(copied) == allowed
+    (command,) = [json.loads(line.removeprefix("CMD ")) for line in lines if line.startswith("CMD ")]
+    assert command[0] in COMMANDS
+
+
+def test_the_unit_runs_commands_of_ours() -> None:
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(read("deploy/codat-processor.service"))
+    service = unit["Service"]
+    for name in ("ExecStartPre", "ExecStart"):
+        program, word = service[name].split()
+        assert program.endswith("/.venv/bin/codat-processor")
+        assert word in COMMANDS
+
+
+def test_a_backups_recipe_names_commands_that_there_are() -> None:
+    """How to back up, and what to do after a restore, stood nowhere."""
+    page = read("docs/deploying.md")
+    assert "## Backups" in page
+    words = re.findall(r"codat-processor ([a-z][a-z-]*)", page)
+    assert set(words) & {"reconcile", "companies"} == {"reconcile", "companies"}
