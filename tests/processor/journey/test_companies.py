@@ -53,13 +53,13 @@ def test_the_contact_stays_here(desk):
 def test_the_name_is_kept_as_it_was_given_and_codat_gets_what_it_takes(desk, codat):
     """The pages named a shop "Company" because Codat takes no other alphabet than ours."""
     view, _ = desk.journey.sign_up(merchant_id="m-1", name="متجر الزاوية")
-    assert (view.own_name, view.name) == ("متجر الزاوية", "Company")
-    assert [one.name for one in at_codat(codat)] == ["Company"]
+    assert (view.own_name, view.name) == ("متجر الزاوية", "m-1")
+    assert [one.name for one in at_codat(codat)] == ["m-1"]
     assert desk.journey.company(view.company_id).own_name == "متجر الزاوية"
     again, _ = desk.journey.sign_up(merchant_id="m-1")
     assert again.own_name == "متجر الزاوية", "who does not name it does not rename it"
     renamed, _ = desk.journey.sign_up(merchant_id="m-1", name="Угловой магазин")
-    assert (renamed.own_name, renamed.name) == ("Угловой магазин", "Company")
+    assert (renamed.own_name, renamed.name) == ("Угловой магазин", "m-1")
     unnamed, _ = desk.journey.sign_up(merchant_id="m_2")
     assert (unnamed.own_name, unnamed.given_name) == ("m-2", None)
 
