@@ -19,7 +19,7 @@ PART = "_managed"
 
 DONE = {
     "disconnected": "It is disconnected: no new data is read.",
-    "deleted": "The connection is deleted, and with it what was read through it.",
+    "deleted": "The connection is deleted. What was read through it was deleted at Codat with it.",
 }
 """What may be said after a change; anything else in the address is not said."""
 

@@ -287,7 +287,8 @@ def test_deletion_says_what_becomes_of_the_data(place: Place, visitor: Browser) 
     assert "Copies that whoever sent you the link made before are not deleted by this" in question.text
     answer = visitor.press(question, "Delete for good").answer
     place.settle()
-    assert "and with it what was read through it" in visitor.open(answer.headers["Location"]).text
+    shown = visitor.open(answer.headers["Location"])
+    assert "What was read through it was deleted at Codat with it" in shown.text
 
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
