@@ -3,6 +3,7 @@
 from handlers.connection import Connection, link_status
 from handlers.events import (
     Aspect,
+    CompanyNotShown,
     ConnectionCreated,
     ConnectionEnded,
     ConnectionFailed,
@@ -14,8 +15,8 @@ from handlers.events import (
     QuestionUnanswered,
     Source,
 )
-from handlers.facts import CLAIM_WINDOW, SEEN_TOLERANCE, Claim, Fact, Kind
-from handlers.fold import explained_claims
+from handlers.explained import explained_claims
+from handlers.facts import API_LAG, CLAIM_WINDOW, Claim, Fact, Kind
 from handlers.registry import Context, Findings, Question, on
 
 
@@ -70,15 +71,24 @@ def seen(connection: Connection, event: ConnectionSeen, context: Context) -> Fin
     """Codat shows the status of the connection.
 
     Claims about the status are settled by it when it agrees, or when it was asked
-    late enough after the alert that Codat cannot be behind its own alert.
+    so long after the alert that Codat cannot be behind its own alert.
     """
+    held = link_status(connection.walk)
+    agrees = any(claim.new is event.status and claim.old is held for claim in connection.claims)
     settled = tuple(
         claim
         for claim in connection.claims
         if claim.aspect is Aspect.CONNECTION
-        and (event.status is claim.new or event.received_at >= claim.arrived_at + SEEN_TOLERANCE)
+        and (event.status is claim.new or event.received_at >= claim.arrived_at + API_LAG)
     )
-    fact = Fact(Kind.SEEN, event.at, event.received_at, event.event_id, status=event.status)
+    fact = Fact(
+        Kind.SEEN,
+        event.at,
+        event.received_at,
+        event.event_id,
+        status=event.status,
+        old=held if agrees else None,
+    )
     return Findings(facts=(fact,), settled=settled, remark=f"Codat shows {event.status}")
 
 
@@ -120,6 +130,17 @@ def claimed(connection: Connection, event: LinkStatusClaimed, context: Context) 
 def unanswered(connection: Connection, event: QuestionUnanswered, context: Context) -> Findings:
     """Codat did not answer in time; what waited for it is settled by the passing of time."""
     return Findings(remark=f"Codat did not answer a question about the {event.aspect}")
+
+
+@on(CompanyNotShown)
+def company_not_shown(connection: Connection, event: CompanyNotShown, context: Context) -> Findings:
+    """Codat does not know the company; an alert about it that waits for Codat's word is dropped.
+
+    A company that Codat showed to our key before counts as an answer that is still to come.
+    """
+    if context.company_shown:
+        return unanswered(connection, event, context)
+    return Findings(settled=connection.claims, remark="Codat, asked with our key, does not know this company")
 
 
 def fits_what_we_know(connection: Connection, claim: Claim) -> bool:

@@ -60,6 +60,7 @@ class Verdict(StrEnum):
     CHECKING = "checking"
     OVERTAKEN = "overtaken"
     KNOWN = "known"
+    NOT_TOLD = "not_told"
 
 
 @dataclass(frozen=True, slots=True)

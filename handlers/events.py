@@ -310,3 +310,7 @@ class QuestionUnanswered(ConnectionEvent):
     """Codat did not answer a question about a connection in time."""
 
     aspect: Aspect
+
+
+class CompanyNotShown(QuestionUnanswered):
+    """Codat, asked with our key, says that it does not know the company of a connection."""

@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from handlers.connection import Connection
 from handlers.effects import Decision
+from handlers.explained import explained_claims
 from handlers.facts import Claim, Fact, Kind
-from handlers.fold import Link, explained_claims, outranked_left_out
+from handlers.fold import Link, may_be_outdated, outranked_left_out
 from handlers.registry import Findings
 from handlers.situation import Situation
 
@@ -117,6 +118,10 @@ def _unmoved(
     if fact.identity in {other.identity for other in known.facts}:
         return Outcome.TWIN, _join(findings, "this change is known already")
     if fact.kind is Kind.SEEN and not fact.claimed:
+        if may_be_outdated(learnt.walk, fact):
+            return Outcome.NO_CHANGE, _join(
+                findings, "it may be from before the last change: Codat is asked again"
+            )
         if fact in outranked_left_out(learnt.facts):
             return Outcome.NO_CHANGE, _join(findings, "what Codat shows agrees with what we know")
         return Outcome.NO_CHANGE, _join(

@@ -45,6 +45,9 @@ RUNNING_STATUSES = frozenset(
 SEEN_TOLERANCE = timedelta(seconds=2)
 """An exact change outranks what we saw this close to it."""
 
+API_LAG = timedelta(seconds=60)
+"""Codat's API may show the state of so long ago."""
+
 CLAIM_WINDOW = timedelta(minutes=3)
 """A legacy alert is given up after about two minutes, so the change that it
 claims lies at most this far before its arrival."""
@@ -74,8 +77,9 @@ class Fact:
     ``status``: what was seen, or the reason of an end. ``types``: data type and
     dataset status of each type that a read covered, sorted; an empty read means
     "at least one type succeeded, which is not said". ``claimed``: a legacy alert
-    taken at its word because Codat could not be asked (``old`` is the status that it
-    says was before), or a failure that Codat's API shows and no message told.
+    taken at its word because Codat could not be asked, or a failure that Codat's API shows
+    and no message told. ``old``: the status before, as an alert says that is taken at its word
+    or that agrees with what was seen.
     ``requested``, for a read that Codat's history showed: when each data type was
     requested, which tells to which authorisation it belongs.
     """
@@ -163,4 +167,9 @@ class DataType:
             return self.at > other.at + CLAIM_WINDOW
         if self.timed and not other.timed:
             return self.at >= other.at - CLAIM_WINDOW
-        return (self.at, self.status) > (other.at, other.status)
+        return (self._true_at, self.status) > (other._true_at, other.status)
+
+    @property
+    def _true_at(self) -> datetime:
+        """When it was so at the earliest: that a read is running is told by Codat's API alone."""
+        return self.at - API_LAG if self.progress < 100 else self.at

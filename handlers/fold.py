@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from handlers.events import LinkStatus
-from handlers.facts import CLAIM_WINDOW, COMPLETE, SEEN_TOLERANCE, Fact, Kind
-
-_NO_EARLIER = {Kind.SEEN: -SEEN_TOLERANCE, Kind.READ: timedelta()}
-"""How much before the exact change an alert of it may arrive: clocks differ, causes do not."""
+from handlers.explained import explained_claims
+from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, Kind
 
 
 class Link(StrEnum):
@@ -222,9 +220,36 @@ def fold(facts: Sequence[Fact], start: Walk = START) -> Walk:
     walk = start
     for fact in outranked_left_out(facts):
         step = TABLE[walk.link][column_of(fact)]
-        if step is not Step.STAY:
+        if step is not Step.STAY and not may_be_outdated(walk, fact):
             walk = _STEPS[step](walk, fact)
     return walk
+
+
+def last_change(walk: Walk) -> Fact | None:
+    """The fact that began or ended access last; ``None`` before the first."""
+    return walk.ended or walk.begun
+
+
+def lag_after(change: Fact) -> timedelta:
+    """How long after ``change`` Codat's API may show the state before it.
+
+    One second more after a look, whose time is cut to whole seconds.
+    """
+    return API_LAG + timedelta(seconds=1) if change.kind is Kind.SEEN else API_LAG
+
+
+def may_be_outdated(walk: Walk, fact: Fact) -> bool:
+    """Whether ``fact`` is a look that contradicts the last change and may show the state before it.
+
+    A look counts at once where an alert says the same.
+    """
+    change = last_change(walk)
+    if fact.kind is not Kind.SEEN or fact.claimed or change is None or walk.deleted:
+        return False
+    if fact.at - change.at >= lag_after(change):
+        return False
+    held = (walk.ended.status or LinkStatus.UNLINKED) if walk.ended else LinkStatus.LINKED
+    return fact.status is not held and fact.old is not held
 
 
 def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
@@ -247,52 +272,3 @@ def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
             fact.kind is Kind.SEEN and any(abs(fact.at - change.at) <= SEEN_TOLERANCE for change in changes)
         )
     ]
-
-
-def _means(claim: Fact, fact: Fact) -> bool:
-    """Whether the alert tells of that very change.
-
-    What it says was before counts, too.
-    """
-    if Kind.READ in (claim.kind, fact.kind):
-        return claim.kind is fact.kind
-    if claim.link is not fact.link:
-        return False
-    if claim.link is not LinkStatus.LINKED or claim.old is None:
-        return True
-    return fact.kind is (Kind.RELINKED if claim.old.has_ended else Kind.LINKED)
-
-
-def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
-    """The alerts taken at their word that an exact fact of the same meaning explains.
-
-    ``facts`` are sorted. Each exact fact explains one alert, the earliest in its window. An alert of
-    a first sync says that something was read, perhaps of another connection of the company: a read
-    that brought nothing explains it only within one authorisation.
-    """
-    facts = tuple(facts)
-    claims = [fact for fact in facts if fact.claimed]
-    explained: set[Fact] = set()
-    for fact in facts if claims else ():
-        if fact.claimed or fact.kind not in (Kind.LINKED, Kind.RELINKED, Kind.ENDED, Kind.READ):
-            continue
-        for claim in claims:
-            if (
-                claim not in explained
-                and _means(claim, fact)
-                and _NO_EARLIER[claim.kind] <= claim.at - fact.at <= CLAIM_WINDOW
-                and (_brought_something(fact) or not _changes_between(facts, fact, claim))
-            ):
-                explained.add(claim)
-                break
-    return explained
-
-
-def _brought_something(fact: Fact) -> bool:
-    return fact.kind is not Kind.READ or not fact.types or any(status == COMPLETE for _, status in fact.types)
-
-
-def _changes_between(facts: Iterable[Fact], first: Fact, second: Fact) -> bool:
-    """Whether access began or ended between the two."""
-    changes = (Kind.LINKED, Kind.RELINKED, Kind.ENDED)
-    return any(fact.kind in changes and first.at < fact.at <= second.at for fact in facts)

@@ -1,5 +1,7 @@
 """Existence: companies and connections that came into being or are gone for good."""
 
+from datetime import timedelta
+
 from handlers.connection import Connection
 from handlers.events import (
     Aspect,
@@ -9,8 +11,10 @@ from handlers.events import (
     ConnectionGone,
     ConnectionUnsaid,
     DeletionClaimed,
+    Event,
+    Source,
 )
-from handlers.facts import Fact, Kind
+from handlers.facts import API_LAG, Fact, Kind
 from handlers.registry import NOTHING, Context, Findings, Question, on
 
 
@@ -24,7 +28,13 @@ def company_created(connection: Connection, event: CompanyCreated, context: Cont
 def deleted(
     connection: Connection, event: ConnectionDeleted | CompanyDeleted | ConnectionGone, context: Context
 ) -> Findings:
-    """The connection is gone for good, by itself, with its company, or as Codat's API shows."""
+    """The connection is gone for good, by itself, with its company, or as Codat's API shows.
+
+    What Codat's API does not show, but showed or told of within the minute before, may be too new for it.
+    """
+    if event.source is Source.CODAT_API and too_new_for(connection, event):
+        doubt = "Codat does not show the connection, of which it told less than a minute before"
+        return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)
     return Findings(
         facts=(Fact(Kind.DELETED, event.at, event.received_at, event.event_id),),
         settled=connection.claims if isinstance(event, ConnectionGone) else (),
@@ -38,6 +48,14 @@ def connection_unsaid(connection: Connection, event: ConnectionUnsaid, context: 
         return Findings(remark="the connection is deleted for good")
     doubt = "a message tells of a connection of the company and does not say of which"
     return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)
+
+
+def too_new_for(connection: Connection, event: Event) -> timedelta:
+    """How long Codat's API may still not show the connection, of which Codat told; zero: it shows it."""
+    times = [fact.at for fact in connection.facts if not fact.claimed]
+    if not times or connection.walk.deleted:
+        return timedelta()
+    return max(max(times) + API_LAG - event.at, timedelta())
 
 
 @on(DeletionClaimed)

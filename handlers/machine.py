@@ -7,18 +7,25 @@ from datetime import datetime, timedelta
 from handlers import authorization, client, lifecycle, sync
 from handlers.connection import Check, Connection
 from handlers.effects import Ask, Decision, Effect, LookNow, Tell, Verdict
-from handlers.events import Aspect, ConnectionEvent, ConnectionSeen, Event, HistorySeen, LinkStatus
+from handlers.events import (
+    Aspect,
+    CompanyNotShown,
+    ConnectionEvent,
+    ConnectionSeen,
+    Event,
+    HistorySeen,
+    LinkStatus,
+    Source,
+)
 from handlers.explain import Entry, explain
-from handlers.facts import SEEN_TOLERANCE, Claim, Fact, Kind
+from handlers.facts import API_LAG, Claim
 from handlers.notices import Due, Notice, Notification, notification, notification_id, told, untold
 from handlers.registry import Context, Findings, Question, adviser_of, handler_of
 from handlers.situation import Situation, situation
+from handlers.verification import CHECK_AFTER, is_foreign, must_wait, outdated_for, pause, waited_in_vain
 
 SUBJECTS = (authorization, sync, lifecycle, client)
 """The modules whose handlers the machine knows; importing them registers these."""
-
-CHECK_AFTER = timedelta(seconds=3)
-"""Codat is asked about a change at the earliest this long after it."""
 
 _SAME_SUBJECT = {
     Notice.REAUTHORIZED: Notice.AUTHORIZED,
@@ -63,7 +70,7 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     connection = connection.described_by(event, details)
     findings = handler_of(event)(connection, event, context)
     learnt = connection.with_facts(findings.facts).with_data_types(findings.data_types)
-    learnt, expired = _claims(learnt, findings, context)
+    learnt, expired = _claims(learnt, event, findings, context)
     unmoved = learnt.facts is connection.facts and learnt.data_types is connection.data_types
     after = before if unmoved else situation(learnt)
     told_now, waiting, decisions = _decide(learnt, event, before, after, context)
@@ -74,7 +81,8 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
         news = _news_before(connection)
         told_now, waiting, known, decisions = _quietly(learnt, news, told_now, waiting, decisions)
     effects += [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
-    effects += _asks(learnt, event, findings, waiting, context)
+    left = outdated_for(before.walk, learnt, event)
+    effects += _asks(learnt, event, findings, waiting, context, left)
     if findings.look and context.policy.can_ask and learnt.company_id is not None:
         effects.append(LookNow(learnt.company_id))
     learnt = replace(
@@ -89,7 +97,9 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     return Transition(before, after, learnt, tuple(effects), entry)
 
 
-def _claims(connection: Connection, findings: Findings, context: Context) -> tuple[Connection, list[Claim]]:
+def _claims(
+    connection: Connection, event: Event, findings: Findings, context: Context
+) -> tuple[Connection, list[Claim]]:
     """Open the new claims, drop the settled ones, and take those at their word that waited in vain."""
     if not connection.claims and not findings.claims:
         return connection, []
@@ -100,7 +110,7 @@ def _claims(connection: Connection, findings: Findings, context: Context) -> tup
         *(claim for claim in connection.claims if claim not in findings.settled),
         *(claim for claim in findings.claims if claim.event_id not in known),
     ]
-    expired = [claim for claim in claims if context.now >= claim.since + context.policy.patience]
+    expired = [claim for claim in claims if waited_in_vain(claim.since, event, context)]
     for claim in expired:
         if claim.new is None or authorization.fits_what_we_know(connection, claim):
             connection = connection.with_facts([authorization.at_its_word(claim)])
@@ -119,6 +129,11 @@ def _decide(
     told_now: list[Due] = []
     waiting: list[_Waits] = []
     decisions: list[Decision] = []
+    foreign = is_foreign(connection, context)
+    if foreign and isinstance(event, CompanyNotShown):
+        reason = "Codat, asked with our key, does not know this company: not told"
+        items = untold(connection, after)
+        return [], [], [_decision(connection, item, Verdict.NOT_TOLD, reason) for item in items]
     for item in untold(connection, after):
         known = open_checks.pop((item.notice.value, item.at), None)
         check = known or Check(item.notice.value, item.at, context.now, before.state.value)
@@ -127,11 +142,12 @@ def _decide(
             for fact in connection.facts
             if fact.event_id == event.event_id or (known and fact.known_at >= known.since)
         ]
-        verdict = _must_wait(item, check, looks, context)
+        over = waited_in_vain(check.since, event, context)
+        verdict = None if over else must_wait(item, connection, looks, context, foreign=foreign)
         if verdict is None and not waiting:
             told_now.append(item)
             reason = "Codat was asked and does not deny it" if known else "due and not told before"
-            if known and context.now >= known.since + context.policy.patience:
+            if known and over and must_wait(item, connection, looks, context, foreign=foreign):
                 reason = "Codat did not answer in time: told unchecked"
             decisions.append(_decision(connection, item, Verdict.TOLD, reason))
         elif known is None:
@@ -203,30 +219,6 @@ def _decision(connection: Connection, item: Due, verdict: Verdict, reason: str) 
     return Decision(item.notice.value, verdict, reason, notification_id(connection, item))
 
 
-def _must_wait(item: Due, check: Check, looks: list[Fact], context: Context) -> str | None:
-    """Why ``item`` waits for Codat's word, ``None`` when it does not.
-
-    ``looks`` are the facts learnt since the check began, the present one included: what was
-    seen before confirms nothing.
-    """
-    if not context.policy.checks or item.notice is Notice.DELETED:
-        return None
-    late = (context.now - item.ground.at).total_seconds() > context.policy.late_after_s
-    is_answer = item.ground.kind is Kind.SEEN or item.ground.claimed
-    if not late and (is_answer or not item.notice.is_end):
-        return None
-    if context.now >= check.since + context.policy.patience or _is_confirmed(item, looks):
-        return None
-    return "late news is checked with Codat first" if late else "bad news is checked with Codat first"
-
-
-def _is_confirmed(item: Due, facts: Iterable[Fact]) -> bool:
-    """Whether one of ``facts`` is a look at Codat, after the change itself."""
-    return any(
-        fact.kind is Kind.SEEN and not fact.claimed and fact.at > item.at + SEEN_TOLERANCE for fact in facts
-    )
-
-
 def _notifications(
     connection: Connection, before: Situation, after: Situation, items: list[Due], context: Context
 ) -> Iterable[Notification]:
@@ -243,21 +235,29 @@ def _asks(
     findings: Findings,
     waiting: list[_Waits],
     context: Context,
+    left: timedelta,
 ) -> list[Ask]:
-    """What to ask Codat about this connection; one question per aspect, the earliest wins."""
+    """What to ask Codat about this connection; one question per aspect, the earliest wins.
+
+    ``left``: how long Codat's answers may still be outdated.
+    """
     policy, now = context.policy, context.now
     if not policy.can_ask or connection.company_id is None:
         return []
-    again = now + CHECK_AFTER if isinstance(event, (ConnectionSeen, HistorySeen)) else now
+    again = now + pause(left) if event.source is Source.CODAT_API else now
     wanted: list[tuple[Question, datetime, datetime]] = [
-        (question, now, now + policy.patience) for question in findings.questions
+        (question, again, again + policy.patience) for question in findings.questions
     ]
+    if left > timedelta():
+        question = Question(Aspect.CONNECTION, "Codat may not show the last change yet")
+        wanted.append((question, again, again + policy.patience))
     if not context.company_known and not isinstance(event, (ConnectionSeen, HistorySeen)):
         unknown = Question(Aspect.CONNECTION, "the company is unknown to us")
         wanted.append((unknown, now, now + policy.patience))
     for claim in connection.claims:
         question = Question(claim.aspect, "an alert without a time waits for Codat's word")
-        wanted.append((question, again, claim.since + policy.patience))
+        later = now + pause(claim.arrived_at + API_LAG - now) if again > now else now
+        wanted.append((question, later, claim.since + policy.patience))
     for waits in waiting:
         if waits.asks:
             deadline = waits.check.since + policy.patience

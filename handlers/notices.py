@@ -9,7 +9,7 @@ from typing import Any
 
 from handlers.connection import Connection, Told
 from handlers.events import LinkStatus, Problem
-from handlers.facts import CLAIM_WINDOW, SEEN_TOLERANCE, Fact, Kind
+from handlers.facts import API_LAG, CLAIM_WINDOW, SEEN_TOLERANCE, Fact, Kind
 from handlers.fold import Link
 from handlers.situation import Situation, State
 
@@ -93,7 +93,7 @@ def _was_told(item: Due, ledger: tuple[Told, ...], now: Situation) -> bool:
     """Whether the ledger has it.
 
     A beginning or a sync outcome: the same kind at or after the beginning of the current
-    authorisation, to the moment where an end was told since. An end: when the last thing told of
+    authorisation, for certain where an end was told since. An end: when the last thing told of
     access already said so; times do not count there, since an alert without a time may be told
     later than it happened.
     """
@@ -106,7 +106,8 @@ def _was_told(item: Due, ledger: tuple[Told, ...], now: Situation) -> bool:
         return any(_reaches(entry, item.at) for entry in same)
     since, last = now.walk.begun_at, _last_said_of_access(ledger)
     exactly = last is not None and last.is_end
-    return any(since is None or (entry.at >= since if exactly else _reaches(entry, since)) for entry in same)
+    reaches = _reaches_for_certain if exactly else _reaches
+    return any(since is None or reaches(entry, since) for entry in same)
 
 
 def _last_said_of_access(ledger: tuple[Told, ...]) -> Notice | None:
@@ -127,6 +128,11 @@ def _reaches(entry: Told, since: datetime) -> bool:
         return entry.at >= since
     tolerance = {Notice.AUTHORIZED: SEEN_TOLERANCE, Notice.AUTHORIZATION_FAILED: CLAIM_WINDOW}
     return entry.at + tolerance.get(_kind(Notice(entry.kind)), timedelta()) >= since
+
+
+def _reaches_for_certain(entry: Told, since: datetime) -> bool:
+    """The same, where what we only saw may have been so as long before as Codat's API lags."""
+    return entry.at - (API_LAG if entry.by_seen else timedelta()) >= since
 
 
 def _kind(notice: Notice) -> Notice:

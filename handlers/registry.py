@@ -40,12 +40,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision may know beside the connection: our time now, the policy,
-    and whether the company was known before this event."""
+    """What a decision may know beside the connection: our time now, the policy, whether the
+    company was known before this event, and whether Codat ever showed it to our key."""
 
     now: datetime
     policy: Policy = field(default_factory=Policy)
     company_known: bool = True
+    company_shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)

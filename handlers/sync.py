@@ -16,7 +16,7 @@ from handlers.events import (
     InitialReadCompleted,
     ReadCompleted,
 )
-from handlers.facts import AUTH_ERROR, COMPLETE, RUNNING_STATUSES, SEEN_TOLERANCE, Claim, DataType, Fact, Kind
+from handlers.facts import API_LAG, AUTH_ERROR, COMPLETE, RUNNING_STATUSES, Claim, DataType, Fact, Kind
 from handlers.fold import Link, read_floor
 from handlers.registry import Context, Findings, Question, advises, on
 from handlers.situation import is_running
@@ -146,7 +146,7 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
 
     Only datasets that were requested after the access before ended belong to the
     current authorisation. An alert of a complete first sync is denied by what it shows when
-    it was asked late enough after the alert that Codat cannot be behind its own alert.
+    it was asked so long after the alert that Codat cannot be behind its own alert.
     """
     walk = connection.walk
     floor = read_floor(walk)
@@ -165,7 +165,7 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     outcomes = tuple(_progress(row, event) for row in newest.values())
     running = sorted(row.data_type for row in newest.values() if _is_running(row))
     claims = tuple(claim for claim in connection.claims if claim.aspect is Aspect.HISTORY)
-    denied = tuple(claim for claim in claims if event.received_at >= claim.arrived_at + SEEN_TOLERANCE)
+    denied = tuple(claim for claim in claims if event.received_at >= claim.arrived_at + API_LAG)
     if not newest:
         return Findings(settled=denied, remark="Codat's history has nothing of this authorisation yet")
     if running:

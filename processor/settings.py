@@ -98,6 +98,12 @@ class Settings:
     codat_client_ids: tuple[str, ...] = row(
         kinds.TEXTS, "Accept only these values of `X-Codat-ClientId`; unset: any.", ()
     )
+    codat_foreign_client_ids: tuple[str, ...] = row(
+        kinds.TEXTS,
+        "Values of `X-Codat-ClientId` of Codat clients whose companies our `CODAT_API_KEY` cannot see: their"
+        " news is told unchecked.",
+        (),
+    )
     codat_sender_ips: tuple[IPv4Network | IPv6Network, ...] = row(
         kinds.NETWORKS, "Accept messages only from these addresses or networks; unset: any.", ()
     )

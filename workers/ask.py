@@ -10,7 +10,7 @@ from typing import Any
 from redis import RedisError
 from redis.client import Pipeline
 
-from handlers.events import Aspect, Company, ConnectionSeen, Event, HistorySeen
+from handlers.events import Aspect, Company, CompanyNotShown, ConnectionSeen, Event, HistorySeen
 from handlers.facts import Kind
 from processor import times
 from processor.codat import findings
@@ -20,7 +20,7 @@ from processor.codat.exchange import no_longer_than
 from processor.codat.findings import new_id
 from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
 from processor.queues import Bell
-from processor.store import truth_keys
+from processor.store import visibility
 from processor.store.inbox import Inbox
 from processor.store.questions import Question, Questions
 from processor.store.reader import Reader
@@ -39,6 +39,9 @@ RUN_S = 20.0
 AGAIN_S = 3.0
 """How long a question rests that Codat did not answer, in seconds."""
 
+
+UNSEEN_AGAIN_S = 10.0
+"""How long it rests where Codat says that it does not know the company, which may be new, in seconds."""
 
 LEAST_S = 2.0
 """How long Codat has for an answer, in seconds, however near the deadline of the question is."""
@@ -157,14 +160,21 @@ class Asking:
             },
         )
         if now < question.deadline:
-            rest_s = float(error.retry_after_s) if isinstance(error, CodatRateLimited) else AGAIN_S
+            rest_s = AGAIN_S
+            if isinstance(error, CodatRateLimited):
+                rest_s = float(error.retry_after_s)
+            elif isinstance(error, CompanyUnseen):
+                rest_s = UNSEEN_AGAIN_S
             again = min(now + timedelta(seconds=rest_s), question.deadline)
             self._questions.postpone(question, again)
             return
-        self._put(question, event=self._silence(question, now))
+        self._put(question, event=self._silence(question, now, error))
 
-    def _silence(self, question: Question, now: datetime) -> Event | None:
-        """The event that says that nobody answered; ``None`` where it would concern no connection."""
+    def _silence(self, question: Question, now: datetime, error: CodatError) -> Event | None:
+        """The event that says that Codat did not answer, or does not know the company.
+
+        ``None`` where it would concern no connection.
+        """
         if question.connection_id is None:
             return None
         return findings.question_unanswered(
@@ -173,6 +183,7 @@ class Asking:
             event_id=new_id(),
             received_at=now,
             company=Company(question.company_id),
+            unknown=isinstance(error, CompanyUnseen),
         )
 
     def _put(self, *questions: Question, event: Event | None) -> None:
@@ -184,7 +195,9 @@ class Asking:
         def put(pipe: "Pipeline[Any]") -> None:
             self._inbox.add(pipe, event, body)
             if isinstance(event, ConnectionSeen | HistorySeen):
-                pipe.sadd(truth_keys.shown(), truth_keys.shown_as(questions[0].company_id))
+                visibility.mark_shown(pipe, [questions[0].company_id])
+            elif isinstance(event, CompanyNotShown):
+                visibility.mark_not_shown(pipe, questions[0].company_id, self._clock())
 
         self._questions.settle(*questions, put=put)
         self._bell.wake_shard(self._inbox.shard_of(event))

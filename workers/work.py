@@ -37,10 +37,11 @@ class Work:
         named = [connection_id for event in events for connection_id in event.connection_ids]
         companies = list(dict.fromkeys(event.company.id for event in events if event.company))
         whole = [event.company.id for event in events if event.company and event.concerns_whole_company]
-        self._known, self._companies, self._members = shard.load(pipe, named, companies, whole)
+        loaded = shard.load(pipe, named, companies, whole)
+        self._known, self._companies, self._members, self._shown, self._foreign = loaded
         self._erased = {one for one, row in self._companies.items() if "erased_at" in row}
         if renamed := self._renamed(events):
-            known, _, members = shard.load(pipe, [], [], renamed)
+            known, _, members, *_ = shard.load(pipe, [], [], renamed)
             self._known |= known
             self._members |= members
         self._current: dict[str, Connection] = {}
@@ -101,8 +102,16 @@ class Work:
             self._batch.connections[connection_id] = (connection, self._states[connection_id], stored)
 
     def _context(self, event: Event) -> Context:
-        known = event.company is None or event.company.id in self._companies
-        return Context(self._now, self._policy, company_known=known)
+        company = event.company
+        policy = self._policy
+        if company is not None and company.id in self._foreign:
+            policy = replace(policy, can_ask=False)
+        return Context(
+            self._now,
+            policy,
+            company_known=company is None or company.id in self._companies,
+            company_shown=company is None or company.id in self._shown,
+        )
 
     def _concerned(self, event: Event) -> list[str]:
         ids = list(event.connection_ids)

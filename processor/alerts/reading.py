@@ -7,7 +7,8 @@ from typing import TypedDict
 from handlers.events import Company, Source
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-MOST_AHEAD = timedelta(days=1)
+MOST_AHEAD = timedelta(minutes=5)
+"""Clocks differ by so much at most."""
 
 
 class Unrecognised(Exception):
@@ -46,7 +47,7 @@ def heading(
 ) -> Heading:
     """The heading of an event that states its time as ``stated_at`` (``None``: unsaid or unreadable).
 
-    A time before 2000, or more than a day after its arrival, is a mistake and counts
+    A time before 2000, or more than five minutes after its arrival, is a mistake and counts
     as unreadable: the time of arrival stands in and ``timed`` is false.
     """
     at, timed = received_at, False

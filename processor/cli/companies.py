@@ -8,7 +8,9 @@ import click
 from processor import lookups
 from processor.cli.inspect import as_json_option, paged
 from processor.cli.opened import opened
-from processor.cli.printing import Column, print_fields, print_json, print_page
+from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
+from processor.store import visibility
+from processor.times import to_iso
 from processor.truth import assembly
 from processor.truth.proof import erase_and_prove
 
@@ -18,6 +20,10 @@ COMPANY_COLUMNS: tuple[Column, ...] = (
     ("NAME", lambda item: item["name"]),
     ("HEARD OF", lambda item: item["first_heard_at"]),
     ("DELETED", lambda item: item["deleted_at"]),
+)
+UNKNOWN_COLUMNS: tuple[Column, ...] = (
+    ("COMPANY", lambda item: item["company_id"]),
+    ("CODAT ASKED", lambda item: item["asked_at"]),
 )
 AGAIN = "Something may still have been on its way: run it again in a moment."
 TRACES = "its id, its connections, its merchant id and its contact"
@@ -42,6 +48,19 @@ def list_companies(as_json: bool, **query: Any) -> None:
     with opened() as own:
         page = lookups.companies(own.reader, **query)
     print_page(page, COMPANY_COLUMNS, as_json=as_json)
+
+
+@companies.command("unknown")
+@as_json_option
+def list_unknown(*, as_json: bool) -> None:
+    """List companies of messages that Codat says it does not know: nothing is told of them."""
+    with opened() as own:
+        rows = visibility.not_shown(own.redis)
+    items = [{"company_id": company_id, "asked_at": to_iso(at)} for company_id, at in rows]
+    if as_json:
+        print_json({"items": items})
+    else:
+        print_table(items, UNKNOWN_COLUMNS)
 
 
 @companies.command("erase")

@@ -1,8 +1,4 @@
-"""What we found out ourselves, as events that enter the inbox by the same door as messages.
-
-Answers of Codat and the journey's own steps become events, events become bodies, and bodies become the
-same events again.
-"""
+"""Answers of Codat and the journey's own steps as events, which enter the inbox as messages do, and back."""
 
 import json
 import secrets
@@ -17,6 +13,7 @@ from handlers.events import (
     Company,
     CompanyCreated,
     CompanyDeleted,
+    CompanyNotShown,
     ConnectionCreated,
     ConnectionDeleted,
     ConnectionDetails,
@@ -42,6 +39,7 @@ CONNECTION_SEEN = "codat-api.connection"
 CONNECTION_GONE = "codat-api.gone"
 HISTORY_SEEN = "codat-api.history"
 UNANSWERED = "codat-api.unanswered"
+COMPANY_NOT_SHOWN = "codat-api.company.unknown"
 CONNECTION_FAILED = "codat-api.failed"
 COMPANY_SEEN = "codat-api.company"
 COMPANY_GONE = "codat-api.company.gone"
@@ -56,6 +54,7 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
         CONNECTION_GONE: ConnectionGone,
         HISTORY_SEEN: HistorySeen,
         UNANSWERED: QuestionUnanswered,
+        COMPANY_NOT_SHOWN: CompanyNotShown,
         CONNECTION_FAILED: ConnectionFailed,
         COMPANY_SEEN: CompanyCreated,
         COMPANY_GONE: CompanyDeleted,
@@ -138,12 +137,19 @@ def history_seen(
 
 
 def question_unanswered(
-    connection_id: str, aspect: Aspect, *, event_id: str, received_at: datetime, company: Company | None
+    connection_id: str,
+    aspect: Aspect,
+    *,
+    event_id: str,
+    received_at: datetime,
+    company: Company | None,
+    unknown: bool = False,
 ) -> QuestionUnanswered:
-    """Codat did not answer in time; there is no time but ours."""
-    return QuestionUnanswered(
+    """Codat did not answer in time, or (``unknown``) does not know the company; there is no time but ours."""
+    kind = CompanyNotShown if unknown else QuestionUnanswered
+    return kind(
         event_id=event_id,
-        event_type=UNANSWERED,
+        event_type=COMPANY_NOT_SHOWN if unknown else UNANSWERED,
         source=Source.CODAT_API,
         received_at=received_at,
         at=received_at,
@@ -229,7 +235,7 @@ def _particulars(kind: type[Event], doc: Mapping[str, Any]) -> dict[str, Any]:
         found["status"] = LinkStatus(doc["status"])
     if kind is ConnectionFailed and doc.get("problem") is not None:
         found["problem"] = Problem(*(_text(part) for part in _list(doc["problem"])))
-    if kind is QuestionUnanswered:
+    if issubclass(kind, QuestionUnanswered):
         found["aspect"] = Aspect(doc["aspect"])
     if kind is HistorySeen:
         found["asked_for"] = tuple(_id(one) for one in _list(doc["asked_for"]))

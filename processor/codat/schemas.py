@@ -96,7 +96,7 @@ class _ConnectionSchema(ConnectionFields):
         _require(data, id="id", status="status")
         spoken: SpokenProblem | None = data["problem"]
         data["problem"] = spoken.problem if spoken else None
-        data["problem_at"] = spoken.at if spoken and spoken.is_active else None
+        data["problem_at"] = (spoken.at or data["created"]) if spoken and spoken.is_active else None
         return data
 
 

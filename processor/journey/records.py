@@ -15,7 +15,7 @@ from redis.lock import Lock
 
 from processor.codat.answers import CompanySeen
 from processor.errors import StoreUnavailable
-from processor.store import commits, keys, merchants, truth_keys
+from processor.store import commits, keys, merchants, visibility
 from processor.store.batch import Batch, Known
 from processor.store.shards import stored
 from processor.times import from_iso, to_iso, to_ms
@@ -64,7 +64,7 @@ class Records:
                 pipe.zadd(keys.companies(), {seen.id: to_ms(now)}, nx=True)
                 merchants.put(pipe, seen.id, merchant_id, before=old, heard_ms=heard_ms)
                 commits.write_connections(pipe, renamed)
-                pipe.sadd(truth_keys.shown(), truth_keys.shown_as(seen.id))
+                visibility.mark_shown(pipe, [seen.id])
                 pipe.delete(keys.erased(seen.id))  # whoever was erased here may sign up again
                 try:
                     pipe.execute()

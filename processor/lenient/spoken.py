@@ -74,7 +74,10 @@ class ConnectionFields(LenientSchema):
 
 @dataclass(frozen=True, slots=True)
 class SpokenProblem:
-    """One of ``dataConnectionErrors``."""
+    """One of ``dataConnectionErrors``; active until it is resolved.
+
+    Codat names a status, ``Active`` or ``Resolved``, for transient errors only.
+    """
 
     problem: Problem
     is_active: bool
@@ -94,12 +97,13 @@ class ProblemSchema(LenientSchema):
     message = Reading(as_message, data_key="errorMessage")
     status = Reading(as_word, data_key="status")
     errored_at = Reading(as_instant, data_key="erroredOnUtc")
+    resolved = Reading(as_word, data_key="resolvedOnUtc")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> SpokenProblem:
         return SpokenProblem(
             problem=Problem(data["status_code"], data["status_text"], data["message"]),
-            is_active=(data["status"] or "").lower() == "active",
+            is_active=data["resolved"] is None and (data["status"] or "").lower() != "resolved",
             errored_at=data["errored_at"] or _NEVER,
         )
 

@@ -101,7 +101,11 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
         return {**simulation.composer.company_details(company), "dataConnections": connections}
 
     def show_connection(connection: Connection) -> JsonObject:
-        return connection.as_json(simulation.fresh_link_url(connection))
+        shown = connection.as_json(simulation.fresh_link_url(connection))
+        if lag_s := simulation.faults.lag_s:
+            as_of = datetime.fromtimestamp(simulation.clock() - lag_s, tz=UTC)
+            shown["status"] = connection.status_at(as_of).value
+        return shown
 
     def listed(rows: list[JsonObject], names: tuple[str, ...], kind: str) -> ResponseReturnValue:
         found = matching(rows, request.args.get("query"), names, kind)

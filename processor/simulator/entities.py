@@ -142,13 +142,17 @@ class Read:
 
 @dataclass(slots=True)
 class LinkProblem:
-    """An entry of ``dataConnectionErrors``; ``resolved`` is when it no longer mattered."""
+    """An entry of ``dataConnectionErrors``; ``resolved`` is when it no longer mattered.
+
+    Codat gives no status to an error that is not ``transient``.
+    """
 
     status_code: int
     status_text: str
     message: str
     at: datetime
     resolved: datetime | None = None
+    transient: bool = True
 
     def as_json(self) -> JsonObject:
         """The entry as Codat writes it."""
@@ -157,7 +161,7 @@ class LinkProblem:
             "statusText": self.status_text,
             "errorMessage": self.message,
             "erroredOnUtc": written(self.at),
-            "status": "Active" if self.resolved is None else "Resolved",
+            "status": None if not self.transient else "Active" if self.resolved is None else "Resolved",
         }
         if self.resolved is not None:
             shown["resolvedOnUtc"] = written(self.resolved)
@@ -166,7 +170,10 @@ class LinkProblem:
 
 @dataclass(slots=True)
 class Connection:
-    """A company's connection to a platform; ``authorizations`` counts how often access was given."""
+    """A company's connection to a platform; ``authorizations`` counts how often access was given.
+
+    ``changes`` are the statuses that it had before, each with when it ended.
+    """
 
     company_id: str
     platform: Platform
@@ -178,6 +185,16 @@ class Connection:
     deleted: bool = False
     account_name: str | None = None
     id: str = field(default_factory=new_id)
+    changes: list[tuple[datetime, Status]] = field(default_factory=list)
+
+    def become(self, status: Status, now: datetime) -> None:
+        """Change the status."""
+        self.changes.append((now, self.status))
+        self.status = status
+
+    def status_at(self, moment: datetime) -> Status:
+        """The status that it had at ``moment``."""
+        return next((before for ended, before in self.changes if ended > moment), self.status)
 
     @property
     def last_sync(self) -> datetime | None:

@@ -46,16 +46,20 @@ class Faults:
 
     def __init__(self) -> None:
         self.date_offset_s = 0.0
+        self.lag_s = 0.0
         self.stopping = threading.Event()
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
     def plan(self, wanted: object) -> None:
-        """Add a fault, or set ``date_offset_s``, from a JSON object; refused (400) if it cannot be read."""
+        """Add a fault, or set ``date_offset_s`` or ``lag_s``, from a JSON object.
+
+        ``lag_s`` is how old the statuses are that the API shows. Refused (400) if it cannot be read.
+        """
         if not isinstance(wanted, Mapping):
             raise Refused(400, "Not an object that describes a fault")
         fields = dict(wanted)
-        offset_s = fields.pop("date_offset_s", None)
+        numbers = {name: fields.pop(name) for name in ("date_offset_s", "lag_s") if name in fields}
         for name, value in fields.items():
             kinds = _KINDS.get(name)
             if (
@@ -64,10 +68,10 @@ class Faults:
                 or (isinstance(value, bool) != (kinds == (bool,)))
             ):
                 raise Refused(400, f"Not a part of a fault, or not a value that it can have: {name}")
-        if offset_s is not None:
-            if not isinstance(offset_s, int | float):
-                raise Refused(400, "date_offset_s is not a number of seconds")
-            self.date_offset_s = float(offset_s)
+        for name, value in numbers.items():
+            if not isinstance(value, int | float):
+                raise Refused(400, f"{name} is not a number of seconds")
+            setattr(self, name, float(value))
         if fields:
             with self._lock:
                 self._faults.append(Fault(**fields))
@@ -76,7 +80,7 @@ class Faults:
         """Forget every fault, the wrong clock too."""
         with self._lock:
             self._faults.clear()
-        self.date_offset_s = 0.0
+        self.date_offset_s = self.lag_s = 0.0
 
     def take(self, method: str, path: str) -> Fault | None:
         """The fault that this call meets, counted; ``None``: it goes through."""
@@ -91,7 +95,8 @@ class Faults:
     def as_json(self) -> JsonObject:
         """What is still to happen, as the control API shows it."""
         with self._lock:
-            return {"faults": [asdict(fault) for fault in self._faults], "date_offset_s": self.date_offset_s}
+            faults = [asdict(fault) for fault in self._faults]
+        return {"faults": faults, "date_offset_s": self.date_offset_s, "lag_s": self.lag_s}
 
 
 _KINDS: Mapping[str, tuple[type, ...]] = {

@@ -128,7 +128,7 @@ class World:
                 raise Refused(409, f"The data connection {connection_id} is linked already")
             _refuse_second_accounting(self.company(connection.company_id), connection)
             old, now = connection.status, self.ticker.now()
-            connection.status = Status.LINKED
+            connection.become(Status.LINKED, now)
             connection.authorizations += 1
             for problem in connection.problems:
                 problem.resolved = problem.resolved or now
@@ -196,7 +196,8 @@ class World:
         self._tell(happened)
 
     def _end_access(self, connection: Connection, status: Status, now: datetime) -> Connection:
-        old, connection.status = connection.status, status
+        old = connection.status
+        connection.become(status, now)
         self.tell("connection.disconnected", connection, now, old_status=old)
         return connection
 

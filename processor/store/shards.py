@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import codec, commits, keys, looks, outbox, questions, unreadable
+from processor.store import codec, commits, keys, looks, outbox, questions, truth_keys, unreadable
 from processor.store.batch import Batch, Known, Unreadable, Waiting
 from processor.store.inbox import WAKE_MS
 from processor.store.scripts import register
@@ -19,6 +19,20 @@ class Overtaken(Exception):
 
 class Disturbed(Exception):
     """Another shard committed to a connection of this batch meanwhile; nothing was written: do it again."""
+
+
+class Loaded(NamedTuple):
+    """What is known before a batch is handled, by connection or company.
+
+    Of a company that was erased the only field is ``erased_at``. ``shown`` are the companies that Codat
+    showed to our key, ``foreign`` those of which it cannot be asked with it.
+    """
+
+    connections: dict[str, Known | Unreadable]
+    companies: dict[str, dict[str, str]]
+    members: dict[str, list[str]]
+    shown: set[str]
+    foreign: set[str]
 
 
 class Shard:
@@ -88,13 +102,13 @@ class Shard:
         connection_ids: Iterable[str],
         company_ids: Sequence[str],
         whole: Iterable[str],
-    ) -> tuple[dict[str, Known | Unreadable], dict[str, dict[str, str]], dict[str, list[str]]]:
+    ) -> tuple[
+        dict[str, Known | Unreadable], dict[str, dict[str, str]], dict[str, list[str]], set[str], set[str]
+    ]:
         """The connections, companies, and the connections of whole companies, as they are stored.
 
-        The three answers are keyed by connection, company and company; of a company that was
-        erased the only field is ``erased_at``. The connections and companies are watched by ``pipe`` from
-        here on: a message may name a connection of another company, which another shard changes, and a
-        sign-up changes a company.
+        Connections and companies are watched by ``pipe`` from here on: a message may name a connection
+        of another company, which another shard changes, and a sign-up changes a company.
         """
         whole = list(dict.fromkeys(whole))
         named = list(dict.fromkeys(connection_ids))
@@ -108,8 +122,15 @@ class Shard:
                 reads.zrange(keys.company_connections(company_id), 0, -1)
             if company_ids:
                 reads.mget([keys.erased(company_id) for company_id in company_ids])
+                marked = [truth_keys.shown_as(company_id) for company_id in company_ids]
+                for marks in (truth_keys.shown(), truth_keys.foreign()):
+                    reads.smismember(marks, marked)  # type: ignore[no-untyped-call]
             answers = reads.execute()
-        stones = answers[-1] if company_ids else []
+        stones, *marked_as = answers[-3:] if company_ids else ([], [], [])
+        shown, foreign = (
+            {company_id for company_id, mark in zip(company_ids, flags, strict=True) if mark}
+            for flags in marked_as
+        )
         companies = {
             company_id: {name.decode(): value.decode() for name, value in row.items()}
             for company_id, row in zip(company_ids, answers, strict=False)
@@ -123,7 +144,7 @@ class Shard:
         wanted = list(dict.fromkeys([*named, *(id_ for ids in members.values() for id_ in ids)]))
         if len(wanted) > len(named):
             pipe.watch(*map(keys.connection, wanted[len(named) :]))
-        return stored(self._client, wanted), companies, members
+        return Loaded(stored(self._client, wanted), companies, members, shown, foreign)
 
     def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
         """Write all of ``batch``, or raise ``Overtaken`` or ``Disturbed`` and write nothing."""

@@ -60,6 +60,19 @@ def shown_as(company_id: str) -> str:
     return hashlib.sha256(f"shown {company_id}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def not_shown() -> str:
+    """Sorted set: companies that Codat says it does not know and never showed us, by when (ms).
+
+    Until Codat shows them or they are erased.
+    """
+    return f"{PREFIX}not-shown"
+
+
+def foreign() -> str:
+    """Set: hashes, as in ``shown``, of the companies of CODAT_FOREIGN_CLIENT_IDS. Until they are erased."""
+    return f"{PREFIX}foreign"
+
+
 def polling(what: str) -> str:
     """String: a job of this kind runs or was asked for. Expires within seconds unless renewed."""
     return f"{PREFIX}polling:{what}"

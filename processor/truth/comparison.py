@@ -95,6 +95,15 @@ class Comparison:
         held = link_status(after.walk)
         if answer.status not in (held, LinkStatus.PENDING):
             self.found.behind = True
+            state = situation(after).state.value
+            reason = (
+                f"Codat shows {answer.status}, against a change of the minute before, or one whose time is"
+                " still to come: Codat is asked again"
+            )
+            shown = answer.status.value.lower()
+            self.found.differences.append(
+                Difference(self._company.id, answer.id, state, shown, reason, event.event_type)
+            )
         failed = seen.failed_attempt(
             answer, event_id=new_id(), received_at=self._now, company=self._company, asked=self.asked
         )

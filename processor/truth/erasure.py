@@ -189,11 +189,12 @@ class Erasure:
             pipe.delete(*chunk)
         if "merchant_id" in kept.row:
             merchants.remove(pipe, company_id, kept.row["merchant_id"])
-        for index in (keys.companies(), truth_keys.looks(), truth_keys.erasures()):
+        for index in (keys.companies(), truth_keys.looks(), truth_keys.erasures(), truth_keys.not_shown()):
             pipe.zrem(index, company_id)
         for table in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
             pipe.hdel(table, company_id)
-        pipe.srem(truth_keys.shown(), truth_keys.shown_as(company_id))
+        for marks in (truth_keys.shown(), truth_keys.foreign()):
+            pipe.srem(marks, truth_keys.shown_as(company_id))
         for kind, ids in (
             ("company", [company_id]),
             ("connection", kept.connections),
@@ -235,7 +236,7 @@ class Erasure:
 
     def _has_records(self, company_id: str) -> bool:
         """Whether anything here belongs to the company; messages that nobody understood do not count."""
-        indexes = (keys.companies(), truth_keys.looks(), truth_keys.erasures())
+        indexes = (keys.companies(), truth_keys.looks(), truth_keys.erasures(), truth_keys.not_shown())
         with self._client.pipeline(transaction=False) as pipe:
             for index in indexes:
                 pipe.zscore(index, company_id)

@@ -15,6 +15,7 @@ from redis import Redis
 from handlers.asked import Asked
 from handlers.connection import Connection
 from handlers.events import Company, LinkStatus
+from handlers.facts import API_LAG
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.situation import State, situation
@@ -24,7 +25,8 @@ from processor.codat.asking import Asker
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.findings import new_id
-from processor.store import keys, truth_keys
+from processor.errors import CodatUnavailable
+from processor.store import keys, visibility
 from processor.store.batch import company_news
 from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.store.reader import Reader
@@ -80,7 +82,8 @@ class Looker:
         see ``processor.truth.beginning``.
         """
         found = Look(company_id)
-        if self._client.exists(keys.erased(company_id)):
+        is_foreign = visibility.is_foreign(self._client, company_id)
+        if is_foreign or self._client.exists(keys.erased(company_id)):
             found.shown = False
             return found
         row = self._reader.company(company_id) if row is None else row
@@ -165,8 +168,14 @@ class Looker:
     def _gone(self, found: Look, row: Mapping[str, str], missing: CodatNotFound, asked: Asked) -> None:
         """The company is gone, if our key was ever shown it; otherwise it may be another client's."""
         found.shown = False
-        if "deleted_at" in row or not self.was_shown(found.company_id):
+        if "deleted_at" in row:
             return
+        if not visibility.was_shown(self._client, found.company_id):
+            visibility.mark_not_shown(self._client, found.company_id, self._clock())
+            return
+        heard = row.get("first_heard")
+        if heard is not None and self._clock() < times.from_iso(heard) + API_LAG:
+            raise CodatUnavailable("Codat does not show the company yet; try again in a minute.")
         event = seen.company_gone(
             Company(found.company_id),
             event_id=new_id(),
@@ -185,11 +194,6 @@ class Looker:
             found.differences.append(
                 Difference(found.company_id, None, "known", "deleted", reason, event.event_type)
             )
-
-    def was_shown(self, company_id: str) -> bool:
-        """Whether Codat ever showed the company to our key."""
-        member = truth_keys.shown_as(company_id)
-        return bool(self._client.sismember(truth_keys.shown(), member))
 
     def _verify_missing(self, work: Comparison, listed: set[str]) -> None:
         """Ask for each known connection that was not listed: a list may shift, gone is for good.

@@ -7,7 +7,7 @@ from redis.client import Pipeline
 
 from processor.codat import findings
 from processor.queues import Bell
-from processor.store import truth_keys
+from processor.store import visibility
 from processor.store.inbox import Inbox
 from processor.truth.comparison import Look
 
@@ -23,7 +23,7 @@ class Putter:
         for event in look.events:
             self._inbox.add(pipe, event, findings.encode(event))
         if look.shown:
-            pipe.sadd(truth_keys.shown(), truth_keys.shown_as(look.company_id))
+            visibility.mark_shown(pipe, [look.company_id])
 
     def wake(self, look: Look) -> None:
         """Have the findings handled."""

@@ -13,7 +13,7 @@ from handlers.situation import State, situation
 from processor import times
 from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
-from processor.store import keys, truth_keys
+from processor.store import keys, truth_keys, visibility
 from processor.store.decoding import StoredConnection
 from processor.store.reader import Reader
 from processor.truth.beginning import BEFORE_US, Beginning, by_codats_clock
@@ -83,8 +83,7 @@ class Walk:
         self._looks.want(wanted, due)
         there = [company.id for company in chunk if company.id not in erased]
         self._looks.spread(there, now, self._every)
-        if there:
-            self._client.sadd(truth_keys.shown(), *(truth_keys.shown_as(one) for one in there))
+        visibility.mark_shown(self._client, there)
 
     def _known(
         self, chunk: Sequence[CompanySeen]

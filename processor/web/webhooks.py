@@ -17,6 +17,7 @@ from processor.alerts.refused import Refused
 from processor.alerts.signature import AuthenticatedBy, NotAuthentic, event_id_of
 from processor.bootstrap import Container
 from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
+from processor.store import visibility
 from processor.web import problems
 from processor.web.context import container, tally
 
@@ -71,6 +72,8 @@ def _receive(own: Container) -> Response:
                 extra={"event_id": event_id, "reason": str(error)},
             )
     else:
+        if event.company is not None and _is_foreign(own):
+            visibility.mark_foreign(own.redis, event.company.id)
         kept = own.inbox.accept(event, body)
         status = "accepted"
     status = "duplicate" if kept.duplicate else status
@@ -119,6 +122,12 @@ def _without_port(address: str) -> str:
         return address[1:].partition("]")[0]
     host, _, port = address.partition(":")
     return host if port.isdigit() else address
+
+
+def _is_foreign(own: Container) -> bool:
+    """Whether the message comes from a Codat client whose companies our key cannot see."""
+    foreign = own.settings.codat_foreign_client_ids
+    return bool(foreign) and request.headers.get(CLIENT_ID, "").lower() in {one.lower() for one in foreign}
 
 
 def _check_client(own: Container, by: AuthenticatedBy) -> None:

@@ -56,6 +56,8 @@ def test_a_confirmed_end_is_told() -> None:
 
 def test_an_end_that_was_overtaken_is_recorded_and_not_told() -> None:
     story = Story(linked(10), ended(20), seen(24, LINKED), policy=ASKS)
+    assert story.told == ["connection.authorized"]
+    story.hear(seen(80, LINKED))
     assert (DEAUTHORIZED_NOTICE, "overtaken") in story.verdicts
     assert story.told == ["connection.authorized", "connection.reauthorized"]
     assert (story.state, story.connection.checks) == (State.AUTHORIZED, ())
@@ -106,11 +108,11 @@ def test_bad_news_and_late_news_are_told_at_once_where_nothing_is_checked(policy
 
 
 def test_an_end_that_codat_showed_is_told_at_once() -> None:
-    story = Story(linked(10), seen(40, UNLINKED), policy=ASKS)
+    story = Story(linked(10), seen(70, UNLINKED), policy=ASKS)
     assert story.told == ["connection.authorized", "connection.unlinked"]
 
 
-@pytest.mark.parametrize("event", [deleted(20), gone(20)], ids=["told", "seen"])
+@pytest.mark.parametrize("event", [deleted(20), gone(70)], ids=["told", "seen"])
 def test_a_deletion_is_told_at_once(event: object) -> None:
     story = Story(linked(10), event, policy=ASKS)  # type: ignore[arg-type]
     assert story.told == ["connection.authorized", "connection.deleted"]
@@ -118,7 +120,7 @@ def test_a_deletion_is_told_at_once(event: object) -> None:
 
 
 def test_a_deletion_overtakes_an_end_that_is_being_checked() -> None:
-    story = Story(linked(10), ended(20), gone(23.5), policy=ASKS)
+    story = Story(linked(10), ended(20, known=78), gone(80), policy=ASKS)
     assert story.told == ["connection.authorized", "connection.deleted"]
     assert (DEAUTHORIZED_NOTICE, "overtaken") in story.verdicts
 
@@ -195,8 +197,8 @@ def test_a_look_from_before_the_news_was_due_confirms_nothing() -> None:
 def test_a_second_end_is_told_although_the_first_was_seen_just_before_access_was_given_again() -> None:
     """The end of the authorisation before was seen within two seconds before the next began; it was
     taken for an end of the next one, whose own end was never told."""
-    story = Story(linked(10), seen(20, DEAUTHORIZED), relinked(21.5), ended(60), policy=ASKS)
-    story.hear(seen(63.5, DEAUTHORIZED))
+    story = Story(linked(10), seen(80, DEAUTHORIZED), relinked(81.5), ended(160), policy=ASKS)
+    story.hear(seen(163.5, DEAUTHORIZED))
     assert story.told == [
         "connection.authorized",
         DEAUTHORIZED_NOTICE,
@@ -207,7 +209,7 @@ def test_a_second_end_is_told_although_the_first_was_seen_just_before_access_was
 
 def test_an_end_for_another_reason_that_codat_shows_is_told() -> None:
     """Two messages were lost, and the state went on naming the reason of the end before."""
-    story = Story(linked(10), seen(20, DEAUTHORIZED), seen(500, UNLINKED), policy=ASKS)
+    story = Story(linked(10), seen(80, DEAUTHORIZED), seen(500, UNLINKED), policy=ASKS)
     assert (story.state, story.told[-1]) == (State.UNLINKED, "connection.unlinked")
 
 
@@ -227,7 +229,7 @@ def test_a_read_after_an_end_asks_codat_who_settles_it() -> None:
     story = Story(linked(10), ended(20), seen(23.5, DEAUTHORIZED), read(60), policy=ASKS)
     assert (story.state, story.outcome) == (State.DEAUTHORIZED, "doubt")
     assert [(ask.aspect, ask.not_before) for ask in story.asks] == [(Aspect.CONNECTION, at(60))]
-    story.hear(seen(61, LINKED))
+    story.hear(seen(61, LINKED), seen(80, LINKED))
     assert (story.state, story.now.authorized_at) == (State.READY, at(60))
     assert story.told[-2:] == ["connection.reauthorized", "initial_sync.completed"]
 

@@ -84,7 +84,7 @@ def test_codats_answer_is_the_fact_and_settles_the_claim() -> None:
 
 
 def test_a_claim_that_codat_denies_is_dropped() -> None:
-    story = Story(claim(50, PENDING, LINKED), seen(60, PENDING), policy=ASKS)
+    story = Story(claim(50, PENDING, LINKED), seen(60, PENDING), seen(110, PENDING), policy=ASKS)
     assert (story.state, story.told, story.connection.claims, story.asks) == (State.PENDING, [], (), [])
     story.hear(unanswered(200))
     assert story.state is State.PENDING
@@ -173,7 +173,7 @@ def test_codats_history_denies_that_a_first_sync_is_complete(shown: dict[str, st
     """An alert about the whole company was taken at its word in the end, although Codat had said that
     this connection was still being read; its failure was never told."""
     story = Story(linked(40), read_claim(100), policy=ASKS)
-    story.hear(history(104, *(dataset(name, status, requested=41) for name, status in shown.items())))
+    story.hear(history(160, *(dataset(name, status, requested=41) for name, status in shown.items())))
     story.hear(unanswered(200))
     assert story.state in (State.AUTHORIZED, State.SYNCING)
     story.hear(read(300, invoices="FetchError"))
@@ -287,7 +287,7 @@ def test_a_claimed_deletion_is_a_doubt_that_codats_answer_settles(whole_company:
     story.hear(deletion_claim(50, whole_company=whole_company))
     assert story.state is State.AUTHORIZED
     assert (story.outcome, [ask.aspect for ask in story.asks]) == ("doubt", [Aspect.CONNECTION])
-    story.hear(gone(51))
+    story.hear(gone(70))
     assert story.state is State.DELETED
     assert story.told == ["connection.authorized", "connection.deleted"]
 

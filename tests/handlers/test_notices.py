@@ -152,11 +152,11 @@ def test_a_read_that_comes_before_its_authorisation_tells_both_in_order() -> Non
     assert story.told == ["connection.authorized", "initial_sync.completed"]
 
 
-@pytest.mark.parametrize("event", [deleted(50), gone(50)], ids=["told", "seen"])
+@pytest.mark.parametrize("event", [deleted(70), gone(70)], ids=["told", "seen"])
 def test_a_deletion_is_told_when_anything_was_told_before(event: object) -> None:
     assert Story(created(5), event).told == []  # type: ignore[arg-type]
     assert Story(created(5), failed(10), event).told[-1] == "connection.deleted"  # type: ignore[arg-type]
-    assert Story(linked(5), event, deleted(60), gone(70)).told.count("connection.deleted") == 1  # type: ignore[arg-type]
+    assert Story(linked(5), event, deleted(80), gone(190)).told.count("connection.deleted") == 1  # type: ignore[arg-type]
 
 
 def test_nothing_is_told_after_a_deletion() -> None:

@@ -161,7 +161,7 @@ def test_an_end_that_waited_is_told_also_when_codat_gives_another_reason() -> No
         reason=LinkStatus.UNLINKED,
     )
 
-    assert told(learn(ended, seen(110, LinkStatus.DEAUTHORIZED))) == ["connection.deauthorized"]
+    assert told(learn(ended, seen(160, LinkStatus.DEAUTHORIZED))) == ["connection.deauthorized"]
 
 
 def alert(second: float, old: LinkStatus, new: LinkStatus) -> Event:

@@ -31,6 +31,7 @@ CONTRACT = {
     "codat_api_key": None,
     "codat_api_url": "https://api.codat.io",
     "codat_client_ids": (),
+    "codat_foreign_client_ids": (),
     "codat_sender_ips": (),
     "trusted_proxies": 0,
     "max_body_bytes": 1048576,

@@ -15,7 +15,7 @@ from processor.codat.asking import Asker
 from processor.codat.client import CodatClient
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.store import keys, questions, truth_keys
+from processor.store import keys, questions, truth_keys, visibility
 from processor.times import from_iso
 from tests.support import messages
 from tests.support.counting import everything
@@ -37,6 +37,7 @@ class Codat:
         self.url = server.url
         self.bench = bench
         self.asking = self.asking_with(client)
+        self.ahead = timedelta()
 
     def asking_with(self, client: CodatClient) -> Asking:
         """Whoever puts our questions to this Codat."""
@@ -57,9 +58,9 @@ class Codat:
         return SimpleNamespace(id=made.id, company=company)
 
     def change(self, name: str, connection: SimpleNamespace, **options: object) -> datetime:
-        """Something happens at Codat, of which we hear nothing by this; when it happened."""
+        """Something happens at Codat, of which we hear nothing by this; when it happened by Codat's clock."""
         self.simulation.change(connection.id, name, {"auto_sync": False, "deliver": "drop", **options})
-        return self.bench.clock()
+        return self.bench.clock() + self.ahead
 
     def break_down(self, status: int = 503, **fault: object) -> None:
         """Every call is answered with an error from now on."""
@@ -96,10 +97,15 @@ class Codat:
 def codat(redis_url: str) -> Iterator[Codat]:
     """A Codat without any connection, and us with a key to it."""
     clock = Moving(datetime.now(UTC).replace(microsecond=0))
+
+    def theirs() -> float:
+        return (clock() + codat.ahead if codat else clock()).timestamp()
+
+    codat: Codat | None = None
     config = SimulatorConfig(auto_sync=False)
     with (
         Redis.from_url(redis_url) as client,
-        SimulatorServer(config, lambda: clock().timestamp()) as server,
+        SimulatorServer(config, theirs) as server,
         CodatClient(
             api_key=config.api_key,
             base_url=server.url,
@@ -110,7 +116,8 @@ def codat(redis_url: str) -> Iterator[Codat]:
         ) as api,
     ):
         policy = Policy(can_ask=True, patience_s=PATIENCE_S, late_after_s=600)
-        yield Codat(server, Workbench(client, policy=policy, clock=clock), api)
+        codat = Codat(server, Workbench(client, policy=policy, clock=clock), api)
+        yield codat
 
 
 def linked(codat):
@@ -201,7 +208,7 @@ def test_a_deleted_connection_is_found_to_be_gone(codat):
     codat.bench.handle(
         messages.legacy("Sync Connection Deleted", company_id=connection.company, connection_id=connection.id)
     )
-    codat.settle(for_s=10)
+    codat.settle(for_s=70)
 
     assert codat.bench.state(connection.id) == "deleted"
     assert codat.bench.told_types(connection.id)[-1] == "connection.deleted"
@@ -328,6 +335,86 @@ def test_a_company_that_our_key_is_not_shown_deletes_nothing(codat):
     codat.settle(for_s=2 * PATIENCE_S)
 
     assert codat.bench.state("a-foreign-connection") == "authorized"
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["sample of 2024", "sample of today"])
+def test_nothing_is_told_of_a_company_that_codat_does_not_know_and_never_showed_us(codat, old):
+    """Codat's "Send example" was told to subscribers after the patience, without a merchant, and the
+    timeline said that Codat had not answered in time."""
+    company, connection = "a9a9f1b4-0000-4000-8000-000000000001", "a9a9f1b4-0000-4000-8000-000000000002"
+    at = codat.bench.clock() - timedelta(days=700 if old else 0)
+    codat.bench.handle(
+        messages.connected(company, connection, at=at), messages.initial_read(company, connection, at=at)
+    )
+
+    codat.settle(for_s=3 * PATIENCE_S)
+
+    assert codat.bench.told_types() == []
+    last = codat.bench.timeline(connection)[-1]
+    assert (last["event_type"], last["decisions"][0]["verdict"]) == ("codat-api.company.unknown", "not_told")
+    assert "does not know this company" in last["reason"]
+    assert [one for one, _ in visibility.not_shown(codat.bench.client)] == [company]
+    assert codat.bench.questions.next_due() is None
+
+
+def test_an_alert_about_a_company_that_codat_does_not_know_is_dropped(codat):
+    """The signed samples of the older generation became states, and were told."""
+    codat.bench.handle(messages.status_alert("company", "connection", "PendingAuth", "Linked"))
+
+    codat.settle(for_s=3 * PATIENCE_S)
+
+    assert (codat.bench.state("connection"), codat.bench.told_types()) == ("pending", [])
+
+
+def test_a_company_that_codat_shows_only_later_is_told_then(codat):
+    """A company is so new that Codat's API does not show it yet: its news waits, and is not lost."""
+    connection = codat.connect()
+    at = codat.change("authorize", connection)
+    codat.break_down(404, path=f"/companies/{connection.company}")
+    codat.bench.handle(messages.connected(connection.company, connection.id, at=at))
+    codat.settle(for_s=PATIENCE_S / 2)
+    assert codat.bench.told_types() == []
+    codat.answer_again()
+
+    codat.settle(for_s=PATIENCE_S / 2)
+
+    assert codat.bench.told_types() == ["connection.authorized"]
+    assert visibility.not_shown(codat.bench.client) == []
+
+
+def test_news_of_a_foreign_client_is_told_unchecked(codat):
+    """Two Codat clients share one endpoint: our key never sees the companies of the other."""
+    visibility.mark_foreign(codat.bench.client, "theirs")
+    at = codat.bench.clock() - timedelta(days=3)
+    codat.bench.handle(
+        messages.connected("theirs", "connection", at=at),
+        messages.disconnected("theirs", "connection", at=at),
+    )
+
+    assert codat.bench.told_types() == ["connection.authorized", "connection.deauthorized"]
+    assert codat.bench.questions.next_due() is None
+
+
+# An API that lags behind Codat's own messages
+
+
+@pytest.mark.parametrize("lag_s", [5, 59])
+@pytest.mark.parametrize("offset_s", [0, 290, -290])
+def test_an_api_that_lags_begins_nothing(codat, lag_s, offset_s):
+    """A look 3 s after an end showed the status of 5 s ago: a reauthorisation was told that never was,
+    and the number of authorisations stayed wrong."""
+    codat.ahead = timedelta(seconds=offset_s)
+    connection = linked(codat)
+    codat.bench.clock.forward(300)
+    at = codat.change("deauthorize", connection)
+    codat.simulation.faults.plan({"lag_s": lag_s})
+    codat.bench.handle(messages.disconnected(connection.company, connection.id, at=at))
+
+    codat.settle(for_s=2 * PATIENCE_S)
+
+    assert codat.bench.told_types(connection.id) == ["connection.authorized", "connection.deauthorized"]
+    assert codat.bench.told(connection.id)[-1]["data"]["authorization"] == 1
+    assert codat.bench.state(connection.id) == "deauthorized"
 
 
 # How questions are dealt with
@@ -550,7 +637,7 @@ def test_one_of_several_that_is_not_listed_is_asked_for_by_itself(codat):
     codat.change("delete", connections[1])
     write(codat, *[ask(codat, connection) for connection in connections])
 
-    codat.settle(for_s=PATIENCE_S)
+    codat.settle(for_s=70)
 
     assert [codat.bench.state(one.id) for one in connections] == ["authorized", "deleted", "authorized"]
 

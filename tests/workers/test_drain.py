@@ -360,6 +360,7 @@ def test_the_timeline_of_a_connection_is_trimmed_to_about_a_thousand_lines(bench
 
 def test_a_connection_that_changes_for_ever_stays_small(bench):
     for turn in range(300):
+        bench.clock.now = at(turn * 100 + 50)
         ended = messages.disconnected(COMPANY, CONNECTION, at=at(turn * 100))
         bench.fill([ended, messages.reconnected(COMPANY, CONNECTION, at=at(turn * 100 + 50))])
     bench.drain_all()

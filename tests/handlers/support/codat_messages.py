@@ -1,7 +1,7 @@
 """The messages by which Codat tells a change, in either generation, and the answers of its API."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from codat_history import ENDS, Change, Did, status_at
 
@@ -137,9 +137,16 @@ def _succeeded_before(changes: Sequence[Change], index: int) -> bool:
 
 
 def connection_answer(
-    changes: Sequence[Change], asked_at: datetime, received_at: datetime, event_id: str
+    changes: Sequence[Change],
+    asked_at: datetime,
+    received_at: datetime,
+    event_id: str,
+    lag: timedelta = timedelta(),
 ) -> Event:
-    """What Codat's API says of the connection at ``asked_at``; its ``Date`` header knows whole seconds."""
+    """What Codat's API says of the connection at ``asked_at``: how it stood ``lag`` before.
+
+    Its ``Date`` header knows whole seconds.
+    """
     common = {
         "event_id": event_id,
         "event_type": "codat.connection",
@@ -149,14 +156,18 @@ def connection_answer(
         "company": COMPANY,
         "connection": DETAILS,
     }
-    status = status_at(changes, asked_at)
+    status = status_at(changes, asked_at - lag)
     return ConnectionGone(**common) if status is None else ConnectionSeen(status=status, **common)
 
 
 def history_answer(
-    changes: Sequence[Change], asked_at: datetime, received_at: datetime, event_id: str
+    changes: Sequence[Change],
+    asked_at: datetime,
+    received_at: datetime,
+    event_id: str,
+    lag: timedelta = timedelta(),
 ) -> Event:
-    """Codat's read history at ``asked_at``: each read, and what is being read since the last authorisation.
+    """Codat's read history ``lag`` before ``asked_at``: each read, and what is being read now.
 
     Codat queues the first reads at the moment of an authorisation.
     """
@@ -164,7 +175,7 @@ def history_answer(
     begun_at: datetime | None = None
     is_read = True
     for change in changes:
-        if change.at > asked_at:
+        if change.at > asked_at - lag:
             break
         if change.did in (Did.LINKED, Did.RELINKED):
             begun_at, is_read = change.at, False

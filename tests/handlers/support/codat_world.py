@@ -37,6 +37,12 @@ MOST_ANSWERS = 400
 DELAYS_S = (0.4, 0.0, 2.0, 5.3, 0.1, 31.0, 300.0, 1.0, 1900.0, 8000.0, 100_000.0)
 """How long a message of the current generation takes: it is tried for 28 hours."""
 
+LAGS_S = (0.0, 5.0, 59.9, 1.5, 30.0)
+"""How old the state is that Codat's API shows, look by look."""
+
+SKEWS_S = (0.0, 300.0, -300.0, 41.0, -7.5)
+"""How far our clock is ahead of Codat's."""
+
 LEGACY_DELAYS_S = (0.3, 1.0, 4.0, 31.0, 0.0, 119.0)
 """A legacy alert is given up after about two minutes."""
 
@@ -69,11 +75,24 @@ class _Pending:
 class World:
     """Delivers what is on the way, in the order of arrival, and carries out what is asked for."""
 
-    def __init__(self, changes: Sequence[Change], policy: Policy, api: Api, tape: Tape) -> None:
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        policy: Policy,
+        api: Api,
+        tape: Tape,
+        *,
+        lags_s: Sequence[float] = (0.0,),
+        skew: timedelta = timedelta(),
+    ) -> None:
+        """``lags_s``: how old an answer may be. ``skew``: how far our clock, in which this world lives, is
+        ahead of Codat's, in which ``changes`` are given."""
         self.changes = changes
         self.policy = policy
         self.api = api
         self.tape = tape
+        self.lags_s = lags_s
+        self.skew = skew
         self.connection = Connection(id=CONNECTION_ID)
         self.steps: list[Delivered] = []
         self.told: list[tuple[datetime, Notification]] = []
@@ -95,8 +114,16 @@ class World:
         Within two seconds of a change what was seen is left out, and Codat's clock shows whole
         seconds: what was told on a look alone may then be told again when the messages come.
         """
+        return self._has_changes_within(3.2)
+
+    @property
+    def has_changes_within_a_minute(self) -> bool:
+        """Whether a look may come within a minute after one change of access, and after the next."""
+        return self._has_changes_within(62)
+
+    def _has_changes_within(self, seconds: float) -> bool:
         times = [change.at for change in self.changes if not change.types]
-        return any(after - before < timedelta(seconds=3.2) for before, after in pairwise(times))
+        return any(after - before < timedelta(seconds=seconds) for before, after in pairwise(times))
 
     def post(self, at: datetime, event: Event) -> None:
         """Let ``event`` be processed at ``at``."""
@@ -112,7 +139,7 @@ class World:
         for position, change in enumerate(self.changes):
             if loses and tape.once_in(3):
                 continue
-            arrival = change.at + timedelta(seconds=tape.choice(DELAYS_S))
+            arrival = self._ours(change.at) + timedelta(seconds=tape.choice(DELAYS_S))
             message = current_message(change, f"current-{position}", arrival, by_company=tape.once_in(4))
             self.post(self._processed_at(arrival), message)
             if tape.once_in(4):
@@ -126,10 +153,10 @@ class World:
         for position, change in enumerate(self.changes):
             if loses and tape.once_in(3):
                 continue
-            arrival = change.at + timedelta(seconds=tape.choice(LEGACY_DELAYS_S))
+            arrival = self._ours(change.at) + timedelta(seconds=tape.choice(LEGACY_DELAYS_S))
             whole_company = tape.once_in(2)
             later = [change.at for change in self.changes[position + 1 :] if change.did is not Did.READ_MORE]
-            self.alerts_overtake = self.alerts_overtake or bool(later and later[0] <= arrival)
+            self.alerts_overtake = self.alerts_overtake or bool(later and self._ours(later[0]) <= arrival)
             for message in legacy_messages(
                 self.changes, position, f"legacy-{position}", arrival, whole_company=whole_company
             ):
@@ -145,7 +172,7 @@ class World:
         ends = [change.at for change in self.changes[1:]] + [self.changes[-1].at + timedelta(days=1)]
         for position, (change, following) in enumerate(zip(self.changes, ends, strict=True)):
             share = self.tape.choice((0.1, 0.3, 0.5, 0.7))
-            arrival = change.at + min(timedelta(seconds=119), following - change.at) * share
+            arrival = self._ours(change.at) + min(timedelta(seconds=119), following - change.at) * share
             messages = legacy_messages(self.changes, position, f"legacy-{position}", arrival)
             for message in messages:
                 self.post(arrival, message)
@@ -156,7 +183,7 @@ class World:
             return
         for _ in range(self.tape.number(3)):
             change = self.tape.choice(self.changes)
-            at = change.at + timedelta(seconds=self.tape.choice(DELAYS_S))
+            at = self._ours(change.at) + timedelta(seconds=self.tape.choice(DELAYS_S))
             self.post(at, self._answer(Aspect.CONNECTION, at))
 
     def _processed_at(self, arrival: datetime) -> datetime:
@@ -166,7 +193,22 @@ class World:
     def _answer(self, aspect: Aspect, at: datetime) -> Event:
         self.answers += 1
         answer = connection_answer if aspect is Aspect.CONNECTION else history_answer
-        return answer(self.changes, at, at, f"answer-{self.answers}")
+        lag = timedelta(seconds=self.tape.choice(self.lags_s))
+        return answer(self.changes, at - self.skew, at, f"answer-{self.answers}", lag)
+
+    def _ours(self, at: datetime) -> datetime:
+        """The moment of Codat's clock by ours."""
+        return at + self.skew
+
+    def shown(self, now: datetime) -> LinkStatus | None:
+        """How the connection truly stands at ``now`` of our clock."""
+        return status_at(self.changes, now - self.skew)
+
+    def shown_since(self, now: datetime, at_least: timedelta) -> set[LinkStatus | None]:
+        """How it stood at any moment from so long before ``now`` on, as a look may show it."""
+        begin = now - self.skew - at_least
+        moments = (change.at for change in self.changes if begin < change.at <= now - self.skew)
+        return {status_at(self.changes, moment) for moment in (begin, *moments)}
 
     def run(self) -> None:
         """Go on until nothing is on the way and nothing is asked any more."""
@@ -243,11 +285,11 @@ class World:
 
     def sweep(self) -> LinkStatus | None:
         """Look at Codat long after everything, and say what it showed."""
-        last = max([self.changes[-1].at, *(step.now for step in self.steps)])
-        at = last + timedelta(seconds=30)
+        last = max([self._ours(self.changes[-1].at), *(step.now for step in self.steps)])
+        at = last + timedelta(seconds=90)
         self.deliver(at, self._answer(Aspect.CONNECTION, at))
         self.run()
-        return status_at(self.changes, at)
+        return self.shown(at)
 
     def story(self) -> str:
         """What happened, for the message of a failed assertion."""
@@ -255,7 +297,7 @@ class World:
         def clock(at: datetime) -> str:
             return f"{(at - BASE).total_seconds():>9.1f}s"
 
-        lines = [f"policy {self.policy}; Codat's API {self.api}", "Codat:"]
+        lines = [f"policy {self.policy}; Codat's API {self.api}; our clock {self.skew} ahead", "Codat:"]
         lines += [f"  {clock(change.at)} {change.did} {dict(change.types) or ''}" for change in self.changes]
         lines.append("Delivered (at, event, Codat's time):")
         for step in self.steps:

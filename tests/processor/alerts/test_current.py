@@ -208,7 +208,7 @@ def test_a_disconnection_whose_status_gives_no_reason_goes_by_its_errors(status:
 # Problems
 
 
-def error(code: object, status: str, errored: object = None) -> dict[str, object]:
+def error(code: object, status: str | None, errored: object = None) -> dict[str, object]:
     return {"statusCode": code, "status": status, "erroredOnUtc": errored}
 
 
@@ -223,6 +223,8 @@ def error(code: object, status: str, errored: object = None) -> dict[str, object
         ([error(403, "Active")], "403"),
         ([error("1", "Active"), "not an error", None, 3], "1"),
         ([error([], "Active")], None),
+        ([error("1", None, "2026-02-01T00:00:00Z"), error("2", "Active", "2026-01-01T00:00:00Z")], "1"),
+        ([error("1", None), {**error("2", None), "resolvedOnUtc": "2026-01-01T00:00:00Z"}], "1"),
     ],
 )
 def test_the_problem_is_the_newest_active_error_or_else_the_last(

@@ -171,7 +171,7 @@ def test_a_finding_that_was_tampered_with_never_breaks_anything(event, data):
 
 def test_every_kind_of_finding_has_a_type_of_its_own():
     by_road = {(name.split(".")[0], kind) for name, kind in KINDS.items()}
-    assert len(by_road) == len(KINDS) == 11
+    assert len(by_road) == len(KINDS) == 12
     assert {name.split(".")[0] for name in KINDS} == {"codat-api", "journey"}
 
 

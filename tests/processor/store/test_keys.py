@@ -10,7 +10,7 @@ import pytest
 
 from handlers.registry import Policy
 from processor import store
-from processor.store import health, keys
+from processor.store import health, keys, visibility
 from processor.store.inbox import DAY_S, Inbox
 from processor.store.keys import PREFIX, shard_of
 from tests.processor.store.conftest import AWAKE_MS
@@ -97,6 +97,7 @@ def everywhere(client):
     bench.ticking().tick()
     health.alive(client, "worker", "worker-1")
     company = "company-1"
+    visibility.mark_shown(client, [company])
     now = bench.clock()
     bench.handle(
         messages.company("company.created", company, merchant_id="m-1", at=now),

@@ -47,7 +47,7 @@ def test_messages_are_read_in_the_order_in_which_they_came(bench, shard):
 
 def test_an_empty_shard_has_nothing_to_read(shard):
     assert shard.read(10) == ([], [])
-    assert shard.load(shard.begin(), [], [], []) == ({}, {}, {})
+    assert shard.load(shard.begin(), [], [], []) == ({}, {}, {}, set(), set())
 
 
 def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, shard):
@@ -132,7 +132,7 @@ def test_the_members_of_whole_companies_are_loaded_with_the_rest(bench, shard):
     bench.handle(messages.connected(COMPANY, "connection-1"), messages.connected(COMPANY, "connection-2"))
 
     named, companies = ["connection-2", "unknown"], [COMPANY, "company-x"]
-    known, companies, members = shard.load(shard.begin(), named, companies, [COMPANY])
+    known, companies, members, *_ = shard.load(shard.begin(), named, companies, [COMPANY])
 
     assert set(known) == {"connection-1", "connection-2"}
     assert known["connection-1"].state == "authorized"

@@ -222,6 +222,43 @@ def test_a_missed_failure_is_told_once_whatever_comes_afterwards(truth):
     assert truth.bench.told_types(connection) == ["connection.authorization_failed"]
 
 
+@pytest.mark.parametrize(("resolved", "state"), [(False, "authorization_failed"), (True, "pending")])
+def test_an_error_that_is_not_transient_is_found_until_it_is_resolved(truth, resolved, state):
+    """Codat gives such an error no status: reconcile found nothing, and the connection stayed pending."""
+    company = truth.company()
+    connection = truth.connect(company)
+    truth.bench.handle(messages.created(company, connection, at=truth.clock()))
+    truth.change(connection, "fail", status_code=403)
+    (problem,) = truth.world.find_connection(connection).problems
+    problem.transient, problem.resolved = False, truth.clock() if resolved else None
+    truth.clock.forward(30)
+
+    truth.reconcile()
+
+    assert truth.bench.state(connection) == state
+    assert truth.bench.told_types(connection) == ["connection.authorization_failed"] * (not resolved)
+
+
+def test_reconcile_says_what_codat_shows_against_a_time_that_is_still_to_come(truth):
+    """A message with a time ahead outranked a real end: "0 differences" while Codat showed the end."""
+    company = truth.company()
+    connection = truth.connect(company)
+    truth.change(connection, "authorize")
+    ahead = truth.clock() + timedelta(minutes=4)
+    truth.bench.handle(messages.connected(company, connection, at=ahead))
+    truth.clock.forward(70)
+    truth.change(connection, "deauthorize")
+    truth.clock.forward(10)
+
+    (outcome,) = truth.polling.reconcile.all()
+    last = outcome.look.differences[-1]
+    assert (last.before, last.after) == ("authorized", "deauthorized")
+    truth.settle(for_s=400)
+
+    assert truth.bench.state(connection) == "deauthorized"
+    assert truth.bench.told_types(connection)[-1] == "connection.deauthorized"
+
+
 def test_a_failure_that_was_told_is_not_found_again(truth):
     company = truth.company()
     connection = truth.connect(company)

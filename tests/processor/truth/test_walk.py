@@ -140,6 +140,7 @@ def test_a_company_that_vanished_is_looked_at_and_found_to_be_gone(truth):
     truth.settle(for_s=5)
     truth.polling.walk.run()
     truth.world.delete_company(company)
+    truth.clock.forward(70)
 
     truth.polling.walk.run()
     truth.monitor.run()

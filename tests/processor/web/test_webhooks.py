@@ -21,7 +21,7 @@ from processor.alerts.signature import Authenticator
 from processor.engine import Engine
 from processor.queues import DRAIN, Bell
 from processor.settings import load
-from processor.store import keys
+from processor.store import keys, truth_keys
 from processor.store.connect import WEB_TIMEOUT_S, connect
 from processor.web import create_app
 from tests.support import messages
@@ -821,3 +821,16 @@ def test_neither_bodies_nor_secrets_are_logged(caller, caplog):
     assert "nobody-may-read-this" not in written
     for secret in (SECRET, OTHER_SECRET, AUTHORIZATION):
         assert secret not in written
+
+
+@pytest.mark.parametrize(("client_id", "foreign"), [("CLIENT-9", True), ("client-1", False), (None, False)])
+def test_the_company_of_a_client_that_our_key_cannot_see_is_known_as_such(
+    redis_url, store, client_id, foreign
+):
+    """News of companies that Codat does not show to our key is not told, unless their client is named."""
+    caller = serving(redis_url, CODAT_FOREIGN_CLIENT_IDS="client-9")
+    headers = signed(CURRENT) if client_id is None else {**signed(CURRENT), "X-Codat-ClientId": client_id}
+
+    assert caller.post(ADDRESS, data=CURRENT, headers=headers).status_code == 202
+
+    assert bool(store.exists(truth_keys.foreign())) is foreign

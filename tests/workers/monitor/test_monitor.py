@@ -122,7 +122,7 @@ def test_access_that_ends_meanwhile_is_an_end_and_no_failed_sync(truth):
     truth.change(connection, "deauthorize")
 
     due(truth, company)
-    truth.settle(for_s=10)
+    truth.settle(for_s=70)
 
     assert truth.bench.state(connection) == "deauthorized"
     assert truth.bench.told_types(connection)[-1] == "connection.deauthorized"
