@@ -11,8 +11,10 @@ from redis import Redis, RedisError, ResponseError
 from processor import times
 from processor.queues import DELIVER, Bell
 from processor.store import health, interruptions, upkeep
+from processor.store.damage import unreadable_records
 from processor.store.inbox import Inbox
 from processor.store.interruptions import Interruption
+from processor.store.reader import Reader
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class Clock:
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
             upkeep.trim(self._client, now - self._retention)
+            unreadable_records(self._client, Reader(self._client, shards=self._inbox.shards))
 
     def _note(self, seen: Interruption) -> None:
         """Say since when Redis was away, here and for the operators' pages. Raises ``redis.RedisError``."""
