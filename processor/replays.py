@@ -1,11 +1,12 @@
-"""Replaying kept messages: putting them into the inbox again, for the API and the command line.
+"""Replaying and discarding kept messages, for the API, the pages and the command line.
 
 Replaying is safe: what a message says is a fact, and a fact that is known already changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from handlers.events import Event, Source
@@ -19,6 +20,10 @@ from processor.store.reader import Reader
 from processor.times import from_iso
 
 QUARANTINED = "quarantined"
+DISCARDED = "discarded"
+DISCARDABLE = ("dead", QUARANTINED)
+"""Statuses of messages with which nothing more happens by itself."""
+
 ATTEMPTS = 5
 """How often a replay begins anew because the message got another status meanwhile."""
 
@@ -34,14 +39,14 @@ def understand(body: bytes, *, source: str, event_id: str, received_at: datetime
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one replay; ``problem`` is ``None`` when the message waits in the inbox again."""
+    """What became of one message; ``problem`` is ``None`` when it was replayed or discarded."""
 
     event_id: str
     problem: ProcessorError | None = None
 
 
 class Replays:
-    """Puts kept messages into the inbox again and wakes who handles them."""
+    """Puts kept messages into the inbox again and wakes who handles them, or discards them."""
 
     def __init__(self, *, reader: Reader, inbox: Inbox, bell: Bell) -> None:
         self._reader = reader
@@ -56,11 +61,7 @@ class Replays:
         ``redis.RedisError``.
         """
         for _ in range(ATTEMPTS):
-            row = self._reader.event(event_id)
-            if row is None:
-                raise NotFound(
-                    "There is no event with this id, or it is not kept any more.", event_id=event_id
-                )
+            row = self._row(event_id)
             if not row["body"] and row["status"] == "processed":
                 raise Conflict("The event's company was erased, and its body with it.", event_id=event_id)
             if only is not None and row["status"] != only:
@@ -74,13 +75,29 @@ class Replays:
 
     def replay_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[Replayed]:
         """Replay several; what one of them cannot do does not stop the others."""
-        for event_id in event_ids:
-            try:
-                self.replay(event_id, only=only)
-            except ProcessorError as error:
-                yield Replayed(event_id, error)
-            else:
-                yield Replayed(event_id)
+        return self._each(event_ids, partial(self.replay, only=only))
+
+    def discard(self, event_id: str, *, only: str | None = None) -> dict[str, str]:
+        """Discard one message, or ``only`` when it has this status; the API's answer. Twice is once.
+
+        It is kept with its error, can be replayed, and is no longer counted as one to look at. Raises
+        :class:`NotFound`, :class:`Conflict` unless its status is one of ``DISCARDABLE``, and
+        ``redis.RedisError``.
+        """
+        for _ in range(ATTEMPTS):
+            status = self._row(event_id)["status"]
+            if status == DISCARDED:
+                return {"event_id": event_id, "status": DISCARDED}
+            if status not in ((only,) if only is not None else DISCARDABLE):
+                wanted = only or " or ".join(DISCARDABLE)
+                raise Conflict(f"The event is {status}, not {wanted}.", event_id=event_id)
+            if self._inbox.discard(event_id, status=status):
+                return {"event_id": event_id, "status": DISCARDED}
+        raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
+
+    def discard_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[Replayed]:
+        """Discard several; what one of them cannot do does not stop the others."""
+        return self._each(event_ids, partial(self.discard, only=only))
 
     def ids_of(self, status: str) -> Iterator[str]:
         """The messages with this status, newest first, each once though they change meanwhile."""
@@ -92,10 +109,26 @@ class Replays:
             if cursor is None:
                 return
 
+    def _row(self, event_id: str) -> dict[str, Any]:
+        row = self._reader.event(event_id)
+        if row is None:
+            raise NotFound("There is no event with this id, or it is not kept any more.", event_id=event_id)
+        return row
+
+    @staticmethod
+    def _each(event_ids: Iterator[str], act: Callable[[str], object]) -> Iterator[Replayed]:
+        for event_id in event_ids:
+            try:
+                act(event_id)
+            except ProcessorError as error:
+                yield Replayed(event_id, error)
+            else:
+                yield Replayed(event_id)
+
     def _put(self, row: dict[str, Any]) -> tuple[int, bool, bool]:
         """Try to put the message back: its shard, whether it was put, whether the shard needs waking."""
         event_id, status = row["event_id"], row["status"]
-        if status != QUARANTINED:
+        if status not in (QUARANTINED, DISCARDED) or row.get("source"):
             shard = shard_of(row.get("company_id") or None, self._inbox.shards)
             put, wake = self._inbox.requeue(
                 event_id, status=status, shard=shard, only_if=True, fields=("attempts", 0)
@@ -109,5 +142,5 @@ class Replays:
                 errors=dict(error.fields),
                 event_id=event_id,
             ) from error
-        put, wake = self._inbox.release(event)
+        put, wake = self._inbox.release(event, status=status)
         return self._inbox.shard_of(event), put, wake

@@ -14,7 +14,7 @@ from processor.cli.opened import in_words, opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.delivery.rules import TYPES
 from processor.lenient.values import folded
-from processor.replays import Replayed, Replays
+from processor.replays import DISCARDABLE, DISCARDED, Replayed, Replays
 from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
 
@@ -215,6 +215,22 @@ def replay_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bo
     sys.exit(0 if replayed else 1)
 
 
+@events.command("discard")
+@click.argument("event_ids", metavar="[ID]...", nargs=-1)
+@click.option("--status", type=click.Choice(DISCARDABLE), help="All those with this status.")
+@as_json_option
+def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bool) -> None:
+    """Close quarantined messages or dead letters: kept, and no longer counted as open."""
+    if bool(event_ids) == bool(status):
+        raise click.UsageError("Name either messages or a --status.")
+    with opened() as own:
+        replays = _replays(own)
+        ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
+        results = replays.discard_each(ids, only=status)
+        discarded = _report(results, status=DISCARDED, as_json=as_json)
+    sys.exit(0 if discarded else 1)
+
+
 @click.group("dead-letters")
 def dead_letters() -> None:
     """Messages whose handling failed to the last."""
@@ -295,21 +311,22 @@ def _replays(own: Container) -> Replays:
     return Replays(reader=own.reader, inbox=own.inbox, bell=own.bell)
 
 
-def _report(results: Iterator[Replayed], *, as_json: bool) -> bool:
-    """Print what became of each replay; whether all of them succeeded."""
+def _report(results: Iterator[Replayed], *, as_json: bool, status: str = "pending") -> bool:
+    """Print what became of each message; whether all of them have ``status`` now."""
     done: list[dict[str, str]] = []
     problems: list[dict[str, object]] = []
+    verb, done_to = ("discard", "discarded") if status == DISCARDED else ("replay", "replayed")
     for result in results:
         if result.problem is None:
-            done.append({"event_id": result.event_id, "status": "pending"})
-            said = "pending"
+            done.append({"event_id": result.event_id, "status": status})
+            said = status
         else:
             problems.append(result.problem.problem())
-            said = f"not replayed: {in_words(result.problem)}"
+            said = f"not {done_to}: {in_words(result.problem)}"
         if not as_json:
             click.echo(f"{result.event_id}  {said}")
     if as_json:
         print_json({"items": done, "problems": problems})
     elif not done and not problems:
-        click.echo("There is nothing to replay.")
+        click.echo(f"There is nothing to {verb}.")
     return not problems

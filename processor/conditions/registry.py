@@ -143,7 +143,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "messages_quarantined",
         _WARNING,
         "Messages are in quarantine",
-        "Look at what Codat sent; replay after an update that understands it.",
+        "Look at what Codat sent; replay after an update that understands it, or discard it: on the page,"
+        " or with `codat-processor events discard`.",
     ),
     Definition(
         "deliveries_dead",

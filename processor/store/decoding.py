@@ -10,7 +10,7 @@ from handlers.situation import situation
 from processor.store import codec, unreadable
 from processor.times import from_iso, from_ms
 
-EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined")
+EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined", "discarded")
 TIMELINE_FIELDS = frozenset(
     ("at", "known_at", "event_id", "event_type", "source", "from", "to", "outcome", "reason", "decisions")
 )

@@ -45,6 +45,7 @@ class Inbox:
         self._accept = register(client, "accept")
         self._quarantine = register(client, "quarantine")
         self._requeue = register(client, "requeue")
+        self._discard = register(client, "discard")
 
     def accept(self, event: Event, body: bytes) -> Kept:
         """Keep an event and its raw body, once, and append it to the inbox of its company's shard."""
@@ -71,6 +72,7 @@ class Inbox:
                 keys.wake(shard),
                 keys.events_of("quarantined"),
                 keys.company_events(event.company.id) if event.company else "",
+                keys.events_of("discarded"),
             ],
             args=[
                 event.event_id,
@@ -142,15 +144,21 @@ class Inbox:
         )
         return bool(put), bool(wake)
 
-    def release(self, event: Event) -> tuple[bool, bool]:
-        """Put a quarantined message, which is understood now as ``event``, into the inbox.
+    def discard(self, event_id: str, *, status: str) -> bool:
+        """Keep a message with this status as discarded; false when it is gone or has another status."""
+        names = [keys.event(event_id), keys.events_of(status), keys.events_of("discarded")]
+        return bool(self._discard(keys=names, args=[event_id, status]))
 
+    def release(self, event: Event, *, status: str = "quarantined") -> tuple[bool, bool]:
+        """Put a message that was not recognised, and is now as ``event``, into the inbox.
+
+        ``status`` is the one it has: quarantined or discarded.
         Returns the same as ``requeue``. From now on its repetitions are duplicates, and it is among the
         messages of its company: in the same step, or an erasure could miss it.
         """
         return self.requeue(
             event.event_id,
-            status="quarantined",
+            status=status,
             shard=self.shard_of(event),
             only_if=True,
             fields=(*_understood(event), "error", ""),

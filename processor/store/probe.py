@@ -89,7 +89,7 @@ def _cleaned(client: "Redis[Any]") -> Iterator[None]:
             keys.seen(ID),
             keys.event(ID),
             keys.events(),
-            *map(keys.events_of, ("pending", "processed", "quarantined")),
+            *map(keys.events_of, ("pending", "processed", "quarantined", "discarded")),
             keys.company_events(ID),
             keys.inbox(0),
             keys.wake(0),

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from handlers.asked import Asked
 from processor.bootstrap import Container
 from processor.codat.client import CodatClient
+from processor.errors import Conflict
 from processor.replays import Replays
 from processor.truth.beginning import Beginning
 from processor.truth.budget import Rank
+from processor.truth.comparison import Look
 from processor.truth.erasure import Erasure
 from processor.truth.looking import Looker
 from processor.truth.putting import Putter
@@ -20,6 +23,8 @@ from processor.truth.transport import client_for
 from processor.truth.walk import Walk
 
 Stop = Callable[[], bool]
+
+BY_OPERATOR = Asked("asked because an operator wanted to know", repairs=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,19 @@ def polling(
         rebuild=Rebuild(own.redis, codat=codat, walk=walk, reconcile=reconcile),
         every=every,
     )
+
+
+def ask_now(own: Container, company_id: str) -> Look:
+    """Ask Codat how a company stands, and put each answer into the inbox, also where it changes nothing.
+
+    Raises :class:`Conflict` without an API key, and ``CodatError`` where Codat does not answer.
+    """
+    if own.codat is None:
+        raise Conflict("Codat cannot be asked: CODAT_API_KEY is unset.")
+    looker = Looker(own.codat, client=own.redis, reader=own.reader, policy=own.policy, clock=own.clock)
+    look = looker.look(company_id, BY_OPERATOR, keep_all=True)
+    Putter(own.redis, inbox=own.inbox, bell=own.bell).put(look)
+    return look
 
 
 def repair(own: Container) -> Repair:

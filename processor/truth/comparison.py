@@ -56,7 +56,8 @@ class Comparison:
 
     ``began``: this is the first look at the company, and since when the store is in use; what may be
     from before becomes known quietly, whatever is ``asked``. News is what a message told of since, and
-    ``by_age`` also a connection that was made since.
+    ``by_age`` also a connection that was made since. ``keep_all``: answers that change nothing become
+    events too, so that the timeline shows that Codat was asked.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class Comparison:
         *,
         began: datetime | None = None,
         by_age: bool = True,
+        keep_all: bool = False,
     ) -> None:
         self.found, self.asked = found, asked
+        self._keep_all = keep_all
         self._company, self._now = company, now
         self._context = Context(now, policy, company_known=True)
         self._began, self._by_age = began, by_age
@@ -116,7 +119,11 @@ class Comparison:
         for connection in connections:
             event = self._fitting(connection, self._history(history, (connection.id,), now))
             step = advance(connection, event, self._context)
-            if _matters(connection, step) or _progress(connection) != _progress(step.connection):
+            if (
+                self._keep_all
+                or _matters(connection, step)
+                or _progress(connection) != _progress(step.connection)
+            ):
                 changed.setdefault(event.asked, []).append((connection.id, step))
                 self.found.connections[connection.id] = step.connection
         for asked, steps in changed.items():
@@ -129,7 +136,7 @@ class Comparison:
         """Let a connection learn of an answer; it is kept where something follows."""
         event = self._fitting(connection, event)
         step = advance(connection, event, self._context)
-        if is_new or _matters(connection, step):
+        if is_new or self._keep_all or _matters(connection, step):
             self.found.events.append(event)
             self.found.connections[connection.id] = step.connection
             add(self.found, connection.id, event, step)

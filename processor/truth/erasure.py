@@ -21,6 +21,8 @@ from processor.truth import naming
 ATTEMPTS = 20
 STREAM_PAGE = 1_000
 CHUNK = 500
+UNRECOGNISED = ("quarantined", "discarded")
+"""Statuses of messages whose company may stand in their bodies alone."""
 
 
 @dataclass(slots=True)
@@ -274,7 +276,8 @@ class Erasure:
         """
         if not naming.is_uuid(company_id) and not self._has_records(company_id):
             return
-        for chunk in _chunks(self._members(keys.events_of("quarantined"))):
+        unrecognised = [one for status in UNRECOGNISED for one in self._members(keys.events_of(status))]
+        for chunk in _chunks(unrecognised):
             bodies = self._hashes([keys.event(one) for one in chunk], "body")
             for event_id, body in zip(chunk, bodies, strict=True):
                 if body is not None and naming.names(body, company_id):

@@ -71,12 +71,14 @@ class Looker:
         gated: bool = False,
         row: Mapping[str, str] | None = None,
         known: Iterable[Connection] | None = None,
+        keep_all: bool = False,
     ) -> Look:
         """Compare one company.
 
         ``page`` is the company as a list of companies showed it a moment ago. ``gated``: ask for the
         history only when the data status says that something was read. ``row`` and ``known`` are
-        what we know of it, where the caller has it already.
+        what we know of it, where the caller has it already. ``keep_all``: answers that change nothing
+        become events too.
 
         What the first look at a company finds from before the store began is known quietly:
         see ``processor.truth.beginning``.
@@ -101,7 +103,9 @@ class Looker:
         if began is not None and answers:
             began = by_codats_clock(began, asked_at=answers[0].asked_at, now=now)
         by_age = not asked.quiet or asked == BEFORE_US
-        work = Comparison(found, company, asked, now, self._policy, began=began, by_age=by_age)
+        work = Comparison(
+            found, company, asked, now, self._policy, began=began, by_age=by_age, keep_all=keep_all
+        )
         new = [answer.id for answer in answers if answer.id not in found.connections]
         found.unreadable = [row.id for row in self._reader.rows(new) if isinstance(row, UnreadableConnection)]
         answers = [answer for answer in answers if answer.id not in found.unreadable]

@@ -1,6 +1,7 @@
 -- Keep one message: recognise a duplicate, store, append to the shard's inbox, and say
 -- whether the shard needs waking. One atomic step, one round trip.
--- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined, company-events ('': of none)
+-- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined, company-events ('': of none),
+--       events:discarded
 -- ARGV: event id, dedupe s, retention s, received ms, wake ms, field, value, ...
 -- Returns {kept, needs waking}, both 0 or 1.
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then
@@ -10,7 +11,7 @@ if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then
   end
   return {0, 0}
 end
-if redis.call('ZREM', KEYS[7], ARGV[1]) == 1 then
+if redis.call('ZREM', KEYS[7], ARGV[1]) + redis.call('ZREM', KEYS[9], ARGV[1]) > 0 then
   redis.call('HDEL', KEYS[2], 'error')
 end
 redis.call('HSET', KEYS[2], unpack(ARGV, 6))

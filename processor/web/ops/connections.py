@@ -4,18 +4,23 @@ from flask import Blueprint, Response
 
 from handlers.situation import has_failed
 from processor import lookups
+from processor.errors import Conflict
 from processor.lenient.values import folded
+from processor.truth import assembly
 from processor.web.context import container
-from processor.web.ops import naming, sheets
+from processor.web.ops import door, naming, sheets
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
 
 NOTIFICATIONS_SHOWN = 50
+NOT_ASKED = ("deleted", "unreadable")
+"""States about which Codat has nothing more to say, or that could not learn it."""
 
 
 def add_to(blueprint: Blueprint) -> None:
     """Add these pages."""
     blueprint.add_url_rule("/connections", view_func=connections)
     blueprint.add_url_rule("/connections/<id_>", view_func=connection)
+    blueprint.add_url_rule("/connections/<id_>", "ask_codat", ask_codat, methods=["POST"])
 
 
 def connections() -> Response:
@@ -40,4 +45,17 @@ def connection(id_: str) -> Response:
         turned=turned,
         has_failed=has_failed,
         names=naming.of_subscribers(),
+        askable=container().codat is not None and found["company_id"] and found["state"] not in NOT_ASKED,
     )
+
+
+def ask_codat(id_: str) -> Response:
+    """Ask Codat how the connection's company stands now; the answer goes onto the timeline."""
+    door.check_form()
+    id_ = folded(sheets.wanted(id_))
+    company_id = lookups.connection(container().reader, id_)["company_id"]
+    if not company_id:
+        raise Conflict("The company of this connection is not known, so Codat cannot be asked about it.")
+    look = assembly.ask_now(container(), company_id)
+    done = "asked-codat" if id_ in look.connections and look.events else "asked-codat-in-vain"
+    return sheets.back(sheets.address("connection", id_), done)

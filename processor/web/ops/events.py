@@ -1,15 +1,21 @@
 """Codat's messages: what became of each, why, and another try."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import Blueprint, Response, request, url_for
 
 from processor import lookups
-from processor.replays import Replayed
+from processor.errors import Invalid
+from processor.replays import DISCARDABLE, Replayed
 from processor.store.decoding import EVENT_STATUSES
 from processor.web.context import container, replays
 from processor.web.ops import door, sheets, words
 from processor.web.v1.parameters import MOST, EventQuery, a_codat_id
 
-REPLAYABLE = ("failed", "dead", "quarantined")
+REPLAYABLE = ("failed", "dead", "quarantined", "discarded")
+DISCARD = "discard"
+"""What a form says that discards; any other replays."""
 
 
 class CompanyEventQuery(EventQuery):
@@ -21,14 +27,20 @@ class CompanyEventQuery(EventQuery):
 def add_to(blueprint: Blueprint) -> None:
     """Add these pages."""
     blueprint.add_url_rule("/events", view_func=events)
-    blueprint.add_url_rule("/events", "replay_several", replay_several, methods=["POST"])
+    blueprint.add_url_rule("/events", "handle_several", handle_several, methods=["POST"])
     blueprint.add_url_rule("/events/<id_>", view_func=event)
-    blueprint.add_url_rule("/events/<id_>", "replay", replay, methods=["POST"])
+    blueprint.add_url_rule("/events/<id_>", "handle", handle, methods=["POST"])
 
 
 def events() -> Response:
     """Messages without their bodies, newest first."""
-    query = sheets.query_of(CompanyEventQuery)
+    return _listed(sheets.query_of(CompanyEventQuery))
+
+
+def _listed(
+    query: dict[str, Any], done: str = "", count: int = 0, refused: Sequence[Replayed] = ()
+) -> Response:
+    """A list; after an action that some of them ``refused``, with their reasons."""
     own = container()
     page = lookups.events(own.reader, **query)
     counts = own.reader.stats(lookups.STATES)["events"]
@@ -39,6 +51,10 @@ def events() -> Response:
         counts=counts,
         statuses=EVENT_STATUSES,
         replayable=query.get("status") in REPLAYABLE,
+        discardable=query.get("status") in DISCARDABLE,
+        done=done,
+        count=count,
+        refused=refused,
     )
 
 
@@ -47,25 +63,39 @@ def event(id_: str) -> Response:
     found = lookups.event(container().reader, sheets.wanted(id_))
     body = words.pretty(found["body"]) if found["raw"] is None else found["raw"]
     return sheets.page(
-        "event", event=found, body=body[: words.SHOWN_CHARS], cut=len(body) > words.SHOWN_CHARS
+        "event",
+        event=found,
+        body=body[: words.SHOWN_CHARS],
+        cut=len(body) > words.SHOWN_CHARS,
+        discardable=found["status"] in DISCARDABLE,
     )
 
 
-def replay(id_: str) -> Response:
-    """Put one message into the inbox again."""
+def handle(id_: str) -> Response:
+    """Put one message into the inbox again, or discard it."""
     door.check_form()
     id_ = sheets.wanted(id_)
+    if request.form.get("action") == DISCARD:
+        replays().discard(id_)
+        return sheets.back(sheets.address("event", id_), "discarded")
     replays().replay(id_)
     return sheets.back(sheets.address("event", id_), "replayed")
 
 
-def replay_several() -> Response:
-    """Put the messages of one page of the list into the inbox again, as far as they still have its status."""
+def handle_several() -> Response:
+    """Replay or discard the messages of one page of the list, as far as they still have its status."""
     door.check_form()
+    is_discard = request.form.get("action") == DISCARD
+    possible = DISCARDABLE if is_discard else REPLAYABLE
     status = request.form.get("status")
-    only = status if status in REPLAYABLE else REPLAYABLE[0]
-    ids = list(dict.fromkeys(request.form.getlist("event_id")))[:MOST]
-    results: list[Replayed] = list(replays().replay_each(iter(ids), only=only))
-    refused = sum(one.problem is not None for one in results)
-    address = url_for(f"{door.NAME}.events", status=only)
-    return sheets.back(address, "replayed-several", count=len(results) - refused, refused=refused)
+    if status not in possible:
+        raise Invalid("The form has to name a status whose messages can be replayed or discarded.")
+    ids = iter(list(dict.fromkeys(request.form.getlist("event_id")))[:MOST])
+    each = replays().discard_each if is_discard else replays().replay_each
+    results = list(each(ids, only=status))
+    refused = [one for one in results if one.problem is not None]
+    count, done = len(results) - len(refused), "discarded" if is_discard else "replayed"
+    if refused:
+        return _listed({**CompanyEventQuery().load({}), "status": status}, done, count, refused)
+    address = url_for(f"{door.NAME}.events", status=status)
+    return sheets.back(address, f"{done}-several", count=count)

@@ -26,7 +26,7 @@ BY_QUERY = "-"
 """Stands in an address for an id that cannot be a part of it; the id is the parameter ``id`` then."""
 
 _FITS = re.compile(r"(?!-$)[A-Za-z0-9_~-][A-Za-z0-9_.~:@=+,!-]*")
-_PASSING = ("done", "count", "refused", "at")
+_PASSING = ("done", "count", "at")
 """Parameters that say what was just done, and are not passed on."""
 
 

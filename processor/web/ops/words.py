@@ -43,19 +43,22 @@ FAILING = Word(
 STATES: Mapping[str, Word] = {
     "pending": Word(
         "wait",
-        "Chosen, and not authorised yet.",
-        "Nothing to do here: the merchant has to give access. Their link can be made on the company's page.",
+        "Chosen, and not authorised as far as we know.",
+        "Not known is what happened since the newest line of the timeline. Either the merchant has not given"
+        " access yet (their link can be made on the company's page), or the message about it was lost: then"
+        " asking Codat finds out.",
     ),
     "authorized": Word(
         "wait",
         "Access was given; the first sync has not begun, as far as we know.",
-        "After 15 minutes Codat is asked by itself. Stuck longer: look at the connection in Codat's portal. "
-        "Software on the merchant's computer (QuickBooks Desktop, Sage 50) waits until that computer is on.",
+        "Whether a message was lost is not known. After 15 minutes Codat is asked by itself; you can ask now."
+        " Software on the merchant's computer (QuickBooks Desktop, Sage 50) waits until that computer is on.",
     ),
     "syncing": Word(
         "wait",
-        "The first sync of this authorisation is under way.",
-        "Codat is asked by itself. "
+        "The first sync of this authorisation is under way, as far as we know.",
+        "Whether a message was lost is not known. Codat is asked by itself, less often as time goes by;"
+        " you can ask now. "
         "Software on the merchant's computer (QuickBooks Desktop, Sage 50) waits until that computer is on.",
     ),
     "ready": Word("good", "The first sync is complete; data types that failed are listed below."),
@@ -121,7 +124,12 @@ EVENTS: Mapping[str, Word] = {
         "bad",
         "It is authentic, and nobody understands it. It changed nothing and is kept for a replay.",
         "Compare its body with Codat's documentation. After an update of this service that understands it,"
-        " replay it.",
+        " replay it. What will never be understood can be discarded.",
+    ),
+    "discarded": Word(
+        "calm",
+        "An operator closed it. It was not handled, is kept until it expires, and no longer counted as open.",
+        "It can still be replayed.",
     ),
 }
 
@@ -173,14 +181,16 @@ LANES: Mapping[str, Word] = {
 DONE: Mapping[str, tuple[str, str]] = {
     "replayed": ("good", "It waits in the inbox again, and is handled in a moment."),
     "replayed-several": ("good", "{count} wait in the inbox again."),
+    "asked-codat": ("good", "Codat was asked. What it answered is on the timeline in a moment."),
+    "asked-codat-in-vain": ("wait", "Codat was asked, and does not show this company to our key."),
+    "discarded": ("calm", "It is discarded: kept, and no longer counted as open."),
+    "discarded-several": ("calm", "{count} are discarded: kept, and no longer counted as open."),
     "redelivered": ("good", "It is being sent again, under the same id."),
     "redelivered-to-several": ("good", "It is being sent again to {count} receivers, under the same id."),
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
 }
 """What may be said after an action; anything else in an address is not said."""
-
-REFUSED = " {refused} could not be put back: open them one by one to see why."
 
 
 def word(table: Mapping[str, Word], name: str | None) -> Word:
@@ -198,11 +208,7 @@ def done(args: Mapping[str, str], now: datetime) -> tuple[str, str, datetime] | 
     if found is None or abs((now - at).total_seconds()) > SAID_FOR_S:
         return None
     tone, sentence = found
-    refused = _count(args.get("refused"))
-    text = sentence.replace("{count}", str(_count(args.get("count"))))
-    if refused:
-        return "wait", text + REFUSED.replace("{refused}", str(refused)), at
-    return tone, text, at
+    return tone, sentence.replace("{count}", str(_count(args.get("count")))), at
 
 
 def pretty(value: Any) -> str:

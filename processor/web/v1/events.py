@@ -8,7 +8,7 @@ from processor.web.context import container, replays
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import EventQuery
-from processor.web.v1.schemas import EventSchema, ReplaySchema, WholeEventSchema
+from processor.web.v1.schemas import DiscardSchema, EventSchema, ReplaySchema, WholeEventSchema
 
 calls = Calls("events", "Messages and what became of them", ids={"event_id": "A message's id."})
 
@@ -35,3 +35,13 @@ def replay_event(event_id: str) -> dict[str, str]:
     read again first; 422 when it is still not understood.
     """
     return replays().replay(event_id)
+
+
+@calls.post("/events/<event_id>/discard", DiscardSchema, status=HTTPStatus.OK, errors=(HTTPStatus.CONFLICT,))
+def discard_event(event_id: str) -> dict[str, str]:
+    """Close a quarantined message or a dead letter without handling it
+
+    It is kept with its error until it expires and can still be replayed, but no longer counts as one to
+    look at.
+    """
+    return replays().discard(event_id)

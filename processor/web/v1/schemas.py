@@ -8,6 +8,7 @@ from handlers.events import LinkStatus, Source
 from handlers.explain import Outcome
 from handlers.notices import Notice
 from processor.lookups import STATES
+from processor.replays import DISCARDED
 from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES, UNREADABLE
 from processor.web.v1.delivery_schemas import DeliverySchema
@@ -179,6 +180,13 @@ class WholeEventSchema(EventSchema):
 
     body = fields.Raw(required=True, metadata={"description": "The body, where it is JSON."})
     raw = text("The body as text, where it is not JSON.", null=True)
+
+
+class DiscardSchema(Answer):
+    """A message that was discarded."""
+
+    event_id = text("The message's id.")
+    status = word((DISCARDED,), "Its status now.")
 
 
 class ReplaySchema(Answer):

@@ -124,6 +124,20 @@ def test_what_cannot_be_replayed_is_said_and_does_not_stop_the_rest(run: Run) ->
     assert "still not understood" in words.stdout
 
 
+def test_messages_are_discarded_by_their_ids_or_by_status(full: Filling, run: Run) -> None:
+    full.let_die("dead-2")
+    result = run("events", "discard", "quarantined", "msg_1", "--json")
+    assert result.exit_code == 1
+    printed = json.loads(result.stdout)
+    assert printed["items"] == [{"event_id": "quarantined", "status": "discarded"}]
+    assert [(one["event_id"], one["status"]) for one in printed["problems"]] == [("msg_1", 409)]
+    assert "not discarded" in run("events", "discard", "msg_1").stdout
+    result = run("events", "discard", "--status", "dead")
+    assert sorted(result.stdout.splitlines()) == ["dead  discarded", "dead-2  discarded"]
+    assert run("events", "discard", "--status", "dead").stdout == "There is nothing to discard.\n"
+    assert run("events", "discard").exit_code == 2
+
+
 def test_all_of_one_status_are_replayed(full: Filling, run: Run) -> None:
     full.let_die("dead-2")
     result = run("events", "replay", "--status", "dead")

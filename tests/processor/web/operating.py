@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from processor.store import health
 from tests.processor.web.v1.filling import KEY, Filling
+from tests.support.visiting import Place
 
 PASSWORD = "a pässword: with colons"
 SEAL = re.compile(r'name="seal" value="([0-9a-f]{64})"')
@@ -24,7 +25,7 @@ def basic(user: str = "operator", password: str = PASSWORD) -> str:
 class Operator:
     """Opens pages and sends their forms. Follows no redirects unless told to."""
 
-    def __init__(self, filling: Filling, authorization: str | None = None) -> None:
+    def __init__(self, filling: Filling | Place, authorization: str | None = None) -> None:
         self.filling = filling
         self.http: FlaskClient = filling.app.test_client()
         self.headers = {"Authorization": authorization or basic()}
@@ -49,6 +50,7 @@ class Operator:
 
     def seal(self) -> str:
         """The seal of this browser's forms, from a page that always has one."""
+        assert isinstance(self.filling, Filling)
         self.filling.accept(b"no JSON", "sealed")
         found = SEAL.search(self.open("/ops/events/sealed").text)
         assert found is not None

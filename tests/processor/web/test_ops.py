@@ -389,10 +389,37 @@ def test_a_page_of_dead_events_is_replayed_at_once(operator: Operator, filling: 
     ids = [filling.let_die(f"broken-{number}") for number in range(3)]
     operator.filling.container.inbox.requeue(ids[0], status="dead", shard=0, only_if=True)
     answer = operator.send("/ops/events?status=dead", status="dead", event_id=[*ids, "none"])
-    said = operator.follow(answer)
-    assert said.startswith("2 wait in the inbox again. 2 could not be put back")
+    said = text_of(answer)
+    assert "2 replayed, 2 not:" in said
+    assert f"{ids[0]} : The event is pending, not dead." in said
+    assert "none : There is no event with this id" in said
     counts = filling.container.reader.stats([])["events"]
     assert (counts["pending"], counts["dead"]) == (3, 0)
+
+
+def test_quarantine_can_be_closed(operator: Operator, filling: Filling, store: Redis) -> None:
+    """A message of no use to anybody kept the overview amber for 30 days: nothing could close it.
+
+    It is kept and shown with its reason, ends the condition, and can still be replayed.
+    """
+    everybody_lives(store)
+    ids = [filling.accept(b"no JSON at all", f"odd-{number}") for number in range(3)]
+    path = "/ops/events?status=quarantined"
+    form = next(form for form in forms(operator.open(path)) if 'value="discard"' in form)
+    assert all(f'value="{id_}"' in form for id_ in ids)
+    said = operator.follow(operator.send(f"/ops/events/{ids[0]}", action="discard"))
+    assert said.startswith("It is discarded")
+    answer = operator.send(path, status="quarantined", event_id=[*ids, "none"], action="discard")
+    assert "3 discarded, 1 not: none : There is no event" in text_of(answer)
+    listed = operator.read("/ops/events", status="discarded")
+    assert all(id_ in listed for id_ in ids)
+    assert "the body is not JSON" in listed
+    assert operator.read("/ops").startswith("All is well")
+    assert filling.container.reader.stats([])["events"]["quarantined"] == 0
+    assert (
+        operator.send("/ops/events", status="processed", action="discard", seal=operator.seal()).status_code
+        == 422
+    )
 
 
 def test_events_are_listed_by_company(operator: Operator, filling: Filling) -> None:

@@ -87,8 +87,9 @@ def test_replaying_several_says_how_many_and_asks(operator: Operator, filling: F
     said = asked(answer.text, "Replay these 2")
     assert "<strong>2 messages</strong>, as listed here, go into the inbox again." in said
     assert "In all 3 are dead." in said
-    (form,) = forms(answer)
+    form, discarding = forms(answer)
     assert form in said
+    assert discarding in asked(answer.text, "Discard these 2")
     assert form.count('name="event_id"') == 2
     one = asked(operator.open("/ops/events", status="dead", limit="1").text, "Replay this one")
     assert "<strong>1 message</strong>, as listed here, goes into the inbox again." in one

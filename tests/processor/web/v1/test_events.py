@@ -263,3 +263,57 @@ def test_messages_are_found_by_company(filling: Filling, get: Get, call: Call) -
     assert [one["id"] for one in get("/v1/events", company_id="c2", status="pending")["items"]] == [pending]
     assert get("/v1/events", company_id="nobody")["items"] == []
     assert call("/v1/events", company="c2").status_code == 422
+
+
+# Discarding
+
+
+def test_a_quarantined_message_is_discarded_once_and_kept(filling: Filling, get: Get, call: Call) -> None:
+    """Quarantine could only be replayed, so what will never be understood was counted for 30 days."""
+    filling.accept(UNKNOWN, "odd")
+    for _ in range(2):
+        answer = call("/v1/events/odd/discard", "POST")
+        assert (answer.status_code, answer.json) == (200, {"event_id": "odd", "status": "discarded"})
+    shown = get("/v1/events/odd")
+    assert (shown["status"], shown["body"]) == ("discarded", json.loads(UNKNOWN))
+    assert shown["error"]
+    assert get("/v1/stats")["events"] | {"quarantined": 0, "discarded": 1} == get("/v1/stats")["events"]
+    filling.accept(UNKNOWN, "odd")
+    assert get("/v1/events/odd")["status"] == "discarded", "coming again opens nothing"
+    assert call("/v1/events/odd/replay", "POST").status_code == 422
+
+
+@pytest.mark.parametrize("status", ["pending", "processed", "failed"])
+def test_what_goes_on_by_itself_is_not_discarded(filling: Filling, get: Get, call: Call, status: str) -> None:
+    event_id = filling.accept_broken() if status == "failed" else filling.tell("connection.created")
+    if status != "pending":
+        filling.drain()
+    answer = call(f"/v1/events/{event_id}/discard", "POST")
+    assert answer.status_code == 409
+    assert get(f"/v1/events/{event_id}")["status"] == status
+    assert call("/v1/events/none/discard", "POST").status_code == 404
+
+
+def test_a_discarded_message_can_still_be_replayed(filling: Filling, get: Get, call: Call) -> None:
+    """Both kinds: a dead letter, and one that an update understands since."""
+    filling.let_die("dead")
+    filling.container.inbox.quarantine("late", UNDERSTOOD, filling.now, "not understood yet")
+    for event_id in ("dead", "late"):
+        assert call(f"/v1/events/{event_id}/discard", "POST").status_code == 200
+        assert call(f"/v1/events/{event_id}/replay", "POST").status_code == 202
+    filling.drain()
+    assert get("/v1/events/late")["status"] == "processed"
+    assert get("/v1/events/dead")["status"] == "failed"
+    assert get("/v1/events", status="discarded")["items"] == []
+
+
+def test_a_discarded_message_that_comes_again_and_is_understood_by_now_is_handled(
+    filling: Filling, get: Get, call: Call
+) -> None:
+    filling.container.inbox.quarantine("late", UNDERSTOOD, filling.now, "not understood yet")
+    assert call("/v1/events/late/discard", "POST").status_code == 200
+    filling.accept(UNDERSTOOD, "late")
+    filling.drain()
+    shown = get("/v1/events/late")
+    assert (shown["status"], shown["error"]) == ("processed", None)
+    assert get("/v1/events", status="discarded")["items"] == []

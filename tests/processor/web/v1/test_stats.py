@@ -11,7 +11,7 @@ def test_an_empty_store_counts_nothing(get: Get) -> None:
     assert [one["code"] for one in stats.pop("conditions")] == ["no_worker", "no_clock"]
     assert stats == {
         "connections": {state.value: 0 for state in State},
-        "events": dict.fromkeys(("pending", "processed", "failed", "dead", "quarantined"), 0),
+        "events": dict.fromkeys(("pending", "processed", "failed", "dead", "quarantined", "discarded"), 0),
         "inbox": {"depth": 0, "age_s": 0.0},
         "lanes": [],
         "dead_letters": 0,
@@ -51,7 +51,14 @@ def test_what_happened_is_counted(filling: Filling, get: Get) -> None:
     filling.tell("connection.created", "stripe")
     stats = get("/v1/stats")
     assert stats["connections"]["ready"] == sum(stats["connections"].values()) == 1
-    assert stats["events"] == {"pending": 1, "processed": 3, "failed": 0, "dead": 1, "quarantined": 1}
+    assert stats["events"] == {
+        "pending": 1,
+        "processed": 3,
+        "failed": 0,
+        "dead": 1,
+        "quarantined": 1,
+        "discarded": 0,
+    }
     assert stats["inbox"]["depth"] == 1
     assert stats["inbox"]["age_s"] >= 0
     assert stats["dead_letters"] == 1
