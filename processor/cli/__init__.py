@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "demo",
     "check": "check",
     "connections": "truth",
-    "events": "inspect",
+    "events": "events",
     "notifications": "subscribers",
     "dead-letters": "subscribers",
     "subscribers": "subscribers",

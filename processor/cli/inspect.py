@@ -1,28 +1,22 @@
-"""``connections``, ``events``, ``notifications``, ``dead-letters``: operators look, and replay."""
+"""``connections``, ``notifications``: operators look."""
 
-import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
 from processor import lookups
-from processor.bootstrap import Container
-from processor.cli.opened import in_words, opened
+from processor.cli.opened import opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.delivery.rules import TYPES
 from processor.lenient.values import folded
-from processor.replays import DISCARDABLE, DISCARDED, Replayed, Replays
-from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES
 
 LIMIT = 50
 MOST = 200
 LONGEST_ANSWER = 80
-DEAD = "dead"
-REPLAYABLE = (DEAD, "quarantined", "failed")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,7 +47,7 @@ def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> d
         raise click.BadParameter(f"{value!r} is no time like 2026-11-22T15:00:00Z.") from None
 
 
-def _field(name: str) -> Callable[[Mapping[str, Any]], Any]:
+def field(name: str) -> Callable[[Mapping[str, Any]], Any]:
     return lambda item: item[name]
 
 
@@ -61,66 +55,47 @@ def _data(name: str) -> Callable[[Mapping[str, Any]], Any]:
     return lambda item: item["data"][name]
 
 
-def _last_line(item: Mapping[str, Any]) -> str:
-    return next(reversed((item["error"] or "").strip().splitlines()), "")
-
-
 CONNECTION_COLUMNS: tuple[Column, ...] = (
-    ("CONNECTION", _field("id")),
-    ("STATE", _field("state")),
+    ("CONNECTION", field("id")),
+    ("STATE", field("state")),
     ("READ", lambda item: f"{item['progress']} %"),
-    ("PLATFORM", _field("platform_name")),
-    ("MERCHANT", _field("merchant_id")),
-    ("COMPANY", _field("company_id")),
-    ("AUTHORIZED AT", _field("authorized_at")),
+    ("PLATFORM", field("platform_name")),
+    ("MERCHANT", field("merchant_id")),
+    ("COMPANY", field("company_id")),
+    ("AUTHORIZED AT", field("authorized_at")),
 )
 TIMELINE_COLUMNS: tuple[Column, ...] = (
-    ("AT", _field("at")),
-    ("EVENT TYPE", _field("event_type")),
-    ("SOURCE", _field("source")),
-    ("FROM", _field("from")),
-    ("TO", _field("to")),
-    ("OUTCOME", _field("outcome")),
-    ("REASON", _field("reason")),
-    ("EVENT", _field("event_id")),
-)
-EVENT_COLUMNS: tuple[Column, ...] = (
-    ("EVENT", _field("id")),
-    ("STATUS", _field("status")),
-    ("TYPE", _field("type")),
-    ("SOURCE", _field("source")),
-    ("RECEIVED AT", _field("received_at")),
-    ("CONNECTIONS", _field("connection_ids")),
-)
-DEAD_LETTER_COLUMNS: tuple[Column, ...] = (
-    ("EVENT", _field("id")),
-    ("TYPE", _field("type")),
-    ("RECEIVED AT", _field("received_at")),
-    ("ATTEMPTS", _field("attempts")),
-    ("ERROR", _last_line),
+    ("AT", field("at")),
+    ("EVENT TYPE", field("event_type")),
+    ("SOURCE", field("source")),
+    ("FROM", field("from")),
+    ("TO", field("to")),
+    ("OUTCOME", field("outcome")),
+    ("REASON", field("reason")),
+    ("EVENT", field("event_id")),
 )
 NOTIFICATION_COLUMNS: tuple[Column, ...] = (
-    ("NOTIFICATION", _field("id")),
-    ("TYPE", _field("type")),
-    ("TIMESTAMP", _field("timestamp")),
-    ("STATUS", _field("status")),
+    ("NOTIFICATION", field("id")),
+    ("TYPE", field("type")),
+    ("TIMESTAMP", field("timestamp")),
+    ("STATUS", field("status")),
     ("CONNECTION", _data("connection_id")),
     ("MERCHANT", _data("merchant_id")),
 )
 DELIVERY_COLUMNS: tuple[Column, ...] = (
-    ("LANE", _field("id")),
-    ("CHANNEL", _field("channel")),
-    ("STATUS", _field("status")),
+    ("LANE", field("id")),
+    ("CHANNEL", field("channel")),
+    ("STATUS", field("status")),
     ("ATTEMPTS", lambda item: len(item["attempts"])),
-    ("NEXT ATTEMPT AT", _field("next_attempt_at")),
+    ("NEXT ATTEMPT AT", field("next_attempt_at")),
 )
 ATTEMPT_COLUMNS: tuple[Column, ...] = (
-    ("LANE", _field("lane")),
-    ("AT", _field("at")),
-    ("OUTCOME", _field("outcome")),
-    ("STATUS CODE", _field("status_code")),
+    ("LANE", field("lane")),
+    ("AT", field("at")),
+    ("OUTCOME", field("outcome")),
+    ("STATUS CODE", field("status_code")),
     ("TOOK", lambda item: f"{item['duration_ms']} ms"),
-    ("ERROR", _field("error")),
+    ("ERROR", field("error")),
     ("ANSWER", lambda item: textwrap.shorten(item["answer"] or "", LONGEST_ANSWER, placeholder="…")),
 )
 
@@ -163,101 +138,6 @@ def show_connection(connection_id: str, *, timeline: bool, as_json: bool) -> Non
     if lines is not None:
         click.echo()
         print_table(lines["items"], TIMELINE_COLUMNS)
-
-
-@click.group()
-def events() -> None:
-    """The messages, and what became of them."""
-
-
-@events.command("list")
-@click.option("--status", type=click.Choice(EVENT_STATUSES), help="Only those with this status.")
-@click.option(
-    "--company", "company_id", metavar="ID", callback=codat_id, help="Only those about this company."
-)
-@paged
-def list_events(as_json: bool, **query: Any) -> None:
-    """List messages, newest first."""
-    with opened() as own:
-        page = lookups.events(own.reader, **query)
-    print_page(page, EVENT_COLUMNS, as_json=as_json)
-
-
-@events.command("show")
-@click.argument("event_id", metavar="ID")
-@as_json_option
-def show_event(event_id: str, *, as_json: bool) -> None:
-    """Show one message with its body."""
-    with opened() as own:
-        found = lookups.event(own.reader, event_id)
-    if as_json:
-        print_json(found)
-        return
-    body = found.pop("body")
-    print_fields(found)
-    if found["raw"] is None:
-        click.echo("body")
-        print_json(body)
-
-
-@events.command("replay")
-@click.argument("event_ids", metavar="[ID]...", nargs=-1)
-@click.option("--status", type=click.Choice(REPLAYABLE), help="All those with this status.")
-@as_json_option
-def replay_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bool) -> None:
-    """Handle messages once more; harmless for those that were handled."""
-    if bool(event_ids) == bool(status):
-        raise click.UsageError("Name either messages or a --status.")
-    with opened() as own:
-        replays = _replays(own)
-        ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
-        replayed = _report(replays.replay_each(ids, only=status), as_json=as_json)
-    sys.exit(0 if replayed else 1)
-
-
-@events.command("discard")
-@click.argument("event_ids", metavar="[ID]...", nargs=-1)
-@click.option("--status", type=click.Choice(DISCARDABLE), help="All those with this status.")
-@as_json_option
-def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bool) -> None:
-    """Close quarantined messages or dead letters: kept, and no longer counted as open."""
-    if bool(event_ids) == bool(status):
-        raise click.UsageError("Name either messages or a --status.")
-    with opened() as own:
-        replays = _replays(own)
-        ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
-        results = replays.discard_each(ids, only=status)
-        discarded = _report(results, status=DISCARDED, as_json=as_json)
-    sys.exit(0 if discarded else 1)
-
-
-@click.group("dead-letters")
-def dead_letters() -> None:
-    """Messages whose handling failed to the last."""
-
-
-@dead_letters.command("list")
-@paged
-def list_dead_letters(as_json: bool, **query: Any) -> None:
-    """List dead letters, newest first."""
-    with opened() as own:
-        page = lookups.events(own.reader, status=DEAD, **query)
-    print_page(page, DEAD_LETTER_COLUMNS, as_json=as_json)
-
-
-@dead_letters.command("replay")
-@click.argument("event_ids", metavar="[ID]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All dead letters.")
-@as_json_option
-def replay_dead_letters(event_ids: tuple[str, ...], *, everything: bool, as_json: bool) -> None:
-    """Handle dead letters once more."""
-    if bool(event_ids) == everything:
-        raise click.UsageError("Name either dead letters or --all.")
-    with opened() as own:
-        replays = _replays(own)
-        ids = replays.ids_of(DEAD) if everything else iter(dict.fromkeys(event_ids))
-        replayed = _report(replays.replay_each(ids, only=DEAD), as_json=as_json)
-    sys.exit(0 if replayed else 1)
 
 
 @click.group()
@@ -304,29 +184,4 @@ def show_notification(notification_id: str, *, as_json: bool) -> None:
             print_table(items, columns)
 
 
-COMMANDS: tuple[click.Command, ...] = (connections, events)
-
-
-def _replays(own: Container) -> Replays:
-    return Replays(reader=own.reader, inbox=own.inbox, bell=own.bell)
-
-
-def _report(results: Iterator[Replayed], *, as_json: bool, status: str = "pending") -> bool:
-    """Print what became of each message; whether all of them have ``status`` now."""
-    done: list[dict[str, str]] = []
-    problems: list[dict[str, object]] = []
-    verb, done_to = ("discard", "discarded") if status == DISCARDED else ("replay", "replayed")
-    for result in results:
-        if result.problem is None:
-            done.append({"event_id": result.event_id, "status": status})
-            said = status
-        else:
-            problems.append(result.problem.problem())
-            said = f"not {done_to}: {in_words(result.problem)}"
-        if not as_json:
-            click.echo(f"{result.event_id}  {said}")
-    if as_json:
-        print_json({"items": done, "problems": problems})
-    elif not done and not problems:
-        click.echo(f"There is nothing to {verb}.")
-    return not problems
+COMMANDS: tuple[click.Command, ...] = (connections,)

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from processor.bootstrap import Container
-from processor.cli.inspect import as_json_option, dead_letters, moment, notifications, paged
+from processor.cli.events import dead_letters
+from processor.cli.inspect import as_json_option, moment, notifications, paged
 from processor.cli.opened import in_words, opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.delivery.desk import Desk

@@ -11,17 +11,11 @@ from processor.replays import DISCARDABLE, Replayed
 from processor.store.decoding import EVENT_STATUSES
 from processor.web.context import container, replays
 from processor.web.ops import door, sheets, words
-from processor.web.v1.parameters import MOST, EventQuery, a_codat_id
+from processor.web.v1.parameters import MOST, EventQuery
 
 REPLAYABLE = ("failed", "dead", "quarantined", "discarded")
 DISCARD = "discard"
 """What a form says that discards; any other replays."""
-
-
-class CompanyEventQuery(EventQuery):
-    """A list of messages, also of one company."""
-
-    company_id = a_codat_id("Only messages that name this company.")
 
 
 def add_to(blueprint: Blueprint) -> None:
@@ -34,7 +28,7 @@ def add_to(blueprint: Blueprint) -> None:
 
 def events() -> Response:
     """Messages without their bodies, newest first."""
-    return _listed(sheets.query_of(CompanyEventQuery))
+    return _listed(sheets.query_of(EventQuery))
 
 
 def _listed(
@@ -96,6 +90,6 @@ def handle_several() -> Response:
     refused = [one for one in results if one.problem is not None]
     count, done = len(results) - len(refused), "discarded" if is_discard else "replayed"
     if refused:
-        return _listed({**CompanyEventQuery().load({}), "status": status}, done, count, refused)
+        return _listed({**EventQuery().load({}), "status": status}, done, count, refused)
     address = url_for(f"{door.NAME}.events", status=status)
     return sheets.back(address, f"{done}-several", count=count)
