@@ -231,7 +231,7 @@ class CodatClient:
 
     def ping(self) -> None:
         """Ask for one company, to see that Codat answers and accepts the key; raises ``CodatError``s."""
-        self._exchange.read("companies", query=[("page", 1), ("pageSize", 1)])
+        next(self.find_companies(page_size=1), None)
 
     # Webhook consumers
 

@@ -5,7 +5,6 @@ RFC 5321: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2
 
 import contextlib
 import ipaddress
-import re
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator
@@ -25,7 +24,6 @@ Whoever gives up earlier sends copies of what the server goes on to deliver (RFC
 
 PORTS = {"smtps": 465, "smtp": 587, "smtp+starttls": 587}
 START_INPUT = 354
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 class AnswerLost(smtplib.SMTPException):
@@ -54,7 +52,7 @@ class _Session:
         self.is_in_message = True
         if self.before_message is not None:
             self.before_message()
-        text = _LEADING_DOT.sub(b"..", msg)
+        text = (b"\n" + msg).replace(b"\n.", b"\n..")[1:]  # dots at the beginning of a line are doubled
         self.send(text + (b".\r\n" if text.endswith(b"\r\n") else b"\r\n.\r\n"))
         self.sock.settimeout(ANSWER_S)
         try:

@@ -165,6 +165,7 @@ def reading(bench: Bench) -> Mapping[str, Callable[[], object]]:
         "list_integrations": lambda: client.list_integrations(),
         "get_branding": lambda: client.get_branding("gbol"),
         "list_webhooks": lambda: client.list_webhooks(),
+        "ping": lambda: client.ping(),
     }
 
 
@@ -180,4 +181,5 @@ def writing(bench: Bench) -> Mapping[str, Callable[[], object]]:
         "delete_connection": lambda: client.delete_connection(COMPANY, CONNECTION),
         "create_webhook": lambda: client.create_webhook("https://us.example/hook", ["read.completed"]),
         "delete_webhook": lambda: client.delete_webhook(CONNECTION),
+        "read_again": lambda: client.read_again(COMPANY),
     }

@@ -16,11 +16,11 @@ from processor.errors import CodatError, CodatRateLimited, CodatRefused, CodatUn
 
 READING = (
     "get_company", "find_companies", "find_company_by_tag", "get_connection", "list_connections",
-    "get_data_status", "get_history", "list_integrations", "get_branding", "list_webhooks",
+    "get_data_status", "get_history", "list_integrations", "get_branding", "list_webhooks", "ping",
 )  # fmt: skip
 WRITING = (
     "create_company", "delete_company", "create_connection", "unlink", "delete_connection",
-    "create_webhook", "delete_webhook",
+    "create_webhook", "delete_webhook", "read_again",
 )  # fmt: skip
 
 
