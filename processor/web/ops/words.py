@@ -100,6 +100,7 @@ VERDICTS: Mapping[str, Word] = {
     "checking": Word("wait", "checked with Codat before it is told"),
     "overtaken": Word("calm", "not told, because it is over"),
     "known": Word("calm", "known before, not told"),
+    "not_told": Word("calm", "not told; the reason stands beside it"),
 }
 
 EVENTS: Mapping[str, Word] = {
@@ -189,6 +190,8 @@ DONE: Mapping[str, tuple[str, str]] = {
     "redelivered-to-several": ("good", "It is being sent again to {count} receivers, under the same id."),
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
+    "tested": ("good", "A test message is being sent. What comes of it stands below: load the page again."),
+    "removed": ("calm", "The subscriber is removed. What waited for it is not sent."),
 }
 """What may be said after an action; anything else in an address is not said."""
 

@@ -176,7 +176,7 @@ def test_wherever_a_receiver_is_meant_its_name_leads_to_its_page(
         for lane in (named, bare):
             assert f'href="/ops/subscribers/{lane}"' in text, page
             assert lane not in shown, page
-    assert "Deliveries to Loan <engine>: slow" in operator.read("/ops")
+    assert "Deliveries to Loan <engine> fail: " in operator.read("/ops")
 
 
 def test_a_receiver_that_was_removed_is_called_by_its_id(
