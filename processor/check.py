@@ -14,13 +14,10 @@ from processor.errors import SettingsError
 from processor.findings import Finding, Verdict
 from processor.lenient.headers import as_http_date
 from processor.settings import Settings
+from processor.store import clocks
 from processor.unreachable import why
 
 TIMEOUT_S = 5.0
-CLOCK_WARNING_S = 60
-CLOCK_ERROR_S = 240
-"""Signatures are refused where clocks differ by more than 300 s."""
-
 SHORTEST_SECRET = 16
 _LATE = f"no answer within {TIMEOUT_S:.0f} s"
 
@@ -138,8 +135,8 @@ def _clock(date: str | None, now: float) -> Finding:
     off_s = now - theirs.timestamp()
     way = "ahead of" if off_s > 0 else "behind"
     sentence = f"This machine's clock is {abs(off_s):.0f} s {way} Codat's."
-    if abs(off_s) > CLOCK_ERROR_S:
+    if abs(off_s) > clocks.ERROR_S:
         return Finding(Verdict.ERROR, "clock", f"{sentence} Genuine messages would be refused.")
-    if abs(off_s) > CLOCK_WARNING_S:
+    if abs(off_s) > clocks.WARNING_S:
         return Finding(Verdict.WARNING, "clock", sentence)
     return Finding(Verdict.OK, "clock", "This machine's clock agrees with Codat's.")

@@ -18,6 +18,9 @@ MOST_WORDS = 200
 REFUSALS = (ResponseError, AuthenticationError, BusyLoadingError)
 """What Redis answers where it refuses; other errors of the library are about the connection."""
 
+UNBLOCKED = "UNBLOCKED"
+"""How Redis ends a blocked read when it becomes a replica: the read, not the server, is over."""
+
 TOO_MANY = "max number of clients reached"
 """What Redis says before it closes a connection that is one too many; for the library, a broken one."""
 
@@ -42,6 +45,11 @@ def why(error: BaseException) -> str | None:
         if isinstance(cause, OSError) and cause.errno:
             return os.strerror(cause.errno)
     return None
+
+
+def is_unblocked(error: BaseException) -> bool:
+    """Whether Redis ended a blocked read, which says nothing about the next command."""
+    return isinstance(error, ResponseError) and str(error).startswith(UNBLOCKED)
 
 
 def _words(refusal: BaseException) -> str:

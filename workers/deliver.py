@@ -20,7 +20,7 @@ from redis import RedisError
 from processor import times
 from processor.delivery import schedule
 from processor.delivery.control import Control
-from processor.delivery.lane import Claimed, Lane, Mode, Settled, Verdict
+from processor.delivery.lane import Claimed, Lane, Verdict
 from processor.delivery.lanes import RENEW_S, Lanes
 from workers.channels.channel import Channel, Result
 from workers.outage import Outage
@@ -50,7 +50,7 @@ WEBHOOK = "webhook"
 
 
 class Courier:
-    """Carries deliveries out. ``on_trouble`` is told when a lane is slowed, paused or ended, with its mode.
+    """Carries deliveries out.
 
     Either ``start`` and ``stop`` around a thread of its own, or ``run_once``, which returns when
     nothing is due any more.
@@ -62,14 +62,12 @@ class Courier:
         control: Control,
         channels: Mapping[str, Channel],
         *,
-        on_trouble: Callable[[Lane, Mode, Result], None] = lambda *_: None,
         clock: Callable[[], datetime] = times.now,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._lanes = lanes
         self._control = control
         self._channels = channels
-        self._on_trouble = on_trouble
         self._clock = clock
         self._chance = chance
         self._flying: dict[tuple[str, str], Claimed] = {}
@@ -257,7 +255,7 @@ class Courier:
         elif verdict is Verdict.GONE and lane.is_test:
             verdict = Verdict.DEAD
         attempt = result.attempt(claimed, began, verdict)
-        settled = await self._in_redis(
+        await self._in_redis(
             lambda: self._lanes.settle(
                 claimed,
                 verdict,
@@ -268,9 +266,9 @@ class Courier:
             )
         )
         self.settled += 1
-        await self._in_redis(lambda: self._follow(claimed, settled, verdict, result))
+        await self._in_redis(lambda: self._follow(claimed, verdict, result))
 
-    def _follow(self, claimed: Claimed, settled: Settled, verdict: Verdict, result: Result) -> None:
+    def _follow(self, claimed: Claimed, verdict: Verdict, result: Result) -> None:
         """What a settled attempt means beyond its delivery."""
         fields = {
             **claimed.fields,
@@ -286,8 +284,6 @@ class Courier:
             _log.warning("a delivery failed", extra={**fields, "error": result.error})
         if verdict is Verdict.GONE:
             self._control.end(claimed.lane.id, removed=False)
-        if settled.before is not settled.after:
-            self._on_trouble(claimed.lane, settled.after, result)
 
     async def _keep_leases(self) -> None:
         while True:

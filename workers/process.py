@@ -19,6 +19,7 @@ from processor.bootstrap import Container
 from processor.queues import DELIVER, DRAIN, POLL
 from processor.store import health
 from processor.truth.beginning import Beginning
+from processor.unreachable import is_unblocked
 from processor.watchdog import WELL_FOR_S, Pulse
 from workers import runtime
 from workers.condition_watch import ConditionWatch
@@ -78,7 +79,8 @@ class InProcessWorker(SimpleWorker):
                 outage.ended()
             except RedisError as error:
                 self._state = WorkerStatus.IDLE  # a signal ends the pause
-                time.sleep(outage.failed(error))
+                if not is_unblocked(error):  # the next command shows what is wrong, if anything
+                    time.sleep(outage.failed(error))
 
     def _do_next(self) -> None:
         """Wait a while for a job, and do it."""

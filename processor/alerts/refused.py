@@ -4,7 +4,11 @@ from enum import StrEnum
 
 
 class Refused(StrEnum):
-    """Why a message was refused; nothing of it is kept."""
+    """Why a message was refused; nothing of it is kept.
+
+    ``incomplete`` and ``crowded`` say nothing about settings or senders: they are counted and begin no
+    condition.
+    """
 
     SIGNATURE = "signature"
     TIMESTAMP = "timestamp"
@@ -13,3 +17,11 @@ class Refused(StrEnum):
     CLIENT_ID = "client_id"
     ADDRESS = "address"
     TOO_LARGE = "too_large"
+    HEADERS = "headers"
+    INCOMPLETE = "incomplete"
+    CROWDED = "crowded"
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether an operator can do something about it."""
+        return self not in (Refused.INCOMPLETE, Refused.CROWDED)

@@ -1,11 +1,12 @@
 """Conditions of Codat: its quota, and its messages that stay away. Pure."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
 from processor.conditions.registry import make
-from processor.humanize import date
+from processor.humanize import date, number, span
 from processor.store.codat_calls import TIMEOUT, UNREACHABLE, CodatCalls
 from processor.times import from_iso
 
@@ -16,6 +17,9 @@ SILENCE = {"missing-messages": "codat_silent", "consumer": "webhooks_missing"}
 FAILING_AFTER = 3
 """Calls in a row that failed; one that is lost alone says nothing of Codat."""
 
+OVERDUE = timedelta(minutes=2)
+"""A question that is due is taken within seconds where a worker asks; its longest run takes half a minute."""
+
 WHY = {TIMEOUT: "no answer in time", UNREACHABLE: "it cannot be reached"}
 
 
@@ -24,6 +28,7 @@ def conditions(facts: Facts) -> Iterator[Condition]:
     if not facts.answers:
         return
     yield from _calls(facts.calls)
+    yield from _overdue(facts)
     codat = facts.codat
     for warning in codat["warnings"]:
         if warning["kind"] in SILENCE:
@@ -42,6 +47,17 @@ def conditions(facts: Facts) -> Iterator[Condition]:
     until = codat["told_to_wait_until"]
     if until:
         yield make("codat_throttled", f"Codat answered 429 and wants no requests until {date(until)}.")
+
+
+def _overdue(facts: Facts) -> Iterator[Condition]:
+    """That questions are due and no worker asks them."""
+    count, since = facts.overdue_questions
+    if count and since is not None and facts.now - since >= OVERDUE:
+        due = number(count, "question to Codat is", "questions to Codat are")
+        lasts = span((facts.now - since).total_seconds())
+        yield make(
+            "questions_overdue", f"{due} due and not asked, the oldest for {lasts}.", since=since + OVERDUE
+        )
 
 
 def _calls(calls: CodatCalls) -> Iterator[Condition]:

@@ -42,6 +42,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "their sender's address is not on the allowlist",
         "Compare CODAT_SENDER_IPS with Codat's addresses, and TRUSTED_PROXIES with the proxies before us.",
     ),
+    Refused.HEADERS: (
+        "one of their headers came twice",
+        "Look whether a proxy on the way adds a header that is there already.",
+    ),
     Refused.TOO_LARGE: ("they are larger than MAX_BODY_BYTES", "Raise MAX_BODY_BYTES, and restart."),
 }
 """Why messages were refused, and what to do, by the word for it."""

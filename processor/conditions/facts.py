@@ -20,7 +20,7 @@ from processor.store.codat_calls import CodatCalls
 from processor.store.interruptions import Interruption
 from processor.store.probe import prove_accepting
 from processor.store.receipts import Receipts
-from processor.times import from_ms
+from processor.times import from_ms, to_ms
 
 LEFT_OVERS = ("failed", "dead", "quarantined")
 """Statuses of messages whose handling failed, or that nobody understood."""
@@ -49,6 +49,7 @@ class Facts:
     of each worker process made progress last. ``left_over``: how many
     messages have a status of ``LEFT_OVERS``, and when the first of them arrived. ``names`` are those of
     the subscribers by id. ``since``: since when conditions hold that were noticed before, by their key.
+    ``overdue_questions``: how many questions to Codat are due, and since when the first is.
     ``unreadable`` are records that cannot be read, as ``kind id``, and since when.
     """
 
@@ -70,6 +71,7 @@ class Facts:
     calls: CodatCalls = field(default_factory=CodatCalls)
     skews: Sequence[Skew] = ()
     receipts: Receipts = field(default_factory=Receipts)
+    overdue_questions: tuple[int, datetime | None] = (0, None)
     unreadable: Mapping[str, datetime] = field(default_factory=dict)
     connections: tuple[int, int] | None = None
     mails_without_links: bool = False
@@ -124,6 +126,8 @@ def _gather(
         for status in LEFT_OVERS:
             pipe.zcard(keys.events_of(status))
             pipe.zrange(keys.events_of(status), 0, 0, withscores=True)
+        pipe.zcount(keys.questions(), "-inf", to_ms(now))
+        pipe.zrange(keys.questions(), 0, 0, withscores=True)
         pipe.zcard(keys.dead_deliveries())
         pipe.zcard(keys.outbox_with("uncertain"))
         for shard in shards:
@@ -138,6 +142,7 @@ def _gather(
     redis_now = _redis_now(redis_time, now)
     processes = {role: _times(next(rows)) for role in health.ROLES}
     left_over = {status: (_number(next(rows)), _newest(next(rows))) for status in LEFT_OVERS}
+    overdue_questions = (_number(next(rows)), _newest(next(rows)))
     dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
     depth, age_s = 0, 0.0
     for _ in shards:
@@ -162,6 +167,7 @@ def _gather(
         names=naming.named(subscribers),
         calls=codat_calls.parse(calls),
         receipts=receipts.parse(receipts_),
+        overdue_questions=overdue_questions,
         skews=_skews(clocks.parse(skews), began, ended, redis_time),
         unreadable={name.decode(): from_ms(int(at_ms)) for name, at_ms in unreadable.items()},
         connections=_connections(clients),

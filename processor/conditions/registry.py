@@ -26,7 +26,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "redis_read_only",
         _CRITICAL,
         "Redis is a replica",
-        "After a failover REDIS_URL still names the old server: make it name the primary, and restart.",
+        "After a failover REDIS_URL still names the old server: make it name the primary, and restart."
+        " Where it names a service that moves to the new primary, wait: connections follow by themselves.",
     ),
     Definition(
         "redis_full",
@@ -203,6 +204,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         _WARNING,
         "E-mails carry no links",
         "Set PUBLIC_URL to the address at which the world reaches this service, and restart.",
+    ),
+    Definition(
+        "questions_overdue",
+        _WARNING,
+        "Questions to Codat are due and not asked",
+        "Look into the log of the worker process `poll`, and restart the worker if it goes on. News that"
+        " waits for an answer of Codat's is told late.",
+        alert_after_s=60,
     ),
     Definition(
         "codat_quota_exhausted",

@@ -85,14 +85,6 @@ class Claimed:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The mode of the lane before and after an attempt was settled."""
-
-    before: Mode
-    after: Mode
-
-
 def guard_of(lane_id: str, notification_id: str) -> str:
     """The key without which a lane is no more: its subscriber; where it has none, what is to be sent."""
     if lane_id in (EMAIL, OPERATORS):

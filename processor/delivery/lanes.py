@@ -22,7 +22,6 @@ from processor.delivery.lane import (
     Claimed,
     Lane,
     Mode,
-    Settled,
     Verdict,
     common_keys,
     guard_of,
@@ -253,14 +252,14 @@ class Lanes:
         again_at: datetime | None = None,
         counts: bool = True,
         asked: bool = False,
-    ) -> Settled:
+    ) -> None:
         """Write down an attempt and what follows.
 
         ``counts``: a failure speaks against the lane; ``asked``: the receiver named the time of the next one.
         """
         lane_id, id_ = claimed.lane.id, claimed.notification_id
         now = self._clock()
-        before, after = self._settle(
+        self._settle(
             keys=[
                 *common_keys(id_),
                 keys.lane(lane_id),
@@ -288,7 +287,6 @@ class Lanes:
                 int(asked),
             ],
         )
-        return Settled(Mode(before.decode()), Mode(after.decode()))
 
 
 def _prefixes() -> tuple[str, str, str]:

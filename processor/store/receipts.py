@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.client import Pipeline
 
+from processor.alerts.refused import Refused
 from processor.store import health_keys
 from processor.times import from_ms, to_ms
 
@@ -29,20 +30,22 @@ class Receipts:
     streak_since: datetime | None = None
 
 
-def add(pipe: "Pipeline[Any]", refused: Mapping[str, int], *, authentic: bool, now: datetime) -> None:
+def add(pipe: "Pipeline[Any]", refused: Mapping[Refused, int], *, authentic: bool, now: datetime) -> None:
     """Write down, as a part of a pipeline, what one process saw in the last moments.
 
     An authentic message beside refused ones speaks for the secrets, so such refusals begin no streak.
     """
     name, now_ms = health_keys.receipts(), to_ms(now)
+    telling = {reason: count for reason, count in refused.items() if reason.is_telling}
     for reason, count in refused.items():
         pipe.hincrby(name, _COUNT + reason, count)
+    for reason in telling:
         pipe.hset(name, mapping={"refused_ms": now_ms, "last_reason": reason})
     if authentic:
         pipe.hset(name, "authentic_ms", now_ms)
         pipe.hdel(name, "streak", "streak_ms")
-    elif refused:
-        pipe.hincrby(name, "streak", sum(refused.values()))
+    elif telling:
+        pipe.hincrby(name, "streak", sum(telling.values()))
         pipe.hsetnx(name, "streak_ms", now_ms)
 
 

@@ -28,7 +28,7 @@ from processor.web import (
     webhooks,
 )
 from processor.web.canonical import CanonicalRequest
-from processor.web.context import keep, tally
+from processor.web.context import keep, refusals, tally
 from processor.web.gateway import SMALL_BODY_BYTES, Gateway
 
 THREADS = 4
@@ -83,7 +83,7 @@ def create_app_from_environment() -> Flask:
         Beginning(container.redis).begins()
     app = create_app(container)
     with app.app_context():
-        tally().keep_flushing()
+        tally().keep_flushing(also=refusals().flush)
     return app
 
 
@@ -91,5 +91,10 @@ def create_gateway_from_environment() -> Gateway:
     """The application of this process behind its gateway: what our own web server calls."""
     app = create_app_from_environment()
     with app.app_context():
-        settings = context.container().settings
-    return Gateway(app, threads=THREADS, max_body_bytes=settings.max_body_bytes)
+        return Gateway(
+            app,
+            threads=THREADS,
+            max_body_bytes=context.container().settings.max_body_bytes,
+            count=tally().refused,
+            refusals=refusals(),
+        )

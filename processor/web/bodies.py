@@ -9,8 +9,22 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
+from processor.errors import StoreUnavailable
+
 BUDGET_BYTES = 64 * 1024 * 1024
 """What the bodies in one process may take up together."""
+
+
+class IncompleteBody(StoreUnavailable):
+    """The body broke off, or did not come in time."""
+
+    sentence = "The request did not arrive whole; send it again."
+
+
+class CrowdedOut(StoreUnavailable):
+    """The body was given up to keep all bodies within their budget."""
+
+    sentence = "Too many unfinished requests; send it again later."
 
 
 class Body:

@@ -10,15 +10,18 @@ from processor.conditions.model import Condition
 from processor.delivery.desk import Desk
 from processor.delivery.redelivery import Redelivery
 from processor.replays import Replays
+from processor.web.refusal_log import RefusalLog
 from processor.web.tally import Tally
 
 _NAME = "codat-processor"
 _TALLY = "codat-processor-tally"
+_REFUSALS = "codat-processor-refusals"
 
 
 def keep(app: Flask, container: Container) -> None:
     """Give ``app`` its collaborators."""
     app.extensions[_NAME] = container
+    app.extensions[_REFUSALS] = RefusalLog()
     app.extensions[_TALLY] = Tally(container.redis, clock=container.clock)
 
 
@@ -30,6 +33,11 @@ def container() -> Container:
 def tally() -> Tally:
     """Counts what the present application refuses."""
     return cast(Tally, current_app.extensions[_TALLY])
+
+
+def refusals() -> RefusalLog:
+    """Logs what the present application refuses."""
+    return cast(RefusalLog, current_app.extensions[_REFUSALS])
 
 
 def conditions() -> list[Condition]:

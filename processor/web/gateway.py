@@ -12,16 +12,18 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from processor.alerts.refused import Refused
 from processor.errors import BadRequest, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
-from processor.web.bodies import BUDGET_BYTES, Body, BodyBudget
+from processor.web.bodies import BUDGET_BYTES, Body, BodyBudget, CrowdedOut, IncompleteBody
 from processor.web.canonical import WEBHOOKS, canonical_path
 from processor.web.problems import PROBLEM
 from processor.web.reaper import ConnectionReaper
+from processor.web.refusal_log import RefusalLog
 
 if TYPE_CHECKING:
     from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
@@ -69,6 +71,15 @@ DROP_MOST = 64 * 1024 * 1024
 """So much of a body that is too large is read and dropped: a sender cut off in the middle never sees why."""
 
 
+COUNTED: Mapping[type[ProcessorError], Refused] = {
+    Unauthorized: Refused.HEADERS,
+    TooLarge: Refused.TOO_LARGE,
+    IncompleteBody: Refused.INCOMPLETE,
+    CrowdedOut: Refused.CROWDED,
+}
+"""Messages that are refused here, by what is raised for them."""
+
+
 class Gateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
@@ -76,7 +87,8 @@ class Gateway:
     most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside of ``WEBHOOKS``) and one byte are kept, and all
     bodies together stay within ``BUDGET_BYTES``. What a caller does not finish within ``body_within_s``, or
     breaks off, is answered 503: nothing of it is looked at. What is to be ``PROMPT`` is answered 503
-    after ``answer_within_s``; where no thread had begun on it, none does.
+    after ``answer_within_s``; where no thread had begun on it, none does. ``count`` is told of messages that
+    are refused here, ``refusals`` writes the log lines; both must return at once.
     """
 
     def __init__(
@@ -87,8 +99,12 @@ class Gateway:
         max_body_bytes: int,
         body_within_s: float = BODY_WITHIN_S,
         answer_within_s: float = ANSWER_WITHIN_S,
+        count: Callable[[Refused], object] = lambda _: None,
+        refusals: RefusalLog | None = None,
     ) -> None:
         self._app = app
+        self._count = count
+        self._refusals = refusals or RefusalLog()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._urgent = {
             path: ThreadPoolExecutor(threads, thread_name_prefix=path.strip("/")) for path in URGENT
@@ -109,9 +125,17 @@ class Gateway:
         try:
             protocol.response_bytes(*await self._answer(scope, protocol))
         except ProcessorError as refusal:
-            _log.warning("a request was refused", extra={"place": _place(scope.path), "why": refusal.detail})
+            self._note(refusal, scope)
             headers = [("content-type", PROBLEM), ("connection", "close"), *refusal.headers().items()]
             protocol.response_bytes(int(refusal.status), headers, json.dumps(refusal.problem()).encode())
+
+    def _note(self, refusal: ProcessorError, scope: "Scope") -> None:
+        """Count a refused message, and log."""
+        reason = COUNTED.get(type(refusal))
+        if reason is not None and path_of(scope).startswith(WEBHOOKS):
+            self._count(reason)
+        fields = {"place": _place(scope.path), "why": refusal.detail}
+        self._refusals.warn(_log, "a request was refused", reason=reason or refusal.code, **fields)
 
     async def _answer(self, scope: "Scope", protocol: "HTTPProtocol") -> Answer:
         path = path_of(scope)
@@ -153,13 +177,13 @@ class Gateway:
             if declared > most:
                 raise TooLarge() from None
             if body.is_evicted:
-                raise StoreUnavailable("Too many unfinished requests; send it again later.") from None
-            raise StoreUnavailable("The request did not arrive in time; send it again.") from None
+                raise CrowdedOut() from None
+            raise IncompleteBody("The request did not arrive in time; send it again.") from None
         if body.size > most:
             raise TooLarge()
         # The server tells of a body that breaks off by one empty part, and of the end by another.
         if body.size < declared or ends > 1:
-            raise StoreUnavailable("The request did not arrive whole; send it again.")
+            raise IncompleteBody()
 
     def _pool_for(self, path: str) -> ThreadPoolExecutor:
         return next((pool for start, pool in self._urgent.items() if path.startswith(start)), self._pool)

@@ -26,13 +26,13 @@ class Tally:
     ) -> None:
         self._client, self._clock, self._wall = client, clock, wall
         self._lock = threading.Lock()
-        self._refused: Counter[str] = Counter()
+        self._refused: Counter[Refused] = Counter()
         self._authentic = False
 
     def refused(self, reason: Refused) -> None:
         """A message was refused."""
         with self._lock:
-            self._refused[reason.value] += 1
+            self._refused[reason] += 1
 
     def authentic(self) -> None:
         """A message was authentic."""
@@ -58,12 +58,13 @@ class Tally:
                 self._refused += refused
                 self._authentic = self._authentic or authentic
 
-    def keep_flushing(self) -> None:
-        """Write down every few seconds, in a thread of its own, as long as the process lives."""
+    def keep_flushing(self, *, also: Callable[[], object]) -> None:
+        """Write down, and do ``also``, every few seconds in a thread, as long as the process lives."""
 
         def run() -> None:
             while True:
                 time.sleep(FLUSH_EVERY_S)
                 self.flush()
+                also()
 
         threading.Thread(target=run, name="tally", daemon=True).start()

@@ -19,7 +19,7 @@ from processor.bootstrap import Container
 from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.store import visibility
 from processor.web import problems
-from processor.web.context import container, tally
+from processor.web.context import container, refusals, tally
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -36,7 +36,7 @@ def receive() -> Response:
     try:
         return _receive(container())
     except TooLarge as error:
-        tally().refused(Refused.TOO_LARGE)
+        _refuse("a message was too large", Refused.TOO_LARGE)
         return problems.of_processor(error)
     except ProcessorError as error:
         return problems.of_processor(error)
@@ -47,6 +47,12 @@ def receive() -> Response:
         return problems.of_processor(StoreUnavailable())
 
 
+def _refuse(sentence: str, reason: Refused, **fields: object) -> None:
+    """Count and log a refused message."""
+    tally().refused(reason)
+    refusals().warn(_log, sentence, reason=reason, **fields)
+
+
 def _receive(own: Container) -> Response:
     _check_address(own)
     body = _body(own.settings.max_body_bytes)
@@ -54,8 +60,7 @@ def _receive(own: Container) -> Response:
     try:
         by = own.authenticator.authenticate(headers, body)
     except NotAuthentic as error:
-        _log.warning("a message was not authentic", extra={"reason": error.reason})
-        tally().refused(error.refused)
+        _refuse("a message was not authentic", error.refused, why=error.reason)
         raise Unauthorized(error.reason) from error
     _check_client(own, by)
     tally().authentic()
@@ -106,13 +111,11 @@ def _check_address(own: Container) -> None:
     try:
         sender = ipaddress.ip_address(_without_port(request.remote_addr or ""))
     except ValueError:
-        _log.warning("a message came from an address that cannot be read")
-        tally().refused(Refused.ADDRESS)
+        _refuse("a message came from an address that cannot be read", Refused.ADDRESS)
         raise Forbidden("The sender's address cannot be read.") from None
     mapped = getattr(sender, "ipv4_mapped", None)
     if not any((mapped or sender) in network for network in allowed):
-        _log.warning("a message came from an address that is not allowed", extra={"address": str(sender)})
-        tally().refused(Refused.ADDRESS)
+        _refuse("a message came from an address that is not allowed", Refused.ADDRESS, address=str(sender))
         raise Forbidden("The sender's address is not on the allowlist.")
 
 
@@ -138,5 +141,5 @@ def _check_client(own: Container, by: AuthenticatedBy) -> None:
         return
     if client_id is None and by is AuthenticatedBy.SIGNATURE:
         return
-    tally().refused(Refused.CLIENT_ID)
+    _refuse("a message came from a client that is not allowed", Refused.CLIENT_ID)
     raise Forbidden(f"The client in {CLIENT_ID} is not on the allowlist.")

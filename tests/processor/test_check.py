@@ -331,7 +331,9 @@ def test_why_codat_is_out_of_reach_is_said() -> None:
     ("off_s", "expected"),
     [
         (0, Verdict.OK),
-        (-45, Verdict.OK),
+        (-20, Verdict.OK),
+        (45, Verdict.WARNING),
+        (-45, Verdict.WARNING),
         (120, Verdict.WARNING),
         (-120, Verdict.WARNING),
         (3600, Verdict.ERROR),

@@ -137,6 +137,27 @@ def test_a_redis_that_answers_but_refuses_is_waited_for_and_one_line_in_the_log(
             assert process.end() == 0
 
 
+def test_a_blocked_read_that_redis_ends_is_not_a_refusal(data_dir: Path) -> None:
+    """When Redis became a replica the log named UNBLOCKED and not READONLY as the reason, now and then.
+
+    The word that comes first is that of the read that Redis ends, where the worker was reading just then.
+    """
+    with own_engine(data_dir) as url, Redis.from_url(url, socket_timeout=LIMIT_S) as client:
+
+        def unblock_readers() -> bool:
+            blocked = [one["id"] for one in client.client_list() if "b" in one["flags"]]
+            return any(client.client_unblock(int(id_), error=True) for id_ in blocked)
+
+        with worker(data_dir, url) as process:
+            for _ in range(ATTEMPTS):
+                until(unblock_readers)
+            demoted(client)
+            until(lambda: process.said(WAITS))
+
+            assert [line["message"] for line in process.lines()] == [WAITS]
+            assert "READONLY" in process.lines()[0]["reason"]
+
+
 @pytest.mark.parametrize("role", ["drain", "deliver", "poll", "clock"])
 def test_on_a_cluster_a_process_waits_too(data_dir: Path, role: str) -> None:
     """45 deaths on a cluster, which RQ cannot use; ``check`` says so, and the processes stay calm."""

@@ -5,7 +5,7 @@
 --       7 the attempt as JSON, 8 attempts kept, 9 "1" when the failure counts against the lane,
 --       10 failures until a lane is slow, 11 first pause between probes ms, 12 longest,
 --       13 failing for so long ms is paused, 14 prefix of deliveries, 15 "1" when the receiver named the time
--- Returns {mode before, mode now}.
+-- Returns nothing.
 local id, lane, now, verdict = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
 local mine = redis.call('ZREM', KEYS[9], id .. ' ' .. ARGV[3]) == 1
 local before = redis.call('HGET', KEYS[10], 'mode') or 'active'
@@ -14,12 +14,11 @@ local before = redis.call('HGET', KEYS[10], 'mode') or 'active'
 -- client sent it again.
 local total = redis.call('HGET', KEYS[1], lane .. ':total')
 if not mine and total and redis.call('HGET', KEYS[1], lane .. ':attempt:' .. total) == ARGV[7] then
-  local moved = redis.call('HMGET', KEYS[10], 'moved_by', 'moved_from')
-  return {moved[1] == id .. ' ' .. total and moved[2] or before, before}
+  return
 end
 if redis.call('EXISTS', KEYS[11]) == 0 then
   redis.call('ZREM', KEYS[8], id)
-  return {before, before}
+  return
 end
 
 local attempt = redis.call('HINCRBY', KEYS[1], lane .. ':total', 1)
@@ -63,7 +62,7 @@ if verdict ~= 'again' then
   end
 end
 
-if redis.call('EXISTS', KEYS[13]) == 0 then return {before, before} end
+if redis.call('EXISTS', KEYS[13]) == 0 then return end
 redis.call('HSET', KEYS[10], 'last_attempt', ARGV[7])
 local mode = before
 if verdict == 'gone' then
@@ -93,7 +92,4 @@ elseif ARGV[9] == '1' then
 end
 if verdict == 'dead' or verdict == 'gone' then redis.call('HINCRBY', KEYS[10], 'dead', 1) end
 if verdict == 'uncertain' then redis.call('HINCRBY', KEYS[10], 'uncertain', 1) end
-if mode ~= before then
-  redis.call('HSET', KEYS[10], 'mode', mode, 'moved_by', id .. ' ' .. attempt, 'moved_from', before)
-end
-return {before, mode}
+if mode ~= before then redis.call('HSET', KEYS[10], 'mode', mode) end

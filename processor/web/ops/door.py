@@ -15,7 +15,7 @@ from flask import Flask, Response, request
 from processor.errors import NotFound, Unauthorized
 from processor.web import security
 from processor.web.attempts import Credential, limited
-from processor.web.context import container
+from processor.web.context import container, refusals
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,12 @@ def _guard() -> None:
         with limited(Credential.OPERATOR, Unauthorized):
             check(authorization, password)
     except Unauthorized:
-        _log.warning("a login to the operators' pages was refused", extra={"address": request.remote_addr})
+        refusals().warn(
+            _log,
+            "a login to the operators' pages was refused",
+            reason="unauthorized",
+            address=request.remote_addr,
+        )
         raise
 
 

@@ -96,7 +96,8 @@ def failed(error: ProcessorError) -> Response:
     if isinstance(error, door.PagesClosed):
         return problems.of_processor(error)
     if isinstance(error, Unauthorized | TooManyAttempts):
-        answer = _sheet(render_template("ops/login.html", error=error), int(error.status))
+        wait_s = error.retry_after_s if isinstance(error, TooManyAttempts) else None
+        answer = _sheet(render_template("ops/login.html", wait_s=wait_s), int(error.status))
     else:
         answer = page(
             "problem", int(error.status), error=error, retry_after_s=getattr(error, "retry_after_s", None)

@@ -118,12 +118,28 @@ def visit_of(token: str) -> Visit:
 
     Raises :class:`TokenExpired`, :class:`TokenInvalid`, :class:`CompanyGone` or :class:`TooManyAttempts`.
     """
-    with limited(Credential.LINK, TokenInvalid):
-        claims = journey().tokens.claims(token)
+    try:
+        with limited(Credential.LINK, TokenInvalid):
+            claims = journey().tokens.claims(token)
+    except TokenExpired as error:
+        if _is_gone(error.company_id):
+            raise CompanyGone() from error
+        raise
     try:
         return Visit(token, journey().company(claims.company_id), claims.expires_at)
     except NotFound as error:
         raise CompanyGone() from error
+
+
+def _is_gone(company_id: str) -> bool:
+    """Whether a company was deleted; false while Redis cannot tell."""
+    try:
+        journey().company(company_id)
+    except NotFound:
+        return True
+    except RedisError:
+        return False
+    return False
 
 
 def opened(token: str) -> Visit:

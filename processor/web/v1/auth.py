@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 
 from processor.errors import Unauthorized
 from processor.web.attempts import Credential, limited
-from processor.web.context import container
+from processor.web.context import container, refusals
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def check(authorization: str | None, api_keys: Sequence[str]) -> None:
     Takes the same time whichever key it is, and however much of one is right.
     """
     if not api_keys:
-        _log.warning("a call of the API was refused because API_KEYS is not set")
+        refusals().warn(_log, "a call of the API was refused", reason="API_KEYS is not set")
         raise Unauthorized("API_KEYS is not set, so nobody can call this API.", scheme=SCHEME)
     scheme, _, given = (authorization or "").partition(" ")
     digest = _digest(given.strip())

@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
+from handlers.effects import Ask
+from handlers.events import Aspect
 from processor.bootstrap import Container, for_worker
 from processor.codat.client import CodatClient
 from processor.conditions import evaluation
@@ -19,7 +21,8 @@ from processor.conditions.model import Condition
 from processor.errors import CodatError
 from processor.settings import load
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.store import clocks, keys
+from processor.store import clocks, keys, questions
+from processor.store.damage import unreadable_records
 from processor.times import to_ms
 from processor.truth.budget import Rank
 from processor.truth.transport import client_for
@@ -29,7 +32,7 @@ from tests.support import messages
 from tests.support.messages import signed
 from tests.support.ports import own_port
 from tests.support.serving import ADDRESS, ENVIRON, kept
-from tests.support.workbench import Moving
+from tests.support.workbench import Moving, Workbench
 
 KEY = "key-of-a-caller"
 CODAT_KEY = "key-at-codat"
@@ -251,6 +254,50 @@ def test_redis_near_its_connection_limit_is_a_warning(make: Make, redis_url: str
         finally:
             other.config_set("maxclients", most)
     assert service.says("redis_connections_low") is None
+
+
+def test_questions_that_nobody_asks_are_a_condition(make: Make) -> None:
+    """The worker that asks hung: news waited for Codat's answer, and everything said that all was well."""
+    service = make()
+    redis, now = service.container.redis, service.clock()
+    ask = Ask(
+        aspect=Aspect.CONNECTION,
+        company_id="c1",
+        connection_id="n1",
+        not_before=now,
+        deadline=now + timedelta(minutes=1),
+        reason="a test",
+    )
+    with redis.pipeline() as pipe:
+        questions.write(pipe, [ask])
+        pipe.execute()
+    assert service.says("questions_overdue") is None
+    service.clock.forward(300)
+    overdue = service.says("questions_overdue")
+    assert overdue is not None
+    assert overdue.sentence == "1 question to Codat is due and not asked, the oldest for 5 min."
+    assert questions.Questions(redis).take(service.clock(), 10)
+    assert service.says("questions_overdue") is None
+
+
+def test_a_record_that_cannot_be_read_is_a_condition_until_it_can(make: Make) -> None:
+    """A connection's record held garbage: nothing but a line in the log named it."""
+    service = make()
+    redis = service.container.redis
+    assert service.post(messages.connected("c1", "n1")) == 202
+    Workbench(redis).drain_all()
+    whole = redis.get(keys.connection("n1"))
+    redis.set(keys.connection("n1"), b"ready\n1\n{garbage")
+    answer = service.http.get("/v1/connections/n1", headers={"Authorization": f"Bearer {KEY}"})
+    assert answer.get_json()["state"] == "unreadable"
+    damaged = service.says("record_unreadable")
+    assert damaged is not None
+    assert damaged.sentence == "1 record cannot be read: connection n1."
+    assert damaged.since is not None
+
+    redis.set(keys.connection("n1"), whole)
+    unreadable_records(redis, service.container.reader)  # the clock looks every five minutes
+    assert service.says("record_unreadable") is None
 
 
 def test_mails_without_links_are_a_condition(make: Make) -> None:

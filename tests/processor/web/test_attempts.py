@@ -54,6 +54,17 @@ def test_after_some_wrong_credentials_an_address_has_to_wait(caller: FlaskClient
     assert {answer.status_code for answer in answers[-5:]} == {429}
 
 
+def test_an_operator_who_has_to_wait_reads_so_and_for_how_long(caller: FlaskClient) -> None:
+    """The page said "Log in to see this … your browser asks for both" while no password was looked at."""
+    assert "Log in to see this" in ask(caller, Credential.OPERATOR, "wrong").text
+    for number in range(MOST_REFUSALS):
+        answer = ask(caller, Credential.OPERATOR, f"wrong-{number}")
+    assert answer.status_code == 429
+    assert "Too many wrong passwords" in answer.text
+    assert f"Wait {answer.headers['Retry-After']} seconds" in answer.text
+    assert "Log in to see this" not in answer.text
+
+
 @pytest.mark.parametrize("kind", RIGHT)
 def test_then_a_right_one_has_to_wait_too_and_other_addresses_and_kinds_do_not(
     caller: FlaskClient, redis_url: str, kind: Credential

@@ -12,10 +12,12 @@ import pytest
 from redis import Redis
 
 from processor import times
-from processor.store import truth_keys
+from processor.store import health_keys, truth_keys
 from processor.truth.beginning import Beginning
 from processor.web import create_gateway_from_environment
+from processor.web import gateway as gateway_module
 from processor.web.gateway import Gateway, environ_of
+from processor.web.refusal_log import INTERVAL_S, RefusalLog
 from tests.support.ports import own_port
 from tests.support.serving import ENVIRON
 
@@ -204,6 +206,69 @@ def test_a_body_of_its_length_or_of_none_that_is_of_use_is_passed_on(length: byt
 def test_what_does_not_come_at_all_is_refused_for_what_it_says_it_is(length: int, status: int) -> None:
     gateway = Gateway(App(), threads=1, max_body_bytes=MOST, body_within_s=AT_ONCE_S)
     assert ask(gateway, (sized(length), Protocol(finished=False))) == [status]
+
+
+DOUBLED = Headers(("host", "example.test"), ("authorization", "a"), ("authorization", "b"))
+
+
+@pytest.mark.parametrize("path", ["/webhooks/codat", "/v1/companies"])
+def test_messages_that_the_gateway_refuses_are_counted_by_reason(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """What was refused before Flask was counted nowhere; of other addresses no figure tells."""
+    monkeypatch.setattr(gateway_module, "BUDGET_BYTES", 0)  # the budget is that of two messages
+    for name, value in {**ENVIRON, "REDIS_URL": redis_url, "MAX_BODY_BYTES": str(MOST)}.items():
+        monkeypatch.setenv(name, value)
+    gateway = create_gateway_from_environment()
+
+    def refused(headers: Headers, body: bytes = b"{}") -> None:
+        assert ask(gateway, (scope(path=path, headers=headers), Protocol(body)))[0] in (400, 401, 413, 503)
+
+    refused(Headers(("content-length", str(2 * MOST))), b"x" * 2 * MOST)
+    refused(Headers(("content-length", "3")))
+    refused(DOUBLED)
+    whole = sized(MOST)
+    whole.path = path
+    ask(gateway, *((whole, Protocol(b"x" * MOST)) for _ in range(3)))  # the third is beyond the budget
+
+    page = Protocol()
+    ask(gateway, (scope(path="/metrics", method="GET"), page))
+    counted = {
+        reason: f'codat_refused_messages_total{{reason="{reason}"}} 1.0' in page.body.decode()
+        for reason in ("too_large", "incomplete", "headers", "crowded")
+    }
+    assert set(counted.values()) == {path == "/webhooks/codat"}, counted
+    assert "messages_refused" in page.body.decode()
+    with Redis.from_url(redis_url) as client:
+        kept = client.hgetall(health_keys.receipts())
+    assert (kept.get(b"last_reason") in (b"incomplete", b"crowded")) is False
+
+
+def test_refusals_write_one_line_for_each_reason_and_minute_with_their_number(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each refused request wrote a WARNING line: a stranger filled the log."""
+    now = [0.0]
+    refusals = RefusalLog(monotonic=lambda: now[0])
+    gateway = Gateway(App(), threads=1, max_body_bytes=MOST, refusals=refusals)
+
+    def lines() -> list[tuple[str, int | None]]:
+        found = [(one.reason, getattr(one, "times", None)) for one in caplog.records]  # type: ignore[attr-defined]
+        caplog.clear()
+        return found
+
+    for _ in range(50):
+        assert ask(gateway, (sized(3), Protocol(b"{}"))) == [503]
+        assert ask(gateway, (scope(headers=DOUBLED), Protocol(b"{}"))) == [401]
+        refusals.flush()
+    assert lines() == [("incomplete", None), ("headers", None)]
+    now[0] += INTERVAL_S
+    refusals.flush()
+    assert lines() == [("incomplete", 49), ("headers", 49)]
+    now[0] += INTERVAL_S
+    refusals.flush()
+    ask(gateway, (sized(3), Protocol(b"{}")))
+    assert lines() == [("incomplete", None)], "after a quiet minute it is told at once again"
 
 
 def test_the_store_is_in_use_before_anybody_is_answered(

@@ -504,6 +504,18 @@ def test_a_link_of_a_deleted_company_says_what_is_true(place: Place, visitor: Br
     assert "/connect/" not in visitor.open("/return?statusCode=200").answer.text
 
 
+def test_an_expired_link_of_a_deleted_company_says_deleted_too(place: Place, visitor: Browser) -> None:
+    """The page said "expired, ask for a new link" of a company to which no new link leads."""
+    deleted_id, deleted = place.company()
+    place.desk.journey.delete_company(deleted_id)
+    place.settle()
+    place.later(2 * 86_400)
+    page = visitor.open(f"/connect/{deleted}")
+    assert page.answer.status_code == 410
+    assert "This company was deleted here" in page.text
+    assert "expired" not in page.text
+
+
 def test_a_mailed_link_works_for_a_week_and_others_for_a_day(open_place: OpenPlace) -> None:
     """The link in Friday evening's mail was dead on Monday."""
     place = open_place(LINK_DAYS="7")

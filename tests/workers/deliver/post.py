@@ -9,23 +9,27 @@ from typing import Any
 from redis import Redis
 
 from handlers.notices import Notice, Notification
+from processor.conditions import evaluation
+from processor.conditions.model import Condition
 from processor.delivery.addresses import Resolver, resolve
 from processor.delivery.control import Control
-from processor.delivery.lane import Lane, Mode
+from processor.delivery.lane import Mode
 from processor.delivery.lanes import Lanes
 from processor.delivery.outgoing import Outgoing
 from processor.delivery.subscribers import Subscriber, Subscribers
+from processor.settings import load
 from processor.store import keys, outbox
 from processor.store.reader import Reader
+from tests.support.serving import ENVIRON
 from tests.support.workbench import Moving
 from tests.workers.deliver.receiving import WAIT_S
-from workers.channels.channel import Channel, Result
+from workers.channels.channel import Channel
 from workers.channels.webhook import Webhook
 from workers.deliver import WEBHOOK, Courier
 
 
 class Post:
-    """Lanes, subscribers and couriers on one engine; ``troubles`` is what operators would hear of."""
+    """Lanes, subscribers and couriers on one engine."""
 
     def __init__(
         self,
@@ -41,7 +45,6 @@ class Post:
         self.control = Control(client, clock=self.clock)
         self.reader = Reader(client, shards=1)
         self.email, self.operators = email, operators
-        self.troubles: list[tuple[str, Mode]] = []
         self._numbers = itertools.count(1)
 
     def lanes(self, token: str = "me") -> Lanes:
@@ -79,7 +82,6 @@ class Post:
             self.lanes(token),
             self.control,
             {WEBHOOK: Webhook(outgoing, clock=self.clock), **(channels or {})},
-            on_trouble=self._trouble,
             clock=self.clock,
             chance=lambda: chance,
         )
@@ -126,6 +128,11 @@ class Post:
             pipe.execute()
         return id_
 
+    def says(self, code: str) -> Condition | None:
+        """The condition with this code, where it holds."""
+        found = evaluation.current(self.client, load(ENVIRON), now=self.clock())
+        return next((one for one in found if one.code == code), None)
+
     def forward(self, seconds: float) -> datetime:
         """Let time pass."""
         return self.clock.forward(seconds)
@@ -144,6 +151,3 @@ class Post:
     def mode(self, lane_id: str) -> Mode:
         """How a lane stands."""
         return self.control.states([lane_id])[lane_id].mode
-
-    def _trouble(self, lane: Lane, mode: Mode, _: Result) -> None:
-        self.troubles.append((lane.id, mode))

@@ -182,7 +182,6 @@ def test_410_ends_the_subscription_and_what_waited_is_a_dead_letter(post, receiv
     assert [post.status(one, mine.id) for one in (first, second)] == ["dead", "dead"]
     assert post.mode(mine.id) is Mode.GONE
     assert post.waiting(mine.id) == {}
-    assert post.troubles == [(mine.id, Mode.GONE)]
     third = post.decide("connection-3")
     assert courier.run_once() == 0
     assert post.status(third, mine.id) is None

@@ -7,6 +7,7 @@ import pytest
 from handlers.notices import Notice
 from processor import bootstrap, views
 from processor.delivery.lane import OPERATORS, Mode, Verdict
+from processor.delivery.schedule import LONGEST_PROBE_PAUSE, SLOW_AFTER
 from processor.operators import Operators
 from processor.queues import Bell
 from processor.settings import load
@@ -111,6 +112,30 @@ def test_apprise_posts_to_where_it_is_told(post, operators, receiver, monkeypatc
     (got,) = heard.received
     assert json.loads(got.raw)["title"] == "Disk full"
     assert json.loads(got.raw)["message"] == "Nothing can be kept."
+
+
+@OTHERS_WARNINGS
+def test_that_operators_are_not_reached_is_a_condition_until_they_are(post, operators, receiver, monkeypatch):
+    """The chat's webhook was revoked: alerts waited, and the overview said that all is well."""
+    pytest.importorskip("apprise")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    chat_server = receiver(status(500))
+    url = f"json://127.0.0.1:{chat_server.port}/a-token?cto=60&rto=60"
+    courier = post.courier(channels={OPERATORS: Chat(post.client, [url])})
+    for number in range(SLOW_AFTER):
+        alert(operators, post, f"Alert {number}", "Something is wrong.")
+    assert post.says("operators_unreachable") is None
+    courier.run_once()
+    unreached = post.says("operators_unreachable")
+    assert unreached is not None
+    assert f"{SLOW_AFTER} attempts in a row" in unreached.sentence
+    assert "OPERATOR_ALERT_URLS" in unreached.advice
+    assert "a-token" not in unreached.sentence
+
+    chat_server.always = status(200)
+    post.forward(LONGEST_PROBE_PAUSE.total_seconds())
+    courier.run_once()
+    assert post.says("operators_unreachable") is None
 
 
 @OTHERS_WARNINGS
