@@ -73,22 +73,13 @@ def seen(connection: Connection, event: ConnectionSeen, context: Context) -> Fin
     Claims about the status are settled by it when it agrees, or when it was asked
     so long after the alert that Codat cannot be behind its own alert.
     """
-    held = link_status(connection.walk)
-    agrees = any(claim.new is event.status and claim.old is held for claim in connection.claims)
     settled = tuple(
         claim
         for claim in connection.claims
         if claim.aspect is Aspect.CONNECTION
         and (event.status is claim.new or event.received_at >= claim.arrived_at + API_LAG)
     )
-    fact = Fact(
-        Kind.SEEN,
-        event.at,
-        event.received_at,
-        event.event_id,
-        status=event.status,
-        old=held if agrees else None,
-    )
+    fact = Fact(Kind.SEEN, event.at, event.received_at, event.event_id, status=event.status)
     return Findings(facts=(fact,), settled=settled, remark=f"Codat shows {event.status}")
 
 

@@ -24,6 +24,11 @@ A connection is the set of facts that we know about it. The facts are sorted by 
 moment by cause (created, failed, linked, read, ended, relinked, seen, deleted), and walked through this
 table. What was *seen* within two seconds of an exact change is left out before.
 
+Codat's API may show the state of up to 60 seconds ago. What was *seen* less than 60 seconds after the last
+change, and contradicts it, therefore changes nothing; Codat is asked again until it agrees or the 60 seconds
+are over. The same holds where Codat's API does not show a connection of which Codat told less than 60 seconds
+before. All times are those of Codat's clock, which may be up to five minutes off ours.
+
 ## The link, fact by fact
 """
 

@@ -78,8 +78,7 @@ class Fact:
     dataset status of each type that a read covered, sorted; an empty read means
     "at least one type succeeded, which is not said". ``claimed``: a legacy alert
     taken at its word because Codat could not be asked, or a failure that Codat's API shows
-    and no message told. ``old``: the status before, as an alert says that is taken at its word
-    or that agrees with what was seen.
+    and no message told. ``old``: the status before, as an alert says that is taken at its word.
     ``requested``, for a read that Codat's history showed: when each data type was
     requested, which tells to which authorisation it belongs.
     """

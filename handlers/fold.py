@@ -2,6 +2,10 @@
 
 The table is total: every link status and every column has its cell. It is also
 the source of ``docs/state-machine.md`` (see ``handlers.diagram``).
+
+Codat's API may lag: it may show the state of up to ``API_LAG`` ago. A look that contradicts the
+last change and lies less than that after it changes nothing (``may_be_outdated``). Codat is asked
+again until it agrees or the time is over (``handlers.verification``).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -241,7 +245,7 @@ def lag_after(change: Fact) -> timedelta:
 def may_be_outdated(walk: Walk, fact: Fact) -> bool:
     """Whether ``fact`` is a look that contradicts the last change and may show the state before it.
 
-    A look counts at once where an alert says the same.
+    An alert that says the same proves nothing: it may be as late as the look.
     """
     change = last_change(walk)
     if fact.kind is not Kind.SEEN or fact.claimed or change is None or walk.deleted:
@@ -249,7 +253,7 @@ def may_be_outdated(walk: Walk, fact: Fact) -> bool:
     if fact.at - change.at >= lag_after(change):
         return False
     held = (walk.ended.status or LinkStatus.UNLINKED) if walk.ended else LinkStatus.LINKED
-    return fact.status is not held and fact.old is not held
+    return fact.status is not held
 
 
 def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:

@@ -51,11 +51,16 @@ def connection_unsaid(connection: Connection, event: ConnectionUnsaid, context: 
 
 
 def too_new_for(connection: Connection, event: Event) -> timedelta:
-    """How long Codat's API may still not show the connection, of which Codat told; zero: it shows it."""
-    times = [fact.at for fact in connection.facts if not fact.claimed]
-    if not times or connection.walk.deleted:
+    """How long Codat's API may still not show the connection, of which Codat told; zero: it shows it.
+
+    Every message counts, and of the looks the first: a later one, which may be outdated itself, says no
+    more than that the connection was there.
+    """
+    known = [fact for fact in connection.facts if not fact.claimed]
+    if not known or connection.walk.deleted:
         return timedelta()
-    return max(max(times) + API_LAG - event.at, timedelta())
+    newest = max([known[0].at, *(fact.at for fact in known if fact.kind is not Kind.SEEN)])
+    return max(newest + API_LAG - event.at, timedelta())
 
 
 @on(DeletionClaimed)

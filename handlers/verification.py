@@ -91,15 +91,6 @@ def outdated_for(before: Walk, connection: Connection, event: Event) -> timedelt
         )
         if is_shown_now or (change is not was and look.at >= change.at):
             return change.at + lag_after(change) - look.at
-    if (
-        change is not None
-        and was is not None
-        and change.event_id == event.event_id
-        and isinstance(event, ConnectionSeen)
-        and event.at < was.at + lag_after(was)
-    ):
-        # It counts because an alert says the same; an alert may be late.
-        return 2 * API_LAG
     return timedelta()
 
 

@@ -193,8 +193,11 @@ class World:
     def _answer(self, aspect: Aspect, at: datetime) -> Event:
         self.answers += 1
         answer = connection_answer if aspect is Aspect.CONNECTION else history_answer
-        lag = timedelta(seconds=self.tape.choice(self.lags_s))
-        return answer(self.changes, at - self.skew, at, f"answer-{self.answers}", lag)
+        return answer(self.changes, at - self.skew, at, f"answer-{self.answers}", self._lag())
+
+    def _lag(self) -> timedelta:
+        """How old the state is that the present look shows."""
+        return timedelta(seconds=self.tape.choice(self.lags_s))
 
     def _ours(self, at: datetime) -> datetime:
         """The moment of Codat's clock by ours."""

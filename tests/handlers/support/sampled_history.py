@@ -14,6 +14,9 @@ GAPS_S = (40.0, 5.0, 3.0, 250.5, 1300.0, 2.2, 9000.0, 200_000.0, 61.007, 15.0, 0
 
 WIDE_GAPS_S = tuple(gap for gap in GAPS_S if gap >= 5)
 
+LONG_GAPS_S = tuple(gap for gap in GAPS_S if gap >= 200)
+"""Each state lasts longer than an alert is tried and Codat's API lags."""
+
 
 def sampled_history(tape: Tape, most: int = 10, gaps_s: Sequence[float] = GAPS_S) -> list[Change]:
     """A history of up to ``most`` changes, ordinary reads included."""
