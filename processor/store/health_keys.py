@@ -21,3 +21,13 @@ def clocks() -> str:
 def receipts() -> str:
     """Hash: messages that were refused, by reason, and when one was authentic. For ever."""
     return f"{PREFIX}receipts"
+
+
+def failures() -> str:
+    """Hash: reference to a failure that somebody was shown, as JSON. The newest 1,000, for two weeks."""
+    return f"{PREFIX}failures"
+
+
+def failure_times() -> str:
+    """Sorted set: references of ``failures`` by when they were shown (ms)."""
+    return f"{PREFIX}failure-times"

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response, jsonify, request
 from redis import RedisError
@@ -11,6 +12,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from processor import errors
 from processor.errors import PROBLEMS, NotFound, ProcessorError, StoreUnavailable, type_of
+from processor.web import failures
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +107,10 @@ def answer(body: Mapping[str, object], status: int, headers: Mapping[str, str] |
 
 def of_processor(error: ProcessorError) -> Response:
     """The answer for what we raised on purpose."""
-    return answer(error.problem(), int(error.status), error.headers())
+    body = error.problem()
+    if int(error.status) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, StoreUnavailable):
+        body["correlation_id"] = failures.reference_of(error)
+    return answer(body, int(error.status), error.headers())
 
 
 def of_redis(error: RedisError) -> Response:

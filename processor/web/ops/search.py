@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 
 from processor.lenient.mail_addresses import with_ascii_domain
+from processor.store import failures
 from processor.store.reader import Reader
 from processor.web.context import container, desk
 from processor.web.ops import sheets
@@ -52,10 +53,17 @@ def search() -> Response:
     if len(found) == 1:
         kind, id_, _ = found[0]
         return redirect(sheets.address(kind, id_))  # type: ignore[return-value]
+    failure = failures.find(container().redis, wanted) if not found else None
     erased_at = reader.erased_at(wanted) if not found else None
     named = with_name(reader, wanted) if usable and not found and not erased_at else None
     return sheets.page(
-        "search", wanted=wanted, found=found, erased_at=erased_at, named=named, most=MOST_COMPANIES
+        "search",
+        wanted=wanted,
+        found=found,
+        erased_at=erased_at,
+        named=named,
+        most=MOST_COMPANIES,
+        failure=failure,
     )
 
 

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError
 from redis import BusyLoadingError, RedisError
 
 from processor.errors import Invalid, ProcessorError, StoreUnavailable, TooManyAttempts, Unauthorized
-from processor.web import mishaps, problems, security
+from processor.web import failures, mishaps, problems, security
 from processor.web.context import container
 from processor.web.ops import door, words
 from processor.web.v1.parameters import LONGEST_ID
@@ -100,7 +100,11 @@ def failed(error: ProcessorError) -> Response:
         answer = _sheet(render_template("ops/login.html", wait_s=wait_s), int(error.status))
     else:
         answer = page(
-            "problem", int(error.status), error=error, retry_after_s=getattr(error, "retry_after_s", None)
+            "problem",
+            int(error.status),
+            error=error,
+            retry_after_s=getattr(error, "retry_after_s", None),
+            reference=failures.reference_of(error),
         )
     answer.headers.update(error.headers())
     return answer

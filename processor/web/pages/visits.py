@@ -28,7 +28,7 @@ from processor.journey import (
     TokenExpired,
     TokenInvalid,
 )
-from processor.web import mishaps, security
+from processor.web import failures, mishaps, security
 from processor.web.attempts import Credential, limited
 from processor.web.context import container
 from processor.web.pages import trouble, words
@@ -225,7 +225,7 @@ def failed(error: ProcessorError, visit: Visit | None = None) -> Response:
         invalid=isinstance(error, TokenInvalid),
         trouble=trouble.of(error),
         again=request.full_path.rstrip("?") if request.method == "GET" else request.path,
-        reference=getattr(error, "correlation_id", None),
+        reference=failures.reference_of(error, company_id=visit.company_id if visit else None),
         new_link_seal=_seal_of_new_link(error),
     )
     security.remember_browser(answer, PATH)
