@@ -492,19 +492,18 @@ def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post):
 def test_an_attempt_that_is_written_down_twice_counts_once(post):
     """The client sends again what Redis did when the connection broke before its answer."""
     mine = post.subscribe("http://127.0.0.1:9/")
-    lanes, said = post.lanes(), []
+    lanes = post.lanes()
     for number in range(10):
         id_ = post.decide(f"connection-{number}")
         lanes.divide()
         (one,), _ = lanes.take(lambda _: 10)
         attempt = {"at": to_iso(post.clock()), "outcome": "failed"}
         again = post.clock() + timedelta(days=1)
-        said += [lanes.settle(one, Verdict.AGAIN, attempt, again_at=again) for _ in range(2)]
+        for _ in range(2):
+            lanes.settle(one, Verdict.AGAIN, attempt, again_at=again)
         post.forward(1)
     state = post.control.states([mine.id])[mine.id]
     assert (state.failures, state.mode) == (10, Mode.SLOW)
-    assert [(one.before, one.after) for one in said[:2]] == [(Mode.ACTIVE, Mode.ACTIVE)] * 2
-    assert [(one.before, one.after) for one in said[-2:]] == [(Mode.ACTIVE, Mode.SLOW)] * 2
     assert post.client.hget(keys.deliveries(id_), f"{mine.id}:tries") == b"1"
 
 
