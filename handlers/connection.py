@@ -13,6 +13,9 @@ MOST_FACTS = 64
 
 _KEPT_FACTS = 32
 
+ON_PREMISE = ("quickbooks desktop", "sage 50")
+"""How the names of software on the customer's own computer begin, where Codat has not said what it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -49,7 +52,10 @@ class Connection:
 
     ``facts`` are sorted. ``base`` is the summary of facts that were compacted and
     ``floor`` the time up to which: facts at or before it are stale. ``described_at``
-    is the time of the newest message that described the platform.
+    is the time of the newest message that described the platform. ``on_premise``: the platform is software
+    on the customer's own computer, ``None`` where Codat's list of platforms was not known.
+    ``nothing_queued_at`` is when Codat first showed that it reads nothing for an authorisation, ``None``:
+    it never did.
     """
 
     id: str
@@ -68,6 +74,15 @@ class Connection:
     checks: tuple[Check, ...] = ()
     ledger: tuple[Told, ...] = ()
     account_name: str | None = None
+    on_premise: bool | None = None
+    nothing_queued_at: datetime | None = None
+
+    @property
+    def is_on_premise(self) -> bool:
+        """Whether the platform is software on the customer's own computer: read while that one is on."""
+        if self.on_premise is not None:
+            return self.on_premise
+        return (self.platform_name or "").casefold().startswith(ON_PREMISE)
 
     @property
     def walk(self) -> Walk:

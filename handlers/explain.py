@@ -12,6 +12,11 @@ from handlers.fold import Link, may_be_outdated, outranked_left_out
 from handlers.registry import Findings
 from handlers.situation import Situation
 
+EXPECTED_END = "as expected: access ended with a complete first sync, as of a connector that is read once"
+NOTHING_QUEUED = (
+    "no first sync follows this authorisation: Codat has queued nothing to read; it can be asked to read now"
+)
+
 
 class Outcome(StrEnum):
     """What a message did to a connection."""
@@ -47,7 +52,13 @@ def explain(
     ``known`` and ``learnt`` are the connection before and after.
     """
     if before.state != after.state:
-        return Outcome.APPLIED, _join(findings, f"{before.state} → {after.state}")
+        turn = f"{before.state} → {after.state}"
+        return Outcome.APPLIED, _join(findings, f"{turn}; {EXPECTED_END}" if after.end_expected else turn)
+    if before.end_expected != after.end_expected:
+        known_now = EXPECTED_END if after.end_expected else "access did not end with the first sync"
+        return Outcome.APPLIED, _join(findings, known_now)
+    if after.first_sync_missing and not before.first_sync_missing:
+        return Outcome.APPLIED, NOTHING_QUEUED
     if before.authorization != after.authorization:
         numbers = f"{before.authorization} → {after.authorization}"
         return Outcome.APPLIED, _join(findings, f"authorisations known: {numbers}; still {after.state}")

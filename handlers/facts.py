@@ -48,6 +48,12 @@ SEEN_TOLERANCE = timedelta(seconds=2)
 API_LAG = timedelta(seconds=60)
 """Codat's API may show the state of so long ago."""
 
+QUEUED_WITHIN = timedelta(minutes=2)
+"""A first sync is queued with the authorisation, and Codat's API shows that after so long at the latest."""
+
+AT_ONCE = timedelta(minutes=15)
+"""Access that ends so soon after a first sync ended with it: the connector was set to be read once."""
+
 CLAIM_WINDOW = timedelta(minutes=3)
 """A legacy alert is given up after about two minutes, so the change that it
 claims lies at most this far before its arrival."""

@@ -67,11 +67,17 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     """
     before = situation(connection)
     details = event.connection if isinstance(event, ConnectionEvent) else None
-    connection = connection.described_by(event, details)
+    connection = _on_its_platform(connection.described_by(event, details), context)
     findings = handler_of(event)(connection, event, context)
     learnt = connection.with_facts(findings.facts).with_data_types(findings.data_types)
     learnt, expired = _claims(learnt, event, findings, context)
-    unmoved = learnt.facts is connection.facts and learnt.data_types is connection.data_types
+    if findings.nothing_queued is not None:
+        learnt = replace(learnt, nothing_queued_at=findings.nothing_queued)
+    unmoved = (
+        findings.nothing_queued is None
+        and learnt.facts is connection.facts
+        and learnt.data_types is connection.data_types
+    )
     after = before if unmoved else situation(learnt)
     told_now, waiting, decisions = _decide(learnt, event, before, after, context)
     quiet = event.asked is not None and event.asked.quiet
@@ -95,6 +101,12 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
         reason = f"{reason}; {event.asked.because}"
     entry = Entry(before.state.value, after.state.value, outcome, reason, tuple(decisions))
     return Transition(before, after, learnt, tuple(effects), entry)
+
+
+def _on_its_platform(connection: Connection, context: Context) -> Connection:
+    """``connection``, with what Codat's list of platforms says of its platform."""
+    said = context.on_premise.get(connection.platform_key or "")
+    return connection if said in (None, connection.on_premise) else replace(connection, on_premise=said)
 
 
 def _claims(

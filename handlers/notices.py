@@ -179,6 +179,7 @@ def notification(
             "authorized_at": now.authorized_at,
             "occurred_at": item.occurred_at,
             "event_id": item.ground.event_id,
+            "expected": item.notice is Notice.DEAUTHORIZED and now.end_expected,
             "data_types": _data_types(item, now, connection),
             "error": _error(item.ground.problem),
         },

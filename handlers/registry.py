@@ -4,7 +4,7 @@ A handler is pure: it looks at the connection, the event and the context, and
 returns what was found. Each event type has exactly one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -41,12 +41,16 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision may know beside the connection: our time now, the policy, whether the
-    company was known before this event, and whether Codat ever showed it to our key."""
+    company was known before this event, and whether Codat ever showed it to our key.
+
+    ``on_premise``: by platform key whether it is software on the customer's own computer, as far as known.
+    """
 
     now: datetime
     policy: Policy = field(default_factory=Policy)
     company_known: bool = True
     company_shown: bool = True
+    on_premise: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class Findings:
 
     ``doubt`` is the sentence for the timeline when the event cannot be taken at its
     word, ``remark`` what else is worth saying; ``settled`` are open claims that this
-    event answers; ``look``: the company is looked at now; ``twin`` says that the event tells
+    event answers; ``look``: the company is looked at now; ``nothing_queued``: when Codat showed first that it
+    reads nothing for this authorisation; ``twin`` says that the event tells
     what was known already.
     """
 
@@ -76,6 +81,7 @@ class Findings:
     doubt: str | None = None
     remark: str | None = None
     look: bool = False
+    nothing_queued: datetime | None = None
     twin: bool = False
 
 

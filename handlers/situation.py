@@ -1,13 +1,13 @@
 """The situation of a connection: the public state and what follows from the fold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from handlers.connection import Connection
 from handlers.events import LinkStatus
-from handlers.facts import COMPLETE, ENDED_STATUSES, NOT_SUPPORTED, RUNNING_STATUSES, Fact
+from handlers.facts import AT_ONCE, COMPLETE, ENDED_STATUSES, NOT_SUPPORTED, RUNNING_STATUSES, Fact
 from handlers.fold import Link, Walk
 
 
@@ -57,7 +57,9 @@ class Situation:
     """What holds now, as far as we know.
 
     ``authorized_at`` is when the current authorisation began, ``None`` before the
-    first and where we never saw it begin. ``walk`` is the fold behind it.
+    first and where we never saw it begin. ``walk`` is the fold behind it. ``first_sync_missing``: access is
+    given, and Codat has queued nothing to read. ``end_expected``: access ended with the first sync, as it
+    does for a connector on the customer's computer that is set to be read once.
     """
 
     state: State
@@ -65,18 +67,42 @@ class Situation:
     authorized_at: datetime | None
     outcome: Outcome | None
     walk: Walk = field(compare=False)
+    first_sync_missing: bool = False
+    end_expected: bool = False
 
 
 def situation(connection: Connection) -> Situation:
     """What the facts of ``connection`` say now."""
     walk = connection.walk
-    outcome = _outcome(walk) if walk.link is Link.LINKED else None
+    outcome = _outcome(walk.kept) if walk.link is Link.LINKED else None
+    state = _state(walk, outcome, connection)
     return Situation(
-        state=_state(walk, outcome, connection),
+        state=state,
         authorization=walk.authorization,
         authorized_at=walk.begun_at,
         outcome=outcome,
         walk=walk,
+        first_sync_missing=state is State.AUTHORIZED and _is_nothing_queued(connection, walk),
+        end_expected=state is State.DEAUTHORIZED and connection.is_on_premise and _ended_with_sync(walk),
+    )
+
+
+def _is_nothing_queued(connection: Connection, walk: Walk) -> bool:
+    """Whether Codat showed that it reads nothing for the current authorisation."""
+    shown, begun_at = connection.nothing_queued_at, walk.begun_at
+    return shown is not None and begun_at is not None and shown >= begun_at
+
+
+def _ended_with_sync(walk: Walk) -> bool:
+    """Whether access ended at once after a first sync that was complete.
+
+    The messages of both may carry times in the other order: such a sync is set aside.
+    """
+    assert walk.ended is not None
+    reads = (*walk.kept, *walk.aside)
+    outcome = _outcome(reads)
+    return (
+        outcome is not None and outcome.state is State.READY and abs(walk.ended.at - reads[-1].at) <= AT_ONCE
     )
 
 
@@ -95,12 +121,12 @@ def _state(walk: Walk, outcome: Outcome | None, connection: Connection) -> State
     return State.SYNCING if touched else State.AUTHORIZED
 
 
-def _outcome(walk: Walk) -> Outcome | None:
-    """Walk the kept reads; each data type has the status of its newest one."""
+def _outcome(reads: Sequence[Fact]) -> Outcome | None:
+    """Walk the reads of an authorisation; each data type has the status of its newest one."""
     outcome: Outcome | None = None
     types: dict[str, str] = {}
     succeeded = False
-    for read in walk.kept:
+    for read in reads:
         types.update(read.types)
         succeeded = succeeded or not read.types
         state = _sync_state(types, succeeded=succeeded)

@@ -16,10 +16,20 @@ from handlers.events import (
     InitialReadCompleted,
     ReadCompleted,
 )
-from handlers.facts import API_LAG, AUTH_ERROR, COMPLETE, RUNNING_STATUSES, Claim, DataType, Fact, Kind
+from handlers.facts import (
+    API_LAG,
+    AUTH_ERROR,
+    COMPLETE,
+    QUEUED_WITHIN,
+    RUNNING_STATUSES,
+    Claim,
+    DataType,
+    Fact,
+    Kind,
+)
 from handlers.fold import Link, read_floor
 from handlers.registry import Context, Findings, Question, advises, on
-from handlers.situation import is_running
+from handlers.situation import State, is_running, situation
 
 
 @on(ReadCompleted)
@@ -167,14 +177,17 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     claims = tuple(claim for claim in connection.claims if claim.aspect is Aspect.HISTORY)
     denied = tuple(claim for claim in claims if event.received_at >= claim.arrived_at + API_LAG)
     if not newest:
-        return Findings(settled=denied, remark="Codat's history has nothing of this authorisation yet")
+        nothing = "Codat's history has nothing of this authorisation yet"
+        return Findings(settled=denied, remark=nothing, nothing_queued=_nothing_queued(connection, event))
     if running:
         remark = f"Codat is still reading {', '.join(running)}"
         return Findings(data_types=outcomes, settled=denied, remark=remark)
     refused = sorted(row.data_type for row in newest.values() if row.status == AUTH_ERROR)
     doubt = f"the platform refused access while reading {', '.join(refused)}"
     questions = (Question(Aspect.CONNECTION, doubt),) if refused else ()
-    if any(kept.kind is Kind.READ and not kept.claimed for kept in walk.kept):
+    outcome = situation(connection).outcome
+    is_over = outcome is None or outcome.state is not State.SYNCING
+    if is_over and any(kept.kind is Kind.READ and not kept.claimed for kept in walk.kept):
         agrees = "Codat's history agrees"
         return Findings(data_types=outcomes, settled=claims, questions=questions, remark=agrees)
     at = max(row.completed or row.requested or event.at for row in newest.values())
@@ -195,6 +208,14 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
         questions=questions,
         remark="Codat's history shows the first sync complete",
     )
+
+
+def _nothing_queued(connection: Connection, event: HistorySeen) -> datetime | None:
+    """When Codat showed first that it reads nothing; ``None`` where it may still, or that is known."""
+    now = situation(connection)
+    if now.state is not State.AUTHORIZED or now.first_sync_missing or now.authorized_at is None:
+        return None
+    return event.at if event.at >= now.authorized_at + QUEUED_WITHIN else None
 
 
 def _progress(row: Dataset, event: HistorySeen) -> DataType:

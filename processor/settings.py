@@ -122,6 +122,12 @@ class Settings:
     sweep_hours: int = row(
         kinds.COUNT, "How often each company is compared with Codat, at least: once in so many hours.", 24
     )
+    start_first_sync: bool = row(
+        kinds.FLAG,
+        "`true` tells Codat to read a company, once per authorisation, where no first sync follows: after a"
+        " token was brought, or where no data type is fetched on first link.",
+        False,
+    )
     inbox_shards: int = row(kinds.COUNT, "Streams into which waiting messages are divided, by company.", 4)
     workers: int = row(
         kinds.COUNT,

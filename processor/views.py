@@ -58,6 +58,9 @@ def connection(stored: StoredConnection | UnreadableConnection) -> dict[str, Any
         "first_heard_at": to_iso(from_ms(stored.first_heard_ms)),
         "progress": progress(known, now),
         "data_types": [_data_type(kind, now) for _, kind in sorted(known.data_types.items())],
+        "on_premise": known.is_on_premise,
+        "first_sync_missing": now.first_sync_missing,
+        "end_expected": now.end_expected,
         "error": _error(now),
         "open": {
             "checks": [
@@ -95,6 +98,9 @@ def _unreadable(connection_id: str) -> dict[str, Any]:
         "authorization": 0,
         "progress": 0,
         "data_types": [],
+        "on_premise": False,
+        "first_sync_missing": False,
+        "end_expected": False,
         "open": {"checks": [], "claims": 0},
         "notifications_told": [],
     }

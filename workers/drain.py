@@ -3,7 +3,7 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,6 +48,7 @@ class Drain:
     ``stop`` says when to finish early (a signal came), ``yield_to`` whether other
     shards wait for a worker; ``on_questions`` is called when Codat should be asked now,
     ``on_notifications`` when something was decided that is to be told, ``progress`` at each step.
+    ``on_premise`` says by platform key which platforms are software on the customer's own computer.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Drain:
         on_questions: Callable[[], None] = lambda: None,
         on_notifications: Callable[[], None] = lambda: None,
         progress: Callable[[], object] = lambda: None,
+        on_premise: Callable[[], Mapping[str, bool]] = dict,
         stream_length: int = 100_000,
     ) -> None:
         self._client = client
@@ -73,6 +75,7 @@ class Drain:
         self._on_questions = on_questions
         self._on_notifications = on_notifications
         self._progress = progress
+        self._on_premise = on_premise
         self._stream_length = stream_length
 
     def run(self, number: int, *, run_s: float = RUN_S) -> Drained:
@@ -112,7 +115,15 @@ class Drain:
                 return 0, False
             batch = Batch(gone=gone)
             events = self._understand(shard, waiting, batch, now)
-            work = Work(shard, pipe, [event for _, event in events], self._policy, now, batch)
+            work = Work(
+                shard,
+                pipe,
+                [event for _, event in events],
+                self._policy,
+                now,
+                batch,
+                on_premise=self._on_premise(),
+            )
             for message, event in events:
                 self._progress()
                 if event.company is not None and work.is_erased(event.company.id):

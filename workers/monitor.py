@@ -12,7 +12,9 @@ from redis import Redis, RedisError
 from processor import times
 from processor.errors import CodatError, CodatRateLimited, CodatRefused
 from processor.store import keys
+from processor.store.looks import FIRST_PAUSE_S
 from processor.store.reader import Reader
+from processor.truth.first_syncs import FirstSyncs
 from processor.truth.looking import Looker
 from processor.truth.putting import Putter
 from processor.truth.schedule import SOON, Due, Looks, Plan, plan
@@ -30,7 +32,10 @@ AGAIN = timedelta(minutes=1)
 
 
 class Monitor:
-    """Looks at the companies that are due. ``every`` is how often each company is looked at, at least."""
+    """Looks at the companies that are due. ``every`` is how often each company is looked at, at least.
+
+    ``first_syncs`` starts those that do not begin by themselves; ``None``: nobody does.
+    """
 
     def __init__(
         self,
@@ -40,11 +45,13 @@ class Monitor:
         looker: Looker,
         putter: Putter,
         every: timedelta,
+        first_syncs: FirstSyncs | None = None,
         clock: Callable[[], datetime] = times.now,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client, self._reader, self._looker, self._putter = client, reader, looker, putter
         self._every, self._clock, self._stop = every, clock, stop
+        self._first_syncs = first_syncs
         self._looks = Looks(client)
         self._refused = False
 
@@ -111,6 +118,9 @@ class Monitor:
         )
         if look.behind:
             decided = Plan(decided.asked, min(decided.again_at, now + SOON), decided.pause_s)
+        if self._first_syncs is not None and self._first_syncs.start(company_id, look.connections.values()):
+            soon = now + timedelta(seconds=FIRST_PAUSE_S)
+            decided = Plan(decided.asked, min(decided.again_at, soon), FIRST_PAUSE_S)
         with self._client.pipeline(transaction=True) as pipe:
             self._putter.add(pipe, look)
             self._looks.settle(pipe, due, decided, looked_at=now)

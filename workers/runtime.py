@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from processor.bootstrap import Container
 from processor.codat.asking import Asker
+from processor.journey.shelf import OnPremise, shelf_of
 from processor.queues import DRAIN, Bell
 from processor.store import upkeep
 from processor.store.questions import Questions
 from processor.truth import assembly
+from processor.truth.first_syncs import FirstSyncs
 from workers.ask import Asking
 from workers.couriers import courier_of
 from workers.deliver import Courier
@@ -100,6 +102,7 @@ def build(
             on_questions=ask_soon,
             on_notifications=deliver_soon,
             progress=progress,
+            on_premise=OnPremise(shelf_of(client, container.settings)),
             stream_length=container.settings.stream_length,
         ),
         asking=Asking(
@@ -120,6 +123,7 @@ def build(
             looker=polling.looker,
             putter=polling.putter,
             every=polling.every,
+            first_syncs=FirstSyncs(client, polling.codat) if container.settings.start_first_sync else None,
             clock=container.clock,
             stop=stopping,
         ),

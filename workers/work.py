@@ -1,6 +1,6 @@
 """One batch of messages being handled: the machine's decisions, gathered for one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -32,7 +32,10 @@ class Work:
         policy: Policy,
         now: datetime,
         batch: Batch,
+        *,
+        on_premise: Mapping[str, bool],
     ) -> None:
+        self._on_premise = on_premise
         self._policy, self._now, self._batch = policy, now, batch
         named = [connection_id for event in events for connection_id in event.connection_ids]
         companies = list(dict.fromkeys(event.company.id for event in events if event.company))
@@ -111,6 +114,7 @@ class Work:
             policy,
             company_known=company is None or company.id in self._companies,
             company_shown=company is None or company.id in self._shown,
+            on_premise=self._on_premise,
         )
 
     def _concerned(self, event: Event) -> list[str]:

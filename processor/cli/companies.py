@@ -1,5 +1,6 @@
 """``companies``: operators list the companies that we know, and erase one here."""
 
+import dataclasses
 import sys
 from typing import Any
 
@@ -61,6 +62,20 @@ def list_unknown(*, as_json: bool) -> None:
         print_json({"items": items})
     else:
         print_table(items, UNKNOWN_COLUMNS)
+
+
+@companies.command("read")
+@click.argument("company_id", metavar="ID", callback=_an_id)
+@as_json_option
+def read_company(company_id: str, *, as_json: bool) -> None:
+    """Tell Codat to read a company's data now, as where no first sync followed an authorisation."""
+    with opened() as own:
+        own.journey.read_again(company_id)
+        sync = own.journey.sync(company_id)
+    if as_json:
+        print_json({**dataclasses.asdict(sync), "id": company_id})
+    else:
+        click.echo(f"Codat was told to read {company_id}; `connections list --company` shows how it goes.")
 
 
 @companies.command("erase")

@@ -24,18 +24,22 @@ from processor.codat.answers import (
     Integration,
     WebhookConsumer,
 )
-from processor.codat.errors import CodatUncertain, CodatUnusable
+from processor.codat.errors import CodatConflict, CodatUncertain, CodatUnusable
 from processor.codat.exchange import MAX_ANSWER_BYTES, Answer, Exchange
 from processor.codat.names import source_type_of, tag_filter
 from processor.codat.paging import pages, rows_of
 from processor.codat.quota import Quota
+from processor.errors import CodatError
 from processor.times import now as now_by_our_clock
 
 Made = TypeVar("Made")
 
 PAGE_SIZE = 100
 LARGE_PAGE_SIZE = 1_000
-"""Rows a page where the rows are small; Codat's documents name 2,000 as the most."""
+"""Rows a page where the rows are small. Codat: 100 by default and advised, 5,000 at most.
+
+https://docs.codat.io/using-the-api/paging
+"""
 
 
 class CodatClient:
@@ -204,11 +208,17 @@ class CodatClient:
         return HistoryAnswer(first.asked_at, datasets, first.timed)
 
     def read_again(self, company_id: str) -> None:
-        """Have all data types read anew that are marked to be fetched on first link.
+        """Have all data types read that are marked to be fetched on first link; what is being read is fine.
 
         https://docs.codat.io/platform-api#/operations/refresh-all-data-types
         """
-        self._exchange.write("POST", "companies", company_id, "data", "all")
+        try:
+            self._exchange.write("POST", "companies", company_id, "data", "all")
+        except CodatConflict:
+            return
+        except CodatError as error:
+            if not _is_being_read(error):
+                raise
 
     # Integrations
 
@@ -257,6 +267,11 @@ class CodatClient:
     def delete_webhook(self, webhook_id: str) -> None:
         """Remove a consumer."""
         self._exchange.write("DELETE", "webhooks", webhook_id)
+
+
+def _is_being_read(error: CodatError) -> bool:
+    """Whether Codat refused to read what it is reading: ``DatasetAlreadyInProgressException``."""
+    return "alreadyinprogress" in "".join(error.detail.split()).casefold()
 
 
 def _must_be(answered: str, asked: str, what: str) -> None:

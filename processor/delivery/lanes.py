@@ -122,7 +122,8 @@ class Lanes:
         """The lanes of a notification, each with the key without which it would be pointless."""
         found = {one.id: keys.subscriber(one.id) for one in takers if one.wants(body["type"])}
         company_id = body["data"]["company_id"]
-        if company_id in contacts:
+        # What ended as it was set up to leaves the reader nothing to do.
+        if company_id in contacts and not body["data"].get("expected"):
             found[EMAIL] = keys.company(company_id)
         if self._operators and body["type"] in self._operator_types:
             found[OPERATORS] = keys.outbox()

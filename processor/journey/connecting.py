@@ -7,7 +7,7 @@ from typing import Protocol
 from handlers.events import LinkStatus
 from processor.codat.answers import ConnectionAnswer
 from processor.codat.client import CodatClient
-from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain
+from processor.codat.errors import CodatNotFound, CodatUncertain
 from processor.errors import CodatError, Conflict, Invalid, NotFound
 from processor.journey.addresses import with_query
 from processor.journey.answers import Done, Platform, Started
@@ -133,12 +133,9 @@ class Connecting:
         if self._records.may_read_again(company_id, READ_PAUSE_S):
             try:
                 self._codat.read_again(company_id)
-            except CodatConflict:
-                pass
-            except CodatError as error:
-                if not _is_running(error):
-                    self._records.may_not_wait(company_id)
-                    raise
+            except CodatError:
+                self._records.may_not_wait(company_id)
+                raise
         self._ask_again(company_id)
 
     def delete_company(self, row: Row) -> Done:
@@ -160,11 +157,6 @@ class Connecting:
 
     def _done(self, company_id: str, connection_id: str | None, event_id: str) -> Done:
         return Done(company_id, connection_id, event_id, self._news.settle(event_id))
-
-
-def _is_running(error: CodatError) -> bool:
-    """Whether Codat refused to read what it is reading: ``DatasetAlreadyInProgressException``."""
-    return "alreadyinprogress" in "".join(error.detail.split()).casefold()
 
 
 def _refuse_second(existing: Sequence[ConnectionAnswer]) -> None:

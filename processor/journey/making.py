@@ -14,7 +14,7 @@ from processor.journey.news import News
 from processor.journey.platforms import Platforms, Spawn, in_background
 from processor.journey.records import Records
 from processor.journey.service import Journey
-from processor.journey.shelf import Shelf, account_of
+from processor.journey.shelf import shelf_of
 from processor.journey.tokens import Tokens
 from processor.queues import Bell
 from processor.settings import Settings
@@ -41,8 +41,8 @@ def make_journey(
     """The use cases. Connects to nothing yet."""
     records = Records(client)
     platforms = None
-    if codat is not None and settings.codat_api_key is not None:
-        shelf = Shelf(client, account_of(settings.codat_api_url, settings.codat_api_key))
+    shelf = shelf_of(client, settings)
+    if codat is not None and shelf is not None:
         platforms = Platforms(codat=codat, shelf=shelf, clock=clock, monotonic=monotonic, spawn=spawn)
     return Journey(
         client=client,

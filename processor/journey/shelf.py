@@ -3,7 +3,8 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,6 +13,7 @@ from redis.lock import Lock
 
 from processor.journey.answers import Platform
 from processor.journey.catalogue import Catalogue
+from processor.settings import Settings
 from processor.store import keys
 from processor.times import from_iso, to_iso
 
@@ -21,6 +23,9 @@ KEPT_S = 30 * 86_400
 
 READING_S = 300
 """How long reading them may take, with their pictures, before somebody else may begin, in seconds."""
+
+FRESH_S = 60.0
+"""How long a process goes by what it knows of on-premise platforms, in seconds."""
 
 _FIELDS = frozenset(field.name for field in dataclasses.fields(Platform))
 
@@ -61,6 +66,33 @@ class Shelf:
         finally:
             with suppress(RedisError):  # it ends by itself
                 lock.release()
+
+
+class OnPremise:
+    """Which platforms are software on the customer's own computer, by key, as the shelf has them.
+
+    Looked up once in ``FRESH_S``; empty where the list was never read.
+    """
+
+    def __init__(self, shelf: Shelf | None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._shelf, self._monotonic = shelf, monotonic
+        self._known: Mapping[str, bool] = {}
+        self._look_at = float("-inf")
+
+    def __call__(self) -> Mapping[str, bool]:
+        """By platform key whether it is such software; raises ``redis.RedisError`` without Redis."""
+        if self._shelf is not None and self._monotonic() >= self._look_at:
+            found = self._shelf.get()
+            self._known = {one.key: one.is_on_premise for one in found.platforms} if found else {}
+            self._look_at = self._monotonic() + FRESH_S
+        return self._known
+
+
+def shelf_of(client: "Redis[Any]", settings: Settings) -> Shelf | None:
+    """The shelf of the Codat account in the settings; ``None`` without one."""
+    if settings.codat_api_key is None:
+        return None
+    return Shelf(client, account_of(settings.codat_api_url, settings.codat_api_key))
 
 
 def _dump(catalogue: Catalogue) -> dict[str, Any]:

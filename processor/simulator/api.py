@@ -169,6 +169,14 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
             world.delete_connection(connection_id)
         return "", 200
 
+    @api.put("/companies/<company_id>/connections/<connection_id>/authorization")
+    def bring_token(company_id: str, connection_id: str) -> ResponseReturnValue:
+        """A token from an own integration gives access; no first read follows by itself."""
+        _body()
+        with lock:
+            world.connection(company_id, connection_id)
+            return jsonify(show_connection(world.authorize(connection_id)))
+
     @api.get("/companies/<company_id>/dataStatus")
     def data_status(company_id: str) -> ResponseReturnValue:
         with lock:

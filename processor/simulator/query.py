@@ -11,7 +11,7 @@ from processor.simulator.entities import Refused
 from processor.simulator.platforms import JsonObject
 
 _TERM = re.compile(r"([A-Za-z_][\w.\-\[\]]*+)\s*+(!=|=|~)(.*)", re.DOTALL)
-_DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE = 100, 2_000
+_DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE = 100, 5_000
 
 
 def matching(

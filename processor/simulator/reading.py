@@ -80,11 +80,15 @@ class Reading:
     def run_read(self, connection_id: str, duration_s: float) -> None:
         """An ordinary read of everything begins now and ends well after ``duration_s`` seconds.
 
-        Nothing happens while the first read is still running, for that reads everything already.
+        Nothing happens while the first read is still running, for that reads everything already. Where none
+        was begun, this is the first.
         """
         with self._world.lock:
             connection = self._world.linked(connection_id)
             if connection.first_sync is FirstSync.RUNNING:
+                return
+            if connection.first_sync is None:
+                self.run_sync(connection_id, duration_s)
                 return
             read = self._begin(connection, connection.platform.data_types, initial=False)
         self._agenda.add(partial(self._finish, connection, read), in_s=duration_s)

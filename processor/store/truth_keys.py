@@ -50,6 +50,16 @@ def look_reasons() -> str:
     return f"{PREFIX}look-reasons"
 
 
+def first_syncs() -> str:
+    """Hash: company id to the authorisations whose first sync we started, as JSON. Until it is erased."""
+    return f"{PREFIX}first-syncs"
+
+
+def of_companies() -> tuple[str, ...]:
+    """The hashes that have a field for each company."""
+    return (look_pauses(), looked(), look_reasons(), first_syncs())
+
+
 def shown() -> str:
     """Set: hashes of the ids of companies that Codat showed to our key. Until they are erased."""
     return f"{PREFIX}shown"

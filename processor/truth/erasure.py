@@ -193,7 +193,7 @@ class Erasure:
             merchants.remove(pipe, company_id, kept.row["merchant_id"])
         for index in (keys.companies(), truth_keys.looks(), truth_keys.erasures(), truth_keys.not_shown()):
             pipe.zrem(index, company_id)
-        for table in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
+        for table in truth_keys.of_companies():
             pipe.hdel(table, company_id)
         for marks in (truth_keys.shown(), truth_keys.foreign()):
             pipe.srem(marks, truth_keys.shown_as(company_id))
@@ -247,7 +247,7 @@ class Erasure:
                 keys.company_connections(company_id),
                 keys.company_events(company_id),
             )
-            for table in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
+            for table in truth_keys.of_companies():
                 pipe.hexists(table, company_id)
             pipe.sismember(truth_keys.shown(), truth_keys.shown_as(company_id))
             answers = pipe.execute()

@@ -15,7 +15,7 @@ from redis import Redis
 from handlers.asked import Asked
 from handlers.connection import Connection
 from handlers.events import Company, LinkStatus
-from handlers.facts import API_LAG
+from handlers.facts import API_LAG, QUEUED_WITHIN
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.situation import State, situation
@@ -228,7 +228,11 @@ class Looker:
             return
         company_id = work.found.company_id
         try:
-            if gated and not self._codat.get_data_status(company_id):
+            if (
+                gated
+                and not self._codat.get_data_status(company_id)
+                and not any(self._may_lack_first_sync(one) for one in wanted)
+            ):
                 return
             history = self._codat.get_history(company_id)
         except CodatUnusable as error:  # what was seen of access counts all the same
@@ -236,3 +240,13 @@ class Looker:
             work.found.unread = error
             return
         work.read(wanted, history, self._clock())
+
+    def _may_lack_first_sync(self, connection: Connection) -> bool:
+        """Whether Codat may have queued nothing to read, and we do not know that yet."""
+        now = situation(connection)
+        return (
+            now.state is State.AUTHORIZED
+            and not now.first_sync_missing
+            and now.authorized_at is not None
+            and self._clock() >= now.authorized_at + QUEUED_WITHIN
+        )

@@ -36,9 +36,6 @@ WATCHED_AT_MOST = timedelta(days=1)
 
 SOON = timedelta(minutes=15)
 
-ON_PREMISE = ("quickbooks desktop", "sage 50")
-"""Platforms on the customer's own computer, which are read when that is on: their waiting is no fault."""
-
 MONITOR = Asked("asked because its first sync is watched")
 STUCK = Asked("asked because it looked stuck: the message was missed", repairs=True)
 SWEEP = Asked("found by the sweep: the message was missed", repairs=True)
@@ -157,7 +154,7 @@ class Looks:
     def forget(self, pipe: "Pipeline[Any]", company_id: str) -> None:
         """Add to a transaction: nothing is left of the company."""
         pipe.zrem(truth_keys.looks(), company_id)
-        for name in (truth_keys.look_pauses(), truth_keys.looked(), truth_keys.look_reasons()):
+        for name in truth_keys.of_companies():
             pipe.hdel(name, company_id)
 
     def are_due(self, now: datetime) -> bool:
@@ -191,7 +188,9 @@ def plan(due: Due, connections: Sequence[tuple[Connection, int]], now: datetime,
         unread = [
             now_.authorized_at or heard
             for (now_, heard), (connection, _) in zip(stands, connections, strict=True)
-            if now_.state is State.AUTHORIZED and not _is_on_premise(connection)
+            if now_.state is State.AUTHORIZED
+            and not connection.is_on_premise  # read when that computer is on
+            and not now_.first_sync_missing
         ]
         asked = asked or (STUCK if unread and now - min(unread) >= STUCK_AUTHORIZED else MONITOR)
     if pending:
@@ -207,7 +206,3 @@ def plan(due: Due, connections: Sequence[tuple[Connection, int]], now: datetime,
     looked_at = now if asked is not None or due.looked_at is None else due.looked_at
     wants.append(looked_at + every * random.uniform(0.95, 1.05))  # noqa: S311 - nothing secret
     return Plan(asked, min(wants), pause_s)
-
-
-def _is_on_premise(connection: Connection) -> bool:
-    return (connection.platform_name or "").casefold().startswith(ON_PREMISE)

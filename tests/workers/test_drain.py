@@ -61,6 +61,7 @@ def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(ben
             "authorized_at": "2026-03-04T12:00:00.000000Z",
             "occurred_at": "2026-03-04T12:00:00.000000Z",
             "event_id": "msg_1",
+            "expected": False,
             "data_types": {"complete": [], "failed": {}},
             "error": None,
         },

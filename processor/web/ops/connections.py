@@ -8,7 +8,7 @@ from processor.errors import Conflict
 from processor.lenient.values import folded
 from processor.truth import assembly
 from processor.web.context import container
-from processor.web.ops import door, naming, sheets
+from processor.web.ops import door, naming, sheets, words
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
 
 NOTIFICATIONS_SHOWN = 50
@@ -21,6 +21,7 @@ def add_to(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/connections", view_func=connections)
     blueprint.add_url_rule("/connections/<id_>", view_func=connection)
     blueprint.add_url_rule("/connections/<id_>", "ask_codat", ask_codat, methods=["POST"])
+    blueprint.add_url_rule("/connections/<id_>/read", "read_now", read_now, methods=["POST"])
 
 
 def connections() -> Response:
@@ -39,6 +40,7 @@ def connection(id_: str) -> Response:
     turned = next((line for line in timeline["items"] if line["from"] != line["to"]), None)
     return sheets.page(
         "connection",
+        meaning=words.of_connection(found),
         connection=found,
         timeline=timeline,
         told=told,
@@ -59,3 +61,14 @@ def ask_codat(id_: str) -> Response:
     look = assembly.ask_now(container(), company_id)
     done = "asked-codat" if id_ in look.connections and look.events else "asked-codat-in-vain"
     return sheets.back(sheets.address("connection", id_), done)
+
+
+def read_now(id_: str) -> Response:
+    """Have Codat read the company of a connection now."""
+    door.check_form()
+    id_ = folded(sheets.wanted(id_))
+    company_id = lookups.connection(container().reader, id_)["company_id"]
+    if not company_id:
+        raise Conflict("The company of this connection is not known, so Codat cannot be told to read it.")
+    container().journey.read_again(company_id)
+    return sheets.back(sheets.address("connection", id_), "reading")

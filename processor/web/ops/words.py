@@ -51,14 +51,16 @@ STATES: Mapping[str, Word] = {
     "authorized": Word(
         "wait",
         "Access was given; the first sync has not begun, as far as we know.",
-        "Whether a message was lost is not known. After 15 minutes Codat is asked by itself; you can ask now."
+        "Whether a message was lost is not known. Codat is asked by itself, also whether a first sync is"
+        " queued; you can ask now."
         " Software on the merchant's computer (QuickBooks Desktop, Sage 50) waits until that computer is on.",
     ),
     "syncing": Word(
         "wait",
         "The first sync of this authorisation is under way, as far as we know.",
         "Whether a message was lost is not known. Codat is asked by itself, less often as time goes by;"
-        " you can ask now. "
+        " you can ask now. What the platform does not hand out is tried again by Codat for up to 12 hours"
+        " before it ends in an error. "
         "Software on the merchant's computer (QuickBooks Desktop, Sage 50) waits until that computer is on.",
     ),
     "ready": Word("good", "The first sync is complete; data types that failed are listed below."),
@@ -70,7 +72,7 @@ STATES: Mapping[str, Word] = {
     "sync_failed": Word(
         "bad",
         "Access was given, and no data type could be read.",
-        "The data types below say why. Codat's support can start the sync again; so does reconnecting.",
+        "The data types below say why. Have it read again, or let the merchant reconnect.",
     ),
     "deauthorized": Word(
         "bad",
@@ -86,6 +88,20 @@ STATES: Mapping[str, Word] = {
         " Codat.",
     ),
 }
+
+FIRST_SYNC_MISSING = Word(
+    "wait",
+    "Access was given, and Codat has queued nothing to read: no first sync follows by itself. So it is after"
+    " a token was brought, or where no data type is fetched on first link.",
+    "Have Codat read it now. START_FIRST_SYNC does so by itself; the data types are chosen in Codat's sync"
+    " settings.",
+)
+END_EXPECTED = Word(
+    "calm",
+    "Access ended right after a complete first sync, as of a connector on the merchant's computer that is set"
+    " to be read once.",
+    "Nothing to do here: the data was read. To read again, the merchant connects again.",
+)
 
 OUTCOMES: Mapping[str, Word] = {
     "applied": Word("good", "changed what we know"),
@@ -188,6 +204,7 @@ DONE: Mapping[str, tuple[str, str]] = {
     "discarded-several": ("calm", "{count} are discarded: kept, and no longer counted as open."),
     "redelivered": ("good", "It is being sent again, under the same id."),
     "redelivered-to-several": ("good", "It is being sent again to {count} receivers, under the same id."),
+    "reading": ("good", "Codat was told to read the data; what comes of it is on the timeline in minutes."),
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
     "tested": ("good", "A test message is being sent. What comes of it stands below: load the page again."),
@@ -199,6 +216,13 @@ DONE: Mapping[str, tuple[str, str]] = {
 def word(table: Mapping[str, Word], name: str | None) -> Word:
     """What ``name`` means; nothing for a name that came later than this table."""
     return table.get(name or "", UNKNOWN)
+
+
+def of_connection(connection: Mapping[str, Any]) -> Word:
+    """What the state of a connection means, as :func:`processor.views.connection` shows it."""
+    if connection["first_sync_missing"]:
+        return FIRST_SYNC_MISSING
+    return END_EXPECTED if connection["end_expected"] else word(STATES, connection["state"])
 
 
 def done(args: Mapping[str, str], now: datetime) -> tuple[str, str, datetime] | None:

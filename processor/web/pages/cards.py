@@ -96,7 +96,7 @@ class Card:
     @property
     def is_reading(self) -> bool:
         """Whether a bar of progress makes sense."""
-        return self.state in _READING and not self.waits_for_computer
+        return self.state in _READING and not self.waits_for_computer and not self.words.read_again
 
     @property
     def is_unfinished(self) -> bool:
@@ -165,7 +165,8 @@ def card(
     error = view["error"] if _tells(state) else None
     claimed = back.kind if back else None
     unread = {kind["status"] for kind in current if has_failed(kind["status"], kind["progress"])}
-    waits = platform is not None and platform.is_on_premise and _waits_for_computer(state, current)
+    on_premise = view["on_premise"] if platform is None else platform.is_on_premise
+    waits = on_premise and not view["first_sync_missing"] and _waits_for_computer(state, current)
     said = sentences.of_state(
         state,
         name,
@@ -173,6 +174,8 @@ def card(
         code=error["status_code"] if error else None,
         unread=unread,
         waits_for_computer=waits,
+        first_sync_missing=view["first_sync_missing"],
+        end_expected=view["end_expected"],
     )
     return Card(
         id=view["id"],
@@ -185,7 +188,7 @@ def card(
         words=said,
         progress=view["progress"],
         readings=tuple(_reading(kind, name, waits=waits) for kind in current),
-        error=_quoted(error) if error and claimed != "connected" else None,
+        error=_quoted(error) if error and claimed != "connected" and not view["end_expected"] else None,
         authorized_at=view["authorized_at"],
         waits_for_computer=waits,
     )

@@ -53,7 +53,8 @@ _STATES: Mapping[State, Sentence] = {
         "Reading",
         "wait",
         "Reading your data from {platform}",
-        "The first time can take from a minute to an hour, depending on how much there is.",
+        "The first time can take from a minute to an hour, depending on how much there is. What {platform} "
+        "does not hand out at once is tried again for up to twelve hours.",
         "You can close this page: reading goes on without it.",
     ),
     State.READY: Sentence(
@@ -112,6 +113,24 @@ _WAITING_FOR_COMPUTER = Sentence(
     "Waiting for your computer",
     "You gave access. {expect}",
     "Leave that computer on, and there is nothing more to do. You can close this page.",
+)
+
+_FIRST_SYNC_MISSING = Sentence(
+    "Access given",
+    "wait",
+    "You gave access to {platform}, and nothing is being read yet",
+    "Reading does not begin by itself here.",
+    "Have it read now.",
+    read_again=True,
+)
+
+_READ_ONCE = Sentence(
+    "Read once",
+    "calm",
+    "Your data was read from {platform}, once",
+    "The connector on your computer is set to share once, so access ended when that was done, as it should.",
+    "There is nothing more to do. To share newer data, connect again.",
+    "Connect again",
 )
 
 _PARTLY_READ = Sentence(
@@ -206,14 +225,23 @@ def of_state(
     code: str | None = None,
     unread: Collection[str] = (),
     waits_for_computer: bool = False,
+    first_sync_missing: bool = False,
+    end_expected: bool = False,
 ) -> Sentence:
     """What ``state`` means; ``platform`` is the full name of the platform.
 
     ``back``: the user was just sent back as ``connected``, ``cancelled`` ..., which may be true although we
     do not know it yet. ``code``: Codat's of the newest problem. ``unread``: the statuses of the data types
     that could not be read. ``waits_for_computer``: nothing is read before the customer's computer is on.
+    ``first_sync_missing``: Codat has queued nothing to read. ``end_expected``: the connector was to be read
+    once, and that is done.
     """
-    found = _WAITING_FOR_COMPUTER if waits_for_computer else _sentence(state, back, code, unread)
+    if first_sync_missing:
+        found = _FIRST_SYNC_MISSING
+    elif end_expected:
+        found = _READ_ONCE
+    else:
+        found = _WAITING_FOR_COMPUTER if waits_for_computer else _sentence(state, back, code, unread)
     expect = words.on_premise(platform)
 
     def fill(text: str) -> str:

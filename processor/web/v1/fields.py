@@ -28,6 +28,11 @@ def number(description: str, **more: Any) -> fields.Integer:
     return fields.Integer(required=True, validate=Range(min=0, **more), metadata={"description": description})
 
 
+def flag(description: str) -> fields.Boolean:
+    """``true`` or ``false``."""
+    return fields.Boolean(required=True, metadata={"description": description})
+
+
 def word(values: Any, description: str, *, null: bool = False) -> fields.String:
     """One of a few words."""
     return fields.String(

@@ -45,9 +45,25 @@ def delete_company(company_id: str) -> None:
     container().journey.delete_company(company_id)
 
 
+@calls.post("/companies/<company_id>/read", SyncSchema, status=HTTPStatus.ACCEPTED, errors=FROM_CODAT)
+def read_company(company_id: str) -> dict[str, Any]:
+    """Read a company's data now
+
+    Tells Codat to read all data types that are marked to be fetched on first link, of every connection: where
+    no first sync followed an authorisation (`first_sync_missing`), or it failed. Codat is told once a minute
+    at most; what it is reading already goes on. The answer is how reading stands at this moment.
+    """
+    container().journey.read_again(company_id)
+    return _sync(company_id)
+
+
 @calls.get("/companies/<company_id>/sync", SyncSchema)
 def get_company_sync(company_id: str) -> dict[str, Any]:
     """How reading a company's data stands"""
+    return _sync(company_id)
+
+
+def _sync(company_id: str) -> dict[str, Any]:
     sync = dataclasses.asdict(container().journey.sync(company_id))
     rows = [{**row, "id": row["connection_id"]} for row in sync["connections"]]
     return {**sync, "id": company_id, "connections": rows}

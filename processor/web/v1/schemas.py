@@ -12,7 +12,7 @@ from processor.replays import DISCARDED
 from processor.store.decoding import EVENT_STATUSES
 from processor.views import NOTIFICATION_STATUSES, UNREADABLE
 from processor.web.v1.delivery_schemas import DeliverySchema
-from processor.web.v1.fields import Answer, many, moment, number, text, texts, word
+from processor.web.v1.fields import Answer, flag, many, moment, number, text, texts, word
 
 
 class ProblemSchema(Answer):
@@ -98,6 +98,14 @@ class ConnectionSchema(Answer):
     first_heard_at = moment("When we first heard of it.", null=True)
     progress = number("Of the first sync of the current authorisation, 0 to 100.", max=100)
     data_types = many(DataTypeSchema, "The newest outcome of each data type.")
+    on_premise = flag("Whether its platform is software on the customer's computer.")
+    first_sync_missing = flag(
+        "Access is given and Codat has queued nothing to read: `POST /v1/companies/{id}/read` has it read."
+    )
+    end_expected = flag(
+        "Access ended at once after a complete first sync, as with a connector on the customer's computer"
+        " that is set to be read once."
+    )
     error = fields.Nested(
         ErrorSchema,
         required=True,
@@ -223,6 +231,10 @@ class NotificationDataSchema(Answer):
     authorized_at = moment("When that began.", null=True)
     occurred_at = moment("When it happened, by Codat's clock.")
     event_id = text("The message from which we know.")
+    expected = flag(
+        "Of `connection.deauthorized`: it is no bad news, for a connector that is read once ended so after"
+        " its first sync. Otherwise `false`."
+    )
     data_types = fields.Nested(OutcomesSchema, required=True)
     error = fields.Nested(ErrorSchema, required=True, allow_none=True)
 

@@ -270,3 +270,19 @@ def test_a_reconcile_that_waits_for_codat_says_so(run: Run, codat: SimulatorServ
     assert result.exit_code == 0, result.output
     assert f"{company}  Codat takes no more requests for now (429): going on in 1 s" in result.stderr
     assert bench.state(connection) == "authorized"
+
+
+def test_an_operator_has_a_company_read_from_a_terminal(run: Run, codat: SimulatorServer) -> None:
+    """No first read follows a token that was brought: there was no command that has it read."""
+    company, connection = shop(codat, "Bakery", "authorize")
+    assert run("reconcile", "--company", company).exit_code == 0
+
+    done = run("companies", "read", company)
+    assert done.exit_code == 0, done.output
+    assert f"Codat was told to read {company}" in done.stdout
+    assert codat.simulation.world.find_connection(connection).first_read is not None
+    said = json.loads(run("companies", "read", company, "--json").stdout)
+    assert said["id"] == company
+    unknown = run("companies", "read", "nobody")
+    assert unknown.exit_code == 1
+    assert "no company with this id" in unknown.output

@@ -85,3 +85,10 @@ def test_branding_leads_to_pictures_that_the_simulator_serves(api: httpx.Client)
 def test_branding_of_an_unknown_platform_is_not_found(api: httpx.Client) -> None:
     assert_error(api.get("/integrations/zzzz/branding"), 404)
     assert_error(api.get("/integrations/zzzz"), 404)
+
+
+def test_pages_have_5000_rows_at_most(api: httpx.Client) -> None:
+    """Ours cut at 2,000: a client that asks for 5,000, as Codat lets it, would have seen less than there."""
+    for wanted, given in (("5000", 5_000), ("9000", 5_000), ("", 100)):
+        page = api.get("/integrations", params={"pageSize": wanted} if wanted else {}).json()
+        assert page["pageSize"] == given

@@ -135,7 +135,7 @@ def test_every_field_of_every_part_is_written():
         "c", "co", "m", "gbol", "Xero", "Accounting", "i", at, (fact,), walk, at, {"bills": kind},
         (Claim("e", at, at, LinkStatus.PENDING, LinkStatus.LINKED),),
         (Check("connection.unlinked", at, at, "ready"),),
-        (Told("connection.unlinked", at, "n", True),), "North Shop",
+        (Told("connection.unlinked", at, "n", True),), "North Shop", True, at,
     )  # fmt: skip
     blank = Connection("c")
 

@@ -157,7 +157,7 @@ def test_a_failed_sync_can_be_read_again(place: Place, visitor: Browser) -> None
             f"{base}/connections/{connection_id}?asked=read",
         )
     assert len(place.desk.wire.asked("POST", "/data/all")) == 1
-    assert "Reading was asked for again" in visitor.open(answer.headers["Location"]).text
+    assert "Reading was asked for" in visitor.open(answer.headers["Location"]).text
     place.settle()
     page = visitor.open(answer.headers["Location"])
     assert "Xero is connected" in page.text

@@ -533,3 +533,13 @@ def test_an_e_mail_says_one_thing_about_handing_it_on(notice):
             assert text.count("forward this e-mail") == (LINK in text)
             asks = "get in touch with us, and we send you a link" in text
             assert asks == (link is None and notice.value in TO_DO)
+
+
+def test_an_end_that_was_expected_is_not_mailed(post, mail):
+    """A connector that is read once ended as it should, and its owner was asked to "connect again"."""
+    courier = mail("smtp://127.0.0.1:9")
+    expected = post.decide(type_=Notice.DEAUTHORIZED, company_id="company-1", expected=True)
+    revoked = post.decide(type_=Notice.DEAUTHORIZED, company_id="company-1", expected=False)
+    courier.run_once()
+    assert post.status(expected, EMAIL) is None
+    assert post.status(revoked, EMAIL) is not None

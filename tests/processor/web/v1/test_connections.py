@@ -52,6 +52,9 @@ def test_a_connection_is_shown_whole(filling: Filling, get: Get) -> None:
                 "current": True,
             },
         ],
+        "on_premise": False,
+        "first_sync_missing": False,
+        "end_expected": False,
         "error": None,
         "open": {"checks": [], "claims": 0},
         "notifications_told": [
