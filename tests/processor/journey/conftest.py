@@ -1,5 +1,6 @@
 """An empty engine, an empty Codat, and a journey between them."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,10 +23,31 @@ def client(redis_url: str) -> Iterator["redis.Redis[Any]"]:
         yield client
 
 
+class CodatClock:
+    """Codat's clock, which a test may put forward: what its API shows counts a minute after a change."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+    def forward(self, seconds: float) -> None:
+        """Let so much time pass at Codat."""
+        self.ahead_s += seconds
+
+
 @pytest.fixture
-def codat() -> Iterator[SimulatorServer]:
+def codat_clock() -> CodatClock:
+    """The clock of the simulated Codat."""
+    return CodatClock()
+
+
+@pytest.fixture
+def codat(codat_clock: CodatClock) -> Iterator[SimulatorServer]:
     """A simulated Codat that sends nothing and reads nothing by itself."""
-    with SimulatorServer(SimulatorConfig(api_key=CODAT_KEY, auto_sync=False)) as server:
+    config = SimulatorConfig(api_key=CODAT_KEY, auto_sync=False)
+    with SimulatorServer(config, clock=codat_clock) as server:
         yield server
 
 

@@ -34,14 +34,15 @@ def look(client, drain):
 
 
 @pytest.fixture
-def linked(desk, codat, drain, look, company_id):
-    """A connection to Xero that was authorised."""
+def linked(desk, codat, codat_clock, drain, look, company_id):
+    """A connection to Xero that was authorised more than a minute ago."""
     started = desk.journey.connect(company_id, "gbol")
     drain()
     codat.simulation.change(started.connection_id, "authorize", {})
     look(desk, company_id, started.connection_id)
     desk.client.delete(keys.asked_again(company_id))
     assert state(desk, started.connection_id) == "authorized"
+    codat_clock.forward(70)
     return started.connection_id
 
 
