@@ -249,10 +249,10 @@ def test_blanks_and_the_case_of_an_id_do_not_matter(bench, erasure, named):
     assert bench.client.keys(b"codat:erased:*") == [keys.erased(COMPANY).encode()]
 
 
-def test_an_id_that_is_known_in_upper_case_is_found_in_lower_case(bench, erasure):
+def test_an_id_that_came_in_upper_case_is_kept_and_found_in_lower_case(bench, erasure):
     bench.handle(messages.connected(COMPANY.upper(), CONNECTION, at=bench.clock()))
 
-    assert erasure.find(COMPANY) == COMPANY.upper()
+    assert erasure.find(COMPANY.upper()) == erasure.find(COMPANY) == COMPANY
     assert prove(bench.client, [COMPANY]).found  # the proof looks for it in either case
 
 
