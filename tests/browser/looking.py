@@ -82,7 +82,7 @@ _UNNAMED = """
 _SMALL = """
 () => [...document.querySelectorAll("button, a.button, nav a, input:not([type=hidden])")]
   .filter((one) => one.checkVisibility())
-  .map((one) => [one, one.getBoundingClientRect()])
+  .map((one) => [one, (one.type === "checkbox" && one.closest("label") || one).getBoundingClientRect()])
   .filter(([, box]) => box.height < 44 || box.width < 24)
   .map(([one, box]) => `${(one.innerText || one.outerHTML).slice(0, 60)}: ${box.width}x${box.height}`)
 """
