@@ -54,6 +54,7 @@ def _listed(
 
 def event(id_: str) -> Response:
     """One message with its body."""
+    sheets.query_of()
     found = lookups.event(container().reader, sheets.wanted(id_))
     body = words.pretty(found["body"]) if found["raw"] is None else found["raw"]
     return sheets.page(

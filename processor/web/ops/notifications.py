@@ -29,6 +29,7 @@ def notifications() -> Response:
 
 def notification(id_: str) -> Response:
     """One notification as it is sent, the attempts to deliver it, and to whom it would be sent again."""
+    sheets.query_of()
     id_ = sheets.wanted(id_)
     found = lookups.notification(container().reader, id_)
     sent = words.pretty({name: value for name, value in found.items() if name not in WAYS})

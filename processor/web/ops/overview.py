@@ -29,6 +29,7 @@ def add_to(blueprint: Blueprint) -> None:
 
 def overview() -> Response:
     """How everything stands."""
+    sheets.query_of()
     own = container()
     found = conditions()
     return sheets.page(

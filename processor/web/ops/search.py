@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, redirect
+from marshmallow import fields
 
 from processor.lenient.mail_addresses import with_ascii_domain
 from processor.store import failures
 from processor.store.reader import Reader
 from processor.web.context import container, desk
 from processor.web.ops import sheets
-from processor.web.v1.parameters import LONGEST_ID
+from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
 MOST_COMPANIES = 50
 """So many companies of a merchant, or with a name, the search shows at most."""
@@ -39,6 +40,12 @@ class Named:
     more: bool
 
 
+class SearchQuery(NoParameters):
+    """What is looked for; too long a text is found nowhere."""
+
+    q = fields.String()
+
+
 def add_to(blueprint: Blueprint) -> None:
     """Add this page."""
     blueprint.add_url_rule("/search", view_func=search)
@@ -46,7 +53,7 @@ def add_to(blueprint: Blueprint) -> None:
 
 def search() -> Response:
     """Lead to what has this id, show who has this name, or say that nothing has."""
-    wanted = request.args.get("q", "").strip()
+    wanted = str(sheets.query_of(SearchQuery).get("q", "")).strip()
     reader = container().reader
     usable = bool(wanted) and len(wanted) <= LONGEST_ID
     found = _with_id(reader, wanted) if usable else []

@@ -13,7 +13,7 @@ from processor.errors import Invalid, ProcessorError, StoreUnavailable, TooManyA
 from processor.web import failures, mishaps, problems, security
 from processor.web.context import container
 from processor.web.ops import door, words
-from processor.web.v1.parameters import LONGEST_ID
+from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -28,6 +28,9 @@ BY_QUERY = "-"
 _FITS = re.compile(r"(?!-$)[A-Za-z0-9_~-][A-Za-z0-9_.~:@=+,!-]*")
 _PASSING = ("done", "count", "at")
 """Parameters that say what was just done, and are not passed on."""
+
+_EVERYWHERE = (*_PASSING, "refresh")
+"""Parameters that every page takes beside its own."""
 
 
 def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
@@ -77,10 +80,19 @@ def back(address_: str, done: str, **counts: int) -> Response:
     return redirect(f"{address_}{joint}{query}", HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
 
 
-def query_of(schema: type[Schema]) -> dict[str, Any]:
-    """The parameters of a list, as the API has them; raises :class:`Invalid`. Blank ones are not given."""
+def query_of(schema: type[Schema] = NoParameters) -> dict[str, Any]:
+    """The parameters of a page, as the API has them. Blank ones are not given.
+
+    Raises :class:`Invalid`, also for a parameter that the page does not have: a misspelt filter would
+    show everything.
+    """
     known = schema()
-    given = {name: value for name, value in request.args.items() if name in known.fields and value}
+    passed_over = {*_EVERYWHERE, "id"} if (request.view_args or {}).get("id_") == BY_QUERY else _EVERYWHERE
+    given = {
+        name: value
+        for name, value in request.args.items()
+        if name not in passed_over and (value or name not in known.fields)
+    }
     try:
         loaded: dict[str, Any] = known.load(given)
     except ValidationError as error:

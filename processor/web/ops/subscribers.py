@@ -28,6 +28,7 @@ def subscribers() -> Response:
 
 def subscriber(id_: str) -> Response:
     """One subscriber."""
+    sheets.query_of()
     return _alone(desk().show(sheets.wanted(id_)))
 
 

@@ -178,8 +178,9 @@ def test_no_get_changes_anything(
     with Redis.from_url(redis_url) as client:
         before = {key: client.dump(key) for key in client.scan_iter()}
         for path in ("/ops", *actions):
-            for query in ({}, {"action": "enable"}, {"lane": "email"}):
-                assert operator.open(path, **query).status_code == 200
+            for query in ({"action": "enable"}, {"lane": "email"}):
+                assert operator.open(path, **query).status_code == 422
+            assert operator.open(path).status_code == 200
         after = {key: client.dump(key) for key in client.scan_iter()}
     assert after == before
 
@@ -343,15 +344,51 @@ def test_an_odd_parameter_is_422_in_words(filling: Filling, path: str, query: st
     assert query.partition("=")[0] in answer.text
 
 
-@pytest.mark.parametrize("path", ["/ops", "/ops/events", "/ops/connections"])
 @pytest.mark.parametrize(
-    "query",
-    ["_external=1&_anchor=x&_scheme=javascript&endpoint=x", "%ff=%fe&=&&a", "status=&state=", "a=b&" * 500],
+    "path",
+    [
+        "/ops",
+        "/ops/events",
+        "/ops/events/broken",
+        "/ops/connections",
+        "/ops/connections/xero",
+        "/ops/companies/c1",
+        "/ops/notifications",
+        "/ops/subscribers",
+        "/ops/search",
+    ],
 )
-def test_unknown_parameters_do_no_harm(filling: Filling, path: str, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("_external=1&_anchor=x&_scheme=javascript&endpoint=x", "_scheme"),
+        ("%ff=%fe&=&&a", "a"),
+        ("stauts=dead", "stauts"),
+        ("satte=", "satte"),
+        ("id=x", "id"),
+        ("a=b&" * 500, "a"),
+        ("%3Ci%3E=1", "&lt;i&gt;"),
+    ],
+)
+def test_unknown_parameters_are_refused_by_name(filling: Filling, path: str, query: str, named: str) -> None:
+    """``/ops/events?stauts=dead`` listed all messages, as though every one were dead."""
+    filling.make_ready()
+    filling.let_die()
     answer = Operator(filling).open(f"{path}?{query}")
-    assert answer.status_code == 200
+    assert answer.status_code == 422
+    assert f"<code>{named}</code>" in answer.text
     assert "javascript:" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/ops/events?status=", "/ops/connections?state=&limit=", "/ops/search?q="])
+def test_a_blank_parameter_is_not_given(filling: Filling, path: str) -> None:
+    assert Operator(filling).open(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/ops", "/ops/events", "/ops/search"])
+def test_every_page_says_what_was_done_and_can_load_itself_again(filling: Filling, path: str) -> None:
+    answer = Operator(filling).open(f"{path}?done=replayed&count=1&at=1&refresh=30")
+    assert answer.status_code == 200
 
 
 def test_an_unknown_status_is_422(filling: Filling) -> None:
