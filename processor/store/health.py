@@ -34,13 +34,15 @@ def gone(client: "Redis[Any]", role: str, name: str) -> None:
 
 
 def seen(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]]:
-    """The processes of each role and when each was last seen, the newest first.
+    """The processes of each role that are not missed, and when each was last seen, the newest first.
 
-    One that ended in order is forgotten at once, any other minutes later. Raises ``redis.RedisError``.
+    Raises ``redis.RedisError``.
     """
+    seconds, micros = client.time()
+    since_ms = seconds * 1000 + micros // 1000 - MISSED_AFTER_MS
     with client.pipeline(transaction=False) as pipe:
         for role in ROLES:
-            pipe.zrevrange(keys.alive(role), 0, -1, withscores=True)
+            pipe.zrevrangebyscore(keys.alive(role), "+inf", since_ms, withscores=True)
         rows = pipe.execute()
     return {
         role: [(name.decode("utf-8", "replace"), from_ms(at_ms)) for name, at_ms in row]

@@ -36,6 +36,7 @@ def overview() -> Response:
         "overview",
         stats=lookups.stats(own.reader, own.redis, found),
         processes=health.seen(own.redis),
+        missed_after_s=health.MISSED_AFTER_MS // 1000,
         wrong=[one for one in found if one.severity is not Severity.INFO],
         notes=[one for one in found if one.severity is Severity.INFO],
         names=naming.of_subscribers(),

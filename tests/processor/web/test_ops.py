@@ -9,7 +9,7 @@ from redis import Redis
 
 from processor.store import health, interruptions, keys, truth_keys
 from processor.store.interruptions import Interruption
-from processor.times import to_iso, to_ms
+from processor.times import from_ms, to_iso, to_ms
 from processor.web.ops import words
 from tests.processor.web.operating import (
     Operator,
@@ -49,10 +49,22 @@ def test_an_empty_store_has_an_overview(operator: Operator, path: str) -> None:
 def test_a_missing_worker_is_told_with_the_time_when_it_was_last_seen(
     operator: Operator, store: Redis
 ) -> None:
+    """A worker that was killed stayed among the processes that run for 100 seconds."""
     health.alive(store, "worker", "worker-1", silent_ms=60_000)
+    last_ms = store.zscore(keys.alive("worker"), "worker-1")
     shown = operator.read("/ops")
     assert "no worker was seen" in shown
-    assert f"Since {words.date(to_iso(health.seen(store)['worker'][0][1]))}" in shown
+    assert f"Since {words.date(to_iso(from_ms(int(last_ms))))}" in shown
+    assert "worker none was seen in the last 20 s" in shown
+    assert "worker-1" not in shown
+
+
+def test_of_the_processes_those_that_run_are_named(operator: Operator, store: Redis) -> None:
+    health.alive(store, "worker", "worker-killed", silent_ms=health.MISSED_AFTER_MS + 1000)
+    health.alive(store, "worker", "worker-runs")
+    processes = operator.read("/ops").partition("Last seen")[2]
+    assert "worker worker-runs" in processes
+    assert "worker-killed" not in processes
 
 
 def test_a_full_redis_is_named_with_what_to_do(operator: Operator, store: Redis) -> None:
