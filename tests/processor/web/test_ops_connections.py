@@ -1,9 +1,16 @@
 """A connection's page asks Codat where a message may be lost."""
 
-import pytest
+import json
+import re
+from html import unescape
 
+import pytest
+from redis import Redis
+
+from processor.store import keys
+from processor.times import to_iso
 from tests.processor.web.conftest import OpenPlace
-from tests.processor.web.operating import PASSWORD, Operator, forms
+from tests.processor.web.operating import PASSWORD, Operator, add_subscriber, forms
 from tests.processor.web.v1.filling import Filling
 from tests.support.visiting import Place
 
@@ -88,3 +95,35 @@ def test_only_a_form_of_this_browser_has_codat_asked(place: Place, connection_id
     path = f"/ops/connections/{connection_id}"
     assert Operator(place).send(path, seal="0" * 64).status_code in (400, 403)
     assert "an operator wanted to know" not in Operator(place).read(path)
+
+
+def test_the_deliveries_of_a_connection_are_one_table(
+    operator: Operator, filling: Filling, store: Redis
+) -> None:
+    """Each receiver of each notification had a table of its own: two milestones took three screens."""
+    lanes = [add_subscriber(filling, f"http://127.0.0.1:9/{one}", description=one) for one in ("Ann", "Bea")]
+    filling.make_ready()
+    notifications = filling.container.reader.list_notifications(connection_id="xero", limit=2, cursor=None)
+    for one in notifications.items:
+        attempt = {
+            "id": one["body"]["id"],
+            "at": to_iso(filling.now),
+            "outcome": "failed",
+            "status_code": 500,
+            "duration_ms": 12,
+            "error": "answered 500",
+            "answer": "out of order",
+        }
+        row: dict[str, str | int] = {}
+        for lane in lanes:
+            row |= {f"{lane}:status": "dead", f"{lane}:total": 1, f"{lane}:attempt:1": json.dumps(attempt)}
+        store.hset(keys.deliveries(one["body"]["id"]), mapping=row)
+    section = operator.open("/ops/connections/xero").text.partition('id="told"')[2].partition("</section>")[0]
+    rows = [unescape(re.sub(r"<[^>]*>", " ", one)).split() for one in section.split("<tr>")[2:]]
+    assert section.count("<table") == 1
+    assert sorted((one[0], name) for one in rows for name in ("Ann", "Bea") if name in one) == [
+        (milestone, name)
+        for milestone in ("connection.authorized", "initial_sync.completed")
+        for name in ("Ann", "Bea")
+    ]
+    assert ["answered 500" in " ".join(one) for one in rows] == [True] * 4

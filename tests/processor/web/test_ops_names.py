@@ -189,7 +189,7 @@ def test_a_receiver_that_was_removed_is_called_by_its_id(
     store.delete(keys.subscriber(lane))
     store.zrem(keys.subscribers(), lane)
     assert f"To {lane} pending" in operator.read(path)
-    assert f"To {lane} : pending" in operator.read("/ops/connections/xero")
+    assert f"{lane} pending" in operator.read("/ops/connections/xero")
 
 
 def test_a_contact_with_an_international_domain_is_found_as_it_is_written(
