@@ -64,7 +64,7 @@ def test_what_one_message_raises_is_recorded_and_the_rest_of_the_batch_goes_on(b
 def test_a_job_that_ran_out_of_time_is_no_fault_of_the_message_that_was_handled_then(bench, monkeypatch):
     (event_id,) = (one.event_id for one in bench.send(body()))
 
-    def too_late(_message):
+    def too_late(_message, **_how):
         raise JobTimeoutException("the job took too long")
 
     with monkeypatch.context() as patched:
