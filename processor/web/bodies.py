@@ -18,12 +18,16 @@ BUDGET_BYTES = 64 * 1024 * 1024
 class IncompleteBody(StoreUnavailable):
     """The body broke off, or did not come in time."""
 
+    code = "body_incomplete"
+    title = "The request is incomplete"
     sentence = "The request did not arrive whole; send it again."
 
 
 class CrowdedOut(StoreUnavailable):
     """The body was given up to keep all bodies within their budget."""
 
+    code = "too_many_bodies"
+    title = "Too many unfinished requests"
     sentence = "Too many unfinished requests; send it again later."
 
 

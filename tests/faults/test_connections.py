@@ -51,7 +51,7 @@ def open_to(client: Redis) -> int:
 
 @pytest.mark.parametrize(
     ("most", "processes"),
-    [(40, {}), (24, {"WEB_CONCURRENCY": "4", "WORKERS": "4"})],
+    [(40, {}), (32, {"WEB_CONCURRENCY": "4", "WORKERS": "4"})],
     ids=["enough", "too few"],
 )
 def test_an_overload_leaves_nothing_untold_and_no_connection_behind(

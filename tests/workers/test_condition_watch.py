@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,7 +50,7 @@ class Post:
         for role in health.ROLES:
             self.redis.delete(keys.alive(role))
         for role in roles:
-            health.alive(self.redis, role, f"{role}-1", int(time.time() * 1000))
+            health.alive(self.redis, role, f"{role}-1")
 
     def lane(self) -> list[str]:
         """The subjects that wait in the operators' lane."""

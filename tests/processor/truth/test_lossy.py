@@ -100,7 +100,7 @@ def test_after_one_reconcile_every_state_is_codats_and_the_last_milestone_is_tol
         before = [one["id"] for one in truth.bench.told()]
         assert truth.count("missed_messages") > 0
 
-        # That Codat reads nothing of an authorisation is noted once it has lasted for two minutes: no difference.
+        # That Codat queued nothing to read is noted two minutes after the authorisation: no difference.
         again = [one for outcome in truth.reconcile() for one in outcome.look.differences]
         assert not [one for one in again if one.before != one.after]
         assert [one["id"] for one in truth.bench.told()] == before
