@@ -164,16 +164,18 @@ def test_a_store_that_has_gone_through_codats_companies_is_left_alone(truth, wen
 def test_messages_that_came_first_are_no_obstacle(truth):
     """Redis was lost, and a message came within seconds: rebuild refused, and reconcile told everybody."""
     made = fill(truth, len(STEPS))
-    truth.bench.handle(messages.connected("company-1", "connection-1", at=truth.clock()))
+    new = truth.connect(company := truth.company("Opened today"))
+    truth.change(new, "authorize")
+    truth.bench.handle(messages.connected(company, new, at=truth.clock()))
     ready = dict(zip(STEPS, made, strict=True))["authorize", "complete-sync"]
     truth.bench.handle(messages.other(company_id=ready[0]))  # of a company that was there before
     truth.clock.forward(5)
 
     parts, _ = rebuild(truth)
 
-    assert (parts.done, parts.problems) == (len(STEPS), [])
+    assert (parts.done, parts.problems) == (len(STEPS) + 1, [])
     assert truth.ours() == truth.truth()
-    assert [one["data"]["connection_id"] for one in truth.bench.told()] == ["connection-1"]
+    assert [one["data"]["connection_id"] for one in truth.bench.told()] == [new]
 
 
 def test_a_merchant_that_a_message_told_about_is_not_told_all_over_again(truth):
@@ -224,7 +226,7 @@ def test_a_rebuild_without_codats_list_leaves_nothing(truth):
         truth.parts().rebuild.prepare()
 
     changed = {name for name, value in everything(truth.bench.client).items() if before.get(name) != value}
-    assert changed <= {"codat:pace", "codat:quota"}
+    assert changed <= {"codat:codat-calls", "codat:pace", "codat:quota"}
     truth.reconcile()
     truth.change(connection, "authorize")
     truth.clock.forward(5)
