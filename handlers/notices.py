@@ -106,6 +106,8 @@ def _was_told(item: Due, ledger: tuple[Told, ...], now: Situation) -> bool:
         return any(_reaches(entry, item.at) for entry in same)
     since, last = now.walk.begun_at, _last_said_of_access(ledger)
     exactly = last is not None and last.is_end
+    if _kind(item.notice) is Notice.AUTHORIZED and same and not exactly and _may_be_the_same(same[-1], item):
+        return True
     reaches = _reaches_for_certain if exactly else _reaches
     return any(since is None or reaches(entry, since) for entry in same)
 
@@ -117,6 +119,14 @@ def _last_said_of_access(ledger: tuple[Told, ...]) -> Notice | None:
         if kind is Notice.AUTHORIZED or kind.is_end:
             return kind
     return None
+
+
+def _may_be_the_same(entry: Told, item: Due) -> bool:
+    """Whether both beginnings were only seen, so that nothing says that they are two.
+
+    An end that is learnt late may place the beginning that was told at a later look, or at a read.
+    """
+    return entry.by_seen and item.ground.kind in (Kind.SEEN, Kind.READ)
 
 
 def _reaches(entry: Told, since: datetime) -> bool:
