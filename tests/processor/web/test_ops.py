@@ -495,11 +495,11 @@ def test_each_attempt_is_shown(operator: Operator, filling: Filling, store: Redi
         "n:dead": 1,
     }
     store.hset(keys.deliveries(id_), mapping=row)
-    for path in (f"/ops/notifications/{id_}", "/ops/connections/xero"):
-        answer = operator.open(path)
-        assert "&lt;h1&gt;boom&lt;/h1&gt;" in answer.text
-        assert "It answered 500" in answer.text
-        assert "12 ms" in answer.text
+    answer = operator.open(f"/ops/notifications/{id_}")
+    assert "&lt;h1&gt;boom&lt;/h1&gt;" in answer.text
+    assert "It answered 500" in answer.text
+    assert "12 ms" in answer.text
+    assert "It answered 500" in operator.open("/ops/connections/xero").text, "the last one, in its row"
 
 
 def test_a_subscriber_is_disabled_and_enabled(operator: Operator, filling: Filling, store: Redis) -> None:
@@ -619,5 +619,5 @@ def test_an_unknown_page_is_404_in_words(operator: Operator) -> None:
 
 def test_what_was_done_is_only_said_in_words_of_ours(operator: Operator) -> None:
     assert "hello" not in operator.open("/ops/events", done="hello", at=NOW).text
-    said = operator.read("/ops/events", done="replayed-several", count="<b>", refused="9" * 99, at=NOW)
+    said = operator.read("/ops/events", done="replayed-several", count="<b>", at=NOW)
     assert said.startswith("0 wait in the inbox again. At 22 Nov 2026, 15:00:00 UTC Events")
