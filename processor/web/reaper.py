@@ -25,6 +25,7 @@ class ConnectionReaper:
         self._within_s = within_s
         self._spoke: set[str] = set()
         self._silent_since: dict[str, float] = {}
+        self._missed: set[str] = set()
 
     def start(self) -> None:
         """Look from now on, in a thread that ends with the process."""
@@ -39,7 +40,9 @@ class ConnectionReaper:
         """Close the connections that have been silent for too long at ``now_s``, a monotonic time."""
         known = set(self._spoke)
         callers = dict(_connections())
-        self._spoke -= known - callers.keys()
+        missed = known - callers.keys()
+        self._spoke -= missed & self._missed  # one look may miss a connection that is there
+        self._missed = missed
         silent = callers.keys() - self._spoke
         self._silent_since = {caller: self._silent_since.get(caller, now_s) for caller in silent}
         for caller, since_s in self._silent_since.items():

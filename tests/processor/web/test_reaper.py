@@ -72,4 +72,6 @@ def test_who_is_gone_is_forgotten() -> None:
         reaper.reap(0.0)
         assert reaper._spoke == {name}
     reaper.reap(0.0)
+    assert reaper._spoke == {name}, "one look may have missed it"
+    reaper.reap(0.0)
     assert reaper._spoke == set()
