@@ -29,7 +29,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy --strict
 
 docs: $(VENV)/.installed-run
-	$(BIN)/python -m processor.settings_docs
+	$(BIN)/python -m processor.settings.docs
 	$(BIN)/python -m handlers.diagram > docs/state-machine.md
 
 screenshots: $(VENV)/.installed-test

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from handlers.events import ConnectionDetails, Event, LinkStatus
-from handlers.facts import Claim, DataType, Fact, Kind
-from handlers.fold import START, Walk, fold
+from handlers.facts import Claim, DataType, Fact, FactKind
+from handlers.fold import START, AuthorizationHistory, fold
 
 MOST_FACTS = 64
 """A connection with more facts than this is compacted."""
@@ -18,7 +18,7 @@ ON_PREMISE = ("quickbooks desktop", "sage 50")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LedgerEntry:
     """One entry of the ledger: a notification that was decided.
 
     ``kind`` is the notification's type, ``at`` the time of the milestone by which
@@ -67,12 +67,12 @@ class Connection:
     integration_id: str | None = None
     described_at: datetime | None = None
     facts: tuple[Fact, ...] = ()
-    base: Walk = START
+    base: AuthorizationHistory = START
     floor: datetime | None = None
     data_types: Mapping[str, DataType] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     checks: tuple[Check, ...] = ()
-    ledger: tuple[Told, ...] = ()
+    ledger: tuple[LedgerEntry, ...] = ()
     account_name: str | None = None
     on_premise: bool | None = None
     nothing_queued_at: datetime | None = None
@@ -85,7 +85,7 @@ class Connection:
         return (self.platform_name or "").casefold().startswith(ON_PREMISE)
 
     @property
-    def walk(self) -> Walk:
+    def history(self) -> AuthorizationHistory:
         """The fold over all facts."""
         return _folded(self.facts, self.base)
 
@@ -158,41 +158,42 @@ class Connection:
         return replace(self, facts=young, base=fold(old, self.base), floor=old[-1].at, ledger=ledger)
 
 
-_recent: tuple[tuple[tuple[Fact, ...], Walk, Walk], ...] = ()
+_recent: tuple[tuple[tuple[Fact, ...], AuthorizationHistory, AuthorizationHistory], ...] = ()
 """The last folds: one step asks for the same one or two again and again, and they never change."""
 
 _MOST_RECENT = 4
 
 
-def _folded(facts: tuple[Fact, ...], base: Walk) -> Walk:
+def _folded(facts: tuple[Fact, ...], base: AuthorizationHistory) -> AuthorizationHistory:
     global _recent
-    for known_facts, known_base, walk in _recent:
+    for known_facts, known_base, history in _recent:
         if known_facts is facts and known_base is base:
-            return walk
-    walk = fold(facts, base)
-    _recent = ((facts, base, walk), *_recent[: _MOST_RECENT - 1])
-    return walk
+            return history
+    history = fold(facts, base)
+    _recent = ((facts, base, history), *_recent[: _MOST_RECENT - 1])
+    return history
 
 
 def _says_nothing_more(fact: Fact, neighbours: tuple[Fact, ...]) -> bool:
     return (
-        fact.kind is Kind.SEEN
+        fact.kind is FactKind.SEEN
         and len(neighbours) == 3
         and all(
-            near.kind is Kind.SEEN and near.status is fact.status and not near.claimed for near in neighbours
+            near.kind is FactKind.SEEN and near.status is fact.status and not near.claimed
+            for near in neighbours
         )
     )
 
 
-def is_linked(walk: Walk) -> bool:
+def is_linked(history: AuthorizationHistory) -> bool:
     """Whether access is given now."""
-    return link_status(walk) is LinkStatus.LINKED
+    return link_status(history) is LinkStatus.LINKED
 
 
-def link_status(walk: Walk) -> LinkStatus | None:
+def link_status(history: AuthorizationHistory) -> LinkStatus | None:
     """What Codat's status should be by what we know; ``None`` for a deleted connection."""
-    if walk.deleted:
+    if history.deleted:
         return None
-    if walk.ended:
-        return walk.ended.status or LinkStatus.UNLINKED
-    return LinkStatus.LINKED if walk.begun else LinkStatus.PENDING
+    if history.ended:
+        return history.ended.status or LinkStatus.UNLINKED
+    return LinkStatus.LINKED if history.begun else LinkStatus.PENDING

@@ -3,16 +3,16 @@
 import sys
 from collections.abc import Iterator
 
-from handlers.fold import TABLE, Column, Link, Step
+from handlers.fold import TABLE, Action, Column, Link
 
 _NEXT = {
-    Step.BEGIN: Link.LINKED,
-    Step.BEGIN_AT_READ: Link.LINKED,
-    Step.BEGIN_AT_ASIDE: Link.LINKED,
-    Step.CLOSE_AND_BEGIN: Link.LINKED,
-    Step.CLOSE: Link.ENDED,
-    Step.END_UNKNOWN: Link.ENDED,
-    Step.DELETE: Link.DELETED,
+    Action.BEGIN: Link.LINKED,
+    Action.BEGIN_AT_READ: Link.LINKED,
+    Action.BEGIN_AT_ASIDE: Link.LINKED,
+    Action.CLOSE_AND_BEGIN: Link.LINKED,
+    Action.CLOSE: Link.ENDED,
+    Action.END_UNKNOWN: Link.ENDED,
+    Action.DELETE: Link.DELETED,
 }
 
 _INTRODUCTION = """\

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from handlers.events import Aspect
-from handlers.notices import Notification
+from handlers.milestones import Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Notify:
     """Write the notification to the outbox."""
 
     notification: Notification
@@ -50,10 +50,10 @@ class LookNow:
     company_id: str
 
 
-Effect = Ask | Tell | LookNow | PausePolling | ResumePolling
+Effect = Ask | Notify | LookNow | PausePolling | ResumePolling
 
 
-class Verdict(StrEnum):
+class DecisionOutcome(StrEnum):
     """What was decided about a notification."""
 
     TOLD = "told"
@@ -68,6 +68,6 @@ class Decision:
     """One decision to tell, to check or not to tell, for the timeline."""
 
     notice: str
-    verdict: Verdict
+    verdict: DecisionOutcome
     reason: str
     notification_id: str

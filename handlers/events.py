@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from handlers.asked import Asked
+from handlers.trigger import Trigger
 
 
 class Source(StrEnum):
@@ -126,7 +126,7 @@ class Event:
     at: datetime
     timed: bool = True
     company: Company | None = None
-    asked: Asked | None = None
+    asked: Trigger | None = None
 
     @property
     def connection_ids(self) -> tuple[str, ...]:

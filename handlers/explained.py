@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from handlers.events import LinkStatus
-from handlers.facts import CLAIM_WINDOW, COMPLETE, SEEN_TOLERANCE, Fact, Kind
+from handlers.facts import CLAIM_WINDOW, COMPLETE, SEEN_TOLERANCE, Fact, FactKind
 
-_NO_EARLIER = {Kind.SEEN: -SEEN_TOLERANCE, Kind.READ: timedelta()}
+_NO_EARLIER = {FactKind.SEEN: -SEEN_TOLERANCE, FactKind.READ: timedelta()}
 """How much before the exact change an alert of it may arrive: clocks differ, causes do not."""
 
 
@@ -15,13 +15,13 @@ def _means(claim: Fact, fact: Fact) -> bool:
 
     What it says was before counts, too.
     """
-    if Kind.READ in (claim.kind, fact.kind):
+    if FactKind.READ in (claim.kind, fact.kind):
         return claim.kind is fact.kind
     if claim.link is not fact.link:
         return False
     if claim.link is not LinkStatus.LINKED or claim.old is None:
         return True
-    return fact.kind is (Kind.RELINKED if claim.old.has_ended else Kind.LINKED)
+    return fact.kind is (FactKind.RELINKED if claim.old.has_ended else FactKind.LINKED)
 
 
 def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
@@ -35,7 +35,12 @@ def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
     claims = [fact for fact in facts if fact.claimed]
     explained: set[Fact] = set()
     for fact in facts if claims else ():
-        if fact.claimed or fact.kind not in (Kind.LINKED, Kind.RELINKED, Kind.ENDED, Kind.READ):
+        if fact.claimed or fact.kind not in (
+            FactKind.LINKED,
+            FactKind.RELINKED,
+            FactKind.ENDED,
+            FactKind.READ,
+        ):
             continue
         for claim in claims:
             if (
@@ -50,10 +55,14 @@ def explained_claims(facts: Iterable[Fact]) -> set[Fact]:
 
 
 def _brought_something(fact: Fact) -> bool:
-    return fact.kind is not Kind.READ or not fact.types or any(status == COMPLETE for _, status in fact.types)
+    return (
+        fact.kind is not FactKind.READ
+        or not fact.types
+        or any(status == COMPLETE for _, status in fact.types)
+    )
 
 
 def _changes_between(facts: Iterable[Fact], first: Fact, second: Fact) -> bool:
     """Whether access began or ended between the two."""
-    changes = (Kind.LINKED, Kind.RELINKED, Kind.ENDED)
+    changes = (FactKind.LINKED, FactKind.RELINKED, FactKind.ENDED)
     return any(fact.kind in changes and first.at < fact.at <= second.at for fact in facts)

@@ -59,7 +59,7 @@ CLAIM_WINDOW = timedelta(minutes=3)
 claims lies at most this far before its arrival."""
 
 
-class Kind(StrEnum):
+class FactKind(StrEnum):
     """The kinds of facts, in the order of cause: how facts of one moment are sorted."""
 
     CREATED = "created"
@@ -73,7 +73,7 @@ class Kind(StrEnum):
     DELETED = "deleted"
 
 
-_ORDER = {kind: position for position, kind in enumerate(Kind)}
+_ORDER = {kind: position for position, kind in enumerate(FactKind)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Fact:
     requested, which tells to which authorisation it belongs.
     """
 
-    kind: Kind
+    kind: FactKind
     at: datetime
     known_at: datetime
     event_id: str
@@ -111,15 +111,15 @@ class Fact:
 
         Looks of one second (Codat's clock shows no less) come in the order of asking.
         """
-        asked = self.known_at if self.kind is Kind.SEEN else self.at
+        asked = self.known_at if self.kind is FactKind.SEEN else self.at
         return (self.at, _ORDER[self.kind], asked, self.status or "", self.types, self.claimed)
 
     @property
     def link(self) -> LinkStatus | None:
         """The link status that holds after this change; ``None`` where it says none."""
-        if self.kind in (Kind.LINKED, Kind.RELINKED):
+        if self.kind in (FactKind.LINKED, FactKind.RELINKED):
             return LinkStatus.LINKED
-        return self.status if self.kind in (Kind.ENDED, Kind.SEEN) else None
+        return self.status if self.kind in (FactKind.ENDED, FactKind.SEEN) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from handlers.events import LinkStatus
 from handlers.explained import explained_claims
-from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, Kind
+from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, FactKind
 
 
 class Link(StrEnum):
@@ -43,7 +43,7 @@ class Column(StrEnum):
     DELETED = "deleted"
 
 
-class Step(StrEnum):
+class Action(StrEnum):
     """The cells of the table: what one fact does to the walk."""
 
     STAY = "stay"
@@ -63,52 +63,52 @@ class Step(StrEnum):
 
 
 _ALWAYS = {
-    Column.DELETED: Step.DELETE,
-    Column.SEEN_PENDING: Step.STAY,
-    Column.ORDINARY_READ: Step.STAY,
+    Column.DELETED: Action.DELETE,
+    Column.SEEN_PENDING: Action.STAY,
+    Column.ORDINARY_READ: Action.STAY,
 }
 
-TABLE: dict[Link, dict[Column, Step]] = {
+TABLE: dict[Link, dict[Column, Action]] = {
     Link.PENDING: {
-        Column.CREATED: Step.NOTE_CREATION,
-        Column.FAILED: Step.NOTE_FAILURE,
-        Column.LINKED: Step.BEGIN,
-        Column.RELINKED: Step.BEGIN,
-        Column.ENDED: Step.END_UNKNOWN,
-        Column.READ: Step.BEGIN_AT_READ,
-        Column.SEEN_LINKED: Step.BEGIN,
-        Column.SEEN_ENDED: Step.END_UNKNOWN,
+        Column.CREATED: Action.NOTE_CREATION,
+        Column.FAILED: Action.NOTE_FAILURE,
+        Column.LINKED: Action.BEGIN,
+        Column.RELINKED: Action.BEGIN,
+        Column.ENDED: Action.END_UNKNOWN,
+        Column.READ: Action.BEGIN_AT_READ,
+        Column.SEEN_LINKED: Action.BEGIN,
+        Column.SEEN_ENDED: Action.END_UNKNOWN,
         **_ALWAYS,
-        Column.ORDINARY_READ: Step.BEGIN_AT_READ,
+        Column.ORDINARY_READ: Action.BEGIN_AT_READ,
     },
     Link.LINKED: {
-        Column.CREATED: Step.STAY,
-        Column.FAILED: Step.STAY,
-        Column.LINKED: Step.STAY,
-        Column.RELINKED: Step.CLOSE_AND_BEGIN,
-        Column.ENDED: Step.CLOSE,
-        Column.READ: Step.KEEP,
-        Column.SEEN_LINKED: Step.STAY,
-        Column.SEEN_ENDED: Step.CLOSE,
+        Column.CREATED: Action.STAY,
+        Column.FAILED: Action.STAY,
+        Column.LINKED: Action.STAY,
+        Column.RELINKED: Action.CLOSE_AND_BEGIN,
+        Column.ENDED: Action.CLOSE,
+        Column.READ: Action.KEEP,
+        Column.SEEN_LINKED: Action.STAY,
+        Column.SEEN_ENDED: Action.CLOSE,
         **_ALWAYS,
     },
     Link.ENDED: {
-        Column.CREATED: Step.STAY,
-        Column.FAILED: Step.NOTE_FAILURE,
-        Column.LINKED: Step.BEGIN,
-        Column.RELINKED: Step.BEGIN,
-        Column.ENDED: Step.NEWEST_REASON,
-        Column.READ: Step.SET_ASIDE,
-        Column.SEEN_LINKED: Step.BEGIN_AT_ASIDE,
-        Column.SEEN_ENDED: Step.OTHER_REASON,
+        Column.CREATED: Action.STAY,
+        Column.FAILED: Action.NOTE_FAILURE,
+        Column.LINKED: Action.BEGIN,
+        Column.RELINKED: Action.BEGIN,
+        Column.ENDED: Action.NEWEST_REASON,
+        Column.READ: Action.SET_ASIDE,
+        Column.SEEN_LINKED: Action.BEGIN_AT_ASIDE,
+        Column.SEEN_ENDED: Action.OTHER_REASON,
         **_ALWAYS,
     },
-    Link.DELETED: dict.fromkeys(Column, Step.STAY),
+    Link.DELETED: dict.fromkeys(Column, Action.STAY),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class AuthorizationHistory:
     """Where the walk stands.
 
     ``authorization`` counts how many began so far. ``begun`` is the fact that began
@@ -126,112 +126,114 @@ class Walk:
     floor: datetime | None = None
     ended: Fact | None = None
     kept: tuple[Fact, ...] = ()
-    aside: tuple[Fact, ...] = ()
+    orphaned_reads: tuple[Fact, ...] = ()
     failed: Fact | None = None
     deleted: Fact | None = None
 
 
-START = Walk()
+START = AuthorizationHistory()
 
 
 def column_of(fact: Fact) -> Column:
     """The column of the table that ``fact`` belongs to."""
-    if fact.kind is not Kind.SEEN:
+    if fact.kind is not FactKind.SEEN:
         return Column[fact.kind.name]
     if fact.status is LinkStatus.LINKED:
         return Column.SEEN_LINKED
     return Column.SEEN_PENDING if fact.status in (LinkStatus.PENDING, None) else Column.SEEN_ENDED
 
 
-def _begin(walk: Walk, fact: Fact, *, at: datetime | None = None, kept: tuple[Fact, ...] = ()) -> Walk:
-    if walk.link is Link.LINKED:
+def _begin(
+    history: AuthorizationHistory, fact: Fact, *, at: datetime | None = None, kept: tuple[Fact, ...] = ()
+) -> AuthorizationHistory:
+    if history.link is Link.LINKED:
         floor: datetime | None = fact.at
     else:
-        floor = walk.ended.at if walk.ended else None
+        floor = history.ended.at if history.ended else None
     return replace(
-        walk,
+        history,
         link=Link.LINKED,
-        authorization=walk.authorization + 1,
+        authorization=history.authorization + 1,
         begun=fact,
         begun_at=at or fact.at,
         floor=floor,
         ended=None,
         kept=kept,
-        aside=(),
+        orphaned_reads=(),
         failed=None,
     )
 
 
-def _close(walk: Walk, fact: Fact) -> Walk:
-    return replace(walk, link=Link.ENDED, ended=fact, aside=(), failed=None)
+def _close(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
+    return replace(history, link=Link.ENDED, ended=fact, orphaned_reads=(), failed=None)
 
 
-def _other_reason(walk: Walk, fact: Fact) -> Walk:
+def _other_reason(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
     """Another reason proves that an authorisation was missed; with the same one the exact fact stays."""
-    if walk.ended is not None and walk.ended.status is fact.status:
-        return walk
-    return replace(walk, ended=fact, aside=())
+    if history.ended is not None and history.ended.status is fact.status:
+        return history
+    return replace(history, ended=fact, orphaned_reads=())
 
 
-def _begin_at_aside(walk: Walk, fact: Fact) -> Walk:
-    if not walk.aside:
-        return _begin(walk, fact)
-    return _begin(walk, fact, at=walk.aside[0].at, kept=walk.aside)
+def _begin_at_aside(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
+    if not history.orphaned_reads:
+        return _begin(history, fact)
+    return _begin(history, fact, at=history.orphaned_reads[0].at, kept=history.orphaned_reads)
 
 
-def read_floor(walk: Walk) -> datetime | None:
+def read_floor(history: AuthorizationHistory) -> datetime | None:
     """Datasets requested up to this moment belong to an authorisation before; ``None``: to none.
 
     Where the end before was missed, what was queued with the beginning itself counts.
     """
-    floor = walk.ended.at if walk.ended else walk.floor
-    return floor - SEEN_TOLERANCE if floor is not None and floor == walk.begun_at else floor
+    floor = history.ended.at if history.ended else history.floor
+    return floor - SEEN_TOLERANCE if floor is not None and floor == history.begun_at else floor
 
 
-def _add_read(walk: Walk, fact: Fact, place: str) -> Walk:
+def _add_read(history: AuthorizationHistory, fact: Fact, place: str) -> AuthorizationHistory:
     """Add to ``place`` what of the read belongs to no authorisation before."""
-    floor = read_floor(walk)
+    floor = read_floor(history)
     if floor is not None and fact.requested:
         before = {name for name, at in fact.requested if at <= floor}
         if before:
             types = tuple(row for row in fact.types if row[0] not in before)
             if not types:
-                return walk
+                return history
             fact = replace(fact, types=types)
-    reads: tuple[Fact, ...] = getattr(walk, place)
-    return replace(walk, **{place: (*reads, fact)})  # type: ignore[arg-type]
+    reads: tuple[Fact, ...] = getattr(history, place)
+    return replace(history, **{place: (*reads, fact)})  # type: ignore[arg-type]
 
 
-_STEPS: dict[Step, Callable[[Walk, Fact], Walk]] = {
-    Step.NOTE_CREATION: lambda walk, fact: replace(walk, failed=None) if walk.failed else walk,
-    Step.NOTE_FAILURE: lambda walk, fact: replace(walk, failed=fact),
-    Step.BEGIN: _begin,
-    Step.BEGIN_AT_READ: lambda walk, fact: _begin(walk, fact, kept=(fact,)),
-    Step.BEGIN_AT_ASIDE: _begin_at_aside,
-    Step.CLOSE_AND_BEGIN: _begin,
-    Step.CLOSE: _close,
-    Step.END_UNKNOWN: lambda walk, fact: replace(_close(walk, fact), authorization=1),
-    Step.NEWEST_REASON: lambda walk, fact: replace(walk, ended=fact, aside=()),
-    Step.OTHER_REASON: _other_reason,
-    Step.KEEP: lambda walk, fact: _add_read(walk, fact, "kept"),
-    Step.SET_ASIDE: lambda walk, fact: _add_read(walk, fact, "aside"),
-    Step.DELETE: lambda walk, fact: replace(walk, link=Link.DELETED, deleted=fact),
+_STEPS: dict[Action, Callable[[AuthorizationHistory, Fact], AuthorizationHistory]] = {
+    Action.NOTE_CREATION: lambda history, fact: replace(history, failed=None) if history.failed else history,
+    Action.NOTE_FAILURE: lambda history, fact: replace(history, failed=fact),
+    Action.BEGIN: _begin,
+    Action.BEGIN_AT_READ: lambda history, fact: _begin(history, fact, kept=(fact,)),
+    Action.BEGIN_AT_ASIDE: _begin_at_aside,
+    Action.CLOSE_AND_BEGIN: _begin,
+    Action.CLOSE: _close,
+    Action.END_UNKNOWN: lambda history, fact: replace(_close(history, fact), authorization=1),
+    Action.NEWEST_REASON: lambda history, fact: replace(history, ended=fact, orphaned_reads=()),
+    Action.OTHER_REASON: _other_reason,
+    Action.KEEP: lambda history, fact: _add_read(history, fact, "kept"),
+    Action.SET_ASIDE: lambda history, fact: _add_read(history, fact, "aside"),
+    Action.DELETE: lambda history, fact: replace(history, link=Link.DELETED, deleted=fact),
 }
 
 
-def fold(facts: Sequence[Fact], start: Walk = START) -> Walk:
+def fold(facts: Sequence[Fact], start: AuthorizationHistory = START) -> AuthorizationHistory:
     """Walk the table over ``facts``, which must be sorted by ``Fact.order``."""
-    walk = start
+    history = start
     for fact in outranked_left_out(facts):
-        step = TABLE[walk.link][column_of(fact)]
-        if step is not Step.STAY and not may_be_outdated(walk, fact):
-            walk = _STEPS[step](walk, fact)
-    return walk
+        step = TABLE[history.link][column_of(fact)]
+        if step is not Action.STAY and not may_be_outdated(history, fact):
+            history = _STEPS[step](history, fact)
+    return history
 
 
-def last_change(walk: Walk) -> Fact | None:
+def last_change(history: AuthorizationHistory) -> Fact | None:
     """The fact that began or ended access last; ``None`` before the first."""
-    return walk.ended or walk.begun
+    return history.ended or history.begun
 
 
 def lag_after(change: Fact) -> timedelta:
@@ -239,20 +241,20 @@ def lag_after(change: Fact) -> timedelta:
 
     One second more after a look, whose time is cut to whole seconds.
     """
-    return API_LAG + timedelta(seconds=1) if change.kind is Kind.SEEN else API_LAG
+    return API_LAG + timedelta(seconds=1) if change.kind is FactKind.SEEN else API_LAG
 
 
-def may_be_outdated(walk: Walk, fact: Fact) -> bool:
+def may_be_outdated(history: AuthorizationHistory, fact: Fact) -> bool:
     """Whether ``fact`` is a look that contradicts the last change and may show the state before it.
 
     An alert that says the same proves nothing: it may be as late as the look.
     """
-    change = last_change(walk)
-    if fact.kind is not Kind.SEEN or fact.claimed or change is None or walk.deleted:
+    change = last_change(history)
+    if fact.kind is not FactKind.SEEN or fact.claimed or change is None or history.deleted:
         return False
     if fact.at - change.at >= lag_after(change):
         return False
-    held = (walk.ended.status or LinkStatus.UNLINKED) if walk.ended else LinkStatus.LINKED
+    held = (history.ended.status or LinkStatus.UNLINKED) if history.ended else LinkStatus.LINKED
     return fact.status is not held
 
 
@@ -264,15 +266,16 @@ def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
     at most ``CLAIM_WINDOW`` before the alert came. Each fact explains one alert.
     """
     claimed = any(fact.claimed for fact in facts)
-    if not claimed and not any(fact.kind is Kind.SEEN for fact in facts):
+    if not claimed and not any(fact.kind is FactKind.SEEN for fact in facts):
         return facts
-    changes = [fact for fact in facts if fact.kind in (Kind.LINKED, Kind.RELINKED, Kind.ENDED)]
+    changes = [fact for fact in facts if fact.kind in (FactKind.LINKED, FactKind.RELINKED, FactKind.ENDED)]
     explained = explained_claims(facts) if claimed else set()
     return [
         fact
         for fact in facts
         if fact not in explained
         and not (
-            fact.kind is Kind.SEEN and any(abs(fact.at - change.at) <= SEEN_TOLERANCE for change in changes)
+            fact.kind is FactKind.SEEN
+            and any(abs(fact.at - change.at) <= SEEN_TOLERANCE for change in changes)
         )
     ]

@@ -14,12 +14,12 @@ from handlers.events import (
     Event,
     Source,
 )
-from handlers.facts import API_LAG, Fact, Kind
-from handlers.registry import NOTHING, Context, Findings, Question, on
+from handlers.facts import API_LAG, Fact, FactKind
+from handlers.registry import NOTHING, Context, Doubt, HandlerResult, on
 
 
 @on(CompanyCreated)
-def company_created(connection: Connection, event: CompanyCreated, context: Context) -> Findings:
+def company_created(connection: Connection, event: CompanyCreated, context: Context) -> HandlerResult:
     """A company came into being: nothing follows for a connection."""
     return NOTHING
 
@@ -27,27 +27,27 @@ def company_created(connection: Connection, event: CompanyCreated, context: Cont
 @on(ConnectionDeleted, CompanyDeleted, ConnectionGone)
 def deleted(
     connection: Connection, event: ConnectionDeleted | CompanyDeleted | ConnectionGone, context: Context
-) -> Findings:
+) -> HandlerResult:
     """The connection is gone for good, by itself, with its company, or as Codat's API shows.
 
     What Codat's API does not show, but showed or told of within the minute before, may be too new for it.
     """
     if event.source is Source.CODAT_API and too_new_for(connection, event):
         doubt = "Codat does not show the connection, of which it told less than a minute before"
-        return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)
-    return Findings(
-        facts=(Fact(Kind.DELETED, event.at, event.received_at, event.event_id),),
+        return HandlerResult(questions=(Doubt(Aspect.CONNECTION, doubt),), doubt=doubt)
+    return HandlerResult(
+        facts=(Fact(FactKind.DELETED, event.at, event.received_at, event.event_id),),
         settled=connection.claims if isinstance(event, ConnectionGone) else (),
     )
 
 
 @on(ConnectionUnsaid)
-def connection_unsaid(connection: Connection, event: ConnectionUnsaid, context: Context) -> Findings:
+def connection_unsaid(connection: Connection, event: ConnectionUnsaid, context: Context) -> HandlerResult:
     """Something happened to a connection of the company, which one is not said: ask about each."""
-    if connection.walk.deleted:
-        return Findings(remark="the connection is deleted for good")
+    if connection.history.deleted:
+        return HandlerResult(remark="the connection is deleted for good")
     doubt = "a message tells of a connection of the company and does not say of which"
-    return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)
+    return HandlerResult(questions=(Doubt(Aspect.CONNECTION, doubt),), doubt=doubt)
 
 
 def too_new_for(connection: Connection, event: Event) -> timedelta:
@@ -57,16 +57,16 @@ def too_new_for(connection: Connection, event: Event) -> timedelta:
     more than that the connection was there.
     """
     known = [fact for fact in connection.facts if not fact.claimed]
-    if not known or connection.walk.deleted:
+    if not known or connection.history.deleted:
         return timedelta()
-    newest = max([known[0].at, *(fact.at for fact in known if fact.kind is not Kind.SEEN)])
+    newest = max([known[0].at, *(fact.at for fact in known if fact.kind is not FactKind.SEEN)])
     return max(newest + API_LAG - event.at, timedelta())
 
 
 @on(DeletionClaimed)
-def deletion_claimed(connection: Connection, event: DeletionClaimed, context: Context) -> Findings:
+def deletion_claimed(connection: Connection, event: DeletionClaimed, context: Context) -> HandlerResult:
     """A legacy alert says that a connection of the company was deleted: ask about that one, or about each."""
-    if connection.walk.deleted:
-        return Findings(remark="the connection is known to be deleted")
+    if connection.history.deleted:
+        return HandlerResult(remark="the connection is known to be deleted")
     doubt = "an alert says that a connection of the company was deleted"
-    return Findings(questions=(Question(Aspect.CONNECTION, doubt),), doubt=doubt)
+    return HandlerResult(questions=(Doubt(Aspect.CONNECTION, doubt),), doubt=doubt)

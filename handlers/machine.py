@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from handlers import authorization, client, lifecycle, sync
+from handlers import authorization, lifecycle, quota, sync
 from handlers.connection import Check, Connection
-from handlers.effects import Ask, Decision, Effect, LookNow, Tell, Verdict
+from handlers.effects import Ask, Decision, DecisionOutcome, Effect, LookNow, Notify
 from handlers.events import (
     Aspect,
     CompanyNotShown,
@@ -17,20 +17,28 @@ from handlers.events import (
     LinkStatus,
     Source,
 )
-from handlers.explain import Entry, explain
 from handlers.facts import API_LAG, Claim
-from handlers.notices import Due, Notice, Notification, notification, notification_id, told, untold
-from handlers.registry import Context, Findings, Question, adviser_of, handler_of
-from handlers.situation import Situation, situation
+from handlers.milestones import (
+    Milestone,
+    Notification,
+    NotificationType,
+    notification,
+    notification_id,
+    told,
+    untold,
+)
+from handlers.registry import Context, Doubt, HandlerResult, company_rule_of, handler_of
+from handlers.state import Situation, situation
+from handlers.timeline import TimelineEntry, explain
 from handlers.verification import CHECK_AFTER, is_foreign, must_wait, outdated_for, pause, waited_in_vain
 
-SUBJECTS = (authorization, sync, lifecycle, client)
+SUBJECTS = (authorization, sync, lifecycle, quota)
 """The modules whose handlers the machine knows; importing them registers these."""
 
 _SAME_SUBJECT = {
-    Notice.REAUTHORIZED: Notice.AUTHORIZED,
-    Notice.DEAUTHORIZED: Notice.UNLINKED,
-    Notice.SYNC_FAILED: Notice.SYNC_COMPLETED,
+    NotificationType.REAUTHORIZED: NotificationType.AUTHORIZED,
+    NotificationType.DEAUTHORIZED: NotificationType.UNLINKED,
+    NotificationType.SYNC_FAILED: NotificationType.SYNC_COMPLETED,
 }
 
 
@@ -42,21 +50,21 @@ class Transition:
     after: Situation
     connection: Connection
     effects: tuple[Effect, ...]
-    entry: Entry
+    entry: TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
 class _Waits:
     """News that is not told yet: for Codat's word (``asks``), or because what comes before it waits."""
 
-    item: Due
+    item: Milestone
     check: Check
     asks: bool
 
 
-def advise(event: Event, context: Context) -> tuple[Effect, ...]:
+def company_effects(event: Event, context: Context) -> tuple[Effect, ...]:
     """What ``event`` asks for as a whole, whatever connections it touches."""
-    adviser = adviser_of(event)
+    adviser = company_rule_of(event)
     return adviser(event, context) if adviser else ()
 
 
@@ -68,38 +76,38 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     before = situation(connection)
     details = event.connection if isinstance(event, ConnectionEvent) else None
     connection = _on_its_platform(connection.described_by(event, details), context)
-    findings = handler_of(event)(connection, event, context)
-    learnt = connection.with_facts(findings.facts).with_data_types(findings.data_types)
-    learnt, expired = _claims(learnt, event, findings, context)
-    if findings.nothing_queued is not None:
-        learnt = replace(learnt, nothing_queued_at=findings.nothing_queued)
+    result = handler_of(event)(connection, event, context)
+    learnt = connection.with_facts(result.facts).with_data_types(result.data_types)
+    learnt, expired = _claims(learnt, event, result, context)
+    if result.nothing_queued is not None:
+        learnt = replace(learnt, nothing_queued_at=result.nothing_queued)
     unmoved = (
-        findings.nothing_queued is None
+        result.nothing_queued is None
         and learnt.facts is connection.facts
         and learnt.data_types is connection.data_types
     )
     after = before if unmoved else situation(learnt)
     told_now, waiting, decisions = _decide(learnt, event, before, after, context)
     quiet = event.asked is not None and event.asked.quiet
-    known: list[Due] = []
+    known: list[Milestone] = []
     effects: list[Effect] = []
     if quiet:
         news = _news_before(connection)
-        told_now, waiting, known, decisions = _quietly(learnt, news, told_now, waiting, decisions)
-    effects += [Tell(note) for note in _notifications(learnt, before, after, told_now, context)]
-    left = outdated_for(before.walk, learnt, event)
-    effects += _asks(learnt, event, findings, waiting, context, left)
-    if findings.look and context.policy.can_ask and learnt.company_id is not None:
+        told_now, waiting, known, decisions = _record_silently(learnt, news, told_now, waiting, decisions)
+    effects += [Notify(note) for note in _notifications(learnt, before, after, told_now, context)]
+    left = outdated_for(before.history, learnt, event)
+    effects += _asks(learnt, event, result, waiting, context, left)
+    if result.look and context.policy.can_ask and learnt.company_id is not None:
         effects.append(LookNow(learnt.company_id))
     learnt = replace(
         learnt,
         checks=tuple(waits.check for waits in waiting),
         ledger=(*learnt.ledger, *(told(learnt, item) for item in (*known, *told_now))),
     ).compacted()
-    outcome, reason = explain(connection, learnt, before, after, findings, expired)
+    outcome, reason = explain(connection, learnt, before, after, result, expired)
     if event.asked is not None:
         reason = f"{reason}; {event.asked.because}"
-    entry = Entry(before.state.value, after.state.value, outcome, reason, tuple(decisions))
+    entry = TimelineEntry(before.state.value, after.state.value, outcome, reason, tuple(decisions))
     return Transition(before, after, learnt, tuple(effects), entry)
 
 
@@ -110,17 +118,17 @@ def _on_its_platform(connection: Connection, context: Context) -> Connection:
 
 
 def _claims(
-    connection: Connection, event: Event, findings: Findings, context: Context
+    connection: Connection, event: Event, result: HandlerResult, context: Context
 ) -> tuple[Connection, list[Claim]]:
     """Open the new claims, drop the settled ones, and take those at their word that waited in vain."""
-    if not connection.claims and not findings.claims:
+    if not connection.claims and not result.claims:
         return connection, []
-    if connection.walk.deleted:
+    if connection.history.deleted:
         return replace(connection, claims=()), []
     known = {claim.event_id for claim in connection.claims}
     claims = [
-        *(claim for claim in connection.claims if claim not in findings.settled),
-        *(claim for claim in findings.claims if claim.event_id not in known),
+        *(claim for claim in connection.claims if claim not in result.settled),
+        *(claim for claim in result.claims if claim.event_id not in known),
     ]
     expired = [claim for claim in claims if waited_in_vain(claim.since, event, context)]
     for claim in expired:
@@ -132,20 +140,20 @@ def _claims(
 
 def _decide(
     connection: Connection, event: Event, before: Situation, after: Situation, context: Context
-) -> tuple[list[Due], list[_Waits], list[Decision]]:
+) -> tuple[list[Milestone], list[_Waits], list[Decision]]:
     """Divide what is due and untold into what is told now and what waits for Codat's word.
 
     What waits holds back what comes after it, so that nobody hears the sequel first.
     """
     open_checks = {(check.kind, check.at): check for check in connection.checks}
-    told_now: list[Due] = []
+    told_now: list[Milestone] = []
     waiting: list[_Waits] = []
     decisions: list[Decision] = []
     foreign = is_foreign(connection, context)
     if foreign and isinstance(event, CompanyNotShown):
         reason = "Codat, asked with our key, does not know this company: not told"
         items = untold(connection, after)
-        return [], [], [_decision(connection, item, Verdict.NOT_TOLD, reason) for item in items]
+        return [], [], [_decision(connection, item, DecisionOutcome.NOT_TOLD, reason) for item in items]
     for item in untold(connection, after):
         known = open_checks.pop((item.notice.value, item.at), None)
         check = known or Check(item.notice.value, item.at, context.now, before.state.value)
@@ -161,55 +169,59 @@ def _decide(
             reason = "Codat was asked and does not deny it" if known else "due and not told before"
             if known and over and must_wait(item, connection, looks, context, foreign=foreign):
                 reason = "Codat did not answer in time: told unchecked"
-            decisions.append(_decision(connection, item, Verdict.TOLD, reason))
+            decisions.append(_decision(connection, item, DecisionOutcome.TOLD, reason))
         elif known is None:
             waiting.append(_Waits(item, check, asks=verdict is not None))
             decisions.append(
-                _decision(connection, item, Verdict.CHECKING, verdict or "what comes before it waits")
+                _decision(connection, item, DecisionOutcome.CHECKING, verdict or "what comes before it waits")
             )
         else:
             waiting.append(_Waits(item, known, asks=verdict is not None))
     for check in open_checks.values():
         decisions.append(
-            Decision(check.kind, Verdict.OVERTAKEN, "no longer true when it was checked: not told", "")
+            Decision(
+                check.kind, DecisionOutcome.OVERTAKEN, "no longer true when it was checked: not told", ""
+            )
         )
     return told_now, waiting, decisions
 
 
-def _news_before(connection: Connection) -> frozenset[Notice]:
+def _news_before(connection: Connection) -> frozenset[NotificationType]:
     """Of what messages told that still wait for Codat's word: as checks, or as alerts without a time.
 
     The word may be about another moment or give another reason; it is the same news.
     """
     claimed = (
-        Notice.SYNC_COMPLETED
+        NotificationType.SYNC_COMPLETED
         if claim.aspect is Aspect.HISTORY
-        else Notice.UNLINKED
+        else NotificationType.UNLINKED
         if claim.new is not None and claim.new.has_ended
-        else Notice.AUTHORIZED
+        else NotificationType.AUTHORIZED
         for claim in connection.claims
         if claim.new is not LinkStatus.PENDING
     )
-    return frozenset(map(_subject, (*(Notice(check.kind) for check in connection.checks), *claimed)))
+    return frozenset(
+        map(_subject, (*(NotificationType(check.kind) for check in connection.checks), *claimed))
+    )
 
 
-def _subject(notice: Notice) -> Notice:
+def _subject(notice: NotificationType) -> NotificationType:
     return _SAME_SUBJECT.get(notice, notice)
 
 
-def _quietly(
+def _record_silently(
     connection: Connection,
-    news: frozenset[Notice],
-    told_now: list[Due],
+    news: frozenset[NotificationType],
+    told_now: list[Milestone],
     waiting: list[_Waits],
     decisions: list[Decision],
-) -> tuple[list[Due], list[_Waits], list[Due], list[Decision]]:
+) -> tuple[list[Milestone], list[_Waits], list[Milestone], list[Decision]]:
     """What is due becomes known as it stands and is told to nobody, but for what waited already.
 
     That was ``news`` before we looked, and the look only says whether it is true.
     """
 
-    def waited(item: Due) -> bool:
+    def waited(item: Milestone) -> bool:
         return _subject(item.notice) in news
 
     items = (*told_now, *(waits.item for waits in waiting))
@@ -221,18 +233,18 @@ def _quietly(
         [waits for waits in waiting if waited(waits.item)],
         known,
         [
-            *(_decision(connection, item, Verdict.KNOWN, reason) for item in known),
+            *(_decision(connection, item, DecisionOutcome.KNOWN, reason) for item in known),
             *(decision for decision in decisions if decision.notification_id not in ids),
         ],
     )
 
 
-def _decision(connection: Connection, item: Due, verdict: Verdict, reason: str) -> Decision:
+def _decision(connection: Connection, item: Milestone, verdict: DecisionOutcome, reason: str) -> Decision:
     return Decision(item.notice.value, verdict, reason, notification_id(connection, item))
 
 
 def _notifications(
-    connection: Connection, before: Situation, after: Situation, items: list[Due], context: Context
+    connection: Connection, before: Situation, after: Situation, items: list[Milestone], context: Context
 ) -> Iterable[Notification]:
     checks = {(check.kind, check.at): check for check in connection.checks}
     for item in items:
@@ -244,7 +256,7 @@ def _notifications(
 def _asks(
     connection: Connection,
     event: Event,
-    findings: Findings,
+    result: HandlerResult,
     waiting: list[_Waits],
     context: Context,
     left: timedelta,
@@ -257,26 +269,26 @@ def _asks(
     if not policy.can_ask or connection.company_id is None:
         return []
     again = now + pause(left) if event.source is Source.CODAT_API else now
-    wanted: list[tuple[Question, datetime, datetime]] = [
-        (question, again, again + policy.patience) for question in findings.questions
+    wanted: list[tuple[Doubt, datetime, datetime]] = [
+        (question, again, again + policy.patience) for question in result.questions
     ]
     if left > timedelta():
-        question = Question(Aspect.CONNECTION, "Codat may not show the last change yet")
+        question = Doubt(Aspect.CONNECTION, "Codat may not show the last change yet")
         wanted.append((question, again, again + policy.patience))
     if not context.company_known and not isinstance(event, (ConnectionSeen, HistorySeen)):
-        unknown = Question(Aspect.CONNECTION, "the company is unknown to us")
+        unknown = Doubt(Aspect.CONNECTION, "the company is unknown to us")
         wanted.append((unknown, now, now + policy.patience))
     for claim in connection.claims:
-        question = Question(claim.aspect, "an alert without a time waits for Codat's word")
+        question = Doubt(claim.aspect, "an alert without a time waits for Codat's word")
         later = now + pause(claim.arrived_at + API_LAG - now) if again > now else now
         wanted.append((question, later, claim.since + policy.patience))
     for waits in waiting:
         if waits.asks:
             deadline = waits.check.since + policy.patience
             settled = min(max(waits.item.at + CHECK_AFTER, again), again + CHECK_AFTER, max(again, deadline))
-            question = Question(Aspect.CONNECTION, f"{waits.item.notice.value} is checked before it is told")
+            question = Doubt(Aspect.CONNECTION, f"{waits.item.notice.value} is checked before it is told")
             wanted.append((question, settled, deadline))
-    if wanted and connection.walk.deleted:
+    if wanted and connection.history.deleted:
         return []
     earliest: dict[Aspect, Ask] = {}
     for question, not_before, deadline in wanted:

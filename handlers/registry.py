@@ -54,7 +54,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Doubt:
     """A doubt or a claim that Codat should settle; ``reason`` completes "asked because ..."."""
 
     aspect: Aspect
@@ -62,7 +62,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class HandlerResult:
     """What one event means for one connection.
 
     ``doubt`` is the sentence for the timeline when the event cannot be taken at its
@@ -76,7 +76,7 @@ class Findings:
     data_types: tuple[DataType, ...] = ()
     claims: tuple[Claim, ...] = ()
     settled: tuple[Claim, ...] = ()
-    questions: tuple[Question, ...] = ()
+    questions: tuple[Doubt, ...] = ()
     details: ConnectionDetails | None = None
     doubt: str | None = None
     remark: str | None = None
@@ -85,15 +85,15 @@ class Findings:
     twin: bool = False
 
 
-NOTHING = Findings()
+NOTHING = HandlerResult()
 
-Handler = Callable[[Connection, Any, Context], Findings]
-Adviser = Callable[[Any, Context], tuple[Effect, ...]]
+Handler = Callable[[Connection, Any, Context], HandlerResult]
+CompanyRule = Callable[[Any, Context], tuple[Effect, ...]]
 H = TypeVar("H", bound=Handler)
-A = TypeVar("A", bound=Adviser)
+A = TypeVar("A", bound=CompanyRule)
 
 _handlers: dict[type[Event], Handler] = {}
-_advisers: dict[type[Event], Adviser] = {}
+_advisers: dict[type[Event], CompanyRule] = {}
 
 
 def on(*event_types: type[Event]) -> Callable[[H], H]:
@@ -112,7 +112,7 @@ def on(*event_types: type[Event]) -> Callable[[H], H]:
     return register
 
 
-def advises(*event_types: type[Event]) -> Callable[[A], A]:
+def on_company(*event_types: type[Event]) -> Callable[[A], A]:
     """Register what an event asks for as a whole, whatever connections it touches."""
 
     def register(adviser: A) -> A:
@@ -130,7 +130,7 @@ def handler_of(event: Event) -> Handler:
     return _handlers[type(event)]
 
 
-def adviser_of(event: Event) -> Adviser | None:
+def company_rule_of(event: Event) -> CompanyRule | None:
     """The adviser for ``event``, ``None`` for most events."""
     return _advisers.get(type(event))
 

@@ -25,35 +25,35 @@ from handlers.facts import (
     Claim,
     DataType,
     Fact,
-    Kind,
+    FactKind,
 )
 from handlers.fold import Link, read_floor
-from handlers.registry import Context, Findings, Question, advises, on
-from handlers.situation import State, is_running, situation
+from handlers.registry import Context, Doubt, HandlerResult, on, on_company
+from handlers.state import State, is_running, situation
 
 
 @on(ReadCompleted)
-def read(connection: Connection, event: ReadCompleted, context: Context) -> Findings:
+def read(connection: Connection, event: ReadCompleted, context: Context) -> HandlerResult:
     """Data types were read after the first sync or within it: their newest outcomes count.
 
     Beside that, something complete proves access. While the first sync of an authorisation is not known,
     Codat is looked at: where messages of first reads are not subscribed, no other message tells of it.
     """
-    found = _findings(connection, event)
-    walk = connection.walk
-    if walk.link is Link.DELETED or all(one.status != COMPLETE for one in _mine(connection, event)):
+    found = _read_result(connection, event)
+    history = connection.history
+    if history.link is Link.DELETED or all(one.status != COMPLETE for one in _mine(connection, event)):
         return found
-    if walk.link is Link.PENDING:
+    if history.link is Link.PENDING:
         return _access_claimed(event, context, found)
-    if walk.ended is not None:
+    if history.ended is not None:
         doubt = found.doubt or "data was read although access had ended, as far as we know"
-        late = event.at <= walk.ended.at
-        return found if late else replace(found, doubt=doubt, questions=(Question(Aspect.CONNECTION, doubt),))
-    first = not walk.kept and (walk.begun_at is None or event.at >= walk.begun_at)
+        late = event.at <= history.ended.at
+        return found if late else replace(found, doubt=doubt, questions=(Doubt(Aspect.CONNECTION, doubt),))
+    first = not history.kept and (history.begun_at is None or event.at >= history.begun_at)
     return replace(found, look=first)
 
 
-def _access_claimed(event: ReadCompleted, context: Context, found: Findings) -> Findings:
+def _access_claimed(event: ReadCompleted, context: Context, found: HandlerResult) -> HandlerResult:
     """Something was read of a connection that is not linked, for all we know.
 
     Codat is asked; where it cannot be, or does not answer, the authorisation begins at the read.
@@ -62,7 +62,7 @@ def _access_claimed(event: ReadCompleted, context: Context, found: Findings) -> 
     remark = "data was read, so access was given"
     if not context.policy.checks:
         return replace(found, facts=(at_its_word(claim),), remark=remark)
-    asked = Question(Aspect.CONNECTION, remark)
+    asked = Doubt(Aspect.CONNECTION, remark)
     return replace(
         found, claims=(claim,), questions=(*found.questions, asked), remark=f"{remark}: Codat is asked"
     )
@@ -77,15 +77,15 @@ def _types(connection: Connection, event: ReadCompleted) -> tuple[tuple[str, str
 
 
 @on(InitialReadCompleted)
-def read_initially(connection: Connection, event: InitialReadCompleted, context: Context) -> Findings:
+def read_initially(connection: Connection, event: InitialReadCompleted, context: Context) -> HandlerResult:
     """The first read after an authorisation is complete; there may be one per Codat product."""
     types = _types(connection, event)
-    return _findings(
-        connection, event, Fact(Kind.READ, event.at, event.received_at, event.event_id, types=types)
+    return _read_result(
+        connection, event, Fact(FactKind.READ, event.at, event.received_at, event.event_id, types=types)
     )
 
 
-def _findings(connection: Connection, event: ReadCompleted, fact: Fact | None = None) -> Findings:
+def _read_result(connection: Connection, event: ReadCompleted, fact: Fact | None = None) -> HandlerResult:
     mine = _mine(connection, event)
     outcomes = tuple(
         DataType(
@@ -100,47 +100,53 @@ def _findings(connection: Connection, event: ReadCompleted, fact: Fact | None = 
         for read in mine
     )
     doubt = None
-    questions: tuple[Question, ...] = ()
+    questions: tuple[Doubt, ...] = ()
     refused = sorted(read.data_type for read in mine if read.status == AUTH_ERROR)
     if refused:
         doubt = f"the platform refused access while reading {', '.join(refused)}"
-    elif fact is not None and fact in connection.with_facts([fact]).walk.aside:
+    elif fact is not None and fact in connection.with_facts([fact]).history.orphaned_reads:
         doubt = "a first sync was read although access had ended, as far as we know"
     if doubt:
-        questions = (Question(Aspect.CONNECTION, doubt),)
-    return Findings(
+        questions = (Doubt(Aspect.CONNECTION, doubt),)
+    return HandlerResult(
         facts=() if fact is None else (fact,), data_types=outcomes, doubt=doubt, questions=questions
     )
 
 
 @on(InitialReadClaimed)
-def initial_read_claimed(connection: Connection, event: InitialReadClaimed, context: Context) -> Findings:
+def initial_read_claimed(
+    connection: Connection, event: InitialReadClaimed, context: Context
+) -> HandlerResult:
     """A legacy alert says that the first sync is complete: ask for the history.
 
     An alert about the whole company says nothing of connections that are not linked.
     """
-    walk = connection.walk
+    history = connection.history
     claim = Claim(event.event_id, event.received_at, context.now)
-    if walk.link is Link.DELETED:
-        return Findings(remark="the connection is deleted for good")
-    if is_linked(walk) and walk.kept:
-        return Findings(remark="the first sync is known to be complete already")
-    if event.connection_id is None and not is_linked(walk):
-        return Findings(remark="the alert means the linked connections of the company")
+    if history.link is Link.DELETED:
+        return HandlerResult(remark="the connection is deleted for good")
+    if is_linked(history) and history.kept:
+        return HandlerResult(remark="the first sync is known to be complete already")
+    if event.connection_id is None and not is_linked(history):
+        return HandlerResult(remark="the alert means the linked connections of the company")
     if context.policy.checks:
-        return Findings(
+        return HandlerResult(
             claims=(claim,),
-            questions=(Question(Aspect.HISTORY, "an alert says that the first sync is complete"),),
+            questions=(Doubt(Aspect.HISTORY, "an alert says that the first sync is complete"),),
             remark="the alert says that the first sync is complete: Codat is asked for the history",
         )
-    ended = link_status(walk)
-    aside = "a first sync is claimed although access had ended" if walk.link is Link.ENDED else None
-    return Findings(
-        facts=(at_its_word(claim),), doubt=aside, remark=f"taken at its word; the connection was {ended}"
+    ended = link_status(history)
+    orphaned_reads = (
+        "a first sync is claimed although access had ended" if history.link is Link.ENDED else None
+    )
+    return HandlerResult(
+        facts=(at_its_word(claim),),
+        doubt=orphaned_reads,
+        remark=f"taken at its word; the connection was {ended}",
     )
 
 
-@advises(InitialReadClaimed)
+@on_company(InitialReadClaimed)
 def ask_for_company(event: InitialReadClaimed, context: Context) -> tuple[Ask, ...]:
     """An alert about a whole company asks for its history, whichever connections we know."""
     if event.company is None or event.connection_id is not None or not context.policy.can_ask:
@@ -151,15 +157,15 @@ def ask_for_company(event: InitialReadClaimed, context: Context) -> tuple[Ask, .
 
 
 @on(HistorySeen)
-def history_seen(connection: Connection, event: HistorySeen, context: Context) -> Findings:
+def history_seen(connection: Connection, event: HistorySeen, context: Context) -> HandlerResult:
     """Codat's read history: progress per data type, and the first sync once nothing runs any more.
 
     Only datasets that were requested after the access before ended belong to the
     current authorisation. An alert of a complete first sync is denied by what it shows when
     it was asked so long after the alert that Codat cannot be behind its own alert.
     """
-    walk = connection.walk
-    floor = read_floor(walk)
+    history = connection.history
+    floor = read_floor(history)
 
     def requested(row: Dataset) -> datetime:
         return row.requested or row.completed or event.at
@@ -178,30 +184,32 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     denied = tuple(claim for claim in claims if event.received_at >= claim.arrived_at + API_LAG)
     if not newest:
         nothing = "Codat's history has nothing of this authorisation yet"
-        return Findings(settled=denied, remark=nothing, nothing_queued=_nothing_queued(connection, event))
+        return HandlerResult(
+            settled=denied, remark=nothing, nothing_queued=_nothing_queued(connection, event)
+        )
     if running:
         remark = f"Codat is still reading {', '.join(running)}"
-        return Findings(data_types=outcomes, settled=denied, remark=remark)
+        return HandlerResult(data_types=outcomes, settled=denied, remark=remark)
     refused = sorted(row.data_type for row in newest.values() if row.status == AUTH_ERROR)
     doubt = f"the platform refused access while reading {', '.join(refused)}"
-    questions = (Question(Aspect.CONNECTION, doubt),) if refused else ()
+    questions = (Doubt(Aspect.CONNECTION, doubt),) if refused else ()
     outcome = situation(connection).outcome
     is_over = outcome is None or outcome.state is not State.SYNCING
-    if is_over and any(kept.kind is Kind.READ and not kept.claimed for kept in walk.kept):
+    if is_over and any(kept.kind is FactKind.READ and not kept.claimed for kept in history.kept):
         agrees = "Codat's history agrees"
-        return Findings(data_types=outcomes, settled=claims, questions=questions, remark=agrees)
+        return HandlerResult(data_types=outcomes, settled=claims, questions=questions, remark=agrees)
     at = max(row.completed or row.requested or event.at for row in newest.values())
-    if walk.begun_at is not None and walk.link is Link.LINKED:
-        at = max(at, walk.begun_at)
+    if history.begun_at is not None and history.link is Link.LINKED:
+        at = max(at, history.begun_at)
     fact = Fact(
-        Kind.READ,
+        FactKind.READ,
         at,
         event.received_at,
         event.event_id,
         types=tuple(sorted((row.data_type, row.status) for row in newest.values())),
         requested=tuple(sorted((row.data_type, requested(row)) for row in newest.values())),
     )
-    return Findings(
+    return HandlerResult(
         facts=(fact,),
         data_types=outcomes,
         settled=claims,

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from handlers.connection import Connection
 from handlers.events import ConnectionGone, ConnectionSeen, Event, QuestionUnanswered
-from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, Kind
-from handlers.fold import Walk, lag_after, last_change, may_be_outdated
+from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, FactKind
+from handlers.fold import AuthorizationHistory, lag_after, last_change, may_be_outdated
 from handlers.lifecycle import too_new_for
-from handlers.notices import Due, Notice
+from handlers.milestones import Milestone, NotificationType
 from handlers.registry import Context
 
 CHECK_AFTER = timedelta(seconds=3)
@@ -33,56 +33,56 @@ def waited_in_vain(since: datetime, event: Event, context: Context) -> bool:
 def is_foreign(connection: Connection, context: Context) -> bool:
     """Whether Codat never showed the company, nor this connection of it, to our key."""
     return not context.company_shown and not any(
-        fact.kind is Kind.SEEN and not fact.claimed for fact in connection.facts
+        fact.kind is FactKind.SEEN and not fact.claimed for fact in connection.facts
     )
 
 
 def must_wait(
-    item: Due, connection: Connection, looks: list[Fact], context: Context, *, foreign: bool
+    item: Milestone, connection: Connection, looks: list[Fact], context: Context, *, foreign: bool
 ) -> str | None:
     """Why ``item`` waits for Codat's word, ``None`` when it does not.
 
     ``looks`` are the facts learnt since the check began, the present one included: what was
     seen before confirms nothing. ``foreign``: Codat never showed us the company.
     """
-    if not context.policy.checks or item.notice is Notice.DELETED:
+    if not context.policy.checks or item.notice is NotificationType.DELETED:
         return None
     if foreign:
         return "news of a company that Codat never showed us is checked with Codat first"
     late = (context.now - item.ground.at).total_seconds() > context.policy.late_after_s
-    is_answer = item.ground.kind is Kind.SEEN or item.ground.claimed
+    is_answer = item.ground.kind is FactKind.SEEN or item.ground.claimed
     if not late and (is_answer or not item.notice.is_end):
         denial = contradicting_look(connection)
         if denial is None or denial.at <= item.at + SEEN_TOLERANCE or item.notice.is_end:
             return None
         return "what Codat showed since contradicts it"
-    if _is_confirmed(item, connection.walk, looks):
+    if _is_confirmed(item, connection.history, looks):
         return None
     return "late news is checked with Codat first" if late else "bad news is checked with Codat first"
 
 
-def _is_confirmed(item: Due, walk: Walk, facts: Iterable[Fact]) -> bool:
+def _is_confirmed(item: Milestone, history: AuthorizationHistory, facts: Iterable[Fact]) -> bool:
     """Whether one of ``facts`` is a look at Codat, after the change itself and not outdated."""
     return any(
-        fact.kind is Kind.SEEN
+        fact.kind is FactKind.SEEN
         and not fact.claimed
         and fact.at > item.at + SEEN_TOLERANCE
-        and not may_be_outdated(walk, fact)
+        and not may_be_outdated(history, fact)
         for fact in facts
     )
 
 
 def contradicting_look(connection: Connection) -> Fact | None:
     """The newest look, where it contradicts what we know and may be outdated."""
-    looks = [fact for fact in connection.facts if fact.kind is Kind.SEEN and not fact.claimed]
-    return looks[-1] if looks and may_be_outdated(connection.walk, looks[-1]) else None
+    looks = [fact for fact in connection.facts if fact.kind is FactKind.SEEN and not fact.claimed]
+    return looks[-1] if looks and may_be_outdated(connection.history, looks[-1]) else None
 
 
-def outdated_for(before: Walk, connection: Connection, event: Event) -> timedelta:
+def outdated_for(before: AuthorizationHistory, connection: Connection, event: Event) -> timedelta:
     """How long Codat may still show what was before the last change; zero where it agrees with us."""
     if isinstance(event, ConnectionGone):
         return too_new_for(connection, event)
-    change, was = last_change(connection.walk), last_change(before)
+    change, was = last_change(connection.history), last_change(before)
     look = contradicting_look(connection)
     if change is not None and look is not None:
         is_shown_now = isinstance(event, ConnectionSeen) and (look.at, look.status) == (

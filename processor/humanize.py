@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from processor.times import from_iso
+from processor.clock import from_iso
 
 _SPANS = (
     ("d", timedelta(days=2), 86_400),

@@ -11,9 +11,10 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
-from processor import logs
-from processor.engine import Engine
+from processor.runtime import logs
+from processor.runtime.embedded_engine import Engine
 from tests.support import serving
+from tests.support.truth import TruthBench, truth_bench
 
 # No test depends on the speed of the machine; a failure prints what repeats it. With CI set a run repeats
 # the run before it, so that a change is judged by itself; elsewhere each run looks for new examples.
@@ -92,3 +93,10 @@ def redis_url(engine_url: str) -> str:
     with redis.Redis.from_url(engine_url) as client:
         client.flushall()
     return engine_url
+
+
+@pytest.fixture
+def truth(redis_url: str) -> Iterator[TruthBench]:
+    """A simulated Codat and everything that asks it in the background; no message ever arrives."""
+    with truth_bench(redis_url) as bench:
+        yield bench

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from processor.logs import Redactor
+from processor.runtime.logs import Redactor
 from tests.test_house import ROOT, modules
 
 COMPILERS = frozenset(
     {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 )
-CHECKED_BY_HAND = {"processor/logs.py": {"'|'.join(map(re.escape, longest_first))"}}
+CHECKED_BY_HAND = {"processor/runtime/logs.py": {"'|'.join(map(re.escape, longest_first))"}}
 """Patterns that are made at run time, by module; each is checked by a test of its own."""
 
 SHORT, LONG = 1_000, 4_000

@@ -8,15 +8,16 @@ import sys
 import threading
 from types import FrameType
 
-from processor import bootstrap, logs
-from processor.connections import CLOCK, SHARES
-from processor.processes import Child, Supervisor, watch_parent
-from processor.queues import ASK, DELIVER, DRAIN, POLL
-from processor.reporting import report_faults
-from processor.settings import Settings, load_from_environment
-from workers.channels.chat import directly
+from processor.container import for_worker
+from processor.runtime import logs
+from processor.runtime.sentry import report_faults
+from processor.runtime.supervisor import Child, Supervisor, watch_parent
+from processor.settings.definitions import Settings, load_from_environment
+from processor.store.connection_limits import CLOCK, SHARES
+from processor.store.waker import ASK, DELIVER, DRAIN, POLL
 from workers.clock import Clock
 from workers.condition_watch import ConditionWatch
+from workers.delivery.channels.chat import directly
 from workers.process import work
 
 _log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> int:
         tick(settings)
         return 0
     try:
-        work(bootstrap.for_worker(settings, connections=SHARES[argv[0]]), argv[0])
+        work(for_worker(settings, connections=SHARES[argv[0]]), argv[0])
     except Exception:
         _log.exception("a worker process ends because of a fault of ours")
         return 1
@@ -69,7 +70,7 @@ def children(settings: Settings) -> list[Child]:
 
 def tick(settings: Settings) -> None:
     """Run the clock."""
-    container = bootstrap.for_worker(settings, connections=SHARES[CLOCK])
+    container = for_worker(settings, connections=SHARES[CLOCK])
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -83,7 +84,7 @@ def tick(settings: Settings) -> None:
     Clock(
         container.redis,
         inbox=container.inbox,
-        bell=container.bell,
+        waker=container.waker,
         retention_days=settings.event_retention_days,
         name=f"clock-{socket.gethostname()}-{os.getpid()}",
     ).run(stop)

@@ -8,13 +8,13 @@ from typing import Any
 
 from redis import Redis, RedisError, ResponseError
 
-from processor import times
-from processor.queues import DELIVER, Bell
-from processor.store import health, interruptions, upkeep
+from processor.clock import to_iso, utc_now
+from processor.store import heartbeats, outages, wakeups
 from processor.store.damage import unreadable_records
 from processor.store.inbox import Inbox
-from processor.store.interruptions import Interruption
-from processor.store.reader import Reader
+from processor.store.outages import Outage
+from processor.store.queries import Reader
+from processor.store.waker import DELIVER, Waker
 
 _log = logging.getLogger(__name__)
 
@@ -30,14 +30,14 @@ class Clock:
         client: "Redis[Any]",
         *,
         inbox: Inbox,
-        bell: Bell,
+        waker: Waker,
         retention_days: int,
         name: str,
-        clock: Callable[[], datetime] = times.now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._inbox = inbox
-        self._bell = bell
+        self._waker = waker
         self._retention = timedelta(days=retention_days)
         self._name = name
         self._clock = clock
@@ -52,7 +52,7 @@ class Clock:
             try:
                 self.tick()
                 if away_since is not None:
-                    self._note(Interruption(away_since, self._clock(), refused))
+                    self._note(Outage(away_since, self._clock(), refused))
             except RedisError as error:
                 if away_since is None:
                     _log.warning("the clock cannot reach Redis; it goes on", extra={"error": repr(error)})
@@ -64,41 +64,41 @@ class Clock:
         if away_since is not None:
             return  # it would be waited for once more, and the end is due; a name is forgotten by itself
         try:
-            health.gone(self._client, "clock", self._name)
+            heartbeats.gone(self._client, "clock", self._name)
         except RedisError as error:
             _log.info("the clock could not say goodbye", extra={"error": repr(error)})
 
     def tick(self) -> None:
         """One look at everything. Raises ``redis.RedisError``."""
         now = self._clock()
-        health.alive(self._client, "clock", self._name)
-        for event_id, shard in upkeep.due_retries(self._client, now):
+        heartbeats.alive(self._client, "clock", self._name)
+        for event_id, shard in wakeups.due_retries(self._client, now):
             _, wake = self._inbox.requeue(event_id, status="failed", shard=shard, only_if=True)
             if wake:
-                self._bell.wake_shard(shard)
-        for shard in upkeep.sleeping_shards(self._client, self._inbox.shards):
-            self._bell.wake_shard(shard)
-        if upkeep.questions_are_due(self._client, now):
-            self._bell.ask()
-        if upkeep.deliveries_are_due(self._client) and not self._bell.waiting(DELIVER):
-            self._bell.deliver()
-        if upkeep.looks_are_due(self._client, now):
-            self._bell.look()
-        if upkeep.sweep_is_due(self._client):
-            self._bell.sweep()
+                self._waker.wake_shard(shard)
+        for shard in wakeups.sleeping_shards(self._client, self._inbox.shards):
+            self._waker.wake_shard(shard)
+        if wakeups.questions_are_due(self._client, now):
+            self._waker.ask()
+        if wakeups.deliveries_are_due(self._client) and not self._waker.waiting(DELIVER):
+            self._waker.deliver()
+        if wakeups.looks_are_due(self._client, now):
+            self._waker.look()
+        if wakeups.sweep_is_due(self._client):
+            self._waker.sweep()
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
-            upkeep.trim(self._client, now - self._retention)
+            wakeups.trim(self._client, now - self._retention)
             unreadable_records(self._client, Reader(self._client, shards=self._inbox.shards))
 
-    def _note(self, seen: Interruption) -> None:
+    def _note(self, seen: Outage) -> None:
         """Say since when Redis was away, here and for the operators' pages. Raises ``redis.RedisError``."""
-        interruptions.note(self._client, seen)
+        outages.note(self._client, seen)
         _log.info(
             "the clock reaches Redis again",
             extra={
-                "away_from": times.to_iso(seen.began_at),
-                "away_until": times.to_iso(seen.ended_at),
+                "away_from": to_iso(seen.began_at),
+                "away_until": to_iso(seen.ended_at),
                 "refused": seen.refused,
             },
         )

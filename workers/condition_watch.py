@@ -12,10 +12,10 @@ from datetime import datetime
 
 from redis import RedisError
 
-from processor.bootstrap import Container
-from processor.conditions import evaluation, tracking
+from processor.conditions import evaluation, memory
+from processor.conditions.memory import Alert, ConditionMemory, RememberedCondition
 from processor.conditions.model import Condition, Severity
-from processor.conditions.tracking import Alert, Memory, Remembered
+from processor.container import Container
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ class ConditionWatch:
 
     def __init__(self, container: Container, *, sends: Sequence[Send] = ()) -> None:
         self._container = container
-        self._memory = Memory(container.redis, add_alert=container.operators.add_alert)
-        self._unkept: dict[str, Remembered] = {}
+        self._memory = ConditionMemory(container.redis, add_alert=container.operators.add_alert)
+        self._unkept: dict[str, RememberedCondition] = {}
         self._unsent: list[tuple[Send, deque[Alert]]] = [(send, deque(maxlen=MOST_UNSENT)) for send in sends]
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,7 +70,7 @@ class ConditionWatch:
 
     def _remember_here(self, critical: Sequence[Condition], now: datetime) -> Sequence[Alert]:
         """What is to be told of conditions in which Redis remembers nothing: this process does."""
-        changes = tracking.plan(critical, self._unkept, now)
+        changes = memory.plan(critical, self._unkept, now)
         self._unkept |= changes.put
         for key in changes.forget:
             del self._unkept[key]

@@ -15,15 +15,15 @@ from rq.exceptions import DequeueTimeout, StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
-from processor.bootstrap import Container
-from processor.queues import DELIVER, DRAIN, POLL
-from processor.store import health
-from processor.truth.beginning import Beginning
-from processor.unreachable import is_unblocked
-from processor.watchdog import WELL_FOR_S, Pulse
+from processor.container import Container
+from processor.reconciliation.baseline import Baseline
+from processor.runtime.watchdog import WELL_FOR_S, Pulse
+from processor.store import heartbeats
+from processor.store.connection_errors import is_unblocked
+from processor.store.waker import DELIVER, DRAIN, POLL
 from workers import runtime
 from workers.condition_watch import ConditionWatch
-from workers.outage import Outage
+from workers.redis_outage import RedisOutage
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class InProcessWorker(SimpleWorker):
     def listen(self, prepare: Callable[[], object], on_ready: Callable[[], object]) -> None:
         """Do jobs until a signal comes; first ``prepare``, again and again until Redis lets it succeed."""
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
-        outage = Outage(self.name)
+        outage = RedisOutage(self.name)
         prepared = False
         while not self._stop_requested:
             if self.is_well():
@@ -134,7 +134,7 @@ class Heartbeat:
         while not self._stop.is_set():
             silent_ms = int(self._pulse.silent_s() * 1000)
             with contextlib.suppress(RedisError):  # the work meets it too, and says so
-                health.alive(self._client, "worker", self._name, silent_ms=silent_ms)
+                heartbeats.alive(self._client, "worker", self._name, silent_ms=silent_ms)
                 self._client.connection_pool.close_idle()
             self._stop.wait(HEARTBEAT_S)
 
@@ -145,16 +145,16 @@ def work(container: Container, queue: str) -> None:
     pulse = Pulse()
     pulse.tell_supervisor()
     worker = _made(container, queue, pulse)
-    own = runtime.install(container, stopping=lambda: worker.stopping, progress=pulse.beat)
+    process_runtime = runtime.install(container, stopping=lambda: worker.stopping, progress=pulse.beat)
     watch = ConditionWatch(container)
     if queue == DELIVER:
-        own.courier.start()
-        worker.is_well = lambda: own.courier.looks
+        process_runtime.dispatcher.start()
+        worker.is_well = lambda: process_runtime.dispatcher.looks
         watch.start()
 
     def prepare() -> None:
         if queue == POLL:
-            Beginning(client).begins()  # before the service says that it is ready: what is made later is new
+            Baseline(client).begins()  # before the service says that it is ready: what is made later is new
 
     heartbeat = Heartbeat(client, worker.name, pulse)
     try:
@@ -163,18 +163,18 @@ def work(container: Container, queue: str) -> None:
         _log.debug("a worker was told to end", extra={"child": worker.name})
     finally:
         watch.stop()
-        own.courier.stop()
+        process_runtime.dispatcher.stop()
         heartbeat.stop()
     try:
         worker.register_death()  # type: ignore[no-untyped-call]
-        health.gone(client, "worker", worker.name)
+        heartbeats.gone(client, "worker", worker.name)
     except RedisError as error:
         _log.info("a worker could not say goodbye", extra={"error": repr(error)})
 
 
 def _made(container: Container, queue: str, pulse: Pulse) -> InProcessWorker:
     """The worker, as soon as Redis answers: RQ asks it for our address."""
-    outage = Outage(queue)
+    outage = RedisOutage(queue)
     while True:
         try:
             worker = InProcessWorker(

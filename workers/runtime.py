@@ -4,42 +4,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from processor.bootstrap import Container
-from processor.codat.asking import Asker
-from processor.journey.shelf import OnPremise, shelf_of
-from processor.queues import DRAIN, Bell
-from processor.store import upkeep
+from processor.codat.questions import QuestionClient
+from processor.container import Container
+from processor.journey.platform_cache import OnPremise, shelf_of
+from processor.reconciliation import wiring
+from processor.reconciliation.first_syncs import FirstSyncs
+from processor.store import wakeups
 from processor.store.questions import Questions
-from processor.truth import assembly
-from processor.truth.first_syncs import FirstSyncs
-from workers.ask import Asking
-from workers.couriers import courier_of
-from workers.deliver import Courier
-from workers.drain import Drain
-from workers.monitor import Monitor
-from workers.sweep import Sweep
+from processor.store.waker import DRAIN, Waker
+from workers.codat.questions import QuestionRunner
+from workers.delivery.dispatcher import Dispatcher
+from workers.delivery.wiring import dispatcher_of
+from workers.inbox.drain import Drain
+from workers.reconciliation.maintenance import Maintenance
+from workers.reconciliation.poller import Poller
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """The collaborators of the jobs; ``stopping`` says whether the process was told to end."""
 
-    bell: Bell
+    waker: Waker
     drain: Drain
-    asking: Asking
-    courier: Courier
-    monitor: Monitor | None
-    sweep: Sweep
+    asking: QuestionRunner
+    dispatcher: Dispatcher
+    monitor: Poller | None
+    sweep: Maintenance
     container: Container
     stopping: Callable[[], bool]
 
     def deliver(self) -> int:
         """Let the courier look at the lanes; where it has no thread of its own, carry out what is due."""
-        upkeep.delivering_begins(self.container.redis)
-        if self.courier.running:
-            self.courier.wake()
+        wakeups.delivering_begins(self.container.redis)
+        if self.dispatcher.running:
+            self.dispatcher.wake()
             return 0
-        return self.courier.run_once()
+        return self.dispatcher.run_once()
 
     def look(self) -> int:
         """Look at the companies that are due, with the flag up that keeps others from being woken for it."""
@@ -48,16 +48,16 @@ class Runtime:
         try:
             return self.monitor.run()
         finally:
-            upkeep.looking_ended(self.container.redis)
+            wakeups.looking_ended(self.container.redis)
 
     def ask(self) -> int:
         """Ask what is due, with the flag up meanwhile that keeps others from being woken for it."""
         client = self.container.redis
-        upkeep.asking(client, going_on=True)
+        wakeups.asking(client, going_on=True)
         try:
             return self.asking.run()
         finally:
-            upkeep.asking(client, going_on=False)
+            wakeups.asking(client, going_on=False)
 
 
 _current: Runtime | None = None
@@ -79,45 +79,45 @@ def build(
     progress: Callable[[], object] = lambda: None,
 ) -> Runtime:
     """The runtime on the collaborators in ``container``."""
-    bell, client = container.bell, container.redis
+    waker, client = container.waker, container.redis
 
     def ask_soon() -> None:
-        if upkeep.questions_are_due(client, container.clock()):
-            bell.ask()
+        if wakeups.questions_are_due(client, container.clock()):
+            waker.ask()
 
     def deliver_soon() -> None:
-        if upkeep.deliver_soon(client):
-            bell.deliver()
+        if wakeups.deliver_soon(client):
+            waker.deliver()
 
-    polling = assembly.polling(container, stop=stopping)
+    polling = wiring.polling(container, stop=stopping)
     return Runtime(
-        bell=bell,
+        waker=waker,
         drain=Drain(
             client,
             policy=container.policy,
             shards=container.settings.inbox_shards,
             clock=container.clock,
             stop=stopping,
-            yield_to=lambda: bell.waiting(DRAIN) > 0,
+            yield_to=lambda: waker.waiting(DRAIN) > 0,
             on_questions=ask_soon,
             on_notifications=deliver_soon,
             progress=progress,
             on_premise=OnPremise(shelf_of(client, container.settings)),
             stream_length=container.settings.stream_length,
         ),
-        asking=Asking(
+        asking=QuestionRunner(
             questions=Questions(client),
             inbox=container.inbox,
             reader=container.reader,
-            bell=bell,
-            asker=None if container.codat is None else Asker(container.codat, clock=container.clock),
+            waker=waker,
+            asker=None if container.codat is None else QuestionClient(container.codat, clock=container.clock),
             clock=container.clock,
             stop=stopping,
         ),
-        courier=courier_of(container),
+        dispatcher=dispatcher_of(container),
         monitor=None
         if polling is None
-        else Monitor(
+        else Poller(
             client,
             reader=container.reader,
             looker=polling.looker,
@@ -127,12 +127,12 @@ def build(
             clock=container.clock,
             stop=stopping,
         ),
-        sweep=Sweep(
+        sweep=Maintenance(
             client,
             codat=polling.codat if polling else None,
             walk=polling.walk if polling else None,
-            silence=assembly.silence(container),
-            erasure=assembly.erasure(container),
+            silence=wiring.silence(container),
+            erasure=wiring.erasure(container),
             grace=timedelta(days=container.settings.erase_after_days),
             clock=container.clock,
             stop=stopping,

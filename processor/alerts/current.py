@@ -29,11 +29,11 @@ from handlers.events import (
     ReadCompleted,
     Source,
 )
-from processor.alerts.reading import Heading, Unrecognised, heading, lacking
+from processor.alerts.envelope import Envelope, Unrecognised, envelope, lacking
 from processor.alerts.schemas import Payload, as_company, as_payload, as_read
-from processor.lenient.values import NIL, as_id, as_instant
+from processor.codat.json_values import NIL, as_id, as_instant
 
-Reader = Callable[[Heading, Payload], Event]
+Reader = Callable[[Envelope, Payload], Event]
 
 
 def read(message: Mapping[str, object], *, event_type: str, event_id: str, received_at: datetime) -> Event:
@@ -47,7 +47,7 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
     company = payload.company
     if company is None and kind.startswith("company."):
         company = as_company(said)  # the payload of these is the company itself
-    head = heading(
+    head = envelope(
         event_id=event_id,
         event_type=event_type,
         source=Source.CURRENT,
@@ -59,11 +59,11 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
 
 
 def _about_connection(
-    make: Callable[[Heading, ConnectionDetails, Problem | None], ConnectionEvent],
+    make: Callable[[Envelope, ConnectionDetails, Problem | None], ConnectionEvent],
 ) -> Reader:
     """A reader of news about one connection; where only the company is said, its connections are in doubt."""
 
-    def reader(head: Heading, payload: Payload) -> Event:
+    def reader(head: Envelope, payload: Payload) -> Event:
         spoken = payload.connection
         details = spoken.details if spoken else None
         if head["company"] is None:
@@ -79,11 +79,11 @@ def _of_connection(event: type[ConnectionEvent]) -> Reader:
     return _about_connection(lambda head, connection, _: event(**head, connection=connection))
 
 
-def _failed(head: Heading, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
+def _failed(head: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
     return ConnectionFailed(**head, connection=connection, problem=problem)
 
 
-def _ended(head: Heading, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
+def _ended(head: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
     """The end, for the reason that the connection's status gives.
 
     A status that gives none is made up for by the errors: Codat lists one where access was
@@ -96,7 +96,7 @@ def _ended(head: Heading, connection: ConnectionDetails, problem: Problem | None
 
 
 def _of_reads(event: type[ReadCompleted]) -> Reader:
-    def reader(head: Heading, payload: Payload) -> Event:
+    def reader(head: Envelope, payload: Payload) -> Event:
         if head["company"] is None:
             raise lacking({"payload.referenceCompany.id": None})
         return event(**head, reads=_reads(payload.data_types))
@@ -140,7 +140,7 @@ def _is_unnamed(entry: Mapping[str, object]) -> bool:
 
 
 def _of_company(event: type[CompanyCreated] | type[CompanyDeleted]) -> Reader:
-    def reader(head: Heading, _: Payload) -> Event:
+    def reader(head: Envelope, _: Payload) -> Event:
         if head["company"] is None:
             raise lacking({"payload.id": None})
         return event(**head)
@@ -148,15 +148,15 @@ def _of_company(event: type[CompanyCreated] | type[CompanyDeleted]) -> Reader:
     return reader
 
 
-def _rate_limit_reached(head: Heading, payload: Payload) -> Event:
+def _rate_limit_reached(head: Envelope, payload: Payload) -> Event:
     return RateLimitReached(**head, expires_at=payload.expires_at)
 
 
-def _rate_limit_reset(head: Heading, _: Payload) -> Event:
+def _rate_limit_reset(head: Envelope, _: Payload) -> Event:
     return RateLimitReset(**head)
 
 
-def _other(head: Heading, payload: Payload) -> Event:
+def _other(head: Envelope, payload: Payload) -> Event:
     details = payload.connection.details if payload.connection else None
     named = details.id if details else None
     return OtherHappened(**head, connection_id=payload.connection_id or named)

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from handlers.events import Event
 from processor.alerts import current, legacy
+from processor.alerts.envelope import Unrecognised
 from processor.alerts.legacy_schemas import lower_keys
-from processor.alerts.reading import Unrecognised
-from processor.lenient.values import as_word
+from processor.codat.json_values import as_word
 
 __all__ = ["Unrecognised", "is_too_deep", "recognise"]
 

@@ -25,10 +25,10 @@ from handlers.events import (
     ReadCompleted,
     Source,
 )
+from processor.alerts.envelope import Envelope, envelope, lacking
 from processor.alerts.legacy_schemas import LegacyAlert, as_legacy_alert
-from processor.alerts.reading import Heading, heading, lacking
 
-Reader = Callable[[Heading, LegacyAlert], Event]
+Reader = Callable[[Envelope, LegacyAlert], Event]
 
 COMPLETE = "Complete"
 UNSAID_ERROR = "InternalError"
@@ -44,7 +44,7 @@ def read(lowered: Mapping[str, object], *, rule_type: str, event_id: str, receiv
     where the rule is one of ours and an id that it needs is missing.
     """
     alert = as_legacy_alert(lowered)
-    head = heading(
+    head = envelope(
         event_id=event_id,
         event_type=rule_type,
         source=Source.LEGACY,
@@ -64,7 +64,7 @@ def _connection_id(alert: LegacyAlert) -> str | None:
     return alert.data.connection_id or alert.connection_id
 
 
-def _status_claimed(head: Heading, alert: LegacyAlert) -> Event:
+def _status_claimed(head: Envelope, alert: LegacyAlert) -> Event:
     """A claim about the link of one connection, or of one that is not said.
 
     With a new status that we do not know it is none of our business.
@@ -87,7 +87,7 @@ def _status_claimed(head: Heading, alert: LegacyAlert) -> Event:
     return LinkStatusClaimed(**head, connection=connection, old=data.old_status, new=data.new_status)
 
 
-def _initial_read_claimed(head: Heading, alert: LegacyAlert) -> Event:
+def _initial_read_claimed(head: Envelope, alert: LegacyAlert) -> Event:
     """A claim about the company, or about one connection where it names one.
 
     Codat's sample gives a UUID as the company's name, which is no name to show.
@@ -101,16 +101,16 @@ def _initial_read_claimed(head: Heading, alert: LegacyAlert) -> Event:
     return InitialReadClaimed(**head, connection_id=_connection_id(alert))
 
 
-def _sync_completed(head: Heading, alert: LegacyAlert) -> Event:
+def _sync_completed(head: Envelope, alert: LegacyAlert) -> Event:
     return _read_completed(head, alert, COMPLETE, None)
 
 
-def _sync_failed(head: Heading, alert: LegacyAlert) -> Event:
+def _sync_failed(head: Envelope, alert: LegacyAlert) -> Event:
     """A read that ended badly; where the alert does not say how, it is an error without a cause."""
     return _read_completed(head, alert, alert.data.dataset_status or UNSAID_ERROR, alert.message)
 
 
-def _read_completed(head: Heading, alert: LegacyAlert, status: str, message: str | None) -> Event:
+def _read_completed(head: Envelope, alert: LegacyAlert, status: str, message: str | None) -> Event:
     """The outcome of one read; without a connection or a data type it names nothing and is only recorded."""
     connection_id, data_type = _connection_id(alert), alert.data.data_type
     if connection_id is None or data_type is None:
@@ -120,21 +120,21 @@ def _read_completed(head: Heading, alert: LegacyAlert, status: str, message: str
     return ReadCompleted(**head, reads=(DataTypeRead(connection_id, data_type, status, message),))
 
 
-def _deletion_claimed(head: Heading, alert: LegacyAlert) -> Event:
+def _deletion_claimed(head: Envelope, alert: LegacyAlert) -> Event:
     if head["company"] is None:
         raise lacking({"CompanyId": None})
     return DeletionClaimed(**head, connection_id=_connection_id(alert))
 
 
-def _rate_limit_reached(head: Heading, alert: LegacyAlert) -> Event:
+def _rate_limit_reached(head: Envelope, alert: LegacyAlert) -> Event:
     return RateLimitReached(**head, expires_at=alert.data.expires_at)
 
 
-def _rate_limit_reset(head: Heading, _: LegacyAlert) -> Event:
+def _rate_limit_reset(head: Envelope, _: LegacyAlert) -> Event:
     return RateLimitReset(**head)
 
 
-def _other(head: Heading, alert: LegacyAlert) -> Event:
+def _other(head: Envelope, alert: LegacyAlert) -> Event:
     return OtherHappened(**head, connection_id=_connection_id(alert))
 
 

@@ -12,8 +12,7 @@ from typing import Any
 from marshmallow import post_load
 
 from handlers.events import LinkStatus
-from processor.lenient.schema import LenientSchema, Reading
-from processor.lenient.values import (
+from processor.codat.json_values import (
     as_id,
     as_instant,
     as_message,
@@ -22,6 +21,7 @@ from processor.lenient.values import (
     as_status,
     as_word,
 )
+from processor.codat.lenient_schema import LenientField, LenientSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,16 @@ class LegacyData:
 class LegacyDataSchema(LenientSchema):
     """``Data`` of a legacy alert, its keys in lower case."""
 
-    connection_id = Reading(as_id, data_key="dataconnectionid")
-    new_status = Reading(as_status, data_key="newstatus")
-    old_status = Reading(as_status, data_key="oldstatus")
-    platform_key = Reading(as_word, data_key="platformkey")
-    platform_name = Reading(as_name, data_key="platformname")
-    source_type = Reading(as_word, data_key="sourcetype")
-    data_type = Reading(as_id, data_key="datatype")
-    dataset_status = Reading(as_read_status, data_key="datasetstatus")
-    company_name = Reading(as_name, data_key="companyname")
-    expires_at = Reading(as_instant, data_key="expiresutc")
+    connection_id = LenientField(as_id, data_key="dataconnectionid")
+    new_status = LenientField(as_status, data_key="newstatus")
+    old_status = LenientField(as_status, data_key="oldstatus")
+    platform_key = LenientField(as_word, data_key="platformkey")
+    platform_name = LenientField(as_name, data_key="platformname")
+    source_type = LenientField(as_word, data_key="sourcetype")
+    data_type = LenientField(as_id, data_key="datatype")
+    dataset_status = LenientField(as_read_status, data_key="datasetstatus")
+    company_name = LenientField(as_name, data_key="companyname")
+    expires_at = LenientField(as_instant, data_key="expiresutc")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> LegacyData:
@@ -81,10 +81,10 @@ class LegacyAlert:
 class LegacyAlertSchema(LenientSchema):
     """A legacy alert, its keys in lower case."""
 
-    company_id = Reading(as_id, data_key="companyid")
-    connection_id = Reading(as_id, data_key="dataconnectionid")
-    message = Reading(as_message, data_key="message")
-    data = Reading(as_legacy_data, data_key="data")
+    company_id = LenientField(as_id, data_key="companyid")
+    connection_id = LenientField(as_id, data_key="dataconnectionid")
+    message = LenientField(as_message, data_key="message")
+    data = LenientField(as_legacy_data, data_key="data")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> LegacyAlert:

@@ -10,26 +10,26 @@ from typing import Any
 from marshmallow import fields, post_load
 
 from handlers.events import Company, ConnectionDetails, DataTypeRead, Problem
-from processor.lenient.schema import LenientSchema, Reading
-from processor.lenient.spoken import ConnectionFields, as_problem
-from processor.lenient.values import as_explanation, as_id, as_instant, as_name, as_read_status, as_tags
+from processor.codat.json_values import as_explanation, as_id, as_instant, as_name, as_read_status, as_tags
+from processor.codat.lenient_schema import LenientField, LenientSchema
+from processor.codat.shared_schemas import ConnectionFields, as_problem
 
 UNSAID_READ_STATUS = "Unknown"
 
 
-class CompanySchema(LenientSchema):
+class MessageCompanySchema(LenientSchema):
     """``payload.referenceCompany``, or the payload of ``company.*``."""
 
-    id = Reading(as_id, data_key="id")
-    name = Reading(as_name, data_key="name")
-    tags = Reading(as_tags, data_key="tags")
+    id = LenientField(as_id, data_key="id")
+    name = LenientField(as_name, data_key="name")
+    tags = LenientField(as_tags, data_key="tags")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> Company | None:
         return None if data["id"] is None else Company(data["id"], data["name"], data["tags"] or {})
 
 
-_COMPANY = CompanySchema()
+_COMPANY = MessageCompanySchema()
 
 
 def as_company(value: object) -> Company | None:
@@ -46,10 +46,10 @@ class SpokenConnection:
     problem: Problem | None = None
 
 
-class ConnectionSchema(ConnectionFields):
+class MessageConnectionSchema(ConnectionFields):
     """``payload.connection``."""
 
-    problem = Reading(as_problem, data_key="dataConnectionErrors")
+    problem = LenientField(as_problem, data_key="dataConnectionErrors")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> SpokenConnection:
@@ -57,7 +57,7 @@ class ConnectionSchema(ConnectionFields):
         return SpokenConnection(None if data["id"] is None else ConnectionDetails(**data), problem)
 
 
-_CONNECTION = ConnectionSchema()
+_CONNECTION = MessageConnectionSchema()
 
 
 def as_connection(value: object) -> SpokenConnection | None:
@@ -72,10 +72,10 @@ class DataTypeReadSchema(LenientSchema):
     The status is kept as written, for Codat adds some without notice; ``Unknown`` where none is said.
     """
 
-    connection_id = Reading(as_id, data_key="connectionId")
-    data_type = Reading(as_id, data_key="dataType")
-    status = Reading(as_read_status, data_key="status")
-    message = Reading(as_explanation, data_key="issues")
+    connection_id = LenientField(as_id, data_key="connectionId")
+    data_type = LenientField(as_id, data_key="dataType")
+    status = LenientField(as_read_status, data_key="status")
+    message = LenientField(as_explanation, data_key="issues")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> DataTypeRead | None:
@@ -108,11 +108,11 @@ class Payload:
 class PayloadSchema(LenientSchema):
     """``payload`` of a current message."""
 
-    company = Reading(as_company, data_key="referenceCompany")
-    connection = Reading(as_connection, data_key="connection")
-    connection_id = Reading(as_id, data_key="connectionId")
+    company = LenientField(as_company, data_key="referenceCompany")
+    connection = LenientField(as_connection, data_key="connection")
+    connection_id = LenientField(as_id, data_key="connectionId")
     data_types = fields.Raw(load_default=None, data_key="dataTypes")
-    expires_at = Reading(as_instant, data_key="expiryDate")
+    expires_at = LenientField(as_instant, data_key="expiryDate")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> Payload:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from processor.alerts.refused import Refused
+from processor.alerts.refusals import Refused
 
 TOLERANCE_S = 300
 MAX_EVENT_ID_CHARS = 256

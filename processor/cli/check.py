@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import click
 
-from processor import logs
-from processor.check import check_codat, check_mail, check_mistakes, check_settings
-from processor.check_conditions import check_conditions
-from processor.check_store import check_redis
 from processor.cli.demo_settings import load_beside
-from processor.engine import Engine
 from processor.errors import EngineFailed, SettingsError
-from processor.findings import Finding, Verdict
-from processor.settings import DOTENV, Settings, mistyped_in
+from processor.runtime import logs
+from processor.runtime.embedded_engine import Engine
+from processor.runtime.preflight.conditions import check_conditions
+from processor.runtime.preflight.redis import check_redis
+from processor.runtime.preflight.results import CheckResult, CheckStatus
+from processor.runtime.preflight.service import check_codat, check_mail, check_mistakes, check_settings
+from processor.settings.definitions import DOTENV, Settings, mistyped_in
 
 
 @click.command()
@@ -23,14 +23,14 @@ def check() -> None:
     failed = False
     for finding in _findings():
         click.echo(str(finding))
-        failed = failed or finding.verdict is Verdict.ERROR
+        failed = failed or finding.verdict is CheckStatus.ERROR
     sys.exit(1 if failed else 0)
 
 
 COMMANDS = (check,)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings() -> Iterator[CheckResult]:
     try:
         settings = load_beside()
     except SettingsError as error:
@@ -39,13 +39,13 @@ def _findings() -> Iterator[Finding]:
     logs.configure("ERROR", settings.secrets())
     yield from check_settings(settings)
     for sentence in mistyped_in(os.environ, DOTENV):
-        yield Finding(Verdict.WARNING, "settings", sentence)
+        yield CheckResult(CheckStatus.WARNING, "settings", sentence)
     yield from _store_findings(settings)
     yield from check_codat(settings)
     yield from check_mail(settings)
 
 
-def _store_findings(settings: Settings) -> Iterator[Finding]:
+def _store_findings(settings: Settings) -> Iterator[CheckResult]:
     if settings.redis_url is not None:
         yield from check_redis(settings, settings.redis_url)
         yield from check_conditions(settings, settings.redis_url)
@@ -55,4 +55,4 @@ def _store_findings(settings: Settings) -> Iterator[Finding]:
             yield from check_redis(settings, engine.url)
             yield from check_conditions(settings, engine.url)
     except EngineFailed as error:
-        yield Finding(Verdict.ERROR, "redis", error.detail)
+        yield CheckResult(CheckStatus.ERROR, "redis", error.detail)

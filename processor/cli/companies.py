@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from processor import lookups
-from processor.cli.inspect import as_json_option, paged
-from processor.cli.opened import opened
+from processor.cli.browse import as_json_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
+from processor.cli.store_access import open_store
+from processor.clock import to_iso
+from processor.erasure.residue_scan import erase_and_prove
+from processor.reconciliation import wiring
+from processor.resources import queries
 from processor.store import visibility
-from processor.times import to_iso
-from processor.truth import assembly
-from processor.truth.proof import erase_and_prove
 
 COMPANY_COLUMNS: tuple[Column, ...] = (
     ("COMPANY", lambda item: item["id"]),
@@ -46,8 +46,8 @@ def companies() -> None:
 @paged
 def list_companies(as_json: bool, **query: Any) -> None:
     """List companies, newest first."""
-    with opened() as own:
-        page = lookups.companies(own.reader, **query)
+    with open_store() as container:
+        page = queries.companies(container.reader, **query)
     print_page(page, COMPANY_COLUMNS, as_json=as_json)
 
 
@@ -55,8 +55,8 @@ def list_companies(as_json: bool, **query: Any) -> None:
 @as_json_option
 def list_unknown(*, as_json: bool) -> None:
     """List companies of messages that Codat says it does not know: nothing is told of them."""
-    with opened() as own:
-        rows = visibility.not_shown(own.redis)
+    with open_store() as container:
+        rows = visibility.not_shown(container.redis)
     items = [{"company_id": company_id, "asked_at": to_iso(at)} for company_id, at in rows]
     if as_json:
         print_json({"items": items})
@@ -69,9 +69,9 @@ def list_unknown(*, as_json: bool) -> None:
 @as_json_option
 def read_company(company_id: str, *, as_json: bool) -> None:
     """Tell Codat to read a company's data now, as where no first sync followed an authorisation."""
-    with opened() as own:
-        own.journey.read_again(company_id)
-        sync = own.journey.sync(company_id)
+    with open_store() as container:
+        container.journey.read_again(company_id)
+        sync = container.journey.sync(company_id)
     if as_json:
         print_json({**dataclasses.asdict(sync), "id": company_id})
     else:
@@ -87,15 +87,15 @@ def erase_company(named: str, *, yes: bool, as_json: bool) -> None:
 
     Once more it removes what came since, and proves it again.
     """
-    with opened() as own:
-        erasure = assembly.erasure(own)
+    with open_store() as container:
+        erasure = wiring.erasure(container)
         company_id = erasure.find(named)
-        before, erased_before = erasure.kept(company_id), own.reader.erased_at(company_id)
+        before, erased_before = erasure.kept(company_id), container.reader.erased_at(company_id)
         if not yes and (erased_before is None or any(before.counts.values())):
             _ask(company_id, before.counts)
-        kept, traces, proof = erase_and_prove(own.redis, erasure, company_id, clock=own.clock)
+        kept, traces, proof = erase_and_prove(container.redis, erasure, company_id, clock=container.clock)
         erasure.forget_on_disk()
-        erased_at = own.reader.erased_at(company_id)
+        erased_at = container.reader.erased_at(company_id)
     said = {
         "company_id": company_id,
         "erased_at": erased_at,

@@ -14,15 +14,15 @@ from types import FrameType
 import click
 import httpx
 
-from processor import logs
 from processor.cli.demo_settings import shared
-from processor.cli.invite import DEMO, announce, invite, until_served, way_back
+from processor.cli.demo_sign_up import DEMO, announce, invite, until_served, way_back
 from processor.cli.listener import Listener
 from processor.cli.run import service, store, with_port
 from processor.errors import ProcessorError, SettingsError
-from processor.ports import port_is_taken
-from processor.processes import StopSignals, Supervisor
-from processor.settings import DOTENV, Settings, load
+from processor.runtime import logs
+from processor.runtime.ports import port_is_taken
+from processor.runtime.supervisor import StopSignals, Supervisor
+from processor.settings.definitions import DOTENV, Settings, load
 from processor.simulator import (
     STORIES,
     ProductClient,

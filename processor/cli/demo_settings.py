@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from processor.filelocks import try_lock
-from processor.settings import DATA_DIR, DOTENV, Settings, load, rows
+from processor.runtime.file_locks import try_lock
+from processor.settings.definitions import DATA_DIR, DOTENV, Settings, load, rows
 
 NAME = "demo.json"
 
@@ -44,9 +44,9 @@ def load_beside(*, inbound: bool = True) -> Settings:
 
 def environ_beside() -> dict[str, str]:
     """The environment of this process, and under it what a demonstration that runs here works with."""
-    own = {name: value for name, value in os.environ.items() if value.strip()}
-    folder = own.get("DATA_DIR") or _in_dotenv("DATA_DIR") or str(DATA_DIR)
-    return {**_running(Path(folder) / NAME), **own}
+    container = {name: value for name, value in os.environ.items() if value.strip()}
+    folder = container.get("DATA_DIR") or _in_dotenv("DATA_DIR") or str(DATA_DIR)
+    return {**_running(Path(folder) / NAME), **container}
 
 
 def _in_dotenv(name: str) -> str | None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from processor import lookups
-from processor.bootstrap import Container
-from processor.cli.inspect import as_json_option, codat_id, field, paged
-from processor.cli.opened import in_words, opened
+from processor.alerts.replay import DISCARDABLE, DISCARDED, ReplayResult, ReplayService
+from processor.cli.browse import as_json_option, codat_id, field, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page
-from processor.replays import DISCARDABLE, DISCARDED, Replayed, Replays
+from processor.cli.store_access import in_words, open_store
+from processor.container import Container
+from processor.resources import queries
 from processor.store.decoding import EVENT_STATUSES
 
 DEAD = "dead"
@@ -52,8 +52,8 @@ def events() -> None:
 @paged
 def list_events(as_json: bool, **query: Any) -> None:
     """List messages, newest first."""
-    with opened() as own:
-        page = lookups.events(own.reader, **query)
+    with open_store() as container:
+        page = queries.events(container.reader, **query)
     print_page(page, EVENT_COLUMNS, as_json=as_json)
 
 
@@ -62,8 +62,8 @@ def list_events(as_json: bool, **query: Any) -> None:
 @as_json_option
 def show_event(event_id: str, *, as_json: bool) -> None:
     """Show one message with its body."""
-    with opened() as own:
-        found = lookups.event(own.reader, event_id)
+    with open_store() as container:
+        found = queries.event(container.reader, event_id)
     if as_json:
         print_json(found)
         return
@@ -82,8 +82,8 @@ def replay_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bo
     """Handle messages once more; harmless for those that were handled."""
     if bool(event_ids) == bool(status):
         raise click.UsageError("Name either messages or a --status.")
-    with opened() as own:
-        replays = _replays(own)
+    with open_store() as container:
+        replays = _replays(container)
         ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
         replayed = _report(replays.replay_each(ids, only=status), as_json=as_json)
     sys.exit(0 if replayed else 1)
@@ -97,8 +97,8 @@ def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: b
     """Close quarantined messages or dead letters: kept, and no longer counted as open."""
     if bool(event_ids) == bool(status):
         raise click.UsageError("Name either messages or a --status.")
-    with opened() as own:
-        replays = _replays(own)
+    with open_store() as container:
+        replays = _replays(container)
         ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
         results = replays.discard_each(ids, only=status)
         discarded = _report(results, status=DISCARDED, as_json=as_json)
@@ -114,8 +114,8 @@ def dead_letters() -> None:
 @paged
 def list_dead_letters(as_json: bool, **query: Any) -> None:
     """List dead letters, newest first."""
-    with opened() as own:
-        page = lookups.events(own.reader, status=DEAD, **query)
+    with open_store() as container:
+        page = queries.events(container.reader, status=DEAD, **query)
     print_page(page, DEAD_LETTER_COLUMNS, as_json=as_json)
 
 
@@ -127,8 +127,8 @@ def replay_dead_letters(event_ids: tuple[str, ...], *, everything: bool, as_json
     """Handle dead letters once more."""
     if bool(event_ids) == everything:
         raise click.UsageError("Name either dead letters or --all.")
-    with opened() as own:
-        replays = _replays(own)
+    with open_store() as container:
+        replays = _replays(container)
         ids = replays.ids_of(DEAD) if everything else iter(dict.fromkeys(event_ids))
         replayed = _report(replays.replay_each(ids, only=DEAD), as_json=as_json)
     sys.exit(0 if replayed else 1)
@@ -137,11 +137,11 @@ def replay_dead_letters(event_ids: tuple[str, ...], *, everything: bool, as_json
 COMMANDS: tuple[click.Command, ...] = (events, dead_letters)
 
 
-def _replays(own: Container) -> Replays:
-    return Replays(reader=own.reader, inbox=own.inbox, bell=own.bell)
+def _replays(container: Container) -> ReplayService:
+    return ReplayService(reader=container.reader, inbox=container.inbox, waker=container.waker)
 
 
-def _report(results: Iterator[Replayed], *, as_json: bool, status: str = "pending") -> bool:
+def _report(results: Iterator[ReplayResult], *, as_json: bool, status: str = "pending") -> bool:
     """Print what became of each message; whether all of them have ``status`` now."""
     done: list[dict[str, str]] = []
     problems: list[dict[str, object]] = []

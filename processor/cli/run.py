@@ -10,13 +10,13 @@ from typing import NoReturn
 
 import click
 
-from processor import logs
-from processor.engine import Engine
 from processor.errors import SettingsError
-from processor.ports import claim_port, free_port, port_is_taken
-from processor.processes import Child, StopSignals, Supervisor, watch_parent
-from processor.server import serve
-from processor.settings import DOTENV, Settings, load_from_environment, mistyped_in
+from processor.runtime import logs
+from processor.runtime.embedded_engine import Engine
+from processor.runtime.ports import claim_port, free_port, port_is_taken
+from processor.runtime.supervisor import Child, StopSignals, Supervisor, watch_parent
+from processor.runtime.web_server import serve
+from processor.settings.definitions import DOTENV, Settings, load_from_environment, mistyped_in
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def web_child(settings: Settings) -> Child:
     """The web processes as one child, on the port that was chosen."""
     return Child(
         name="web",
-        argv=(sys.executable, "-m", "processor.cli", "web"),
+        argv=(sys.executable, "-m", "processor", "web"),
         env={"PORT": str(settings.port)},
         stop_after_s=STOP_AFTER_S,
     )

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from processor.bootstrap import Container
+from processor.cli.browse import as_json_option, moment, notifications, paged
 from processor.cli.events import dead_letters
-from processor.cli.inspect import as_json_option, moment, notifications, paged
-from processor.cli.opened import in_words, opened
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
-from processor.delivery.desk import Desk
+from processor.cli.store_access import in_words, open_store
+from processor.container import Container
 from processor.delivery.redelivery import Redelivered, Redelivery
 from processor.delivery.rules import TYPES
+from processor.delivery.subscriber_service import SubscriberService
 from processor.errors import ProcessorError
 
 KEPT = "Keep the secret now: it is not shown again."
@@ -69,8 +69,8 @@ def subscribers() -> None:
 def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: bool, **more: Any) -> None:
     """Add a subscriber; prints its secret, which is shown only now."""
     own_headers = dict(map(_header, headers))
-    with opened() as own:
-        counter = desk(own)
+    with open_store() as container:
+        counter = desk(container)
         same = [one.id for one in counter.subscribers.all() if one.url == url]
         made = counter.add(url=url, types=types, headers=own_headers, **more)
     _with_secret(made, as_json=as_json)
@@ -82,8 +82,8 @@ def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: boo
 @paged
 def list_subscribers(as_json: bool, **query: Any) -> None:
     """List subscribers, newest first."""
-    with opened() as own:
-        page = desk(own).list(**query)
+    with open_store() as container:
+        page = desk(container).list(**query)
     print_page(page, COLUMNS, as_json=as_json)
 
 
@@ -92,8 +92,8 @@ def list_subscribers(as_json: bool, **query: Any) -> None:
 @as_json_option
 def show(subscriber_id: str, as_json: bool) -> None:
     """Show one subscriber, how its lane stands, and what came of the last test."""
-    with opened() as own:
-        _shown(desk(own).show(subscriber_id), as_json=as_json)
+    with open_store() as container:
+        _shown(desk(container).show(subscriber_id), as_json=as_json)
 
 
 @subscribers.command("rotate")
@@ -101,8 +101,8 @@ def show(subscriber_id: str, as_json: bool) -> None:
 @as_json_option
 def rotate(subscriber_id: str, as_json: bool) -> None:
     """Give it a new secret; for 24 hours the old one signs too."""
-    with opened() as own:
-        made = desk(own).rotate(subscriber_id)
+    with open_store() as container:
+        made = desk(container).rotate(subscriber_id)
     _with_secret(made, as_json=as_json)
 
 
@@ -111,8 +111,8 @@ def rotate(subscriber_id: str, as_json: bool) -> None:
 @as_json_option
 def enable(subscriber_id: str, as_json: bool) -> None:
     """Let it be told again; what waited is sent."""
-    with opened() as own:
-        _shown(desk(own).change(subscriber_id, enabled=True), as_json=as_json)
+    with open_store() as container:
+        _shown(desk(container).change(subscriber_id, enabled=True), as_json=as_json)
 
 
 @subscribers.command("disable")
@@ -120,8 +120,8 @@ def enable(subscriber_id: str, as_json: bool) -> None:
 @as_json_option
 def disable(subscriber_id: str, as_json: bool) -> None:
     """Send it nothing until it is enabled; what is decided meanwhile is not kept for it."""
-    with opened() as own:
-        _shown(desk(own).change(subscriber_id, enabled=False), as_json=as_json)
+    with open_store() as container:
+        _shown(desk(container).change(subscriber_id, enabled=False), as_json=as_json)
 
 
 @subscribers.command("test")
@@ -129,8 +129,8 @@ def disable(subscriber_id: str, as_json: bool) -> None:
 @as_json_option
 def send_test(subscriber_id: str, as_json: bool) -> None:
     """Send it a test message; `subscribers show` tells what came of it."""
-    with opened() as own:
-        _shown(desk(own).test(subscriber_id), as_json=as_json)
+    with open_store() as container:
+        _shown(desk(container).test(subscriber_id), as_json=as_json)
 
 
 @subscribers.command("remove")
@@ -138,8 +138,8 @@ def send_test(subscriber_id: str, as_json: bool) -> None:
 @as_json_option
 def remove(subscriber_id: str, as_json: bool) -> None:
     """Remove it; what waits for it is not sent."""
-    with opened() as own:
-        desk(own).remove(subscriber_id)
+    with open_store() as container:
+        desk(container).remove(subscriber_id)
     if as_json:
         print_json({"id": subscriber_id, "status": "removed"})
     else:
@@ -174,8 +174,10 @@ def redeliver(
         raise click.UsageError("Name either notifications, --since or --dead.")
     if undelivered and since is None:
         raise click.UsageError("--undelivered goes with --since.")
-    with opened() as own:
-        redelivery = Redelivery(own.redis, reader=own.reader, bell=own.bell, clock=own.clock)
+    with open_store() as container:
+        redelivery = Redelivery(
+            container.redis, reader=container.reader, waker=container.waker, clock=container.clock
+        )
         results: Iterator[Redelivered | tuple[str, ProcessorError]]
         if since is not None:
             results = redelivery.since(
@@ -194,11 +196,13 @@ def redeliver(
 @as_json_option
 def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
     """List deliveries that failed to the last, the oldest first."""
-    with opened() as own:
-        redelivery = Redelivery(own.redis, reader=own.reader, bell=own.bell, clock=own.clock)
+    with open_store() as container:
+        redelivery = Redelivery(
+            container.redis, reader=container.reader, waker=container.waker, clock=container.clock
+        )
         items = []
         for id_, lane_id in redelivery.dead_letters(subscriber_id=subscriber_id):
-            row = own.reader.notification(id_)
+            row = container.reader.notification(id_)
             if row is not None:
                 body = row["body"]
                 items.append(
@@ -213,14 +217,14 @@ def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
 COMMANDS: tuple[click.Command, ...] = (subscribers, notifications, dead_letters)
 
 
-def desk(own: Container) -> Desk:
+def desk(container: Container) -> SubscriberService:
     """What can be done with subscribers."""
-    return Desk(
-        own.redis,
-        reader=own.reader,
-        bell=own.bell,
-        allow_private=own.settings.allow_private_subscribers,
-        clock=own.clock,
+    return SubscriberService(
+        container.redis,
+        reader=container.reader,
+        waker=container.waker,
+        allow_private=container.settings.allow_private_subscribers,
+        clock=container.clock,
     )
 
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import click
 
-from processor.bootstrap import Container
-from processor.cli.inspect import as_json_option
-from processor.cli.opened import opened
+from processor.cli.browse import as_json_option
 from processor.cli.printing import Column, print_fields, print_json, print_table
-from processor.codat.answers import WebhookConsumer
+from processor.cli.store_access import open_store
 from processor.codat.client import CodatClient
+from processor.codat.models import WebhookConsumer
+from processor.container import Container
 from processor.errors import ProcessorError
-from processor.truth import consumers
+from processor.reconciliation import webhook_registration
 
 CONSUMER_COLUMNS: tuple[Column, ...] = (
     ("CONSUMER", lambda item: item["id"]),
@@ -28,14 +28,16 @@ def webhooks() -> None:
 
 
 @webhooks.command("register")
-@click.option("--url", required=True, metavar="URL", help=f"Our address: https://…{consumers.ADDRESS}.")
+@click.option(
+    "--url", required=True, metavar="URL", help=f"Our address: https://…{webhook_registration.ADDRESS}."
+)
 @click.option("--force", is_flag=True, help="Also another path, or http:// on a public host.")
 @as_json_option
 def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
     """Create the consumer for the event types that we handle; harmless when it is there already."""
-    with opened() as own:
-        public_url = own.settings.public_url
-        found = consumers.register(_client(own), url, public_url=public_url, force=force)
+    with open_store() as container:
+        public_url = container.settings.public_url
+        found = webhook_registration.register(_client(container), url, public_url=public_url, force=force)
     if as_json:
         print_json({**_consumer(found.consumer), "made": found.made})
         return
@@ -50,8 +52,8 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
 @as_json_option
 def list_webhooks(*, as_json: bool) -> None:
     """List all consumers that Codat has."""
-    with opened() as own:
-        items = [_consumer(one) for one in _client(own).list_webhooks()]
+    with open_store() as container:
+        items = [_consumer(one) for one in _client(container).list_webhooks()]
     if as_json:
         print_json({"items": items, "next_cursor": None})
     else:
@@ -63,8 +65,8 @@ def list_webhooks(*, as_json: bool) -> None:
 @as_json_option
 def remove_webhooks(named: tuple[str, ...], *, as_json: bool) -> None:
     """Remove consumers by their id or address."""
-    with opened() as own:
-        removed = [_consumer(one) for one in consumers.remove(_client(own), named)]
+    with open_store() as container:
+        removed = [_consumer(one) for one in webhook_registration.remove(_client(container), named)]
     if as_json:
         print_json({"items": removed, "next_cursor": None})
     else:
@@ -75,10 +77,10 @@ def remove_webhooks(named: tuple[str, ...], *, as_json: bool) -> None:
 COMMANDS: tuple[click.Command, ...] = (webhooks,)
 
 
-def _client(own: Container) -> CodatClient:
-    if own.codat is None:
+def _client(container: Container) -> CodatClient:
+    if container.codat is None:
         raise ProcessorError("CODAT_API_KEY is not set: Codat cannot be asked.")
-    return own.codat
+    return container.codat
 
 
 def _consumer(one: WebhookConsumer) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def _consumer(one: WebhookConsumer) -> dict[str, Any]:
         "id": one.id,
         "url": one.url,
         "enabled": not one.disabled,
-        "complete": consumers.is_complete(one),
+        "complete": webhook_registration.is_complete(one),
         "event_types": list(one.event_types),
         "company_tags": list(one.company_tags),
     }

@@ -14,23 +14,23 @@ from typing import Self, TypeVar
 
 import httpx
 
+from processor.clock import utc_now as now_by_our_clock
 from processor.codat import schemas
-from processor.codat.answers import (
+from processor.codat.errors import CodatConflict, CodatUncertain, CodatUnusable
+from processor.codat.http import MAX_ANSWER_BYTES, CodatHttp, CodatResponse
+from processor.codat.models import (
     Branding,
     CompanySeen,
-    ConnectionAnswer,
+    ConnectionResponse,
     DataTypeStatus,
-    HistoryAnswer,
+    HistoryResponse,
     Integration,
     WebhookConsumer,
 )
-from processor.codat.errors import CodatConflict, CodatUncertain, CodatUnusable
-from processor.codat.exchange import MAX_ANSWER_BYTES, Answer, Exchange
 from processor.codat.names import source_type_of, tag_filter
 from processor.codat.paging import pages, rows_of
 from processor.codat.quota import Quota
 from processor.errors import CodatError
-from processor.times import now as now_by_our_clock
 
 Made = TypeVar("Made")
 
@@ -64,7 +64,7 @@ class CodatClient:
         jitter: Callable[[], float] = random.random,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
-        self._exchange = Exchange(
+        self._exchange = CodatHttp(
             api_key=api_key,
             base_url=base_url,
             timeout_s=timeout_s,
@@ -157,28 +157,28 @@ class CodatClient:
 
     # Connections
 
-    def get_connection(self, company_id: str, connection_id: str) -> ConnectionAnswer:
+    def get_connection(self, company_id: str, connection_id: str) -> ConnectionResponse:
         """One connection, with a fresh ``link_url``; raises ``CodatNotFound`` where Codat knows none."""
         answer = self._exchange.read("companies", company_id, "connections", connection_id)
         connection = schemas.connection_of(answer.body, answer)
         _must_be(connection.id, connection_id, "connection")
         return connection
 
-    def list_connections(self, company_id: str) -> list[ConnectionAnswer]:
+    def list_connections(self, company_id: str) -> list[ConnectionResponse]:
         """The connections of a company that can be read; one that is left out is not gone."""
         read = pages(self._exchange, "companies", company_id, "connections", page_size=PAGE_SIZE)
-        found: list[ConnectionAnswer] = []
+        found: list[ConnectionResponse] = []
         for page in read:
             found += schemas.readable(page.rows, partial(schemas.connection_of, answer=page.answer))
         return found
 
-    def create_connection(self, company_id: str, platform_key: str) -> ConnectionAnswer:
+    def create_connection(self, company_id: str, platform_key: str) -> ConnectionResponse:
         """A new connection to a platform, to be authorised at ``link_url``."""
         body = {"platformKey": platform_key}
         answer = self._exchange.write("POST", "companies", company_id, "connections", body=body)
         return _made(schemas.connection_of, answer)
 
-    def unlink(self, company_id: str, connection_id: str) -> ConnectionAnswer:
+    def unlink(self, company_id: str, connection_id: str) -> ConnectionResponse:
         """End our access through a linked connection; what was read stays readable."""
         path = ("companies", company_id, "connections", connection_id)
         answer = self._exchange.write("PATCH", *path, body={"status": "Unlinked"})
@@ -194,7 +194,7 @@ class CodatClient:
         """How each data type of a company stands, over all of its connections."""
         return schemas.data_statuses_of(self._exchange.read("companies", company_id, "dataStatus").body)
 
-    def get_history(self, company_id: str, connection_id: str | None = None) -> HistoryAnswer:
+    def get_history(self, company_id: str, connection_id: str | None = None) -> HistoryResponse:
         """The read history of a company, or of one connection, in Codat's order, as far as it can be read.
 
         ``asked_at`` is that of the first page: what came later was seen then at the earliest.
@@ -205,7 +205,7 @@ class CodatClient:
         rows = (row for page in read for row in page.rows)
         datasets = tuple(schemas.readable(rows, schemas.dataset_of))
         first = read[0].answer
-        return HistoryAnswer(first.asked_at, datasets, first.timed)
+        return HistoryResponse(first.asked_at, datasets, first.timed)
 
     def read_again(self, company_id: str) -> None:
         """Have all data types read that are marked to be fetched on first link; what is being read is fine.
@@ -280,7 +280,7 @@ def _must_be(answered: str, asked: str, what: str) -> None:
         raise CodatUnusable(f"Codat answered with another {what} than the one that was asked for.")
 
 
-def _made(read: Callable[[object, Answer], Made], answer: Answer) -> Made:
+def _made(read: Callable[[object, CodatResponse], Made], answer: CodatResponse) -> Made:
     """What a change brought about; where that cannot be read, it was made all the same."""
     try:
         return read(answer.body, answer)

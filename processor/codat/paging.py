@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from processor.codat.errors import CodatUnusable
-from processor.codat.exchange import Answer, Exchange
+from processor.codat.http import CodatHttp, CodatResponse
 
 log = logging.getLogger(__name__)
 
@@ -20,21 +20,21 @@ MAX_PAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CodatPage:
     """Those rows of a page that were not seen before, and the answer that held them."""
 
     rows: tuple[object, ...]
-    answer: Answer
+    answer: CodatResponse
 
 
 def pages(
-    exchange: Exchange,
+    exchange: CodatHttp,
     *segments: str,
     page_size: int,
     query: str | None = None,
     tags: str | None = None,
     order_by: str | None = None,
-) -> Iterator[Page]:
+) -> Iterator[CodatPage]:
     """The pages of a list, one at least, fetched as they are taken; each row once, by its ``id``.
 
     A row that vanishes from a page that was read already moves another one across the border of
@@ -60,7 +60,7 @@ def pages(
                 if identity not in seen:
                     seen.add(identity)
                     fresh.append(row)
-            yield Page(tuple(fresh), answer)
+            yield CodatPage(tuple(fresh), answer)
             total, size = _count(answer, "totalResults"), _count(answer, "pageSize")
             counts += [] if total is None else [total]
             if not rows or not _has_more(answer, number, total, min(size or page_size, page_size)):
@@ -70,7 +70,7 @@ def pages(
         log.info("A list of Codat changed while it was read")
 
 
-def rows_of(answer: Answer) -> list[object]:
+def rows_of(answer: CodatResponse) -> list[object]:
     """The rows of one page, or of a list that has no pages."""
     rows = answer.body.get("results") if isinstance(answer.body, dict) else None
     if not isinstance(rows, list):
@@ -84,13 +84,13 @@ def _identity(row: object) -> object:
     return identity if isinstance(identity, str) else None
 
 
-def _has_more(answer: Answer, number: int, total: int | None, size: int) -> bool:
+def _has_more(answer: CodatResponse, number: int, total: int | None, size: int) -> bool:
     if total is not None:
         return number * size < total
     links = answer.body.get("_links") if isinstance(answer.body, dict) else None
     return isinstance(links, dict) and isinstance(links.get("next"), dict)
 
 
-def _count(answer: Answer, name: str) -> int | None:
+def _count(answer: CodatResponse, name: str) -> int | None:
     value = answer.body.get(name) if isinstance(answer.body, dict) else None
     return value if type(value) is int and value >= 0 else None

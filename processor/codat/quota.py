@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from processor.lenient.headers import LONGEST_WAIT_S, as_http_date
-from processor.lenient.values import as_instant
+from processor.codat.http_headers import LONGEST_WAIT_S, as_http_date
+from processor.codat.json_values import as_instant
 
 _EPOCH_FROM = 10**9
 _MILLISECONDS_FROM = 10**11

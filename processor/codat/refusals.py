@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from processor.codat.errors import CodatConflict, CodatFailing, CodatNotFound
+from processor.codat.http_headers import retry_after_s, wait_s
+from processor.codat.json_values import as_id, as_text
 from processor.codat.quota import Quota
 from processor.errors import CodatError, CodatRateLimited, CodatRefused
-from processor.lenient.headers import retry_after_s, wait_s
-from processor.lenient.values import as_id, as_text
 
 DEFAULT_WAIT_S = 60
 MAX_SAID_CHARS = 300

@@ -14,20 +14,28 @@ from urllib.parse import urlsplit
 from marshmallow import Schema, ValidationError, post_load
 
 from handlers.events import ConnectionDetails, Dataset
-from processor.codat.answers import (
+from processor.codat.errors import CodatUnusable
+from processor.codat.http import CodatResponse
+from processor.codat.json_values import (
+    as_id,
+    as_instant,
+    as_message,
+    as_name,
+    as_read_status,
+    as_tags,
+    as_word,
+)
+from processor.codat.lenient_schema import LenientField, LenientSchema
+from processor.codat.models import (
     Branding,
     CompanySeen,
-    ConnectionAnswer,
+    ConnectionResponse,
     DataTypeStatus,
     Image,
     Integration,
     WebhookConsumer,
 )
-from processor.codat.errors import CodatUnusable
-from processor.codat.exchange import Answer
-from processor.lenient.schema import LenientSchema, Reading
-from processor.lenient.spoken import ConnectionFields, SpokenProblem, as_spoken_problem
-from processor.lenient.values import as_id, as_instant, as_message, as_name, as_read_status, as_tags, as_word
+from processor.codat.shared_schemas import ConnectionErrorFields, ConnectionFields, as_spoken_problem
 
 Read = TypeVar("Read")
 
@@ -86,27 +94,27 @@ def loaded(schema: Schema, value: object, what: str) -> Any:
 
 
 class _ConnectionSchema(ConnectionFields):
-    link_url = Reading(as_url, data_key="linkUrl")
-    last_sync = Reading(as_instant, data_key="lastSync")
-    created = Reading(as_instant, data_key="created")
-    problem = Reading(as_spoken_problem, data_key="dataConnectionErrors")
+    link_url = LenientField(as_url, data_key="linkUrl")
+    last_sync = LenientField(as_instant, data_key="lastSync")
+    created = LenientField(as_instant, data_key="created")
+    problem = LenientField(as_spoken_problem, data_key="dataConnectionErrors")
 
     @post_load
     def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         _require(data, id="id", status="status")
-        spoken: SpokenProblem | None = data["problem"]
+        spoken: ConnectionErrorFields | None = data["problem"]
         data["problem"] = spoken.problem if spoken else None
         data["problem_at"] = (spoken.at or data["created"]) if spoken and spoken.is_active else None
         return data
 
 
 class _CompanySchema(LenientSchema):
-    id = Reading(as_id, data_key="id")
-    name = Reading(as_name, data_key="name")
-    tags = Reading(as_tags, data_key="tags")
-    created = Reading(as_instant, data_key="created")
-    redirect = Reading(as_url, data_key="redirect")
-    connections = Reading(lambda value: value, data_key="dataConnections")
+    id = LenientField(as_id, data_key="id")
+    name = LenientField(as_name, data_key="name")
+    tags = LenientField(as_tags, data_key="tags")
+    created = LenientField(as_instant, data_key="created")
+    redirect = LenientField(as_url, data_key="redirect")
+    connections = LenientField(lambda value: value, data_key="dataConnections")
 
     @post_load
     def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -115,17 +123,17 @@ class _CompanySchema(LenientSchema):
 
 
 class _DatasetSchema(LenientSchema):
-    id = Reading(as_id, data_key="id")
-    connection_id = Reading(as_id, data_key="connectionId")
-    data_type = Reading(as_id, data_key="dataType")
-    status = Reading(as_read_status, data_key="status")
-    requested = Reading(as_instant, data_key="requested")
-    completed = Reading(as_instant, data_key="completed")
-    progress = Reading(as_progress, data_key="progress")
-    is_completed = Reading(as_flag, data_key="isCompleted")
-    is_errored = Reading(as_flag, data_key="isErrored")
-    error = Reading(as_message, data_key="errorMessage")
-    description = Reading(as_message, data_key="statusDescription")
+    id = LenientField(as_id, data_key="id")
+    connection_id = LenientField(as_id, data_key="connectionId")
+    data_type = LenientField(as_id, data_key="dataType")
+    status = LenientField(as_read_status, data_key="status")
+    requested = LenientField(as_instant, data_key="requested")
+    completed = LenientField(as_instant, data_key="completed")
+    progress = LenientField(as_progress, data_key="progress")
+    is_completed = LenientField(as_flag, data_key="isCompleted")
+    is_errored = LenientField(as_flag, data_key="isErrored")
+    error = LenientField(as_message, data_key="errorMessage")
+    description = LenientField(as_message, data_key="statusDescription")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> Dataset:
@@ -141,23 +149,23 @@ class _DatasetSchema(LenientSchema):
 
 
 class _DataTypeStatusSchema(LenientSchema):
-    data_type = Reading(as_id, data_key="dataType")
-    current_status = Reading(as_read_status, data_key="currentStatus")
-    last_successful_sync = Reading(as_instant, data_key="lastSuccessfulSync")
-    latest_sync_id = Reading(as_id, data_key="latestSyncId")
-    latest_successful_sync_id = Reading(as_id, data_key="latestSuccessfulSyncId")
+    data_type = LenientField(as_id, data_key="dataType")
+    current_status = LenientField(as_read_status, data_key="currentStatus")
+    last_successful_sync = LenientField(as_instant, data_key="lastSuccessfulSync")
+    latest_sync_id = LenientField(as_id, data_key="latestSyncId")
+    latest_successful_sync_id = LenientField(as_id, data_key="latestSuccessfulSyncId")
 
 
 class _IntegrationSchema(LenientSchema):
-    key = Reading(as_id, data_key="key")
-    name = Reading(as_name, data_key="name")
-    enabled = Reading(as_flag, data_key="enabled")
-    source_type = Reading(as_word, data_key="sourceType")
-    logo_url = Reading(as_url, data_key="logoUrl")
-    integration_id = Reading(as_id, data_key="integrationId")
-    source_id = Reading(as_id, data_key="sourceId")
-    is_beta = Reading(as_flag, data_key="isBeta")
-    is_offline = Reading(as_flag, data_key="isOfflineConnector")
+    key = LenientField(as_id, data_key="key")
+    name = LenientField(as_name, data_key="name")
+    enabled = LenientField(as_flag, data_key="enabled")
+    source_type = LenientField(as_word, data_key="sourceType")
+    logo_url = LenientField(as_url, data_key="logoUrl")
+    integration_id = LenientField(as_id, data_key="integrationId")
+    source_id = LenientField(as_id, data_key="sourceId")
+    is_beta = LenientField(as_flag, data_key="isBeta")
+    is_offline = LenientField(as_flag, data_key="isOfflineConnector")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> Integration:
@@ -168,11 +176,11 @@ class _IntegrationSchema(LenientSchema):
 
 
 class _ConsumerSchema(LenientSchema):
-    id = Reading(as_id, data_key="id")
-    url = Reading(as_url, data_key="url")
-    event_types = Reading(as_ids, data_key="eventTypes")
-    company_tags = Reading(as_ids, data_key="companyTags")
-    disabled = Reading(as_flag, data_key="disabled")
+    id = LenientField(as_id, data_key="id")
+    url = LenientField(as_url, data_key="url")
+    event_types = LenientField(as_ids, data_key="eventTypes")
+    company_tags = LenientField(as_ids, data_key="companyTags")
+    disabled = LenientField(as_flag, data_key="disabled")
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> WebhookConsumer:
@@ -196,10 +204,10 @@ _CONSUMER = _ConsumerSchema()
 _DETAILS = ("id", "platform_key", "platform_name", "source_type", "integration_id", "account_name", "status")
 
 
-def connection_of(value: object, answer: Answer) -> ConnectionAnswer:
+def connection_of(value: object, answer: CodatResponse) -> ConnectionResponse:
     """A connection that ``answer`` holds."""
     data = loaded(_CONNECTION, value, "a connection")
-    return ConnectionAnswer(
+    return ConnectionResponse(
         details=ConnectionDetails(**{name: data.pop(name) for name in _DETAILS[:-1]}, status=data["status"]),
         asked_at=answer.asked_at,
         timed=answer.timed,
@@ -207,11 +215,11 @@ def connection_of(value: object, answer: Answer) -> ConnectionAnswer:
     )
 
 
-def company_of(value: object, answer: Answer) -> CompanySeen:
+def company_of(value: object, answer: CodatResponse) -> CompanySeen:
     """A company that ``answer`` holds."""
     data = loaded(_COMPANY, value, "a company")
     rows = data.pop("connections")
-    connections: tuple[ConnectionAnswer, ...] | None = None
+    connections: tuple[ConnectionResponse, ...] | None = None
     if isinstance(rows, list):
         with contextlib.suppress(CodatUnusable):
             connections = tuple(readable(rows, lambda row: connection_of(row, answer)))

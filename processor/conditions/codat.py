@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from processor.clock import from_iso
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
 from processor.conditions.registry import make
 from processor.humanize import date, number, span
 from processor.store.codat_calls import TIMEOUT, UNREACHABLE, CodatCalls
-from processor.times import from_iso
 
 SILENCE = {"missing-messages": "codat_silent", "consumer": "webhooks_missing"}
-"""Codes of what :mod:`processor.truth.silence` writes down, by its kind."""
+"""Codes of what :mod:`processor.reconciliation.missed_webhooks` writes down, by its kind."""
 
 
 FAILING_AFTER = 3

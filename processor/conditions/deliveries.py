@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from processor.clock import to_iso
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
 from processor.conditions.registry import make
-from processor.delivery.control import LaneState
 from processor.delivery.lane import EMAIL, OPERATORS, Mode
-from processor.delivery.schedule import SLOW_AFTER
+from processor.delivery.lane_admin import LaneState
+from processor.delivery.retry_schedule import SLOW_AFTER
 from processor.humanize import number, span
-from processor.times import to_iso
 
 OVERDUE_S = 60
 """What is due is taken within seconds where anybody delivers; after so long, in seconds, nobody does."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from redis import Redis
 
-from processor.conditions import codat, deliveries, door, messages, store
+from processor.conditions import codat, deliveries, messages, receiving, store
 from processor.conditions.facts import Facts, gather
 from processor.conditions.model import Condition, Severity
-from processor.settings import Settings
+from processor.settings.definitions import Settings
 
-RULES = (store, codat, door, messages, deliveries)
+RULES = (store, codat, receiving, messages, deliveries)
 _ORDER = tuple(Severity)
 
 

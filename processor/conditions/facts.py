@@ -8,19 +8,19 @@ from typing import Any
 
 from redis import BusyLoadingError, Redis, RedisError, ResponseError
 
-from processor.conditions import tracking
-from processor.delivery import naming
-from processor.delivery.control import Control, LaneState
+from processor.clock import from_ms, to_ms
+from processor.conditions import memory as memory_module
+from processor.delivery import subscriber_names
 from processor.delivery.lane import EMAIL, OPERATORS
+from processor.delivery.lane_admin import LaneAdmin, LaneState
 from processor.delivery.subscribers import Subscribers
-from processor.settings import Settings
-from processor.store import clocks, codat_calls, health, health_keys, interruptions, keys, receipts, standing
-from processor.store.clocks import Skew
+from processor.settings.definitions import Settings
+from processor.store import clock_skew, codat_calls, codat_status, heartbeats, keys, outages, receipts
+from processor.store.clock_skew import Skew
 from processor.store.codat_calls import CodatCalls
-from processor.store.interruptions import Interruption
+from processor.store.outages import Outage
 from processor.store.probe import prove_accepting
 from processor.store.receipts import Receipts
-from processor.times import from_ms, to_ms
 
 LEFT_OVERS = ("failed", "dead", "quarantined")
 """Statuses of messages whose handling failed, or that nobody understood."""
@@ -75,7 +75,7 @@ class Facts:
     unreadable: Mapping[str, datetime] = field(default_factory=dict)
     connections: tuple[int, int] | None = None
     mails_without_links: bool = False
-    interruptions: Sequence[Interruption] = ()
+    interruptions: Sequence[Outage] = ()
 
 
 def gather(
@@ -115,13 +115,13 @@ def _gather(
         pipe.info("memory")
         pipe.info("replication")
         pipe.time()
-        pipe.hgetall(health_keys.conditions())
-        pipe.hgetall(health_keys.codat_calls())
-        pipe.hgetall(health_keys.receipts())
-        pipe.hgetall(health_keys.clocks())
+        pipe.hgetall(keys.conditions())
+        pipe.hgetall(keys.codat_calls())
+        pipe.hgetall(keys.receipts())
+        pipe.hgetall(keys.clocks())
         pipe.hgetall(keys.unreadable())
         pipe.info("clients")
-        for role in health.ROLES:
+        for role in heartbeats.ROLES:
             pipe.zrange(keys.alive(role), 0, -1, withscores=True)
         for status in LEFT_OVERS:
             pipe.zcard(keys.events_of(status))
@@ -140,7 +140,7 @@ def _gather(
     remembered, calls, receipts_, skews, unreadable = (_hash(next(rows)) for _ in range(5))
     clients = next(rows)
     redis_now = _redis_now(redis_time, now)
-    processes = {role: _times(next(rows)) for role in health.ROLES}
+    processes = {role: _times(next(rows)) for role in heartbeats.ROLES}
     left_over = {status: (_number(next(rows)), _newest(next(rows))) for status in LEFT_OVERS}
     overdue_questions = (_number(next(rows)), _newest(next(rows)))
     dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
@@ -149,7 +149,7 @@ def _gather(
         depth += _number(next(rows))
         age_s = max(age_s, _age_s(next(rows), redis_now))
     subscribers = Subscribers(client, allow_private=True).all()
-    lanes = Control(client, clock=lambda: now).states([*(one.id for one in subscribers), EMAIL, OPERATORS])
+    lanes = LaneAdmin(client, clock=lambda: now).states([*(one.id for one in subscribers), EMAIL, OPERATORS])
     return Facts(
         now=now,
         redis_now=redis_now,
@@ -157,23 +157,23 @@ def _gather(
         answers=True,
         seen={role: max(found.values(), default=None) for role, found in processes.items()},
         workers=processes["worker"],
-        since=tracking.since(remembered),
+        since=memory_module.since(remembered),
         inbox_depth=depth,
         inbox_age_s=age_s,
         left_over=left_over,
         dead_deliveries=dead_deliveries,
         uncertain_deliveries=uncertain_deliveries,
         lanes=tuple(lanes.values()),
-        names=naming.named(subscribers),
+        names=subscriber_names.named(subscribers),
         calls=codat_calls.parse(calls),
         receipts=receipts.parse(receipts_),
         overdue_questions=overdue_questions,
-        skews=_skews(clocks.parse(skews), began, ended, redis_time),
+        skews=_skews(clock_skew.parse(skews), began, ended, redis_time),
         unreadable={name.decode(): from_ms(int(at_ms)) for name, at_ms in unreadable.items()},
         connections=_connections(clients),
         mails_without_links=settings.smtp_url is not None and settings.public_url is None,
-        codat=standing.of(client, redis_now),
-        interruptions=interruptions.seen(client, now),
+        codat=codat_status.of(client, redis_now),
+        interruptions=outages.seen(client, now),
     )
 
 
@@ -202,12 +202,12 @@ def _hash(answer: Any) -> dict[bytes, bytes]:
 
 def _skews(known: Sequence[Skew], began: float, ended: float, redis_time: Any) -> tuple[Skew, ...]:
     """The clocks that are off, this machine's compared with that of Redis now."""
-    others = [one for one in known if (one.host, one.reference) != (clocks.HOST, clocks.REDIS)]
+    others = [one for one in known if (one.host, one.reference) != (clock_skew.HOST, clock_skew.REDIS)]
     if not isinstance(redis_time, tuple):
         return tuple(others)
-    off_s = clocks.off_s(began, ended, redis_time[0] + redis_time[1] / 1e6)
-    if abs(off_s) >= clocks.WARNING_S:
-        others.append(Skew(clocks.HOST, clocks.REDIS, round(off_s)))
+    off_s = clock_skew.off_s(began, ended, redis_time[0] + redis_time[1] / 1e6)
+    if abs(off_s) >= clock_skew.WARNING_S:
+        others.append(Skew(clock_skew.HOST, clock_skew.REDIS, round(off_s)))
     return tuple(others)
 
 

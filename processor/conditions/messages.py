@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from processor.clock import to_ms
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
 from processor.conditions.registry import make
 from processor.humanize import number, span
-from processor.store import health
-from processor.times import to_ms
+from processor.store import heartbeats
 
 WAITS_LONG_S = 60
 """The inbox is empty within moments; a message that has waited for so long, in seconds, is a condition."""
@@ -18,11 +18,11 @@ def conditions(facts: Facts) -> Iterator[Condition]:
     """Who is missing, what waits, and what could not be handled."""
     if not facts.answers:
         return
-    missed_before_ms = to_ms(facts.redis_now) - health.MISSED_AFTER_MS
-    for role in health.ROLES:
+    missed_before_ms = to_ms(facts.redis_now) - heartbeats.MISSED_AFTER_MS
+    for role in heartbeats.ROLES:
         at = facts.seen[role]
         if at is None or to_ms(at) < missed_before_ms:
-            span_s = health.MISSED_AFTER_MS // 1000
+            span_s = heartbeats.MISSED_AFTER_MS // 1000
             yield make(
                 f"no_{role}",
                 f"no {role} was seen in the last {span_s} s: messages are kept and wait",

@@ -6,7 +6,7 @@ from processor.conditions.facts import Facts, StoreFacts
 from processor.conditions.model import Condition
 from processor.conditions.registry import BY_CODE, make
 from processor.humanize import date, number, span
-from processor.store.interruptions import Interruption
+from processor.store.outages import Outage
 
 FEW_LEFT = 0.85
 """The share of Redis' connections from which on few are left."""
@@ -49,7 +49,7 @@ def _refusing(store: StoreFacts, said: str) -> Condition:
     return make("redis_refuses_writes", f"Redis refuses a write: {said}")
 
 
-def _away(interruptions: Sequence[Interruption]) -> Iterator[Condition]:
+def _away(interruptions: Sequence[Outage]) -> Iterator[Condition]:
     """That Redis was away, the newest interruption first."""
     if not interruptions:
         return
@@ -63,6 +63,6 @@ def _away(interruptions: Sequence[Interruption]) -> Iterator[Condition]:
     yield make("redis_was_away", f"Redis {what} {_spell(last)}.", advice=advice)
 
 
-def _spell(one: Interruption) -> str:
+def _spell(one: Outage) -> str:
     seconds = (one.ended_at - one.began_at).total_seconds()
     return f"from {date(one.began_at)} to {date(one.ended_at)} ({span(seconds)})"

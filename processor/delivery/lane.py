@@ -28,7 +28,7 @@ class Mode(StrEnum):
         return self not in (Mode.DISABLED, Mode.GONE)
 
 
-class Verdict(StrEnum):
+class AttemptVerdict(StrEnum):
     """What an attempt means for the delivery; ``gone`` also ends the lane.
 
     ``uncertain``: it was sent and no answer came, so that it may have arrived. It is not sent again unless an
@@ -61,7 +61,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class Lease:
     """A delivery that we attempt now; ``tries`` is how often it was attempted before.
 
     ``token`` names the process that holds the lease.

@@ -13,23 +13,22 @@ from typing import Any
 
 from redis import Redis
 
-from processor import times
-from processor.delivery import schedule
+from processor.clock import from_ms, to_ms, utc_now
+from processor.delivery import retry_schedule
 from processor.delivery.lane import (
     EMAIL,
     OPERATORS,
     TEST,
-    Claimed,
+    AttemptVerdict,
     Lane,
+    Lease,
     Mode,
-    Verdict,
     common_keys,
     guard_of,
 )
 from processor.delivery.scripts import register
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys, unreadable
-from processor.times import from_ms, to_ms
 
 LEASE = timedelta(seconds=6)
 RENEW_S = 1.5
@@ -55,7 +54,7 @@ class Lanes:
         operators: bool = False,
         operator_types: Collection[str] = (),
         token: str = "-",  # noqa: S107 - a name, no secret
-        clock: Callable[[], datetime] = times.now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._subscribers = subscribers
@@ -147,7 +146,7 @@ class Lanes:
             lanes += [Lane(one.id, one), Lane(one.id + TEST, one)]
         return lanes
 
-    def take(self, most: Callable[[Lane], int]) -> tuple[list[Claimed], datetime | None]:
+    def take(self, most: Callable[[Lane], int]) -> tuple[list[Lease], datetime | None]:
         """Deliveries that are due, leased to us, and when to look again (``None``: when woken).
 
         ``most`` says how many may be under way in a lane.
@@ -176,7 +175,7 @@ class Lanes:
         claimed = self._claim_from(due, most, now_ms)
         return claimed, from_ms(min(later)) if later else None
 
-    def _claim_from(self, due: Sequence[Lane], most: Callable[[Lane], int], now_ms: int) -> list[Claimed]:
+    def _claim_from(self, due: Sequence[Lane], most: Callable[[Lane], int], now_ms: int) -> list[Lease]:
         if not due:
             return []
         lease_ms = now_ms + LEASE // timedelta(milliseconds=1)
@@ -211,7 +210,7 @@ class Lanes:
                 self._drop(lane, id_)
             else:
                 found.append(
-                    Claimed(lane, id_, (connection_id or b"").decode(), body.decode(), tries, self._token)
+                    Lease(lane, id_, (connection_id or b"").decode(), body.decode(), tries, self._token)
                 )
         return found
 
@@ -236,7 +235,7 @@ class Lanes:
                 )
             pipe.execute()
 
-    def release(self, claimed: Claimed) -> None:
+    def release(self, claimed: Lease) -> None:
         """Give back what was not attempted to the end."""
         lane_id = claimed.lane.id
         self._release(
@@ -246,8 +245,8 @@ class Lanes:
 
     def settle(
         self,
-        claimed: Claimed,
-        verdict: Verdict,
+        claimed: Lease,
+        verdict: AttemptVerdict,
         attempt: Mapping[str, Any],
         *,
         again_at: datetime | None = None,
@@ -280,10 +279,10 @@ class Lanes:
                 json.dumps(attempt),
                 ATTEMPTS_KEPT,
                 int(counts and not claimed.lane.is_test),
-                schedule.SLOW_AFTER,
-                _ms(schedule.PROBE_PAUSE),
-                _ms(schedule.LONGEST_PROBE_PAUSE),
-                _ms(schedule.PAUSE_AFTER),
+                retry_schedule.SLOW_AFTER,
+                _ms(retry_schedule.PROBE_PAUSE),
+                _ms(retry_schedule.LONGEST_PROBE_PAUSE),
+                _ms(retry_schedule.PAUSE_AFTER),
                 keys.deliveries(""),
                 int(asked),
             ],

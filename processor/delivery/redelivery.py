@@ -7,15 +7,15 @@ from typing import Any
 
 from redis import Redis
 
-from processor import times
-from processor.delivery import told
-from processor.delivery.control import Control
+from processor.clock import to_us, utc_now
+from processor.delivery import serializers
 from processor.delivery.lane import EMAIL, OPERATORS
+from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.errors import Conflict, NotFound
-from processor.queues import Bell
 from processor.store import keys
-from processor.store.reader import Reader
+from processor.store.queries import Reader
+from processor.store.waker import Waker
 
 PAGE = 200
 OTHERS = (EMAIL, OPERATORS)
@@ -38,13 +38,13 @@ class Redelivery:
         client: "Redis[Any]",
         *,
         reader: Reader,
-        bell: Bell,
-        clock: Callable[[], datetime] = times.now,
+        waker: Waker,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._reader = reader
-        self._bell = bell
-        self._control = Control(client, clock=clock)
+        self._waker = waker
+        self._control = LaneAdmin(client, clock=clock)
         self._subscribers = Subscribers(client, allow_private=True, clock=clock)
 
     def one(
@@ -76,7 +76,7 @@ class Redelivery:
         A subscriber gets the types that it wants, also where it is the only one.
         """
         takers = self._takers(subscriber_id)
-        lowest, offset = times.to_us(moment), 0
+        lowest, offset = to_us(moment), 0
         while True:
             ids = self._client.zrangebyscore(keys.outbox(), lowest, "+inf", start=offset, num=PAGE)
             for id_ in ids:
@@ -137,7 +137,7 @@ class Redelivery:
 
         ``OPERATOR_ALERT_TYPES`` decided when it was divided what concerns the operators.
         """
-        status_in = {one["id"]: one["status"] for one in told.deliveries(row["deliveries"])}
+        status_in = {one["id"]: one["status"] for one in serializers.deliveries(row["deliveries"])}
         type_ = row["body"]["type"]
         found = [one.id for one in takers if one.wants(type_)]
         if subscriber_id in OTHERS:
@@ -154,5 +154,5 @@ class Redelivery:
         body = row["body"]
         done = lanes if dry_run else tuple(lane for lane in lanes if self._control.requeue(body["id"], lane))
         if done and not dry_run:
-            self._bell.deliver()
+            self._waker.deliver()
         return Redelivered(body["id"], body["type"], done)

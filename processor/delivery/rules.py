@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from handlers.notices import Notice
-from processor.delivery.addresses import refusal_of_literal
+from handlers.milestones import NotificationType
+from processor.delivery.ssrf import refusal_of_literal
 from processor.errors import Invalid
 
-TYPES = tuple(notice.value for notice in Notice)
+TYPES = tuple(notice.value for notice in NotificationType)
 LONGEST_URL = 2_000
 MOST_HEADERS = 20
 LONGEST_HEADER = 2_000

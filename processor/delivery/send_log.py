@@ -8,7 +8,7 @@ from typing import Any
 
 from redis import Redis
 
-from processor.delivery.lane import Claimed
+from processor.delivery.lane import Lease
 from processor.delivery.scripts import register
 from processor.store import keys
 
@@ -27,27 +27,27 @@ class SendLog:
         self._client = client
         self._script = register(client, "note")
 
-    def outcomes(self, claimed: Claimed) -> dict[str, str]:
+    def outcomes(self, claimed: Lease) -> dict[str, str]:
         """``delivered`` or ``uncertain`` for each recipient to whom an earlier attempt sent."""
         prefix = f"{claimed.lane.id}:sent:"
         row = self._client.hgetall(keys.deliveries(claimed.notification_id))
         named = {name.decode(): outcome.decode() for name, outcome in row.items()}
         return {name.removeprefix(prefix): named[name] for name in named if name.startswith(prefix)}
 
-    def begin(self, claimed: Claimed, recipient: str) -> None:
+    def begin(self, claimed: Lease, recipient: str) -> None:
         """Note that a send begins which cannot be taken back; raises :class:`LeaseLost`."""
         if not self._note(claimed, recipient, UNCERTAIN):
             raise LeaseLost
 
-    def delivered(self, claimed: Claimed, recipient: str) -> None:
+    def delivered(self, claimed: Lease, recipient: str) -> None:
         """Note that the recipient has it."""
         self._note(claimed, recipient, DELIVERED)
 
-    def failed(self, claimed: Claimed, recipient: str) -> None:
+    def failed(self, claimed: Lease, recipient: str) -> None:
         """Drop the note: the recipient certainly does not have it."""
         self._note(claimed, recipient, "")
 
-    def _note(self, claimed: Claimed, recipient: str, outcome: str) -> bool:
+    def _note(self, claimed: Lease, recipient: str, outcome: str) -> bool:
         id_, lane_id = claimed.notification_id, claimed.lane.id
         names = [keys.deliveries(id_), keys.lane_flight(lane_id)]
         return bool(self._script(keys=names, args=[id_, claimed.token, lane_id, recipient, outcome]))

@@ -4,7 +4,7 @@ import smtplib
 import ssl
 
 from processor.delivery.mail_server import MailServer, words_of
-from processor.settings import Settings
+from processor.settings.definitions import Settings
 
 
 def probe(settings: Settings) -> tuple[bool, str]:

@@ -10,12 +10,11 @@ from typing import Any
 
 from redis import Redis
 
-from processor import times
+from processor.clock import from_ms, to_ms, utc_now
 from processor.delivery import rules
 from processor.delivery.signing import new_secret
 from processor.errors import Conflict, NotFound
 from processor.store import keys, unreadable
-from processor.times import from_ms, to_ms
 
 OVERLAP = timedelta(hours=24)
 """How long a secret that was replaced still signs."""
@@ -35,7 +34,7 @@ class Subscriber:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     description: str = ""
     ordered: bool = False
-    created_at: datetime = field(default_factory=times.now)
+    created_at: datetime = field(default_factory=utc_now)
     old_secrets: tuple[tuple[str, datetime], ...] = field(default=(), repr=False)
 
     def wants(self, type_: str) -> bool:
@@ -59,7 +58,7 @@ class Subscribers:
         client: "Redis[Any]",
         *,
         allow_private: bool,
-        clock: Callable[[], datetime] = times.now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._allow_private = allow_private

@@ -1,36 +1,36 @@
 """The authorisation journey: companies, platforms, connections, links, and the way back from Codat."""
 
 from processor.journey.addresses import with_query
-from processor.journey.answers import (
+from processor.journey.errors import AlreadyConnected, CodatNotSet, CompanyGone, TokenExpired, TokenInvalid
+from processor.journey.link_redirect import LinkRedirect
+from processor.journey.models import (
+    ChangeResult,
     CompanyView,
     ConnectionSync,
     ConnectionView,
     DataTypeSync,
-    Done,
-    Platform,
-    Started,
+    LinkSession,
+    PlatformView,
     SyncView,
 )
-from processor.journey.errors import AlreadyConnected, CodatNotSet, CompanyGone, TokenExpired, TokenInvalid
-from processor.journey.making import make_journey
-from processor.journey.outcome import LinkOutcome
 from processor.journey.service import Journey
 from processor.journey.tokens import LinkClaims, Tokens
+from processor.journey.wiring import make_journey
 
 __all__ = [
     "AlreadyConnected",
+    "ChangeResult",
     "CodatNotSet",
     "CompanyGone",
     "CompanyView",
     "ConnectionSync",
     "ConnectionView",
     "DataTypeSync",
-    "Done",
     "Journey",
     "LinkClaims",
-    "LinkOutcome",
-    "Platform",
-    "Started",
+    "LinkRedirect",
+    "LinkSession",
+    "PlatformView",
     "SyncView",
     "TokenExpired",
     "TokenInvalid",

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from processor.codat.answers import Branding, Integration
+from processor.codat.models import Branding, Integration
 from processor.codat.names import SOURCE_TYPES
-from processor.journey.answers import Platform
+from processor.journey.models import PlatformView
 from processor.journey.search import plain
 
 FRESH = timedelta(hours=24)
@@ -18,7 +18,7 @@ class Catalogue:
     """The platforms as Codat listed them at ``fetched_at``; ``pictured`` says since when by platform."""
 
     fetched_at: datetime
-    platforms: tuple[Platform, ...]
+    platforms: tuple[PlatformView, ...]
     pictured: Mapping[str, datetime]
 
     @property
@@ -35,12 +35,12 @@ class Catalogue:
         seen = self.pictured
         return [one.key for one in self.platforms if one.key not in seen or now - seen[one.key] >= FRESH]
 
-    def get(self, key: str) -> Platform | None:
+    def get(self, key: str) -> PlatformView | None:
         """The platform with this key."""
         return next((one for one in self.platforms if one.key == key), None)
 
 
-def sort_key(platform: Platform) -> tuple[int, str, str]:
+def sort_key(platform: PlatformView) -> tuple[int, str, str]:
     """By source type in Codat's order, then by name."""
     known = platform.source_type in SOURCE_TYPES
     kind = SOURCE_TYPES.index(platform.source_type or "") if known else len(SOURCE_TYPES)
@@ -50,12 +50,12 @@ def sort_key(platform: Platform) -> tuple[int, str, str]:
 def listed(rows: Sequence[Integration], before: Catalogue | None, now: datetime) -> Catalogue:
     """The platforms in ``rows``, with the pictures that are known already."""
     known = {} if before is None else {one.key: one for one in before.platforms}
-    found: dict[str, Platform] = {}
+    found: dict[str, PlatformView] = {}
     for row in rows:
         if not row.enabled or row.key in found:
             continue
         found[row.key] = replace(
-            known.get(row.key, Platform(row.key, row.name)),
+            known.get(row.key, PlatformView(row.key, row.name)),
             name=row.name,
             source_type=row.source_type,
             is_beta=row.is_beta,
@@ -71,7 +71,7 @@ def listed(rows: Sequence[Integration], before: Catalogue | None, now: datetime)
 def with_pictures(catalogue: Catalogue, pictures: Mapping[str, Branding | None], now: datetime) -> Catalogue:
     """The same with ``pictures`` by platform, looked for ``now``; ``None`` where Codat has none."""
 
-    def pictured(one: Platform) -> Platform:
+    def pictured(one: PlatformView) -> PlatformView:
         found = pictures.get(one.key)
         if found is None:
             return one

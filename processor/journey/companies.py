@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from processor.codat.answers import CompanySeen
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatUncertain
+from processor.codat.models import CompanySeen
 from processor.codat.names import MERCHANT_TAG
 from processor.errors import CodatError, CodatRefused
 from processor.journey.errors import ProductsRefused
 from processor.journey.records import Records
-from processor.journey.wishes import SignUp
-from processor.store.reader import Reader
+from processor.journey.requests import SignUp
+from processor.store.queries import Reader
 
 _log = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 
 from redis import RedisError
 
-from processor.codat.answers import Branding
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
+from processor.codat.models import Branding
 from processor.errors import CodatError, CodatUnavailable
-from processor.journey.answers import Platform
 from processor.journey.catalogue import Catalogue, listed, with_pictures
-from processor.journey.shelf import Shelf
+from processor.journey.models import PlatformView
+from processor.journey.platform_cache import PlatformCache
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Platforms:
         self,
         *,
         codat: CodatClient,
-        shelf: Shelf,
+        shelf: PlatformCache,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -74,14 +74,14 @@ class Platforms:
         self._refreshing = threading.Lock()
         self._refresh_not_before = float("-inf")
 
-    def all(self) -> tuple[Platform, ...]:
+    def all(self) -> tuple[PlatformView, ...]:
         """The enabled platforms, by source type and name.
 
         Raises ``CodatError`` where nothing was ever read and Codat does not answer.
         """
         return self._catalogue().platforms
 
-    def get(self, key: str) -> Platform | None:
+    def get(self, key: str) -> PlatformView | None:
         """The platform with this key; one that is not on an older list is looked for at Codat."""
         catalogue = self._catalogue()
         found = catalogue.get(key)

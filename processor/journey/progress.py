@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handlers.facts import COMPLETE, NOT_SUPPORTED
-from handlers.situation import LINKED, State, is_running
-from processor.journey.answers import ConnectionSync, ConnectionView, DataTypeSync, SyncView
+from handlers.state import LINKED, State, is_running
+from processor.journey.models import ConnectionSync, ConnectionView, DataTypeSync, SyncView
 
 
 def sync_view(company_id: str, connections: Sequence[ConnectionView]) -> SyncView:
-    """How reading stands; ``connections`` as :func:`processor.views.connection` shows them."""
+    """How reading stands; ``connections`` as in ``serializers.connection``."""
     linked = [one for one in connections if one["state"] in LINKED]
     return SyncView(
         company_id,

@@ -13,12 +13,12 @@ from redis import Redis, RedisError, WatchError
 from redis.client import Pipeline
 from redis.lock import Lock
 
-from processor.codat.answers import CompanySeen
+from processor.clock import from_iso, to_iso, to_ms
+from processor.codat.models import CompanySeen
 from processor.errors import StoreUnavailable
 from processor.store import commits, keys, merchants, visibility
-from processor.store.batch import Batch, Known
 from processor.store.shards import stored
-from processor.times import from_iso, to_iso, to_ms
+from processor.store.unit_of_work import Batch, StoredConnection
 
 LOCK_S = 100
 """How long a lock lasts at the most, in seconds: longer than the calls to Codat that it stands around."""
@@ -81,7 +81,7 @@ class Records:
             pipe.watch(*map(keys.connection, ids))
         batch = Batch()
         for connection_id, known in stored(self._client, ids).items():
-            if isinstance(known, Known) and known.connection.merchant_id != merchant_id:
+            if isinstance(known, StoredConnection) and known.connection.merchant_id != merchant_id:
                 renamed = replace(known.connection, merchant_id=merchant_id)
                 batch.connections[connection_id] = (renamed, known.state, known)
         return batch

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from processor.journey.answers import Platform
+from processor.journey.models import PlatformView
 
 GROUPS: Mapping[str, str] = {
     "Accounting": "Accounting software",
@@ -79,7 +79,7 @@ _PART = re.compile(r"[A-Z][a-z]*|[a-z]+|[0-9]+")
 class Found:
     """What a search found; ``hint`` is a sentence where it is listed under another name, else ``None``."""
 
-    platforms: list[Platform]
+    platforms: list[PlatformView]
     hint: str | None = None
 
 
@@ -95,7 +95,7 @@ def group_of(source_type: str | None) -> str:
     return source_type if source_type is not None and source_type in GROUPS else OTHER
 
 
-def search(platforms: Sequence[Platform], text: str) -> Found:
+def search(platforms: Sequence[PlatformView], text: str) -> Found:
     """The platforms that people may mean who type ``text``, in the order given; all for a blank text.
 
     Every word has to be part of the name or the key, or to begin another name or the group. What is found
@@ -123,25 +123,25 @@ def search(platforms: Sequence[Platform], text: str) -> Found:
     return Found([])
 
 
-def _is_named(platform: Platform, word: str) -> bool:
+def _is_named(platform: PlatformView, word: str) -> bool:
     return word in plain(f"{platform.name} {platform.key}")
 
 
-def _is_grouped(platform: Platform, word: str) -> bool:
+def _is_grouped(platform: PlatformView, word: str) -> bool:
     return any(_begins(one, word) for one in _group_words(platform))
 
 
-def _is_meant(platform: Platform, word: str, alike: Alike) -> bool:
+def _is_meant(platform: PlatformView, word: str, alike: Alike) -> bool:
     if _is_named(platform, word):
         return True
     return any(alike(one, word) for one in (*_names(platform), *_group_words(platform)))
 
 
-def _group_words(platform: Platform) -> list[str]:
+def _group_words(platform: PlatformView) -> list[str]:
     return _WORD.findall(plain(GROUPS[group_of(platform.source_type)]))
 
 
-def _names(platform: Platform) -> list[str]:
+def _names(platform: PlatformView) -> list[str]:
     """The words of its name and other names, and its initials: ``QuickBooks Online`` is "qbo" too."""
     name = plain(platform.name)
     others = " ".join(words for begin, words in _ALIASES.items() if name.startswith(begin))
@@ -161,7 +161,7 @@ def _banks(wanted: Sequence[str], alike: Alike) -> list[str]:
     ]
 
 
-def _either(platforms: Sequence[Platform]) -> str:
+def _either(platforms: Sequence[PlatformView]) -> str:
     names = [one.name for one in platforms[:MOST_NAMED]]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 

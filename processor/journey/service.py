@@ -9,34 +9,35 @@ from redis import Redis
 
 from handlers.effects import Ask
 from handlers.events import Aspect
-from handlers.situation import LINKED, State
-from processor import times, views
+from handlers.state import LINKED, State
+from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.names import source_type_of
 from processor.errors import Conflict, NotFound
-from processor.journey import wishes
-from processor.journey.answers import (
+from processor.journey import requests
+from processor.journey.companies import Companies
+from processor.journey.connections import ConnectionService
+from processor.journey.errors import CodatNotSet
+from processor.journey.events import JourneyEvents, Row
+from processor.journey.models import (
+    ChangeResult,
     CompanyView,
     ConnectionView,
-    Done,
-    Platform,
-    Started,
+    LinkSession,
+    PlatformView,
     SyncView,
 )
-from processor.journey.companies import Companies
-from processor.journey.connecting import Connecting
-from processor.journey.errors import CodatNotSet
-from processor.journey.news import News, Row
 from processor.journey.platforms import Platforms
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
 from processor.journey.search import Found
 from processor.journey.search import search as find_platforms
 from processor.journey.tokens import LIFETIME_S, Tokens
-from processor.queues import Bell
-from processor.store import questions, upkeep
+from processor.resources import serializers
+from processor.store import questions, wakeups
 from processor.store.decoding import StoredConnection, UnreadableConnection
-from processor.store.reader import Reader
+from processor.store.queries import Reader
+from processor.store.waker import Waker
 
 _log = logging.getLogger(__name__)
 
@@ -66,22 +67,22 @@ class Journey:
         *,
         client: "Redis[Any]",
         reader: Reader,
-        bell: Bell,
+        waker: Waker,
         codat: CodatClient | None,
         platforms: Platforms | None,
         companies: Companies,
         records: Records,
-        news: News,
+        news: JourneyEvents,
         tokens: Tokens,
         public_url: str | None,
         own_url: str,
         patience: timedelta,
         mailed_lifetime_s: int,
         mails_links: bool,
-        clock: Callable[[], datetime] = times.now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tokens = tokens
-        self._client, self._reader, self._bell = client, reader, bell
+        self._client, self._reader, self._waker = client, reader, waker
         self._codat, self._platforms = codat, platforms
         self._companies, self._records, self._news = companies, records, news
         self._public_url, self._own_url = public_url, own_url
@@ -89,7 +90,7 @@ class Journey:
         self._mailed_lifetime_s, self._mails_links = mailed_lifetime_s, mails_links
         self._connecting = None
         if codat is not None and platforms is not None:
-            self._connecting = Connecting(
+            self._connecting = ConnectionService(
                 codat=codat, platform=platforms.get, records=records, news=news, ask_again=self.ask_again
             )
 
@@ -116,7 +117,7 @@ class Journey:
     def mail_link(self, company_id: str) -> None:
         """Have a fresh link mailed to the contact that is known, once an hour at most; else do nothing."""
         if self.can_mail_link(company_id) and self._records.may_mail_link(company_id, LINK_PAUSE_S):
-            self._bell.send_link(company_id)
+            self._waker.send_link(company_id)
 
     def sign_up(
         self,
@@ -132,7 +133,7 @@ class Journey:
 
         Raises :class:`Invalid`, which names the fields to blame.
         """
-        wish = wishes.sign_up(
+        wish = requests.sign_up(
             merchant_id=merchant_id, name=name, contact_email=contact_email, tags=tags, products=products
         )
         row, made = self._companies.sign_up(wish, self._client_of_codat)
@@ -149,7 +150,7 @@ class Journey:
         row = self._companies.known(merchant_id)
         return None if row is None else self._view(row, root)
 
-    def delete_company(self, company_id: str) -> Done | None:
+    def delete_company(self, company_id: str) -> ChangeResult | None:
         """Delete a company with all its connections at Codat, then here; ``None`` where it is deleted."""
         if "deleted_at" in (self._reader.company(company_id) or {}):
             return None
@@ -158,7 +159,9 @@ class Journey:
 
     # Platforms
 
-    def integrations(self, *, source_type: str | None = None, search: str | None = None) -> list[Platform]:
+    def integrations(
+        self, *, source_type: str | None = None, search: str | None = None
+    ) -> list[PlatformView]:
         """Enabled platforms, by source type and name, from the cache; those that ``search`` may mean.
 
         Raises :class:`Invalid` for a source type that Codat does not have.
@@ -177,7 +180,7 @@ class Journey:
 
     def connect(
         self, company_id: str, platform_key: str, *, parameters: Mapping[str, str] | None = None
-    ) -> Started:
+    ) -> LinkSession:
         """A connection to a platform, to be authorised; one that is pending already is used again.
 
         ``parameters`` are added to the link. Raises :class:`AlreadyConnected` (409) for a second active
@@ -185,8 +188,8 @@ class Journey:
         """
         row, key, given = (
             self._row(company_id),
-            wishes.platform_key(platform_key),
-            wishes.parameters(parameters),
+            requests.platform_key(platform_key),
+            requests.parameters(parameters),
         )
         return self._changes().connect(row, key, given)
 
@@ -196,19 +199,19 @@ class Journey:
         *,
         company_id: str | None = None,
         parameters: Mapping[str, str] | None = None,
-    ) -> Started:
+    ) -> LinkSession:
         """A fresh one-time link, to resume or to reconnect."""
-        given = wishes.parameters(parameters)
+        given = requests.parameters(parameters)
         row, _ = self._present(connection_id, company_id)
         return self._changes().link(row, connection_id, given)
 
     def connections(self, company_id: str) -> list[ConnectionView]:
         """The connections of a company without the deleted ones, newest first."""
-        return [views.connection(stored) for stored in self._stored_of(company_id)]
+        return [serializers.connection(stored) for stored in self._stored_of(company_id)]
 
     def connection(self, connection_id: str, *, company_id: str | None = None) -> ConnectionView:
         """One connection, deleted ones too; raises :class:`NotFound`."""
-        return views.connection(self._stored(connection_id, company_id))
+        return serializers.connection(self._stored(connection_id, company_id))
 
     def sync(self, company_id: str) -> SyncView:
         """How reading the data stands, per connection and per data type."""
@@ -220,12 +223,12 @@ class Journey:
         row = self._row(company_id)
         self._changes().read_again(row)
 
-    def unlink(self, connection_id: str, *, company_id: str | None = None) -> Done:
+    def unlink(self, connection_id: str, *, company_id: str | None = None) -> ChangeResult:
         """End access at Codat, then here; :class:`Conflict` when it is not linked."""
         row, stored = self._present(connection_id, company_id)
         return self._changes().unlink(row, stored)
 
-    def delete(self, connection_id: str, *, company_id: str | None = None) -> Done:
+    def delete(self, connection_id: str, *, company_id: str | None = None) -> ChangeResult:
         """Delete at Codat, then here."""
         row, _ = self._present(connection_id, company_id)
         return self._changes().delete(row, connection_id)
@@ -255,8 +258,8 @@ class Journey:
         with self._client.pipeline(transaction=True) as pipe:
             questions.write(pipe, asks)
             pipe.execute()
-        if upkeep.questions_are_due(self._client, now):
-            self._bell.ask()
+        if wakeups.questions_are_due(self._client, now):
+            self._waker.ask()
         return True
 
     # What all of them need
@@ -266,7 +269,7 @@ class Journey:
             raise CodatNotSet()
         return self._codat
 
-    def _changes(self) -> Connecting:
+    def _changes(self) -> ConnectionService:
         if self._connecting is None:
             raise CodatNotSet()
         return self._connecting

@@ -10,7 +10,14 @@ from datetime import UTC, datetime, timedelta
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from processor.simulator.entities import Company, Connection, Dataset, Refused, Status, new_id
+from processor.simulator.entities import (
+    SimulatedCompany,
+    SimulatedConnection,
+    SimulatedDataset,
+    SimulatorRefusal,
+    Status,
+    new_id,
+)
 from processor.simulator.faults import SENTENCES, Fault
 from processor.simulator.platforms import PLATFORMS, JsonObject, platform_of
 from processor.simulator.query import matching, page_of
@@ -41,7 +48,7 @@ _INTEGRATION_NAMES = ("key", "name", "enabled", "sourceId", "sourceType", "integ
 _CALLS_PER_COMPANY = 1_000
 
 
-def error_answer(refused: Refused) -> Response:
+def error_answer(refused: SimulatorRefusal) -> Response:
     """An error in Codat's own form."""
     body: JsonObject = {
         "statusCode": refused.status,
@@ -73,10 +80,12 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
         if fault is not None and fault.hang_s:
             simulation.faults.stopping.wait(fault.hang_s)
         if fault is not None and fault.status is not None:
-            return error_answer(Refused(fault.status, SENTENCES.get(fault.status, "Something went wrong")))
+            return error_answer(
+                SimulatorRefusal(fault.status, SENTENCES.get(fault.status, "Something went wrong"))
+            )
         given = request.headers.get("Authorization", "").encode()
         if not hmac.compare_digest(given, simulation.config.api_authorization.encode()):
-            return error_answer(Refused(401, SENTENCES[401]))
+            return error_answer(SimulatorRefusal(401, SENTENCES[401]))
         return None
 
     @api.after_request
@@ -92,15 +101,15 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
             answer.set_data(answer.get_data()[: max(1, len(answer.get_data()) // 2)])
         return answer
 
-    @api.errorhandler(Refused)
-    def refuse(refused: Refused) -> ResponseReturnValue:
+    @api.errorhandler(SimulatorRefusal)
+    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
         return error_answer(refused)
 
-    def show_company(company: Company) -> JsonObject:
+    def show_company(company: SimulatedCompany) -> JsonObject:
         connections = [show_connection(connection) for connection in company.present]
         return {**simulation.composer.company_details(company), "dataConnections": connections}
 
-    def show_connection(connection: Connection) -> JsonObject:
+    def show_connection(connection: SimulatedConnection) -> JsonObject:
         shown = connection.as_json(simulation.fresh_link_url(connection))
         if lag_s := simulation.faults.lag_s:
             as_of = datetime.fromtimestamp(simulation.clock() - lag_s, tz=UTC)
@@ -157,9 +166,11 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
         with lock:
             connection = world.connection(company_id, connection_id)
             if body.get("status") != Status.UNLINKED.value:
-                raise Refused(400, "The status of a data connection can only be set to Unlinked")
+                raise SimulatorRefusal(400, "The status of a data connection can only be set to Unlinked")
             if connection.status is not Status.LINKED:
-                raise Refused(400, f"A data connection that is {connection.status.value} cannot be unlinked")
+                raise SimulatorRefusal(
+                    400, f"A data connection that is {connection.status.value} cannot be unlinked"
+                )
             return jsonify(show_connection(world.unlink(connection_id)))
 
     @api.delete("/companies/<company_id>/connections/<connection_id>")
@@ -200,7 +211,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
                 for dataset in connection.datasets:
                     if dataset.id == dataset_id:
                         return jsonify(dataset.as_history(company_id))
-        raise Refused(404, f"There is no dataset {dataset_id}", "PullApi")
+        raise SimulatorRefusal(404, f"There is no dataset {dataset_id}", "PullApi")
 
     @api.post("/companies/<company_id>/data/all")
     def read_again(company_id: str) -> ResponseReturnValue:
@@ -219,14 +230,14 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     def get_integration(key: str) -> ResponseReturnValue:
         platform = platform_of(key)
         if platform is None:
-            raise Refused(404, f"There is no integration with the key {key}", "IntegrationsApi")
+            raise SimulatorRefusal(404, f"There is no integration with the key {key}", "IntegrationsApi")
         return jsonify(platform.as_integration(simulation.config.base_url))
 
     @api.get("/integrations/<key>/branding")
     def get_branding(key: str) -> ResponseReturnValue:
         platform = platform_of(key)
         if platform is None:
-            raise Refused(404, f"There is no integration with the key {key}", "IntegrationsApi")
+            raise SimulatorRefusal(404, f"There is no integration with the key {key}", "IntegrationsApi")
         return jsonify(platform.as_branding(simulation.config.base_url))
 
     @api.get("/webhooks")
@@ -280,20 +291,20 @@ def _assigned(wanted: object, products: tuple[str, ...]) -> tuple[str, ...]:
     """The products that a company gets; refused (400) where the client has no such one, or wants one."""
     given = tuple(one for one in wanted if isinstance(one, str)) if isinstance(wanted, list) else ()
     for unknown in set(given) - set(products):
-        raise Refused(400, f"The product '{unknown}' does not exist for this client", "ClientsApi")
+        raise SimulatorRefusal(400, f"The product '{unknown}' does not exist for this client", "ClientsApi")
     if products and not given:
-        raise Refused(400, "At least one product must be assigned to the company", "ClientsApi")
+        raise SimulatorRefusal(400, "At least one product must be assigned to the company", "ClientsApi")
     return given
 
 
 def _body() -> JsonObject:
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict):
-        raise Refused(400, "The body is not a JSON object")
+        raise SimulatorRefusal(400, "The body is not a JSON object")
     return body
 
 
-def _data_statuses(datasets: list[Dataset]) -> JsonObject:
+def _data_statuses(datasets: list[SimulatedDataset]) -> JsonObject:
     shown: JsonObject = {}
     for dataset in sorted(datasets, key=lambda one: one.requested):
         before = shown.get(dataset.data_type)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from processor.simulator.api import api_blueprint, error_answer
 from processor.simulator.config import SimulatorConfig
 from processor.simulator.control import control_blueprint
-from processor.simulator.entities import Refused
+from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.home import home_blueprint
 from processor.simulator.link import link_blueprint
 from processor.simulator.simulation import Simulation
@@ -43,7 +43,7 @@ def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
-        return error_answer(Refused(error.code or 500, error.description or error.name))
+        return error_answer(SimulatorRefusal(error.code or 500, error.description or error.name))
 
     return app
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
-from processor.simulator.entities import Refused
+from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
 
 SHUFFLE_WINDOW_S = 0.5
@@ -38,7 +38,7 @@ class Chaos:
     def changed(self, wanted: object) -> "Chaos":
         """A copy with the given fields of a JSON object; refused (400) where one cannot be."""
         if not isinstance(wanted, Mapping):
-            raise Refused(400, "Not an object of settings")
+            raise SimulatorRefusal(400, "Not an object of settings")
         fields: dict[str, object] = {}
         for name, value in wanted.items():
             match name, value:
@@ -51,7 +51,7 @@ class Chaos:
                 case "seed", int() | None:
                     fields[name] = value
                 case _:
-                    raise Refused(400, f"Not a setting, or not a value that it can have: {name}")
+                    raise SimulatorRefusal(400, f"Not a setting, or not a value that it can have: {name}")
         return replace(self, **fields)  # type: ignore[arg-type]
 
     def as_json(self) -> JsonObject:

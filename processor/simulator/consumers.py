@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from processor.simulator.config import Generation
-from processor.simulator.entities import Refused, new_id
+from processor.simulator.entities import SimulatorRefusal, new_id
 from processor.simulator.messages import Message
 from processor.simulator.platforms import JsonObject
 
@@ -61,16 +61,18 @@ class Consumers:
     def switch_own(self, *, on: bool) -> None:
         """Codat switches the configured consumer off, or on again; refused (404) where there is none."""
         if self._own is None:
-            raise Refused(404, "There is no configured webhook consumer", "WebhooksApi")
+            raise SimulatorRefusal(404, "There is no configured webhook consumer", "WebhooksApi")
         self._own = replace(self._own, disabled=not on)
 
     def add(self, wanted: Mapping[str, object]) -> Consumer:
         """Register one from the body of ``POST /webhooks``; refused (400) where it makes no sense."""
         url = wanted.get("url")
         if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
-            raise Refused(400, "The URL of the webhook consumer is missing or is none", "WebhooksApi")
+            raise SimulatorRefusal(
+                400, "The URL of the webhook consumer is missing or is none", "WebhooksApi"
+            )
         if len(self._consumers) >= MAX_CONSUMERS:
-            raise Refused(400, f"There are at most {MAX_CONSUMERS} webhook consumers", "WebhooksApi")
+            raise SimulatorRefusal(400, f"There are at most {MAX_CONSUMERS} webhook consumers", "WebhooksApi")
         types, tags = _texts(wanted, "eventTypes"), _texts(wanted, "companyTags")
         consumer = Consumer(url, types, tags, wanted.get("disabled") is True)
         self._consumers[consumer.id] = consumer
@@ -81,7 +83,7 @@ class Consumers:
         if self._own is not None and self._own.id == consumer_id:
             self._own = None
         elif self._consumers.pop(consumer_id, None) is None:
-            raise Refused(404, f"There is no webhook consumer {consumer_id}", "WebhooksApi")
+            raise SimulatorRefusal(404, f"There is no webhook consumer {consumer_id}", "WebhooksApi")
 
     def all(self) -> list[Consumer]:
         """The consumers in the order in which they came."""
@@ -98,5 +100,5 @@ def _texts(wanted: Mapping[str, object], name: str) -> tuple[str, ...]:
     if given is None:
         return ()
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise Refused(400, f"{name} is not a list of texts", "WebhooksApi")
+        raise SimulatorRefusal(400, f"{name} is not a list of texts", "WebhooksApi")
     return tuple(given)

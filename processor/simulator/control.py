@@ -9,7 +9,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from processor.simulator.api import error_answer
-from processor.simulator.entities import Refused
+from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
 from processor.simulator.simulation import Simulation, steer_of
 
@@ -19,8 +19,8 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
     control = Blueprint("control", __name__, url_prefix="/simulator")
     world, delivery = simulation.world, simulation.delivery
 
-    @control.errorhandler(Refused)
-    def refuse(refused: Refused) -> ResponseReturnValue:
+    @control.errorhandler(SimulatorRefusal)
+    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
         return error_answer(refused)
 
     @control.post("/companies")
@@ -76,7 +76,7 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
     @control.post("/consumer/<state>")
     def switch_consumer(state: str) -> ResponseReturnValue:
         if state not in ("on", "off"):
-            raise Refused(404, "The configured consumer can be switched on or off")
+            raise SimulatorRefusal(404, "The configured consumer can be switched on or off")
         with simulation.lock:
             simulation.consumers.switch_own(on=state == "on")
         return jsonify({"consumer": state})
@@ -111,7 +111,7 @@ def _options() -> Mapping[str, object]:
         return {}
     options = request.get_json(force=True, silent=True)
     if not isinstance(options, dict):
-        raise Refused(400, "The body is not a JSON object")
+        raise SimulatorRefusal(400, "The body is not a JSON object")
     return options
 
 
@@ -133,4 +133,4 @@ def _change_settings(simulation: Simulation, wanted: Mapping[str, object]) -> No
             case "sync_s", float() | int() if value >= 0:
                 simulation.sync_s = float(value)
             case _:
-                raise Refused(400, f"Not a setting, or not a value that it can have: {name}")
+                raise SimulatorRefusal(400, f"Not a setting, or not a value that it can have: {name}")

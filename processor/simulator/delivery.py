@@ -20,7 +20,7 @@ from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.messages import Message
 from processor.simulator.outgoing import http_client
 from processor.simulator.platforms import JsonObject
-from processor.simulator.retries import Answer, next_delay_s, parse_retry_after
+from processor.simulator.retries import ReceiverAnswer, next_delay_s, parse_retry_after
 from processor.simulator.times import Clock, written
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _LOG_LENGTH = 1_000
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     """What became of one attempt, or of a message that was not attempted."""
 
     DELIVERED = "delivered"
@@ -54,7 +54,7 @@ class Record:
     connection_id: str | None
     webhook_id: str | None
     attempt: int
-    outcome: Outcome
+    outcome: DeliveryOutcome
     status: int | None = None
     error: str | None = None
     next_in_s: float | None = None
@@ -167,7 +167,7 @@ class Delivery:
 
     def _dispatch(self, parcel: _Parcel) -> None:
         if self._steer is Deliver.DROP or (self._steer is None and self._dice.drops()):
-            self._record(parcel, 0, Outcome.DROPPED)
+            self._record(parcel, 0, DeliveryOutcome.DROPPED)
             return
         if self._steer is Deliver.NORMAL:
             self._agenda.add(partial(self._attempt, parcel, 1))
@@ -176,7 +176,7 @@ class Delivery:
         for _ in range(self._dice.copies()):
             if held:
                 self._held.append(parcel)
-                self._record(parcel, 0, Outcome.HELD)
+                self._record(parcel, 0, DeliveryOutcome.HELD)
             else:
                 self._agenda.add(partial(self._attempt, parcel, 1), in_s=self._dice.delay_s())
 
@@ -185,22 +185,22 @@ class Delivery:
         generation, scale = parcel.message.generation, self._config.retry_scale
         delay_s = next_delay_s(generation, attempt, answer, scale)
         if answer.is_success:
-            outcome = Outcome.DELIVERED
+            outcome = DeliveryOutcome.DELIVERED
         else:
-            outcome = Outcome.GIVEN_UP if delay_s is None else Outcome.FAILED
+            outcome = DeliveryOutcome.GIVEN_UP if delay_s is None else DeliveryOutcome.FAILED
         self._record(parcel, attempt, outcome, answer, delay_s)
         if delay_s is not None:
             self._agenda.add(partial(self._attempt, parcel, attempt + 1), in_s=delay_s)
 
-    def _post(self, parcel: _Parcel) -> Answer:
+    def _post(self, parcel: _Parcel) -> ReceiverAnswer:
         headers = self._headers(parcel.message)
         try:
             response = self._http.post(parcel.url, content=parcel.message.body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Answer(None, type(error).__name__)
+            return ReceiverAnswer(None, type(error).__name__)
         now = datetime.fromtimestamp(self._clock(), tz=UTC)
         asked_s = parse_retry_after(response.headers.get("Retry-After"), now)
-        return Answer(response.status_code, retry_after_s=asked_s)
+        return ReceiverAnswer(response.status_code, retry_after_s=asked_s)
 
     def _headers(self, message: Message) -> Mapping[str, str]:
         headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Codat-Simulator"}
@@ -218,8 +218,8 @@ class Delivery:
         self,
         parcel: _Parcel,
         attempt: int,
-        outcome: Outcome,
-        answer: Answer | None = None,
+        outcome: DeliveryOutcome,
+        answer: ReceiverAnswer | None = None,
         next_in_s: float | None = None,
     ) -> None:
         message = parcel.message

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from processor.simulator.platforms import JsonObject, Platform
+from processor.simulator.platforms import JsonObject, SimulatedPlatform
 from processor.simulator.times import written
 
 COMPLETE = "Complete"
@@ -58,7 +58,7 @@ class FirstSync(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Refused(Exception):
+class SimulatorRefusal(Exception):
     """Codat does not do what was asked: ``status`` is its HTTP answer, ``sentence`` its ``error``."""
 
     def __init__(self, status: int, sentence: str, service: str = "PublicApi") -> None:
@@ -74,7 +74,7 @@ def new_id() -> str:
 
 
 @dataclass(slots=True)
-class Dataset:
+class SimulatedDataset:
     """One read of one data type of one connection; ``progress`` is 0 to 100."""
 
     connection_id: str
@@ -121,11 +121,11 @@ class Read:
 
     authorization: int
     initial: bool
-    datasets: list[Dataset]
+    datasets: list[SimulatedDataset]
     interrupted: bool = False
 
     @property
-    def running(self) -> list[Dataset]:
+    def running(self) -> list[SimulatedDataset]:
         """Those of its datasets that have not ended."""
         return [dataset for dataset in self.datasets if dataset.status in RUNNING]
 
@@ -169,14 +169,14 @@ class LinkProblem:
 
 
 @dataclass(slots=True)
-class Connection:
+class SimulatedConnection:
     """A company's connection to a platform; ``authorizations`` counts how often access was given.
 
     ``changes`` are the statuses that it had before, each with when it ended.
     """
 
     company_id: str
-    platform: Platform
+    platform: SimulatedPlatform
     created: datetime
     status: Status = Status.PENDING
     authorizations: int = 0
@@ -203,7 +203,7 @@ class Connection:
         return max(ends, default=None)
 
     @property
-    def datasets(self) -> list[Dataset]:
+    def datasets(self) -> list[SimulatedDataset]:
         """Everything that was ever read of it, oldest first."""
         return [dataset for read in self.reads for dataset in read.datasets]
 
@@ -252,19 +252,19 @@ class Connection:
 
 
 @dataclass(slots=True)
-class Company:
+class SimulatedCompany:
     """A business whose data is shared; its deleted connections stay here as the record of the truth."""
 
     name: str
     created: datetime
     tags: dict[str, str] = field(default_factory=dict)
-    connections: dict[str, Connection] = field(default_factory=dict)
+    connections: dict[str, SimulatedConnection] = field(default_factory=dict)
     deleted: bool = False
     id: str = field(default_factory=new_id)
     products: tuple[str, ...] = ()
 
     @property
-    def present(self) -> list[Connection]:
+    def present(self) -> list[SimulatedConnection]:
         """Its connections that are not deleted, in order of creation."""
         return [connection for connection in self.connections.values() if not connection.deleted]
 
@@ -289,7 +289,7 @@ class Happened:
 
     event_type: str
     at: datetime
-    company: Company
-    connection: Connection | None = None
+    company: SimulatedCompany
+    connection: SimulatedConnection | None = None
     old_status: Status | None = None
-    datasets: tuple[Dataset, ...] = ()
+    datasets: tuple[SimulatedDataset, ...] = ()

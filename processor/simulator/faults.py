@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from processor.simulator.entities import Refused
+from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
 
 SENTENCES: Mapping[int, str] = {
@@ -57,7 +57,7 @@ class Faults:
         ``lag_s`` is how old the statuses are that the API shows. Refused (400) if it cannot be read.
         """
         if not isinstance(wanted, Mapping):
-            raise Refused(400, "Not an object that describes a fault")
+            raise SimulatorRefusal(400, "Not an object that describes a fault")
         fields = dict(wanted)
         numbers = {name: fields.pop(name) for name in ("date_offset_s", "lag_s") if name in fields}
         for name, value in fields.items():
@@ -67,10 +67,10 @@ class Faults:
                 or not isinstance(value, kinds)
                 or (isinstance(value, bool) != (kinds == (bool,)))
             ):
-                raise Refused(400, f"Not a part of a fault, or not a value that it can have: {name}")
+                raise SimulatorRefusal(400, f"Not a part of a fault, or not a value that it can have: {name}")
         for name, value in numbers.items():
             if not isinstance(value, int | float):
-                raise Refused(400, f"{name} is not a number of seconds")
+                raise SimulatorRefusal(400, f"{name} is not a number of seconds")
             setattr(self, name, float(value))
         if fields:
             with self._lock:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from processor.simulator.entities import COMPLETE, Connection, FirstSync, Refused, Status
+from processor.simulator.entities import COMPLETE, FirstSync, SimulatedConnection, SimulatorRefusal, Status
 from processor.simulator.link import CONTENT_SECURITY_POLICY
 from processor.simulator.platforms import PICTURES, PLATFORMS, picture, platform_of
 from processor.simulator.simulation import Options, Simulation
@@ -40,8 +40,8 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
         answer.headers["X-Content-Type-Options"] = "nosniff"
         return answer
 
-    @home.errorhandler(Refused)
-    def refuse(refused: Refused) -> ResponseReturnValue:
+    @home.errorhandler(SimulatorRefusal)
+    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
         title = "Codat does not do that"
         page = render_template("simulator/message.html", title=title, text=refused.sentence, way_home=True)
         return page, refused.status
@@ -95,20 +95,20 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
     def show_picture(key: str, kind: str) -> ResponseReturnValue:
         platform = platform_of(key)
         if platform is None or kind not in PICTURES:
-            raise Refused(404, "There is no such picture")
+            raise SimulatorRefusal(404, "There is no such picture")
         answer = Response(picture(platform, kind), mimetype="image/svg+xml")
         answer.headers["Cache-Control"] = "max-age=86400"
         answer.headers["Access-Control-Allow-Origin"] = "*"
         return answer
 
-    def _to_link_page(connection: Connection) -> ResponseReturnValue:
+    def _to_link_page(connection: SimulatedConnection) -> ResponseReturnValue:
         with simulation.lock:
             return redirect(simulation.fresh_link_url(connection), 303)
 
     return home
 
 
-def buttons_of(connection: Connection) -> list[Button]:
+def buttons_of(connection: SimulatedConnection) -> list[Button]:
     """The changes that can be made to a connection as it is now."""
     buttons: list[Button] = []
     if connection.status is Status.LINKED:
@@ -128,7 +128,7 @@ def buttons_of(connection: Connection) -> list[Button]:
     return buttons
 
 
-def _named(connection: Connection, change: str) -> tuple[str, Options]:
+def _named(connection: SimulatedConnection, change: str) -> tuple[str, Options]:
     """The change of the control API that a button stands for, with its options."""
     data_types = connection.platform.data_types
     if change == "fail-sync":

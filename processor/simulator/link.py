@@ -11,7 +11,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from processor.simulator.entities import Connection, Refused, Status
+from processor.simulator.entities import SimulatedConnection, SimulatorRefusal, Status
 from processor.simulator.simulation import Simulation
 from processor.simulator.world import FAILURES
 
@@ -53,8 +53,8 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
         answer.headers["Referrer-Policy"] = "no-referrer"
         return answer
 
-    @link.errorhandler(Refused)
-    def refuse(refused: Refused) -> ResponseReturnValue:
+    @link.errorhandler(SimulatorRefusal)
+    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
         return render_template(
             "simulator/message.html", title="Not found", text=refused.sentence
         ), refused.status
@@ -100,7 +100,7 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
     return link
 
 
-def way_back(template: str, connection: Connection, ending: Ending, message: str) -> str:
+def way_back(template: str, connection: SimulatedConnection, ending: Ending, message: str) -> str:
     """The redirect URL with its placeholders filled in; what is no placeholder stays as it is."""
     values = {
         "companyId": connection.company_id,
@@ -121,7 +121,7 @@ def way_back(template: str, connection: Connection, ending: Ending, message: str
     return re.sub(r"(?:\{|%7B)(\w+)(?:\}|%7D)", fill, template, flags=re.IGNORECASE)
 
 
-def _apply(simulation: Simulation, connection: Connection, ending: Ending) -> tuple[Ending, str]:
+def _apply(simulation: Simulation, connection: SimulatedConnection, ending: Ending) -> tuple[Ending, str]:
     """Make happen at Codat what the user chose; how it really ended, and a sentence about it."""
     if ending.status_code == 201:
         return ending, ""
@@ -132,7 +132,7 @@ def _apply(simulation: Simulation, connection: Connection, ending: Ending) -> tu
         return ending, ""
     try:
         simulation.change(connection.id, "authorize", {})
-    except Refused as refused:
+    except SimulatorRefusal as refused:
         simulation.change(connection.id, "fail", {"status_code": 500})
         return _BY_NAME["error"], refused.sentence
     return ending, ""

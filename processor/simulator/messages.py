@@ -13,10 +13,10 @@ from processor.simulator.config import Generation
 from processor.simulator.entities import (
     COMPLETE,
     NOT_SUPPORTED,
-    Company,
-    Connection,
-    Dataset,
     Happened,
+    SimulatedCompany,
+    SimulatedConnection,
+    SimulatedDataset,
     Status,
     new_id,
 )
@@ -48,7 +48,9 @@ class Message:
 class Composer:
     """Writes messages; ``link_url`` gives the address of a connection's Link page, without a password."""
 
-    def __init__(self, *, base_url: str, client_id: str, link_url: Callable[[Connection], str]) -> None:
+    def __init__(
+        self, *, base_url: str, client_id: str, link_url: Callable[[SimulatedConnection], str]
+    ) -> None:
         self._base_url = base_url
         self._client_id = client_id
         self._link_url = link_url
@@ -95,7 +97,7 @@ class Composer:
             "payload": payload,
         }
 
-    def company_details(self, company: Company) -> JsonObject:
+    def company_details(self, company: SimulatedCompany) -> JsonObject:
         """A company as the API and the messages about it show it."""
         shown: JsonObject = {
             "id": company.id,
@@ -109,7 +111,7 @@ class Composer:
             shown["lastSync"] = written(company.last_sync)
         return shown
 
-    def _reference(self, company: Company) -> JsonObject:
+    def _reference(self, company: SimulatedCompany) -> JsonObject:
         return {
             "id": company.id,
             "name": company.name,
@@ -117,7 +119,7 @@ class Composer:
             "tags": dict(company.tags),
         }
 
-    def _summary(self, happened: Happened, dataset: Dataset) -> JsonObject:
+    def _summary(self, happened: Happened, dataset: SimulatedDataset) -> JsonObject:
         issues: list[JsonObject] = []
         if dataset.message is not None:
             portal = f"{self._base_url}/#company-{happened.company.id}"
@@ -154,7 +156,9 @@ class Composer:
             case _:
                 return []
 
-    def _status_changed(self, happened: Happened, connection: Connection, old: Status | None) -> JsonObject:
+    def _status_changed(
+        self, happened: Happened, connection: SimulatedConnection, old: Status | None
+    ) -> JsonObject:
         data: JsonObject = {
             "dataConnectionId": connection.id,
             "newStatus": connection.status.value,
@@ -166,7 +170,7 @@ class Composer:
             text += f" and was {old.value} before"
         return self._alert(happened, "DataConnectionStatusChanged", text, data)
 
-    def _read(self, happened: Happened, dataset: Dataset) -> list[JsonObject]:
+    def _read(self, happened: Happened, dataset: SimulatedDataset) -> list[JsonObject]:
         data: JsonObject = {"dataType": dataset.data_type, "datasetId": dataset.id}
         about = f"{dataset.data_type} of company {happened.company.id}"
         if dataset.status == NOT_SUPPORTED:

@@ -28,7 +28,7 @@ _DATA_TYPES = {"Accounting": _ACCOUNTING, "Banking": _BANKING, "Commerce": _COMM
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
+class SimulatedPlatform:
     """An integration of Codat; ``colour`` and ``initials`` are what its picture is drawn from.
 
     ``is_offline``: software on the customer's own computer. It is read while that computer is on: a first
@@ -97,24 +97,24 @@ class Platform:
         }
 
 
-PLATFORMS: tuple[Platform, ...] = (
-    Platform("gbol", "Xero", "Accounting", "#0b7aa6", "X"),
-    Platform("qhyg", "QuickBooks Online", "Accounting", "#2a7d16", "QB"),
-    Platform("fbrh", "FreeAgent", "Accounting", "#1b5fa8", "FA"),
-    Platform("sgbc", "Sage Business Cloud", "Accounting", "#0a6b3d", "S"),
-    Platform("akxx", "Oracle NetSuite", "Accounting", "#4a5560", "NS", is_beta=True),
-    Platform("exon", "Exact Online", "Accounting", "#7a4a00", "EO", enabled=False),
-    Platform("pqsw", "QuickBooks Desktop", "Accounting", "#1f6b2b", "QD", is_offline=True),
-    Platform("sgfi", "Sage 50", "Accounting", "#3f5f2a", "S5", is_offline=True),
-    Platform("shpf", "Shopify", "Commerce", "#4c6f1f", "Sh"),
-    Platform("strp", "Stripe", "Commerce", "#5546c9", "St"),
-    Platform("sqre", "Square", "Commerce", "#2d2d35", "Sq"),
-    Platform("pldx", "Plaid", "Banking", "#1f1f27", "P"),
-    Platform("trlr", "TrueLayer", "Banking", "#14687a", "TL"),
-    Platform("hcws", "QuickBooks Online Bank Feeds", "BankFeed", "#3b6e22", "QF"),
-    Platform("expn", "Expense Cards", "Expense", "#8a3b5e", "E"),
-    Platform("upld", "Accounting File Upload", "Other", "#5c5470", "F"),
-    Platform("sand", "Codat Sandbox", "Unknown", "#33507a", "CS"),
+PLATFORMS: tuple[SimulatedPlatform, ...] = (
+    SimulatedPlatform("gbol", "Xero", "Accounting", "#0b7aa6", "X"),
+    SimulatedPlatform("qhyg", "QuickBooks Online", "Accounting", "#2a7d16", "QB"),
+    SimulatedPlatform("fbrh", "FreeAgent", "Accounting", "#1b5fa8", "FA"),
+    SimulatedPlatform("sgbc", "Sage Business Cloud", "Accounting", "#0a6b3d", "S"),
+    SimulatedPlatform("akxx", "Oracle NetSuite", "Accounting", "#4a5560", "NS", is_beta=True),
+    SimulatedPlatform("exon", "Exact Online", "Accounting", "#7a4a00", "EO", enabled=False),
+    SimulatedPlatform("pqsw", "QuickBooks Desktop", "Accounting", "#1f6b2b", "QD", is_offline=True),
+    SimulatedPlatform("sgfi", "Sage 50", "Accounting", "#3f5f2a", "S5", is_offline=True),
+    SimulatedPlatform("shpf", "Shopify", "Commerce", "#4c6f1f", "Sh"),
+    SimulatedPlatform("strp", "Stripe", "Commerce", "#5546c9", "St"),
+    SimulatedPlatform("sqre", "Square", "Commerce", "#2d2d35", "Sq"),
+    SimulatedPlatform("pldx", "Plaid", "Banking", "#1f1f27", "P"),
+    SimulatedPlatform("trlr", "TrueLayer", "Banking", "#14687a", "TL"),
+    SimulatedPlatform("hcws", "QuickBooks Online Bank Feeds", "BankFeed", "#3b6e22", "QF"),
+    SimulatedPlatform("expn", "Expense Cards", "Expense", "#8a3b5e", "E"),
+    SimulatedPlatform("upld", "Accounting File Upload", "Other", "#5c5470", "F"),
+    SimulatedPlatform("sand", "Codat Sandbox", "Unknown", "#33507a", "CS"),
 )
 
 _BY_KEY = {platform.key: platform for platform in PLATFORMS}
@@ -122,12 +122,12 @@ _BY_KEY = {platform.key: platform for platform in PLATFORMS}
 PICTURES = ("full", "square", "button", "button-hover")
 
 
-def platform_of(key: str) -> Platform | None:
+def platform_of(key: str) -> SimulatedPlatform | None:
     """The platform with that key, or ``None``."""
     return _BY_KEY.get(key)
 
 
-def picture(platform: Platform, kind: str) -> str:
+def picture(platform: SimulatedPlatform, kind: str) -> str:
     """One of ``PICTURES`` of a platform as an SVG document."""
     name, initials, colour = escape(platform.name), escape(platform.initials), platform.colour
     font = 'font-family="system-ui, sans-serif" font-weight="700"'

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from processor.simulator.entities import Refused
+from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
 
 _TERM = re.compile(r"([A-Za-z_][\w.\-\[\]]*+)\s*+(!=|=|~)(.*)", re.DOTALL)
@@ -29,13 +29,15 @@ def matching(
     for term in query.split("&&"):
         match = _TERM.fullmatch(term.strip())
         if match is None:
-            raise Refused(400, "The query cannot be parsed", "ClientsApi")
+            raise SimulatorRefusal(400, "The query cannot be parsed", "ClientsApi")
         name, operator, value = match.groups()
         if name.endswith("]"):
             name = name[:-1].replace("[", ".", 1)
         value = value.strip()
         if not any(name == one or (one.endswith(".") and name.startswith(one)) for one in properties):
-            raise Refused(400, f"The query asks for {name}, which is no property of {kind}", "ClientsApi")
+            raise SimulatorRefusal(
+                400, f"The query asks for {name}, which is no property of {kind}", "ClientsApi"
+            )
         found = [row for row in found if _holds(row, name, operator, value)]
     return found
 
@@ -50,7 +52,7 @@ def page_of(
     if order := arguments.get("orderBy", "").strip():
         name = order.removeprefix("-")
         if name not in sortable:
-            raise Refused(400, f"The list cannot be ordered by {name}", "ClientsApi")
+            raise SimulatorRefusal(400, f"The list cannot be ordered by {name}", "ClientsApi")
         ordered.sort(key=lambda row: str(row.get(name, "")), reverse=order.startswith("-"))
 
     def link(page: int) -> JsonObject:
@@ -90,5 +92,5 @@ def _positive(arguments: Mapping[str, str], name: str, default: int) -> int:
     if given is None:
         return default
     if not (given.isascii() and given.isdigit() and len(given) < 10 and int(given) > 0):
-        raise Refused(400, f"{name} is not a positive number", "ClientsApi")
+        raise SimulatorRefusal(400, f"{name} is not a positive number", "ClientsApi")
     return int(given)

@@ -12,11 +12,11 @@ from processor.simulator.entities import (
     ENDS,
     NOT_SUPPORTED,
     RUNNING,
-    Connection,
-    Dataset,
     FirstSync,
     Read,
-    Refused,
+    SimulatedConnection,
+    SimulatedDataset,
+    SimulatorRefusal,
 )
 from processor.simulator.world import World
 
@@ -26,23 +26,23 @@ _STEPS = 8
 Outcomes = Mapping[str, str]
 
 
-class Reading:
+class SimulatedSync:
     """What reads the connections of a world; every call is safe from any thread."""
 
     def __init__(self, world: World, agenda: Agenda) -> None:
         self._world = world
         self._agenda = agenda
 
-    def start_sync(self, connection_id: str) -> Connection:
+    def start_sync(self, connection_id: str) -> SimulatedConnection:
         """The first read of this authorisation begins; refused (409) unless linked, or while one runs."""
         with self._world.lock:
             connection = self._world.linked(connection_id)
             if connection.first_read is not None and connection.first_read.running:
-                raise Refused(409, f"The first read of {connection_id} is running already")
+                raise SimulatorRefusal(409, f"The first read of {connection_id} is running already")
             self._begin(connection, connection.platform.data_types, initial=True)
             return connection
 
-    def complete_sync(self, connection_id: str, outcomes: object = None) -> Connection:
+    def complete_sync(self, connection_id: str, outcomes: object = None) -> SimulatedConnection:
         """The first read ends, begun or not; ``None``: every data type is complete.
 
         Of a read that runs, the data types that ``outcomes`` does not name end as not supported.
@@ -54,7 +54,7 @@ class Reading:
             self._end(connection, read, _checked(outcomes), initial=True)
             return connection
 
-    def read(self, connection_id: str, outcomes: object = None) -> Connection:
+    def read(self, connection_id: str, outcomes: object = None) -> SimulatedConnection:
         """An ordinary read of the named data types (``None``: of all, well) begins and ends at once."""
         with self._world.lock:
             connection = self._world.linked(connection_id)
@@ -93,14 +93,14 @@ class Reading:
             read = self._begin(connection, connection.platform.data_types, initial=False)
         self._agenda.add(partial(self._finish, connection, read), in_s=duration_s)
 
-    def _begin(self, connection: Connection, data_types: Sequence[str], *, initial: bool) -> Read:
+    def _begin(self, connection: SimulatedConnection, data_types: Sequence[str], *, initial: bool) -> Read:
         now = self._world.ticker.now()
-        datasets = [Dataset(connection.id, data_type, now) for data_type in data_types]
+        datasets = [SimulatedDataset(connection.id, data_type, now) for data_type in data_types]
         read = Read(connection.authorizations, initial, datasets)
         connection.reads.append(read)
         return read
 
-    def _advance(self, connection: Connection, read: Read, share: float) -> None:
+    def _advance(self, connection: SimulatedConnection, read: Read, share: float) -> None:
         with self._world.lock:
             now = self._world.ticker.now()
             for number, dataset in enumerate(read.datasets, start=1):
@@ -113,12 +113,14 @@ class Reading:
                     dataset.status = _PHASES[int(own * len(_PHASES))]
                     dataset.progress = int(own * 100)
 
-    def _finish(self, connection: Connection, read: Read) -> None:
+    def _finish(self, connection: SimulatedConnection, read: Read) -> None:
         with self._world.lock:
             if read.running:
                 self._end(connection, read, {}, initial=read.initial)
 
-    def _end(self, connection: Connection, read: Read | None, outcomes: Outcomes, *, initial: bool) -> None:
+    def _end(
+        self, connection: SimulatedConnection, read: Read | None, outcomes: Outcomes, *, initial: bool
+    ) -> None:
         wanted = outcomes or dict.fromkeys(connection.platform.data_types, COMPLETE)
         begun = {dataset.data_type for dataset in read.datasets} if read else set()
         missing = [data_type for data_type in wanted if data_type not in begun]
@@ -126,7 +128,7 @@ class Reading:
             read = self._begin(connection, missing, initial=initial)
         else:
             now = self._world.ticker.now()
-            read.datasets += [Dataset(connection.id, data_type, now) for data_type in missing]
+            read.datasets += [SimulatedDataset(connection.id, data_type, now) for data_type in missing]
         now = self._world.ticker.now()
         for dataset in read.datasets:
             is_running = dataset.status in RUNNING
@@ -141,8 +143,8 @@ def _checked(outcomes: object) -> Outcomes:
     if outcomes is None:
         return {}
     if not isinstance(outcomes, Mapping):
-        raise Refused(400, "The outcomes are not an object of data types with their statuses")
+        raise SimulatorRefusal(400, "The outcomes are not an object of data types with their statuses")
     for status in outcomes.values():
         if status not in ENDS:
-            raise Refused(400, f"No read ends with {status}: use one of {', '.join(sorted(ENDS))}")
+            raise SimulatorRefusal(400, f"No read ends with {status}: use one of {', '.join(sorted(ENDS))}")
     return dict(outcomes)

@@ -18,7 +18,7 @@ LEGACY_RETRIED = frozenset({408, 420, 429, 460, 502, 503, 504, 522, 524})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReceiverAnswer:
     """What a receiver did: its status, or ``None`` where it gave none, and why in ``error``.
 
     ``retry_after_s`` is how long it asked to be left alone; ``None``: it did not say.
@@ -34,7 +34,7 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-def next_delay_s(generation: Generation, attempt: int, answer: Answer, scale: float) -> float | None:
+def next_delay_s(generation: Generation, attempt: int, answer: ReceiverAnswer, scale: float) -> float | None:
     """Seconds until the next attempt after ``attempt`` (from 1); ``None``: it was delivered, or is given up.
 
     ``scale`` multiplies the schedule, but not what the receiver asked for with ``Retry-After``.

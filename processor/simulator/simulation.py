@@ -9,12 +9,12 @@ from processor.simulator.chaos import Deliver
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.consumers import Consumers
 from processor.simulator.delivery import Delivery
-from processor.simulator.entities import Connection, Happened, Refused
+from processor.simulator.entities import Happened, SimulatedConnection, SimulatorRefusal
 from processor.simulator.faults import Faults
 from processor.simulator.messages import Composer
 from processor.simulator.passwords import OneTimePasswords
 from processor.simulator.platforms import JsonObject
-from processor.simulator.reading import Reading
+from processor.simulator.reading import SimulatedSync
 from processor.simulator.times import Clock, Ticker
 from processor.simulator.world import World
 
@@ -45,7 +45,7 @@ class Simulation:
         )
         self.world = World(Ticker(clock), self._tell, self.lock)
         self._agenda = Agenda("simulator-reads")
-        self.reading = Reading(self.world, self._agenda)
+        self.reading = SimulatedSync(self.world, self._agenda)
         self._changes: Mapping[str, Callable[[str, Options], object]] = {
             "authorize": self._authorize,
             "reauthorize": self._reauthorize,
@@ -66,15 +66,15 @@ class Simulation:
         """
         make = self._changes.get(name)
         if make is None:
-            raise Refused(404, f"There is no change {name}: use one of {', '.join(self._changes)}")
+            raise SimulatorRefusal(404, f"There is no change {name}: use one of {', '.join(self._changes)}")
         with self.delivery.steered(steer_of(options)):
             make(connection_id, options)
 
-    def plain_link_url(self, connection: Connection) -> str:
+    def plain_link_url(self, connection: SimulatedConnection) -> str:
         """The address of a connection's Link page without a password, which opens nothing."""
         return f"{self.config.base_url}/link/{connection.id}"
 
-    def fresh_link_url(self, connection: Connection) -> str:
+    def fresh_link_url(self, connection: SimulatedConnection) -> str:
         """The same with a fresh one-time password."""
         return f"{self.plain_link_url(connection)}?otp={self.passwords.issue(connection.id)}"
 
@@ -83,7 +83,7 @@ class Simulation:
         known = {generation.value: generation for generation in Generation}
         wanted = list(names)
         if not all(isinstance(name, str) and name in known for name in wanted):
-            raise Refused(400, f"Generations are {', '.join(known)}")
+            raise SimulatorRefusal(400, f"Generations are {', '.join(known)}")
         self.generations = frozenset(known[str(name)] for name in wanted)
 
     def truth(self) -> JsonObject:
@@ -126,19 +126,19 @@ class Simulation:
     def _name_account(self, connection_id: str, options: Options) -> None:
         name = options.get("account_name")
         if name is not None and not isinstance(name, str):
-            raise Refused(400, "account_name is not a text")
+            raise SimulatorRefusal(400, "account_name is not a text")
         with self.lock:
             connection = self.world.find_connection(connection_id)
             connection.account_name = name or connection.account_name
 
-    def _begin_reading(self, connection: Connection, options: Options) -> None:
+    def _begin_reading(self, connection: SimulatedConnection, options: Options) -> None:
         if options.get("auto_sync", self.auto_sync):
             self.reading.run_sync(connection.id, self.sync_s)
 
     def _fail(self, connection_id: str, options: Options) -> None:
         status_code = options.get("status_code", 403)
         if not isinstance(status_code, int) or isinstance(status_code, bool):
-            raise Refused(400, "status_code is not a whole number")
+            raise SimulatorRefusal(400, "status_code is not a whole number")
         self.world.fail(connection_id, status_code)
 
 
@@ -148,11 +148,11 @@ def steer_of(options: Options) -> Deliver | None:
     if wanted is None:
         return None
     if not isinstance(wanted, str) or wanted not in list(Deliver):
-        raise Refused(400, f"deliver is one of {', '.join(Deliver)}")
+        raise SimulatorRefusal(400, f"deliver is one of {', '.join(Deliver)}")
     return Deliver(wanted)
 
 
-def _truth_of(connection: Connection) -> JsonObject:
+def _truth_of(connection: SimulatedConnection) -> JsonObject:
     return {
         "platform_key": connection.platform.key,
         "status": connection.status.value,

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from processor.simulator.entities import (
-    Company,
-    Connection,
-    Dataset,
     Happened,
     LinkProblem,
-    Refused,
+    SimulatedCompany,
+    SimulatedConnection,
+    SimulatedDataset,
+    SimulatorRefusal,
     Status,
 )
 from processor.simulator.platforms import platform_of
@@ -34,7 +34,7 @@ _REVOKED = ("Access was revoked", "The platform no longer lets us read this conn
 class World:
     """Companies with their connections; each change is told to ``tell`` while ``lock`` is held.
 
-    Methods raise ``Refused`` for what Codat refuses. What they return is the living object: read it with
+    Methods raise ``SimulatorRefusal`` for what Codat refuses. They return the living object: read it with
     the lock held, and change it through the methods only.
     """
 
@@ -42,31 +42,33 @@ class World:
         self.lock = lock
         self.ticker = ticker
         self._tell = tell
-        self._companies: dict[str, Company] = {}
-        self._owners: dict[str, Company] = {}
+        self._companies: dict[str, SimulatedCompany] = {}
+        self._owners: dict[str, SimulatedCompany] = {}
 
-    def companies(self) -> list[Company]:
+    def companies(self) -> list[SimulatedCompany]:
         """The companies that exist, oldest first."""
         return [company for company in self._companies.values() if not company.deleted]
 
-    def every_company(self) -> list[Company]:
+    def every_company(self) -> list[SimulatedCompany]:
         """The companies that exist or once did."""
         return list(self._companies.values())
 
-    def company(self, company_id: str) -> Company:
+    def company(self, company_id: str) -> SimulatedCompany:
         """The company with that id; refused (404) when there is none."""
         company = self._companies.get(company_id)
         if company is None or company.deleted:
-            raise Refused(404, f"There is no company with the ID {company_id}", "ClientsApi")
+            raise SimulatorRefusal(404, f"There is no company with the ID {company_id}", "ClientsApi")
         return company
 
-    def create_company(self, name: object, tags: object = None, products: tuple[str, ...] = ()) -> Company:
+    def create_company(
+        self, name: object, tags: object = None, products: tuple[str, ...] = ()
+    ) -> SimulatedCompany:
         """Add a company; a name or tags outside of Codat's limits are refused (400)."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             sentence = "The company name is missing or has characters that are not allowed"
-            raise Refused(400, sentence, "ClientsApi")
+            raise SimulatorRefusal(400, sentence, "ClientsApi")
         with self.lock:
-            company = Company(name, self.ticker.now(), _checked_tags(tags), products=products)
+            company = SimulatedCompany(name, self.ticker.now(), _checked_tags(tags), products=products)
             self._companies[company.id] = company
             self._tell(Happened(event_type="company.created", at=company.created, company=company))
             return company
@@ -82,50 +84,50 @@ class World:
             company.deleted = True
             self._tell(Happened(event_type="company.deleted", at=now, company=company))
 
-    def connection(self, company_id: str, connection_id: str) -> Connection:
+    def connection(self, company_id: str, connection_id: str) -> SimulatedConnection:
         """A company's connection; refused (404) when there is none."""
         connection = self.company(company_id).connections.get(connection_id)
         if connection is None or connection.deleted:
-            raise Refused(404, f"There is no data connection {connection_id}")
+            raise SimulatorRefusal(404, f"There is no data connection {connection_id}")
         return connection
 
-    def find_connection(self, connection_id: str) -> Connection:
+    def find_connection(self, connection_id: str) -> SimulatedConnection:
         """The connection with that id, whosesoever it is; refused (404) when there is none."""
         owner = self._owners.get(connection_id)
         if owner is None or owner.connections[connection_id].deleted:
-            raise Refused(404, f"There is no data connection {connection_id}")
+            raise SimulatorRefusal(404, f"There is no data connection {connection_id}")
         return owner.connections[connection_id]
 
-    def linked(self, connection_id: str) -> Connection:
+    def linked(self, connection_id: str) -> SimulatedConnection:
         """The same, refused (409) unless it is linked."""
         connection = self.find_connection(connection_id)
         if connection.status is not Status.LINKED:
             sentence = f"The data connection {connection_id} is {connection.status.value}, not Linked"
-            raise Refused(409, sentence)
+            raise SimulatorRefusal(409, sentence)
         return connection
 
-    def create_connection(self, company_id: str, platform_key: object) -> Connection:
+    def create_connection(self, company_id: str, platform_key: object) -> SimulatedConnection:
         """Choose a platform for a company; the connection waits for authorisation afterwards."""
         platform = platform_of(platform_key) if isinstance(platform_key, str) else None
         with self.lock:
             company = self.company(company_id)
             if platform is None:
-                raise Refused(400, f"The platform key ({platform_key}) is not valid")
+                raise SimulatorRefusal(400, f"The platform key ({platform_key}) is not valid")
             if not platform.enabled:
-                raise Refused(400, f"The integration with {platform.name} is not enabled")
-            connection = Connection(company.id, platform, self.ticker.now())
+                raise SimulatorRefusal(400, f"The integration with {platform.name} is not enabled")
+            connection = SimulatedConnection(company.id, platform, self.ticker.now())
             _refuse_second_accounting(company, connection)
             company.connections[connection.id] = connection
             self._owners[connection.id] = company
             self.tell("connection.created", connection, connection.created)
             return connection
 
-    def authorize(self, connection_id: str) -> Connection:
+    def authorize(self, connection_id: str) -> SimulatedConnection:
         """The user gives access, for the first time or again; refused (409) while it is given."""
         with self.lock:
             connection = self.find_connection(connection_id)
             if connection.status is Status.LINKED:
-                raise Refused(409, f"The data connection {connection_id} is linked already")
+                raise SimulatorRefusal(409, f"The data connection {connection_id} is linked already")
             _refuse_second_accounting(self.company(connection.company_id), connection)
             old, now = connection.status, self.ticker.now()
             connection.become(Status.LINKED, now)
@@ -137,14 +139,14 @@ class World:
             self.tell(event_type, connection, now, old_status=old)
             return connection
 
-    def reauthorize(self, connection_id: str) -> Connection:
+    def reauthorize(self, connection_id: str) -> SimulatedConnection:
         """The user gives access again; refused (409) where it was never given before."""
         with self.lock:
             if self.find_connection(connection_id).authorizations == 0:
-                raise Refused(409, f"The data connection {connection_id} was never authorised")
+                raise SimulatorRefusal(409, f"The data connection {connection_id} was never authorised")
             return self.authorize(connection_id)
 
-    def fail(self, connection_id: str, status_code: int = 403) -> Connection:
+    def fail(self, connection_id: str, status_code: int = 403) -> SimulatedConnection:
         """An attempt to authorise fails; the status stays what it was."""
         with self.lock:
             connection, now = self.find_connection(connection_id), self.ticker.now()
@@ -152,7 +154,7 @@ class World:
             self.tell("connection.failed", connection, now)
             return connection
 
-    def deauthorize(self, connection_id: str) -> Connection:
+    def deauthorize(self, connection_id: str) -> SimulatedConnection:
         """The user revokes access at the platform, or it expires; refused (409) unless linked."""
         with self.lock:
             connection, now = self.linked(connection_id), self.ticker.now()
@@ -160,7 +162,7 @@ class World:
             _add_problem(connection, 401, *_REVOKED, now)
             return self._end_access(connection, Status.DEAUTHORIZED, now)
 
-    def unlink(self, connection_id: str) -> Connection:
+    def unlink(self, connection_id: str) -> SimulatedConnection:
         """The client gives access up; refused (409) unless linked."""
         with self.lock:
             connection, now = self.linked(connection_id), self.ticker.now()
@@ -178,11 +180,11 @@ class World:
     def tell(
         self,
         event_type: str,
-        connection: Connection,
+        connection: SimulatedConnection,
         at: datetime,
         *,
         old_status: Status | None = None,
-        datasets: Sequence[Dataset] = (),
+        datasets: Sequence[SimulatedDataset] = (),
     ) -> None:
         """Announce a change of a connection that has just been made."""
         happened = Happened(
@@ -195,27 +197,31 @@ class World:
         )
         self._tell(happened)
 
-    def _end_access(self, connection: Connection, status: Status, now: datetime) -> Connection:
+    def _end_access(
+        self, connection: SimulatedConnection, status: Status, now: datetime
+    ) -> SimulatedConnection:
         old = connection.status
         connection.become(status, now)
         self.tell("connection.disconnected", connection, now, old_status=old)
         return connection
 
 
-def _refuse_second_accounting(company: Company, candidate: Connection) -> None:
+def _refuse_second_accounting(company: SimulatedCompany, candidate: SimulatedConnection) -> None:
     if candidate.platform.source_type != "Accounting":
         return
     for other in company.present:
         is_active = other.platform.source_type == "Accounting" and other.status is Status.LINKED
         if is_active and other is not candidate:
-            raise Refused(400, f"The company has an active accounting connection already: {other.id}")
+            raise SimulatorRefusal(
+                400, f"The company has an active accounting connection already: {other.id}"
+            )
 
 
-def _add_problem(connection: Connection, code: int, text: str, message: str, at: datetime) -> None:
+def _add_problem(connection: SimulatedConnection, code: int, text: str, message: str, at: datetime) -> None:
     connection.problems = [*connection.problems, LinkProblem(code, text, message, at)][-_MAX_PROBLEMS:]
 
 
-def _interrupt(connection: Connection, status: str, at: datetime) -> None:
+def _interrupt(connection: SimulatedConnection, status: str, at: datetime) -> None:
     for read in connection.reads:
         for dataset in read.running:
             dataset.end(status, at, connection.platform.name)
@@ -226,14 +232,16 @@ def _checked_tags(tags: object) -> dict[str, str]:
     if tags is None:
         return {}
     if not isinstance(tags, dict):
-        raise Refused(400, "The tags are not an object", "ClientsApi")
+        raise SimulatorRefusal(400, "The tags are not an object", "ClientsApi")
     if len(tags) > _MAX_TAGS:
-        raise Refused(400, f"A company has at most {_MAX_TAGS} tags", "ClientsApi")
+        raise SimulatorRefusal(400, f"A company has at most {_MAX_TAGS} tags", "ClientsApi")
     for key, value in tags.items():
         if not 1 <= len(key) <= _MAX_TAG_KEY:
-            raise Refused(400, f"The key of a tag has 1 to {_MAX_TAG_KEY} characters", "ClientsApi")
+            raise SimulatorRefusal(400, f"The key of a tag has 1 to {_MAX_TAG_KEY} characters", "ClientsApi")
         if not isinstance(value, str) or len(value) > _MAX_TAG_VALUE:
-            raise Refused(400, f"The value of a tag has at most {_MAX_TAG_VALUE} characters", "ClientsApi")
+            raise SimulatorRefusal(
+                400, f"The value of a tag has at most {_MAX_TAG_VALUE} characters", "ClientsApi"
+            )
         if not (key + value).isprintable():
-            raise Refused(400, "A tag has a character that cannot be shown", "ClientsApi")
+            raise SimulatorRefusal(400, "A tag has a character that cannot be shown", "ClientsApi")
     return dict(tags)

@@ -12,8 +12,8 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from processor.store import health_keys
-from processor.times import from_ms, to_ms
+from processor.clock import from_ms, to_ms
+from processor.store import keys
 
 TIMEOUT = "timeout"
 UNREACHABLE = "unreachable"
@@ -73,7 +73,7 @@ def record(client: "Redis[Any]", call: Call, now: datetime) -> None:
 
 def add(pipe: "Pipeline[Any]", call: Call, now: datetime) -> None:
     """The same, as a part of a pipeline."""
-    name, now_ms = health_keys.codat_calls(), to_ms(now)
+    name, now_ms = keys.codat_calls(), to_ms(now)
     pipe.hincrby(name, _COUNT + call.name, 1)
     pipe.hincrbyfloat(name, _SECONDS + call.name, round(call.seconds, 4))
     pipe.hset(name, "called_ms", now_ms)
@@ -95,7 +95,7 @@ def add(pipe: "Pipeline[Any]", call: Call, now: datetime) -> None:
 
 def read(client: "Redis[Any]") -> CodatCalls:
     """How calls went until now. Raises ``redis.RedisError``."""
-    return parse(client.hgetall(health_keys.codat_calls()))
+    return parse(client.hgetall(keys.codat_calls()))
 
 
 def parse(row: Mapping[bytes, bytes]) -> CodatCalls:

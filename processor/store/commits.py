@@ -7,10 +7,10 @@ from typing import Any
 from redis.client import Pipeline
 
 from handlers.events import Event
-from handlers.explain import Entry
-from processor.store import codec, keys, merchants, truth_keys
-from processor.store.batch import Batch, Waiting
-from processor.times import to_iso, to_ms
+from handlers.timeline import TimelineEntry
+from processor.clock import to_iso, to_ms
+from processor.store import keys, merchants, serialization
+from processor.store.unit_of_work import Batch, WaitingMessage
 
 Scores = dict[str | bytes, bytes | float | int | str]
 """Members of a sorted set and their scores, as ``redis`` wants them."""
@@ -26,7 +26,7 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
     left: dict[str, list[str]] = {}
     for connection_id, (connection, state, known) in batch.connections.items():
         heard_ms = known.first_heard_ms if known else to_ms(batch.first_heard[connection_id])
-        pipe.set(keys.connection(connection_id), codec.dump_row(connection, state, heard_ms))
+        pipe.set(keys.connection(connection_id), serialization.dump_row(connection, state, heard_ms))
         if known is None:
             new[connection_id] = heard_ms
             if connection.company_id is not None:
@@ -63,7 +63,7 @@ def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
         if news.first_heard is not None:
             new[company_id] = to_ms(news.first_heard)
         if news.grace_from is not None:
-            pipe.zadd(truth_keys.erasures(), {company_id: to_ms(news.grace_from)}, nx=True)
+            pipe.zadd(keys.erasures(), {company_id: to_ms(news.grace_from)}, nx=True)
         fields: dict[str | bytes, str | bytes | int | float] = {}
         fields.update(news.as_fields(company_id))
         pipe.hset(keys.company(company_id), mapping=fields)
@@ -114,11 +114,11 @@ def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
     pipe.hset(keys.counters(), "last_commit_ms", stamp_ms)
 
 
-def _received_ms(message: Waiting) -> int:
+def _received_ms(message: WaitingMessage) -> int:
     return to_ms(datetime.fromisoformat(message.received_at))
 
 
-def _line(event: Event, entry: Entry) -> dict[str, Any]:
+def _line(event: Event, entry: TimelineEntry) -> dict[str, Any]:
     return {
         "at": to_iso(event.at),
         "known_at": to_iso(event.received_at),

@@ -6,10 +6,10 @@ from typing import Any
 
 from redis import Redis
 
+from processor.clock import utc_now
 from processor.store import unreadable
-from processor.store.reader import COMPANY, CONNECTION, EVENT, NOTIFICATION, TIMELINE, Reader
+from processor.store.queries import COMPANY, CONNECTION, EVENT, NOTIFICATION, TIMELINE, Reader
 from processor.store.unreadable import UnreadableRecord
-from processor.times import now
 
 NOTED_FOR = timedelta(minutes=10)
 """How long a note about a record of another kind stands; who reads the record notes it anew."""
@@ -31,7 +31,7 @@ def unreadable_records(client: "Redis[Any]", reader: Reader) -> list[UnreadableR
     }
     noted = unreadable.noted(client)
     for record in noted:
-        if record.kind in again or record.since < now() - NOTED_FOR:
+        if record.kind in again or record.since < utc_now() - NOTED_FOR:
             unreadable.forget(client, record.kind, record.id)
         if record.kind in again:
             again[record.kind](record.id)  # notes it anew

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.connection import Connection
-from handlers.situation import situation
-from processor.store import codec, unreadable
-from processor.times import from_iso, from_ms
+from handlers.state import situation
+from processor.clock import from_iso, from_ms
+from processor.store import serialization, unreadable
 
 EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined", "discarded")
 TIMELINE_FIELDS = frozenset(
@@ -52,7 +52,7 @@ class UnreadableConnection:
 
 def connection(connection_id: str, row: bytes) -> StoredConnection:
     """A connection."""
-    stored = StoredConnection(*codec.load_row(connection_id, row))
+    stored = StoredConnection(*serialization.load_row(connection_id, row))
     from_ms(stored.first_heard_ms)
     situation(stored.connection)  # damage that lies deeper raises here, and not in who shows it
     return stored

@@ -11,8 +11,8 @@ from typing import Any
 
 from redis import Redis
 
-from processor.store import health_keys
-from processor.times import to_ms
+from processor.clock import to_ms
+from processor.store import keys
 
 KEPT = timedelta(days=14)
 MOST = 1_000
@@ -39,7 +39,7 @@ class Failure:
 
 def note(client: "Redis[Any]", failure: Failure, now: datetime) -> None:
     """Keep a failure, and forget what is too old or too much. Raises ``redis.RedisError``."""
-    times, details = health_keys.failure_times(), health_keys.failures()
+    times, details = keys.failure_times(), keys.failures()
     with client.pipeline(transaction=True) as pipe:
         pipe.zadd(times, {failure.reference: to_ms(now)})
         pipe.hset(details, failure.reference, json.dumps(asdict(failure)))
@@ -59,7 +59,7 @@ def find(client: "Redis[Any]", reference: str) -> Failure | None:
     """The failure with this reference, if it is kept. Raises ``redis.RedisError``."""
     if not reference or len(reference) > LONGEST_REFERENCE:
         return None
-    text = client.hget(health_keys.failures(), reference)
+    text = client.hget(keys.failures(), reference)
     if text is not None:
         with contextlib.suppress(TypeError, ValueError):  # written by another version
             return Failure(**json.loads(text))

@@ -10,9 +10,9 @@ from redis import Redis
 from redis.client import Pipeline
 
 from handlers.events import Event
+from processor.clock import to_iso, to_ms
 from processor.store import keys
 from processor.store.scripts import register
-from processor.times import to_iso, to_ms
 
 DAY_S = 86_400
 WAKE_MS = 2_000
@@ -20,7 +20,7 @@ WAKE_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class AcceptResult:
     """What became of a message: kept now, or ``duplicate``; ``wake`` names the shard that sleeps."""
 
     event_id: str
@@ -47,10 +47,10 @@ class Inbox:
         self._requeue = register(client, "requeue")
         self._discard = register(client, "discard")
 
-    def accept(self, event: Event, body: bytes) -> Kept:
+    def accept(self, event: Event, body: bytes) -> AcceptResult:
         """Keep an event and its raw body, once, and append it to the inbox of its company's shard."""
         kept, wake = self._put(event, body, self._client)
-        return Kept(event.event_id, duplicate=not kept, wake=self.shard_of(event) if wake else None)
+        return AcceptResult(event.event_id, duplicate=not kept, wake=self.shard_of(event) if wake else None)
 
     def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
         """The same as ``accept``, as a part of somebody's transaction."""
@@ -88,7 +88,7 @@ class Inbox:
             client=client,
         )
 
-    def quarantine(self, event_id: str, body: bytes, received_at: datetime, reason: str) -> Kept:
+    def quarantine(self, event_id: str, body: bytes, received_at: datetime, reason: str) -> AcceptResult:
         """Keep an authentic message that is not recognised, once, for a later replay."""
         kept = self._quarantine(
             keys=[keys.event(event_id), keys.events(), keys.events_of("quarantined")],
@@ -101,7 +101,7 @@ class Inbox:
                 reason,
             ],
         )
-        return Kept(event_id, duplicate=not kept, wake=None)
+        return AcceptResult(event_id, duplicate=not kept, wake=None)
 
     def requeue(
         self,

@@ -7,9 +7,9 @@ from typing import Any
 
 from redis.client import Pipeline
 
-from handlers.notices import Notification
+from handlers.milestones import Notification
+from processor.clock import to_iso, to_us
 from processor.store import keys
-from processor.times import to_iso, to_us
 
 
 def body_of(notification: Notification) -> str:

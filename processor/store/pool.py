@@ -1,6 +1,6 @@
 """A bounded pool of connections that waits for a free one, prefers healthy ones, and closes idle ones.
 
-Redis plans allow few connections. A process never opens more than its share (``processor.connections``); what
+Redis plans allow few connections. A process never opens more than its share (``connection_limits``); what
 it did not use for a while is closed. A connection that Redis refused goes behind those that work, and as long
 as one of ours works a refusal is waited out. A connection whose server says that it is no primary any more is
 dropped with all idle ones: behind the same name another server may answer by now.

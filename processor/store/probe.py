@@ -16,10 +16,10 @@ from rq.serializers import JSONSerializer
 
 from handlers.events import Company, Event, OtherHappened, Source
 from processor.store import keys
-from processor.store.batch import Batch
 from processor.store.inbox import Inbox
 from processor.store.namespace import in_namespace
 from processor.store.shards import Shard
+from processor.store.unit_of_work import Batch
 
 ID = "probe"
 """The namespace of the shortest proof, and the id of everything in it."""

@@ -11,9 +11,9 @@ from redis.client import Pipeline
 
 from handlers.effects import Ask, PausePolling, ResumePolling
 from handlers.events import Aspect
-from processor.store import keys, truth_keys, unreadable
+from processor.clock import from_iso, to_iso, to_ms
+from processor.store import keys, unreadable
 from processor.store.scripts import register
-from processor.times import from_iso, to_iso, to_ms
 
 LEASE_MS = 30_000
 """How long a question that was taken is nobody else's, in milliseconds."""
@@ -60,7 +60,7 @@ def write(pipe: "Pipeline[Any]", asks: Iterable[Ask]) -> None:
 def write_polling(pipe: "Pipeline[Any]", polling: PausePolling | ResumePolling, now: datetime) -> None:
     """Add to a commit: background questions pause, or go on."""
     if isinstance(polling, ResumePolling):
-        pipe.delete(keys.polling_paused(), truth_keys.quota(), truth_keys.pace())
+        pipe.delete(keys.polling_paused(), keys.quota(), keys.pace())
         return
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     until = polling.until or midnight

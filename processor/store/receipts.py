@@ -7,9 +7,9 @@ from typing import Any
 
 from redis.client import Pipeline
 
-from processor.alerts.refused import Refused
-from processor.store import health_keys
-from processor.times import from_ms, to_ms
+from processor.alerts.refusals import Refused
+from processor.clock import from_ms, to_ms
+from processor.store import keys
 
 _COUNT = "refused:"
 
@@ -35,7 +35,7 @@ def add(pipe: "Pipeline[Any]", refused: Mapping[Refused, int], *, authentic: boo
 
     An authentic message beside refused ones speaks for the secrets, so such refusals begin no streak.
     """
-    name, now_ms = health_keys.receipts(), to_ms(now)
+    name, now_ms = keys.receipts(), to_ms(now)
     telling = {reason: count for reason, count in refused.items() if reason.is_telling}
     for reason, count in refused.items():
         pipe.hincrby(name, _COUNT + reason, count)

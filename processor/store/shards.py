@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import codec, commits, keys, looks, outbox, questions, truth_keys, unreadable
-from processor.store.batch import Batch, Known, Unreadable, Waiting
+from processor.store import commits, keys, outbox, poll_schedule, questions, serialization, unreadable
 from processor.store.inbox import WAKE_MS
 from processor.store.scripts import register
+from processor.store.unit_of_work import Batch, StoredConnection, UnreadableMessage, WaitingMessage
 
 
-class Overtaken(Exception):
+class CursorConflict(Exception):
     """Another drain committed to this shard meanwhile; nothing of ours was written."""
 
 
-class Disturbed(Exception):
+class WriteConflict(Exception):
     """Another shard committed to a connection of this batch meanwhile; nothing was written: do it again."""
 
 
@@ -28,7 +28,7 @@ class Loaded(NamedTuple):
     showed to our key, ``foreign`` those of which it cannot be asked with it.
     """
 
-    connections: dict[str, Known | Unreadable]
+    connections: dict[str, StoredConnection | UnreadableMessage]
     companies: dict[str, dict[str, str]]
     members: dict[str, list[str]]
     shown: set[str]
@@ -65,7 +65,7 @@ class Shard:
         self._seen_cursor = pipe.get(keys.cursor(self.number))
         return pipe
 
-    def read(self, most: int) -> tuple[list[Waiting], list[bytes]]:
+    def read(self, most: int) -> tuple[list[WaitingMessage], list[bytes]]:
         """The oldest messages, and the stream entries whose message is gone (erased or expired)."""
         entries = self._client.xrange(keys.inbox(self.number), count=most)
         places: dict[str, list[bytes]] = {}
@@ -85,7 +85,7 @@ class Shard:
                 gone += entry_ids
                 continue
             waiting.append(
-                Waiting(
+                WaitingMessage(
                     event_id,
                     tuple(entry_ids),
                     body,
@@ -103,7 +103,11 @@ class Shard:
         company_ids: Sequence[str],
         whole: Iterable[str],
     ) -> tuple[
-        dict[str, Known | Unreadable], dict[str, dict[str, str]], dict[str, list[str]], set[str], set[str]
+        dict[str, StoredConnection | UnreadableMessage],
+        dict[str, dict[str, str]],
+        dict[str, list[str]],
+        set[str],
+        set[str],
     ]:
         """The connections, companies, and the connections of whole companies, as they are stored.
 
@@ -122,8 +126,8 @@ class Shard:
                 reads.zrange(keys.company_connections(company_id), 0, -1)
             if company_ids:
                 reads.mget([keys.erased(company_id) for company_id in company_ids])
-                marked = [truth_keys.shown_as(company_id) for company_id in company_ids]
-                for marks in (truth_keys.shown(), truth_keys.foreign()):
+                marked = [keys.shown_as(company_id) for company_id in company_ids]
+                for marks in (keys.shown(), keys.foreign()):
                     reads.smismember(marks, marked)  # type: ignore[no-untyped-call]
             answers = reads.execute()
         stones, *marked_as = answers[-3:] if company_ids else ([], [], [])
@@ -147,7 +151,7 @@ class Shard:
         return Loaded(stored(self._client, wanted), companies, members, shown, foreign)
 
     def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
-        """Write all of ``batch``, or raise ``Overtaken`` or ``Disturbed`` and write nothing."""
+        """Write all of ``batch``, or raise ``CursorConflict`` or ``WriteConflict`` and write nothing."""
         pipe.multi()
         pipe.incr(keys.cursor(self.number))
         pipe.set(keys.wake(self.number), "drains", px=WAKE_MS)
@@ -166,7 +170,7 @@ class Shard:
         questions.write(pipe, batch.asks)
         for polling in batch.polling:
             questions.write_polling(pipe, polling, now)
-        looks.write(pipe, batch, now)
+        poll_schedule.write(pipe, batch, now)
         commits.write_events(pipe, batch, now)
         for name, by in batch.counts.items():
             pipe.hincrby(keys.counters(), name, by)
@@ -174,22 +178,24 @@ class Shard:
             pipe.execute()
         except WatchError as error:
             if self._client.get(keys.cursor(self.number)) == self._seen_cursor:
-                raise Disturbed from error
-            raise Overtaken from error
+                raise WriteConflict from error
+            raise CursorConflict from error
 
 
-def stored(client: "Redis[Any]", connection_ids: Sequence[str]) -> dict[str, Known | Unreadable]:
+def stored(
+    client: "Redis[Any]", connection_ids: Sequence[str]
+) -> dict[str, StoredConnection | UnreadableMessage]:
     """Those of the connections that are stored."""
     if not connection_ids:
         return {}
     rows = client.mget([keys.connection(connection_id) for connection_id in connection_ids])
-    known: dict[str, Known | Unreadable] = {}
+    known: dict[str, StoredConnection | UnreadableMessage] = {}
     for connection_id, row in zip(connection_ids, rows, strict=True):
         if row is None:
             continue
         try:
-            known[connection_id] = Known(*codec.load_row(connection_id, row))
+            known[connection_id] = StoredConnection(*serialization.load_row(connection_id, row))
         except unreadable.FAULTS as error:
             unreadable.note(client, "connection", connection_id, error)
-            known[connection_id] = Unreadable(error)
+            known[connection_id] = UnreadableMessage(error)
     return known

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from redis import Redis, ResponseError
 from redis.client import Pipeline
 
+from processor.clock import from_ms, to_ms
 from processor.store import keys
-from processor.times import from_ms, to_ms
 
 _log = logging.getLogger(__name__)
 

@@ -7,29 +7,29 @@ from flask import Flask
 from redis import RedisError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from processor import logs
-from processor.bootstrap import Container, for_web
-from processor.lenient.values import folded
-from processor.reporting import report_faults
-from processor.settings import load_from_environment
-from processor.store.connect import close_idle_always
-from processor.truth.beginning import Beginning
+from processor.codat.json_values import folded
+from processor.container import Container, for_web
+from processor.reconciliation.baseline import Baseline
+from processor.runtime import logs
+from processor.runtime.sentry import report_faults
+from processor.settings.definitions import load_from_environment
+from processor.store.client import close_idle_always
 from processor.web import (
     compression,
-    context,
+    dependencies,
     health,
     home,
+    merchant,
     metrics,
     ops,
-    pages,
-    problems,
+    problem_json,
     security,
     v1,
     webhooks,
 )
-from processor.web.canonical import CanonicalRequest
-from processor.web.context import keep, refusals, tally
-from processor.web.gateway import SMALL_BODY_BYTES, Gateway
+from processor.web.canonical_request import CanonicalRequest
+from processor.web.dependencies import attach_container, refusals, tally
+from processor.web.rsgi import SMALL_BODY_BYTES, RsgiGateway
 
 THREADS = 4
 """Requests that one process works on at a time."""
@@ -46,16 +46,16 @@ def create_app(container: Container) -> Flask:
     # The host is not taken from a header: Heroku's router passes on what a caller makes up.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
     app.wsgi_app = CanonicalRequest(app.wsgi_app, public_url=settings.public_url, hops=hops)  # type: ignore[method-assign]
-    keep(app, container)
+    attach_container(app, container)
     security.register(app)
     compression.register(app)
-    problems.register(app)
+    problem_json.register(app)
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(home.blueprint)
-    app.register_blueprint(problems.blueprint)
+    app.register_blueprint(problem_json.blueprint)
     app.register_blueprint(metrics.blueprint)
-    pages.register(app)
+    merchant.register(app)
     ops.register(app)
     v1.register(app)
     app.url_value_preprocessor(_fold_ids)
@@ -80,21 +80,21 @@ def create_app_from_environment() -> Flask:
     container = for_web(settings)
     close_idle_always(container.redis)
     with contextlib.suppress(RedisError):  # away: whoever comes first afterwards notes it
-        Beginning(container.redis).begins()
+        Baseline(container.redis).begins()
     app = create_app(container)
     with app.app_context():
         tally().keep_flushing(also=refusals().flush)
     return app
 
 
-def create_gateway_from_environment() -> Gateway:
+def create_gateway_from_environment() -> RsgiGateway:
     """The application of this process behind its gateway: what our own web server calls."""
     app = create_app_from_environment()
     with app.app_context():
-        return Gateway(
+        return RsgiGateway(
             app,
             threads=THREADS,
-            max_body_bytes=context.container().settings.max_body_bytes,
+            max_body_bytes=dependencies.get_container().settings.max_body_bytes,
             count=tally().refused,
             refusals=refusals(),
         )

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response, jsonify
 
-from processor import views
 from processor.conditions.model import Severity
 from processor.errors import StoreUnavailable
-from processor.web.context import conditions
+from processor.resources import serializers
+from processor.web.dependencies import conditions
 
 blueprint = Blueprint("health", __name__)
 
@@ -24,7 +24,7 @@ def readyz() -> Response:
     reasons = [one.sentence for one in wrong if one.severity is Severity.CRITICAL]
     if not wrong:
         return jsonify(status="ok")
-    objects = [views.condition(one) for one in wrong]
+    objects = [serializers.condition(one) for one in wrong]
     if reasons:
         answer = jsonify(status="unavailable", reasons=reasons, conditions=objects)
         answer.status_code = 503

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
-from processor.web.pages import visits
+from processor.web.merchant import link_session
 
 blueprint = Blueprint("home", __name__)
 
@@ -10,8 +10,8 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def home() -> Response:
     """What is where; nothing that needs a key. A page for browsers, JSON for all others."""
-    if visits.wants_page():
-        answer = visits.page(None, "home")
+    if link_session.wants_page():
+        answer = link_session.page(None, "home")
     else:
         answer = jsonify(
             service="codat-processor",

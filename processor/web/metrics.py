@@ -14,10 +14,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from processor import lookups
-from processor.alerts.refused import Refused
+from processor.alerts.refusals import Refused
 from processor.conditions.registry import DEFINITIONS
-from processor.web.context import conditions, container
+from processor.resources import queries
+from processor.web.dependencies import conditions, get_container
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -25,9 +25,9 @@ blueprint = Blueprint("metrics", __name__)
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """The numbers of ``/v1/stats`` in Prometheus' text format."""
-    own = container()
+    container = get_container()
     found = conditions()
-    stats = lookups.stats(own.reader, own.redis, found)
+    stats = queries.stats(container.reader, container.redis, found)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers(stats))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -13,13 +13,13 @@ from flask import Blueprint, Response, jsonify, request
 from redis import RedisError
 
 from processor.alerts.dialects import Unrecognised, recognise
-from processor.alerts.refused import Refused
+from processor.alerts.refusals import Refused
 from processor.alerts.signature import AuthenticatedBy, NotAuthentic, event_id_of
-from processor.bootstrap import Container
+from processor.container import Container
 from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.store import visibility
-from processor.web import problems
-from processor.web.context import container, refusals, tally
+from processor.web import problem_json
+from processor.web.dependencies import get_container, refusals, tally
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -34,17 +34,17 @@ CLIENT_ID = "X-Codat-ClientId"
 def receive() -> Response:
     """Keep one message and answer; the order of the questions is the order of their cost."""
     try:
-        return _receive(container())
+        return _receive(get_container())
     except TooLarge as error:
         _refuse("a message was too large", Refused.TOO_LARGE)
-        return problems.of_processor(error)
+        return problem_json.of_processor(error)
     except ProcessorError as error:
-        return problems.of_processor(error)
+        return problem_json.of_processor(error)
     except RedisError as error:
-        return problems.of_redis(error)
+        return problem_json.of_redis(error)
     except Exception:
         _log.exception("a message could not be kept because of a fault of ours")
-        return problems.of_processor(StoreUnavailable())
+        return problem_json.of_processor(StoreUnavailable())
 
 
 def _refuse(sentence: str, reason: Refused, **fields: object) -> None:
@@ -53,23 +53,23 @@ def _refuse(sentence: str, reason: Refused, **fields: object) -> None:
     refusals().warn(_log, sentence, reason=reason, **fields)
 
 
-def _receive(own: Container) -> Response:
-    _check_address(own)
-    body = _body(own.settings.max_body_bytes)
+def _receive(container: Container) -> Response:
+    _check_address(container)
+    body = _body(container.settings.max_body_bytes)
     headers = dict(request.headers)
     try:
-        by = own.authenticator.authenticate(headers, body)
+        by = container.authenticator.authenticate(headers, body)
     except NotAuthentic as error:
         _refuse("a message was not authentic", error.refused, why=error.reason)
         raise Unauthorized(error.reason) from error
-    _check_client(own, by)
+    _check_client(container, by)
     tally().authentic()
     event_id = event_id_of(headers, body)
-    received_at = own.clock()
+    received_at = container.clock()
     try:
         event = recognise(body, event_id=event_id, received_at=received_at)
     except Unrecognised as error:
-        kept = own.inbox.quarantine(event_id, body, received_at, str(error))
+        kept = container.inbox.quarantine(event_id, body, received_at, str(error))
         status = "quarantined"
         if not kept.duplicate:
             _log.warning(
@@ -77,14 +77,14 @@ def _receive(own: Container) -> Response:
                 extra={"event_id": event_id, "reason": str(error)},
             )
     else:
-        if event.company is not None and _is_foreign(own):
-            visibility.mark_foreign(own.redis, event.company.id)
-        kept = own.inbox.accept(event, body)
+        if event.company is not None and _is_foreign(container):
+            visibility.mark_foreign(container.redis, event.company.id)
+        kept = container.inbox.accept(event, body)
         status = "accepted"
     status = "duplicate" if kept.duplicate else status
     _log.info("a message was received", extra={"event_id": event_id, "status": status})
     if kept.wake is not None:
-        own.bell.wake_shard(kept.wake)
+        container.waker.wake_shard(kept.wake)
     answer = jsonify(event_id=event_id, status=status)
     answer.status_code = 200 if kept.duplicate else 202
     return answer
@@ -104,8 +104,8 @@ def _body(most: int) -> bytes:
     return bytes(body)
 
 
-def _check_address(own: Container) -> None:
-    allowed = own.settings.codat_sender_ips
+def _check_address(container: Container) -> None:
+    allowed = container.settings.codat_sender_ips
     if not allowed:
         return
     try:
@@ -127,15 +127,15 @@ def _without_port(address: str) -> str:
     return host if port.isdigit() else address
 
 
-def _is_foreign(own: Container) -> bool:
+def _is_foreign(container: Container) -> bool:
     """Whether the message comes from a Codat client whose companies our key cannot see."""
-    foreign = own.settings.codat_foreign_client_ids
+    foreign = container.settings.codat_foreign_client_ids
     return bool(foreign) and request.headers.get(CLIENT_ID, "").lower() in {one.lower() for one in foreign}
 
 
-def _check_client(own: Container, by: AuthenticatedBy) -> None:
+def _check_client(container: Container, by: AuthenticatedBy) -> None:
     """Legacy alerts always name their client; signed messages only where that was configured."""
-    allowed = own.settings.codat_client_ids
+    allowed = container.settings.codat_client_ids
     client_id = request.headers.get(CLIENT_ID)
     if not allowed or (client_id or "").lower() in {one.lower() for one in allowed}:
         return

@@ -16,14 +16,14 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 
 from handlers.registry import Policy
-from processor import times
-from processor.engine import Engine
+from processor.clock import from_iso
+from processor.runtime.embedded_engine import Engine
 from processor.store import keys
 from tests.bench.jobs import one_by_one
 from tests.support import messages
 from tests.support.service import Sender, Service, is_done, messages_of, until
 from tests.support.workbench import Workbench
-from workers.drain import Drain
+from workers.inbox.drain import Drain
 
 SHARDS = 4
 
@@ -81,8 +81,8 @@ def _delays_ms(client: "Redis[Any]", made: Mapping[str, bytes]) -> Iterator[floa
         for event_id in made:
             pipe.hmget(keys.event(event_id), "received_at", "processed_at")
         for received_at, processed_at in pipe.execute():
-            since = times.from_iso(received_at.decode())
-            yield (times.from_iso(processed_at.decode()) - since).total_seconds() * 1000
+            since = from_iso(received_at.decode())
+            yield (from_iso(processed_at.decode()) - since).total_seconds() * 1000
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from redis import Redis
 
 from handlers.registry import Policy
 from processor.store.shards import Shard
-from workers import drain
-from workers.drain import Drain
+from workers.inbox import drain
+from workers.inbox.drain import Drain
 
 
 @cache

@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 
-from processor.bootstrap import Container, for_worker
-from processor.cli.invite import way_back
+from processor.cli.demo_sign_up import way_back
 from processor.cli.run import service, store
+from processor.container import Container, for_worker
 from processor.journey import Tokens
-from processor.processes import Supervisor
-from processor.settings import Settings, load
+from processor.runtime.supervisor import Supervisor
+from processor.settings.definitions import Settings, load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.config import new_webhook_secret
 from tests.support.ports import own_port

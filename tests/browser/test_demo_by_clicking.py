@@ -14,7 +14,7 @@ import pytest
 import redis
 from playwright.sync_api import Page, sync_playwright
 
-from processor.engine import Engine
+from processor.runtime.embedded_engine import Engine
 from tests.support.ports import own_port
 from tests.support.service import until
 
@@ -48,7 +48,7 @@ def demo(data_dir: Path) -> Iterator[tuple[str, str]]:
         "API_KEYS": "demo",
         "PYTHONPATH": str(Path.cwd()),
     }
-    command = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", str(codat)]
+    command = [sys.executable, "-m", "processor", "demo", "--simulator-port", str(codat)]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from processor.cli.invite import DEMO
+from processor.cli.demo_sign_up import DEMO
 from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import PHONE, OpenPage
 from tests.support.ports import own_port
@@ -36,7 +36,7 @@ def invitation(data_dir: Path) -> Iterator[str]:
         "PYTHONPATH": str(Path.cwd()),
         "LOG_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", "0"]
+    command = [sys.executable, "-m", "processor", "demo", "--simulator-port", "0"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

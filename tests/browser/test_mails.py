@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Browser
 
-from handlers.notices import Notice
-from processor.delivery.mail import Letters
+from handlers.milestones import NotificationType
+from processor.delivery.email_templates import EmailTemplates
 from tests.browser.chrome import PATIENCE_MS
 from tests.browser.conftest import PHONE
 
@@ -12,12 +12,12 @@ LINK = "https://northbank.example/connect/" + "x" * 400
 NAMES = ("Toft & Co", "W" * 120)
 
 
-@pytest.mark.parametrize("notice", list(Notice))
+@pytest.mark.parametrize("notice", list(NotificationType))
 @pytest.mark.parametrize("name", NAMES)
-def test_an_e_mail_is_as_wide_as_a_phone(chromium: Browser, notice: Notice, name: str) -> None:
+def test_an_e_mail_is_as_wide_as_a_phone(chromium: Browser, notice: NotificationType, name: str) -> None:
     """The link was written out unbroken: an e-mail was 732 px wide on a phone of 360 px."""
     failed = {"bills": "FetchError", "a" * 200: "FetchError"}
-    letter = Letters().write(
+    letter = EmailTemplates().write(
         {"type": notice.value, "data": {"platform_name": name, "data_types": {"failed": failed}}},
         company_name=name,
         link=LINK,

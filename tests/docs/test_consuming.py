@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from processor.delivery.retry_schedule import AT_ONCE, RETRIES, SLOW_AFTER
 from processor.delivery.rules import PORTS, TYPES
-from processor.delivery.schedule import AT_ONCE, RETRIES, SLOW_AFTER
 from processor.delivery.signing import new_secret, signed_headers
 from processor.store import keys
 from tests.support import messages
 from tests.support.workbench import Workbench
-from tests.workers.deliver.post import Post
-from tests.workers.deliver.receiving import Receiver
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import Receiver
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "consuming.md").read_text("utf-8")
 MOST_LINES = 12
@@ -88,7 +88,7 @@ def test_the_application_hears_what_the_service_sends(db: sqlite3.Connection, re
         post.clock.now = datetime.now(UTC)
         mine = post.subscribe(heard.url)
         post.decide()
-        post.courier().run_once()
+        post.dispatcher().run_once()
     heard.stop()
     (got,) = heard.received
     app = names_of("verify", "flask")["create_app"](db, mine.secret)

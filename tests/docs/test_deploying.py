@@ -8,7 +8,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from processor.cli import COMMANDS
-from processor.settings import rows
+from processor.settings.definitions import rows
 
 ROOT = Path(__file__).parents[2]
 

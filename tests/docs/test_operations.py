@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from processor.engine import Engine
 from processor.errors import EngineFailed
+from processor.runtime.embedded_engine import Engine
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 DAMAGED = re.compile(r"Bad file format reading the append only file (\S+):")

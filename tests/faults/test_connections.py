@@ -7,14 +7,14 @@ import httpx
 import pytest
 from redis import Redis
 
-from processor.connections import needed
-from processor.settings import load
+from processor.settings.definitions import load
 from processor.store import keys
-from processor.store.connect import connect
+from processor.store.client import connect
+from processor.store.connection_limits import needed
 from tests.support.engines import own_engine
 from tests.support.service import Sender, Service, is_done, messages_of, until
 from tests.support.serving import ENVIRON
-from tests.workers.deliver.receiving import Receiver
+from tests.workers.delivery.receiving import Receiver
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from processor.watchdog import HUNG_AFTER_S
+from processor.runtime.watchdog import HUNG_AFTER_S
 from tests.support.service import DRAINING, Sender, is_alive, is_done, messages_of, until
 
 pytestmark = pytest.mark.timeout(600)

@@ -25,7 +25,7 @@ from story import (
 
 from handlers.events import Aspect
 from handlers.registry import Policy
-from handlers.situation import State
+from handlers.state import State
 
 DEAUTHORIZED_NOTICE = "connection.deauthorized"
 

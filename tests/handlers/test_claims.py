@@ -31,9 +31,9 @@ from story import (
 
 from handlers.effects import Ask
 from handlers.events import Aspect
-from handlers.machine import advise
+from handlers.machine import company_effects
 from handlers.registry import Context, Policy
-from handlers.situation import State
+from handlers.state import State
 
 
 @pytest.mark.parametrize("policy", [NO_KEY, IMPATIENT], ids=["without a key", "without patience"])
@@ -273,12 +273,12 @@ def test_a_claimed_first_sync_that_is_known_changes_nothing() -> None:
 def test_an_alert_about_the_whole_company_asks_for_its_history() -> None:
     event = read_claim(50, whole_company=True)
     context = Context(now=at(50), policy=ASKS)
-    (ask,) = advise(event, context)
+    (ask,) = company_effects(event, context)
     assert isinstance(ask, Ask)
     assert (ask.aspect, ask.company_id, ask.connection_id) == (Aspect.HISTORY, COMPANY.id, None)
     assert ask.deadline - ask.not_before == timedelta(seconds=60)
-    assert advise(event, Context(now=at(50), policy=NO_KEY)) == ()
-    assert advise(read_claim(50), context) == ()
+    assert company_effects(event, Context(now=at(50), policy=NO_KEY)) == ()
+    assert company_effects(read_claim(50), context) == ()
 
 
 @pytest.mark.parametrize("whole_company", [True, False])

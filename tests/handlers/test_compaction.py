@@ -4,7 +4,7 @@ from story import DEAUTHORIZED, LINKED, Story, at, ended, failed, linked, read, 
 
 from handlers.connection import MOST_FACTS
 from handlers.events import Event
-from handlers.situation import State
+from handlers.state import State
 
 
 def _lives(count: int) -> list[Event]:

@@ -9,7 +9,7 @@ from codat_messages import CONNECTION_ID, current_message
 from deliveries import ARRIVAL, NOBODY_TO_ASK, Deliveries, check_state, check_told
 
 from handlers.connection import Connection
-from handlers.effects import Tell
+from handlers.effects import Notify
 from handlers.machine import advance
 
 pytestmark = pytest.mark.timeout(900)
@@ -75,7 +75,7 @@ def test_every_history_delivered_in_order_tells_each_milestone_when_it_happens()
                 connection, current_message(change, f"{change.did}-{position}", ARRIVAL), NOBODY_TO_ASK
             )
             connection = transition.connection
-            told += [effect.notification for effect in transition.effects if isinstance(effect, Tell)]
+            told += [effect.notification for effect in transition.effects if isinstance(effect, Notify)]
             assert transition.after.state == truth.state, _described(history)
             assert [(note.type, note.data["occurred_at"]) for note in told] == truth.told, _described(history)
             if told:

@@ -14,7 +14,7 @@ from tape import Tape
 from handlers.connection import link_status
 from handlers.events import Aspect
 from handlers.registry import Policy
-from handlers.situation import situation
+from handlers.state import situation
 
 HISTORIES = [
     (Did.LINKED, Did.DELETED),
@@ -79,7 +79,7 @@ def _prove(world: Lagging, told: Sequence[bool]) -> None:
     if all(told):
         assert (before_the_sweep.state, before_the_sweep.authorization) == (truth.state, truth.authorization)
     shown = world.sweep()
-    assert link_status(world.connection.walk) is shown
+    assert link_status(world.connection.history) is shown
     assert situation(world.connection).authorization <= truth.authorization
     assert denied_by_codat(world) == []
     ids = [note.id for _, note in world.told]

@@ -8,12 +8,12 @@ from codat_messages import COMPANY, CONNECTION_ID
 from story import ASKS, DEAUTHORIZED, UNLINKED, at, ended, linked, read, relinked, seen
 
 from handlers.connection import Connection
-from handlers.effects import Tell
+from handlers.effects import Notify
 from handlers.events import ConnectionDetails, ConnectionEvent, Event
 from handlers.machine import Transition, advance
-from handlers.notices import Notice, Notification
+from handlers.milestones import Notification, NotificationType
 from handlers.registry import Context, Policy
-from handlers.situation import situation
+from handlers.state import situation
 
 DESKTOP = ConnectionDetails(CONNECTION_ID, "pqsw", "QuickBooks Desktop", "Accounting")
 AWAY = timedelta(seconds=1)
@@ -36,7 +36,7 @@ def heard(
         context = Context(event.received_at, policy or Policy(), on_premise=on_premise or {})
         step = advance(connection, event, context)
         connection = step.connection
-        notes += [effect.notification for effect in step.effects if isinstance(effect, Tell)]
+        notes += [effect.notification for effect in step.effects if isinstance(effect, Notify)]
     return step, notes
 
 
@@ -49,9 +49,9 @@ def test_a_connector_that_is_read_once_ends_as_expected() -> None:
     assert step.after.end_expected
     assert "as expected" in step.entry.reason
     assert [(note.type, note.data["expected"]) for note in notes] == [
-        (Notice.AUTHORIZED, False),
-        (Notice.SYNC_COMPLETED, False),
-        (Notice.DEAUTHORIZED, True),
+        (NotificationType.AUTHORIZED, False),
+        (NotificationType.SYNC_COMPLETED, False),
+        (NotificationType.DEAUTHORIZED, True),
     ]
 
 
@@ -59,9 +59,9 @@ def test_it_is_checked_with_codat_like_every_end() -> None:
     """An expected end is an end all the same: what Codat denies is not told."""
     events = [linked(10), read(3600, invoices="Complete"), ended(3605)]
     _, unasked = heard(*events, policy=ASKS)
-    assert Notice.DEAUTHORIZED not in [note.type for note in unasked]
+    assert NotificationType.DEAUTHORIZED not in [note.type for note in unasked]
     _, asked = heard(*events, seen(3700, DEAUTHORIZED), policy=ASKS)
-    assert (asked[-1].type, asked[-1].data["expected"]) == (Notice.DEAUTHORIZED, True)
+    assert (asked[-1].type, asked[-1].data["expected"]) == (NotificationType.DEAUTHORIZED, True)
 
 
 def test_the_times_of_the_two_messages_may_lie_the_other_way_round() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from story import Story, dataset, ended, history, linked, read, relinked
 
-from handlers.situation import State
+from handlers.state import State
 
 
 def test_an_authorisation_that_no_first_sync_follows_is_said_so_once() -> None:

@@ -20,9 +20,9 @@ from tape import Tape
 
 from handlers.events import LinkStatus
 from handlers.facts import ENDED_STATUSES
-from handlers.notices import Notice
+from handlers.milestones import NotificationType
 from handlers.registry import Policy
-from handlers.situation import State, situation
+from handlers.state import State, situation
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -108,9 +108,10 @@ def check_steps(world: World, truth: Truth) -> None:
     if is_blurred(world):
         return
     milestones = [
-        (Notice.AUTHORIZED if kind in ACCESS_GIVEN else kind, truth.authorization_at(at))
+        (NotificationType.AUTHORIZED if kind in ACCESS_GIVEN else kind, truth.authorization_at(at))
         for (kind, at), entry in zip(_told(world), world.connection.ledger, strict=True)
-        if kind is not Notice.AUTHORIZATION_FAILED and not (entry.by_seen and _is_ambiguous(world, truth, at))
+        if kind is not NotificationType.AUTHORIZATION_FAILED
+        and not (entry.by_seen and _is_ambiguous(world, truth, at))
     ]
     assert len(set(milestones)) == len(milestones), (
         f"one kind was told twice of one authorisation: {milestones}"
@@ -139,11 +140,14 @@ def _is_ambiguous(world: World, truth: Truth, seen_at: datetime) -> bool:
     return truth.authorization_at(seen_at - lag) != truth.authorization_at(seen_at)
 
 
-def _told(world: World) -> list[tuple[Notice, object]]:
+def _told(world: World) -> list[tuple[NotificationType, object]]:
     """Kind and time of what was told; a beginning that was only seen may have been shown a second early."""
     early = TOLERANCE if world.asks else timedelta()
     return [
-        (Notice(entry.kind), entry.at + early if entry.by_seen and entry.kind in ACCESS_GIVEN else entry.at)
+        (
+            NotificationType(entry.kind),
+            entry.at + early if entry.by_seen and entry.kind in ACCESS_GIVEN else entry.at,
+        )
         for entry in world.connection.ledger
     ]
 
@@ -183,7 +187,7 @@ def check_last_told(world: World, truth: Truth) -> None:
     kinds = [kind for kind, _ in told]
     access = [kind for kind in kinds if kind in (*ACCESS_GIVEN, *ENDED)]
     if truth.link is None:
-        assert (Notice.DELETED in kinds) == bool(kinds)
+        assert (NotificationType.DELETED in kinds) == bool(kinds)
     elif truth.link.has_ended:
         assert access[-1].value == f"connection.{truth.state.value}", "the end was not told"
     elif truth.authorized_at is not None and not is_blurred(world):

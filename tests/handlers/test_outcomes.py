@@ -24,7 +24,7 @@ from story import (
 
 from handlers.events import Event, OtherHappened, Source
 from handlers.registry import Policy
-from handlers.situation import State
+from handlers.state import State
 
 
 @pytest.mark.parametrize(

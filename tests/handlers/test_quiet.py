@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.asked import Asked
 from handlers.connection import Connection
-from handlers.effects import Tell, Verdict
+from handlers.effects import DecisionOutcome, Notify
 from handlers.events import (
     Company,
     ConnectionDetails,
@@ -23,9 +22,10 @@ from handlers.events import (
 )
 from handlers.machine import Transition, advance
 from handlers.registry import Context, Policy
+from handlers.trigger import Trigger
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-QUIET = Asked("found by a rebuild", quiet=True)
+QUIET = Trigger("found by a rebuild", quiet=True)
 HEADING = {"company": Company("company-1"), "source": Source.CODAT_API}
 DETAILS = ConnectionDetails("connection-1", "gbol", "Xero", "Accounting")
 
@@ -34,7 +34,7 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def seen(second: float, status: LinkStatus, asked: Asked | None = QUIET) -> Event:
+def seen(second: float, status: LinkStatus, asked: Trigger | None = QUIET) -> Event:
     moment = at(second)
     return ConnectionSeen(
         event_id=f"seen-{second}",
@@ -48,7 +48,7 @@ def seen(second: float, status: LinkStatus, asked: Asked | None = QUIET) -> Even
     )
 
 
-def read(second: float, status: str, asked: Asked | None = QUIET) -> Event:
+def read(second: float, status: str, asked: Trigger | None = QUIET) -> Event:
     moment = at(second)
     row = Dataset("connection-1", "invoices", status, requested=moment, completed=moment)
     return HistorySeen(
@@ -85,7 +85,9 @@ def learn(*events: Event, policy: Policy | None = None) -> list[Transition]:
 
 
 def told(steps: list[Transition]) -> list[str]:
-    return [effect.notification.type for step in steps for effect in step.effects if isinstance(effect, Tell)]
+    return [
+        effect.notification.type for step in steps for effect in step.effects if isinstance(effect, Notify)
+    ]
 
 
 def test_nothing_is_told_and_everything_is_explained() -> None:
@@ -95,8 +97,8 @@ def test_nothing_is_told_and_everything_is_explained() -> None:
     assert steps[-1].after.state == "ready"
     verdicts = [(one.notice, one.verdict) for step in steps for one in step.entry.decisions]
     assert verdicts == [
-        ("connection.authorized", Verdict.KNOWN),
-        ("initial_sync.completed", Verdict.KNOWN),
+        ("connection.authorized", DecisionOutcome.KNOWN),
+        ("initial_sync.completed", DecisionOutcome.KNOWN),
     ]
     assert steps[0].entry.reason.endswith("; found by a rebuild")
 
@@ -215,7 +217,7 @@ def test_an_alert_that_nobody_confirmed_in_time_is_not_forgotten_by_a_quiet_look
     assert told(steps) == ["connection.unlinked"]
 
 
-def failed(second: float, source: Source, asked: Asked | None = None) -> Event:
+def failed(second: float, source: Source, asked: Trigger | None = None) -> Event:
     return ConnectionFailed(
         event_id=f"failed-{second}-{source}",
         event_type="connection.failed",

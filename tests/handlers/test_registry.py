@@ -21,8 +21,8 @@ from handlers.events import (
     RateLimitReset,
     Source,
 )
-from handlers.machine import advance, advise
-from handlers.registry import NOTHING, Context, advises, on, registered
+from handlers.machine import advance, company_effects
+from handlers.registry import NOTHING, Context, on, on_company, registered
 
 PACKAGE = Path(handlers.__file__).parent
 MODULES = sorted(PACKAGE.glob("**/*.py"))
@@ -50,7 +50,7 @@ def test_a_second_handler_for_an_event_is_refused() -> None:
 
 def test_a_second_adviser_for_an_event_is_refused() -> None:
     with pytest.raises(ValueError, match="RateLimitReached"):
-        advises(RateLimitReached)(lambda *_: ())
+        on_company(RateLimitReached)(lambda *_: ())
 
 
 def _about_the_client(kind: type[Event], **fields: object) -> Event:
@@ -66,13 +66,15 @@ def _about_the_client(kind: type[Event], **fields: object) -> Event:
 
 def test_a_used_up_quota_pauses_polling_until_it_is_full_again() -> None:
     context = Context(now=at(0))
-    assert advise(_about_the_client(RateLimitReached, expires_at=at(99)), context) == (PausePolling(at(99)),)
-    assert advise(_about_the_client(RateLimitReached), context) == (PausePolling(None),)
-    assert advise(_about_the_client(RateLimitReset), context) == (ResumePolling(),)
+    assert company_effects(_about_the_client(RateLimitReached, expires_at=at(99)), context) == (
+        PausePolling(at(99)),
+    )
+    assert company_effects(_about_the_client(RateLimitReached), context) == (PausePolling(None),)
+    assert company_effects(_about_the_client(RateLimitReset), context) == (ResumePolling(),)
 
 
 def test_most_events_advise_nothing() -> None:
-    assert advise(_about_the_client(CompanyCreated), Context(now=at(0))) == ()
+    assert company_effects(_about_the_client(CompanyCreated), Context(now=at(0))) == ()
 
 
 @pytest.mark.parametrize("kind", [RateLimitReached, RateLimitReset, CompanyCreated])
@@ -96,7 +98,7 @@ def test_decisions_import_nothing_but_the_standard_library(path: Path) -> None:
         "asyncio",
         "logging",
     }
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.history(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -111,6 +113,6 @@ def test_decisions_import_nothing_but_the_standard_library(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_decisions_ask_no_clock(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.history(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             assert node.func.attr not in ("now", "utcnow", "today"), f"{path.name}:{node.lineno}"

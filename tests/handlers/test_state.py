@@ -27,7 +27,7 @@ from handlers.connection import Connection
 from handlers.effects import LookNow
 from handlers.events import Aspect, DataTypeRead, InitialReadCompleted
 from handlers.registry import Policy
-from handlers.situation import State, situation
+from handlers.state import State, situation
 
 
 def test_a_connection_of_which_nothing_is_known_is_pending() -> None:

@@ -22,7 +22,7 @@ from story import (
 )
 
 from handlers.events import Event
-from handlers.facts import Kind
+from handlers.facts import FactKind
 from handlers.fold import TABLE, Column, Link
 
 ROWS = {
@@ -141,7 +141,7 @@ def test_the_table_has_a_cell_for_every_link_status_and_every_column() -> None:
 
 def test_every_kind_of_fact_has_a_column() -> None:
     columns = {column.name for column in Column}
-    kinds = {kind.name for kind in Kind} - {Kind.SEEN.name}
+    kinds = {kind.name for kind in FactKind} - {FactKind.SEEN.name}
     assert kinds <= columns
 
 

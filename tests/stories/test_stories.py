@@ -61,7 +61,7 @@ def test_the_story_is_told_exactly_as_expected(stage: tuple[str, str], story: St
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "-m", "processor.cli", "demo", "--headless", *arguments],
+        [sys.executable, "-m", "processor", "demo", "--headless", *arguments],
         env={**environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

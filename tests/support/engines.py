@@ -8,7 +8,7 @@ from typing import Any
 
 from redis import BusyLoadingError, Redis, RedisError
 
-from processor.engine import get_binary_path
+from processor.runtime.embedded_engine import get_binary_path
 from tests.support.ports import own_port
 from tests.support.service import until
 

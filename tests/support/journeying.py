@@ -11,17 +11,17 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from processor import bootstrap
+from processor.clock import utc_now
 from processor.codat.client import CodatClient
+from processor.container import Container, for_web, for_worker
 from processor.journey import Journey, make_journey
 from processor.journey.companies import Companies
-from processor.queues import Bell
-from processor.settings import Settings, load
+from processor.settings.definitions import Settings, load
 from processor.simulator import SimulatorServer
 from processor.store import keys
 from processor.store.inbox import Inbox
-from processor.store.reader import Reader
-from processor.times import now
+from processor.store.queries import Reader
+from processor.store.waker import Waker
 from tests.support.serving import ENVIRON
 from workers import runtime
 
@@ -85,14 +85,14 @@ class Desk:
             )
         self.inbox = Inbox(client, shards=4)
         self.reader = Reader(client, shards=4)
-        self.bell = Bell(client)
+        self.waker = Waker(client)
         self.spawned: list[Callable[[], None]] = []
         self.journey: Journey = make_journey(
             self.settings,
             client=client,
             inbox=self.inbox,
             reader=self.reader,
-            bell=self.bell,
+            waker=self.waker,
             codat=self.http,
             settle_s=0,
             spawn=self.spawned.append,
@@ -104,7 +104,7 @@ class Desk:
 
     def clock(self) -> datetime:
         """Our clock."""
-        return now() + self.later
+        return utc_now() + self.later
 
     def do_in_background(self) -> int:
         """Do what was to be done in the background; how many things that were."""
@@ -123,15 +123,15 @@ class Desk:
         return self.journey.sign_up(merchant_id=merchant_id)[0].company_id
 
 
-def serving_journeys(settings: Settings) -> bootstrap.Container:
+def serving_journeys(settings: Settings) -> Container:
     """What a web process works with, but it waits as long as it takes and does nothing behind one's back."""
-    own = bootstrap.for_web(settings)
+    own = for_web(settings)
     journey = make_journey(
         settings,
         client=own.redis,
         inbox=own.inbox,
         reader=own.reader,
-        bell=own.bell,
+        waker=own.waker,
         codat=own.codat,
         settle_s=60,
         spawn=lambda work: work(),
@@ -142,7 +142,7 @@ def serving_journeys(settings: Settings) -> bootstrap.Container:
 @contextlib.contextmanager
 def working(settings: Settings) -> Iterator[None]:
     """Workers in a thread: what waits is drained, and Codat is asked, until the end."""
-    container = bootstrap.for_worker(settings)
+    container = for_worker(settings)
     own, stop = runtime.build(container), threading.Event()
 
     def work() -> None:

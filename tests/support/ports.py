@@ -8,7 +8,7 @@ import itertools
 import os
 from pathlib import Path
 
-from processor.ports import free_port, port_is_taken
+from processor.runtime.ports import free_port, port_is_taken
 
 HOST = "127.0.0.1"
 FIRST = 12_000

@@ -19,7 +19,7 @@ import httpx
 from redis import Redis, RedisError
 
 from handlers.registry import Policy
-from processor.store import health, keys
+from processor.store import heartbeats, keys
 from tests.support import messages
 from tests.support.ports import own_port
 from tests.support.serving import ADDRESS, ENVIRON
@@ -122,7 +122,7 @@ class Service:
         }
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "processor.cli", "run"],
+                [sys.executable, "-m", "processor", "run"],
                 cwd=self.folder,
                 env=env,
                 stdout=log,
@@ -153,7 +153,7 @@ class Service:
 
     def working(self, queue: str = "drain") -> list[int]:
         """The worker processes of a queue that live, as they call themselves."""
-        names = [name.decode() for name in self.redis().zrange(keys.alive(health.ROLES[0]), 0, -1)]
+        names = [name.decode() for name in self.redis().zrange(keys.alive(heartbeats.ROLES[0]), 0, -1)]
         pids = [int(name.rpartition("-")[2]) for name in names if name.startswith(f"{queue}-")]
         mine = set(self.everybody())
         return [pid for pid in pids if pid in mine]

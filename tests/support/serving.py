@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from processor import bootstrap
-from processor.settings import load
+from processor.container import Container, for_web, for_worker
+from processor.settings.definitions import load
 from processor.web import create_app
 from tests.support import messages
 
@@ -37,7 +37,7 @@ def patient(url: str) -> str:
     return f"{url}{sign}socket_timeout={PATIENCE_S}&socket_connect_timeout={PATIENCE_S}"
 
 
-def kept(container: bootstrap.Container) -> bootstrap.Container:
+def kept(container: Container) -> Container:
     """The same; its connections are closed at the end of the test."""
     _clients.append(container.redis)
     return container
@@ -49,7 +49,7 @@ def serving(redis_url: str, *, hurried: bool = False, **environ: str) -> FlaskCl
     It waits for Redis as long as workers do, so that no answer depends on the speed of the
     machine; ``hurried``, as long as the web does.
     """
-    build = bootstrap.for_web if hurried else bootstrap.for_worker
+    build = for_web if hurried else for_worker
     container = build(load({**ENVIRON, "REDIS_URL": redis_url, **environ}))
     return create_app(kept(container)).test_client()
 

@@ -14,26 +14,26 @@ from redis import Redis
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from handlers.registry import Policy
-from processor import bootstrap
 from processor.alerts.signature import Authenticator
-from processor.codat.asking import Asker
 from processor.codat.client import CodatClient
-from processor.settings import load
+from processor.codat.questions import QuestionClient
+from processor.codat.rate_limit import Priority, RateLimiter
+from processor.codat.rate_limited_transport import RateLimitedTransport
+from processor.container import for_web
+from processor.erasure.erase import Erasure
+from processor.reconciliation import wiring
+from processor.reconciliation.missed_webhooks import MissedWebhooks
+from processor.settings.definitions import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.simulator.config import Generation
-from processor.simulator.entities import Connection
-from processor.store import keys, truth_keys
-from processor.truth import assembly
-from processor.truth.budget import Budget, Rank
-from processor.truth.erasure import Erasure
-from processor.truth.silence import Silence
-from processor.truth.transport import BudgetedTransport
+from processor.simulator.entities import SimulatedConnection
+from processor.store import keys
 from processor.web import create_app
 from tests.support import messages, serving
 from tests.support.workbench import Moving, Workbench
-from workers.ask import Asking
-from workers.monitor import Monitor
-from workers.sweep import Sweep
+from workers.codat.questions import QuestionRunner
+from workers.reconciliation.maintenance import Maintenance
+from workers.reconciliation.poller import Poller
 
 PATIENCE_S = 60.0
 LIMIT_S = 60.0
@@ -48,7 +48,7 @@ STATES = {
 SYNCED = {None: "authorized", "running": "syncing", "complete": "ready", "failed": "sync_failed"}
 
 
-def state_of(connection: Connection) -> str:
+def state_of(connection: SimulatedConnection) -> str:
     """The public state that a connection of the simulator ought to have."""
     if connection.deleted:
         return "deleted"
@@ -91,7 +91,7 @@ class TruthBench:
         self.simulation, self.world = server.simulation, server.simulation.world
         self.wire = Counted(self.clock)
         self.waits: list[float] = []
-        self.budget = Budget(bench.client, clock=self.clock, sleep=self.wait)
+        self.budget = RateLimiter(bench.client, clock=self.clock, sleep=self.wait)
         self.settings = load(
             {
                 "CODAT_WEBHOOK_SECRETS": messages.SECRET,
@@ -106,22 +106,22 @@ class TruthBench:
             redis=bench.client,
             reader=bench.reader,
             inbox=bench.inbox,
-            bell=bench.bell,
+            waker=bench.waker,
             policy=bench.policy,
             clock=self.clock,
         )
-        self.codat = self.client(Rank.BACKGROUND)
-        self.checking = self.client(Rank.CHECK)
+        self.codat = self.client(Priority.BACKGROUND)
+        self.checking = self.client(Priority.CHECK)
         self.polling = self.parts()
-        self.asking = Asking(
+        self.asking = QuestionRunner(
             questions=bench.questions,
             inbox=bench.inbox,
             reader=bench.reader,
-            bell=bench.bell,
-            asker=Asker(self.checking, clock=self.clock),
+            waker=bench.waker,
+            asker=QuestionClient(self.checking, clock=self.clock),
             clock=self.clock,
         )
-        self.monitor = Monitor(
+        self.monitor = Poller(
             bench.client,
             reader=bench.reader,
             looker=self.polling.looker,
@@ -129,9 +129,9 @@ class TruthBench:
             every=EVERY,
             clock=self.clock,
         )
-        self.silence = Silence(bench.client, settings=self.settings)
+        self.silence = MissedWebhooks(bench.client, settings=self.settings)
         self.erasure = Erasure(bench.client, shards=bench.shards)
-        self.sweep = Sweep(
+        self.sweep = Maintenance(
             bench.client,
             codat=self.codat,
             walk=self.polling.walk,
@@ -141,15 +141,15 @@ class TruthBench:
             clock=self.clock,
         )
 
-    def parts(self, **how: Any) -> assembly.Polling:
+    def parts(self, **how: Any) -> wiring.Polling:
         """Everything that asks in the background; ``stop`` ends it early."""
-        found = assembly.polling(self.own, codat=self.codat, sleep=self.wait, **how)  # type: ignore[arg-type]
+        found = wiring.polling(self.own, codat=self.codat, sleep=self.wait, **how)  # type: ignore[arg-type]
         assert found is not None
         return found
 
-    def client(self, rank: Rank) -> CodatClient:
+    def client(self, rank: Priority) -> CodatClient:
         """A client under the budget."""
-        transport = BudgetedTransport(self.budget, rank, inner=self.wire, clock=self.clock)
+        transport = RateLimitedTransport(self.budget, rank, inner=self.wire, clock=self.clock)
         return CodatClient(
             api_key=self.server.config.api_key,
             base_url=self.server.url,
@@ -233,7 +233,7 @@ class TruthBench:
 
     def next_look(self, company_id: str) -> float | None:
         """In how many seconds the company is looked at next."""
-        score = self.bench.client.zscore(truth_keys.looks(), company_id)
+        score = self.bench.client.zscore(keys.looks(), company_id)
         return None if score is None else score / 1000 - self.clock().timestamp()
 
     def count(self, name: str) -> int:
@@ -246,7 +246,7 @@ def receiving(redis_url: str, clock: Moving) -> Iterator[str]:
     """Our endpoint, served over HTTP by the application itself; its address."""
     environ = {**serving.ENVIRON, "REDIS_URL": redis_url}
     container = dataclasses.replace(
-        bootstrap.for_web(load(environ)),
+        for_web(load(environ)),
         clock=clock,
         authenticator=Authenticator(
             secrets=(messages.SECRET,),

@@ -9,8 +9,8 @@ import httpx
 from redis import Redis
 
 from handlers.registry import Policy
-from processor import bootstrap
-from processor.settings import load
+from processor.container import for_web
+from processor.settings.definitions import load
 from processor.simulator import SimulatorServer
 from processor.web import create_app
 from tests.processor.simulator.pages import Browser
@@ -62,7 +62,7 @@ class Place:
             }
         )
         self.container = dataclasses.replace(
-            bootstrap.for_web(settings), journey=self.desk.journey, clock=self.desk.clock
+            for_web(settings), journey=self.desk.journey, clock=self.desk.clock
         )
         self.app = create_app(self.container)
         self.bench = Workbench(client, policy=Policy(can_ask=True, patience_s=60, late_after_s=600))

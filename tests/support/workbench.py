@@ -9,14 +9,14 @@ from typing import Any
 from redis import Redis
 
 from handlers.registry import Policy
-from processor.queues import Bell
 from processor.store import keys
-from processor.store.inbox import Inbox, Kept
+from processor.store.inbox import AcceptResult, Inbox
+from processor.store.queries import Reader
 from processor.store.questions import Questions
-from processor.store.reader import Reader
+from processor.store.waker import Waker
 from tests.support import messages
 from workers.clock import Clock
-from workers.drain import Drain
+from workers.inbox.drain import Drain
 
 
 class Moving:
@@ -53,7 +53,7 @@ class Workbench:
         self.policy = policy or Policy()
         self.inbox = Inbox(client, shards=shards)
         self.reader = Reader(client, shards=shards)
-        self.bell = Bell(client)
+        self.waker = Waker(client)
         self.questions = Questions(client)
         self.asked = 0
 
@@ -72,9 +72,9 @@ class Workbench:
     def ticking(self, **how: Any) -> Clock:
         """A clock process."""
         how = {"retention_days": 30, "name": "clock-of-the-tests", **how}
-        return Clock(self.client, inbox=self.inbox, bell=self.bell, clock=self.clock, **how)
+        return Clock(self.client, inbox=self.inbox, waker=self.waker, clock=self.clock, **how)
 
-    def send(self, *bodies: bytes, event_id: str | None = None) -> list[Kept]:
+    def send(self, *bodies: bytes, event_id: str | None = None) -> list[AcceptResult]:
         """Accept messages now."""
         kept = []
         for body in bodies:
@@ -146,7 +146,7 @@ class Workbench:
     def jobs(self) -> dict[str, list[list[object]]]:
         """The wake-up calls that wait: arguments by function."""
         found: dict[str, list[list[object]]] = {}
-        for queue in self.bell._queues.values():
+        for queue in self.waker._queues.values():
             for job in queue.jobs:
                 found.setdefault(job.func_name, []).append(list(job.args))
         return found

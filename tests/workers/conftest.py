@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from processor.store import inbox, upkeep
+from processor.store import inbox, wakeups
 from tests.support.workbench import Workbench
 
 
@@ -19,6 +19,6 @@ def bench(redis_url: str) -> Iterator[Workbench]:
 @pytest.fixture
 def lasting_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flags expire by Redis's clock; here they stand until somebody takes them down."""
-    for place in (inbox, upkeep):
+    for place in (inbox, wakeups):
         monkeypatch.setattr(place, "WAKE_MS", 600_000)
-    monkeypatch.setattr(upkeep, "LOOKING_MS", 600_000)
+    monkeypatch.setattr(wakeups, "LOOKING_MS", 600_000)

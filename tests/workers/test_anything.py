@@ -9,7 +9,7 @@ from redis import Redis
 from handlers.events import OtherHappened
 from handlers.registry import Policy
 from processor.alerts.dialects import Unrecognised
-from processor.store import codec
+from processor.store import serialization
 from tests.support import messages
 from tests.support.anything import BODIES
 from tests.support.workbench import Workbench
@@ -45,7 +45,7 @@ def _process(bench, bodies):
             if stored is None:
                 assert isinstance(event, OtherHappened)
                 continue
-            assert codec.load(codec.dump(stored.connection)) == stored.connection
+            assert serialization.load(serialization.dump(stored.connection)) == stored.connection
             lines = [line["event_id"] for line in bench.timeline(connection_id)]
             assert lines.count(event.event_id) == 1 or isinstance(event, OtherHappened)
     for told in bench.told():

@@ -9,11 +9,11 @@ from redis import TimeoutError as RedisTimeoutError
 
 from handlers.effects import Ask
 from handlers.events import Aspect
-from processor.engine import Engine
-from processor.store import interruptions, keys, questions
+from processor.clock import to_iso, to_ms
+from processor.runtime.embedded_engine import Engine
+from processor.store import keys, outages, questions
 from processor.store.inbox import DAY_S
-from processor.store.interruptions import Interruption
-from processor.times import to_iso, to_ms
+from processor.store.outages import Outage
 from tests.support import messages
 from tests.support.counting import everything
 from tests.support.service import LIMIT_S, until
@@ -60,8 +60,8 @@ def test_two_clocks_wake_a_shard_once(bench, redis_url):
     together = threading.Barrier(4)
 
     def tick():
-        with Redis.from_url(redis_url) as own:
-            clock = Workbench(own).ticking()
+        with Redis.from_url(redis_url) as container:
+            clock = Workbench(container).ticking()
             together.wait()
             clock.tick()
 
@@ -251,19 +251,19 @@ def test_that_redis_was_away_is_noted_when_it_is_back(data_dir, caplog):
     engine.start()
     stop = threading.Event()
     with Redis.from_url(engine.url, socket_timeout=LIMIT_S) as client:
-        own = Workbench(client)
-        thread = threading.Thread(target=own.ticking(name="clock-1").run, args=(stop,))
+        container = Workbench(client)
+        thread = threading.Thread(target=container.ticking(name="clock-1").run, args=(stop,))
         try:
             thread.start()
             until(lambda: client.zcard(keys.alive("clock")))
-            assert interruptions.seen(client, own.clock()) == []
-            lived, began = own.clock(), own.clock.forward(60)
+            assert outages.seen(client, container.clock()) == []
+            lived, began = container.clock(), container.clock.forward(60)
             engine.stop()
             until(lambda: said("the clock cannot reach Redis; it goes on"))
-            ended = own.clock.forward(300)
+            ended = container.clock.forward(300)
             engine.start()
             until(lambda: said("the clock reaches Redis again"))
-            noted = interruptions.seen(client, own.clock())
+            noted = outages.seen(client, container.clock())
         finally:
             stop.set()
             thread.join()
@@ -271,7 +271,7 @@ def test_that_redis_was_away_is_noted_when_it_is_back(data_dir, caplog):
 
     (one,) = noted
     assert one.began_at in (lived, began), "a tick may have begun before"
-    assert one == Interruption(one.began_at, ended, refused=False)
+    assert one == Outage(one.began_at, ended, refused=False)
     (record,) = said("the clock reaches Redis again")
     assert (record.away_from, record.away_until) == (to_iso(one.began_at), to_iso(ended))
 
@@ -295,5 +295,5 @@ def test_that_redis_refused_is_noted_as_that(bench):
         name="clock-1"
     ).run(stop)
 
-    (noted,) = interruptions.seen(bench.client, bench.clock())
+    (noted,) = outages.seen(bench.client, bench.clock())
     assert (noted.began_at, noted.refused) == (began, True)

@@ -122,7 +122,7 @@ def test_nothing_is_lost_when_the_number_of_shards_changes_while_messages_wait(b
         if not new.waiting():
             break
         bench.client.delete(*[keys.wake(shard) for shard in range(8)])
-        for queue in new.bell._queues.values():
+        for queue in new.waker._queues.values():
             queue.empty()
 
     assert new.waiting() == []

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from processor import bootstrap
-from processor.bootstrap import Container
+from processor.clock import to_ms
+from processor.container import Container, for_worker
 from processor.delivery.lane import OPERATORS
-from processor.engine import Engine
-from processor.settings import load
-from processor.store import health, keys
-from processor.times import to_ms
+from processor.runtime.embedded_engine import Engine
+from processor.settings.definitions import load
+from processor.store import heartbeats, keys
 from tests.support import messages
 from tests.support.workbench import Moving
 from workers.condition_watch import ConditionWatch, Send
@@ -27,7 +26,7 @@ class Post:
 
     def __init__(self, redis_url: str) -> None:
         self.clock = Moving()
-        container = bootstrap.for_worker(load(ENVIRON | {"REDIS_URL": redis_url}))
+        container = for_worker(load(ENVIRON | {"REDIS_URL": redis_url}))
         self.container: Container = dataclasses.replace(container, clock=self.clock)
         self.redis: Redis[Any] = container.redis
         self.sent: list[str] = []
@@ -47,10 +46,10 @@ class Post:
 
     def live(self, *roles: str) -> None:
         """Processes of these roles are seen now, of others none."""
-        for role in health.ROLES:
+        for role in heartbeats.ROLES:
             self.redis.delete(keys.alive(role))
         for role in roles:
-            health.alive(self.redis, role, f"{role}-1")
+            heartbeats.alive(self.redis, role, f"{role}-1")
 
     def lane(self) -> list[str]:
         """The subjects that wait in the operators' lane."""
@@ -71,7 +70,7 @@ def post(redis_url: str) -> Iterator[Post]:
 
 def test_dead_and_quarantined_messages_are_told_at_their_beginning_and_at_their_end(post: Post) -> None:
     """Alerts covered three things; a dead letter and a quarantine alerted nobody."""
-    post.live(*health.ROLES)
+    post.live(*heartbeats.ROLES)
     for status in ("dead", "quarantined"):
         post.redis.zadd(keys.events_of(status), {"msg_1": to_ms(post.clock())})
     begun = ["Warning: Messages are in quarantine", "Warning: Messages could not be handled"]
@@ -101,7 +100,7 @@ def test_that_no_worker_runs_is_told_past_the_lane_that_no_worker_empties(post: 
     post.error = None
     watch.look()
     assert post.sent == ["Error: No worker runs"]
-    post.live(*health.ROLES)
+    post.live(*heartbeats.ROLES)
     for _ in range(2):
         watch.look()
         post.clock.forward(60)
@@ -122,7 +121,7 @@ def test_a_redis_that_is_full_or_away_is_told_directly_and_so_is_its_end(data_di
     """Where nothing can be written no alert can be queued: operators heard of it from their customers."""
     with Engine(data_dir) as engine:
         post = Post(engine.url)
-        post.live(*health.ROLES)
+        post.live(*heartbeats.ROLES)
         watch = post.watch(direct=True)
         post.redis.config_set("maxmemory", 1)
         watch.look()

@@ -15,13 +15,13 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from processor import bootstrap, queues
 from processor.conditions import evaluation
-from processor.engine import Engine
-from processor.queues import DRAIN, QUEUES
-from processor.settings import load
-from processor.store import keys
-from processor.watchdog import Pulse
+from processor.container import Container, for_worker
+from processor.runtime.embedded_engine import Engine
+from processor.runtime.watchdog import Pulse
+from processor.settings.definitions import load
+from processor.store import keys, waker
+from processor.store.waker import DRAIN, QUEUES
 from tests.support import messages
 from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench
@@ -33,9 +33,9 @@ ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET}
 
 
 @pytest.fixture
-def container(redis_url: str) -> Iterator[bootstrap.Container]:
+def container(redis_url: str) -> Iterator[Container]:
     """The collaborators of a worker, its runtime installed."""
-    container = bootstrap.for_worker(load(ENVIRON | {"REDIS_URL": redis_url}))
+    container = for_worker(load(ENVIRON | {"REDIS_URL": redis_url}))
     runtime.install(container, stopping=lambda: False)
     yield container
     container.redis.close()
@@ -44,7 +44,7 @@ def container(redis_url: str) -> Iterator[bootstrap.Container]:
 def send(container, body, event_id="msg_1"):
     kept = container.inbox.accept(messages.understood(body, event_id, received_at=container.clock()), body)
     if kept.wake is not None:
-        container.bell.wake_shard(kept.wake)
+        container.waker.wake_shard(kept.wake)
 
 
 @pytest.fixture
@@ -74,12 +74,12 @@ def worker(container):
 @pytest.mark.usefixtures("_signals_as_they_were")
 def test_a_wake_up_call_leads_to_a_drain(container):
     send(container, messages.connected("company-1", "connection-1"))
-    assert container.bell.waiting(DRAIN) == 1
+    assert container.waker.waiting(DRAIN) == 1
 
     worker(container).work(burst=True, logging_level="WARNING")
 
     assert container.reader.event("msg_1")["status"] == "processed"
-    assert container.bell.waiting(DRAIN) == 0
+    assert container.waker.waiting(DRAIN) == 0
 
 
 def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container):
@@ -120,11 +120,11 @@ def test_a_drain_that_hands_over_rings_again(container):
 
 @pytest.mark.usefixtures("_signals_as_they_were")
 def test_after_jobs_nothing_of_rqs_stays_for_ever(container, monkeypatch):
-    monkeypatch.setattr(queues, "RESULT_TTL_S", 600)  # it is looked at before it goes
+    monkeypatch.setattr(waker, "RESULT_TTL_S", 600)  # it is looked at before it goes
     send(container, messages.connected("company-1", "connection-1"))
     worker(container).work(burst=True, logging_level="WARNING")
 
-    waiting = {job.key.encode() for queue in container.bell._queues.values() for job in queue.jobs}
+    waiting = {job.key.encode() for queue in container.waker._queues.values() for job in queue.jobs}
     finished = set(container.redis.scan_iter("rq:job:*")) - waiting
     assert finished
     assert all(container.redis.ttl(key) > 0 for key in finished)
@@ -161,6 +161,6 @@ def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Pa
 def test_nothing_connects_when_the_runtime_is_built(data_dir: Path):
     nowhere = f"unix://{data_dir}/nobody.sock?db=0"
 
-    built = runtime.build(bootstrap.for_worker(load(ENVIRON | {"REDIS_URL": nowhere})))
+    built = runtime.build(for_worker(load(ENVIRON | {"REDIS_URL": nowhere})))
 
     assert isinstance(built.container.redis, Redis)

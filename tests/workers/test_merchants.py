@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from processor.codat.answers import CompanySeen
+from processor.clock import to_ms
+from processor.codat.models import CompanySeen
 from processor.journey.records import Records
 from processor.store import keys
-from processor.times import to_ms
 from tests.support import messages
 from tests.support.counting import Interrupted
 from tests.support.messages import LONG_AGO

@@ -4,14 +4,14 @@ from flask import Blueprint, Flask, Response
 
 from processor.errors import NotFound
 from processor.web.ops import (
+    auth,
     companies,
     connections,
-    door,
     events,
     notifications,
     overview,
+    rendering,
     search,
-    sheets,
     subscribers,
 )
 
@@ -21,12 +21,12 @@ SUBJECTS = (overview, search, connections, companies, events, notifications, sub
 
 def register(app: Flask) -> None:
     """Let ``app`` show the pages to whoever knows OPERATOR_PASSWORD."""
-    blueprint = Blueprint(door.NAME, __name__, url_prefix=door.PREFIX)
-    sheets.guard(blueprint)
+    blueprint = Blueprint(auth.NAME, __name__, url_prefix=auth.PREFIX)
+    rendering.guard(blueprint)
     for subject in SUBJECTS:
         subject.add_to(blueprint)
     blueprint.add_url_rule("/<path:rest>", view_func=nowhere)
-    door.register(app)
+    auth.register(app)
     app.register_blueprint(blueprint)
 
 

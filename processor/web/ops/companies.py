@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from processor import lookups
-from processor.lenient.values import folded
-from processor.web.context import container
-from processor.web.ops import door, sheets
+from processor.codat.json_values import folded
+from processor.resources import queries
+from processor.web.dependencies import get_container
+from processor.web.ops import auth, rendering
 from processor.web.v1.parameters import PageQuery
 
 EVENTS_SHOWN = 20
@@ -21,24 +21,24 @@ def add_to(blueprint: Blueprint) -> None:
 
 def company(id_: str) -> Response:
     """One company."""
-    return _shown(folded(sheets.wanted(id_)))
+    return _shown(folded(rendering.wanted(id_)))
 
 
 def make_link(id_: str) -> Response:
     """The same with a fresh link to the journey. It changes nothing, and no address ever holds it."""
-    door.check_form()
-    id_ = folded(sheets.wanted(id_))
-    found = container().journey.company(id_, root=request.url_root)
+    auth.check_form()
+    id_ = folded(rendering.wanted(id_))
+    found = get_container().journey.company(id_, root=request.url_root)
     return _shown(id_, connect_url=found.connect_url)
 
 
 def _shown(id_: str, **more: Any) -> Response:
-    reader = container().reader
-    found = lookups.company(reader, id_)
-    page = lookups.company_connections(reader, id_, **sheets.query_of(PageQuery))
+    reader = get_container().reader
+    found = queries.company(reader, id_)
+    page = queries.company_connections(reader, id_, **rendering.query_of(PageQuery))
     row = reader.company(id_) or {}
-    events = lookups.events(reader, company_id=id_, limit=EVENTS_SHOWN)
-    return sheets.page(
+    events = queries.events(reader, company_id=id_, limit=EVENTS_SHOWN)
+    return rendering.page(
         "company",
         company=found,
         given_name=row.get("given_name"),

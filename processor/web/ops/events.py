@@ -5,12 +5,12 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from processor import lookups
+from processor.alerts.replay import DISCARDABLE, ReplayResult
 from processor.errors import Invalid
-from processor.replays import DISCARDABLE, Replayed
+from processor.resources import queries
 from processor.store.decoding import EVENT_STATUSES
-from processor.web.context import container, replays
-from processor.web.ops import door, sheets, words
+from processor.web.dependencies import get_container, get_replay_service
+from processor.web.ops import auth, copy, rendering
 from processor.web.v1.parameters import MOST, EventQuery
 
 REPLAYABLE = ("failed", "dead", "quarantined", "discarded")
@@ -28,17 +28,17 @@ def add_to(blueprint: Blueprint) -> None:
 
 def events() -> Response:
     """Messages without their bodies, newest first."""
-    return _listed(sheets.query_of(EventQuery))
+    return _listed(rendering.query_of(EventQuery))
 
 
 def _listed(
-    query: dict[str, Any], done: str = "", count: int = 0, refused: Sequence[Replayed] = ()
+    query: dict[str, Any], done: str = "", count: int = 0, refused: Sequence[ReplayResult] = ()
 ) -> Response:
     """A list; after an action that some of them ``refused``, with their reasons."""
-    own = container()
-    page = lookups.events(own.reader, **query)
-    counts = own.reader.stats(lookups.STATES)["events"]
-    return sheets.page(
+    container = get_container()
+    page = queries.events(container.reader, **query)
+    counts = container.reader.stats(queries.STATES)["events"]
+    return rendering.page(
         "events",
         page=page,
         query=query,
@@ -54,43 +54,43 @@ def _listed(
 
 def event(id_: str) -> Response:
     """One message with its body."""
-    sheets.query_of()
-    found = lookups.event(container().reader, sheets.wanted(id_))
-    body = words.pretty(found["body"]) if found["raw"] is None else found["raw"]
-    return sheets.page(
+    rendering.query_of()
+    found = queries.event(get_container().reader, rendering.wanted(id_))
+    body = copy.pretty(found["body"]) if found["raw"] is None else found["raw"]
+    return rendering.page(
         "event",
         event=found,
-        body=body[: words.SHOWN_CHARS],
-        cut=len(body) > words.SHOWN_CHARS,
+        body=body[: copy.SHOWN_CHARS],
+        cut=len(body) > copy.SHOWN_CHARS,
         discardable=found["status"] in DISCARDABLE,
     )
 
 
 def handle(id_: str) -> Response:
     """Put one message into the inbox again, or discard it."""
-    door.check_form()
-    id_ = sheets.wanted(id_)
+    auth.check_form()
+    id_ = rendering.wanted(id_)
     if request.form.get("action") == DISCARD:
-        replays().discard(id_)
-        return sheets.back(sheets.address("event", id_), "discarded")
-    replays().replay(id_)
-    return sheets.back(sheets.address("event", id_), "replayed")
+        get_replay_service().discard(id_)
+        return rendering.back(rendering.address("event", id_), "discarded")
+    get_replay_service().replay(id_)
+    return rendering.back(rendering.address("event", id_), "replayed")
 
 
 def handle_several() -> Response:
     """Replay or discard the messages of one page of the list, as far as they still have its status."""
-    door.check_form()
+    auth.check_form()
     is_discard = request.form.get("action") == DISCARD
     possible = DISCARDABLE if is_discard else REPLAYABLE
     status = request.form.get("status")
     if status not in possible:
         raise Invalid("The form has to name a status whose messages can be replayed or discarded.")
     ids = iter(list(dict.fromkeys(request.form.getlist("event_id")))[:MOST])
-    each = replays().discard_each if is_discard else replays().replay_each
+    each = get_replay_service().discard_each if is_discard else get_replay_service().replay_each
     results = list(each(ids, only=status))
     refused = [one for one in results if one.problem is not None]
     count, done = len(results) - len(refused), "discarded" if is_discard else "replayed"
     if refused:
         return _listed({**EventQuery().load({}), "status": status}, done, count, refused)
-    address = url_for(f"{door.NAME}.events", status=status)
-    return sheets.back(address, f"{done}-several", count=count)
+    address = url_for(f"{auth.NAME}.events", status=status)
+    return rendering.back(address, f"{done}-several", count=count)

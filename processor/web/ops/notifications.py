@@ -2,11 +2,11 @@
 
 from flask import Blueprint, Response, request
 
-from processor import lookups
 from processor.errors import Conflict
-from processor.views import NOTIFICATION_STATUSES
-from processor.web.context import container, redelivery
-from processor.web.ops import door, naming, sheets, words
+from processor.resources import queries
+from processor.resources.serializers import NOTIFICATION_STATUSES
+from processor.web.dependencies import get_container, get_redelivery
+from processor.web.ops import auth, copy, receiver_names, rendering
 from processor.web.v1.parameters import NotificationQuery
 
 WAYS = ("deliveries", "status")
@@ -22,42 +22,42 @@ def add_to(blueprint: Blueprint) -> None:
 
 def notifications() -> Response:
     """Notifications, newest first."""
-    query = sheets.query_of(NotificationQuery)
-    page = lookups.notifications(container().reader, **query)
-    return sheets.page("notifications", page=page, query=query, statuses=NOTIFICATION_STATUSES)
+    query = rendering.query_of(NotificationQuery)
+    page = queries.notifications(get_container().reader, **query)
+    return rendering.page("notifications", page=page, query=query, statuses=NOTIFICATION_STATUSES)
 
 
 def notification(id_: str) -> Response:
     """One notification as it is sent, the attempts to deliver it, and to whom it would be sent again."""
-    sheets.query_of()
-    id_ = sheets.wanted(id_)
-    found = lookups.notification(container().reader, id_)
-    sent = words.pretty({name: value for name, value in found.items() if name not in WAYS})
+    rendering.query_of()
+    id_ = rendering.wanted(id_)
+    found = queries.notification(get_container().reader, id_)
+    sent = copy.pretty({name: value for name, value in found.items() if name not in WAYS})
     receivers, refusal = _receivers(id_)
     have = {one["id"] for one in found["deliveries"] if one["status"] == "delivered"}
-    return sheets.page(
+    return rendering.page(
         "notification",
         notification=found,
         sent=sent,
         receivers=receivers,
         have=len(have.intersection(receivers)),
         refusal=refusal,
-        names=naming.of_subscribers(),
+        names=receiver_names.of_subscribers(),
     )
 
 
 def redeliver(id_: str) -> Response:
     """Send one again: to everybody who wants it, or in one lane."""
-    door.check_form()
-    id_ = sheets.wanted(id_)
-    count = len(redelivery().one(id_, subscriber_id=request.form.get("lane") or None).lanes)
+    auth.check_form()
+    id_ = rendering.wanted(id_)
+    count = len(get_redelivery().one(id_, subscriber_id=request.form.get("lane") or None).lanes)
     done = "redelivered-to-several" if count > 1 else "redelivered"
-    return sheets.back(sheets.address("notification", id_), done, count=count)
+    return rendering.back(rendering.address("notification", id_), done, count=count)
 
 
 def _receivers(id_: str) -> tuple[tuple[str, ...], str]:
     """The lanes into which it would be put for everybody; without one, why."""
     try:
-        return redelivery().one(id_, dry_run=True).lanes, ""
+        return get_redelivery().one(id_, dry_run=True).lanes, ""
     except Conflict as error:
         return (), error.detail

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Response
 
-from processor import lookups
 from processor.conditions.model import Condition, Severity
-from processor.store import health
-from processor.web.context import conditions, container
-from processor.web.ops import naming, sheets
+from processor.resources import queries
+from processor.store import heartbeats
+from processor.web.dependencies import conditions, get_container
+from processor.web.ops import receiver_names, rendering
 
 TONES = {Severity.CRITICAL: "bad", Severity.ERROR: "bad", Severity.WARNING: "wait", Severity.INFO: "calm"}
 
@@ -29,17 +29,17 @@ def add_to(blueprint: Blueprint) -> None:
 
 def overview() -> Response:
     """How everything stands."""
-    sheets.query_of()
-    own = container()
+    rendering.query_of()
+    container = get_container()
     found = conditions()
-    return sheets.page(
+    return rendering.page(
         "overview",
-        stats=lookups.stats(own.reader, own.redis, found),
-        processes=health.seen(own.redis),
-        missed_after_s=health.MISSED_AFTER_MS // 1000,
+        stats=queries.stats(container.reader, container.redis, found),
+        processes=heartbeats.seen(container.redis),
+        missed_after_s=heartbeats.MISSED_AFTER_MS // 1000,
         wrong=[one for one in found if one.severity is not Severity.INFO],
         notes=[one for one in found if one.severity is Severity.INFO],
-        names=naming.of_subscribers(),
+        names=receiver_names.of_subscribers(),
         headline=headline(found),
         tones=TONES,
         lists=LISTS,

@@ -10,11 +10,11 @@ from typing import Any
 from flask import Blueprint, Response, redirect
 from marshmallow import fields
 
-from processor.lenient.mail_addresses import with_ascii_domain
+from processor.delivery.email_addresses import with_ascii_domain
 from processor.store import failures
-from processor.store.reader import Reader
-from processor.web.context import container, desk
-from processor.web.ops import sheets
+from processor.store.queries import Reader
+from processor.web.dependencies import get_container, get_subscriber_service
+from processor.web.ops import rendering
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
 MOST_COMPANIES = 50
@@ -53,17 +53,17 @@ def add_to(blueprint: Blueprint) -> None:
 
 def search() -> Response:
     """Lead to what has this id, show who has this name, or say that nothing has."""
-    wanted = str(sheets.query_of(SearchQuery).get("q", "")).strip()
-    reader = container().reader
+    wanted = str(rendering.query_of(SearchQuery).get("q", "")).strip()
+    reader = get_container().reader
     usable = bool(wanted) and len(wanted) <= LONGEST_ID
     found = _with_id(reader, wanted) if usable else []
     if len(found) == 1:
         kind, id_, _ = found[0]
-        return redirect(sheets.address(kind, id_))  # type: ignore[return-value]
-    failure = failures.find(container().redis, wanted) if not found else None
+        return redirect(rendering.address(kind, id_))  # type: ignore[return-value]
+    failure = failures.find(get_container().redis, wanted) if not found else None
     erased_at = reader.erased_at(wanted) if not found else None
     named = with_name(reader, wanted) if usable and not found and not erased_at else None
-    return sheets.page(
+    return rendering.page(
         "search",
         wanted=wanted,
         found=found,
@@ -129,6 +129,6 @@ def _with_id(reader: Reader, wanted: str) -> list[tuple[str, str, str]]:
     looks: tuple[tuple[str, Any, str], ...] = (
         ("event", reader.event, "an event"),
         ("notification", reader.notification, "a notification"),
-        ("subscriber", desk().subscribers.find, "a subscriber"),
+        ("subscriber", get_subscriber_service().subscribers.find, "a subscriber"),
     )
     return finds + [(kind, wanted, words) for kind, look, words in looks if look(wanted) is not None]

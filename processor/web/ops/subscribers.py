@@ -5,11 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from processor.delivery.naming import without_query
 from processor.delivery.rules import TYPES
+from processor.delivery.subscriber_names import without_query
 from processor.errors import Invalid
-from processor.web.context import desk
-from processor.web.ops import door, naming, sheets
+from processor.web.dependencies import get_subscriber_service
+from processor.web.ops import auth, receiver_names, rendering
 from processor.web.v1.parameters import PageQuery
 
 
@@ -23,19 +23,19 @@ def add_to(blueprint: Blueprint) -> None:
 
 def subscribers() -> Response:
     """Subscribers, newest first."""
-    return _shown(desk().list(**sheets.query_of(PageQuery)))
+    return _shown(get_subscriber_service().list(**rendering.query_of(PageQuery)))
 
 
 def subscriber(id_: str) -> Response:
     """One subscriber."""
-    sheets.query_of()
-    return _alone(desk().show(sheets.wanted(id_)))
+    rendering.query_of()
+    return _alone(get_subscriber_service().show(rendering.wanted(id_)))
 
 
 def add_subscriber() -> Response:
     """Add a subscriber and show its secret, which stands in this answer alone."""
-    door.check_form()
-    made = desk().add(
+    auth.check_form()
+    made = get_subscriber_service().add(
         url=request.form.get("url", "").strip(),
         description=request.form.get("description", "").strip(),
         types=request.form.getlist("types"),
@@ -45,21 +45,21 @@ def add_subscriber() -> Response:
 
 def change_subscriber(id_: str) -> Response:
     """Enable, disable, test or remove a subscriber; or give it a new secret, shown in this answer alone."""
-    door.check_form()
-    id_, action = sheets.wanted(id_), request.form.get("action", "")
-    here = sheets.address("subscriber", id_)
+    auth.check_form()
+    id_, action = rendering.wanted(id_), request.form.get("action", "")
+    here = rendering.address("subscriber", id_)
     match action:
         case "enable" | "disable":
-            desk().change(id_, enabled=action == "enable")
-            return sheets.back(here, f"{action}d")
+            get_subscriber_service().change(id_, enabled=action == "enable")
+            return rendering.back(here, f"{action}d")
         case "test":
-            desk().test(id_)
-            return sheets.back(here, "tested")
+            get_subscriber_service().test(id_)
+            return rendering.back(here, "tested")
         case "rotate":
-            return _alone(desk().rotate(id_))
+            return _alone(get_subscriber_service().rotate(id_))
         case "remove":
-            desk().remove(id_)
-            return sheets.back(url_for(f"{door.NAME}.subscribers"), "removed")
+            get_subscriber_service().remove(id_)
+            return rendering.back(url_for(f"{auth.NAME}.subscribers"), "removed")
     raise Invalid("The form has to say what is to be done with the subscriber.")
 
 
@@ -68,10 +68,10 @@ def _alone(found: Mapping[str, Any]) -> Response:
 
 
 def _shown(page: Mapping[str, Any], **more: Any) -> Response:
-    return sheets.page(
+    return rendering.page(
         "subscribers",
         page=page,
-        names=naming.of_subscribers(),
+        names=receiver_names.of_subscribers(),
         types=TYPES,
         without_query=without_query,
         **more,

@@ -4,7 +4,7 @@ from flask import Flask
 
 from processor.web.v1 import (
     auth,
-    companies,
+    companies_read,
     connections,
     events,
     journey_companies,
@@ -21,7 +21,7 @@ SUBJECTS = (
     journey_integrations,
     journey_connections,
     connections,
-    companies,
+    companies_read,
     events,
     notifications,
     subscribers,

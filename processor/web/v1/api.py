@@ -10,9 +10,9 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
 from processor.errors import Invalid
-from processor.web import problems
-from processor.web.context import container
-from processor.web.v1.schemas import ProblemSchema
+from processor.web import problem_json
+from processor.web.dependencies import get_container
+from processor.web.v1.schemas import ConnectionProblemSchema
 
 SECURITY = "bearer"
 
@@ -35,8 +35,8 @@ class ProblemApi(Api):
         """The problem for what Flask or the parser of parameters refuses."""
         data = getattr(error, "data", None) or {}
         if error.code == HTTPStatus.UNPROCESSABLE_ENTITY and "messages" in data:
-            return problems.of_processor(Invalid(errors=_by_field(data["messages"])))
-        return problems.of_http(error)
+            return problem_json.of_processor(Invalid(errors=_by_field(data["messages"])))
+        return problem_json.of_http(error)
 
     def _register_responses(self) -> None:
         """Name the errors once for all calls, with the media type of problems."""
@@ -49,7 +49,7 @@ class ProblemApi(Api):
         """Pages stand in the body, so there is no header to describe."""
 
     def _register_problem(self, name: str, description: str) -> None:
-        content = {problems.PROBLEM: {"schema": ProblemSchema}}
+        content = {problem_json.PROBLEM: {"schema": ConnectionProblemSchema}}
         response = {"description": description, "content": content}
         self.spec.components.response(name, response, lazy=True)
 
@@ -65,7 +65,7 @@ def describe(app: Flask) -> ProblemApi:
     )
     cast(DefaultJSONProvider, app.json).sort_keys = False
     with app.app_context():
-        public_url = container().settings.public_url
+        public_url = get_container().settings.public_url
     api = ProblemApi(  # type: ignore[no-untyped-call]
         app,
         spec_kwargs={

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from flask import Flask, Response, request
 
 from processor.errors import Unauthorized
-from processor.web.attempts import Credential, limited
-from processor.web.context import container, refusals
+from processor.web.credential_throttle import Credential, limited
+from processor.web.dependencies import get_container, refusals
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def register(app: Flask) -> None:
 def _guard() -> None:
     if not _is_a_call():
         return
-    authorization, api_keys = request.headers.get("Authorization"), container().settings.api_keys
+    authorization, api_keys = request.headers.get("Authorization"), get_container().settings.api_keys
     if not authorization or not api_keys:
         check(authorization, api_keys)
     with limited(Credential.API_KEY, Unauthorized):

@@ -1,14 +1,14 @@
-"""What the API answers with about deliveries, as schemas: the objects of :mod:`processor.delivery.told`."""
+"""Schemas of deliveries in the API: the objects of :mod:`processor.delivery.serializers`."""
 
 from marshmallow import fields
 from marshmallow.validate import Range
 
 from processor.delivery.lane import Mode
-from processor.delivery.told import CHANNELS, DELIVERY_STATUSES
-from processor.web.v1.fields import Answer, many, moment, number, text, word
+from processor.delivery.serializers import CHANNELS, DELIVERY_STATUSES
+from processor.web.v1.fields import ResponseSchema, many, moment, number, text, word
 
 
-class AttemptSchema(Answer):
+class AttemptSchema(ResponseSchema):
     """One attempt to deliver a notification."""
 
     at = moment("When it began.")
@@ -24,7 +24,7 @@ class AttemptSchema(Answer):
     answer = text("The first 1 KB of what the receiver said.")
 
 
-class DeliverySchema(Answer):
+class DeliverySchema(ResponseSchema):
     """What became of a notification in one lane."""
 
     id = text("The lane: a subscriber's id, `email` or `operators`.")
@@ -35,7 +35,7 @@ class DeliverySchema(Answer):
     next_attempt_at = moment("When it is tried again.", null=True)
 
 
-class StandingSchema(Answer):
+class StandingSchema(ResponseSchema):
     """How a lane stands."""
 
     waiting = number("Notifications that wait in it.")

@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
-from processor import lookups
-from processor.web.context import container, replays
+from processor.resources import queries
+from processor.web.dependencies import get_container, get_replay_service
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import EventQuery
@@ -16,13 +16,13 @@ calls = Calls("events", "Messages and what became of them", ids={"event_id": "A 
 @calls.get("/events", page_of(EventSchema), query=EventQuery)
 def list_events(**query: Any) -> dict[str, Any]:
     """Messages without their bodies, newest first"""
-    return lookups.events(container().reader, **query)
+    return queries.events(get_container().reader, **query)
 
 
 @calls.get("/events/<event_id>", WholeEventSchema)
 def get_event(event_id: str) -> dict[str, Any]:
     """One message with its body"""
-    return lookups.event(container().reader, event_id)
+    return queries.event(get_container().reader, event_id)
 
 
 @calls.post(
@@ -34,7 +34,7 @@ def replay_event(event_id: str) -> dict[str, str]:
     Harmless for one that was handled: what is known already changes nothing. A quarantined message is
     read again first; 422 when it is still not understood.
     """
-    return replays().replay(event_id)
+    return get_replay_service().replay(event_id)
 
 
 @calls.post("/events/<event_id>/discard", DiscardSchema, status=HTTPStatus.OK, errors=(HTTPStatus.CONFLICT,))
@@ -44,4 +44,4 @@ def discard_event(event_id: str) -> dict[str, str]:
     It is kept with its error until it expires and can still be replayed, but no longer counts as one to
     look at.
     """
-    return replays().discard(event_id)
+    return get_replay_service().discard(event_id)

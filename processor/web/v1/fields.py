@@ -6,7 +6,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import OneOf, Range
 
 
-class Answer(Schema):
+class ResponseSchema(Schema):
     """What a call answers with; members may be added to it at any time."""
 
     class Meta:
@@ -66,7 +66,7 @@ def counts(description: str) -> fields.Dict:
 def page_of(item: type[Schema]) -> type[Schema]:
     """A page of a list of ``item``."""
     name = item.__name__.removesuffix("Schema")
-    return Answer.from_dict(
+    return ResponseSchema.from_dict(
         {
             "items": many(item, "In the order of the list, newest first."),
             "next_cursor": text("Send it as `cursor` for the next page; `null` on the last.", null=True),

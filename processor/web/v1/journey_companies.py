@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 
-from processor.web.context import container
+from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.journey_schemas import SignedUpSchema, SignUpBody, SyncSchema
 
@@ -31,7 +31,7 @@ def sign_up_company(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     with a fresh `connect_url`; a new `contact_email` replaces the one before, and so does a new `name` on
     the pages and in e-mails, though not at Codat.
     """
-    company, made = container().journey.sign_up(**body, root=request.url_root)
+    company, made = get_container().journey.sign_up(**body, root=request.url_root)
     answer = {**dataclasses.asdict(company), "id": company.company_id}
     return answer, HTTPStatus.CREATED if made else HTTPStatus.OK
 
@@ -42,7 +42,7 @@ def delete_company(company_id: str) -> None:
 
     With all its connections, at Codat first, then here. Of one that is deleted already nothing changes.
     """
-    container().journey.delete_company(company_id)
+    get_container().journey.delete_company(company_id)
 
 
 @calls.post("/companies/<company_id>/read", SyncSchema, status=HTTPStatus.ACCEPTED, errors=FROM_CODAT)
@@ -53,7 +53,7 @@ def read_company(company_id: str) -> dict[str, Any]:
     no first sync followed an authorisation (`first_sync_missing`), or it failed. Codat is told once a minute
     at most; what it is reading already goes on. The answer is how reading stands at this moment.
     """
-    container().journey.read_again(company_id)
+    get_container().journey.read_again(company_id)
     return _sync(company_id)
 
 
@@ -64,6 +64,6 @@ def get_company_sync(company_id: str) -> dict[str, Any]:
 
 
 def _sync(company_id: str) -> dict[str, Any]:
-    sync = dataclasses.asdict(container().journey.sync(company_id))
+    sync = dataclasses.asdict(get_container().journey.sync(company_id))
     rows = [{**row, "id": row["connection_id"]} for row in sync["connections"]]
     return {**sync, "id": company_id, "connections": rows}

@@ -5,8 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 from handlers.events import LinkStatus
-from processor.journey import Started
-from processor.web.context import container
+from processor.journey import LinkSession
+from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.journey_companies import FROM_CODAT
 from processor.web.v1.journey_schemas import ConnectBody, DoneSchema, LinkBody, StartedSchema
@@ -34,7 +34,7 @@ def connect_company(body: dict[str, Any], company_id: str) -> tuple[dict[str, An
     Send the user to `link_url`. A connection to the platform that nobody has authorised yet is used again
     (200); a second active accounting connection is refused (409), naming the one there is.
     """
-    started = container().journey.connect(company_id, **body)
+    started = get_container().journey.connect(company_id, **body)
     return _shown(started), HTTPStatus.CREATED if started.created else HTTPStatus.OK
 
 
@@ -52,7 +52,7 @@ def link_connection(body: dict[str, Any], connection_id: str) -> dict[str, Any]:
     To resume an authorisation, or to reconnect. Links work once and for a day, those of
     QuickBooks Online Bank Feeds for an hour: fetch one when the user is about to go.
     """
-    return _shown(container().journey.link(connection_id, **body))
+    return _shown(get_container().journey.link(connection_id, **body))
 
 
 @calls.post("/connections/<connection_id>/unlink", DoneSchema, status=HTTPStatus.OK, errors=ERRORS)
@@ -62,7 +62,7 @@ def unlink_connection(connection_id: str) -> dict[str, Any]:
     Ends access at Codat first, then here. Only a linked connection can be disconnected (409 otherwise).
     What was read stays readable at Codat.
     """
-    done = dataclasses.asdict(container().journey.unlink(connection_id))
+    done = dataclasses.asdict(get_container().journey.unlink(connection_id))
     return {**done, "id": connection_id, "status": LinkStatus.UNLINKED}
 
 
@@ -72,8 +72,8 @@ def delete_connection(connection_id: str) -> None:
 
     For good, at Codat first, then here.
     """
-    container().journey.delete(connection_id)
+    get_container().journey.delete(connection_id)
 
 
-def _shown(started: Started) -> dict[str, Any]:
+def _shown(started: LinkSession) -> dict[str, Any]:
     return {**dataclasses.asdict(started), "id": started.connection_id}

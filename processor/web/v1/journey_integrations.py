@@ -6,10 +6,10 @@ import dataclasses
 import json
 from typing import Any
 
-from processor import views
 from processor.errors import Invalid
 from processor.journey.catalogue import sort_key
-from processor.web.context import container
+from processor.resources import serializers
+from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import page_of
 from processor.web.v1.journey_schemas import IntegrationQuery, IntegrationSchema
@@ -23,13 +23,13 @@ def list_integrations(limit: int, cursor: str | None = None, **query: Any) -> di
 
     Codat is asked at most once a day; what it said last is served while it is down.
     """
-    found = container().journey.integrations(**query)
+    found = get_container().journey.integrations(**query)
     if cursor is not None:
         before = _place(cursor)
         found = [one for one in found if sort_key(one) > before]
     items = [{**dataclasses.asdict(one), "id": one.key} for one in found[:limit]]
     more = _cursor(sort_key(found[limit - 1])) if len(found) > limit else None
-    return views.page(items, more)
+    return serializers.page(items, more)
 
 
 def _cursor(place: tuple[int, str, str]) -> str:

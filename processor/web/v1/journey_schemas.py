@@ -5,33 +5,33 @@ from marshmallow.validate import Length, Range
 
 from handlers.events import LinkStatus
 from processor.codat.names import SOURCE_TYPES
-from processor.journey import wishes
-from processor.lookups import STATES
-from processor.web.v1.fields import Answer, many, moment, number, text, word
+from processor.journey import requests
+from processor.resources.queries import STATES
+from processor.web.v1.fields import ResponseSchema, many, moment, number, text, word
 from processor.web.v1.parameters import PageQuery
 
 OUTCOMES = ("reading", "complete", "failed", "unsupported")
 SYNC_STATUSES = ("idle", "reading", "complete", "failed")
 
 
-class Body(Schema):
+class JourneyBody(Schema):
     """What is sent; a member that there is not is refused by name."""
 
     class Meta:
         unknown = RAISE
 
 
-class SignUpBody(Body):
+class SignUpBody(JourneyBody):
     """A company at sign-up."""
 
     merchant_id = fields.String(
         required=True,
-        validate=Length(1, wishes.LONGEST_TAG_VALUE),
+        validate=Length(1, requests.LONGEST_TAG_VALUE),
         metadata={"description": "Your own id of the company; repeated, it leads to the same one."},
     )
     name = fields.String(
         allow_none=True,
-        validate=Length(1, wishes.LONGEST_NAME),
+        validate=Length(1, requests.LONGEST_NAME),
         metadata={
             "description": "Its name, in any characters for its own people; cleaned at Codat where Codat"
             " needs that. Without one it is called `merchant_id`."
@@ -39,7 +39,7 @@ class SignUpBody(Body):
     )
     contact_email = fields.String(
         allow_none=True,
-        validate=Length(1, wishes.LONGEST_EMAIL),
+        validate=Length(1, requests.LONGEST_EMAIL),
         metadata={
             "description": "Whom we write to; kept here alone. An international domain is kept in its ASCII"
             " form; the part before the @ must be ASCII.",
@@ -51,8 +51,8 @@ class SignUpBody(Body):
         values=fields.String(),
         allow_none=True,
         metadata={
-            "description": f"Tags at Codat besides `merchantId`: at most {wishes.MOST_TAGS - 1}, keys up to"
-            f" {wishes.LONGEST_TAG_KEY} and values up to {wishes.LONGEST_TAG_VALUE} characters."
+            "description": f"Tags at Codat besides `merchantId`: at most {requests.MOST_TAGS - 1}, keys up to"
+            f" {requests.LONGEST_TAG_KEY} and values up to {requests.LONGEST_TAG_VALUE} characters."
         },
     )
     products = fields.List(
@@ -75,18 +75,18 @@ def _parameters() -> fields.Dict:
     )
 
 
-class ConnectBody(Body):
+class ConnectBody(JourneyBody):
     """The choice of a platform."""
 
     platform_key = fields.String(
         required=True,
-        validate=Length(1, wishes.LONGEST_PLATFORM_KEY),
+        validate=Length(1, requests.LONGEST_PLATFORM_KEY),
         metadata={"description": "The key of an enabled platform, as `GET /v1/integrations` lists it."},
     )
     parameters = _parameters()
 
 
-class LinkBody(Body):
+class LinkBody(JourneyBody):
     """How the link is wanted."""
 
     parameters = _parameters()
@@ -105,7 +105,7 @@ class IntegrationQuery(PageQuery):
     )
 
 
-class SignedUpSchema(Answer):
+class SignedUpSchema(ResponseSchema):
     """A company that signed up."""
 
     company_id = text("The company's id at Codat.")
@@ -117,7 +117,7 @@ class SignedUpSchema(Answer):
     connect_url = text("The page on which it connects its platforms; works for 24 hours.", format="uri")
 
 
-class IntegrationSchema(Answer):
+class IntegrationSchema(ResponseSchema):
     """A platform that can be connected."""
 
     id = text("The same as `key`.")
@@ -136,7 +136,7 @@ class IntegrationSchema(Answer):
     integration_id = text("Codat's id of the integration.", null=True)
 
 
-class StartedSchema(Answer):
+class StartedSchema(ResponseSchema):
     """A connection to be authorised."""
 
     connection_id = text("The connection's id.")
@@ -151,7 +151,7 @@ class StartedSchema(Answer):
     source_type = text("`Accounting`, `Banking`, ...", null=True)
 
 
-class DoneSchema(Answer):
+class DoneSchema(ResponseSchema):
     """A change that Codat made."""
 
     connection_id = text("The connection's id.")
@@ -161,7 +161,7 @@ class DoneSchema(Answer):
     event_id = text("The event by which it becomes known here, within moments.")
 
 
-class DataTypeSyncSchema(Answer):
+class DataTypeSyncSchema(ResponseSchema):
     """How reading one data type stands."""
 
     data_type = text("Codat's name of it.")
@@ -172,7 +172,7 @@ class DataTypeSyncSchema(Answer):
     message = text("Codat's explanation.", null=True)
 
 
-class ConnectionSyncSchema(Answer):
+class ConnectionSyncSchema(ResponseSchema):
     """How reading one connection stands."""
 
     connection_id = text("The connection's id.")
@@ -187,7 +187,7 @@ class ConnectionSyncSchema(Answer):
     data_types = many(DataTypeSyncSchema, "Of the current authorisation.")
 
 
-class SyncSchema(Answer):
+class SyncSchema(ResponseSchema):
     """How reading a company stands."""
 
     company_id = text("The company's id.")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from processor import lookups
-from processor.web.context import container
+from processor.resources import queries
+from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import NotificationQuery
@@ -17,10 +17,10 @@ calls = Calls(
 @calls.get("/notifications", page_of(NotificationSchema), query=NotificationQuery)
 def list_notifications(**query: Any) -> dict[str, Any]:
     """Notifications, newest first"""
-    return lookups.notifications(container().reader, **query)
+    return queries.notifications(get_container().reader, **query)
 
 
 @calls.get("/notifications/<notification_id>", NotificationSchema)
 def get_notification(notification_id: str) -> dict[str, Any]:
     """One notification"""
-    return lookups.notification(container().reader, notification_id)
+    return queries.notification(get_container().reader, notification_id)

@@ -8,11 +8,11 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from processor.codat.json_values import folded
 from processor.delivery.rules import TYPES
-from processor.lenient.values import folded
-from processor.lookups import STATES
+from processor.resources.queries import STATES
+from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.store.decoding import EVENT_STATUSES
-from processor.views import NOTIFICATION_STATUSES
 
 LIMIT = 50
 MOST = 200

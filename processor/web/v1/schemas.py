@@ -1,21 +1,21 @@
-"""What the API answers with, as schemas: the objects of :mod:`processor.views`, described."""
+"""What the API answers with, as schemas: the objects of :mod:`processor.resources.serializers`, described."""
 
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from handlers.effects import Verdict
+from handlers.effects import DecisionOutcome
 from handlers.events import LinkStatus, Source
-from handlers.explain import Outcome
-from handlers.notices import Notice
-from processor.lookups import STATES
-from processor.replays import DISCARDED
+from handlers.milestones import NotificationType
+from handlers.timeline import TimelineOutcome
+from processor.alerts.replay import DISCARDED
+from processor.resources.queries import STATES
+from processor.resources.serializers import NOTIFICATION_STATUSES, UNREADABLE
 from processor.store.decoding import EVENT_STATUSES
-from processor.views import NOTIFICATION_STATUSES, UNREADABLE
 from processor.web.v1.delivery_schemas import DeliverySchema
-from processor.web.v1.fields import Answer, flag, many, moment, number, text, texts, word
+from processor.web.v1.fields import ResponseSchema, flag, many, moment, number, text, texts, word
 
 
-class ProblemSchema(Answer):
+class ConnectionProblemSchema(ResponseSchema):
     """An error (RFC 9457)."""
 
     type = text(
@@ -32,7 +32,7 @@ class ProblemSchema(Answer):
     correlation_id = fields.String(metadata={"description": "Codat's id of the failure."})
 
 
-class ErrorSchema(Answer):
+class ErrorSchema(ResponseSchema):
     """Codat's description of what went wrong."""
 
     status_code = text("Codat's code.", null=True)
@@ -40,7 +40,7 @@ class ErrorSchema(Answer):
     message = text("Its message.", null=True)
 
 
-class DataTypeSchema(Answer):
+class DataTypeSchema(ResponseSchema):
     """The newest outcome of one data type."""
 
     data_type = text("Codat's name of it.")
@@ -53,30 +53,30 @@ class DataTypeSchema(Answer):
     )
 
 
-class CheckSchema(Answer):
+class CheckSchema(ResponseSchema):
     """News that waits for Codat's word before it is told."""
 
-    kind = word(Notice, "The notification that waits.")
+    kind = word(NotificationType, "The notification that waits.")
     at = moment("When it happened, by Codat's clock.")
     since = moment("Since when it waits.")
 
 
-class OpenSchema(Answer):
+class OpenSchema(ResponseSchema):
     """What waits for Codat's word."""
 
     checks = many(CheckSchema, "News that is checked before it is told.")
     claims = number("Alerts without a time that wait for Codat's answer.")
 
 
-class ToldSchema(Answer):
+class LedgerEntrySchema(ResponseSchema):
     """One notification that was decided."""
 
     id = text("The notification's id.")
-    type = word(Notice, "Its type.")
+    type = word(NotificationType, "Its type.")
     at = moment("When the milestone was, by Codat's clock.")
 
 
-class ConnectionSchema(Answer):
+class ConnectionSchema(ResponseSchema):
     """A connection as it is now, as far as we know."""
 
     id = text("The connection's id.")
@@ -113,19 +113,19 @@ class ConnectionSchema(Answer):
         metadata={"description": "Of the newest failed attempt or end of access."},
     )
     open = fields.Nested(OpenSchema, required=True)
-    notifications_told = many(ToldSchema, "What was told, oldest first.")
+    notifications_told = many(LedgerEntrySchema, "What was told, oldest first.")
 
 
-class DecisionSchema(Answer):
+class DecisionSchema(ResponseSchema):
     """A decision to tell, to check, or not to tell."""
 
-    type = word(Notice, "The notification it is about.")
-    verdict = word(Verdict, "What was decided.")
+    type = word(NotificationType, "The notification it is about.")
+    verdict = word(DecisionOutcome, "What was decided.")
     reason = text("Why.")
     notification_id = text("The notification's id.", null=True)
 
 
-class TimelineEntrySchema(Answer):
+class TimelineEntrySchema(ResponseSchema):
     """What one message did to a connection."""
 
     id = text("The entry's id.")
@@ -142,12 +142,12 @@ class TimelineEntrySchema(Answer):
         metadata={"description": "The state before."},
     )
     to = word(STATES, "The state after.")
-    outcome = word(Outcome, "What it did.")
+    outcome = word(TimelineOutcome, "What it did.")
     reason = text("Why, in words.")
     decisions = many(DecisionSchema, "What was decided to tell.")
 
 
-class CompanySchema(Answer):
+class CompanySchema(ResponseSchema):
     """A company as Codat's messages describe it."""
 
     id = text("The company's id.")
@@ -165,7 +165,7 @@ class CompanySchema(Answer):
     deleted_at = moment("When it was deleted at Codat.", null=True)
 
 
-class EventSchema(Answer):
+class EventSchema(ResponseSchema):
     """A message and what became of it."""
 
     id = text("The message's id.")
@@ -190,21 +190,21 @@ class WholeEventSchema(EventSchema):
     raw = text("The body as text, where it is not JSON.", null=True)
 
 
-class DiscardSchema(Answer):
+class DiscardSchema(ResponseSchema):
     """A message that was discarded."""
 
     event_id = text("The message's id.")
     status = word((DISCARDED,), "Its status now.")
 
 
-class ReplaySchema(Answer):
+class ReplaySchema(ResponseSchema):
     """A message that waits in the inbox again."""
 
     event_id = text("The message's id.")
     status = word(("pending",), "Its status now.")
 
 
-class OutcomesSchema(Answer):
+class OutcomesSchema(ResponseSchema):
     """The outcome of the first sync per data type."""
 
     complete = texts("Data types that were read.")
@@ -216,7 +216,7 @@ class OutcomesSchema(Answer):
     )
 
 
-class NotificationDataSchema(Answer):
+class NotificationDataSchema(ResponseSchema):
     """What a notification tells."""
 
     merchant_id = text("Your own id of the company.", null=True)
@@ -239,11 +239,11 @@ class NotificationDataSchema(Answer):
     error = fields.Nested(ErrorSchema, required=True, allow_none=True)
 
 
-class NotificationSchema(Answer):
+class NotificationSchema(ResponseSchema):
     """A notification, and what became of it."""
 
     id = text("Its id, the same by whatever road it is learnt.")
-    type = word(Notice, "Its type.")
+    type = word(NotificationType, "Its type.")
     timestamp = moment("When it was decided.")
     data = fields.Nested(NotificationDataSchema, required=True)
     status = word(

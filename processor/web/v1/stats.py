@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from processor import lookups
-from processor.web.context import conditions, container
+from processor.resources import queries
+from processor.web.dependencies import conditions, get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.stats_schemas import StatsSchema
 
@@ -13,6 +13,6 @@ calls = Calls("stats", "How the service stands")
 @calls.get("/stats", StatsSchema)
 def get_stats() -> dict[str, Any]:
     """Counts by state, the inbox, the roads out, dead letters"""
-    own = container()
+    container = get_container()
     found = conditions()
-    return lookups.stats(own.reader, own.redis, found)
+    return queries.stats(container.reader, container.redis, found)

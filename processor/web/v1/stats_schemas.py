@@ -6,10 +6,10 @@ from marshmallow.validate import Range
 from processor.conditions.model import Severity
 from processor.conditions.registry import DEFINITIONS
 from processor.web.v1.delivery_schemas import LaneSchema
-from processor.web.v1.fields import Answer, counts, many, moment, number, text, word
+from processor.web.v1.fields import ResponseSchema, counts, many, moment, number, text, word
 
 
-class InboxSchema(Answer):
+class InboxSchema(ResponseSchema):
     """The inbox."""
 
     depth = number("Messages that wait.")
@@ -20,7 +20,7 @@ class InboxSchema(Answer):
     )
 
 
-class WarningSchema(Answer):
+class WarningSchema(ResponseSchema):
     """Something that is wrong with Codat's messages."""
 
     kind = text("What is wrong.")
@@ -28,7 +28,7 @@ class WarningSchema(Answer):
     since = moment("Since when.")
 
 
-class ConditionSchema(Answer):
+class ConditionSchema(ResponseSchema):
     """Something that is wrong now."""
 
     code = word([one.code for one in DEFINITIONS], "What it is; more codes may be added.")
@@ -39,7 +39,7 @@ class ConditionSchema(Answer):
     advice = text("What to do.")
 
 
-class QuotaSchema(Answer):
+class QuotaSchema(ResponseSchema):
     """Codat's quota of the day."""
 
     limit = number("Requests a day.")
@@ -47,7 +47,7 @@ class QuotaSchema(Answer):
     resets_at = moment("When it is full again.")
 
 
-class CallsSchema(Answer):
+class CallsSchema(ResponseSchema):
     """How calls to Codat went."""
 
     by_status = counts("Calls since the start by Codat's status, or `timeout` and `unreachable`.")
@@ -62,7 +62,7 @@ class CallsSchema(Answer):
     key_refused_since = moment("Since when Codat refuses the API key.", null=True)
 
 
-class RefusedSchema(Answer):
+class RefusedSchema(ResponseSchema):
     """Messages that were refused."""
 
     by_reason = counts("Since the start, by reason.")
@@ -70,7 +70,7 @@ class RefusedSchema(Answer):
     last_authentic_at = moment("When the last authentic message came.", null=True)
 
 
-class CodatSchema(Answer):
+class CodatSchema(ResponseSchema):
     """How asking Codat stands."""
 
     missed_messages = number("Changes that a sweep found and no message had told, since ever.")
@@ -86,7 +86,7 @@ class CodatSchema(Answer):
     polling_paused_until = moment("Until when nothing is asked in the background.", null=True)
 
 
-class StatsSchema(Answer):
+class StatsSchema(ResponseSchema):
     """How the service stands."""
 
     connections = counts("Connections by state.")

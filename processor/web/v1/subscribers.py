@@ -8,10 +8,10 @@ from marshmallow import RAISE, Schema, fields
 from processor.delivery.lane import Mode
 from processor.delivery.rules import TYPES
 from processor.errors import Invalid
-from processor.web.context import desk, redelivery
+from processor.web.dependencies import get_redelivery, get_subscriber_service
 from processor.web.v1.calls import Calls
 from processor.web.v1.delivery_schemas import AttemptSchema, StandingSchema
-from processor.web.v1.fields import Answer, moment, page_of, text, texts, word
+from processor.web.v1.fields import ResponseSchema, moment, page_of, text, texts, word
 from processor.web.v1.parameters import NoParameters, PageQuery, an_id
 
 calls = Calls(
@@ -97,7 +97,7 @@ class SubscriberWithSecretSchema(SubscriberSchema):
     secret = text("Verifies our signatures (`whsec_…`, Standard Webhooks).")
 
 
-class TestMessageSchema(Answer):
+class TestMessageSchema(ResponseSchema):
     """A test message that was sent."""
 
     id = text("The test message's id.")
@@ -120,7 +120,7 @@ class RedeliverBody(Schema):
     subscriber_id = an_id(ONLY_TO)
 
 
-class RedeliveredSchema(Answer):
+class RedeliveredSchema(ResponseSchema):
     """A notification that is sent again."""
 
     id = text("The notification's id.")
@@ -132,7 +132,7 @@ class RedeliveredSchema(Answer):
 @calls.get("/subscribers", page_of(SubscriberSchema), query=PageQuery)
 def list_subscribers(**query: Any) -> dict[str, Any]:
     """Subscribers, newest first"""
-    return desk().list(**query)
+    return get_subscriber_service().list(**query)
 
 
 @calls.post(
@@ -147,13 +147,13 @@ def add_subscriber(body: dict[str, Any]) -> dict[str, Any]:
 
     The answer holds its secret, which is not shown again.
     """
-    return desk().add(**_said(body))
+    return get_subscriber_service().add(**_said(body))
 
 
 @calls.get("/subscribers/<subscriber_id>", SubscriberSchema)
 def get_subscriber(subscriber_id: str) -> dict[str, Any]:
     """One subscriber"""
-    return desk().show(subscriber_id)
+    return get_subscriber_service().show(subscriber_id)
 
 
 @calls.patch("/subscribers/<subscriber_id>", SubscriberSchema, body=ChangeSubscriberBody)
@@ -163,7 +163,7 @@ def change_subscriber(body: dict[str, Any], subscriber_id: str) -> dict[str, Any
     While it is disabled nothing new waits for it; what waits already stays. While it is paused everything
     waits, and enabling it sends what waited.
     """
-    return desk().change(subscriber_id, **body)
+    return get_subscriber_service().change(subscriber_id, **body)
 
 
 @calls.delete("/subscribers/<subscriber_id>")
@@ -172,7 +172,7 @@ def remove_subscriber(subscriber_id: str) -> None:
 
     What waits for it is not sent.
     """
-    desk().remove(subscriber_id)
+    get_subscriber_service().remove(subscriber_id)
 
 
 @calls.post("/subscribers/<subscriber_id>/rotate", SubscriberWithSecretSchema, status=HTTPStatus.OK)
@@ -181,7 +181,7 @@ def rotate_secret(subscriber_id: str) -> dict[str, Any]:
 
     For 24 hours every message carries two signatures: by the new secret and by the old one.
     """
-    return desk().rotate(subscriber_id)
+    return get_subscriber_service().rotate(subscriber_id)
 
 
 @calls.post("/subscribers/<subscriber_id>/test", TestMessageSchema, status=HTTPStatus.ACCEPTED)
@@ -190,7 +190,7 @@ def test_subscriber(subscriber_id: str) -> dict[str, Any]:
 
     Of the type `subscriber.test`, once, also to a subscriber that is disabled.
     """
-    return desk().test(subscriber_id)
+    return get_subscriber_service().test(subscriber_id)
 
 
 @calls.post(
@@ -213,7 +213,7 @@ def redeliver_notification(
     named = body.get("subscriber_id", subscriber_id)
     if subscriber_id not in (None, named):
         raise Invalid(errors={"subscriber_id": ["The parameter and the body name different ones."]})
-    done = redelivery().one(notification_id, subscriber_id=named)
+    done = get_redelivery().one(notification_id, subscriber_id=named)
     return {
         "id": notification_id,
         "notification_id": notification_id,

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from handlers.events import LinkStatus
-from handlers.notices import Notice
-from handlers.situation import State
+from handlers.milestones import NotificationType
+from handlers.state import State
 
 BASE = datetime(2026, 3, 2, 9, 0, 0, 347000, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ INITIAL_READS: dict[Did, tuple[tuple[str, str], ...]] = {
     Did.READ_NONE: (("bills", "NotSupported"), ("invoices", "MapError")),
 }
 ENDS = {Did.UNLINKED: LinkStatus.UNLINKED, Did.DEAUTHORIZED: LinkStatus.DEAUTHORIZED}
-_END_NOTICES = {Did.UNLINKED: Notice.UNLINKED, Did.DEAUTHORIZED: Notice.DEAUTHORIZED}
+_END_NOTICES = {Did.UNLINKED: NotificationType.UNLINKED, Did.DEAUTHORIZED: NotificationType.DEAUTHORIZED}
 _END_STATES = {LinkStatus.UNLINKED: State.UNLINKED, LinkStatus.DEAUTHORIZED: State.DEAUTHORIZED}
 
 
@@ -122,7 +122,7 @@ class Truth:
     was_touched: bool = False
     last_failed: bool = False
     data_types: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    told: list[tuple[Notice, datetime]] = field(default_factory=list)
+    told: list[tuple[NotificationType, datetime]] = field(default_factory=list)
 
     @property
     def authorized_at(self) -> datetime | None:
@@ -130,11 +130,15 @@ class Truth:
         return self.begins[-1] if self.begins else None
 
     @property
-    def outcome(self) -> Notice | None:
+    def outcome(self) -> NotificationType | None:
         """The outcome of the first sync of the last authorisation."""
         if not self.reads:
             return None
-        return Notice.SYNC_COMPLETED if "Complete" in self.reads.values() else Notice.SYNC_FAILED
+        return (
+            NotificationType.SYNC_COMPLETED
+            if "Complete" in self.reads.values()
+            else NotificationType.SYNC_FAILED
+        )
 
     @property
     def state(self) -> State:
@@ -146,7 +150,7 @@ class Truth:
         if self.link is not LinkStatus.LINKED:
             return _END_STATES[self.link]
         if self.outcome:
-            return State.READY if self.outcome is Notice.SYNC_COMPLETED else State.SYNC_FAILED
+            return State.READY if self.outcome is NotificationType.SYNC_COMPLETED else State.SYNC_FAILED
         return State.SYNCING if self.was_touched else State.AUTHORIZED
 
     def authorization_at(self, moment: datetime) -> int:
@@ -160,15 +164,17 @@ class Truth:
             self.begins.append(change.at)
             self.reads, self.was_touched = {}, False
             first = self.authorization == 1
-            self.told.append((Notice.AUTHORIZED if first else Notice.REAUTHORIZED, change.at))
+            self.told.append(
+                (NotificationType.AUTHORIZED if first else NotificationType.REAUTHORIZED, change.at)
+            )
         elif change.types:
             self._read(change)
         elif change.did in ENDS:
             self.told.append((_END_NOTICES[change.did], change.at))
         elif change.did is Did.FAILED:
-            self.told.append((Notice.AUTHORIZATION_FAILED, change.at))
+            self.told.append((NotificationType.AUTHORIZATION_FAILED, change.at))
         elif change.did is Did.DELETED and self.told:
-            self.told.append((Notice.DELETED, change.at))
+            self.told.append((NotificationType.DELETED, change.at))
         self.link = status_after(self.link, change.did)
         self.last_failed = change.did is Did.FAILED
 

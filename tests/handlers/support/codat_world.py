@@ -25,10 +25,10 @@ from deliveries import check_ledger
 from tape import Tape
 
 from handlers.connection import Connection
-from handlers.effects import Ask, Tell
+from handlers.effects import Ask, Notify
 from handlers.events import Aspect, Event, LinkStatus, QuestionUnanswered, Source
-from handlers.machine import Transition, advance, advise
-from handlers.notices import Notification
+from handlers.machine import Transition, advance, company_effects
+from handlers.milestones import Notification
 from handlers.registry import Context, Policy
 
 MOST_ANSWERS = 400
@@ -236,8 +236,8 @@ class World:
         check_ledger(before, transition.connection, transition.effects)
         self.connection = transition.connection
         self.steps.append(Delivered(now, event, transition))
-        for effect in (*transition.effects, *advise(event, context)):
-            if isinstance(effect, Tell):
+        for effect in (*transition.effects, *company_effects(event, context)):
+            if isinstance(effect, Notify):
                 self.told.append((now, effect.notification))
             elif isinstance(effect, Ask):
                 self._ask(now, effect)
@@ -311,9 +311,9 @@ class World:
                 if hasattr(event, name)
             )
             told = [
-                f"TELL {effect.notification.type}" if isinstance(effect, Tell) else f"ask {effect.aspect}"
+                f"TELL {effect.notification.type}" if isinstance(effect, Notify) else f"ask {effect.aspect}"
                 for effect in step.transition.effects
-                if isinstance(effect, Tell | Ask)
+                if isinstance(effect, Notify | Ask)
             ]
             lines.append(
                 f"  {clock(step.now)} {event.event_id} {type(event).__name__} {said} at {clock(event.at)}: "

@@ -14,20 +14,20 @@ from codat_history import Change, Did, Truth
 from codat_messages import CONNECTION_ID, current_message
 
 from handlers.connection import Connection
-from handlers.effects import Tell
+from handlers.effects import Notify
 from handlers.events import Event
 from handlers.machine import advance
-from handlers.notices import Notice
+from handlers.milestones import NotificationType
 from handlers.registry import Context, Policy
-from handlers.situation import situation
+from handlers.state import situation
 
 ARRIVAL = datetime(2027, 1, 1, tzinfo=UTC)
 """When every message arrives: without questions to Codat our own time decides nothing."""
 
 NOBODY_TO_ASK = Context(now=ARRIVAL, policy=Policy(can_ask=False))
-ACCESS_GIVEN = (Notice.AUTHORIZED, Notice.REAUTHORIZED)
-SYNC = (Notice.SYNC_COMPLETED, Notice.SYNC_FAILED)
-ENDED = (Notice.UNLINKED, Notice.DEAUTHORIZED)
+ACCESS_GIVEN = (NotificationType.AUTHORIZED, NotificationType.REAUTHORIZED)
+SYNC = (NotificationType.SYNC_COMPLETED, NotificationType.SYNC_FAILED)
+ENDED = (NotificationType.UNLINKED, NotificationType.DEAUTHORIZED)
 
 _FIELDS = tuple(field.name for field in fields(Connection))
 
@@ -122,7 +122,7 @@ def deliveries_of(messages: int) -> int:
 
 def check_ledger(before: Connection, after: Connection, effects: Sequence[object]) -> None:
     """What is told and what stands in the ledger are the same, in the same order."""
-    told = [effect.notification for effect in effects if isinstance(effect, Tell)]
+    told = [effect.notification for effect in effects if isinstance(effect, Notify)]
     added = after.ledger[len(before.ledger) :]
     assert after.ledger[: len(before.ledger)] == before.ledger, "the ledger was rewritten"
     assert [note.id for note in told] == [entry.id for entry in added]
@@ -141,13 +141,13 @@ def check_state(connection: Connection, truth: Truth) -> None:
 
 def check_told(connection: Connection, truth: Truth) -> None:
     """Nothing was told twice, and what holds at the end was told."""
-    told = [(Notice(entry.kind), entry.at) for entry in connection.ledger]
+    told = [(NotificationType(entry.kind), entry.at) for entry in connection.ledger]
     ids = [entry.id for entry in connection.ledger]
     assert len(set(ids)) == len(ids), "one notification was decided twice"
     milestones = [
-        (Notice.AUTHORIZED if kind in ACCESS_GIVEN else kind, truth.authorization_at(at))
+        (NotificationType.AUTHORIZED if kind in ACCESS_GIVEN else kind, truth.authorization_at(at))
         for kind, at in told
-        if kind is not Notice.AUTHORIZATION_FAILED
+        if kind is not NotificationType.AUTHORIZATION_FAILED
     ]
     assert len(set(milestones)) == len(milestones), "one kind was told twice of one authorisation"
     access = [kind for kind, _ in told if kind in (*ACCESS_GIVEN, *ENDED)]
@@ -155,7 +155,9 @@ def check_told(connection: Connection, truth: Truth) -> None:
     assert not repeated, "an end was told although the last thing told already said so"
     if truth.link is None:
         kinds = [kind for kind, _ in told]
-        assert (Notice.DELETED in kinds) == (len(kinds) > 0), "deleted is told if anything was ever told"
+        assert (NotificationType.DELETED in kinds) == (len(kinds) > 0), (
+            "deleted is told if anything was ever told"
+        )
     elif truth.state.value in ("unlinked", "deauthorized"):
         assert access[-1].value == f"connection.{truth.state.value}", "the end was not told"
     elif truth.authorized_at is not None:

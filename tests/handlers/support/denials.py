@@ -6,7 +6,7 @@ from codat_world import World
 from deliveries import ENDED
 
 from handlers.events import LinkStatus
-from handlers.notices import Notice
+from handlers.milestones import NotificationType
 
 LATE_AFTER = timedelta(seconds=600)
 WAY = timedelta(seconds=30)
@@ -19,11 +19,11 @@ def denied_by_codat(world: World) -> list[str]:
     for now, note in world.told:
         shown = world.shown_since(now, timedelta(seconds=max(world.lags_s)))
         late = now - note.data["occurred_at"] > LATE_AFTER + WAY
-        if note.type is Notice.DELETED:
+        if note.type is NotificationType.DELETED:
             wrong = None not in shown
         elif note.type in ENDED:
             wrong = LinkStatus(note.type.value.removeprefix("connection.").capitalize()) not in shown
-        elif note.type is Notice.AUTHORIZATION_FAILED:
+        elif note.type is NotificationType.AUTHORIZATION_FAILED:
             wrong = late and shown <= {None, LinkStatus.LINKED}
         else:
             # News that is not late is told unchecked: what changed after the message was sent is not denied

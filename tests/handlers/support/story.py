@@ -7,7 +7,7 @@ from typing import Any
 from codat_messages import COMPANY, CONNECTION_ID, DETAILS, PROBLEM
 
 from handlers.connection import Connection
-from handlers.effects import Ask, Tell
+from handlers.effects import Ask, Notify
 from handlers.events import (
     Aspect,
     CompanyDeleted,
@@ -33,9 +33,9 @@ from handlers.events import (
     Source,
 )
 from handlers.machine import Transition, advance
-from handlers.notices import Notification
+from handlers.milestones import Notification
 from handlers.registry import Context, Policy
-from handlers.situation import Situation, State, situation
+from handlers.state import Situation, State, situation
 
 START = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 
@@ -186,7 +186,7 @@ class Story:
             context = Context(now=event.received_at, policy=self.policy, company_known=company_known)
             self.last = advance(self.connection, event, context)
             self.connection = self.last.connection
-            self.notes += [effect.notification for effect in self.last.effects if isinstance(effect, Tell)]
+            self.notes += [effect.notification for effect in self.last.effects if isinstance(effect, Notify)]
         return self.last
 
     @property

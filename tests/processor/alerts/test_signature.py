@@ -7,12 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from processor.alerts.signature import (
-    AuthenticatedBy,
-    Authenticator,
-    NotAuthentic,
-    event_id_of,
-)
+from processor.alerts.signature import AuthenticatedBy, Authenticator, NotAuthentic, event_id_of
 
 NOW = 1_790_000_000
 KEY = b"a key of our own making, 32 long"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from processor import logs
 from processor.cli import main
+from processor.runtime import logs
 from tests.processor.web.v1.filling import Filling
 
 Run = Callable[..., Result]

@@ -60,7 +60,7 @@ def test_a_program_that_gives_the_id_is_not_asked(full: Filling, run: Run, more:
 @pytest.mark.parametrize(("answer", "code", "left"), [(b"n\n", 1, True), (b"y\n", 0, False)])
 def test_whoever_sits_at_a_terminal_is_asked(full: Filling, answer: bytes, code: int, left: bool) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "processor.cli", "companies", "erase", COMPANY, "--json"]
+    command = [sys.executable, "-m", "processor", "companies", "erase", COMPANY, "--json"]
     environ = {**os.environ, **full.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ

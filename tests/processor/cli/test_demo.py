@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from processor.cli.demo_settings import environ_beside, shared
-from processor.cli.invite import command_line
-from processor.settings import load
+from processor.cli.demo_sign_up import command_line
+from processor.settings.definitions import load
 from tests.support.ports import own_port
 from tests.support.service import until
 
@@ -37,7 +37,7 @@ def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) 
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     kept |= {"PYTHONPATH": str(ROOT)}
     ports = {"PORT": str(own_port()), "DATA_DIR": str(data_dir / "in here")}
-    words = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", "0"]
+    words = [sys.executable, "-m", "processor", "demo", "--simulator-port", "0"]
     with subprocess.Popen(
         words, cwd=data_dir, env=kept | ports, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -112,7 +112,7 @@ def test_settings_of_a_demonstration_that_ended_are_not_used(
         ({}, ".venv/bin/codat-processor", ".venv/bin/codat-processor"),
         ({}, "{here}/.venv/bin/codat-processor", ".venv/bin/codat-processor"),
         ({}, "/opt/an app/codat-processor", "'/opt/an app/codat-processor'"),
-        ({}, "/opt/processor/cli/__main__.py", f"{sys.executable} -m processor.cli"),
+        ({}, "/opt/processor/__main__.py", f"{sys.executable} -m processor"),
         ({"DATA_DIR": "./var"}, "bin/codat-processor", "bin/codat-processor"),
         ({"DATA_DIR": "/srv/a b"}, "bin/codat-processor", "DATA_DIR='/srv/a b' bin/codat-processor"),
         ({"REDIS_URL": "redis://:hush@h"}, "codat-processor", "REDIS_URL=YOUR_REDIS_URL codat-processor"),

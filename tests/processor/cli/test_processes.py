@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from processor.engine import Engine
+from processor.runtime.embedded_engine import Engine
 from tests.processor.web.v1.filling import Filling
 from tests.support.ports import own_port
 from tests.support.service import until
@@ -21,12 +21,12 @@ FULL = Path("/dev/full")
 
 
 def environ(filling: Filling, **more: str) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATA_DIR")}
-    return own | {"PYTHONPATH": str(ROOT)} | filling.environ | more
+    container = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATA_DIR")}
+    return container | {"PYTHONPATH": str(ROOT)} | filling.environ | more
 
 
 def test_without_redis_url_a_command_joins_the_embedded_engine(data_dir: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "processor.cli", "connections", "list", "--json"]
+    words = [sys.executable, "-m", "processor", "connections", "list", "--json"]
     with Engine(data_dir) as engine:
         filling = Filling(engine.url)
         env = environ(filling, REDIS_URL="", DATA_DIR=str(data_dir))
@@ -48,7 +48,7 @@ def test_a_reader_that_goes_away_is_no_traceback(redis_url: str, tmp_path: Path)
     os.close(read_end)
     with os.fdopen(write_end, "wb") as broken:
         result = subprocess.run(
-            [sys.executable, "-m", "processor.cli", "events", "list", "--limit", "200"],
+            [sys.executable, "-m", "processor", "events", "list", "--limit", "200"],
             env=environ(filling),
             cwd=tmp_path,
             stdout=broken,
@@ -66,7 +66,7 @@ def test_a_full_disk_is_one_sentence(redis_url: str, tmp_path: Path) -> None:
     filling.make_ready()
     with FULL.open("wb") as full:
         result = subprocess.run(
-            [sys.executable, "-m", "processor.cli", "events", "list"],
+            [sys.executable, "-m", "processor", "events", "list"],
             env=environ(filling),
             cwd=tmp_path,
             stdout=full,
@@ -84,11 +84,11 @@ SERVING = ("CODAT_WEBHOOK_SECRETS", "CODAT_ALERT_AUTHORIZATIONS")
 def test_commands_need_no_secrets_of_codats_messages(redis_url: str, tmp_path: Path) -> None:
     """They stopped with "The service cannot start" in the shell beside ``make run``."""
     filling = Filling(redis_url)
-    own = {name: value for name, value in environ(filling).items() if name not in SERVING}
-    words = [sys.executable, "-m", "processor.cli", "connections", "list"]
-    listed = subprocess.run(words, env=own, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    container = {name: value for name, value in environ(filling).items() if name not in SERVING}
+    words = [sys.executable, "-m", "processor", "connections", "list"]
+    listed = subprocess.run(words, env=container, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     wrong = subprocess.run(
-        words, env=own | {"PORT": "no"}, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        words, env=container | {"PORT": "no"}, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     filling.close()
     assert (listed.returncode, listed.stderr) == (0, "")
@@ -98,7 +98,7 @@ def test_commands_need_no_secrets_of_codats_messages(redis_url: str, tmp_path: P
 
 SLOW_START = """
 import sys, time
-from processor.command import main
+from processor.__main__ import main
 
 slow = sys.argv.pop()
 sys.argv.append("run")
@@ -139,7 +139,7 @@ def test_of_two_web_that_start_at_one_moment_one_serves(redis_url: str, tmp_path
     The second says that the port is taken, and ends with 1.
     """
     filling, port = Filling(redis_url), own_port()
-    words = [sys.executable, "-m", "processor.cli", "web"]
+    words = [sys.executable, "-m", "processor", "web"]
     env = environ(filling, PORT=str(port), WEB_CONCURRENCY="1")
     with contextlib.ExitStack() as stack:
         both = [

@@ -11,7 +11,7 @@ from redis import Redis
 from processor.simulator import SimulatorServer
 from processor.store import keys
 from processor.store.damage import unreadable_records
-from tests.processor.cli import test_truth
+from tests.processor.cli import test_reconciliation
 from tests.processor.web.v1.filling import Filling
 from tests.support.workbench import Workbench
 
@@ -65,8 +65,8 @@ def test_without_kept_messages_and_without_codat_nothing_is_lost(filling: Fillin
     assert store.get(keys.connection("xero")) == GARBAGE
 
 
-codat, bench = test_truth.codat, test_truth.bench
-truth_run = pytest.fixture(name="ask")(test_truth.run.__wrapped__)  # type: ignore[attr-defined]
+codat, bench = test_reconciliation.codat, test_reconciliation.bench
+truth_run = pytest.fixture(name="ask")(test_reconciliation.run.__wrapped__)  # type: ignore[attr-defined]
 
 
 def test_without_kept_messages_codat_is_asked(
@@ -76,8 +76,8 @@ def test_without_kept_messages_codat_is_asked(
 
     A reconcile beside it goes on with the others and names it.
     """
-    company, connection = test_truth.shop(codat, "Bakery", "authorize", "complete-sync")
-    other, _ = test_truth.shop(codat, "Florist", "authorize")
+    company, connection = test_reconciliation.shop(codat, "Bakery", "authorize", "complete-sync")
+    other, _ = test_reconciliation.shop(codat, "Florist", "authorize")
     assert ask("reconcile").exit_code == 0
     store: Redis[Any] = bench.client
     store.set(keys.connection(connection), GARBAGE)

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.workers.deliver.receiving import Receiver, status
-from workers.couriers import courier_of
+from tests.workers.delivery.receiving import Receiver, status
+from workers.delivery.wiring import dispatcher_of
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_dead_letters_are_listed_and_sent_again(run, allowed, filling):
     made = add(run, allowed.url)
     filling.make_ready()
     for _ in range(50):
-        courier_of(filling.container).run_once()
+        dispatcher_of(filling.container).run_once()
         filling.now += timedelta(hours=2)
     listed = json.loads(run("dead-letters", "deliveries", "--json").output)["items"]
     assert len(listed) == 2
@@ -117,7 +117,7 @@ def test_dead_letters_are_listed_and_sent_again(run, allowed, filling):
 def test_all_since_a_time(run, allowed, filling):
     made = add(run, allowed.url)
     filling.make_ready()
-    courier_of(filling.container).run_once()
+    dispatcher_of(filling.container).run_once()
     words = ("notifications", "redeliver", "--since", "2026-11-22", "--subscriber", made["id"], "--json")
     planned = json.loads(run(*words, "--dry-run").output)
     assert [one["lanes"] for one in planned["items"]] == [[made["id"]]] * 2

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from handlers.events import Company, ConnectionDetails, Dataset, LinkStatus, Problem
-from processor.codat.answers import Branding, DataTypeStatus, Image
 from processor.codat.errors import CodatUncertain, CodatUnusable
+from processor.codat.models import Branding, DataTypeStatus, Image
 from processor.errors import CodatRefused, Invalid
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processor.codat.http_headers import LONGEST_WAIT_S, as_http_date, retry_after_s
 from processor.codat.quota import Quota, quota_of
-from processor.lenient.headers import LONGEST_WAIT_S, as_http_date, retry_after_s
 
 NOW = datetime(2026, 11, 22, 15, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from handlers.events import ConnectionGone, ConnectionSeen, LinkStatus
-from processor.codat.asking import Asker
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatFailing, CodatNotFound, CodatUncertain, CodatUnusable, CompanyUnseen
+from processor.codat.questions import QuestionClient
 from processor.errors import CodatRateLimited, CodatRefused, CodatUnavailable
 from processor.simulator import SimulatorConfig, SimulatorServer
 
@@ -36,7 +36,7 @@ def world() -> Iterator[SimpleNamespace]:
             told: dict[str, object] = answer.json() if answer.content else {}
             return told
 
-        yield SimpleNamespace(client=client, asker=Asker(client), happen=happen, url=codat.url)
+        yield SimpleNamespace(client=client, asker=QuestionClient(client), happen=happen, url=codat.url)
 
 
 @pytest.fixture

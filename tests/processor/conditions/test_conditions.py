@@ -13,21 +13,21 @@ from redis import Redis
 
 from handlers.effects import Ask
 from handlers.events import Aspect
-from processor.bootstrap import Container, for_worker
+from processor.clock import to_ms
 from processor.codat.client import CodatClient
+from processor.codat.rate_limit import Priority
+from processor.codat.rate_limited_transport import client_for
 from processor.conditions import evaluation
 from processor.conditions.facts import gather
 from processor.conditions.model import Condition
+from processor.container import Container, for_worker
 from processor.errors import CodatError
-from processor.settings import load
+from processor.settings.definitions import load
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.store import clocks, keys, questions
+from processor.store import clock_skew, keys, questions
 from processor.store.damage import unreadable_records
-from processor.times import to_ms
-from processor.truth.budget import Rank
-from processor.truth.transport import client_for
 from processor.web import create_app
-from tests.processor.web.operating import PASSWORD, basic
+from tests.processor.web.ops.operating import PASSWORD, basic
 from tests.support import messages
 from tests.support.messages import signed
 from tests.support.ports import own_port
@@ -113,7 +113,7 @@ def codat() -> Iterator[SimulatorServer]:
 def asking(service: Service, url: str, key: str = CODAT_KEY) -> CodatClient:
     """A client of Codat as the service has it, with another address or key."""
     settings = dataclasses.replace(service.container.settings, codat_api_url=url, codat_api_key=key)
-    client = client_for(settings, service.container.redis, Rank.JOURNEY, service.clock)
+    client = client_for(settings, service.container.redis, Priority.JOURNEY, service.clock)
     assert client is not None
     return client
 
@@ -227,7 +227,7 @@ def test_a_machine_whose_clock_is_off_is_named(make: Make) -> None:
     own = service.container
     facts = gather(own.redis, own.settings, now=service.clock(), wall=lambda: time.time() + 600)
     (skew,) = [one for one in evaluation.evaluate(facts) if one.code == "clock_skew"]
-    assert f"The clock of {clocks.HOST} is off by 10 min" in skew.sentence
+    assert f"The clock of {clock_skew.HOST} is off by 10 min" in skew.sentence
     assert "ahead of Redis" in skew.sentence
     right = gather(own.redis, own.settings, now=service.clock())
     assert "clock_skew" not in [one.code for one in evaluation.evaluate(right)]

@@ -11,10 +11,10 @@ from redis import Redis
 from processor.conditions import deliveries
 from processor.conditions.evaluation import current
 from processor.conditions.facts import Facts, StoreFacts
-from processor.delivery.control import LaneState
 from processor.delivery.lane import Mode
-from processor.settings import load
-from processor.store import health
+from processor.delivery.lane_admin import LaneState
+from processor.settings.definitions import load
+from processor.store import heartbeats
 from tests.support.serving import ENVIRON
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -48,12 +48,12 @@ def subjects(store: "Redis[Any]", code: str) -> list[str]:
 
 def test_a_drain_that_makes_no_progress_is_named_though_other_workers_live(store) -> None:
     """A hung drain was hidden by the processes beside it, which all count as workers."""
-    health.alive(store, "worker", "poll-1")
-    health.alive(store, "worker", "drain-1", silent_ms=health.MISSED_AFTER_MS + 1_000)
+    heartbeats.alive(store, "worker", "poll-1")
+    heartbeats.alive(store, "worker", "drain-1", silent_ms=heartbeats.MISSED_AFTER_MS + 1_000)
     assert subjects(store, "worker_hangs") == ["drain-1"]
     assert subjects(store, "no_worker") == []
 
-    health.alive(store, "worker", "drain-1")
+    heartbeats.alive(store, "worker", "drain-1")
     assert subjects(store, "worker_hangs") == []
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from processor.delivery import outgoing
-from processor.delivery.control import Control
+from processor.delivery import http_sender
+from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.redelivery import Redelivery
 from tests.processor.web.v1 import filling as filling_module
 from tests.processor.web.v1.filling import KEY, Filling
-from tests.workers.deliver.receiving import WAIT_S, Answering, Receiver
-from workers.couriers import courier_of
+from tests.workers.delivery.receiving import WAIT_S, Answering, Receiver
+from workers.delivery.wiring import dispatcher_of
 
 Call = Callable[..., TestResponse]
 
@@ -22,23 +22,23 @@ class Service(Filling):
 
     def __init__(self, redis_url: str) -> None:
         super().__init__(redis_url)
-        self.control = Control(self.container.redis, clock=lambda: self.now)
+        self.control = LaneAdmin(self.container.redis, clock=lambda: self.now)
         self.redelivery = Redelivery(
             self.container.redis,
             reader=self.container.reader,
-            bell=self.container.bell,
+            waker=self.container.waker,
             clock=lambda: self.now,
         )
 
     def deliver(self) -> int:
         """Carry out what is due; how many attempts were made."""
-        return courier_of(self.container).run_once()
+        return dispatcher_of(self.container).run_once()
 
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers arrive whole, however long the machine takes for it."""
-    monkeypatch.setattr(outgoing, "REST_S", WAIT_S)
+    monkeypatch.setattr(http_sender, "REST_S", WAIT_S)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from standardwebhooks import Webhook
 from processor.delivery.rules import TYPES
 from tests.processor.web.v1.filling import KEY
 from tests.support.serving import serving
-from tests.workers.deliver.receiving import status
+from tests.workers.delivery.receiving import status
 
 
 def add(call, url, **more):

@@ -4,23 +4,25 @@ from datetime import timedelta
 
 import pytest
 
-from processor.delivery import overview
-from processor.delivery.desk import Desk
+from processor.delivery import lane_overview
 from processor.delivery.lane import EMAIL, OPERATORS
-from tests.workers.deliver.receiving import status
+from processor.delivery.subscriber_service import SubscriberService
+from tests.workers.delivery.receiving import status
 
 
 @pytest.fixture
 def desk(service):
     own = service.container
-    return Desk(own.redis, reader=own.reader, bell=own.bell, allow_private=True, clock=lambda: service.now)
+    return SubscriberService(
+        own.redis, reader=own.reader, waker=own.waker, allow_private=True, clock=lambda: service.now
+    )
 
 
 def let_die(service, steps=50):
     """Attempt until nothing waits any more; a lane that fails is only probed, so it takes its time."""
     for _ in range(steps):
         service.deliver()
-        if not any(lane["waiting"] for lane in overview.lanes(service.container.redis)):
+        if not any(lane["waiting"] for lane in lane_overview.lanes(service.container.redis)):
             return
         service.now += timedelta(hours=2)
 

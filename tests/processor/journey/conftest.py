@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from handlers.registry import Policy
-from processor import bootstrap
-from processor.settings import load
+from processor.container import for_worker
+from processor.settings.definitions import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.support.journeying import CODAT_KEY, Desk
 from tests.support.workbench import Workbench
@@ -81,7 +81,7 @@ def drain(client: "redis.Redis[Any]", redis_url: str, codat: SimulatorServer) ->
         "CODAT_API_URL": codat.url,
         "CODAT_ALERT_AUTHORIZATIONS": "Basic c29tZWJvZHk6ZWxzZQ==",
     }
-    own = bootstrap.for_worker(load(environ))
+    own = for_worker(load(environ))
     asking = runtime.build(own)
 
     def drain() -> None:

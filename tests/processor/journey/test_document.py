@@ -53,7 +53,7 @@ def demo(data_dir: Path, redis_url: str) -> Iterator[tuple[int, int]]:
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environ |= {"PORT": str(ours), "DATA_DIR": str(data_dir), "API_KEYS": "demo", "PYTHONPATH": str(ROOT)}
     environ["REDIS_URL"] = redis_url
-    command = [sys.executable, "-m", "processor.cli", "demo", "--simulator-port", str(codat)]
+    command = [sys.executable, "-m", "processor", "demo", "--simulator-port", str(codat)]
     with subprocess.Popen(command, env=environ, cwd=data_dir, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -11,7 +11,7 @@ from processor.errors import CodatError, Invalid
 from processor.journey import CodatNotSet
 from processor.journey.catalogue import FRESH
 from processor.journey.platforms import FAILURE_S
-from processor.simulator.platforms import PLATFORMS, Platform
+from processor.simulator.platforms import PLATFORMS, SimulatedPlatform
 from processor.store import keys
 
 ENABLED = [one for one in PLATFORMS if one.enabled]
@@ -67,7 +67,8 @@ def test_they_are_filtered_by_source_type_in_any_case_and_by_words(desk):
 
 def test_all_pages_are_read(desk, monkeypatch):
     more = tuple(
-        Platform(f"p{number:03}", f"Platform {number:03}", "Banking", "#000", "P") for number in range(230)
+        SimulatedPlatform(f"p{number:03}", f"Platform {number:03}", "Banking", "#000", "P")
+        for number in range(230)
     )
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", more)
     assert len(desk.journey.integrations()) == 230

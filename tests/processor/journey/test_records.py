@@ -4,8 +4,8 @@ import pytest
 
 from processor.errors import StoreUnavailable
 from processor.journey import records
+from processor.journey.platform_cache import KEPT_S, READING_S, PlatformCache
 from processor.journey.records import LOCK_S, Records
-from processor.journey.shelf import KEPT_S, READING_S, Shelf
 from processor.store import keys
 
 
@@ -30,7 +30,7 @@ def test_a_lock_that_its_owner_took_to_the_grave_ends_by_itself(client):
     with (
         Records(client).signing_up("m-1"),
         Records(client).connecting("c-1"),
-        Shelf(client, "a").reading() as mine,
+        PlatformCache(client, "a").reading() as mine,
     ):
         assert mine
         (name,) = client.scan_iter(keys.signing_up("*"))

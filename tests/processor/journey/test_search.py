@@ -2,18 +2,18 @@
 
 import pytest
 
-from processor.journey import Platform
+from processor.journey import PlatformView
 from processor.journey.search import MOST_WORDS, search
 
-XERO = Platform("gbol", "Xero", "Accounting")
-QBO = Platform("qhyg", "QuickBooks Online", "Accounting")
-DESKTOP = Platform("pqsw", "QuickBooks Desktop", "Accounting")
-FEEDS = Platform("hcws", "QuickBooks Online Bank Feeds", "BankFeed")
-SHOPIFY = Platform("shpf", "Shopify", "Commerce")
-ZETTLE = Platform("ztl1", "Zettle", "Commerce")
-PLAID = Platform("pldx", "Plaid", "Banking")
-TRUELAYER = Platform("trlr", "TrueLayer", "Banking")
-ODD = Platform("odd1", "Ödön Büro", "Strange")
+XERO = PlatformView("gbol", "Xero", "Accounting")
+QBO = PlatformView("qhyg", "QuickBooks Online", "Accounting")
+DESKTOP = PlatformView("pqsw", "QuickBooks Desktop", "Accounting")
+FEEDS = PlatformView("hcws", "QuickBooks Online Bank Feeds", "BankFeed")
+SHOPIFY = PlatformView("shpf", "Shopify", "Commerce")
+ZETTLE = PlatformView("ztl1", "Zettle", "Commerce")
+PLAID = PlatformView("pldx", "Plaid", "Banking")
+TRUELAYER = PlatformView("trlr", "TrueLayer", "Banking")
+ODD = PlatformView("odd1", "Ödön Büro", "Strange")
 ALL = (XERO, QBO, DESKTOP, FEEDS, SHOPIFY, ZETTLE, PLAID, TRUELAYER, ODD)
 
 
@@ -30,7 +30,7 @@ ALL = (XERO, QBO, DESKTOP, FEEDS, SHOPIFY, ZETTLE, PLAID, TRUELAYER, ODD)
         ("nothing of that kind", []),
     ],
 )
-def test_names_are_found_by_their_parts(text: str, found: list[Platform]) -> None:
+def test_names_are_found_by_their_parts(text: str, found: list[PlatformView]) -> None:
     assert search(ALL, text).platforms == found
 
 
@@ -38,7 +38,7 @@ def test_names_are_found_by_their_parts(text: str, found: list[Platform]) -> Non
     ("text", "found"),
     [("QBO", [QBO, FEEDS]), ("qbd", [DESKTOP]), ("Intuit", [QBO, DESKTOP, FEEDS]), ("iZettle", [ZETTLE])],
 )
-def test_other_names_are_found_and_said(text: str, found: list[Platform]) -> None:
+def test_other_names_are_found_and_said(text: str, found: list[PlatformView]) -> None:
     """ "QBO" found nothing, though half of its users call it so."""
     said = search(ALL, text)
     assert said.platforms == found
@@ -67,7 +67,7 @@ def test_a_bank_is_promised_only_where_something_leads_to_it() -> None:
     ("text", "among"),
     [("bank", [PLAID, TRUELAYER, FEEDS]), ("bank account", [PLAID, TRUELAYER]), ("shop", [SHOPIFY, ZETTLE])],
 )
-def test_the_headings_of_groups_count(text: str, among: list[Platform]) -> None:
+def test_the_headings_of_groups_count(text: str, among: list[PlatformView]) -> None:
     """ "bank" hid the bank accounts, and showed the bank feeds alone."""
     said = search(ALL, text)
     assert {one.key for one in among} == {one.key for one in said.platforms}
@@ -87,7 +87,7 @@ def test_the_headings_of_groups_count(text: str, among: list[Platform]) -> None:
         ("xr", []),
     ],
 )
-def test_a_slip_of_the_finger_is_forgiven(text: str, found: list[Platform]) -> None:
+def test_a_slip_of_the_finger_is_forgiven(text: str, found: list[PlatformView]) -> None:
     """ "shopfy" found nothing."""
     assert search(ALL, text).platforms == found
 

@@ -15,7 +15,7 @@ from flask import Flask, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.serving import make_server
 
-from processor.simulator.entities import BAD_ENDS, Connection, FirstSync, Status
+from processor.simulator.entities import BAD_ENDS, FirstSync, SimulatedConnection, Status
 from processor.simulator.simulation import Simulation
 
 API_KEY = "the-key-of-the-product"
@@ -106,7 +106,7 @@ class PretendedProduct:
                 for one in company.present:
                     self._look(one, body)
 
-    def _look(self, connection: Connection, body: Mapping[str, Any]) -> None:
+    def _look(self, connection: SimulatedConnection, body: Mapping[str, Any]) -> None:
         number = connection.authorizations
         if connection.status is Status.LINKED:
             first_time = number == 1
@@ -130,7 +130,11 @@ class PretendedProduct:
             self._tell(connection, "connection.authorization_failed", "authorization_failed")
 
     def _tell(
-        self, connection: Connection, name: str, state: str, data_types: Mapping[str, object] | None = None
+        self,
+        connection: SimulatedConnection,
+        name: str,
+        state: str,
+        data_types: Mapping[str, object] | None = None,
     ) -> None:
         data = {
             "connection_id": connection.id,

@@ -7,9 +7,9 @@ import pytest
 from redis import Redis
 
 from processor.store import inbox as keeping
-from processor.store import shards, upkeep
+from processor.store import shards, wakeups
 from processor.store.inbox import Inbox
-from processor.store.reader import Reader
+from processor.store.queries import Reader
 
 AWAKE_MS = 600_000
 
@@ -17,9 +17,9 @@ AWAKE_MS = 600_000
 @pytest.fixture(autouse=True)
 def _flags_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """They expire by Redis's clock; here they stand longer than any test takes."""
-    for place in (keeping, shards, upkeep):
+    for place in (keeping, shards, wakeups):
         monkeypatch.setattr(place, "WAKE_MS", AWAKE_MS)
-    monkeypatch.setattr(upkeep, "LOOKING_MS", AWAKE_MS)
+    monkeypatch.setattr(wakeups, "LOOKING_MS", AWAKE_MS)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from redis import Redis, RedisError
 
-from processor.queues import Bell
+from processor.clock import to_iso, to_ms
 from processor.store import keys
 from processor.store.inbox import DAY_S, WAKE_MS, Inbox
 from processor.store.shards import Shard
-from processor.times import to_iso, to_ms
+from processor.store.waker import Waker
 from tests.processor.store.conftest import AWAKE_MS
 from tests.support import messages
 from tests.support.counting import RoundTrips, commands, everything
@@ -346,5 +346,5 @@ def test_the_depth_counts_all_shards(client, inbox):
 def test_a_bell_that_cannot_ring_is_no_reason_to_fail(data_dir):
     nowhere = Redis.from_url(f"unix://{data_dir}/nobody.sock?db=0")
 
-    Bell(nowhere).wake_shard(0)
-    Bell(nowhere).ask()
+    Waker(nowhere).wake_shard(0)
+    Waker(nowhere).ask()

@@ -10,7 +10,7 @@ import pytest
 
 from handlers.registry import Policy
 from processor import store
-from processor.store import health, keys, visibility
+from processor.store import heartbeats, keys, visibility
 from processor.store.inbox import DAY_S, Inbox
 from processor.store.keys import PREFIX, shard_of
 from tests.processor.store.conftest import AWAKE_MS
@@ -95,7 +95,7 @@ def everywhere(client):
         client, clock=Moving(noon), policy=Policy(can_ask=True, patience_s=60, late_after_s=600)
     )
     bench.ticking().tick()
-    health.alive(client, "worker", "worker-1")
+    heartbeats.alive(client, "worker", "worker-1")
     company = "company-1"
     visibility.mark_shown(client, [company])
     now = bench.clock()

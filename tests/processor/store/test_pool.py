@@ -12,8 +12,8 @@ import pytest
 from redis import ConnectionError, Redis
 
 from processor.store import pool
-from processor.store.connect import close_idle_always, connect
-from processor.unreachable import why
+from processor.store.client import close_idle_always, connect
+from processor.store.connection_errors import connection_error_reason
 from tests.support import messages
 from tests.support.engines import own_engine
 from tests.support.failover import proxy
@@ -102,7 +102,7 @@ def test_a_connection_that_redis_refused_is_not_preferred_to_one_that_works(data
     ):
         with in_use(client, 1), pytest.raises(ConnectionError) as refused:
             client.ping()
-        assert why(refused.value) == "max number of clients reached"
+        assert connection_error_reason(refused.value) == "max number of clients reached"
 
         for _ in range(10):
             assert client.ping()

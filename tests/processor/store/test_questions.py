@@ -6,9 +6,9 @@ import pytest
 
 from handlers.effects import Ask, PausePolling, ResumePolling
 from handlers.events import Aspect
+from processor.clock import from_iso, to_iso, to_ms
 from processor.store import keys, questions
 from processor.store.questions import LEASE_MS, Questions
-from processor.times import from_iso, to_iso, to_ms
 from tests.support import messages
 
 NOW = messages.LONG_AGO

@@ -6,8 +6,8 @@ import pytest
 from redis import Redis
 
 from processor.store import keys
-from processor.store.batch import Batch, CompanyNews
-from processor.store.shards import Overtaken, Shard
+from processor.store.shards import CursorConflict, Shard
+from processor.store.unit_of_work import Batch, CompanyNews
 from tests.support import messages
 from tests.support.counting import everything
 from tests.support.workbench import Workbench, company_in
@@ -63,7 +63,7 @@ def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, 
     before = everything(client)
     batch = batch_of(slow_waiting)
     batch.companies["company-9"] = CompanyNews(name="Nobody", merchant_id="m-9", first_heard=NOW)
-    with pytest.raises(Overtaken):
+    with pytest.raises(CursorConflict):
         rival.commit(slow, batch, NOW)
 
     assert everything(client) == before
@@ -77,7 +77,7 @@ def test_the_guard_holds_from_the_first_commit_on(redis_url, shard):
     first, second = shard.begin(), rival.begin()
 
     shard.commit(first, Batch(), NOW)
-    with pytest.raises(Overtaken):
+    with pytest.raises(CursorConflict):
         rival.commit(second, Batch(), NOW)
 
 

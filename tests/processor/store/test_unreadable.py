@@ -9,7 +9,7 @@ from redis import Redis
 from processor.delivery.subscribers import Subscribers
 from processor.store import keys
 from processor.store.damage import unreadable_records
-from tests.processor.web.operating import PASSWORD, Operator
+from tests.processor.web.ops.operating import PASSWORD, Operator
 from tests.processor.web.v1.filling import KEY, Filling
 
 GARBAGE = b"ready\n1\n{garbage"

@@ -9,7 +9,7 @@ from redis import Redis
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.processor.simulator.pages import Browser
 from tests.processor.simulator.receiving import Receiver
-from tests.processor.web.operating import PASSWORD, Operator
+from tests.processor.web.ops.operating import PASSWORD, Operator
 from tests.processor.web.v1.filling import Filling
 from tests.support.journeying import CODAT_KEY
 from tests.support.visiting import Place, Wall

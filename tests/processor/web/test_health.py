@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from redis import BusyLoadingError, ConnectionError, Redis
 
-from processor.engine import Engine, get_binary_path
-from processor.store import health
-from tests.processor.web.operating import PASSWORD, basic
+from processor.runtime.embedded_engine import Engine, get_binary_path
+from processor.store import heartbeats
+from tests.processor.web.ops.operating import PASSWORD, basic
 from tests.support import messages
 from tests.support.messages import signed
 from tests.support.service import until
@@ -56,19 +56,19 @@ def accepts(caller):
 
 
 def test_it_is_ready_when_everybody_was_seen(engine, store):
-    for role in health.ROLES:
-        health.alive(store, role, f"{role}-1")
+    for role in heartbeats.ROLES:
+        heartbeats.alive(store, role, f"{role}-1")
 
     answer = serving(engine.url).get("/readyz")
 
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("missed", health.ROLES)
+@pytest.mark.parametrize("missed", heartbeats.ROLES)
 def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, store, missed):
-    for role in health.ROLES:
-        silent_ms = health.MISSED_AFTER_MS + 1000 if role == missed else 0
-        health.alive(store, role, f"{role}-1", silent_ms=silent_ms)
+    for role in heartbeats.ROLES:
+        silent_ms = heartbeats.MISSED_AFTER_MS + 1000 if role == missed else 0
+        heartbeats.alive(store, role, f"{role}-1", silent_ms=silent_ms)
 
     answer = serving(engine.url).get("/readyz")
 
@@ -77,22 +77,22 @@ def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, st
 
 
 def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine, store):
-    health.alive(store, "clock", "clock-1")
+    heartbeats.alive(store, "clock", "clock-1")
     for name in ("worker-1", "worker-2"):
-        health.alive(store, "worker", name)
+        heartbeats.alive(store, "worker", name)
     caller = serving(engine.url)
-    health.gone(store, "worker", "worker-1")
+    heartbeats.gone(store, "worker", "worker-1")
     assert "warnings" not in caller.get("/readyz").json
 
-    health.gone(store, "worker", "worker-2")
+    heartbeats.gone(store, "worker", "worker-2")
     assert len(caller.get("/readyz").json["warnings"]) == 1
 
 
 def test_processes_that_died_long_ago_are_forgotten(store):
-    health.alive(store, "worker", "worker-1", silent_ms=20 * health.MISSED_AFTER_MS)
-    health.alive(store, "worker", "worker-2")
+    heartbeats.alive(store, "worker", "worker-1", silent_ms=20 * heartbeats.MISSED_AFTER_MS)
+    heartbeats.alive(store, "worker", "worker-2")
 
-    assert store.zrange(health.keys.alive("worker"), 0, -1) == [b"worker-2"]
+    assert store.zrange(heartbeats.keys.alive("worker"), 0, -1) == [b"worker-2"]
 
 
 def full(store):

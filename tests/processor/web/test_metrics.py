@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from processor.clock import to_ms
 from processor.delivery.subscribers import Subscribers
-from processor.store import keys, truth_keys
-from processor.times import to_ms
+from processor.store import keys
 from tests.support.serving import serving
 
 
@@ -38,7 +38,7 @@ def test_lanes_what_is_missing_and_the_quota_are_shown(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as store:
         lane = Subscribers(store, allow_private=False).add(url="https://example.com/hook").id
         assert "codat_quota_remaining" not in caller.get("/metrics").get_data(as_text=True)
-        store.hset(truth_keys.quota(), mapping={"limit": 1000, "remaining": 7, "resets_ms": tomorrow})
+        store.hset(keys.quota(), mapping={"limit": 1000, "remaining": 7, "resets_ms": tomorrow})
         store.zadd(keys.dead_deliveries(), {"ntf_1 sub_1": 1})
     text = caller.get("/metrics").get_data(as_text=True)
     assert f'codat_lane_waiting{{channel="webhook",lane="{lane}"}} 0.0' in text

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from processor import bootstrap
 from processor.alerts.signature import Authenticator
-from processor.engine import Engine
-from processor.queues import DRAIN, Bell
-from processor.settings import load
-from processor.store import keys, truth_keys
-from processor.store.connect import WEB_TIMEOUT_S, connect
+from processor.container import for_web
+from processor.runtime.embedded_engine import Engine
+from processor.settings.definitions import load
+from processor.store import keys
+from processor.store.client import WEB_TIMEOUT_S, connect
+from processor.store.waker import DRAIN, Waker
 from processor.web import create_app
 from tests.support import messages
 from tests.support.anything import BODIES, COMPANY, CONNECTION, HEADER_NAMES, HEADER_VALUES
@@ -152,11 +152,11 @@ def test_bodies_that_share_an_id_inside_are_different_messages(caller, store):
 
 def test_somebody_is_woken_for_the_first_message_of_a_sleeping_shard_only(caller, redis_url, monkeypatch):
     monkeypatch.setattr("processor.store.inbox.WAKE_MS", 3_600_000)  # however long the three of them take
-    bell = Bell(Redis.from_url(redis_url))
+    waker = Waker(Redis.from_url(redis_url))
     for _ in range(3):
         caller.post(ADDRESS, data=CURRENT, headers=signed(CURRENT))
 
-    assert bell.waiting(DRAIN) == 1
+    assert waker.waiting(DRAIN) == 1
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_address_may_end_with_a_slash_and_carry_a_query(caller):
 
 @pytest.mark.parametrize(("seconds", "status"), [(-300, 202), (300, 202), (-301, 401), (301, 401)])
 def test_the_clocks_may_differ_by_five_minutes(redis_url, seconds, status):
-    container = kept(bootstrap.for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
+    container = kept(for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
     authenticator = Authenticator(secrets=(SECRET,), authorizations=(), clock=messages.LONG_AGO.timestamp)
     caller = create_app(dataclasses.replace(container, authenticator=authenticator)).test_client()
     moment = messages.LONG_AGO + timedelta(seconds=seconds)
@@ -704,10 +704,10 @@ def test_many_callers_at_once_are_all_answered_within_a_second_while_redis_hangs
 
 def test_a_bell_that_hangs_does_not_keep_codat_waiting(redis_url, data_dir, store):
     """The message is kept; who is to be woken for it is the clock's business then."""
-    container = kept(bootstrap.for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
+    container = kept(for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
     with Engine(data_dir) as other:
-        bell = Bell(connect(other.url, timeout_s=WEB_TIMEOUT_S))
-        caller = create_app(dataclasses.replace(container, bell=bell)).test_client()
+        waker = Waker(connect(other.url, timeout_s=WEB_TIMEOUT_S))
+        caller = create_app(dataclasses.replace(container, waker=waker)).test_client()
 
         def took_s(event_id):
             for shard in range(4):
@@ -741,7 +741,7 @@ def test_while_redis_is_full_the_answer_is_503_and_nothing_is_kept(caller, store
 
 def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url):
     """A legacy alert never comes back after a 500."""
-    container = kept(bootstrap.for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
+    container = kept(for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
 
     def broken():
         raise RuntimeError("a fault of ours")
@@ -833,4 +833,4 @@ def test_the_company_of_a_client_that_our_key_cannot_see_is_known_as_such(
 
     assert caller.post(ADDRESS, data=CURRENT, headers=headers).status_code == 202
 
-    assert bool(store.exists(truth_keys.foreign())) is foreign
+    assert bool(store.exists(keys.foreign())) is foreign

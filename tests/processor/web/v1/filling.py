@@ -11,10 +11,10 @@ from flask import Flask
 from handlers.events import OtherHappened, Source
 from handlers.registry import Policy
 from processor.alerts.dialects import Unrecognised, recognise
-from processor.bootstrap import Container, for_web
-from processor.settings import load
+from processor.container import Container, for_web
+from processor.settings.definitions import load
 from processor.web import create_app
-from workers.drain import Drain
+from workers.inbox.drain import Drain
 
 KEY = "key-of-a-caller"
 SECOND_KEY = "key-of-another"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from processor.times import to_iso
+from processor.clock import to_iso
 from tests.processor.web.v1.conftest import Call, Get
 from tests.processor.web.v1.filling import START, Filling
 

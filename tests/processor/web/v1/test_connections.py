@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from handlers.registry import Policy
-from handlers.situation import situation
-from processor.times import to_iso
+from handlers.state import situation
+from processor.clock import to_iso
 from tests.processor.web.v1.conftest import Get
 from tests.processor.web.v1.filling import CANCELLED, START, Filling
 

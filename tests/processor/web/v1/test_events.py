@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from processor.clock import to_iso
 from processor.store import keys
-from processor.times import to_iso
 from tests.processor.web.v1.conftest import Call, Get
 from tests.processor.web.v1.filling import START, Filling
 
@@ -236,7 +236,7 @@ def test_a_replay_goes_to_the_shard_of_its_company_and_wakes_it(
     with Redis.from_url(redis_url) as client:
         assert client.xlen(keys.inbox(shard)) == 1
         assert client.exists(keys.wake(shard))
-    assert filling.container.bell.waiting("drain") == 1
+    assert filling.container.waker.waiting("drain") == 1
     filling.close()
 
 

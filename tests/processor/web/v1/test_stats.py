@@ -1,7 +1,7 @@
 """How the service stands."""
 
-from handlers.situation import State
-from processor.times import to_iso
+from handlers.state import State
+from processor.clock import to_iso
 from tests.processor.web.v1.conftest import Get
 from tests.processor.web.v1.filling import Filling
 

@@ -1,0 +1,157 @@
+"""The situation of a connection: the public state and what follows from the fold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from handlers.connection import Connection
+from handlers.events import LinkStatus
+from handlers.facts import AT_ONCE, COMPLETE, ENDED_STATUSES, NOT_SUPPORTED, RUNNING_STATUSES, Fact
+from handlers.fold import AuthorizationHistory, Link
+
+
+class State(StrEnum):
+    """The public states of a connection."""
+
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    SYNCING = "syncing"
+    READY = "ready"
+    AUTHORIZATION_FAILED = "authorization_failed"
+    SYNC_FAILED = "sync_failed"
+    DEAUTHORIZED = "deauthorized"
+    UNLINKED = "unlinked"
+    DELETED = "deleted"
+
+
+LINKED = frozenset({State.AUTHORIZED, State.SYNCING, State.READY, State.SYNC_FAILED})
+"""The states in which access is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOutcome:
+    """How the first sync of the current authorisation stands.
+
+    ``types`` is the newest dataset status per data type over the initial reads;
+    ``by`` the read that led to the present outcome.
+    """
+
+    state: State
+    types: Mapping[str, str]
+    by: Fact
+
+    @property
+    def complete(self) -> tuple[str, ...]:
+        """The data types that were read."""
+        return tuple(sorted(name for name, status in self.types.items() if status == COMPLETE))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The data types that could not be read, with Codat's status."""
+        return {name: status for name, status in sorted(self.types.items()) if has_failed(status)}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What holds now, as far as we know.
+
+    ``authorized_at`` is when the current authorisation began, ``None`` before the
+    first and where we never saw it begin. ``walk`` is the fold behind it. ``first_sync_missing``: access is
+    given, and Codat has queued nothing to read. ``end_expected``: access ended with the first sync, as it
+    does for a connector on the customer's computer that is set to be read once.
+    """
+
+    state: State
+    authorization: int
+    authorized_at: datetime | None
+    outcome: SyncOutcome | None
+    history: AuthorizationHistory = field(compare=False)
+    first_sync_missing: bool = False
+    end_expected: bool = False
+
+
+def situation(connection: Connection) -> Situation:
+    """What the facts of ``connection`` say now."""
+    history = connection.history
+    outcome = _outcome(history.kept) if history.link is Link.LINKED else None
+    state = _state(history, outcome, connection)
+    return Situation(
+        state=state,
+        authorization=history.authorization,
+        authorized_at=history.begun_at,
+        outcome=outcome,
+        history=history,
+        first_sync_missing=state is State.AUTHORIZED and _is_nothing_queued(connection, history),
+        end_expected=state is State.DEAUTHORIZED and connection.is_on_premise and _ended_with_sync(history),
+    )
+
+
+def _is_nothing_queued(connection: Connection, history: AuthorizationHistory) -> bool:
+    """Whether Codat showed that it reads nothing for the current authorisation."""
+    shown, begun_at = connection.nothing_queued_at, history.begun_at
+    return shown is not None and begun_at is not None and shown >= begun_at
+
+
+def _ended_with_sync(history: AuthorizationHistory) -> bool:
+    """Whether access ended at once after a first sync that was complete.
+
+    The messages of both may carry times in the other order: such a sync is set aside.
+    """
+    assert history.ended is not None
+    reads = (*history.kept, *history.orphaned_reads)
+    outcome = _outcome(reads)
+    return (
+        outcome is not None
+        and outcome.state is State.READY
+        and abs(history.ended.at - reads[-1].at) <= AT_ONCE
+    )
+
+
+def _state(history: AuthorizationHistory, outcome: SyncOutcome | None, connection: Connection) -> State:
+    if history.link is Link.DELETED:
+        return State.DELETED
+    if history.link is Link.ENDED:
+        assert history.ended is not None
+        return State.DEAUTHORIZED if history.ended.status is LinkStatus.DEAUTHORIZED else State.UNLINKED
+    if history.link is Link.PENDING:
+        return State.AUTHORIZATION_FAILED if history.failed else State.PENDING
+    if outcome:
+        return outcome.state
+    begun_at = history.begun_at
+    touched = begun_at and any(kind.at >= begun_at for kind in connection.data_types.values())
+    return State.SYNCING if touched else State.AUTHORIZED
+
+
+def _outcome(reads: Sequence[Fact]) -> SyncOutcome | None:
+    """Walk the reads of an authorisation; each data type has the status of its newest one."""
+    outcome: SyncOutcome | None = None
+    types: dict[str, str] = {}
+    succeeded = False
+    for read in reads:
+        types.update(read.types)
+        succeeded = succeeded or not read.types
+        state = _sync_state(types, succeeded=succeeded)
+        by = outcome.by if outcome and outcome.state is state else read
+        outcome = SyncOutcome(state, dict(types), by)
+    return outcome
+
+
+def _sync_state(types: Mapping[str, str], *, succeeded: bool) -> State:
+    if succeeded or COMPLETE in types.values():
+        return State.READY
+    running = any(status in RUNNING_STATUSES for status in types.values())
+    return State.SYNCING if running else State.SYNC_FAILED
+
+
+def is_running(status: str, progress: int = 0) -> bool:
+    """Whether a dataset is still being read.
+
+    With a status that we do not know it is, unless ``progress`` (0 to 100) says that it has ended.
+    """
+    return status in RUNNING_STATUSES or (status not in ENDED_STATUSES and progress < 100)
+
+
+def has_failed(status: str, progress: int = 100) -> bool:
+    """Whether reading a dataset has ended badly; of what has ended, a status that we do not know says so."""
+    return status not in (COMPLETE, NOT_SUPPORTED) and not is_running(status, progress)

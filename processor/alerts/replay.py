@@ -1,0 +1,146 @@
+"""Replaying and discarding kept messages, for the API, the pages and the command line.
+
+Replaying is safe: what a message says is a fact, and a fact that is known already changes nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from handlers.events import Event, Source
+from processor.alerts.dialects import Unrecognised, recognise
+from processor.clock import from_iso
+from processor.codat import observations
+from processor.errors import Conflict, Invalid, NotFound, ProcessorError
+from processor.store.inbox import Inbox
+from processor.store.keys import shard_of
+from processor.store.queries import Reader
+from processor.store.waker import Waker
+
+QUARANTINED = "quarantined"
+DISCARDED = "discarded"
+DISCARDABLE = ("dead", QUARANTINED)
+"""Statuses of messages with which nothing more happens by itself."""
+
+ATTEMPTS = 5
+"""How often a replay begins anew because the message got another status meanwhile."""
+
+PAGE = 200
+
+
+def understand(body: bytes, *, source: str, event_id: str, received_at: datetime) -> Event:
+    """The event in a stored message; raises what the reader of its dialect raises."""
+    if source in (Source.CODAT_API, Source.JOURNEY):
+        return observations.decode(body, event_id=event_id, received_at=received_at)
+    return recognise(body, event_id=event_id, received_at=received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What became of one message; ``problem`` is ``None`` when it was replayed or discarded."""
+
+    event_id: str
+    problem: ProcessorError | None = None
+
+
+class ReplayService:
+    """Puts kept messages into the inbox again and wakes who handles them, or discards them."""
+
+    def __init__(self, *, reader: Reader, inbox: Inbox, waker: Waker) -> None:
+        self._reader = reader
+        self._inbox = inbox
+        self._waker = waker
+
+    def replay(self, event_id: str, *, only: str | None = None) -> dict[str, str]:
+        """Replay one message, whatever its status, or ``only`` when it has this one; the API's answer.
+
+        A quarantined one is read again first. Raises :class:`NotFound`, :class:`Invalid` when it is
+        still not understood, :class:`Conflict` when its status is another or keeps changing, and
+        ``redis.RedisError``.
+        """
+        for _ in range(ATTEMPTS):
+            row = self._row(event_id)
+            if not row["body"] and row["status"] == "processed":
+                raise Conflict("The event's company was erased, and its body with it.", event_id=event_id)
+            if only is not None and row["status"] != only:
+                raise Conflict(f"The event is {row['status']}, not {only}.", event_id=event_id)
+            shard, put, wake = self._put(row)
+            if wake:
+                self._waker.wake_shard(shard)
+            if put:
+                return {"event_id": event_id, "status": "pending"}
+        raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
+
+    def replay_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[ReplayResult]:
+        """Replay several; what one of them cannot do does not stop the others."""
+        return self._each(event_ids, partial(self.replay, only=only))
+
+    def discard(self, event_id: str, *, only: str | None = None) -> dict[str, str]:
+        """Discard one message, or ``only`` when it has this status; the API's answer. Twice is once.
+
+        It is kept with its error, can be replayed, and is no longer counted as one to look at. Raises
+        :class:`NotFound`, :class:`Conflict` unless its status is one of ``DISCARDABLE``, and
+        ``redis.RedisError``.
+        """
+        for _ in range(ATTEMPTS):
+            status = self._row(event_id)["status"]
+            if status == DISCARDED:
+                return {"event_id": event_id, "status": DISCARDED}
+            if status not in ((only,) if only is not None else DISCARDABLE):
+                wanted = only or " or ".join(DISCARDABLE)
+                raise Conflict(f"The event is {status}, not {wanted}.", event_id=event_id)
+            if self._inbox.discard(event_id, status=status):
+                return {"event_id": event_id, "status": DISCARDED}
+        raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
+
+    def discard_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[ReplayResult]:
+        """Discard several; what one of them cannot do does not stop the others."""
+        return self._each(event_ids, partial(self.discard, only=only))
+
+    def ids_of(self, status: str) -> Iterator[str]:
+        """The messages with this status, newest first, each once though they change meanwhile."""
+        cursor: str | None = None
+        while True:
+            page = self._reader.list_events(status=status, limit=PAGE, cursor=cursor)
+            yield from (row["event_id"] for row in page.items if row.get("status") == status)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _row(self, event_id: str) -> dict[str, Any]:
+        row = self._reader.event(event_id)
+        if row is None:
+            raise NotFound("There is no event with this id, or it is not kept any more.", event_id=event_id)
+        return row
+
+    @staticmethod
+    def _each(event_ids: Iterator[str], act: Callable[[str], object]) -> Iterator[ReplayResult]:
+        for event_id in event_ids:
+            try:
+                act(event_id)
+            except ProcessorError as error:
+                yield ReplayResult(event_id, error)
+            else:
+                yield ReplayResult(event_id)
+
+    def _put(self, row: dict[str, Any]) -> tuple[int, bool, bool]:
+        """Try to put the message back: its shard, whether it was put, whether the shard needs waking."""
+        event_id, status = row["event_id"], row["status"]
+        if status not in (QUARANTINED, DISCARDED) or row.get("source"):
+            shard = shard_of(row.get("company_id") or None, self._inbox.shards)
+            put, wake = self._inbox.requeue(
+                event_id, status=status, shard=shard, only_if=True, fields=("attempts", 0)
+            )
+            return shard, put, wake
+        try:
+            event = recognise(row["body"], event_id=event_id, received_at=from_iso(row["received_at"]))
+        except Unrecognised as error:
+            raise Invalid(
+                f"The event is still not understood: {error.reason}.",
+                errors=dict(error.fields),
+                event_id=event_id,
+            ) from error
+        put, wake = self._inbox.release(event, status=status)
+        return self._inbox.shard_of(event), put, wake

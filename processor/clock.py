@@ -1,0 +1,35 @@
+"""Times as we write them: ISO 8601 in UTC with ``Z`` and six digits, and whole milliseconds in Redis."""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc_now() -> datetime:
+    """This moment, by our clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def to_iso(moment: datetime) -> str:
+    """``2026-11-22T15:00:00.123456Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_iso(text: str) -> datetime:
+    """The inverse of ``to_iso``; raises ``ValueError`` for anything else."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970, rounded down."""
+    return int(moment.timestamp() * 1000)
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970; exact, and below 2**53 until the year 2255."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_ms(ms: float) -> datetime:
+    """The inverse of ``to_ms``."""
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,122 @@
+"""What Codat answers, in our words. Times are UTC; ``None`` means "not said"."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from handlers.events import Company, ConnectionDetails, Dataset, LinkStatus, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionResponse:
+    """A connection as Codat shows it at ``asked_at``.
+
+    ``asked_at`` is the answer's ``Date`` header; without a usable one it is our clock, and
+    ``timed`` is false. ``link_url`` carries a one-time password: it works once, for a day at most
+    (QuickBooks Online Bank Feeds: for an hour).
+    ``problem`` is the newest active error of the connection, ``problem_at`` when it happened
+    (``None`` where that is not said, or no error is active).
+    """
+
+    details: ConnectionDetails
+    status: LinkStatus
+    asked_at: datetime
+    timed: bool = True
+    link_url: str | None = field(default=None, repr=False)
+    last_sync: datetime | None = None
+    created: datetime | None = None
+    problem: Problem | None = None
+    problem_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """Codat's id of the connection."""
+        return self.details.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanySeen:
+    """A company as Codat shows it; ``asked_at`` and ``timed`` as with a connection.
+
+    ``connections`` is ``None`` where the answer has no list of them: ask for them then. One that cannot
+    be read is left out, and ``all_readable`` is false.
+    """
+
+    id: str
+    name: str | None
+    tags: Mapping[str, str]
+    asked_at: datetime
+    timed: bool = True
+    created: datetime | None = None
+    redirect: str | None = field(default=None, repr=False)
+    connections: tuple[ConnectionResponse, ...] | None = None
+    all_readable: bool = True
+
+    @property
+    def company(self) -> Company:
+        """The company as events carry it."""
+        return Company(self.id, self.name, dict(self.tags))
+
+
+@dataclass(frozen=True, slots=True)
+class DataTypeStatus:
+    """How reading one data type of a company stands; ``current_status`` as Codat writes it."""
+
+    data_type: str
+    current_status: str
+    last_successful_sync: datetime | None = None
+    latest_sync_id: str | None = None
+    latest_successful_sync_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryResponse:
+    """The read history of a company at ``asked_at``, in Codat's order."""
+
+    asked_at: datetime
+    datasets: tuple[Dataset, ...]
+    timed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """A platform that Codat can connect to."""
+
+    key: str
+    name: str
+    enabled: bool
+    source_type: str | None = None
+    logo_url: str | None = None
+    integration_id: str | None = None
+    source_id: str | None = None
+    is_beta: bool = False
+    is_offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture at ``src``, an http(s) address; ``alt`` is its text."""
+
+    src: str
+    alt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branding:
+    """The pictures of one platform. Intuit requires its own buttons, with hover."""
+
+    logo_full: Image | None = None
+    logo_square: Image | None = None
+    button: Image | None = None
+    button_hover: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConsumer:
+    """An address to which Codat sends messages of ``event_types``."""
+
+    id: str
+    url: str
+    event_types: tuple[str, ...] = ()
+    company_tags: tuple[str, ...] = ()
+    disabled: bool = False

@@ -1,0 +1,96 @@
+"""The composition root: every collaborator, built once from the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from handlers.registry import Policy
+from processor.alerts.signature import Authenticator
+from processor.clock import utc_now
+from processor.codat.client import CodatClient
+from processor.codat.rate_limit import Priority
+from processor.codat.rate_limited_transport import client_for
+from processor.delivery.lane_admin import LaneAdmin
+from processor.delivery.operator_alerts import OperatorAlerts
+from processor.errors import SettingsError
+from processor.journey import Journey, make_journey
+from processor.settings.definitions import Settings
+from processor.store.client import COMMAND_CONNECTIONS, WEB_TIMEOUT_S, WEB_WAIT_S, WORKER_TIMEOUT_S, connect
+from processor.store.connection_limits import SHARES, WEB
+from processor.store.inbox import Inbox
+from processor.store.queries import Reader
+from processor.store.waker import Waker
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What a process works with. ``codat`` is ``None`` without an API key."""
+
+    settings: Settings
+    redis: "Redis[Any]"
+    inbox: Inbox
+    reader: Reader
+    waker: Waker
+    authenticator: Authenticator
+    policy: Policy
+    codat: CodatClient | None
+    journey: Journey
+    operators: OperatorAlerts
+    clock: Callable[[], datetime] = utc_now
+
+
+def for_web(settings: Settings) -> Container:
+    """The collaborators of a web process: short time-outs."""
+    client = _client(settings, timeout_s=WEB_TIMEOUT_S, wait_s=WEB_WAIT_S, most=SHARES[WEB])
+    return _build(settings, client, Priority.JOURNEY)
+
+
+def for_worker(settings: Settings, *, connections: int = COMMAND_CONNECTIONS) -> Container:
+    """The collaborators of a process in the background, or of a command, with so many connections."""
+    client = _client(settings, timeout_s=WORKER_TIMEOUT_S, most=connections)
+    return _build(settings, client, Priority.CHECK)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The part of the settings that decisions depend on."""
+    return Policy(
+        can_ask=settings.codat_api_key is not None,
+        patience_s=settings.check_patience_s,
+        late_after_s=settings.late_after_s,
+    )
+
+
+def _client(settings: Settings, **options: Any) -> "Redis[Any]":
+    if settings.redis_url is None:
+        raise SettingsError(["REDIS_URL must be set for this process; `codat-processor run` sets it."])
+    return connect(settings.redis_url, verify_tls=settings.redis_tls_verify, **options)
+
+
+def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Container:
+    inbox = Inbox(
+        client,
+        shards=settings.inbox_shards,
+        retention_days=settings.event_retention_days,
+        dedupe_days=settings.dedupe_days,
+    )
+    reader, waker = Reader(client, shards=settings.inbox_shards), Waker(client)
+    codat = client_for(settings, client, rank)
+    return Container(
+        settings=settings,
+        redis=client,
+        inbox=inbox,
+        reader=reader,
+        waker=waker,
+        authenticator=Authenticator(
+            secrets=settings.codat_webhook_secrets, authorizations=settings.codat_alert_authorizations
+        ),
+        policy=policy_of(settings),
+        codat=codat,
+        journey=make_journey(settings, client=client, inbox=inbox, reader=reader, waker=waker, codat=codat),
+        operators=OperatorAlerts(
+            client, control=LaneAdmin(client), waker=waker, reachable=bool(settings.operator_alert_urls)
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Processes, the web server, the embedded engine, logging and the preflight check."""

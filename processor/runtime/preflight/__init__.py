@@ -1,0 +1,1 @@
+"""The preflight check: what ``codat-processor check`` tries before a release is started."""

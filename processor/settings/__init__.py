@@ -1,0 +1,1 @@
+"""Settings from the environment: definitions, value kinds, requirements, generated documentation."""

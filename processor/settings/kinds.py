@@ -1,0 +1,267 @@
+"""The kinds of value that a setting can have: how each is read, and the sentence that says what it must be.
+
+A kind turns the text of an environment variable into a value, or raises ``ValueError`` (of which
+marshmallow's and environs' errors are subclasses). Whoever reports the error says
+:attr:`Kind.phrase`, never the text of the exception: that could quote a secret.
+"""
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.headerregistry import HeaderRegistry
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from environs import Env
+from environs.exceptions import EnvValidationError
+from redis import ConnectionPool
+
+from handlers.milestones import NotificationType
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingKind:
+    """How one kind of setting is read; ``phrase`` completes "NAME must be ..."."""
+
+    phrase: str
+    read: Callable[[Env, str], object]
+
+
+def read_list(env: Env, name: str) -> tuple[str, ...]:
+    """The comma-separated values of a setting, without the empty ones and the blanks around them."""
+    items: list[str] = env.list(name)
+    return tuple(value for item in items if (value := item.strip()))
+
+
+def some(values: Iterable[str]) -> tuple[str, ...]:
+    """The values, or ``ValueError`` if there is none."""
+    kept = tuple(values)
+    if not kept:
+        raise ValueError("empty")
+    return kept
+
+
+def whole_number(low: int, high: int) -> SettingKind:
+    """A whole number between two limits, both allowed."""
+
+    def read(env: Env, name: str) -> int:
+        text = env.str(name)
+        if not (text.isascii() and text.removeprefix("-").isdigit()):
+            raise ValueError("not a whole number")
+        number = env.int(name)
+        if not low <= number <= high:
+            raise ValueError("out of range")
+        return number
+
+    return SettingKind(f"a whole number from {low} to {high}", read)
+
+
+def url(*schemes: str) -> SettingKind:
+    """An absolute URL with one of the schemes; a slash at its end is dropped."""
+
+    def read(env: Env, name: str) -> str:
+        text = _split(env.str(name), schemes).geturl()
+        if not urlsplit(text).hostname:
+            raise ValueError("no host")
+        return text.rstrip("/")
+
+    return SettingKind(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}", read)
+
+
+def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or parts.port == 0 or not text.isprintable() or " " in text:
+        raise ValueError("not such a URL")
+    return parts
+
+
+def _redis_url(env: Env, name: str) -> str:
+    """What the library can really use: it finds some mistakes only when it connects, and ignores others."""
+    text = env.str(name)
+    parts = _split(text, ("redis", "rediss", "unix"))
+    if not (parts.path if parts.scheme == "unix" else parts.hostname):
+        raise ValueError("nowhere")
+    database = "" if parts.scheme == "unix" else parts.path.removeprefix("/")
+    if database and not (database.isascii() and database.isdigit()):
+        raise ValueError("not the number of a database")
+    try:
+        pool = ConnectionPool.from_url(text)
+        pool.connection_class(**pool.connection_kwargs)
+    except Exception:  # whatever an option leads to; the text could quote the password
+        raise ValueError("not usable") from None
+    return text
+
+
+def _sentry_dsn(env: Env, name: str) -> str:
+    text = env.str(name)
+    parts = _split(text, ("https", "http"))
+    project = parts.path.rpartition("/")[2]
+    if not (parts.hostname and parts.username and project.isascii() and project.isdigit()):
+        raise ValueError("not a DSN")
+    return text
+
+
+def _host(env: Env, name: str) -> str:
+    """An address: the web server looks no names up, and what a name means may change between processes."""
+    text = env.str(name)
+    if text.lower() == "localhost":
+        return "127.0.0.1"
+    if "%" in text:
+        raise ValueError("an address with a zone")
+    return str(ipaddress.ip_address(text))
+
+
+def _text(env: Env, name: str) -> str:
+    return env.str(name)
+
+
+def _path(env: Env, name: str) -> Path:
+    try:
+        return Path(env.str(name)).expanduser()
+    except RuntimeError:
+        raise ValueError("no such user") from None
+
+
+def _existing_folder(env: Env, name: str) -> Path:
+    path = _path(env, name)
+    if not path.is_dir():
+        raise ValueError("no folder")
+    return path
+
+
+def _flag(env: Env, name: str) -> bool:
+    return env.bool(name)
+
+
+def _log_level(env: Env, name: str) -> str:
+    level = env.str(name).upper()
+    if level not in LOG_LEVELS:
+        raise ValueError("unknown level")
+    return level
+
+
+def _texts(env: Env, name: str) -> tuple[str, ...]:
+    return some(read_list(env, name))
+
+
+def _notices(env: Env, name: str) -> tuple[str, ...]:
+    values, known = _texts(env, name), tuple(notice.value for notice in NotificationType)
+    if values == ("all",):
+        return known
+    if not set(values) <= set(known):
+        raise ValueError("not a type of notification")
+    return values
+
+
+def _printable(env: Env, name: str) -> str:
+    return _for_a_header(env.str(name))
+
+
+def _codat_key(env: Env, name: str) -> str:
+    """The key, also where the whole value of ``Authorization`` is given, which Codat's portal shows too."""
+    value = _for_a_header(env.str(name))
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() != "basic":
+        return value
+    key = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
+    return _for_a_header(some([key])[0])
+
+
+def _printables(env: Env, name: str) -> tuple[str, ...]:
+    return tuple(map(_for_a_header, _texts(env, name)))
+
+
+def _for_a_header(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("cannot stand in a header")
+    return value
+
+
+def _email(env: Env, name: str) -> str:
+    """An address that can stand in a link; whether anybody reads it, only trying tells."""
+    text = env.str(name)
+    mailbox, _, domain = text.partition("@")
+    if not (mailbox and domain) or "@" in domain or not text.isprintable() or set(text) & set(' "<>?&#%,;:'):
+        raise ValueError("not an address")
+    return text
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether a text can stand in the line ``From`` of an e-mail: an address, with or without a name."""
+    try:
+        header: Any = HeaderRegistry()("From", text)
+    except (HeaderParseError, IndexError, AttributeError):  # the last two by mistakes of Python's
+        return False
+    one = header.addresses[0] if len(header.addresses) == 1 and not header.defects else None
+    return bool(one and one.username and one.username.isascii() and one.domain) and text.isprintable()
+
+
+def _mailbox(env: Env, name: str) -> str:
+    text = env.str(name)
+    if not is_mailbox(text):
+        raise ValueError("not an address")
+    return text
+
+
+def _signing_keys(env: Env, name: str) -> tuple[str, ...]:
+    return some(read_list(env, name))
+
+
+def _webhook_secrets(env: Env, name: str) -> tuple[str, ...]:
+    values = some(read_list(env, name))
+    for value in values:
+        prefix, _, encoded = value.partition("_")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("not base64") from None
+        if prefix != "whsec" or not key:
+            raise ValueError("not a webhook secret")
+    return values
+
+
+def _networks(env: Env, name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(value) for value in some(read_list(env, name)))
+
+
+TEXT = SettingKind("text", _text)
+HOST = SettingKind("an IP address, or localhost", _host)
+EMAIL = SettingKind("an e-mail address", _email)
+TEXTS = SettingKind("a comma-separated list", _texts)
+FLAG = SettingKind("true or false", _flag)
+FOLDER = SettingKind("the path of a folder", _path)
+EXISTING_FOLDER = SettingKind("the path of a folder that is there", _existing_folder)
+MAILBOX = SettingKind("an e-mail address, or a name and `<address>`", _mailbox)
+LOG_LEVEL = SettingKind(f"one of {', '.join(LOG_LEVELS)}", _log_level)
+PORT = whole_number(0, 65535)
+COUNT = whole_number(1, 1024)
+DAYS = whole_number(1, 3650)
+AGE_S = whole_number(0, 1_000_000_000)
+SECONDS_OR_NONE = whole_number(0, 86400)
+BYTES = whole_number(1, 1_073_741_824)
+HOPS = whole_number(0, 100)
+HTTP_URL = url("https", "http")
+SMTP_URL = url("smtps", "smtp", "smtp+starttls")
+NOTICES = SettingKind("`all`, or a comma-separated list of types of notifications", _notices)
+LENGTH = whole_number(1, 1_000_000_000)
+REDIS_URL = SettingKind(
+    "a URL such as redis://:password@host:6379/0, rediss://… (TLS) or unix:///path?db=0;"
+    " its options, if any, those of redis-py",
+    _redis_url,
+)
+SENTRY_DSN = SettingKind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
+NETWORKS = SettingKind("a comma-separated list of IP addresses or networks", _networks)
+SIGNING_KEYS = SettingKind("a comma-separated list of keys", _signing_keys)
+CODAT_KEY = SettingKind("the key, or the whole `Basic …` value that Codat's portal shows", _codat_key)
+PRINTABLE = SettingKind("printable ASCII text", _printable)
+PRINTABLES = SettingKind("a comma-separated list of printable ASCII values", _printables)
+WEBHOOK_SECRETS = SettingKind('a comma-separated list of "whsec_" followed by base64', _webhook_secrets)
+
+UNREADABLE = (ValueError, EnvValidationError)
+"""What reading a value may raise."""

@@ -1,0 +1,27 @@
+"""How many connections to Redis each process may open, for plans that limit them."""
+
+from types import MappingProxyType
+
+from processor.settings.definitions import Settings
+from processor.store.waker import ASK, DELIVER, DRAIN, POLL
+
+WEB = "web"
+CLOCK = "clock"
+WORKER = "worker"
+
+SHARES = MappingProxyType({WEB: 5, DRAIN: 3, ASK: 3, DELIVER: 5, POLL: 3, CLOCK: 2})
+"""The most connections of one process of this kind."""
+
+
+def by_process_type(settings: Settings) -> dict[str, int]:
+    """The most connections of each line of the ``Procfile``: ``web``, ``worker`` and ``clock``."""
+    return {
+        WEB: settings.web_concurrency * SHARES[WEB],
+        WORKER: settings.workers * SHARES[DRAIN] + SHARES[ASK] + SHARES[DELIVER] + SHARES[POLL],
+        CLOCK: SHARES[CLOCK],
+    }
+
+
+def needed(settings: Settings) -> int:
+    """The most connections of the whole service with one process of each type; commands not counted."""
+    return sum(by_process_type(settings).values())

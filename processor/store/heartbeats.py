@@ -1,0 +1,50 @@
+"""Heartbeats of the background processes."""
+
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from processor.clock import from_ms
+from processor.store import keys
+
+ROLES = ("worker", "clock")
+MISSED_AFTER_MS = 20_000
+"""A process that was not seen for so long is missed, in milliseconds; all say more often that they live."""
+
+FORGOTTEN_AFTER_MS = 5 * MISSED_AFTER_MS
+
+
+def alive(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> None:
+    """Say that the work of the process ``name`` of this role made progress ``silent_ms`` ago.
+
+    The time is that of Redis: the clocks of machines differ.
+    """
+    seconds, micros = client.time()
+    seen_ms = seconds * 1000 + micros // 1000 - silent_ms
+    with client.pipeline(transaction=False) as pipe:
+        pipe.zadd(keys.alive(role), {name: seen_ms})
+        pipe.zremrangebyscore(keys.alive(role), "-inf", seen_ms + silent_ms - FORGOTTEN_AFTER_MS)
+        pipe.execute()
+
+
+def gone(client: "Redis[Any]", role: str, name: str) -> None:
+    """Say that the process ends."""
+    client.zrem(keys.alive(role), name)
+
+
+def seen(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]]:
+    """The processes of each role that are not missed, and when each was last seen, the newest first.
+
+    Raises ``redis.RedisError``.
+    """
+    seconds, micros = client.time()
+    since_ms = seconds * 1000 + micros // 1000 - MISSED_AFTER_MS
+    with client.pipeline(transaction=False) as pipe:
+        for role in ROLES:
+            pipe.zrevrangebyscore(keys.alive(role), "+inf", since_ms, withscores=True)
+        rows = pipe.execute()
+    return {
+        role: [(name.decode("utf-8", "replace"), from_ms(at_ms)) for name, at_ms in row]
+        for role, row in zip(ROLES, rows, strict=True)
+    }

@@ -1,0 +1,207 @@
+"""Connections as JSON and back. Fields that are empty are left out; unknown fields are ignored."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from handlers.connection import Check, Connection, LedgerEntry
+from handlers.events import LinkStatus, Problem
+from handlers.facts import Claim, DataType, Fact, FactKind
+from handlers.fold import START, AuthorizationHistory, Link
+from handlers.state import State
+
+
+def dump(connection: Connection) -> bytes:
+    """The stored form of ``connection``."""
+    return json.dumps(_connection(connection), separators=(",", ":"), ensure_ascii=False).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def dump_row(connection: Connection, state: str, first_heard_ms: int) -> bytes:
+    """The stored row of a connection: its public state and when we first heard of it before the document."""
+    return b"%s\n%d\n%s" % (state.encode(), first_heard_ms, dump(connection))
+
+
+def load_row(connection_id: str, row: bytes) -> tuple[Connection, str, int]:
+    """The inverse of ``dump_row``.
+
+    Raises one of ``unreadable.FAULTS`` for a row that is damaged.
+    """
+    state, first_heard, document = row.split(b"\n", 2)
+    connection = load(document)
+    if connection.id != connection_id:
+        raise ValueError("the record is of another connection")
+    return connection, State(state.decode()).value, int(first_heard)
+
+
+def load(raw: bytes) -> Connection:
+    """The inverse of ``dump``."""
+    doc = json.loads(raw)
+    return Connection(
+        id=doc["id"],
+        company_id=doc.get("company_id"),
+        merchant_id=doc.get("merchant_id"),
+        platform_key=doc.get("platform_key"),
+        platform_name=doc.get("platform_name"),
+        source_type=doc.get("source_type"),
+        integration_id=doc.get("integration_id"),
+        account_name=doc.get("account_name"),
+        on_premise=doc.get("on_premise"),
+        nothing_queued_at=_time(doc.get("nothing_queued_at")),
+        described_at=_time(doc.get("described_at")),
+        facts=tuple(_load_fact(fact) for fact in doc.get("facts", ())),
+        base=_load_walk(doc["base"]) if "base" in doc else START,
+        floor=_time(doc.get("floor")),
+        data_types={
+            name: DataType(name, status, _must(at), timed, progress, message)
+            for name, (status, at, timed, progress, message) in doc.get("data_types", {}).items()
+        },
+        claims=tuple(
+            Claim(event_id, _must(arrived_at), _must(since), _status(old), _status(new), *ordinary)
+            for event_id, arrived_at, since, old, new, *ordinary in doc.get("claims", ())
+        ),
+        checks=tuple(
+            Check(kind, _must(at), _must(since), previous)
+            for kind, at, since, previous in doc.get("checks", ())
+        ),
+        ledger=tuple(
+            LedgerEntry(kind, _must(at), id_, by_seen) for kind, at, id_, by_seen in doc.get("ledger", ())
+        ),
+    )
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    doc: dict[str, Any] = {
+        "id": connection.id,
+        "company_id": connection.company_id,
+        "merchant_id": connection.merchant_id,
+        "platform_key": connection.platform_key,
+        "platform_name": connection.platform_name,
+        "source_type": connection.source_type,
+        "integration_id": connection.integration_id,
+        "account_name": connection.account_name,
+        "on_premise": connection.on_premise,
+        "nothing_queued_at": _stamp(connection.nothing_queued_at),
+        "described_at": _stamp(connection.described_at),
+        "facts": [_fact(fact) for fact in connection.facts],
+        "base": None if connection.base == START else _walk(connection.base),
+        "floor": _stamp(connection.floor),
+        "data_types": {
+            name: [kind.status, _stamp(kind.at), kind.timed, kind.progress, kind.message]
+            for name, kind in connection.data_types.items()
+        },
+        "claims": [
+            [
+                claim.event_id,
+                _stamp(claim.arrived_at),
+                _stamp(claim.since),
+                claim.old,
+                claim.new,
+                claim.ordinary,
+            ]
+            for claim in connection.claims
+        ],
+        "checks": [
+            [check.kind, _stamp(check.at), _stamp(check.since), check.previous_state]
+            for check in connection.checks
+        ],
+        "ledger": [[told.kind, _stamp(told.at), told.id, told.by_seen] for told in connection.ledger],
+    }
+    return {name: value for name, value in doc.items() if value not in (None, [], {})}
+
+
+def _fact(fact: Fact) -> dict[str, Any]:
+    doc: dict[str, Any] = {
+        "kind": fact.kind,
+        "at": _stamp(fact.at),
+        "known_at": _stamp(fact.known_at),
+        "event_id": fact.event_id,
+    }
+    if fact.status is not None:
+        doc["status"] = fact.status
+    if fact.types:
+        doc["types"] = fact.types
+    if fact.problem is not None:
+        problem = fact.problem
+        doc["problem"] = [problem.status_code, problem.status_text, problem.message]
+    if fact.claimed:
+        doc["claimed"] = True
+    if fact.old is not None:
+        doc["old"] = fact.old
+    if fact.requested:
+        doc["requested"] = [(name, _stamp(at)) for name, at in fact.requested]
+    return doc
+
+
+def _load_fact(doc: Mapping[str, Any]) -> Fact:
+    return Fact(
+        kind=FactKind(doc["kind"]),
+        at=_must(doc["at"]),
+        known_at=_must(doc["known_at"]),
+        event_id=doc["event_id"],
+        status=_status(doc.get("status")),
+        types=tuple((name, status) for name, status in doc.get("types", ())),
+        problem=Problem(*doc["problem"]) if "problem" in doc else None,
+        claimed=doc.get("claimed", False),
+        old=_status(doc.get("old")),
+        requested=tuple((name, _must(at)) for name, at in doc.get("requested", ())),
+    )
+
+
+def _walk(walk: AuthorizationHistory) -> dict[str, Any]:
+    return {
+        "link": walk.link,
+        "authorization": walk.authorization,
+        "begun": walk.begun and _fact(walk.begun),
+        "begun_at": _stamp(walk.begun_at),
+        "floor": _stamp(walk.floor),
+        "ended": walk.ended and _fact(walk.ended),
+        "kept": [_fact(fact) for fact in walk.kept],
+        "aside": [_fact(fact) for fact in walk.orphaned_reads],
+        "failed": walk.failed and _fact(walk.failed),
+        "deleted": walk.deleted and _fact(walk.deleted),
+    }
+
+
+def _load_walk(doc: Mapping[str, Any]) -> AuthorizationHistory:
+    def fact(name: str) -> Fact | None:
+        return _load_fact(doc[name]) if doc.get(name) else None
+
+    return AuthorizationHistory(
+        link=Link(doc["link"]),
+        authorization=doc["authorization"],
+        begun=fact("begun"),
+        begun_at=_time(doc.get("begun_at")),
+        floor=_time(doc.get("floor")),
+        ended=fact("ended"),
+        kept=tuple(_load_fact(kept) for kept in doc["kept"]),
+        orphaned_reads=tuple(_load_fact(orphaned_reads) for orphaned_reads in doc["aside"]),
+        failed=fact("failed"),
+        deleted=fact("deleted"),
+    )
+
+
+def _status(value: str | None) -> LinkStatus | None:
+    return None if value is None else LinkStatus(value)
+
+
+def _stamp(moment: datetime | None) -> int | None:
+    """Microseconds since 1970, exactly."""
+    if moment is None:
+        return None
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def _time(stamp: int | None) -> datetime | None:
+    return None if stamp is None else _must(stamp)
+
+
+def _must(stamp: int) -> datetime:
+    seconds, micros = divmod(stamp, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,134 @@
+"""What the pages say when something goes wrong: in words for somebody who keeps a shop. Pure.
+
+The ``detail`` of an error speaks to whoever calls the API or reads the logs, and stays there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain, CompanyUnseen
+from processor.errors import (
+    CodatError,
+    CodatRateLimited,
+    CodatRefused,
+    CodatUnavailable,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ProcessorError,
+    StoreUnavailable,
+    TooManyAttempts,
+)
+from processor.journey import AlreadyConnected, CodatNotSet, CompanyGone
+from processor.web.merchant.copy import terms
+from processor.web.security import FormExpired
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantError:
+    """What is the matter, and what helps.
+
+    ``is_passing``: loading the page again after a while does. ``is_ours``: only we can mend it, and want
+    to be told. ``to_manage``: the list of connections is where to change something. ``is_calm``: nothing is
+    wrong.
+    """
+
+    title: str
+    text: str
+    is_passing: bool = False
+    is_ours: bool = False
+    to_manage: bool = False
+    is_calm: bool = False
+
+
+NOT_NOW = MerchantError(
+    "This does not work just now",
+    "That is not your fault, and nothing is lost. Wait a minute and load this page again, which shows how "
+    "things stand.",
+    is_passing=True,
+)
+OURS = MerchantError(
+    "We have to mend this",
+    "Something on our side does not work as it should. That is not your fault, and nothing is lost; trying "
+    "again helps only after we have mended it.",
+    is_ours=True,
+)
+UNCERTAIN = MerchantError(
+    "We do not know yet whether that worked",
+    "The answer was lost on the way. Look how things stand before you try again; in a minute we know.",
+    is_passing=True,
+)
+BROKEN = MerchantError(
+    "Something went wrong here",
+    "That is a fault of ours and not yours. Load the page again; if it happens once more, tell us.",
+    is_passing=True,
+    is_ours=True,
+)
+GONE = MerchantError(
+    "It is not there any more",
+    "It was deleted meanwhile, as it seems. Your list shows in a moment how things stand.",
+)
+NOWHERE = MerchantError(
+    "There is nothing here",
+    "This address leads to no page and to no connection of yours. Perhaps it was deleted, or the address is "
+    "not complete.",
+)
+UNUSABLE = MerchantError("That could not be used", "Go back to the list and choose again.")
+EXPIRED_FORM = MerchantError(
+    "This form has expired",
+    "Open the page again and repeat what you did. Your browser has to accept our cookie for that.",
+)
+CHANGED = MerchantError(
+    "That is not possible now",
+    "Somebody may have changed something meanwhile. Look how things stand, and choose again.",
+)
+DELETED = MerchantError(
+    "This company was deleted here",
+    "All its connections ended with that, and so did our access to its data. There is nothing that you need "
+    "to do. If that was not meant to happen, tell whoever sent you the link.",
+    is_calm=True,
+)
+UNNAMED = "Your accounting platform"
+
+_TROUBLES: Mapping[type[ProcessorError], MerchantError] = {
+    StoreUnavailable: NOT_NOW,
+    TooManyAttempts: NOT_NOW,
+    CodatUnavailable: NOT_NOW,
+    CodatRateLimited: NOT_NOW,
+    CodatConflict: NOT_NOW,
+    CodatError: NOT_NOW,  # an answer that is broken
+    CodatUncertain: UNCERTAIN,
+    CodatRefused: OURS,
+    CodatNotSet: OURS,
+    CompanyUnseen: OURS,
+    CodatNotFound: GONE,
+    NotFound: NOWHERE,
+    Invalid: UNUSABLE,
+    Forbidden: UNUSABLE,
+    FormExpired: EXPIRED_FORM,
+    Conflict: CHANGED,
+    CompanyGone: DELETED,
+    ProcessorError: BROKEN,
+}
+"""By class; the nearest one above an error counts."""
+
+
+def of(error: ProcessorError) -> MerchantError:
+    """What to say about ``error``."""
+    if isinstance(error, AlreadyConnected):
+        name = terms.name_of(error.platform_name or UNNAMED)
+        text = f"{terms.one_at_a_time(name)} {terms.TO_CHANGE}"
+        return MerchantError(f"{name} is connected already", text, is_calm=True, to_manage=True)
+    found = next(_TROUBLES[kind] for kind in type(error).__mro__ if kind in _TROUBLES)
+    if found is not BROKEN:
+        return found
+    return _of_status(int(error.status))
+
+
+def _of_status(status: int) -> MerchantError:
+    """What the framework refused has a status and no class of ours."""
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        return NOWHERE
+    return UNUSABLE if status < HTTPStatus.INTERNAL_SERVER_ERROR else BROKEN

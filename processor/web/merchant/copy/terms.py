@@ -1,0 +1,98 @@
+"""What the pages say: Codat's values in the words of somebody who keeps a shop. Pure.
+
+The sentences about the state of a connection: :mod:`processor.web.merchant.copy.connection_states`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from handlers.facts import AUTH_ERROR, COMPLETE, NOT_SUPPORTED
+
+_STATUSES: Mapping[str, str] = {
+    COMPLETE: "Done",
+    NOT_SUPPORTED: "Not kept at {platform}",
+    AUTH_ERROR: "{platform} asks you to sign in again",
+    "PermissionsError": "Your login may not see this",
+    "RateLimitError": "{platform} was too busy",
+    "PrerequisiteNotMet": "Something else has to be read first",
+    "Cancelled": "Stopped",
+    "Initial": "Waiting",
+    "Queued": "Waiting",
+}
+
+
+TO_CHANGE = "To change, disconnect it under “Manage” first."
+
+
+def one_at_a_time(name: str) -> str:
+    """Why no other accounting platform can be connected while ``name`` is."""
+    return f"{name} is connected, and a company has one accounting platform at a time."
+
+
+def on_premise(name: str) -> str:
+    """What to expect of software on the customer's own computer."""
+    chosen = ", in the hours that you chose there" if _has_hours(name) else ""
+    return f"{name} is on your own computer, so it is read when that computer is on{chosen}."
+
+
+def on_premise_briefly(name: str) -> str:
+    """The same in a few words."""
+    return "Read when your computer is on" + (", in the hours you chose" if _has_hours(name) else "")
+
+
+def _has_hours(name: str) -> bool:
+    """QuickBooks Desktop reads in chosen hours only. https://docs.codat.io/integrations/accounting/quickbooksdesktop"""
+    return "quickbooks desktop" in name.casefold()
+
+
+def mail_to_colleague(company: str | None, address: str, expires_at: datetime) -> str:
+    """A ``mailto:`` without a recipient that asks somebody to connect the accounts at ``address``."""
+    name = company or "our company"
+    subject = f"Please connect the accounts of {name}"
+    body = (
+        f"Hello,\n\nwe were asked to connect the software that {name} keeps its books in. You hold the "
+        f"login, so could you do it for us? It takes a few minutes:\n\n{address}\n\n"
+        "Whoever has this link can connect and disconnect our accounts, so please do not pass it on. "
+        f"It works until {moment(expires_at)}.\n\nThank you"
+    )
+    return f"mailto:?subject={quote(subject)}&body={quote(body)}"
+
+
+def moment(when: datetime) -> str:
+    """``22 November 2026, 15:04 UTC``."""
+    return f"{day(when)}, {when:%H:%M} UTC"
+
+
+def day(when: datetime) -> str:
+    """``22 November 2026``."""
+    return f"{when.day} {when:%B %Y}"
+
+
+def name_of(text: str) -> str:
+    """A name from outside that leaves the sentence around it in order, whichever way it is written.
+
+    Signs that turn the direction of writing are left out, and a name in a script that runs the other way
+    is set apart. https://www.w3.org/International/questions/qa-bidi-unicode-controls
+    """
+    plain = "".join(one for one in text if one not in _TURNING)
+    turns = any(unicodedata.bidirectional(one) in _LEFTWARDS for one in plain)
+    return f"\u2068{plain}\u2069" if turns else plain
+
+
+def quotation(text: str) -> str:
+    """What the other side said, without the ids that mean nothing to a merchant."""
+    return " ".join(_ID.sub("…", name_of(text)).split())
+
+
+_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_LEFTWARDS = frozenset({"R", "AL", "AN"})
+
+
+def of_status(status: str, platform: str, *, failed: bool) -> str:
+    """The status of a dataset in a few words; ``failed``: reading it has ended badly."""
+    fallback = "Could not be read" if failed else "Reading"
+    return _STATUSES.get(status, fallback).replace("{platform}", platform)

@@ -1,0 +1,442 @@
+"""Reconciling: what is new, changed or vanished at Codat is found, repaired, explained and counted."""
+
+import socket
+from datetime import timedelta
+
+import pytest
+
+from processor.clock import to_iso
+from processor.codat import paging
+from processor.store import keys
+from tests.support import messages
+from tests.support.counting import everything
+
+
+def ready(truth, company, platform="gbol"):
+    """A connection of which we know, by its messages, that it is ready."""
+    connection = truth.connect(company, platform)
+    truth.change(connection, "authorize")
+    truth.bench.handle(messages.connected(company, connection, at=truth.clock()))
+    truth.clock.forward(5)
+    truth.change(connection, "complete-sync")
+    truth.bench.handle(messages.initial_read(company, connection, at=truth.clock()))
+    truth.settle(for_s=5)
+    assert truth.bench.state(connection) == "ready"
+    return connection
+
+
+def test_what_was_never_heard_of_is_found_and_told(truth):
+    truth.reconcile()
+    company = truth.company("Bakery")
+    connection = truth.connect(company)
+    truth.change(connection, "authorize")
+    truth.change(connection, "complete-sync")
+
+    truth.reconcile()
+
+    assert truth.ours() == truth.truth() == {connection: "ready"}
+    assert truth.bench.told_types(connection) == ["connection.authorized", "initial_sync.completed"]
+    assert truth.bench.reader.company(company)["merchant_id"] == "m-Bakery"
+    assert truth.bench.told(connection)[0]["data"]["merchant_id"] == "m-Bakery"
+    assert truth.bench.told(connection)[0]["data"]["platform_name"] == "Xero"
+
+
+def lived(truth, name):
+    """A company that was authorised and read before this store began."""
+    company = truth.company(name)
+    connection = truth.connect(company)
+    truth.change(connection, "authorize")
+    truth.change(connection, "complete-sync")
+    truth.clock.forward(60)
+    return company, connection
+
+
+def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(truth):
+    """After Redis was lost, reconcile told every merchant everything once more."""
+    made = [lived(truth, f"Shop {number}") for number in range(5)]
+    truth.bench.handle(messages.other(company_id=made[0][0]))
+    before = everything(truth.bench.client)
+    shown = list(truth.polling.reconcile.all(dry_run=True))
+    assert sum(len(one.look.differences) for one in shown) >= 10
+    unchanged = {"codat:codat-calls", "codat:pace", "codat:quota"}
+    after = everything(truth.bench.client)
+    assert {name for name in after if before.get(name) != after[name]} <= unchanged
+
+    truth.reconcile()
+
+    assert truth.ours() == truth.truth()
+    assert {one["data"]["connection_id"] for one in truth.bench.told()} == {made[0][1]}, "it was heard of"
+    before = len(truth.bench.told())
+
+    truth.change(made[1][1], "unlink")
+    truth.clock.forward(5)
+    truth.reconcile()
+    assert truth.bench.told_types()[before:] == ["connection.unlinked"]
+
+
+def test_what_was_missed_of_a_company_that_was_heard_of_is_told_by_the_very_first_reconcile(truth):
+    """However old Codat says that the connection is: an operator asked, and its messages were missed."""
+    company, connection = lived(truth, "Bakery")
+    truth.bench.handle(messages.other(company_id=company))
+
+    truth.reconcile()
+
+    assert truth.bench.told_types(connection) == ["connection.authorized", "initial_sync.completed"]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_whether_a_company_is_new_is_judged_by_codats_clock(truth, minutes):
+    """Ours was ten minutes off, and a merchant who had just signed up was taken for an old one."""
+    ours = truth.clock
+    for part in (truth.polling.looker, truth.polling.walk):
+        part._clock = lambda: ours() + timedelta(minutes=minutes)
+        part._beginning._clock = part._clock
+    truth.polling.walk._beginning._client.hset(
+        keys.sweep(), "began", to_iso(ours() + timedelta(minutes=minutes))
+    )
+    truth.clock.forward(30)
+    new = truth.connect(truth.company("New shop"))
+    truth.change(new, "authorize")
+
+    truth.polling.walk.run()
+    truth.reconcile()
+
+    assert truth.bench.told_types(new) == ["connection.authorized"]
+
+
+def test_one_company_of_a_new_store_is_not_told_again_either(truth):
+    company, connection = lived(truth, "Bakery")
+
+    truth.polling.reconcile.one(company)
+    truth.settle(for_s=120)
+
+    assert truth.bench.state(connection) == "ready"
+    assert truth.bench.told() == []
+    assert truth.polling.reconcile.is_first
+
+
+def test_it_tells_nothing_of_companies_that_wait_for_their_first_look(truth):
+    """The first walk is over, its looks are not."""
+    made = [lived(truth, f"Shop {number}") for number in range(5)]
+    truth.polling.walk.run()
+    assert not truth.polling.reconcile.is_first
+
+    truth.reconcile()
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
+    truth.change(made[0][1], "unlink")
+    truth.clock.forward(5)
+    truth.reconcile()
+    assert truth.bench.told_types() == ["connection.unlinked"]
+
+
+def test_a_new_store_of_which_a_part_was_not_compared_stays_quiet_about_it(truth):
+    made = [lived(truth, f"Shop {number}") for number in range(3)]
+    truth.fault(path=f"/companies/{made[1][0]}/data", status=503, count=3)
+    assert [one.company_id for one in truth.reconcile() if one.problem] == [made[1][0]]
+    assert truth.polling.reconcile.is_first
+
+    truth.simulation.faults.clear()
+    truth.reconcile()
+
+    assert truth.ours() == truth.truth()
+    assert truth.bench.told() == []
+    assert not truth.polling.reconcile.is_first
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "told"),
+    [
+        ("unlink", "unlinked", "connection.unlinked"),
+        ("deauthorize", "deauthorized", "connection.deauthorized"),
+        ("delete", "deleted", "connection.deleted"),
+    ],
+)
+def test_a_missed_end_is_repaired_told_explained_and_counted(truth, change, state, told):
+    company = truth.company()
+    connection = ready(truth, company)
+    truth.change(connection, change)
+    truth.clock.forward(60)
+
+    (outcome,) = truth.reconcile()
+
+    assert truth.bench.state(connection) == state
+    assert truth.bench.told_types(connection)[-1] == told
+    (difference,) = outcome.look.differences
+    assert (difference.connection_id, difference.before, difference.after) == (connection, "ready", state)
+    line = next(line for line in reversed(truth.bench.timeline(connection)) if line["outcome"] == "applied")
+    assert (line["source"], line["to"]) == ("codat-api", state)
+    assert "an operator's reconcile: the message was missed" in line["reason"]
+    assert truth.count("missed_messages") == 1
+
+
+def test_what_agrees_leaves_no_trace(truth):
+    company = truth.company()
+    connection = ready(truth, company)
+    truth.reconcile()
+    lines = truth.bench.timeline(connection)
+    before = everything(truth.bench.client)
+
+    outcomes = truth.reconcile()
+
+    assert truth.bench.timeline(connection) == lines
+    assert [outcome.look.events for outcome in outcomes] == [[]]
+    after = everything(truth.bench.client)
+    changed = {name for name in before if before[name] != after.get(name)}
+    assert changed <= {"codat:codat-calls", "codat:pace", "codat:quota"}
+
+
+def test_a_dry_run_shows_the_same_and_changes_nothing(truth):
+    company = truth.company()
+    connection = ready(truth, company)
+    truth.change(connection, "unlink")
+    truth.clock.forward(60)
+    before = everything(truth.bench.client)
+
+    (shown,) = truth.polling.reconcile.all(dry_run=True)
+    after = everything(truth.bench.client)
+    (done,) = truth.polling.reconcile.all()
+
+    assert {name for name in before if before[name] != after.get(name)} <= {
+        "codat:codat-calls",
+        "codat:pace",
+        "codat:quota",
+    }
+    assert [one.after for one in shown.look.differences] == ["unlinked"]
+    assert [one.after for one in done.look.differences] == ["unlinked"]
+
+
+def test_a_missed_failure_is_told_once_whatever_comes_afterwards(truth):
+    company = truth.company()
+    connection = truth.connect(company)
+    truth.bench.handle(messages.created(company, connection, at=truth.clock()))
+    truth.change(connection, "fail", status_code=403)
+    failed_at = truth.clock()
+    truth.clock.forward(30)
+
+    truth.reconcile()
+    assert truth.bench.state(connection) == "authorization_failed"
+    told = truth.bench.told(connection)
+    assert [one["type"] for one in told] == ["connection.authorization_failed"]
+    assert told[0]["data"]["error"]["status_code"] == "403"
+
+    truth.bench.handle(messages.failed(company, connection, at=failed_at))  # late, after all
+    truth.reconcile()
+    assert truth.bench.told_types(connection) == ["connection.authorization_failed"]
+
+
+@pytest.mark.parametrize(("resolved", "state"), [(False, "authorization_failed"), (True, "pending")])
+def test_an_error_that_is_not_transient_is_found_until_it_is_resolved(truth, resolved, state):
+    """Codat gives such an error no status: reconcile found nothing, and the connection stayed pending."""
+    company = truth.company()
+    connection = truth.connect(company)
+    truth.bench.handle(messages.created(company, connection, at=truth.clock()))
+    truth.change(connection, "fail", status_code=403)
+    (problem,) = truth.world.find_connection(connection).problems
+    problem.transient, problem.resolved = False, truth.clock() if resolved else None
+    truth.clock.forward(30)
+
+    truth.reconcile()
+
+    assert truth.bench.state(connection) == state
+    assert truth.bench.told_types(connection) == ["connection.authorization_failed"] * (not resolved)
+
+
+def test_reconcile_says_what_codat_shows_against_a_time_that_is_still_to_come(truth):
+    """A message with a time ahead outranked a real end: "0 differences" while Codat showed the end."""
+    company = truth.company()
+    connection = truth.connect(company)
+    truth.change(connection, "authorize")
+    ahead = truth.clock() + timedelta(minutes=4)
+    truth.bench.handle(messages.connected(company, connection, at=ahead))
+    truth.clock.forward(70)
+    truth.change(connection, "deauthorize")
+    truth.clock.forward(10)
+
+    (outcome,) = truth.polling.reconcile.all()
+    last = outcome.look.differences[-1]
+    assert (last.before, last.after) == ("authorized", "deauthorized")
+    truth.settle(for_s=400)
+
+    assert truth.bench.state(connection) == "deauthorized"
+    assert truth.bench.told_types(connection)[-1] == "connection.deauthorized"
+
+
+def test_a_failure_that_was_told_is_not_found_again(truth):
+    company = truth.company()
+    connection = truth.connect(company)
+    truth.change(connection, "fail", status_code=500)
+    truth.bench.handle(messages.failed(company, connection, at=truth.clock()))
+    truth.settle(for_s=10)
+    lines = len(truth.bench.timeline(connection))
+
+    truth.reconcile()
+
+    assert truth.bench.told_types(connection) == ["connection.authorization_failed"]
+    assert len(truth.bench.timeline(connection)) == lines
+
+
+def test_a_company_with_forty_connections_is_right_in_three_requests(truth):
+    company = truth.company()
+    connections = [truth.connect(company, "shpf") for _ in range(40)]
+    for place, connection in enumerate(connections):
+        if place % 4:
+            truth.change(connection, "authorize")
+        if place % 4 > 1:
+            truth.change(connection, "complete-sync")
+        if place % 4 > 2:
+            truth.change(connection, "deauthorize")
+    before = len(truth.wire.requests)
+
+    truth.polling.reconcile.one(company)
+    asked = [path for _, path in truth.wire.requests[before:]]
+    truth.settle(for_s=120)
+
+    assert len(asked) <= 3
+    assert truth.ours() == truth.truth()
+
+
+def test_a_deleted_company_that_codat_showed_us_is_deleted_here(truth):
+    company = truth.company()
+    connection = ready(truth, company)
+    truth.reconcile()
+    truth.world.delete_company(company)
+
+    truth.reconcile()
+
+    assert truth.bench.state(connection) == "deleted"
+    assert truth.bench.told_types(connection)[-1] == "connection.deleted"
+    assert "deleted_at" in truth.bench.reader.company(company)
+
+
+def test_a_company_that_our_key_was_never_shown_is_left_alone(truth):
+    """Several Codat clients may share one endpoint: what we are not shown may well exist."""
+    truth.bench.handle(messages.connected("a-foreign-company", "a-foreign-connection", at=truth.clock()))
+    truth.settle(for_s=200)
+
+    truth.reconcile()
+    truth.run(for_s=3 * 3600, step_s=300)
+
+    assert truth.bench.state("a-foreign-connection") == "authorized"
+    assert "deleted_at" not in truth.bench.reader.company("a-foreign-company")
+
+
+def test_an_erased_company_that_codat_still_has_stays_erased(truth):
+    company = truth.company()
+    connection = ready(truth, company)
+    truth.erasure.erase(company, truth.clock())
+
+    truth.reconcile()
+    truth.run(for_s=7200, step_s=300)
+
+    assert truth.bench.state(connection) is None
+    assert truth.bench.reader.company(company) is None
+
+
+def test_rows_that_come_and_go_between_pages_are_found_or_left_alone(truth, monkeypatch):
+    """Each page is followed by changes that shift all later ones."""
+    companies = [truth.company(f"Shop {number}") for number in range(12)]
+    connections = [ready(truth, company) for company in companies]
+    truth.reconcile()
+    for connection in connections[::2]:
+        truth.change(connection, "unlink")
+    monkeypatch.setattr("processor.reconciliation.full_run.PAGE_SIZE", 3)
+    doomed, gone = companies[1:6:2], []
+    original = paging.rows_of
+
+    def rows_of(answer):
+        rows = original(answer)
+        if doomed and len(rows) == 3:
+            gone.append(doomed.pop(0))
+            truth.world.delete_company(gone[-1])
+            truth.company(f"New shop {len(doomed)}")
+        return rows
+
+    monkeypatch.setattr(paging, "rows_of", rows_of)
+    truth.reconcile()
+    monkeypatch.undo()
+
+    assert len(gone) == 3
+    shown = {one for one, owner in zip(connections, companies, strict=True) if owner not in gone}
+    assert {one: truth.bench.state(one) for one in shown} == {one: truth.truth()[one] for one in shown}
+    truth.reconcile()  # what was deleted behind our back, after its page was read
+    assert truth.ours() == truth.truth()
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 503}, {"status": 500}, {"hang_s": 600.0}, {"broken_json": True}], ids=str
+)
+def test_a_company_about_which_codat_does_not_answer_is_named_and_the_others_are_repaired(truth, fault):
+    companies = [truth.company(f"Shop {number}") for number in range(3)]
+    connections = [truth.connect(company) for company in companies]
+    for connection in connections:
+        truth.change(connection, "authorize")
+    truth.fault(path=f"/companies/{companies[1]}/data", count=3, **fault)
+    if "hang_s" in fault:
+        truth.give_up_after(2.0)
+
+    outcomes = truth.reconcile()
+
+    problems = [outcome.company_id for outcome in outcomes if outcome.problem]
+    assert problems == [companies[1]]
+    found = "authorized" if "broken_json" in fault else None  # it hides the reads alone
+    assert [truth.bench.state(one) for one in connections] == ["authorized", found, "authorized"]
+    truth.simulation.faults.clear()
+    truth.reconcile()
+    assert truth.bench.state(connections[1]) == "authorized"
+
+
+def test_it_waits_as_long_as_codat_says_in_a_storm_of_429(truth):
+    companies = [truth.company(f"Shop {number}") for number in range(6)]
+    for company in companies:
+        truth.change(truth.connect(company), "authorize")
+    truth.fault(path="/data/history", status=429, retry_after_s=40, count=12)
+
+    outcomes = truth.reconcile()
+
+    assert not [outcome for outcome in outcomes if outcome.problem]
+    assert truth.ours() == truth.truth()
+    assert 40 in truth.waits
+
+
+def test_too_long_a_pause_is_told_and_not_waited_for(truth):
+    company = truth.company()
+    truth.change(truth.connect(company), "authorize")
+    truth.fault(path="/data/history", status=429, retry_after_s=7_200, count=5)
+
+    (outcome,) = truth.polling.reconcile.all()
+
+    assert outcome.problem.retry_after_s == 7_200
+    assert truth.waits == []
+
+
+def test_tags_and_names_that_changed_are_taken_over(truth):
+    company = truth.company("Bakery")
+    ready(truth, company)
+    truth.reconcile()
+    changed = truth.world.company(company)
+    changed.name, changed.tags = "Bakery and Sons", {**changed.tags, "region": "us"}
+
+    truth.reconcile()
+
+    row = truth.bench.reader.company(company)
+    assert row["name"] == "Bakery and Sons"
+    assert '"region": "us"' in row["tags"]
+
+
+def test_nothing_is_erased_or_deleted_while_nobody_answers(truth):
+    """A wrong address or a broken proxy is not the end of all companies."""
+    company = truth.company()
+    connection = ready(truth, company)
+    truth.reconcile()
+    truth.server.stop()
+    with socket.socket() as taken:  # nobody listens there, and nobody else can meanwhile
+        taken.bind(("127.0.0.1", 0))
+        for client in (truth.codat, truth.checking):
+            client._exchange._base_url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+        truth.run(for_s=7200, step_s=600)
+
+    assert truth.bench.state(connection) == "ready"
+    assert truth.bench.client.exists(keys.company(company))

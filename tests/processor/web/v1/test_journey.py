@@ -1,0 +1,292 @@
+"""The calls of the journey: sign-up, platforms, connections, links, progress, and the end of each."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from processor.container import for_web
+from processor.settings.definitions import load
+from processor.simulator import SimulatorConfig, SimulatorServer
+from processor.web import create_app
+from tests.support.journeying import CODAT_KEY, serving_journeys, working
+from tests.support.serving import ENVIRON, kept
+
+KEY = {"Authorization": "Bearer key-of-a-caller"}
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def codat():
+    with SimulatorServer(SimulatorConfig(api_key=CODAT_KEY, auto_sync=False)) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(redis_url, codat):
+    given = {"CODAT_API_KEY": CODAT_KEY, "CODAT_API_URL": codat.url, "API_KEYS": "key-of-a-caller"}
+    return load({**ENVIRON, **given, "REDIS_URL": redis_url})
+
+
+@pytest.fixture
+def call(settings):
+    """Calls the API with a key, while workers work."""
+    container = serving_journeys(settings)
+    client = create_app(container).test_client()
+
+    def call(method, path, body=None, **more):
+        return client.open(path, method=method, json=body, headers=KEY, **more)
+
+    with working(settings):
+        yield call
+    container.redis.close()
+    container.codat.close()
+
+
+@pytest.fixture
+def company_id(call):
+    return call("POST", "/v1/companies", {"merchant_id": "m-1"}).json["company_id"]
+
+
+@pytest.fixture
+def linked(call, codat, company_id):
+    """A connection that is authorised at Codat; we have not heard of it."""
+    started = call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "gbol"}).json
+    codat.simulation.change(started["connection_id"], "authorize", {})
+    return started["connection_id"]
+
+
+def refused(answer, status):
+    """The problem in an answer."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert answer.json["status"] == status
+    return answer.json
+
+
+def test_products_that_codat_refuses_are_named(call):
+    """`products` was an unknown field; what Codat says of them was a 502 that named nothing."""
+    answer = call("POST", "/v1/companies", {"merchant_id": "shop_7", "products": ["lending"]})
+    said = refused(answer, 422)
+    assert said["code"] == "products_refused"
+    assert "lending" in said["errors"]["products"][0]
+
+
+def test_a_company_signs_up_once(call, codat):
+    """The name as the merchant gave it was kept and readable nowhere: `name` is what Codat makes of it."""
+    body = {
+        "merchant_id": "shop_7",
+        "name": "Zoë's",
+        "contact_email": "zoe@shop.example",
+        "tags": {"region": "uk"},
+    }
+    first = call("POST", "/v1/companies", body)
+    assert first.status_code == 201
+    assert first.json == {
+        "company_id": first.json["company_id"],
+        "id": first.json["company_id"],
+        "merchant_id": "shop_7",
+        "name": "Zoe's",
+        "given_name": "Zoë's",
+        "contact_email": "zoe@shop.example",
+        "connect_url": first.json["connect_url"],
+    }
+    assert re.fullmatch(r"http://localhost/connect/[\w.-]+", first.json["connect_url"])
+    again = call("POST", "/v1/companies", {"merchant_id": "shop_7"})
+    assert again.status_code == 200
+    assert again.json["company_id"] == first.json["company_id"]
+    (company,) = codat.simulation.world.companies()
+    assert company.tags == {"region": "uk", "merchantId": "shop_7"}
+    shown = call("GET", f"/v1/companies/{company.id}").json
+    assert (shown["merchant_id"], shown["tags"]) == ("shop_7", company.tags)
+    assert (shown["name"], shown["given_name"]) == ("Zoe's", "Zoë's")
+    assert call("GET", "/v1/companies?merchant_id=shop_7").json["items"] == [shown]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "merchant_id"),
+        ({"merchant_id": ""}, "merchant_id"),
+        ({"merchant_id": "   "}, "merchant_id"),
+        ({"merchant_id": "x" * 101}, "merchant_id"),
+        ({"merchant_id": 7}, "merchant_id"),
+        ({"merchant_id": None}, "merchant_id"),
+        ({"merchant_id": "\ud800"}, "merchant_id"),
+        ({"merchant_id": "m", "tags": {f"t{number}": "x" for number in range(11)}}, "tags"),
+        ({"merchant_id": "m", "tags": {f"t{number}": "x" for number in range(10)}}, "tags"),
+        ({"merchant_id": "m", "tags": {"region": "x" * 101}}, "tags"),
+        ({"merchant_id": "m", "tags": {"k" * 28: "x"}}, "tags"),
+        ({"merchant_id": "m", "tags": {"region": 1}}, "tags"),
+        ({"merchant_id": "m", "tags": ["region"]}, "tags"),
+        ({"merchant_id": "m", "contact_email": "nobody"}, "contact_email"),
+        ({"merchant_id": "m", "contact_email": ""}, "contact_email"),
+        ({"merchant_id": "m", "contact_email": "a@b.co\nBcc: c@d.co"}, "contact_email"),
+        ({"merchant_id": "m", "name": ""}, "name"),
+        ({"merchant_id": "m", "merchant": "m"}, "merchant"),
+    ],
+)
+def test_bad_input_is_refused_with_the_field_named(call, codat, body, field):
+    assert list(refused(call("POST", "/v1/companies", body), 422)["errors"]) == [field]
+    assert codat.simulation.world.companies() == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"{", b"nonsense", b"\xff\xfe", b"[" * 50_000, b'{"merchant_id": NaN}', b"9" * 5_000]
+)
+def test_what_is_no_json_is_refused(call, data):
+    assert refused(call("POST", "/v1/companies", data=data, content_type="application/json"), 422)["errors"]
+
+
+@pytest.mark.parametrize("data", [b"[]", b'"m"', b"null", b"3", b""])
+def test_json_that_is_no_object_is_refused(call, data):
+    assert refused(call("POST", "/v1/companies", data=data, content_type="application/json"), 422)["errors"]
+
+
+def test_a_huge_body_is_refused_unread(call):
+    answer = call("POST", "/v1/companies", {"merchant_id": "m", "name": "x" * 70_000})
+    refused(answer, 413)
+
+
+def test_the_content_type_is_not_looked_at(call):
+    """As curl sends it with ``-d`` alone."""
+    form = "application/x-www-form-urlencoded"
+    assert call("POST", "/v1/companies", data=b'{"merchant_id": "m-1"}', content_type=form).status_code == 201
+
+
+def test_platforms_are_listed_filtered_and_paged(call):
+    call("GET", "/v1/integrations")  # the pictures come after the first view
+    everything = call("GET", "/v1/integrations?limit=200").json
+    assert everything["next_cursor"] is None
+    first = call("GET", "/v1/integrations?limit=5").json
+    rest = call("GET", "/v1/integrations", query_string={"limit": 200, "cursor": first["next_cursor"]}).json
+    assert first["items"] + rest["items"] == everything["items"]
+    (xero,) = call("GET", "/v1/integrations?source_type=accounting&search=xer").json["items"]
+    assert (xero["id"], xero["key"], xero["name"], xero["source_type"]) == (
+        "gbol",
+        "gbol",
+        "Xero",
+        "Accounting",
+    )
+    assert xero["logo_url"]
+    assert call("GET", "/v1/integrations?search=nothing-like-it").json == {"items": [], "next_cursor": None}
+    for query, field in (("source_type=shoes", "source_type"), ("cursor=x", "cursor"), ("limit=0", "limit")):
+        assert list(refused(call("GET", f"/v1/integrations?{query}"), 422)["errors"]) == [field]
+
+
+def test_a_platform_is_chosen_and_its_link_carries_what_was_asked_for(call, company_id):
+    path = f"/v1/companies/{company_id}/connections"
+    answer = call("POST", path, {"platform_key": "gbol", "parameters": {"ref": "a b"}})
+    assert answer.status_code == 201
+    assert parse_qs(urlsplit(answer.json["link_url"]).query)["ref"] == ["a b"]
+    assert (answer.json["status"], answer.json["platform_name"]) == ("PendingAuth", "Xero")
+    connection_id = answer.json["connection_id"]
+    assert call("GET", f"/v1/connections/{connection_id}").json["state"] == "pending"
+    again = call("POST", path, {"platform_key": "gbol"})
+    assert (again.status_code, again.json["connection_id"]) == (200, connection_id)
+    assert list(refused(call("POST", path, {"platform_key": "nope"}), 422)["errors"]) == ["platform_key"]
+    assert list(refused(call("POST", path, {}), 422)["errors"]) == ["platform_key"]
+
+
+def test_a_second_active_accounting_connection_is_a_conflict_that_names_the_first(call, company_id, linked):
+    said = refused(call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "qhyg"}), 409)
+    assert said["connection_id"] == linked
+    assert "Xero" in said["detail"]
+    other = call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "strp"})
+    assert other.status_code == 201
+
+
+def test_a_connection_is_linked_again_disconnected_and_deleted(call, codat, company_id, linked):
+    first = call("POST", f"/v1/connections/{linked}/link", {"parameters": {"ref": "1"}}).json
+    second = call("POST", f"/v1/connections/{linked}/link").json
+    assert first["link_url"].endswith("&ref=1")
+    assert second["link_url"] != first["link_url"]
+    assert second["status"] == "Linked"
+
+    unlinked = call("POST", f"/v1/connections/{linked}/unlink")
+    assert unlinked.status_code == 200
+    assert (unlinked.json["status"], unlinked.json["company_id"]) == ("Unlinked", company_id)
+    assert call("GET", f"/v1/connections/{linked}").json["state"] == "unlinked"
+    assert call("GET", f"/v1/events/{unlinked.json['event_id']}").json["source"] == "journey"
+    refused(call("POST", f"/v1/connections/{linked}/unlink"), 409)
+
+    deleted = call("DELETE", f"/v1/connections/{linked}")
+    assert (deleted.status_code, deleted.data) == (204, b"")
+    assert call("GET", f"/v1/connections/{linked}").json["state"] == "deleted"
+    refused(call("DELETE", f"/v1/connections/{linked}"), 404)
+    assert codat.simulation.world.companies()[0].present == []
+
+
+def test_a_company_is_deleted_with_all_that_it_has(call, codat, company_id, linked):
+    assert call("DELETE", f"/v1/companies/{company_id}").status_code == 204
+    assert codat.simulation.world.companies() == []
+    assert call("GET", f"/v1/companies/{company_id}").json["deleted_at"]
+    assert call("GET", f"/v1/connections/{linked}").json["state"] == "deleted"
+    again = call("DELETE", f"/v1/companies/{company_id}")
+    assert (again.status_code, again.data) == (204, b"")  # deleted is what it is, as GET shows
+    assert call("POST", "/v1/companies", {"merchant_id": "m-1"}).status_code == 201
+
+
+def test_progress_is_told_per_connection_and_data_type(call, company_id, linked):
+    path = f"/v1/companies/{company_id}/sync"
+    idle = call("GET", path).json
+    assert (idle["status"], idle["progress"], idle["id"]) == ("idle", 0, company_id)
+    assert idle["connections"][0]["id"] == linked
+    refused(call("GET", "/v1/companies/nobody/sync"), 404)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ({"status": 401}, 502),
+        ({"status": 402}, 502),
+        ({"status": 403}, 502),
+        ({"status": 404}, 404),
+        ({"status": 409}, 409),
+        ({"status": 429, "retry_after_s": 7}, 503),
+        ({"status": 500, "count": 9}, 503),
+        ({"status": 503, "count": 9}, 503),
+        ({"broken_json": True}, 502),
+    ],
+)
+def test_each_error_of_codats_becomes_one_clear_problem(call, codat, linked, fault, status):
+    codat.simulation.faults.plan({"method": "GET", "path": f"/connections/{linked}", **fault})
+    answer = call("POST", f"/v1/connections/{linked}/link")
+    said = refused(answer, status)
+    assert said["detail"].endswith(".") or ":" in said["detail"]
+    if "broken_json" not in fault:
+        assert said["correlation_id"]
+    if fault.get("status") == 429:
+        assert answer.headers["Retry-After"] == "7"
+    if status == 503:
+        assert int(answer.headers["Retry-After"]) > 0
+    codat.simulation.faults.clear()
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"broken_json": True}])
+def test_a_change_is_never_sent_twice(call, codat, linked, fault):
+    codat.simulation.faults.plan({"method": "PATCH", **fault})
+    refused(call("POST", f"/v1/connections/{linked}/unlink"), 503)
+    assert codat.simulation.faults.as_json()["faults"] == []
+    with codat.simulation.lock:
+        status = codat.simulation.world.find_connection(linked).status.value
+    assert status == ("Unlinked" if "broken_json" in fault else "Linked")
+
+
+def test_a_key_is_asked_for_first(settings):
+    client = create_app(kept(for_web(settings))).test_client()
+    for method, path in (
+        ("POST", "/v1/companies"),
+        ("DELETE", "/v1/companies/c"),
+        ("GET", "/v1/integrations"),
+        ("POST", "/v1/connections/c/unlink"),
+    ):
+        refused(client.open(path, method=method, data=b"{"), 401)
+
+
+def test_without_an_api_key_of_codats_the_calls_say_so(redis_url):
+    given = load({**ENVIRON, "REDIS_URL": redis_url, "API_KEYS": "key-of-a-caller"})
+    client = create_app(kept(for_web(given))).test_client()
+    said = refused(client.post("/v1/companies", json={"merchant_id": "m"}, headers=KEY), 503)
+    assert said["detail"] == "CODAT_API_KEY is not set."
+    refused(client.get("/v1/integrations", headers=KEY), 503)

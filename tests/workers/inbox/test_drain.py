@@ -1,0 +1,385 @@
+"""Draining: messages become states, timelines and notifications, in few round trips, each once."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from processor.store import keys
+from tests.support import messages
+from tests.support.counting import Interrupted, RoundTrips, commands, everything
+from tests.support.messages import LONG_AGO
+from tests.support.workbench import Workbench, company_in
+from workers.inbox.drain import BATCH, Drained
+
+COMPANY = company_in(1)
+CONNECTION = "connection-1"
+SHARD = 1
+
+
+def at(seconds):
+    return LONG_AGO + timedelta(seconds=seconds)
+
+
+def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(bench):
+    bench.send(messages.connected(COMPANY, CONNECTION, merchant_id="m-1"), event_id="msg_1")
+    bench.clock.forward(1.5)
+
+    assert bench.drain().run(SHARD) == Drained(1, more=False)
+
+    assert bench.state(CONNECTION) == "authorized"
+    (line,) = bench.timeline(CONNECTION)
+    assert line["reason"]
+    assert {
+        name: line[name] for name in ("at", "event_id", "event_type", "source", "from", "to", "outcome")
+    } == {
+        "at": "2026-03-04T12:00:00.000000Z",
+        "event_id": "msg_1",
+        "event_type": "connection.connected",
+        "source": "current",
+        "from": "pending",
+        "to": "authorized",
+        "outcome": "applied",
+    }
+    (told,) = bench.told()
+    assert told["id"].startswith("ntf_")
+    assert told == {
+        "id": told["id"],
+        "type": "connection.authorized",
+        "timestamp": "2026-03-04T12:00:01.500000Z",
+        "data": {
+            "merchant_id": "m-1",
+            "company_id": COMPANY,
+            "connection_id": CONNECTION,
+            "platform_key": "gbol",
+            "platform_name": "Xero",
+            "source_type": "Accounting",
+            "state": "authorized",
+            "previous_state": "pending",
+            "authorization": 1,
+            "authorized_at": "2026-03-04T12:00:00.000000Z",
+            "occurred_at": "2026-03-04T12:00:00.000000Z",
+            "event_id": "msg_1",
+            "expected": False,
+            "data_types": {"complete": [], "failed": {}},
+            "error": None,
+        },
+    }
+    assert line["decisions"] == [
+        {
+            "type": "connection.authorized",
+            "verdict": "told",
+            "reason": line["decisions"][0]["reason"],
+            "notification_id": told["id"],
+        }
+    ]
+    assert bench.reader.notification(told["id"])["body"] == told
+    event = bench.event("msg_1")
+    assert (event["status"], event["processed_at"]) == ("processed", "2026-03-04T12:00:01.500000Z")
+    assert bench.reader.company(COMPANY)["merchant_id"] == "m-1"
+    assert bench.reader.company_of("m-1") == COMPANY
+    assert bench.waiting() == []
+
+
+def test_the_indexes_follow_the_state(bench):
+    bench.handle(messages.created(COMPANY, CONNECTION, at=at(0)))
+    assert bench.client.zrange(keys.connections_in("pending"), 0, -1) == [CONNECTION.encode()]
+    heard = bench.client.zscore(keys.connections(), CONNECTION)
+
+    bench.clock.forward(60)
+    bench.handle(
+        messages.connected(COMPANY, CONNECTION, at=at(10)),
+        messages.initial_read(COMPANY, CONNECTION, at=at(20)),
+    )
+
+    for index in (
+        keys.connections(),
+        keys.connections_in("ready"),
+        keys.company_connections(COMPANY),
+    ):
+        assert bench.client.zrange(index, 0, -1, withscores=True) == [(CONNECTION.encode(), heard)]
+    for state in ("pending", "authorized", "syncing"):
+        assert bench.client.zcard(keys.connections_in(state)) == 0
+    assert bench.told_types() == ["connection.authorized", "initial_sync.completed"]
+
+
+def test_a_message_that_changes_nothing_or_is_none_of_ours_is_processed_as_well(bench):
+    bodies = [
+        messages.connected(COMPANY, CONNECTION),
+        messages.connected(COMPANY, CONNECTION),
+        messages.other(company_id=COMPANY, connection_id=CONNECTION),
+        messages.other("client.news"),
+        messages.legacy("Push Operation Status Changed", company_id=COMPANY),
+        messages.company("company.created", COMPANY),
+        messages.current("client.rateLimit.reset", {}),
+    ]
+
+    ids = bench.handle(*bodies)
+
+    assert [bench.status(event_id) for event_id in ids] == ["processed"] * len(bodies)
+    assert [line["outcome"] for line in bench.timeline(CONNECTION)] == ["applied", "twin", "no_change"]
+
+
+def test_what_is_none_of_our_business_makes_no_connection_known(bench):
+    bench.handle(messages.other(company_id=COMPANY, connection_id="never-heard-of"))
+
+    assert bench.reader.connection("never-heard-of") is None
+    assert bench.timeline("never-heard-of") == []
+    assert bench.client.zcard(keys.connections()) == 0
+
+
+def test_a_legacy_alert_that_is_none_of_our_business_makes_none_known_either(bench):
+    alert = messages.legacy("Push Operation timed out", company_id=COMPANY, connection_id="never-heard-of")
+    bench.handle(alert)
+
+    assert bench.reader.connection("never-heard-of") is None
+
+
+# What it costs
+
+
+def test_a_backlog_costs_a_small_fraction_of_a_round_trip_for_each_message(bench, redis_url):
+    bench.fill(
+        messages.connected(f"company-{number % 40}", f"connection-{number % 400}", at=at(number))
+        for number in range(2_000)
+    )
+    trips = RoundTrips()
+    client = trips.client(redis_url)
+    drain = Workbench(client).drain()
+
+    handled = 0
+    while waiting := bench.waiting():
+        handled += sum(drain.run(shard).handled for shard in waiting)
+
+    assert handled == 2_000
+    assert trips.count <= 2_000 / 20
+    assert len(bench.told_types()) == 400
+
+
+def test_messages_are_committed_in_batches(bench):
+    bench.fill(messages.connected(COMPANY, f"connection-{number % 10}") for number in range(2 * BATCH + 1))
+    before = commands(bench.client)
+
+    while bench.drain().run(SHARD).more:
+        pass
+
+    assert bench.client.get(keys.cursor(SHARD)) == b"3"
+    assert commands(bench.client)["exec"] - before.get("exec", 0) == 3
+
+
+# Once
+
+
+def test_a_drain_that_was_overtaken_writes_nothing(bench, redis_url):
+    bench.send(messages.connected(COMPANY, CONNECTION), event_id="msg_1")
+    slow = Interrupted.from_url(redis_url)
+    afterwards = []
+
+    def overtake():
+        assert bench.drain().run(SHARD).handled == 1
+        afterwards.append(everything(bench.client))
+
+    slow.meanwhile = overtake
+    assert bench.drain(slow).run(SHARD) == Drained(0, more=False)
+
+    assert [everything(bench.client)] == afterwards
+    assert bench.told_types() == ["connection.authorized"]
+    assert len(bench.timeline(CONNECTION)) == 1
+
+
+def test_two_drains_at_once_handle_each_message_once(bench, redis_url):
+    ids = bench.fill(
+        messages.connected(COMPANY, f"connection-{number % 7}", at=at(number)) for number in range(1_500)
+    )
+    together = threading.Barrier(3)
+
+    def work():
+        with Redis.from_url(redis_url) as container:
+            drain = bench.drain(container)
+            together.wait()
+            while bench.client.xlen(keys.inbox(SHARD)):
+                drain.run(SHARD)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    lines = [line["event_id"] for number in range(7) for line in bench.timeline(f"connection-{number}")]
+    assert sorted(lines) == sorted(ids)
+    assert {bench.status(event_id) for event_id in ids} == {"processed"}
+    assert bench.client.hget(keys.counters(), "processed") == b"1500"
+    assert len(bench.told_types()) == 7
+
+
+def test_a_message_that_waits_twice_is_handled_once(bench):
+    bench.send(messages.connected(COMPANY, CONNECTION), event_id="msg_1")
+    bench.inbox.requeue("msg_1", status="pending", shard=SHARD)
+
+    bench.drain_all()
+
+    assert len(bench.timeline(CONNECTION)) == 1
+    assert bench.client.xlen(keys.inbox(SHARD)) == 0
+    assert bench.client.hget(keys.counters(), "processed") == b"1"
+
+
+def test_a_processed_message_that_is_replayed_tells_nothing_again(bench):
+    (event_id,) = bench.handle(messages.connected(COMPANY, CONNECTION))
+    bench.clock.forward(3600)
+    bench.inbox.requeue(event_id, status="processed", shard=SHARD)
+
+    bench.drain_all()
+
+    assert bench.told_types() == ["connection.authorized"]
+    assert [line["outcome"] for line in bench.timeline(CONNECTION)] == ["applied", "twin"]
+    assert bench.status(event_id) == "processed"
+    assert bench.client.zcard(keys.events_of("pending")) == 0
+
+
+def test_a_message_that_expired_while_it_waited_is_forgotten(bench):
+    bench.send(messages.connected(COMPANY, CONNECTION), event_id="msg_1")
+    bench.send(messages.connected(COMPANY, "connection-2"))
+    bench.client.delete(keys.event("msg_1"))
+
+    bench.drain_all()
+
+    assert bench.client.xlen(keys.inbox(SHARD)) == 0
+    assert not bench.client.exists(keys.event("msg_1"))
+    assert (bench.state(CONNECTION), bench.state("connection-2")) == (None, "authorized")
+
+
+# A company is in one hand
+
+
+@pytest.mark.parametrize("names", ["no company", "another company"])
+def test_news_that_names_a_connection_of_another_shard_does_not_undo_what_that_shard_commits(
+    bench, redis_url, names
+):
+    """Two shards wrote the same connection: the slower one put back what it had read before."""
+    bench.handle(messages.created(COMPANY, CONNECTION, at=at(0)))
+    company_id = None if names == "no company" else company_in(0)
+    bench.send(messages.other(company_id=company_id, connection_id=CONNECTION, at=at(5)))
+    bench.send(messages.connected(COMPANY, CONNECTION, at=at(10)))
+    slow = Interrupted.from_url(redis_url)
+    slow.meanwhile = lambda: bench.drain().run(SHARD)
+
+    bench.drain(slow).run(0)
+    bench.drain_all()
+
+    assert bench.state(CONNECTION) == "authorized"
+    assert bench.told_types() == ["connection.authorized"]
+    assert len(bench.timeline(CONNECTION)) == 3
+
+
+# When it stops
+
+
+def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
+    """Each commit met a change of its connection and was repeated at once, past SIGTERM and past the
+    time limit: the checks of both were skipped. Now a disturbed batch counts as a round like any other."""
+    bench.handle(messages.connected(COMPANY, CONNECTION))
+    bench.send(messages.disconnected(COMPANY, CONNECTION))
+    stopping = threading.Event()
+    disturbed = Interrupted.from_url(redis_url)
+    rounds = []
+
+    def disturb():
+        rounds.append(len(rounds))
+        assert len(rounds) < 20, "it goes on although it is told to stop"
+        bench.client.append(keys.connection(CONNECTION), " ")
+        if len(rounds) == 3:
+            stopping.set()
+        disturbed.meanwhile = disturb
+
+    disturbed.meanwhile = disturb
+    assert bench.drain(disturbed, stop=stopping.is_set).run(SHARD) == Drained(0, more=True)
+
+    assert len(rounds) == 3
+    assert len(bench.timeline(CONNECTION)) == 1, "nothing of the disturbed batches was written"
+
+
+def test_a_drain_that_is_told_to_stop_finishes_its_batch_and_says_what_is_left(bench):
+    bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
+
+    assert bench.drain(stop=lambda: True).run(SHARD) == Drained(BATCH, more=True)
+    assert bench.client.xlen(keys.inbox(SHARD)) == 1
+
+
+def test_a_drain_hands_over_when_its_time_is_over(bench):
+    bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
+
+    assert bench.drain().run(SHARD, run_s=0) == Drained(BATCH, more=True)
+    assert bench.drain().run(SHARD, run_s=0) == Drained(1, more=False)
+
+
+def test_a_drained_shard_sleeps_and_can_be_woken(bench):
+    bench.handle(messages.connected(COMPANY, CONNECTION))
+
+    assert not bench.client.exists(keys.wake(SHARD))
+    assert bench.send(messages.connected(COMPANY, CONNECTION))[0].wake == SHARD
+
+
+def test_a_drain_lingers_for_what_comes_soon_after(bench, redis_url):
+    """The message is sent by the drain's own first look at an empty inbox, so it comes while it lingers."""
+    sent = threading.Event()
+
+    class Waiting(Redis):
+        def xread(self, *args, **kwargs):
+            if not sent.is_set():
+                sent.set()
+                bench.send(messages.connected(COMPANY, CONNECTION))
+            return super().xread(*args, **kwargs)
+
+    drained = bench.drain(Waiting.from_url(redis_url), yield_to=lambda: False).run(SHARD, run_s=600)
+
+    assert drained == Drained(1, more=False)
+
+
+def test_a_drain_keeps_its_shard_awake(bench):
+    bench.send(messages.connected(COMPANY, CONNECTION))
+    bench.client.delete(keys.wake(SHARD))
+
+    bench.drain(stop=lambda: True).run(SHARD, run_s=0)
+    bench.send(messages.connected(COMPANY, CONNECTION))
+    bench.drain().run(SHARD)
+
+    assert not bench.client.exists(keys.wake(SHARD))
+
+
+# Small
+
+
+def test_the_timeline_of_a_connection_is_trimmed_to_about_a_thousand_lines(bench):
+    for _ in range(5):
+        bench.fill([messages.connected(COMPANY, CONNECTION)] * BATCH)
+        bench.drain_all()
+
+    assert 1_000 <= bench.client.xlen(keys.timeline(CONNECTION)) < 1_200
+
+
+def test_a_connection_that_changes_for_ever_stays_small(bench):
+    for turn in range(300):
+        bench.clock.now = at(turn * 100 + 50)
+        ended = messages.disconnected(COMPANY, CONNECTION, at=at(turn * 100))
+        bench.fill([ended, messages.reconnected(COMPANY, CONNECTION, at=at(turn * 100 + 50))])
+    bench.drain_all()
+
+    stored = bench.reader.connection(CONNECTION)
+    assert stored.state == "authorized"
+    assert stored.connection.walk.authorization == 301
+    assert bench.client.strlen(keys.connection(CONNECTION)) < 50_000
+
+
+def test_every_line_about_a_message_names_it(bench, caplog):
+    """Support asked what became of a message: no line after its acceptance named it."""
+    caplog.set_level("INFO")
+    bench.send(messages.connected(COMPANY, CONNECTION, merchant_id="m-1"), event_id="msg_1")
+    bench.clock.forward(1.5)
+    bench.drain().run(SHARD)
+    lines = [record for record in caplog.records if record.name == "workers.inbox.drain"]
+    assert [record.message for record in lines] == ["a message was handled", "a notification was decided"]
+    assert {record.event_id for record in lines} == {"msg_1"}
+    assert lines[0].outcomes == ["applied"]
+    assert lines[1].notification_id == bench.told()[0]["id"]

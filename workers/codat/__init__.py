@@ -1,0 +1,1 @@
+"""Asking Codat the questions that are due."""

@@ -1,0 +1,1 @@
+"""Delivering notifications: the dispatcher and its channels."""

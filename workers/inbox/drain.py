@@ -1,0 +1,203 @@
+"""Draining a shard: messages in, decisions by the pure machine, one commit per batch."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from rq.timeouts import BaseTimeoutException
+
+from handlers.events import Event
+from handlers.registry import Policy
+from processor.alerts.replay import understand
+from processor.clock import from_iso, utc_now
+from processor.store.keys import shard_of
+from processor.store.shards import CursorConflict, Shard, WriteConflict
+from processor.store.unit_of_work import Batch, WaitingMessage
+from processor.store.waker import HANDLING_RETRIES
+from workers.inbox.batch import BatchHandler
+
+_log = logging.getLogger(__name__)
+
+BATCH = 500
+LINGER_MS = 100
+RUN_S = 5.0
+"""A drain hands over after so long in any case, in seconds."""
+
+SHARE_S = 0.25
+"""A drain hands over after so long when other shards wait for a worker, in seconds."""
+
+MOST_TRACE = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain did: how many messages it handled, and whether more still wait."""
+
+    handled: int
+    more: bool
+
+
+class Drain:
+    """Empties shards.
+
+    ``stop`` says when to finish early (a signal came), ``yield_to`` whether other
+    shards wait for a worker; ``on_questions`` is called when Codat should be asked now,
+    ``on_notifications`` when something was decided that is to be told, ``progress`` at each step.
+    ``on_premise`` says by platform key which platforms are software on the customer's own computer.
+    """
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        policy: Policy,
+        shards: int,
+        clock: Callable[[], datetime] = utc_now,
+        stop: Callable[[], bool] = lambda: False,
+        yield_to: Callable[[], bool] = lambda: False,
+        on_questions: Callable[[], None] = lambda: None,
+        on_notifications: Callable[[], None] = lambda: None,
+        progress: Callable[[], object] = lambda: None,
+        on_premise: Callable[[], Mapping[str, bool]] = dict,
+        stream_length: int = 100_000,
+    ) -> None:
+        self._client = client
+        self._policy = policy
+        self._shards = shards
+        self._clock = clock
+        self._stop = stop
+        self._yield_to = yield_to
+        self._on_questions = on_questions
+        self._on_notifications = on_notifications
+        self._progress = progress
+        self._on_premise = on_premise
+        self._stream_length = stream_length
+
+    def run(self, number: int, *, run_s: float = RUN_S) -> Drained:
+        """Drain shard ``number`` until nothing waits any more, or it is time to hand over."""
+        shard = Shard(self._client, number, stream_length=self._stream_length)
+        started = time.monotonic()
+        handled = 0
+        shard.stay_awake()
+        while True:
+            disturbed = False
+            try:
+                count, ask_now = self.batch(shard)
+            except CursorConflict:
+                _log.debug("another drain works on this shard", extra={"shard": number})
+                return Drained(handled, more=False)
+            except WriteConflict:  # the batch is repeated, but only while there is time
+                count, ask_now, disturbed = 0, False, True
+            handled += count
+            if ask_now:
+                self._on_questions()
+            ran_s = time.monotonic() - started
+            if self._stop() or ran_s >= run_s or (ran_s >= SHARE_S and self._yield_to()):
+                return Drained(handled, more=not shard.rest())
+            if count == 0 and not disturbed:
+                lingers = not self._yield_to() and shard.wait(LINGER_MS)
+                if not lingers and shard.rest():
+                    return Drained(handled, more=False)
+
+    def batch(self, shard: Shard) -> tuple[int, bool]:
+        """Handle and commit one batch; how many messages it had, and whether to ask Codat right now."""
+        now = self._clock()
+        self._progress()
+        pipe = shard.begin()
+        with pipe:
+            waiting, gone = shard.read(BATCH)
+            if not waiting and not gone:
+                return 0, False
+            batch = Batch(gone=gone)
+            events = self._understand(shard, waiting, batch, now)
+            work = BatchHandler(
+                shard,
+                pipe,
+                [event for _, event in events],
+                self._policy,
+                now,
+                batch,
+                on_premise=self._on_premise(),
+            )
+            for message, event in events:
+                self._progress()
+                if event.company is not None and work.is_erased(event.company.id):
+                    batch.dropped.append((message, event.company.id))
+                    continue
+                try:
+                    work.learn(event)
+                except BaseTimeoutException:  # of the job, not of this message
+                    raise
+                except Exception:
+                    _fail(batch, message, now)
+                else:
+                    batch.done.append(message)
+            work.finish()
+            batch.count("processed", len(batch.done))
+            shard.commit(pipe, batch, now)
+        _report(batch)
+        if batch.notifications:
+            self._on_notifications()
+        soon = any(ask.not_before <= now for ask in batch.asks)
+        return len(waiting) + len(gone), soon
+
+    def _understand(
+        self, shard: Shard, waiting: list[WaitingMessage], batch: Batch, now: datetime
+    ) -> list[tuple[WaitingMessage, Event]]:
+        """The events of this shard; messages of others are moved, so that a company is in one hand."""
+        events = []
+        for message in waiting:
+            try:
+                event = understand(
+                    message.body,
+                    source=message.source,
+                    event_id=message.event_id,
+                    received_at=from_iso(message.received_at),
+                )
+            except BaseTimeoutException:
+                raise
+            except Exception:
+                _fail(batch, message, now)
+                continue
+            right = shard_of(event.company.id if event.company else None, self._shards)
+            if right == shard.number:
+                events.append((message, event))
+            else:
+                batch.moved.append((message, right))
+        return events
+
+
+def _report(batch: Batch) -> None:
+    """Log what became of each message of a committed batch: by its id it is followed to its deliveries."""
+    outcomes: dict[str, list[str]] = {message.event_id: [] for message in batch.done}
+    for _, event, entry in batch.entries:
+        outcomes.setdefault(event.event_id, []).append(str(entry.outcome))
+    for event_id, found in outcomes.items():
+        _log.info("a message was handled", extra={"event_id": event_id, "outcomes": found})
+    for notification in batch.notifications:
+        fields = {
+            "event_id": notification.data["event_id"],
+            "notification_id": notification.id,
+            "connection_id": notification.data["connection_id"],
+            "type": notification.type.value,
+        }
+        _log.info("a notification was decided", extra=fields)
+
+
+def _fail(batch: Batch, message: WaitingMessage, now: datetime) -> None:
+    """Record what handling ``message`` raised, and when it is tried again."""
+    trace = traceback.format_exc()[-MOST_TRACE:]
+    schedule = HANDLING_RETRIES
+    again = now + schedule[message.attempts] if message.attempts < len(schedule) else None
+    batch.failed.append((message, trace, again))
+    batch.count("dead_letters" if again is None else "handling_failures")
+    _log.error(
+        "handling a message raised",
+        exc_info=True,
+        extra={"event_id": message.event_id, "attempt": message.attempts + 1, "dead": again is None},
+    )

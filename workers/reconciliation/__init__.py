@@ -1,0 +1,1 @@
+"""Comparing companies with Codat in the background."""
