@@ -216,7 +216,7 @@ _STEPS: dict[Action, Callable[[AuthorizationHistory, Fact], AuthorizationHistory
     Action.NEWEST_REASON: lambda history, fact: replace(history, ended=fact, orphaned_reads=()),
     Action.OTHER_REASON: _other_reason,
     Action.KEEP: lambda history, fact: _add_read(history, fact, "kept"),
-    Action.SET_ASIDE: lambda history, fact: _add_read(history, fact, "aside"),
+    Action.SET_ASIDE: lambda history, fact: _add_read(history, fact, "orphaned_reads"),
     Action.DELETE: lambda history, fact: replace(history, link=Link.DELETED, deleted=fact),
 }
 

@@ -98,7 +98,7 @@ def test_decisions_import_nothing_but_the_standard_library(path: Path) -> None:
         "asyncio",
         "logging",
     }
-    for node in ast.history(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -113,6 +113,6 @@ def test_decisions_import_nothing_but_the_standard_library(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_decisions_ask_no_clock(path: Path) -> None:
-    for node in ast.history(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             assert node.func.attr not in ("now", "utcnow", "today"), f"{path.name}:{node.lineno}"
