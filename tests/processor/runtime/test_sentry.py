@@ -21,7 +21,7 @@ FAULTY = """
 import logging, os
 from flask import Flask
 from processor.runtime.sentry import report_faults
-from processor.settings import load
+from processor.settings.definitions import load
 
 dsn, word = os.environ["DSN"], os.environ["WORD"]
 needed = {"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "CODAT_API_KEY": f"very-{word}-key"}
@@ -83,13 +83,13 @@ import asyncio, json, logging, os, ssl
 from concurrent.futures import ThreadPoolExecutor
 import httpx, requests, urllib.request
 from processor.codat.client import CodatClient
-from processor.delivery.outgoing import Outgoing
+from processor.delivery.http_sender import HttpSender
 from processor.runtime.sentry import report_faults
-from processor.settings import load
+from processor.settings.definitions import load
 
 outside = os.environ["OUTSIDE"]
 assert report_faults(load({"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "SENTRY_DSN": os.environ["DSN"]}))
-outgoing = Outgoing(allow_private=True, lookups=ThreadPoolExecutor(1))
+outgoing = HttpSender(allow_private=True, lookups=ThreadPoolExecutor(1))
 asyncio.run(outgoing.post(f"{outside}/subscriber?key=hush-1", b"{}", {}))
 with CodatClient(api_key="key", base_url=outside) as codat:
     try:

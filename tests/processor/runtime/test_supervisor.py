@@ -280,20 +280,20 @@ def test_a_host_that_is_not_ours_is_an_error() -> None:
 
 APPLICATION = """
 import json, os, sys
-from processor.web.gateway import Gateway
+from processor.web.rsgi import RsgiGateway
 def create():
     def application(environ, start_response):
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps({"pid": os.getpid(), "threads": environ["wsgi.multithread"]}).encode()]
-    return Gateway(application, threads=4, max_body_bytes=1000)
+    return RsgiGateway(application, threads=4, max_body_bytes=1000)
 """
 
 SERVER = """
 import sys
-from processor import logs
+from processor.runtime import logs
 from processor.runtime.supervisor import watch_parent
 from processor.runtime.web_server import serve
-from processor.settings import load_from_environment
+from processor.settings.definitions import load_from_environment
 logs.configure(stream=sys.stdout)
 watch_parent()
 serve(load_from_environment(), "wsgi_for_test:create")
