@@ -12,7 +12,7 @@ from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import in_words, open_store
 from processor.container import Container
 from processor.resources import queries
-from processor.store.decoding import EVENT_STATUSES
+from processor.store.records import EVENT_STATUSES
 
 DEAD = "dead"
 REPLAYABLE = (DEAD, "quarantined", "failed")

@@ -15,6 +15,7 @@ from processor.clock import from_ms, to_iso, to_ms, utc_now
 from processor.delivery.lane import OPERATORS, TEST, Mode, common_keys, guard_of
 from processor.delivery.scripts import register
 from processor.store import keys, unreadable
+from processor.store.decoding import text_fields
 
 PASSING_S = 7 * 86_400
 """How long test messages and alerts are kept, in seconds."""
@@ -159,7 +160,7 @@ def _state(
     *,
     now_ms: int,
 ) -> LaneState:
-    said = {name.decode(): value.decode() for name, value in row.items()}
+    said = text_fields(row)
 
     def moment(name: str) -> datetime | None:
         return from_ms(int(float(said[name]))) if name in said else None

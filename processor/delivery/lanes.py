@@ -29,6 +29,7 @@ from processor.delivery.lane import (
 from processor.delivery.scripts import register
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys, unreadable
+from processor.store.decoding import texts
 
 LEASE = timedelta(seconds=6)
 RENEW_S = 1.5
@@ -73,7 +74,7 @@ class Lanes:
     def divide(self) -> int:
         """Put what was decided into the lanes of those who want it; how many notifications."""
         divided = 0
-        while ids := [id_.decode() for id_ in self._client.lrange(keys.fan_out(), 0, DIVIDE - 1)]:
+        while ids := texts(self._client.lrange(keys.fan_out(), 0, DIVIDE - 1)):
             done = self._divide_these(ids)
             divided += done
             if not done:

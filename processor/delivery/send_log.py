@@ -11,6 +11,7 @@ from redis import Redis
 from processor.delivery.lane import Lease
 from processor.delivery.scripts import register
 from processor.store import keys
+from processor.store.decoding import text_fields
 
 DELIVERED = "delivered"
 UNCERTAIN = "uncertain"
@@ -31,7 +32,7 @@ class SendLog:
         """``delivered`` or ``uncertain`` for each recipient to whom an earlier attempt sent."""
         prefix = f"{claimed.lane.id}:sent:"
         row = self._client.hgetall(keys.deliveries(claimed.notification_id))
-        named = {name.decode(): outcome.decode() for name, outcome in row.items()}
+        named = text_fields(row)
         return {name.removeprefix(prefix): named[name] for name in named if name.startswith(prefix)}
 
     def begin(self, claimed: Lease, recipient: str) -> None:

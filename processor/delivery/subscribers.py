@@ -15,6 +15,7 @@ from processor.delivery import rules
 from processor.delivery.signing import new_secret
 from processor.errors import Conflict, NotFound
 from processor.store import keys, unreadable
+from processor.store.decoding import text_fields, texts
 
 OVERLAP = timedelta(hours=24)
 """How long a secret that was replaced still signs."""
@@ -98,7 +99,7 @@ class Subscribers:
 
     def all(self) -> list[Subscriber]:
         """Every subscriber, the oldest first."""
-        ids = [member.decode() for member in self._client.zrange(keys.subscribers(), 0, -1)]
+        ids = texts(self._client.zrange(keys.subscribers(), 0, -1))
         with self._client.pipeline(transaction=False) as pipe:
             for subscriber_id in ids:
                 pipe.hgetall(keys.subscriber(subscriber_id))
@@ -194,7 +195,7 @@ def _written(one: Subscriber) -> dict[str | bytes, str | bytes | int | float]:
 
 
 def _read(row: Mapping[bytes, bytes]) -> Subscriber:
-    said = {name.decode(): value.decode() for name, value in row.items()}
+    said = text_fields(row)
     return Subscriber(
         id=said["id"],
         url=said["url"],

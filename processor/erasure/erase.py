@@ -16,7 +16,8 @@ from processor.delivery.lane import EMAIL, OPERATORS, TEST
 from processor.erasure import company_ids
 from processor.errors import NotFound, StoreUnavailable
 from processor.store import keys, merchants, unreadable
-from processor.store.decoding import EVENT_STATUSES
+from processor.store.decoding import text_fields, texts
+from processor.store.records import EVENT_STATUSES
 
 ATTEMPTS = 20
 STREAM_PAGE = 1_000
@@ -140,19 +141,19 @@ class Erasure:
         if any(status in (b"pending", b"failed") for status in statuses):
             return True
         notifications = self._notifications(self._members(keys.company_connections(company_id)))
-        if set(notifications) & {one.decode() for one in self._client.lrange(keys.fan_out(), 0, -1)}:
+        if set(notifications) & set(texts(self._client.lrange(keys.fan_out(), 0, -1))):
             return True
         with self._client.pipeline(transaction=False) as pipe:
             for one in notifications:
                 pipe.hgetall(keys.deliveries(one))
             rows = pipe.execute() if notifications else []
-        said = ({name.decode(): value.decode() for name, value in row.items()} for row in rows)
+        said = (text_fields(row) for row in rows)
         return any(serializers.status(row) == "pending" for row in said)
 
     def kept(self, company_id: str) -> ErasureLeftovers:
         """What is kept of the company now."""
         row = self._client.hgetall(keys.company(company_id))
-        kept = ErasureLeftovers(company_id, {name.decode(): value.decode() for name, value in row.items()})
+        kept = ErasureLeftovers(company_id, text_fields(row))
         kept.connections = self._members(keys.company_connections(company_id))
         kept.events = self._members(keys.company_events(company_id))
         kept.events += [one for one in self._quarantined(company_id) if one not in kept.events]
@@ -262,7 +263,7 @@ class Erasure:
         return bool(self._client.exists(keys.erased(company_id)))
 
     def _members(self, index: str) -> list[str]:
-        return [member.decode() for member in self._client.zrange(index, 0, -1)]
+        return texts(self._client.zrange(index, 0, -1))
 
     def _hashes(self, names: Sequence[str], field_: str) -> list[bytes | None]:
         with self._client.pipeline(transaction=False) as pipe:

@@ -15,7 +15,7 @@ from processor.journey.errors import AlreadyConnected
 from processor.journey.events import JourneyEvents, Row
 from processor.journey.models import ChangeResult, LinkSession, PlatformView
 from processor.journey.records import Records
-from processor.store.decoding import StoredConnection
+from processor.store.records import StoredConnection
 
 ACCOUNTING = "Accounting"
 

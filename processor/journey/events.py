@@ -20,9 +20,9 @@ from handlers.events import (
 )
 from processor.codat import observations
 from processor.codat.models import ConnectionResponse
-from processor.store.decoding import StoredConnection
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
+from processor.store.records import StoredConnection
 from processor.store.waker import Waker
 
 SECOND = timedelta(seconds=1)

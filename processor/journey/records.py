@@ -17,8 +17,9 @@ from processor.clock import from_iso, to_iso, to_ms
 from processor.codat.models import CompanySeen
 from processor.errors import StoreUnavailable
 from processor.store import commits, keys, merchants, visibility
-from processor.store.shards import stored
-from processor.store.unit_of_work import Batch, StoredConnection
+from processor.store.decoding import texts
+from processor.store.records import StoredConnection, read_connections
+from processor.store.unit_of_work import Batch
 
 LOCK_S = 100
 """How long a lock lasts at the most, in seconds: longer than the calls to Codat that it stands around."""
@@ -76,11 +77,11 @@ class Records:
     def _renamed(self, pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> Batch:
         """What the company's connections are with this merchant id; they are watched from here on."""
         members = self._client.zrange(keys.company_connections(company_id), 0, -1)
-        ids = [one.decode() for one in members]
+        ids = texts(members)
         if ids:
             pipe.watch(*map(keys.connection, ids))
         batch = Batch()
-        for connection_id, known in stored(self._client, ids).items():
+        for connection_id, known in read_connections(self._client, ids).items():
             if isinstance(known, StoredConnection) and known.connection.merchant_id != merchant_id:
                 renamed = replace(known.connection, merchant_id=merchant_id)
                 batch.connections[connection_id] = (renamed, known.state, known)

@@ -35,8 +35,8 @@ from processor.journey.search import search as find_platforms
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.resources import serializers
 from processor.store import questions, wakeups
-from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.store.queries import Reader
+from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.waker import Waker
 
 _log = logging.getLogger(__name__)

@@ -30,8 +30,8 @@ from processor.reconciliation import observed
 from processor.reconciliation.baseline import BEFORE_US, SINCE_US, Baseline, by_codats_clock
 from processor.reconciliation.diff import CompanyDiff, Comparison, Difference, add
 from processor.store import keys, visibility
-from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.store.queries import Reader
+from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.unit_of_work import company_news
 
 _log = logging.getLogger(__name__)

@@ -16,8 +16,9 @@ from processor.codat.models import CompanySeen
 from processor.reconciliation.baseline import BEFORE_US, Baseline, by_codats_clock
 from processor.reconciliation.poll_schedule import SWEEP, PollQueue
 from processor.store import keys, visibility
-from processor.store.decoding import StoredConnection
+from processor.store.decoding import text_fields, texts
 from processor.store.queries import Reader
+from processor.store.records import StoredConnection
 
 PAGE_SIZE = 200
 
@@ -98,8 +99,8 @@ class ListingScan:
         for company, row, ids, is_erased in zip(
             chunk, answers[::3], answers[1::3], answers[2::3], strict=True
         ):
-            rows[company.id] = {name.decode(): value.decode() for name, value in row.items()}
-            members[company.id] = [one.decode() for one in ids]
+            rows[company.id] = text_fields(row)
+            members[company.id] = texts(ids)
             if is_erased:
                 erased.add(company.id)
         return rows, members, erased

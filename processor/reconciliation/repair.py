@@ -20,9 +20,9 @@ from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
 from processor.resources.queries import STATES
-from processor.store import keys, serialization, unreadable
-from processor.store.decoding import StoredConnection
-from processor.store.queries import CONNECTION, Reader
+from processor.store import keys, records, unreadable
+from processor.store.queries import Reader
+from processor.store.records import CONNECTION, StoredConnection
 
 REPAIR = Trigger("the record was damaged, and is made again", quiet=True)
 AT_ONCE = 200
@@ -156,7 +156,7 @@ class ConnectionRepair:
             if self._reader.connection(made.id) is not None:
                 raise Conflict("The record was written by somebody else meanwhile; look at it again.")
             pipe.multi()
-            pipe.set(name, serialization.dump_row(made, state, heard_ms))
+            pipe.set(name, records.connection_row(made, state, heard_ms))
             for other in STATES:
                 pipe.zrem(keys.connections_in(other), made.id)
             pipe.zadd(keys.connections_in(state), {made.id: heard_ms})

@@ -17,8 +17,8 @@ from processor.delivery import serializers as delivery_serializers
 from processor.errors import Invalid, NotFound
 from processor.resources import serializers
 from processor.store.cursors import ResultPage
-from processor.store.decoding import StoredConnection, UnreadableConnection
 from processor.store.queries import Reader
+from processor.store.records import StoredConnection, UnreadableConnection
 
 MOST_LOOKS = 100
 """So many times a list is read on for items that fit, before the page is handed out as it is."""

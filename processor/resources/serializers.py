@@ -18,7 +18,7 @@ from processor.alerts.dialects import is_too_deep
 from processor.clock import from_ms, to_iso
 from processor.conditions.model import Condition
 from processor.delivery import serializers
-from processor.store.decoding import StoredConnection, UnreadableConnection
+from processor.store.records import StoredConnection, UnreadableConnection
 
 NOTIFICATION_STATUSES = serializers.STATUSES
 

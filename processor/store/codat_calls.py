@@ -14,6 +14,7 @@ from redis.client import Pipeline
 
 from processor.clock import from_ms, to_ms
 from processor.store import keys
+from processor.store.decoding import text_fields
 
 TIMEOUT = "timeout"
 UNREACHABLE = "unreachable"
@@ -100,7 +101,7 @@ def read(client: "Redis[Any]") -> CodatCalls:
 
 def parse(row: Mapping[bytes, bytes]) -> CodatCalls:
     """The same, from the hash as Redis has it."""
-    said = {name.decode(): value.decode() for name, value in row.items()}
+    said = text_fields(row)
 
     def moment(name: str) -> datetime | None:
         return from_ms(int(said[name])) if name in said else None

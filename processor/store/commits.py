@@ -9,7 +9,7 @@ from redis.client import Pipeline
 from handlers.events import Event
 from handlers.timeline import TimelineEntry
 from processor.clock import to_iso, to_ms
-from processor.store import keys, merchants, serialization
+from processor.store import keys, merchants, records
 from processor.store.unit_of_work import Batch, WaitingMessage
 
 Scores = dict[str | bytes, bytes | float | int | str]
@@ -26,7 +26,7 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
     left: dict[str, list[str]] = {}
     for connection_id, (connection, state, known) in batch.connections.items():
         heard_ms = known.first_heard_ms if known else to_ms(batch.first_heard[connection_id])
-        pipe.set(keys.connection(connection_id), serialization.dump_row(connection, state, heard_ms))
+        pipe.set(keys.connection(connection_id), records.connection_row(connection, state, heard_ms))
         if known is None:
             new[connection_id] = heard_ms
             if connection.company_id is not None:

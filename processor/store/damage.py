@@ -8,7 +8,8 @@ from redis import Redis
 
 from processor.clock import utc_now
 from processor.store import unreadable
-from processor.store.queries import COMPANY, CONNECTION, EVENT, NOTIFICATION, TIMELINE, Reader
+from processor.store.queries import Reader
+from processor.store.records import COMPANY, CONNECTION, EVENT, NOTIFICATION, TIMELINE
 from processor.store.unreadable import UnreadableRecord
 
 NOTED_FOR = timedelta(minutes=10)

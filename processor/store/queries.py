@@ -12,23 +12,19 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import from_ms, to_us
-from processor.store import codat_status, cursors, decoding, keys, unreadable
+from processor.store import codat_status, cursors, keys, records, unreadable
 from processor.store.cursors import ResultPage
-from processor.store.decoding import (
+from processor.store.decoding import text, text_fields, texts
+from processor.store.records import (
+    COMPANY,
+    EVENT,
     EVENT_FIELDS,
     EVENT_STATUSES,
+    NOTIFICATION,
+    TIMELINE,
     StoredConnection,
     UnreadableConnection,
-    as_text,
-    as_texts,
 )
-
-CONNECTION = "connection"
-COMPANY = "company"
-EVENT = "event"
-NOTIFICATION = "notification"
-TIMELINE = "timeline"
-"""Kinds of records, as notes of unreadable ones name them."""
 
 
 class Reader:
@@ -50,17 +46,8 @@ class Reader:
 
     def rows(self, connection_ids: Sequence[str]) -> list[StoredConnection | UnreadableConnection]:
         """Those of the connections that are known, in the order given."""
-        if not connection_ids:
-            return []
-        answers = self._client.mget([keys.connection(connection_id) for connection_id in connection_ids])
-        found: list[StoredConnection | UnreadableConnection] = []
-        for connection_id, row in zip(connection_ids, answers, strict=True):
-            if row is not None:
-                stored = unreadable.read(
-                    self._client, CONNECTION, connection_id, partial(decoding.connection, connection_id, row)
-                )
-                found.append(stored or UnreadableConnection(connection_id))
-        return found
+        rows = records.read_connections(self._client, connection_ids, parse=records.checked_connection)
+        return [rows[connection_id] for connection_id in connection_ids if connection_id in rows]
 
     def list_connections(
         self,
@@ -96,7 +83,7 @@ class Reader:
 
     def companies_of(self, merchant_id: str) -> list[str]:
         """The ids of all companies that have a merchant id, deleted ones too, newest last."""
-        return [as_text(one) for one in self._client.zrange(keys.merchant_companies(merchant_id), 0, -1)]
+        return texts(self._client.zrange(keys.merchant_companies(merchant_id), 0, -1))
 
     def company_of(self, merchant_id: str) -> str | None:
         """The oldest company of a merchant that is not deleted, else the newest; ``None`` without one."""
@@ -128,15 +115,13 @@ class Reader:
 
     def _company(self, company_id: str, row: Any) -> dict[str, str] | None:
         return (
-            unreadable.read(self._client, COMPANY, company_id, partial(decoding.company, row))
-            if row
-            else None
+            unreadable.read(self._client, COMPANY, company_id, partial(records.company, row)) if row else None
         )
 
     def erased_at(self, company_id: str) -> str | None:
         """When a company was erased here (ISO time); ``None`` when it was not, or signed up again since."""
         found = self._client.get(keys.erased(company_id))
-        return None if found is None else as_text(found)
+        return None if found is None else text(found)
 
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> ResultPage:
         """Entries of a connection's timeline, newest first, as they were written."""
@@ -152,11 +137,11 @@ class Reader:
             for place, fields in rows[:limit]
             if (
                 entry := unreadable.read(
-                    self._client, TIMELINE, connection_id, partial(decoding.timeline_entry, place, fields)
+                    self._client, TIMELINE, connection_id, partial(records.timeline_entry, place, fields)
                 )
             )
         ]
-        more = as_text(rows[limit - 1][0]) if len(rows) > limit else None
+        more = text(rows[limit - 1][0]) if len(rows) > limit else None
         return ResultPage(entries, more)
 
     # Messages
@@ -168,7 +153,7 @@ class Reader:
             (row,) = pipe.execute(raise_on_error=False)
         if not row:
             return None
-        return unreadable.read(self._client, EVENT, event_id, partial(decoding.event, row))
+        return unreadable.read(self._client, EVENT, event_id, partial(records.event, row))
 
     def list_events(
         self, *, status: str | None, limit: int, cursor: str | None, company_id: str | None = None
@@ -185,7 +170,7 @@ class Reader:
             rows = pipe.execute(raise_on_error=False)
         found = []
         for event_id, row in zip(page.items, rows, strict=True):
-            named = unreadable.read(self._client, EVENT, event_id, partial(decoding.listed_event, row))
+            named = unreadable.read(self._client, EVENT, event_id, partial(records.listed_event, row))
             if named:
                 found.append(named)
         return ResultPage(found, page.next_cursor)
@@ -232,7 +217,7 @@ class Reader:
         companies = [company_id] if merchant_id is None else self.companies_of(merchant_id)
         wanted = [one for one in companies if one is not None and company_id in (None, one)]
         return [
-            as_text(member)
+            text(member)
             for one in wanted
             for member in self._client.zrange(keys.company_connections(one), 0, -1)
         ]
@@ -246,7 +231,7 @@ class Reader:
         found = []
         for id_, row, deliveries in zip(notification_ids, rows[::2], rows[1::2], strict=True):
             if row:
-                read = partial(decoding.notification, row, deliveries)
+                read = partial(records.notification, row, deliveries)
                 found.append(unreadable.read(self._client, NOTIFICATION, id_, read))
         return [one for one in found if one is not None]
 
@@ -281,7 +266,7 @@ class Reader:
         for _ in range(shards):
             depth += next(rows)
             for place, _fields in next(rows):
-                entered_ms = int(as_text(place).split("-")[0])
+                entered_ms = int(text(place).split("-")[0])
                 oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
         seconds, micros = next(rows)
         age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
@@ -290,7 +275,7 @@ class Reader:
             "events": by_status,
             "inbox": {"depth": depth, "age_s": round(age_s, 3)},
             "questions": next(rows),
-            "counters": {name: int(value) for name, value in sorted(as_texts(next(rows)).items())},
+            "counters": {name: int(value) for name, value in sorted(text_fields(next(rows)).items())},
             "companies": next(rows),
             "notifications": next(rows),
             "dead_deliveries": next(rows),

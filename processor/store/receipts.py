@@ -10,6 +10,7 @@ from redis.client import Pipeline
 from processor.alerts.refusals import Refused
 from processor.clock import from_ms, to_ms
 from processor.store import keys
+from processor.store.decoding import text_fields
 
 _COUNT = "refused:"
 
@@ -51,7 +52,7 @@ def add(pipe: "Pipeline[Any]", refused: Mapping[Refused, int], *, authentic: boo
 
 def parse(row: Mapping[bytes, bytes]) -> Receipts:
     """What was written down, from the hash as Redis has it."""
-    said = {name.decode(): value.decode() for name, value in row.items()}
+    said = text_fields(row)
 
     def moment(name: str) -> datetime | None:
         return from_ms(int(said[name])) if name in said else None

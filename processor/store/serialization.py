@@ -9,7 +9,6 @@ from handlers.connection import Check, Connection, LedgerEntry
 from handlers.events import LinkStatus, Problem
 from handlers.facts import Claim, DataType, Fact, FactKind
 from handlers.fold import START, AuthorizationHistory, Link
-from handlers.state import State
 
 
 def dump(connection: Connection) -> bytes:
@@ -17,23 +16,6 @@ def dump(connection: Connection) -> bytes:
     return json.dumps(_connection(connection), separators=(",", ":"), ensure_ascii=False).encode(
         "utf-8", "surrogatepass"
     )
-
-
-def dump_row(connection: Connection, state: str, first_heard_ms: int) -> bytes:
-    """The stored row of a connection: its public state and when we first heard of it before the document."""
-    return b"%s\n%d\n%s" % (state.encode(), first_heard_ms, dump(connection))
-
-
-def load_row(connection_id: str, row: bytes) -> tuple[Connection, str, int]:
-    """The inverse of ``dump_row``.
-
-    Raises one of ``unreadable.FAULTS`` for a row that is damaged.
-    """
-    state, first_heard, document = row.split(b"\n", 2)
-    connection = load(document)
-    if connection.id != connection_id:
-        raise ValueError("the record is of another connection")
-    return connection, State(state.decode()).value, int(first_heard)
 
 
 def load(raw: bytes) -> Connection:

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import commits, keys, outbox, poll_schedule, questions, serialization, unreadable
+from processor.store import commits, keys, outbox, poll_schedule, questions
+from processor.store.decoding import text_fields, texts
 from processor.store.inbox import WAKE_MS
+from processor.store.records import StoredConnection, UnreadableConnection, read_connections
 from processor.store.scripts import register
-from processor.store.unit_of_work import Batch, StoredConnection, UnreadableMessage, WaitingMessage
+from processor.store.unit_of_work import Batch, WaitingMessage
 
 
 class CursorConflict(Exception):
@@ -28,7 +30,7 @@ class Loaded(NamedTuple):
     showed to our key, ``foreign`` those of which it cannot be asked with it.
     """
 
-    connections: dict[str, StoredConnection | UnreadableMessage]
+    connections: dict[str, StoredConnection | UnreadableConnection]
     companies: dict[str, dict[str, str]]
     members: dict[str, list[str]]
     shown: set[str]
@@ -103,7 +105,7 @@ class Shard:
         company_ids: Sequence[str],
         whole: Iterable[str],
     ) -> tuple[
-        dict[str, StoredConnection | UnreadableMessage],
+        dict[str, StoredConnection | UnreadableConnection],
         dict[str, dict[str, str]],
         dict[str, list[str]],
         set[str],
@@ -136,19 +138,17 @@ class Shard:
             for flags in marked_as
         )
         companies = {
-            company_id: {name.decode(): value.decode() for name, value in row.items()}
-            for company_id, row in zip(company_ids, answers, strict=False)
-            if row
+            company_id: text_fields(row) for company_id, row in zip(company_ids, answers, strict=False) if row
         }
         for company_id, erased_at in zip(company_ids, stones, strict=True):
             if erased_at is not None:
                 companies[company_id] = {"erased_at": erased_at.decode()}
         for company_id, row in zip(whole, answers[len(company_ids) :], strict=False):
-            members[company_id] = [member.decode() for member in row]
+            members[company_id] = texts(row)
         wanted = list(dict.fromkeys([*named, *(id_ for ids in members.values() for id_ in ids)]))
         if len(wanted) > len(named):
             pipe.watch(*map(keys.connection, wanted[len(named) :]))
-        return Loaded(stored(self._client, wanted), companies, members, shown, foreign)
+        return Loaded(read_connections(self._client, wanted), companies, members, shown, foreign)
 
     def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
         """Write all of ``batch``, or raise ``CursorConflict`` or ``WriteConflict`` and write nothing."""
@@ -180,22 +180,3 @@ class Shard:
             if self._client.get(keys.cursor(self.number)) == self._seen_cursor:
                 raise WriteConflict from error
             raise CursorConflict from error
-
-
-def stored(
-    client: "Redis[Any]", connection_ids: Sequence[str]
-) -> dict[str, StoredConnection | UnreadableMessage]:
-    """Those of the connections that are stored."""
-    if not connection_ids:
-        return {}
-    rows = client.mget([keys.connection(connection_id) for connection_id in connection_ids])
-    known: dict[str, StoredConnection | UnreadableMessage] = {}
-    for connection_id, row in zip(connection_ids, rows, strict=True):
-        if row is None:
-            continue
-        try:
-            known[connection_id] = StoredConnection(*serialization.load_row(connection_id, row))
-        except unreadable.FAULTS as error:
-            unreadable.note(client, "connection", connection_id, error)
-            known[connection_id] = UnreadableMessage(error)
-    return known

@@ -11,6 +11,7 @@ from handlers.events import Company, CompanyDeleted, Event, Source
 from handlers.milestones import Notification
 from handlers.timeline import TimelineEntry
 from processor.clock import from_iso, to_iso
+from processor.store.records import StoredConnection
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,22 +26,6 @@ class WaitingMessage:
     received_at: str
     source: str
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredConnection:
-    """A connection as it was stored: the document, its public state, and when we first heard of it (ms)."""
-
-    connection: Connection
-    state: str
-    first_heard_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableMessage:
-    """A connection whose stored document cannot be read; ``error`` says why."""
-
-    error: Exception
 
 
 @dataclass(slots=True)

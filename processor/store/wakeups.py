@@ -8,8 +8,8 @@ from redis import Redis
 
 from processor.clock import to_ms
 from processor.store import keys
-from processor.store.decoding import EVENT_STATUSES
 from processor.store.inbox import WAKE_MS
+from processor.store.records import EVENT_STATUSES
 
 MOST_RETRIES = 1_000
 LOOKING_MS = 30_000

@@ -17,8 +17,9 @@ from handlers.timeline import TimelineEntry
 from processor.clock import from_iso
 from processor.codat.names import MERCHANT_TAG
 from processor.store import missed_messages
+from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.shards import Shard
-from processor.store.unit_of_work import Batch, CompanyNews, StoredConnection, UnreadableMessage, company_news
+from processor.store.unit_of_work import Batch, CompanyNews, company_news
 
 
 class BatchHandler:
@@ -136,7 +137,7 @@ class BatchHandler:
         if connection_id in self._current:
             return self._current[connection_id]
         known = self._known.get(connection_id)
-        if isinstance(known, UnreadableMessage):
+        if isinstance(known, UnreadableConnection):
             raise known.error
         if known is not None:
             return known.connection

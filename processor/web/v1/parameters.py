@@ -12,7 +12,7 @@ from processor.codat.json_values import folded
 from processor.delivery.rules import TYPES
 from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
-from processor.store.decoding import EVENT_STATUSES
+from processor.store.records import EVENT_STATUSES
 
 LIMIT = 50
 MOST = 200

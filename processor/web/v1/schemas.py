@@ -10,7 +10,7 @@ from handlers.timeline import TimelineOutcome
 from processor.alerts.replay import DISCARDED
 from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES, UNREADABLE
-from processor.store.decoding import EVENT_STATUSES
+from processor.store.records import EVENT_STATUSES
 from processor.web.v1.delivery_schemas import DeliverySchema
 from processor.web.v1.fields import ResponseSchema, flag, many, moment, number, text, texts, word
 

@@ -12,7 +12,7 @@ from handlers.facts import Claim, DataType, Fact, FactKind
 from handlers.state import situation
 from processor.clock import to_iso, to_ms
 from processor.resources import serializers
-from processor.store.decoding import StoredConnection
+from processor.store.records import StoredConnection
 
 BEGUN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 LATER = BEGUN + timedelta(minutes=5)

@@ -10,9 +10,9 @@ from redis import Redis
 
 from processor.errors import Invalid
 from processor.store import keys
-from processor.store.decoding import TIMELINE_FIELDS
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
+from processor.store.records import TIMELINE_FIELDS
 from tests.support import messages
 
 

@@ -1,0 +1,167 @@
+"""Rows of Redis as objects, checked: what is damaged raises one of ``unreadable.FAULTS``."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from handlers.connection import Connection
+from handlers.state import State, situation
+from processor.clock import from_iso, from_ms
+from processor.store import keys, serialization, unreadable
+from processor.store.decoding import text, text_fields
+
+CONNECTION = "connection"
+COMPANY = "company"
+EVENT = "event"
+NOTIFICATION = "notification"
+TIMELINE = "timeline"
+"""Kinds of records, as notes of unreadable ones name them."""
+
+EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined", "discarded")
+TIMELINE_FIELDS = frozenset(
+    ("at", "known_at", "event_id", "event_type", "source", "from", "to", "outcome", "reason", "decisions")
+)
+NOTIFICATION_FIELDS = frozenset(("id", "type", "timestamp", "data"))
+ATTEMPT = ":attempt:"
+"""Stands in the name of a field that holds one attempt of a delivery."""
+
+EVENT_FIELDS = (
+    "event_id",
+    "received_at",
+    "processed_at",
+    "status",
+    "source",
+    "type",
+    "company_id",
+    "connection_ids",
+    "duplicates",
+    "attempts",
+    "next_attempt_at",
+    "error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConnection:
+    """A connection, its public state, and when it was first heard of (ms since 1970)."""
+
+    connection: Connection
+    state: str
+    first_heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableConnection:
+    """A connection whose record cannot be read, and why; ``codat-processor connections repair`` mends it."""
+
+    id: str
+    error: Exception
+
+
+def connection_row(connection: Connection, state: str, first_heard_ms: int) -> bytes:
+    """The stored row of a connection: public state, time when it was first heard of, document."""
+    return b"%s\n%d\n%s" % (state.encode(), first_heard_ms, serialization.dump(connection))
+
+
+def connection(connection_id: str, row: bytes) -> StoredConnection:
+    """The inverse of ``connection_row``; the facts in the document are not checked."""
+    state, first_heard, document = row.split(b"\n", 2)
+    stored = StoredConnection(serialization.load(document), State(text(state)).value, int(first_heard))
+    if stored.connection.id != connection_id:
+        raise ValueError("the record is of another connection")
+    return stored
+
+
+def checked_connection(connection_id: str, row: bytes) -> StoredConnection:
+    """The same as ``connection``; a row that cannot be shown raises as well."""
+    stored = connection(connection_id, row)
+    from_ms(stored.first_heard_ms)
+    situation(stored.connection)
+    return stored
+
+
+def read_connections(
+    client: "Redis[Any]",
+    connection_ids: Sequence[str],
+    *,
+    parse: Callable[[str, bytes], StoredConnection] = connection,
+) -> dict[str, StoredConnection | UnreadableConnection]:
+    """Those of the connections that are stored, by id; one that cannot be read is noted."""
+    if not connection_ids:
+        return {}
+    rows = client.mget([keys.connection(connection_id) for connection_id in connection_ids])
+    records: dict[str, StoredConnection | UnreadableConnection] = {}
+    for connection_id, row in zip(connection_ids, rows, strict=True):
+        if row is None:
+            continue
+        try:
+            records[connection_id] = parse(connection_id, row)
+        except unreadable.FAULTS as error:
+            unreadable.note(client, CONNECTION, connection_id, error)
+            records[connection_id] = UnreadableConnection(connection_id, error)
+    return records
+
+
+def company(row: Any) -> dict[str, str]:
+    """The fields of a company."""
+    fields = text_fields(_whole(row))
+    if not isinstance(json.loads(fields.get("tags", "{}")), dict) or "id" not in fields:
+        raise ValueError("not the fields of a company")
+    return fields
+
+
+def timeline_entry(place: bytes, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """An entry of a timeline."""
+    entry = {"id": text(place), **json.loads(fields[b"entry"])}
+    if not entry.keys() >= TIMELINE_FIELDS:
+        raise ValueError("not an entry of a timeline")
+    return entry
+
+
+def event(row: Any) -> dict[str, Any] | None:
+    """A message with its body (bytes); ``None`` where only a trace of it is left."""
+    named = dict(_whole(row))
+    body = named.pop(b"body", b"")
+    fields = text_fields(named)
+    return {**_checked_event(fields), "body": body} if "event_id" in fields else None
+
+
+def listed_event(row: Any) -> dict[str, str] | None:
+    """A message without its body, from the values of ``EVENT_FIELDS``; ``None`` for one that is gone."""
+    values = zip(EVENT_FIELDS, _whole(row), strict=True)
+    fields = {name: text(value) for name, value in values if value is not None}
+    return _checked_event(fields) if "event_id" in fields else None
+
+
+def _checked_event(fields: dict[str, str]) -> dict[str, str]:
+    """The fields of a message, if they can be shown."""
+    ids = json.loads(fields.get("connection_ids") or "[]")
+    if fields["status"] not in EVENT_STATUSES or not isinstance(ids, list):
+        raise ValueError("not the fields of a message")
+    from_iso(fields["received_at"])
+    for name in ("attempts", "duplicates"):
+        int(fields.get(name) or 0)
+    return fields
+
+
+def notification(row: Any, deliveries: Any) -> dict[str, Any]:
+    """A notification, its body parsed, and the fields of its deliveries."""
+    fields = _whole(row)
+    body = json.loads(fields[b"body"])
+    if not body.keys() >= NOTIFICATION_FIELDS or "connection_id" not in body["data"]:
+        raise ValueError("not a notification")
+    found = {**text_fields(fields), "body": body, "deliveries": text_fields(_whole(deliveries))}
+    for name, value in found["deliveries"].items():
+        if ATTEMPT in name and "at" not in json.loads(value):
+            raise ValueError("not an attempt")
+    return found
+
+
+def _whole(answer: Any) -> Any:
+    """The answer of one read, where the key is of the right type."""
+    if unreadable.is_wrong_type(answer):
+        raise TypeError("a key of another type")
+    return answer
