@@ -43,7 +43,7 @@ WALKS = st.builds(
     floor=st.none() | TIMES,
     ended=st.none() | FACTS,
     kept=SOME_FACTS,
-    aside=SOME_FACTS,
+    orphaned_reads=SOME_FACTS,
     failed=st.none() | FACTS,
     deleted=st.none() | FACTS,
 )
