@@ -1,0 +1,153 @@
+"""Documentation names only files, modules, classes and links that exist."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("handlers", "processor", "workers", "tests")
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *ROOT.glob("docs/**/*.md"),
+    )
+)
+PAGES_ABOUT_CODE = ("CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md")
+
+CODE = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(r"(?<![\w./-])(?:handlers|processor|workers|tests|deploy|docs|\.ci)/[\w./*-]*")
+FILE = re.compile(r"[a-z_0-9]+\.(?:py|lua|md|html|txt|toml|json)")
+MODULE = re.compile(r"(?<![\w./-])(?:handlers|processor|workers|tests)(?:\.\w+)+")
+CLASS = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
+LINK = re.compile(r"""\]\(([^)\s]+)\)|src="([^"]+)\"""")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+@cache
+def classes() -> frozenset[str]:
+    """The names of all classes of the project."""
+    return frozenset(
+        node.name
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+
+
+@cache
+def file_names() -> frozenset[str]:
+    """The names of all files of the project, without their folders."""
+    folders = (*PACKAGES, "docs", "deploy")
+    paths = [*ROOT.glob("*"), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
+    return frozenset(path.name for path in paths)
+
+
+def module_exists(name: str) -> bool:
+    """Whether ``name`` is a module, or a name that is defined at the top of one."""
+    path = ROOT.joinpath(*name.split("."))
+    if path.with_suffix(".py").exists() or path.is_dir():
+        return True
+    module = path.parent.with_suffix(".py")
+    if not module.exists():
+        module = path.parent / "__init__.py"
+    if not module.exists():
+        return False
+    return bool(
+        re.search(rf"^(?:def |class |async def )?{path.name}\b", module.read_text("utf-8"), re.MULTILINE)
+    )
+
+
+def untrue_names(text: str) -> list[str]:
+    """The paths, files and modules that ``text`` names and that do not exist."""
+    untrue = []
+    for code in CODE.findall(FENCE.sub("", text)):
+        for name in PATH.findall(code):
+            if not any(ROOT.glob(name.rstrip("/"))):
+                untrue.append(name)
+        if FILE.fullmatch(code) and code not in file_names():
+            untrue.append(code)
+        untrue += [name for name in MODULE.findall(code) if not module_exists(name)]
+    return untrue
+
+
+def broken_links(page: str, text: str) -> list[str]:
+    """The relative links of ``text`` that lead to no file."""
+    links = [link or source for link, source in LINK.findall(text)]
+    return [
+        link
+        for link in links
+        if "://" not in link and not ((ROOT / page).parent / link.partition("#")[0]).exists()
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_only_what_exists(page: str) -> None:
+    assert untrue_names(read(page)) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_links_of_a_page_lead_to_files(page: str) -> None:
+    assert broken_links(page, read(page)) == []
+
+
+@pytest.mark.parametrize("page", PAGES_ABOUT_CODE)
+def test_a_page_about_the_code_names_only_classes_that_exist(page: str) -> None:
+    named = {code for code in CODE.findall(FENCE.sub("", read(page))) if CLASS.fullmatch(code)}
+    assert named - classes() == set()
+
+
+def test_every_room_has_its_line_in_the_architecture() -> None:
+    rooms = {
+        f"{path.parent.relative_to(ROOT).as_posix()}/"
+        for package in ("handlers", "processor", "workers")
+        for path in (ROOT / package).rglob("__init__.py")
+        if path.parent.name != "scripts"
+    }
+    assert len(rooms) > 20
+    lines = re.findall(
+        r"^\| `((?:handlers|processor|workers)/[\w/]*)` \|", read("docs/architecture.md"), re.MULTILINE
+    )
+    assert sorted(lines) == sorted(rooms)
+
+
+def test_the_index_of_decisions_has_every_record_under_its_title() -> None:
+    index = read("docs/decisions/README.md")
+    records = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+    assert len(records) > 10
+    for record in records:
+        number, _, title = record.read_text("utf-8").splitlines()[0].removeprefix("# ").partition(". ")
+        assert f"| {number} | [{title}]({record.name}) | 20" in index
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`handlers/absent.py`",
+        "`processor/absent/`",
+        "`absent.lua`",
+        "`processor.absent`",
+        "`python -m handlers.absent`",
+        "`workers.jobs.absent`",
+    ],
+)
+def test_an_untrue_name_is_found(text: str) -> None:
+    assert len(untrue_names(text)) == 1
+
+
+def test_true_names_pass() -> None:
+    text = "`handlers/fold.py` `tests/test_*.py` `accept.lua` `python -m handlers.diagram` `workers.jobs.ask`"
+    assert untrue_names(text) == []
+
+
+def test_a_broken_link_is_found() -> None:
+    text = '[a](absent.md) [b](../README.md#start) [c](https://example.org) <img src="absent.png">'
+    assert broken_links("docs/guide.md", text) == ["absent.md", "absent.png"]
