@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs screenshots bench clean
+.PHONY: help run test test-fast lint docs screenshots bench clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
 	@echo "make test   style, types and the whole suite"
+	@echo "make test-fast  the core, the store and the web, in less than a minute"
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
@@ -22,6 +23,9 @@ run: $(VENV)/.installed-run
 
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+test-fast: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m fast
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -36,11 +40,11 @@ screenshots: $(VENV)/.installed-test
 	$(BIN)/python -m tests.browser.screenshots
 
 bench: $(VENV)/.installed-test
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find handlers processor workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks handlers processor workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %d.%d: make PYTHON=... " % sys.version_info[:2])'

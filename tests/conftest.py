@@ -14,20 +14,25 @@ from hypothesis import HealthCheck, settings
 from processor.runtime import logs
 from processor.runtime.embedded_engine import Engine
 from tests.support import serving
+from tests.support.effort import IN_CI, examples
+from tests.support.markers import markers_of
 from tests.support.truth import TruthBench, truth_bench
 
-# No test depends on the speed of the machine; a failure prints what repeats it. With CI set a run repeats
-# the run before it, so that a change is judged by itself; elsewhere each run looks for new examples.
-settings.register_profile(
-    "suite",
-    derandomize="CI" in os.environ,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    print_blob=True,
-)
-settings.load_profile("suite")
+# No test depends on the speed of the machine; a failure prints what repeats it. With CI set, a run repeats
+# the run before it, so that a change is judged by itself. At a desk each run tries a few new examples.
+for profile, max_examples in (("desk", examples(100)), ("ci", 100)):
+    settings.register_profile(
+        profile,
+        max_examples=max_examples,
+        derandomize=profile == "ci",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+settings.load_profile("ci" if IN_CI else "desk")
 
 
+TESTS = Path(__file__).parent
 SEED = "HISTORIES_SEED"
 os.environ.setdefault(SEED, "20261122")  # another one samples other histories; see tests/handlers
 
@@ -45,6 +50,13 @@ def pytest_configure() -> None:
 def pytest_report_header() -> str:
     """Print the seed of the sampled histories, so that a run can be repeated."""
     return f"{SEED}={os.environ[SEED]}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its file; see ``tests/support/markers.py``."""
+    for item in items:
+        for marker in markers_of(item.path.relative_to(TESTS).as_posix()):
+            item.add_marker(marker)
 
 
 @pytest.fixture(autouse=True)
@@ -78,12 +90,14 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def engine_url() -> Iterator[str]:
-    """The address of an embedded engine of this test process alone.
+    """The address of an embedded engine of this test process, which writes nothing to disk.
 
-    Whoever comes by it waits for an answer as long as it takes, web processes too: no test depends on the
-    speed of a disk. Those that are about a Redis that is slow or away have an engine of their own.
+    Its clients, web processes too, wait up to a minute for an answer: no test depends on the speed of the
+    machine. Tests of a slow or absent Redis, and of durability, start an engine with its real configuration.
     """
     with tempfile.TemporaryDirectory(prefix="codat-") as folder, Engine(Path(folder)) as engine:
+        with redis.Redis.from_url(engine.url) as client:
+            client.config_set("appendonly", "no")
         yield serving.patient(engine.url)
 
 

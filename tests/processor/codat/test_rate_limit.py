@@ -21,9 +21,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def client(redis_url):
     with Redis.from_url(redis_url) as client:
-        client.config_set("appendfsync", "no")  # thousands of writes, and the speed of the disk is no matter
         yield client
-        client.config_set("appendfsync", "always")
 
 
 @pytest.fixture

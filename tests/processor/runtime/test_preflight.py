@@ -58,8 +58,8 @@ def settings(**environ: str) -> Settings:
     return load({**ENOUGH, **environ})
 
 
-def test_the_embedded_engine_passes(engine_url: str) -> None:
-    findings = list(check_redis(settings(), engine_url))
+def test_the_embedded_engine_passes(own_engine: str) -> None:
+    findings = list(check_redis(settings(), own_engine))
     assert verdicts(findings) == [CheckStatus.OK] * 4
     assert findings[0].sentence.startswith("Valkey ")
 

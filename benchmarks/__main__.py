@@ -1,4 +1,4 @@
-"""How fast the service is on this machine: ``python -m tests.bench``, or ``make bench``.
+"""How fast the service is on this machine: ``python -m benchmarks``, or ``make bench``.
 
 Three figures, each on real processes and the embedded engine, which has every write on disk before it
 answers: draining a backlog, the same work with a job of its own for every message, and messages that are
@@ -15,11 +15,11 @@ from typing import Any
 from redis import Redis
 from rq import Queue, SimpleWorker
 
+from benchmarks.jobs import one_by_one
 from handlers.registry import Policy
 from processor.clock import from_iso
 from processor.runtime.embedded_engine import Engine
 from processor.store import keys
-from tests.bench.jobs import one_by_one
 from tests.support import messages
 from tests.support.service import Sender, Service, is_done, messages_of, until
 from tests.support.workbench import Workbench
@@ -87,7 +87,7 @@ def _delays_ms(client: "Redis[Any]", made: Mapping[str, bytes]) -> Iterator[floa
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--count", type=int, default=8_000, help="messages for each figure (8000)")
     count = parser.parse_args().count
     size = len(messages.connected("company", "connection"))
