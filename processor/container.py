@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from redis import Redis
 
 from handlers.registry import Policy
+from processor.alerts.replay import ReplayService
 from processor.alerts.signature import Authenticator
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
@@ -15,6 +17,9 @@ from processor.codat.rate_limit import Priority
 from processor.codat.rate_limited_transport import client_for
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.operator_alerts import OperatorAlerts
+from processor.delivery.redelivery import RedeliveryService
+from processor.delivery.subscriber_service import SubscriberService
+from processor.delivery.subscribers import Subscribers
 from processor.errors import SettingsError
 from processor.journey import Journey, make_journey
 from processor.settings.definitions import Settings
@@ -25,9 +30,12 @@ from processor.store.queries import Reader
 from processor.store.waker import Waker
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Container:
-    """What a process works with. ``codat`` is ``None`` without an API key."""
+    """The collaborators of one process. ``codat`` is ``None`` without an API key.
+
+    Services are built from the other collaborators on first use.
+    """
 
     settings: Settings
     redis: "Redis[Any]"
@@ -38,8 +46,53 @@ class Container:
     policy: Policy
     codat: CodatClient | None
     journey: Journey
-    operators: OperatorAlerts
     clock: Callable[[], datetime] = utc_now
+
+    @cached_property
+    def subscribers(self) -> Subscribers:
+        """The stored subscribers."""
+        return Subscribers(
+            self.redis, allow_private=self.settings.allow_private_subscribers, clock=self.clock
+        )
+
+    @cached_property
+    def lane_admin(self) -> LaneAdmin:
+        """Changes delivery lanes."""
+        return LaneAdmin(self.redis, clock=self.clock)
+
+    @cached_property
+    def operator_alerts(self) -> OperatorAlerts:
+        """Alerts the operators."""
+        return OperatorAlerts(
+            lane_admin=self.lane_admin, waker=self.waker, reachable=bool(self.settings.operator_alert_urls)
+        )
+
+    @cached_property
+    def subscriber_service(self) -> SubscriberService:
+        """Manages subscribers for the API, the operators' pages and the command line."""
+        return SubscriberService(
+            subscribers=self.subscribers,
+            lane_admin=self.lane_admin,
+            reader=self.reader,
+            waker=self.waker,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def redelivery_service(self) -> RedeliveryService:
+        """Sends notifications again."""
+        return RedeliveryService(
+            self.redis,
+            subscribers=self.subscribers,
+            lane_admin=self.lane_admin,
+            reader=self.reader,
+            waker=self.waker,
+        )
+
+    @cached_property
+    def replay_service(self) -> ReplayService:
+        """Replays or discards stored messages."""
+        return ReplayService(reader=self.reader, inbox=self.inbox, waker=self.waker)
 
 
 def for_web(settings: Settings) -> Container:
@@ -90,7 +143,4 @@ def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Containe
         policy=policy_of(settings),
         codat=codat,
         journey=make_journey(settings, client=client, inbox=inbox, reader=reader, waker=waker, codat=codat),
-        operators=OperatorAlerts(
-            client, control=LaneAdmin(client), waker=waker, reachable=bool(settings.operator_alert_urls)
-        ),
     )

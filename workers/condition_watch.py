@@ -35,7 +35,7 @@ class ConditionWatch:
 
     def __init__(self, container: Container, *, sends: Sequence[Send] = ()) -> None:
         self._container = container
-        self._memory = ConditionMemory(container.redis, add_alert=container.operators.add_alert)
+        self._memory = ConditionMemory(container.redis, add_alert=container.operator_alerts.add_alert)
         self._unkept: dict[str, RememberedCondition] = {}
         self._unsent: list[tuple[Send, deque[Alert]]] = [(send, deque(maxlen=MOST_UNSENT)) for send in sends]
         self._stop = threading.Event()
@@ -64,7 +64,7 @@ class ConditionWatch:
             if directly:
                 self._send_later(alerts)
             else:
-                own.operators.alerted([alert.subject for alert in alerts])
+                own.operator_alerts.announce([alert.subject for alert in alerts])
         self._send_unsent()
         return found
 

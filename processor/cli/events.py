@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from processor.alerts.replay import DISCARDABLE, DISCARDED, ReplayResult, ReplayService
+from processor.alerts.replay import DISCARDABLE, DISCARDED, ReplayResult
 from processor.cli.browse import as_json_option, codat_id, field, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import in_words, open_store
-from processor.container import Container
 from processor.resources import queries
 from processor.store.records import EVENT_STATUSES
 
@@ -83,7 +82,7 @@ def replay_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bo
     if bool(event_ids) == bool(status):
         raise click.UsageError("Name either messages or a --status.")
     with open_store() as container:
-        replays = _replays(container)
+        replays = container.replay_service
         ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
         replayed = _report(replays.replay_each(ids, only=status), as_json=as_json)
     sys.exit(0 if replayed else 1)
@@ -98,7 +97,7 @@ def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: b
     if bool(event_ids) == bool(status):
         raise click.UsageError("Name either messages or a --status.")
     with open_store() as container:
-        replays = _replays(container)
+        replays = container.replay_service
         ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
         results = replays.discard_each(ids, only=status)
         discarded = _report(results, status=DISCARDED, as_json=as_json)
@@ -128,17 +127,13 @@ def replay_dead_letters(event_ids: tuple[str, ...], *, everything: bool, as_json
     if bool(event_ids) == everything:
         raise click.UsageError("Name either dead letters or --all.")
     with open_store() as container:
-        replays = _replays(container)
+        replays = container.replay_service
         ids = replays.ids_of(DEAD) if everything else iter(dict.fromkeys(event_ids))
         replayed = _report(replays.replay_each(ids, only=DEAD), as_json=as_json)
     sys.exit(0 if replayed else 1)
 
 
 COMMANDS: tuple[click.Command, ...] = (events, dead_letters)
-
-
-def _replays(container: Container) -> ReplayService:
-    return ReplayService(reader=container.reader, inbox=container.inbox, waker=container.waker)
 
 
 def _report(results: Iterator[ReplayResult], *, as_json: bool, status: str = "pending") -> bool:

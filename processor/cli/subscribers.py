@@ -12,10 +12,8 @@ from processor.cli.browse import as_json_option, moment, notifications, paged
 from processor.cli.events import dead_letters
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.cli.store_access import in_words, open_store
-from processor.container import Container
-from processor.delivery.redelivery import Redelivered, Redelivery
+from processor.delivery.redelivery import RedeliveryResult, RedeliveryService
 from processor.delivery.rules import TYPES
-from processor.delivery.subscriber_service import SubscriberService
 from processor.errors import ProcessorError
 
 KEPT = "Keep the secret now: it is not shown again."
@@ -70,9 +68,8 @@ def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: boo
     """Add a subscriber; prints its secret, which is shown only now."""
     own_headers = dict(map(_header, headers))
     with open_store() as container:
-        counter = desk(container)
-        same = [one.id for one in counter.subscribers.all() if one.url == url]
-        made = counter.add(url=url, types=types, headers=own_headers, **more)
+        same = [subscriber.id for subscriber in container.subscribers.all() if subscriber.url == url]
+        made = container.subscriber_service.add(url=url, types=types, headers=own_headers, **more)
     _with_secret(made, as_json=as_json)
     if same:
         click.echo(f"The same address has {', '.join(same)}: what both want is told twice.", err=True)
@@ -83,7 +80,7 @@ def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: boo
 def list_subscribers(as_json: bool, **query: Any) -> None:
     """List subscribers, newest first."""
     with open_store() as container:
-        page = desk(container).list(**query)
+        page = container.subscriber_service.list(**query)
     print_page(page, COLUMNS, as_json=as_json)
 
 
@@ -93,7 +90,7 @@ def list_subscribers(as_json: bool, **query: Any) -> None:
 def show(subscriber_id: str, as_json: bool) -> None:
     """Show one subscriber, how its lane stands, and what came of the last test."""
     with open_store() as container:
-        _shown(desk(container).show(subscriber_id), as_json=as_json)
+        _shown(container.subscriber_service.show(subscriber_id), as_json=as_json)
 
 
 @subscribers.command("rotate")
@@ -102,7 +99,7 @@ def show(subscriber_id: str, as_json: bool) -> None:
 def rotate(subscriber_id: str, as_json: bool) -> None:
     """Give it a new secret; for 24 hours the old one signs too."""
     with open_store() as container:
-        made = desk(container).rotate(subscriber_id)
+        made = container.subscriber_service.rotate(subscriber_id)
     _with_secret(made, as_json=as_json)
 
 
@@ -112,7 +109,7 @@ def rotate(subscriber_id: str, as_json: bool) -> None:
 def enable(subscriber_id: str, as_json: bool) -> None:
     """Let it be told again; what waited is sent."""
     with open_store() as container:
-        _shown(desk(container).change(subscriber_id, enabled=True), as_json=as_json)
+        _shown(container.subscriber_service.change(subscriber_id, enabled=True), as_json=as_json)
 
 
 @subscribers.command("disable")
@@ -121,7 +118,7 @@ def enable(subscriber_id: str, as_json: bool) -> None:
 def disable(subscriber_id: str, as_json: bool) -> None:
     """Send it nothing until it is enabled; what is decided meanwhile is not kept for it."""
     with open_store() as container:
-        _shown(desk(container).change(subscriber_id, enabled=False), as_json=as_json)
+        _shown(container.subscriber_service.change(subscriber_id, enabled=False), as_json=as_json)
 
 
 @subscribers.command("test")
@@ -130,7 +127,7 @@ def disable(subscriber_id: str, as_json: bool) -> None:
 def send_test(subscriber_id: str, as_json: bool) -> None:
     """Send it a test message; `subscribers show` tells what came of it."""
     with open_store() as container:
-        _shown(desk(container).test(subscriber_id), as_json=as_json)
+        _shown(container.subscriber_service.send_test(subscriber_id), as_json=as_json)
 
 
 @subscribers.command("remove")
@@ -139,7 +136,7 @@ def send_test(subscriber_id: str, as_json: bool) -> None:
 def remove(subscriber_id: str, as_json: bool) -> None:
     """Remove it; what waits for it is not sent."""
     with open_store() as container:
-        desk(container).remove(subscriber_id)
+        container.subscriber_service.remove(subscriber_id)
     if as_json:
         print_json({"id": subscriber_id, "status": "removed"})
     else:
@@ -175,16 +172,14 @@ def redeliver(
     if undelivered and since is None:
         raise click.UsageError("--undelivered goes with --since.")
     with open_store() as container:
-        redelivery = Redelivery(
-            container.redis, reader=container.reader, waker=container.waker, clock=container.clock
-        )
-        results: Iterator[Redelivered | tuple[str, ProcessorError]]
+        redelivery = container.redelivery_service
+        results: Iterator[RedeliveryResult | tuple[str, ProcessorError]]
         if since is not None:
-            results = redelivery.since(
+            results = redelivery.redeliver_since(
                 since, subscriber_id=subscriber_id, undelivered=undelivered, dry_run=dry_run
             )
         elif dead:
-            results = redelivery.dead(subscriber_id=subscriber_id, dry_run=dry_run)
+            results = redelivery.redeliver_dead(subscriber_id=subscriber_id, dry_run=dry_run)
         else:
             results = _each(redelivery, notification_ids, subscriber_id, dry_run=dry_run)
         as_wished = _report(results, dry_run=dry_run, as_json=as_json)
@@ -197,9 +192,7 @@ def redeliver(
 def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
     """List deliveries that failed to the last, the oldest first."""
     with open_store() as container:
-        redelivery = Redelivery(
-            container.redis, reader=container.reader, waker=container.waker, clock=container.clock
-        )
+        redelivery = container.redelivery_service
         items = []
         for id_, lane_id in redelivery.dead_letters(subscriber_id=subscriber_id):
             row = container.reader.notification(id_)
@@ -217,35 +210,24 @@ def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
 COMMANDS: tuple[click.Command, ...] = (subscribers, notifications, dead_letters)
 
 
-def desk(container: Container) -> SubscriberService:
-    """What can be done with subscribers."""
-    return SubscriberService(
-        container.redis,
-        reader=container.reader,
-        waker=container.waker,
-        allow_private=container.settings.allow_private_subscribers,
-        clock=container.clock,
-    )
-
-
 def _each(
-    redelivery: Redelivery, ids: tuple[str, ...], subscriber_id: str | None, *, dry_run: bool
-) -> Iterator[Redelivered | tuple[str, ProcessorError]]:
+    redelivery: RedeliveryService, ids: tuple[str, ...], subscriber_id: str | None, *, dry_run: bool
+) -> Iterator[RedeliveryResult | tuple[str, ProcessorError]]:
     """One after the other; what one of them cannot does not stop the others."""
     for id_ in dict.fromkeys(ids):
         try:
-            yield redelivery.one(id_, subscriber_id=subscriber_id, dry_run=dry_run)
+            yield redelivery.redeliver(id_, subscriber_id=subscriber_id, dry_run=dry_run)
         except ProcessorError as error:
             yield id_, error
 
 
 def _report(
-    results: Iterator[Redelivered | tuple[str, ProcessorError]], *, dry_run: bool, as_json: bool
+    results: Iterator[RedeliveryResult | tuple[str, ProcessorError]], *, dry_run: bool, as_json: bool
 ) -> bool:
     done: list[dict[str, Any]] = []
     problems: list[dict[str, object]] = []
     for result in results:
-        if isinstance(result, Redelivered):
+        if isinstance(result, RedeliveryResult):
             done.append({"id": result.notification_id, "type": result.type, "lanes": list(result.lanes)})
             line = f"{result.notification_id}  {result.type}  to {', '.join(result.lanes)}"
         else:

@@ -57,7 +57,7 @@ class LaneAdmin:
         """Put a notification into a lane (again), to be sent now; false when either is no more."""
         return bool(self._put(self._client, notification_id, lane_id))
 
-    def test(self, subscriber_id: str) -> str:
+    def send_test(self, subscriber_id: str) -> str:
         """Send a test message to a subscriber, whatever the mode of its lane; its id."""
         data = {"subscriber_id": subscriber_id, "message": "This is a test; nothing happened."}
         with self._client.pipeline(transaction=True) as pipe:

@@ -1,9 +1,8 @@
-"""Alerts for the operators: logged, and put into the lane of their chat or pager."""
+"""Alerts for the operators: logged, and put into the operators' lane."""
 
 import logging
 from typing import Any
 
-from redis import Redis
 from redis.client import Pipeline
 
 from processor.delivery.lane_admin import LaneAdmin
@@ -13,24 +12,20 @@ _log = logging.getLogger(__name__)
 
 
 class OperatorAlerts:
-    """Tells the operators. ``reachable``: OPERATOR_ALERT_URLS is set."""
+    """Alerts the operators. ``reachable``: OPERATOR_ALERT_URLS is set."""
 
-    def __init__(self, client: "Redis[Any]", *, control: LaneAdmin, waker: Waker, reachable: bool) -> None:
-        self._client = client
-        self._control = control
+    def __init__(self, *, lane_admin: LaneAdmin, waker: Waker, reachable: bool) -> None:
+        self._lane_admin = lane_admin
         self._waker = waker
         self._reachable = reachable
 
     def add_alert(self, pipe: "Pipeline[Any]", subject: str, text: str) -> None:
-        """Put an alert into the lane, as a part of a transaction; ``text`` must hold no secret.
-
-        A worker sends it, again and again where that fails.
-        """
+        """Add an alert to a transaction; a worker delivers it with retries. ``text`` must hold no secret."""
         if self._reachable:
-            self._control.add_alert(pipe, subject, text)
+            self._lane_admin.add_alert(pipe, subject, text)
 
-    def alerted(self, subjects: list[str]) -> None:
-        """Log the alerts that were added, and have a worker send them."""
+    def announce(self, subjects: list[str]) -> None:
+        """Log the alerts of a committed transaction, and wake a worker that delivers them."""
         for subject in subjects:
             _log.warning("operators are alerted", extra={"subject": subject})
         if subjects and self._reachable:

@@ -1,13 +1,13 @@
 """Sending notifications again, under the same id: one, dead letters, or all since some time."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
-from processor.clock import to_us, utc_now
+from processor.clock import to_us
 from processor.delivery import serializers
 from processor.delivery.lane import EMAIL, OPERATORS
 from processor.delivery.lane_admin import LaneAdmin
@@ -22,7 +22,7 @@ OTHERS = (EMAIL, OPERATORS)
 
 
 @dataclass(frozen=True, slots=True)
-class Redelivered:
+class RedeliveryResult:
     """A notification, and the lanes into which it was put (or would be)."""
 
     notification_id: str
@@ -30,26 +30,27 @@ class Redelivered:
     lanes: tuple[str, ...]
 
 
-class Redelivery:
+class RedeliveryService:
     """Puts notifications into lanes again. Raises ``redis.RedisError`` when Redis does not answer."""
 
     def __init__(
         self,
         client: "Redis[Any]",
         *,
+        subscribers: Subscribers,
+        lane_admin: LaneAdmin,
         reader: Reader,
         waker: Waker,
-        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._reader = reader
         self._waker = waker
-        self._control = LaneAdmin(client, clock=clock)
-        self._subscribers = Subscribers(client, allow_private=True, clock=clock)
+        self._lane_admin = lane_admin
+        self._subscribers = subscribers
 
-    def one(
+    def redeliver(
         self, notification_id: str, *, subscriber_id: str | None = None, dry_run: bool = False
-    ) -> Redelivered:
+    ) -> RedeliveryResult:
         """Send one notification again: to all who want it and where it is dead, or to one, wanted or not.
 
         Raises ``NotFound`` for an id that nobody has, ``Conflict`` when there is nobody to send it to.
@@ -63,14 +64,14 @@ class Redelivery:
             raise Conflict("There is nobody to send it to: no enabled subscriber wants this type.")
         return self._put(row, lanes, dry_run=dry_run)
 
-    def since(
+    def redeliver_since(
         self,
         moment: datetime,
         *,
         subscriber_id: str | None = None,
         undelivered: bool = False,
         dry_run: bool = False,
-    ) -> Iterator[Redelivered]:
+    ) -> Iterator[RedeliveryResult]:
         """Send again what was decided since then, oldest first; ``undelivered``: what did not arrive.
 
         A subscriber gets the types that it wants, also where it is the only one.
@@ -88,7 +89,9 @@ class Redelivery:
             if len(ids) < PAGE:
                 return
 
-    def dead(self, *, subscriber_id: str | None = None, dry_run: bool = False) -> Iterator[Redelivered]:
+    def redeliver_dead(
+        self, *, subscriber_id: str | None = None, dry_run: bool = False
+    ) -> Iterator[RedeliveryResult]:
         """Send all dead letters again, of one subscriber or of all, where their types are wanted still."""
         if subscriber_id is not None:
             self._takers(subscriber_id)
@@ -108,7 +111,7 @@ class Redelivery:
         """Who may be sent something now."""
         found = self._subscribers.all()
         if subscriber_id is None:
-            states = self._control.states([one.id for one in found])
+            states = self._lane_admin.states([one.id for one in found])
             return [one for one in found if states[one.id].mode.collects]
         if subscriber_id in OTHERS:
             return []
@@ -123,7 +126,7 @@ class Redelivery:
             one = self._subscribers.find(lane_id)
             if one is None or not (type_ is None or one.wants(type_)):
                 return False
-        return self._control.states([lane_id])[lane_id].mode.collects
+        return self._lane_admin.states([lane_id])[lane_id].mode.collects
 
     def _lanes(
         self,
@@ -150,9 +153,11 @@ class Redelivery:
             ]
         return tuple(found)
 
-    def _put(self, row: Mapping[str, Any], lanes: tuple[str, ...], *, dry_run: bool) -> Redelivered:
+    def _put(self, row: Mapping[str, Any], lanes: tuple[str, ...], *, dry_run: bool) -> RedeliveryResult:
         body = row["body"]
-        done = lanes if dry_run else tuple(lane for lane in lanes if self._control.requeue(body["id"], lane))
+        done = (
+            lanes if dry_run else tuple(lane for lane in lanes if self._lane_admin.requeue(body["id"], lane))
+        )
         if done and not dry_run:
             self._waker.deliver()
-        return Redelivered(body["id"], body["type"], done)
+        return RedeliveryResult(body["id"], body["type"], done)

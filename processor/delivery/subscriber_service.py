@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from redis import Redis
-
 from processor.clock import utc_now
 from processor.delivery import serializers
 from processor.delivery.lane import TEST
@@ -24,15 +22,15 @@ class SubscriberService:
 
     def __init__(
         self,
-        client: "Redis[Any]",
         *,
+        subscribers: Subscribers,
+        lane_admin: LaneAdmin,
         reader: Reader,
         waker: Waker,
-        allow_private: bool,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.subscribers = Subscribers(client, allow_private=allow_private, clock=clock)
-        self.control = LaneAdmin(client, clock=clock)
+        self._subscribers = subscribers
+        self._lane_admin = lane_admin
         self._reader = reader
         self._waker = waker
         self._clock = clock
@@ -40,13 +38,13 @@ class SubscriberService:
     def list(self, *, limit: int, cursor: str | None = None) -> dict[str, Any]:
         """A page of subscribers, newest first."""
         page = self._reader.members(keys.subscribers(), limit=limit, cursor=cursor)
-        known = {one.id: one for one in self.subscribers.all()}
+        known = {one.id: one for one in self._subscribers.all()}
         found = [known[id_] for id_ in page.items if id_ in known]
         return {"items": self._shown(found), "next_cursor": page.next_cursor}
 
     def show(self, subscriber_id: str) -> dict[str, Any]:
         """One subscriber."""
-        return self._shown([self.subscribers.get(subscriber_id)])[0]
+        return self._shown([self._subscribers.get(subscriber_id)])[0]
 
     def add(
         self,
@@ -59,7 +57,7 @@ class SubscriberService:
         enabled: bool = True,
     ) -> dict[str, Any]:
         """A new subscriber, and its secret, which is shown only now."""
-        made = self.subscribers.add(
+        made = self._subscribers.add(
             url=url,
             types=types or (),
             headers=headers,
@@ -71,29 +69,29 @@ class SubscriberService:
 
     def change(self, subscriber_id: str, *, enabled: bool | None = None, **wanted: Any) -> dict[str, Any]:
         """Change what is named; ``enabled`` lets the lane run or stops it."""
-        self.subscribers.change(subscriber_id, **wanted)
+        self._subscribers.change(subscriber_id, **wanted)
         if enabled is True:
-            self.control.enable(subscriber_id)
+            self._lane_admin.enable(subscriber_id)
             self._waker.deliver()
         elif enabled is False:
-            self.control.disable(subscriber_id)
+            self._lane_admin.disable(subscriber_id)
         return self.show(subscriber_id)
 
     def rotate(self, subscriber_id: str) -> dict[str, Any]:
         """Give it a new secret, which is shown only now; the old one also signs for 24 hours."""
-        return self._with_secret(self.subscribers.rotate(subscriber_id))
+        return self._with_secret(self._subscribers.rotate(subscriber_id))
 
     def remove(self, subscriber_id: str) -> None:
         """Remove it; what waits for it is of no interest any more."""
-        self.subscribers.get(subscriber_id)
-        self.subscribers.forget(subscriber_id)
+        self._subscribers.get(subscriber_id)
+        self._subscribers.forget(subscriber_id)
         for lane_id in (subscriber_id, subscriber_id + TEST):
-            self.control.end(lane_id, removed=True)
+            self._lane_admin.end(lane_id, removed=True)
 
-    def test(self, subscriber_id: str) -> dict[str, Any]:
+    def send_test(self, subscriber_id: str) -> dict[str, Any]:
         """Send it a test message; what comes of it is shown as its ``last_test``."""
-        self.subscribers.get(subscriber_id)
-        id_ = self.control.test(subscriber_id)
+        self._subscribers.get(subscriber_id)
+        id_ = self._lane_admin.send_test(subscriber_id)
         self._waker.deliver()
         return {"id": id_, "subscriber_id": subscriber_id, "status": "pending"}
 
@@ -101,6 +99,6 @@ class SubscriberService:
         return {**self._shown([one])[0], "secret": one.secret}
 
     def _shown(self, found: Sequence[Subscriber]) -> Sequence[dict[str, Any]]:
-        states = self.control.states([name for one in found for name in (one.id, one.id + TEST)])
+        states = self._lane_admin.states([name for one in found for name in (one.id, one.id + TEST)])
         now = self._clock()
         return [serializers.subscriber(one, states[one.id], states[one.id + TEST], now) for one in found]

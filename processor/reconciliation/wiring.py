@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from handlers.trigger import Trigger
-from processor.alerts.replay import ReplayService
 from processor.codat.client import CodatClient
 from processor.codat.rate_limit import Priority
 from processor.codat.rate_limited_transport import client_for
@@ -109,7 +108,7 @@ def repair(container: Container) -> ConnectionRepair:
     return ConnectionRepair(
         container.redis,
         reader=container.reader,
-        replays=ReplayService(reader=container.reader, inbox=container.inbox, waker=container.waker),
+        replays=container.replay_service,
         policy=container.policy,
         looker=None if parts is None else parts.looker,
         putter=None if parts is None else parts.putter,

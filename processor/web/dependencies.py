@@ -4,12 +4,9 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from processor.alerts.replay import ReplayService
 from processor.conditions import evaluation
 from processor.conditions.model import Condition
 from processor.container import Container
-from processor.delivery.redelivery import Redelivery
-from processor.delivery.subscriber_service import SubscriberService
 from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 
@@ -45,27 +42,3 @@ def conditions() -> list[Condition]:
     own = get_container()
     tally().flush()
     return evaluation.current(own.redis, own.settings, now=own.clock())
-
-
-def get_replay_service() -> ReplayService:
-    """Puts kept messages into the inbox again."""
-    own = get_container()
-    return ReplayService(reader=own.reader, inbox=own.inbox, waker=own.waker)
-
-
-def get_redelivery() -> Redelivery:
-    """Sends notifications again."""
-    own = get_container()
-    return Redelivery(own.redis, reader=own.reader, waker=own.waker, clock=own.clock)
-
-
-def get_subscriber_service() -> SubscriberService:
-    """What can be done with subscribers."""
-    own = get_container()
-    return SubscriberService(
-        own.redis,
-        reader=own.reader,
-        waker=own.waker,
-        allow_private=own.settings.allow_private_subscribers,
-        clock=own.clock,
-    )

@@ -30,6 +30,7 @@ class Post:
         self.container: Container = dataclasses.replace(container, clock=self.clock)
         self.redis: Redis[Any] = container.redis
         self.sent: list[str] = []
+        self.alerts: list[str] = []
         self.error: str | None = None
 
     def send(self, subject: str, text: str) -> bool:
@@ -52,12 +53,11 @@ class Post:
             heartbeats.alive(self.redis, role, f"{role}-1")
 
     def lane(self) -> list[str]:
-        """The subjects that wait in the operators' lane."""
-        found = []
-        for id_ in self.redis.zrange(keys.lane(OPERATORS), 0, -1):
+        """The subjects of all alerts so far; the operators' lane is emptied, as a worker does."""
+        for id_, _ in self.redis.zpopmin(keys.lane(OPERATORS), 1_000):
             body = json.loads(self.redis.hget(keys.notification(id_.decode()), "body") or b"{}")
-            found.append(body["data"]["subject"])
-        return sorted(found)
+            self.alerts.append(body["data"]["subject"])
+        return sorted(self.alerts)
 
 
 @pytest.fixture
@@ -83,6 +83,7 @@ def test_dead_and_quarantined_messages_are_told_at_their_beginning_and_at_their_
         post.redis.delete(keys.events_of(status))
     for _ in range(3):
         post.watch().look()
+        post.lane()
         post.clock.forward(60)
     over = ["Over: Messages are in quarantine", "Over: Messages could not be handled"]
     assert post.lane() == sorted(begun + over)

@@ -9,7 +9,7 @@ from processor.alerts.replay import DISCARDABLE, ReplayResult
 from processor.errors import Invalid
 from processor.resources import queries
 from processor.store.records import EVENT_STATUSES
-from processor.web.dependencies import get_container, get_replay_service
+from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, rendering
 from processor.web.v1.parameters import MOST, EventQuery
 
@@ -71,9 +71,9 @@ def handle(id_: str) -> Response:
     auth.check_form()
     id_ = rendering.wanted(id_)
     if request.form.get("action") == DISCARD:
-        get_replay_service().discard(id_)
+        get_container().replay_service.discard(id_)
         return rendering.back(rendering.address("event", id_), "discarded")
-    get_replay_service().replay(id_)
+    get_container().replay_service.replay(id_)
     return rendering.back(rendering.address("event", id_), "replayed")
 
 
@@ -86,7 +86,8 @@ def handle_several() -> Response:
     if status not in possible:
         raise Invalid("The form has to name a status whose messages can be replayed or discarded.")
     ids = iter(list(dict.fromkeys(request.form.getlist("event_id")))[:MOST])
-    each = get_replay_service().discard_each if is_discard else get_replay_service().replay_each
+    replays = get_container().replay_service
+    each = replays.discard_each if is_discard else replays.replay_each
     results = list(each(ids, only=status))
     refused = [one for one in results if one.problem is not None]
     count, done = len(results) - len(refused), "discarded" if is_discard else "replayed"

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request
 from processor.errors import Conflict
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
-from processor.web.dependencies import get_container, get_redelivery
+from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, receiver_names, rendering
 from processor.web.v1.parameters import NotificationQuery
 
@@ -50,7 +50,8 @@ def redeliver(id_: str) -> Response:
     """Send one again: to everybody who wants it, or in one lane."""
     auth.check_form()
     id_ = rendering.wanted(id_)
-    count = len(get_redelivery().one(id_, subscriber_id=request.form.get("lane") or None).lanes)
+    lane_id = request.form.get("lane") or None
+    count = len(get_container().redelivery_service.redeliver(id_, subscriber_id=lane_id).lanes)
     done = "redelivered-to-several" if count > 1 else "redelivered"
     return rendering.back(rendering.address("notification", id_), done, count=count)
 
@@ -58,6 +59,6 @@ def redeliver(id_: str) -> Response:
 def _receivers(id_: str) -> tuple[tuple[str, ...], str]:
     """The lanes into which it would be put for everybody; without one, why."""
     try:
-        return get_redelivery().one(id_, dry_run=True).lanes, ""
+        return get_container().redelivery_service.redeliver(id_, dry_run=True).lanes, ""
     except Conflict as error:
         return (), error.detail

@@ -1,9 +1,9 @@
 """What receivers are called on the pages."""
 
 from processor.delivery.subscriber_names import named
-from processor.web.dependencies import get_subscriber_service
+from processor.web.dependencies import get_container
 
 
 def of_subscribers() -> dict[str, str]:
     """The name of every subscriber by its id. Raises ``redis.RedisError``."""
-    return named(get_subscriber_service().subscribers.all())
+    return named(get_container().subscribers.all())

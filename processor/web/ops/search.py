@@ -13,7 +13,7 @@ from marshmallow import fields
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.store import failures
 from processor.store.queries import Reader
-from processor.web.dependencies import get_container, get_subscriber_service
+from processor.web.dependencies import get_container
 from processor.web.ops import rendering
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
@@ -129,6 +129,6 @@ def _with_id(reader: Reader, wanted: str) -> list[tuple[str, str, str]]:
     looks: tuple[tuple[str, Any, str], ...] = (
         ("event", reader.event, "an event"),
         ("notification", reader.notification, "a notification"),
-        ("subscriber", get_subscriber_service().subscribers.find, "a subscriber"),
+        ("subscriber", get_container().subscribers.find, "a subscriber"),
     )
     return finds + [(kind, wanted, words) for kind, look, words in looks if look(wanted) is not None]

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from processor.delivery.rules import TYPES
 from processor.delivery.subscriber_names import without_query
 from processor.errors import Invalid
-from processor.web.dependencies import get_subscriber_service
+from processor.web.dependencies import get_container
 from processor.web.ops import auth, receiver_names, rendering
 from processor.web.v1.parameters import PageQuery
 
@@ -23,19 +23,19 @@ def add_to(blueprint: Blueprint) -> None:
 
 def subscribers() -> Response:
     """Subscribers, newest first."""
-    return _shown(get_subscriber_service().list(**rendering.query_of(PageQuery)))
+    return _shown(get_container().subscriber_service.list(**rendering.query_of(PageQuery)))
 
 
 def subscriber(id_: str) -> Response:
     """One subscriber."""
     rendering.query_of()
-    return _alone(get_subscriber_service().show(rendering.wanted(id_)))
+    return _alone(get_container().subscriber_service.show(rendering.wanted(id_)))
 
 
 def add_subscriber() -> Response:
     """Add a subscriber and show its secret, which stands in this answer alone."""
     auth.check_form()
-    made = get_subscriber_service().add(
+    made = get_container().subscriber_service.add(
         url=request.form.get("url", "").strip(),
         description=request.form.get("description", "").strip(),
         types=request.form.getlist("types"),
@@ -50,15 +50,15 @@ def change_subscriber(id_: str) -> Response:
     here = rendering.address("subscriber", id_)
     match action:
         case "enable" | "disable":
-            get_subscriber_service().change(id_, enabled=action == "enable")
+            get_container().subscriber_service.change(id_, enabled=action == "enable")
             return rendering.back(here, f"{action}d")
         case "test":
-            get_subscriber_service().test(id_)
+            get_container().subscriber_service.send_test(id_)
             return rendering.back(here, "tested")
         case "rotate":
-            return _alone(get_subscriber_service().rotate(id_))
+            return _alone(get_container().subscriber_service.rotate(id_))
         case "remove":
-            get_subscriber_service().remove(id_)
+            get_container().subscriber_service.remove(id_)
             return rendering.back(url_for(f"{auth.NAME}.subscribers"), "removed")
     raise Invalid("The form has to say what is to be done with the subscriber.")
 

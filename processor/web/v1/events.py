@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from processor.resources import queries
-from processor.web.dependencies import get_container, get_replay_service
+from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import EventQuery
@@ -34,7 +34,7 @@ def replay_event(event_id: str) -> dict[str, str]:
     Harmless for one that was handled: what is known already changes nothing. A quarantined message is
     read again first; 422 when it is still not understood.
     """
-    return get_replay_service().replay(event_id)
+    return get_container().replay_service.replay(event_id)
 
 
 @calls.post("/events/<event_id>/discard", DiscardSchema, status=HTTPStatus.OK, errors=(HTTPStatus.CONFLICT,))
@@ -44,4 +44,4 @@ def discard_event(event_id: str) -> dict[str, str]:
     It is kept with its error until it expires and can still be replayed, but no longer counts as one to
     look at.
     """
-    return get_replay_service().discard(event_id)
+    return get_container().replay_service.discard(event_id)

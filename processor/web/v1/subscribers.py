@@ -8,7 +8,7 @@ from marshmallow import RAISE, Schema, fields
 from processor.delivery.lane import Mode
 from processor.delivery.rules import TYPES
 from processor.errors import Invalid
-from processor.web.dependencies import get_redelivery, get_subscriber_service
+from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.delivery_schemas import AttemptSchema, StandingSchema
 from processor.web.v1.fields import ResponseSchema, moment, page_of, text, texts, word
@@ -132,7 +132,7 @@ class RedeliveredSchema(ResponseSchema):
 @calls.get("/subscribers", page_of(SubscriberSchema), query=PageQuery)
 def list_subscribers(**query: Any) -> dict[str, Any]:
     """Subscribers, newest first"""
-    return get_subscriber_service().list(**query)
+    return get_container().subscriber_service.list(**query)
 
 
 @calls.post(
@@ -147,13 +147,13 @@ def add_subscriber(body: dict[str, Any]) -> dict[str, Any]:
 
     The answer holds its secret, which is not shown again.
     """
-    return get_subscriber_service().add(**_said(body))
+    return get_container().subscriber_service.add(**_said(body))
 
 
 @calls.get("/subscribers/<subscriber_id>", SubscriberSchema)
 def get_subscriber(subscriber_id: str) -> dict[str, Any]:
     """One subscriber"""
-    return get_subscriber_service().show(subscriber_id)
+    return get_container().subscriber_service.show(subscriber_id)
 
 
 @calls.patch("/subscribers/<subscriber_id>", SubscriberSchema, body=ChangeSubscriberBody)
@@ -163,7 +163,7 @@ def change_subscriber(body: dict[str, Any], subscriber_id: str) -> dict[str, Any
     While it is disabled nothing new waits for it; what waits already stays. While it is paused everything
     waits, and enabling it sends what waited.
     """
-    return get_subscriber_service().change(subscriber_id, **body)
+    return get_container().subscriber_service.change(subscriber_id, **body)
 
 
 @calls.delete("/subscribers/<subscriber_id>")
@@ -172,7 +172,7 @@ def remove_subscriber(subscriber_id: str) -> None:
 
     What waits for it is not sent.
     """
-    get_subscriber_service().remove(subscriber_id)
+    get_container().subscriber_service.remove(subscriber_id)
 
 
 @calls.post("/subscribers/<subscriber_id>/rotate", SubscriberWithSecretSchema, status=HTTPStatus.OK)
@@ -181,7 +181,7 @@ def rotate_secret(subscriber_id: str) -> dict[str, Any]:
 
     For 24 hours every message carries two signatures: by the new secret and by the old one.
     """
-    return get_subscriber_service().rotate(subscriber_id)
+    return get_container().subscriber_service.rotate(subscriber_id)
 
 
 @calls.post("/subscribers/<subscriber_id>/test", TestMessageSchema, status=HTTPStatus.ACCEPTED)
@@ -190,7 +190,7 @@ def test_subscriber(subscriber_id: str) -> dict[str, Any]:
 
     Of the type `subscriber.test`, once, also to a subscriber that is disabled.
     """
-    return get_subscriber_service().test(subscriber_id)
+    return get_container().subscriber_service.send_test(subscriber_id)
 
 
 @calls.post(
@@ -213,7 +213,7 @@ def redeliver_notification(
     named = body.get("subscriber_id", subscriber_id)
     if subscriber_id not in (None, named):
         raise Invalid(errors={"subscriber_id": ["The parameter and the body name different ones."]})
-    done = get_redelivery().one(notification_id, subscriber_id=named)
+    done = get_container().redelivery_service.redeliver(notification_id, subscriber_id=named)
     return {
         "id": notification_id,
         "notification_id": notification_id,

@@ -7,8 +7,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from processor.delivery import http_sender
-from processor.delivery.lane_admin import LaneAdmin
-from processor.delivery.redelivery import Redelivery
+from processor.delivery.redelivery import RedeliveryService
 from tests.processor.web.v1 import filling as filling_module
 from tests.processor.web.v1.filling import KEY, Filling
 from tests.workers.delivery.receiving import WAIT_S, Answering, Receiver
@@ -20,15 +19,10 @@ Call = Callable[..., TestResponse]
 class Service(Filling):
     """A store with private subscribers allowed."""
 
-    def __init__(self, redis_url: str) -> None:
-        super().__init__(redis_url)
-        self.control = LaneAdmin(self.container.redis, clock=lambda: self.now)
-        self.redelivery = Redelivery(
-            self.container.redis,
-            reader=self.container.reader,
-            waker=self.container.waker,
-            clock=lambda: self.now,
-        )
+    @property
+    def redelivery(self) -> RedeliveryService:
+        """Sends notifications again."""
+        return self.container.redelivery_service
 
     def deliver(self) -> int:
         """Carry out what is due; how many attempts were made."""

@@ -6,16 +6,12 @@ import pytest
 
 from processor.delivery import lane_overview
 from processor.delivery.lane import EMAIL, OPERATORS
-from processor.delivery.subscriber_service import SubscriberService
 from tests.workers.delivery.receiving import status
 
 
 @pytest.fixture
 def desk(service):
-    own = service.container
-    return SubscriberService(
-        own.redis, reader=own.reader, waker=own.waker, allow_private=True, clock=lambda: service.now
-    )
+    return service.container.subscriber_service
 
 
 def let_die(service, steps=50):
@@ -37,14 +33,14 @@ def test_dead_letters_are_listed_and_sent_again(service, desk, receiver):
     assert {lane for _, lane in dead} == {one["id"], two["id"]}
     assert len(list(service.redelivery.dead_letters(subscriber_id=one["id"]))) == 2
 
-    planned = list(service.redelivery.dead(subscriber_id=one["id"], dry_run=True))
+    planned = list(service.redelivery.redeliver_dead(subscriber_id=one["id"], dry_run=True))
     assert [(item.notification_id, item.lanes) for item in planned] == [
         (id_, (one["id"],)) for id_, lane in dead if lane == one["id"]
     ]
     assert list(service.redelivery.dead_letters()) == dead
 
     heard.always, before = status(204), len(heard.received)
-    assert len(list(service.redelivery.dead())) == 4
+    assert len(list(service.redelivery.redeliver_dead())) == 4
     service.deliver()
     assert len(heard.received) == before + 4
     assert list(service.redelivery.dead_letters()) == []
@@ -59,20 +55,20 @@ def test_all_since_a_time_for_one_or_for_all(service, desk, receiver):
     service.deliver()
     assert (len(heard.received), len(other.received)) == (4, 2)
 
-    planned = list(service.redelivery.since(between, dry_run=True))
+    planned = list(service.redelivery.redeliver_since(between, dry_run=True))
     assert [item.type for item in planned] == ["connection.authorized", "initial_sync.completed"]
     assert [set(item.lanes) for item in planned] == [{one["id"], two["id"]}, {one["id"]}]
     service.deliver()
     assert (len(heard.received), len(other.received)) == (4, 2)
 
-    assert len(list(service.redelivery.since(between, subscriber_id=one["id"]))) == 2
+    assert len(list(service.redelivery.redeliver_since(between, subscriber_id=one["id"]))) == 2
     service.deliver()
     assert (len(heard.received), len(other.received)) == (6, 2)
 
-    wanted = list(service.redelivery.since(between, subscriber_id=two["id"], dry_run=True))
+    wanted = list(service.redelivery.redeliver_since(between, subscriber_id=two["id"], dry_run=True))
     assert [item.type for item in wanted] == ["connection.authorized"]
 
-    assert len(list(service.redelivery.since(service.now - timedelta(days=1)))) == 4
+    assert len(list(service.redelivery.redeliver_since(service.now - timedelta(days=1)))) == 4
     service.deliver()
     assert (len(heard.received), len(other.received)) == (10, 4)
     assert len(set(heard.ids)) == 4
@@ -86,9 +82,9 @@ def test_only_what_did_not_arrive(service, desk, receiver):
     late = desk.add(url=receiver().url)
     began = service.now - timedelta(days=1)
 
-    found = list(service.redelivery.since(began, undelivered=True))
+    found = list(service.redelivery.redeliver_since(began, undelivered=True))
     assert {item.lanes for item in found} == {(late["id"],)}
-    assert list(service.redelivery.since(began, undelivered=True)) == []
+    assert list(service.redelivery.redeliver_since(began, undelivered=True)) == []
     assert one["id"] not in {lane for item in found for lane in item.lanes}
 
 
@@ -101,7 +97,7 @@ def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(service, de
     service.deliver()
     assert service.deliver() == 0
     for id_ in set(heard.ids):
-        service.redelivery.one(id_, subscriber_id=one["id"])
+        service.redelivery.redeliver(id_, subscriber_id=one["id"])
     assert service.deliver() == 2
     service.now += timedelta(seconds=6)
     assert service.deliver() == 2
@@ -113,7 +109,7 @@ def test_what_is_named_goes_also_to_who_does_not_want_its_type(service, desk, re
     service.make_ready()
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     for row in page.items:
-        assert service.redelivery.one(row["body"]["id"], subscriber_id=one["id"]).lanes == (one["id"],)
+        assert service.redelivery.redeliver(row["body"]["id"], subscriber_id=one["id"]).lanes == (one["id"],)
     service.deliver()
     assert len(heard.received) == 2
 
@@ -124,7 +120,7 @@ def test_a_dead_letter_whose_type_is_wanted_no_more_stays(service, desk, receive
     let_die(service)
     desk.change(one["id"], types=["connection.authorized"])
     for narrower in ({}, {"subscriber_id": one["id"]}):
-        planned = list(service.redelivery.dead(dry_run=True, **narrower))
+        planned = list(service.redelivery.redeliver_dead(dry_run=True, **narrower))
         assert [item.type for item in planned] == ["connection.authorized"]
 
 
@@ -134,18 +130,18 @@ def test_operators_get_again_what_concerned_them(service):
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     theirs = page.items[0]["body"]["id"]
     began = service.now - timedelta(days=1)
-    assert list(service.redelivery.since(began, subscriber_id=OPERATORS)) == []
-    service.redelivery.one(theirs, subscriber_id=OPERATORS)
-    assert [item.notification_id for item in service.redelivery.since(began, subscriber_id=OPERATORS)] == [
-        theirs
-    ]
+    assert list(service.redelivery.redeliver_since(began, subscriber_id=OPERATORS)) == []
+    service.redelivery.redeliver(theirs, subscriber_id=OPERATORS)
+    assert [
+        item.notification_id for item in service.redelivery.redeliver_since(began, subscriber_id=OPERATORS)
+    ] == [theirs]
 
 
 def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service):
     service.make_ready()
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     (newest, _) = (row["body"]["id"] for row in page.items)
-    assert service.redelivery.one(newest, subscriber_id=EMAIL).lanes == (EMAIL,)
+    assert service.redelivery.redeliver(newest, subscriber_id=EMAIL).lanes == (EMAIL,)
     row = service.container.reader.notification(newest)
     assert row["deliveries"]["email:status"] == "pending"
 
@@ -156,4 +152,4 @@ def test_a_dead_letter_of_somebody_who_was_removed_stays(service, desk, receiver
     service.make_ready()
     let_die(service)
     desk.remove(one["id"])
-    assert list(service.redelivery.dead()) == []
+    assert list(service.redelivery.redeliver_dead()) == []

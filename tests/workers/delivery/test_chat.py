@@ -28,7 +28,7 @@ OTHERS_WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def operators(post):
     """Who tells the operators; they can be reached."""
     post.operators = True
-    return OperatorAlerts(post.client, control=post.control, waker=Waker(post.client), reachable=True)
+    return OperatorAlerts(lane_admin=post.control, waker=Waker(post.client), reachable=True)
 
 
 def sent_to(told):
@@ -43,7 +43,7 @@ def alert(operators, post, subject, text):
     with post.client.pipeline(transaction=True) as pipe:
         operators.add_alert(pipe, subject, text)
         pipe.execute()
-    operators.alerted([subject])
+    operators.announce([subject])
 
 
 def test_operators_get_every_alert(post, operators):
@@ -60,7 +60,7 @@ def test_operators_get_every_alert(post, operators):
 
 
 def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
-    silent = OperatorAlerts(post.client, control=post.control, waker=Waker(post.client), reachable=False)
+    silent = OperatorAlerts(lane_admin=post.control, waker=Waker(post.client), reachable=False)
 
     alert(silent, post, "Disk full", "Nothing can be kept.")
 

@@ -319,7 +319,7 @@ def test_disabled_nothing_new_waits_and_what_waited_stays(post, receiver):
 def test_a_test_message_is_sent_once_whatever_the_mode(post, receiver, mode):
     heard = receiver()
     mine = post.subscribe(heard.url, types=["connection.deleted"], enabled=mode == "active")
-    id_ = post.control.test(mine.id)
+    id_ = post.control.send_test(mine.id)
 
     post.dispatcher().run_once()
 
@@ -334,7 +334,7 @@ def test_a_test_message_that_fails_is_not_repeated_and_speaks_against_nobody(pos
     heard = receiver(status(410))
     mine = post.subscribe(heard.url)
     for _ in range(20):
-        post.control.test(mine.id)
+        post.control.send_test(mine.id)
     dispatcher = post.dispatcher()
     dispatcher.run_once()
     post.forward(86_400)
