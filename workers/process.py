@@ -154,7 +154,9 @@ def work(container: Container, queue: str) -> None:
 
     def prepare() -> None:
         if queue == POLL:
-            Baseline(client).begins()  # before the service says that it is ready: what is made later is new
+            Baseline(
+                client
+            ).mark_started()  # before the service says that it is ready: what is made later is new
 
     heartbeat = Heartbeat(client, worker.name, pulse)
     try:

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from processor.codat.questions import QuestionClient
 from processor.container import Container
+from processor.erasure.erase import CompanyEraser
 from processor.journey.platform_cache import OnPremise, shelf_of
 from processor.reconciliation import wiring
 from processor.reconciliation.first_syncs import FirstSyncs
+from processor.reconciliation.missed_webhooks import WebhookMonitor
 from processor.store import wakeups
 from processor.store.questions import Questions
 from processor.store.waker import DRAIN, Waker
@@ -89,7 +91,7 @@ def build(
         if wakeups.deliver_soon(client):
             waker.deliver()
 
-    polling = wiring.polling(container, stop=stopping)
+    reconciliation = wiring.build_reconciliation(container, stop=stopping)
     return Runtime(
         waker=waker,
         drain=Drain(
@@ -116,23 +118,25 @@ def build(
         ),
         dispatcher=dispatcher_of(container),
         monitor=None
-        if polling is None
+        if reconciliation is None
         else Poller(
             client,
             reader=container.reader,
-            looker=polling.looker,
-            putter=polling.putter,
-            every=polling.every,
-            first_syncs=FirstSyncs(client, polling.codat) if container.settings.start_first_sync else None,
+            comparer=reconciliation.comparer,
+            enqueuer=reconciliation.enqueuer,
+            interval=reconciliation.interval,
+            first_syncs=FirstSyncs(client, reconciliation.codat)
+            if container.settings.start_first_sync
+            else None,
             clock=container.clock,
             stop=stopping,
         ),
         sweep=Maintenance(
             client,
-            codat=polling.codat if polling else None,
-            walk=polling.walk if polling else None,
-            silence=wiring.silence(container),
-            erasure=wiring.erasure(container),
+            codat=reconciliation.codat if reconciliation else None,
+            scan=reconciliation.scan if reconciliation else None,
+            webhook_monitor=WebhookMonitor(client, settings=container.settings),
+            eraser=CompanyEraser(client, shards=container.settings.inbox_shards),
             grace=timedelta(days=container.settings.erase_after_days),
             clock=container.clock,
             stop=stopping,

@@ -10,8 +10,8 @@ from processor.cli.browse import as_json_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.cli.store_access import open_store
 from processor.clock import to_iso
-from processor.erasure.residue_scan import erase_and_prove
-from processor.reconciliation import wiring
+from processor.erasure.erase import CompanyEraser
+from processor.erasure.residue_scan import erase_and_scan
 from processor.resources import queries
 from processor.store import visibility
 
@@ -79,42 +79,46 @@ def read_company(company_id: str, *, as_json: bool) -> None:
 
 
 @companies.command("erase")
-@click.argument("named", metavar="ID", callback=_an_id)
+@click.argument("typed_id", metavar="ID", callback=_an_id)
 @click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is asked in any case.")
 @as_json_option
-def erase_company(named: str, *, yes: bool, as_json: bool) -> None:
+def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
     """Remove a company's data here, keep a tombstone, and prove it by searching the whole store.
 
     Once more it removes what came since, and proves it again.
     """
     with open_store() as container:
-        erasure = wiring.erasure(container)
-        company_id = erasure.find(named)
-        before, erased_before = erasure.kept(company_id), container.reader.erased_at(company_id)
+        eraser = CompanyEraser(container.redis, shards=container.settings.inbox_shards)
+        company_id = eraser.resolve_id(typed_id)
+        before, erased_before = eraser.find_records(company_id), container.reader.erased_at(company_id)
         if not yes and (erased_before is None or any(before.counts.values())):
             _ask(company_id, before.counts)
-        kept, traces, proof = erase_and_prove(container.redis, erasure, company_id, clock=container.clock)
-        erasure.forget_on_disk()
+        report = erase_and_scan(container.redis, eraser, company_id, clock=container.clock)
+        eraser.rewrite_append_only_file()
         erased_at = container.reader.erased_at(company_id)
     said = {
         "company_id": company_id,
         "erased_at": erased_at,
-        "removed": kept.counts,
-        "searched_for": len(traces),
-        "searched_keys": proof.searched,
-        "found": list(proof.found),
+        "removed": report.removed.counts,
+        "searched_for": len(report.identifiers),
+        "searched_keys": report.scan.searched,
+        "found": list(report.scan.residue),
     }
     if as_json:
         print_json(said)
     else:
         if erased_before is not None:
             click.echo(f"{company_id} was erased before, at {erased_before}; what came since:")
-        print_fields(kept.counts)
+        print_fields(report.removed.counts)
         click.echo(
-            f"Searched {proof.searched} keys for {len(traces)} traces ({TRACES}): "
-            + ("nothing is left." if proof.holds else f"FOUND in {', '.join(proof.found)}. {AGAIN}")
+            f"Searched {report.scan.searched} keys for {len(report.identifiers)} traces ({TRACES}): "
+            + (
+                "nothing is left."
+                if report.scan.is_clean
+                else f"FOUND in {', '.join(report.scan.residue)}. {AGAIN}"
+            )
         )
-    sys.exit(0 if proof.holds else 1)
+    sys.exit(0 if report.scan.is_clean else 1)
 
 
 COMMANDS: tuple[click.Command, ...] = (companies,)

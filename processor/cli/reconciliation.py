@@ -19,7 +19,7 @@ from processor.clock import to_ms
 from processor.container import Container
 from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation import wiring
-from processor.reconciliation.full_run import ReconcileSummary
+from processor.reconciliation.full_run import CompanyResult
 from processor.resources import queries
 from processor.runtime.supervisor import Child, Supervisor
 from processor.store import heartbeats, keys
@@ -48,20 +48,22 @@ DIFFERENCE_COLUMNS: tuple[Column, ...] = (
 def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
     """Ask Codat, print what differed, repair."""
     with open_store() as container, _interruptible() as stop:
-        parts = _polling(container, stop)
-        is_first = parts.reconcile.is_first
+        services = _build_services(container, stop)
+        is_first = services.reconciler.is_first
         if company_id is not None:
-            outcomes: Iterator[ReconcileSummary] = iter([parts.reconcile.one(company_id, dry_run=dry_run)])
+            results: Iterator[CompanyResult] = iter(
+                [services.reconciler.run_one(company_id, dry_run=dry_run)]
+            )
         else:
-            outcomes = parts.reconcile.all(dry_run=dry_run)
+            results = services.reconciler.run_all(dry_run=dry_run)
         companies, found, problems = 0, [], []
-        for outcome in outcomes:
+        for result in results:
             companies += 1
-            if outcome.problem is not None:
-                problems.append({"company_id": outcome.company_id, **outcome.problem.problem()})
-            if outcome.look is not None:
-                found += [dataclasses.asdict(one) for one in outcome.look.differences]
-                problems += [_damaged(outcome.company_id, one) for one in outcome.look.unreadable]
+            if result.error is not None:
+                problems.append({"company_id": result.company_id, **result.error.problem()})
+            if result.diff is not None:
+                found += [dataclasses.asdict(one) for one in result.diff.differences]
+                problems += [_damaged(result.company_id, one) for one in result.diff.unreadable_ids]
         if company_id is not None and not found and not problems and _is_unknown(container, company_id):
             raise NotFound("Neither Codat nor we know this company, or it was erased.")
         if not dry_run:
@@ -105,11 +107,11 @@ def _report(
 def rebuild(*, as_json: bool) -> None:
     """Refill a new store from Codat, without telling anybody anything; run it again to go on."""
     with open_store() as container, _interruptible() as stop:
-        parts = _polling(container, stop)
-        companies = parts.rebuild.prepare()
-        before, total = parts.rebuild.done, parts.rebuild.done + len(companies)
+        services = _build_services(container, stop)
+        companies = services.rebuild.prepare()
+        before, total = services.rebuild.completed, services.rebuild.completed + len(companies)
         with contextlib.ExitStack() as stack:
-            steps: Iterator[ReconcileSummary] = parts.rebuild.run(companies)
+            steps: Iterator[CompanyResult] = services.rebuild.run(companies)
             if not as_json:
                 if before:
                     click.echo(f"Going on: {before} of {total} companies are known already.")
@@ -121,15 +123,15 @@ def rebuild(*, as_json: bool) -> None:
             for _ in steps:
                 pass
         problems = [
-            {"company_id": one.company_id, **one.problem.problem()}
-            for one in parts.rebuild.problems
-            if one.problem is not None
+            {"company_id": failure.company_id, **failure.error.problem()}
+            for failure in services.rebuild.failures
+            if failure.error is not None
         ]
         _handle(container)
         counts = container.reader.stats(queries.STATES)
     said = {
         "companies": total,
-        "done": parts.rebuild.done,
+        "done": services.rebuild.completed,
         "connections": counts["connections"],
         "problems": problems,
     }
@@ -138,7 +140,9 @@ def rebuild(*, as_json: bool) -> None:
     else:
         for problem in problems:
             click.echo(f"{problem['company_id']}  not read: {problem['detail']}", err=True)
-        click.echo(f"{parts.rebuild.done} of {total} companies are back; the rebuild told nobody anything.")
+        click.echo(
+            f"{services.rebuild.completed} of {total} companies are back; the rebuild told nobody anything."
+        )
         print_fields({state: count for state, count in counts["connections"].items() if count})
         if problems:
             click.echo("Run it again to go on.")
@@ -151,7 +155,7 @@ def rebuild(*, as_json: bool) -> None:
 def repair_connection(connection_id: str, *, as_json: bool) -> None:
     """Make the damaged record of a connection again, from kept messages or else from Codat."""
     with open_store() as container:
-        repaired = wiring.repair(container).run(connection_id)
+        repaired = wiring.build_repair(container).run(connection_id)
         _handle(container)
         found = queries.connection(container.reader, connection_id)
     if as_json:
@@ -182,11 +186,13 @@ def _interruptible() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _polling(container: Container, stop: threading.Event) -> wiring.Polling:
-    parts = wiring.polling(container, stop=stop.is_set, sleep=stop.wait, on_wait=_say_that_it_waits)
-    if parts is None:
+def _build_services(container: Container, stop: threading.Event) -> wiring.Reconciliation:
+    services = wiring.build_reconciliation(
+        container, stop=stop.is_set, sleep=stop.wait, on_wait=_say_that_it_waits
+    )
+    if services is None:
         raise ProcessorError("CODAT_API_KEY is not set: Codat cannot be asked.")
-    return parts
+    return services
 
 
 def _say_that_it_waits(company_id: str, seconds: int) -> None:

@@ -29,7 +29,7 @@ def webhooks() -> None:
 
 @webhooks.command("register")
 @click.option(
-    "--url", required=True, metavar="URL", help=f"Our address: https://…{webhook_registration.ADDRESS}."
+    "--url", required=True, metavar="URL", help=f"Our address: https://…{webhook_registration.WEBHOOK_PATH}."
 )
 @click.option("--force", is_flag=True, help="Also another path, or http:// on a public host.")
 @as_json_option
@@ -37,12 +37,14 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
     """Create the consumer for the event types that we handle; harmless when it is there already."""
     with open_store() as container:
         public_url = container.settings.public_url
-        found = webhook_registration.register(_client(container), url, public_url=public_url, force=force)
+        registration = webhook_registration.register(
+            _client(container), url, public_url=public_url, force=force
+        )
     if as_json:
-        print_json({**_consumer(found.consumer), "made": found.made})
+        print_json({**_consumer(registration.consumer), "made": registration.is_new})
         return
-    print_fields(_consumer(found.consumer))
-    if found.made:
+    print_fields(_consumer(registration.consumer))
+    if registration.is_new:
         click.echo("\nNow copy its signing secret from Codat's portal into CODAT_WEBHOOK_SECRETS.")
     else:
         click.echo("\nIt was there already; nothing was changed.")

@@ -1,1 +1,1 @@
-"""Erasing a company: what is removed, and the scan that proves that nothing is left."""
+"""Erasing a company: which records are removed, and the scan that verifies that no trace is left."""

@@ -1,4 +1,4 @@
-"""Ids of companies as people type them, and whether a text that nobody understood names one. Pure."""
+"""Company ids as people type them, and the search for one in the body of an unrecognised message. Pure."""
 
 import json
 import re
@@ -9,33 +9,33 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re
 
 
 def is_uuid(company_id: str) -> bool:
-    """Whether this is written as Codat writes ids."""
+    """Whether the id is a UUID, as Codat's ids are."""
     return _UUID.fullmatch(company_id) is not None
 
 
-def as_codat_writes(named: str) -> str:
-    """The id without blanks around it, and in lower case where it is a UUID."""
-    stripped = named.strip()
+def normalized(typed_id: str) -> str:
+    """The id without surrounding blanks, and in lower case if it is a UUID."""
+    stripped = typed_id.strip()
     return stripped.lower() if is_uuid(stripped) else stripped
 
 
-def spellings(named: str) -> tuple[str, ...]:
-    """How the id may be written here, the likeliest first; none for a blank.
+def spellings(typed_id: str) -> tuple[str, ...]:
+    """The spellings under which the id may be stored, the likeliest first; empty for a blank.
 
-    Codat compares its ids, which are UUIDs, without case; any other id is only itself.
+    Codat compares UUIDs without case; any other id has one spelling.
     """
-    stripped = named.strip()
+    stripped = typed_id.strip()
     if not stripped:
         return ()
     cases = (stripped.lower(), stripped.upper()) if is_uuid(stripped) else ()
-    return tuple(dict.fromkeys((named, stripped, *cases)))
+    return tuple(dict.fromkeys((typed_id, stripped, *cases)))
 
 
-def names(body: bytes, company_id: str) -> bool:
-    """Whether a message's body names the company.
+def names_company(body: bytes, company_id: str) -> bool:
+    """Whether the body of a message contains the company's id.
 
-    A UUID can be nothing else, wherever it stands. Any other id counts only as a whole value of a JSON
-    document, for it may be a word that stands in everything.
+    A UUID is unmistakable anywhere in the body. Any other id may be a common word: it counts only as a
+    complete value of a JSON document.
     """
     if is_uuid(company_id):
         return company_id.lower().encode() in body.lower()
@@ -47,13 +47,13 @@ def names(body: bytes, company_id: str) -> bool:
 
 
 def _texts(document: Any) -> Iterator[str]:
-    """Every text that is a value in a JSON document, however deep."""
-    left = [document]
-    while left:
-        one = left.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, Mapping):
-            left += one.values()
-        elif isinstance(one, list):
-            left += one
+    """All text values of a JSON document, at any depth."""
+    stack = [document]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value

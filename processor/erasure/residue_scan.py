@@ -1,4 +1,4 @@
-"""Proving that nothing is left: the whole store is searched, every key and every value."""
+"""Searches the whole store, every key and every value, for traces of an erased company."""
 
 import json
 import time
@@ -10,109 +10,120 @@ from typing import Any
 from redis import Redis
 
 from processor.erasure import company_ids
-from processor.erasure.erase import Erasure, ErasureLeftovers
+from processor.erasure.erase import CompanyEraser
+from processor.erasure.records import CompanyRecords
 from processor.store.keys import PREFIX
 
-PAGE = 1_000
-ON_ITS_WAY_S = 8.0
+PAGE_SIZE = 1_000
+MAX_WAIT_S = 8.0
 ROUND_S = 0.5
-"""How long what is on its way may take to land, and the pause between two rounds, in seconds."""
+"""How long to wait for writes that were under way during the erasure, and the pause between two rounds."""
 
-SHORTEST = 6
-"""A shorter word stands in too much else; it is looked for as a whole value only."""
+SHORTEST_SUBSTRING = 6
+"""Characters; a shorter identifier is part of many words, so only complete values are compared with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class ResidueScan:
-    """How many keys were searched, and in which of them something was found."""
+class ScanResult:
+    """The number of keys that were searched, and the keys in which an identifier was found."""
 
     searched: int
-    found: tuple[str, ...]
+    residue: tuple[str, ...]
 
     @property
-    def holds(self) -> bool:
-        """Whether nothing was found."""
-        return not self.found
+    def is_clean(self) -> bool:
+        """Whether no identifier was found."""
+        return not self.residue
 
 
-def erase_and_prove(
+@dataclass(frozen=True, slots=True)
+class ErasureReport:
+    """What was removed, the identifiers that were searched for afterwards, and the result of the search."""
+
+    removed: CompanyRecords
+    identifiers: tuple[str, ...]
+    scan: ScanResult
+
+
+def erase_and_scan(
     client: "Redis[Any]",
-    erasure: Erasure,
+    eraser: CompanyEraser,
     company_id: str,
     *,
     clock: Callable[[], datetime],
     sleep: Callable[[float], object] = time.sleep,
-) -> tuple[ErasureLeftovers, tuple[str, ...], ResidueScan]:
-    """Erase a company until nothing is left: what there was, the traces that were searched for, the proof.
+) -> ErasureReport:
+    """Erase a company and repeat it, for up to ``MAX_WAIT_S``, until the store holds no trace of it.
 
-    What was on its way meanwhile (an answer of Codat's, a message, the end of a look) may land after the
-    erasure: it is removed in another round, for ``ON_ITS_WAY_S`` at the most.
+    What was under way meanwhile (an answer of Codat, a message, the end of a poll) may be written after
+    the first erasure.
     """
-    before = erasure.kept(company_id)
-    kept = erasure.erase(company_id, clock())
-    traces = dict.fromkeys([*before.traces, *kept.traces])
-    for _ in range(int(ON_ITS_WAY_S / ROUND_S)):
-        traces |= dict.fromkeys(erasure.erase(company_id, clock()).traces)
-        proof = prove(client, tuple(traces))
-        if not any(name.startswith(PREFIX) for name in proof.found):
+    identifiers = dict.fromkeys(eraser.find_records(company_id).identifiers)
+    removed = eraser.erase(company_id, clock())
+    identifiers |= dict.fromkeys(removed.identifiers)
+    for _ in range(int(MAX_WAIT_S / ROUND_S)):
+        identifiers |= dict.fromkeys(eraser.erase(company_id, clock()).identifiers)
+        result = scan(client, tuple(identifiers))
+        if not any(name.startswith(PREFIX) for name in result.residue):
             break
         sleep(ROUND_S)
-    return kept, tuple(traces), proof
+    return ErasureReport(removed, tuple(identifiers), result)
 
 
-def prove(client: "Redis[Any]", traces: Sequence[str]) -> ResidueScan:
-    """Search every key of this database and whatever stands in it for the ``traces``.
+def scan(client: "Redis[Any]", identifiers: Sequence[str]) -> ScanResult:
+    """Search the names and contents of all keys of this database.
 
     Raises ``redis.RedisError`` when Redis does not answer.
     """
-    needles = [form for trace in traces for form in _forms(trace)]
-    searched, found = 0, []
-    for name in client.scan_iter(count=PAGE):
+    needles = [form for identifier in identifiers for form in _forms(identifier)]
+    searched, residue = 0, []
+    for name in client.scan_iter(count=PAGE_SIZE):
         searched += 1
-        if any(_stands_in(needle, part) for part in _parts(client, name) for needle in needles):
-            found.append(name.decode("utf-8", "replace"))
-    return ResidueScan(searched, tuple(sorted(found)))
+        if any(_contains(part, needle) for part in _parts(client, name) for needle in needles):
+            residue.append(name.decode("utf-8", "replace"))
+    return ScanResult(searched, tuple(sorted(residue)))
 
 
-def _forms(trace: str) -> Iterator[bytes]:
-    """A word as it is, and as JSON writes it; a UUID also in the other case."""
-    for word in dict.fromkeys(
-        (trace, trace.lower(), trace.upper()) if company_ids.is_uuid(trace) else (trace,)
-    ):
-        plain = word.encode("utf-8", "surrogatepass")
+def _forms(identifier: str) -> Iterator[bytes]:
+    """The identifier as it is and as JSON writes it; a UUID also in lower and upper case."""
+    spellings: tuple[str, ...] = (identifier,)
+    if company_ids.is_uuid(identifier):
+        spellings = (identifier, identifier.lower(), identifier.upper())
+    for spelling in dict.fromkeys(spellings):
+        plain = spelling.encode("utf-8", "surrogatepass")
         yield plain
-        escaped = json.dumps(word)[1:-1].encode()
+        escaped = json.dumps(spelling)[1:-1].encode()
         if escaped != plain:
             yield escaped
 
 
-def _stands_in(needle: bytes, part: bytes) -> bool:
-    if len(needle) >= SHORTEST:
+def _contains(part: bytes, needle: bytes) -> bool:
+    if len(needle) >= SHORTEST_SUBSTRING:
         return needle in part
     return part == needle or b'"' + needle + b'"' in part or part.endswith(b":" + needle)
 
 
 def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
-    """The key itself, and everything in it, bit by bit."""
+    """The name of the key and every member, field and value in it."""
     yield name
     kind = client.execute_command("TYPE", name)
     if kind == b"string":
         yield client.get(name) or b""
     elif kind == b"hash":
-        for field, value in client.hscan_iter(name, count=PAGE):
+        for field, value in client.hscan_iter(name, count=PAGE_SIZE):
             yield field
             yield value
     elif kind == b"zset":
-        for member, _ in client.zscan_iter(name, count=PAGE):
+        for member, _ in client.zscan_iter(name, count=PAGE_SIZE):
             yield member
     elif kind == b"set":
-        yield from client.sscan_iter(name, count=PAGE)
+        yield from client.sscan_iter(name, count=PAGE_SIZE)
     elif kind == b"list":
-        for start in range(0, client.llen(name), PAGE):
-            yield from client.lrange(name, start, start + PAGE - 1)
+        for start in range(0, client.llen(name), PAGE_SIZE):
+            yield from client.lrange(name, start, start + PAGE_SIZE - 1)
     elif kind == b"stream":
-        place = "-"
-        while rows := client.xrange(name, min=place, count=PAGE):
+        cursor = "-"
+        while rows := client.xrange(name, min=cursor, count=PAGE_SIZE):
             for _, fields in rows:
                 yield from fields.values()
-            place = f"({rows[-1][0].decode()}"
+            cursor = f"({rows[-1][0].decode()}"

@@ -1,1 +1,1 @@
-"""Codat's truth: what we ask of ourselves, on whose quota, and what follows when messages stay away."""
+"""Comparing companies with Codat: what to poll when, what differs, and what repairs it."""

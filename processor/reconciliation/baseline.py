@@ -1,7 +1,7 @@
-"""Since when a store is in use, and whether it has ever gone through Codat's companies.
+"""When the store began, and whether it has scanned all of Codat's companies since.
 
-A store begins empty: new, or after Redis was lost. What was there before it was told by nobody, or by
-the store that was lost: it becomes known from the first look at a company, and nobody is told again.
+A store begins empty, when it is new or Redis was lost. What Codat had before that was already notified
+or predates this service: the first comparison of a company records it without sending notifications.
 """
 
 import json
@@ -18,83 +18,83 @@ from handlers.trigger import Trigger
 from processor.clock import from_iso, from_ms, to_iso, utc_now
 from processor.store import keys
 
-BEFORE_US = Trigger("it was there before this service: known from the first look at Codat", quiet=True)
-SINCE_US = Trigger("it happened since this service began: found by the first look at Codat")
+BEFORE_START = Trigger("it was there before this service: known from the first look at Codat", quiet=True)
+SINCE_START = Trigger("it happened since this service began: found by the first look at Codat")
 
-_NO_DIFFERENCE = timedelta(seconds=5)
-_ON_ITS_WAY = timedelta(minutes=1)
+_CLOCK_TOLERANCE = timedelta(seconds=5)
+_MESSAGE_DELAY = timedelta(minutes=1)
 
 
 class Baseline:
-    """Reads and writes how far a store's beginning is. ``clock`` is ours, in UTC."""
+    """Reads and writes the start of the store and the completion of its first scan."""
 
     def __init__(self, client: "Redis[Any]", *, clock: Callable[[], datetime] = utc_now) -> None:
         self._client, self._clock = client, clock
 
-    def begins(self) -> None:
-        """Note that the store is in use from now on, if it was not before."""
+    def mark_started(self) -> None:
+        """Record that the store starts now, unless it started before."""
         self._client.hsetnx(keys.sweep(), "began", to_iso(self._clock()))
 
-    def since(self) -> datetime:
-        """Since when this store is in use: its first message, or the first start. Writes nothing."""
+    def started_at(self) -> datetime:
+        """Start of this store: its first message or the first start of the service. Writes nothing."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hget(keys.sweep(), "began")
             pipe.zrange(keys.events(), 0, 0, withscores=True)
-            began, first = pipe.execute()
-        moments = [from_ms(int(score)) for _, score in first]
-        if began:
-            moments.append(from_iso(began.decode()))
+            start, first_event = pipe.execute()
+        moments = [from_ms(int(score)) for _, score in first_event]
+        if start:
+            moments.append(from_iso(start.decode()))
         return min(moments, default=self._clock())
 
-    def is_over(self) -> bool:
-        """Whether the store has gone through all of Codat's companies once."""
+    def is_scanned(self) -> bool:
+        """Whether all of Codat's companies were scanned once."""
         return bool(self._client.hexists(keys.sweep(), "walked"))
 
-    def walked(self) -> None:
-        """Note that the store has gone through all of Codat's companies now."""
-        self.begins()
+    def mark_scanned(self) -> None:
+        """Record that all of Codat's companies have been scanned now."""
+        self.mark_started()
         self._client.hset(keys.sweep(), "walked", to_iso(self._clock()))
 
-    def of(self, company_id: str, *, heard: bool = False) -> datetime | None:
-        """Since when the store is in use where it has not looked at this company yet, else ``None``.
+    def start_if_uncompared(self, company_id: str, *, is_known: bool = False) -> datetime | None:
+        """Start of this store if the company has not had its first comparison, else ``None``.
 
-        ``heard``: where no first look at it is planned, a company that we heard of counts as looked at.
+        ``is_known``: a company with a row counts as compared unless its first comparison is planned.
         """
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hexists(keys.sweep(), "walked")
             pipe.hget(keys.look_reasons(), company_id)
-            walked, reason = pipe.execute()
-        waits = reason is not None and Trigger(*json.loads(reason)).quiet
-        return self.since() if waits or not (walked or heard) else None
+            scanned, reason = pipe.execute()
+        is_planned = reason is not None and Trigger(*json.loads(reason)).quiet
+        return self.started_at() if is_planned or not (scanned or is_known) else None
 
 
-def by_codats_clock(began: datetime, *, asked_at: datetime, now: datetime) -> datetime:
-    """The moment ``began`` of our clock by Codat's, which showed ``asked_at`` when ours showed ``now``.
+def to_codat_time(moment: datetime, *, asked_at: datetime, now: datetime) -> datetime:
+    """Convert ``moment`` of our clock to Codat's, which showed ``asked_at`` when ours showed ``now``.
 
-    A few seconds are the way of the answer, and whole seconds of its ``Date`` header.
+    A difference of a few seconds is latency and the whole seconds of the ``Date`` header: it is ignored.
     """
-    ahead = now - asked_at
-    return began if abs(ahead) <= _NO_DIFFERENCE else began - ahead
+    offset = now - asked_at
+    return moment if abs(offset) <= _CLOCK_TOLERANCE else moment - offset
 
 
-def is_since(began: datetime, connection: Connection) -> bool:
-    """Whether a message told anything of the connection that happened since the store began.
+def has_messages_since(start: datetime, connection: Connection) -> bool:
+    """Whether a message reported something of the connection that happened after ``start``.
 
-    What we saw or read in Codat's history proves nothing: it may have been so for years. Where a message
-    was the beginning, what it told happened a moment before.
+    Facts read from Codat's API prove nothing: they may be years old. A message whose arrival was the
+    start of the store reports what happened a moment before.
     """
-    told = (
+    reported = (
         fact
         for fact in connection.facts
         if fact.kind is not FactKind.SEEN and not fact.requested and not fact.claimed
     )
-    return any(fact.at >= began - _ON_ITS_WAY for fact in told)
+    return any(fact.at >= start - _MESSAGE_DELAY for fact in reported)
 
 
-def tells_old(began: datetime, connection: Connection, step: Transition, *, since: bool) -> bool:
-    """Whether what a ``step`` makes known may be from before the store began.
+def may_predate_start(start: datetime, connection: Connection, step: Transition, *, is_recent: bool) -> bool:
+    """Whether the milestones of a ``step`` may be from before the store started.
 
-    ``since``: the connection itself is from afterwards, or a message told of it since.
+    ``is_recent``: the connection was created, or a message reported it, after the start.
     """
-    news = (told for told in step.connection.ledger if told not in connection.ledger)
-    return not since or any(told.at < began for told in news)
+    new_entries = (entry for entry in step.connection.ledger if entry not in connection.ledger)
+    return not is_recent or any(entry.at < start for entry in new_entries)

@@ -1,13 +1,14 @@
-"""Looking at a company: what Codat shows of it, compared with what we know; the difference becomes events.
+"""Compares a company with Codat; each difference becomes an event.
 
-What would follow is found by the machine itself, tried on what is stored: what changes nothing is not
-even put into the inbox, and a dry run shows exactly what would be done.
+The state machine itself, run on the stored connections, finds out what an answer would change. Answers
+that change nothing do not enter the inbox, and a dry run shows exactly what would be done.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -27,25 +28,25 @@ from processor.codat.observations import new_id
 from processor.codat.questions import QuestionClient
 from processor.errors import CodatUnavailable
 from processor.reconciliation import observed
-from processor.reconciliation.baseline import BEFORE_US, SINCE_US, Baseline, by_codats_clock
-from processor.reconciliation.diff import CompanyDiff, Comparison, Difference, add
-from processor.store import keys, visibility
+from processor.reconciliation.baseline import BEFORE_START, SINCE_START, Baseline, to_codat_time
+from processor.reconciliation.diff import CompanyDiff, Comparison
+from processor.store import cursors, keys, visibility
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.unit_of_work import company_news
 
 _log = logging.getLogger(__name__)
 
-WAITED_FOR = frozenset({State.AUTHORIZED, State.SYNCING})
-"""The states in which the history may know more."""
+AWAITING_FIRST_SYNC = frozenset({State.AUTHORIZED, State.SYNCING})
+"""The states in which the read history may report a change."""
 
-PAGE = 200
+PAGE_SIZE = 200
 
 
 class CompanyComparer:
-    """Looks at companies through one client. Raises ``CodatError`` where Codat does not answer.
+    """Compares companies with Codat through one client. It writes nothing but a company's visibility.
 
-    ``clock`` is ours, in UTC. Nothing is written: see ``processor.reconciliation.enqueue``.
+    Raises ``CodatError`` where Codat does not answer.
     """
 
     def __init__(
@@ -59,196 +60,185 @@ class CompanyComparer:
     ) -> None:
         self._codat, self._client, self._reader = codat, client, reader
         self._policy, self._clock = policy, clock
-        self._asker = QuestionClient(codat, clock=clock)
-        self._beginning = Baseline(client, clock=clock)
+        self._questions = QuestionClient(codat, clock=clock)
+        self._baseline = Baseline(client, clock=clock)
 
-    def look(
+    def compare(
         self,
         company_id: str,
-        asked: Trigger,
+        trigger: Trigger,
         *,
-        page: CompanySeen | None = None,
-        gated: bool = False,
+        listing: CompanySeen | None = None,
+        status_first: bool = False,
         row: Mapping[str, str] | None = None,
-        known: Iterable[Connection] | None = None,
-        keep_all: bool = False,
+        connections: Iterable[Connection] | None = None,
+        record_unchanged: bool = False,
     ) -> CompanyDiff:
         """Compare one company.
 
-        ``page`` is the company as a list of companies showed it a moment ago. ``gated``: ask for the
-        history only when the data status says that something was read. ``row`` and ``known`` are
-        what we know of it, where the caller has it already. ``keep_all``: answers that change nothing
-        become events too.
-
-        What the first look at a company finds from before the store began is known quietly:
-        see ``processor.reconciliation.baseline``.
+        ``listing`` is the company as Codat's list showed it a moment ago. ``status_first``: fetch the
+        history only if the data status says that something was read. ``row`` and ``connections`` are our
+        records if the caller has read them already. ``record_unchanged``: answers that change nothing
+        become events too. The first comparison of a company records what predates the store without
+        notifications: see ``processor.reconciliation.baseline``.
         """
-        found = CompanyDiff(company_id)
+        diff = CompanyDiff(company_id)
         is_foreign = visibility.is_foreign(self._client, company_id)
         if is_foreign or self._client.exists(keys.erased(company_id)):
-            found.shown = False
-            return found
+            diff.is_shown = False
+            return diff
         row = self._reader.company(company_id) if row is None else row
-        began = self._began(company_id, asked, heard=bool(row))
-        if known is None:
-            known = [one.connection for one in self.stored(company_id)]
-        found.connections = {connection.id: connection for connection in known}
+        start = self._start(company_id, trigger, is_known=bool(row))
+        if connections is None:
+            connections = [stored.connection for stored in self.readable_connections(company_id)]
+        diff.connections = {connection.id: connection for connection in connections}
         try:
-            company, answers = self._ask(company_id, row, page)
-        except CodatNotFound as missing:
-            self._gone(found, row or {}, missing, SINCE_US if asked.quiet else asked)
-            return found
-        self._compare_company(found, company, row, asked, is_new=page is not None or not row)
+            company, responses = self._fetch(company_id, row, listing)
+        except CodatNotFound as error:
+            self._compare_missing_company(diff, row or {}, error, SINCE_START if trigger.quiet else trigger)
+            return diff
+        if listing is not None or not row:
+            self._compare_company(diff, company, row, trigger)
         now = self._clock()
-        if began is not None and answers:
-            began = by_codats_clock(began, asked_at=answers[0].asked_at, now=now)
-        by_age = not asked.quiet or asked == BEFORE_US
-        work = Comparison(
-            found, company, asked, now, self._policy, began=began, by_age=by_age, keep_all=keep_all
+        if start is not None and responses:
+            start = to_codat_time(start, asked_at=responses[0].asked_at, now=now)
+        comparison = Comparison(
+            diff,
+            company,
+            trigger,
+            now,
+            self._policy,
+            start=start,
+            by_age=not trigger.quiet or trigger == BEFORE_START,
+            record_unchanged=record_unchanged,
         )
-        new = [answer.id for answer in answers if answer.id not in found.connections]
-        found.unreadable = [row.id for row in self._reader.rows(new) if isinstance(row, UnreadableConnection)]
-        answers = [answer for answer in answers if answer.id not in found.unreadable]
-        for answer in answers:
-            work.seen(answer)
-        self._verify_missing(work, {answer.id.casefold() for answer in answers})
-        self._read_history(work, answers, gated=gated)
-        return found
+        new_ids = [response.id for response in responses if response.id not in diff.connections]
+        rows = self._reader.rows(new_ids)
+        diff.unreadable_ids = [row.id for row in rows if isinstance(row, UnreadableConnection)]
+        responses = [response for response in responses if response.id not in diff.unreadable_ids]
+        for response in responses:
+            comparison.compare_connection(response)
+        self._verify_missing(comparison, {response.id.casefold() for response in responses})
+        self._compare_history(comparison, responses, status_first=status_first)
+        return diff
 
-    def _began(self, company_id: str, asked: Trigger, *, heard: bool) -> datetime | None:
-        """Since when the store is in use, where that matters to what is told of the company.
+    def _start(self, company_id: str, trigger: Trigger, *, is_known: bool) -> datetime | None:
+        """Start of the store if changes from before it must stay quiet, else ``None``.
 
-        An operator's reconcile tells everything that was missed of a company that we heard of.
+        An operator's reconcile notifies everything that was missed of a company that we know.
         """
-        if asked.quiet:
-            return self._beginning.since()
-        return self._beginning.of(company_id, heard=heard and asked.repairs)
+        if trigger.quiet:
+            return self._baseline.started_at()
+        return self._baseline.start_if_uncompared(company_id, is_known=is_known and trigger.repairs)
 
-    def stored(self, company_id: str) -> list[StoredConnection]:
-        """The connections of the company that we know and can read."""
-        found: list[StoredConnection] = []
-        cursor: str | None = None
-        while True:
-            page = self._reader.list_connections(company_id=company_id, limit=PAGE, cursor=cursor)
-            found += [one for one in page.items if isinstance(one, StoredConnection)]
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
+    def readable_connections(self, company_id: str) -> list[StoredConnection]:
+        """The stored connections of the company, without those whose record is damaged."""
+        fetch_page = partial(self._reader.list_connections, company_id=company_id, limit=PAGE_SIZE)
+        return [row for row in cursors.all_items(fetch_page) if isinstance(row, StoredConnection)]
 
-    def _ask(
-        self, company_id: str, row: Mapping[str, str] | None, page: CompanySeen | None
+    def _fetch(
+        self, company_id: str, row: Mapping[str, str] | None, listing: CompanySeen | None
     ) -> tuple[Company, list[ConnectionResponse]]:
-        if page is not None and page.connections is not None:
-            return page.company, list(page.connections)
-        if page is None and not row:
-            page = self._codat.get_company(company_id)
-            if page.connections is not None:
-                return page.company, list(page.connections)
-        answers = self._codat.list_connections(company_id)
-        return page.company if page is not None else Company(company_id), answers
+        if listing is None and not row:
+            listing = self._codat.get_company(company_id)
+        if listing is None:
+            return Company(company_id), self._codat.list_connections(company_id)
+        if listing.connections is not None:
+            return listing.company, list(listing.connections)
+        return listing.company, self._codat.list_connections(company_id)
 
     def _compare_company(
-        self,
-        found: CompanyDiff,
-        company: Company,
-        row: Mapping[str, str] | None,
-        asked: Trigger,
-        *,
-        is_new: bool,
+        self, diff: CompanyDiff, company: Company, row: Mapping[str, str] | None, trigger: Trigger
     ) -> None:
-        if not is_new:
-            return
-        event = observed.company(company, event_id=new_id(), at=self._clock(), asked=asked)
+        event = observed.company(company, event_id=new_id(), at=self._clock(), trigger=trigger)
         news = company_news(event, company, row)
         if news is None or not news.changes:
             return
-        found.events.append(event)
+        diff.events.append(event)
         if not row:
-            reason = f"a company that was unknown to us; {asked.because}"
-            found.differences.append(
-                Difference(company.id, None, "unknown", "known", reason, event.event_type)
-            )
+            reason = f"a company that was unknown to us; {trigger.because}"
+            diff.add_difference(None, "unknown", "known", reason, event)
 
-    def _gone(
-        self, found: CompanyDiff, row: Mapping[str, str], missing: CodatNotFound, asked: Trigger
+    def _compare_missing_company(
+        self, diff: CompanyDiff, row: Mapping[str, str], error: CodatNotFound, trigger: Trigger
     ) -> None:
-        """The company is gone, if our key was ever shown it; otherwise it may be another client's."""
-        found.shown = False
+        """Treat the company as deleted if our key was ever shown it; else it may be another client's."""
+        diff.is_shown = False
         if "deleted_at" in row:
             return
-        if not visibility.was_shown(self._client, found.company_id):
-            visibility.mark_not_shown(self._client, found.company_id, self._clock())
+        if not visibility.was_shown(self._client, diff.company_id):
+            visibility.mark_not_shown(self._client, diff.company_id, self._clock())
             return
-        heard = row.get("first_heard")
-        if heard is not None and self._clock() < from_iso(heard) + API_LAG:
+        first_heard = row.get("first_heard")
+        if first_heard is not None and self._clock() < from_iso(first_heard) + API_LAG:
             raise CodatUnavailable("Codat does not show the company yet; try again in a minute.")
         event = observed.company_gone(
-            Company(found.company_id),
+            Company(diff.company_id),
             event_id=new_id(),
             received_at=self._clock(),
-            asked_at=missing.asked_at,
-            timed=missing.timed,
-            asked=asked,
+            asked_at=error.asked_at,
+            timed=error.timed,
+            trigger=trigger,
         )
-        found.events.append(event)
-        for connection in list(found.connections.values()):
-            step = advance(connection, event, Context(self._clock(), self._policy))
-            found.connections[connection.id] = step.connection
-            add(found, connection.id, event, step)
-        if not found.connections:
-            reason = f"Codat does not have the company any more; {asked.because}"
-            found.differences.append(
-                Difference(found.company_id, None, "known", "deleted", reason, event.event_type)
+        diff.events.append(event)
+        for connection in list(diff.connections.values()):
+            diff.add_step(
+                connection.id, event, advance(connection, event, Context(self._clock(), self._policy))
             )
+        if not diff.connections:
+            reason = f"Codat does not have the company any more; {trigger.because}"
+            diff.add_difference(None, "known", "deleted", reason, event)
 
-    def _verify_missing(self, work: Comparison, listed: set[str]) -> None:
-        """Ask for each known connection that was not listed: a list may shift, gone is for good.
+    def _verify_missing(self, comparison: Comparison, listed_ids: set[str]) -> None:
+        """Ask Codat for each of our connections that its list lacks: pages may shift, deletion is final.
 
-        One of which Codat's answer cannot be read stays as it is.
+        A connection whose answer cannot be read stays as it is.
         """
-        found = work.found
-        for connection in list(found.connections.values()):
-            if connection.id.casefold() in listed or situation(connection).state is State.DELETED:
+        diff = comparison.diff
+        for connection in list(diff.connections.values()):
+            if connection.id.casefold() in listed_ids or situation(connection).state is State.DELETED:
                 continue
             try:
-                event = self._asker.ask_connection(
-                    found.company_id, connection.id, seen_before=True, event_id=new_id()
+                event = self._questions.ask_connection(
+                    diff.company_id, connection.id, seen_before=True, event_id=new_id()
                 )
             except CodatUnusable:
                 continue
             if event is not None:
-                work.learn(connection, replace(event, asked=work.asked))
+                comparison.apply(connection, replace(event, asked=comparison.trigger))
 
-    def _read_history(self, work: Comparison, answers: Iterable[ConnectionResponse], *, gated: bool) -> None:
-        linked = {answer.id for answer in answers if answer.status is LinkStatus.LINKED}
-        wanted = [
+    def _compare_history(
+        self, comparison: Comparison, responses: Iterable[ConnectionResponse], *, status_first: bool
+    ) -> None:
+        linked_ids = {response.id for response in responses if response.status is LinkStatus.LINKED}
+        connections = [
             connection
-            for connection in work.found.connections.values()
-            if connection.id in linked and situation(connection).state in WAITED_FOR
+            for connection in comparison.diff.connections.values()
+            if connection.id in linked_ids and situation(connection).state in AWAITING_FIRST_SYNC
         ]
-        if not wanted:
+        if not connections:
             return
-        company_id = work.found.company_id
+        company_id = comparison.diff.company_id
         try:
             if (
-                gated
+                status_first
                 and not self._codat.get_data_status(company_id)
-                and not any(self._may_lack_first_sync(one) for one in wanted)
+                and not any(map(self._may_lack_first_sync, connections))
             ):
                 return
             history = self._codat.get_history(company_id)
-        except CodatUnusable as error:  # what was seen of access counts all the same
+        except CodatUnusable as error:  # the statuses of the connections count all the same
             _log.warning("the reads of a company cannot be read", extra={"error": error.detail})
-            work.found.unread = error
+            comparison.diff.history_error = error
             return
-        work.read(wanted, history, self._clock())
+        comparison.compare_history(connections, history, self._clock())
 
     def _may_lack_first_sync(self, connection: Connection) -> bool:
-        """Whether Codat may have queued nothing to read, and we do not know that yet."""
-        now = situation(connection)
+        """Whether Codat may have queued no first sync, and the state does not say so yet."""
+        state = situation(connection)
         return (
-            now.state is State.AUTHORIZED
-            and not now.first_sync_missing
-            and now.authorized_at is not None
-            and self._clock() >= now.authorized_at + QUEUED_WITHIN
+            state.state is State.AUTHORIZED
+            and not state.first_sync_missing
+            and state.authorized_at is not None
+            and self._clock() >= state.authorized_at + QUEUED_WITHIN
         )

@@ -1,4 +1,4 @@
-"""One company compared: what the machine would make of each of Codat's answers."""
+"""The comparison of one company: which events the machine would act on, and what they change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -16,12 +16,17 @@ from processor.codat.models import ConnectionResponse, HistoryResponse
 from processor.codat.observations import new_id
 from processor.errors import CodatError
 from processor.reconciliation import observed
-from processor.reconciliation.baseline import BEFORE_US, SINCE_US, is_since, tells_old
+from processor.reconciliation.baseline import (
+    BEFORE_START,
+    SINCE_START,
+    has_messages_since,
+    may_predate_start,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one finding changes: the state before and after, and why. ``None``: about the company itself."""
+    """What one event changes. ``connection_id`` is ``None`` for a change of the company itself."""
 
     company_id: str
     connection_id: str | None
@@ -33,145 +38,171 @@ class Difference:
 
 @dataclass(slots=True)
 class CompanyDiff:
-    """What a look at a company found out.
+    """The result of comparing a company.
 
-    ``events`` go into the inbox, in this order. ``shown``: Codat shows the company to our key.
-    ``behind``: Codat shows something that our facts outrank for now, so look again soon.
-    ``connections`` are ours as they will be; ``unreadable`` the ids of those that cannot be compared.
-    ``unread``: why the reads could not be compared.
+    ``events`` go into the inbox in this order. ``is_shown``: Codat shows the company to our key.
+    ``is_outranked``: Codat shows a status that our facts outrank for now, so compare again soon.
+    ``connections`` are ours as the events leave them, ``unreadable_ids`` those whose record is damaged.
+    ``history_error``: why the read history could not be compared.
     """
 
     company_id: str
     events: list[Event] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
-    shown: bool = True
-    behind: bool = False
-    unread: CodatError | None = None
+    is_shown: bool = True
+    is_outranked: bool = False
+    history_error: CodatError | None = None
     connections: dict[str, Connection] = field(default_factory=dict)
-    unreadable: list[str] = field(default_factory=list)
+    unreadable_ids: list[str] = field(default_factory=list)
+
+    def add_step(self, connection_id: str, event: Event, step: Transition) -> None:
+        """Keep what a step leaves of the connection, and what it changes."""
+        entry = step.entry
+        self.connections[connection_id] = step.connection
+        if entry.outcome in (TimelineOutcome.APPLIED, TimelineOutcome.DOUBT):
+            self.add_difference(connection_id, entry.before, entry.after, entry.reason, event)
+
+    def add_difference(
+        self, connection_id: str | None, before: str, after: str, reason: str, event: Event
+    ) -> None:
+        """Add a difference that ``event`` makes."""
+        self.differences.append(
+            Difference(self.company_id, connection_id, before, after, reason, event.event_type)
+        )
 
 
 class Comparison:
-    """One company being compared: what the machine would make of each answer.
+    """Compares Codat's answers about one company with our connections and fills ``diff``.
 
-    ``began``: this is the first look at the company, and since when the store is in use; what may be
-    from before becomes known quietly, whatever is ``asked``. News is what a message told of since, and
-    ``by_age`` also a connection that was made since. ``keep_all``: answers that change nothing become
-    events too, so that the timeline shows that Codat was asked.
+    ``start`` is the start of the store where this is the first comparison of the company, else ``None``;
+    changes that may be older are recorded without notifications. A change counts as recent when a message
+    reported the connection since, and with ``by_age`` also when the connection was created since.
+    ``record_unchanged``: answers that change nothing become events too, for the timeline.
     """
 
     def __init__(
         self,
-        found: CompanyDiff,
+        diff: CompanyDiff,
         company: Company,
-        asked: Trigger,
+        trigger: Trigger,
         now: datetime,
         policy: Policy,
         *,
-        began: datetime | None = None,
+        start: datetime | None = None,
         by_age: bool = True,
-        keep_all: bool = False,
+        record_unchanged: bool = False,
     ) -> None:
-        self.found, self.asked = found, asked
-        self._keep_all = keep_all
+        self.diff, self.trigger = diff, trigger
+        self._record_unchanged = record_unchanged
         self._company, self._now = company, now
         self._context = Context(now, policy, company_known=True)
-        self._began, self._by_age = began, by_age
-        self._since: set[str] = set()
-        if began is not None:
-            self._since = {one.id for one in found.connections.values() if is_since(began, one)}
+        self._start, self._by_age = start, by_age
+        self._recent_ids: set[str] = set()
+        if start is not None:
+            self._recent_ids = {
+                connection.id
+                for connection in diff.connections.values()
+                if has_messages_since(start, connection)
+            }
 
-    def seen(self, answer: ConnectionResponse) -> None:
-        """A connection as Codat lists it."""
-        known = self.found.connections.get(answer.id)
-        if known is not None and situation(known).state is State.DELETED:
+    def compare_connection(self, response: ConnectionResponse) -> None:
+        """Compare a connection that Codat lists."""
+        stored = self.diff.connections.get(response.id)
+        if stored is not None and situation(stored).state is State.DELETED:
             return
-        if self._began is not None and self._by_age and answer.created and answer.created >= self._began:
-            self._since.add(answer.id)
-        connection = known or Connection(
-            answer.id, company_id=self._company.id, merchant_id=self._company.merchant_id
+        if self._start is not None and self._by_age and response.created and response.created >= self._start:
+            self._recent_ids.add(response.id)
+        connection = stored or Connection(
+            response.id, company_id=self._company.id, merchant_id=self._company.merchant_id
         )
         event = observed.connection(
-            answer, event_id=new_id(), received_at=self._now, company=self._company, asked=self.asked
+            response,
+            event_id=new_id(),
+            received_at=self._now,
+            company=self._company,
+            trigger=self.trigger,
         )
-        after = self.learn(connection, event, is_new=known is None)
-        held = link_status(after.history)
-        if answer.status not in (held, LinkStatus.PENDING):
-            self.found.behind = True
-            state = situation(after).state.value
+        connection = self.apply(connection, event, is_new=stored is None)
+        status = link_status(connection.history)
+        if response.status not in (status, LinkStatus.PENDING):
+            self.diff.is_outranked = True
             reason = (
-                f"Codat shows {answer.status}, against a change of the minute before, or one whose time is"
+                f"Codat shows {response.status}, against a change of the minute before, or one whose time is"
                 " still to come: Codat is asked again"
             )
-            shown = answer.status.value.lower()
-            self.found.differences.append(
-                Difference(self._company.id, answer.id, state, shown, reason, event.event_type)
-            )
-        failed = observed.failed_attempt(
-            answer, event_id=new_id(), received_at=self._now, company=self._company, asked=self.asked
+            state = situation(connection).state.value
+            self.diff.add_difference(response.id, state, response.status.value.lower(), reason, event)
+        failed_attempt = observed.failed_attempt(
+            response,
+            event_id=new_id(),
+            received_at=self._now,
+            company=self._company,
+            trigger=self.trigger,
         )
-        if failed is not None and held in (None, LinkStatus.PENDING):
-            self.learn(after, failed)
+        if failed_attempt is not None and status in (None, LinkStatus.PENDING):
+            self.apply(connection, failed_attempt)
 
-    def read(self, connections: Iterable[Connection], history: HistoryResponse, now: datetime) -> None:
-        """The company's history, for those connections to which it says something new."""
-        changed: dict[Trigger | None, list[tuple[str, Transition]]] = {}
+    def compare_history(
+        self, connections: Iterable[Connection], history: HistoryResponse, now: datetime
+    ) -> None:
+        """Compare the company's read history, for the connections that learn something new from it."""
+        steps_by_trigger: dict[Trigger | None, list[tuple[str, Transition]]] = {}
         for connection in connections:
-            event = self._fitting(connection, self._history(history, (connection.id,), now))
+            event = self._with_trigger(connection, self._history_event(history, (connection.id,), now))
             step = advance(connection, event, self._context)
             if (
-                self._keep_all
-                or _matters(connection, step)
+                self._record_unchanged
+                or _is_change(connection, step)
                 or _progress(connection) != _progress(step.connection)
             ):
-                changed.setdefault(event.asked, []).append((connection.id, step))
-                self.found.connections[connection.id] = step.connection
-        for asked, steps in changed.items():
-            event = self._history(history, tuple(connection_id for connection_id, _ in steps), now)
-            self.found.events.append(replace(event, asked=asked))
+                steps_by_trigger.setdefault(event.asked, []).append((connection.id, step))
+        for trigger, steps in steps_by_trigger.items():
+            event = self._history_event(history, tuple(connection_id for connection_id, _ in steps), now)
+            self.diff.events.append(replace(event, asked=trigger))
             for connection_id, step in steps:
-                add(self.found, connection_id, event, step)
+                self.diff.add_step(connection_id, event, step)
 
-    def learn(self, connection: Connection, event: Event, *, is_new: bool = False) -> Connection:
-        """Let a connection learn of an answer; it is kept where something follows."""
-        event = self._fitting(connection, event)
+    def apply(self, connection: Connection, event: Event, *, is_new: bool = False) -> Connection:
+        """The connection after ``event``; the event is kept if it changes anything."""
+        event = self._with_trigger(connection, event)
         step = advance(connection, event, self._context)
-        if is_new or self._keep_all or _matters(connection, step):
-            self.found.events.append(event)
-            self.found.connections[connection.id] = step.connection
-            add(self.found, connection.id, event, step)
-            return step.connection
-        return connection
+        if not (is_new or self._record_unchanged or _is_change(connection, step)):
+            return connection
+        self.diff.events.append(event)
+        self.diff.add_step(connection.id, event, step)
+        return step.connection
 
-    def _fitting(self, connection: Connection, event: Event) -> Event:
-        """``event``, quiet where it may tell what was there before the store began."""
-        if self._began is None:
+    def _with_trigger(self, connection: Connection, event: Event) -> Event:
+        """``event`` with a quiet trigger if what it reports may predate the store."""
+        if self._start is None:
             return event
-        quiet = replace(event, asked=self.asked if self.asked.quiet else BEFORE_US)
+        quiet = replace(event, asked=self.trigger if self.trigger.quiet else BEFORE_START)
         step = advance(connection, quiet, self._context)
-        if tells_old(self._began, connection, step, since=connection.id in self._since):
+        if may_predate_start(self._start, connection, step, is_recent=connection.id in self._recent_ids):
             return quiet
-        return replace(event, asked=SINCE_US if self.asked.quiet else self.asked)
+        return replace(event, asked=SINCE_START if self.trigger.quiet else self.trigger)
 
-    def _history(self, history: HistoryResponse, wanted: tuple[str, ...], now: datetime) -> HistorySeen:
+    def _history_event(
+        self, history: HistoryResponse, connection_ids: tuple[str, ...], now: datetime
+    ) -> HistorySeen:
         event = observations.history_seen(
-            history, event_id=new_id(), received_at=now, company=self._company, asked_for=wanted
+            history, event_id=new_id(), received_at=now, company=self._company, asked_for=connection_ids
         )
-        return replace(event, asked=self.asked)
+        return replace(event, asked=self.trigger)
 
 
-def _matters(known: Connection, step: Transition) -> bool:
-    """Whether an answer changes anything that counts: the situation, what is told, or what we know of it."""
+def _is_change(connection: Connection, step: Transition) -> bool:
+    """Whether a step changes the state, sends or records a milestone, or changes what is stored."""
     return bool(
         step.entry.outcome in (TimelineOutcome.APPLIED, TimelineOutcome.DOUBT)
         or step.effects
         or step.entry.decisions
-        or len(known.claims) != len(step.connection.claims)
-        or _described(known) != _described(step.connection)
+        or len(connection.claims) != len(step.connection.claims)
+        or _details(connection) != _details(step.connection)
     )
 
 
-def _described(connection: Connection) -> ConnectionDetails:
+def _details(connection: Connection) -> ConnectionDetails:
     return ConnectionDetails(
         connection.id,
         connection.platform_key,
@@ -183,14 +214,6 @@ def _described(connection: Connection) -> ConnectionDetails:
 
 
 def _progress(connection: Connection) -> list[tuple[str, str, int]]:
-    return sorted((one.name, one.status, one.progress) for one in connection.data_types.values())
-
-
-def add(found: CompanyDiff, connection_id: str, event: Event, step: Transition) -> None:
-    entry = step.entry
-    if entry.outcome in (TimelineOutcome.APPLIED, TimelineOutcome.DOUBT):
-        found.differences.append(
-            Difference(
-                found.company_id, connection_id, entry.before, entry.after, entry.reason, event.event_type
-            )
-        )
+    return sorted(
+        (data_type.name, data_type.status, data_type.progress) for data_type in connection.data_types.values()
+    )

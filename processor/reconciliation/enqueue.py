@@ -1,4 +1,4 @@
-"""Findings go into the inbox, as ordinary events."""
+"""Puts what a comparison found into the inbox, as ordinary events."""
 
 from typing import Any
 
@@ -13,26 +13,26 @@ from processor.store.waker import Waker
 
 
 class Enqueuer:
-    """Puts what looks found out into the inbox, and wakes who handles it."""
+    """Puts the events of a :class:`CompanyDiff` into the inbox and wakes its shard."""
 
     def __init__(self, client: "Redis[Any]", *, inbox: Inbox, waker: Waker) -> None:
         self._client, self._inbox, self._waker = client, inbox, waker
 
-    def add(self, pipe: "Pipeline[Any]", look: CompanyDiff) -> None:
-        """Add to a transaction: the findings, and that Codat shows us the company."""
-        for event in look.events:
+    def add(self, pipe: "Pipeline[Any]", diff: CompanyDiff) -> None:
+        """Add to a transaction: the events, and that Codat shows the company to our key."""
+        for event in diff.events:
             self._inbox.add(pipe, event, observations.encode(event))
-        if look.shown:
-            visibility.mark_shown(pipe, [look.company_id])
+        if diff.is_shown:
+            visibility.mark_shown(pipe, [diff.company_id])
 
-    def wake(self, look: CompanyDiff) -> None:
-        """Have the findings handled."""
-        if look.events:
-            self._waker.wake_shard(self._inbox.shard_of(look.events[0]))
+    def wake(self, diff: CompanyDiff) -> None:
+        """Wake the shard of the company if there are events; call it after the transaction."""
+        if diff.events:
+            self._waker.wake_shard(self._inbox.shard_of(diff.events[0]))
 
-    def put(self, look: CompanyDiff) -> None:
-        """All of it at once."""
+    def enqueue(self, diff: CompanyDiff) -> None:
+        """Write the events in a transaction of their own and wake the shard."""
         with self._client.pipeline(transaction=True) as pipe:
-            self.add(pipe, look)
+            self.add(pipe, diff)
             pipe.execute()
-        self.wake(look)
+        self.wake(diff)

@@ -1,4 +1,4 @@
-"""First syncs that do not begin by themselves: Codat is told to read, once per authorisation."""
+"""Starts first syncs that Codat did not start itself, once per authorisation."""
 
 import json
 import logging
@@ -17,25 +17,25 @@ _log = logging.getLogger(__name__)
 
 
 class FirstSyncs:
-    """Starts what START_FIRST_SYNC wants started, through a client that keeps to the quota."""
+    """Requests the missing first syncs where START_FIRST_SYNC is set."""
 
     def __init__(self, client: "Redis[Any]", codat: CodatClient) -> None:
         self._client, self._codat = client, codat
 
     def start(self, company_id: str, connections: Iterable[Connection]) -> bool:
-        """Have the company read where one of its connections lacks a first sync; whether Codat was told.
+        """Request a read of the company if a connection lacks its first sync; whether it was requested.
 
-        What Codat refuses is tried again after the next look.
+        A request that Codat refuses is repeated after the next poll.
         """
         missing = {
-            connection.id: now.authorization
-            for connection, now in ((one, situation(one)) for one in connections)
-            if now.first_sync_missing
+            connection.id: state.authorization
+            for connection, state in ((connection, situation(connection)) for connection in connections)
+            if state.first_sync_missing
         }
         if not missing:
             return False
-        asked = json.loads(self._client.hget(keys.first_syncs(), company_id) or "{}")
-        if all(asked.get(connection_id) == number for connection_id, number in missing.items()):
+        requested = json.loads(self._client.hget(keys.first_syncs(), company_id) or "{}")
+        if all(requested.get(connection_id) == number for connection_id, number in missing.items()):
             return False
         try:
             self._codat.read_again(company_id)
@@ -49,6 +49,6 @@ class FirstSyncs:
                 },
             )
             return False
-        self._client.hset(keys.first_syncs(), company_id, json.dumps({**asked, **missing}))
+        self._client.hset(keys.first_syncs(), company_id, json.dumps({**requested, **missing}))
         _log.info("a first sync was started", extra={"company_id": company_id})
         return True

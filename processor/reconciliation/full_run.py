@@ -1,4 +1,4 @@
-"""Going through all companies at once: an operator's reconcile, and the rebuild of a store that is new."""
+"""Runs over all companies at once: an operator's reconcile, and the rebuild of a new store."""
 
 import itertools
 import time
@@ -22,39 +22,37 @@ from processor.reconciliation.listing_scan import PAGE_SIZE, ListingScan
 from processor.reconciliation.poll_schedule import PollQueue
 from processor.store import keys
 
-AT_ONCE = 8
-ROUND = 64
-"""Companies that are handed out together, so that an interruption loses little."""
+THREADS = 8
+ROUND_SIZE = 64
+"""Companies that are submitted together, so that an interruption loses little."""
 
-LEFT_TO_US = timedelta(minutes=15)
-"""How long the worker leaves the companies of a rebuild to it; then it looks at what is left."""
+REBUILD_PERIOD = timedelta(minutes=15)
+"""How long the worker leaves the companies of a rebuild to the command; then it polls the remaining ones."""
 
-LONGEST_WAIT_S = 900
-"""Where Codat wants a longer pause, whoever asked is told to come back."""
+MAX_WAIT_S = 900
+"""The longest total pause for Codat's rate limit per company, in seconds; beyond it the company fails."""
 
 RECONCILE = Trigger("found by an operator's reconcile: the message was missed", repairs=True)
 REBUILD = Trigger("found by a rebuild", quiet=True)
 
-Stop = Callable[[], bool]
-
 
 @dataclass(frozen=True, slots=True)
-class ReconcileSummary:
-    """What became of one company: its look, and why there is none or only a part."""
+class CompanyResult:
+    """The result for one company: ``diff`` is ``None`` after an error; with both, the diff is incomplete."""
 
     company_id: str
-    look: CompanyDiff | None
-    problem: CodatError | None = None
+    diff: CompanyDiff | None
+    error: CodatError | None = None
 
 
-class Reconcile:
-    """Compares companies and repairs what differs.
+class Reconciler:
+    """Compares companies and enqueues what repairs them.
 
-    What it finds is told, but for what was there before the store began of a company that we never heard
-    of, or whose first look is still to come. A store that was compared as a whole has had its first walk.
+    Differences are notified, except what predates the store of companies that are unknown or whose first
+    comparison is still planned. A complete run over all companies counts as the first scan of the store.
 
-    ``sleep`` waits where Codat says so, in threads, up to ``LONGEST_WAIT_S``; it may return as soon as
-    ``stop`` says so. ``on_wait`` is told before, with the company and the seconds.
+    ``sleep`` waits for Codat's rate limit, in threads; it may return early once ``stop`` is true.
+    ``on_wait`` is called before each pause with the company id and the seconds.
     """
 
     def __init__(
@@ -62,133 +60,134 @@ class Reconcile:
         client: "Redis[Any]",
         *,
         codat: CodatClient,
-        looker: CompanyComparer,
-        putter: Enqueuer,
-        beginning: Baseline,
+        comparer: CompanyComparer,
+        enqueuer: Enqueuer,
+        baseline: Baseline,
         sleep: Callable[[float], object] = time.sleep,
-        stop: Stop = lambda: False,
+        stop: Callable[[], bool] = lambda: False,
         on_wait: Callable[[str, int], object] = lambda _company_id, _seconds: None,
     ) -> None:
-        self._on_wait = on_wait
-        self._client, self._codat, self._looker, self._putter = client, codat, looker, putter
-        self._beginning, self._looks = beginning, PollQueue(client)
-        self._sleep, self._stop = sleep, stop
+        self._client, self._codat, self._comparer, self._enqueuer = client, codat, comparer, enqueuer
+        self._baseline, self._poll_queue = baseline, PollQueue(client)
+        self._sleep, self._stop, self._on_wait = sleep, stop, on_wait
 
     @property
     def is_first(self) -> bool:
-        """Whether the store has not gone through Codat's companies yet."""
-        return not self._beginning.is_over()
+        """Whether the store has not scanned Codat's companies yet."""
+        return not self._baseline.is_scanned()
 
-    def one(self, company_id: str, *, dry_run: bool = False) -> ReconcileSummary:
+    def run_one(self, company_id: str, *, dry_run: bool = False) -> CompanyResult:
         """Compare one company."""
-        return self._look(company_id, None, RECONCILE, dry_run)
+        return self._run_company(company_id, None, RECONCILE, dry_run=dry_run)
 
-    def all(self, *, dry_run: bool = False) -> Iterator[ReconcileSummary]:
-        """Compare every company that Codat has or we know. Raises ``CodatError`` without Codat's list."""
-        listed: set[str] = set()
-
-        def here() -> Iterator[tuple[str, CompanySeen | None, Trigger]]:
-            for company in self._codat.find_companies(page_size=PAGE_SIZE):
-                listed.add(company.id)
-                yield company.id, company, RECONCILE
-            for name, _ in self._client.zscan_iter(keys.companies(), count=1_000):
-                company_id = name.decode()
-                if company_id not in listed:
-                    listed.add(company_id)
-                    yield company_id, None, RECONCILE
-
+    def run_all(self, *, dry_run: bool = False) -> Iterator[CompanyResult]:
+        """Compare every company that Codat or the store has. Raises ``CodatError`` without Codat's list."""
         complete = self.is_first and not dry_run
-        for outcome in self.each(here(), dry_run=dry_run):
-            complete = complete and outcome.problem is None
-            yield outcome
+        for result in self.run_each(self._all_companies(), dry_run=dry_run):
+            complete = complete and result.error is None
+            yield result
         if complete and not self._stop():
-            self._beginning.walked()
+            self._baseline.mark_scanned()
 
-    def each(
+    def _all_companies(self) -> Iterator[tuple[str, CompanySeen | None, Trigger]]:
+        company_ids: set[str] = set()
+        for listing in self._codat.find_companies(page_size=PAGE_SIZE):
+            company_ids.add(listing.id)
+            yield listing.id, listing, RECONCILE
+        for member, _ in self._client.zscan_iter(keys.companies(), count=1_000):
+            company_id = member.decode()
+            if company_id not in company_ids:
+                company_ids.add(company_id)
+                yield company_id, None, RECONCILE
+
+    def run_each(
         self, companies: Iterator[tuple[str, CompanySeen | None, Trigger]], *, dry_run: bool = False
-    ) -> Iterator[ReconcileSummary]:
-        """Compare these, each with the page of Codat's list that shows it, and why it is asked for."""
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="reconcile") as pool:
+    ) -> Iterator[CompanyResult]:
+        """Compare these companies, each with its entry of Codat's list if there is one, and the trigger."""
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile") as pool:
             while not self._stop():
-                chunk = list(itertools.islice(companies, ROUND))
+                chunk = list(itertools.islice(companies, ROUND_SIZE))
                 if not chunk:
                     return
-                yield from pool.map(lambda one: self._look(one[0], one[1], one[2], dry_run), chunk)
+                yield from pool.map(lambda company: self._run_company(*company, dry_run=dry_run), chunk)
 
-    def _look(
-        self, company_id: str, page: CompanySeen | None, asked: Trigger, dry_run: bool
-    ) -> ReconcileSummary:
+    def _run_company(
+        self, company_id: str, listing: CompanySeen | None, trigger: Trigger, *, dry_run: bool
+    ) -> CompanyResult:
+        try:
+            diff = self._compare(company_id, listing, trigger)
+        except CodatError as error:
+            return CompanyResult(company_id, None, error)
+        if not dry_run:
+            with self._client.pipeline(transaction=True) as pipe:
+                self._enqueuer.add(pipe, diff)
+                if diff.history_error is None:
+                    self._poll_queue.clear_request(pipe, company_id)
+                pipe.execute()
+            self._enqueuer.wake(diff)
+        return CompanyResult(company_id, diff, diff.history_error)
+
+    def _compare(self, company_id: str, listing: CompanySeen | None, trigger: Trigger) -> CompanyDiff:
+        """Compare a company; at the rate limit wait as Codat says, up to ``MAX_WAIT_S`` in total."""
         waited_s = 0.0
         while True:
             try:
-                look = self._looker.look(company_id, asked, page=page)
-                break
+                return self._comparer.compare(company_id, trigger, listing=listing)
             except CodatRateLimited as error:
-                if waited_s + error.retry_after_s > LONGEST_WAIT_S or self._stop():
-                    return ReconcileSummary(company_id, None, error)
+                if waited_s + error.retry_after_s > MAX_WAIT_S or self._stop():
+                    raise
                 waited_s += error.retry_after_s
                 self._on_wait(company_id, error.retry_after_s)
                 self._sleep(error.retry_after_s)
-            except CodatError as error:
-                return ReconcileSummary(company_id, None, error)
-        if not dry_run:
-            with self._client.pipeline(transaction=True) as pipe:
-                self._putter.add(pipe, look)
-                if look.unread is None:
-                    self._looks.looked(pipe, company_id)
-                pipe.execute()
-            self._putter.wake(look)
-        return ReconcileSummary(company_id, look, look.unread)
 
 
 class Rebuild:
-    """The first walk of a store and all the looks that it wants, at once and by us.
+    """Fills a new store: its first scan, and at once all comparisons that the scan requests.
 
-    Nobody is told anything but what happened since to a connection that a message told us of. Where it is
-    interrupted, the looks that are left stay wanted: it goes on with them when it is run again, and the
-    worker makes them otherwise.
+    It sends notifications only for changes after the start of the store in connections that a message
+    reported. After an interruption the remaining comparisons stay requested: the next run continues with
+    them, and otherwise the worker makes them.
     """
 
     def __init__(
-        self, client: "Redis[Any]", *, codat: CodatClient, walk: ListingScan, reconcile: Reconcile
+        self, client: "Redis[Any]", *, codat: CodatClient, scan: ListingScan, reconciler: Reconciler
     ) -> None:
-        self._client, self._codat, self._walk, self._reconcile = client, codat, walk, reconcile
-        self._looks = PollQueue(client)
-        self.done = 0
-        self.problems: list[ReconcileSummary] = []
+        self._client, self._codat, self._scan, self._reconciler = client, codat, scan, reconciler
+        self._poll_queue = PollQueue(client)
+        self.completed = 0
+        self.failures: list[CompanyResult] = []
 
     def prepare(self) -> list[CompanySeen]:
-        """The companies that are still to be done.
+        """The companies that remain to be compared.
 
-        Raises ``Conflict`` where the store has gone through Codat's companies already, none is left
-        and no rebuild was interrupted, and ``CodatError``, with nothing changed, without Codat's list.
+        Raises ``Conflict`` if the store has scanned Codat's companies, none remains and no rebuild was
+        interrupted; raises ``CodatError``, with nothing changed, without Codat's list.
         """
         companies = list(self._codat.find_companies(page_size=PAGE_SIZE))
-        is_first = self._reconcile.is_first
+        is_first = self._reconciler.is_first
         if is_first:
-            self._walk.over(iter(companies), rest=LEFT_TO_US)
-        wanted = self._looks.wanted()
-        left = [company for company in companies if company.id in wanted]
-        is_left = any(wanted[company.id].quiet for company in left)
-        if not is_first and not is_left and not self._client.exists(keys.rebuild()):
+            self._scan.run_over(iter(companies), delay=REBUILD_PERIOD)
+        requests = self._poll_queue.requests()
+        remaining = [company for company in companies if company.id in requests]
+        has_quiet_requests = any(requests[company.id].quiet for company in remaining)
+        if not is_first and not has_quiet_requests and not self._client.exists(keys.rebuild()):
             raise Conflict(
                 "The store is not empty: it has gone through Codat's companies, and there is nothing to"
                 " rebuild. `codat-processor reconcile --dry-run` shows what differs now."
             )
         self._client.set(keys.rebuild(), len(companies))
-        self.done = len(companies) - len(left)
-        return left
+        self.completed = len(companies) - len(remaining)
+        return remaining
 
-    def run(self, companies: Collection[CompanySeen]) -> Iterator[ReconcileSummary]:
-        """Do these companies; run it again after problems."""
-        rows = ((company.id, company, REBUILD) for company in companies)
+    def run(self, companies: Collection[CompanySeen]) -> Iterator[CompanyResult]:
+        """Compare these companies; after failures run the rebuild again."""
         count = 0
-        for outcome in self._reconcile.each(rows):
+        for result in self._reconciler.run_each((company.id, company, REBUILD) for company in companies):
             count += 1
-            if outcome.problem is None:
-                self.done += 1
+            if result.error is None:
+                self.completed += 1
             else:
-                self.problems.append(outcome)
-            yield outcome
-        if count == len(companies) and not self.problems:
+                self.failures.append(result)
+            yield result
+        if count == len(companies) and not self.failures:
             self._client.delete(keys.rebuild())

@@ -1,4 +1,4 @@
-"""Walking over the list of all companies at Codat: what is new, changed or vanished is looked at at once."""
+"""Scans Codat's list of all companies and requests a comparison of those that differ from the store."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from handlers.trigger import Trigger
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.models import CompanySeen
-from processor.reconciliation.baseline import BEFORE_US, Baseline, by_codats_clock
+from processor.reconciliation.baseline import BEFORE_START, Baseline, to_codat_time
 from processor.reconciliation.poll_schedule import SWEEP, PollQueue
 from processor.store import keys, visibility
 from processor.store.decoding import text_fields, texts
@@ -24,11 +24,10 @@ PAGE_SIZE = 200
 
 
 class ListingScan:
-    """Reads the list, compares it with what we know, and wants looks; it changes nothing itself.
+    """Compares Codat's list with the store and requests polls; it changes no company or connection itself.
 
-    The very first walk of a store finds everything that was there before the service: companies made
-    before it began become known without anybody being told, whatever a message said of them since.
-    ``every`` is the pace of the sweep.
+    The first scan of a store records companies that were created before it without notifications, even
+    those that a message has reported since. ``interval`` is the time between two polls of a company.
     """
 
     def __init__(
@@ -37,67 +36,67 @@ class ListingScan:
         *,
         codat: CodatClient,
         reader: Reader,
-        every: timedelta,
+        interval: timedelta,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client, self._codat, self._reader = client, codat, reader
-        self._every, self._clock, self._stop = every, clock, stop
-        self._looks = PollQueue(client)
-        self._beginning = Baseline(client, clock=clock)
+        self._interval, self._clock, self._stop = interval, clock, stop
+        self._poll_queue = PollQueue(client)
+        self._baseline = Baseline(client, clock=clock)
 
     def run(self) -> int:
-        """Walk once; how many companies Codat has. Raises ``CodatError`` where the list cannot be read."""
-        return self.over(self._codat.find_companies(page_size=PAGE_SIZE))
+        """Scan once; the number of companies at Codat. Raises ``CodatError`` if the list cannot be read."""
+        return self.run_over(self._codat.find_companies(page_size=PAGE_SIZE))
 
-    def over(self, companies: Iterator[CompanySeen], *, rest: timedelta = timedelta()) -> int:
-        """Walk over Codat's list as it was read; the looks that it wants are due after ``rest``."""
-        began = None if self._beginning.is_over() else self._beginning.since()
-        due = self._clock() + rest
-        walked: set[str] = set()
+    def run_over(self, companies: Iterator[CompanySeen], *, delay: timedelta = timedelta()) -> int:
+        """Scan this list; the polls that it requests are due after ``delay``."""
+        start = None if self._baseline.is_scanned() else self._baseline.started_at()
+        due = self._clock() + delay
+        company_ids: set[str] = set()
         for chunk in _chunks(companies, PAGE_SIZE):
             if self._stop():
-                return len(walked)
-            walked.update(company.id for company in chunk)
-            self._compare(chunk, began, due)
-        self._vanished(walked)
-        self._beginning.walked()
-        return len(walked)
+                return len(company_ids)
+            company_ids.update(company.id for company in chunk)
+            self._compare(chunk, start, due)
+        self._request_vanished(company_ids)
+        self._baseline.mark_scanned()
+        return len(company_ids)
 
-    def _compare(self, chunk: Sequence[CompanySeen], began: datetime | None, due: datetime) -> None:
-        """``began``: this is the store's first walk, and since when it is in use."""
-        rows, members, erased = self._known(chunk)
-        stored = {
-            one.connection.id: one
-            for one in self._reader.connections(sorted({one for ids in members.values() for one in ids}))
-        }
-        wanted: dict[str, Trigger] = {}
+    def _compare(self, companies: Sequence[CompanySeen], start: datetime | None, due: datetime) -> None:
+        """Compare some companies; ``start`` is the start of the store during its first scan."""
+        rows, members, erased = self._read_companies(companies)
+        connection_ids = sorted({connection_id for ids in members.values() for connection_id in ids})
+        stored = {row.connection.id: row for row in self._reader.connections(connection_ids)}
+        requests: dict[str, Trigger] = {}
         now = self._clock()
-        for company in chunk:
-            if company.id in erased:
-                continue
+        listed = [company for company in companies if company.id not in erased]
+        for company in listed:
             row = rows[company.id]
-            old = began is not None and _is_older(company, began, now)
-            known = {one: stored.get(one) for one in members[company.id]}
-            if not row or ("deleted_at" not in row and (old or self._differs(company, row, known))):
-                wanted[company.id] = BEFORE_US if old else SWEEP
-        self._looks.want(wanted, due)
-        there = [company.id for company in chunk if company.id not in erased]
-        self._looks.spread(there, now, self._every)
-        visibility.mark_shown(self._client, there)
+            is_older = start is not None and _is_older(company, start, now)
+            connections = {connection_id: stored.get(connection_id) for connection_id in members[company.id]}
+            if not row or (
+                "deleted_at" not in row and (is_older or self._differs(company, row, connections))
+            ):
+                requests[company.id] = BEFORE_START if is_older else SWEEP
+        self._poll_queue.request(requests, due)
+        listed_ids = [company.id for company in listed]
+        self._poll_queue.schedule(listed_ids, now, self._interval)
+        visibility.mark_shown(self._client, listed_ids)
 
-    def _known(
-        self, chunk: Sequence[CompanySeen]
+    def _read_companies(
+        self, companies: Sequence[CompanySeen]
     ) -> tuple[dict[str, dict[str, str]], dict[str, list[str]], set[str]]:
+        """The fields and the connection ids of each company, and the ids of those that were erased."""
         with self._client.pipeline(transaction=False) as pipe:
-            for company in chunk:
+            for company in companies:
                 pipe.hgetall(keys.company(company.id))
                 pipe.zrange(keys.company_connections(company.id), 0, -1)
                 pipe.exists(keys.erased(company.id))
-            answers = pipe.execute()
+            replies = pipe.execute()
         rows, members, erased = {}, {}, set()
         for company, row, ids, is_erased in zip(
-            chunk, answers[::3], answers[1::3], answers[2::3], strict=True
+            companies, replies[::3], replies[1::3], replies[2::3], strict=True
         ):
             rows[company.id] = text_fields(row)
             members[company.id] = texts(ids)
@@ -106,44 +105,47 @@ class ListingScan:
         return rows, members, erased
 
     def _differs(
-        self, company: CompanySeen, row: dict[str, str], known: dict[str, StoredConnection | None]
+        self, company: CompanySeen, row: dict[str, str], connections: dict[str, StoredConnection | None]
     ) -> bool:
-        """Whether Codat shows anything else than we know; of a company that shows no connections, no."""
+        """Whether Codat's entry differs from the store; an entry without connections compares the name."""
         if company.name is not None and row.get("name") != company.name:
             return True
         if company.connections is None:
             return False
-        listed = {answer.id: answer.status for answer in company.connections}
-        for connection_id, one in known.items():
-            if one is None or situation(one.connection).state is State.DELETED:
-                listed.pop(connection_id, None)
-            elif listed.pop(connection_id, None) is not link_status(one.connection.history):
+        statuses = {response.id: response.status for response in company.connections}
+        for connection_id, stored in connections.items():
+            if stored is None or situation(stored.connection).state is State.DELETED:
+                statuses.pop(connection_id, None)
+            elif statuses.pop(connection_id, None) is not link_status(stored.connection.history):
                 return True
-        return bool(listed)
+        return bool(statuses)
 
-    def _vanished(self, walked: set[str]) -> None:
-        """Look at companies that Codat showed us once and does not list any more."""
+    def _request_vanished(self, listed_ids: set[str]) -> None:
+        """Request a poll of the companies that Codat showed before and does not list now."""
         for chunk in _chunks(self._client.zscan_iter(keys.companies(), count=1_000), 1_000):
-            missing = [one for one in (name.decode() for name, _ in chunk) if one not in walked]
+            company_ids = [member.decode() for member, _ in chunk]
+            missing = [company_id for company_id in company_ids if company_id not in listed_ids]
             if not missing:
                 continue
             with self._client.pipeline(transaction=False) as pipe:
                 for company_id in missing:
                     pipe.hexists(keys.company(company_id), "deleted_at")
                     pipe.sismember(keys.shown(), keys.shown_as(company_id))
-                answers = pipe.execute()
-            gone = {
+                replies = pipe.execute()
+            requests = {
                 company_id: SWEEP
-                for company_id, deleted, shown in zip(missing, answers[::2], answers[1::2], strict=True)
-                if shown and not deleted
+                for company_id, is_deleted, was_shown in zip(
+                    missing, replies[::2], replies[1::2], strict=True
+                )
+                if was_shown and not is_deleted
             }
-            self._looks.want(gone, self._clock())
+            self._poll_queue.request(requests, self._clock())
 
 
-def _is_older(company: CompanySeen, began: datetime, now: datetime) -> bool:
-    """Whether the company was made before the store began; one that does not say when it was made is new."""
-    return company.created is not None and company.created < by_codats_clock(
-        began, asked_at=company.asked_at, now=now
+def _is_older(company: CompanySeen, start: datetime, now: datetime) -> bool:
+    """Whether the company was created before ``start``; one without a creation time counts as new."""
+    return company.created is not None and company.created < to_codat_time(
+        start, asked_at=company.asked_at, now=now
     )
 
 

@@ -1,4 +1,4 @@
-"""Noticing silence: messages that stay away, and consumers at Codat that are switched off or gone."""
+"""Detects missing messages, and webhook consumers at Codat that are disabled, incomplete or gone."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from redis import Redis
 
 from processor.clock import from_ms, to_iso, to_ms
 from processor.codat.models import WebhookConsumer
-from processor.reconciliation.webhook_registration import ADDRESS, lacking
+from processor.reconciliation.webhook_registration import WEBHOOK_PATH, missing_event_types
 from processor.settings.definitions import Settings
 from processor.store import keys
 from processor.store.codat_status import LATE, OVER
@@ -18,114 +18,107 @@ from processor.store.codat_status import LATE, OVER
 MISSING = "missing-messages"
 CONSUMER = "consumer"
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
+"""How long changes that were found by polling are kept."""
 
 MANY = 3
+"""So many changes found by polling are a warning, even while other messages arrive."""
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookFault:
-    """Something that is wrong with Codat's messages: what, since when, and what to do."""
+class WebhookWarning:
+    """A problem with Codat's messages: ``since`` is an ISO time, ``advice`` says what to do."""
 
     kind: str
-    what: str
+    text: str
     advice: str
     since: str
 
     def as_json(self) -> dict[str, str]:
-        """As it is kept and shown."""
-        return {"kind": self.kind, "what": self.what, "advice": self.advice, "since": self.since}
+        """The warning as it is stored and shown."""
+        return {"kind": self.kind, "what": self.text, "advice": self.advice, "since": self.since}
 
 
-class MissedWebhooks:
-    """Judges whether Codat's messages reach us, and says so until they do."""
+class WebhookMonitor:
+    """Sets and clears the warnings about Codat's messages."""
 
     def __init__(self, client: "Redis[Any]", *, settings: Settings) -> None:
         self._client, self._settings = client, settings
 
-    def judge(self, now: datetime) -> None:
-        """Compare what came by message with what was found by asking."""
-        self._client.zremrangebyscore(keys.repairs(), "-inf", to_ms(now - KEPT))
+    def check_messages(self, now: datetime) -> None:
+        """Warn if changes had to be found by polling because their messages did not arrive."""
+        self._client.zremrangebyscore(keys.repairs(), "-inf", to_ms(now - RETENTION))
         since, until = to_ms(now - OVER), to_ms(now - LATE)
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zcount(keys.repairs(), since, until)
             pipe.zrangebyscore(keys.repairs(), since, until, start=0, num=1, withscores=True)
             pipe.hget(keys.counters(), "last_message_ms")
-            count, first, last_ms = pipe.execute()
-        silent = bool(first) and (last_ms is None or int(last_ms) < first[0][1])
-        if not count or (count < MANY and not silent):
-            self._calm(MISSING)
+            count, first_repair, last_ms = pipe.execute()
+        is_silent = bool(first_repair) and (last_ms is None or int(last_ms) < first_repair[0][1])
+        if not count or (count < MANY and not is_silent):
+            self._clear(MISSING)
             return
-        heard = f"the last came at {to_iso(from_ms(int(last_ms)))}" if last_ms else "none ever came"
+        last_message = f"the last came at {to_iso(from_ms(int(last_ms)))}" if last_ms else "none ever came"
         changes = "1 change" if count == 1 else f"{count} changes"
         self._warn(
             MISSING,
             f"Codat's messages stay away: of the last 24 hours, {changes} had to be found by asking Codat"
-            f" ({heard}).",
-            self._what_to_do(),
+            f" ({last_message}).",
+            self._advice(),
             now,
         )
 
-    def compare_consumers(self, found: list[WebhookConsumer], now: datetime) -> None:
-        """Look for our consumer among those that Codat has."""
-        ours = [consumer for consumer in found if self._is_ours(consumer.url)]
+    def check_consumers(self, consumers: list[WebhookConsumer], now: datetime) -> None:
+        """Warn if none of Codat's consumers sends us every handled event type."""
+        ours = [consumer for consumer in consumers if self._is_ours(consumer.url)]
         for consumer in ours:
             self._client.hset(keys.consumers(), consumer.url, to_ms(now))
         active = [consumer for consumer in ours if not consumer.disabled]
-        if active:
-            missing = lacking(active)
-            if missing:
-                self._warn(
-                    CONSUMER,
-                    f"Codat's webhook consumer for {active[0].url} does not get {', '.join(missing)}.",
-                    "Add these event types in Codat's portal, or run"
-                    " `codat-processor webhooks register --url URL` again.",
-                    now,
-                )
-            else:
-                self._calm(CONSUMER)
-            return
-        if ours:
+        if active and (missing := missing_event_types(active)):
+            self._warn(
+                CONSUMER,
+                f"Codat's webhook consumer for {active[0].url} does not get {', '.join(missing)}.",
+                "Add these event types in Codat's portal, or run"
+                " `codat-processor webhooks register --url URL` again.",
+                now,
+            )
+        elif ours and not active:
             self._warn(
                 CONSUMER,
                 f"Codat has switched our webhook consumer off ({ours[0].url}): it failed for too long.",
-                self._what_to_do(),
+                self._advice(),
                 now,
             )
-        elif self._is_expected():
-            self._warn(
-                CONSUMER,
-                "Codat has no webhook consumer for our address.",
-                self._what_to_do(),
-                now,
-            )
+        elif not ours and self._is_expected():
+            self._warn(CONSUMER, "Codat has no webhook consumer for our address.", self._advice(), now)
         else:
-            self._calm(CONSUMER)
+            self._clear(CONSUMER)
 
     def _is_ours(self, url: str) -> bool:
         if self._settings.public_url is not None:
-            return url.rstrip("/") == self._settings.public_url.rstrip("/") + ADDRESS
-        return urlsplit(url).path.rstrip("/").endswith(ADDRESS)
+            return url.rstrip("/") == self._settings.public_url.rstrip("/") + WEBHOOK_PATH
+        return urlsplit(url).path.rstrip("/").endswith(WEBHOOK_PATH)
 
     def _is_expected(self) -> bool:
-        """Whether there ought to be one: we saw one before, or our address and its secret are set."""
+        """Whether there was a consumer before, or our URL and the webhook secrets are set."""
         if self._client.exists(keys.consumers()):
             return True
         return bool(self._settings.public_url and self._settings.codat_webhook_secrets)
 
-    def _what_to_do(self) -> str:
-        url = f"{(self._settings.public_url or 'https://YOUR-ADDRESS').rstrip('/')}{ADDRESS}"
+    def _advice(self) -> str:
+        url = f"{(self._settings.public_url or 'https://YOUR-ADDRESS').rstrip('/')}{WEBHOOK_PATH}"
         return (
             "Look with `codat-processor webhooks list` whether the consumer is there and enabled"
             f" (`webhooks register --url {url}` makes one), see in Codat's portal what its attempts"
             " were answered, let Codat replay what failed, and run `codat-processor reconcile`."
         )
 
-    def _warn(self, kind: str, what: str, advice: str, now: datetime) -> None:
-        before = self._client.hget(keys.warnings(), kind)
-        since = json.loads(before)["since"] if before else to_iso(now)
-        warning = WebhookFault(kind, what, advice, since)
+    def _warn(self, kind: str, text: str, advice: str, now: datetime) -> None:
+        """Set the warning; one that stands already keeps its ``since``."""
+        stored = self._client.hget(keys.warnings(), kind)
+        since = json.loads(stored)["since"] if stored else to_iso(now)
+        warning = WebhookWarning(kind, text, advice, since)
         self._client.hset(keys.warnings(), kind, json.dumps(warning.as_json()))
 
-    def _calm(self, kind: str) -> None:
+    def _clear(self, kind: str) -> None:
         self._client.hdel(keys.warnings(), kind)

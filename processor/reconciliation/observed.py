@@ -1,4 +1,4 @@
-"""What a look saw, as events; beside those of ``processor.codat.observations`` they say why we looked."""
+"""Events for what a comparison saw at Codat: those of ``processor.codat.observations`` with a trigger."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -18,36 +18,38 @@ from processor.codat.models import ConnectionResponse
 
 
 def connection(
-    answer: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company, asked: Trigger
+    response: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company, trigger: Trigger
 ) -> ConnectionSeen:
     """Codat lists the connection."""
-    event = observations.connection_seen(answer, event_id=event_id, received_at=received_at, company=company)
-    return replace(event, asked=asked)
+    event = observations.connection_seen(
+        response, event_id=event_id, received_at=received_at, company=company
+    )
+    return replace(event, asked=trigger)
 
 
 def failed_attempt(
-    answer: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company, asked: Trigger
+    response: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company, trigger: Trigger
 ) -> ConnectionFailed | None:
-    """An attempt to authorise failed, as the active error of a pending connection shows; else ``None``.
+    """The failed authorisation that the active error of a pending connection shows, else ``None``.
 
-    A connection that was authorised once has errors of other origins as well.
+    Errors of a connection that was authorised before may have other causes.
     """
-    if answer.status is not LinkStatus.PENDING or answer.problem_at is None:
+    if response.status is not LinkStatus.PENDING or response.problem_at is None:
         return None
     return ConnectionFailed(
         event_id=event_id,
         event_type=observations.CONNECTION_FAILED,
         source=Source.CODAT_API,
         received_at=received_at,
-        at=answer.problem_at,
+        at=response.problem_at,
         company=company,
-        asked=asked,
-        connection=answer.details,
-        problem=answer.problem,
+        asked=trigger,
+        connection=response.details,
+        problem=response.problem,
     )
 
 
-def company(found: Company, *, event_id: str, at: datetime, asked: Trigger) -> CompanyCreated:
+def company(company: Company, *, event_id: str, at: datetime, trigger: Trigger) -> CompanyCreated:
     """Codat has the company, with this name and these tags."""
     return CompanyCreated(
         event_id=event_id,
@@ -56,15 +58,21 @@ def company(found: Company, *, event_id: str, at: datetime, asked: Trigger) -> C
         received_at=at,
         at=at,
         timed=False,
-        company=found,
-        asked=asked,
+        company=company,
+        asked=trigger,
     )
 
 
 def company_gone(
-    lost: Company, *, event_id: str, received_at: datetime, asked_at: datetime, timed: bool, asked: Trigger
+    company: Company,
+    *,
+    event_id: str,
+    received_at: datetime,
+    asked_at: datetime,
+    timed: bool,
+    trigger: Trigger,
 ) -> CompanyDeleted:
-    """Codat does not have the company any more, which it showed to our key before."""
+    """Codat no longer shows the company, which it showed to our key before."""
     return CompanyDeleted(
         event_id=event_id,
         event_type=observations.COMPANY_GONE,
@@ -72,6 +80,6 @@ def company_gone(
         received_at=received_at,
         at=asked_at,
         timed=timed,
-        company=lost,
-        asked=asked,
+        company=company,
+        asked=trigger,
     )

@@ -1,4 +1,4 @@
-"""When which company is looked at: one list for the watching of first syncs and for the daily sweep."""
+"""The schedule of polls: one queue for watched first syncs and for the daily sweep over all companies."""
 
 import json
 import random
@@ -18,21 +18,21 @@ from processor.store import keys
 from processor.store.poll_schedule import FIRST_PAUSE_S, STUCK_PENDING, WATCHED, jittered
 from processor.store.scripts import register
 
-LONGEST_PAUSE_S = 300.0
-GROWTH = 1.6
+MAX_BACKOFF_S = 300.0
+BACKOFF_FACTOR = 1.6
 
 LEASE_MS = 90_000
-"""How long a company that was taken is nobody else's, in milliseconds."""
+"""How long a leased company is left to its lease holder, in milliseconds."""
 
 STUCK_AUTHORIZED = timedelta(minutes=15)
-"""An authorisation without a sync for so long looks stuck."""
+"""A connection that is authorised for this long without a first sync counts as stuck."""
 
-STUCK_EVERY = timedelta(hours=1)
-PASSWORD_LASTS = timedelta(hours=25)
-"""Link's password lasts a day: after that a pending connection is looked at like all others."""
+STUCK_INTERVAL = timedelta(hours=1)
+PASSWORD_LIFETIME = timedelta(hours=25)
+"""Link's password lasts a day; after that a pending connection is polled like all others."""
 
-WATCHED_AT_MOST = timedelta(days=1)
-"""A first sync that does not end within a day is looked at as often as what is stuck."""
+MAX_WATCH = timedelta(days=1)
+"""A first sync that does not end within this time is polled as often as a stuck connection."""
 
 SOON = timedelta(minutes=15)
 
@@ -43,170 +43,168 @@ SWEEP = Trigger("found by the sweep: the message was missed", repairs=True)
 
 @dataclass(frozen=True, slots=True)
 class DuePoll:
-    """A company whose look is due, taken until ``until``.
+    """A due company, leased until ``leased_until``.
 
-    ``wanted`` is why it is looked at in any case, ``None``: as its state says.
+    ``backoff_s`` and ``polled_at`` are ``None`` before the first such poll. ``requested`` is the trigger of a
+    requested poll; ``None``: the states of the connections decide.
     """
 
     company_id: str
-    until: datetime
-    pause_s: float | None
-    looked_at: datetime | None
-    wanted: Trigger | None
+    leased_until: datetime
+    backoff_s: float | None
+    polled_at: datetime | None
+    requested: Trigger | None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Whether to ask now and why, when to look again, and the pause that then counts as made."""
+class PollPlan:
+    """Whether and why to poll now (``trigger``), when to poll next, and the backoff to store."""
 
-    asked: Trigger | None
-    again_at: datetime
-    pause_s: float | None
+    trigger: Trigger | None
+    next_at: datetime
+    backoff_s: float | None
 
 
 class PollQueue:
-    """The list in Redis; times in UTC by our clock."""
+    """The queue in Redis: when each company is due, and which polls were requested, with their triggers."""
 
     def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
         self._lease = register(client, "look_lease")
         self._settle = register(client, "look_settle")
 
-    def take(self, now: datetime, most: int) -> list[DuePoll]:
-        """Companies that are due; nobody else gets them for ``LEASE_MS``."""
-        rows = self._lease(
+    def lease(self, now: datetime, limit: int) -> list[DuePoll]:
+        """Up to ``limit`` due companies; no other caller gets them for ``LEASE_MS``."""
+        reply = self._lease(
             keys=[
                 keys.looks(),
                 keys.look_pauses(),
                 keys.looked(),
                 keys.look_reasons(),
             ],
-            args=[to_ms(now), most, LEASE_MS],
+            args=[to_ms(now), limit, LEASE_MS],
         )
-        taken = []
-        for company_id, pause_s, looked_ms, reason in zip(
-            rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True
-        ):
-            taken.append(
-                DuePoll(
-                    company_id.decode(),
-                    from_ms(to_ms(now) + LEASE_MS),
-                    float(pause_s) if pause_s else None,
-                    from_ms(int(looked_ms)) if looked_ms else None,
-                    Trigger(*json.loads(reason)) if reason else None,
-                )
+        return [
+            DuePoll(
+                company_id.decode(),
+                from_ms(to_ms(now) + LEASE_MS),
+                float(backoff_s) if backoff_s else None,
+                from_ms(int(polled_ms)) if polled_ms else None,
+                Trigger(*json.loads(trigger)) if trigger else None,
             )
-        return taken
+            for company_id, backoff_s, polled_ms, trigger in zip(
+                reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True
+            )
+        ]
 
-    def settle(self, pipe: "Pipeline[Any]", due: DuePoll, plan: Plan, *, looked_at: datetime | None) -> None:
-        """Add to a transaction: when the company is looked at next; ``looked_at`` where it was now."""
+    def reschedule(
+        self, pipe: "Pipeline[Any]", due: DuePoll, plan: PollPlan, *, polled_at: datetime | None
+    ) -> None:
+        """Add to a transaction: the next poll of the company; ``polled_at`` if it was polled now."""
         company_id = due.company_id
-        self.postpone(due, plan.again_at, pipe)
-        if plan.pause_s is None:
+        self.postpone(due, plan.next_at, pipe)
+        if plan.backoff_s is None:
             pipe.hdel(keys.look_pauses(), company_id)
         else:
-            pipe.hset(keys.look_pauses(), company_id, plan.pause_s)
-        if looked_at is not None:
-            pipe.hset(keys.looked(), company_id, to_ms(looked_at))
-            pipe.hdel(keys.look_reasons(), company_id)
+            pipe.hset(keys.look_pauses(), company_id, plan.backoff_s)
+        if polled_at is not None:
+            pipe.hset(keys.looked(), company_id, to_ms(polled_at))
+            self.clear_request(pipe, company_id)
 
     def postpone(
         self, due: DuePoll, until: datetime, client: "Redis[Any] | Pipeline[Any] | None" = None
     ) -> None:
-        """Look at the company then, or earlier where that was asked for meanwhile."""
+        """Poll the company at ``until``, or earlier if that was requested since the lease."""
         self._settle(
             keys=[keys.looks()],
-            args=[due.company_id, to_ms(until), to_ms(due.until)],
+            args=[due.company_id, to_ms(until), to_ms(due.leased_until)],
             client=client,
         )
 
-    def want(self, wanted: Mapping[str, Trigger], due: datetime) -> None:
-        """Look at these companies then or earlier, whatever their state says.
+    def request(self, triggers: Mapping[str, Trigger], due: datetime) -> None:
+        """Request polls of these companies at ``due`` or earlier, whatever their states say.
 
-        The first reason stands until the look is made: what was to be known quietly is not told because
-        a later walk came first.
+        The first trigger stands until the poll is made: a later scan cannot turn a quiet poll into one
+        that notifies.
         """
-        if not wanted:
+        if not triggers:
             return
         with self._client.pipeline(transaction=True) as pipe:
-            for company_id, asked in wanted.items():
-                reason = json.dumps([asked.because, asked.quiet, asked.repairs])
-                pipe.hsetnx(keys.look_reasons(), company_id, reason)
+            for company_id, trigger in triggers.items():
+                fields = json.dumps([trigger.because, trigger.quiet, trigger.repairs])
+                pipe.hsetnx(keys.look_reasons(), company_id, fields)
                 pipe.zadd(keys.looks(), {company_id: to_ms(due)}, lt=True)
             pipe.execute()
 
-    def wanted(self) -> dict[str, Trigger]:
-        """Companies that wait for a look whatever their state says, and why."""
+    def requests(self) -> dict[str, Trigger]:
+        """The requested polls that were not made yet: triggers by company id."""
         rows = self._client.hscan_iter(keys.look_reasons(), count=1_000)
-        return {name.decode(): Trigger(*json.loads(reason)) for name, reason in rows}
+        return {company_id.decode(): Trigger(*json.loads(trigger)) for company_id, trigger in rows}
 
-    def looked(self, pipe: "Pipeline[Any]", company_id: str) -> None:
-        """Add to a transaction: the look that was wanted is made."""
+    def clear_request(self, pipe: "Pipeline[Any]", company_id: str) -> None:
+        """Add to a transaction: the requested poll was made."""
         pipe.hdel(keys.look_reasons(), company_id)
 
-    def spread(self, company_ids: Iterable[str], now: datetime, every: timedelta) -> None:
-        """Have each company looked at some time within ``every``, unless it has its time already."""
+    def schedule(self, company_ids: Iterable[str], now: datetime, interval: timedelta) -> None:
+        """Schedule each company that is not scheduled at a random time within ``interval``."""
         with self._client.pipeline(transaction=True) as pipe:
             for company_id in company_ids:
-                due = now + every * random.random()  # noqa: S311 - nothing secret is made from it
+                due = now + interval * random.random()  # noqa: S311 - nothing secret is made from it
                 pipe.zadd(keys.looks(), {company_id: to_ms(due)}, nx=True)
-                pipe.hsetnx(keys.looked(), company_id, to_ms(due - every))
+                pipe.hsetnx(keys.looked(), company_id, to_ms(due - interval))
             pipe.execute()
 
-    def forget(self, pipe: "Pipeline[Any]", company_id: str) -> None:
-        """Add to a transaction: nothing is left of the company."""
-        pipe.zrem(keys.looks(), company_id)
-        for name in keys.of_companies():
-            pipe.hdel(name, company_id)
-
-    def are_due(self, now: datetime) -> bool:
-        """Whether any company is due."""
-        return bool(self._client.zcount(keys.looks(), "-inf", to_ms(now)))
+    def remove(self, company_id: str) -> None:
+        """Remove everything that is stored of the company."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.zrem(keys.looks(), company_id)
+            for table in keys.of_companies():
+                pipe.hdel(table, company_id)
+            pipe.execute()
 
 
-def plan(
-    due: DuePoll, connections: Sequence[tuple[Connection, int]], now: datetime, every: timedelta
-) -> Plan:
-    """What a due company needs. Pure but for the jitter.
+def plan_poll(
+    due: DuePoll, connections: Sequence[tuple[Connection, int]], now: datetime, interval: timedelta
+) -> PollPlan:
+    """The poll that a due company needs. Pure but for the jitter.
 
-    ``connections`` are what we know of it, with when we first heard of each (ms). A look that was
-    planned while a first sync was awaited is not made when the message came meanwhile.
+    ``connections`` are the company's, each with the time of its first event (ms). A poll that was planned
+    for a first sync is not made if a message has reported the end of that sync meanwhile.
     """
-    stands = [(situation(connection), from_ms(heard)) for connection, heard in connections]
-    watched = [
-        (now_.state, now_.authorized_at or heard) for now_, heard in stands if now_.state.value in WATCHED
+    states = [(situation(connection), from_ms(heard_ms)) for connection, heard_ms in connections]
+    authorized_at = [
+        state.authorized_at or heard_at for state, heard_at in states if state.state.value in WATCHED
     ]
-    pending = [heard for now_, heard in stands if now_.state is State.PENDING]
-    # What came here by a message alone was told by it how it stands.
-    daily = due.looked_at is not None and now >= due.looked_at + every * 0.9
-    wants: list[datetime] = []
-    asked = due.wanted
-    pause_s: float | None = None
-    if watched:
-        since = max(when for _, when in watched)
-        if now - since < WATCHED_AT_MOST:
-            pause_s = FIRST_PAUSE_S if due.pause_s is None else min(LONGEST_PAUSE_S, due.pause_s * GROWTH)
-            wants.append(now + timedelta(seconds=jittered(pause_s)))
+    unread_since = [
+        state.authorized_at or heard_at
+        for (state, heard_at), (connection, _) in zip(states, connections, strict=True)
+        if state.state is State.AUTHORIZED
+        and not connection.is_on_premise  # read when that computer is on
+        and not state.first_sync_missing
+    ]
+    pending = [now - heard_at for state, heard_at in states if state.state is State.PENDING]
+    has_stuck_pending = any(STUCK_PENDING <= age < PASSWORD_LIFETIME for age in pending)
+    moments = [now + (STUCK_PENDING - age) for age in pending if age < STUCK_PENDING]
+    trigger = due.requested
+    backoff_s: float | None = None
+    if authorized_at:
+        if now - max(authorized_at) < MAX_WATCH:
+            backoff_s = _next_backoff_s(due.backoff_s)
+            moments.append(now + timedelta(seconds=jittered(backoff_s)))
         else:
-            wants.append(now + STUCK_EVERY)
-        unread = [
-            now_.authorized_at or heard
-            for (now_, heard), (connection, _) in zip(stands, connections, strict=True)
-            if now_.state is State.AUTHORIZED
-            and not connection.is_on_premise  # read when that computer is on
-            and not now_.first_sync_missing
-        ]
-        asked = asked or (STUCK if unread and now - min(unread) >= STUCK_AUTHORIZED else MONITOR)
-    if pending:
-        ages = [now - heard for heard in pending]
-        young = [age for age in ages if age < STUCK_PENDING]
-        stuck = [age for age in ages if STUCK_PENDING <= age < PASSWORD_LASTS]
-        wants += [now + (STUCK_PENDING - age) for age in young]
-        if stuck:
-            wants.append(now + STUCK_EVERY)
-            asked = asked or STUCK
-    if asked is None and daily:
-        asked = SWEEP
-    looked_at = now if asked is not None or due.looked_at is None else due.looked_at
-    wants.append(looked_at + every * random.uniform(0.95, 1.05))  # noqa: S311 - nothing secret
-    return Plan(asked, min(wants), pause_s)
+            moments.append(now + STUCK_INTERVAL)
+        is_stuck = bool(unread_since) and now - min(unread_since) >= STUCK_AUTHORIZED
+        trigger = trigger or (STUCK if is_stuck else MONITOR)
+    if has_stuck_pending:
+        moments.append(now + STUCK_INTERVAL)
+        trigger = trigger or STUCK
+    # A company that only messages reported (``polled_at`` is ``None``) waits for one interval first.
+    if trigger is None and due.polled_at is not None and now >= due.polled_at + interval * 0.9:
+        trigger = SWEEP
+    polled_at = now if trigger is not None or due.polled_at is None else due.polled_at
+    moments.append(polled_at + interval * random.uniform(0.95, 1.05))  # noqa: S311 - nothing secret
+    return PollPlan(trigger, min(moments), backoff_s)
+
+
+def _next_backoff_s(backoff_s: float | None) -> float:
+    return FIRST_PAUSE_S if backoff_s is None else min(MAX_BACKOFF_S, backoff_s * BACKOFF_FACTOR)

@@ -1,9 +1,10 @@
-"""Repairing a connection whose record cannot be read: from the kept messages, else from Codat."""
+"""Repairs a connection whose record is damaged: from the stored messages, else from Codat."""
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from redis import Redis, WatchError
@@ -20,20 +21,22 @@ from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
 from processor.resources.queries import STATES
-from processor.store import keys, records, unreadable
+from processor.store import cursors, keys, records, unreadable
 from processor.store.queries import Reader
 from processor.store.records import CONNECTION, StoredConnection
 
 REPAIR = Trigger("the record was damaged, and is made again", quiet=True)
-AT_ONCE = 200
-BEFORE_CODAT = "Messages that are kept do not name this connection"
+PAGE_SIZE = 200
+NOT_IN_MESSAGES = "Messages that are kept do not name this connection"
+CHANGED_MEANWHILE = "The record was written by somebody else meanwhile; look at it again."
 
 
 @dataclass(frozen=True, slots=True)
 class RepairResult:
-    """What a connection was made again from: ``messages`` or ``codat``, and how many messages or findings.
+    """How a connection was repaired.
 
-    ``replayed`` counts the messages that waited for the repair and are handled now.
+    ``source`` is ``messages`` or ``codat``, ``count`` the number of messages or of events from Codat.
+    ``replayed`` counts the messages that had failed because of the damage and were replayed.
     """
 
     connection_id: str
@@ -43,10 +46,10 @@ class RepairResult:
 
 
 class ConnectionRepair:
-    """Makes the record of a connection again; nobody is told what it says.
+    """Rebuilds the record of a connection without notifications, then replays the messages that failed.
 
-    ``looker`` and ``putter`` are ``None`` without an API key: then kept messages are all there is.
-    Messages that could not be handled because of the damage are handled afterwards, and tell.
+    The replayed messages notify as usual. ``comparer`` and ``enqueuer`` are ``None`` without an API key:
+    then the stored messages are the only source.
     """
 
     def __init__(
@@ -56,43 +59,45 @@ class ConnectionRepair:
         reader: Reader,
         replays: ReplayService,
         policy: Policy,
-        looker: CompanyComparer | None,
-        putter: Enqueuer | None,
+        comparer: CompanyComparer | None,
+        enqueuer: Enqueuer | None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client, self._reader, self._replays = client, reader, replays
-        self._policy, self._looker, self._putter, self._clock = policy, looker, putter, clock
+        self._policy, self._comparer, self._enqueuer, self._clock = policy, comparer, enqueuer, clock
 
     def run(self, connection_id: str) -> RepairResult:
         """Repair one connection.
 
-        Raises :class:`NotFound` for one that is unknown, :class:`Conflict` where its record can be read, and
-        :class:`ProcessorError` where neither kept messages nor Codat know it.
+        Raises :class:`NotFound` for an unknown id, :class:`Conflict` if the record is not damaged, and
+        :class:`ProcessorError` if neither the stored messages nor Codat know the connection.
         """
         row = next(iter(self._reader.rows([connection_id])), None)
         if row is None and self._client.zscore(keys.connections(), connection_id) is None:
             raise NotFound("There is no connection with this id.")
         if isinstance(row, StoredConnection):
             raise Conflict("The record of this connection can be read: there is nothing to repair.")
-        company_id = self._company_of(connection_id)
-        rows = [row for row in self._events(company_id) if _concerns(row, connection_id)]
-        made, count = self._from_messages(connection_id, company_id, rows)
-        if made is not None:
-            self._write(made)
+        company_id = self._find_company_id(connection_id)
+        messages = self._messages(connection_id, company_id)
+        connection, count = self._from_messages(connection_id, company_id, messages)
+        if connection is not None:
+            self._write(connection)
             source = "messages"
         else:
             count = self._from_codat(connection_id, company_id)
             source = "codat"
         unreadable.forget(self._client, CONNECTION, connection_id)
-        waiting = (row["event_id"] for row in rows if row["status"] in ("failed", "dead"))
-        replayed = sum(one.problem is None for one in self._replays.replay_each(waiting))
+        failed_ids = (message["event_id"] for message in messages if message["status"] in ("failed", "dead"))
+        replayed = sum(result.problem is None for result in self._replays.replay_each(failed_ids))
         return RepairResult(connection_id, source, count, replayed)
 
-    def _company_of(self, connection_id: str) -> str | None:
-        """The company among whose connections it is; ``None`` where none has it."""
-        names = [name.decode() for name, _ in self._client.zscan_iter(keys.companies(), count=1_000)]
-        for start in range(0, len(names), AT_ONCE):
-            chunk = names[start : start + AT_ONCE]
+    def _find_company_id(self, connection_id: str) -> str | None:
+        """The company that lists the connection as its own; ``None`` if no company does."""
+        company_ids = [
+            member.decode() for member, _ in self._client.zscan_iter(keys.companies(), count=1_000)
+        ]
+        for start in range(0, len(company_ids), PAGE_SIZE):
+            chunk = company_ids[start : start + PAGE_SIZE]
             with self._client.pipeline(transaction=False) as pipe:
                 for company_id in chunk:
                     pipe.zscore(keys.company_connections(company_id), connection_id)
@@ -102,32 +107,28 @@ class ConnectionRepair:
                     return str(company_id)
         return None
 
-    def _events(self, company_id: str | None) -> Iterator[dict[str, Any]]:
-        """The kept messages of the company, or all of them where it is not known."""
-        cursor: str | None = None
-        while True:
-            page = self._reader.list_events(status=None, company_id=company_id, limit=AT_ONCE, cursor=cursor)
-            yield from page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+    def _messages(self, connection_id: str, company_id: str | None) -> list[dict[str, Any]]:
+        """The stored messages that name the connection or no connection; of all companies for ``None``."""
+        fetch_page = partial(self._reader.list_events, status=None, company_id=company_id, limit=PAGE_SIZE)
+        rows: Iterator[dict[str, Any]] = cursors.all_items(fetch_page)
+        return [row for row in rows if _may_concern(row, connection_id)]
 
     def _from_messages(
-        self, connection_id: str, company_id: str | None, rows: list[dict[str, Any]]
+        self, connection_id: str, company_id: str | None, messages: list[dict[str, Any]]
     ) -> tuple[Connection | None, int]:
-        """The connection as the messages that were handled tell of it; ``None`` where none introduces it."""
-        handled = [row["event_id"] for row in rows if row["status"] == "processed"]
+        """The connection after all processed messages and their number; ``None`` if none names it."""
+        processed = [message["event_id"] for message in messages if message["status"] == "processed"]
         events = sorted(
-            filter(None, map(self._event, handled)), key=lambda event: (event.received_at, event.at)
+            filter(None, map(self._event, processed)), key=lambda event: (event.received_at, event.at)
         )
         merchant_id = (self._reader.company(company_id) or {}).get("merchant_id") if company_id else None
         connection, count = Connection(connection_id, company_id=company_id, merchant_id=merchant_id), 0
         context = Context(self._clock(), self._policy, company_known=True)
         for event in events:
-            named = connection_id in event.connection_ids
-            if not (named or event.concerns_whole_company):
+            is_named = connection_id in event.connection_ids
+            if not (is_named or event.concerns_whole_company):
                 continue
-            if count == 0 and (not named or isinstance(event, (OtherHappened, QuestionUnanswered))):
+            if count == 0 and (not is_named or isinstance(event, (OtherHappened, QuestionUnanswered))):
                 continue
             connection = advance(connection, replace(event, asked=REPAIR), context).connection
             count += 1
@@ -147,55 +148,54 @@ class ConnectionRepair:
         except ValueError:
             return None
 
-    def _write(self, made: Connection) -> None:
-        state = situation(made).state.value
-        name = keys.connection(made.id)
-        heard_ms = int(self._client.zscore(keys.connections(), made.id) or to_ms(self._clock()))
+    def _write(self, connection: Connection) -> None:
+        """Store the connection. Raises :class:`Conflict` if its record was written meanwhile."""
+        state = situation(connection).state.value
+        record_key = keys.connection(connection.id)
+        heard_ms = int(self._client.zscore(keys.connections(), connection.id) or to_ms(self._clock()))
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.watch(name)
-            if self._reader.connection(made.id) is not None:
-                raise Conflict("The record was written by somebody else meanwhile; look at it again.")
+            pipe.watch(record_key)
+            if self._reader.connection(connection.id) is not None:
+                raise Conflict(CHANGED_MEANWHILE)
             pipe.multi()
-            pipe.set(name, records.connection_row(made, state, heard_ms))
-            for other in STATES:
-                pipe.zrem(keys.connections_in(other), made.id)
-            pipe.zadd(keys.connections_in(state), {made.id: heard_ms})
-            pipe.zadd(keys.connections(), {made.id: heard_ms}, nx=True)
-            if made.company_id is not None:
-                pipe.zadd(keys.company_connections(made.company_id), {made.id: heard_ms}, nx=True)
+            pipe.set(record_key, records.connection_row(connection, state, heard_ms))
+            for other_state in STATES:
+                pipe.zrem(keys.connections_in(other_state), connection.id)
+            pipe.zadd(keys.connections_in(state), {connection.id: heard_ms})
+            pipe.zadd(keys.connections(), {connection.id: heard_ms}, nx=True)
+            if connection.company_id is not None:
+                pipe.zadd(keys.company_connections(connection.company_id), {connection.id: heard_ms}, nx=True)
             try:
                 pipe.execute()
             except WatchError as error:
-                raise Conflict(
-                    "The record was written by somebody else meanwhile; look at it again."
-                ) from error
+                raise Conflict(CHANGED_MEANWHILE) from error
 
     def _from_codat(self, connection_id: str, company_id: str | None) -> int:
-        """Have Codat's answer make the connection again; how many findings were put into the inbox."""
+        """Enqueue Codat's answer, from which the worker rebuilds the connection; the number of events."""
         if company_id is None:
-            raise ProcessorError(f"{BEFORE_CODAT}, and its company is not known: Codat cannot be asked.")
-        if self._looker is None or self._putter is None:
-            raise ProcessorError(f"{BEFORE_CODAT}, and CODAT_API_KEY is not set: Codat cannot be asked.")
-        name = keys.connection(connection_id)
-        damaged = self._client.getdel(name)
+            raise ProcessorError(f"{NOT_IN_MESSAGES}, and its company is not known: Codat cannot be asked.")
+        if self._comparer is None or self._enqueuer is None:
+            raise ProcessorError(f"{NOT_IN_MESSAGES}, and CODAT_API_KEY is not set: Codat cannot be asked.")
+        record_key = keys.connection(connection_id)
+        damaged_record = self._client.getdel(record_key)
         try:
-            look = self._looker.look(company_id, REPAIR)
-            if connection_id not in look.connections:
-                raise ProcessorError(f"{BEFORE_CODAT}, and Codat does not show it.")
+            diff = self._comparer.compare(company_id, REPAIR)
+            if connection_id not in diff.connections:
+                raise ProcessorError(f"{NOT_IN_MESSAGES}, and Codat does not show it.")
         except ProcessorError:
-            if damaged is not None:
-                self._client.set(name, damaged, nx=True)
+            if damaged_record is not None:
+                self._client.set(record_key, damaged_record, nx=True)
             raise
         with self._client.pipeline(transaction=True) as pipe:
             for state in STATES:
                 pipe.zrem(keys.connections_in(state), connection_id)
-            self._putter.add(pipe, look)
+            self._enqueuer.add(pipe, diff)
             pipe.execute()
-        self._putter.wake(look)
-        return len(look.events)
+        self._enqueuer.wake(diff)
+        return len(diff.events)
 
 
-def _concerns(row: dict[str, Any], connection_id: str) -> bool:
-    """Whether a message may tell of the connection: it names it, or none at all."""
-    named = json.loads(row.get("connection_ids") or "[]")
-    return not named or connection_id in named
+def _may_concern(row: dict[str, Any], connection_id: str) -> bool:
+    """Whether a message may concern the connection: it names this connection, or none."""
+    connection_ids = json.loads(row.get("connection_ids") or "[]")
+    return not connection_ids or connection_id in connection_ids

@@ -1,4 +1,4 @@
-"""Our webhook consumer at Codat: which messages it has to get, and how it is made there."""
+"""The webhook consumer at Codat that sends us messages: its event types, registration and removal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from processor.codat.models import WebhookConsumer
 from processor.delivery.ssrf import refusal_of_literal
 from processor.errors import Conflict, Invalid, NotFound
 
-ADDRESS = "/webhooks/codat"
-"""Where this service receives Codat's messages."""
+WEBHOOK_PATH = "/webhooks/codat"
+"""The path at which this service receives Codat's messages."""
 
 HANDLED = (
     "client.rateLimit.reached",
@@ -28,13 +28,13 @@ HANDLED = (
     "read.completed",
     "read.completed.initial",
 )
-"""The event types that this service acts upon, as Codat spells them.
+"""The event types that this service handles, as Codat spells them.
 https://docs.codat.io/using-the-api/webhooks/event-types"""
 
 _LEGACY_STATUS = ("DataConnectionStatusChanged",)
 _LEGACY_ERROR = "DataSyncStatusChangedToError"
 
-INSTEAD: Mapping[str, Sequence[Sequence[str]]] = {
+ALTERNATIVES: Mapping[str, Sequence[Sequence[str]]] = {
     "client.rateLimit.reached": [("ClientRateLimitReached",), ("RateLimitReached",)],
     "client.rateLimit.reset": [("ClientRateLimitReset",), ("RateLimitReset",)],
     "connection.connected": [_LEGACY_STATUS],
@@ -47,40 +47,40 @@ INSTEAD: Mapping[str, Sequence[Sequence[str]]] = {
         ("DataSyncCompleted", _LEGACY_ERROR),
         ("DatasetDataChanged", _LEGACY_ERROR),
     ],
-    # After a linking any other read makes us ask for the first sync at once.
+    # The first read of any other kind after an authorisation makes us ask Codat for the first sync.
     "read.completed.initial": [
         ("read.completed.successful.initial",),
         ("NewCompanySynchronized",),
         ("read.completed",),
         ("read.completed.successful", "read.completed.unsuccessful"),
     ],
-    # The legacy generation never tells these; who has chosen it lacks nothing that could be subscribed.
+    # The legacy generation has no such event types: a consumer of it lacks nothing that it could get.
     "company.created": [_LEGACY_STATUS],
     "company.deleted": [_LEGACY_STATUS],
     "connection.failed": [_LEGACY_STATUS],
 }
-"""For each of them, what tells the same: any one of these groups, complete."""
+"""For each handled event type the groups of other types that replace it; one complete group is enough."""
 
-MOST = 50
+MAX_CONSUMERS = 50
 """Consumers that a Codat client may have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A consumer, and whether it was made now."""
+class Registration:
+    """A consumer, and whether it was created now."""
 
     consumer: WebhookConsumer
-    made: bool
+    is_new: bool
 
 
 def register(
     codat: CodatClient, url: str, *, public_url: str | None = None, force: bool = False
-) -> Registered:
-    """A consumer at ``url`` for everything that we handle; one that does so already stays as it is.
+) -> Registration:
+    """Register a consumer at ``url`` for every handled event type, or return the one that exists.
 
-    Raises ``Invalid`` for an address to which Codat cannot send and, unless ``force``, for one at which
-    this service would hardly get its messages; ``Conflict`` when Codat has no room for another, and
-    ``CodatError``. ``public_url`` is PUBLIC_URL, which may have a path of its own.
+    Raises ``Invalid`` for a URL to which Codat cannot send and, unless ``force``, for one at which this
+    service would hardly receive messages; ``Conflict`` if Codat takes no more consumers; ``CodatError``.
+    ``public_url`` is PUBLIC_URL, which may have a path of its own.
     """
     try:
         parts = urlsplit(url)
@@ -88,69 +88,77 @@ def register(
         parts = SplitResult("", "", "", "", "")
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.fragment:
         raise Invalid(errors={"url": ["Must be an http(s) address without a fragment."]})
-    doubts = [] if force else _doubts(parts, urlsplit(public_url or "").path.rstrip("/"))
-    if doubts:
-        raise Invalid(errors={"url": [*doubts, "Codat was not asked; with --force it is in any case."]})
+    objections = [] if force else _objections(parts, urlsplit(public_url or "").path.rstrip("/"))
+    if objections:
+        raise Invalid(errors={"url": [*objections, "Codat was not asked; with --force it is in any case."]})
     consumers = codat.list_webhooks()
-    if (known := _at(url, consumers)) is not None:
-        return Registered(known, made=False)
-    if len(consumers) >= MOST:
-        raise Conflict(f"Codat takes {MOST} webhook consumers at the most: remove one first.")
+    if (consumer := _find_complete(url, consumers)) is not None:
+        return Registration(consumer, is_new=False)
+    if len(consumers) >= MAX_CONSUMERS:
+        raise Conflict(f"Codat takes {MAX_CONSUMERS} webhook consumers at the most: remove one first.")
     try:
-        return Registered(codat.create_webhook(url, HANDLED), made=True)
+        return Registration(codat.create_webhook(url, HANDLED), is_new=True)
     except CodatUncertain:
-        made = _at(url, codat.list_webhooks())
-        if made is None:
+        consumer = _find_complete(url, codat.list_webhooks())
+        if consumer is None:
             raise
-        return Registered(made, made=True)
+        return Registration(consumer, is_new=True)
 
 
-def _at(url: str, consumers: Sequence[WebhookConsumer]) -> WebhookConsumer | None:
-    """The consumer at ``url`` that gets everything that we handle."""
-    found = (one for one in consumers if one.url == url and not one.disabled and is_complete(one))
-    return next(found, None)
+def _find_complete(url: str, consumers: Sequence[WebhookConsumer]) -> WebhookConsumer | None:
+    """The enabled consumer at ``url`` that gets every handled event type."""
+    complete = (
+        consumer
+        for consumer in consumers
+        if consumer.url == url and not consumer.disabled and is_complete(consumer)
+    )
+    return next(complete, None)
 
 
-def _doubts(parts: SplitResult, prefix: str) -> list[str]:
-    """Why messages would be lost at this address, or read by others on their way."""
-    found = []
-    if parts.path.rstrip("/") not in (ADDRESS, prefix + ADDRESS):
-        found.append(f"This service receives Codat's messages at {ADDRESS}, not at {parts.path or '/'}.")
+def _objections(parts: SplitResult, prefix: str) -> list[str]:
+    """Reasons why messages to this URL would be lost, or could be read on the way."""
+    objections = []
+    if parts.path.rstrip("/") not in (WEBHOOK_PATH, prefix + WEBHOOK_PATH):
+        objections.append(
+            f"This service receives Codat's messages at {WEBHOOK_PATH}, not at {parts.path or '/'}."
+        )
     if parts.scheme == "http" and refusal_of_literal(parts.hostname or "") is None:
-        found.append("With http:// everybody on the way could read what Codat sends: write https://.")
-    return found
+        objections.append("With http:// everybody on the way could read what Codat sends: write https://.")
+    return objections
 
 
 def is_complete(consumer: WebhookConsumer) -> bool:
-    """Whether the consumer gets everything that we handle, of all companies."""
-    return not consumer.company_tags and not lacking([consumer])
+    """Whether the consumer gets every handled event type, of all companies."""
+    return not consumer.company_tags and not missing_event_types([consumer])
 
 
-def lacking(consumers: Iterable[WebhookConsumer]) -> list[str]:
-    """The event types that we handle of which the consumers, together, are not told in any spelling."""
-    chosen = [consumer.event_types for consumer in consumers]
-    if not all(chosen):
-        return []  # one without event types gets all of them
-    got = {canonical(event_type) for event_types in chosen for event_type in event_types}
+def missing_event_types(consumers: Iterable[WebhookConsumer]) -> list[str]:
+    """The handled event types that the consumers together do not get, in any spelling or replacement."""
+    selections = [consumer.event_types for consumer in consumers]
+    if not all(selections):
+        return []  # a consumer without event types gets all of them
+    selected = {canonical(event_type) for event_types in selections for event_type in event_types}
     return [
         event_type
         for event_type in HANDLED
-        if not any(got.issuperset(map(canonical, group)) for group in ((event_type,), *INSTEAD[event_type]))
+        if not any(
+            selected.issuperset(map(canonical, group)) for group in ((event_type,), *ALTERNATIVES[event_type])
+        )
     ]
 
 
 def remove(codat: CodatClient, ids_or_urls: Sequence[str]) -> list[WebhookConsumer]:
-    """Remove the consumers with these ids or addresses; those that are gone.
+    """Remove the consumers with these ids or URLs and return them.
 
-    Raises ``NotFound``, and removes nothing, where one of them is unknown.
+    Raises ``NotFound``, and removes nothing, if one of them is unknown.
     """
     consumers = codat.list_webhooks()
-    chosen: dict[str, WebhookConsumer] = {}
-    for named in ids_or_urls:
-        found = [consumer for consumer in consumers if named in (consumer.id, consumer.url)]
-        if not found:
-            raise NotFound(f"Codat has no webhook consumer {named}.")
-        chosen |= {consumer.id: consumer for consumer in found}
-    for consumer_id in chosen:
+    selected: dict[str, WebhookConsumer] = {}
+    for id_or_url in ids_or_urls:
+        matches = [consumer for consumer in consumers if id_or_url in (consumer.id, consumer.url)]
+        if not matches:
+            raise NotFound(f"Codat has no webhook consumer {id_or_url}.")
+        selected |= {consumer.id: consumer for consumer in matches}
+    for consumer_id in selected:
         codat.delete_webhook(consumer_id)
-    return list(chosen.values())
+    return list(selected.values())

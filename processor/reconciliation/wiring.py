@@ -1,4 +1,4 @@
-"""The parts of this package put together: for the worker that polls, and for the operators' commands."""
+"""Builds the services of this package from the container, for the worker and for operators' commands."""
 
 import time
 from collections.abc import Callable
@@ -10,117 +10,109 @@ from processor.codat.client import CodatClient
 from processor.codat.rate_limit import Priority
 from processor.codat.rate_limited_transport import client_for
 from processor.container import Container
-from processor.erasure.erase import Erasure
 from processor.errors import Conflict
 from processor.reconciliation.baseline import Baseline
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.diff import CompanyDiff
 from processor.reconciliation.enqueue import Enqueuer
-from processor.reconciliation.full_run import Rebuild, Reconcile
+from processor.reconciliation.full_run import Rebuild, Reconciler
 from processor.reconciliation.listing_scan import ListingScan
-from processor.reconciliation.missed_webhooks import MissedWebhooks
 from processor.reconciliation.repair import ConnectionRepair
-
-Stop = Callable[[], bool]
 
 BY_OPERATOR = Trigger("asked because an operator wanted to know", repairs=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Polling:
-    """What asks Codat in the background, with a client that leaves others their part of the quota."""
+class Reconciliation:
+    """The services that ask Codat, with a client that leaves a part of the quota to users."""
 
     codat: CodatClient
-    looker: CompanyComparer
-    putter: Enqueuer
-    walk: ListingScan
-    reconcile: Reconcile
+    comparer: CompanyComparer
+    enqueuer: Enqueuer
+    scan: ListingScan
+    reconciler: Reconciler
     rebuild: Rebuild
-    every: timedelta
+    interval: timedelta
 
 
-def polling(
+def build_reconciliation(
     container: Container,
     *,
     codat: CodatClient | None = None,
-    stop: Stop = lambda: False,
+    stop: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], object] = time.sleep,
     on_wait: Callable[[str, int], object] = lambda _company_id, _seconds: None,
-) -> Polling | None:
-    """The parts that ask Codat, through ``codat`` or a client of their own; ``None`` without an API key.
+) -> Reconciliation | None:
+    """Build the services that ask Codat, with ``codat`` or a client of their own.
 
-    ``on_wait`` as in :class:`Reconcile`.
+    ``None`` without an API key. ``stop``, ``sleep`` and ``on_wait`` are those of :class:`Reconciler`.
     """
     codat = codat or client_for(container.settings, container.redis, Priority.BACKGROUND, container.clock)
     if codat is None:
         return None
-    every = timedelta(hours=container.settings.sweep_hours)
-    looker = CompanyComparer(
-        codat, client=container.redis, reader=container.reader, policy=container.policy, clock=container.clock
-    )
-    putter = Enqueuer(container.redis, inbox=container.inbox, waker=container.waker)
-    walk = ListingScan(
-        container.redis, codat=codat, reader=container.reader, every=every, clock=container.clock, stop=stop
-    )
-    reconcile = Reconcile(
+    interval = timedelta(hours=container.settings.sweep_hours)
+    comparer, enqueuer = _build_comparer(container, codat), _build_enqueuer(container)
+    scan = ListingScan(
         container.redis,
         codat=codat,
-        looker=looker,
-        putter=putter,
-        beginning=Baseline(container.redis, clock=container.clock),
+        reader=container.reader,
+        interval=interval,
+        clock=container.clock,
+        stop=stop,
+    )
+    reconciler = Reconciler(
+        container.redis,
+        codat=codat,
+        comparer=comparer,
+        enqueuer=enqueuer,
+        baseline=Baseline(container.redis, clock=container.clock),
         sleep=sleep,
         stop=stop,
         on_wait=on_wait,
     )
-    return Polling(
+    return Reconciliation(
         codat=codat,
-        looker=looker,
-        putter=putter,
-        walk=walk,
-        reconcile=reconcile,
-        rebuild=Rebuild(container.redis, codat=codat, walk=walk, reconcile=reconcile),
-        every=every,
+        comparer=comparer,
+        enqueuer=enqueuer,
+        scan=scan,
+        reconciler=reconciler,
+        rebuild=Rebuild(container.redis, codat=codat, scan=scan, reconciler=reconciler),
+        interval=interval,
     )
 
 
-def ask_now(container: Container, company_id: str) -> CompanyDiff:
-    """Ask Codat how a company stands, and put each answer into the inbox, also where it changes nothing.
+def compare_now(container: Container, company_id: str) -> CompanyDiff:
+    """Compare a company with Codat and enqueue every answer, also those that change nothing.
 
     Raises :class:`Conflict` without an API key, and ``CodatError`` where Codat does not answer.
     """
     if container.codat is None:
         raise Conflict("Codat cannot be asked: CODAT_API_KEY is unset.")
-    looker = CompanyComparer(
-        container.codat,
-        client=container.redis,
-        reader=container.reader,
-        policy=container.policy,
-        clock=container.clock,
-    )
-    look = looker.look(company_id, BY_OPERATOR, keep_all=True)
-    Enqueuer(container.redis, inbox=container.inbox, waker=container.waker).put(look)
-    return look
+    comparer = _build_comparer(container, container.codat)
+    diff = comparer.compare(company_id, BY_OPERATOR, record_unchanged=True)
+    _build_enqueuer(container).enqueue(diff)
+    return diff
 
 
-def repair(container: Container) -> ConnectionRepair:
-    """What makes a damaged record of a connection again."""
-    parts = polling(container)
+def build_repair(container: Container) -> ConnectionRepair:
+    """Build the repair of damaged connection records."""
+    services = build_reconciliation(container)
     return ConnectionRepair(
         container.redis,
         reader=container.reader,
         replays=container.replay_service,
         policy=container.policy,
-        looker=None if parts is None else parts.looker,
-        putter=None if parts is None else parts.putter,
+        comparer=None if services is None else services.comparer,
+        enqueuer=None if services is None else services.enqueuer,
         clock=container.clock,
     )
 
 
-def silence(container: Container) -> MissedWebhooks:
-    """What notices that messages stay away."""
-    return MissedWebhooks(container.redis, settings=container.settings)
+def _build_comparer(container: Container, codat: CodatClient) -> CompanyComparer:
+    return CompanyComparer(
+        codat, client=container.redis, reader=container.reader, policy=container.policy, clock=container.clock
+    )
 
 
-def erasure(container: Container) -> Erasure:
-    """What erases companies."""
-    return Erasure(container.redis, shards=container.settings.inbox_shards)
+def _build_enqueuer(container: Container) -> Enqueuer:
+    return Enqueuer(container.redis, inbox=container.inbox, waker=container.waker)

@@ -5,7 +5,7 @@ import binascii
 import json
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,17 @@ class ResultPage:
 
     items: Sequence[Any]
     next_cursor: str | None
+
+
+def all_items(fetch_page: Callable[..., ResultPage]) -> Iterator[Any]:
+    """The items of all pages, in their order; ``fetch_page(cursor=...)`` reads one page."""
+    cursor: str | None = None
+    while True:
+        result = fetch_page(cursor=cursor)
+        yield from result.items
+        cursor = result.next_cursor
+        if cursor is None:
+            return
 
 
 def page(

@@ -80,7 +80,7 @@ def create_app_from_environment() -> Flask:
     container = for_web(settings)
     close_idle_always(container.redis)
     with contextlib.suppress(RedisError):  # away: whoever comes first afterwards notes it
-        Baseline(container.redis).begins()
+        Baseline(container.redis).mark_started()
     app = create_app(container)
     with app.app_context():
         tally().keep_flushing(also=refusals().flush)

@@ -20,9 +20,9 @@ from processor.codat.questions import QuestionClient
 from processor.codat.rate_limit import Priority, RateLimiter
 from processor.codat.rate_limited_transport import RateLimitedTransport
 from processor.container import for_web
-from processor.erasure.erase import Erasure
+from processor.erasure.erase import CompanyEraser
 from processor.reconciliation import wiring
-from processor.reconciliation.missed_webhooks import MissedWebhooks
+from processor.reconciliation.missed_webhooks import WebhookMonitor
 from processor.settings.definitions import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.simulator.config import Generation
@@ -124,26 +124,26 @@ class TruthBench:
         self.monitor = Poller(
             bench.client,
             reader=bench.reader,
-            looker=self.polling.looker,
-            putter=self.polling.putter,
-            every=EVERY,
+            comparer=self.polling.comparer,
+            enqueuer=self.polling.enqueuer,
+            interval=EVERY,
             clock=self.clock,
         )
-        self.silence = MissedWebhooks(bench.client, settings=self.settings)
-        self.erasure = Erasure(bench.client, shards=bench.shards)
+        self.silence = WebhookMonitor(bench.client, settings=self.settings)
+        self.erasure = CompanyEraser(bench.client, shards=bench.shards)
         self.sweep = Maintenance(
             bench.client,
             codat=self.codat,
-            walk=self.polling.walk,
-            silence=self.silence,
-            erasure=self.erasure,
+            scan=self.polling.scan,
+            webhook_monitor=self.silence,
+            eraser=self.erasure,
             grace=timedelta(days=self.settings.erase_after_days),
             clock=self.clock,
         )
 
-    def parts(self, **how: Any) -> wiring.Polling:
+    def parts(self, **how: Any) -> wiring.Reconciliation:
         """Everything that asks in the background; ``stop`` ends it early."""
-        found = wiring.polling(self.own, codat=self.codat, sleep=self.wait, **how)  # type: ignore[arg-type]
+        found = wiring.build_reconciliation(self.own, codat=self.codat, sleep=self.wait, **how)  # type: ignore[arg-type]
         assert found is not None
         return found
 
@@ -218,7 +218,7 @@ class TruthBench:
 
     def reconcile(self) -> list[Any]:
         """An operator reconciles; everything that follows is handled."""
-        outcomes = list(self.polling.reconcile.all())
+        outcomes = list(self.polling.reconciler.run_all())
         self.settle(for_s=2 * PATIENCE_S)
         return outcomes
 

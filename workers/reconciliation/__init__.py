@@ -1,1 +1,1 @@
-"""Comparing companies with Codat in the background."""
+"""Polling companies in the background, and the periodic maintenance tasks."""

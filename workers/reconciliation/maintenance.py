@@ -1,118 +1,114 @@
-"""The sweep's own errands: walking over Codat's list, looking for our consumer, judging silence, erasing."""
+"""Periodic tasks: scanning Codat's list, checking the consumer and for missed messages, erasing companies."""
 
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis, RedisError
 from rq.timeouts import BaseTimeoutException
 
 from processor.clock import to_ms, utc_now
 from processor.codat.client import CodatClient
-from processor.erasure.erase import Erasure
+from processor.erasure.erase import CompanyEraser
 from processor.errors import CodatError, CodatRateLimited
 from processor.reconciliation.baseline import Baseline
 from processor.reconciliation.listing_scan import ListingScan
-from processor.reconciliation.missed_webhooks import MissedWebhooks
+from processor.reconciliation.missed_webhooks import WebhookMonitor
 from processor.store import codat_calls, keys
+from workers.erasure.deleted_companies import erase_deleted_companies
 
 _log = logging.getLogger(__name__)
 
-WALK_EVERY = timedelta(hours=1)
-FIRST_WALK = timedelta(minutes=1)
-PROBE_EVERY = timedelta(seconds=45)
-QUIET = timedelta(minutes=10)
-"""After so long without a call to Codat one is made, to see that it answers."""
+SCAN_INTERVAL = timedelta(hours=1)
+FIRST_SCAN_DELAY = timedelta(minutes=1)
+PROBE_INTERVAL = timedelta(seconds=45)
+MAX_IDLE = timedelta(minutes=10)
+"""After this time without a call to Codat the probe makes one, to see that Codat answers."""
 
-CONSUMER_EVERY = timedelta(minutes=30)
-OFTEN = timedelta(minutes=1)
-AGAIN = timedelta(minutes=5)
-"""How long an errand rests that Codat did not let us finish."""
+CONSUMER_INTERVAL = timedelta(minutes=30)
+SHORT_INTERVAL = timedelta(minutes=1)
+RETRY_DELAY = timedelta(minutes=5)
+"""How long a task waits after a failure."""
+
+
+class Task(NamedTuple):
+    """A periodic task; ``first_delay`` is the delay of its first run in a new store."""
+
+    run: Callable[[], object]
+    interval: timedelta
+    first_delay: timedelta = timedelta()
 
 
 class Maintenance:
-    """Runs the errands that are due. ``codat`` and ``walk`` are ``None`` without an API key."""
+    """Runs the tasks that are due. ``codat`` and ``scan`` are ``None`` without an API key."""
 
     def __init__(
         self,
         client: "Redis[Any]",
         *,
         codat: CodatClient | None,
-        walk: ListingScan | None,
-        silence: MissedWebhooks,
-        erasure: Erasure,
+        scan: ListingScan | None,
+        webhook_monitor: WebhookMonitor,
+        eraser: CompanyEraser,
         grace: timedelta,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._client, self._codat, self._walk = client, codat, walk
-        self._silence, self._erasure, self._grace = silence, erasure, grace
-        self._clock, self._stop = clock, stop
-        self._beginning = Baseline(client, clock=clock)
-        self._errands: dict[str, tuple[Callable[[], object], timedelta, timedelta]] = {
-            "erase": (self._erase, OFTEN, timedelta()),
-            "judge": (lambda: silence.judge(self._clock()), OFTEN, timedelta()),
+        self._client, self._clock, self._stop = client, clock, stop
+        self._baseline = Baseline(client, clock=clock)
+        self._tasks = {
+            "erase": Task(
+                lambda: erase_deleted_companies(eraser, grace=grace, clock=clock, stop=stop), SHORT_INTERVAL
+            ),
+            "judge": Task(lambda: webhook_monitor.check_messages(clock()), SHORT_INTERVAL),
         }
-        if codat is not None and walk is not None:
-            self._errands["consumers"] = (self._consumers, CONSUMER_EVERY, timedelta())
-            self._errands["walk"] = (walk.run, WALK_EVERY, FIRST_WALK)
-            self._errands["probe"] = (self._probe, PROBE_EVERY, timedelta())
+        if codat is not None and scan is not None:
+            self._tasks["consumers"] = Task(
+                lambda: webhook_monitor.check_consumers(codat.list_webhooks(), clock()), CONSUMER_INTERVAL
+            )
+            self._tasks["walk"] = Task(scan.run, SCAN_INTERVAL, FIRST_SCAN_DELAY)
+            self._tasks["probe"] = Task(lambda: self._probe(codat), PROBE_INTERVAL)
 
     def run(self) -> int:
-        """Run what is due, each errand for itself; how many were run."""
-        ran = 0
-        self._beginning.begins()
-        for name, (errand, every, first) in self._errands.items():
-            if not self._stop() and self._is_due(name, first):
-                ran += 1
-                self._run(name, errand, every)
-        return ran
+        """Run each task that is due; the number of tasks that were run."""
+        count = 0
+        self._baseline.mark_started()
+        for name, task in self._tasks.items():
+            if not self._stop() and self._is_due(name, task):
+                count += 1
+                self._run(name, task)
+        return count
 
-    def _is_due(self, name: str, first: timedelta) -> bool:
+    def _is_due(self, name: str, task: Task) -> bool:
         now = self._clock()
         field = f"{name}_ms"
-        self._client.hsetnx(keys.sweep(), field, to_ms(now + first))
+        self._client.hsetnx(keys.sweep(), field, to_ms(now + task.first_delay))
         return int(self._client.hget(keys.sweep(), field) or 0) <= to_ms(now)
 
-    def _run(self, name: str, errand: Callable[[], object], every: timedelta) -> None:
-        rest = every
+    def _run(self, name: str, task: Task) -> None:
+        delay = task.interval
         try:
-            errand()
+            task.run()
         except CodatError as error:
             wait_s = error.retry_after_s if isinstance(error, CodatRateLimited) else 0
-            rest = min(every, max(AGAIN, timedelta(seconds=wait_s)))
+            delay = min(task.interval, max(RETRY_DELAY, timedelta(seconds=wait_s)))
             _log.warning(
-                "an errand of the sweep was not finished",
-                extra={"errand": name, "error": type(error).__name__, "correlation_id": error.correlation_id},
+                "a maintenance task was not finished",
+                extra={"task": name, "error": type(error).__name__, "correlation_id": error.correlation_id},
             )
         except (RedisError, BaseTimeoutException):
             raise
-        except Exception:  # one errand that fails is no reason to leave out the others
-            rest = min(every, AGAIN)
-            _log.exception("an errand of the sweep raised", extra={"errand": name})
+        except Exception:  # the failure of one task must not stop the others
+            delay = min(task.interval, RETRY_DELAY)
+            _log.exception("a maintenance task raised", extra={"task": name})
         finally:
-            self._client.hset(keys.sweep(), f"{name}_ms", to_ms(self._clock() + rest))
+            self._client.hset(keys.sweep(), f"{name}_ms", to_ms(self._clock() + delay))
 
-    def _probe(self) -> None:
-        """Ask Codat something small where calls fail, or none was made for long: so both ends are noticed."""
-        assert self._codat is not None  # noqa: S101 - the errand exists with a client only
+    def _probe(self, codat: CodatClient) -> None:
+        """Call Codat if calls fail, or none was made for long, so that an outage and its end are noticed."""
         calls = codat_calls.read(self._client)
-        rest = PROBE_EVERY if calls.failing_since or calls.refused_since or calls.limited_since else QUIET
-        if calls.called_at is None or self._clock() - calls.called_at >= rest:
-            self._codat.ping()
-
-    def _consumers(self) -> None:
-        assert self._codat is not None  # noqa: S101 - the errand exists with a client only
-        self._silence.compare_consumers(self._codat.list_webhooks(), self._clock())
-
-    def _erase(self) -> None:
-        erased = 0
-        for company_id in self._erasure.due(self._clock(), self._grace):
-            if self._stop():
-                break
-            kept = self._erasure.erase(company_id, self._clock())
-            erased += 1
-            _log.info("a deleted company was erased", extra={"kept": kept.counts})
-        if erased:
-            self._erasure.forget_on_disk()
+        is_failing = calls.failing_since or calls.refused_since or calls.limited_since
+        interval = PROBE_INTERVAL if is_failing else MAX_IDLE
+        if calls.called_at is None or self._clock() - calls.called_at >= interval:
+            codat.ping()

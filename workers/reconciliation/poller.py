@@ -1,9 +1,10 @@
-"""Watching first syncs, and the slow sweep: companies whose look is due are compared with Codat."""
+"""Polls the companies that are due: watched first syncs and the daily sweep."""
 
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,27 +15,27 @@ from processor.errors import CodatError, CodatRateLimited, CodatRefused
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
 from processor.reconciliation.first_syncs import FirstSyncs
-from processor.reconciliation.poll_schedule import SOON, DuePoll, Plan, PollQueue, plan
+from processor.reconciliation.poll_schedule import SOON, DuePoll, PollPlan, PollQueue, plan_poll
 from processor.store import keys
 from processor.store.poll_schedule import FIRST_PAUSE_S
 from processor.store.queries import Reader
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = 4
-"""Companies that are looked at at a time; the budget bounds the requests themselves."""
+THREADS = 4
+"""Companies that are polled at a time; the rate limiter bounds the requests themselves."""
 
 RUN_S = 20.0
-"""A run hands over after so long, in seconds."""
+"""The longest run, in seconds; then another job continues."""
 
-AGAIN = timedelta(minutes=1)
-"""How long a company rests about which Codat did not answer."""
+RETRY_DELAY = timedelta(minutes=1)
+"""When a company is polled again after Codat did not answer."""
 
 
 class Poller:
-    """Looks at the companies that are due. ``every`` is how often each company is looked at, at least.
+    """Compares the companies that are due. ``interval`` is the longest time between two polls of a company.
 
-    ``first_syncs`` starts those that do not begin by themselves; ``None``: nobody does.
+    ``first_syncs`` starts missing first syncs; ``None``: they are not started.
     """
 
     def __init__(
@@ -42,97 +43,88 @@ class Poller:
         client: "Redis[Any]",
         *,
         reader: Reader,
-        looker: CompanyComparer,
-        putter: Enqueuer,
-        every: timedelta,
+        comparer: CompanyComparer,
+        enqueuer: Enqueuer,
+        interval: timedelta,
         first_syncs: FirstSyncs | None = None,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._client, self._reader, self._looker, self._putter = client, reader, looker, putter
-        self._every, self._clock, self._stop = every, clock, stop
+        self._client, self._reader, self._comparer, self._enqueuer = client, reader, comparer, enqueuer
+        self._interval, self._clock, self._stop = interval, clock, stop
         self._first_syncs = first_syncs
-        self._looks = PollQueue(client)
-        self._refused = False
+        self._queue = PollQueue(client)
+        self._is_rate_limited = False
 
     def run(self, *, run_s: float = RUN_S) -> int:
-        """Look at what is due until nothing is, or it is time to hand over; how many companies were due."""
-        began, dealt = time.monotonic(), 0
-        self._refused = False
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool:
-            while not self._stop() and not self._refused and time.monotonic() - began < run_s:
-                due = self._looks.take(self._clock(), AT_ONCE)
-                if not due:
+        """Poll until no company is due or ``run_s`` is over; the number of companies that were due."""
+        started, count = time.monotonic(), 0
+        self._is_rate_limited = False
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="look") as pool:
+            while not self._stop() and not self._is_rate_limited and time.monotonic() - started < run_s:
+                due_polls = self._queue.lease(self._clock(), THREADS)
+                if not due_polls:
                     break
-                dealt += len(list(pool.map(self._deal, due)))
-        return dealt
+                count += len(list(pool.map(self._try_poll, due_polls)))
+        return count
 
-    def _deal(self, due: DuePoll) -> None:
+    def _try_poll(self, due: DuePoll) -> None:
         try:
-            self._look(due)
+            self._poll(due)
         except RedisError:
             raise
         except CodatRateLimited as error:
-            # Nobody else would be served either: the rest stays due.
-            self._refused = True
-            _log.info("looking at companies rests", extra={"seconds": error.retry_after_s})
-            self._looks.postpone(due, self._clock() + timedelta(seconds=error.retry_after_s))
+            # Other companies would be refused as well: they stay due.
+            self._is_rate_limited = True
+            _log.info("polling pauses for the rate limit", extra={"seconds": error.retry_after_s})
+            self._queue.postpone(due, self._clock() + timedelta(seconds=error.retry_after_s))
         except CodatError as error:
-            self._put_off(due, error, SOON if isinstance(error, CodatRefused) else AGAIN)
+            self._postpone(due, error, SOON if isinstance(error, CodatRefused) else RETRY_DELAY)
         except Exception as error:
-            _log.exception("looking at a company raised", extra={"company_id": due.company_id})
-            self._put_off(due, error, SOON)
+            _log.exception("polling a company raised", extra={"company_id": due.company_id})
+            self._postpone(due, error, SOON)
 
-    def _put_off(self, due: DuePoll, error: Exception, rest: timedelta) -> None:
+    def _postpone(self, due: DuePoll, error: Exception, delay: timedelta) -> None:
         _log.warning(
-            "a company could not be looked at",
+            "a company could not be polled",
             extra={
                 "company_id": due.company_id,
                 "error": type(error).__name__,
                 "correlation_id": getattr(error, "correlation_id", None),
             },
         )
-        self._looks.postpone(due, self._clock() + rest)
+        self._queue.postpone(due, self._clock() + delay)
 
-    def _look(self, due: DuePoll) -> None:
+    def _poll(self, due: DuePoll) -> None:
         company_id, now = due.company_id, self._clock()
         row = self._reader.company(company_id) or {}
         if self._client.exists(keys.erased(company_id)):
-            self._forget(company_id)
+            self._queue.remove(company_id)
             return
-        known = self._looker.stored(company_id)
-        stands = [(one.connection, one.first_heard_ms) for one in known]
-        decided = plan(due, stands, now, self._every)
+        stored = self._comparer.readable_connections(company_id)
+        plan = plan_poll(due, [(row.connection, row.first_heard_ms) for row in stored], now, self._interval)
         if "deleted_at" in row:
-            decided = Plan(None, now + self._every, None)
-        if decided.asked is None:
-            looked_at = now if due.looked_at is None else None
-            self._settle(due, decided, looked_at)
+            plan = PollPlan(None, now + self._interval, None)
+        if plan.trigger is None:
+            with self._client.pipeline(transaction=True) as pipe:
+                polled_at = now if due.polled_at is None else None
+                self._queue.reschedule(pipe, due, plan, polled_at=polled_at)
+                pipe.execute()
             return
-        look = self._looker.look(
+        diff = self._comparer.compare(
             company_id,
-            decided.asked,
-            gated=decided.pause_s is not None,
+            plan.trigger,
+            status_first=plan.backoff_s is not None,
             row=row,
-            known=[one.connection for one in known],
+            connections=[row.connection for row in stored],
         )
-        if look.behind:
-            decided = Plan(decided.asked, min(decided.again_at, now + SOON), decided.pause_s)
-        if self._first_syncs is not None and self._first_syncs.start(company_id, look.connections.values()):
-            soon = now + timedelta(seconds=FIRST_PAUSE_S)
-            decided = Plan(decided.asked, min(decided.again_at, soon), FIRST_PAUSE_S)
+        if diff.is_outranked:
+            plan = replace(plan, next_at=min(plan.next_at, now + SOON))
+        if self._first_syncs is not None and self._first_syncs.start(company_id, diff.connections.values()):
+            next_at = min(plan.next_at, now + timedelta(seconds=FIRST_PAUSE_S))
+            plan = replace(plan, next_at=next_at, backoff_s=FIRST_PAUSE_S)
         with self._client.pipeline(transaction=True) as pipe:
-            self._putter.add(pipe, look)
-            self._looks.settle(pipe, due, decided, looked_at=now)
+            self._enqueuer.add(pipe, diff)
+            self._queue.reschedule(pipe, due, plan, polled_at=now)
             pipe.execute()
-        self._putter.wake(look)
-
-    def _settle(self, due: DuePoll, decided: Plan, looked_at: datetime | None) -> None:
-        with self._client.pipeline(transaction=True) as pipe:
-            self._looks.settle(pipe, due, decided, looked_at=looked_at)
-            pipe.execute()
-
-    def _forget(self, company_id: str) -> None:
-        with self._client.pipeline(transaction=True) as pipe:
-            self._looks.forget(pipe, company_id)
-            pipe.execute()
+        self._enqueuer.wake(diff)

@@ -58,8 +58,8 @@ def ask_codat(id_: str) -> Response:
     company_id = queries.connection(get_container().reader, id_)["company_id"]
     if not company_id:
         raise Conflict("The company of this connection is not known, so Codat cannot be asked about it.")
-    look = wiring.ask_now(get_container(), company_id)
-    done = "asked-codat" if id_ in look.connections and look.events else "asked-codat-in-vain"
+    diff = wiring.compare_now(get_container(), company_id)
+    done = "asked-codat" if id_ in diff.connections and diff.events else "asked-codat-in-vain"
     return rendering.back(rendering.address("connection", id_), done)
 
 

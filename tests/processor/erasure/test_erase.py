@@ -12,8 +12,8 @@ from processor.alerts.replay import ReplayService
 from processor.codat import observations
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.lanes import EMAIL
-from processor.erasure.erase import Erasure
-from processor.erasure.residue_scan import erase_and_prove, prove
+from processor.erasure.erase import CompanyEraser
+from processor.erasure.residue_scan import erase_and_scan, scan
 from processor.errors import Conflict, NotFound
 from processor.journey.records import Records
 from processor.reconciliation.poll_schedule import DuePoll, PollQueue
@@ -50,7 +50,7 @@ def bench(redis_url):
 
 @pytest.fixture
 def erasure(bench):
-    return Erasure(bench.client, shards=bench.shards)
+    return CompanyEraser(bench.client, shards=bench.shards)
 
 
 def live(bench, company=COMPANY, connection=CONNECTION, merchant=MERCHANT, contact=CONTACT):
@@ -89,12 +89,12 @@ def test_nothing_is_left_and_others_lose_nothing(bench, erasure):
     bench.drain_all()
     alone = everything(bench.client)
     live(bench)
-    assert not prove(bench.client, TRACES).holds
-    assert prove(bench.client, (NAME,)).found == (keys.company(COMPANY),)
+    assert not scan(bench.client, TRACES).is_clean
+    assert scan(bench.client, (NAME,)).residue == (keys.company(COMPANY),)
 
     kept = erasure.erase(COMPANY, bench.clock())
 
-    assert set(kept.traces) == set(TRACES)
+    assert set(kept.identifiers) == set(TRACES)
     assert kept.counts == {
         "companies": 1,
         "connections": 1,
@@ -103,8 +103,8 @@ def test_nothing_is_left_and_others_lose_nothing(bench, erasure):
         "stream entries": 3,
         "questions": 1,
     }
-    proof = prove(bench.client, (*TRACES, NAME))
-    assert proof.found == ()
+    proof = scan(bench.client, (*TRACES, NAME))
+    assert proof.residue == ()
     assert proof.searched > 20
     now = everything(bench.client)
     passing = (
@@ -138,7 +138,7 @@ def test_what_comes_late_is_marked_processed_and_dropped(bench, erasure):
 
     assert {bench.status(event_id) for event_id in ids} == {"processed"}
     assert bench.state(CONNECTION) is None
-    assert prove(bench.client, (COMPANY, CONNECTION)).found == ()
+    assert scan(bench.client, (COMPANY, CONNECTION)).residue == ()
     with pytest.raises(Conflict, match="erased"):
         ReplayService(reader=bench.reader, inbox=bench.inbox, waker=Waker(bench.client)).replay(ids[0])
 
@@ -173,7 +173,7 @@ def test_a_drain_under_way_cannot_bring_it_back(bench, erasure):
     bench.drain_all()
 
     assert learn
-    assert prove(bench.client, (COMPANY, CONNECTION, MERCHANT)).found == ()
+    assert scan(bench.client, (COMPANY, CONNECTION, MERCHANT)).residue == ()
 
 
 def test_a_merchant_who_has_another_company_by_now_keeps_it(bench, erasure):
@@ -182,7 +182,7 @@ def test_a_merchant_who_has_another_company_by_now_keeps_it(bench, erasure):
 
     kept = erasure.erase(COMPANY, bench.clock())
 
-    assert MERCHANT not in kept.traces
+    assert MERCHANT not in kept.identifiers
     assert bench.reader.company_of(MERCHANT) == OTHER
 
 
@@ -196,20 +196,20 @@ def test_a_sign_up_that_read_the_company_before_it_was_erased_leaves_no_address_
 
     records.keep_given(COMPANY, {"contact_email": CONTACT, "given_name": NAME})
 
-    assert prove(bench.client, (*TRACES, NAME)).found == ()
+    assert scan(bench.client, (*TRACES, NAME)).residue == ()
 
 
 def test_two_companies_of_one_merchant_are_erased_one_after_the_other(bench, erasure):
     live(bench)
     live(bench, OTHER, "connection-of-another")
 
-    assert MERCHANT not in erasure.erase(COMPANY, bench.clock()).traces
-    assert prove(bench.client, (COMPANY, CONNECTION)).found == ()
+    assert MERCHANT not in erasure.erase(COMPANY, bench.clock()).identifiers
+    assert scan(bench.client, (COMPANY, CONNECTION)).residue == ()
     assert bench.reader.companies_of(MERCHANT) == [OTHER]
 
     kept = erasure.erase(OTHER, bench.clock())
-    assert MERCHANT in kept.traces
-    assert prove(bench.client, (*kept.traces, *TRACES)).found == ()
+    assert MERCHANT in kept.identifiers
+    assert scan(bench.client, (*kept.identifiers, *TRACES)).residue == ()
 
 
 def test_of_a_company_that_changed_hands_no_merchant_is_left(bench, erasure):
@@ -222,8 +222,8 @@ def test_of_a_company_that_changed_hands_no_merchant_is_left(bench, erasure):
 
     kept = erasure.erase(COMPANY, bench.clock())
 
-    assert "another-merchant" in kept.traces
-    assert prove(bench.client, (*kept.traces, *TRACES)).found == ()
+    assert "another-merchant" in kept.identifiers
+    assert scan(bench.client, (*kept.identifiers, *TRACES)).residue == ()
 
 
 @pytest.mark.parametrize("named", ["never-heard-of", "1b1bf54f-5fe0-4ab6-b42b-3b1d5c4e5a99", COMPANY[:8]])
@@ -242,27 +242,27 @@ def test_a_mistyped_id_is_refused_and_leaves_no_tombstone(bench, erasure, named)
 def test_blanks_and_the_case_of_an_id_do_not_matter(bench, erasure, named):
     live(bench)
 
-    assert erasure.find(named) == COMPANY
+    assert erasure.resolve_id(named) == COMPANY
     erasure.erase(named, bench.clock())
 
-    assert prove(bench.client, TRACES).found == ()
+    assert scan(bench.client, TRACES).residue == ()
     assert bench.client.keys(b"codat:erased:*") == [keys.erased(COMPANY).encode()]
 
 
 def test_an_id_that_came_in_upper_case_is_kept_and_found_in_lower_case(bench, erasure):
     bench.handle(messages.connected(COMPANY.upper(), CONNECTION, at=bench.clock()))
 
-    assert erasure.find(COMPANY.upper()) == erasure.find(COMPANY) == COMPANY
-    assert prove(bench.client, [COMPANY]).found  # the proof looks for it in either case
+    assert erasure.resolve_id(COMPANY.upper()) == erasure.resolve_id(COMPANY) == COMPANY
+    assert scan(bench.client, [COMPANY]).residue  # the proof looks for it in either case
 
 
 def test_a_company_that_only_waits_for_its_erasure_is_known(bench, erasure):
     bench.client.zadd(keys.erasures(), {"company-1": 0})
 
-    assert list(erasure.due(bench.clock(), timedelta(days=30))) == ["company-1"]
+    assert list(erasure.due_companies(bench.clock(), timedelta(days=30))) == ["company-1"]
     erasure.erase("company-1", bench.clock())
 
-    assert list(erasure.due(bench.clock(), timedelta(days=30))) == []
+    assert list(erasure.due_companies(bench.clock(), timedelta(days=30))) == []
 
 
 def test_erased_twice_it_is_the_same_and_what_came_since_goes(bench, erasure):
@@ -309,7 +309,7 @@ def test_messages_in_quarantine_go_with_the_company_that_they_name_and_with_no_o
     with pytest.raises(NotFound):  # a word that some message holds is not the id of a company
         erasure.erase("c", bench.clock())
     assert set(erasure.erase(COMPANY, bench.clock()).events) == {"upper", "path"}
-    assert prove(bench.client, [COMPANY]).found == ()
+    assert scan(bench.client, [COMPANY]).residue == ()
     bench.handle(messages.connected("company-1", CONNECTION, at=bench.clock()))
     assert {"word"}.isdisjoint(erasure.erase("company-1", bench.clock()).events)
     bench.handle(messages.connected("c", "another", at=bench.clock()))
@@ -350,9 +350,9 @@ def test_every_kind_of_key_is_searched(bench):
     client.set("k:m", "x")
     client.set("l", "something with m in it")
 
-    assert prove(client, ["needle-1"]).found == ("a:needle-1", "b", "c", "d", "e", "f", "g", "h")
-    assert prove(client, ["händler"]).found == ("i",)
-    assert prove(client, ["m"]).found == ("j", "k:m")
+    assert scan(client, ["needle-1"]).residue == ("a:needle-1", "b", "c", "d", "e", "f", "g", "h")
+    assert scan(client, ["händler"]).residue == ("i",)
+    assert scan(client, ["m"]).residue == ("j", "k:m")
 
 
 # Deleted at Codat
@@ -390,7 +390,7 @@ def test_a_company_deleted_at_codat_is_told_and_erased_after_the_grace_time(trut
     truth.sweep.run()
 
     assert truth.bench.state(connection) is None
-    assert prove(truth.bench.client, (company, connection, "m-Bakery")).found == ()
+    assert scan(truth.bench.client, (company, connection, "m-Bakery")).residue == ()
 
 
 def test_it_is_not_erased_before_its_notices_are_delivered_or_dead(truth):
@@ -434,7 +434,7 @@ def test_a_company_that_its_owner_deletes_here_is_erased_without_grace(truth):
     truth.sweep.run()
 
     assert truth.bench.state(connection) is None
-    assert prove(truth.bench.client, (company, connection, "m-Bakery")).found == ()
+    assert scan(truth.bench.client, (company, connection, "m-Bakery")).residue == ()
 
 
 def test_the_sweep_does_not_resurrect_what_was_erased(truth):
@@ -444,7 +444,7 @@ def test_the_sweep_does_not_resurrect_what_was_erased(truth):
 
     truth.run(for_s=26 * 3600, step_s=1800)
 
-    assert prove(truth.bench.client, (company, "m-Bakery")).found == ()
+    assert scan(truth.bench.client, (company, "m-Bakery")).residue == ()
 
 
 def test_companies_of_all_shards_can_be_erased(bench, erasure):
@@ -452,7 +452,7 @@ def test_companies_of_all_shards_can_be_erased(bench, erasure):
         company = company_in(shard)
         bench.handle(messages.connected(company, f"connection-of-{company}", at=bench.clock()))
         erasure.erase(company, bench.clock())
-        assert prove(bench.client, (f"connection-of-{company}",)).found == ()
+        assert scan(bench.client, (f"connection-of-{company}",)).residue == ()
 
 
 def test_a_company_deleted_by_the_api_is_deleted_at_codat_then_here_and_nothing_is_left(redis_url, truth):
@@ -475,12 +475,12 @@ def test_a_company_deleted_by_the_api_is_deleted_at_codat_then_here_and_nothing_
     assert again.status_code == 204
     truth.clock.forward(120)
     truth.sweep.run()
-    assert prove(truth.bench.client, (company, connection, "m-Bakery")).found == ()
+    assert scan(truth.bench.client, (company, connection, "m-Bakery")).residue == ()
     erased = caller.delete(f"/v1/companies/{company}", headers={"Authorization": "Bearer key"})
     assert erased.status_code == 404
 
 
-class Landing(Erasure):
+class Landing(CompanyEraser):
     """An erasure during which work lands that had begun before: a message, and the end of a look."""
 
     def __init__(self, bench, land):
@@ -509,23 +509,21 @@ def test_what_is_on_its_way_is_waited_for(bench):
     rounds = []
     erasure = Landing(bench, land)
 
-    kept, traces, proof = erase_and_prove(
-        bench.client, erasure, COMPANY, clock=bench.clock, sleep=rounds.append
-    )
+    report = erase_and_scan(bench.client, erasure, COMPANY, clock=bench.clock, sleep=rounds.append)
 
     assert erasure.left == []
     assert len(rounds) == len(land)
-    assert proof.holds, proof.found
-    assert kept.counts["companies"] == 1
-    assert set(traces) == set(TRACES)
+    assert report.scan.is_clean, report.scan.residue
+    assert report.removed.counts["companies"] == 1
+    assert set(report.identifiers) == set(TRACES)
 
 
 def test_what_others_keep_is_not_waited_for(bench, erasure):
     live(bench)
     bench.client.set("somebody-elses", COMPANY)
     rounds = []
-    _, _, proof = erase_and_prove(bench.client, erasure, COMPANY, clock=bench.clock, sleep=rounds.append)
-    assert (proof.found, rounds) == (("somebody-elses",), [])
+    report = erase_and_scan(bench.client, erasure, COMPANY, clock=bench.clock, sleep=rounds.append)
+    assert (report.scan.residue, rounds) == (("somebody-elses",), [])
 
 
 def test_a_damaged_record_is_erased_with_the_note_of_it(bench, erasure):
@@ -534,4 +532,4 @@ def test_a_damaged_record_is_erased_with_the_note_of_it(bench, erasure):
     bench.client.set(keys.connection(CONNECTION), b"{garbage")
     assert bench.reader.connection(CONNECTION) is None
     erasure.erase(COMPANY, bench.clock())
-    assert prove(bench.client, TRACES).found == ()
+    assert scan(bench.client, TRACES).residue == ()

@@ -56,8 +56,8 @@ def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(trut
     made = [lived(truth, f"Shop {number}") for number in range(5)]
     truth.bench.handle(messages.other(company_id=made[0][0]))
     before = everything(truth.bench.client)
-    shown = list(truth.polling.reconcile.all(dry_run=True))
-    assert sum(len(one.look.differences) for one in shown) >= 10
+    shown = list(truth.polling.reconciler.run_all(dry_run=True))
+    assert sum(len(one.diff.differences) for one in shown) >= 10
     unchanged = {"codat:codat-calls", "codat:pace", "codat:quota"}
     after = everything(truth.bench.client)
     assert {name for name in after if before.get(name) != after[name]} <= unchanged
@@ -88,17 +88,17 @@ def test_what_was_missed_of_a_company_that_was_heard_of_is_told_by_the_very_firs
 def test_whether_a_company_is_new_is_judged_by_codats_clock(truth, minutes):
     """Ours was ten minutes off, and a merchant who had just signed up was taken for an old one."""
     ours = truth.clock
-    for part in (truth.polling.looker, truth.polling.walk):
+    for part in (truth.polling.comparer, truth.polling.scan):
         part._clock = lambda: ours() + timedelta(minutes=minutes)
-        part._beginning._clock = part._clock
-    truth.polling.walk._beginning._client.hset(
+        part._baseline._clock = part._clock
+    truth.polling.scan._baseline._client.hset(
         keys.sweep(), "began", to_iso(ours() + timedelta(minutes=minutes))
     )
     truth.clock.forward(30)
     new = truth.connect(truth.company("New shop"))
     truth.change(new, "authorize")
 
-    truth.polling.walk.run()
+    truth.polling.scan.run()
     truth.reconcile()
 
     assert truth.bench.told_types(new) == ["connection.authorized"]
@@ -107,19 +107,19 @@ def test_whether_a_company_is_new_is_judged_by_codats_clock(truth, minutes):
 def test_one_company_of_a_new_store_is_not_told_again_either(truth):
     company, connection = lived(truth, "Bakery")
 
-    truth.polling.reconcile.one(company)
+    truth.polling.reconciler.run_one(company)
     truth.settle(for_s=120)
 
     assert truth.bench.state(connection) == "ready"
     assert truth.bench.told() == []
-    assert truth.polling.reconcile.is_first
+    assert truth.polling.reconciler.is_first
 
 
 def test_it_tells_nothing_of_companies_that_wait_for_their_first_look(truth):
     """The first walk is over, its looks are not."""
     made = [lived(truth, f"Shop {number}") for number in range(5)]
-    truth.polling.walk.run()
-    assert not truth.polling.reconcile.is_first
+    truth.polling.scan.run()
+    assert not truth.polling.reconciler.is_first
 
     truth.reconcile()
 
@@ -134,15 +134,15 @@ def test_it_tells_nothing_of_companies_that_wait_for_their_first_look(truth):
 def test_a_new_store_of_which_a_part_was_not_compared_stays_quiet_about_it(truth):
     made = [lived(truth, f"Shop {number}") for number in range(3)]
     truth.fault(path=f"/companies/{made[1][0]}/data", status=503, count=3)
-    assert [one.company_id for one in truth.reconcile() if one.problem] == [made[1][0]]
-    assert truth.polling.reconcile.is_first
+    assert [one.company_id for one in truth.reconcile() if one.error] == [made[1][0]]
+    assert truth.polling.reconciler.is_first
 
     truth.simulation.faults.clear()
     truth.reconcile()
 
     assert truth.ours() == truth.truth()
     assert truth.bench.told() == []
-    assert not truth.polling.reconcile.is_first
+    assert not truth.polling.reconciler.is_first
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_missed_end_is_repaired_told_explained_and_counted(truth, change, stat
 
     assert truth.bench.state(connection) == state
     assert truth.bench.told_types(connection)[-1] == told
-    (difference,) = outcome.look.differences
+    (difference,) = outcome.diff.differences
     assert (difference.connection_id, difference.before, difference.after) == (connection, "ready", state)
     line = next(line for line in reversed(truth.bench.timeline(connection)) if line["outcome"] == "applied")
     assert (line["source"], line["to"]) == ("codat-api", state)
@@ -181,7 +181,7 @@ def test_what_agrees_leaves_no_trace(truth):
     outcomes = truth.reconcile()
 
     assert truth.bench.timeline(connection) == lines
-    assert [outcome.look.events for outcome in outcomes] == [[]]
+    assert [outcome.diff.events for outcome in outcomes] == [[]]
     after = everything(truth.bench.client)
     changed = {name for name in before if before[name] != after.get(name)}
     assert changed <= {"codat:codat-calls", "codat:pace", "codat:quota"}
@@ -194,17 +194,17 @@ def test_a_dry_run_shows_the_same_and_changes_nothing(truth):
     truth.clock.forward(60)
     before = everything(truth.bench.client)
 
-    (shown,) = truth.polling.reconcile.all(dry_run=True)
+    (shown,) = truth.polling.reconciler.run_all(dry_run=True)
     after = everything(truth.bench.client)
-    (done,) = truth.polling.reconcile.all()
+    (done,) = truth.polling.reconciler.run_all()
 
     assert {name for name in before if before[name] != after.get(name)} <= {
         "codat:codat-calls",
         "codat:pace",
         "codat:quota",
     }
-    assert [one.after for one in shown.look.differences] == ["unlinked"]
-    assert [one.after for one in done.look.differences] == ["unlinked"]
+    assert [one.after for one in shown.diff.differences] == ["unlinked"]
+    assert [one.after for one in done.diff.differences] == ["unlinked"]
 
 
 def test_a_missed_failure_is_told_once_whatever_comes_afterwards(truth):
@@ -254,8 +254,8 @@ def test_reconcile_says_what_codat_shows_against_a_time_that_is_still_to_come(tr
     truth.change(connection, "deauthorize")
     truth.clock.forward(10)
 
-    (outcome,) = truth.polling.reconcile.all()
-    last = outcome.look.differences[-1]
+    (outcome,) = truth.polling.reconciler.run_all()
+    last = outcome.diff.differences[-1]
     assert (last.before, last.after) == ("authorized", "deauthorized")
     truth.settle(for_s=400)
 
@@ -289,7 +289,7 @@ def test_a_company_with_forty_connections_is_right_in_three_requests(truth):
             truth.change(connection, "deauthorize")
     before = len(truth.wire.requests)
 
-    truth.polling.reconcile.one(company)
+    truth.polling.reconciler.run_one(company)
     asked = [path for _, path in truth.wire.requests[before:]]
     truth.settle(for_s=120)
 
@@ -378,7 +378,7 @@ def test_a_company_about_which_codat_does_not_answer_is_named_and_the_others_are
 
     outcomes = truth.reconcile()
 
-    problems = [outcome.company_id for outcome in outcomes if outcome.problem]
+    problems = [outcome.company_id for outcome in outcomes if outcome.error]
     assert problems == [companies[1]]
     found = "authorized" if "broken_json" in fault else None  # it hides the reads alone
     assert [truth.bench.state(one) for one in connections] == ["authorized", found, "authorized"]
@@ -395,7 +395,7 @@ def test_it_waits_as_long_as_codat_says_in_a_storm_of_429(truth):
 
     outcomes = truth.reconcile()
 
-    assert not [outcome for outcome in outcomes if outcome.problem]
+    assert not [outcome for outcome in outcomes if outcome.error]
     assert truth.ours() == truth.truth()
     assert 40 in truth.waits
 
@@ -405,9 +405,9 @@ def test_too_long_a_pause_is_told_and_not_waited_for(truth):
     truth.change(truth.connect(company), "authorize")
     truth.fault(path="/data/history", status=429, retry_after_s=7_200, count=5)
 
-    (outcome,) = truth.polling.reconcile.all()
+    (outcome,) = truth.polling.reconciler.run_all()
 
-    assert outcome.problem.retry_after_s == 7_200
+    assert outcome.error.retry_after_s == 7_200
     assert truth.waits == []
 
 

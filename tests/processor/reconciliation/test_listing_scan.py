@@ -32,9 +32,9 @@ def test_a_later_walk_does_not_make_news_of_what_waits_to_be_known(truth):
     old = truth.connect(truth.company("Old shop"))
     truth.change(old, "authorize")
     truth.clock.forward(60)
-    truth.polling.walk.run()
+    truth.polling.scan.run()
     truth.clock.forward(3_600)
-    truth.polling.walk.run()
+    truth.polling.scan.run()
 
     truth.run(for_s=300)
 
@@ -102,7 +102,7 @@ def test_a_walk_over_what_agrees_is_one_request_for_two_hundred_companies(truth)
     assert truth.bench.client.zcard(keys.looks()) == 250
     before = len(truth.wire.requests)
 
-    assert truth.polling.walk.run() == 250
+    assert truth.polling.scan.run() == 250
     truth.monitor.run()
 
     assert [path for _, path in truth.wire.requests[before:]] == ["/companies", "/companies"]
@@ -119,7 +119,7 @@ def test_each_company_is_looked_at_once_a_day_spread_evenly(truth, monkeypatch):
     monkeypatch.setattr(
         poll_schedule, "random", random.Random(24)
     )  # chance leaves a quarter empty now and then
-    truth.polling.walk.run()
+    truth.polling.scan.run()
     hour_s = EVERY.total_seconds() / 24
     due = [truth.next_look(company) for company in companies]
     quarters = [int(one // (6 * hour_s)) for one in due]
@@ -140,11 +140,11 @@ def test_a_company_that_vanished_is_looked_at_and_found_to_be_gone(truth):
     connection = truth.connect(company)
     truth.bench.handle(messages.created(company, connection, at=truth.clock()))
     truth.settle(for_s=5)
-    truth.polling.walk.run()
+    truth.polling.scan.run()
     truth.world.delete_company(company)
     truth.clock.forward(70)
 
-    truth.polling.walk.run()
+    truth.polling.scan.run()
     truth.monitor.run()
     truth.settle()
 
@@ -153,10 +153,10 @@ def test_a_company_that_vanished_is_looked_at_and_found_to_be_gone(truth):
 
 def test_an_interrupted_walk_draws_no_conclusions(truth):
     companies = [truth.company(f"Shop {number}") for number in range(3)]
-    truth.polling.walk.run()
+    truth.polling.scan.run()
     truth.run(for_s=120)
     truth.fault(path="/companies", status=503, count=3)
-    assert truth.polling.walk is not None
+    assert truth.polling.scan is not None
 
     truth.run(for_s=3800, step_s=60)
 
@@ -172,7 +172,7 @@ def test_an_errand_that_raises_is_told_and_does_not_keep_the_others_from_their_t
     def broken(_now):
         raise LookupError("a fault of ours")
 
-    monkeypatch.setattr(truth.silence, "judge", broken)
+    monkeypatch.setattr(truth.silence, "check_messages", broken)
     truth.clock.forward(120)
     truth.sweep.run()
 
@@ -182,7 +182,7 @@ def test_an_errand_that_raises_is_told_and_does_not_keep_the_others_from_their_t
         for one in caplog.records
         if one.name == "workers.reconciliation.maintenance" and one.levelname == "ERROR"
     ]
-    assert said.errand == "judge"
+    assert said.task == "judge"
 
 
 def test_what_follows_on_the_message_that_a_store_began_with_is_told(truth):

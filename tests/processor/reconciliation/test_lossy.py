@@ -76,7 +76,7 @@ def test_after_one_reconcile_every_state_is_codats_and_the_last_milestone_is_tol
     redis_url, seed, bursts, generations
 ):
     with truth_bench(redis_url, heard=True, generations=generations) as truth:
-        truth.polling.walk.run()
+        truth.polling.scan.run()
         truth.simulation.delivery.disturb({"drop": 0.0 if bursts else 0.5, "seed": seed})
         connections = live(truth, seed, bursts=bursts, connections=24)
 
@@ -101,6 +101,6 @@ def test_after_one_reconcile_every_state_is_codats_and_the_last_milestone_is_tol
         assert truth.count("missed_messages") > 0
 
         # That Codat queued nothing to read is noted two minutes after the authorisation: no difference.
-        again = [one for outcome in truth.reconcile() for one in outcome.look.differences]
+        again = [one for outcome in truth.reconcile() for one in outcome.diff.differences]
         assert not [one for one in again if one.before != one.after]
         assert [one["id"] for one in truth.bench.told()] == before

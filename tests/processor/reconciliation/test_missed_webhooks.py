@@ -14,7 +14,7 @@ URL = "https://us.example/webhooks/codat"
 @pytest.fixture
 def public(redis_url):
     with truth_bench(redis_url, PUBLIC_URL="https://us.example") as truth:
-        truth.polling.walk.run()
+        truth.polling.scan.run()
         yield truth
 
 
@@ -37,11 +37,11 @@ def test_one_missed_message_is_silence_where_none_came_since(public):
     public.bench.handle(messages.other(company_id="company-1"))
     public.clock.forward(60)
     missed(public)
-    public.silence.judge(public.clock())
+    public.silence.check_messages(public.clock())
     assert warnings(public) == {}  # it may be on its way
 
     public.clock.forward(660)
-    public.silence.judge(public.clock())
+    public.silence.check_messages(public.clock())
 
     sentence = warnings(public)["missing-messages"]
     assert "1 change had to be found" in sentence
@@ -54,7 +54,7 @@ def test_a_message_that_was_only_late_is_not_missed(public):
     public.bench.handle(messages.connected(company, connection, at=at))
     public.clock.forward(660)
 
-    public.silence.judge(public.clock())
+    public.silence.check_messages(public.clock())
 
     assert warnings(public) == {}
     assert codat_status.of(public.bench.client, public.clock())["missing_now"] == 0
@@ -65,18 +65,18 @@ def test_single_losses_among_many_messages_are_no_silence_and_several_are(public
         missed(public)
         public.clock.forward(660)
         public.bench.handle(messages.other(company_id="company-1"))
-        public.silence.judge(public.clock())
+        public.silence.check_messages(public.clock())
         assert bool(warnings(public)) == (number >= 2)
 
 
 def test_the_warning_goes_when_a_day_went_by_without_repairs(public):
     missed(public)
     public.clock.forward(660)
-    public.silence.judge(public.clock())
+    public.silence.check_messages(public.clock())
     assert warnings(public)
 
     public.clock.forward(24 * 3600)
-    public.silence.judge(public.clock())
+    public.silence.check_messages(public.clock())
 
     assert warnings(public) == {}
 
@@ -95,7 +95,7 @@ def consumer(truth, **wanted):
 
 
 def compare(truth):
-    truth.silence.compare_consumers(truth.codat.list_webhooks(), truth.clock())
+    truth.silence.check_consumers(truth.codat.list_webhooks(), truth.clock())
     return warnings(truth).get("consumer")
 
 
@@ -148,10 +148,10 @@ def test_readiness_and_figures_show_it(redis_url):
     with truth_bench(redis_url, PUBLIC_URL="https://us.example") as truth:
         if truth.clock().hour == 23:  # the quota is forgotten at midnight, by Redis's own clock
             truth.clock.forward(3_600)
-        truth.polling.walk.run()
+        truth.polling.scan.run()
         missed(truth)
         truth.clock.forward(660)
-        truth.silence.judge(truth.clock())
+        truth.silence.check_messages(truth.clock())
 
         caller = serving(redis_url, API_KEYS="key")
         ready = caller.get("/readyz")

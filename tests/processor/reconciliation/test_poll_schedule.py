@@ -7,7 +7,7 @@ import pytest
 from handlers.connection import Connection
 from handlers.facts import Fact, FactKind
 from processor.clock import to_ms
-from processor.reconciliation.poll_schedule import MONITOR, STUCK, DuePoll, plan
+from processor.reconciliation.poll_schedule import MONITOR, STUCK, DuePoll, plan_poll
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DUE = DuePoll("co", NOON, None, None, None)
@@ -30,6 +30,6 @@ def test_software_on_the_customers_computer_is_not_stuck_while_that_is_off(
     linked = Fact(FactKind.LINKED, NOON, NOON, "e1")
     connection = Connection("c1", "co", platform_name=platform).with_facts([linked])
     now = NOON + timedelta(minutes=20)
-    found = plan(DUE, [(connection, to_ms(NOON))], now, timedelta(days=1))
-    assert found.asked == (STUCK if stuck else MONITOR)
-    assert found.pause_s is not None, "it is looked at all the same"
+    plan = plan_poll(DUE, [(connection, to_ms(NOON))], now, timedelta(days=1))
+    assert plan.trigger == (STUCK if stuck else MONITOR)
+    assert plan.backoff_s is not None, "it is polled all the same"

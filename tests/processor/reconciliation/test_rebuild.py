@@ -49,7 +49,7 @@ def test_five_hundred_companies_come_back_without_one_notification(truth):
 
     parts, _ = rebuild(truth)
 
-    assert (parts.done, parts.problems) == (500, [])
+    assert (parts.completed, parts.failures) == (500, [])
     assert truth.ours() == truth.truth()
     assert truth.bench.told() == []
     assert truth.bench.client.zcard(keys.outbox()) == 0
@@ -107,7 +107,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_was(truth, after):
 
     parts = truth.parts(stop=stop).rebuild
     for outcome in parts.run(parts.prepare()):
-        done += outcome.problem is None
+        done += outcome.error is None
         if stop():
             break  # as Ctrl-C does
     truth.settle()
@@ -119,7 +119,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_was(truth, after):
 
     assert len(outcomes) == 200 - finished
     assert len(truth.wire.requests) - requests <= 1 + len(outcomes)
-    assert again.done == 200
+    assert again.completed == 200
     assert truth.ours() == truth.truth()
     assert truth.bench.told() == []
 
@@ -129,12 +129,12 @@ def test_a_rebuild_that_codat_stops_names_the_problem_and_goes_on_later(truth):
     truth.fault(path="/data/history", status=503, count=20)
 
     parts, _ = rebuild(truth)
-    assert 0 < len(parts.problems) < 20
+    assert 0 < len(parts.failures) < 20
     assert truth.bench.client.exists(keys.rebuild())
-    assert truth.bench.client.hlen(keys.look_reasons()) == len(parts.problems)
+    assert truth.bench.client.hlen(keys.look_reasons()) == len(parts.failures)
 
     again, _ = rebuild(truth)
-    assert again.problems == []
+    assert again.failures == []
     assert truth.ours() == truth.truth()
     assert truth.bench.told() == []
 
@@ -145,7 +145,7 @@ def test_a_rebuild_waits_where_the_budget_or_codat_says_so(truth):
 
     parts, _ = rebuild(truth)
 
-    assert parts.problems == []
+    assert parts.failures == []
     assert truth.ours() == truth.truth()
     assert max(truth.waits) == 20
 
@@ -173,7 +173,7 @@ def test_messages_that_came_first_are_no_obstacle(truth):
 
     parts, _ = rebuild(truth)
 
-    assert (parts.done, parts.problems) == (len(STEPS) + 1, [])
+    assert (parts.completed, parts.failures) == (len(STEPS) + 1, [])
     assert truth.ours() == truth.truth()
     assert [one["data"]["connection_id"] for one in truth.bench.told()] == [new]
 
@@ -253,7 +253,7 @@ def test_what_an_interrupted_rebuild_left_becomes_known_by_itself(truth):
     assert truth.ours() == truth.truth()
     assert truth.bench.told() == []
     again, outcomes = rebuild(truth)
-    assert (again.done, outcomes) == (70, [])
+    assert (again.completed, outcomes) == (70, [])
     with pytest.raises(Conflict):
         truth.parts().rebuild.prepare()
 
@@ -261,11 +261,11 @@ def test_what_an_interrupted_rebuild_left_becomes_known_by_itself(truth):
 def test_it_goes_on_with_what_the_first_walk_of_the_clock_left(truth):
     """The clock went through the list, and its looks take their time."""
     fill(truth, 20)
-    truth.polling.walk.run()
+    truth.polling.scan.run()
 
     parts, outcomes = rebuild(truth)
 
-    assert (parts.done, len(outcomes)) == (20, 20)
+    assert (parts.completed, len(outcomes)) == (20, 20)
     assert truth.ours() == truth.truth()
     assert truth.bench.told() == []
 
@@ -280,7 +280,7 @@ def test_a_company_that_is_newer_than_the_store_is_back_as_well_and_nobody_is_to
 
     parts, outcomes = rebuild(truth)
 
-    assert (parts.done, len(outcomes)) == (4, 4)
+    assert (parts.completed, len(outcomes)) == (4, 4)
     assert truth.ours() == truth.truth()
     assert truth.bench.state(new) == "authorized"
     assert truth.bench.told() == []

@@ -17,7 +17,7 @@ def test_it_is_made_once_for_everything_that_we_handle(truth):
     first = webhook_registration.register(truth.codat, URL)
     second = webhook_registration.register(truth.codat, URL)
 
-    assert (first.made, second.made) == (True, False)
+    assert (first.is_new, second.is_new) == (True, False)
     assert first.consumer == second.consumer
     assert set(first.consumer.event_types) == set(HANDLED)
 
@@ -66,18 +66,18 @@ def test_what_tells_the_same_in_another_spelling_is_not_missing(truth, event_typ
     consumer = truth.codat.create_webhook(URL, HANDLED)
     consumer = dataclasses.replace(consumer, event_types=tuple(event_types))
 
-    assert webhook_registration.lacking([consumer]) == missing
+    assert webhook_registration.missing_event_types([consumer]) == missing
     assert webhook_registration.is_complete(consumer) == (not missing)
 
 
 def test_consumers_may_share_what_we_handle(truth):
     made = [truth.codat.create_webhook(URL, group) for group in (NOT_READS, NARROWER)]
-    assert webhook_registration.lacking(made) == []
+    assert webhook_registration.missing_event_types(made) == []
 
 
 def test_a_consumer_that_lacks_nothing_stays_as_it_is(truth):
     truth.codat.create_webhook(URL, [*NOT_READS, *NARROWER])
-    assert not webhook_registration.register(truth.codat, URL).made
+    assert not webhook_registration.register(truth.codat, URL).is_new
 
 
 def test_one_that_is_switched_off_or_incomplete_is_replaced(truth):
@@ -85,7 +85,7 @@ def test_one_that_is_switched_off_or_incomplete_is_replaced(truth):
         truth.codat.create_webhook(URL, HANDLED, **wanted)
     truth.codat.create_webhook(URL, HANDLED[:3])
 
-    assert webhook_registration.register(truth.codat, URL).made
+    assert webhook_registration.register(truth.codat, URL).is_new
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_address_at_which_messages_would_be_lost_or_overheard_is_refused_firs
     assert why in " ".join(said)
     assert "--force" in " ".join(said)
     assert truth.codat.list_webhooks() == []
-    assert webhook_registration.register(truth.codat, url, force=True).made
+    assert webhook_registration.register(truth.codat, url, force=True).is_new
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_an_address_at_which_messages_would_be_lost_or_overheard_is_refused_firs
     ],
 )
 def test_the_right_address_is_taken_and_here_it_needs_no_tls(truth, url):
-    assert webhook_registration.register(truth.codat, url).made
+    assert webhook_registration.register(truth.codat, url).is_new
 
 
 def test_a_public_address_may_have_a_path_of_its_own(truth):
     url = "https://us.example/accounts/webhooks/codat"
     with pytest.raises(Invalid):
         webhook_registration.register(truth.codat, url, public_url="https://us.example/books")
-    assert webhook_registration.register(truth.codat, url, public_url="https://us.example/accounts/").made
+    assert webhook_registration.register(truth.codat, url, public_url="https://us.example/accounts/").is_new
 
 
 def test_there_is_room_for_fifty(truth):
@@ -164,7 +164,7 @@ def test_they_are_removed_by_id_or_address_all_or_none(truth):
 def test_a_consumer_whose_answer_was_lost_is_looked_for_and_not_made_twice(truth):
     """Codat made the consumer and its answer was lost: the command failed, though all was well."""
     truth.simulation.faults.plan({"method": "POST", "path": "/webhooks", "broken_json": True})
-    assert webhook_registration.register(truth.codat, URL).made
+    assert webhook_registration.register(truth.codat, URL).is_new
     assert [one.url for one in truth.codat.list_webhooks()] == [URL]
 
     truth.simulation.faults.plan({"method": "POST", "path": "/webhooks", "status": 500})

@@ -279,10 +279,10 @@ def test_the_store_is_in_use_before_anybody_is_answered(
         monkeypatch.setenv(name, value)
     create_gateway_from_environment()
     with Redis.from_url(redis_url) as client:
-        began = Baseline(client).since()
+        began = Baseline(client).started_at()
         create_gateway_from_environment()
         assert client.hexists(keys.sweep(), "began")
-        assert Baseline(client).since() == began < utc_now()
+        assert Baseline(client).started_at() == began < utc_now()
 
 
 def test_a_store_that_is_away_keeps_no_web_process_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:

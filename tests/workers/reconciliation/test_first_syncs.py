@@ -41,9 +41,9 @@ def starting(truth: TruthBench) -> Poller:
     return Poller(
         truth.bench.client,
         reader=truth.bench.reader,
-        looker=truth.polling.looker,
-        putter=truth.polling.putter,
-        every=EVERY,
+        comparer=truth.polling.comparer,
+        enqueuer=truth.polling.enqueuer,
+        interval=EVERY,
         first_syncs=FirstSyncs(truth.bench.client, truth.codat),
         clock=truth.clock,
     )

@@ -105,7 +105,7 @@ def test_reads_that_cannot_be_read_do_not_hide_the_link(truth):
     outcomes = truth.reconcile()
 
     assert (truth.bench.state(syncs), truth.bench.state(ends)) == ("authorized", "unlinked")
-    assert [outcome.problem is not None for outcome in outcomes] == [True]
+    assert [outcome.error is not None for outcome in outcomes] == [True]
 
 
 def test_a_connection_whose_status_is_unknown_is_not_taken_for_gone(truth):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from processor.conditions import evaluation
-from processor.reconciliation.poll_schedule import LONGEST_PAUSE_S
+from processor.reconciliation.poll_schedule import MAX_BACKOFF_S
 from processor.store import keys
 from tests.support import messages
 from tests.support.truth import EVERY, truth_bench
@@ -37,7 +37,7 @@ def test_the_pause_grows_from_fifteen_seconds_to_five_minutes(truth):
 
     assert 7.5 <= pauses[0] <= 17.5  # five seconds went by before
     assert all(later > earlier * 1.1 for earlier, later in pairwise(pauses[1:7]))
-    assert all(0.84 * LONGEST_PAUSE_S <= pause <= 1.16 * LONGEST_PAUSE_S for pause in pauses[-4:])
+    assert all(0.84 * MAX_BACKOFF_S <= pause <= 1.16 * MAX_BACKOFF_S for pause in pauses[-4:])
     assert max(pauses[-4:]) - min(pauses[-4:]) > 0.1  # jittered
 
 
@@ -253,9 +253,9 @@ def test_a_clock_of_codats_that_is_ten_minutes_wrong_delays_and_does_not_mislead
     assert truth.bench.state(connection) == "ready"
     truth.change(connection, "unlink")  # whose message is lost
 
-    truth.polling.reconcile.one(company)
+    truth.polling.reconciler.run_one(company)
     truth.run(for_s=1800)
-    list(truth.polling.reconcile.all())
+    list(truth.polling.reconciler.run_all())
     truth.settle(for_s=120)
 
     assert truth.bench.state(connection) == "unlinked"
@@ -269,11 +269,11 @@ def test_an_authorisation_during_a_look_is_not_forgotten(truth):
     truth.bench.handle(messages.created(company, connection, at=truth.clock()))
     truth.settle(for_s=5)
     truth.clock.forward(3600)
-    (taken,) = truth.monitor._looks.take(truth.clock(), 4)
+    (taken,) = truth.monitor._queue.lease(truth.clock(), 4)
     truth.change(connection, "authorize")
     truth.bench.handle(messages.connected(company, connection, at=truth.clock()))
 
-    truth.monitor._look(taken)
+    truth.monitor._poll(taken)
 
     assert truth.next_look(company) <= 17.5
 

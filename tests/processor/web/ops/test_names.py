@@ -6,7 +6,7 @@ from redis import Redis
 from processor.clock import to_ms
 from processor.delivery.subscriber_names import named
 from processor.delivery.subscribers import Subscriber
-from processor.erasure.erase import Erasure
+from processor.erasure.erase import CompanyEraser
 from processor.store import keys
 from processor.web.ops import search
 from tests.processor.web.ops.operating import Operator, add_subscriber, told_of
@@ -116,7 +116,7 @@ def test_a_search_that_stopped_says_so(operator: Operator, store: Redis) -> None
 
 def test_an_erased_company_is_found_by_nothing(operator: Operator, store: Redis) -> None:
     keep_companies(store, {"id": "c-1", "name": "Toft", "contact_email": "o@toft.example"})
-    Erasure(store, shards=1).erase("c-1", START)
+    CompanyEraser(store, shards=1).erase("c-1", START)
     for wanted in ("toft", "o@toft.example"):
         assert "Nothing is known by this id" in operator.read("/ops/search", q=wanted)
 

@@ -1,0 +1,1 @@
+"""Erasing companies that were deleted at Codat."""
