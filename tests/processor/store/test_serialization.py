@@ -169,4 +169,4 @@ def test_a_long_life_stays_readable_after_it_was_summed_up():
     loaded = serialization.load(serialization.dump(connection))
 
     assert loaded.floor is not None
-    assert (loaded, loaded.walk) == (connection, connection.walk)
+    assert (loaded, loaded.history) == (connection, connection.history)

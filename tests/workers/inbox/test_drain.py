@@ -368,7 +368,7 @@ def test_a_connection_that_changes_for_ever_stays_small(bench):
 
     stored = bench.reader.connection(CONNECTION)
     assert stored.state == "authorized"
-    assert stored.connection.walk.authorization == 301
+    assert stored.connection.history.authorization == 301
     assert bench.client.strlen(keys.connection(CONNECTION)) < 50_000
 
 
