@@ -1,4 +1,4 @@
-# docker build -t codat-processor . ; the same image runs web, worker and clock (see docs/deploying.md).
+# Build: docker build -t codat-processor . The image runs web, worker and clock; see docs/deploying.md.
 FROM python:3.11-slim
 
 RUN useradd --create-home --uid 10001 processor

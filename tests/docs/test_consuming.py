@@ -1,8 +1,9 @@
-"""The examples of docs/consuming.md run as they stand there."""
+"""The examples in docs/consuming.md work as written."""
 
 import json
 import re
 import sqlite3
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,30 +25,30 @@ MOST_LINES = 12
 
 
 def example(name: str) -> str:
-    """The code of one example."""
-    (found,) = re.findall(rf"^```python {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    return str(found)
+    """Return the code of the example ``name``."""
+    (code,) = re.findall(rf"^```python {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return str(code)
 
 
-def names_of(*examples: str) -> dict[str, Any]:
-    """What the examples define, one after the other."""
-    names: dict[str, Any] = {"__name__": "example"}
-    for one in examples:
-        exec(compile(example(one), one, "exec"), names)  # noqa: S102 - it is our own
-    return names
+def namespace_of(*examples: str) -> dict[str, Any]:
+    """Run ``examples`` in order in one namespace, and return it."""
+    namespace: dict[str, Any] = {"__name__": "example"}
+    for name in examples:
+        exec(compile(example(name), name, "exec"), namespace)  # noqa: S102 - it is our own code
+    return namespace
 
 
 @pytest.fixture
-def db() -> Any:
-    with sqlite3.connect(":memory:", check_same_thread=False) as made:
-        made.execute("CREATE TABLE seen (id TEXT PRIMARY KEY)")
-        made.execute("CREATE TABLE todo (type TEXT)")
-        yield made
-    made.close()
+def db() -> Iterator[sqlite3.Connection]:
+    with sqlite3.connect(":memory:", check_same_thread=False) as connection:
+        connection.execute("CREATE TABLE seen (id TEXT PRIMARY KEY)")
+        connection.execute("CREATE TABLE todo (type TEXT)")
+        yield connection
+    connection.close()
 
 
 def message(secret: str, id_: str = "ntf_1") -> tuple[dict[str, str], bytes]:
-    """A notification as it is sent now."""
+    """Return the headers and the body of a notification sent now."""
     body = json.dumps({"id": id_, "type": "initial_sync.completed", "data": {}})
     return signed_headers(id_, body, datetime.now(UTC), [secret]), body.encode()
 
@@ -58,7 +59,7 @@ def test_it_takes_about_ten_lines() -> None:
 
 
 def test_a_notification_is_verified_and_handled_once(db: sqlite3.Connection) -> None:
-    receive, secret = names_of("verify")["receive"], new_secret()
+    receive, secret = namespace_of("verify")["receive"], new_secret()
     headers, body = message(secret)
     assert [receive(db, secret, headers, body) for _ in range(3)] == [204, 204, 204]
     assert db.execute("SELECT * FROM todo").fetchall() == [("initial_sync.completed",)]
@@ -68,7 +69,7 @@ def test_a_notification_is_verified_and_handled_once(db: sqlite3.Connection) -> 
 
 @pytest.mark.parametrize("broken", ["body", "secret", "signature", "nothing"])
 def test_what_is_not_ours_is_refused_and_handled_not_at_all(db: sqlite3.Connection, broken: str) -> None:
-    receive, secret = names_of("verify")["receive"], new_secret()
+    receive, secret = namespace_of("verify")["receive"], new_secret()
     headers, body = message(new_secret() if broken == "secret" else secret)
     if broken == "body":
         body += b" "
@@ -81,66 +82,67 @@ def test_what_is_not_ours_is_refused_and_handled_not_at_all(db: sqlite3.Connecti
 
 
 def test_the_application_hears_what_the_service_sends(db: sqlite3.Connection, redis_url: str) -> None:
-    """Through HTTP: what our courier sent is put to the example as it came."""
-    heard = Receiver()
+    """The example gets the bytes and headers that the dispatcher sent over HTTP."""
+    receiver = Receiver()
     with Redis.from_url(redis_url) as client:
         post = Post(client)
         post.clock.now = datetime.now(UTC)
-        mine = post.subscribe(heard.url)
+        subscriber = post.subscribe(receiver.url)
         post.decide()
         post.dispatcher().run_once()
-    heard.stop()
-    (got,) = heard.received
-    app = names_of("verify", "flask")["create_app"](db, mine.secret)
-    answer = app.test_client().post("/notifications", data=got.raw, headers=dict(got.headers))
-    assert answer.status_code == 204
-    assert db.execute("SELECT id FROM seen").fetchall() == [(got.id,)]
+    receiver.stop()
+    (request,) = receiver.received
+    app = namespace_of("verify", "flask")["create_app"](db, subscriber.secret)
+    response = app.test_client().post("/notifications", data=request.raw, headers=dict(request.headers))
+    assert response.status_code == 204
+    assert db.execute("SELECT id FROM seen").fetchall() == [(request.id,)]
 
 
 def test_a_consumer_group_reads_the_stream_and_takes_over_from_the_dead(redis_url: str) -> None:
-    names = names_of("stream")
-    join, read = names["join"], names["read"]
+    example_code = namespace_of("stream")
+    join, read, stream = example_code["join"], example_code["read"], example_code["STREAM"]
     with Redis.from_url(redis_url, protocol=2) as client:
         post = Post(client)
         ids = [post.decide(f"connection-{number}") for number in range(3)]
         join(client, "billing")
         join(client, "billing")
-        client.xreadgroup("billing", "dead", {names["STREAM"]: ">"}, count=1)
+        client.xreadgroup("billing", "dead", {stream: ">"}, count=1)
 
-        got: list[str] = []
+        handled: list[str] = []
 
         def handle(notification: dict[str, Any]) -> None:
-            got.append(notification["id"])
+            handled.append(notification["id"])
 
         read(client, "billing", "alive", handle, block_ms=1)
-        assert got == ids[1:]
+        assert handled == ids[1:]
         read(client, "billing", "alive", handle, block_ms=1, patience_ms=0)
-        assert got == [*ids[1:], ids[0]]
+        assert handled == [*ids[1:], ids[0]]
         read(client, "billing", "alive", handle, block_ms=1, patience_ms=0)
-        assert len(got) == 3
-        assert client.xpending(names["STREAM"], "billing")["pending"] == 0
+        assert len(handled) == 3
+        assert client.xpending(stream, "billing")["pending"] == 0
 
 
 def test_what_was_not_handled_to_the_end_comes_again(redis_url: str) -> None:
-    read = names_of("stream")["read"]
+    example_code = namespace_of("stream")
+    read = example_code["read"]
     with Redis.from_url(redis_url, protocol=2) as client:
         id_ = Post(client).decide()
-        names_of("stream")["join"](client, "billing")
+        example_code["join"](client, "billing")
 
         def fail(notification: dict[str, Any]) -> None:
             raise RuntimeError(notification["id"])
 
         with pytest.raises(RuntimeError, match=id_):
             read(client, "billing", "one", fail, block_ms=1)
-        got: list[dict[str, Any]] = []
-        read(client, "billing", "two", got.append, block_ms=1, patience_ms=0)
-        assert [one["id"] for one in got] == [id_]
+        handled: list[dict[str, Any]] = []
+        read(client, "billing", "two", handled.append, block_ms=1, patience_ms=0)
+        assert [notification["id"] for notification in handled] == [id_]
 
 
 def test_the_page_says_what_holds() -> None:
-    assert names_of("stream")["STREAM"] == keys.stream()
-    assert all(f"`{one}`" in PAGE for one in TYPES)
-    assert all(str(port) in PAGE for port in PORTS)
+    assert namespace_of("stream")["STREAM"] == keys.stream()
+    assert [name for name in TYPES if f"`{name}`" not in PAGE] == []
+    assert [port for port in PORTS if str(port) not in PAGE] == []
     waits = ["5 s", "5 min", "30 min", "2 h", "5 h", "10 h", "10 h"]
     assert len(waits) == len(RETRIES)
     assert ", ".join(waits) in PAGE
@@ -148,7 +150,6 @@ def test_the_page_says_what_holds() -> None:
 
 
 def test_the_stream_is_bounded_by_the_setting(redis_url: str) -> None:
-
     with Redis.from_url(redis_url) as client:
         bench = Workbench(client, shards=1)
         for number in range(30):

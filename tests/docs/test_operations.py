@@ -1,4 +1,4 @@
-"""What docs/operations.md tells operators to type does what it says."""
+"""The commands in docs/operations.md do what the page says."""
 
 import re
 import subprocess
@@ -19,19 +19,19 @@ def test_a_damaged_append_only_file_is_repaired_as_the_document_says(data_dir: P
     with Engine(data_dir) as engine, Redis.from_url(engine.url) as client:
         for number in range(500):
             client.set(f"key-{number}", "x" * 50)
-    (written,) = (data_dir / "engine" / "appendonlydir").glob("*.incr.aof")
-    content = bytearray(written.read_bytes())
+    (log,) = (data_dir / "engine" / "appendonlydir").glob("*.incr.aof")
+    content = bytearray(log.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 200] = bytes(200)
-    written.write_bytes(content)
+    log.write_bytes(content)
 
     with pytest.raises(EngineFailed, match="ended at its start"):
         Engine(data_dir).start()
-    (named,) = DAMAGED.findall((data_dir / "engine" / "engine.log").read_text())
-    assert named == written.name
+    (damaged,) = DAMAGED.findall((data_dir / "engine" / "engine.log").read_text())
+    assert damaged == log.name
     (block,) = re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     script = block.replace(".venv/bin/python", sys.executable).replace("var/engine", "engine")
-    repair = script.replace("FILE", named)
+    repair = script.replace("FILE", damaged)
     subprocess.run(
         ["/bin/sh", "-ec", repair], cwd=data_dir, input=b"y\n", check=True, capture_output=True, timeout=60
     )

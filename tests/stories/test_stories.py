@@ -25,14 +25,14 @@ from tests.support.service import ROOT, Service
 LIMIT_S = 200.0
 KEY = "stories"
 RETRY_SCALE = 0.1
-"""Codat sends again after 5 s, then after 5 minutes: longer than a story waits for what was refused twice."""
+"""Codat retries after 5 s and then after 5 minutes, which is longer than a story waits."""
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[tuple[str, str]]:
-    """The addresses of a simulated Codat and of the service that it talks to."""
+    """Return the URLs of a simulated Codat and of the service that it sends messages to."""
     port = own_port()
     with tempfile.TemporaryDirectory(prefix="codat-") as folder:
         service = Service(
@@ -52,13 +52,14 @@ def stage() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("story", STORIES, ids=[story.name for story in STORIES])
 def test_the_story_is_told_exactly_as_expected(stage: tuple[str, str], story: Story) -> None:
-    codat, ours = stage
-    said: list[str] = []
-    with SimulatorClient(codat) as simulator, ProductClient(ours, KEY) as product:
-        assert play(story, simulator, product, said.append, LIMIT_S, settle_s=LIMIT_S), "\n".join(said)
+    codat_url, service_url = stage
+    lines: list[str] = []
+    with SimulatorClient(codat_url) as simulator, ProductClient(service_url, KEY) as product:
+        assert play(story, simulator, product, lines.append, LIMIT_S, settle_s=LIMIT_S), "\n".join(lines)
 
 
-def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``codat-processor demo --headless`` with ``arguments``."""
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "processor", "demo", "--headless", *arguments],
@@ -70,14 +71,14 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_plays_a_story_prints_each_step_and_exits_with_0() -> None:
-    played = demo("--story", "cancelled")
-    assert played.returncode == 0, played.stdout + played.stderr
-    assert "told:  connection.authorization_failed" in played.stdout
-    assert "cancelled: as expected" in played.stdout
+    process = run_demo("--story", "cancelled")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "told:  connection.authorization_failed" in process.stdout
+    assert "cancelled: as expected" in process.stdout
 
 
 def test_the_command_exits_with_1_when_what_was_expected_did_not_come_in_time() -> None:
-    # Of this story an end is told, which is checked for three seconds first: that cannot come at once.
-    played = demo("--story", "revoked-and-back", "--within", "0")
-    assert played.returncode == 1, played.stdout + played.stderr
-    assert "not as expected" in played.stdout
+    # The story expects an end of access. It is verified for three seconds, so it cannot be told in zero.
+    process = run_demo("--story", "revoked-and-back", "--within", "0")
+    assert process.returncode == 1, process.stdout + process.stderr
+    assert "not as expected" in process.stdout
