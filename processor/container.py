@@ -97,13 +97,13 @@ class Container:
 
 def for_web(settings: Settings) -> Container:
     """The collaborators of a web process: short time-outs."""
-    client = _client(settings, timeout_s=WEB_TIMEOUT_S, wait_s=WEB_WAIT_S, most=SHARES[WEB])
+    client = _client(settings, timeout_s=WEB_TIMEOUT_S, wait_s=WEB_WAIT_S, max_connections=SHARES[WEB])
     return _build(settings, client, Priority.JOURNEY)
 
 
 def for_worker(settings: Settings, *, connections: int = COMMAND_CONNECTIONS) -> Container:
     """The collaborators of a process in the background, or of a command, with so many connections."""
-    client = _client(settings, timeout_s=WORKER_TIMEOUT_S, most=connections)
+    client = _client(settings, timeout_s=WORKER_TIMEOUT_S, max_connections=connections)
     return _build(settings, client, Priority.CHECK)
 
 

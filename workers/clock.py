@@ -64,28 +64,28 @@ class Clock:
         if away_since is not None:
             return  # it would be waited for once more, and the end is due; a name is forgotten by itself
         try:
-            heartbeats.gone(self._client, "clock", self._name)
+            heartbeats.remove(self._client, "clock", self._name)
         except RedisError as error:
             _log.info("the clock could not say goodbye", extra={"error": repr(error)})
 
     def tick(self) -> None:
         """One look at everything. Raises ``redis.RedisError``."""
         now = self._clock()
-        heartbeats.alive(self._client, "clock", self._name)
+        heartbeats.record(self._client, "clock", self._name)
         for event_id, shard in wakeups.due_retries(self._client, now):
             _, wake = self._inbox.requeue(event_id, status="failed", shard=shard, only_if=True)
             if wake:
                 self._waker.wake_shard(shard)
-        for shard in wakeups.sleeping_shards(self._client, self._inbox.shards):
+        for shard in wakeups.claim_sleeping_shards(self._client, self._inbox.shards):
             self._waker.wake_shard(shard)
-        if wakeups.questions_are_due(self._client, now):
-            self._waker.ask()
-        if wakeups.deliveries_are_due(self._client) and not self._waker.waiting(DELIVER):
-            self._waker.deliver()
-        if wakeups.looks_are_due(self._client, now):
-            self._waker.look()
-        if wakeups.sweep_is_due(self._client):
-            self._waker.sweep()
+        if wakeups.claim_question_run(self._client, now):
+            self._waker.wake_question_runner()
+        if wakeups.claim_due_delivery_run(self._client) and not self._waker.queue_length(DELIVER):
+            self._waker.wake_dispatcher()
+        if wakeups.claim_poll_run(self._client, now):
+            self._waker.wake_poller()
+        if wakeups.claim_maintenance_run(self._client):
+            self._waker.wake_maintenance()
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
             wakeups.trim(self._client, now - self._retention)
@@ -93,7 +93,7 @@ class Clock:
 
     def _note(self, seen: Outage) -> None:
         """Say since when Redis was away, here and for the operators' pages. Raises ``redis.RedisError``."""
-        outages.note(self._client, seen)
+        outages.record(self._client, seen)
         _log.info(
             "the clock reaches Redis again",
             extra={

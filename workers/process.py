@@ -134,7 +134,7 @@ class Heartbeat:
         while not self._stop.is_set():
             silent_ms = int(self._pulse.silent_s() * 1000)
             with contextlib.suppress(RedisError):  # the work meets it too, and says so
-                heartbeats.alive(self._client, "worker", self._name, silent_ms=silent_ms)
+                heartbeats.record(self._client, "worker", self._name, silent_ms=silent_ms)
                 self._client.connection_pool.close_idle()
             self._stop.wait(HEARTBEAT_S)
 
@@ -169,7 +169,7 @@ def work(container: Container, queue: str) -> None:
         heartbeat.stop()
     try:
         worker.register_death()  # type: ignore[no-untyped-call]
-        heartbeats.gone(client, "worker", worker.name)
+        heartbeats.remove(client, "worker", worker.name)
     except RedisError as error:
         _log.info("a worker could not say goodbye", extra={"error": repr(error)})
 

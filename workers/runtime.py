@@ -37,7 +37,7 @@ class Runtime:
 
     def deliver(self) -> int:
         """Let the courier look at the lanes; where it has no thread of its own, carry out what is due."""
-        wakeups.delivering_begins(self.container.redis)
+        wakeups.release_delivery_run(self.container.redis)
         if self.dispatcher.running:
             self.dispatcher.wake()
             return 0
@@ -50,16 +50,16 @@ class Runtime:
         try:
             return self.monitor.run()
         finally:
-            wakeups.looking_ended(self.container.redis)
+            wakeups.release_poll_run(self.container.redis)
 
     def ask(self) -> int:
         """Ask what is due, with the flag up meanwhile that keeps others from being woken for it."""
         client = self.container.redis
-        wakeups.asking(client, going_on=True)
+        wakeups.hold_question_run(client)
         try:
             return self.asking.run()
         finally:
-            wakeups.asking(client, going_on=False)
+            wakeups.release_question_run(client)
 
 
 _current: Runtime | None = None
@@ -84,12 +84,12 @@ def build(
     waker, client = container.waker, container.redis
 
     def ask_soon() -> None:
-        if wakeups.questions_are_due(client, container.clock()):
-            waker.ask()
+        if wakeups.claim_question_run(client, container.clock()):
+            waker.wake_question_runner()
 
     def deliver_soon() -> None:
-        if wakeups.deliver_soon(client):
-            waker.deliver()
+        if wakeups.claim_delivery_run(client):
+            waker.wake_dispatcher()
 
     reconciliation = wiring.build_reconciliation(container, stop=stopping)
     return Runtime(
@@ -100,7 +100,7 @@ def build(
             shards=container.settings.inbox_shards,
             clock=container.clock,
             stop=stopping,
-            yield_to=lambda: waker.waiting(DRAIN) > 0,
+            yield_to=lambda: waker.queue_length(DRAIN) > 0,
             on_questions=ask_soon,
             on_notifications=deliver_soon,
             progress=progress,

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Refused(StrEnum):
+class RefusalReason(StrEnum):
     """Why a message was refused; nothing of it is kept.
 
     ``incomplete`` and ``crowded`` say nothing about settings or senders: they are counted and begin no
@@ -24,4 +24,4 @@ class Refused(StrEnum):
     @property
     def is_telling(self) -> bool:
         """Whether an operator can do something about it."""
-        return self not in (Refused.INCOMPLETE, Refused.CROWDED)
+        return self not in (RefusalReason.INCOMPLETE, RefusalReason.CROWDED)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from processor.alerts.refusals import Refused
+from processor.alerts.refusals import RefusalReason
 
 TOLERANCE_S = 300
 MAX_EVENT_ID_CHARS = 256
@@ -49,7 +49,7 @@ class NotAuthentic(Exception):
     message and nothing of a secret. ``refused`` is the word for it in counters.
     """
 
-    def __init__(self, reason: str, refused: Refused) -> None:
+    def __init__(self, reason: str, refused: RefusalReason) -> None:
         super().__init__(reason)
         self.reason = reason
         self.refused = refused
@@ -129,34 +129,36 @@ class Authenticator:
 
     def _verify(self, signed: _Signed | None, body: bytes) -> None:
         if signed is None:
-            raise NotAuthentic("a signature header is missing or empty", Refused.SIGNATURE)
+            raise NotAuthentic("a signature header is missing or empty", RefusalReason.SIGNATURE)
         if not self._keys:
             raise NotAuthentic(
-                "the message is signed, but no signing secret is configured", Refused.SIGNATURE
+                "the message is signed, but no signing secret is configured", RefusalReason.SIGNATURE
             )
         if len(signed.signatures) > MAX_SIGNATURES_BYTES:
-            raise NotAuthentic("the signature header is too long", Refused.SIGNATURE)
+            raise NotAuthentic("the signature header is too long", RefusalReason.SIGNATURE)
         timestamp = signed.timestamp.decode("latin-1")
         if _SECONDS.fullmatch(timestamp) is None:
-            raise NotAuthentic("the signed timestamp is not a whole number of seconds", Refused.TIMESTAMP)
+            raise NotAuthentic(
+                "the signed timestamp is not a whole number of seconds", RefusalReason.TIMESTAMP
+            )
         if abs(int(timestamp) - self._clock()) > self._tolerance_s:
-            raise NotAuthentic("the signed timestamp is too far from our time", Refused.TIMESTAMP)
+            raise NotAuthentic("the signed timestamp is too far from our time", RefusalReason.TIMESTAMP)
         content = b".".join((signed.id, signed.timestamp, body))
         expected = [base64.b64encode(hmac.digest(key, content, hashlib.sha256)) for key in self._keys]
         for entry in signed.signatures.split(b" "):
             version, _, signature = entry.partition(b",")
             if version == b"v1" and any(hmac.compare_digest(signature, right) for right in expected):
                 return
-        raise NotAuthentic("no signature matches", Refused.SIGNATURE)
+        raise NotAuthentic("no signature matches", RefusalReason.SIGNATURE)
 
     def _compare(self, authorization: str | None) -> None:
         if authorization is None:
             raise NotAuthentic(
-                "the message carries neither a signature nor an Authorization", Refused.UNSIGNED
+                "the message carries neither a signature nor an Authorization", RefusalReason.UNSIGNED
             )
         given = _octets(authorization)
         if not any(hmac.compare_digest(given, accepted) for accepted in self._authorizations):
-            raise NotAuthentic("the Authorization is not an accepted one", Refused.AUTHORIZATION)
+            raise NotAuthentic("the Authorization is not an accepted one", RefusalReason.AUTHORIZATION)
 
 
 def event_id_of(headers: Mapping[str, str], body: bytes) -> str:

@@ -20,7 +20,7 @@ from processor.codat.errors import CodatConflict, CodatUncertain, CodatUnusable
 from processor.codat.http import MAX_ANSWER_BYTES, CodatHttp, CodatResponse
 from processor.codat.models import (
     Branding,
-    CompanySeen,
+    CompanyResponse,
     ConnectionResponse,
     DataTypeStatus,
     HistoryResponse,
@@ -97,7 +97,7 @@ class CodatClient:
 
     # Companies
 
-    def get_company(self, company_id: str) -> CompanySeen:
+    def get_company(self, company_id: str) -> CompanyResponse:
         """One company, with its connections; raises ``CodatNotFound`` where Codat knows none."""
         answer = self._exchange.read("companies", company_id)
         company = schemas.company_of(answer.body, answer)
@@ -111,7 +111,7 @@ class CodatClient:
         tags: str | None = None,
         order_by: str | None = None,
         page_size: int = PAGE_SIZE,
-    ) -> Iterator[CompanySeen]:
+    ) -> Iterator[CompanyResponse]:
         """All companies that match, page by page as they are taken, each once.
 
         ``query`` and ``tags`` are filters in Codat's language (https://docs.codat.io/using-the-api/querying).
@@ -123,7 +123,7 @@ class CodatClient:
 
     def find_company_by_tag(
         self, name: str, value: str, *, unless: Callable[[str], bool] = lambda _: False
-    ) -> CompanySeen | None:
+    ) -> CompanyResponse | None:
         """The company with exactly that tag: of several the oldest, ``None`` without one.
 
         Those for whose id ``unless`` is true are passed over.
@@ -140,7 +140,7 @@ class CodatClient:
 
     def create_company(
         self, name: str, tags: Mapping[str, str] | None = None, *, products: Sequence[str] = ()
-    ) -> CompanySeen:
+    ) -> CompanyResponse:
         """A new company; ``name`` as ``codat_name`` makes it. Without ``products`` it has the client's own.
 
         Raises ``CodatUncertain`` where it may exist now: look for it by its tag before another try.

@@ -43,7 +43,7 @@ _patience_s: ContextVar[float | None] = ContextVar("patience_s", default=None)
 
 
 @contextmanager
-def no_longer_than(seconds: float) -> Iterator[None]:
+def call_time_limit(seconds: float) -> Iterator[None]:
     """Give each call that this thread begins here at most ``seconds``, where its budget allows more."""
     before = _patience_s.set(seconds)
     try:

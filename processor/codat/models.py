@@ -35,7 +35,7 @@ class ConnectionResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompanySeen:
+class CompanyResponse:
     """A company as Codat shows it; ``asked_at`` and ``timed`` as with a connection.
 
     ``connections`` is ``None`` where the answer has no list of them: ask for them then. One that cannot

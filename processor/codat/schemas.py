@@ -28,7 +28,7 @@ from processor.codat.json_values import (
 from processor.codat.lenient_schema import LenientField, LenientSchema
 from processor.codat.models import (
     Branding,
-    CompanySeen,
+    CompanyResponse,
     ConnectionResponse,
     DataTypeStatus,
     Image,
@@ -215,7 +215,7 @@ def connection_of(value: object, answer: CodatResponse) -> ConnectionResponse:
     )
 
 
-def company_of(value: object, answer: CodatResponse) -> CompanySeen:
+def company_of(value: object, answer: CodatResponse) -> CompanyResponse:
     """A company that ``answer`` holds."""
     data = loaded(_COMPANY, value, "a company")
     rows = data.pop("connections")
@@ -224,7 +224,7 @@ def company_of(value: object, answer: CodatResponse) -> CompanySeen:
         with contextlib.suppress(CodatUnusable):
             connections = tuple(readable(rows, lambda row: connection_of(row, answer)))
     data["tags"] = data["tags"] or {}
-    return CompanySeen(
+    return CompanyResponse(
         asked_at=answer.asked_at,
         timed=answer.timed,
         connections=connections,

@@ -172,8 +172,8 @@ def _gather(
         unreadable={name.decode(): from_ms(int(at_ms)) for name, at_ms in unreadable.items()},
         connections=_connections(clients),
         mails_without_links=settings.smtp_url is not None and settings.public_url is None,
-        codat=codat_status.of(client, redis_now),
-        interruptions=outages.seen(client, now),
+        codat=codat_status.read(client, redis_now),
+        interruptions=outages.recent(client, now),
     )
 
 

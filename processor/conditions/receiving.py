@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from processor.alerts.refusals import Refused
+from processor.alerts.refusals import RefusalReason
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition, Severity
 from processor.conditions.registry import make
@@ -17,36 +17,36 @@ LATELY = timedelta(hours=1)
 """Refusals beside authentic messages are shown for so long."""
 
 REASONS: Mapping[str, tuple[str, str]] = {
-    Refused.SIGNATURE: (
+    RefusalReason.SIGNATURE: (
         "no signature matches",
         "Copy the consumer's signing secret from Codat's portal into CODAT_WEBHOOK_SECRETS (several may be"
         " set at once), and restart.",
     ),
-    Refused.TIMESTAMP: (
+    RefusalReason.TIMESTAMP: (
         "their timestamp is more than five minutes off",
         "Set this machine's clock by NTP (`codat-processor check` compares it with Codat's).",
     ),
-    Refused.AUTHORIZATION: (
+    RefusalReason.AUTHORIZATION: (
         "their Authorization is not an accepted one",
         "Put the Authorization of the rules in Codat's portal into CODAT_ALERT_AUTHORIZATIONS, and restart.",
     ),
-    Refused.UNSIGNED: (
+    RefusalReason.UNSIGNED: (
         "they carry neither a signature nor an Authorization",
         "Look whether something on the way drops headers, or whether a stranger sends them.",
     ),
-    Refused.CLIENT_ID: (
+    RefusalReason.CLIENT_ID: (
         "their X-Codat-ClientId is not on the allowlist",
         "Compare CODAT_CLIENT_IDS with the client in Codat's portal.",
     ),
-    Refused.ADDRESS: (
+    RefusalReason.ADDRESS: (
         "their sender's address is not on the allowlist",
         "Compare CODAT_SENDER_IPS with Codat's addresses, and TRUSTED_PROXIES with the proxies before us.",
     ),
-    Refused.HEADERS: (
+    RefusalReason.HEADERS: (
         "one of their headers came twice",
         "Look whether a proxy on the way adds a header that is there already.",
     ),
-    Refused.TOO_LARGE: ("they are larger than MAX_BODY_BYTES", "Raise MAX_BODY_BYTES, and restart."),
+    RefusalReason.TOO_LARGE: ("they are larger than MAX_BODY_BYTES", "Raise MAX_BODY_BYTES, and restart."),
 }
 """Why messages were refused, and what to do, by the word for it."""
 

@@ -29,4 +29,4 @@ class OperatorAlerts:
         for subject in subjects:
             _log.warning("operators are alerted", extra={"subject": subject})
         if subjects and self._reachable:
-            self._waker.deliver()
+            self._waker.wake_dispatcher()

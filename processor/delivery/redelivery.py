@@ -159,5 +159,5 @@ class RedeliveryService:
             lanes if dry_run else tuple(lane for lane in lanes if self._lane_admin.requeue(body["id"], lane))
         )
         if done and not dry_run:
-            self._waker.deliver()
+            self._waker.wake_dispatcher()
         return RedeliveryResult(body["id"], body["type"], done)

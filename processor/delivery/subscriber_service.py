@@ -37,7 +37,7 @@ class SubscriberService:
 
     def list(self, *, limit: int, cursor: str | None = None) -> dict[str, Any]:
         """A page of subscribers, newest first."""
-        page = self._reader.members(keys.subscribers(), limit=limit, cursor=cursor)
+        page = self._reader.member_page(keys.subscribers(), limit=limit, cursor=cursor)
         known = {one.id: one for one in self._subscribers.all()}
         found = [known[id_] for id_ in page.items if id_ in known]
         return {"items": self._shown(found), "next_cursor": page.next_cursor}
@@ -72,7 +72,7 @@ class SubscriberService:
         self._subscribers.change(subscriber_id, **wanted)
         if enabled is True:
             self._lane_admin.enable(subscriber_id)
-            self._waker.deliver()
+            self._waker.wake_dispatcher()
         elif enabled is False:
             self._lane_admin.disable(subscriber_id)
         return self.show(subscriber_id)
@@ -92,7 +92,7 @@ class SubscriberService:
         """Send it a test message; what comes of it is shown as its ``last_test``."""
         self._subscribers.get(subscriber_id)
         id_ = self._lane_admin.send_test(subscriber_id)
-        self._waker.deliver()
+        self._waker.wake_dispatcher()
         return {"id": id_, "subscriber_id": subscriber_id, "status": "pending"}
 
     def _with_secret(self, one: Subscriber) -> dict[str, Any]:

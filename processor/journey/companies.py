@@ -7,7 +7,7 @@ from datetime import datetime
 
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatUncertain
-from processor.codat.models import CompanySeen
+from processor.codat.models import CompanyResponse
 from processor.codat.names import MERCHANT_TAG
 from processor.errors import CodatError, CodatRefused
 from processor.journey.errors import ProductsRefused
@@ -41,7 +41,7 @@ class Companies:
 
     def known(self, merchant_id: str) -> dict[str, str] | None:
         """The fields of the merchant's company; ``None`` without one that still exists."""
-        company_id = self._reader.company_of(merchant_id)
+        company_id = self._reader.current_company_id(merchant_id)
         return None if company_id is None else self.row(company_id)
 
     def row(self, company_id: str) -> dict[str, str] | None:
@@ -75,7 +75,7 @@ class Companies:
         kept = self._reader.company(seen.id)
         return kept or {"id": seen.id, "merchant_id": wish.merchant_id}, made
 
-    def _existing(self, client: CodatClient, wish: SignUp) -> CompanySeen | None:
+    def _existing(self, client: CodatClient, wish: SignUp) -> CompanyResponse | None:
         """The merchant's company at Codat, except those of which we know that they were deleted there."""
         return client.find_company_by_tag(
             MERCHANT_TAG,
@@ -83,7 +83,7 @@ class Companies:
             unless=lambda company_id: "deleted_at" in (self._reader.company(company_id) or {}),
         )
 
-    def _created(self, client: CodatClient, wish: SignUp) -> CompanySeen:
+    def _created(self, client: CodatClient, wish: SignUp) -> CompanyResponse:
         """A new company; where the answer is lost, it is looked for and never sent again."""
         try:
             return client.create_company(wish.name, wish.tags, products=wish.products or self._products)

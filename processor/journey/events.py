@@ -125,8 +125,8 @@ class JourneyEvents:
 
     def _put(self, event: Event) -> str:
         kept = self._inbox.accept(event, observations.encode(event))
-        if kept.wake is not None:
-            self._waker.wake_shard(kept.wake)
+        if kept.sleeping_shard is not None:
+            self._waker.wake_shard(kept.sleeping_shard)
         return event.event_id
 
 

@@ -14,7 +14,7 @@ from redis.client import Pipeline
 from redis.lock import Lock
 
 from processor.clock import from_iso, to_iso, to_ms
-from processor.codat.models import CompanySeen
+from processor.codat.models import CompanyResponse
 from processor.errors import StoreUnavailable
 from processor.store import commits, keys, merchants, visibility
 from processor.store.decoding import texts
@@ -39,7 +39,7 @@ class Records:
         self._client = client
 
     def keep_company(
-        self, seen: CompanySeen, *, merchant_id: str, given: Mapping[str, str], now: datetime
+        self, seen: CompanyResponse, *, merchant_id: str, given: Mapping[str, str], now: datetime
     ) -> None:
         """Keep a company that Codat showed, with what was ``given`` of it; it is this merchant's now."""
         fields: dict[str | bytes, str | bytes | int | float] = {

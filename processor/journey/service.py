@@ -117,7 +117,7 @@ class Journey:
     def mail_link(self, company_id: str) -> None:
         """Have a fresh link mailed to the contact that is known, once an hour at most; else do nothing."""
         if self.can_mail_link(company_id) and self._records.may_mail_link(company_id, LINK_PAUSE_S):
-            self._waker.send_link(company_id)
+            self._waker.wake_link_sender(company_id)
 
     def sign_up(
         self,
@@ -258,8 +258,8 @@ class Journey:
         with self._client.pipeline(transaction=True) as pipe:
             questions.write(pipe, asks)
             pipe.execute()
-        if wakeups.questions_are_due(self._client, now):
-            self._waker.ask()
+        if wakeups.claim_question_run(self._client, now):
+            self._waker.wake_question_runner()
         return True
 
     # What all of them need

@@ -23,7 +23,7 @@ from handlers.trigger import Trigger
 from processor.clock import from_iso, utc_now
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
-from processor.codat.models import CompanySeen, ConnectionResponse
+from processor.codat.models import CompanyResponse, ConnectionResponse
 from processor.codat.observations import new_id
 from processor.codat.questions import QuestionClient
 from processor.errors import CodatUnavailable
@@ -68,7 +68,7 @@ class CompanyComparer:
         company_id: str,
         trigger: Trigger,
         *,
-        listing: CompanySeen | None = None,
+        listing: CompanyResponse | None = None,
         status_first: bool = False,
         row: Mapping[str, str] | None = None,
         connections: Iterable[Connection] | None = None,
@@ -137,7 +137,7 @@ class CompanyComparer:
         return [row for row in cursors.all_items(fetch_page) if isinstance(row, StoredConnection)]
 
     def _fetch(
-        self, company_id: str, row: Mapping[str, str] | None, listing: CompanySeen | None
+        self, company_id: str, row: Mapping[str, str] | None, listing: CompanyResponse | None
     ) -> tuple[Company, list[ConnectionResponse]]:
         if listing is None and not row:
             listing = self._codat.get_company(company_id)

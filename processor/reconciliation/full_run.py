@@ -12,7 +12,7 @@ from redis import Redis
 
 from handlers.trigger import Trigger
 from processor.codat.client import CodatClient
-from processor.codat.models import CompanySeen
+from processor.codat.models import CompanyResponse
 from processor.errors import CodatError, CodatRateLimited, Conflict
 from processor.reconciliation.baseline import Baseline
 from processor.reconciliation.compare import CompanyComparer
@@ -89,7 +89,7 @@ class Reconciler:
         if complete and not self._stop():
             self._baseline.mark_scanned()
 
-    def _all_companies(self) -> Iterator[tuple[str, CompanySeen | None, Trigger]]:
+    def _all_companies(self) -> Iterator[tuple[str, CompanyResponse | None, Trigger]]:
         company_ids: set[str] = set()
         for listing in self._codat.find_companies(page_size=PAGE_SIZE):
             company_ids.add(listing.id)
@@ -101,7 +101,7 @@ class Reconciler:
                 yield company_id, None, RECONCILE
 
     def run_each(
-        self, companies: Iterator[tuple[str, CompanySeen | None, Trigger]], *, dry_run: bool = False
+        self, companies: Iterator[tuple[str, CompanyResponse | None, Trigger]], *, dry_run: bool = False
     ) -> Iterator[CompanyResult]:
         """Compare these companies, each with its entry of Codat's list if there is one, and the trigger."""
         with ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile") as pool:
@@ -112,7 +112,7 @@ class Reconciler:
                 yield from pool.map(lambda company: self._run_company(*company, dry_run=dry_run), chunk)
 
     def _run_company(
-        self, company_id: str, listing: CompanySeen | None, trigger: Trigger, *, dry_run: bool
+        self, company_id: str, listing: CompanyResponse | None, trigger: Trigger, *, dry_run: bool
     ) -> CompanyResult:
         try:
             diff = self._compare(company_id, listing, trigger)
@@ -127,7 +127,7 @@ class Reconciler:
             self._enqueuer.wake(diff)
         return CompanyResult(company_id, diff, diff.history_error)
 
-    def _compare(self, company_id: str, listing: CompanySeen | None, trigger: Trigger) -> CompanyDiff:
+    def _compare(self, company_id: str, listing: CompanyResponse | None, trigger: Trigger) -> CompanyDiff:
         """Compare a company; at the rate limit wait as Codat says, up to ``MAX_WAIT_S`` in total."""
         waited_s = 0.0
         while True:
@@ -157,7 +157,7 @@ class Rebuild:
         self.completed = 0
         self.failures: list[CompanyResult] = []
 
-    def prepare(self) -> list[CompanySeen]:
+    def prepare(self) -> list[CompanyResponse]:
         """The companies that remain to be compared.
 
         Raises ``Conflict`` if the store has scanned Codat's companies, none remains and no rebuild was
@@ -179,7 +179,7 @@ class Rebuild:
         self.completed = len(companies) - len(remaining)
         return remaining
 
-    def run(self, companies: Collection[CompanySeen]) -> Iterator[CompanyResult]:
+    def run(self, companies: Collection[CompanyResponse]) -> Iterator[CompanyResult]:
         """Compare these companies; after failures run the rebuild again."""
         count = 0
         for result in self._reconciler.run_each((company.id, company, REBUILD) for company in companies):

@@ -12,7 +12,7 @@ from handlers.state import State, situation
 from handlers.trigger import Trigger
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
-from processor.codat.models import CompanySeen
+from processor.codat.models import CompanyResponse
 from processor.reconciliation.baseline import BEFORE_START, Baseline, to_codat_time
 from processor.reconciliation.poll_schedule import SWEEP, PollQueue
 from processor.store import keys, visibility
@@ -49,7 +49,7 @@ class ListingScan:
         """Scan once; the number of companies at Codat. Raises ``CodatError`` if the list cannot be read."""
         return self.run_over(self._codat.find_companies(page_size=PAGE_SIZE))
 
-    def run_over(self, companies: Iterator[CompanySeen], *, delay: timedelta = timedelta()) -> int:
+    def run_over(self, companies: Iterator[CompanyResponse], *, delay: timedelta = timedelta()) -> int:
         """Scan this list; the polls that it requests are due after ``delay``."""
         start = None if self._baseline.is_scanned() else self._baseline.started_at()
         due = self._clock() + delay
@@ -63,7 +63,7 @@ class ListingScan:
         self._baseline.mark_scanned()
         return len(company_ids)
 
-    def _compare(self, companies: Sequence[CompanySeen], start: datetime | None, due: datetime) -> None:
+    def _compare(self, companies: Sequence[CompanyResponse], start: datetime | None, due: datetime) -> None:
         """Compare some companies; ``start`` is the start of the store during its first scan."""
         rows, members, erased = self._read_companies(companies)
         connection_ids = sorted({connection_id for ids in members.values() for connection_id in ids})
@@ -85,7 +85,7 @@ class ListingScan:
         visibility.mark_shown(self._client, listed_ids)
 
     def _read_companies(
-        self, companies: Sequence[CompanySeen]
+        self, companies: Sequence[CompanyResponse]
     ) -> tuple[dict[str, dict[str, str]], dict[str, list[str]], set[str]]:
         """The fields and the connection ids of each company, and the ids of those that were erased."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -105,7 +105,7 @@ class ListingScan:
         return rows, members, erased
 
     def _differs(
-        self, company: CompanySeen, row: dict[str, str], connections: dict[str, StoredConnection | None]
+        self, company: CompanyResponse, row: dict[str, str], connections: dict[str, StoredConnection | None]
     ) -> bool:
         """Whether Codat's entry differs from the store; an entry without connections compares the name."""
         if company.name is not None and row.get("name") != company.name:
@@ -142,7 +142,7 @@ class ListingScan:
             self._poll_queue.request(requests, self._clock())
 
 
-def _is_older(company: CompanySeen, start: datetime, now: datetime) -> bool:
+def _is_older(company: CompanyResponse, start: datetime, now: datetime) -> bool:
     """Whether the company was created before ``start``; one without a creation time counts as new."""
     return company.created is not None and company.created < to_codat_time(
         start, asked_at=company.asked_at, now=now

@@ -29,10 +29,10 @@ def connect(
     *,
     timeout_s: float,
     verify_tls: bool = True,
-    most: int = COMMAND_CONNECTIONS,
+    max_connections: int = COMMAND_CONNECTIONS,
     wait_s: float | None = None,
 ) -> "Redis[Any]":
-    """A client for ``url`` with ``most`` connections; sends nothing yet.
+    """A client for ``url`` with ``max_connections`` connections; sends nothing yet.
 
     A connection that turns out to be closed is opened again once; a time-out is not
     waited for twice. Who finds all connections in use waits ``wait_s`` (``None``: as ``timeout_s``).
@@ -44,7 +44,7 @@ def connect(
     pool = Pool.from_url(
         url,
         connection_class=CONNECTIONS[urlsplit(url).scheme],
-        max_connections=most,
+        max_connections=max_connections,
         timeout=timeout_s if wait_s is None else wait_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,

@@ -21,7 +21,7 @@ def warnings(client: "Redis[Any]") -> list[dict[str, str]]:
     return _warnings(client.hvals(keys.warnings()))
 
 
-def of(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
+def read(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
     """All of it at ``now``, by our clock; ``None`` is "never" or "not known"."""
     with client.pipeline(transaction=False) as pipe:
         pipe.hmget(keys.counters(), "missed_messages", "last_message_ms")

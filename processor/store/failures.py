@@ -37,7 +37,7 @@ class Failure:
     company_id: str | None = None
 
 
-def note(client: "Redis[Any]", failure: Failure, now: datetime) -> None:
+def record(client: "Redis[Any]", failure: Failure, now: datetime) -> None:
     """Keep a failure, and forget what is too old or too much. Raises ``redis.RedisError``."""
     times, details = keys.failure_times(), keys.failures()
     with client.pipeline(transaction=True) as pipe:

@@ -15,7 +15,7 @@ MISSED_AFTER_MS = 20_000
 FORGOTTEN_AFTER_MS = 5 * MISSED_AFTER_MS
 
 
-def alive(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> None:
+def record(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> None:
     """Say that the work of the process ``name`` of this role made progress ``silent_ms`` ago.
 
     The time is that of Redis: the clocks of machines differ.
@@ -28,12 +28,12 @@ def alive(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> 
         pipe.execute()
 
 
-def gone(client: "Redis[Any]", role: str, name: str) -> None:
+def remove(client: "Redis[Any]", role: str, name: str) -> None:
     """Say that the process ends."""
     client.zrem(keys.alive(role), name)
 
 
-def seen(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]]:
+def live_processes(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]]:
     """The processes of each role that are not missed, and when each was last seen, the newest first.
 
     Raises ``redis.RedisError``.

@@ -25,7 +25,7 @@ class AcceptResult:
 
     event_id: str
     duplicate: bool
-    wake: int | None
+    sleeping_shard: int | None
 
 
 class Inbox:
@@ -50,7 +50,9 @@ class Inbox:
     def accept(self, event: Event, body: bytes) -> AcceptResult:
         """Keep an event and its raw body, once, and append it to the inbox of its company's shard."""
         kept, wake = self._put(event, body, self._client)
-        return AcceptResult(event.event_id, duplicate=not kept, wake=self.shard_of(event) if wake else None)
+        return AcceptResult(
+            event.event_id, duplicate=not kept, sleeping_shard=self.shard_of(event) if wake else None
+        )
 
     def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
         """The same as ``accept``, as a part of somebody's transaction."""
@@ -101,7 +103,7 @@ class Inbox:
                 reason,
             ],
         )
-        return AcceptResult(event_id, duplicate=not kept, wake=None)
+        return AcceptResult(event_id, duplicate=not kept, sleeping_shard=None)
 
     def requeue(
         self,

@@ -23,7 +23,7 @@ class Outage:
     refused: bool
 
 
-def note(client: "Redis[Any]", seen: Outage) -> None:
+def record(client: "Redis[Any]", seen: Outage) -> None:
     """Keep an interruption that is over. Raises ``redis.RedisError``."""
     began_ms, ended_ms = to_ms(seen.began_at), to_ms(seen.ended_at)
     name = keys.interruptions()
@@ -35,7 +35,7 @@ def note(client: "Redis[Any]", seen: Outage) -> None:
         pipe.execute()
 
 
-def seen(client: "Redis[Any]", now: datetime) -> list[Outage]:
+def recent(client: "Redis[Any]", now: datetime) -> list[Outage]:
     """Those of the last days, the newest first; what several clocks saw of one is one.
 
     Raises ``redis.RedisError``.

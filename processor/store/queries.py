@@ -70,7 +70,7 @@ class Reader:
         else:
             index = keys.connections() if state is None else keys.connections_in(state)
         if merchant_id is not None:
-            companies = self.companies_of(merchant_id)
+            companies = self.company_ids(merchant_id)
             parts = [keys.company_connections(one) for one in companies if company_id in (None, one)]
         found: list[StoredConnection | UnreadableConnection] = []
         while True:
@@ -81,13 +81,13 @@ class Reader:
             if len(found) >= limit or cursor is None:
                 return ResultPage(found, cursor)
 
-    def companies_of(self, merchant_id: str) -> list[str]:
+    def company_ids(self, merchant_id: str) -> list[str]:
         """The ids of all companies that have a merchant id, deleted ones too, newest last."""
         return texts(self._client.zrange(keys.merchant_companies(merchant_id), 0, -1))
 
-    def company_of(self, merchant_id: str) -> str | None:
+    def current_company_id(self, merchant_id: str) -> str | None:
         """The oldest company of a merchant that is not deleted, else the newest; ``None`` without one."""
-        companies = self.companies_of(merchant_id)
+        companies = self.company_ids(merchant_id)
         with self._client.pipeline(transaction=False) as pipe:
             for company_id in companies:
                 pipe.hexists(keys.company(company_id), "deleted_at")
@@ -214,7 +214,7 @@ class Reader:
 
     def _connection_ids(self, company_id: str | None, merchant_id: str | None) -> list[str]:
         """The connections of a company, of a merchant's companies, or of the one if it is the other's."""
-        companies = [company_id] if merchant_id is None else self.companies_of(merchant_id)
+        companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
         wanted = [one for one in companies if one is not None and company_id in (None, one)]
         return [
             text(member)
@@ -280,10 +280,10 @@ class Reader:
             "notifications": next(rows),
             "dead_deliveries": next(rows),
             "uncertain_deliveries": next(rows),
-            "codat": codat_status.of(self._client, from_ms(seconds * 1000)),
+            "codat": codat_status.read(self._client, from_ms(seconds * 1000)),
         }
 
-    def members(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
+    def member_page(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
         """A page of a sorted set's members, highest score first."""
         return self._page(index, limit, cursor)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.client import Pipeline
 
-from processor.alerts.refusals import Refused
+from processor.alerts.refusals import RefusalReason
 from processor.clock import from_ms, to_ms
 from processor.store import keys
 from processor.store.decoding import text_fields
@@ -31,7 +31,9 @@ class Receipts:
     streak_since: datetime | None = None
 
 
-def add(pipe: "Pipeline[Any]", refused: Mapping[Refused, int], *, authentic: bool, now: datetime) -> None:
+def add(
+    pipe: "Pipeline[Any]", refused: Mapping[RefusalReason, int], *, authentic: bool, now: datetime
+) -> None:
     """Write down, as a part of a pipeline, what one process saw in the last moments.
 
     An authentic message beside refused ones speaks for the secrets, so such refusals begin no streak.

@@ -65,27 +65,27 @@ class Waker:
         """Have the shard drained."""
         self._ring(DRAIN_SHARD, shard)
 
-    def ask(self) -> None:
+    def wake_question_runner(self) -> None:
         """Have the questions that are due put to Codat."""
         self._ring(ASK_CODAT)
 
-    def deliver(self) -> None:
+    def wake_dispatcher(self) -> None:
         """Have the lanes looked at; what is due in them is delivered."""
         self._ring(DELIVER_DUE)
 
-    def send_link(self, company_id: str) -> None:
+    def wake_link_sender(self, company_id: str) -> None:
         """Have a fresh link mailed to the company's contact. Where the call is lost, people ask again."""
         self._ring(SEND_LINK, company_id)
 
-    def look(self) -> None:
+    def wake_poller(self) -> None:
         """Have the companies looked at that are due."""
         self._ring(LOOK_AT_COMPANIES)
 
-    def sweep(self) -> None:
+    def wake_maintenance(self) -> None:
         """Have the errands of the sweep run that are due."""
         self._ring(SWEEP_COMPANIES)
 
-    def waiting(self, queue: str) -> int:
+    def queue_length(self, queue: str) -> int:
         """How many wake-up calls of this queue nobody answered yet."""
         return int(self._queues[queue].count)
 

@@ -16,7 +16,7 @@ LOOKING_MS = 30_000
 """How long companies count as being looked at after somebody was woken for it, in milliseconds."""
 
 
-def sleeping_shards(client: "Redis[Any]", shards: int) -> list[int]:
+def claim_sleeping_shards(client: "Redis[Any]", shards: int) -> list[int]:
     """Shards with waiting messages and no drain; each counts as woken from now on, so wake it.
 
     ``shards`` is INBOX_SHARDS now; shards that were in use before it was lowered are among them.
@@ -41,49 +41,51 @@ def due_retries(client: "Redis[Any]", now: datetime) -> Iterator[tuple[str, int]
         yield name, int(client.hget(keys.event(name), "shard") or 0)
 
 
-def questions_are_due(client: "Redis[Any]", now: datetime) -> bool:
+def claim_question_run(client: "Redis[Any]", now: datetime) -> bool:
     """Whether questions are due and nobody asks; counts as asked for from now on."""
     if not client.zcount(keys.questions(), "-inf", to_ms(now)):
         return False
     return bool(client.set(keys.asking(), "asked", nx=True, px=WAKE_MS))
 
 
-def asking(client: "Redis[Any]", *, going_on: bool) -> None:
-    """Say that questions are being asked, or that nobody asks any more."""
-    if going_on:
-        client.set(keys.asking(), "asks", px=WAKE_MS)
-    else:
-        client.delete(keys.asking())
+def hold_question_run(client: "Redis[Any]") -> None:
+    """Renew the claim of a run that puts questions to Codat."""
+    client.set(keys.asking(), "asks", px=WAKE_MS)
 
 
-def deliver_soon(client: "Redis[Any]") -> bool:
+def release_question_run(client: "Redis[Any]") -> None:
+    """Give the claim back when the run has ended."""
+    client.delete(keys.asking())
+
+
+def claim_delivery_run(client: "Redis[Any]") -> bool:
     """Whether somebody has to be woken to look at the lanes; counts as woken from now on."""
     return bool(client.set(keys.delivering(), "asked", nx=True, px=WAKE_MS))
 
 
-def deliveries_are_due(client: "Redis[Any]") -> bool:
+def claim_due_delivery_run(client: "Redis[Any]") -> bool:
     """Whether notifications wait to be divided and nobody was woken for them; counts as woken from now on."""
-    return bool(client.llen(keys.fan_out())) and deliver_soon(client)
+    return bool(client.llen(keys.fan_out())) and claim_delivery_run(client)
 
 
-def delivering_begins(client: "Redis[Any]") -> None:
+def release_delivery_run(client: "Redis[Any]") -> None:
     """Say that the lanes are looked at now: what comes from here on needs another look."""
     client.delete(keys.delivering())
 
 
-def looks_are_due(client: "Redis[Any]", now: datetime) -> bool:
+def claim_poll_run(client: "Redis[Any]", now: datetime) -> bool:
     """Whether companies are to be looked at and nobody does; counts as woken from now on."""
     if not client.zcount(keys.looks(), "-inf", to_ms(now)):
         return False
     return bool(client.set(keys.polling("looks"), "asked", nx=True, px=LOOKING_MS))
 
 
-def looking_ended(client: "Redis[Any]") -> None:
+def release_poll_run(client: "Redis[Any]") -> None:
     """Say that nobody looks at companies any more."""
     client.delete(keys.polling("looks"))
 
 
-def sweep_is_due(client: "Redis[Any]") -> bool:
+def claim_maintenance_run(client: "Redis[Any]") -> bool:
     """Whether it is time to see what errands of the sweep are due; counts as seen to from now on."""
     return bool(client.set(keys.polling("sweep"), "asked", nx=True, px=LOOKING_MS))
 

@@ -42,7 +42,7 @@ def reference_of(error: ProcessorError, *, company_id: str | None = None) -> str
     now = container.clock()
     failure = Failure(reference, to_iso(now), int(error.status), error.title, error.detail, place, company_id)
     try:
-        failures.note(container.redis, failure, now)
+        failures.record(container.redis, failure, now)
     except RedisError:
         _log.warning("a failure could not be kept for the search", extra={"reference": reference})
     return reference

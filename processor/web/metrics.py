@@ -14,7 +14,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from processor.alerts.refusals import Refused
+from processor.alerts.refusals import RefusalReason
 from processor.conditions.registry import DEFINITIONS
 from processor.resources import queries
 from processor.web.dependencies import conditions, get_container
@@ -95,7 +95,7 @@ def _codat(codat: Mapping[str, Any]) -> Iterator[Metric]:
     yield counted
     yield took
     refused = CounterMetricFamily("codat_refused_messages", "Refused messages by reason.", labels=["reason"])
-    for reason in Refused:
+    for reason in RefusalReason:
         refused.add_metric([reason.value], codat["refused"]["by_reason"].get(reason.value, 0))
     yield refused
 

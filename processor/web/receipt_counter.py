@@ -10,7 +10,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from processor.alerts.refusals import Refused
+from processor.alerts.refusals import RefusalReason
 from processor.store import clock_skew, receipts
 
 _log = logging.getLogger(__name__)
@@ -26,10 +26,10 @@ class ReceiptCounter:
     ) -> None:
         self._client, self._clock, self._wall = client, clock, wall
         self._lock = threading.Lock()
-        self._refused: Counter[Refused] = Counter()
+        self._refused: Counter[RefusalReason] = Counter()
         self._authentic = False
 
-    def refused(self, reason: Refused) -> None:
+    def refused(self, reason: RefusalReason) -> None:
         """A message was refused."""
         with self._lock:
             self._refused[reason] += 1

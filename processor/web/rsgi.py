@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from processor.alerts.refusals import Refused
+from processor.alerts.refusals import RefusalReason
 from processor.errors import BadRequest, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.web.canonical_request import WEBHOOKS, canonical_path
 from processor.web.idle_connections import ConnectionReaper
@@ -71,11 +71,11 @@ DROP_MOST = 64 * 1024 * 1024
 """So much of a body that is too large is read and dropped: a sender cut off in the middle never sees why."""
 
 
-COUNTED: Mapping[type[ProcessorError], Refused] = {
-    Unauthorized: Refused.HEADERS,
-    TooLarge: Refused.TOO_LARGE,
-    IncompleteBody: Refused.INCOMPLETE,
-    CrowdedOut: Refused.CROWDED,
+COUNTED: Mapping[type[ProcessorError], RefusalReason] = {
+    Unauthorized: RefusalReason.HEADERS,
+    TooLarge: RefusalReason.TOO_LARGE,
+    IncompleteBody: RefusalReason.INCOMPLETE,
+    CrowdedOut: RefusalReason.CROWDED,
 }
 """Messages that are refused here, by what is raised for them."""
 
@@ -99,7 +99,7 @@ class RsgiGateway:
         max_body_bytes: int,
         body_within_s: float = BODY_WITHIN_S,
         answer_within_s: float = ANSWER_WITHIN_S,
-        count: Callable[[Refused], object] = lambda _: None,
+        count: Callable[[RefusalReason], object] = lambda _: None,
         refusals: RefusalLog | None = None,
     ) -> None:
         self._app = app

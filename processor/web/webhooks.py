@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request
 from redis import RedisError
 
 from processor.alerts.dialects import Unrecognised, recognise
-from processor.alerts.refusals import Refused
+from processor.alerts.refusals import RefusalReason
 from processor.alerts.signature import AuthenticatedBy, NotAuthentic, event_id_of
 from processor.container import Container
 from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
@@ -36,7 +36,7 @@ def receive() -> Response:
     try:
         return _receive(get_container())
     except TooLarge as error:
-        _refuse("a message was too large", Refused.TOO_LARGE)
+        _refuse("a message was too large", RefusalReason.TOO_LARGE)
         return problem_json.of_processor(error)
     except ProcessorError as error:
         return problem_json.of_processor(error)
@@ -47,7 +47,7 @@ def receive() -> Response:
         return problem_json.of_processor(StoreUnavailable())
 
 
-def _refuse(sentence: str, reason: Refused, **fields: object) -> None:
+def _refuse(sentence: str, reason: RefusalReason, **fields: object) -> None:
     """Count and log a refused message."""
     tally().refused(reason)
     refusals().warn(_log, sentence, reason=reason, **fields)
@@ -83,8 +83,8 @@ def _receive(container: Container) -> Response:
         status = "accepted"
     status = "duplicate" if kept.duplicate else status
     _log.info("a message was received", extra={"event_id": event_id, "status": status})
-    if kept.wake is not None:
-        container.waker.wake_shard(kept.wake)
+    if kept.sleeping_shard is not None:
+        container.waker.wake_shard(kept.sleeping_shard)
     answer = jsonify(event_id=event_id, status=status)
     answer.status_code = 200 if kept.duplicate else 202
     return answer
@@ -111,11 +111,13 @@ def _check_address(container: Container) -> None:
     try:
         sender = ipaddress.ip_address(_without_port(request.remote_addr or ""))
     except ValueError:
-        _refuse("a message came from an address that cannot be read", Refused.ADDRESS)
+        _refuse("a message came from an address that cannot be read", RefusalReason.ADDRESS)
         raise Forbidden("The sender's address cannot be read.") from None
     mapped = getattr(sender, "ipv4_mapped", None)
     if not any((mapped or sender) in network for network in allowed):
-        _refuse("a message came from an address that is not allowed", Refused.ADDRESS, address=str(sender))
+        _refuse(
+            "a message came from an address that is not allowed", RefusalReason.ADDRESS, address=str(sender)
+        )
         raise Forbidden("The sender's address is not on the allowlist.")
 
 
@@ -141,5 +143,5 @@ def _check_client(container: Container, by: AuthenticatedBy) -> None:
         return
     if client_id is None and by is AuthenticatedBy.SIGNATURE:
         return
-    _refuse("a message came from a client that is not allowed", Refused.CLIENT_ID)
+    _refuse("a message came from a client that is not allowed", RefusalReason.CLIENT_ID)
     raise Forbidden(f"The client in {CLIENT_ID} is not on the allowlist.")

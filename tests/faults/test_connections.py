@@ -65,7 +65,7 @@ def test_an_overload_leaves_nothing_untold_and_no_connection_behind(
     zero load, ``/readyz`` was plain, and each thread kept the connection that it had opened."""
     with (
         own_engine(data_dir / "redis", "--maxclients", str(most)) as url,
-        connect(url, timeout_s=60, most=1) as client,
+        connect(url, timeout_s=60, max_connections=1) as client,
     ):
         client.ping()  # one connection, which stays
         service = make_service(

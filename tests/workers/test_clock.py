@@ -256,14 +256,14 @@ def test_that_redis_was_away_is_noted_when_it_is_back(data_dir, caplog):
         try:
             thread.start()
             until(lambda: client.zcard(keys.alive("clock")))
-            assert outages.seen(client, container.clock()) == []
+            assert outages.recent(client, container.clock()) == []
             lived, began = container.clock(), container.clock.forward(60)
             engine.stop()
             until(lambda: said("the clock cannot reach Redis; it goes on"))
             ended = container.clock.forward(300)
             engine.start()
             until(lambda: said("the clock reaches Redis again"))
-            noted = outages.seen(client, container.clock())
+            noted = outages.recent(client, container.clock())
         finally:
             stop.set()
             thread.join()
@@ -295,5 +295,5 @@ def test_that_redis_refused_is_noted_as_that(bench):
         name="clock-1"
     ).run(stop)
 
-    (noted,) = outages.seen(bench.client, bench.clock())
+    (noted,) = outages.recent(bench.client, bench.clock())
     assert (noted.began_at, noted.refused) == (began, True)

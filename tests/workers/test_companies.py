@@ -84,7 +84,7 @@ def test_a_company_is_known_from_its_messages(bench):
     row = bench.reader.company(COMPANY)
     assert (row["id"], row["name"], row["merchant_id"]) == (COMPANY, "Toft", "m-1")
     assert json.loads(row["tags"]) == {"region": "us", "merchantId": "m-1"}
-    assert bench.reader.company_of("m-1") == COMPANY
+    assert bench.reader.current_company_id("m-1") == COMPANY
     assert bench.client.zrange(keys.companies(), 0, -1) == [COMPANY.encode()]
 
 
@@ -99,7 +99,7 @@ def test_names_and_tags_with_any_characters_are_kept(bench):
     name = "Bäckerei \u2028 ‮ 🥐"
     bench.handle(messages.company("company.created", COMPANY, name=name, merchant_id="händler/1:ü"))
 
-    assert bench.reader.company_of("händler/1:ü") == COMPANY
+    assert bench.reader.current_company_id("händler/1:ü") == COMPANY
     assert "🥐" in bench.reader.company(COMPANY)["name"]
 
 

@@ -50,7 +50,7 @@ class Post:
         for role in heartbeats.ROLES:
             self.redis.delete(keys.alive(role))
         for role in roles:
-            heartbeats.alive(self.redis, role, f"{role}-1")
+            heartbeats.record(self.redis, role, f"{role}-1")
 
     def lane(self) -> list[str]:
         """The subjects of all alerts so far; the operators' lane is emptied, as a worker does."""

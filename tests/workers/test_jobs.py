@@ -43,8 +43,8 @@ def container(redis_url: str) -> Iterator[Container]:
 
 def send(container, body, event_id="msg_1"):
     kept = container.inbox.accept(messages.understood(body, event_id, received_at=container.clock()), body)
-    if kept.wake is not None:
-        container.waker.wake_shard(kept.wake)
+    if kept.sleeping_shard is not None:
+        container.waker.wake_shard(kept.sleeping_shard)
 
 
 @pytest.fixture
@@ -74,12 +74,12 @@ def worker(container):
 @pytest.mark.usefixtures("_signals_as_they_were")
 def test_a_wake_up_call_leads_to_a_drain(container):
     send(container, messages.connected("company-1", "connection-1"))
-    assert container.waker.waiting(DRAIN) == 1
+    assert container.waker.queue_length(DRAIN) == 1
 
     worker(container).work(burst=True, logging_level="WARNING")
 
     assert container.reader.event("msg_1")["status"] == "processed"
-    assert container.waker.waiting(DRAIN) == 0
+    assert container.waker.queue_length(DRAIN) == 0
 
 
 def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.codat.models import CompanySeen
+from processor.codat.models import CompanyResponse
 from processor.journey.records import Records
 from processor.store import keys
 from tests.support import messages
@@ -42,17 +42,17 @@ def listed(bench, merchant_id, **query):
 def test_a_merchant_has_its_new_company_after_the_old_one_was_deleted(bench):
     bench.handle(messages.connected(X, "x-1", merchant_id="m", at=at(1)))
     bench.handle(messages.company("company.deleted", X, merchant_id="m", at=at(2)))
-    assert bench.reader.company_of("m") == X
+    assert bench.reader.current_company_id("m") == X
     bench.clock.forward(60)
     bench.handle(messages.connected(Y, "y-1", merchant_id="m", at=at(3)))
 
-    assert bench.reader.company_of("m") == Y
-    assert bench.reader.companies_of("m") == [X, Y]
+    assert bench.reader.current_company_id("m") == Y
+    assert bench.reader.company_ids("m") == [X, Y]
     assert listed(bench, "m") == [("y-1", "m"), ("x-1", "m")]
     assert listed(bench, "m", state="authorized") == [("y-1", "m")]
 
     bench.handle(messages.company("company.deleted", Y, merchant_id="m", at=at(9)))
-    assert bench.reader.company_of("m") == Y  # of deleted ones the newest
+    assert bench.reader.current_company_id("m") == Y  # of deleted ones the newest
 
 
 def test_two_companies_of_one_merchant_are_both_found_and_the_first_stays_the_one_that_is_meant(bench):
@@ -60,7 +60,7 @@ def test_two_companies_of_one_merchant_are_both_found_and_the_first_stays_the_on
     bench.clock.forward(60)
     bench.handle(messages.initial_read(Y, "y-1", at=at(9)))
 
-    assert set(bench.reader.companies_of("m")) == {X, Y}
+    assert set(bench.reader.company_ids("m")) == {X, Y}
     assert dict(listed(bench, "m")) == {"x-1": "m", "y-1": "m"}
     assert listed(bench, "m", company_id=Y) == [("y-1", "m")]
     assert listed(bench, "m", company_id="of-somebody-else") == []
@@ -83,7 +83,7 @@ def test_a_changed_tag_takes_the_company_and_all_its_connections_along(bench, to
     assert json.loads(bench.reader.company(X)["tags"]) == {"merchantId": "new"}
     assert merchants(bench.client) == {"new": [X]}
     assert set(listed(bench, "new")) == {("x-1", "new"), ("x-2", "new")}
-    assert (listed(bench, "old"), bench.reader.company_of("old")) == ([], None)
+    assert (listed(bench, "old"), bench.reader.current_company_id("old")) == ([], None)
     bench.handle(messages.initial_read(X, "x-2", at=at(9)))
     assert bench.told("x-2")[-1]["data"]["merchant_id"] == "new"
 
@@ -95,7 +95,7 @@ def test_its_place_in_the_lists_stays_when_the_tag_changes(bench):
     bench.handle(messages.connected(Y, "y-1", merchant_id="new"))
     bench.handle(messages.reconnected(X, "x-1", merchant_id="new", at=at(5)))
 
-    assert bench.reader.companies_of("new") == [X, Y]
+    assert bench.reader.company_ids("new") == [X, Y]
     for index in (keys.companies(), keys.merchant_companies("new")):
         assert bench.client.zscore(index, X) == heard_ms
 
@@ -193,7 +193,7 @@ def test_a_sign_up_between_reading_and_committing_leaves_no_second_entry(redis_u
     with Interrupted.from_url(redis_url) as client:
         bench = Workbench(client)
         bench.send(messages.connected(X, "x-1", merchant_id="tag", at=bench.clock()))
-        seen = CompanySeen(id=X, name="Toft", tags={"merchantId": "signed"}, asked_at=at(-60))
+        seen = CompanyResponse(id=X, name="Toft", tags={"merchantId": "signed"}, asked_at=at(-60))
 
         def sign_up():
             Records(client).keep_company(
@@ -212,7 +212,7 @@ def test_a_sign_up_under_another_id_takes_the_company_and_its_connections_along(
     bench.handle(messages.connected(X, "x-1", merchant_id="old", at=at(1)))
     heard_ms = to_ms(bench.clock())
     bench.clock.forward(60)
-    seen = CompanySeen(id=X, name="Toft", tags={"merchantId": "new"}, asked_at=bench.clock())
+    seen = CompanyResponse(id=X, name="Toft", tags={"merchantId": "new"}, asked_at=bench.clock())
 
     Records(bench.client).keep_company(seen, merchant_id="new", given={}, now=bench.clock())
 

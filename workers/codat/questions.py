@@ -15,7 +15,7 @@ from handlers.facts import FactKind
 from processor.clock import utc_now
 from processor.codat import observations
 from processor.codat.errors import CompanyUnseen
-from processor.codat.http import no_longer_than
+from processor.codat.http import call_time_limit
 from processor.codat.observations import new_id
 from processor.codat.questions import QuestionClient
 from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
@@ -90,7 +90,7 @@ class QuestionRunner:
     def _deal(self, questions: list[Question]) -> int:
         left = min(question.deadline for question in questions) - self._clock()
         try:
-            with no_longer_than(max(LEAST_S, left.total_seconds())):
+            with call_time_limit(max(LEAST_S, left.total_seconds())):
                 self._ask(questions)
         except CodatError as error:
             self._all_unanswered(questions, error)

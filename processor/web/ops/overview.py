@@ -35,7 +35,7 @@ def overview() -> Response:
     return rendering.page(
         "overview",
         stats=queries.stats(container.reader, container.redis, found),
-        processes=heartbeats.seen(container.redis),
+        processes=heartbeats.live_processes(container.redis),
         missed_after_s=heartbeats.MISSED_AFTER_MS // 1000,
         wrong=[one for one in found if one.severity is not Severity.INFO],
         notes=[one for one in found if one.severity is Severity.INFO],

@@ -138,7 +138,7 @@ def test_background_work_never_takes_the_last_fifth_of_the_day_and_the_journey_m
     assert refused.value.retry_after_s == pytest.approx(12 * 3600, abs=60)
     assert take(budget, 40, Priority.JOURNEY) == 40
     assert take(budget, 10, Priority.CHECK) == 10
-    assert codat_status.of(client, clock())["quota"]["remaining"] == 150
+    assert codat_status.read(client, clock())["quota"]["remaining"] == 150
 
     clock.forward(12 * 3600)
     assert take(budget, 10) == 10  # the quota is full again
@@ -158,7 +158,7 @@ def test_an_answer_that_comes_late_does_not_raise_the_quota_again(budget, clock,
     budget.give(late, Quota(clock(), 1_000, 500, resets))
     budget.give(early, Quota(clock(), 1_000, 501, resets))
 
-    assert codat_status.of(client, clock())["quota"]["remaining"] == 500
+    assert codat_status.read(client, clock())["quota"]["remaining"] == 500
 
 
 def test_what_is_under_way_counts_as_taken(budget, clock, client):
@@ -168,7 +168,7 @@ def test_what_is_under_way_counts_as_taken(budget, clock, client):
         budget.take(Priority.CHECK)
     budget.give(first, Quota(clock(), 1_000, 500, resets))
 
-    assert codat_status.of(client, clock())["quota"]["remaining"] == 495
+    assert codat_status.read(client, clock())["quota"]["remaining"] == 495
 
 
 def test_a_wrong_clock_at_codat_does_not_shift_the_reset(budget, clock):

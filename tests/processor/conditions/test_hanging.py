@@ -48,12 +48,12 @@ def subjects(store: "Redis[Any]", code: str) -> list[str]:
 
 def test_a_drain_that_makes_no_progress_is_named_though_other_workers_live(store) -> None:
     """A hung drain was hidden by the processes beside it, which all count as workers."""
-    heartbeats.alive(store, "worker", "poll-1")
-    heartbeats.alive(store, "worker", "drain-1", silent_ms=heartbeats.MISSED_AFTER_MS + 1_000)
+    heartbeats.record(store, "worker", "poll-1")
+    heartbeats.record(store, "worker", "drain-1", silent_ms=heartbeats.MISSED_AFTER_MS + 1_000)
     assert subjects(store, "worker_hangs") == ["drain-1"]
     assert subjects(store, "no_worker") == []
 
-    heartbeats.alive(store, "worker", "drain-1")
+    heartbeats.record(store, "worker", "drain-1")
     assert subjects(store, "worker_hangs") == []
 
 

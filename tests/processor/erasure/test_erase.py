@@ -183,7 +183,7 @@ def test_a_merchant_who_has_another_company_by_now_keeps_it(bench, erasure):
     kept = erasure.erase(COMPANY, bench.clock())
 
     assert MERCHANT not in kept.identifiers
-    assert bench.reader.company_of(MERCHANT) == OTHER
+    assert bench.reader.current_company_id(MERCHANT) == OTHER
 
 
 def test_a_sign_up_that_read_the_company_before_it_was_erased_leaves_no_address_behind(bench, erasure):
@@ -205,7 +205,7 @@ def test_two_companies_of_one_merchant_are_erased_one_after_the_other(bench, era
 
     assert MERCHANT not in erasure.erase(COMPANY, bench.clock()).identifiers
     assert scan(bench.client, (COMPANY, CONNECTION)).residue == ()
-    assert bench.reader.companies_of(MERCHANT) == [OTHER]
+    assert bench.reader.company_ids(MERCHANT) == [OTHER]
 
     kept = erasure.erase(OTHER, bench.clock())
     assert MERCHANT in kept.identifiers

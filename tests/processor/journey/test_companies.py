@@ -41,7 +41,7 @@ def test_a_company_is_made_at_codat_with_the_merchants_id_as_tag(desk, codat):
     row = desk.reader.company(company.id)
     assert json.loads(row["tags"]) == company.tags
     assert row["first_heard"]
-    assert desk.reader.company_of("acme_1") == company.id
+    assert desk.reader.current_company_id("acme_1") == company.id
 
 
 def test_the_contact_stays_here(desk):
@@ -137,7 +137,7 @@ def test_where_the_lost_company_is_not_found_nothing_is_kept_and_the_next_try_lo
         desk.journey.sign_up(merchant_id="m-1")
     assert caught.value.correlation_id
     assert len(desk.wire.asked("GET", "/companies")) == 1 + len(LOOK_AGAIN_AFTER_S)
-    assert desk.reader.company_of("m-1") is None
+    assert desk.reader.current_company_id("m-1") is None
     assert not list(client.scan_iter(keys.signing_up("*")))
     view, made = desk.journey.sign_up(merchant_id="m-1")
     assert made
@@ -151,7 +151,7 @@ def test_what_codat_refuses_is_told_and_sent_once(desk, codat, status):
         desk.journey.sign_up(merchant_id="m-1")
     assert caught.value.correlation_id
     assert len(desk.wire.asked("POST", "/companies")) == 1
-    assert desk.reader.company_of("m-1") is None
+    assert desk.reader.current_company_id("m-1") is None
 
 
 def test_nothing_is_made_while_codat_cannot_say_whether_there_is_one(desk, codat):
@@ -199,7 +199,7 @@ def test_a_new_company_stays_the_merchants_whatever_comes_late_of_the_deleted_on
 
     again, made = desk.journey.sign_up(merchant_id="m-1")
     assert (again.company_id, made) == (second.company_id, False)
-    assert desk.reader.companies_of("m-1") == [first.company_id, second.company_id]
+    assert desk.reader.company_ids("m-1") == [first.company_id, second.company_id]
 
 
 def test_a_company_that_was_deleted_and_linked_anew_at_codat_is_found_and_not_made_again(desk, client, codat):

@@ -57,7 +57,7 @@ def test_a_message_that_was_only_late_is_not_missed(public):
     public.silence.check_messages(public.clock())
 
     assert warnings(public) == {}
-    assert codat_status.of(public.bench.client, public.clock())["missing_now"] == 0
+    assert codat_status.read(public.bench.client, public.clock())["missing_now"] == 0
 
 
 def test_single_losses_among_many_messages_are_no_silence_and_several_are(public):

@@ -54,7 +54,7 @@ def test_five_hundred_companies_come_back_without_one_notification(truth):
     assert truth.bench.told() == []
     assert truth.bench.client.zcard(keys.outbox()) == 0
     assert truth.bench.client.zcard(keys.companies()) == 500
-    assert truth.bench.reader.company_of("m-Shop 17") == made[17][0]
+    assert truth.bench.reader.current_company_id("m-Shop 17") == made[17][0]
     assert truth.count("missed_messages") == 0
     most = _most_in_a_minute([at for at, _ in truth.wire.requests if at >= began])
     assert most <= 1_000

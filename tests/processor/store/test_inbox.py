@@ -40,7 +40,7 @@ def test_an_accepted_message_is_kept_whole_and_waits_in_the_shard_of_its_company
     kept = inbox.accept(event, BODY)
 
     shard = keys.shard_of(COMPANY, 4)
-    assert (kept.event_id, kept.duplicate, kept.wake) == ("msg_1", False, shard)
+    assert (kept.event_id, kept.duplicate, kept.sleeping_shard) == ("msg_1", False, shard)
     assert waiting(client) == {shard: ["msg_1"]}
     assert client.hgetall(keys.event("msg_1")) == {
         b"event_id": b"msg_1",
@@ -65,7 +65,7 @@ def test_the_second_time_it_is_a_duplicate_that_is_counted_and_nothing_else(clie
 
     kept = inbox.accept(later, b'{"eventType": "x"}')
 
-    assert (kept.duplicate, kept.wake) == (True, None)
+    assert (kept.duplicate, kept.sleeping_shard) == (True, None)
     assert client.hgetall(keys.event("msg_1")) == before | {b"duplicates": b"1"}
     assert inbox.depth() == 1
 
@@ -83,7 +83,9 @@ def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client
         kept = [one for many in pool.map(send, range(10)) for one in many]
 
     assert sum(not one.duplicate for one in kept) == 1
-    assert [one.wake for one in kept if one.wake is not None] == [keys.shard_of(COMPANY, 4)]
+    assert [one.sleeping_shard for one in kept if one.sleeping_shard is not None] == [
+        keys.shard_of(COMPANY, 4)
+    ]
     assert waiting(client) == {keys.shard_of(COMPANY, 4): ["msg_1"]}
     assert client.hget(keys.event("msg_1"), "duplicates") == b"999"
 
@@ -115,11 +117,11 @@ def test_an_engine_that_forgot_the_script_learns_it_again(client, inbox):
 
 def test_only_the_first_message_of_a_sleeping_shard_asks_for_waking(client, inbox):
     shard = keys.shard_of(COMPANY, 4)
-    wakes = [inbox.accept(messages.understood(BODY), BODY).wake for _ in range(3)]
+    wakes = [inbox.accept(messages.understood(BODY), BODY).sleeping_shard for _ in range(3)]
     assert wakes == [shard, None, None]
 
     client.delete(keys.wake(shard))  # as it does by itself within seconds
-    assert inbox.accept(messages.understood(BODY), BODY).wake == shard
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard == shard
 
 
 def test_the_wake_flag_goes_away_by_itself(client, inbox):
@@ -132,7 +134,9 @@ def test_the_wake_flag_goes_away_by_itself(client, inbox):
 def test_shards_wake_by_themselves(inbox):
     companies = {keys.shard_of(f"company-{number}", 4): f"company-{number}" for number in range(50)}
     bodies = {shard: messages.connected(company, CONNECTION) for shard, company in companies.items()}
-    woken = {shard: inbox.accept(messages.understood(body), body).wake for shard, body in bodies.items()}
+    woken = {
+        shard: inbox.accept(messages.understood(body), body).sleeping_shard for shard, body in bodies.items()
+    }
 
     assert woken == {0: 0, 1: 1, 2: 2, 3: 3}
 
@@ -140,18 +144,18 @@ def test_shards_wake_by_themselves(inbox):
 def test_a_shard_that_is_drained_needs_no_waking(client, inbox):
     Shard(client, keys.shard_of(COMPANY, 4)).stay_awake()
 
-    assert inbox.accept(messages.understood(BODY), BODY).wake is None
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard is None
 
 
 def test_a_shard_goes_to_rest_only_when_nothing_waits(client, inbox):
     shard = Shard(client, keys.shard_of(COMPANY, 4))
     inbox.accept(messages.understood(BODY), BODY)
     assert not shard.rest()
-    assert inbox.accept(messages.understood(BODY), BODY).wake is None
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard is None
 
     client.delete(keys.inbox(shard.number))
     assert shard.rest()
-    assert inbox.accept(messages.understood(BODY), BODY).wake == shard.number
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard == shard.number
 
 
 def test_news_without_a_company_goes_to_the_first_shard(client, inbox):

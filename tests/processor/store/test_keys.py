@@ -95,7 +95,7 @@ def everywhere(client):
         client, clock=Moving(noon), policy=Policy(can_ask=True, patience_s=60, late_after_s=600)
     )
     bench.ticking().tick()
-    heartbeats.alive(client, "worker", "worker-1")
+    heartbeats.record(client, "worker", "worker-1")
     company = "company-1"
     visibility.mark_shown(client, [company])
     now = bench.clock()

@@ -23,23 +23,23 @@ def away(begin_s, end_s, *, refused=False):
 
 def test_the_newest_stands_first(store):
     for one in (away(0, 10), away(20, 30)):
-        outages.note(store, one)
-    assert outages.seen(store, START + timedelta(days=1)) == [away(20, 30), away(0, 10)]
+        outages.record(store, one)
+    assert outages.recent(store, START + timedelta(days=1)) == [away(20, 30), away(0, 10)]
 
 
 def test_what_two_clocks_saw_of_one_is_one(store):
     for one in (away(0, 10), away(100, 131, refused=True), away(99, 132), away(101, 102), away(99, 132)):
-        outages.note(store, one)
-    assert outages.seen(store, START) == [away(99, 132), away(0, 10)]
+        outages.record(store, one)
+    assert outages.recent(store, START) == [away(99, 132), away(0, 10)]
 
 
 def test_they_are_kept_for_a_week_and_are_never_many(store):
-    outages.note(store, away(0, 10))
+    outages.record(store, away(0, 10))
     assert 0 < store.ttl(keys.interruptions()) <= outages.KEPT.total_seconds()
-    assert outages.seen(store, START + timedelta(days=8)) == []
+    assert outages.recent(store, START + timedelta(days=8)) == []
     for number in range(50):
-        outages.note(store, away(100 * number, 100 * number + 1))
+        outages.record(store, away(100 * number, 100 * number + 1))
     assert store.zcard(keys.interruptions()) == outages.MOST
     late = 8 * 86_400
-    outages.note(store, away(late, late + 1))
+    outages.record(store, away(late, late + 1))
     assert store.zcard(keys.interruptions()) == 1

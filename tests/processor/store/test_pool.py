@@ -48,7 +48,7 @@ def in_use(client: "Redis[Any]", count: int) -> contextlib.ExitStack:
 
 def test_many_callers_share_few_connections(redis_url, observer) -> None:
     """A plan of 40 connections was used up by 34 callers: each thread opened its own, and kept it."""
-    with connect(redis_url, timeout_s=LIMIT_S, most=MOST) as client:
+    with connect(redis_url, timeout_s=LIMIT_S, max_connections=MOST) as client:
         before, seen = connected(observer), []
 
         def work(_: int) -> int:
@@ -64,7 +64,7 @@ def test_many_callers_share_few_connections(redis_url, observer) -> None:
 
 def test_who_finds_none_free_is_told_so_in_time(redis_url) -> None:
     with (
-        connect(redis_url, timeout_s=LIMIT_S, most=1, wait_s=0.01) as client,
+        connect(redis_url, timeout_s=LIMIT_S, max_connections=1, wait_s=0.01) as client,
         in_use(client, 1),
         pytest.raises(ConnectionError, match="No connection available"),
     ):
@@ -74,7 +74,7 @@ def test_who_finds_none_free_is_told_so_in_time(redis_url) -> None:
 def test_what_is_not_used_is_closed_and_opened_again_when_needed(redis_url, observer, monkeypatch) -> None:
     """Idle connections stayed for ever, so a new release found none left."""
     monkeypatch.setattr(pool, "IDLE_S", 0.05)
-    with connect(redis_url, timeout_s=LIMIT_S, most=MOST) as client:
+    with connect(redis_url, timeout_s=LIMIT_S, max_connections=MOST) as client:
         before = connected(observer)
         in_use(client, MOST).close()
         assert connected(observer) == before + MOST
@@ -85,7 +85,7 @@ def test_what_is_not_used_is_closed_and_opened_again_when_needed(redis_url, obse
 
 
 def test_one_in_use_is_never_closed_as_idle(redis_url) -> None:
-    with connect(redis_url, timeout_s=LIMIT_S, most=MOST) as client:
+    with connect(redis_url, timeout_s=LIMIT_S, max_connections=MOST) as client:
         taken = client.connection_pool.get_connection()
         client.connection_pool.close_idle(0)
         taken.send_command("PING")
@@ -98,7 +98,7 @@ def test_a_connection_that_redis_refused_is_not_preferred_to_one_that_works(data
     connection that Redis had refused, and never the idle ones beneath it."""
     with (
         own_engine(data_dir, "--maxclients", "1") as url,
-        connect(url, timeout_s=LIMIT_S, most=MOST, wait_s=0.05) as client,
+        connect(url, timeout_s=LIMIT_S, max_connections=MOST, wait_s=0.05) as client,
     ):
         with in_use(client, 1), pytest.raises(ConnectionError) as refused:
             client.ping()
@@ -111,7 +111,7 @@ def test_a_connection_that_redis_refused_is_not_preferred_to_one_that_works(data
 def test_a_refusal_is_waited_out_as_long_as_another_connection_works(data_dir: Path) -> None:
     with (
         own_engine(data_dir, "--maxclients", "1") as url,
-        connect(url, timeout_s=LIMIT_S, most=MOST) as client,
+        connect(url, timeout_s=LIMIT_S, max_connections=MOST) as client,
         ThreadPoolExecutor(1) as thread,
     ):
         with in_use(client, 1):

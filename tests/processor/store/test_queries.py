@@ -188,7 +188,7 @@ def test_what_nobody_ever_heard_of_is_none(reader):
     assert reader.connection("x") is None
     assert reader.connections(["x", "y"]) == reader.connections([]) == []
     assert reader.company("x") is None
-    assert reader.company_of("x") is None
+    assert reader.current_company_id("x") is None
     assert reader.event("x") is None
     assert reader.notification("x") is None
     assert reader.timeline("x", limit=5, cursor=None).items == []

@@ -54,11 +54,11 @@ def test_the_newest_are_kept_for_a_bounded_time(store: Redis, monkeypatch: pytes
     monkeypatch.setattr(failures, "MOST", 3)
     for number in range(5):
         at = START + timedelta(minutes=number)
-        failures.note(store, Failure(f"r{number}", to_iso(at), 502, "t", "d", "/connect"), at)
+        failures.record(store, Failure(f"r{number}", to_iso(at), 502, "t", "d", "/connect"), at)
     kept = [failures.find(store, f"r{number}") is not None for number in range(5)]
     assert kept == [False, False, True, True, True]
     late = START + failures.KEPT + timedelta(minutes=10)
-    failures.note(store, Failure("late", to_iso(late), 502, "t", "d", "/ops"), late)
+    failures.record(store, Failure("late", to_iso(late), 502, "t", "d", "/ops"), late)
     assert failures.find(store, "r4") is None
     assert failures.find(store, "late") is not None
     assert 0 < store.ttl(keys.failures()) <= failures.KEPT.total_seconds()

@@ -57,7 +57,7 @@ def accepts(caller):
 
 def test_it_is_ready_when_everybody_was_seen(engine, store):
     for role in heartbeats.ROLES:
-        heartbeats.alive(store, role, f"{role}-1")
+        heartbeats.record(store, role, f"{role}-1")
 
     answer = serving(engine.url).get("/readyz")
 
@@ -68,7 +68,7 @@ def test_it_is_ready_when_everybody_was_seen(engine, store):
 def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, store, missed):
     for role in heartbeats.ROLES:
         silent_ms = heartbeats.MISSED_AFTER_MS + 1000 if role == missed else 0
-        heartbeats.alive(store, role, f"{role}-1", silent_ms=silent_ms)
+        heartbeats.record(store, role, f"{role}-1", silent_ms=silent_ms)
 
     answer = serving(engine.url).get("/readyz")
 
@@ -77,20 +77,20 @@ def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, st
 
 
 def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine, store):
-    heartbeats.alive(store, "clock", "clock-1")
+    heartbeats.record(store, "clock", "clock-1")
     for name in ("worker-1", "worker-2"):
-        heartbeats.alive(store, "worker", name)
+        heartbeats.record(store, "worker", name)
     caller = serving(engine.url)
-    heartbeats.gone(store, "worker", "worker-1")
+    heartbeats.remove(store, "worker", "worker-1")
     assert "warnings" not in caller.get("/readyz").json
 
-    heartbeats.gone(store, "worker", "worker-2")
+    heartbeats.remove(store, "worker", "worker-2")
     assert len(caller.get("/readyz").json["warnings"]) == 1
 
 
 def test_processes_that_died_long_ago_are_forgotten(store):
-    heartbeats.alive(store, "worker", "worker-1", silent_ms=20 * heartbeats.MISSED_AFTER_MS)
-    heartbeats.alive(store, "worker", "worker-2")
+    heartbeats.record(store, "worker", "worker-1", silent_ms=20 * heartbeats.MISSED_AFTER_MS)
+    heartbeats.record(store, "worker", "worker-2")
 
     assert store.zrange(heartbeats.keys.alive("worker"), 0, -1) == [b"worker-2"]
 

@@ -156,7 +156,7 @@ def test_somebody_is_woken_for_the_first_message_of_a_sleeping_shard_only(caller
     for _ in range(3):
         caller.post(ADDRESS, data=CURRENT, headers=signed(CURRENT))
 
-    assert waker.waiting(DRAIN) == 1
+    assert waker.queue_length(DRAIN) == 1
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_410_ends_the_subscription_and_what_waited_is_a_dead_letter(post, receiv
     third = post.decide("connection-3")
     assert dispatcher.run_once() == 0
     assert post.status(third, mine.id) is None
-    assert post.reader.members(keys.outbox_with("dead"), limit=10, cursor=None).items == [second, first]
+    assert post.reader.member_page(keys.outbox_with("dead"), limit=10, cursor=None).items == [second, first]
 
 
 @pytest.mark.parametrize("code", [429, 503])

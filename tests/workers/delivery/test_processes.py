@@ -84,10 +84,10 @@ def test_a_wake_up_call_is_enough(now_post, receiver, redis_url, tmp_path):
         post.decide("connection-1")
         heard.wait_for(1)
         waker = Waker(post.client)
-        until(lambda: waker.waiting(DELIVER) == 0)
+        until(lambda: waker.queue_length(DELIVER) == 0)
         second = post.decide("connection-2")
-        assert wakeups.deliver_soon(post.client)
-        waker.deliver()
+        assert wakeups.claim_delivery_run(post.client)
+        waker.wake_dispatcher()
         assert heard.wait_for(2)[-1].id == second
         until(lambda: not post.client.exists(keys.delivering()))
 

@@ -78,7 +78,7 @@ def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(ben
     event = bench.event("msg_1")
     assert (event["status"], event["processed_at"]) == ("processed", "2026-03-04T12:00:01.500000Z")
     assert bench.reader.company(COMPANY)["merchant_id"] == "m-1"
-    assert bench.reader.company_of("m-1") == COMPANY
+    assert bench.reader.current_company_id("m-1") == COMPANY
     assert bench.waiting() == []
 
 
@@ -318,7 +318,7 @@ def test_a_drained_shard_sleeps_and_can_be_woken(bench):
     bench.handle(messages.connected(COMPANY, CONNECTION))
 
     assert not bench.client.exists(keys.wake(SHARD))
-    assert bench.send(messages.connected(COMPANY, CONNECTION))[0].wake == SHARD
+    assert bench.send(messages.connected(COMPANY, CONNECTION))[0].sleeping_shard == SHARD
 
 
 def test_a_drain_lingers_for_what_comes_soon_after(bench, redis_url):

@@ -95,4 +95,4 @@ def told_of(filling: Filling) -> str:
 def everybody_lives(store: "Redis[Any]") -> None:
     """A worker and a clock were seen just now."""
     for role in heartbeats.ROLES:
-        heartbeats.alive(store, role, f"{role}-1")
+        heartbeats.record(store, role, f"{role}-1")

@@ -50,7 +50,7 @@ def test_a_missing_worker_is_told_with_the_time_when_it_was_last_seen(
     operator: Operator, store: Redis
 ) -> None:
     """A worker that was killed stayed among the processes that run for 100 seconds."""
-    heartbeats.alive(store, "worker", "worker-1", silent_ms=60_000)
+    heartbeats.record(store, "worker", "worker-1", silent_ms=60_000)
     last_ms = store.zscore(keys.alive("worker"), "worker-1")
     shown = operator.read("/ops")
     assert "no worker was seen" in shown
@@ -60,8 +60,8 @@ def test_a_missing_worker_is_told_with_the_time_when_it_was_last_seen(
 
 
 def test_of_the_processes_those_that_run_are_named(operator: Operator, store: Redis) -> None:
-    heartbeats.alive(store, "worker", "worker-killed", silent_ms=heartbeats.MISSED_AFTER_MS + 1000)
-    heartbeats.alive(store, "worker", "worker-runs")
+    heartbeats.record(store, "worker", "worker-killed", silent_ms=heartbeats.MISSED_AFTER_MS + 1000)
+    heartbeats.record(store, "worker", "worker-runs")
     processes = operator.read("/ops").partition("Last seen")[2]
     assert "worker worker-runs" in processes
     assert "worker-killed" not in processes
@@ -168,7 +168,7 @@ def test_that_redis_was_away_is_told_afterwards(operator: Operator, filling: Fil
     assert "Redis was away" not in operator.read("/ops")
     for minutes in (300, 200):
         began = START - timedelta(minutes=minutes)
-        outages.note(store, Outage(began, began + timedelta(minutes=3), refused=False))
+        outages.record(store, Outage(began, began + timedelta(minutes=3), refused=False))
     shown = operator.read("/ops")
     assert shown.startswith("All is well")
     assert (

@@ -236,7 +236,7 @@ def test_a_replay_goes_to_the_shard_of_its_company_and_wakes_it(
     with Redis.from_url(redis_url) as client:
         assert client.xlen(keys.inbox(shard)) == 1
         assert client.exists(keys.wake(shard))
-    assert filling.container.waker.waiting("drain") == 1
+    assert filling.container.waker.queue_length("drain") == 1
     filling.close()
 
 
