@@ -351,4 +351,4 @@ def test_a_bell_that_cannot_ring_is_no_reason_to_fail(data_dir):
     nowhere = Redis.from_url(f"unix://{data_dir}/nobody.sock?db=0")
 
     Waker(nowhere).wake_shard(0)
-    Waker(nowhere).ask()
+    Waker(nowhere).wake_question_runner()
