@@ -78,7 +78,7 @@ def _logging_as_it_was() -> Iterator[None]:
 def _connections_given_back() -> Iterator[None]:
     """Leave no open socket to the garbage collector, which warns of it in the middle of another test."""
     yield
-    serving.give_back_connections()
+    serving.give_back()
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """The way to Codat under the budget: every single request asks for leave first."""
 
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -42,7 +44,7 @@ class RateLimitedTransport(httpx.BaseTransport):
     ) -> None:
         self._budget, self._rank, self._clock = budget, rank, clock
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-        self._inner = inner or httpx.HTTPTransport(limits=limits, trust_env=False)
+        self._inner = inner or httpx.HTTPTransport(verify=_tls_context(), limits=limits)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """One request and its answer; the place is given back when the answer has been read."""
@@ -139,6 +141,12 @@ def company_in(path: str) -> str | None:
         if part == "companies":
             return unquote(parts[place + 1]) or None
     return None
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """The trusted certificates, loaded once for each process."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def client_for(

@@ -32,7 +32,7 @@ class Recording(httpx.BaseTransport):
     """Real HTTP that remembers what was asked."""
 
     def __init__(self) -> None:
-        self._real = httpx.HTTPTransport()
+        self._real = httpx.HTTPTransport(verify=False)
         self._lock = threading.Lock()
         self.requests: list[httpx.Request] = []
 

@@ -16,6 +16,7 @@ from processor.container import Container, for_web, for_worker
 from processor.settings.definitions import load
 from processor.web import create_app
 from tests.support import messages
+from tests.support.applications import lent_app, take_back_apps
 
 ENVIRON = {
     "CODAT_WEBHOOK_SECRETS": f"{messages.SECRET},{messages.OTHER_SECRET}",
@@ -43,22 +44,24 @@ def kept(container: Container) -> Container:
     return container
 
 
-def serving(redis_url: str, *, hurried: bool = False, **environ: str) -> FlaskClient:
+def serving(redis_url: str, *, hurried: bool = False, lasting: bool = False, **environ: str) -> FlaskClient:
     """A caller of the application with these settings.
 
     It waits for Redis as long as workers do, so that no answer depends on the speed of the
-    machine; ``hurried``, as long as the web does.
+    machine; ``hurried``, as long as the web does. Only a ``lasting`` one may be used by more than one test.
     """
     build = for_web if hurried else for_worker
     container = build(load({**ENVIRON, "REDIS_URL": redis_url, **environ}))
-    return create_app(kept(container)).test_client()
+    app = create_app(kept(container)) if lasting else lent_app(kept(container))
+    return app.test_client()
 
 
-def give_back_connections() -> None:
-    """Close the connections of the applications made since; whichever is called again opens others.
+def give_back() -> None:
+    """End the loans of applications and close their connections; a lasting one opens others.
 
     An application is garbage in circles, and of such the interpreter may find a socket first, unclosed.
     """
+    take_back_apps()
     while _clients:
         _clients.pop().close()
 

@@ -12,9 +12,9 @@ from handlers.registry import Policy
 from processor.container import for_web
 from processor.settings.definitions import load
 from processor.simulator import SimulatorServer
-from processor.web import create_app
 from tests.processor.simulator.pages import Browser
 from tests.processor.simulator.receiving import Receiver
+from tests.support.applications import lent_app
 from tests.support.journeying import CODAT_KEY, Desk
 from tests.support.serving import ENVIRON
 from tests.support.workbench import Workbench
@@ -64,7 +64,7 @@ class Place:
         self.container = dataclasses.replace(
             for_web(settings), journey=self.desk.journey, clock=self.desk.clock
         )
-        self.app = create_app(self.container)
+        self.app = lent_app(self.container)
         self.bench = Workbench(client, policy=Policy(can_ask=True, patience_s=60, late_after_s=600))
         self._asking = runtime.build(self.container)
         self._clients: list[httpx.Client] = []

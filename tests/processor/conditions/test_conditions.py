@@ -26,9 +26,9 @@ from processor.settings.definitions import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import clock_skew, keys, questions
 from processor.store.damage import unreadable_records
-from processor.web import create_app
 from tests.processor.web.ops.operating import PASSWORD, basic
 from tests.support import messages
+from tests.support.applications import lent_app
 from tests.support.messages import signed
 from tests.support.ports import own_port
 from tests.support.serving import ADDRESS, ENVIRON, kept
@@ -47,7 +47,7 @@ class Service:
         given = {**ENVIRON, "API_KEYS": KEY, "OPERATOR_PASSWORD": PASSWORD, "REDIS_URL": redis_url, **environ}
         self.clock = clock
         self.container: Container = dataclasses.replace(kept(for_worker(load(given))), clock=clock)
-        self.http: FlaskClient = create_app(self.container).test_client()
+        self.http: FlaskClient = lent_app(self.container).test_client()
 
     def post(self, body: bytes, **signing: Any) -> int:
         """The status with which a message is answered."""

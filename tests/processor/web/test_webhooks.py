@@ -47,7 +47,7 @@ def caller(redis_url: str) -> FlaskClient:
 @pytest.fixture(scope="session")
 def steady(engine_url: str) -> FlaskClient:
     """The same for many examples in one test."""
-    return serving(engine_url)
+    return serving(engine_url, lasting=True)
 
 
 @pytest.fixture

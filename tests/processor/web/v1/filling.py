@@ -13,7 +13,7 @@ from handlers.registry import Policy
 from processor.alerts.dialects import Unrecognised, recognise
 from processor.container import Container, for_web
 from processor.settings.definitions import load
-from processor.web import create_app
+from tests.support.applications import lent_app
 from workers.inbox.drain import Drain
 
 KEY = "key-of-a-caller"
@@ -59,7 +59,7 @@ class Filling:
         self.now = START
         self.policy = Policy()
         self.container: Container = dataclasses.replace(for_web(load(environ)), clock=lambda: self.now)
-        self.app: Flask = create_app(self.container)
+        self.app: Flask = lent_app(self.container)
         self._count = 0
 
     def close(self) -> None:
