@@ -15,9 +15,9 @@ from handlers.events import (
     QuestionUnanswered,
     Source,
 )
-from handlers.explained import explained_claims
 from handlers.facts import API_LAG, CLAIM_WINDOW, Claim, Fact, FactKind
 from handlers.registry import Context, Doubt, HandlerResult, on
+from handlers.superseded import superseded_claims
 
 
 @on(ConnectionCreated)
@@ -102,11 +102,11 @@ def claimed(connection: Connection, event: LinkStatusClaimed, context: Context) 
         return HandlerResult(remark="the connection is deleted for good")
     if _is_explained(connection, claim):
         return HandlerResult(
-            facts=(at_its_word(claim),), remark=f"{change} is known already, exactly", twin=True
+            facts=(fact_from_claim(claim),), remark=f"{change} is known already, exactly", twin=True
         )
     if event.new is now and not (event.old and event.old.has_ended and now is LinkStatus.LINKED):
         return HandlerResult(remark=f"{change} is known already", twin=True)
-    fits = fits_what_we_know(connection, claim)
+    fits = is_consistent(connection, claim)
     doubt = None if fits else f"the alert says {change}, we know {now}"
     if context.policy.checks:
         return HandlerResult(
@@ -117,7 +117,7 @@ def claimed(connection: Connection, event: LinkStatusClaimed, context: Context) 
         )
     questions = (Doubt(Aspect.CONNECTION, f"an alert without a time says {change}"),)
     return HandlerResult(
-        facts=(at_its_word(claim),) if fits else (),
+        facts=(fact_from_claim(claim),) if fits else (),
         questions=questions if context.policy.can_ask else (),
         doubt=doubt,
         remark=f"{change}, taken at its word" if fits else None,
@@ -143,7 +143,7 @@ def company_not_shown(connection: Connection, event: CompanyNotShown, context: C
     )
 
 
-def fits_what_we_know(connection: Connection, claim: Claim) -> bool:
+def is_consistent(connection: Connection, claim: Claim) -> bool:
     """Whether the claim starts from the status that the fold says."""
     now = link_status(connection.history)
     if claim.old is None:
@@ -151,7 +151,7 @@ def fits_what_we_know(connection: Connection, claim: Claim) -> bool:
     return claim.old is now
 
 
-def at_its_word(claim: Claim) -> Fact:
+def fact_from_claim(claim: Claim) -> Fact:
     """The fact that a claim amounts to when Codat cannot be asked: at its arrival."""
     read = FactKind.ORDINARY_READ if claim.ordinary else FactKind.READ
     kind = read if claim.new is None else FactKind.SEEN
@@ -167,5 +167,5 @@ def at_its_word(claim: Claim) -> Fact:
 
 
 def _is_explained(connection: Connection, claim: Claim) -> bool:
-    fact = at_its_word(claim)
-    return fact in explained_claims(sorted((*connection.facts, fact), key=lambda fact: fact.order))
+    fact = fact_from_claim(claim)
+    return fact in superseded_claims(sorted((*connection.facts, fact), key=lambda fact: fact.order))

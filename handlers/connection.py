@@ -1,4 +1,4 @@
-"""A connection as we keep it: facts, what is open, and what was told."""
+"""A connection as it is stored: its facts, its open questions, and the ledger of notifications."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,30 +14,29 @@ MOST_FACTS = 64
 _KEPT_FACTS = 32
 
 ON_PREMISE = ("quickbooks desktop", "sage 50")
-"""How the names of software on the customer's own computer begin, where Codat has not said what it is."""
+"""Prefixes of platform names that count as on-premise software where Codat's list of platforms is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One entry of the ledger: a notification that was decided.
+    """A notification that was decided.
 
-    ``kind`` is the notification's type, ``at`` the time of the milestone by which
-    the next decision is compared, ``by_seen`` whether we knew the time only from
-    having looked.
+    ``kind`` is the notification's type and ``at`` the time of its milestone. ``is_observed``: this time comes
+    from Codat's API, which shows a change later than it happened.
     """
 
     kind: str
     at: datetime
     id: str
-    by_seen: bool = False
+    is_observed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """News that waits for Codat's word before it is told.
+    """A milestone that is verified with Codat before its notification is sent.
 
-    ``kind`` and ``at`` name the milestone; ``since`` (ours) is when we began to
-    wait; ``previous_state`` is the state before the news.
+    ``kind`` and ``at`` identify the milestone. ``since`` is the start of the check by our clock.
+    ``previous_state`` is the public state before the milestone.
     """
 
     kind: str
@@ -48,14 +47,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Everything that we know about one connection.
+    """Everything that is known about one connection.
 
-    ``facts`` are sorted. ``base`` is the summary of facts that were compacted and
-    ``floor`` the time up to which: facts at or before it are stale. ``described_at``
-    is the time of the newest message that described the platform. ``on_premise``: the platform is software
-    on the customer's own computer, ``None`` where Codat's list of platforms was not known.
-    ``nothing_queued_at`` is when Codat first showed that it reads nothing for an authorisation, ``None``:
-    it never did.
+    ``facts`` are sorted by ``Fact.order``. ``base`` is the fold over the facts that were compacted, and facts
+    at or before ``compacted_until`` are stale. ``described_at`` is the time of the newest message that
+    described the platform. ``on_premise``: the platform is software on the customer's own computer, ``None``
+    where Codat's list of platforms was unknown. ``nothing_queued_at`` is when Codat first showed that no read
+    is queued for an authorisation, ``None`` if it never did.
     """
 
     id: str
@@ -68,7 +66,7 @@ class Connection:
     described_at: datetime | None = None
     facts: tuple[Fact, ...] = ()
     base: AuthorizationHistory = START
-    floor: datetime | None = None
+    compacted_until: datetime | None = None
     data_types: Mapping[str, DataType] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     checks: tuple[Check, ...] = ()
@@ -79,7 +77,7 @@ class Connection:
 
     @property
     def is_on_premise(self) -> bool:
-        """Whether the platform is software on the customer's own computer: read while that one is on."""
+        """Whether the platform is software on the customer's own computer."""
         if self.on_premise is not None:
             return self.on_premise
         return (self.platform_name or "").casefold().startswith(ON_PREMISE)
@@ -87,42 +85,37 @@ class Connection:
     @property
     def history(self) -> AuthorizationHistory:
         """The fold over all facts."""
-        return _folded(self.facts, self.base)
+        return _cached_fold(self.facts, self.base)
 
-    def described_by(self, event: Event, details: ConnectionDetails | None) -> "Connection":
-        """Take platform details and tags from ``event``: the newest description wins, gaps are filled."""
-        company = event.company
-        said = {
-            "company_id": company.id if company else None,
-            "merchant_id": company.merchant_id if company else None,
-            "platform_key": details.platform_key if details else None,
-            "platform_name": details.platform_name if details else None,
-            "source_type": details.source_type if details else None,
-            "integration_id": details.integration_id if details else None,
-            "account_name": details.account_name if details else None,
-        }
-        newest = self.described_at is None or event.at >= self.described_at
-        news = {
+    def with_description(self, event: Event, details: ConnectionDetails | None) -> "Connection":
+        """Take over the platform details and the company of ``event``.
+
+        The newest description wins; an older one fills gaps.
+        """
+        is_newest = self.described_at is None or event.at >= self.described_at
+        changes = {
             name: value
-            for name, value in said.items()
-            if value is not None and value != getattr(self, name) and (newest or getattr(self, name) is None)
+            for name, value in _description(event, details).items()
+            if value != getattr(self, name) and (is_newest or getattr(self, name) is None)
         }
-        if details is not None and newest and details.platform_key is not None:
-            news_at: datetime | None = event.at
-        else:
-            news_at = self.described_at
-        if not news and news_at == self.described_at:
+        describes_platform = details is not None and details.platform_key is not None
+        described_at = event.at if describes_platform and is_newest else self.described_at
+        if not changes and described_at == self.described_at:
             return self
-        return replace(self, described_at=news_at, **news)  # type: ignore[arg-type]
+        return replace(self, described_at=described_at, **changes)  # type: ignore[arg-type]
+
+    def is_compacted(self, fact: Fact) -> bool:
+        """Whether ``fact`` lies in the time that was compacted."""
+        return self.compacted_until is not None and fact.at <= self.compacted_until
 
     def with_facts(self, facts: Iterable[Fact]) -> "Connection":
-        """Add the facts that are not known yet and do not lie below the floor."""
-        known = {fact.identity for fact in self.facts}
+        """Add the facts that are new and do not lie in the time that was compacted."""
+        identities = {fact.identity for fact in self.facts}
         added = []
         for fact in facts:
-            if fact.identity in known or (self.floor is not None and fact.at <= self.floor):
+            if fact.identity in identities or self.is_compacted(fact):
                 continue
-            known.add(fact.identity)
+            identities.add(fact.identity)
             added.append(fact)
         if not added:
             return self
@@ -138,60 +131,79 @@ class Connection:
         return self if merged == self.data_types else replace(self, data_types=merged)
 
     def compacted(self) -> "Connection":
-        """Fold the oldest facts into the base when there are more than ``MOST_FACTS``.
+        """Fold the oldest facts into ``base`` when there are more than ``MOST_FACTS``.
 
-        First, of every run of looks that saw the same only the first and the last stay.
+        Repeated observations of one status are reduced to the first and the last before that.
         """
         if len(self.facts) <= MOST_FACTS:
             return self
         facts = tuple(
             fact
             for position, fact in enumerate(self.facts)
-            if not _says_nothing_more(fact, self.facts[position - 1 : position + 2])
+            if not _is_redundant(fact, self.facts[position - 1 : position + 2])
         )
         if len(facts) <= _KEPT_FACTS:
             return replace(self, facts=facts)
         old, young = facts[:-_KEPT_FACTS], facts[-_KEPT_FACTS:]
         while young and young[0].at == old[-1].at:
             old, young = (*old, young[0]), young[1:]
-        ledger = self.ledger[-_KEPT_FACTS:] if len(self.ledger) > MOST_FACTS else self.ledger
-        return replace(self, facts=young, base=fold(old, self.base), floor=old[-1].at, ledger=ledger)
+        return replace(
+            self,
+            facts=young,
+            base=fold(old, self.base),
+            compacted_until=old[-1].at,
+            ledger=self.ledger[-_KEPT_FACTS:] if len(self.ledger) > MOST_FACTS else self.ledger,
+        )
 
 
-_recent: tuple[tuple[tuple[Fact, ...], AuthorizationHistory, AuthorizationHistory], ...] = ()
-"""The last folds: one step asks for the same one or two again and again, and they never change."""
+_DESCRIPTIVE_FIELDS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
+
+
+def _description(event: Event, details: ConnectionDetails | None) -> dict[str, str]:
+    """The descriptive fields of a connection that ``event`` gives."""
+    fields: dict[str, str | None] = {}
+    if event.company:
+        fields = {"company_id": event.company.id, "merchant_id": event.company.merchant_id}
+    if details:
+        fields |= {name: getattr(details, name) for name in _DESCRIPTIVE_FIELDS}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+_recent_folds: tuple[tuple[tuple[Fact, ...], AuthorizationHistory, AuthorizationHistory], ...] = ()
+"""The last folds as (facts, base, result): one step needs the same one or two several times."""
 
 _MOST_RECENT = 4
 
 
-def _folded(facts: tuple[Fact, ...], base: AuthorizationHistory) -> AuthorizationHistory:
-    global _recent
-    for known_facts, known_base, history in _recent:
-        if known_facts is facts and known_base is base:
+def _cached_fold(facts: tuple[Fact, ...], base: AuthorizationHistory) -> AuthorizationHistory:
+    global _recent_folds
+    for recent_facts, recent_base, history in _recent_folds:
+        if recent_facts is facts and recent_base is base:
             return history
     history = fold(facts, base)
-    _recent = ((facts, base, history), *_recent[: _MOST_RECENT - 1])
+    _recent_folds = ((facts, base, history), *_recent_folds[: _MOST_RECENT - 1])
     return history
 
 
-def _says_nothing_more(fact: Fact, neighbours: tuple[Fact, ...]) -> bool:
+def _is_redundant(fact: Fact, neighbours: tuple[Fact, ...]) -> bool:
+    """Whether the facts before and after are observations of the same status."""
     return (
         fact.kind is FactKind.SEEN
         and len(neighbours) == 3
         and all(
-            near.kind is FactKind.SEEN and near.status is fact.status and not near.claimed
-            for near in neighbours
+            neighbour.kind is FactKind.SEEN and neighbour.status is fact.status and not neighbour.claimed
+            for neighbour in neighbours
         )
     )
 
 
 def is_linked(history: AuthorizationHistory) -> bool:
-    """Whether access is given now."""
+    """Whether the connection has access now."""
     return link_status(history) is LinkStatus.LINKED
 
 
 def link_status(history: AuthorizationHistory) -> LinkStatus | None:
-    """What Codat's status should be by what we know; ``None`` for a deleted connection."""
+    """Codat's status of the connection as the facts imply it; ``None`` for a deleted connection."""
     if history.deleted:
         return None
     if history.ended:

@@ -8,7 +8,7 @@ from handlers.fold import TABLE, Action, Column, Link
 _NEXT = {
     Action.BEGIN: Link.LINKED,
     Action.BEGIN_AT_READ: Link.LINKED,
-    Action.BEGIN_AT_ASIDE: Link.LINKED,
+    Action.BEGIN_AT_ORPHANED_READ: Link.LINKED,
     Action.CLOSE_AND_BEGIN: Link.LINKED,
     Action.CLOSE: Link.ENDED,
     Action.END_UNKNOWN: Link.ENDED,

@@ -44,13 +44,13 @@ class ResumePolling:
 
 
 @dataclass(frozen=True, slots=True)
-class LookNow:
+class CompareCompany:
     """Compare the company with what Codat shows of it, now instead of at its next turn."""
 
     company_id: str
 
 
-Effect = Ask | Notify | LookNow | PausePolling | ResumePolling
+Effect = Ask | Notify | CompareCompany | PausePolling | ResumePolling
 
 
 class DecisionOutcome(StrEnum):
@@ -67,7 +67,7 @@ class DecisionOutcome(StrEnum):
 class Decision:
     """One decision to tell, to check or not to tell, for the timeline."""
 
-    notice: str
-    verdict: DecisionOutcome
+    kind: str
+    outcome: DecisionOutcome
     reason: str
     notification_id: str

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from handlers.trigger import Trigger
-
 
 class Source(StrEnum):
     """The road by which an event reached us."""
@@ -35,6 +33,19 @@ class LinkStatus(StrEnum):
     def has_ended(self) -> bool:
         """Whether access was given once and is over."""
         return self in (LinkStatus.UNLINKED, LinkStatus.DEAUTHORIZED)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Why we asked Codat without a message that made us ask.
+
+    ``reason`` completes the sentence on the timeline. ``quiet``: milestones that follow are recorded as told
+    without being sent, as after a rebuild. ``repairs``: a change that follows counts as a missed message.
+    """
+
+    reason: str
+    quiet: bool = False
+    repairs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,7 @@ class Event:
     at: datetime
     timed: bool = True
     company: Company | None = None
-    asked: Trigger | None = None
+    trigger: Trigger | None = None
 
     @property
     def connection_ids(self) -> tuple[str, ...]:
@@ -208,7 +219,7 @@ class LinkStatusClaimed(ConnectionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LooseEvent(Event):
+class OptionalConnectionEvent(Event):
     """Something happened to one connection, or to some of the company: ``connection_id`` is ``None``."""
 
     connection_id: str | None = None
@@ -222,15 +233,15 @@ class LooseEvent(Event):
         return self.connection_id is None
 
 
-class ConnectionUnsaid(LooseEvent):
+class UnidentifiedConnectionChanged(OptionalConnectionEvent):
     """Something happened to a connection of the company; which one is not said."""
 
 
-class InitialReadClaimed(LooseEvent):
+class InitialReadClaimed(OptionalConnectionEvent):
     """A legacy alert: the connection, or the whole company, was synchronised for the first time."""
 
 
-class DeletionClaimed(LooseEvent):
+class DeletionClaimed(OptionalConnectionEvent):
     """A legacy alert: a sync connection of the company was deleted (commerce only)."""
 
 
@@ -258,7 +269,7 @@ class RateLimitReset(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OtherHappened(Event):
+class UnhandledEvent(Event):
     """A message that is not about connections or reads: recorded, no action.
 
     ``connection_id`` is the connection it names, ``None`` where it names none.

@@ -1,7 +1,6 @@
-"""What we know about a connection: facts, and the claims that are not facts yet.
+"""Facts about a connection, claims that are not facts yet, and the outcome per data type.
 
-A fact is something that happened at a time of Codat's clock. Facts are a set:
-adding one twice changes nothing, and the order of adding changes nothing.
+``handlers.fold`` explains how they become a state.
 """
 
 from dataclasses import dataclass
@@ -43,24 +42,23 @@ RUNNING_STATUSES = frozenset(
 )
 
 SEEN_TOLERANCE = timedelta(seconds=2)
-"""An exact change outranks what we saw this close to it."""
+"""An exact change outranks an observation this close to it."""
 
 API_LAG = timedelta(seconds=60)
-"""Codat's API may show the state of so long ago."""
+"""Codat's API may show a state this old."""
 
 QUEUED_WITHIN = timedelta(minutes=2)
-"""A first sync is queued with the authorisation, and Codat's API shows that after so long at the latest."""
+"""Codat queues the first sync with the authorisation, and its API shows that within this time."""
 
 AT_ONCE = timedelta(minutes=15)
-"""Access that ends so soon after a first sync ended with it: the connector was set to be read once."""
+"""Access that ends this soon after a first sync ended with it: the connector is set to be read once."""
 
 CLAIM_WINDOW = timedelta(minutes=3)
-"""A legacy alert is given up after about two minutes, so the change that it
-claims lies at most this far before its arrival."""
+"""Longest time from a change to the arrival of its legacy alert; Codat retries one for about two minutes."""
 
 
 class FactKind(StrEnum):
-    """The kinds of facts, in the order of cause: how facts of one moment are sorted."""
+    """The kinds of facts; facts of one moment are sorted in this order, causes first."""
 
     CREATED = "created"
     FAILED = "failed"
@@ -73,6 +71,9 @@ class FactKind(StrEnum):
     DELETED = "deleted"
 
 
+ACCESS_CHANGES = (FactKind.LINKED, FactKind.RELINKED, FactKind.ENDED)
+"""The exact facts by which access begins or ends."""
+
 _ORDER = {kind: position for position, kind in enumerate(FactKind)}
 
 
@@ -80,13 +81,11 @@ _ORDER = {kind: position for position, kind in enumerate(FactKind)}
 class Fact:
     """One fact. ``at`` is Codat's time, ``known_at`` ours.
 
-    ``status``: what was seen, or the reason of an end. ``types``: data type and
-    dataset status of each type that a read covered, sorted; an empty read means
-    "at least one type succeeded, which is not said". ``claimed``: a legacy alert
-    taken at its word because Codat could not be asked, or a failure that Codat's API shows
-    and no message told. ``old``: the status before, as an alert says that is taken at its word.
-    ``requested``, for a read that Codat's history showed: when each data type was
-    requested, which tells to which authorisation it belongs.
+    ``status`` is the observed status, or the reason of an end. ``types`` are the data types of a read with
+    their dataset statuses, sorted; empty means that at least one type succeeded. ``claimed``: a legacy
+    alert that was accepted without an answer of Codat, or a failure that Codat's API shows without a message.
+    ``old`` is the status before, for such an alert. ``requested`` is when each data type was requested, for
+    a read from Codat's read history: it decides to which authorisation the data type belongs.
     """
 
     kind: FactKind
@@ -102,21 +101,21 @@ class Fact:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What makes two facts the same one, whoever told them."""
+        """Two facts with the same identity are one, whatever their sources."""
         return (self.kind, self.at, self.status, self.types, self.claimed)
 
     @property
     def order(self) -> tuple[object, ...]:
-        """The place of the fact among others: by time, then by cause, then by content.
+        """Sort key: by time, then by cause, then by content.
 
-        Looks of one second (Codat's clock shows no less) come in the order of asking.
+        Observations of one second, the resolution of Codat's ``Date`` header, are sorted by our clock.
         """
-        asked = self.known_at if self.kind is FactKind.SEEN else self.at
-        return (self.at, _ORDER[self.kind], asked, self.status or "", self.types, self.claimed)
+        moment = self.known_at if self.kind is FactKind.SEEN else self.at
+        return (self.at, _ORDER[self.kind], moment, self.status or "", self.types, self.claimed)
 
     @property
-    def link(self) -> LinkStatus | None:
-        """The link status that holds after this change; ``None`` where it says none."""
+    def link_status(self) -> LinkStatus | None:
+        """Codat's status after this fact; ``None`` if it implies none."""
         if self.kind in (FactKind.LINKED, FactKind.RELINKED):
             return LinkStatus.LINKED
         return self.status if self.kind in (FactKind.ENDED, FactKind.SEEN) else None
@@ -124,12 +123,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A legacy alert that waits for Codat's answer.
+    """What a message claims that Codat has to confirm first.
 
-    ``arrived_at`` is when the alert came, or what it says happened where it says when; ``since`` is when
-    we began to ask (ours).
-    ``new`` is ``None`` for the claim that the initial read is complete, or, if ``ordinary``, that something
-    was read of a connection of which we know no access.
+    ``arrived_at`` is when the message came, or its own time where it has one. ``since`` is the start of
+    asking by our clock. ``old`` and ``new`` are the claimed statuses; ``new`` is ``None`` for the claim that
+    the initial read is complete or, if ``ordinary``, that data was read from a connection without access.
     """
 
     event_id: str
@@ -141,7 +139,7 @@ class Claim:
 
     @property
     def aspect(self) -> Aspect:
-        """What has to be asked."""
+        """Which question settles the claim."""
         return Aspect.HISTORY if self.new is None and not self.ordinary else Aspect.CONNECTION
 
 
@@ -149,8 +147,8 @@ class Claim:
 class DataType:
     """The newest outcome of one data type, by Codat's time.
 
-    ``timed`` is false where a legacy alert told it, whose arrival stands for the
-    time. ``progress`` is 0 to 100, and 100 as soon as reading has ended, well or badly.
+    ``timed`` is false for a legacy alert, whose time of arrival is used. ``progress`` is 0 to 100, and 100 as
+    soon as reading has ended, successfully or not.
     """
 
     name: str
@@ -163,8 +161,7 @@ class DataType:
     def is_newer_than(self, other: "DataType | None") -> bool:
         """Whether this outcome replaces ``other``.
 
-        An untimed one gives way to a timed one that may be its twin: told within
-        the claim window before the alert arrived.
+        An untimed outcome gives way to a timed one of the claim window before, which may be the same read.
         """
         if other is None:
             return True
@@ -172,9 +169,9 @@ class DataType:
             return self.at > other.at + CLAIM_WINDOW
         if self.timed and not other.timed:
             return self.at >= other.at - CLAIM_WINDOW
-        return (self._true_at, self.status) > (other._true_at, other.status)
+        return (self._earliest_at, self.status) > (other._earliest_at, other.status)
 
     @property
-    def _true_at(self) -> datetime:
-        """When it was so at the earliest: that a read is running is told by Codat's API alone."""
+    def _earliest_at(self) -> datetime:
+        """Earliest time at which the outcome held: only Codat's API, which lags, shows a running read."""
         return self.at - API_LAG if self.progress < 100 else self.at

@@ -1,11 +1,46 @@
 """The fold: from the facts of a connection to what holds now.
 
-The table is total: every link status and every column has its cell. It is also
-the source of ``docs/state-machine.md`` (see ``handlers.diagram``).
+Theory of operation
+===================
 
-Codat's API may lag: it may show the state of up to ``API_LAG`` ago. A look that contradicts the
-last change and lies less than that after it changes nothing (``may_be_outdated``). Codat is asked
-again until it agrees or the time is over (``handlers.verification``).
+A *fact* (``handlers.facts``) is one thing that happened to a connection at a time of Codat's clock: access
+was given, a read was complete, access ended. A message is not a fact. A handler turns a message, or an
+answer of Codat's API, into facts. What a message claims without a time (a legacy alert) is first a *claim*:
+Codat is asked, and the answer becomes the fact.
+
+The facts of a connection are a set. Two messages about the same change yield the same fact, and adding a fact
+twice changes nothing. So duplicates, retries, replays and the second generation of a message are harmless.
+
+The state is not stored and updated. It is computed from the facts: ``fold`` sorts them by Codat's time, facts
+of one moment by cause (``FactKind`` gives the order), and applies ``TABLE`` to one after the other, starting
+from ``START``. Only the set decides the result, not the order of arrival. So a late message changes the
+state exactly as if it had come in time, or changes nothing because a later fact supersedes it.
+
+The result is an ``AuthorizationHistory``: the row of the table that was reached, the number of
+authorisations, and the facts that began or ended the current one. ``handlers.state`` derives the public state
+from it.
+
+Three rules handle what is less exact than a message with a time:
+
+* An observation (``FactKind.SEEN``) is a status that Codat's API showed when we asked. An exact change within
+  ``SEEN_TOLERANCE`` of it outranks it: ``effective_facts`` leaves it out.
+* Codat's API may show the state of up to ``API_LAG`` ago. An observation that contradicts a change of the
+  last ``API_LAG`` changes nothing (``may_be_outdated``). ``handlers.verification`` asks again until Codat
+  agrees or the lag is over.
+* A legacy alert that was accepted without an answer is superseded by the exact fact of the same meaning as
+  soon as that arrives (``handlers.superseded``).
+
+Milestones are decided once. ``handlers.milestones.due_milestones`` lists what the present history makes due:
+the current authorisation, the outcome of its first sync, its end, the last failed attempt, the deletion. The
+ledger of the connection holds every notification that was decided. A milestone is told if it is due and the
+ledger does not have it. The new ledger entry, the facts and the notification are written in one commit, so a
+crash repeats the whole step or nothing. The id of a notification depends on the connection, its kind and the
+time of the milestone alone: a repeated step yields the same id.
+
+Old facts are compacted: they are folded into ``Connection.base``, from which the next fold starts.
+
+The table is total: every link status has a cell for every column. An empty cell fails a test.
+``docs/state-machine.md`` is generated from it (``handlers.diagram``).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +49,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from handlers.events import LinkStatus
-from handlers.explained import explained_claims
-from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, FactKind
+from handlers.facts import ACCESS_CHANGES, API_LAG, SEEN_TOLERANCE, Fact, FactKind
+from handlers.superseded import superseded_claims
 
 
 class Link(StrEnum):
-    """The rows of the table: where a connection stands while facts are walked."""
+    """The rows of the table: the link status that the fold has reached."""
 
     PENDING = "unknown, pending"
     LINKED = "linked"
@@ -28,7 +63,7 @@ class Link(StrEnum):
 
 
 class Column(StrEnum):
-    """The columns of the table: a fact, and for what was seen also what it was."""
+    """The columns of the table: the kind of the fact and, for an observation, its status."""
 
     CREATED = "created"
     FAILED = "failed"
@@ -44,14 +79,14 @@ class Column(StrEnum):
 
 
 class Action(StrEnum):
-    """The cells of the table: what one fact does to the walk."""
+    """The cells of the table: what one fact does to the history."""
 
     STAY = "stay"
     NOTE_CREATION = "note that it exists"
     NOTE_FAILURE = "note the failed attempt"
     BEGIN = "begin"
     BEGIN_AT_READ = "begin at the read, keep it"
-    BEGIN_AT_ASIDE = "begin at the first read set aside, keep those"
+    BEGIN_AT_ORPHANED_READ = "begin at the first read set aside, keep those"
     CLOSE_AND_BEGIN = "end missed: close, begin"
     CLOSE = "close"
     END_UNKNOWN = "ended (was linked unknown to us)"
@@ -99,7 +134,7 @@ TABLE: dict[Link, dict[Column, Action]] = {
         Column.RELINKED: Action.BEGIN,
         Column.ENDED: Action.NEWEST_REASON,
         Column.READ: Action.SET_ASIDE,
-        Column.SEEN_LINKED: Action.BEGIN_AT_ASIDE,
+        Column.SEEN_LINKED: Action.BEGIN_AT_ORPHANED_READ,
         Column.SEEN_ENDED: Action.OTHER_REASON,
         **_ALWAYS,
     },
@@ -109,23 +144,22 @@ TABLE: dict[Link, dict[Column, Action]] = {
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationHistory:
-    """Where the walk stands.
+    """The state of the fold.
 
-    ``authorization`` counts how many began so far. ``begun`` is the fact that began
-    the current one and ``begun_at`` its time; ``begun_at`` is ``None`` where access
-    ended that we never saw begin. ``floor`` is the end of the authorisation before
-    (the beginning of the current one where that end was missed), ``None`` for the
-    first. ``kept`` are the initial reads of the current authorisation, ``aside``
-    those that came while access had ended.
+    ``authorization`` counts the authorisations so far. ``begun`` is the fact that began the current one and
+    ``begun_at`` its time, ``None`` where access ended whose beginning is unknown. ``previous_end_at`` is
+    the end of the authorisation before (the beginning of the current one where that end was missed), ``None``
+    for the first. ``initial_reads`` are the initial reads of the current authorisation, ``orphaned_reads``
+    those that came after access had ended. ``failed`` is the last failed attempt to authorise.
     """
 
     link: Link = Link.PENDING
     authorization: int = 0
     begun: Fact | None = None
     begun_at: datetime | None = None
-    floor: datetime | None = None
+    previous_end_at: datetime | None = None
     ended: Fact | None = None
-    kept: tuple[Fact, ...] = ()
+    initial_reads: tuple[Fact, ...] = ()
     orphaned_reads: tuple[Fact, ...] = ()
     failed: Fact | None = None
     deleted: Fact | None = None
@@ -134,8 +168,18 @@ class AuthorizationHistory:
 START = AuthorizationHistory()
 
 
+def fold(facts: Sequence[Fact], start: AuthorizationHistory = START) -> AuthorizationHistory:
+    """Apply the table to ``facts``, which must be sorted by ``Fact.order``."""
+    history = start
+    for fact in effective_facts(facts):
+        action = TABLE[history.link][column_of(fact)]
+        if action is not Action.STAY and not may_be_outdated(history, fact):
+            history = _STEPS[action](history, fact)
+    return history
+
+
 def column_of(fact: Fact) -> Column:
-    """The column of the table that ``fact`` belongs to."""
+    """The column of the table for ``fact``."""
     if fact.kind is not FactKind.SEEN:
         return Column[fact.kind.name]
     if fact.status is LinkStatus.LINKED:
@@ -144,24 +188,29 @@ def column_of(fact: Fact) -> Column:
 
 
 def _begin(
-    history: AuthorizationHistory, fact: Fact, *, at: datetime | None = None, kept: tuple[Fact, ...] = ()
+    history: AuthorizationHistory, fact: Fact, *, at: datetime | None = None, reads: tuple[Fact, ...] = ()
 ) -> AuthorizationHistory:
     if history.link is Link.LINKED:
-        floor: datetime | None = fact.at
+        previous_end_at: datetime | None = fact.at
     else:
-        floor = history.ended.at if history.ended else None
+        previous_end_at = history.ended.at if history.ended else None
     return replace(
         history,
         link=Link.LINKED,
         authorization=history.authorization + 1,
         begun=fact,
         begun_at=at or fact.at,
-        floor=floor,
+        previous_end_at=previous_end_at,
         ended=None,
-        kept=kept,
+        initial_reads=reads,
         orphaned_reads=(),
         failed=None,
     )
+
+
+def _begin_at_orphaned_read(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
+    reads = history.orphaned_reads
+    return _begin(history, fact, at=reads[0].at if reads else None, reads=reads)
 
 
 def _close(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
@@ -175,60 +224,48 @@ def _other_reason(history: AuthorizationHistory, fact: Fact) -> AuthorizationHis
     return replace(history, ended=fact, orphaned_reads=())
 
 
-def _begin_at_aside(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
-    if not history.orphaned_reads:
-        return _begin(history, fact)
-    return _begin(history, fact, at=history.orphaned_reads[0].at, kept=history.orphaned_reads)
+def read_cutoff(history: AuthorizationHistory) -> datetime | None:
+    """Datasets requested up to this time belong to an earlier authorisation; ``None``: there is none.
 
-
-def read_floor(history: AuthorizationHistory) -> datetime | None:
-    """Datasets requested up to this moment belong to an authorisation before; ``None``: to none.
-
-    Where the end before was missed, what was queued with the beginning itself counts.
+    Where the end of that one was missed, a dataset that was requested with the present beginning counts.
     """
-    floor = history.ended.at if history.ended else history.floor
-    return floor - SEEN_TOLERANCE if floor is not None and floor == history.begun_at else floor
+    cutoff = history.ended.at if history.ended else history.previous_end_at
+    return cutoff - SEEN_TOLERANCE if cutoff is not None and cutoff == history.begun_at else cutoff
 
 
-def _add_read(history: AuthorizationHistory, fact: Fact, place: str) -> AuthorizationHistory:
-    """Add to ``place`` what of the read belongs to no authorisation before."""
-    floor = read_floor(history)
-    if floor is not None and fact.requested:
-        before = {name for name, at in fact.requested if at <= floor}
-        if before:
-            types = tuple(row for row in fact.types if row[0] not in before)
-            if not types:
-                return history
-            fact = replace(fact, types=types)
-    reads: tuple[Fact, ...] = getattr(history, place)
-    return replace(history, **{place: (*reads, fact)})  # type: ignore[arg-type]
+def _current_part(history: AuthorizationHistory, read: Fact) -> tuple[Fact, ...]:
+    """``read`` without the data types that belong to an earlier authorisation; empty if none is left."""
+    cutoff = read_cutoff(history)
+    earlier = {name for name, at in read.requested if cutoff is not None and at <= cutoff}
+    if not earlier:
+        return (read,)
+    types = tuple((name, status) for name, status in read.types if name not in earlier)
+    return (replace(read, types=types),) if types else ()
+
+
+def _keep(history: AuthorizationHistory, read: Fact) -> AuthorizationHistory:
+    return replace(history, initial_reads=(*history.initial_reads, *_current_part(history, read)))
+
+
+def _set_aside(history: AuthorizationHistory, read: Fact) -> AuthorizationHistory:
+    return replace(history, orphaned_reads=(*history.orphaned_reads, *_current_part(history, read)))
 
 
 _STEPS: dict[Action, Callable[[AuthorizationHistory, Fact], AuthorizationHistory]] = {
-    Action.NOTE_CREATION: lambda history, fact: replace(history, failed=None) if history.failed else history,
+    Action.NOTE_CREATION: lambda history, fact: replace(history, failed=None),
     Action.NOTE_FAILURE: lambda history, fact: replace(history, failed=fact),
     Action.BEGIN: _begin,
-    Action.BEGIN_AT_READ: lambda history, fact: _begin(history, fact, kept=(fact,)),
-    Action.BEGIN_AT_ASIDE: _begin_at_aside,
+    Action.BEGIN_AT_READ: lambda history, fact: _begin(history, fact, reads=(fact,)),
+    Action.BEGIN_AT_ORPHANED_READ: _begin_at_orphaned_read,
     Action.CLOSE_AND_BEGIN: _begin,
     Action.CLOSE: _close,
     Action.END_UNKNOWN: lambda history, fact: replace(_close(history, fact), authorization=1),
     Action.NEWEST_REASON: lambda history, fact: replace(history, ended=fact, orphaned_reads=()),
     Action.OTHER_REASON: _other_reason,
-    Action.KEEP: lambda history, fact: _add_read(history, fact, "kept"),
-    Action.SET_ASIDE: lambda history, fact: _add_read(history, fact, "orphaned_reads"),
+    Action.KEEP: _keep,
+    Action.SET_ASIDE: _set_aside,
     Action.DELETE: lambda history, fact: replace(history, link=Link.DELETED, deleted=fact),
 }
-
-
-def fold(facts: Sequence[Fact], start: AuthorizationHistory = START) -> AuthorizationHistory:
-    """Walk the table over ``facts``, which must be sorted by ``Fact.order``."""
-    history = start
-    for fact in outranked_left_out(facts):
-        step = TABLE[history.link][column_of(fact)]
-        if step is not Action.STAY and not may_be_outdated(history, fact):
-            history = _STEPS[step](history, fact)
-    return history
 
 
 def last_change(history: AuthorizationHistory) -> Fact | None:
@@ -239,41 +276,40 @@ def last_change(history: AuthorizationHistory) -> Fact | None:
 def lag_after(change: Fact) -> timedelta:
     """How long after ``change`` Codat's API may show the state before it.
 
-    One second more after a look, whose time is cut to whole seconds.
+    One second more after an observation, whose time is truncated to whole seconds.
     """
     return API_LAG + timedelta(seconds=1) if change.kind is FactKind.SEEN else API_LAG
 
 
 def may_be_outdated(history: AuthorizationHistory, fact: Fact) -> bool:
-    """Whether ``fact`` is a look that contradicts the last change and may show the state before it.
+    """Whether ``fact`` is an observation that contradicts the last change and may show the state before it.
 
-    An alert that says the same proves nothing: it may be as late as the look.
+    An alert that agrees with the observation proves nothing: it may be as late as that.
     """
     change = last_change(history)
     if fact.kind is not FactKind.SEEN or fact.claimed or change is None or history.deleted:
         return False
     if fact.at - change.at >= lag_after(change):
         return False
-    held = (history.ended.status or LinkStatus.UNLINKED) if history.ended else LinkStatus.LINKED
-    return fact.status is not held
+    status = (history.ended.status or LinkStatus.UNLINKED) if history.ended else LinkStatus.LINKED
+    return fact.status is not status
 
 
-def outranked_left_out(facts: Sequence[Fact]) -> Iterable[Fact]:
-    """Leave out what an exact change outranks.
+def effective_facts(facts: Sequence[Fact]) -> Iterable[Fact]:
+    """Leave out the facts that an exact change outranks.
 
-    That is anything seen within ``SEEN_TOLERANCE`` of a change, and a legacy alert
-    taken at its word which an exact fact of the same meaning explains: one that lies
-    at most ``CLAIM_WINDOW`` before the alert came. Each fact explains one alert.
+    These are observations within ``SEEN_TOLERANCE`` of a change of access, and accepted alerts that an exact
+    fact supersedes.
     """
-    claimed = any(fact.claimed for fact in facts)
-    if not claimed and not any(fact.kind is FactKind.SEEN for fact in facts):
+    has_claims = any(fact.claimed for fact in facts)
+    if not has_claims and not any(fact.kind is FactKind.SEEN for fact in facts):
         return facts
-    changes = [fact for fact in facts if fact.kind in (FactKind.LINKED, FactKind.RELINKED, FactKind.ENDED)]
-    explained = explained_claims(facts) if claimed else set()
+    changes = [fact for fact in facts if fact.kind in ACCESS_CHANGES]
+    superseded = superseded_claims(facts) if has_claims else set()
     return [
         fact
         for fact in facts
-        if fact not in explained
+        if fact not in superseded
         and not (
             fact.kind is FactKind.SEEN
             and any(abs(fact.at - change.at) <= SEEN_TOLERANCE for change in changes)

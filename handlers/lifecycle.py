@@ -9,10 +9,10 @@ from handlers.events import (
     CompanyDeleted,
     ConnectionDeleted,
     ConnectionGone,
-    ConnectionUnsaid,
     DeletionClaimed,
     Event,
     Source,
+    UnidentifiedConnectionChanged,
 )
 from handlers.facts import API_LAG, Fact, FactKind
 from handlers.registry import NOTHING, Context, Doubt, HandlerResult, on
@@ -32,7 +32,7 @@ def deleted(
 
     What Codat's API does not show, but showed or told of within the minute before, may be too new for it.
     """
-    if event.source is Source.CODAT_API and too_new_for(connection, event):
+    if event.source is Source.CODAT_API and remaining_visibility_lag(connection, event):
         doubt = "Codat does not show the connection, of which it told less than a minute before"
         return HandlerResult(questions=(Doubt(Aspect.CONNECTION, doubt),), doubt=doubt)
     return HandlerResult(
@@ -41,8 +41,10 @@ def deleted(
     )
 
 
-@on(ConnectionUnsaid)
-def connection_unsaid(connection: Connection, event: ConnectionUnsaid, context: Context) -> HandlerResult:
+@on(UnidentifiedConnectionChanged)
+def unidentified_connection_changed(
+    connection: Connection, event: UnidentifiedConnectionChanged, context: Context
+) -> HandlerResult:
     """Something happened to a connection of the company, which one is not said: ask about each."""
     if connection.history.deleted:
         return HandlerResult(remark="the connection is deleted for good")
@@ -50,7 +52,7 @@ def connection_unsaid(connection: Connection, event: ConnectionUnsaid, context: 
     return HandlerResult(questions=(Doubt(Aspect.CONNECTION, doubt),), doubt=doubt)
 
 
-def too_new_for(connection: Connection, event: Event) -> timedelta:
+def remaining_visibility_lag(connection: Connection, event: Event) -> timedelta:
     """How long Codat's API may still not show the connection, of which Codat told; zero: it shows it.
 
     Every message counts, and of the looks the first: a later one, which may be outdated itself, says no

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from handlers import authorization, lifecycle, quota, sync
 from handlers.connection import Check, Connection
-from handlers.effects import Ask, Decision, DecisionOutcome, Effect, LookNow, Notify
+from handlers.effects import Ask, CompareCompany, Decision, DecisionOutcome, Effect, Notify
 from handlers.events import (
     Aspect,
     CompanyNotShown,
@@ -25,12 +25,12 @@ from handlers.milestones import (
     notification,
     notification_id,
     told,
-    untold,
+    untold_milestones,
 )
-from handlers.registry import Context, Doubt, HandlerResult, company_rule_of, handler_of
+from handlers.registry import Context, Doubt, HandlerResult, company_rule_for, handler_for
 from handlers.state import Situation, situation
 from handlers.timeline import TimelineEntry, explain
-from handlers.verification import CHECK_AFTER, is_foreign, must_wait, outdated_for, pause, waited_in_vain
+from handlers.verification import CHECK_AFTER, is_foreign, is_overdue, pause, reason_to_check, remaining_lag
 
 SUBJECTS = (authorization, sync, lifecycle, quota)
 """The modules whose handlers the machine knows; importing them registers these."""
@@ -64,7 +64,7 @@ class _Waits:
 
 def company_effects(event: Event, context: Context) -> tuple[Effect, ...]:
     """What ``event`` asks for as a whole, whatever connections it touches."""
-    adviser = company_rule_of(event)
+    adviser = company_rule_for(event)
     return adviser(event, context) if adviser else ()
 
 
@@ -75,8 +75,8 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     """
     before = situation(connection)
     details = event.connection if isinstance(event, ConnectionEvent) else None
-    connection = _on_its_platform(connection.described_by(event, details), context)
-    result = handler_of(event)(connection, event, context)
+    connection = _on_its_platform(connection.with_description(event, details), context)
+    result = handler_for(event)(connection, event, context)
     learnt = connection.with_facts(result.facts).with_data_types(result.data_types)
     learnt, expired = _claims(learnt, event, result, context)
     if result.nothing_queued is not None:
@@ -88,25 +88,25 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     )
     after = before if unmoved else situation(learnt)
     told_now, waiting, decisions = _decide(learnt, event, before, after, context)
-    quiet = event.asked is not None and event.asked.quiet
+    quiet = event.trigger is not None and event.trigger.quiet
     known: list[Milestone] = []
     effects: list[Effect] = []
     if quiet:
         news = _news_before(connection)
         told_now, waiting, known, decisions = _record_silently(learnt, news, told_now, waiting, decisions)
     effects += [Notify(note) for note in _notifications(learnt, before, after, told_now, context)]
-    left = outdated_for(before.history, learnt, event)
+    left = remaining_lag(before.history, learnt, event)
     effects += _asks(learnt, event, result, waiting, context, left)
     if result.look and context.policy.can_ask and learnt.company_id is not None:
-        effects.append(LookNow(learnt.company_id))
+        effects.append(CompareCompany(learnt.company_id))
     learnt = replace(
         learnt,
         checks=tuple(waits.check for waits in waiting),
         ledger=(*learnt.ledger, *(told(learnt, item) for item in (*known, *told_now))),
     ).compacted()
     outcome, reason = explain(connection, learnt, before, after, result, expired)
-    if event.asked is not None:
-        reason = f"{reason}; {event.asked.because}"
+    if event.trigger is not None:
+        reason = f"{reason}; {event.trigger.reason}"
     entry = TimelineEntry(before.state.value, after.state.value, outcome, reason, tuple(decisions))
     return Transition(before, after, learnt, tuple(effects), entry)
 
@@ -130,10 +130,10 @@ def _claims(
         *(claim for claim in connection.claims if claim not in result.settled),
         *(claim for claim in result.claims if claim.event_id not in known),
     ]
-    expired = [claim for claim in claims if waited_in_vain(claim.since, event, context)]
+    expired = [claim for claim in claims if is_overdue(claim.since, event, context)]
     for claim in expired:
-        if claim.new is None or authorization.fits_what_we_know(connection, claim):
-            connection = connection.with_facts([authorization.at_its_word(claim)])
+        if claim.new is None or authorization.is_consistent(connection, claim):
+            connection = connection.with_facts([authorization.fact_from_claim(claim)])
     connection = replace(connection, claims=tuple(claim for claim in claims if claim not in expired))
     return connection, expired
 
@@ -152,22 +152,22 @@ def _decide(
     foreign = is_foreign(connection, context)
     if foreign and isinstance(event, CompanyNotShown):
         reason = "Codat, asked with our key, does not know this company: not told"
-        items = untold(connection, after)
+        items = untold_milestones(connection, after)
         return [], [], [_decision(connection, item, DecisionOutcome.NOT_TOLD, reason) for item in items]
-    for item in untold(connection, after):
-        known = open_checks.pop((item.notice.value, item.at), None)
-        check = known or Check(item.notice.value, item.at, context.now, before.state.value)
+    for item in untold_milestones(connection, after):
+        known = open_checks.pop((item.type.value, item.at), None)
+        check = known or Check(item.type.value, item.at, context.now, before.state.value)
         looks = [
             fact
             for fact in connection.facts
             if fact.event_id == event.event_id or (known and fact.known_at >= known.since)
         ]
-        over = waited_in_vain(check.since, event, context)
-        verdict = None if over else must_wait(item, connection, looks, context, foreign=foreign)
+        over = is_overdue(check.since, event, context)
+        verdict = None if over else reason_to_check(item, connection, looks, context, foreign=foreign)
         if verdict is None and not waiting:
             told_now.append(item)
             reason = "Codat was asked and does not deny it" if known else "due and not told before"
-            if known and over and must_wait(item, connection, looks, context, foreign=foreign):
+            if known and over and reason_to_check(item, connection, looks, context, foreign=foreign):
                 reason = "Codat did not answer in time: told unchecked"
             decisions.append(_decision(connection, item, DecisionOutcome.TOLD, reason))
         elif known is None:
@@ -222,7 +222,7 @@ def _record_silently(
     """
 
     def waited(item: Milestone) -> bool:
-        return _subject(item.notice) in news
+        return _subject(item.type) in news
 
     items = (*told_now, *(waits.item for waits in waiting))
     known = [item for item in items if not waited(item)]
@@ -240,7 +240,7 @@ def _record_silently(
 
 
 def _decision(connection: Connection, item: Milestone, verdict: DecisionOutcome, reason: str) -> Decision:
-    return Decision(item.notice.value, verdict, reason, notification_id(connection, item))
+    return Decision(item.type.value, verdict, reason, notification_id(connection, item))
 
 
 def _notifications(
@@ -248,7 +248,7 @@ def _notifications(
 ) -> Iterable[Notification]:
     checks = {(check.kind, check.at): check for check in connection.checks}
     for item in items:
-        check = checks.get((item.notice.value, item.at))
+        check = checks.get((item.type.value, item.at))
         previous = check.previous_state if check else before.state.value
         yield notification(connection, item, after, previous_state=previous, timestamp=context.now)
 
@@ -286,7 +286,7 @@ def _asks(
         if waits.asks:
             deadline = waits.check.since + policy.patience
             settled = min(max(waits.item.at + CHECK_AFTER, again), again + CHECK_AFTER, max(again, deadline))
-            question = Doubt(Aspect.CONNECTION, f"{waits.item.notice.value} is checked before it is told")
+            question = Doubt(Aspect.CONNECTION, f"{waits.item.type.value} is checked before it is told")
             wanted.append((question, settled, deadline))
     if wanted and connection.history.deleted:
         return []

@@ -43,10 +43,10 @@ class Milestone:
     to show: never before the authorisation began while access lasts.
     """
 
-    notice: NotificationType
+    type: NotificationType
     at: datetime
     occurred_at: datetime
-    ground: Fact
+    fact: Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def due(now: Situation) -> tuple[Milestone, ...]:
     return tuple(owed)
 
 
-def untold(connection: Connection, now: Situation) -> tuple[Milestone, ...]:
+def untold_milestones(connection: Connection, now: Situation) -> tuple[Milestone, ...]:
     """What is due and was not told yet."""
     return tuple(item for item in due(now) if not _was_told(item, connection.ledger, now))
 
@@ -105,17 +105,17 @@ def _was_told(item: Milestone, ledger: tuple[LedgerEntry, ...], now: Situation) 
     access already said so; times do not count there, since an alert without a time may be told
     later than it happened.
     """
-    same = [entry for entry in ledger if _kind(NotificationType(entry.kind)) is _kind(item.notice)]
-    if item.notice is NotificationType.DELETED:
+    same = [entry for entry in ledger if _kind(NotificationType(entry.kind)) is _kind(item.type)]
+    if item.type is NotificationType.DELETED:
         return bool(same) or not ledger
-    if item.notice.is_end:
-        return _last_said_of_access(ledger) is item.notice
-    if item.notice is NotificationType.AUTHORIZATION_FAILED:
+    if item.type.is_end:
+        return _last_said_of_access(ledger) is item.type
+    if item.type is NotificationType.AUTHORIZATION_FAILED:
         return any(_reaches(entry, item.at) for entry in same)
     since, last = now.history.begun_at, _last_said_of_access(ledger)
     exactly = last is not None and last.is_end
     if (
-        _kind(item.notice) is NotificationType.AUTHORIZED
+        _kind(item.type) is NotificationType.AUTHORIZED
         and same
         and not exactly
         and _may_be_the_same(same[-1], item)
@@ -139,7 +139,7 @@ def _may_be_the_same(entry: LedgerEntry, item: Milestone) -> bool:
 
     An end that is learnt late may place the beginning that was told at a later look, or at a read.
     """
-    return entry.by_seen and item.ground.kind in (FactKind.SEEN, FactKind.READ)
+    return entry.is_observed and item.fact.kind in (FactKind.SEEN, FactKind.READ)
 
 
 def _reaches(entry: LedgerEntry, since: datetime) -> bool:
@@ -147,7 +147,7 @@ def _reaches(entry: LedgerEntry, since: datetime) -> bool:
 
     A beginning or a failure that we only saw may be told a moment before the exact change is known to lie.
     """
-    if not entry.by_seen:
+    if not entry.is_observed:
         return entry.at >= since
     tolerance = {
         NotificationType.AUTHORIZED: SEEN_TOLERANCE,
@@ -158,7 +158,7 @@ def _reaches(entry: LedgerEntry, since: datetime) -> bool:
 
 def _reaches_for_certain(entry: LedgerEntry, since: datetime) -> bool:
     """The same, where what we only saw may have been so as long before as Codat's API lags."""
-    return entry.at - (API_LAG if entry.by_seen else timedelta()) >= since
+    return entry.at - (API_LAG if entry.is_observed else timedelta()) >= since
 
 
 def _kind(notice: NotificationType) -> NotificationType:
@@ -171,8 +171,8 @@ def notification_id(connection: Connection, item: Milestone) -> str:
     A milestone is told again only when something told after it proved wrong (an alert
     without a time that was misunderstood); then it has an id of its own.
     """
-    named = f"{connection.id}\n{_kind(item.notice)}\n{item.at.isoformat()}"
-    before = sum(entry.kind == item.notice and entry.at == item.at for entry in connection.ledger)
+    named = f"{connection.id}\n{_kind(item.type)}\n{item.at.isoformat()}"
+    before = sum(entry.kind == item.type and entry.at == item.at for entry in connection.ledger)
     if before:
         named += f"\n{before}"
     return "ntf_" + hashlib.sha256(named.encode()).hexdigest()[:32]
@@ -180,10 +180,8 @@ def notification_id(connection: Connection, item: Milestone) -> str:
 
 def told(connection: Connection, item: Milestone) -> LedgerEntry:
     """The ledger entry for ``item``."""
-    by_seen = item.ground.kind is FactKind.SEEN or (
-        item.ground.kind is FactKind.FAILED and item.ground.claimed
-    )
-    return LedgerEntry(item.notice.value, item.at, notification_id(connection, item), by_seen)
+    is_observed = item.fact.kind is FactKind.SEEN or (item.fact.kind is FactKind.FAILED and item.fact.claimed)
+    return LedgerEntry(item.type.value, item.at, notification_id(connection, item), is_observed)
 
 
 def notification(
@@ -192,7 +190,7 @@ def notification(
     """Write the notification that tells ``item``; times in it are datetimes, still to be rendered."""
     return Notification(
         id=notification_id(connection, item),
-        type=item.notice,
+        type=item.type,
         timestamp=timestamp,
         data={
             "merchant_id": connection.merchant_id,
@@ -206,17 +204,17 @@ def notification(
             "authorization": now.authorization,
             "authorized_at": now.authorized_at,
             "occurred_at": item.occurred_at,
-            "event_id": item.ground.event_id,
-            "expected": item.notice is NotificationType.DEAUTHORIZED and now.end_expected,
+            "event_id": item.fact.event_id,
+            "expected": item.type is NotificationType.DEAUTHORIZED and now.end_expected,
             "data_types": _data_types(item, now, connection),
-            "error": _error(item.ground.problem),
+            "error": _error(item.fact.problem),
         },
     )
 
 
 def _data_types(item: Milestone, now: Situation, connection: Connection) -> dict[str, Any]:
     if (
-        item.notice not in (NotificationType.SYNC_COMPLETED, NotificationType.SYNC_FAILED)
+        item.type not in (NotificationType.SYNC_COMPLETED, NotificationType.SYNC_FAILED)
         or now.outcome is None
     ):
         return {"complete": [], "failed": {}}

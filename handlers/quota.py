@@ -2,7 +2,7 @@
 
 from handlers.connection import Connection
 from handlers.effects import PausePolling, ResumePolling
-from handlers.events import OtherHappened, RateLimitReached, RateLimitReset
+from handlers.events import RateLimitReached, RateLimitReset, UnhandledEvent
 from handlers.registry import NOTHING, Context, HandlerResult, on, on_company
 
 
@@ -14,8 +14,8 @@ def quota_changed(
     return NOTHING
 
 
-@on(OtherHappened)
-def something_else(connection: Connection, event: OtherHappened, context: Context) -> HandlerResult:
+@on(UnhandledEvent)
+def something_else(connection: Connection, event: UnhandledEvent, context: Context) -> HandlerResult:
     """Recorded, no action: the message is not about access or reading."""
     return HandlerResult(remark="the message is not about access or reading")
 

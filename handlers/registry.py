@@ -125,12 +125,12 @@ def on_company(*event_types: type[Event]) -> Callable[[A], A]:
     return register
 
 
-def handler_of(event: Event) -> Handler:
+def handler_for(event: Event) -> Handler:
     """The handler for ``event``; the registry covers every event type (a test proves it)."""
     return _handlers[type(event)]
 
 
-def company_rule_of(event: Event) -> CompanyRule | None:
+def company_rule_for(event: Event) -> CompanyRule | None:
     """The adviser for ``event``, ``None`` for most events."""
     return _advisers.get(type(event))
 

@@ -25,8 +25,11 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
-LINKED = frozenset({State.AUTHORIZED, State.SYNCING, State.READY, State.SYNC_FAILED})
-"""The states in which access is given."""
+LINKED_STATES = frozenset({State.AUTHORIZED, State.SYNCING, State.READY, State.SYNC_FAILED})
+"""The states in which the connection has access."""
+
+AWAITING_FIRST_SYNC = frozenset({State.AUTHORIZED, State.SYNCING})
+"""The states with access in which the first sync has no outcome yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Situation:
 def situation(connection: Connection) -> Situation:
     """What the facts of ``connection`` say now."""
     history = connection.history
-    outcome = _outcome(history.kept) if history.link is Link.LINKED else None
+    outcome = _outcome(history.initial_reads) if history.link is Link.LINKED else None
     state = _state(history, outcome, connection)
     return Situation(
         state=state,
@@ -99,7 +102,7 @@ def _ended_with_sync(history: AuthorizationHistory) -> bool:
     The messages of both may carry times in the other order: such a sync is set aside.
     """
     assert history.ended is not None
-    reads = (*history.kept, *history.orphaned_reads)
+    reads = (*history.initial_reads, *history.orphaned_reads)
     outcome = _outcome(reads)
     return (
         outcome is not None

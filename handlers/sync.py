@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from handlers.authorization import at_its_word
+from handlers.authorization import fact_from_claim
 from handlers.connection import Connection, is_linked, link_status
 from handlers.effects import Ask
 from handlers.events import (
@@ -27,7 +27,7 @@ from handlers.facts import (
     Fact,
     FactKind,
 )
-from handlers.fold import Link, read_floor
+from handlers.fold import Link, read_cutoff
 from handlers.registry import Context, Doubt, HandlerResult, on, on_company
 from handlers.state import State, is_running, situation
 
@@ -49,7 +49,7 @@ def read(connection: Connection, event: ReadCompleted, context: Context) -> Hand
         doubt = found.doubt or "data was read although access had ended, as far as we know"
         late = event.at <= history.ended.at
         return found if late else replace(found, doubt=doubt, questions=(Doubt(Aspect.CONNECTION, doubt),))
-    first = not history.kept and (history.begun_at is None or event.at >= history.begun_at)
+    first = not history.initial_reads and (history.begun_at is None or event.at >= history.begun_at)
     return replace(found, look=first)
 
 
@@ -61,10 +61,10 @@ def _access_claimed(event: ReadCompleted, context: Context, found: HandlerResult
     claim = Claim(event.event_id, event.at, context.now, ordinary=True)
     remark = "data was read, so access was given"
     if not context.policy.checks:
-        return replace(found, facts=(at_its_word(claim),), remark=remark)
-    asked = Doubt(Aspect.CONNECTION, remark)
+        return replace(found, facts=(fact_from_claim(claim),), remark=remark)
+    trigger = Doubt(Aspect.CONNECTION, remark)
     return replace(
-        found, claims=(claim,), questions=(*found.questions, asked), remark=f"{remark}: Codat is asked"
+        found, claims=(claim,), questions=(*found.questions, trigger), remark=f"{remark}: Codat is asked"
     )
 
 
@@ -125,7 +125,7 @@ def initial_read_claimed(
     claim = Claim(event.event_id, event.received_at, context.now)
     if history.link is Link.DELETED:
         return HandlerResult(remark="the connection is deleted for good")
-    if is_linked(history) and history.kept:
+    if is_linked(history) and history.initial_reads:
         return HandlerResult(remark="the first sync is known to be complete already")
     if event.connection_id is None and not is_linked(history):
         return HandlerResult(remark="the alert means the linked connections of the company")
@@ -140,7 +140,7 @@ def initial_read_claimed(
         "a first sync is claimed although access had ended" if history.link is Link.ENDED else None
     )
     return HandlerResult(
-        facts=(at_its_word(claim),),
+        facts=(fact_from_claim(claim),),
         doubt=orphaned_reads,
         remark=f"taken at its word; the connection was {ended}",
     )
@@ -165,7 +165,7 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     it was asked so long after the alert that Codat cannot be behind its own alert.
     """
     history = connection.history
-    floor = read_floor(history)
+    floor = read_cutoff(history)
 
     def requested(row: Dataset) -> datetime:
         return row.requested or row.completed or event.at
@@ -195,7 +195,7 @@ def history_seen(connection: Connection, event: HistorySeen, context: Context) -
     questions = (Doubt(Aspect.CONNECTION, doubt),) if refused else ()
     outcome = situation(connection).outcome
     is_over = outcome is None or outcome.state is not State.SYNCING
-    if is_over and any(kept.kind is FactKind.READ and not kept.claimed for kept in history.kept):
+    if is_over and any(kept.kind is FactKind.READ and not kept.claimed for kept in history.initial_reads):
         agrees = "Codat's history agrees"
         return HandlerResult(data_types=outcomes, settled=claims, questions=questions, remark=agrees)
     at = max(row.completed or row.requested or event.at for row in newest.values())

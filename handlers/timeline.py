@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from handlers.connection import Connection
 from handlers.effects import Decision
-from handlers.explained import explained_claims
 from handlers.facts import Claim, Fact, FactKind
-from handlers.fold import Link, may_be_outdated, outranked_left_out
+from handlers.fold import Link, effective_facts, may_be_outdated
 from handlers.registry import HandlerResult
 from handlers.state import Situation
+from handlers.superseded import superseded_claims
 
 EXPECTED_END = "as expected: access ended with a complete first sync, as of a connector that is read once"
 NOTHING_QUEUED = (
@@ -64,7 +64,7 @@ def explain(
     if before.authorization != after.authorization:
         numbers = f"{before.authorization} → {after.authorization}"
         return TimelineOutcome.APPLIED, _join(result, f"authorisations known: {numbers}; still {after.state}")
-    if result.facts and not known.facts and known.floor is None:
+    if result.facts and not known.facts and known.compacted_until is None:
         return TimelineOutcome.APPLIED, _join(result, f"the first we know of it; {after.state}")
     if result.doubt:
         return TimelineOutcome.DOUBT, _join(result, result.doubt)
@@ -126,7 +126,7 @@ def _unmoved(
     known: Connection, learnt: Connection, before: Situation, result: HandlerResult
 ) -> tuple[TimelineOutcome, str]:
     fact = result.facts[0]
-    if known.floor is not None and fact.at <= known.floor:
+    if known.compacted_until is not None and fact.at <= known.compacted_until:
         return TimelineOutcome.STALE, _join(result, "it lies before what was summed up")
     if fact.identity in {other.identity for other in known.facts}:
         return TimelineOutcome.TWIN, _join(result, "this change is known already")
@@ -135,12 +135,12 @@ def _unmoved(
             return TimelineOutcome.NO_CHANGE, _join(
                 result, "it may be from before the last change: Codat is asked again"
             )
-        if fact in outranked_left_out(learnt.facts):
+        if fact in effective_facts(learnt.facts):
             return TimelineOutcome.NO_CHANGE, _join(result, "what Codat shows agrees with what we know")
         return TimelineOutcome.NO_CHANGE, _join(
             result, "it lies too close to an exact change, which counts instead"
         )
-    if fact in explained_claims(learnt.facts):
+    if fact in superseded_claims(learnt.facts):
         return TimelineOutcome.TWIN, _join(result, "a message with an exact time told of this change already")
     if _means_the_present(fact, before):
         return TimelineOutcome.TWIN, _join(result, "this change is known already")
@@ -155,15 +155,15 @@ def _means_the_present(fact: Fact, before: Situation) -> bool:
     if fact.kind is FactKind.DELETED:
         return history.deleted is not None
     if fact.kind is FactKind.READ:
-        return bool(history.kept)
-    if fact.link is None or history.deleted:
+        return bool(history.initial_reads)
+    if fact.link_status is None or history.deleted:
         return False
     if history.ended:
-        return fact.link is history.ended.status
+        return fact.link_status is history.ended.status
     return (
         history.begun is not None
-        and fact.link == "Linked"
-        and (history.floor is None or fact.at > history.floor)
+        and fact.link_status == "Linked"
+        and (history.previous_end_at is None or fact.at > history.previous_end_at)
     )
 
 

@@ -7,7 +7,7 @@ from handlers.connection import Connection
 from handlers.events import ConnectionGone, ConnectionSeen, Event, QuestionUnanswered
 from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, FactKind
 from handlers.fold import AuthorizationHistory, lag_after, last_change, may_be_outdated
-from handlers.lifecycle import too_new_for
+from handlers.lifecycle import remaining_visibility_lag
 from handlers.milestones import Milestone, NotificationType
 from handlers.registry import Context
 
@@ -18,7 +18,7 @@ GRACE = timedelta(seconds=30)
 """How long after the last answer that can be awaited a question counts as lost."""
 
 
-def waited_in_vain(since: datetime, event: Event, context: Context) -> bool:
+def is_overdue(since: datetime, event: Event, context: Context) -> bool:
     """Whether what waits for Codat's word since then has waited long enough.
 
     It has when Codat did not answer within the patience. While Codat answers, the answers
@@ -37,7 +37,7 @@ def is_foreign(connection: Connection, context: Context) -> bool:
     )
 
 
-def must_wait(
+def reason_to_check(
     item: Milestone, connection: Connection, looks: list[Fact], context: Context, *, foreign: bool
 ) -> str | None:
     """Why ``item`` waits for Codat's word, ``None`` when it does not.
@@ -45,15 +45,15 @@ def must_wait(
     ``looks`` are the facts learnt since the check began, the present one included: what was
     seen before confirms nothing. ``foreign``: Codat never showed us the company.
     """
-    if not context.policy.checks or item.notice is NotificationType.DELETED:
+    if not context.policy.checks or item.type is NotificationType.DELETED:
         return None
     if foreign:
         return "news of a company that Codat never showed us is checked with Codat first"
-    late = (context.now - item.ground.at).total_seconds() > context.policy.late_after_s
-    is_answer = item.ground.kind is FactKind.SEEN or item.ground.claimed
-    if not late and (is_answer or not item.notice.is_end):
+    late = (context.now - item.fact.at).total_seconds() > context.policy.late_after_s
+    is_answer = item.fact.kind is FactKind.SEEN or item.fact.claimed
+    if not late and (is_answer or not item.type.is_end):
         denial = contradicting_look(connection)
-        if denial is None or denial.at <= item.at + SEEN_TOLERANCE or item.notice.is_end:
+        if denial is None or denial.at <= item.at + SEEN_TOLERANCE or item.type.is_end:
             return None
         return "what Codat showed since contradicts it"
     if _is_confirmed(item, connection.history, looks):
@@ -78,10 +78,10 @@ def contradicting_look(connection: Connection) -> Fact | None:
     return looks[-1] if looks and may_be_outdated(connection.history, looks[-1]) else None
 
 
-def outdated_for(before: AuthorizationHistory, connection: Connection, event: Event) -> timedelta:
+def remaining_lag(before: AuthorizationHistory, connection: Connection, event: Event) -> timedelta:
     """How long Codat may still show what was before the last change; zero where it agrees with us."""
     if isinstance(event, ConnectionGone):
-        return too_new_for(connection, event)
+        return remaining_visibility_lag(connection, event)
     change, was = last_change(connection.history), last_change(before)
     look = contradicting_look(connection)
     if change is not None and look is not None:

@@ -17,17 +17,17 @@ from handlers.events import (
     ConnectionFailed,
     ConnectionLinked,
     ConnectionRelinked,
-    ConnectionUnsaid,
     DataTypeRead,
     Event,
     InitialReadCompleted,
     LinkStatus,
-    OtherHappened,
     Problem,
     RateLimitReached,
     RateLimitReset,
     ReadCompleted,
     Source,
+    UnhandledEvent,
+    UnidentifiedConnectionChanged,
 )
 from processor.alerts.envelope import Envelope, Unrecognised, envelope, lacking
 from processor.alerts.schemas import Payload, as_company, as_payload, as_read
@@ -69,7 +69,7 @@ def _about_connection(
         if head["company"] is None:
             raise lacking({"payload.referenceCompany.id": None, "payload.connection.id": details})
         if spoken is None or details is None:
-            return ConnectionUnsaid(**head)
+            return UnidentifiedConnectionChanged(**head)
         return make(head, details, spoken.problem)
 
     return reader
@@ -159,7 +159,7 @@ def _rate_limit_reset(head: Envelope, _: Payload) -> Event:
 def _other(head: Envelope, payload: Payload) -> Event:
     details = payload.connection.details if payload.connection else None
     named = details.id if details else None
-    return OtherHappened(**head, connection_id=payload.connection_id or named)
+    return UnhandledEvent(**head, connection_id=payload.connection_id or named)
 
 
 _NARROWER = frozenset({"successful", "unsuccessful", "initial"})

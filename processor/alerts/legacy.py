@@ -13,17 +13,17 @@ from datetime import datetime
 from handlers.events import (
     Company,
     ConnectionDetails,
-    ConnectionUnsaid,
     DataTypeRead,
     DeletionClaimed,
     Event,
     InitialReadClaimed,
     LinkStatusClaimed,
-    OtherHappened,
     RateLimitReached,
     RateLimitReset,
     ReadCompleted,
     Source,
+    UnhandledEvent,
+    UnidentifiedConnectionChanged,
 )
 from processor.alerts.envelope import Envelope, envelope, lacking
 from processor.alerts.legacy_schemas import LegacyAlert, as_legacy_alert
@@ -76,7 +76,7 @@ def _status_claimed(head: Envelope, alert: LegacyAlert) -> Event:
     if head["company"] is None:
         raise lacking({"CompanyId": None, "DataConnectionId": connection_id})
     if connection_id is None:
-        return ConnectionUnsaid(**head)
+        return UnidentifiedConnectionChanged(**head)
     connection = ConnectionDetails(
         id=connection_id,
         platform_key=data.platform_key,
@@ -135,7 +135,7 @@ def _rate_limit_reset(head: Envelope, _: LegacyAlert) -> Event:
 
 
 def _other(head: Envelope, alert: LegacyAlert) -> Event:
-    return OtherHappened(**head, connection_id=_connection_id(alert))
+    return UnhandledEvent(**head, connection_id=_connection_id(alert))
 
 
 _READERS: Mapping[str, Reader] = {

@@ -28,8 +28,8 @@ from handlers.events import (
     Problem,
     QuestionUnanswered,
     Source,
+    Trigger,
 )
-from handlers.trigger import Trigger
 from processor.clock import from_iso, to_iso
 from processor.codat.models import ConnectionResponse, HistoryResponse
 
@@ -173,8 +173,8 @@ def encode(event: Event) -> bytes:
         "at": to_iso(event.at),
         "timed": event.timed,
     }
-    if event.asked is not None:
-        doc["asked"] = [event.asked.because, event.asked.quiet, event.asked.repairs]
+    if event.trigger is not None:
+        doc["asked"] = [event.trigger.reason, event.trigger.quiet, event.trigger.repairs]
     if event.company is not None:
         doc["company"] = {
             "id": event.company.id,
@@ -212,7 +212,7 @@ def decode(body: bytes, *, event_id: str, received_at: datetime) -> Event:
             "at": from_iso(doc["at"]),
             "timed": _flag(doc["timed"]),
             "company": _company(doc.get("company")),
-            "asked": _asked(doc.get("asked")),
+            "trigger": _trigger(doc.get("asked")),
         }
         return kind(**heading, **_particulars(kind, doc))
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
@@ -289,7 +289,7 @@ def _company(doc: Mapping[str, Any] | None) -> Company | None:
     )
 
 
-def _asked(value: object) -> Trigger | None:
+def _trigger(value: object) -> Trigger | None:
     if value is None:
         return None
     because, quiet, repairs = _list(value)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handlers.facts import COMPLETE, NOT_SUPPORTED
-from handlers.state import LINKED, State, is_running
+from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State, is_running
 from processor.journey.models import ConnectionSync, ConnectionView, DataTypeSync, SyncView
 
 
 def sync_view(company_id: str, connections: Sequence[ConnectionView]) -> SyncView:
     """How reading stands; ``connections`` as in ``serializers.connection``."""
-    linked = [one for one in connections if one["state"] in LINKED]
+    linked = [one for one in connections if one["state"] in LINKED_STATES]
     return SyncView(
         company_id,
         status=_status([one["state"] for one in linked]),
@@ -22,7 +22,7 @@ def sync_view(company_id: str, connections: Sequence[ConnectionView]) -> SyncVie
 def _status(states: Sequence[str]) -> str:
     if not states:
         return "idle"
-    if any(state in (State.AUTHORIZED, State.SYNCING) for state in states):
+    if any(state in AWAITING_FIRST_SYNC for state in states):
         return "reading"
     return "failed" if all(state == State.SYNC_FAILED for state in states) else "complete"
 
@@ -38,7 +38,7 @@ def _progress(one: ConnectionView) -> int:
 
 
 def _connection(one: ConnectionView) -> ConnectionSync:
-    linked = one["state"] in LINKED
+    linked = one["state"] in LINKED_STATES
     rows = [row for row in one["data_types"] if row["current"]] if linked else []
     ended = [row["at"] for row in one["data_types"] if row["status"] == COMPLETE]
     return ConnectionSync(

@@ -9,7 +9,7 @@ from redis import Redis
 
 from handlers.effects import Ask
 from handlers.events import Aspect
-from handlers.state import LINKED, State
+from handlers.state import LINKED_STATES, State
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.names import source_type_of
@@ -251,7 +251,9 @@ class Journey:
         asks = []
         for one in wanted:
             reason = "somebody on the journey wants to know"
-            aspects = (Aspect.CONNECTION, Aspect.HISTORY) if one.state in LINKED else (Aspect.CONNECTION,)
+            aspects = (
+                (Aspect.CONNECTION, Aspect.HISTORY) if one.state in LINKED_STATES else (Aspect.CONNECTION,)
+            )
             asks += [
                 Ask(aspect, company_id, one.connection.id, not_before, deadline, reason) for aspect in aspects
             ]

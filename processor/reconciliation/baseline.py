@@ -12,9 +12,9 @@ from typing import Any
 from redis import Redis
 
 from handlers.connection import Connection
+from handlers.events import Trigger
 from handlers.facts import FactKind
 from handlers.machine import Transition
-from handlers.trigger import Trigger
 from processor.clock import from_iso, from_ms, to_iso, utc_now
 from processor.store import keys
 

@@ -14,12 +14,11 @@ from typing import Any
 from redis import Redis
 
 from handlers.connection import Connection
-from handlers.events import Company, LinkStatus
+from handlers.events import Company, LinkStatus, Trigger
 from handlers.facts import API_LAG, QUEUED_WITHIN
 from handlers.machine import advance
 from handlers.registry import Context, Policy
-from handlers.state import State, situation
-from handlers.trigger import Trigger
+from handlers.state import AWAITING_FIRST_SYNC, State, situation
 from processor.clock import from_iso, utc_now
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
@@ -36,9 +35,6 @@ from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.unit_of_work import company_news
 
 _log = logging.getLogger(__name__)
-
-AWAITING_FIRST_SYNC = frozenset({State.AUTHORIZED, State.SYNCING})
-"""The states in which the read history may report a change."""
 
 PAGE_SIZE = 200
 
@@ -156,7 +152,7 @@ class CompanyComparer:
             return
         diff.events.append(event)
         if not row:
-            reason = f"a company that was unknown to us; {trigger.because}"
+            reason = f"a company that was unknown to us; {trigger.reason}"
             diff.add_difference(None, "unknown", "known", reason, event)
 
     def _compare_missing_company(
@@ -186,7 +182,7 @@ class CompanyComparer:
                 connection.id, event, advance(connection, event, Context(self._clock(), self._policy))
             )
         if not diff.connections:
-            reason = f"Codat does not have the company any more; {trigger.because}"
+            reason = f"Codat does not have the company any more; {trigger.reason}"
             diff.add_difference(None, "known", "deleted", reason, event)
 
     def _verify_missing(self, comparison: Comparison, listed_ids: set[str]) -> None:
@@ -205,7 +201,7 @@ class CompanyComparer:
             except CodatUnusable:
                 continue
             if event is not None:
-                comparison.apply(connection, replace(event, asked=comparison.trigger))
+                comparison.apply(connection, replace(event, trigger=comparison.trigger))
 
     def _compare_history(
         self, comparison: Comparison, responses: Iterable[ConnectionResponse], *, status_first: bool

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from handlers.connection import Connection, link_status
-from handlers.events import Company, ConnectionDetails, Event, HistorySeen, LinkStatus
+from handlers.events import Company, ConnectionDetails, Event, HistorySeen, LinkStatus, Trigger
 from handlers.machine import Transition, advance
 from handlers.registry import Context, Policy
 from handlers.state import State, situation
 from handlers.timeline import TimelineOutcome
-from handlers.trigger import Trigger
 from processor.codat import observations
 from processor.codat.models import ConnectionResponse, HistoryResponse
 from processor.codat.observations import new_id
@@ -155,10 +154,10 @@ class Comparison:
                 or _is_change(connection, step)
                 or _progress(connection) != _progress(step.connection)
             ):
-                steps_by_trigger.setdefault(event.asked, []).append((connection.id, step))
+                steps_by_trigger.setdefault(event.trigger, []).append((connection.id, step))
         for trigger, steps in steps_by_trigger.items():
             event = self._history_event(history, tuple(connection_id for connection_id, _ in steps), now)
-            self.diff.events.append(replace(event, asked=trigger))
+            self.diff.events.append(replace(event, trigger=trigger))
             for connection_id, step in steps:
                 self.diff.add_step(connection_id, event, step)
 
@@ -176,11 +175,11 @@ class Comparison:
         """``event`` with a quiet trigger if what it reports may predate the store."""
         if self._start is None:
             return event
-        quiet = replace(event, asked=self.trigger if self.trigger.quiet else BEFORE_START)
+        quiet = replace(event, trigger=self.trigger if self.trigger.quiet else BEFORE_START)
         step = advance(connection, quiet, self._context)
         if may_predate_start(self._start, connection, step, is_recent=connection.id in self._recent_ids):
             return quiet
-        return replace(event, asked=SINCE_START if self.trigger.quiet else self.trigger)
+        return replace(event, trigger=SINCE_START if self.trigger.quiet else self.trigger)
 
     def _history_event(
         self, history: HistoryResponse, connection_ids: tuple[str, ...], now: datetime
@@ -188,7 +187,7 @@ class Comparison:
         event = observations.history_seen(
             history, event_id=new_id(), received_at=now, company=self._company, asked_for=connection_ids
         )
-        return replace(event, asked=self.trigger)
+        return replace(event, trigger=self.trigger)
 
 
 def _is_change(connection: Connection, step: Transition) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from redis import Redis
 
-from handlers.trigger import Trigger
+from handlers.events import Trigger
 from processor.codat.client import CodatClient
 from processor.codat.models import CompanyResponse
 from processor.errors import CodatError, CodatRateLimited, Conflict

@@ -8,8 +8,8 @@ from typing import Any
 from redis import Redis
 
 from handlers.connection import link_status
+from handlers.events import Trigger
 from handlers.state import State, situation
-from handlers.trigger import Trigger
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.models import CompanyResponse

@@ -11,8 +11,8 @@ from handlers.events import (
     ConnectionSeen,
     LinkStatus,
     Source,
+    Trigger,
 )
-from handlers.trigger import Trigger
 from processor.codat import observations
 from processor.codat.models import ConnectionResponse
 
@@ -24,7 +24,7 @@ def connection(
     event = observations.connection_seen(
         response, event_id=event_id, received_at=received_at, company=company
     )
-    return replace(event, asked=trigger)
+    return replace(event, trigger=trigger)
 
 
 def failed_attempt(
@@ -43,7 +43,7 @@ def failed_attempt(
         received_at=received_at,
         at=response.problem_at,
         company=company,
-        asked=trigger,
+        trigger=trigger,
         connection=response.details,
         problem=response.problem,
     )
@@ -59,7 +59,7 @@ def company(company: Company, *, event_id: str, at: datetime, trigger: Trigger) 
         at=at,
         timed=False,
         company=company,
-        asked=trigger,
+        trigger=trigger,
     )
 
 
@@ -81,5 +81,5 @@ def company_gone(
         at=asked_at,
         timed=timed,
         company=company,
-        asked=trigger,
+        trigger=trigger,
     )

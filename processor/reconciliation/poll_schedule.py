@@ -11,11 +11,11 @@ from redis import Redis
 from redis.client import Pipeline
 
 from handlers.connection import Connection
-from handlers.state import State, situation
-from handlers.trigger import Trigger
+from handlers.events import Trigger
+from handlers.state import AWAITING_FIRST_SYNC, State, situation
 from processor.clock import from_ms, to_ms
 from processor.store import keys
-from processor.store.poll_schedule import FIRST_PAUSE_S, STUCK_PENDING, WATCHED, jittered
+from processor.store.poll_schedule import FIRST_PAUSE_S, STUCK_PENDING, jittered
 from processor.store.scripts import register
 
 MAX_BACKOFF_S = 300.0
@@ -131,7 +131,7 @@ class PollQueue:
             return
         with self._client.pipeline(transaction=True) as pipe:
             for company_id, trigger in triggers.items():
-                fields = json.dumps([trigger.because, trigger.quiet, trigger.repairs])
+                fields = json.dumps([trigger.reason, trigger.quiet, trigger.repairs])
                 pipe.hsetnx(keys.look_reasons(), company_id, fields)
                 pipe.zadd(keys.looks(), {company_id: to_ms(due)}, lt=True)
             pipe.execute()
@@ -173,7 +173,7 @@ def plan_poll(
     """
     states = [(situation(connection), from_ms(heard_ms)) for connection, heard_ms in connections]
     authorized_at = [
-        state.authorized_at or heard_at for state, heard_at in states if state.state.value in WATCHED
+        state.authorized_at or heard_at for state, heard_at in states if state.state in AWAITING_FIRST_SYNC
     ]
     unread_since = [
         state.authorized_at or heard_at

@@ -10,11 +10,10 @@ from typing import Any
 from redis import Redis, WatchError
 
 from handlers.connection import Connection
-from handlers.events import Event, OtherHappened, QuestionUnanswered
+from handlers.events import Event, QuestionUnanswered, Trigger, UnhandledEvent
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.state import situation
-from handlers.trigger import Trigger
 from processor.alerts.replay import ReplayService, understand
 from processor.clock import from_iso, to_ms, utc_now
 from processor.errors import Conflict, NotFound, ProcessorError
@@ -128,9 +127,9 @@ class ConnectionRepair:
             is_named = connection_id in event.connection_ids
             if not (is_named or event.concerns_whole_company):
                 continue
-            if count == 0 and (not is_named or isinstance(event, (OtherHappened, QuestionUnanswered))):
+            if count == 0 and (not is_named or isinstance(event, (UnhandledEvent, QuestionUnanswered))):
                 continue
-            connection = advance(connection, replace(event, asked=REPAIR), context).connection
+            connection = advance(connection, replace(event, trigger=REPAIR), context).connection
             count += 1
         return (connection, count) if count else (None, 0)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from handlers.trigger import Trigger
+from handlers.events import Trigger
 from processor.codat.client import CodatClient
 from processor.codat.rate_limit import Priority
 from processor.codat.rate_limited_transport import client_for

@@ -131,8 +131,8 @@ def _line(event: Event, entry: TimelineEntry) -> dict[str, Any]:
         "reason": entry.reason,
         "decisions": [
             {
-                "type": decision.notice,
-                "verdict": decision.verdict,
+                "type": decision.kind,
+                "verdict": decision.outcome,
                 "reason": decision.reason,
                 "notification_id": decision.notification_id or None,
             }

@@ -20,12 +20,12 @@ def note(batch: Batch, connection_id: str, event: Event, entry: TimelineEntry) -
         if entry.outcome is TimelineOutcome.TWIN:
             batch.confirmed.append(connection_id)
         return
-    asked = event.asked
-    if asked is None or asked.quiet or entry.outcome is not TimelineOutcome.APPLIED:
+    trigger = event.trigger
+    if trigger is None or trigger.quiet or entry.outcome is not TimelineOutcome.APPLIED:
         return
     if isinstance(event, HistorySeen) and (entry.before == entry.after or entry.after == State.SYNCING):
         return
-    if asked.repairs:
+    if trigger.repairs:
         batch.count("missed_messages")
     if entry.after not in _TOLD_BY_NO_MESSAGE:
         batch.repairs.append(connection_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.client import Pipeline
 
-from handlers.state import State
+from handlers.state import AWAITING_FIRST_SYNC, State
 from processor.clock import to_ms
 from processor.store import keys
 from processor.store.unit_of_work import Batch
@@ -15,8 +15,6 @@ FIRST_PAUSE_S = 15.0
 """How long after an authorisation Codat is asked for the first time how the first sync goes."""
 
 JITTER = 0.15
-WATCHED = frozenset({State.AUTHORIZED.value, State.SYNCING.value})
-"""The states in which a first sync is awaited."""
 
 STUCK_PENDING = timedelta(hours=1)
 """A connection that is not authorised for so long looks stuck; Link's password lasts a day."""
@@ -35,8 +33,8 @@ def write(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
         company_id = connection.company_id
         if company_id is None or (known is not None and known.state == state):
             continue
-        if state in WATCHED:
-            if known is None or known.state not in WATCHED:
+        if state in AWAITING_FIRST_SYNC:
+            if known is None or known.state not in AWAITING_FIRST_SYNC:
                 begun.add(company_id)
                 wanted = now + timedelta(seconds=jittered(FIRST_PAUSE_S))
                 due[company_id] = min(wanted, due.get(company_id, wanted))

@@ -14,7 +14,7 @@ from rq import Queue
 from rq.exceptions import DequeueTimeout
 from rq.serializers import JSONSerializer
 
-from handlers.events import Company, Event, OtherHappened, Source
+from handlers.events import Company, Event, Source, UnhandledEvent
 from processor.store import keys
 from processor.store.inbox import Inbox
 from processor.store.namespace import in_namespace
@@ -70,7 +70,7 @@ def prove_enqueuing(client: "Redis[Any]") -> None:
 
 def _accept(client: "Redis[Any]") -> None:
     now = datetime.now(UTC)
-    event: Event = OtherHappened(
+    event: Event = UnhandledEvent(
         event_id=ID, event_type=ID, source=Source.CODAT_API, received_at=now, at=now, company=Company(ID)
     )
     Inbox(client, shards=1, retention_days=1, dedupe_days=1).accept(event, BODY)

@@ -35,7 +35,7 @@ def load(raw: bytes) -> Connection:
         described_at=_time(doc.get("described_at")),
         facts=tuple(_load_fact(fact) for fact in doc.get("facts", ())),
         base=_load_walk(doc["base"]) if "base" in doc else START,
-        floor=_time(doc.get("floor")),
+        compacted_until=_time(doc.get("floor")),
         data_types={
             name: DataType(name, status, _must(at), timed, progress, message)
             for name, (status, at, timed, progress, message) in doc.get("data_types", {}).items()
@@ -49,7 +49,8 @@ def load(raw: bytes) -> Connection:
             for kind, at, since, previous in doc.get("checks", ())
         ),
         ledger=tuple(
-            LedgerEntry(kind, _must(at), id_, by_seen) for kind, at, id_, by_seen in doc.get("ledger", ())
+            LedgerEntry(kind, _must(at), id_, is_observed)
+            for kind, at, id_, is_observed in doc.get("ledger", ())
         ),
     )
 
@@ -69,7 +70,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
         "described_at": _stamp(connection.described_at),
         "facts": [_fact(fact) for fact in connection.facts],
         "base": None if connection.base == START else _walk(connection.base),
-        "floor": _stamp(connection.floor),
+        "floor": _stamp(connection.compacted_until),
         "data_types": {
             name: [kind.status, _stamp(kind.at), kind.timed, kind.progress, kind.message]
             for name, kind in connection.data_types.items()
@@ -89,7 +90,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
             [check.kind, _stamp(check.at), _stamp(check.since), check.previous_state]
             for check in connection.checks
         ],
-        "ledger": [[told.kind, _stamp(told.at), told.id, told.by_seen] for told in connection.ledger],
+        "ledger": [[told.kind, _stamp(told.at), told.id, told.is_observed] for told in connection.ledger],
     }
     return {name: value for name, value in doc.items() if value not in (None, [], {})}
 
@@ -138,9 +139,9 @@ def _walk(walk: AuthorizationHistory) -> dict[str, Any]:
         "authorization": walk.authorization,
         "begun": walk.begun and _fact(walk.begun),
         "begun_at": _stamp(walk.begun_at),
-        "floor": _stamp(walk.floor),
+        "floor": _stamp(walk.previous_end_at),
         "ended": walk.ended and _fact(walk.ended),
-        "kept": [_fact(fact) for fact in walk.kept],
+        "kept": [_fact(fact) for fact in walk.initial_reads],
         "aside": [_fact(fact) for fact in walk.orphaned_reads],
         "failed": walk.failed and _fact(walk.failed),
         "deleted": walk.deleted and _fact(walk.deleted),
@@ -156,10 +157,10 @@ def _load_walk(doc: Mapping[str, Any]) -> AuthorizationHistory:
         authorization=doc["authorization"],
         begun=fact("begun"),
         begun_at=_time(doc.get("begun_at")),
-        floor=_time(doc.get("floor")),
+        previous_end_at=_time(doc.get("floor")),
         ended=fact("ended"),
-        kept=tuple(_load_fact(kept) for kept in doc["kept"]),
-        orphaned_reads=tuple(_load_fact(orphaned_reads) for orphaned_reads in doc["aside"]),
+        initial_reads=tuple(_load_fact(read) for read in doc["kept"]),
+        orphaned_reads=tuple(_load_fact(read) for read in doc["aside"]),
         failed=fact("failed"),
         deleted=fact("deleted"),
     )

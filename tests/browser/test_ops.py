@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from handlers.events import OtherHappened, Source
+from handlers.events import Source, UnhandledEvent
 from processor.store import keys
 from processor.store.keys import shard_of
 from tests.browser.chrome import PATIENCE_MS, executable
@@ -63,7 +63,7 @@ def tab_to(page: Page, goal: Locator) -> None:
 def die(service: Stack, event_id: str) -> None:
     """A message whose handling fails to the last."""
     own, now = service.container, datetime.now(UTC)
-    event = OtherHappened(
+    event = UnhandledEvent(
         event_id=event_id,
         event_type="codat-api.connection",
         source=Source.CODAT_API,

@@ -47,14 +47,14 @@ def test_more_than_64_facts_are_compacted_and_the_state_stays_the_same() -> None
 
 def test_up_to_64_facts_nothing_is_compacted() -> None:
     story = Story(*_lives(21))
-    assert (len(story.connection.facts), story.connection.floor) == (63, None)
+    assert (len(story.connection.facts), story.connection.compacted_until) == (63, None)
 
 
 def test_new_facts_below_the_floor_are_stale() -> None:
     story = Story(*_lives(40))
-    assert story.connection.floor is not None
+    assert story.connection.compacted_until is not None
     before = story.connection
-    floor = (story.connection.floor - at(0)).total_seconds()
+    floor = (story.connection.compacted_until - at(0)).total_seconds()
     for event in (
         failed(floor, known=90_000, id="at the floor itself"),
         relinked(1050, known=90_000, id="never heard of"),

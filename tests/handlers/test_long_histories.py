@@ -111,7 +111,7 @@ def check_steps(world: World, truth: Truth) -> None:
         (NotificationType.AUTHORIZED if kind in ACCESS_GIVEN else kind, truth.authorization_at(at))
         for (kind, at), entry in zip(_told(world), world.connection.ledger, strict=True)
         if kind is not NotificationType.AUTHORIZATION_FAILED
-        and not (entry.by_seen and _is_ambiguous(world, truth, at))
+        and not (entry.is_observed and _is_ambiguous(world, truth, at))
     ]
     assert len(set(milestones)) == len(milestones), (
         f"one kind was told twice of one authorisation: {milestones}"
@@ -146,7 +146,7 @@ def _told(world: World) -> list[tuple[NotificationType, object]]:
     return [
         (
             NotificationType(entry.kind),
-            entry.at + early if entry.by_seen and entry.kind in ACCESS_GIVEN else entry.at,
+            entry.at + early if entry.is_observed and entry.kind in ACCESS_GIVEN else entry.at,
         )
         for entry in world.connection.ledger
     ]

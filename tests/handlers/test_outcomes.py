@@ -22,7 +22,7 @@ from story import (
     unanswered,
 )
 
-from handlers.events import Event, OtherHappened, Source
+from handlers.events import Event, Source, UnhandledEvent
 from handlers.registry import Policy
 from handlers.state import State
 
@@ -107,7 +107,7 @@ def test_an_alert_that_an_exact_message_explains_says_so() -> None:
 
 
 def test_a_message_that_is_none_of_ours_is_recorded() -> None:
-    event = OtherHappened(
+    event = UnhandledEvent(
         event_id="w",
         event_type="invoices.write.successful",
         source=Source.CURRENT,

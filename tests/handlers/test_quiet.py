@@ -19,10 +19,10 @@ from handlers.events import (
     LinkStatus,
     LinkStatusClaimed,
     Source,
+    Trigger,
 )
 from handlers.machine import Transition, advance
 from handlers.registry import Context, Policy
-from handlers.trigger import Trigger
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 QUIET = Trigger("found by a rebuild", quiet=True)
@@ -34,7 +34,7 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def seen(second: float, status: LinkStatus, asked: Trigger | None = QUIET) -> Event:
+def seen(second: float, status: LinkStatus, trigger: Trigger | None = QUIET) -> Event:
     moment = at(second)
     return ConnectionSeen(
         event_id=f"seen-{second}",
@@ -43,12 +43,12 @@ def seen(second: float, status: LinkStatus, asked: Trigger | None = QUIET) -> Ev
         at=moment,
         connection=DETAILS,
         status=status,
-        asked=asked,
+        trigger=trigger,
         **HEADING,  # type: ignore[arg-type]
     )
 
 
-def read(second: float, status: str, asked: Trigger | None = QUIET) -> Event:
+def read(second: float, status: str, trigger: Trigger | None = QUIET) -> Event:
     moment = at(second)
     row = Dataset("connection-1", "invoices", status, requested=moment, completed=moment)
     return HistorySeen(
@@ -58,7 +58,7 @@ def read(second: float, status: str, asked: Trigger | None = QUIET) -> Event:
         at=moment,
         asked_for=("connection-1",),
         datasets=(row,),
-        asked=asked,
+        trigger=trigger,
         **HEADING,  # type: ignore[arg-type]
     )
 
@@ -95,7 +95,7 @@ def test_nothing_is_told_and_everything_is_explained() -> None:
 
     assert told(steps) == []
     assert steps[-1].after.state == "ready"
-    verdicts = [(one.notice, one.verdict) for step in steps for one in step.entry.decisions]
+    verdicts = [(one.kind, one.outcome) for step in steps for one in step.entry.decisions]
     assert verdicts == [
         ("connection.authorized", DecisionOutcome.KNOWN),
         ("initial_sync.completed", DecisionOutcome.KNOWN),
@@ -217,7 +217,7 @@ def test_an_alert_that_nobody_confirmed_in_time_is_not_forgotten_by_a_quiet_look
     assert told(steps) == ["connection.unlinked"]
 
 
-def failed(second: float, source: Source, asked: Trigger | None = None) -> Event:
+def failed(second: float, source: Source, trigger: Trigger | None = None) -> Event:
     return ConnectionFailed(
         event_id=f"failed-{second}-{source}",
         event_type="connection.failed",
@@ -226,7 +226,7 @@ def failed(second: float, source: Source, asked: Trigger | None = None) -> Event
         at=at(second),
         company=Company("company-1"),
         connection=DETAILS,
-        asked=asked,
+        trigger=trigger,
     )
 
 

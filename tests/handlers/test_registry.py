@@ -16,7 +16,7 @@ from handlers.events import (
     ConnectionEvent,
     ConnectionLinked,
     Event,
-    LooseEvent,
+    OptionalConnectionEvent,
     RateLimitReached,
     RateLimitReset,
     Source,
@@ -34,7 +34,7 @@ def _all_event_types() -> set[type[Event]]:
         for kind in vars(events).values()
         if isinstance(kind, type)
         and issubclass(kind, Event)
-        and kind not in (Event, ConnectionEvent, LooseEvent)
+        and kind not in (Event, ConnectionEvent, OptionalConnectionEvent)
     }
 
 

@@ -24,7 +24,7 @@ from story import (
 )
 
 from handlers.connection import Connection
-from handlers.effects import LookNow
+from handlers.effects import CompareCompany
 from handlers.events import Aspect, DataTypeRead, InitialReadCompleted
 from handlers.registry import Policy
 from handlers.state import State, situation
@@ -279,7 +279,7 @@ def test_the_first_ordinary_read_after_a_linking_asks_for_the_first_sync_at_once
     story = Story(linked(10), read_more(20, invoices="Complete"), policy=ASKS)
     assert story.state is State.SYNCING
     assert story.last is not None
-    assert story.last.effects == (LookNow(COMPANY.id),)
+    assert story.last.effects == (CompareCompany(COMPANY.id),)
     story = Story(linked(10), read(20), read_more(30, invoices="Complete"), policy=ASKS)
     assert story.last is not None
     assert story.last.effects == ()

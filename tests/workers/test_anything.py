@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from handlers.events import OtherHappened
+from handlers.events import UnhandledEvent
 from handlers.registry import Policy
 from processor.alerts.dialects import Unrecognised
 from processor.store import serialization
@@ -43,10 +43,10 @@ def _process(bench, bodies):
         for connection_id in event.connection_ids:
             stored = bench.reader.connection(connection_id)
             if stored is None:
-                assert isinstance(event, OtherHappened)
+                assert isinstance(event, UnhandledEvent)
                 continue
             assert serialization.load(serialization.dump(stored.connection)) == stored.connection
             lines = [line["event_id"] for line in bench.timeline(connection_id)]
-            assert lines.count(event.event_id) == 1 or isinstance(event, OtherHappened)
+            assert lines.count(event.event_id) == 1 or isinstance(event, UnhandledEvent)
     for told in bench.told():
         assert json.loads(json.dumps(told)) == told

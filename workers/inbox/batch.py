@@ -8,8 +8,8 @@ from typing import Any
 from redis.client import Pipeline
 
 from handlers.connection import Connection
-from handlers.effects import Ask, Effect, LookNow, Notify
-from handlers.events import Event, OtherHappened, QuestionUnanswered
+from handlers.effects import Ask, CompareCompany, Effect, Notify
+from handlers.events import Event, QuestionUnanswered, UnhandledEvent
 from handlers.facts import Fact, FactKind
 from handlers.machine import advance, company_effects
 from handlers.registry import Context, Policy
@@ -91,7 +91,7 @@ class BatchHandler:
                 batch.count(f"told:{effect.notification.type}")
             elif isinstance(effect, Ask):
                 batch.asks.append(effect)
-            elif isinstance(effect, LookNow):
+            elif isinstance(effect, CompareCompany):
                 batch.looks.add(effect.company_id)
             else:
                 batch.polling.append(effect)
@@ -203,4 +203,4 @@ class BatchHandler:
 
 def _introduces(event: Event) -> bool:
     """Whether an unknown connection becomes known by ``event``."""
-    return not isinstance(event, (OtherHappened, QuestionUnanswered))
+    return not isinstance(event, (UnhandledEvent, QuestionUnanswered))

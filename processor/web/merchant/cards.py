@@ -10,7 +10,7 @@ from handlers.connection import Connection
 from handlers.events import LinkStatus
 from handlers.facts import COMPLETE, FactKind
 from handlers.milestones import NotificationType
-from handlers.state import LINKED, State, has_failed, is_running
+from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State, has_failed, is_running
 from processor.clock import from_iso
 from processor.humanize import data_type
 from processor.journey import ConnectionView, LinkRedirect, PlatformView
@@ -20,8 +20,6 @@ from processor.web.merchant.copy.connection_states import StateText
 
 IN_MOTION = frozenset({State.PENDING, State.AUTHORIZED, State.SYNCING, State.AUTHORIZATION_FAILED})
 """The states that somebody who looks at the page expects to change soon."""
-
-_READING = frozenset({State.AUTHORIZED, State.SYNCING})
 
 UNNAMED = "your platform"
 ACCOUNTING = "Accounting"
@@ -86,7 +84,7 @@ class Card:
     @property
     def is_linked(self) -> bool:
         """Whether access is given now."""
-        return self.state in LINKED
+        return self.state in LINKED_STATES
 
     @property
     def is_in_motion(self) -> bool:
@@ -96,7 +94,7 @@ class Card:
     @property
     def is_reading(self) -> bool:
         """Whether a bar of progress makes sense."""
-        return self.state in _READING and not self.waits_for_computer and not self.words.read_again
+        return self.state in AWAITING_FIRST_SYNC and not self.waits_for_computer and not self.words.read_again
 
     @property
     def is_unfinished(self) -> bool:
@@ -290,7 +288,7 @@ def _quoted(error: Mapping[str, str | None]) -> str | None:
 def _waits_for_computer(state: State, kinds: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a first read of software on the customer's computer has to begin, and nobody reads now."""
     running = [kind["status"] for kind in kinds if is_running(kind["status"], kind["progress"])]
-    return state in _READING and _NOT_BEGUN.issuperset(running)
+    return state in AWAITING_FIRST_SYNC and _NOT_BEGUN.issuperset(running)
 
 
 def _reading(kind: Mapping[str, Any], platform_name: str, *, waits: bool) -> SyncProgress:

@@ -220,4 +220,4 @@ class Story:
     def verdicts(self) -> list[tuple[str, str]]:
         """What the last step decided, as (notification, verdict)."""
         assert self.last is not None
-        return [(decision.notice, decision.verdict.value) for decision in self.last.entry.decisions]
+        return [(decision.kind, decision.outcome.value) for decision in self.last.entry.decisions]

@@ -14,10 +14,10 @@ from handlers.events import (
     DataTypeRead,
     Event,
     LinkStatus,
-    OtherHappened,
     Problem,
     ReadCompleted,
     Source,
+    UnhandledEvent,
 )
 from processor.alerts.dialects import Unrecognised, recognise
 
@@ -111,7 +111,7 @@ def test_of_a_connection_event_without_a_usable_id_the_company_is_in_doubt(
     event_type: str, unusable: object
 ) -> None:
     event = recognised(connection_message(event_type, id=unusable))
-    assert type(event) is events.ConnectionUnsaid
+    assert type(event) is events.UnidentifiedConnectionChanged
     assert (event.connection_ids, event.concerns_whole_company) == ((), True)
     no_company = refused(connection_message(event_type, company=COMPANY | {"id": unusable}))
     assert list(no_company.fields) == ["payload.referenceCompany.id"]
@@ -365,7 +365,7 @@ def test_a_quota_that_is_full_again_needs_no_payload() -> None:
 )
 def test_a_type_that_is_none_of_ours_needs_nothing(event_type: str, payload: object) -> None:
     event = recognised(message(event_type, payload))
-    assert type(event) is OtherHappened
+    assert type(event) is UnhandledEvent
     assert (event.company, event.connection_ids) == (None, ())
     assert event.event_type == event_type[:200]
 
@@ -382,7 +382,7 @@ def test_a_type_that_is_none_of_ours_names_its_company_and_connection_where_give
     named: dict[str, Any],
 ) -> None:
     event = recognised(message("bankFeeds.something", {"referenceCompany": COMPANY} | named))
-    assert type(event) is OtherHappened
+    assert type(event) is UnhandledEvent
     assert event.company is not None
     assert (event.company.id, event.connection_ids) == ("company-1", ("c-1",))
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from handlers.events import ConnectionLinked, LinkStatusClaimed, OtherHappened, Source
+from handlers.events import ConnectionLinked, LinkStatusClaimed, Source, UnhandledEvent
 from processor.alerts.dialects import MAX_DEPTH, Unrecognised, recognise
 from tests.support.dialects import BODY, CURRENT, LEGACY, OUR_MISTAKE, recognised
 
@@ -94,7 +94,7 @@ def nested(depth: int) -> bytes:
 
 
 def test_nesting_is_measured_by_levels() -> None:
-    assert type(recognised(nested(MAX_DEPTH))) is OtherHappened
+    assert type(recognised(nested(MAX_DEPTH))) is UnhandledEvent
     assert reason_of(nested(MAX_DEPTH + 1)) == "the body is nested too deeply"
 
 
@@ -144,7 +144,7 @@ def test_the_eventtype_decides_before_the_ruletype() -> None:
 def test_of_duplicate_keys_the_last_counts() -> None:
     assert type(recognised(with_text('"eventType": "something.else"'))) is ConnectionLinked
     last = BODY.decode()[:-1] + ', "eventType": "something.else"}'
-    assert type(recognised(last.encode())) is OtherHappened
+    assert type(recognised(last.encode())) is UnhandledEvent
 
 
 @pytest.mark.parametrize(

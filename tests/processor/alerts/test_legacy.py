@@ -16,9 +16,9 @@ from handlers.events import (
     InitialReadClaimed,
     LinkStatus,
     LinkStatusClaimed,
-    OtherHappened,
     ReadCompleted,
     Source,
+    UnhandledEvent,
 )
 from processor.alerts.dialects import Unrecognised, recognise
 
@@ -76,7 +76,7 @@ SPELLINGS: dict[type[Event], list[str]] = {
     DeletionClaimed: ["Sync Connection Deleted", "SyncConnectionDeleted"],
     events.RateLimitReached: ["Rate Limit Reached", "RateLimitReached"],
     events.RateLimitReset: ["Rate Limit Reset", "rate limit reset"],
-    OtherHappened: [
+    UnhandledEvent: [
         "Push Operation Status Changed()",
         "Push Operation Timed Out",
         "Sync Completed",
@@ -137,13 +137,13 @@ def test_an_old_status_that_is_missing_or_unknown_is_unsaid(old: object) -> None
 )
 def test_a_new_status_that_is_missing_or_unknown_is_only_recorded(data: object) -> None:
     event = recognised(alert(STATUS_CHANGED, data))
-    assert type(event) is OtherHappened
+    assert type(event) is UnhandledEvent
     assert event.connection_ids == ("connection-1",)
 
 
 def test_a_claim_without_its_ids_is_refused_by_place() -> None:
     no_connection = alert(STATUS_CHANGED, DATA, DataConnectionId=None)
-    assert type(recognised(no_connection)) is events.ConnectionUnsaid
+    assert type(recognised(no_connection)) is events.UnidentifiedConnectionChanged
     assert list(refused(alert(STATUS_CHANGED, DATA, CompanyId=" ")).fields) == ["CompanyId"]
     neither = alert(STATUS_CHANGED, DATA, CompanyId=4, DataConnectionId="\x00")
     assert set(refused(neither).fields) == {"CompanyId", "DataConnectionId"}
@@ -229,9 +229,9 @@ def test_a_sync_in_error_is_a_read_that_failed(status: object, kept: str) -> Non
     "rule_type", ["Data sync completed", "Dataset data changed", "DataSyncStatusChangedToError"]
 )
 def test_a_sync_that_names_no_connection_or_data_type_is_only_recorded(rule_type: str) -> None:
-    assert type(recognised(alert(rule_type))) is OtherHappened
-    assert type(recognised(alert(rule_type, {"dataType": 4}))) is OtherHappened
-    assert type(recognised(alert(rule_type, {"dataType": "bills"}, DataConnectionId=None))) is OtherHappened
+    assert type(recognised(alert(rule_type))) is UnhandledEvent
+    assert type(recognised(alert(rule_type, {"dataType": 4}))) is UnhandledEvent
+    assert type(recognised(alert(rule_type, {"dataType": "bills"}, DataConnectionId=None))) is UnhandledEvent
 
 
 def test_a_sync_without_a_company_is_refused() -> None:
@@ -252,5 +252,5 @@ def test_a_used_up_quota_says_until_when() -> None:
 
 def test_a_rule_that_is_none_of_ours_needs_nothing() -> None:
     event = recognised({"RuleType": "Somebody Else's Rule"})
-    assert type(event) is OtherHappened
+    assert type(event) is UnhandledEvent
     assert (event.company, event.connection_ids) == (None, ())

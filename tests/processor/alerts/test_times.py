@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.events import Event, OtherHappened
+from handlers.events import Event, UnhandledEvent
 from processor.alerts.dialects import recognise
 
 RECEIVED_AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -69,5 +69,5 @@ def test_a_time_is_read_to_the_microsecond_in_utc(written: str, at: datetime) ->
 )
 def test_a_time_that_cannot_be_read_or_believed_is_that_of_the_arrival(written: object) -> None:
     event = generated(written)
-    assert type(event) is OtherHappened
+    assert type(event) is UnhandledEvent
     assert (event.at, event.timed) == (RECEIVED_AT, False)

@@ -26,8 +26,8 @@ from handlers.events import (
     Problem,
     QuestionUnanswered,
     Source,
+    Trigger,
 )
-from handlers.trigger import Trigger
 from processor.codat.models import ConnectionResponse, HistoryResponse
 from processor.codat.observations import (
     COMPANY_DELETED,
@@ -93,7 +93,7 @@ def events(kind, event_type, **particulars):
         at=moments,
         timed=st.booleans(),
         company=companies,
-        asked=st.none() | st.builds(Trigger, texts, st.booleans(), st.booleans()),
+        trigger=st.none() | st.builds(Trigger, texts, st.booleans(), st.booleans()),
         **particulars,
     )
 

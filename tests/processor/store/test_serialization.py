@@ -40,9 +40,9 @@ WALKS = st.builds(
     authorization=st.integers(0, 9),
     begun=st.none() | FACTS,
     begun_at=st.none() | TIMES,
-    floor=st.none() | TIMES,
+    previous_end_at=st.none() | TIMES,
     ended=st.none() | FACTS,
-    kept=SOME_FACTS,
+    initial_reads=SOME_FACTS,
     orphaned_reads=SOME_FACTS,
     failed=st.none() | FACTS,
     deleted=st.none() | FACTS,
@@ -74,7 +74,7 @@ CONNECTIONS = st.builds(
     described_at=st.none() | TIMES,
     facts=SOME_FACTS,
     base=WALKS,
-    floor=st.none() | TIMES,
+    compacted_until=st.none() | TIMES,
     data_types=st.lists(DATA_TYPES, max_size=3).map(lambda kinds: {kind.name: kind for kind in kinds}),
     claims=st.lists(
         st.builds(
@@ -168,5 +168,5 @@ def test_a_long_life_stays_readable_after_it_was_summed_up():
 
     loaded = serialization.load(serialization.dump(connection))
 
-    assert loaded.floor is not None
+    assert loaded.compacted_until is not None
     assert (loaded, loaded.history) == (connection, connection.history)

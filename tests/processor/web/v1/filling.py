@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from handlers.events import OtherHappened, Source
+from handlers.events import Source, UnhandledEvent
 from handlers.registry import Policy
 from processor.alerts.dialects import Unrecognised, recognise
 from processor.container import Container, for_web
@@ -118,7 +118,7 @@ class Filling:
 
     def accept_broken(self, event_id: str = "broken") -> str:
         """Accept a finding of our own whose handling raises, since its body is none."""
-        event = OtherHappened(
+        event = UnhandledEvent(
             event_id=event_id,
             event_type="codat-api.connection",
             source=Source.CODAT_API,
