@@ -39,7 +39,7 @@ def recognise(body: bytes, *, event_id: str, received_at: datetime) -> Event:
     The type stands under ``eventType``, else under ``RuleType``, else under ``type`` (older samples), keys in
     any case. JSON is read as Python reads it: of duplicate keys the last counts, ``NaN`` and ``Infinity``
     are numbers; a UTF-8 byte order mark is passed over. A type that is none of ours
-    is recognised as ``OtherHappened`` and needs no ids.
+    is recognised as ``UnhandledEvent`` and needs no ids.
 
     Raises ``Unrecognised`` and nothing else, whatever the bytes: a legacy sender never comes back
     after a 500, so even a mistake of ours must end in quarantine, not in a lost message.

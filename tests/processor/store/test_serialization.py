@@ -103,7 +103,7 @@ CONNECTIONS = st.builds(
             kind=st.sampled_from([notice.value for notice in NotificationType]),
             at=TIMES,
             id=TEXTS,
-            by_seen=st.booleans(),
+            is_observed=st.booleans(),
         ),
         max_size=2,
     ).map(tuple),
