@@ -1,7 +1,7 @@
-"""What happened, in the project's own words: the input of every handler.
+"""Events: what happened at Codat, the input of every handler.
 
-Both generations of Codat's messages, Codat's answers to our questions and the journey's own steps become
-these values; nothing behind this file knows in which dialect a message was written. Times are aware UTC.
+Both generations of Codat's messages, the answers of Codat's API and the steps of the journey become events.
+Code that handles events does not know the format of the message. Times are aware UTC.
 
 Source of the vocabulary: https://docs.codat.io/using-the-api/webhooks/event-types
 """
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Source(StrEnum):
-    """The road by which an event reached us."""
+    """Where an event came from."""
 
     CURRENT = "current"
     LEGACY = "legacy"
@@ -22,7 +22,7 @@ class Source(StrEnum):
 
 
 class LinkStatus(StrEnum):
-    """Codat's status of a connection, spelt as Codat spells it."""
+    """Codat's status of a connection, in Codat's spelling."""
 
     PENDING = "PendingAuth"
     LINKED = "Linked"
@@ -31,16 +31,16 @@ class LinkStatus(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether access was given once and is over."""
+        """Whether access was given and has ended."""
         return self in (LinkStatus.UNLINKED, LinkStatus.DEAUTHORIZED)
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Why we asked Codat without a message that made us ask.
+    """Why Codat was asked, where no message was the reason.
 
     ``reason`` completes the sentence on the timeline. ``quiet``: milestones that follow are recorded as told
-    without being sent, as after a rebuild. ``repairs``: a change that follows counts as a missed message.
+    without being sent, as in a rebuild. ``repairs``: a change that follows counts as a missed message.
     """
 
     reason: str
@@ -50,7 +50,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A company as a message describes it; ``None`` and empty mean "not said"."""
+    """A company as an event describes it; ``None`` and empty mean that the event does not say."""
 
     id: str
     name: str | None = None
@@ -58,16 +58,16 @@ class Company:
 
     @property
     def merchant_id(self) -> str | None:
-        """Our caller's own id of the company, which travels as a tag; ``None`` without one."""
+        """The client's own id of the company, from a tag; ``None`` without the tag."""
         return self.tags.get("merchantId") or None
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionDetails:
-    """A connection as a message describes it; ``None`` means "not said".
+    """A connection as an event describes it; ``None`` means that the event does not say.
 
-    ``status`` is what the message *says*, not always what it means: ``connection.deleted`` carries
-    ``Linked``. ``account_name`` is the account, shop or business, as the platform names it.
+    ``status`` is copied from the message and may be wrong: ``connection.deleted`` carries ``Linked``.
+    ``account_name`` is the platform's name of the account, shop or business.
     """
 
     id: str
@@ -81,7 +81,7 @@ class ConnectionDetails:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Codat's description of what went wrong with a connection."""
+    """Codat's description of a failure of a connection."""
 
     status_code: str | None = None
     status_text: str | None = None
@@ -92,8 +92,8 @@ class Problem:
 class DataTypeRead:
     """The outcome of reading one data type of one connection.
 
-    ``status`` is Codat's dataset status (``Complete``, ``FetchError``, ...), kept as it was written because
-    Codat adds statuses without notice. ``message`` is Codat's explanation where there is one.
+    ``status`` is Codat's dataset status (``Complete``, ``FetchError``, ...), a string because Codat adds
+    statuses without notice. ``message`` is Codat's explanation, if any.
     """
 
     connection_id: str
@@ -106,8 +106,8 @@ class DataTypeRead:
 class Dataset:
     """One row of a company's read history.
 
-    Times are Codat's, ``None`` where Codat gives none; ``progress`` is 0 to 100. ``ended``: Codat
-    says that reading is over, which counts where we do not know the status.
+    Times are Codat's, ``None`` where Codat gives none. ``progress`` is 0 to 100. ``ended``: Codat says that
+    reading is over, which decides for a status that is unknown here.
     """
 
     connection_id: str
@@ -124,10 +124,9 @@ class Dataset:
 class Event:
     """Common to all events.
 
-    ``event_type`` is Codat's own spelling, for the timeline. ``at`` is Codat's time
-    of the change, or ``received_at`` (ours) where the message carries none that can
-    be read: then ``timed`` is false. ``company`` is ``None`` for news about the client. ``asked``
-    is why we asked, ``None`` for what came by itself or answers a question of the machine.
+    ``event_type`` is Codat's own spelling, for the timeline. ``at`` is Codat's time of the change, or
+    ``received_at`` (ours) where the message has no readable time: then ``timed`` is false. ``company`` is
+    ``None`` for events about the client. ``trigger`` is ``None`` for messages and for answers to an ``Ask``.
     """
 
     event_id: str
@@ -141,18 +140,18 @@ class Event:
 
     @property
     def connection_ids(self) -> tuple[str, ...]:
-        """The connections that the message names, in its order, each once."""
+        """The connections that the event names, in its order, each once."""
         return ()
 
     @property
     def concerns_whole_company(self) -> bool:
-        """Whether it also touches connections of the company that it does not name."""
+        """Whether it also affects connections of the company that it does not name."""
         return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionEvent(Event):
-    """Something happened to one connection."""
+    """An event about one connection."""
 
     connection: ConnectionDetails
 
@@ -162,7 +161,7 @@ class ConnectionEvent(Event):
 
 
 class ConnectionCreated(ConnectionEvent):
-    """A platform was chosen and is not authorised yet."""
+    """The connection was created and is not authorised yet."""
 
 
 class ConnectionLinked(ConnectionEvent):
@@ -170,7 +169,7 @@ class ConnectionLinked(ConnectionEvent):
 
 
 class ConnectionRelinked(ConnectionEvent):
-    """The user authorised a connection again whose access had ended."""
+    """The user authorised the connection again after its access had ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +188,7 @@ class ConnectionEnded(ConnectionEvent):
 
 
 class ConnectionDeleted(ConnectionEvent):
-    """The connection is gone for good."""
+    """The connection was deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,12 +203,12 @@ class ReadCompleted(Event):
 
 
 class InitialReadCompleted(ReadCompleted):
-    """The first read after an authorisation is complete."""
+    """The first sync after an authorisation, or a part of it, is complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatusClaimed(ConnectionEvent):
-    """A legacy alert: the status went from ``old`` to ``new`` at some unsaid time.
+    """A legacy alert: the status changed from ``old`` to ``new``, at a time that the alert does not give.
 
     ``old`` is ``None`` where the alert gives none or an unknown one.
     """
@@ -220,7 +219,7 @@ class LinkStatusClaimed(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionalConnectionEvent(Event):
-    """Something happened to one connection, or to some of the company: ``connection_id`` is ``None``."""
+    """An event that may name one connection of the company: ``connection_id`` is ``None`` if it does not."""
 
     connection_id: str | None = None
 
@@ -228,20 +227,28 @@ class OptionalConnectionEvent(Event):
     def connection_ids(self) -> tuple[str, ...]:
         return () if self.connection_id is None else (self.connection_id,)
 
+
+class UnhandledEvent(OptionalConnectionEvent):
+    """A message that is not about connections or reads: recorded without an action."""
+
+
+class CompanyWideEvent(OptionalConnectionEvent):
+    """An event about every connection of the company, unless it names one."""
+
     @property
     def concerns_whole_company(self) -> bool:
         return self.connection_id is None
 
 
-class UnidentifiedConnectionChanged(OptionalConnectionEvent):
-    """Something happened to a connection of the company; which one is not said."""
+class UnidentifiedConnectionChanged(CompanyWideEvent):
+    """A connection of the company changed; the message does not say which one."""
 
 
-class InitialReadClaimed(OptionalConnectionEvent):
-    """A legacy alert: the connection, or the whole company, was synchronised for the first time."""
+class InitialReadClaimed(CompanyWideEvent):
+    """A legacy alert: the first sync of the connection, or of the whole company, is complete."""
 
 
-class DeletionClaimed(OptionalConnectionEvent):
+class DeletionClaimed(CompanyWideEvent):
     """A legacy alert: a sync connection of the company was deleted (commerce only)."""
 
 
@@ -250,7 +257,7 @@ class CompanyCreated(Event):
 
 
 class CompanyDeleted(Event):
-    """A company was deleted at Codat, and with it every connection it had."""
+    """A company and all its connections were deleted at Codat."""
 
     @property
     def concerns_whole_company(self) -> bool:
@@ -259,7 +266,7 @@ class CompanyDeleted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitReached(Event):
-    """The client's API quota is used up until ``expires_at`` (``None``: not said)."""
+    """The client's API quota is used up until ``expires_at`` (``None``: unknown)."""
 
     expires_at: datetime | None = None
 
@@ -269,48 +276,34 @@ class RateLimitReset(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnhandledEvent(Event):
-    """A message that is not about connections or reads: recorded, no action.
-
-    ``connection_id`` is the connection it names, ``None`` where it names none.
-    """
-
-    connection_id: str | None = None
-
-    @property
-    def connection_ids(self) -> tuple[str, ...]:
-        return () if self.connection_id is None else (self.connection_id,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSeen(ConnectionEvent):
-    """Codat's API, asked by us, shows the connection with ``status``.
+    """An observation: Codat's API shows the connection with ``status``.
 
-    ``at`` is the moment of asking by Codat's clock (its ``Date`` header).
+    ``at`` is the time of the answer by Codat's clock (its ``Date`` header).
     """
 
     status: LinkStatus
 
 
 class ConnectionGone(ConnectionEvent):
-    """Codat's API, asked by us, does not know the connection any more."""
+    """Codat's API does not know the connection any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistorySeen(Event):
-    """Codat's read history of a company, asked by us for ``asked_for`` connections."""
+    """Codat's read history of a company, requested for the connections ``asked_for``."""
 
     asked_for: tuple[str, ...]
     datasets: tuple[Dataset, ...]
 
     @property
     def connection_ids(self) -> tuple[str, ...]:
-        named = (dataset.connection_id for dataset in self.datasets)
-        return tuple(dict.fromkeys((*self.asked_for, *named)))
+        ids = (dataset.connection_id for dataset in self.datasets)
+        return tuple(dict.fromkeys((*self.asked_for, *ids)))
 
 
 class Aspect(StrEnum):
-    """What we ask Codat about."""
+    """What Codat can be asked about."""
 
     CONNECTION = "connection"
     HISTORY = "history"
@@ -324,4 +317,4 @@ class QuestionUnanswered(ConnectionEvent):
 
 
 class CompanyNotShown(QuestionUnanswered):
-    """Codat, asked with our key, says that it does not know the company of a connection."""
+    """Codat does not show the company of a connection to our API key."""

@@ -251,9 +251,7 @@ class Journey:
         asks = []
         for one in wanted:
             reason = "somebody on the journey wants to know"
-            aspects = (
-                (Aspect.CONNECTION, Aspect.HISTORY) if one.state in LINKED_STATES else (Aspect.CONNECTION,)
-            )
+            aspects = tuple(Aspect) if one.state in LINKED_STATES else (Aspect.CONNECTION,)
             asks += [
                 Ask(aspect, company_id, one.connection.id, not_before, deadline, reason) for aspect in aspects
             ]

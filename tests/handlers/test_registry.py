@@ -13,6 +13,7 @@ from handlers.connection import Connection
 from handlers.effects import PausePolling, ResumePolling
 from handlers.events import (
     CompanyCreated,
+    CompanyWideEvent,
     ConnectionEvent,
     ConnectionLinked,
     Event,
@@ -34,7 +35,7 @@ def _all_event_types() -> set[type[Event]]:
         for kind in vars(events).values()
         if isinstance(kind, type)
         and issubclass(kind, Event)
-        and kind not in (Event, ConnectionEvent, OptionalConnectionEvent)
+        and kind not in (Event, ConnectionEvent, OptionalConnectionEvent, CompanyWideEvent)
     }
 
 
