@@ -6,6 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from processor.container import for_web
+from processor.settings.definitions import load, rows
+from processor.web.app import create_app
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("handlers", "processor", "workers", "tests")
@@ -24,6 +30,9 @@ FILE = re.compile(r"[a-z_0-9]+\.(?:py|lua|md|html|txt|toml|json)")
 MODULE = re.compile(r"(?<![\w./-])(?:handlers|processor|workers|tests)(?:\.\w+)+")
 CLASS = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 LINK = re.compile(r"""\]\(([^)\s]+)\)|src="([^"]+)\"""")
+SETTING = re.compile(r"(?<![\w.-])[A-Z][A-Z0-9]*_[A-Z0-9_]+(?![\w.])")
+CALL = re.compile(r"(?:(GET|POST|PUT|PATCH|DELETE) )?(/[a-z][\w{}/.-]*)(?:\?[\w=&]*)?")
+ADDRESSES_OF_OTHERS = {"/webhooks", "/var/lib/codat-processor/engine"}
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -89,6 +98,19 @@ def broken_links(page: str, text: str) -> list[str]:
     ]
 
 
+def has_address(app: Flask, method: str | None, path: str) -> bool:
+    """Whether the application answers ``method`` at ``path``; ``None``: any method, there or below."""
+    if any(rule.rule.startswith(f"{path}/") for rule in app.url_map.iter_rules()) and method is None:
+        return True
+    try:
+        app.url_map.bind("localhost").match(re.sub(r"{\w+}", "x", path), method or "GET")
+    except MethodNotAllowed:
+        return method is None
+    except NotFound:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_names_only_what_exists(page: str) -> None:
     assert untrue_names(read(page)) == []
@@ -103,6 +125,38 @@ def test_the_links_of_a_page_lead_to_files(page: str) -> None:
 def test_a_page_about_the_code_names_only_classes_that_exist(page: str) -> None:
     named = {code for code in CODE.findall(FENCE.sub("", read(page))) if CLASS.fullmatch(code)}
     assert named - classes() == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_only_settings_that_exist(page: str) -> None:
+    named = set(SETTING.findall(" ".join(CODE.findall(FENCE.sub("", read(page))))))
+    assert named - {row.name for row in rows()} == set()
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    environ = {
+        "REDIS_URL": "unix:///nonexistent",
+        "CODAT_ALERT_AUTHORIZATIONS": "a",
+        "OPERATOR_PASSWORD": "b",
+    }
+    return create_app(for_web(load(environ)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_only_addresses_that_the_service_has(page: str, app: Flask) -> None:
+    calls = [
+        call.groups() for code in CODE.findall(FENCE.sub("", read(page))) if (call := CALL.fullmatch(code))
+    ]
+    assert [
+        call for call in calls if call[1] not in ADDRESSES_OF_OTHERS and not has_address(app, *call)
+    ] == []
+
+
+def test_an_address_that_the_service_does_not_have_is_found(app: Flask) -> None:
+    assert has_address(app, "POST", "/v1/companies")
+    assert not has_address(app, "POST", "/v1/company")
+    assert not has_address(app, "PUT", "/v1/companies")
 
 
 def test_every_room_has_its_line_in_the_architecture() -> None:
