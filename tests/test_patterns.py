@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from processor.runtime.logs import Redactor
-from tests.test_house import ROOT, modules
+from tests.support.house import ROOT, modules
 
 COMPILERS = frozenset(
     {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
