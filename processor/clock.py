@@ -1,5 +1,6 @@
 """Times as we write them: ISO 8601 in UTC with ``Z`` and six digits, and whole milliseconds in Redis."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,6 +29,11 @@ def to_ms(moment: datetime) -> int:
 def to_us(moment: datetime) -> int:
     """Microseconds since 1970; exact, and below 2**53 until the year 2255."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def elapsed_ms(began: float) -> int:
+    """Whole milliseconds since ``began``, a value of ``time.monotonic()``."""
+    return int((time.monotonic() - began) * 1000)
 
 
 def from_ms(ms: float) -> datetime:

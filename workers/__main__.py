@@ -1,4 +1,4 @@
-"""``python -m workers worker|clock``: the background processes; all other roles are a worker's own."""
+"""``python -m workers worker|clock``: the background processes; a worker starts the other roles itself."""
 
 import logging
 import os
@@ -17,16 +17,16 @@ from processor.store.connection_limits import CLOCK, SHARES
 from processor.store.waker import ASK, DELIVER, DRAIN, POLL
 from workers.clock import Clock
 from workers.condition_watch import ConditionWatch
-from workers.delivery.channels.chat import directly
+from workers.delivery.channels.chat import direct_send
 from workers.process import work
 
 _log = logging.getLogger(__name__)
 
 STOP_AFTER_S = 7.0
-"""A batch takes a fraction of a second; everything is to be gone ten seconds after SIGTERM."""
+"""Time for a process to end, in seconds; the whole service ends within ten seconds of SIGTERM."""
 
 SERVICE = ("worker", "clock")
-"""These run as parts of the service; the others may also be the helpers of a command."""
+"""Roles that need the settings for receiving messages; commands also start the others."""
 
 ROLES = (*SERVICE, DRAIN, ASK, DELIVER, POLL)
 
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     if argv[0] == "worker":
         return Supervisor(children(settings)).run()
     if argv[0] == "clock":
-        tick(settings)
+        run_clock(settings)
         return 0
     try:
         work(for_worker(settings, connections=SHARES[argv[0]]), argv[0])
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
 
 
 def children(settings: Settings) -> list[Child]:
-    """The processes of a worker: WORKERS that drain, and one each that asks Codat, delivers, and polls."""
+    """The processes of a worker: WORKERS that drain, and one each that asks Codat, delivers and polls."""
     names = [*(f"{DRAIN}-{number + 1}" for number in range(settings.workers)), ASK, DELIVER, POLL]
     return [
         Child(
@@ -68,18 +68,18 @@ def children(settings: Settings) -> list[Child]:
     ]
 
 
-def tick(settings: Settings) -> None:
-    """Run the clock."""
+def run_clock(settings: Settings) -> None:
+    """Run the clock until SIGTERM or SIGINT."""
     container = for_worker(settings, connections=SHARES[CLOCK])
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        # By a thread: this one may be waiting for it, and would wait for itself.
+        # In a thread: the main thread may hold the lock of the event, and would wait for itself.
         threading.Thread(target=stop.set, name="stop", daemon=True).start()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    watch = ConditionWatch(container, sends=[directly(url) for url in settings.operator_alert_urls])
+    watch = ConditionWatch(container, sends=[direct_send(url) for url in settings.operator_alert_urls])
     watch.start()
     Clock(
         container.redis,

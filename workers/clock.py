@@ -1,4 +1,4 @@
-"""The clock: once a second, whatever was forgotten is woken. Every tick is harmless when run twice."""
+"""The clock: wakes forgotten work once a second. Ticks are idempotent."""
 
 import logging
 import threading
@@ -23,7 +23,7 @@ TRIM_EVERY = timedelta(minutes=5)
 
 
 class Clock:
-    """Wakes sleeping shards, puts due retries back, has due questions asked, trims what is too old."""
+    """Wakes sleeping shards and due work of other queues, requeues due retries, and trims old messages."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Clock:
         self._trimmed_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Tick until ``stop`` is set. Redis being away is logged, once, waited for, and noted afterwards."""
+        """Tick until ``stop`` is set. An outage of Redis is logged at its start, and recorded at its end."""
         away_since: datetime | None = None
         refused = True
         while not stop.is_set():
@@ -52,7 +52,7 @@ class Clock:
             try:
                 self.tick()
                 if away_since is not None:
-                    self._note(Outage(away_since, self._clock(), refused))
+                    self._record(Outage(away_since, self._clock(), refused))
             except RedisError as error:
                 if away_since is None:
                     _log.warning("the clock cannot reach Redis; it goes on", extra={"error": repr(error)})
@@ -62,14 +62,14 @@ class Clock:
                 away_since, refused = None, True
             stop.wait(TICK_S)
         if away_since is not None:
-            return  # it would be waited for once more, and the end is due; a name is forgotten by itself
+            return  # another command could delay the end; the heartbeat expires
         try:
             heartbeats.remove(self._client, "clock", self._name)
         except RedisError as error:
             _log.info("the clock could not say goodbye", extra={"error": repr(error)})
 
     def tick(self) -> None:
-        """One look at everything. Raises ``redis.RedisError``."""
+        """Do one tick. Raises ``redis.RedisError``."""
         now = self._clock()
         heartbeats.record(self._client, "clock", self._name)
         for event_id, shard in wakeups.due_retries(self._client, now):
@@ -91,14 +91,14 @@ class Clock:
             wakeups.trim(self._client, now - self._retention)
             unreadable_records(self._client, Reader(self._client, shards=self._inbox.shards))
 
-    def _note(self, seen: Outage) -> None:
-        """Say since when Redis was away, here and for the operators' pages. Raises ``redis.RedisError``."""
-        outages.record(self._client, seen)
+    def _record(self, outage: Outage) -> None:
+        """Log and store an outage of Redis. Raises ``redis.RedisError``."""
+        outages.record(self._client, outage)
         _log.info(
             "the clock reaches Redis again",
             extra={
-                "away_from": to_iso(seen.began_at),
-                "away_until": to_iso(seen.ended_at),
-                "refused": seen.refused,
+                "away_from": to_iso(outage.began_at),
+                "away_until": to_iso(outage.ended_at),
+                "refused": outage.refused,
             },
         )

@@ -1,7 +1,7 @@
-"""Watching conditions: evaluated every few seconds, remembered, and told to the operators.
+"""Evaluates conditions every few seconds, stores them, and alerts the operators.
 
-The clock watches, and so does the worker that delivers: one of them is there to tell that the other is
-missing. Whoever is first tells; the other finds it told.
+The clock and the delivering worker both do it, so that each can alert that the other is missing. Each alert
+is sent once.
 """
 
 import logging
@@ -19,83 +19,83 @@ from processor.container import Container
 
 _log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 5.0
+EVALUATE_EVERY_S = 5.0
 MOST_UNSENT = 50
 
 Send = Callable[[str, str], bool]
-"""Sends a subject and a text to one address of the operators; false where that certainly failed."""
+"""Sends a subject and a text to one address of the operators; false means that it certainly failed."""
 
 
 class ConditionWatch:
-    """Watches until ``stop``. ``look`` is one evaluation.
+    """Evaluates conditions until ``stop``.
 
-    ``sends`` has one for each address, past the operators' lane, where nothing comes out of it: while Redis
-    keeps nothing, and while no worker runs. Without any such alerts are another process's.
+    ``sends`` has a function for each address. They bypass the operators' lane while nothing is delivered from
+    it: while Redis stores nothing, and while no worker runs. Without them another process sends these alerts.
     """
 
     def __init__(self, container: Container, *, sends: Sequence[Send] = ()) -> None:
         self._container = container
         self._memory = ConditionMemory(container.redis, add_alert=container.operator_alerts.add_alert)
-        self._unkept: dict[str, RememberedCondition] = {}
+        self._remembered: dict[str, RememberedCondition] = {}
         self._unsent: list[tuple[Send, deque[Alert]]] = [(send, deque(maxlen=MOST_UNSENT)) for send in sends]
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Watch in a thread of its own."""
+        """Evaluate in a thread until ``stop``."""
         self._thread = threading.Thread(target=self._run, name="conditions", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End, without waiting for a look that is under way."""
+        """End the thread, without waiting for an evaluation under way."""
         self._stop.set()
 
-    def look(self) -> Sequence[Condition]:
-        """Evaluate, remember, and tell; what holds now. Raises ``redis.RedisError``."""
-        own = self._container
-        now = own.clock()
-        found = evaluation.current(own.redis, own.settings, now=now)
-        critical = [one for one in found if one.severity is Severity.CRITICAL]
+    def evaluate(self) -> Sequence[Condition]:
+        """Evaluate and store the conditions, and send alerts. Raises ``redis.RedisError``."""
+        container = self._container
+        now = container.clock()
+        conditions = evaluation.current(container.redis, container.settings, now=now)
+        critical = [condition for condition in conditions if condition.severity is Severity.CRITICAL]
         if self._unsent:
-            self._send_later(self._remember_here(critical, now))
+            self._add_unsent(self._remember_here(critical, now))
         if not critical:
-            directly = bool(self._unsent) and any(one.code == "no_worker" for one in found)
-            alerts = self._memory.update(found, now, directly=directly)
+            directly = bool(self._unsent) and any(condition.code == "no_worker" for condition in conditions)
+            alerts = self._memory.update(conditions, now, directly=directly)
             if directly:
-                self._send_later(alerts)
+                self._add_unsent(alerts)
             else:
-                own.operator_alerts.announce([alert.subject for alert in alerts])
+                container.operator_alerts.announce([alert.subject for alert in alerts])
         self._send_unsent()
-        return found
+        return conditions
 
     def _remember_here(self, critical: Sequence[Condition], now: datetime) -> Sequence[Alert]:
-        """What is to be told of conditions in which Redis remembers nothing: this process does."""
-        changes = memory.plan(critical, self._unkept, now)
-        self._unkept |= changes.put
+        """Alerts of critical conditions, which this process remembers because Redis may store nothing."""
+        changes = memory.plan(critical, self._remembered, now)
+        self._remembered |= changes.put
         for key in changes.forget:
-            del self._unkept[key]
+            del self._remembered[key]
         return changes.alerts
 
-    def _send_later(self, alerts: Sequence[Alert]) -> None:
-        for _, waiting in self._unsent:
-            waiting.extend(alerts)
+    def _add_unsent(self, alerts: Sequence[Alert]) -> None:
+        for _, queue in self._unsent:
+            queue.extend(alerts)
 
     def _send_unsent(self) -> None:
-        """Send what waits, oldest first; after a failure the rest of that address waits for the next look."""
-        for place, (send, waiting) in enumerate(self._unsent, 1):
-            while waiting:
-                alert = waiting[0]
+        """Send queued alerts, oldest first; a failure postpones the rest of that address."""
+        for number, (send, queue) in enumerate(self._unsent, 1):
+            while queue:
+                alert = queue[0]
                 if not send(alert.subject, alert.text):
-                    _log.warning("operators could not be alerted", extra={"address": place})
+                    _log.warning("operators could not be alerted", extra={"address": number})
                     break
-                waiting.popleft()
-                fields = {"subject": alert.subject, "address": place}
+                queue.popleft()
+                fields = {"subject": alert.subject, "address": number}
                 _log.warning("operators are alerted directly", extra=fields)
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_S):
+        while not self._stop.wait(EVALUATE_EVERY_S):
             try:
-                self.look()
+                self.evaluate()
             except RedisError as error:
                 _log.info("conditions could not be remembered", extra={"error": repr(error)})
             except Exception:

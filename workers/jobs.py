@@ -1,11 +1,11 @@
-"""The only functions that RQ calls. Each is harmless when called twice, late, or not at all."""
+"""The functions that RQ calls. Each may be called twice, late, or not at all."""
 
 from workers import runtime
 from workers.delivery.new_link import send_new_link
 
 
 def drain(shard: int) -> int:
-    """Drain a shard and hand over when messages still wait; how many were handled."""
+    """Drain a shard, and wake it again where messages remain; the number of handled messages."""
     current = runtime.current()
     drained = current.drain.run(shard)
     if drained.more and not current.stopping():
@@ -14,30 +14,25 @@ def drain(shard: int) -> int:
 
 
 def deliver() -> int:
-    """Have what is due in the lanes delivered; how many attempts were made before it returns."""
-    current = runtime.current()
-    return current.deliver()
+    """Deliver due notifications; the number of attempts made before it returns."""
+    return runtime.current().deliver()
 
 
 def send_link(company_id: str) -> bool:
-    """Mail a fresh link to a company's contact; whether the mail server took it."""
-    current = runtime.current()
-    return send_new_link(current.container, company_id)
+    """E-mail a new link to a company's contact; whether the mail server accepted it."""
+    return send_new_link(runtime.current().container, company_id)
 
 
 def look() -> int:
-    """Look at the companies that are due; how many that were."""
-    current = runtime.current()
-    return current.look()
+    """Poll the companies that are due; their number."""
+    return runtime.current().poll()
 
 
 def sweep() -> int:
-    """Run the errands of the sweep that are due; how many that were."""
-    current = runtime.current()
-    return current.sweep.run()
+    """Run the maintenance tasks that are due; their number."""
+    return runtime.current().maintenance.run()
 
 
 def ask() -> int:
-    """Put the questions that are due to Codat; how many were dealt with."""
-    current = runtime.current()
-    return current.ask()
+    """Ask Codat the questions that are due; the number of processed ones."""
+    return runtime.current().ask()

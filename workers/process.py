@@ -28,7 +28,7 @@ from workers.redis_outage import RedisOutage
 _log = logging.getLogger(__name__)
 
 WORKER_TTL_S = 20
-"""RQ's name for how long a silent worker counts as alive; it also listens in spans of this less 15 s."""
+"""How long a silent worker counts as alive for RQ, in seconds; it also blocks for this time less 15 s."""
 
 MAINTENANCE_INTERVAL_S = 30
 
@@ -36,32 +36,32 @@ HEARTBEAT_S = 2.0
 
 
 class InProcessWorker(SimpleWorker):
-    """RQ's worker without a fork, which waits for a Redis that is away or refuses, whatever it says.
+    """RQ's worker without forks, which waits for a Redis that is away or refuses commands.
 
     A forked job costs 12 times as much, and the supervisor restarts this process when it dies. RQ's own loop
-    waits only while it listens and only for a Redis that is away; otherwise it ends with a traceback.
+    waits only while it listens, and only for a Redis that is away; otherwise it ends with a traceback.
     """
 
     pulse: Pulse
     is_well: Callable[[], bool] = staticmethod(lambda: True)
-    """Whether what else works in this process works."""
+    """Whether the other threads of this process work."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the process was told to end."""
+        """Whether the process is to end."""
         return self._stop_requested
 
     def subscribe(self) -> None:
-        """Take no orders by Redis: nobody gives any.
+        """Do not listen for RQ's commands, which are not used.
 
-        RQ ends its thread for them within a second, and with a traceback where Redis is later.
+        RQ gives the thread for them a second to end, and logs a traceback where Redis is slower.
         """
 
     def set_shutdown_requested_date(self) -> None:
-        """Write nothing: a signal handler must not wait for Redis, or for what it interrupted."""
+        """Write nothing: a signal handler must not wait for Redis, or for the code that it interrupted."""
 
     def listen(self, prepare: Callable[[], object], on_ready: Callable[[], object]) -> None:
-        """Do jobs until a signal comes; first ``prepare``, again and again until Redis lets it succeed."""
+        """Do jobs until a signal comes; before, call ``prepare`` until it succeeds, and then ``on_ready``."""
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
         outage = RedisOutage(self.name)
         prepared = False
@@ -71,24 +71,25 @@ class InProcessWorker(SimpleWorker):
             try:
                 if not prepared:
                     prepare()
-                    self.connection.delete(self.key)  # of a process that died and had the same number
+                    self.connection.delete(self.key)  # of a dead process with the same pid
                     self.register_birth()  # type: ignore[no-untyped-call]
                     prepared = True
+                    outage.ended()
                     on_ready()
                 self._do_next()
                 outage.ended()
             except RedisError as error:
                 self._state = WorkerStatus.IDLE  # a signal ends the pause
-                if not is_unblocked(error):  # the next command shows what is wrong, if anything
+                if not is_unblocked(error):  # the next command shows whether anything is wrong
                     time.sleep(outage.failed(error))
 
     def _do_next(self) -> None:
-        """Wait a while for a job, and do it."""
+        """Wait some seconds for a job, and do it."""
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
         self.heartbeat()
         try:
-            found = self.queue_class.dequeue_any(
+            dequeued = self.queue_class.dequeue_any(
                 self._ordered_queues,
                 self.dequeue_timeout,
                 connection=self.connection,
@@ -98,22 +99,22 @@ class InProcessWorker(SimpleWorker):
             )
         except DequeueTimeout:
             return
-        if found is not None:
-            job, queue = found
-            if job.origin not in (DRAIN, DELIVER):  # these say more often that they make progress
+        if dequeued is not None:
+            job, queue = dequeued
+            if job.origin not in (DRAIN, DELIVER):  # these report their progress more often
                 self.pulse.beat((job.timeout or 0) + WELL_FOR_S)
             job.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
             self.execute_job(job, queue)
 
     def _finalize_failure(self, job: Any, queue: Any, execution: Any, exc_info: Any) -> None:
-        """Leave a job that Redis interrupted as it is: it is a wake-up call, and RQ forgets it in time."""
+        """Leave a job that an outage of Redis interrupted: it is only a wake-up call, and RQ expires it."""
         if isinstance(exc_info[1], RedisError):
             raise exc_info[1]
         super()._finalize_failure(job, queue, execution, exc_info)
 
 
 class Heartbeat:
-    """Says every two seconds in Redis, from a thread, when the work of this process made progress last."""
+    """Writes to Redis, every two seconds from a thread, when this process last made progress."""
 
     def __init__(self, client: "Redis[Any]", name: str, pulse: Pulse) -> None:
         self._client, self._name, self._pulse = client, name, pulse
@@ -121,11 +122,11 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; the name stays."""
+        """End the thread; the last heartbeat stays."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(HEARTBEAT_S)
@@ -133,30 +134,29 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._stop.is_set():
             silent_ms = int(self._pulse.silent_s() * 1000)
-            with contextlib.suppress(RedisError):  # the work meets it too, and says so
+            with contextlib.suppress(RedisError):  # the jobs meet the same error, and log it
                 heartbeats.record(self._client, "worker", self._name, silent_ms=silent_ms)
                 self._client.connection_pool.close_idle()
             self._stop.wait(HEARTBEAT_S)
 
 
 def work(container: Container, queue: str) -> None:
-    """Work on ``queue`` until SIGTERM or SIGINT; what was begun is finished first."""
+    """Do the jobs of ``queue`` until SIGTERM or SIGINT; a running job is finished first."""
     client = container.redis
     pulse = Pulse()
     pulse.tell_supervisor()
-    worker = _made(container, queue, pulse)
+    worker = _create_worker(container, queue, pulse)
     process_runtime = runtime.install(container, stopping=lambda: worker.stopping, progress=pulse.beat)
     watch = ConditionWatch(container)
     if queue == DELIVER:
         process_runtime.dispatcher.start()
-        worker.is_well = lambda: process_runtime.dispatcher.looks
+        worker.is_well = lambda: process_runtime.dispatcher.is_well
         watch.start()
 
     def prepare() -> None:
         if queue == POLL:
-            Baseline(
-                client
-            ).mark_started()  # before the service says that it is ready: what is made later is new
+            # Before the process reports that it is ready: later connections are new.
+            Baseline(client).mark_started()
 
     heartbeat = Heartbeat(client, worker.name, pulse)
     try:
@@ -174,24 +174,17 @@ def work(container: Container, queue: str) -> None:
         _log.info("a worker could not say goodbye", extra={"error": repr(error)})
 
 
-def _made(container: Container, queue: str, pulse: Pulse) -> InProcessWorker:
-    """The worker, as soon as Redis answers: RQ asks it for our address."""
-    outage = RedisOutage(queue)
-    while True:
-        try:
-            worker = InProcessWorker(
-                [Queue(queue, connection=container.redis, serializer=JSONSerializer)],
-                name=f"{queue}-{socket.gethostname()}-{os.getpid()}",
-                connection=container.redis,
-                serializer=JSONSerializer,
-                worker_ttl=WORKER_TTL_S,
-                maintenance_interval=MAINTENANCE_INTERVAL_S,
-                log_job_description=False,
-            )
-        except RedisError as error:
-            pulse.beat()
-            time.sleep(outage.failed(error))
-        else:
-            outage.ended()
-            worker.pulse = pulse
-            return worker
+def _create_worker(container: Container, queue: str, pulse: Pulse) -> InProcessWorker:
+    worker = InProcessWorker(
+        [Queue(queue, connection=container.redis, serializer=JSONSerializer)],
+        name=f"{queue}-{socket.gethostname()}-{os.getpid()}",
+        connection=container.redis,
+        serializer=JSONSerializer,
+        worker_ttl=WORKER_TTL_S,
+        maintenance_interval=MAINTENANCE_INTERVAL_S,
+        log_job_description=False,
+        prepare_for_work=False,  # RQ would ask Redis for our address, and Redis may be away
+    )
+    worker.hostname, worker.pid = socket.gethostname(), os.getpid()
+    worker.pulse = pulse
+    return worker

@@ -1,4 +1,4 @@
-"""A Redis that is away or refuses: waited for with growing pauses, and logged once a minute."""
+"""Waiting for a Redis that is away or refuses commands: growing pauses, logged once a minute."""
 
 import logging
 import time
@@ -10,16 +10,16 @@ from processor.store.connection_errors import connection_error_reason
 _log = logging.getLogger(__name__)
 
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-"""Between two attempts, in seconds; the last one repeats."""
+"""Pauses between attempts, in seconds; the last one repeats."""
 
 WARN_EVERY_S = 60.0
 
 HANGS_AFTER_S = 90.0
-"""An attempt that takes so long hangs, in seconds: Redis itself is waited for less."""
+"""An attempt that takes longer hangs, in seconds; timeouts of Redis are shorter."""
 
 
 class RedisOutage:
-    """The outage, if any, as ``name`` sees it: call ``failed`` or ``ended`` after each attempt."""
+    """Tracks outages for the process ``name``: call ``failed`` or ``ended`` after each attempt."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,11 +29,11 @@ class RedisOutage:
 
     @property
     def attempt_hangs(self) -> bool:
-        """Whether no attempt came to an end for long."""
+        """Whether the current attempt takes too long."""
         return time.monotonic() - self._attempted_at > HANGS_AFTER_S
 
     def failed(self, error: RedisError) -> float:
-        """Take note of a failed attempt; how long to wait before the next one, in seconds."""
+        """Record a failed attempt; the pause before the next one, in seconds."""
         now = self._attempted_at = time.monotonic()
         if not self._failures:
             self._began_at = now
@@ -45,7 +45,7 @@ class RedisOutage:
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
 
     def ended(self) -> None:
-        """Take note of an attempt that succeeded."""
+        """Record a successful attempt."""
         self._attempted_at = time.monotonic()
         if self._failures:
             away_s = round(time.monotonic() - self._began_at, 1)

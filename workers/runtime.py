@@ -1,4 +1,4 @@
-"""What the jobs of one worker process work with: built once, before the first job."""
+"""The collaborators of the jobs of one worker process, built before the first job."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,40 +24,43 @@ from workers.reconciliation.poller import Poller
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The collaborators of the jobs; ``stopping`` says whether the process was told to end."""
+    """The collaborators of the jobs. ``poller`` is ``None`` where nothing is polled.
+
+    ``stopping`` returns whether the process is to end.
+    """
 
     waker: Waker
     drain: Drain
-    asking: QuestionRunner
+    question_runner: QuestionRunner
     dispatcher: Dispatcher
-    monitor: Poller | None
-    sweep: Maintenance
+    poller: Poller | None
+    maintenance: Maintenance
     container: Container
     stopping: Callable[[], bool]
 
     def deliver(self) -> int:
-        """Let the courier look at the lanes; where it has no thread of its own, carry out what is due."""
+        """Wake the dispatcher, or deliver here where its thread does not run; the number of attempts here."""
         wakeups.release_delivery_run(self.container.redis)
-        if self.dispatcher.running:
+        if self.dispatcher.is_running:
             self.dispatcher.wake()
             return 0
         return self.dispatcher.run_once()
 
-    def look(self) -> int:
-        """Look at the companies that are due, with the flag up that keeps others from being woken for it."""
-        if self.monitor is None:
+    def poll(self) -> int:
+        """Poll due companies, and clear the flag that prevents wake-ups; the number of companies."""
+        if self.poller is None:
             return 0
         try:
-            return self.monitor.run()
+            return self.poller.run()
         finally:
             wakeups.release_poll_run(self.container.redis)
 
     def ask(self) -> int:
-        """Ask what is due, with the flag up meanwhile that keeps others from being woken for it."""
+        """Ask due questions, with a flag that prevents wake-ups meanwhile; the number of questions."""
         client = self.container.redis
         wakeups.hold_question_run(client)
         try:
-            return self.asking.run()
+            return self.question_runner.run()
         finally:
             wakeups.release_question_run(client)
 
@@ -68,7 +71,7 @@ _current: Runtime | None = None
 def install(
     container: Container, *, stopping: Callable[[], bool], progress: Callable[[], object] = lambda: None
 ) -> Runtime:
-    """Build the runtime of this process, which jobs find by ``current``; drains call ``progress``."""
+    """Build the runtime that ``current`` returns; drains call ``progress``."""
     global _current
     _current = build(container, stopping=stopping, progress=progress)
     return _current
@@ -80,14 +83,14 @@ def build(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[], object] = lambda: None,
 ) -> Runtime:
-    """The runtime on the collaborators in ``container``."""
+    """The runtime with the collaborators of ``container``."""
     waker, client = container.waker, container.redis
 
-    def ask_soon() -> None:
+    def wake_questions() -> None:
         if wakeups.claim_question_run(client, container.clock()):
             waker.wake_question_runner()
 
-    def deliver_soon() -> None:
+    def wake_deliveries() -> None:
         if wakeups.claim_delivery_run(client):
             waker.wake_dispatcher()
 
@@ -101,13 +104,13 @@ def build(
             clock=container.clock,
             stop=stopping,
             yield_to=lambda: waker.queue_length(DRAIN) > 0,
-            on_questions=ask_soon,
-            on_notifications=deliver_soon,
+            on_questions=wake_questions,
+            on_notifications=wake_deliveries,
             progress=progress,
             on_premise=OnPremise(shelf_of(client, container.settings)),
             stream_length=container.settings.stream_length,
         ),
-        asking=QuestionRunner(
+        question_runner=QuestionRunner(
             questions=Questions(client),
             inbox=container.inbox,
             reader=container.reader,
@@ -117,7 +120,7 @@ def build(
             stop=stopping,
         ),
         dispatcher=dispatcher_of(container),
-        monitor=None
+        poller=None
         if reconciliation is None
         else Poller(
             client,
@@ -131,7 +134,7 @@ def build(
             clock=container.clock,
             stop=stopping,
         ),
-        sweep=Maintenance(
+        maintenance=Maintenance(
             client,
             codat=reconciliation.codat if reconciliation else None,
             scan=reconciliation.scan if reconciliation else None,
@@ -147,7 +150,7 @@ def build(
 
 
 def current() -> Runtime:
-    """The runtime of this process. Raises ``RuntimeError`` where none was installed."""
+    """The runtime of this process. Raises ``RuntimeError`` without one."""
     if _current is None:
         raise RuntimeError("no runtime was installed in this process")
     return _current

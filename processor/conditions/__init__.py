@@ -1,5 +1,5 @@
-"""Everything that is wrong now, as one list of conditions: code, severity, since when, sentence, advice.
+"""Everything that is wrong now, as one list of conditions: code, severity, start, sentence, advice.
 
-``/readyz``, ``/ops``, ``/v1/stats``, ``/metrics``, ``check`` and the operators' alerts say what stands in
-this list and nothing else. ``facts`` reads Redis, the modules of rules are pure, ``registry`` is the table.
+``/readyz``, ``/ops``, ``/v1/stats``, ``/metrics``, ``check`` and the operators' alerts use this list alone.
+``facts`` reads Redis, the modules of rules are pure, ``registry`` has all codes.
 """

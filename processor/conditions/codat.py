@@ -1,4 +1,4 @@
-"""Conditions of Codat: its quota, and its messages that stay away. Pure."""
+"""Conditions of Codat: failing calls, its quota, and missing messages. Pure."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,30 +10,29 @@ from processor.conditions.registry import make
 from processor.humanize import date, number, span
 from processor.store.codat_calls import TIMEOUT, UNREACHABLE, CodatCalls
 
-SILENCE = {"missing-messages": "codat_silent", "consumer": "webhooks_missing"}
-"""Codes of what :mod:`processor.reconciliation.missed_webhooks` writes down, by its kind."""
-
+MISSED_WEBHOOKS_CODES = {"missing-messages": "codat_silent", "consumer": "webhooks_missing"}
+"""Codes of the warnings of :mod:`processor.reconciliation.missed_webhooks`, by their kind."""
 
 FAILING_AFTER = 3
-"""Calls in a row that failed; one that is lost alone says nothing of Codat."""
+"""Failed calls in a row; a single failure says nothing about Codat."""
 
 OVERDUE = timedelta(minutes=2)
-"""A question that is due is taken within seconds where a worker asks; its longest run takes half a minute."""
+"""A worker asks due questions within seconds, or within half a minute during its longest run."""
 
-WHY = {TIMEOUT: "no answer in time", UNREACHABLE: "it cannot be reached"}
+FAILURE_TEXTS = {TIMEOUT: "no answer in time", UNREACHABLE: "it cannot be reached"}
 
 
 def conditions(facts: Facts) -> Iterator[Condition]:
-    """What Codat does not let us do, and what it does not send."""
+    """Conditions of Codat."""
     if not facts.answers:
         return
     yield from _calls(facts.calls)
     yield from _overdue(facts)
     codat = facts.codat
     for warning in codat["warnings"]:
-        if warning["kind"] in SILENCE:
+        if warning["kind"] in MISSED_WEBHOOKS_CODES:
             yield make(
-                SILENCE[warning["kind"]],
+                MISSED_WEBHOOKS_CODES[warning["kind"]],
                 warning["what"],
                 since=from_iso(warning["since"]),
                 advice=warning["advice"],
@@ -50,7 +49,7 @@ def conditions(facts: Facts) -> Iterator[Condition]:
 
 
 def _overdue(facts: Facts) -> Iterator[Condition]:
-    """That questions are due and no worker asks them."""
+    """Due questions that no worker asks."""
     count, since = facts.overdue_questions
     if count and since is not None and facts.now - since >= OVERDUE:
         due = number(count, "question to Codat is", "questions to Codat are")
@@ -61,10 +60,10 @@ def _overdue(facts: Facts) -> Iterator[Condition]:
 
 
 def _calls(calls: CodatCalls) -> Iterator[Condition]:
-    """How Codat answers what we ask."""
+    """Calls that Codat does not answer or refuses."""
     if calls.failing_since is not None and calls.failures >= FAILING_AFTER:
         last = calls.last_failure or UNREACHABLE
-        why = WHY.get(last, f"it answers {last}")
+        why = FAILURE_TEXTS.get(last, f"it answers {last}")
         yield make(
             "codat_unreachable",
             f"Codat has not answered since {date(calls.failing_since)}: {why}.",

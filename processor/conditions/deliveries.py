@@ -1,4 +1,4 @@
-"""Conditions of what is told: deliveries that failed, and receivers that fail. Pure."""
+"""Conditions of deliveries: failed ones, and lanes that do not run. Pure."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,21 +7,16 @@ from processor.clock import to_iso
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition
 from processor.conditions.registry import make
-from processor.delivery.lane import EMAIL, OPERATORS, Mode
-from processor.delivery.lane_admin import LaneState
-from processor.delivery.retry_schedule import SLOW_AFTER
+from processor.delivery.channels.registry import channel_of
+from processor.delivery.lane import LaneState, Mode
 from processor.humanize import number, span
 
 OVERDUE_S = 60
-"""What is due is taken within seconds where anybody delivers; after so long, in seconds, nobody does."""
-
-MAILS_REFUSED_AFTER = 3
-PERMANENT = 500
-"""From this status on a mail server means what it says: one refusal is enough."""
+"""A worker delivers within seconds; after this time, in seconds, no worker does."""
 
 
 def conditions(facts: Facts) -> Iterator[Condition]:
-    """Deliveries that failed for good, and lanes that do not run."""
+    """Conditions of deliveries."""
     if facts.dead_deliveries:
         text = number(
             facts.dead_deliveries,
@@ -54,45 +49,37 @@ def conditions(facts: Facts) -> Iterator[Condition]:
                 since=facts.now - timedelta(seconds=lane.overdue_s),
                 subject=lane.lane_id,
             )
-        elif lane.lane_id == EMAIL and _is_refused(lane):
-            yield make(
-                "mail_refused",
-                f"The mail server takes no e-mails: {_failing(lane)}",
-                since=lane.failing_since,
-            )
-        elif lane.lane_id != EMAIL and (lane.mode is Mode.SLOW or lane.failures >= SLOW_AFTER):
-            yield make(
-                "operators_unreachable" if lane.lane_id == OPERATORS else "receiver_failing",
-                f"Deliveries to {name} fail: {_failing(lane)}",
-                since=lane.failing_since,
-                subject=lane.lane_id,
-            )
+        else:
+            yield from _failing(lane, name)
     if facts.mails_without_links:
         yield make("public_url_missing", "E-mails are sent without links: PUBLIC_URL is unset.")
 
 
-def _is_refused(lane: LaneState) -> bool:
-    """Whether the mail server refuses what is handed in, not one recipient."""
-    status = (lane.last_attempt or {}).get("status_code") or 0
-    return lane.failures >= (1 if status >= PERMANENT else MAILS_REFUSED_AFTER)
-
-
-def _failing(lane: LaneState) -> str:
-    """How an attempt ended lately, and how many did: ``20 attempts in a row, the last: answered 500.``"""
-    last = (lane.last_attempt or {}).get("error") or "it failed"
+def _failing(lane: LaneState, name: str) -> Iterator[Condition]:
+    """The condition that the lane's channel declares for failures."""
+    failure = channel_of(lane.lane_id).failure
+    if not failure.is_failing(lane):
+        return
+    last_error = (lane.last_attempt or {}).get("error") or "it failed"
     attempts = number(lane.failures, "attempt", "attempts in a row")
-    return f"{attempts}, the last: {last}. Before, {lane.delivered:,} succeeded; {lane.waiting:,} wait."
+    yield make(
+        failure.code,
+        f"{failure.sentence.format(name=name)}: {attempts}, the last: {last_error}."
+        f" Before, {lane.delivered:,} succeeded; {lane.waiting:,} wait.",
+        since=lane.failing_since,
+        subject=lane.lane_id if failure.has_subject else "",
+    )
 
 
 def _disabled(lane: LaneState, name: str) -> Condition:
-    stay = number(lane.waiting, "delivery from before waits", "deliveries from before wait")
+    waiting = number(lane.waiting, "delivery from before waits", "deliveries from before wait")
     since = "TIME" if lane.since is None else to_iso(lane.since)
     missed = f"--since {since} --undelivered --subscriber {lane.lane_id}"
     return make(
         "receiver_disabled",
         f"Nothing is sent to {name}: it is disabled.",
         advice="What is decided meanwhile does not wait for it."
-        f"{f' {stay} until it is enabled.' if lane.waiting else ''}"
+        f"{f' {waiting} until it is enabled.' if lane.waiting else ''}"
         " Once it is enabled again, what it missed is sent by"
         f" `codat-processor notifications redeliver {missed}`.",
         since=lane.since,

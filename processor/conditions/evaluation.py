@@ -1,4 +1,4 @@
-"""The list of what is wrong: facts in, conditions out, the worst first."""
+"""Evaluation: facts in, conditions out, the worst first."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -16,12 +16,15 @@ _ORDER = tuple(Severity)
 
 
 def evaluate(facts: Facts) -> list[Condition]:
-    """Every condition that these facts make, the worst first. Pure."""
-    found = [condition for rules in RULES for condition in rules.conditions(facts)]
-    known = [one if one.since else replace(one, since=facts.since.get(one.key)) for one in found]
-    return sorted(known, key=lambda one: _ORDER.index(one.severity))
+    """The conditions that follow from the facts, the worst first. Pure."""
+    conditions = [
+        condition if condition.since else replace(condition, since=facts.since.get(condition.key))
+        for rules in RULES
+        for condition in rules.conditions(facts)
+    ]
+    return sorted(conditions, key=lambda condition: _ORDER.index(condition.severity))
 
 
 def current(client: "Redis[Any]", settings: Settings, *, now: datetime) -> list[Condition]:
-    """Every condition that holds now. Never raises because of Redis."""
+    """The current conditions. Never raises ``redis.RedisError``."""
     return evaluate(gather(client, settings, now=now))

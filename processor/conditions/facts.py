@@ -1,4 +1,4 @@
-"""What the rules look at: read from Redis in a few round trips, for one moment."""
+"""The facts from which conditions follow, read from Redis in a few round trips."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,9 @@ from redis import BusyLoadingError, Redis, RedisError, ResponseError
 from processor.clock import from_ms, to_ms
 from processor.conditions import memory as memory_module
 from processor.delivery import subscriber_names
-from processor.delivery.lane import EMAIL, OPERATORS
-from processor.delivery.lane_admin import LaneAdmin, LaneState
+from processor.delivery.channels.registry import BUILT_IN
+from processor.delivery.lane import LaneState
+from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.subscribers import Subscribers
 from processor.settings.definitions import Settings
 from processor.store import clock_skew, codat_calls, codat_status, heartbeats, keys, outages, receipts
@@ -22,15 +23,15 @@ from processor.store.outages import Outage
 from processor.store.probe import prove_accepting
 from processor.store.receipts import Receipts
 
-LEFT_OVERS = ("failed", "dead", "quarantined")
-"""Statuses of messages whose handling failed, or that nobody understood."""
+OPEN_STATUSES = ("failed", "dead", "quarantined")
+"""Statuses of messages whose processing failed, or that were not understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFacts:
-    """How Redis stands; ``None`` and 0 mean "not known": a server may refuse to say.
+    """The state of Redis. ``None`` and 0 mean unknown: a server may refuse the command.
 
-    ``error`` is why it did not answer, ``write_error`` why it refused a write.
+    ``error`` is set where it did not answer, ``write_error`` where it refused a write.
     """
 
     error: str | None = None
@@ -43,14 +44,13 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that conditions are made of: at ``now`` by our clock, at ``redis_now`` by that of Redis.
+    """The facts at ``now`` by our clock, ``redis_now`` by that of Redis.
 
-    ``seen``: when a process of each role was last seen, ``None``: none lately; ``workers``: when the work
-    of each worker process made progress last. ``left_over``: how many
-    messages have a status of ``LEFT_OVERS``, and when the first of them arrived. ``names`` are those of
-    the subscribers by id. ``since``: since when conditions hold that were noticed before, by their key.
-    ``overdue_questions``: how many questions to Codat are due, and since when the first is.
-    ``unreadable`` are records that cannot be read, as ``kind id``, and since when.
+    ``answers``: Redis answered. ``seen``: last heartbeat of each role, or ``None``. ``workers``: last
+    progress of each worker process. ``open_messages``: number of messages with each of ``OPEN_STATUSES``, and
+    arrival of the first. ``names``: of subscribers, by id. ``since``: start of remembered conditions, by key.
+    ``overdue_questions``: number of due questions to Codat, and due time of the first. ``unreadable``: start
+    of each unreadable record, by ``kind id``. ``connections``: used and most connections of Redis.
     """
 
     now: datetime
@@ -62,7 +62,7 @@ class Facts:
     workers: Mapping[str, datetime] = field(default_factory=dict)
     inbox_depth: int = 0
     inbox_age_s: float = 0.0
-    left_over: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
+    open_messages: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
     dead_deliveries: int = 0
     uncertain_deliveries: int = 0
     lanes: Sequence[LaneState] = ()
@@ -75,27 +75,27 @@ class Facts:
     unreadable: Mapping[str, datetime] = field(default_factory=dict)
     connections: tuple[int, int] | None = None
     mails_without_links: bool = False
-    interruptions: Sequence[Outage] = ()
+    outages: Sequence[Outage] = ()
 
 
 def gather(
     client: "Redis[Any]", settings: Settings, *, now: datetime, wall: Callable[[], float] = time.time
 ) -> Facts:
-    """The facts of this moment. Never raises because of Redis: that it does not answer is one of them."""
+    """The current facts. Never raises ``redis.RedisError``: an outage is one of the facts."""
     write_error: str | None = None
     try:
         write_error = _write_error(client)
         return _gather(client, settings, now, wall, write_error)
-    except BusyLoadingError:  # the library has it among broken connections
+    except BusyLoadingError:  # a subclass of ConnectionError
         return Facts(now=now, redis_now=now, store=StoreFacts(loading=True))
-    except ResponseError as error:  # a cluster, or an ACL: what it was refused first says most
+    except ResponseError as error:  # a cluster or an ACL: the first refusal says most
         return Facts(now=now, redis_now=now, store=StoreFacts(write_error=write_error or str(error)))
     except RedisError as error:
         return Facts(now=now, redis_now=now, store=StoreFacts(error=type(error).__name__))
 
 
 def _write_error(client: "Redis[Any]") -> str | None:
-    """Why Redis does not keep a message; ``None``: it does."""
+    """Why Redis refuses writes; ``None`` where it accepts them."""
     try:
         prove_accepting(client)
     except ResponseError as error:
@@ -123,7 +123,7 @@ def _gather(
         pipe.info("clients")
         for role in heartbeats.ROLES:
             pipe.zrange(keys.alive(role), 0, -1, withscores=True)
-        for status in LEFT_OVERS:
+        for status in OPEN_STATUSES:
             pipe.zcard(keys.events_of(status))
             pipe.zrange(keys.events_of(status), 0, 0, withscores=True)
         pipe.zcount(keys.questions(), "-inf", to_ms(now))
@@ -141,30 +141,31 @@ def _gather(
     clients = next(rows)
     redis_now = _redis_now(redis_time, now)
     processes = {role: _times(next(rows)) for role in heartbeats.ROLES}
-    left_over = {status: (_number(next(rows)), _newest(next(rows))) for status in LEFT_OVERS}
-    overdue_questions = (_number(next(rows)), _newest(next(rows)))
+    open_messages = {status: (_number(next(rows)), _first_time(next(rows))) for status in OPEN_STATUSES}
+    overdue_questions = (_number(next(rows)), _first_time(next(rows)))
     dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
     depth, age_s = 0, 0.0
     for _ in shards:
         depth += _number(next(rows))
         age_s = max(age_s, _age_s(next(rows), redis_now))
     subscribers = Subscribers(client, allow_private=True).all()
-    lanes = LaneAdmin(client, clock=lambda: now).states([*(one.id for one in subscribers), EMAIL, OPERATORS])
+    lane_ids = [*(subscriber.id for subscriber in subscribers), *BUILT_IN]
+    lanes = LaneAdmin(client, clock=lambda: now).states(lane_ids)
     return Facts(
         now=now,
         redis_now=redis_now,
         store=_store(write_error, memory, replication),
         answers=True,
-        seen={role: max(found.values(), default=None) for role, found in processes.items()},
+        seen={role: max(times.values(), default=None) for role, times in processes.items()},
         workers=processes["worker"],
         since=memory_module.since(remembered),
         inbox_depth=depth,
         inbox_age_s=age_s,
-        left_over=left_over,
+        open_messages=open_messages,
         dead_deliveries=dead_deliveries,
         uncertain_deliveries=uncertain_deliveries,
         lanes=tuple(lanes.values()),
-        names=subscriber_names.named(subscribers),
+        names=subscriber_names.names_of(subscribers),
         calls=codat_calls.parse(calls),
         receipts=receipts.parse(receipts_),
         overdue_questions=overdue_questions,
@@ -173,7 +174,7 @@ def _gather(
         connections=_connections(clients),
         mails_without_links=settings.smtp_url is not None and settings.public_url is None,
         codat=codat_status.read(client, redis_now),
-        interruptions=outages.recent(client, now),
+        outages=outages.recent(client, now),
     )
 
 
@@ -189,7 +190,7 @@ def _store(write_error: str | None, memory: Any, replication: Any) -> StoreFacts
 
 
 def _redis_now(answer: Any, now: datetime) -> datetime:
-    """The time by Redis' clock, else by ours."""
+    """The time by the clock of Redis, or by ours where it does not say."""
     if not isinstance(answer, tuple):
         return now
     seconds, micros = answer
@@ -200,19 +201,19 @@ def _hash(answer: Any) -> dict[bytes, bytes]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _skews(known: Sequence[Skew], began: float, ended: float, redis_time: Any) -> tuple[Skew, ...]:
-    """The clocks that are off, this machine's compared with that of Redis now."""
-    others = [one for one in known if (one.host, one.reference) != (clock_skew.HOST, clock_skew.REDIS)]
+def _skews(stored: Sequence[Skew], began: float, ended: float, redis_time: Any) -> tuple[Skew, ...]:
+    """The clocks that are off; this machine's is compared with that of Redis now."""
+    skews = [skew for skew in stored if (skew.host, skew.reference) != (clock_skew.HOST, clock_skew.REDIS)]
     if not isinstance(redis_time, tuple):
-        return tuple(others)
+        return tuple(skews)
     off_s = clock_skew.off_s(began, ended, redis_time[0] + redis_time[1] / 1e6)
     if abs(off_s) >= clock_skew.WARNING_S:
-        others.append(Skew(clock_skew.HOST, clock_skew.REDIS, round(off_s)))
-    return tuple(others)
+        skews.append(Skew(clock_skew.HOST, clock_skew.REDIS, round(off_s)))
+    return tuple(skews)
 
 
 def _connections(clients: Any) -> tuple[int, int] | None:
-    """Connections that Redis has, and the most that it takes; ``None`` where it does not say."""
+    """Used and most connections of Redis; ``None`` where it does not say."""
     if not isinstance(clients, dict) or not {"connected_clients", "maxclients"} <= set(clients):
         return None
     return int(clients["connected_clients"]), int(clients["maxclients"])
@@ -223,18 +224,18 @@ def _number(answer: Any) -> int:
 
 
 def _times(answer: Any) -> dict[str, datetime]:
-    """The members of a sorted set with the times that are their scores."""
+    """The members of a sorted set, and their scores as times."""
     members = answer if isinstance(answer, list) else []
     return {name.decode("utf-8", "replace"): from_ms(at_ms) for name, at_ms in members}
 
 
-def _newest(answer: Any) -> datetime | None:
-    """The time that is the score of the one member in an answer, if there is one."""
+def _first_time(answer: Any) -> datetime | None:
+    """The score of the first member of a sorted set as a time; ``None`` without one."""
     return from_ms(answer[0][1]) if isinstance(answer, list) and answer else None
 
 
 def _age_s(answer: Any, redis_now: datetime) -> float:
-    """How long the stream entry in an answer has waited, in seconds; 0 without one."""
+    """The age of a stream's first entry, in seconds; 0 without one."""
     if not isinstance(answer, list) or not answer:
         return 0.0
     entered = from_ms(int(answer[0][0].split(b"-")[0]))

@@ -1,8 +1,8 @@
-"""Remembering conditions: since when each holds, and whether the operators were alerted of it.
+"""Memory of conditions: since when each holds, and whether the operators were alerted.
 
-``plan`` is pure: what holds now and what was remembered in, what to remember and to tell out. Beginning and
-end are told once each, whoever looks: the memory is a hash in Redis, which changes in one transaction with
-the alerts that go into the operators' lane.
+``plan`` is pure: current and remembered conditions in, changes and alerts out. Start and end cause one alert
+each, whichever process evaluates: the memory is a hash in Redis that changes in one transaction with the
+alerts in the operators' lane.
 """
 
 import json
@@ -20,15 +20,15 @@ from processor.humanize import date, span
 from processor.store import keys
 
 ENDED_AFTER = timedelta(seconds=10)
-"""A condition that does not hold for so long is over; one that comes back sooner has never ended."""
+"""A condition ends when it has not held for this long; one that returns sooner has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class RememberedCondition:
-    """A condition as it is remembered; times as ISO 8601.
+    """A condition in memory; times as ISO 8601.
 
-    ``first_seen`` is when it was noticed, ``since`` when it began. ``alerted``: its beginning was told.
-    ``absent_since`` is when it was first seen not to hold any more.
+    ``since`` is its start, ``first_seen`` its first evaluation, ``absent_since`` the first evaluation in
+    which it no longer held. ``alerted``: the alert of its start was sent.
     """
 
     title: str
@@ -41,7 +41,7 @@ class RememberedCondition:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What the operators are told."""
+    """An alert for the operators."""
 
     subject: str
     text: str
@@ -49,7 +49,7 @@ class Alert:
 
 @dataclass(slots=True)
 class ConditionChanges:
-    """What to write down, what to forget, and what to tell."""
+    """Conditions to store and to forget, and the alerts."""
 
     put: dict[str, RememberedCondition] = field(default_factory=dict)
     forget: list[str] = field(default_factory=list)
@@ -59,51 +59,50 @@ class ConditionChanges:
 def plan(
     current: Sequence[Condition], remembered: Mapping[str, RememberedCondition], now: datetime
 ) -> ConditionChanges:
-    """What follows from the conditions that hold ``now``; those of severity ``info`` are not remembered."""
+    """The changes that follow from the ``current`` conditions; severity ``info`` is not remembered."""
     changes = ConditionChanges()
-    holding = {one.key: one for one in current if one.severity.alerts}
-    for key, one in holding.items():
-        known = remembered.get(key)
-        if known is None:
-            known = RememberedCondition(one.title, one.sentence, to_iso(one.since or now), to_iso(now))
-        elif known.absent_since is not None:
-            known = replace(known, absent_since=None)
-        lasts = now - from_iso(known.first_seen)
-        if not known.alerted and lasts >= timedelta(seconds=one.alert_after_s):
-            known = replace(known, alerted=True, sentence=one.sentence)
-            changes.alerts.append(_begun(one, known))
-        if known != remembered.get(key):
-            changes.put[key] = known
-    for key, known in remembered.items():
-        if key in holding:
+    alerting = {condition.key: condition for condition in current if condition.severity.alerts}
+    for key, condition in alerting.items():
+        memory = remembered.get(key)
+        if memory is None:
+            since = to_iso(condition.since or now)
+            memory = RememberedCondition(condition.title, condition.sentence, since, to_iso(now))
+        elif memory.absent_since is not None:
+            memory = replace(memory, absent_since=None)
+        age = now - from_iso(memory.first_seen)
+        if not memory.alerted and age >= timedelta(seconds=condition.alert_after_s):
+            memory = replace(memory, alerted=True, sentence=condition.sentence)
+            changes.alerts.append(_start_alert(condition, memory))
+        if memory != remembered.get(key):
+            changes.put[key] = memory
+    for key, memory in remembered.items():
+        if key in alerting:
             continue
-        if known.absent_since is None:
-            changes.put[key] = replace(known, absent_since=to_iso(now))
-        elif now - from_iso(known.absent_since) >= ENDED_AFTER:
+        if memory.absent_since is None:
+            changes.put[key] = replace(memory, absent_since=to_iso(now))
+        elif now - from_iso(memory.absent_since) >= ENDED_AFTER:
             changes.forget.append(key)
-            if known.alerted:
-                changes.alerts.append(_over(known))
+            if memory.alerted:
+                changes.alerts.append(_end_alert(memory))
     return changes
 
 
-def _begun(one: Condition, known: RememberedCondition) -> Alert:
-    since = f"Since {date(known.since)}."
-    return Alert(f"{one.severity.value.capitalize()}: {one.title}", f"{one.sentence}\n{one.advice}\n{since}")
+def _start_alert(condition: Condition, memory: RememberedCondition) -> Alert:
+    return Alert(
+        f"{condition.severity.value.capitalize()}: {condition.title}",
+        f"{condition.sentence}\n{condition.advice}\nSince {date(memory.since)}.",
+    )
 
 
-def _over(known: RememberedCondition) -> Alert:
-    until = from_iso(known.absent_since or known.since)
-    lasted_s = max(0.0, (until - from_iso(known.since)).total_seconds())
-    lasted = f"It lasted from {date(known.since)} to {date(until)} ({span(lasted_s)})."
-    return Alert(f"Over: {known.title}", f"{lasted}\nIt was: {known.sentence}")
+def _end_alert(memory: RememberedCondition) -> Alert:
+    until = from_iso(memory.absent_since or memory.since)
+    duration_s = max(0.0, (until - from_iso(memory.since)).total_seconds())
+    lasted = f"It lasted from {date(memory.since)} to {date(until)} ({span(duration_s)})."
+    return Alert(f"Over: {memory.title}", f"{lasted}\nIt was: {memory.sentence}")
 
 
 class ConditionMemory:
-    """The conditions that are remembered in Redis.
-
-    ``add_alert`` puts an alert into the operators' lane, as a part of a transaction. Every method raises
-    ``redis.RedisError``.
-    """
+    """The memory in Redis. ``add_alert`` adds an alert to a transaction. Raises ``redis.RedisError``."""
 
     def __init__(
         self, client: "Redis[Any]", *, add_alert: Callable[["Pipeline[Any]", str, str], object]
@@ -113,21 +112,20 @@ class ConditionMemory:
     def update(
         self, current: Sequence[Condition], now: datetime, *, directly: bool = False
     ) -> Sequence[Alert]:
-        """Remember what holds now; the alerts that this process has to tell.
+        """Store the current conditions; the alerts that follow, or none where another process was quicker.
 
-        They are in the operators' lane already unless ``directly``: then whoever calls sends them. None
-        where another process was quicker.
+        The alerts are put into the operators' lane, unless ``directly``: then the caller sends them.
         """
-        name = keys.conditions()
+        key = keys.conditions()
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.watch(name)
-            rows: Any = pipe.hgetall(name)
+            pipe.watch(key)
+            rows: Any = pipe.hgetall(key)
             changes = plan(current, _load(rows), now)
             pipe.multi()
-            for key, known in changes.put.items():
-                pipe.hset(name, key, json.dumps(asdict(known)))
+            for condition_key, memory in changes.put.items():
+                pipe.hset(key, condition_key, json.dumps(asdict(memory)))
             if changes.forget:
-                pipe.hdel(name, *changes.forget)
+                pipe.hdel(key, *changes.forget)
             for alert in () if directly else changes.alerts:
                 self._add_alert(pipe, alert.subject, alert.text)
             if not pipe.command_stack:
@@ -140,16 +138,16 @@ class ConditionMemory:
 
 
 def since(rows: Mapping[bytes, bytes]) -> dict[str, datetime]:
-    """Since when each remembered condition holds, by its key, from the hash as Redis has it."""
-    return {key: from_iso(known.since) for key, known in _load(rows).items() if known.absent_since is None}
+    """The start of each remembered condition that holds, by its key, from the hash in Redis."""
+    return {key: from_iso(memory.since) for key, memory in _load(rows).items() if memory.absent_since is None}
 
 
 def _load(rows: Mapping[bytes, bytes]) -> dict[str, RememberedCondition]:
-    """What is remembered; rows that another version wrote in another form are forgotten."""
-    found = {}
+    """The remembered conditions; rows in another version's form are dropped."""
+    memories = {}
     for key, row in rows.items():
         try:
-            found[key.decode()] = RememberedCondition(**json.loads(row))
+            memories[key.decode()] = RememberedCondition(**json.loads(row))
         except (ValueError, TypeError):
             continue
-    return found
+    return memories

@@ -1,4 +1,4 @@
-"""Conditions of messages and of the processes that handle them. Pure."""
+"""Conditions of messages, and of the processes that handle them. Pure."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,11 +11,11 @@ from processor.humanize import number, span
 from processor.store import heartbeats
 
 WAITS_LONG_S = 60
-"""The inbox is empty within moments; a message that has waited for so long, in seconds, is a condition."""
+"""Age of the oldest waiting message from which the inbox counts as stalled, in seconds."""
 
 
 def conditions(facts: Facts) -> Iterator[Condition]:
-    """Who is missing, what waits, and what could not be handled."""
+    """Missing processes, waiting messages, and messages whose processing failed."""
     if not facts.answers:
         return
     missed_before_ms = to_ms(facts.redis_now) - heartbeats.MISSED_AFTER_MS
@@ -29,7 +29,7 @@ def conditions(facts: Facts) -> Iterator[Condition]:
                 since=at,
             )
     silent = {name: at for name, at in facts.workers.items() if to_ms(at) < missed_before_ms}
-    if len(silent) < len(facts.workers):  # else no worker was seen at all
+    if len(silent) < len(facts.workers):  # otherwise no worker was seen: the condition above
         for name, at in silent.items():
             since = span((facts.redis_now - at).total_seconds())
             sentence = f"{name} has made no progress for {since}: it hangs or has died."
@@ -41,10 +41,10 @@ def conditions(facts: Facts) -> Iterator[Condition]:
             f"{waiting} in the inbox, the oldest for {span(facts.inbox_age_s)}.",
             since=facts.redis_now - timedelta(seconds=facts.inbox_age_s),
         )
-    yield from _left_over(facts)
+    yield from _open_messages(facts)
 
 
-def _left_over(facts: Facts) -> Iterator[Condition]:
+def _open_messages(facts: Facts) -> Iterator[Condition]:
     kinds = (
         (
             "failed",
@@ -65,7 +65,7 @@ def _left_over(facts: Facts) -> Iterator[Condition]:
             "authentic messages are in quarantine: nobody understands them.",
         ),
     )
-    for status, code, one, many in kinds:
-        count, since = facts.left_over[status]
+    for status, code, singular, plural in kinds:
+        count, since = facts.open_messages[status]
         if count:
-            yield make(code, number(count, one, many), since=since)
+            yield make(code, number(count, singular, plural), since=since)

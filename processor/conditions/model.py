@@ -1,4 +1,4 @@
-"""What a condition is, and what is known of each kind of condition."""
+"""A condition, and the definition of each kind."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad a condition is.
+    """The severity of a condition.
 
-    ``critical``: messages cannot be kept. ``error``: a part of the service does not work. ``warning``: an
-    operator has to look. ``info``: good to know; nobody is alerted.
+    ``critical``: messages cannot be stored. ``error``: a part of the service does not work. ``warning``: an
+    operator should act. ``info``: no alert.
     """
 
     CRITICAL = "critical"
@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
     @property
     def alerts(self) -> bool:
-        """Whether operators are alerted of its beginning and its end."""
+        """Whether start and end cause alerts."""
         return self is not Severity.INFO
 
 
@@ -27,8 +27,8 @@ class Severity(StrEnum):
 class Definition:
     """A kind of condition.
 
-    ``title`` is its name in alerts and in the documentation, ``advice`` what an operator does about it.
-    Alerts wait until it has lasted for ``alert_after_s`` seconds.
+    ``title`` is its name in alerts and documentation, ``advice`` tells an operator what to do. The alert is
+    sent when the condition has lasted for ``alert_after_s`` seconds.
     """
 
     code: str
@@ -42,8 +42,8 @@ class Definition:
 class Condition:
     """A condition that holds now.
 
-    ``subject`` is what it is about where there can be several at a time (the id of a subscriber, the name
-    of a machine), else empty. ``since`` is ``None`` where nobody knows.
+    ``subject`` (the id of a subscriber, the name of a machine) distinguishes conditions of one code, or is
+    empty. ``since`` is ``None`` where the start is unknown.
     """
 
     code: str
@@ -57,5 +57,5 @@ class Condition:
 
     @property
     def key(self) -> str:
-        """What tells this condition from every other that may hold at the same time."""
+        """Unique among the conditions that can hold at the same time."""
         return f"{self.code} {self.subject}".strip()

@@ -1,4 +1,4 @@
-"""Conditions of receiving: messages that are refused, and clocks that are off. Pure."""
+"""Conditions of receiving: refused messages, and clocks that are off. Pure."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -11,10 +11,10 @@ from processor.humanize import date, number, span
 from processor.store import clock_skew
 
 STREAK_KEPT = timedelta(hours=12)
-"""Refusals without an authentic message beside them count for so long; Codat's longest pause is 10 h."""
+"""How long refusals without an authentic message count; Codat's longest pause between retries is 10 h."""
 
 LATELY = timedelta(hours=1)
-"""Refusals beside authentic messages are shown for so long."""
+"""How long refusals beside authentic messages are shown."""
 
 REASONS: Mapping[str, tuple[str, str]] = {
     RefusalReason.SIGNATURE: (
@@ -48,11 +48,11 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     RefusalReason.TOO_LARGE: ("they are larger than MAX_BODY_BYTES", "Raise MAX_BODY_BYTES, and restart."),
 }
-"""Why messages were refused, and what to do, by the word for it."""
+"""Text and advice for each reason of a refusal."""
 
 
 def conditions(facts: Facts) -> Iterator[Condition]:
-    """Refused messages, loud where none is authentic beside them, and clocks that are off."""
+    """Refused messages, and clocks that are off."""
     yield from _refused(facts)
     for skew in facts.skews:
         way = "ahead of" if skew.off_s > 0 else "behind"

@@ -1,4 +1,4 @@
-"""Every code of a condition with its severity, title and advice. A code never changes its meaning."""
+"""All condition codes with severity, title and advice. A code never changes its meaning."""
 
 from datetime import datetime
 
@@ -257,15 +257,15 @@ def make(
     severity: Severity | None = None,
     advice: str | None = None,
 ) -> Condition:
-    """A condition of the kind ``code``, with this severity and advice where they differ from the table's."""
-    known = BY_CODE[code]
+    """A condition of the kind ``code``; ``severity`` and ``advice`` override the definition's."""
+    definition = BY_CODE[code]
     return Condition(
         code=code,
-        severity=severity or known.severity,
-        title=known.title,
+        severity=severity or definition.severity,
+        title=definition.title,
         sentence=sentence,
-        advice=known.advice if advice is None else advice,
+        advice=definition.advice if advice is None else advice,
         since=since,
         subject=subject,
-        alert_after_s=known.alert_after_s,
+        alert_after_s=definition.alert_after_s,
     )

@@ -1,4 +1,4 @@
-"""Conditions of Redis: whether a message could be kept now, and whether it could lately. Pure."""
+"""Conditions of Redis: refused writes, limits, unreadable records, and recent outages. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,18 +8,18 @@ from processor.conditions.registry import BY_CODE, make
 from processor.humanize import date, number, span
 from processor.store.outages import Outage
 
-FEW_LEFT = 0.85
-"""The share of Redis' connections from which on few are left."""
+CONNECTIONS_LOW = 0.85
+"""Share of used connections from which few are left."""
 
 MOST_NAMED = 5
-"""So many unreadable records are named."""
+"""Largest number of unreadable records in the sentence."""
 
-MOST_BEFORE = 4
-"""So many interruptions before the last one are told."""
+MOST_EARLIER = 4
+"""Largest number of earlier outages in the advice."""
 
 
 def conditions(facts: Facts) -> Iterator[Condition]:
-    """Why a write would be refused: known causes by their code, others in Redis's words."""
+    """Conditions of Redis."""
     store = facts.store
     if store.error is not None:
         yield make("redis_unreachable", f"Redis does not answer ({store.error})")
@@ -29,40 +29,40 @@ def conditions(facts: Facts) -> Iterator[Condition]:
         yield _refusing(store, store.write_error)
     if facts.connections is not None:
         used, most = facts.connections
-        if used >= most * FEW_LEFT:
+        if used >= most * CONNECTIONS_LOW:
             yield make("redis_connections_low", f"Redis has {used:,} of {most:,} connections in use.")
     if facts.unreadable:
         records = number(len(facts.unreadable), "record cannot", "records cannot")
-        first = ", ".join(sorted(facts.unreadable)[:MOST_NAMED])
+        names = ", ".join(sorted(facts.unreadable)[:MOST_NAMED])
         more = ", ..." if len(facts.unreadable) > MOST_NAMED else ""
         yield make(
-            "record_unreadable", f"{records} be read: {first}{more}.", since=min(facts.unreadable.values())
+            "record_unreadable", f"{records} be read: {names}{more}.", since=min(facts.unreadable.values())
         )
-    yield from _away(facts.interruptions)
+    yield from _outages(facts.outages)
 
 
-def _refusing(store: StoreFacts, said: str) -> Condition:
+def _refusing(store: StoreFacts, write_error: str) -> Condition:
     if store.role != "master":
         return make("redis_read_only", "Redis is a replica and cannot be written to")
     if store.most_bytes and store.used_bytes >= store.most_bytes:
         return make("redis_full", "Redis is full")
-    return make("redis_refuses_writes", f"Redis refuses a write: {said}")
+    return make("redis_refuses_writes", f"Redis refuses a write: {write_error}")
 
 
-def _away(interruptions: Sequence[Outage]) -> Iterator[Condition]:
-    """That Redis was away, the newest interruption first."""
-    if not interruptions:
+def _outages(outages: Sequence[Outage]) -> Iterator[Condition]:
+    """Recent outages as one condition; ``outages`` has the newest first."""
+    if not outages:
         return
-    last, *before = interruptions
-    what = "refused what was asked of it" if last.refused else "was away"
+    last, *earlier = outages
+    verb = "refused what was asked of it" if last.refused else "was away"
     advice = BY_CODE["redis_was_away"].advice
-    if before:
-        told = "; ".join(_spell(one) for one in before[:MOST_BEFORE])
-        rest = len(before) - MOST_BEFORE
-        advice += f" Before that: {told}{f'; and {rest} times more' if rest > 0 else ''}."
-    yield make("redis_was_away", f"Redis {what} {_spell(last)}.", advice=advice)
+    if earlier:
+        periods = "; ".join(_period(outage) for outage in earlier[:MOST_EARLIER])
+        rest = len(earlier) - MOST_EARLIER
+        advice += f" Before that: {periods}{f'; and {rest} times more' if rest > 0 else ''}."
+    yield make("redis_was_away", f"Redis {verb} {_period(last)}.", advice=advice)
 
 
-def _spell(one: Outage) -> str:
-    seconds = (one.ended_at - one.began_at).total_seconds()
-    return f"from {date(one.began_at)} to {date(one.ended_at)} ({span(seconds)})"
+def _period(outage: Outage) -> str:
+    seconds = (outage.ended_at - outage.began_at).total_seconds()
+    return f"from {date(outage.began_at)} to {date(outage.ended_at)} ({span(seconds)})"

@@ -1,16 +1,16 @@
-"""E-mail addresses in the characters that mail servers take. Pure.
+"""E-mail addresses with internationalised domains. Pure.
 
-Domains: https://www.rfc-editor.org/rfc/rfc5891. A local part that is not ASCII needs SMTPUTF8 on the whole
-way to the reader (RFC 6531), which no sender can know.
+https://www.rfc-editor.org/rfc/rfc5891. A local part that is not ASCII needs SMTPUTF8 (RFC 6531) on every
+server on the way, which a sender cannot know.
 """
 
 import idna
 
 
 def with_ascii_domain(address: str) -> str:
-    """The address with its domain in ASCII: ``zoe@bücher.example`` is ``zoe@xn--bcher-kva.example``.
+    """The address with its domain in ASCII: ``zoe@bücher.example`` becomes ``zoe@xn--bcher-kva.example``.
 
-    Raises ``ValueError`` for a domain that has no such form.
+    Raises ``ValueError`` for an invalid domain.
     """
     local, at, domain = address.rpartition("@")
     if domain.isascii():

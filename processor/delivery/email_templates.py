@@ -1,4 +1,4 @@
-"""E-mails to a company's contact: plain text and HTML, from templates that can be replaced. No sending."""
+"""E-mails to a company's contact: plain text and HTML, rendered from templates that operators can replace."""
 
 import re
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ from processor.delivery.email_addresses import with_ascii_domain
 from processor.humanize import data_type
 
 NEW_LINK = "journey.link"
-"""The letter with a fresh link, for whoever opened one that had expired: no notification is behind it."""
+"""The template of the e-mail with a new link, for a merchant whose link expired."""
 
-TO_DO = frozenset(
+ACTIONABLE = frozenset(
     {
         NEW_LINK,
         NotificationType.AUTHORIZATION_FAILED.value,
@@ -38,14 +38,14 @@ TO_DO = frozenset(
         NotificationType.SYNC_FAILED.value,
     }
 )
-"""Types after which the reader may want to connect (again): these carry the link."""
+"""Types whose e-mails carry the link: the reader can connect (again)."""
 
 LONGEST_NAME = 120
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedEmail:
-    """What an e-mail says."""
+    """Subject and bodies of an e-mail."""
 
     subject: str
     text: str
@@ -53,11 +53,11 @@ class RenderedEmail:
 
 
 class EmailTemplates:
-    """Writes letters; templates in ``folder`` replace ours of the same name (MAIL_TEMPLATES_DIR)."""
+    """Renders e-mails; templates in ``folder`` (MAIL_TEMPLATES_DIR) replace built-in ones."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        ours: BaseLoader = PackageLoader("processor.delivery", "templates/email")
-        loader = ours if folder is None else ChoiceLoader([FileSystemLoader(folder), ours])
+        built_in: BaseLoader = PackageLoader("processor.delivery", "templates/email")
+        loader = built_in if folder is None else ChoiceLoader([FileSystemLoader(folder), built_in])
         self._environment = Environment(
             loader=loader,
             autoescape=select_autoescape(("html",)),
@@ -67,7 +67,7 @@ class EmailTemplates:
             keep_trailing_newline=True,
         )
 
-    def write(
+    def render(
         self,
         body: Mapping[str, Any],
         *,
@@ -77,61 +77,61 @@ class EmailTemplates:
         support: str | None = None,
         link_days: int = 1,
     ) -> RenderedEmail:
-        """The letter that tells a notification; ``link`` is left out where nothing is to be done.
+        """The e-mail for a notification; ``link`` appears for ``ACTIONABLE`` types alone.
 
-        The link works for ``link_days``; ``support`` is whom the reader may write to. Raises
-        ``jinja2.TemplateError`` for a template of the operator's that cannot be used.
+        The link is valid for ``link_days`` days; ``support`` is the address for questions. Raises
+        ``jinja2.TemplateError`` for an unusable template of the operator.
         """
-        kind, data = str(body["type"]), body["data"]
+        type_, data = str(body["type"]), body["data"]
         values: dict[str, Any] = {
-            "type": kind,
+            "type": type_,
             "platform": _line(data.get("platform_name")) or "your accounting software",
             "company": _line(company_name),
             "product": _line(product),
-            "link": link if kind in TO_DO else None,
-            "to_do": kind in TO_DO,
+            "link": link if type_ in ACTIONABLE else None,
+            "to_do": type_ in ACTIONABLE,
             "support": support,
             "link_days": link_days,
             "failed": sorted(((data.get("data_types") or {}).get("failed") or {}).items()),
             "data": data,
         }
         values["unread"] = [data_type(name) for name, _ in values["failed"]]
-        text = self._environment.get_template(f"{kind}.txt").render(values)
+        text = self._environment.get_template(f"{type_}.txt").render(values)
         subject, _, rest = text.partition("\n")
         return RenderedEmail(
             subject=_line(subject.removeprefix("Subject:")),
             text=re.sub(r"\n{3,}", "\n\n", rest.strip()) + "\n",
-            html=self._environment.get_template(f"{kind}.html").render(values),
+            html=self._environment.get_template(f"{type_}.html").render(values),
         )
 
 
-def message(letter: RenderedEmail, *, message_id: str, sender: str, to: str, at: datetime) -> EmailMessage:
-    """The letter as it is sent; ``message_id`` makes a repetition recognisable.
+def to_message(email: RenderedEmail, *, message_id: str, sender: str, to: str, at: datetime) -> EmailMessage:
+    """The MIME message of an e-mail; receivers recognise a copy by its ``message_id``.
 
-    Raises ``ValueError`` for a recipient that is no address.
+    Raises ``ValueError`` where ``to`` is not an e-mail address.
     """
-    if not to.isprintable() or any(sign in to for sign in ' ,;<>"()[]\\'):
+    if not to.isprintable() or any(character in to for character in ' ,;<>"()[]\\'):
         raise ValueError("not an address")
     try:
         address = Address(addr_spec=with_ascii_domain(to))
-    except (HeaderParseError, IndexError, AttributeError) as error:  # the last two by mistakes of Python's
+    except (HeaderParseError, IndexError, AttributeError) as error:  # the last two are bugs of Python
         raise ValueError("not an address") from error
     if not address.domain or not address.username:
         raise ValueError("not an address")
-    made = EmailMessage()
-    made["From"] = with_ascii_domain(sender.rstrip(">")) + ">" * sender.endswith(">")
-    made["To"] = address
-    made["Subject"] = letter.subject
-    made["Date"] = format_datetime(at)
-    domain = made["From"].addresses[0].domain or "localhost"
-    made["Message-ID"] = f"<{message_id}@{domain}>"
-    made["Auto-Submitted"] = "auto-generated"
-    made.set_content(letter.text)
-    made.add_alternative(letter.html, subtype="html")
-    return made
+    message = EmailMessage()
+    message["From"] = with_ascii_domain(sender.rstrip(">")) + ">" * sender.endswith(">")
+    message["To"] = address
+    message["Subject"] = email.subject
+    message["Date"] = format_datetime(at)
+    domain = message["From"].addresses[0].domain or "localhost"
+    message["Message-ID"] = f"<{message_id}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(email.text)
+    message.add_alternative(email.html, subtype="html")
+    return message
 
 
 def _line(text: object) -> str:
-    """Text on one line, of bounded length: names come from elsewhere."""
-    words = "".join(sign if sign.isprintable() else " " for sign in str(text or "")).split()
+    """Foreign text as one line of bounded length."""
+    words = "".join(character if character.isprintable() else " " for character in str(text or "")).split()
     return " ".join(words)[:LONGEST_NAME]

@@ -1,20 +1,20 @@
-"""What lanes are made of: their names, how they stand, what is taken from them and what comes of it."""
+"""Lanes: their state, the deliveries leased from them, and what an attempt means. No I/O."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from processor.delivery.subscribers import Subscriber
 from processor.store import keys
 
-EMAIL = "email"
-OPERATORS = "operators"
-TEST = ".test"
-"""Ends the name of the lane of a subscriber's test messages."""
+_TEST_SUFFIX = ".test"
 
 
 class Mode(StrEnum):
-    """How a lane stands."""
+    """The mode of a lane."""
 
     ACTIVE = "active"
     SLOW = "slow"
@@ -23,16 +23,16 @@ class Mode(StrEnum):
     GONE = "gone"
 
     @property
-    def collects(self) -> bool:
-        """Whether new notifications go into the lane; a paused one keeps them."""
+    def accepts_notifications(self) -> bool:
+        """Whether new notifications enter the lane; a paused lane keeps them."""
         return self not in (Mode.DISABLED, Mode.GONE)
 
 
 class AttemptVerdict(StrEnum):
     """What an attempt means for the delivery; ``gone`` also ends the lane.
 
-    ``uncertain``: it was sent and no answer came, so that it may have arrived. It is not sent again unless an
-    operator wants it.
+    ``uncertain``: the notification was sent and no answer came, so that it may have arrived. Only an operator
+    sends it again.
     """
 
     DELIVERED = "delivered"
@@ -44,28 +44,43 @@ class AttemptVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One road out: to ``subscriber``, or by the channel that its id names."""
+    """The deliveries to ``subscriber``, or by the built-in channel that ``id`` names."""
 
     id: str
     subscriber: Subscriber | None = None
 
     @property
     def is_test(self) -> bool:
-        """Whether it is for test messages, which are attempted once, whatever the mode."""
-        return self.id.endswith(TEST)
+        """Whether the lane has test messages, which are attempted once, whatever the mode."""
+        return self.id.endswith(_TEST_SUFFIX)
 
     @property
     def ordered(self) -> bool:
-        """Whether notifications of one connection never overtake each other."""
+        """Whether notifications of one connection are delivered in order."""
         return self.subscriber is not None and self.subscriber.ordered
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """A delivery that we attempt now; ``tries`` is how often it was attempted before.
+class LaneState:
+    """The state of a lane; ``waiting`` includes the deliveries under way, times are by our clock."""
 
-    ``token`` names the process that holds the lease.
-    """
+    lane_id: str
+    mode: Mode
+    since: datetime | None
+    waiting: int
+    under_way: int
+    overdue_s: float
+    failures: int
+    failing_since: datetime | None
+    delivered: int
+    dead: int
+    uncertain: int
+    last_attempt: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A delivery that the process ``token`` attempts now; ``tries`` counts the attempts before this one."""
 
     lane: Lane
     notification_id: str
@@ -75,8 +90,8 @@ class Lease:
     token: str = "-"  # noqa: S105 - a name, no secret
 
     @property
-    def fields(self) -> dict[str, object]:
-        """What each log line about it carries; ``event_id`` is ``None`` for alerts and tests."""
+    def log_fields(self) -> dict[str, object]:
+        """Fields of each log line about this delivery; ``event_id`` is ``None`` for alerts and tests."""
         return {
             "event_id": json.loads(self.body)["data"].get("event_id"),
             "notification_id": self.notification_id,
@@ -85,15 +100,18 @@ class Lease:
         }
 
 
-def guard_of(lane_id: str, notification_id: str) -> str:
-    """The key without which a lane is no more: its subscriber; where it has none, what is to be sent."""
-    if lane_id in (EMAIL, OPERATORS):
-        return keys.notification(notification_id)
-    return keys.subscriber(lane_id.removesuffix(TEST))
+def lane_of_tests(subscriber_id: str) -> str:
+    """The id of the lane that has a subscriber's test messages."""
+    return subscriber_id + _TEST_SUFFIX
+
+
+def subscriber_id_of(lane_id: str) -> str:
+    """The subscriber of a lane, or of a lane of test messages."""
+    return lane_id.removesuffix(_TEST_SUFFIX)
 
 
 def common_keys(notification_id: str) -> list[str]:
-    """The keys with which every script of one notification begins."""
+    """The first keys of every script about one notification (``common.lua``)."""
     return [
         keys.deliveries(notification_id),
         keys.outbox(),

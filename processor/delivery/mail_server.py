@@ -1,4 +1,4 @@
-"""The mail server of SMTP_URL: handing e-mails in, and trying whether it would take them.
+"""The mail server of SMTP_URL: sending e-mails and probing.
 
 RFC 5321: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2
 """
@@ -14,60 +14,60 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 TIMEOUT_S = 15.0
-"""For connecting, and for each answer but the last, in seconds."""
+"""Timeout for connecting and for each reply but the last, in seconds."""
 
-ANSWER_S = 600.0
-"""For the answer to the final dot, in seconds: a server may work on the message before it answers.
+FINAL_REPLY_S = 600.0
+"""Timeout for the reply to the final dot, in seconds: a server may process the message before it replies.
 
-Whoever gives up earlier sends copies of what the server goes on to deliver (RFC 5321, 4.5.3.2.6).
+A sender with a shorter timeout sends copies of messages that the server delivers (RFC 5321, 4.5.3.2.6).
 """
 
 PORTS = {"smtps": 465, "smtp": 587, "smtp+starttls": 587}
 START_INPUT = 354
 
 
-class AnswerLost(smtplib.SMTPException):
-    """The whole message was handed over and no answer came: it may have been accepted, or not."""
+class ReplyLost(smtplib.SMTPException):
+    """The whole message was sent and no reply came: the server may have accepted it."""
 
 
-class Unprotected(smtplib.SMTPException):
-    """The mail server offers no TLS, and without it we do not go on."""
+class TlsUnavailable(smtplib.SMTPException):
+    """The mail server does not offer the required TLS."""
 
 
 class _Session:
-    """Our part of a session. ``before_message`` runs before the text is sent; by raising it keeps it back."""
+    """SMTP session. ``before_message`` runs just before the message is sent, and can raise to prevent it."""
 
     before_message: Callable[[], None] | None = None
     is_in_message = False
 
     def data(self: Any, msg: Any) -> Any:
-        """Send the message (bytes); its answer, for which we wait as long as RFC 5321 says.
+        """Send the message (bytes); the final reply, awaited as long as RFC 5321 requires.
 
-        Raises :class:`AnswerLost` where the answer does not come, or is none.
+        Raises :class:`ReplyLost` where no valid reply comes.
         """
         self.putcmd("data")
-        code, said = self.getreply()
+        code, reply = self.getreply()
         if code != START_INPUT:
-            raise smtplib.SMTPDataError(code, said)
+            raise smtplib.SMTPDataError(code, reply)
         self.is_in_message = True
         if self.before_message is not None:
             self.before_message()
-        text = (b"\n" + msg).replace(b"\n.", b"\n..")[1:]  # dots at the beginning of a line are doubled
+        text = (b"\n" + msg).replace(b"\n.", b"\n..")[1:]  # a dot at the start of a line is doubled
         self.send(text + (b".\r\n" if text.endswith(b"\r\n") else b"\r\n.\r\n"))
-        self.sock.settimeout(ANSWER_S)
+        self.sock.settimeout(FINAL_REPLY_S)
         try:
-            code, said = self.getreply()
+            code, reply = self.getreply()
         except (smtplib.SMTPException, OSError) as error:
-            raise AnswerLost(f"no answer after the message was handed over ({error})") from error
+            raise ReplyLost(f"no answer after the message was handed over ({error})") from error
         if not (200 <= code < 300 or 400 <= code < 600):
-            raise AnswerLost("the answer after the message was handed over is not SMTP")
+            raise ReplyLost("the answer after the message was handed over is not SMTP")
         self.is_in_message = False
         self.sock.settimeout(TIMEOUT_S)
-        return (250 if code < 300 else code), said
+        return (250 if code < 300 else code), reply
 
 
 class _Smtp(_Session, smtplib.SMTP):
-    """A session that begins in the clear."""
+    """A session that starts without TLS."""
 
 
 class _Smtps(_Session, smtplib.SMTP_SSL):
@@ -76,11 +76,11 @@ class _Smtps(_Session, smtplib.SMTP_SSL):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where e-mails are handed in: SMTP_URL.
+    """The mail server at ``url`` (SMTP_URL).
 
-    ``verify``: certificates are checked (SMTP_TLS_VERIFY); ``tls`` holds the trusted authorities, by default
-    those of the system. With ``smtp://`` on this very machine TLS is used where it works, whatever the
-    certificate, and left out where it does not. Its methods raise ``smtplib.SMTPException`` or ``OSError``.
+    ``verify``: certificates are checked (SMTP_TLS_VERIFY); ``tls`` has the trusted authorities, by default
+    those of the system. With ``smtp://`` on a loopback address TLS is optional and its certificate is not
+    checked. Methods raise ``smtplib.SMTPException`` or ``OSError``.
     """
 
     url: str = field(repr=False)
@@ -88,10 +88,10 @@ class MailServer:
     verify: bool = True
 
     def send(self, mail: EmailMessage, before_message: Callable[[], None] | None = None) -> str:
-        """Hand one e-mail in; the server's last word.
+        """Send an e-mail; the final reply.
 
-        ``before_message`` is called when nothing but the text is left to send, and may raise to keep it back.
-        Raises :class:`AnswerLost` where the server may have taken it.
+        ``before_message`` is called just before the message is sent, and can raise to prevent it. Raises
+        :class:`ReplyLost` where the server may have accepted it.
         """
         with self._open() as server:
             server.before_message = before_message
@@ -99,45 +99,45 @@ class MailServer:
         return "250 accepted"
 
     def probe(self) -> bool:
-        """Go as far as one can without a message: TLS, login, NOOP; whether the session is protected."""
+        """Start TLS, log in and send NOOP; whether the session has TLS."""
         with self._open() as server:
-            code, said = server.noop()
+            code, reply = server.noop()
             if not 200 <= code < 300:
-                raise smtplib.SMTPResponseException(code, said)
+                raise smtplib.SMTPResponseException(code, reply)
             return isinstance(server.sock, ssl.SSLSocket)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[_Smtp | _Smtps]:
         parts = urlsplit(self.url)
         host = parts.hostname or ""
-        server = self._connected(parts.scheme, host, parts.port or PORTS[parts.scheme])
+        server = self._connect(parts.scheme, host, parts.port or PORTS[parts.scheme])
         try:
-            protected = isinstance(server.sock, ssl.SSLSocket)
-            if not protected and (parts.scheme != "smtp" or (parts.username and not is_loopback(host))):
-                raise Unprotected("the mail server offers no TLS")
+            has_tls = isinstance(server.sock, ssl.SSLSocket)
+            if not has_tls and (parts.scheme != "smtp" or (parts.username and not is_loopback(host))):
+                raise TlsUnavailable("the mail server offers no TLS")
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             yield server
         finally:
-            _leave(server)
+            _close(server)
 
-    def _connected(self, scheme: str, host: str, port: int) -> _Smtp | _Smtps:
-        """A session that has said EHLO, protected where the server offers it."""
+    def _connect(self, scheme: str, host: str, port: int) -> _Smtp | _Smtps:
+        """A session after EHLO, with TLS where the server offers it."""
         is_optional = scheme == "smtp" and is_loopback(host)
         context = self._context(verify=self.verify and not is_optional)
         if scheme == "smtps":
-            return _greeted(_Smtps(host, port, timeout=TIMEOUT_S, context=context))
-        server = _greeted(_Smtp(host, port, timeout=TIMEOUT_S))
+            return _greet(_Smtps(host, port, timeout=TIMEOUT_S, context=context))
+        server = _greet(_Smtp(host, port, timeout=TIMEOUT_S))
         if not server.has_extn("starttls"):
             return server
         try:
             server.starttls(context=context)
-            return _greeted(server)
+            return _greet(server)
         except (smtplib.SMTPException, OSError):
             server.close()
             if not is_optional:
                 raise
-        return _greeted(_Smtp(host, port, timeout=TIMEOUT_S))
+        return _greet(_Smtp(host, port, timeout=TIMEOUT_S))
 
     def _context(self, *, verify: bool) -> ssl.SSLContext:
         if verify:
@@ -149,20 +149,20 @@ class MailServer:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this very machine."""
+    """Whether a host is a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.rstrip(".").lower() == "localhost"
 
 
-def words_of(error: smtplib.SMTPResponseException) -> str:
-    """What the mail server said."""
-    said = error.smtp_error
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+def reply_text(error: smtplib.SMTPResponseException) -> str:
+    """The text of a mail server's refusal."""
+    reply = error.smtp_error
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
 
 
-def _greeted(server: _Smtp | _Smtps) -> _Smtp | _Smtps:
+def _greet(server: _Smtp | _Smtps) -> _Smtp | _Smtps:
     try:
         server.ehlo_or_helo_if_needed()
     except (smtplib.SMTPException, OSError):
@@ -171,8 +171,8 @@ def _greeted(server: _Smtp | _Smtps) -> _Smtp | _Smtps:
     return server
 
 
-def _leave(server: _Smtp | _Smtps) -> None:
-    """Say QUIT where it would be understood, and close."""
+def _close(server: _Smtp | _Smtps) -> None:
+    """Send QUIT unless a message is under way, and close."""
     with contextlib.suppress(smtplib.SMTPException, OSError):
         if not server.is_in_message:
             server.quit()

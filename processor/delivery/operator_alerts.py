@@ -5,10 +5,13 @@ from typing import Any
 
 from redis.client import Pipeline
 
+from processor.delivery.channels.operators import OPERATORS
 from processor.delivery.lane_admin import LaneAdmin
 from processor.store.waker import Waker
 
 _log = logging.getLogger(__name__)
+
+ALERT_TYPE = "operators.alert"
 
 
 class OperatorAlerts:
@@ -22,7 +25,8 @@ class OperatorAlerts:
     def add_alert(self, pipe: "Pipeline[Any]", subject: str, text: str) -> None:
         """Add an alert to a transaction; a worker delivers it with retries. ``text`` must hold no secret."""
         if self._reachable:
-            self._lane_admin.add_alert(pipe, subject, text)
+            data = {"subject": subject, "text": text}
+            self._lane_admin.add_unlisted(pipe, "alr", ALERT_TYPE, data, OPERATORS.name)
 
     def announce(self, subjects: list[str]) -> None:
         """Log the alerts of a committed transaction, and wake a worker that delivers them."""

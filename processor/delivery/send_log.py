@@ -1,7 +1,7 @@
-"""Which recipients of a delivery were reached, so that no retry goes to somebody who has it, or may have it.
+"""Log of sends by recipient: a retry leaves out recipients that have, or may have, the delivery.
 
-Needed where a copy cannot be recognised by its receiver: e-mail and chat. Each recipient has a note with the
-delivery from just before the send; a process that dies in the middle leaves it as ``uncertain``.
+E-mail and chat need it, where a receiver cannot recognise a copy. An entry is written with the delivery just
+before the send; if the process dies during the send, the entry remains ``uncertain``.
 """
 
 from typing import Any
@@ -18,37 +18,42 @@ UNCERTAIN = "uncertain"
 
 
 class LeaseLost(Exception):
-    """Another process has the delivery by now; nothing was sent."""
+    """Another process holds the lease now; nothing was sent."""
 
 
 class SendLog:
-    """Notes of sends, by recipient: any name without a space. Raises ``redis.RedisError``."""
+    """Entries by recipient: any name without a space. Raises ``redis.RedisError``."""
 
     def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
-        self._script = register(client, "note")
+        self._script = register(client, "log_send")
 
-    def outcomes(self, claimed: Lease) -> dict[str, str]:
-        """``delivered`` or ``uncertain`` for each recipient to whom an earlier attempt sent."""
-        prefix = f"{claimed.lane.id}:sent:"
-        row = self._client.hgetall(keys.deliveries(claimed.notification_id))
-        named = text_fields(row)
-        return {name.removeprefix(prefix): named[name] for name in named if name.startswith(prefix)}
+    def outcomes(self, lease: Lease) -> dict[str, str]:
+        """``delivered`` or ``uncertain`` for each recipient of an earlier send."""
+        prefix = f"{lease.lane.id}:sent:"
+        fields = text_fields(self._client.hgetall(keys.deliveries(lease.notification_id)))
+        return {
+            name.removeprefix(prefix): outcome for name, outcome in fields.items() if name.startswith(prefix)
+        }
 
-    def begin(self, claimed: Lease, recipient: str) -> None:
-        """Note that a send begins which cannot be taken back; raises :class:`LeaseLost`."""
-        if not self._note(claimed, recipient, UNCERTAIN):
+    def begin(self, lease: Lease, recipient: str) -> None:
+        """Log that an irrevocable send begins; raises :class:`LeaseLost`."""
+        if not self._write(lease, recipient, UNCERTAIN):
             raise LeaseLost
 
-    def delivered(self, claimed: Lease, recipient: str) -> None:
-        """Note that the recipient has it."""
-        self._note(claimed, recipient, DELIVERED)
+    def delivered(self, lease: Lease, recipient: str) -> None:
+        """Log that the recipient has the delivery."""
+        self._write(lease, recipient, DELIVERED)
 
-    def failed(self, claimed: Lease, recipient: str) -> None:
-        """Drop the note: the recipient certainly does not have it."""
-        self._note(claimed, recipient, "")
+    def failed(self, lease: Lease, recipient: str) -> None:
+        """Delete the entry: the recipient certainly does not have the delivery."""
+        self._write(lease, recipient, "")
 
-    def _note(self, claimed: Lease, recipient: str, outcome: str) -> bool:
-        id_, lane_id = claimed.notification_id, claimed.lane.id
-        names = [keys.deliveries(id_), keys.lane_flight(lane_id)]
-        return bool(self._script(keys=names, args=[id_, claimed.token, lane_id, recipient, outcome]))
+    def _write(self, lease: Lease, recipient: str, outcome: str) -> bool:
+        id_, lane_id = lease.notification_id, lease.lane.id
+        return bool(
+            self._script(
+                keys=[keys.deliveries(id_), keys.lane_flight(lane_id)],
+                args=[id_, lease.token, lane_id, recipient, outcome],
+            )
+        )

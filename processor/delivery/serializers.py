@@ -1,4 +1,4 @@
-"""What callers see of deliveries: public representations of what is kept. Pure."""
+"""Public representations of deliveries, lanes and subscribers. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -6,86 +6,83 @@ from datetime import datetime
 from typing import Any
 
 from processor.clock import from_ms, to_iso
-from processor.delivery.lane import EMAIL, OPERATORS, TEST, Mode
-from processor.delivery.lane_admin import LaneState
+from processor.delivery.channels.registry import BUILT_IN, channel_of
+from processor.delivery.lane import LaneState, Mode, subscriber_id_of
 from processor.delivery.subscribers import Subscriber
 
 PUBLISHED = "published"
-"""The status of a notification that stands on the stream and goes to nobody in particular."""
+"""The status of a notification that is on the stream and has no delivery."""
 
 STATUSES = (PUBLISHED, "pending", "delivered", "dead", "uncertain")
 DELIVERY_STATUSES = ("pending", "delivered", "dead", "uncertain", "cancelled")
-CHANNELS = ("webhook", EMAIL, OPERATORS)
 
 
 def status(row: Mapping[str, str]) -> str:
-    """The delivery status of a notification: what is worst of its deliveries."""
-    for one in ("dead", "uncertain", "pending", "delivered"):
-        if int(row.get(f"n:{one}", 0)) > 0:
-            return one
+    """The delivery status of a notification: the worst of its deliveries."""
+    for status in ("dead", "uncertain", "pending", "delivered"):
+        if int(row.get(f"n:{status}", 0)) > 0:
+            return status
     return PUBLISHED
 
 
-def is_listed(row: Mapping[str, str], wanted: str) -> bool:
-    """Whether a notification belongs into the list of a status: one of its deliveries is pending, dead or
-    uncertain; or it is published or delivered, and nothing worse.
+def is_listed(row: Mapping[str, str], list_status: str) -> bool:
+    """Whether a notification belongs into the list of a status.
+
+    That is its own status, and pending, dead or uncertain where any of its deliveries is.
     """
-    return wanted == status(row) or (
-        wanted in ("pending", "dead", "uncertain") and int(row.get(f"n:{wanted}", 0)) > 0
+    return list_status == status(row) or (
+        list_status in ("pending", "dead", "uncertain") and int(row.get(f"n:{list_status}", 0)) > 0
     )
 
 
 def deliveries(row: Mapping[str, str]) -> list[dict[str, Any]]:
-    """What became of a notification in each lane, with each attempt, the oldest first."""
-    lanes = sorted(name.removesuffix(":status") for name in row if name.endswith(":status"))
-    return [_delivery(lane, row) for lane in lanes]
+    """The deliveries of a notification by lane, each with its attempts, oldest first."""
+    lane_ids = sorted(name.removesuffix(":status") for name in row if name.endswith(":status"))
+    return [_delivery(lane_id, row) for lane_id in lane_ids]
 
 
-def attempt(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def attempt(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """One attempt."""
-    if said is None:
+    if fields is None:
         return None
     names = ("at", "outcome", "status_code", "duration_ms", "error", "answer")
-    return {name: said.get(name) for name in names}
+    return {name: fields.get(name) for name in names}
 
 
-def channel(lane_id: str) -> str:
-    """What carries the deliveries of a lane."""
-    return lane_id if lane_id in (EMAIL, OPERATORS) else CHANNELS[0]
-
-
-def subscriber(one: Subscriber, state: LaneState, test: LaneState, now: datetime) -> dict[str, Any]:
-    """A subscriber and how its lane stands, without its secret and the values of its headers."""
-    untils = [until for _, until in one.old_secrets if until > now]
+def subscriber(
+    subscriber: Subscriber, state: LaneState, test_state: LaneState, now: datetime
+) -> dict[str, Any]:
+    """A subscriber and the state of its lane, without its secret and the values of its headers."""
+    old_secrets_until = [until for _, until in subscriber.old_secrets if until > now]
     return {
-        "id": one.id,
-        "url": one.url,
-        "types": list(one.types),
-        "description": one.description,
-        "ordered": one.ordered,
-        "headers": sorted(one.headers),
-        "created_at": to_iso(one.created_at),
+        "id": subscriber.id,
+        "url": subscriber.url,
+        "types": list(subscriber.types),
+        "description": subscriber.description,
+        "ordered": subscriber.ordered,
+        "headers": sorted(subscriber.headers),
+        "created_at": to_iso(subscriber.created_at),
         "enabled": state.mode in (Mode.ACTIVE, Mode.SLOW),
         "status": state.mode.value,
         "status_since": _iso(state.since),
-        "old_secret_until": _iso(max(untils, default=None)),
-        **_standing(state),
-        "last_test": _tested(test),
+        "old_secret_until": _iso(max(old_secrets_until, default=None)),
+        **_figures(state),
+        "last_test": _last_test(test_state),
     }
 
 
 def lane(state: LaneState) -> dict[str, Any]:
-    """How a lane stands, for the figures of the service."""
+    """The state of a lane, for the service's statistics."""
     return {
         "id": state.lane_id,
-        "channel": channel(state.lane_id),
+        "channel": channel_of(state.lane_id).name,
         "status": state.mode.value,
         "overdue_s": round(state.overdue_s, 3),
-        **_standing(state),
+        **_figures(state),
     }
 
 
-def _standing(state: LaneState) -> dict[str, Any]:
+def _figures(state: LaneState) -> dict[str, Any]:
     return {
         "waiting": state.waiting,
         "under_way": state.under_way,
@@ -98,23 +95,24 @@ def _standing(state: LaneState) -> dict[str, Any]:
     }
 
 
-def _tested(test: LaneState) -> dict[str, Any] | None:
-    if test.last_attempt is None:
+def _last_test(state: LaneState) -> dict[str, Any] | None:
+    if state.last_attempt is None:
         return None
-    return {"id": test.last_attempt["id"], **(attempt(test.last_attempt) or {})}
+    return {"id": state.last_attempt["id"], **(attempt(state.last_attempt) or {})}
 
 
 def _delivery(lane_id: str, row: Mapping[str, str]) -> dict[str, Any]:
     total = int(row.get(f"{lane_id}:total", 0))
-    kept = (row.get(f"{lane_id}:attempt:{number}") for number in range(1, total + 1))
-    next_ms, now = row.get(f"{lane_id}:next"), row[f"{lane_id}:status"]
+    attempts = (row.get(f"{lane_id}:attempt:{number}") for number in range(1, total + 1))
+    next_ms, delivery_status = row.get(f"{lane_id}:next"), row[f"{lane_id}:status"]
+    is_pending = delivery_status == "pending"
     return {
         "id": lane_id,
-        "channel": channel(lane_id),
-        "subscriber_id": None if lane_id in (EMAIL, OPERATORS) else lane_id.removesuffix(TEST),
-        "status": now,
-        "attempts": [attempt(json.loads(text)) for text in kept if text is not None],
-        "next_attempt_at": _iso(from_ms(int(float(next_ms)))) if next_ms and now == "pending" else None,
+        "channel": channel_of(lane_id).name,
+        "subscriber_id": None if lane_id in BUILT_IN else subscriber_id_of(lane_id),
+        "status": delivery_status,
+        "attempts": [attempt(json.loads(text)) for text in attempts if text is not None],
+        "next_attempt_at": _iso(from_ms(int(float(next_ms)))) if next_ms and is_pending else None,
     }
 
 

@@ -1,4 +1,7 @@
-"""Signatures of what we send: Standard Webhooks, as Codat's own messages carry them."""
+"""Signatures of outgoing webhooks by Standard Webhooks, the scheme of Codat's own messages.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
 
 import base64
 import secrets
@@ -11,12 +14,12 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """A secret as Standard Webhooks write it."""
+    """A new secret in the form of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def signed_headers(message_id: str, body: str, now: datetime, keys: Sequence[str]) -> dict[str, str]:
-    """The three headers of a message, with one signature for each of the secrets in ``keys``."""
+    """The three headers of a message, with a signature for each secret in ``keys``."""
     moment = now.astimezone(UTC)
     return {
         "webhook-id": message_id,

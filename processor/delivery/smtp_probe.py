@@ -1,14 +1,14 @@
-"""Whether the mail server of SMTP_URL would take e-mails, for ``codat-processor check``."""
+"""Probe the mail server of SMTP_URL, for ``codat-processor check``."""
 
 import smtplib
 import ssl
 
-from processor.delivery.mail_server import MailServer, words_of
+from processor.delivery.mail_server import MailServer, reply_text
 from processor.settings.definitions import Settings
 
 
 def probe(settings: Settings) -> tuple[bool, str]:
-    """Connect, begin TLS and log in as for an e-mail, and send none: whether it works, and a sentence."""
+    """Connect, start TLS and log in, without sending an e-mail; whether that works, and a sentence."""
     server = MailServer(settings.smtp_url or "", verify=settings.smtp_tls_verify)
     try:
         protected = server.probe()
@@ -18,11 +18,11 @@ def probe(settings: Settings) -> tuple[bool, str]:
 
 
 def _reason(error: Exception) -> str:
-    """Why, without the login: a server may repeat it."""
+    """Why the probe failed; without the login, which a server may repeat."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"it refuses the login in SMTP_URL ({error.smtp_code})"
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"it answers {error.smtp_code} {words_of(error)[:200]}".rstrip(". ")
+        return f"it answers {error.smtp_code} {reply_text(error)[:200]}".rstrip(". ")
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid ({error.verify_message}); SMTP_TLS_VERIFY=false accepts any"
     if isinstance(error, TimeoutError):

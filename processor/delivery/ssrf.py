@@ -1,11 +1,11 @@
-"""Which addresses of the internet we send to: public ones, and nothing that leads elsewhere in disguise."""
+"""Addresses that a subscriber may have: public ones, and none that embeds or forwards to another address."""
 
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
 Resolver = Callable[[str, int], Sequence[str]]
-"""All addresses of a name, as text; raises ``OSError`` when there are none."""
+"""Returns all addresses of a name as text; raises ``OSError`` when there are none."""
 
 REFUSED = tuple(
     (ipaddress.ip_network(network), why)
@@ -29,11 +29,11 @@ REFUSED = tuple(
         ("240.0.0.0/4", "it is reserved"),
     )
 )
-"""Beyond what Python's ``is_global`` refuses, whose answers differ between versions."""
+"""Networks refused in addition to ``ipaddress.is_global``, whose result differs between Python versions."""
 
 
 def refusal(address: str) -> str | None:
-    """Why one must not send to this address; ``None`` for a public one."""
+    """Why an address is refused; ``None`` for a public one."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -51,18 +51,18 @@ def refusal(address: str) -> str | None:
 
 
 def refusal_of_literal(host: str) -> str | None:
-    """The same for a host that is written as an address; ``None`` for a name, which is looked up later."""
+    """Why a host in a URL is refused; ``None`` for a name, which is resolved before each attempt."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        local = host.rstrip(".").lower()
-        if local == "localhost" or local.endswith((".localhost", ".local", ".internal")):
+        name = host.rstrip(".").lower()
+        if name == "localhost" or name.endswith((".localhost", ".local", ".internal")):
             return "it is a name of this machine or network"
         return None
     return refusal(host)
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Every address of ``host``, by the system's resolver."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
+    """All addresses of ``host`` by the system's resolver."""
+    rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in rows))

@@ -1,4 +1,4 @@
-"""What can be done with subscribers, for the API and the command line."""
+"""Management of subscribers, for the API, the operators' pages and the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 from processor.clock import utc_now
 from processor.delivery import serializers
-from processor.delivery.lane import TEST
+from processor.delivery.lane import lane_of_tests
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys
@@ -15,9 +15,9 @@ from processor.store.waker import Waker
 
 
 class SubscriberService:
-    """Sets subscribers up and changes them; answers with what callers see.
+    """Manages subscribers; returns public representations.
 
-    Raises ``NotFound``, ``Invalid`` and ``Conflict`` as they apply, and ``redis.RedisError``.
+    Raises ``NotFound``, ``Invalid``, ``Conflict`` and ``redis.RedisError``.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class SubscriberService:
     def list(self, *, limit: int, cursor: str | None = None) -> dict[str, Any]:
         """A page of subscribers, newest first."""
         page = self._reader.member_page(keys.subscribers(), limit=limit, cursor=cursor)
-        known = {one.id: one for one in self._subscribers.all()}
-        found = [known[id_] for id_ in page.items if id_ in known]
-        return {"items": self._shown(found), "next_cursor": page.next_cursor}
+        by_id = {subscriber.id: subscriber for subscriber in self._subscribers.all()}
+        items = self._serialize([by_id[id_] for id_ in page.items if id_ in by_id])
+        return {"items": items, "next_cursor": page.next_cursor}
 
     def show(self, subscriber_id: str) -> dict[str, Any]:
         """One subscriber."""
-        return self._shown([self._subscribers.get(subscriber_id)])[0]
+        return self._serialize([self._subscribers.get(subscriber_id)])[0]
 
     def add(
         self,
@@ -56,8 +56,8 @@ class SubscriberService:
         ordered: bool = False,
         enabled: bool = True,
     ) -> dict[str, Any]:
-        """A new subscriber, and its secret, which is shown only now."""
-        made = self._subscribers.add(
+        """A new subscriber with its secret, which is shown only now."""
+        subscriber = self._subscribers.add(
             url=url,
             types=types or (),
             headers=headers,
@@ -65,11 +65,11 @@ class SubscriberService:
             ordered=ordered,
             enabled=enabled,
         )
-        return self._with_secret(made)
+        return self._serialize_with_secret(subscriber)
 
-    def change(self, subscriber_id: str, *, enabled: bool | None = None, **wanted: Any) -> dict[str, Any]:
-        """Change what is named; ``enabled`` lets the lane run or stops it."""
-        self._subscribers.change(subscriber_id, **wanted)
+    def change(self, subscriber_id: str, *, enabled: bool | None = None, **fields: Any) -> dict[str, Any]:
+        """Change the given fields; ``enabled`` enables or disables the lane."""
+        self._subscribers.change(subscriber_id, **fields)
         if enabled is True:
             self._lane_admin.enable(subscriber_id)
             self._waker.wake_dispatcher()
@@ -78,27 +78,33 @@ class SubscriberService:
         return self.show(subscriber_id)
 
     def rotate(self, subscriber_id: str) -> dict[str, Any]:
-        """Give it a new secret, which is shown only now; the old one also signs for 24 hours."""
-        return self._with_secret(self._subscribers.rotate(subscriber_id))
+        """Replace the secret; the new one is shown only now, and the old one also signs for 24 hours."""
+        return self._serialize_with_secret(self._subscribers.rotate(subscriber_id))
 
     def remove(self, subscriber_id: str) -> None:
-        """Remove it; what waits for it is of no interest any more."""
+        """Remove a subscriber and cancel its waiting deliveries."""
         self._subscribers.get(subscriber_id)
-        self._subscribers.forget(subscriber_id)
-        for lane_id in (subscriber_id, subscriber_id + TEST):
-            self._lane_admin.end(lane_id, removed=True)
+        self._subscribers.remove(subscriber_id)
+        for lane_id in (subscriber_id, lane_of_tests(subscriber_id)):
+            self._lane_admin.abandon(lane_id, removed=True)
 
     def send_test(self, subscriber_id: str) -> dict[str, Any]:
-        """Send it a test message; what comes of it is shown as its ``last_test``."""
+        """Send a test message; its result is shown as the subscriber's ``last_test``."""
         self._subscribers.get(subscriber_id)
         id_ = self._lane_admin.send_test(subscriber_id)
         self._waker.wake_dispatcher()
         return {"id": id_, "subscriber_id": subscriber_id, "status": "pending"}
 
-    def _with_secret(self, one: Subscriber) -> dict[str, Any]:
-        return {**self._shown([one])[0], "secret": one.secret}
+    def _serialize_with_secret(self, subscriber: Subscriber) -> dict[str, Any]:
+        return {**self._serialize([subscriber])[0], "secret": subscriber.secret}
 
-    def _shown(self, found: Sequence[Subscriber]) -> Sequence[dict[str, Any]]:
-        states = self._lane_admin.states([name for one in found for name in (one.id, one.id + TEST)])
+    def _serialize(self, subscribers: Sequence[Subscriber]) -> Sequence[dict[str, Any]]:
+        ids = [subscriber.id for subscriber in subscribers]
+        states = self._lane_admin.states([*ids, *map(lane_of_tests, ids)])
         now = self._clock()
-        return [serializers.subscriber(one, states[one.id], states[one.id + TEST], now) for one in found]
+        return [
+            serializers.subscriber(
+                subscriber, states[subscriber.id], states[lane_of_tests(subscriber.id)], now
+            )
+            for subscriber in subscribers
+        ]

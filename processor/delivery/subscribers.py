@@ -1,4 +1,4 @@
-"""Who wants to be told: kept in Redis, with their secrets."""
+"""Subscribers: where notifications are posted to; stored in Redis with their secrets."""
 
 import json
 import secrets
@@ -17,16 +17,16 @@ from processor.errors import Conflict, NotFound
 from processor.store import keys, unreadable
 from processor.store.decoding import text_fields, texts
 
-OVERLAP = timedelta(hours=24)
-"""How long a secret that was replaced still signs."""
+SECRET_OVERLAP = timedelta(hours=24)
+"""How long a replaced secret still signs."""
 
-MOST = 200
-MOST_OLD = 5
+MOST_SUBSCRIBERS = 200
+MOST_OLD_SECRETS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One subscriber; no ``types`` stands for all. ``old_secrets`` still sign until the time with them."""
+    """One subscriber. Empty ``types`` means all; each of ``old_secrets`` signs until the time beside it."""
 
     id: str
     url: str
@@ -39,19 +39,19 @@ class Subscriber:
     old_secrets: tuple[tuple[str, datetime], ...] = field(default=(), repr=False)
 
     def wants(self, type_: str) -> bool:
-        """Whether notifications of this type go there."""
+        """Whether the subscriber receives notifications of this type."""
         return not self.types or type_ in self.types
 
     def signing_keys(self, now: datetime) -> tuple[str, ...]:
-        """The secrets that sign now, the newest first."""
+        """The secrets that sign now, newest first."""
         return (self.secret, *(old for old, until in self.old_secrets if now < until))
 
 
 class Subscribers:
-    """Keeps subscribers. ``allow_private`` is ALLOW_PRIVATE_SUBSCRIBERS.
+    """Stores up to ``most`` subscribers. ``allow_private`` is ALLOW_PRIVATE_SUBSCRIBERS.
 
-    Every method raises ``redis.RedisError`` when Redis does not answer; changes raise ``Invalid``
-    for what a subscriber cannot be and ``NotFound`` for an id that nobody has.
+    Every method raises ``redis.RedisError``; changes also raise ``Invalid`` and, for an unknown id,
+    ``NotFound``.
     """
 
     def __init__(
@@ -59,10 +59,12 @@ class Subscribers:
         client: "Redis[Any]",
         *,
         allow_private: bool,
+        most: int = MOST_SUBSCRIBERS,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._allow_private = allow_private
+        self._most = most
         self._clock = clock
 
     def add(
@@ -75,9 +77,9 @@ class Subscribers:
         ordered: bool = False,
         enabled: bool = True,
     ) -> Subscriber:
-        """A new subscriber with a new secret. Raises ``Conflict`` when there are too many."""
+        """A new subscriber with a new secret. Raises ``Conflict`` at the largest number of subscribers."""
         now = self._clock()
-        made = Subscriber(
+        subscriber = Subscriber(
             id=f"sub_{secrets.token_hex(12)}",
             url=rules.check_url(url, allow_private=self._allow_private),
             secret=new_secret(),
@@ -87,15 +89,15 @@ class Subscribers:
             ordered=ordered,
             created_at=from_ms(to_ms(now)),
         )
-        if self._client.zcard(keys.subscribers()) >= MOST:
-            raise Conflict(f"There are {MOST} subscribers already; remove one first.")
+        if self._client.zcard(keys.subscribers()) >= self._most:
+            raise Conflict(f"There are {self._most} subscribers already; remove one first.")
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.subscriber(made.id), mapping=_written(made))
-            pipe.zadd(keys.subscribers(), {made.id: to_ms(now)})
+            pipe.hset(keys.subscriber(subscriber.id), mapping=_row(subscriber))
+            pipe.zadd(keys.subscribers(), {subscriber.id: to_ms(now)})
             if not enabled:
-                pipe.hset(keys.lane_state(made.id), mapping={"mode": "disabled", "since": to_ms(now)})
+                pipe.hset(keys.lane_state(subscriber.id), mapping={"mode": "disabled", "since": to_ms(now)})
             pipe.execute()
-        return made
+        return subscriber
 
     def all(self) -> list[Subscriber]:
         """Every subscriber, the oldest first."""
@@ -104,108 +106,106 @@ class Subscribers:
             for subscriber_id in ids:
                 pipe.hgetall(keys.subscriber(subscriber_id))
             rows = pipe.execute() if ids else []
-        found = (
-            unreadable.read(self._client, "subscriber", id_, partial(_read, row))
-            for id_, row in zip(ids, rows, strict=True)
-            if row
-        )
-        return [one for one in found if one is not None]
+        subscribers = (self._read(id_, row) for id_, row in zip(ids, rows, strict=True))
+        return [subscriber for subscriber in subscribers if subscriber is not None]
 
     def find(self, subscriber_id: str) -> Subscriber | None:
-        """One subscriber; ``None`` when there is none."""
-        row = self._client.hgetall(keys.subscriber(subscriber_id))
-        return (
-            unreadable.read(self._client, "subscriber", subscriber_id, partial(_read, row)) if row else None
-        )
+        """One subscriber; ``None`` where it does not exist or cannot be read."""
+        return self._read(subscriber_id, self._client.hgetall(keys.subscriber(subscriber_id)))
 
     def get(self, subscriber_id: str) -> Subscriber:
         """One subscriber; raises ``NotFound``."""
-        found = self.find(subscriber_id)
-        if found is None:
+        subscriber = self.find(subscriber_id)
+        if subscriber is None:
             raise NotFound("There is no subscriber with this id.")
-        return found
+        return subscriber
 
-    def change(self, subscriber_id: str, **wanted: Any) -> Subscriber:
-        """Change ``url``, ``types``, ``headers``, ``description`` or ``ordered``; what is not named stays."""
+    def change(self, subscriber_id: str, **fields: Any) -> Subscriber:
+        """Change the given fields of ``url``, ``types``, ``headers``, ``description`` and ``ordered``."""
         self.get(subscriber_id)
-        checked: dict[str, Any] = {}
-        if "url" in wanted:
-            checked["url"] = rules.check_url(wanted["url"], allow_private=self._allow_private)
-        if "types" in wanted:
-            checked["types"] = json.dumps(rules.check_types(wanted["types"] or ()))
-        if "headers" in wanted:
-            checked["headers"] = json.dumps(rules.check_headers(wanted["headers"] or {}))
-        if "description" in wanted:
-            checked["description"] = rules.check_description(wanted["description"] or "")
-        if "ordered" in wanted:
-            checked["ordered"] = int(wanted["ordered"])
-        if checked:
-            self._set(subscriber_id, checked)
+        row: dict[str, Any] = {}
+        if "url" in fields:
+            row["url"] = rules.check_url(fields["url"], allow_private=self._allow_private)
+        if "types" in fields:
+            row["types"] = json.dumps(rules.check_types(fields["types"] or ()))
+        if "headers" in fields:
+            row["headers"] = json.dumps(rules.check_headers(fields["headers"] or {}))
+        if "description" in fields:
+            row["description"] = rules.check_description(fields["description"] or "")
+        if "ordered" in fields:
+            row["ordered"] = int(fields["ordered"])
+        if row:
+            self._set(subscriber_id, row)
         return self.get(subscriber_id)
 
     def rotate(self, subscriber_id: str) -> Subscriber:
-        """Give it a new secret; the one before also signs for another 24 hours."""
+        """Replace the secret; the old one also signs for another 24 hours."""
 
-        def rotated(pipe: Any) -> None:
+        def replace_secret(pipe: Any) -> None:
             row = pipe.hgetall(keys.subscriber(subscriber_id))
             if not row:
                 raise NotFound("There is no subscriber with this id.")
-            known, now = _read(row), self._clock()
-            old = [(known.secret, now + OVERLAP), *known.old_secrets]
-            still = [(secret, to_ms(until)) for secret, until in old[:MOST_OLD] if until > now]
+            subscriber, now = _subscriber(row), self._clock()
+            old = [(subscriber.secret, now + SECRET_OVERLAP), *subscriber.old_secrets]
+            valid = [(secret, to_ms(until)) for secret, until in old[:MOST_OLD_SECRETS] if until > now]
             pipe.multi()
             pipe.hset(
                 keys.subscriber(subscriber_id),
-                mapping={"secret": new_secret(), "old_secrets": json.dumps(still)},
+                mapping={"secret": new_secret(), "old_secrets": json.dumps(valid)},
             )
 
-        self._client.transaction(rotated, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
+        self._client.transaction(replace_secret, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
         return self.get(subscriber_id)
 
-    def forget(self, subscriber_id: str) -> None:
-        """Remove it; what waits in its lane is dealt with by ``Lanes.remove``."""
+    def remove(self, subscriber_id: str) -> None:
+        """Delete a subscriber; the caller abandons its lanes."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.delete(keys.subscriber(subscriber_id))
             pipe.zrem(keys.subscribers(), subscriber_id)
             pipe.execute()
 
-    def _set(self, subscriber_id: str, fields: Mapping[str, Any]) -> None:
-        """Set fields of one that exists; a hash is not brought back by halves."""
+    def _read(self, subscriber_id: str, row: Mapping[bytes, bytes]) -> Subscriber | None:
+        if not row:
+            return None
+        return unreadable.read(self._client, "subscriber", subscriber_id, partial(_subscriber, row))
 
-        def put(pipe: Any) -> None:
+    def _set(self, subscriber_id: str, row: Mapping[str, Any]) -> None:
+        """Set fields of an existing subscriber; a removed one must not come back with these alone."""
+
+        def set_fields(pipe: Any) -> None:
             if not pipe.exists(keys.subscriber(subscriber_id)):
                 raise NotFound("There is no subscriber with this id.")
             pipe.multi()
-            pipe.hset(keys.subscriber(subscriber_id), mapping=fields)
+            pipe.hset(keys.subscriber(subscriber_id), mapping=row)
 
-        self._client.transaction(put, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
+        self._client.transaction(set_fields, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
 
 
-def _written(one: Subscriber) -> dict[str | bytes, str | bytes | int | float]:
+def _row(subscriber: Subscriber) -> dict[str | bytes, str | bytes | int | float]:
     return {
-        "id": one.id,
-        "url": one.url,
-        "secret": one.secret,
-        "types": json.dumps(one.types),
-        "headers": json.dumps(dict(one.headers)),
-        "description": one.description,
-        "ordered": int(one.ordered),
-        "created_ms": to_ms(one.created_at),
+        "id": subscriber.id,
+        "url": subscriber.url,
+        "secret": subscriber.secret,
+        "types": json.dumps(subscriber.types),
+        "headers": json.dumps(dict(subscriber.headers)),
+        "description": subscriber.description,
+        "ordered": int(subscriber.ordered),
+        "created_ms": to_ms(subscriber.created_at),
     }
 
 
-def _read(row: Mapping[bytes, bytes]) -> Subscriber:
-    said = text_fields(row)
+def _subscriber(row: Mapping[bytes, bytes]) -> Subscriber:
+    fields = text_fields(row)
     return Subscriber(
-        id=said["id"],
-        url=said["url"],
-        secret=said["secret"],
-        types=tuple(json.loads(said["types"])),
-        headers=json.loads(said["headers"]),
-        description=said["description"],
-        ordered=said["ordered"] == "1",
-        created_at=from_ms(int(said["created_ms"])),
+        id=fields["id"],
+        url=fields["url"],
+        secret=fields["secret"],
+        types=tuple(json.loads(fields["types"])),
+        headers=json.loads(fields["headers"]),
+        description=fields["description"],
+        ordered=fields["ordered"] == "1",
+        created_at=from_ms(int(fields["created_ms"])),
         old_secrets=tuple(
-            (secret, from_ms(until_ms)) for secret, until_ms in json.loads(said.get("old_secrets", "[]"))
+            (secret, from_ms(until_ms)) for secret, until_ms in json.loads(fields.get("old_secrets", "[]"))
         ),
     )

@@ -11,7 +11,7 @@ from redis.client import Pipeline
 from handlers.state import State
 from processor.clock import to_iso, to_ms
 from processor.delivery import serializers
-from processor.delivery.lane import EMAIL, OPERATORS, TEST
+from processor.delivery.channels.registry import lane_ids
 from processor.erasure import company_ids
 from processor.erasure.records import CompanyRecords, RecordFinder, chunks
 from processor.errors import NotFound, StoreUnavailable
@@ -147,8 +147,7 @@ class CompanyEraser:
 
     def _remove_deliveries(self, pipe: "Pipeline[Any]", notifications: Sequence[str]) -> None:
         subscribers = self._finder.members(keys.subscribers())
-        test_lanes = [subscriber_id + TEST for subscriber_id in subscribers]
-        lanes = [*subscribers, *test_lanes, EMAIL, OPERATORS]
+        lanes = lane_ids(subscribers)
         indexes = [keys.outbox(), *map(keys.outbox_with, serializers.STATUSES), *map(keys.lane, lanes)]
         for chunk in chunks(notifications):
             for index in indexes:

@@ -10,7 +10,7 @@ from redis import Redis
 
 from processor.clock import to_ms
 from processor.container import Container, for_worker
-from processor.delivery.lane import OPERATORS
+from processor.delivery.channels.operators import OPERATORS
 from processor.runtime.embedded_engine import Engine
 from processor.settings.definitions import load
 from processor.store import heartbeats, keys
@@ -54,7 +54,7 @@ class Post:
 
     def lane(self) -> list[str]:
         """The subjects of all alerts so far; the operators' lane is emptied, as a worker does."""
-        for id_, _ in self.redis.zpopmin(keys.lane(OPERATORS), 1_000):
+        for id_, _ in self.redis.zpopmin(keys.lane(OPERATORS.name), 1_000):
             body = json.loads(self.redis.hget(keys.notification(id_.decode()), "body") or b"{}")
             self.alerts.append(body["data"]["subject"])
         return sorted(self.alerts)
@@ -75,14 +75,14 @@ def test_dead_and_quarantined_messages_are_told_at_their_beginning_and_at_their_
         post.redis.zadd(keys.events_of(status), {"msg_1": to_ms(post.clock())})
     begun = ["Warning: Messages are in quarantine", "Warning: Messages could not be handled"]
     for _ in range(3):
-        post.watch().look()  # each time another process: what was told stands in Redis
+        post.watch().evaluate()  # each time another process: what was told stands in Redis
         post.clock.forward(3_600)
         assert post.lane() == begun
 
     for status in ("dead", "quarantined"):
         post.redis.delete(keys.events_of(status))
     for _ in range(3):
-        post.watch().look()
+        post.watch().evaluate()
         post.lane()
         post.clock.forward(60)
     over = ["Over: Messages are in quarantine", "Over: Messages could not be handled"]
@@ -93,17 +93,17 @@ def test_that_no_worker_runs_is_told_past_the_lane_that_no_worker_empties(post: 
     """The alert that no worker ran waited in a lane until a worker ran."""
     post.live("clock")
     watch = post.watch(direct=True)
-    watch.look()
+    watch.evaluate()
     post.error = "1 of 1 addresses could not be told"
     post.clock.forward(60)
-    watch.look()
+    watch.evaluate()
     assert post.sent == []
     post.error = None
-    watch.look()
+    watch.evaluate()
     assert post.sent == ["Error: No worker runs"]
     post.live(*heartbeats.ROLES)
     for _ in range(2):
-        watch.look()
+        watch.evaluate()
         post.clock.forward(60)
     assert (post.sent, post.lane()) == (["Error: No worker runs"], ["Over: No worker runs"])
 
@@ -112,9 +112,9 @@ def test_that_no_clock_runs_is_told_by_the_worker(post: Post) -> None:
     """The clock itself watched the others, and nobody watched the clock."""
     post.live("worker")
     watch = post.watch()
-    watch.look()
+    watch.evaluate()
     post.clock.forward(60)
-    watch.look()
+    watch.evaluate()
     assert post.lane() == ["Warning: No clock runs"]
 
 
@@ -125,23 +125,23 @@ def test_a_redis_that_is_full_or_away_is_told_directly_and_so_is_its_end(data_di
         post.live(*heartbeats.ROLES)
         watch = post.watch(direct=True)
         post.redis.config_set("maxmemory", 1)
-        watch.look()
+        watch.evaluate()
         post.clock.forward(3_600)
-        watch.look()
+        watch.evaluate()
         assert post.sent == ["Critical: Redis is full"]
         post.redis.config_set("maxmemory", 0)
         for _ in range(2):
-            watch.look()
+            watch.evaluate()
             post.clock.forward(60)
         assert post.sent == ["Critical: Redis is full", "Over: Redis is full"]
         engine.stop()
         for _ in range(2):
-            watch.look()
+            watch.evaluate()
             post.clock.forward(60)
         assert post.sent[2:] == ["Critical: Redis does not answer"]
         engine.start()
         for _ in range(2):
-            watch.look()
+            watch.evaluate()
             post.clock.forward(60)
         assert post.sent[3:] == ["Over: Redis does not answer"]
         post.redis.close()
@@ -159,6 +159,6 @@ def test_an_address_that_fails_brings_no_copies_to_the_others(post: Post) -> Non
     watch = ConditionWatch(post.container, sends=[failing, post.send])
     for _ in range(3):
         post.clock.forward(60)
-        watch.look()
+        watch.evaluate()
     assert len(post.sent) == len(set(post.sent)) > 0
     assert len(failed) > 1

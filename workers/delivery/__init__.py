@@ -1,1 +1,1 @@
-"""Delivering notifications: the dispatcher and its channels."""
+"""Delivery of notifications: the dispatcher, its attempts, and the senders of the channels."""

@@ -1,28 +1,28 @@
-"""Delivering: a thread of its own in which many attempts are under way at the same time.
+"""The dispatcher: claims due deliveries and makes many attempts at the same time.
 
-A wake-up call (or the clock) makes it look; what is due is taken under a lease, attempted, and settled.
-A receiver that does not answer costs a waiting task and nothing else, so no lane delays another.
+It runs in a thread with an event loop. A wake-up call (or the clock) makes it look at the lanes. A receiver
+that does not answer costs a waiting task, so no lane delays another.
 """
 
 import asyncio
 import contextlib
 import logging
-import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from redis import RedisError
 
 from processor.clock import utc_now
 from processor.delivery import retry_schedule
-from processor.delivery.lane import AttemptVerdict, Lane, Lease
-from processor.delivery.lane_admin import LaneAdmin
+from processor.delivery.fan_out import FanOut
+from processor.delivery.lane import Lane, Lease
 from processor.delivery.lanes import RENEW_S, Lanes
-from workers.delivery.channels.channel import Channel, Result
+from workers.delivery.attempt import AttemptRunner
 from workers.redis_outage import RedisOutage
 
 _log = logging.getLogger(__name__)
@@ -31,46 +31,44 @@ MOST_UNDER_WAY = 1_000
 """Attempts under way in one process."""
 
 CROWDED = 500
-"""From so many on, each lane gets one at a time, so that slow ones leave room for the others."""
+"""From this number of attempts on each lane gets one at a time, so that slow lanes leave room for others."""
 
-LOOK_AT_LEAST_S = 5.0
-"""It looks so often though nobody wakes it, in seconds."""
+LOOK_EVERY_S = 5.0
+"""Longest time between two looks at the lanes without a wake-up call, in seconds."""
 
 REDIS_THREADS = 4
-MOST_BEGUN = 40
-"""So many attempts in a lane that wait for a late answer leave room for others."""
+MOST_AWAITING_REPLY = 40
+"""Attempts in a lane that await a late reply and are not counted against its limit."""
 
-PATIENCE_S = 4.0
-"""How long attempts may go on when the process is told to end, in seconds."""
+GRACE_S = 4.0
+"""How long attempts may go on after ``stop``, in seconds."""
 
-Done = TypeVar("Done")
-
-WEBHOOK = "webhook"
-"""The channel of every lane that has a subscriber; other lanes are named like their channel."""
+T = TypeVar("T")
 
 
 class Dispatcher:
-    """Carries deliveries out.
+    """Delivers notifications.
 
-    Either ``start`` and ``stop`` around a thread of its own, or ``run_once``, which returns when
-    nothing is due any more.
+    Either ``start`` and ``stop`` around a thread, or ``run_once``, which returns when no delivery is due.
     """
 
     def __init__(
         self,
         lanes: Lanes,
-        control: LaneAdmin,
-        channels: Mapping[str, Channel],
+        fan_out: FanOut,
+        attempts: AttemptRunner,
         *,
+        renew_s: float = RENEW_S,
+        look_every_s: float = LOOK_EVERY_S,
+        grace_s: float = GRACE_S,
         clock: Callable[[], datetime] = utc_now,
-        chance: Callable[[], float] = random.random,
     ) -> None:
         self._lanes = lanes
-        self._control = control
-        self._channels = channels
+        self._fan_out = fan_out
+        self._attempts = attempts
+        self._renew_s, self._look_every_s, self._grace_s = renew_s, look_every_s, grace_s
         self._clock = clock
-        self._chance = chance
-        self._flying: dict[tuple[str, str], Lease] = {}
+        self._leases: dict[tuple[str, str], Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -78,41 +76,35 @@ class Dispatcher:
         self._stopping = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
         self._outage = RedisOutage("courier")
-        self.settled = 0
-
-    # From outside
 
     @property
-    def running(self) -> bool:
-        """Whether a thread of its own carries out."""
+    def is_running(self) -> bool:
+        """Whether the thread is alive."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
-    def looks(self) -> bool:
-        """Whether the thread lives and looked at the lanes lately."""
-        return self.running and not self._outage.attempt_hangs
+    def is_well(self) -> bool:
+        """Whether the thread is alive and has looked at the lanes lately."""
+        return self.is_running and not self._outage.attempt_hangs
 
     def start(self) -> None:
-        """Carry out in a thread of its own until ``stop``. Raises what making a channel ready raises."""
-        for channel in self._channels.values():
-            channel.prepare()
+        """Deliver in a thread until ``stop``. Raises what the preparation of a sender raises."""
+        self._attempts.prepare()
         ready = threading.Event()
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._work, args=(ready,), name="courier", daemon=True)
+        self._thread = threading.Thread(target=self._run_thread, args=(ready,), name="courier", daemon=True)
         self._thread.start()
         ready.wait()
 
     def wake(self) -> None:
-        """Look now; may be called from any thread."""
+        """Look at the lanes now. Thread-safe."""
         loop, woken = self._loop, self._woken
         if loop is not None and woken is not None:
-            try:
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed
                 loop.call_soon_threadsafe(woken.set)
-            except RuntimeError:  # it has just ended
-                return
 
     def stop(self) -> None:
-        """End; attempts that take too long are given back, to be made again under the same id."""
+        """End the thread; deliveries whose attempts take too long are given back and attempted again."""
         self._stopping.set()
         self.wake()
         if self._thread is not None:
@@ -120,14 +112,12 @@ class Dispatcher:
             self._thread = None
 
     def run_once(self) -> int:
-        """Carry out what is due until nothing is; how many attempts were made."""
-        before = self.settled
-        asyncio.run(self._empty())
-        return self.settled - before
+        """Deliver until no delivery is due; the number of attempts."""
+        settled_before = self._attempts.settled
+        asyncio.run(self._deliver_due())
+        return self._attempts.settled - settled_before
 
-    # Inside
-
-    def _work(self, ready: threading.Event) -> None:
+    def _run_thread(self, ready: threading.Event) -> None:
         try:
             asyncio.run(self._serve(ready))
         except Exception:
@@ -136,43 +126,36 @@ class Dispatcher:
             ready.set()
 
     async def _serve(self, ready: threading.Event) -> None:
-        self._open()
-        ready.set()
-        renewing = asyncio.create_task(self._keep_leases())
-        assert self._woken is not None  # noqa: S101 - made by _open
-        try:
+        async with self._session() as woken:
+            ready.set()
             while not self._stopping.is_set():
-                self._woken.clear()
+                woken.clear()
                 wait_s = await self._look_safely()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), wait_s)
-            await self._land()
-        finally:
-            renewing.cancel()
-            self._close()
+                    await asyncio.wait_for(woken.wait(), wait_s)
+            await self._finish()
 
-    async def _empty(self) -> None:
-        self._open()
-        renewing = asyncio.create_task(self._keep_leases())
-        try:
+    async def _deliver_due(self) -> None:
+        async with self._session():
             while True:
                 await self._look()
                 if not self._tasks:
                     return
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            renewing.cancel()
-            self._close()
 
-    def _open(self) -> None:
-        self._flying.clear()
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[asyncio.Event]:
+        """What the loop works with, and leases that are renewed meanwhile; the event that ``wake`` sets."""
+        self._leases.clear()
         self._tasks.clear()
         self._pool = ThreadPoolExecutor(REDIS_THREADS, thread_name_prefix="courier-redis")
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
-
-    def _close(self) -> None:
-        self._loop = self._woken = None
-        if self._pool is not None:
+        renewing = asyncio.create_task(self._renew_leases())
+        try:
+            yield self._woken
+        finally:
+            renewing.cancel()
+            self._loop = self._woken = None
             self._pool.shutdown(wait=True)
 
     async def _look_safely(self) -> float:
@@ -187,131 +170,70 @@ class Dispatcher:
         return 1.0
 
     async def _look(self) -> float:
-        """Divide, take what is due and attempt it; how long one may wait for the next look, in seconds."""
-        under_way = Counter(lane_id for lane_id, _ in self._flying)
-        crowd = len(self._flying)
-        most = 0 if crowd >= MOST_UNDER_WAY else 1 if crowd >= CROWDED else retry_schedule.AT_ONCE
+        """Fan out, claim due deliveries, start attempts; the longest wait until the next look, in seconds."""
+        under_way = Counter(lane_id for lane_id, _ in self._leases)
+        total = len(self._leases)
+        most = 0 if total >= MOST_UNDER_WAY else 1 if total >= CROWDED else retry_schedule.AT_ONCE
 
         def room(lane: Lane) -> int:
-            channel = self._channel_of(lane)
-            begun = min(channel.begun, MOST_BEGUN) if channel else 0
-            return 0 if under_way[lane.id] >= most + begun else most + begun
+            limit = most + min(self._attempts.awaiting_reply(lane), MOST_AWAITING_REPLY)
+            return 0 if under_way[lane.id] >= limit else limit
 
-        claimed, next_at = await self._in_redis(lambda: self._divide_and_take(room))
-        for one in claimed:
-            self._flying[one.lane.id, one.notification_id] = one
-            task = asyncio.create_task(self._carry(one))
+        def fan_out_and_claim() -> tuple[list[Lease], datetime | None]:
+            self._fan_out.run()
+            return self._lanes.claim(room)
+
+        leases, next_due_at = await self._in_thread(fan_out_and_claim)
+        for lease in leases:
+            self._leases[lease.lane.id, lease.notification_id] = lease
+            task = asyncio.create_task(self._attempt(lease))
             self._tasks.add(task)
-            task.add_done_callback(self._landed)
-        if next_at is None:
-            return LOOK_AT_LEAST_S
-        return min(LOOK_AT_LEAST_S, max(0.01, (next_at - self._clock()).total_seconds()))
+            task.add_done_callback(self._task_done)
+        if next_due_at is None:
+            return self._look_every_s
+        return min(self._look_every_s, max(0.01, (next_due_at - self._clock()).total_seconds()))
 
-    def _channel_of(self, lane: Lane) -> Channel | None:
-        return self._channels.get(WEBHOOK if lane.subscriber else lane.id)
-
-    def _divide_and_take(self, room: Callable[[Lane], int]) -> tuple[list[Lease], datetime | None]:
-        self._lanes.divide()
-        return self._lanes.take(room)
-
-    def _landed(self, task: "asyncio.Task[None]") -> None:
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if self._woken is not None:
             self._woken.set()
 
-    async def _carry(self, claimed: Lease) -> None:
+    async def _attempt(self, lease: Lease) -> None:
         try:
-            await self._attempt(claimed)
+            await self._attempts.run(lease, self._in_thread)
         except RedisError as error:
             _log.warning(
                 "an attempt could not be written down; it will be made again",
-                extra={**claimed.fields, "error": repr(error)},
+                extra={**lease.log_fields, "error": repr(error)},
             )
         finally:
-            self._flying.pop((claimed.lane.id, claimed.notification_id), None)
+            self._leases.pop((lease.lane.id, lease.notification_id), None)
 
-    async def _attempt(self, claimed: Lease) -> None:
-        lane = claimed.lane
-        began = self._clock()
-        channel = self._channel_of(lane)
-        try:
-            if channel is None:
-                raise RuntimeError("this lane has no channel")
-            result = await channel.deliver(claimed)
-        except asyncio.CancelledError:
-            self._lanes.release(claimed)
-            raise
-        except RedisError:
-            raise
-        except Exception as error:
-            _log.exception("delivering raised", extra=claimed.fields)
-            result = Result(
-                AttemptVerdict.AGAIN, 0, error=f"a fault of ours: {type(error).__name__}", counts=False
-            )
-        again_at, verdict = None, result.verdict
-        if verdict is AttemptVerdict.AGAIN:
-            now = self._clock()
-            again_at = retry_schedule.next_attempt(claimed.tries, now, wish=result.wish, chance=self._chance)
-            if again_at is None or lane.is_test:
-                verdict = AttemptVerdict.DEAD
-        elif verdict is AttemptVerdict.GONE and lane.is_test:
-            verdict = AttemptVerdict.DEAD
-        attempt = result.attempt(claimed, began, verdict)
-        await self._in_redis(
-            lambda: self._lanes.settle(
-                claimed,
-                verdict,
-                attempt,
-                again_at=again_at,
-                counts=result.counts,
-                asked=result.wish is not None,
-            )
-        )
-        self.settled += 1
-        await self._in_redis(lambda: self._follow(claimed, verdict, result))
-
-    def _follow(self, claimed: Lease, verdict: AttemptVerdict, result: Result) -> None:
-        """What a settled attempt means beyond its delivery."""
-        fields = {
-            **claimed.fields,
-            "verdict": verdict.value,
-            "status_code": result.status,
-            "duration_ms": result.duration_ms,
-        }
-        if verdict is AttemptVerdict.DELIVERED:
-            _log.info("a notification was delivered", extra=fields)
-        elif verdict is AttemptVerdict.UNCERTAIN:
-            _log.warning("a delivery is uncertain: not answered", extra={**fields, "error": result.error})
-        else:
-            _log.warning("a delivery failed", extra={**fields, "error": result.error})
-        if verdict is AttemptVerdict.GONE:
-            self._control.end(claimed.lane.id, removed=False)
-
-    async def _keep_leases(self) -> None:
+    async def _renew_leases(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_S)
-            flying: dict[str, list[str]] = {}
-            for lane_id, id_ in self._flying:
-                flying.setdefault(lane_id, []).append(id_)
-            if not flying:
+            await asyncio.sleep(self._renew_s)
+            notification_ids: dict[str, list[str]] = {}
+            for lane_id, id_ in self._leases:
+                notification_ids.setdefault(lane_id, []).append(id_)
+            if not notification_ids:
                 continue
             try:
-                await self._in_redis(lambda flying=flying: self._lanes.renew(flying))  # type: ignore[misc]
+                await self._in_thread(partial(self._lanes.renew, notification_ids))
             except RedisError as error:
                 _log.warning("leases could not be renewed", extra={"error": repr(error)})
             except Exception:
                 _log.exception("renewing leases raised")
 
-    async def _land(self) -> None:
-        """Let what is under way come to its end for a moment, then give it back."""
+    async def _finish(self) -> None:
+        """Wait for the attempts under way, then give back the deliveries of those that take too long."""
         tasks = set(self._tasks)
         if not tasks:
             return
-        await asyncio.wait(tasks, timeout=PATIENCE_S)
+        await asyncio.wait(tasks, timeout=self._grace_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _in_redis(self, work: Callable[[], Done]) -> Done:
-        """Run something that waits for Redis without keeping anybody else waiting."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        """Run a call that blocks on Redis without blocking the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)

@@ -1,4 +1,4 @@
-"""A fresh link by e-mail, for whoever opened one that had expired. It goes to the contact that is known."""
+"""E-mail with a new link to a company's contact, for a merchant that opened an expired link."""
 
 import logging
 import smtplib
@@ -7,20 +7,20 @@ import uuid
 from jinja2 import TemplateError
 
 from processor.container import Container
-from processor.delivery.email_templates import NEW_LINK, EmailTemplates, message
-from processor.delivery.mail_server import AnswerLost, MailServer
+from processor.delivery.email_templates import NEW_LINK, EmailTemplates, to_message
+from processor.delivery.mail_server import MailServer
 
 _log = logging.getLogger(__name__)
 
 
 def send_new_link(container: Container, company_id: str) -> bool:
-    """Send it; whether the mail server took it. It is not tried again: people ask again."""
+    """Send the e-mail; whether the mail server accepted it. There is no retry: the merchant can ask again."""
     settings = container.settings
     if settings.smtp_url is None or not container.journey.can_mail_link(company_id):
         return False
     company = container.journey.company(company_id)
     try:
-        letter = EmailTemplates(settings.mail_templates_dir).write(
+        email = EmailTemplates(settings.mail_templates_dir).render(
             {"type": NEW_LINK, "data": {}},
             company_name=company.own_name,
             link=container.journey.mailed_url(company_id),
@@ -28,15 +28,15 @@ def send_new_link(container: Container, company_id: str) -> bool:
             support=settings.support_email,
             link_days=settings.link_days,
         )
-        mail = message(
-            letter,
+        message = to_message(
+            email,
             message_id=f"link-{uuid.uuid4().hex}",
             sender=settings.sender or "",
             to=company.contact_email or "",
             at=container.clock(),
         )
-        MailServer(settings.smtp_url, verify=settings.smtp_tls_verify).send(mail)
-    except (AnswerLost, TemplateError, ValueError, smtplib.SMTPException, OSError) as error:
+        MailServer(settings.smtp_url, verify=settings.smtp_tls_verify).send(message)
+    except (TemplateError, ValueError, smtplib.SMTPException, OSError) as error:
         _log.warning(
             "a fresh link could not be mailed",
             extra={"company_id": company_id, "error": type(error).__name__},

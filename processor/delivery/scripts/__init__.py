@@ -1,7 +1,6 @@
-"""Server-side scripts of the lanes: what has to happen in one atomic step.
+"""Server-side scripts of the lanes: steps that must be atomic.
 
-Each begins with ``common.lua``. Some make the names of further keys from prefixes that they are given,
-which a Redis Cluster would not allow; nothing else here would run on one either.
+Each starts with ``common.lua``. Some build key names from prefixes, which a Redis Cluster does not allow.
 """
 
 from importlib.resources import files
@@ -12,7 +11,7 @@ from redis.commands.core import Script
 
 
 def register(client: "Redis[Any]", name: str) -> Script:
-    """The script ``name`` (a file here without its ending), bound to ``client``; sends nothing yet."""
+    """The script ``name`` (a file in this package without its suffix), bound to ``client``. Sends nothing."""
     folder = files(__name__)
     parts = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("common", name))
     return client.register_script("\n".join(parts))

@@ -1,4 +1,4 @@
--- Attempt a delivery no more.
+-- Give up a delivery.
 -- KEYS: 1-7 as in common; 8 lane
 -- ARGV: id, lane id, status (dead, cancelled)
 redis.call('ZREM', KEYS[8], ARGV[1])

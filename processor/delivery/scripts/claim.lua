@@ -1,6 +1,6 @@
--- Take deliveries that are due in a lane; nobody else gets them until the lease ends.
+-- Claim due deliveries of a lane; no other process gets them until the lease ends.
 -- KEYS: lane, lane-flight, lane-state
--- ARGV: 1 now ms, 2 most at a time, 3 end of the lease ms, 4 token, 5 lane id, 6 "1" when ordered,
+-- ARGV: 1 now ms, 2 most under way, 3 end of the lease ms, 4 token, 5 lane id, 6 "1" when ordered,
 --       7 prefix of deliveries, 8 prefix of notification, 9 prefix of outbox-of
 -- Returns {id, attempts so far, ...}.
 local now, lane = tonumber(ARGV[1]), ARGV[5]
@@ -31,19 +31,19 @@ local function blocked_until(id)
   return nil
 end
 
-local taken = {}
+local claimed = {}
 local most = ARGV[6] == '1' and 100 or room
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, most)) do
-  if #taken >= 2 * room then break end
+  if #claimed >= 2 * room then break end
   local later = ARGV[6] == '1' and blocked_until(id) or nil
   if later then
     redis.call('ZADD', KEYS[1], later, id)
   else
     redis.call('ZADD', KEYS[1], ARGV[3], id)
     redis.call('ZADD', KEYS[2], ARGV[3], id .. ' ' .. ARGV[4])
-    taken[#taken + 1] = id
-    taken[#taken + 1] = redis.call('HGET', ARGV[7] .. id, lane .. ':tries') or '0'
+    claimed[#claimed + 1] = id
+    claimed[#claimed + 1] = redis.call('HGET', ARGV[7] .. id, lane .. ':tries') or '0'
   end
 end
-if mode == 'slow' and #taken > 0 then redis.call('HSET', KEYS[3], 'probe_at', ARGV[3]) end
-return taken
+if mode == 'slow' and #claimed > 0 then redis.call('HSET', KEYS[3], 'probe_at', ARGV[3]) end
+return claimed

@@ -1,10 +1,10 @@
--- Shared by all: what is known of one notification's deliveries, and the indexes by status.
+-- Shared by all scripts: the deliveries of one notification, and the indexes by status.
 -- KEYS 1-7: deliveries, outbox, outbox:pending, outbox:delivered, outbox:dead, outbox:uncertain, dead-deliveries
 -- The hash has, for each lane: <lane>:status (pending, delivered, dead, uncertain, cancelled), <lane>:tries
--- (attempts since it was put there), <lane>:total (attempts ever), <lane>:attempt:<n>, <lane>:next,
--- <lane>:asked (the receiver named the time), <lane>:sent:<recipient> (see note.lua); and n:<status>.
--- A notification is listed as pending, dead or uncertain while one of its deliveries is; as delivered when
--- one of them is and none of those.
+-- (attempts since it was queued), <lane>:total (attempts ever), <lane>:attempt:<n>, <lane>:next,
+-- <lane>:asked (the receiver asked for the time), <lane>:sent:<recipient> (see log_send.lua); and n:<status>.
+-- A notification is in the lists pending, dead and uncertain while one of its deliveries is; in the list
+-- delivered when one of them is and the others are neither pending, dead nor uncertain.
 local function set_status(id, lane, status)
   local name = lane .. ':status'
   local before = redis.call('HGET', KEYS[1], name)
@@ -15,13 +15,13 @@ local function set_status(id, lane, status)
   if status ~= 'pending' then redis.call('HDEL', KEYS[1], lane .. ':next') end
   local score = redis.call('ZSCORE', KEYS[2], id)
   if not score then return end
-  local function count(one) return tonumber(redis.call('HGET', KEYS[1], 'n:' .. one) or '0') end
+  local function count(name) return tonumber(redis.call('HGET', KEYS[1], 'n:' .. name) or '0') end
   local open = count('pending') + count('dead') + count('uncertain')
-  for place, one in ipairs({'pending', 'delivered', 'dead', 'uncertain'}) do
-    if count(one) > 0 and (one ~= 'delivered' or open == 0) then
-      redis.call('ZADD', KEYS[place + 2], score, id)
+  for index, listed in ipairs({'pending', 'delivered', 'dead', 'uncertain'}) do
+    if count(listed) > 0 and (listed ~= 'delivered' or open == 0) then
+      redis.call('ZADD', KEYS[index + 2], score, id)
     else
-      redis.call('ZREM', KEYS[place + 2], id)
+      redis.call('ZREM', KEYS[index + 2], id)
     end
   end
   if status == 'dead' then
@@ -31,7 +31,7 @@ local function set_status(id, lane, status)
   end
 end
 
--- A receiver works again: what waits for its retry is due now, except where the receiver asked for a pause
+-- A receiver works again: waiting retries are due now, except where the receiver asked for a pause
 -- (<lane>:asked) or the attempt is under way.
 local function bring_forward(lane_key, flight_key, lane, now, deliveries_prefix)
   local under_way = {}

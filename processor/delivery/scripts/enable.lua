@@ -1,4 +1,4 @@
--- Let a lane run as if it had never failed; what waits in it for a retry is due now.
+-- Reset a lane to active without failures; waiting retries are due now.
 -- KEYS: lane, lane-flight, lane-state
 -- ARGV: 1 lane id, 2 now ms, 3 prefix of deliveries
 redis.call('HSET', KEYS[3], 'mode', 'active')

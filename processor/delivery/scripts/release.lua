@@ -1,4 +1,4 @@
--- Give a delivery back that was taken and not attempted to the end.
+-- Give back a claimed delivery whose attempt was not completed.
 -- KEYS: lane, lane-flight
 -- ARGV: id, token, now ms
 if redis.call('ZREM', KEYS[2], ARGV[1] .. ' ' .. ARGV[2]) == 1 then

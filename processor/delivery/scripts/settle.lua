@@ -1,17 +1,17 @@
--- Write down an attempt, what follows for the delivery, and what follows for its lane.
+-- Record an attempt and its consequences for the delivery and its lane.
 -- KEYS: 1-7 as in common; 8 lane, 9 lane-flight, 10 lane-state, 11 notification, 12 outbox-of its connection,
---       13 a key without which the lane is no more
+--       13 guard of the lane (see fan_out.lua)
 -- ARGV: 1 id, 2 lane id, 3 token, 4 now ms, 5 verdict (delivered, again, dead, uncertain, gone), 6 next attempt ms,
 --       7 the attempt as JSON, 8 attempts kept, 9 "1" when the failure counts against the lane,
 --       10 failures until a lane is slow, 11 first pause between probes ms, 12 longest,
---       13 failing for so long ms is paused, 14 prefix of deliveries, 15 "1" when the receiver named the time
+--       13 failing for so long ms is paused, 14 prefix of deliveries, 15 "1" when the receiver asked for the time
 -- Returns nothing.
 local id, lane, now, verdict = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
 local mine = redis.call('ZREM', KEYS[9], id .. ' ' .. ARGV[3]) == 1
 local before = redis.call('HGET', KEYS[10], 'mode') or 'active'
 
--- Written down already, and its lease given back: the answer was lost with its connection, and the
--- client sent it again.
+-- Recorded already, and the lease given back: the reply was lost with its connection, and the client
+-- repeated the command.
 local total = redis.call('HGET', KEYS[1], lane .. ':total')
 if not mine and total and redis.call('HGET', KEYS[1], lane .. ':attempt:' .. total) == ARGV[7] then
   return
@@ -44,19 +44,19 @@ else
   set_status(id, lane, verdict == 'uncertain' and 'uncertain' or 'dead')
 end
 
--- The next of the same connection may have waited for this one.
+-- The next notification of the same connection may have waited for this one.
 if verdict ~= 'again' then
   local score = redis.call('ZSCORE', KEYS[12], id)
   local newer = score and redis.call('ZRANGEBYSCORE', KEYS[12], '(' .. score, '+inf', 'LIMIT', 0, 200) or {}
-  for _, one in ipairs(newer) do
-    local waits = redis.call('HGET', ARGV[14] .. one, lane .. ':status') == 'pending'
-    local tried = redis.call('HGET', ARGV[14] .. one, lane .. ':tries') or '0'
+  for _, newer_id in ipairs(newer) do
+    local waits = redis.call('HGET', ARGV[14] .. newer_id, lane .. ':status') == 'pending'
+    local tried = redis.call('HGET', ARGV[14] .. newer_id, lane .. ':tries') or '0'
     if waits then
-      local flies = false
+      local under_way = false
       for _, member in ipairs(redis.call('ZRANGE', KEYS[9], 0, -1)) do
-        flies = flies or string.sub(member, 1, #one + 1) == one .. ' '
+        under_way = under_way or string.sub(member, 1, #newer_id + 1) == newer_id .. ' '
       end
-      if tried == '0' and not flies then redis.call('ZADD', KEYS[8], 'XX', ARGV[4], one) end
+      if tried == '0' and not under_way then redis.call('ZADD', KEYS[8], 'XX', ARGV[4], newer_id) end
       break
     end
   end

@@ -3,9 +3,12 @@
 from marshmallow import fields
 from marshmallow.validate import Range
 
+from processor.delivery.channels.registry import BUILT_IN, channel_names
 from processor.delivery.lane import Mode
-from processor.delivery.serializers import CHANNELS, DELIVERY_STATUSES
+from processor.delivery.serializers import DELIVERY_STATUSES
 from processor.web.v1.fields import ResponseSchema, many, moment, number, text, word
+
+BUILT_IN_LANES = " or ".join(f"`{name}`" for name in BUILT_IN)
 
 
 class AttemptSchema(ResponseSchema):
@@ -27,8 +30,8 @@ class AttemptSchema(ResponseSchema):
 class DeliverySchema(ResponseSchema):
     """What became of a notification in one lane."""
 
-    id = text("The lane: a subscriber's id, `email` or `operators`.")
-    channel = word(CHANNELS, "The road out.")
+    id = text(f"The lane: a subscriber's id, {BUILT_IN_LANES}.")
+    channel = word(channel_names(), "The road out.")
     subscriber_id = text("The subscriber, where it is one.", null=True)
     status = word(DELIVERY_STATUSES, "What became of it.")
     attempts = many(AttemptSchema, "Each attempt, the oldest first.")
@@ -53,8 +56,8 @@ class StandingSchema(ResponseSchema):
 class LaneSchema(StandingSchema):
     """A road out."""
 
-    id = text("A subscriber's id, `email` or `operators`.")
-    channel = word(CHANNELS, "The road out.")
+    id = text(f"A subscriber's id, {BUILT_IN_LANES}.")
+    channel = word(channel_names(), "The road out.")
     status = word(Mode, "`slow`: only probed; `paused` and `gone`: until it is enabled.")
     overdue_s = fields.Float(
         required=True,

@@ -10,7 +10,7 @@ from processor.delivery.rules import TYPES
 from processor.errors import Invalid
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
-from processor.web.v1.delivery_schemas import AttemptSchema, StandingSchema
+from processor.web.v1.delivery_schemas import BUILT_IN_LANES, AttemptSchema, StandingSchema
 from processor.web.v1.fields import ResponseSchema, moment, page_of, text, texts, word
 from processor.web.v1.parameters import NoParameters, PageQuery, an_id
 
@@ -20,7 +20,7 @@ calls = Calls(
     ids={"subscriber_id": "A subscriber's id.", "notification_id": "A notification's id."},
 )
 
-ONLY_TO = "Only to this subscriber, wanted or not, or only by `email` or to `operators`."
+ONLY_TO = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
 OURS_ARE_REFUSED = "Headers sent with each request; those that this service sets are refused."
 
 

@@ -1,17 +1,21 @@
 """The store filled the real way, the API on it, and what delivers."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from processor.delivery import http_sender
+from processor.container import Container
+from processor.delivery.channels.webhook import WEBHOOK
+from processor.delivery.http_sender import HttpSender
 from processor.delivery.redelivery import RedeliveryService
 from tests.processor.web.v1 import filling as filling_module
 from tests.processor.web.v1.filling import KEY, Filling
 from tests.workers.delivery.receiving import WAIT_S, Answering, Receiver
-from workers.delivery.wiring import dispatcher_of
+from workers.delivery.channels.webhook import WebhookSender
+from workers.delivery.wiring import SENDERS, dispatcher_of
 
 Call = Callable[..., TestResponse]
 
@@ -29,10 +33,14 @@ class Service(Filling):
         return dispatcher_of(self.container).run_once()
 
 
+def _patient_sender(_container: Container) -> WebhookSender:
+    return WebhookSender(HttpSender(allow_private=True, lookups=ThreadPoolExecutor(4), body_s=WAIT_S))
+
+
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers arrive whole, however long the machine takes for it."""
-    monkeypatch.setattr(http_sender, "REST_S", WAIT_S)
+    """Responses arrive whole, however long the machine takes."""
+    monkeypatch.setitem(SENDERS, WEBHOOK.name, _patient_sender)
 
 
 @pytest.fixture

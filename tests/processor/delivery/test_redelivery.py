@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from processor.delivery import lane_overview
-from processor.delivery.lane import EMAIL, OPERATORS
+from processor.delivery.channels.email import EMAIL
+from processor.delivery.channels.operators import OPERATORS
 from tests.workers.delivery.receiving import status
 
 
@@ -130,10 +131,11 @@ def test_operators_get_again_what_concerned_them(service):
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     theirs = page.items[0]["body"]["id"]
     began = service.now - timedelta(days=1)
-    assert list(service.redelivery.redeliver_since(began, subscriber_id=OPERATORS)) == []
-    service.redelivery.redeliver(theirs, subscriber_id=OPERATORS)
+    assert list(service.redelivery.redeliver_since(began, subscriber_id=OPERATORS.name)) == []
+    service.redelivery.redeliver(theirs, subscriber_id=OPERATORS.name)
     assert [
-        item.notification_id for item in service.redelivery.redeliver_since(began, subscriber_id=OPERATORS)
+        item.notification_id
+        for item in service.redelivery.redeliver_since(began, subscriber_id=OPERATORS.name)
     ] == [theirs]
 
 
@@ -141,7 +143,7 @@ def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service):
     service.make_ready()
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     (newest, _) = (row["body"]["id"] for row in page.items)
-    assert service.redelivery.redeliver(newest, subscriber_id=EMAIL).lanes == (EMAIL,)
+    assert service.redelivery.redeliver(newest, subscriber_id=EMAIL.name).lanes == (EMAIL.name,)
     row = service.container.reader.notification(newest)
     assert row["deliveries"]["email:status"] == "pending"
 

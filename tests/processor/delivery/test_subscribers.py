@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from processor.delivery.subscribers import OVERLAP, Subscribers
+from processor.delivery.subscribers import SECRET_OVERLAP, Subscribers
 from processor.errors import Conflict, Invalid, NotFound
 from processor.store import keys
 from tests.support.workbench import Moving
@@ -61,10 +61,13 @@ def test_after_a_rotation_both_secrets_sign_for_24_hours(kept: Subscribers) -> N
     made = kept.add(url="https://example.com/")
     now = kept._clock()
     rotated = kept.rotate(made.id)
-    assert timedelta(hours=24) == OVERLAP
+    assert timedelta(hours=24) == SECRET_OVERLAP
     assert rotated.signing_keys(now) == (rotated.secret, made.secret)
-    assert rotated.signing_keys(now + OVERLAP - timedelta(milliseconds=1)) == (rotated.secret, made.secret)
-    assert rotated.signing_keys(now + OVERLAP) == (rotated.secret,)
+    assert rotated.signing_keys(now + SECRET_OVERLAP - timedelta(milliseconds=1)) == (
+        rotated.secret,
+        made.secret,
+    )
+    assert rotated.signing_keys(now + SECRET_OVERLAP) == (rotated.secret,)
 
 
 def test_rotated_twice_all_three_sign_and_what_is_over_is_forgotten(kept: Subscribers) -> None:
@@ -72,14 +75,14 @@ def test_rotated_twice_all_three_sign_and_what_is_over_is_forgotten(kept: Subscr
     second = kept.rotate(first.id)
     third = kept.rotate(first.id)
     assert third.signing_keys(kept._clock()) == (third.secret, second.secret, first.secret)
-    kept._clock.forward(OVERLAP.total_seconds())
+    kept._clock.forward(SECRET_OVERLAP.total_seconds())
     fourth = kept.rotate(first.id)
     assert [old for old, _ in fourth.old_secrets] == [third.secret]
 
 
 def test_who_is_gone_cannot_be_changed_nor_brought_back_by_halves(kept: Subscribers) -> None:
     made = kept.add(url="https://example.com/")
-    kept.forget(made.id)
+    kept.remove(made.id)
     for change in (lambda: kept.change(made.id, url="https://a.example/"), lambda: kept.rotate(made.id)):
         with pytest.raises(NotFound):
             change()
@@ -87,8 +90,8 @@ def test_who_is_gone_cannot_be_changed_nor_brought_back_by_halves(kept: Subscrib
     assert kept.all() == []
 
 
-def test_there_is_a_limit(kept: Subscribers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.delivery.subscribers.MOST", 1)
-    kept.add(url="https://example.com/")
+def test_there_is_a_limit(kept: Subscribers) -> None:
+    limited = Subscribers(kept._client, allow_private=False, most=1)
+    limited.add(url="https://example.com/")
     with pytest.raises(Conflict):
-        kept.add(url="https://example.com/")
+        limited.add(url="https://example.com/")

@@ -10,8 +10,8 @@ from handlers.effects import Ask
 from handlers.events import Aspect, Company, CompanyDeleted, Source
 from processor.alerts.replay import ReplayService
 from processor.codat import observations
+from processor.delivery.channels.email import EMAIL
 from processor.delivery.lane_admin import LaneAdmin
-from processor.delivery.lanes import EMAIL
 from processor.erasure.erase import CompanyEraser
 from processor.erasure.residue_scan import erase_and_scan, scan
 from processor.errors import Conflict, NotFound
@@ -76,7 +76,7 @@ def live(bench, company=COMPANY, connection=CONNECTION, merchant=MERCHANT, conta
         questions.write(pipe, [ask])
         pipe.execute()
     for notification in bench.told(connection):
-        LaneAdmin(bench.client, clock=bench.clock).requeue(notification["id"], EMAIL)
+        LaneAdmin(bench.client, clock=bench.clock).requeue(notification["id"], EMAIL.name)
     bench.client.hset(keys.looked(), company, 1)
     bench.client.hset(keys.look_reasons(), company, "[]")
     bench.client.zadd(keys.repairs(), {connection: 1})
@@ -403,12 +403,12 @@ def test_it_is_not_erased_before_its_notices_are_delivered_or_dead(truth):
     delivered(truth)
     notice = truth.bench.told(connection)[-1]["id"]
     control = LaneAdmin(truth.bench.client, clock=truth.clock)
-    control.requeue(notice, EMAIL)
+    control.requeue(notice, EMAIL.name)
     truth.clock.forward(120)
     truth.sweep.run()
     assert truth.bench.state(connection) == "deleted"  # waits in a lane
 
-    control.end(EMAIL, removed=False)  # dead
+    control.abandon(EMAIL.name, removed=False)  # dead
     truth.clock.forward(120)
     truth.sweep.run()
     assert truth.bench.state(connection) is None

@@ -5,23 +5,20 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis import Redis
 
-from processor.delivery import http_sender
-from tests.workers.delivery.mailing import Mailbox, MailController
+from processor.delivery.channels.email import EMAIL
+from processor.delivery.email_templates import EmailTemplates
+from processor.delivery.mail_server import MailServer
+from processor.store import keys
+from tests.support.certificates import trusting
+from tests.workers.delivery.mailing import LINK, Mailbox, MailController
 from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import WAIT_S, Answering, Receiver
-from workers.delivery import dispatcher
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts come to their end, and answers arrive whole, however long the machine takes for it."""
-    monkeypatch.setattr(dispatcher, "PATIENCE_S", WAIT_S)
-    monkeypatch.setattr(http_sender, "REST_S", WAIT_S)
+from workers.delivery.channels.email import EmailSender
 
 
 @pytest.fixture
 def post(redis_url: str) -> Iterator[Post]:
-    """Lanes, subscribers and a courier."""
+    """Lanes, subscribers and a dispatcher."""
     with Redis.from_url(redis_url) as client:
         yield Post(client)
 
@@ -62,3 +59,25 @@ def serve(mailbox) -> Iterator:
     yield start
     for one in started:
         one.stop()
+
+
+@pytest.fixture
+def mail(post):
+    """Makes dispatchers that write to the contact of company-1."""
+    post.set(smtp_url="smtp://127.0.0.1")
+    post.client.hset(
+        keys.company("company-1"), mapping={"contact_email": "owner@example.test", "name": "Toft & Co"}
+    )
+
+    def dispatcher(url, *, verify=True, sender="Bank of Dave <hello@bank.example>", grace_s=WAIT_S, **how):
+        how = {"link_url": lambda _: LINK, "product": "Bank of Dave", "templates": EmailTemplates(), **how}
+        email_sender = EmailSender(
+            post.client,
+            server=MailServer(url, tls=trusting(), verify=verify),
+            sender=sender,
+            clock=post.clock,
+            **how,
+        )
+        return post.dispatcher(senders={EMAIL.name: email_sender}, grace_s=grace_s)
+
+    return dispatcher

@@ -9,6 +9,8 @@ import threading
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+LINK = "https://service.example/connect/a-token"
+
 
 class Mailbox:
     """What a mail server took in, and what it says: a line of SMTP for each recipient or message."""
@@ -53,3 +55,11 @@ class MailController(Controller):
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
+
+
+def parts(mail: email.message.EmailMessage) -> tuple[str, str]:
+    """The plain text and the HTML of an e-mail."""
+    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    return text.get_content(), html.get_content()

@@ -1,7 +1,8 @@
-"""What a delivering process works with; time moves only where a test moves it."""
+"""The collaborators of a delivering process; time moves only where a test moves it."""
 
+import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,40 +12,45 @@ from redis import Redis
 from handlers.milestones import Notification, NotificationType
 from processor.conditions import evaluation
 from processor.conditions.model import Condition
+from processor.delivery.channels import email, operators
+from processor.delivery.channels.webhook import WEBHOOK
+from processor.delivery.fan_out import FanOut
 from processor.delivery.http_sender import HttpSender
 from processor.delivery.lane import Mode
 from processor.delivery.lane_admin import LaneAdmin
-from processor.delivery.lanes import Lanes
+from processor.delivery.lanes import RENEW_S, Lanes
 from processor.delivery.ssrf import Resolver, resolve
 from processor.delivery.subscribers import Subscriber, Subscribers
+from processor.resources import serializers
 from processor.settings.definitions import load
 from processor.store import keys, outbox
 from processor.store.queries import Reader
 from tests.support.serving import ENVIRON
 from tests.support.workbench import Moving
 from tests.workers.delivery.receiving import WAIT_S
-from workers.delivery.channels.channel import Channel
-from workers.delivery.channels.webhook import Webhook
-from workers.delivery.dispatcher import WEBHOOK, Dispatcher
+from workers.delivery.attempt import AttemptRunner
+from workers.delivery.channels.sender import Sender
+from workers.delivery.channels.webhook import WebhookSender
+from workers.delivery.dispatcher import LOOK_EVERY_S, Dispatcher
+
+EMAIL, OPERATORS = email.EMAIL.name, operators.OPERATORS.name
 
 
 class Post:
-    """Lanes, subscribers and couriers on one engine."""
+    """Lanes, subscribers and dispatchers on one engine."""
 
     def __init__(
         self,
         client: "Redis[Any]",
         *,
-        email: bool = False,
-        operators: bool = False,
         clock: Moving | None = None,
     ) -> None:
         self.client = client
         self.clock = clock or Moving()
         self.subscribers = Subscribers(client, allow_private=True, clock=self.clock)
-        self.control = LaneAdmin(client, clock=self.clock)
+        self.lane_admin = LaneAdmin(client, clock=self.clock)
         self.reader = Reader(client, shards=1)
-        self.email, self.operators = email, operators
+        self.settings = load(ENVIRON)
         self._numbers = itertools.count(1)
 
     def lanes(self, token: str = "me") -> Lanes:
@@ -52,38 +58,62 @@ class Post:
         return Lanes(
             self.client,
             subscribers=self.subscribers,
-            email=self.email,
-            operators=self.operators,
-            operator_types=(NotificationType.DEAUTHORIZED.value,),
+            settings=self.settings,
             token=token,
             clock=self.clock,
         )
+
+    def set(self, **settings: Any) -> None:
+        """Replace settings."""
+        self.settings = dataclasses.replace(self.settings, **settings)
+
+    def fan_out(self) -> int:
+        """Put decided notifications into lanes; their number."""
+        return self._fan_out().run()
+
+    def _fan_out(self) -> FanOut:
+        return FanOut(self.client, subscribers=self.subscribers, settings=self.settings, clock=self.clock)
 
     def dispatcher(
         self,
         *,
         token: str = "me",
-        channels: Mapping[str, Channel] | None = None,
+        senders: Mapping[str, Sender] | None = None,
         resolver: Resolver = resolve,
         allow_private: bool = True,
         total_s: float = WAIT_S,
         tls: Any = None,
-        chance: float = 0.0,
+        chance: Callable[[], float] = lambda: 0.0,
+        body_s: float = WAIT_S,
+        renew_s: float = RENEW_S,
+        look_every_s: float = LOOK_EVERY_S,
+        grace_s: float = WAIT_S,
     ) -> Dispatcher:
-        """A courier without jitter that is not started."""
-        outgoing = HttpSender(
+        """A dispatcher without jitter that is not started; attempts and responses may take their time."""
+        http = HttpSender(
             allow_private=allow_private,
             lookups=ThreadPoolExecutor(4),
             resolver=resolver,
             total_s=total_s,
+            body_s=body_s,
             tls=tls,
         )
-        return Dispatcher(
-            self.lanes(token),
-            self.control,
-            {WEBHOOK: Webhook(outgoing, clock=self.clock), **(channels or {})},
+        lanes = self.lanes(token)
+        attempts = AttemptRunner(
+            lanes,
+            self.lane_admin,
+            {WEBHOOK.name: WebhookSender(http, clock=self.clock), **(senders or {})},
             clock=self.clock,
-            chance=lambda: chance,
+            chance=chance,
+        )
+        return Dispatcher(
+            lanes,
+            self._fan_out(),
+            attempts,
+            renew_s=renew_s,
+            look_every_s=look_every_s,
+            grace_s=grace_s,
+            clock=self.clock,
         )
 
     def subscribe(self, url: str, **how: Any) -> Subscriber:
@@ -98,7 +128,7 @@ class Post:
         company_id: str = "company-1",
         **data: Any,
     ) -> str:
-        """A notification is decided and committed; its id."""
+        """Commit a notification; its id."""
         number = next(self._numbers)
         id_ = f"ntf_{number:032x}"
         notification = Notification(
@@ -130,8 +160,8 @@ class Post:
 
     def says(self, code: str) -> Condition | None:
         """The condition with this code, where it holds."""
-        found = evaluation.current(self.client, load(ENVIRON), now=self.clock())
-        return next((one for one in found if one.code == code), None)
+        conditions = evaluation.current(self.client, self.settings, now=self.clock())
+        return next((condition for condition in conditions if condition.code == code), None)
 
     def forward(self, seconds: float) -> datetime:
         """Let time pass."""
@@ -139,15 +169,23 @@ class Post:
 
     def status(self, notification_id: str, lane_id: str) -> str | None:
         """What became of a notification in a lane."""
-        found = self.client.hget(keys.deliveries(notification_id), f"{lane_id}:status")
-        return found.decode() if found else None
+        status = self.client.hget(keys.deliveries(notification_id), f"{lane_id}:status")
+        return status.decode() if status else None
+
+    def attempts(self, notification_id: str) -> list[dict[str, Any]]:
+        """The attempts of a notification with one delivery, as the API shows them."""
+        row = self.reader.notification(notification_id)
+        assert row is not None
+        (delivery,) = serializers.notification(row)["deliveries"]
+        attempts: list[dict[str, Any]] = delivery["attempts"]
+        return attempts
 
     def waiting(self, lane_id: str) -> dict[str, float]:
-        """What waits in a lane, with the seconds until its next attempt."""
+        """The deliveries that wait in a lane, with the seconds until their next attempt."""
         now_ms = self.clock().timestamp() * 1000
         rows = self.client.zrange(keys.lane(lane_id), 0, -1, withscores=True)
         return {id_.decode(): (score - now_ms) / 1000 for id_, score in rows}
 
     def mode(self, lane_id: str) -> Mode:
-        """How a lane stands."""
-        return self.control.states([lane_id])[lane_id].mode
+        """The mode of a lane."""
+        return self.lane_admin.states([lane_id])[lane_id].mode

@@ -1,10 +1,6 @@
 """What each answer of a receiver means for a delivery."""
 
-import asyncio
 import json
-import socket
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -14,55 +10,9 @@ from svix.webhooks import Webhook as Svix
 from svix.webhooks import WebhookVerificationError as SvixError
 
 from processor.clock import from_iso, to_iso
-from processor.delivery import http_sender
 from processor.delivery.lane import Mode
-from processor.resources import serializers
 from processor.store import keys
-from tests.support.certificates import serving_as, trusting
-from tests.support.service import until
-from tests.workers.delivery.receiving import WAIT_S, nobody, status
-
-
-def attempts(post, notification_id):
-    """Every attempt of a notification, as the API shows them."""
-    (delivery,) = serializers.notification(post.reader.notification(notification_id))["deliveries"]
-    return delivery["attempts"]
-
-
-def dripping(handler):
-    """A head at once, then a byte now and then for ever."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000000")
-    handler.end_headers()
-    _drip(handler)
-
-
-def dripping_head(handler):
-    """Not even the head is ever complete."""
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    _drip(handler)
-
-
-def _drip(handler):
-    until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
-        handler.wfile.write(b".")
-        time.sleep(0.02)
-
-
-def huge(handler):
-    """100 MB, as fast as they are taken."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(100 * 1024 * 1024))
-    handler.end_headers()
-    sent = 0
-    part = b"x" * 65536
-    try:
-        for _ in range(1600):
-            handler.wfile.write(part)
-            sent += len(part)
-    finally:
-        handler.server.sent = sent
+from tests.workers.delivery.receiving import status
 
 
 @pytest.mark.parametrize("code", [200, 202, 204])
@@ -74,7 +24,7 @@ def test_every_2xx_is_success(post, receiver, code):
 
     assert post.status(id_, mine.id) == "delivered"
     assert post.waiting(mine.id) == {}
-    (made,) = attempts(post, id_)
+    (made,) = post.attempts(id_)
     assert made.pop("duration_ms") >= 0
     assert made == {
         "at": to_iso(post.clock()),
@@ -128,7 +78,7 @@ def test_everything_else_is_tried_again(post, receiver, code, error):
 
     assert post.status(id_, mine.id) == "pending"
     assert post.waiting(mine.id) == {id_: 5.0}
-    assert [(one["status_code"], one["error"], one["answer"]) for one in attempts(post, id_)] == [
+    assert [(one["status_code"], one["error"], one["answer"]) for one in post.attempts(id_)] == [
         (code, error, "no")
     ]
     assert elsewhere.received == []
@@ -150,7 +100,7 @@ def test_the_schedule_is_that_of_the_contract_and_ends_with_a_dead_letter(post, 
     assert waits == [5, 300, 1800, 7200, 18000, 36000, 36000]
     assert post.status(id_, mine.id) == "dead"
     assert post.client.zrange(keys.dead_deliveries(), 0, -1) == [f"{id_} {mine.id}".encode()]
-    assert len(attempts(post, id_)) == len(heard.received) == 8
+    assert len(post.attempts(id_)) == len(heard.received) == 8
     assert len(set(heard.ids)) == 1
 
 
@@ -159,8 +109,7 @@ def test_pauses_are_spread_a_little_and_never_shorter(post, receiver):
     mine = post.subscribe(heard.url)
     ids = [post.decide(f"connection-{number}") for number in range(5)]
     numbers = iter([0.0, 0.25, 0.5, 0.75, 1.0])
-    dispatcher = post.dispatcher()
-    dispatcher._chance = lambda: next(numbers)
+    dispatcher = post.dispatcher(chance=lambda: next(numbers))
 
     dispatcher.run_once()
 
@@ -212,150 +161,6 @@ def test_a_wish_cannot_shorten_a_pause_nor_put_it_off_for_ever(post, receiver, w
     assert post.waiting(mine.id) == {id_: wait}
 
 
-def test_who_never_answers_is_left_after_the_limit(post, receiver):
-    heard = receiver()
-    heard.gate.clear()
-    mine, id_ = post.subscribe(heard.url), post.decide()
-
-    post.dispatcher(total_s=0.3).run_once()
-
-    (made,) = attempts(post, id_)
-    assert (made["status_code"], made["error"]) == (None, "no answer within 0.3 s")
-    assert post.waiting(mine.id) == {id_: 5.0}
-
-
-def test_a_head_that_comes_byte_by_byte_is_left_after_the_limit(post, receiver):
-    mine, id_ = post.subscribe(receiver(dripping_head).url), post.decide()
-
-    post.dispatcher(total_s=0.5).run_once()
-
-    (made,) = attempts(post, id_)
-    assert (made["status_code"], made["error"]) == (None, "no answer within 0.5 s")
-    assert post.waiting(mine.id) == {id_: 5.0}
-
-
-def test_a_body_that_comes_byte_by_byte_does_not_hold_up_a_success(post, receiver, monkeypatch):
-    monkeypatch.setattr(http_sender, "REST_S", 0.2)
-    mine, id_ = post.subscribe(receiver(dripping).url), post.decide()
-
-    post.dispatcher().run_once()
-
-    assert post.status(id_, mine.id) == "delivered"
-
-
-def test_a_success_whose_body_outlives_the_limit_is_a_success(post, receiver, monkeypatch):
-    """Here the limit is reached as soon as the head has come, however long that took."""
-    mine, id_ = post.subscribe(receiver(dripping).url), post.decide()
-    real, read, limits = asyncio.timeout, http_sender._beginning, []
-
-    def limit(seconds):
-        limits.append(real(seconds))
-        return limits[-1]
-
-    async def late(answer):
-        limits[0].reschedule(asyncio.get_running_loop().time())
-        return await read(answer)
-
-    monkeypatch.setattr(asyncio, "timeout", limit)
-    monkeypatch.setattr(http_sender, "_beginning", late)
-
-    post.dispatcher().run_once()
-
-    assert post.status(id_, mine.id) == "delivered"
-
-
-def test_of_100_mb_only_the_beginning_is_read(post, receiver):
-    heard = receiver(huge)
-    mine, id_ = post.subscribe(heard.url), post.decide()
-
-    post.dispatcher().run_once()
-
-    assert post.status(id_, mine.id) == "delivered"
-    (made,) = attempts(post, id_)
-    assert made["answer"] == "x" * 1024
-    until(lambda: hasattr(heard._server, "sent"))
-    assert heard._server.sent < 100 * 1024 * 1024
-
-
-def test_an_endless_head_is_refused(post, receiver):
-    def endless(handler):
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        while True:
-            handler.wfile.write(b"X-More: " + b"x" * 8000 + b"\r\n")
-
-    mine, id_ = post.subscribe(receiver(endless).url), post.decide()
-
-    post.dispatcher(total_s=5.0).run_once()
-
-    assert post.status(id_, mine.id) == "pending"
-
-
-def test_nobody_listening_is_a_failure_like_any_other(post):
-    with nobody() as url:
-        mine, id_ = post.subscribe(url), post.decide()
-        post.dispatcher().run_once()
-
-    (made,) = attempts(post, id_)
-    assert made["status_code"] is None
-    assert made["error"].startswith("ConnectError")
-    assert post.waiting(mine.id) == {id_: 5.0}
-
-
-def test_what_is_no_http_is_a_failure_like_any_other(post):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer():
-            with server.accept()[0] as caller:
-                caller.recv(65536)
-                caller.sendall(b"220 mail.example.test ESMTP\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        mine = post.subscribe(f"http://127.0.0.1:{server.getsockname()[1]}/")
-        id_ = post.decide()
-        post.dispatcher().run_once()
-        thread.join()
-
-    assert post.status(id_, mine.id) == "pending"
-
-
-def test_tls_with_the_right_name_is_accepted(post, receiver):
-    heard = receiver(tls=serving_as("hook"))
-    mine = post.subscribe(f"https://hook.test:{heard.port}/hook")
-    id_ = post.decide()
-
-    post.dispatcher(tls=trusting(), resolver=lambda *_: ["127.0.0.1"]).run_once()
-
-    assert post.status(id_, mine.id) == "delivered"
-    assert heard.received[0].headers["host"] == f"hook.test:{heard.port}"
-
-
-@pytest.mark.parametrize("certificate", ["other", "unknown"])
-def test_a_broken_certificate_is_never_accepted(post, receiver, certificate):
-    """One for another name, or of an authority that nobody trusts."""
-    heard = receiver(tls=serving_as("other" if certificate == "other" else "hook"))
-    mine = post.subscribe(f"https://hook.test:{heard.port}/hook")
-    id_ = post.decide()
-    tls = trusting() if certificate == "other" else None
-
-    post.dispatcher(tls=tls, resolver=lambda *_: ["127.0.0.1"]).run_once()
-
-    (made,) = attempts(post, id_)
-    assert "certificate verify failed" in made["error"].lower()
-    assert heard.received == []
-    assert post.waiting(mine.id) == {id_: 5.0}
-
-
-def test_zero_bytes_and_broken_text_in_an_answer_do_no_harm(post, receiver):
-    heard = receiver(status(500, b"\x00\xff\xfe \xe2\x82"))
-    id_ = (post.subscribe(heard.url), post.decide())[1]
-
-    post.dispatcher().run_once()
-
-    (made,) = attempts(post, id_)
-    assert "\x00" not in made["answer"]
-
-
 def test_an_attempt_has_its_time(post, receiver):
     heard = receiver(status(500))
     mine, id_ = post.subscribe(heard.url), post.decide()
@@ -364,6 +169,6 @@ def test_an_attempt_has_its_time(post, receiver):
     post.forward(5)
     dispatcher.run_once()
 
-    first, second = (from_iso(one["at"]) for one in attempts(post, id_))
+    first, second = (from_iso(one["at"]) for one in post.attempts(id_))
     assert second - first == timedelta(seconds=5)
     assert post.waiting(mine.id) == {id_: 300.0}

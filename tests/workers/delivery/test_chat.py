@@ -6,19 +6,20 @@ import pytest
 
 from handlers.milestones import NotificationType
 from processor.container import for_worker
-from processor.delivery.lane import OPERATORS, AttemptVerdict, Mode
+from processor.delivery.lane import AttemptVerdict, Mode
 from processor.delivery.operator_alerts import OperatorAlerts
 from processor.delivery.retry_schedule import LONGEST_PROBE_PAUSE, SLOW_AFTER
-from processor.resources import serializers
 from processor.settings.definitions import load
 from processor.store.waker import Waker
 from tests.support import messages
+from tests.workers.delivery.post import OPERATORS
 from tests.workers.delivery.receiving import hang_up, status
 from workers.delivery.channels import chat
-from workers.delivery.channels.chat import Chat
+from workers.delivery.channels.chat import ChatSender
 from workers.delivery.wiring import dispatcher_of
 
 ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET, "ALLOW_PRIVATE_SUBSCRIBERS": "true"}
+
 
 OTHERS_WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 """Apprise loads modules of the standard library that are about to go."""
@@ -26,9 +27,11 @@ OTHERS_WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @pytest.fixture
 def operators(post):
-    """Who tells the operators; they can be reached."""
-    post.operators = True
-    return OperatorAlerts(lane_admin=post.control, waker=Waker(post.client), reachable=True)
+    """Alerts of operators that can be reached."""
+    post.set(
+        operator_alert_urls=("json://somewhere",), operator_alert_types=(NotificationType.DEAUTHORIZED.value,)
+    )
+    return OperatorAlerts(lane_admin=post.lane_admin, waker=Waker(post.client), reachable=True)
 
 
 def sent_to(told):
@@ -49,7 +52,7 @@ def alert(operators, post, subject, text):
 def test_operators_get_every_alert(post, operators):
     told = []
     dispatcher = post.dispatcher(
-        channels={OPERATORS: Chat(post.client, ["json://somewhere"], send=sent_to(told))}
+        senders={OPERATORS: ChatSender(post.client, ["json://somewhere"], send=sent_to(told))}
     )
 
     alert(operators, post, "Disk full", "Nothing can be kept.")
@@ -60,7 +63,7 @@ def test_operators_get_every_alert(post, operators):
 
 
 def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
-    silent = OperatorAlerts(lane_admin=post.control, waker=Waker(post.client), reachable=False)
+    silent = OperatorAlerts(lane_admin=post.lane_admin, waker=Waker(post.client), reachable=False)
 
     alert(silent, post, "Disk full", "Nothing can be kept.")
 
@@ -72,7 +75,7 @@ def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
 def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
     answers = iter([AttemptVerdict.AGAIN, AttemptVerdict.DELIVERED])
     dispatcher = post.dispatcher(
-        channels={OPERATORS: Chat(post.client, ["x"], send=lambda *_: next(answers))}
+        senders={OPERATORS: ChatSender(post.client, ["x"], send=lambda *_: next(answers))}
     )
     alert(operators, post, "Disk full", "Nothing can be kept.")
 
@@ -87,7 +90,7 @@ def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
 @pytest.mark.usefixtures("operators")
 def test_notifications_that_concern_operators_go_there_in_words(post):
     told = []
-    dispatcher = post.dispatcher(channels={OPERATORS: Chat(post.client, ["x"], send=sent_to(told))})
+    dispatcher = post.dispatcher(senders={OPERATORS: ChatSender(post.client, ["x"], send=sent_to(told))})
     post.decide()
     post.decide(
         type_=NotificationType.DEAUTHORIZED,
@@ -108,7 +111,7 @@ def test_apprise_posts_to_where_it_is_told(post, operators, receiver, monkeypatc
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     heard = receiver(status(200))
     dispatcher = post.dispatcher(
-        channels={OPERATORS: Chat(post.client, [f"json://127.0.0.1:{heard.port}/alerts?cto=60&rto=60"])}
+        senders={OPERATORS: ChatSender(post.client, [f"json://127.0.0.1:{heard.port}/alerts?cto=60&rto=60"])}
     )
     alert(operators, post, "Disk full", "Nothing can be kept.")
 
@@ -126,7 +129,7 @@ def test_that_operators_are_not_reached_is_a_condition_until_they_are(post, oper
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     chat_server = receiver(status(500))
     url = f"json://127.0.0.1:{chat_server.port}/a-token?cto=60&rto=60"
-    dispatcher = post.dispatcher(channels={OPERATORS: Chat(post.client, [url])})
+    dispatcher = post.dispatcher(senders={OPERATORS: ChatSender(post.client, [url])})
     for number in range(SLOW_AFTER):
         alert(operators, post, f"Alert {number}", "Something is wrong.")
     assert post.says("operators_unreachable") is None
@@ -150,11 +153,6 @@ def test_what_apprise_cannot_do_is_a_failure_without_the_address(url):
     assert chat.send_by_apprise(url, "title", "text") is AttemptVerdict.AGAIN
 
 
-def attempts_of(post, id_):
-    (delivery,) = serializers.notification(post.reader.notification(id_))["deliveries"]
-    return delivery["attempts"]
-
-
 @OTHERS_WARNINGS
 @pytest.mark.usefixtures("operators")
 def test_a_retry_goes_only_to_the_addresses_that_failed(post, receiver, monkeypatch):
@@ -163,13 +161,13 @@ def test_a_retry_goes_only_to_the_addresses_that_failed(post, receiver, monkeypa
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     good, bad = receiver(status(200)), receiver(status(500))
     urls = [f"json://127.0.0.1:{bad.port}/?cto=60&rto=60", f"json://127.0.0.1:{good.port}/?cto=60&rto=60"]
-    dispatcher = post.dispatcher(channels={OPERATORS: Chat(post.client, urls)})
+    dispatcher = post.dispatcher(senders={OPERATORS: ChatSender(post.client, urls)})
     id_ = post.decide(type_=NotificationType.DEAUTHORIZED)
     for pause_s in (5, 300, 1800):
         dispatcher.run_once()
         post.forward(pause_s)
     assert (len(good.received), len(bad.received)) == (1, 3)
-    assert attempts_of(post, id_)[-1]["error"] == "1 of 2 addresses could not be told (number 1)"
+    assert post.attempts(id_)[-1]["error"] == "1 of 2 addresses could not be told (number 1)"
     assert post.mode(OPERATORS) is Mode.ACTIVE
 
     bad.always = status(200)
@@ -177,7 +175,7 @@ def test_a_retry_goes_only_to_the_addresses_that_failed(post, receiver, monkeypa
     assert (len(good.received), len(bad.received)) == (1, 4)
     assert post.status(id_, OPERATORS) == "delivered"
 
-    assert post.control.requeue(id_, OPERATORS)
+    assert post.lane_admin.requeue(id_, OPERATORS)
     dispatcher.run_once()
     assert (len(good.received), len(bad.received)) == (2, 5)
 
@@ -193,7 +191,7 @@ def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(post, re
     if way == "never answers":
         silent.gate.clear()
     urls = [f"json://127.0.0.1:{silent.port}/?cto=60&rto=1", f"json://127.0.0.1:{good.port}/?cto=60&rto=60"]
-    dispatcher = post.dispatcher(channels={OPERATORS: Chat(post.client, urls)})
+    dispatcher = post.dispatcher(senders={OPERATORS: ChatSender(post.client, urls)})
     id_ = post.decide(type_=NotificationType.DEAUTHORIZED)
     dispatcher.run_once()
     post.forward(3600)
@@ -201,20 +199,20 @@ def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(post, re
 
     assert (len(silent.received), len(good.received)) == (1, 1)
     assert post.status(id_, OPERATORS) == "uncertain"
-    (attempt,) = attempts_of(post, id_)
+    (attempt,) = post.attempts(id_)
     assert (attempt["outcome"], attempt["error"]) == ("uncertain", "1 of 2 may have been told (number 1)")
 
-    assert post.control.requeue(id_, OPERATORS)
+    assert post.lane_admin.requeue(id_, OPERATORS)
     dispatcher.run_once()
     assert (len(silent.received), len(good.received)) == (2, 1)
 
 
-def test_a_courier_of_the_settings_has_every_road(redis_url):
+def test_a_dispatcher_of_the_settings_has_every_road(redis_url):
     environ = {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://x"}
     environ |= {"SMTP_URL": "smtp://127.0.0.1", "MAIL_FROM": "us@bank.example"}
     container = for_worker(load(ENVIRON | environ))
     dispatcher = dispatcher_of(container)
 
-    assert set(dispatcher._channels) == {"webhook", "email", "operators"}
+    assert set(dispatcher._attempts._senders) == {"webhook", "email", "operators"}
     assert dispatcher.run_once() == 0
     container.redis.close()

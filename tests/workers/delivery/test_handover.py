@@ -8,7 +8,7 @@ import pytest
 from processor.delivery.lane import AttemptVerdict
 from tests.workers.delivery.receiving import WAIT_S
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff
-from workers.delivery.channels.channel import Result
+from workers.delivery.channels.sender import AttemptResult
 
 
 def test_a_send_that_was_given_up_before_it_began_sends_nothing_later():
@@ -16,16 +16,16 @@ def test_a_send_that_was_given_up_before_it_began_sends_nothing_later():
     goes_on, ended = threading.Event(), threading.Event()
     called_off = []
 
-    def send(handover):
+    def send(point):
         goes_on.wait(WAIT_S)
         try:
-            handover.begin()
+            point.enter()
         except CalledOff:
             called_off.append(True)
         ended.set()
-        return Result(AttemptVerdict.DELIVERED, 0)
+        return AttemptResult(AttemptVerdict.DELIVERED, 0)
 
-    sender = BlockingSender("test", begin_within_s=0.01, answer_within_s=WAIT_S)
+    sender = BlockingSender("test", begin_within_s=0.01, reply_within_s=WAIT_S)
     result = asyncio.run(sender.run(send))
     assert result.verdict is AttemptVerdict.AGAIN
     goes_on.set()
@@ -38,18 +38,18 @@ def test_who_is_cancelled_knows_whether_it_had_begun(begins):
     """A process that ended gave back what it had sent already, and the next one sent a copy."""
     reached, goes_on = threading.Event(), threading.Event()
 
-    def send(handover):
+    def send(point):
         if begins:
-            handover.begin()
+            point.enter()
         reached.set()
         goes_on.wait(WAIT_S)
-        return Result(AttemptVerdict.DELIVERED, 0)
+        return AttemptResult(AttemptVerdict.DELIVERED, 0)
 
     async def cancelled():
-        sender = BlockingSender("test", begin_within_s=WAIT_S, answer_within_s=WAIT_S)
+        sender = BlockingSender("test", begin_within_s=WAIT_S, reply_within_s=WAIT_S)
         task = asyncio.create_task(sender.run(send))
         await asyncio.to_thread(reached.wait, WAIT_S)
-        assert sender.begun == begins
+        assert sender.awaiting_reply == begins
         task.cancel()
         return (await asyncio.gather(task, return_exceptions=True))[0]
 

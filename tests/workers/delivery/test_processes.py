@@ -138,7 +138,7 @@ def test_a_subscriber_that_is_dead_for_an_hour_misses_nothing_and_delays_nobody(
             bench.handle(messages.connected("company-1", f"connection-{minute}", at=at))
             dispatcher.run_once()
             assert len(up.received) == minute + 1
-            assert post.control.states([two.id])[two.id].waiting == 0
+            assert post.lane_admin.states([two.id])[two.id].waiting == 0
             bench.clock.forward(60)
         assert down.ids
         told = {body["id"] for body in bench.told()}

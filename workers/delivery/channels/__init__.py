@@ -1,1 +1,1 @@
-"""The roads out: what carries one delivery to where it belongs."""
+"""The senders of the delivery channels that ``processor.delivery.channels`` declares."""

@@ -1,6 +1,6 @@
-"""Sending by libraries that block, where from some moment on a send cannot be taken back.
+"""Runs sends of blocking libraries that cannot be called off after some point.
 
-Each send has a daemon thread of its own: one that waits for an answer never keeps the process from ending.
+Each send has a daemon thread, so that a send that awaits a reply never keeps the process from ending.
 """
 
 import asyncio
@@ -9,84 +9,85 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from processor.clock import elapsed_ms
 from processor.delivery.lane import AttemptVerdict
-from workers.delivery.channels.channel import Result
+from workers.delivery.channels.sender import AttemptResult
 
 
 class CalledOff(Exception):
-    """The process gave the send up before anything was sent."""
+    """The process called the send off before anything was sent."""
 
 
 class PointOfNoReturn:
-    """Whether one send has begun or was called off: it is never both. Safe for threads."""
+    """Either a send passes this point, or it is called off, never both. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._begun = self._called_off = False
+        self._passed = self._called_off = False
 
     @property
-    def begun(self) -> bool:
-        """Whether the receiver may have it."""
-        return self._begun
+    def passed(self) -> bool:
+        """Whether the receiver may have the delivery."""
+        return self._passed
 
-    def begin(self) -> None:
-        """From now on the receiver may have it; raises :class:`CalledOff`."""
+    def enter(self) -> None:
+        """Pass the point: the receiver may have the delivery from now on. Raises :class:`CalledOff`."""
         with self._lock:
             if self._called_off:
                 raise CalledOff
-            self._begun = True
+            self._passed = True
 
     def call_off(self) -> bool:
-        """Keep the send from beginning; false when it has begun."""
+        """Prevent the send from passing the point; false when it has passed."""
         with self._lock:
-            self._called_off = not self._begun
+            self._called_off = not self._passed
             return self._called_off
 
 
 class BlockingSender:
-    """Runs sends. A send may take ``begin_within_s`` until it begins, then ``answer_within_s``."""
+    """Runs sends that may take ``begin_within_s`` to the point of no return, and then ``reply_within_s``."""
 
-    def __init__(self, name: str, *, begin_within_s: float, answer_within_s: float) -> None:
+    def __init__(self, name: str, *, begin_within_s: float, reply_within_s: float) -> None:
         self._name = name
-        self._begin_within_s, self._answer_within_s = begin_within_s, answer_within_s
+        self._begin_within_s, self._reply_within_s = begin_within_s, reply_within_s
         self._under_way: set[PointOfNoReturn] = set()
 
     @property
-    def begun(self) -> int:
-        """How many sends have begun and wait for an answer."""
-        return sum(handover.begun for handover in tuple(self._under_way))
+    def awaiting_reply(self) -> int:
+        """The number of sends past the point of no return."""
+        return sum(point.passed for point in tuple(self._under_way))
 
-    async def run(self, send: Callable[[PointOfNoReturn], Result]) -> Result:
-        """The result of ``send``; ``uncertain`` where it began and we cannot wait for its end.
+    async def run(self, send: Callable[[PointOfNoReturn], AttemptResult]) -> AttemptResult:
+        """The result of ``send``, or ``uncertain`` where it passed the point and does not end in time.
 
-        Cancelled before it began, nothing is sent. Raises what ``send`` raises.
+        Cancelled before that point, nothing is sent. Raises what ``send`` raises.
         """
-        began, handover = time.monotonic(), PointOfNoReturn()
-        self._under_way.add(handover)
+        began, point = time.monotonic(), PointOfNoReturn()
+        self._under_way.add(point)
         try:
-            return await self._wait(self._in_thread(lambda: send(handover)), handover, began)
+            return await self._wait(self._in_thread(lambda: send(point)), point, began)
         except asyncio.CancelledError:
-            if handover.call_off():
+            if point.call_off():
                 raise
             return _uncertain(began, "the process ended before the answer came")
         finally:
-            self._under_way.discard(handover)
+            self._under_way.discard(point)
 
     async def _wait(
-        self, sending: "asyncio.Future[Result]", handover: PointOfNoReturn, began: float
-    ) -> Result:
+        self, sending: "asyncio.Future[AttemptResult]", point: PointOfNoReturn, began: float
+    ) -> AttemptResult:
         done, _ = await asyncio.wait({sending}, timeout=self._begin_within_s)
-        if not done and handover.call_off():
+        if not done and point.call_off():
             error = f"not handed in within {self._begin_within_s:g} s"
-            return Result(AttemptVerdict.AGAIN, _since(began), error=error)
+            return AttemptResult(AttemptVerdict.AGAIN, elapsed_ms(began), error=error)
         if not done:
-            done, _ = await asyncio.wait({sending}, timeout=self._answer_within_s)
+            done, _ = await asyncio.wait({sending}, timeout=self._reply_within_s)
         if not done:
-            return _uncertain(began, f"no answer within {self._answer_within_s:g} s")
+            return _uncertain(began, f"no answer within {self._reply_within_s:g} s")
         return sending.result()
 
-    def _in_thread(self, send: Callable[[], Result]) -> "asyncio.Future[Result]":
-        outcome: Future[Result] = Future()
+    def _in_thread(self, send: Callable[[], AttemptResult]) -> "asyncio.Future[AttemptResult]":
+        outcome: Future[AttemptResult] = Future()
 
         def run() -> None:
             try:
@@ -100,9 +101,5 @@ class BlockingSender:
         return sending
 
 
-def _uncertain(began: float, error: str) -> Result:
-    return Result(AttemptVerdict.UNCERTAIN, _since(began), error=error)
-
-
-def _since(began: float) -> int:
-    return int((time.monotonic() - began) * 1000)
+def _uncertain(began: float, error: str) -> AttemptResult:
+    return AttemptResult(AttemptVerdict.UNCERTAIN, elapsed_ms(began), error=error)

@@ -1,7 +1,7 @@
-"""Chat or pager of the operators, by apprise (the extra ``chat``).
+"""The operators' chat or pager, by apprise (the extra ``chat``).
 
-Each address has an outcome of its own: a retry goes to those that failed, never to those that have it or may
-have it.
+Each address has its own outcome: a retry goes to the addresses that failed, not to those that have, or may
+have, the message.
 """
 
 import asyncio
@@ -20,83 +20,85 @@ from typing import Any
 
 from redis import Redis
 
+from processor.clock import elapsed_ms
+from processor.container import Container
 from processor.delivery.lane import AttemptVerdict, Lease
-from processor.delivery.lane_admin import ALERT_TYPE
+from processor.delivery.operator_alerts import ALERT_TYPE
 from processor.delivery.send_log import DELIVERED, LeaseLost, SendLog
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
-from workers.delivery.channels.channel import Result
+from workers.delivery.channels.sender import AttemptResult
 
 apprise: Any = None
 requests: Any = None
-with contextlib.suppress(ImportError):  # an extra; without it OPERATOR_ALERT_URLS is refused at the start
+with contextlib.suppress(ImportError):  # an extra; without it OPERATOR_ALERT_URLS is refused at start
     apprise, requests = import_module("apprise"), import_module("requests")
 
 BEGIN_WITHIN_S = 20.0
 READ_TIMEOUT_S = 60.0
-"""How long an address may take to answer, in seconds, where its ``rto`` does not say it."""
+"""Read timeout of an address without the parameter ``rto``, in seconds."""
 
-ANSWER_WITHIN_S = 120.0
-"""For everything that one address sends, which may be several requests, in seconds."""
+REPLY_WITHIN_S = 120.0
+"""Limit for all requests to one address, in seconds."""
 
 Send = Callable[[str, str, str], AttemptVerdict]
-"""Sends a title and a text to an address; ``again`` where that certainly failed, else ``uncertain``."""
+"""Sends a title and a text to an address; ``again`` means that it certainly failed."""
 
 
-class _Witness(logging.Filter):
-    """Remembers which error apprise handles while it logs: its methods answer yes or no, and no more."""
+class _ErrorRecorder(logging.Filter):
+    """Records the error that apprise handles while it logs: its methods return true or false alone."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let through what the service logs at all."""
-        error, seen = sys.exc_info()[1], _errors.get()
-        if error is not None and seen is not None:
-            seen.append(error)
+        """Record the error; pass the levels that the service logs."""
+        error, errors = sys.exc_info()[1], _errors.get()
+        if error is not None and errors is not None:
+            errors.append(error)
         return record.levelno >= logging.getLogger().getEffectiveLevel()
 
 
 _errors: ContextVar[list[BaseException] | None] = ContextVar("errors", default=None)
-"""The errors that were handled during the send of this context."""
+"""The errors that apprise handled during the current send."""
 
-_witness = _Witness()
+_error_recorder = _ErrorRecorder()
 
 
 def send_by_apprise(url: str, title: str, text: str) -> AttemptVerdict:
-    """Send to one address."""
+    """Send to one address by apprise."""
     log = logging.getLogger("apprise")
-    log.addFilter(_witness)  # adding it twice is adding it once
+    log.addFilter(_error_recorder)  # idempotent
     log.setLevel(logging.WARNING)
     plugin = apprise.Apprise.instantiate(url)
     if plugin is None:
         return AttemptVerdict.AGAIN
     if "socket_read_timeout" not in vars(plugin):
         plugin.socket_read_timeout = READ_TIMEOUT_S
-    one = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
-    one.add(plugin)
-    seen: list[BaseException] = []
-    _errors.set(seen)  # of this thread, which ends with the send
-    if one.notify(title=title, body=text):
+    notifier = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
+    notifier.add(plugin)
+    errors: list[BaseException] = []
+    _errors.set(errors)  # in this thread, which ends with the send
+    if notifier.notify(title=title, body=text):
         return AttemptVerdict.DELIVERED
-    return AttemptVerdict.UNCERTAIN if any(map(_may_have_arrived, seen)) else AttemptVerdict.AGAIN
+    return AttemptVerdict.UNCERTAIN if any(map(_may_have_arrived, errors)) else AttemptVerdict.AGAIN
 
 
-def directly(url: str) -> Callable[[str, str], bool]:
-    """Sends a title and a text to one address; false where that certainly failed."""
+def direct_send(url: str) -> Callable[[str, str], bool]:
+    """A function that sends a title and a text to one address; false where that certainly failed."""
     return lambda title, text: send_by_apprise(url, title, text) is not AttemptVerdict.AGAIN
 
 
 def _may_have_arrived(error: BaseException) -> bool:
-    """Whether a request that ended with this error was sent: its answer was lost, or came too late."""
+    """Whether a request was sent although it ended with this error: its response was lost or late."""
     if isinstance(error, requests.RequestException):
         if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)):
             return False
         if isinstance(error, (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError)):
             return True
         return isinstance(error, requests.ConnectionError) and not _failed_to_connect(error)
-    lost = (TimeoutError, ConnectionResetError, BrokenPipeError, smtplib.SMTPServerDisconnected)
-    return isinstance(error, lost) and not _failed_to_connect(error)
+    connection_lost = (TimeoutError, ConnectionResetError, BrokenPipeError, smtplib.SMTPServerDisconnected)
+    return isinstance(error, connection_lost) and not _failed_to_connect(error)
 
 
 def _failed_to_connect(error: BaseException) -> bool:
-    """Whether it, or what led to it, was raised while a connection was being opened."""
+    """Whether the error or one of its causes was raised while a connection was opened."""
     cause: BaseException | None = error
     while cause is not None:
         frames = traceback.walk_tb(cause.__traceback__)
@@ -106,67 +108,67 @@ def _failed_to_connect(error: BaseException) -> bool:
     return False
 
 
-class Chat:
-    """Tells the operators of alerts, and of notifications that concern them."""
+class ChatSender:
+    """Sends alerts, and notifications of OPERATOR_ALERT_TYPES, to the operators' addresses."""
 
-    begun = 0
+    awaiting_reply = 0
 
     def __init__(self, client: "Redis[Any]", urls: Sequence[str], *, send: Send = send_by_apprise) -> None:
         self._urls = {hashlib.sha256(url.encode()).hexdigest()[:16]: url for url in urls}
         self._send = send
         self._log = SendLog(client)
-        self._sender = BlockingSender("chat", begin_within_s=BEGIN_WITHIN_S, answer_within_s=ANSWER_WITHIN_S)
+        self._sender = BlockingSender("chat", begin_within_s=BEGIN_WITHIN_S, reply_within_s=REPLY_WITHIN_S)
 
     def prepare(self) -> None:
-        """Nothing takes a moment."""
+        """Nothing is slow."""
 
-    async def deliver(self, claimed: Lease) -> Result:
-        """Make one attempt at every address that does not have it."""
-        title, text = in_words(json.loads(claimed.body))
+    async def deliver(self, lease: Lease) -> AttemptResult:
+        """Make one attempt at every address that does not have the message."""
+        title, text = message_of(json.loads(lease.body))
         began = time.monotonic()
 
-        def sending(recipient: str, url: str) -> Callable[[PointOfNoReturn], Result]:
-            return lambda handover: self._send_to(claimed, handover, recipient, url, title, text)
+        def send(recipient: str, url: str) -> Callable[[PointOfNoReturn], AttemptResult]:
+            return lambda point: self._send_to(lease, point, recipient, url, title, text)
 
         results = await asyncio.gather(
-            *(self._sender.run(sending(recipient, url)) for recipient, url in self._urls.items())
+            *(self._sender.run(send(recipient, url)) for recipient, url in self._urls.items())
         )
-        return _together([result.verdict for result in results], int((time.monotonic() - began) * 1000))
+        return _combine([result.verdict for result in results], elapsed_ms(began))
 
     def _send_to(
-        self, claimed: Lease, handover: PointOfNoReturn, recipient: str, url: str, title: str, text: str
-    ) -> Result:
-        known = self._log.outcomes(claimed).get(recipient)
-        if known is not None:
-            return Result(AttemptVerdict.DELIVERED if known == DELIVERED else AttemptVerdict.UNCERTAIN, 0)
+        self, lease: Lease, point: PointOfNoReturn, recipient: str, url: str, title: str, text: str
+    ) -> AttemptResult:
+        earlier = self._log.outcomes(lease).get(recipient)
+        if earlier is not None:
+            verdict = AttemptVerdict.DELIVERED if earlier == DELIVERED else AttemptVerdict.UNCERTAIN
+            return AttemptResult(verdict, 0)
         try:
-            handover.begin()
-            self._log.begin(claimed, recipient)
+            point.enter()
+            self._log.begin(lease, recipient)
         except (CalledOff, LeaseLost):
-            return Result(AttemptVerdict.AGAIN, 0)
+            return AttemptResult(AttemptVerdict.AGAIN, 0)
         verdict = self._send(url, title, text)
         if verdict is AttemptVerdict.DELIVERED:
-            self._log.delivered(claimed, recipient)
+            self._log.delivered(lease, recipient)
         elif verdict is AttemptVerdict.AGAIN:
-            self._log.failed(claimed, recipient)
-        return Result(verdict, 0)
+            self._log.failed(lease, recipient)
+        return AttemptResult(verdict, 0)
 
 
-def _together(verdicts: Sequence[AttemptVerdict], duration_ms: int) -> Result:
-    """What the outcomes of all addresses mean; none is named: an address holds secrets.
+def _combine(verdicts: Sequence[AttemptVerdict], duration_ms: int) -> AttemptResult:
+    """The result for all addresses, which the error text only numbers: an address contains secrets.
 
-    A lane in which one address works is not slowed for the others.
+    Failures count against the lane only where no address works.
     """
-    numbers = {
-        verdict: [place for place, one in enumerate(verdicts, 1) if one is verdict]
-        for verdict in (AttemptVerdict.AGAIN, AttemptVerdict.UNCERTAIN)
-    }
-    failed, uncertain = numbers[AttemptVerdict.AGAIN], numbers[AttemptVerdict.UNCERTAIN]
-    said = []
+    failed, uncertain = (
+        [number for number, verdict in enumerate(verdicts, 1) if verdict is kind]
+        for kind in (AttemptVerdict.AGAIN, AttemptVerdict.UNCERTAIN)
+    )
+    errors = []
     if failed:
-        said.append(f"{len(failed)} of {len(verdicts)} addresses could not be told ({_named(failed)})")
+        errors.append(f"{len(failed)} of {len(verdicts)} addresses could not be told ({_numbers(failed)})")
     if uncertain:
-        said.append(f"{len(uncertain)} of {len(verdicts)} may have been told ({_named(uncertain)})")
+        errors.append(f"{len(uncertain)} of {len(verdicts)} may have been told ({_numbers(uncertain)})")
     verdict = (
         AttemptVerdict.AGAIN
         if failed
@@ -175,21 +177,26 @@ def _together(verdicts: Sequence[AttemptVerdict], duration_ms: int) -> Result:
         else AttemptVerdict.DELIVERED
     )
     counts = AttemptVerdict.DELIVERED not in verdicts
-    return Result(verdict, duration_ms, error="; ".join(said) or None, counts=counts)
+    return AttemptResult(verdict, duration_ms, error="; ".join(errors) or None, counts=counts)
 
 
-def _named(places: Sequence[int]) -> str:
-    return "number " + ", ".join(map(str, places))
+def chat_sender(container: Container) -> ChatSender:
+    """The sender with the collaborators of ``container``."""
+    return ChatSender(container.redis, container.settings.operator_alert_urls)
 
 
-def in_words(body: Mapping[str, Any]) -> tuple[str, str]:
+def _numbers(numbers: Sequence[int]) -> str:
+    return "number " + ", ".join(map(str, numbers))
+
+
+def message_of(body: Mapping[str, Any]) -> tuple[str, str]:
     """Title and text of an alert or a notification."""
     data = body["data"]
     if body["type"] == ALERT_TYPE:
         return str(data["subject"]), str(data["text"])
-    what = str(body["type"])
+    type_ = str(body["type"])
     platform = data.get("platform_name") or "a platform"
-    lines = [f"{what}: {platform}"]
+    lines = [f"{type_}: {platform}"]
     for label, name in (
         ("merchant", "merchant_id"),
         ("company", "company_id"),
@@ -201,8 +208,10 @@ def in_words(body: Mapping[str, Any]) -> tuple[str, str]:
             lines.append(f"{label} {data[name]}")
     failed = (data.get("data_types") or {}).get("failed")
     if failed:
-        lines.append("failed: " + ", ".join(f"{kind} ({status})" for kind, status in sorted(failed.items())))
+        lines.append(
+            "failed: " + ", ".join(f"{data_type} ({status})" for data_type, status in sorted(failed.items()))
+        )
     error = data.get("error") or {}
     if error.get("message") or error.get("status_text"):
         lines.append(f"Codat says: {error.get('message') or error.get('status_text')}")
-    return f"Codat: {what}", "\n".join(lines)
+    return f"Codat: {type_}", "\n".join(lines)

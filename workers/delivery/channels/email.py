@@ -11,150 +11,175 @@ from typing import Any
 from jinja2 import TemplateError
 from redis import Redis
 
-from processor.clock import utc_now
-from processor.delivery.email_templates import EmailTemplates, message
+from processor.clock import elapsed_ms, utc_now
+from processor.container import Container
+from processor.delivery.channels.email import PERMANENT
+from processor.delivery.email_templates import EmailTemplates, to_message
 from processor.delivery.lane import AttemptVerdict, Lease
-from processor.delivery.mail_server import ANSWER_S, AnswerLost, MailServer, words_of
+from processor.delivery.mail_server import FINAL_REPLY_S, MailServer, ReplyLost, reply_text
 from processor.delivery.send_log import LeaseLost, SendLog
 from processor.store import keys
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
-from workers.delivery.channels.channel import Result
+from workers.delivery.channels.sender import AttemptResult
 
 BEGIN_WITHIN_S = 60.0
-"""From connecting until nothing but the message is left to send, in seconds."""
+"""Limit from connecting until only the message is left to send, in seconds."""
 
-MARGIN_S = 30.0
-"""How much longer than the answer to the final dot a whole send may take, in seconds."""
+REPLY_WITHIN_S = FINAL_REPLY_S + 30.0
+"""Limit for the rest of the send, in seconds: longer than the wait for the final reply."""
 
-PERMANENT = 500
 CONTACT = "contact"
-"""The recipient's name in the log of sends: the address stays out of it."""
+"""The recipient's name in the send log, which must not contain the address."""
 
-Link = Callable[[str], str | None]
-"""The address at which a company connects; ``None`` where there is none."""
+LinkUrl = Callable[[str], str | None]
+"""Returns the URL at which a company connects; ``None`` where it has none."""
 
 
-class Email:
-    """Writes to the contact of the company that a notification is about.
+class EmailSender:
+    """Sends e-mails to the contact of the company that a notification is about.
 
-    ``link`` makes the address at which a company connects.
+    ``link_url`` makes the link in the e-mail, which is valid for ``link_days``.
     """
-
-    answer_within_s = ANSWER_S + MARGIN_S
 
     def __init__(
         self,
         client: "Redis[Any]",
         *,
         server: MailServer,
-        letters: EmailTemplates,
+        templates: EmailTemplates,
         sender: str,
-        link: Link = lambda _: None,
+        link_url: LinkUrl = lambda _: None,
         product: str | None = None,
         support: str | None = None,
         link_days: int = 1,
+        reply_within_s: float = REPLY_WITHIN_S,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._server = server
-        self._letters = letters
+        self._templates = templates
         self._mail_from = sender
-        self._link = link
+        self._link_url = link_url
         self._product, self._support, self._link_days = product, support, link_days
         self._clock = clock
         self._log = SendLog(client)
-        self._sender = BlockingSender(
-            "email", begin_within_s=BEGIN_WITHIN_S, answer_within_s=self.answer_within_s
-        )
+        self._sender = BlockingSender("email", begin_within_s=BEGIN_WITHIN_S, reply_within_s=reply_within_s)
 
     @property
-    def begun(self) -> int:
-        """How many messages wait for the mail server's last word."""
-        return self._sender.begun
+    def awaiting_reply(self) -> int:
+        """The number of messages that await the mail server's final reply."""
+        return self._sender.awaiting_reply
 
     def prepare(self) -> None:
-        """Nothing takes a moment."""
+        """Nothing is slow."""
 
-    async def deliver(self, claimed: Lease) -> Result:
-        """Make one attempt; ``uncertain`` from the final dot until the mail server's answer."""
-        return await self._sender.run(lambda handover: self._send(claimed, handover))
+    async def deliver(self, lease: Lease) -> AttemptResult:
+        """Make one attempt; ``uncertain`` from the final dot until the mail server's reply."""
+        return await self._sender.run(lambda point: self._send(lease, point))
 
-    def _send(self, claimed: Lease, handover: PointOfNoReturn) -> Result:
-        if CONTACT in self._log.outcomes(claimed):
-            return Result(
-                AttemptVerdict.UNCERTAIN, 0, error="an earlier attempt ended before its answer came"
-            )
-        body = json.loads(claimed.body)
-        company_id = body["data"]["company_id"]
-        contact, given, name = self._client.hmget(
+    def _send(self, lease: Lease, point: PointOfNoReturn) -> AttemptResult:
+        if CONTACT in self._log.outcomes(lease):
+            error = "an earlier attempt ended before its answer came"
+            return AttemptResult(AttemptVerdict.UNCERTAIN, 0, error=error)
+        company_id = json.loads(lease.body)["data"]["company_id"]
+        contact, given_name, name = self._client.hmget(
             keys.company(company_id), "contact_email", "given_name", "name"
         )
-        name = given or name
         if not contact:
-            return Result(AttemptVerdict.DEAD, 0, error="the company has no contact any more", counts=False)
+            error = "the company has no contact any more"
+            return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
         try:
-            letter = self._letters.write(
-                body,
-                company_name=name.decode("utf-8", "replace") if name else None,
-                link=self._link(company_id),
-                product=self._product,
-                support=self._support,
-                link_days=self._link_days,
-            )
-            mail = message(
-                letter,
-                message_id=claimed.notification_id,
-                sender=self._mail_from,
-                to=contact.decode("utf-8", "replace"),
-                at=self._clock(),
-            )
-        except TemplateError as error:
-            return Result(
-                AttemptVerdict.AGAIN, 0, error=f"a template cannot be used ({type(error).__name__})"
-            )
+            message = self._message(lease, company_id, contact, given_name or name)
+        except TemplateError as template_error:
+            error = f"a template cannot be used ({type(template_error).__name__})"
+            return AttemptResult(AttemptVerdict.AGAIN, 0, error=error)
         except ValueError:
-            return Result(AttemptVerdict.DEAD, 0, error="the contact is no e-mail address", counts=False)
+            error = "the contact is no e-mail address"
+            return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
 
-        def begin() -> None:
-            handover.begin()
-            self._log.begin(claimed, CONTACT)
+        def before_message() -> None:
+            point.enter()
+            self._log.begin(lease, CONTACT)
 
-        result = self._hand_in(mail, begin)
-        if handover.begun and result.verdict is AttemptVerdict.AGAIN:
-            self._log.failed(claimed, CONTACT)
+        result = self._submit(message, before_message)
+        if point.passed and result.verdict is AttemptVerdict.AGAIN:
+            self._log.failed(lease, CONTACT)
         return result
 
-    def _hand_in(self, mail: EmailMessage, begin: Callable[[], None]) -> Result:
+    def _message(self, lease: Lease, company_id: str, contact: bytes, name: bytes | None) -> EmailMessage:
+        """The e-mail. Raises ``TemplateError``, and ``ValueError`` for an invalid contact."""
+        email = self._templates.render(
+            json.loads(lease.body),
+            company_name=name.decode("utf-8", "replace") if name else None,
+            link=self._link_url(company_id),
+            product=self._product,
+            support=self._support,
+            link_days=self._link_days,
+        )
+        return to_message(
+            email,
+            message_id=lease.notification_id,
+            sender=self._mail_from,
+            to=contact.decode("utf-8", "replace"),
+            at=self._clock(),
+        )
+
+    def _submit(self, message: EmailMessage, before_message: Callable[[], None]) -> AttemptResult:
         began = time.monotonic()
         try:
-            said = self._server.send(mail, begin)
+            reply = self._server.send(message, before_message)
         except (CalledOff, LeaseLost):
             error = "the attempt was given up before the message was sent"
-            return Result(AttemptVerdict.AGAIN, _since(began), error=error, counts=False)
-        except AnswerLost as lost:
-            return Result(AttemptVerdict.UNCERTAIN, _since(began), error=str(lost))
-        except smtplib.SMTPRecipientsRefused as error:
-            code = max((code for code, _ in error.recipients.values()), default=0)
-            verdict = AttemptVerdict.DEAD if code >= PERMANENT else AttemptVerdict.AGAIN
-            refused = "the recipient was refused"
-            return Result(verdict, _since(began), status=code or None, error=refused, counts=False)
-        except smtplib.SMTPNotSupportedError:
-            unable = "the mail server cannot write to such an address"
-            return Result(AttemptVerdict.DEAD, _since(began), error=unable, counts=False)
-        except smtplib.SMTPResponseException as error:
-            about_it = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= PERMANENT
-            return Result(
-                AttemptVerdict.AGAIN,
-                _since(began),
-                status=error.smtp_code,
-                excerpt=words_of(error)[:1024],
-                error=f"the mail server refused ({type(error).__name__})",
-                counts=not about_it,
-            )
-        except (smtplib.SMTPException, OSError) as error:
-            return Result(AttemptVerdict.AGAIN, _since(began), error=f"{type(error).__name__}: {error}"[:300])
-        return Result(AttemptVerdict.DELIVERED, _since(began), status=250, excerpt=said)
+            return AttemptResult(AttemptVerdict.AGAIN, elapsed_ms(began), error=error, counts=False)
+        except ReplyLost as lost:
+            return AttemptResult(AttemptVerdict.UNCERTAIN, elapsed_ms(began), error=str(lost))
+        except (smtplib.SMTPException, OSError) as failure:
+            return _refusal(failure, elapsed_ms(began))
+        return AttemptResult(AttemptVerdict.DELIVERED, elapsed_ms(began), status=250, excerpt=reply)
 
 
-def _since(began: float) -> int:
-    return int((time.monotonic() - began) * 1000)
+def email_sender(container: Container) -> EmailSender:
+    """The sender with the collaborators of ``container``."""
+    settings = container.settings
+
+    def link_url(company_id: str) -> str | None:
+        if settings.public_url is None or container.codat is None:
+            return None  # readers could not reach the link, or could not connect there
+        return container.journey.mailed_url(company_id)
+
+    return EmailSender(
+        container.redis,
+        server=MailServer(settings.smtp_url or "", verify=settings.smtp_tls_verify),
+        templates=EmailTemplates(settings.mail_templates_dir),
+        sender=settings.sender or "",
+        link_url=link_url,
+        product=settings.product_name,
+        support=settings.support_email,
+        link_days=settings.link_days,
+        clock=container.clock,
+    )
+
+
+def _refusal(failure: Exception, duration_ms: int) -> AttemptResult:
+    """The result of an e-mail that the mail server certainly does not have."""
+    if isinstance(failure, smtplib.SMTPRecipientsRefused):
+        code = max((code for code, _ in failure.recipients.values()), default=0)
+        verdict = AttemptVerdict.DEAD if code >= PERMANENT else AttemptVerdict.AGAIN
+        error = "the recipient was refused"
+        return AttemptResult(verdict, duration_ms, status=code or None, error=error, counts=False)
+    if isinstance(failure, smtplib.SMTPNotSupportedError):
+        error = "the mail server cannot write to such an address"
+        return AttemptResult(AttemptVerdict.DEAD, duration_ms, error=error, counts=False)
+    if isinstance(failure, smtplib.SMTPResponseException):
+        is_about_message = isinstance(failure, smtplib.SMTPDataError) and failure.smtp_code >= PERMANENT
+        return AttemptResult(
+            AttemptVerdict.AGAIN,
+            duration_ms,
+            status=failure.smtp_code,
+            excerpt=reply_text(failure)[:1024],
+            error=f"the mail server refused ({type(failure).__name__})",
+            counts=not is_about_message,
+        )
+    return AttemptResult(
+        AttemptVerdict.AGAIN, duration_ms, error=f"{type(failure).__name__}: {failure}"[:300]
+    )

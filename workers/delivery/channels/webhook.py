@@ -1,51 +1,66 @@
 """Signed webhooks to subscribers."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from processor.clock import utc_now
 from processor.codat.http_headers import pause_s
+from processor.container import Container
 from processor.delivery.http_sender import HttpSender
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.signing import signed_headers
-from workers.delivery.channels.channel import Result
+from workers.delivery.channels.sender import AttemptResult
+
+LOOKUPS = 64
+"""Host names that are resolved at a time, in threads: a lookup that hangs delays no other."""
 
 
-class Webhook:
-    """Posts a notification to its subscriber: 2xx is success, 410 the end of the subscription.
+class WebhookSender:
+    """Posts notifications to subscribers: 2xx is success, 410 ends the subscription.
 
-    Without an answer it is sent again: by its id the subscriber recognises what it has.
+    Without a response a notification is sent again: the subscriber recognises a copy by its id.
     """
 
-    begun = 0
+    awaiting_reply = 0
 
-    def __init__(self, outgoing: HttpSender, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._outgoing = outgoing
+    def __init__(self, http: HttpSender, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._http = http
         self._clock = clock
 
     def prepare(self) -> None:
-        """Make ready what takes a moment."""
-        self._outgoing.prepare()
+        """Load the trusted authorities."""
+        self._http.prepare()
 
-    async def deliver(self, claimed: Lease) -> Result:
+    async def deliver(self, lease: Lease) -> AttemptResult:
         """Make one attempt."""
-        subscriber = claimed.lane.subscriber
+        subscriber = lease.lane.subscriber
         if subscriber is None:
-            return Result(AttemptVerdict.DEAD, 0, error="there is no such subscriber any more", counts=False)
+            error = "there is no such subscriber any more"
+            return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
         now = self._clock()
-        signed = signed_headers(claimed.notification_id, claimed.body, now, subscriber.signing_keys(now))
+        signed = signed_headers(lease.notification_id, lease.body, now, subscriber.signing_keys(now))
         headers = {**subscriber.headers, "Content-Type": "application/json", **signed}
-        answer = await self._outgoing.post(subscriber.url, claimed.body.encode(), headers)
-        wished_s = pause_s(answer.retry_after, self._clock())
-        return Result(
-            _verdict(answer.status),
-            answer.duration_ms,
-            status=answer.status,
-            excerpt=answer.excerpt,
-            error=answer.error or _error(answer.status),
-            wish=None if wished_s is None else timedelta(seconds=wished_s),
+        response = await self._http.post(subscriber.url, lease.body.encode(), headers)
+        retry_after_s = pause_s(response.retry_after, self._clock())
+        return AttemptResult(
+            _verdict(response.status),
+            response.duration_ms,
+            status=response.status,
+            excerpt=response.excerpt,
+            error=response.error or _error(response.status),
+            retry_after=None if retry_after_s is None else timedelta(seconds=retry_after_s),
         )
+
+
+def webhook_sender(container: Container) -> WebhookSender:
+    """The sender with the collaborators of ``container``."""
+    http = HttpSender(
+        allow_private=container.settings.allow_private_subscribers,
+        lookups=ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup"),
+    )
+    return WebhookSender(http, clock=container.clock)
 
 
 def _verdict(status: int | None) -> AttemptVerdict:

@@ -4,7 +4,7 @@ import pytest
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.delivery.subscriber_names import named
+from processor.delivery.subscriber_names import names_of
 from processor.delivery.subscribers import Subscriber
 from processor.erasure.erase import CompanyEraser
 from processor.store import keys
@@ -139,7 +139,7 @@ def subscriber(id_: str, url: str, description: str = "") -> Subscriber:
 
 
 def test_a_receiver_is_called_by_its_note_else_by_its_host_and_never_by_its_address() -> None:
-    made = named(
+    made = names_of(
         [
             subscriber("sub_1", "https://engine.example/secret?key=secret", " Loan engine "),
             subscriber("sub_2", "https://user:pass@crm.example:8443/secret"),

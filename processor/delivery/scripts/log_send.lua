@@ -1,8 +1,8 @@
--- Note what is known of one recipient of a delivery: 'uncertain' just before a send that cannot be taken back,
--- 'delivered' after it, '' (the note is dropped) where the recipient certainly does not have it.
+-- Log the send to one recipient of a delivery: 'uncertain' just before an irrevocable send, 'delivered' after
+-- it, '' (the entry is deleted) where the recipient certainly does not have it.
 -- KEYS: deliveries, lane-flight
 -- ARGV: id, token, lane id, recipient, outcome
--- Returns 1; 0 when nothing was noted: the delivery was erased, or the lease for a send is another's.
+-- Returns 1; 0 when nothing was logged: the delivery was erased, or another process holds the lease.
 local field = ARGV[3] .. ':sent:' .. ARGV[4]
 if redis.call('HEXISTS', KEYS[1], ARGV[3] .. ':status') == 0 then return 0 end
 if ARGV[5] == '' then

@@ -1,0 +1,40 @@
+"""E-mail to the contact of a notification's company: on with SMTP_URL."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from processor.delivery.channels.channel import BuiltInChannel, FailureCondition
+from processor.delivery.lane import LaneState
+from processor.settings.definitions import Settings
+
+FAILING_AFTER = 3
+"""Failures in a row without a permanent refusal after which the mail server counts as failing."""
+
+PERMANENT = 500
+"""Lowest SMTP status of a permanent refusal: one is enough."""
+
+
+def _wants(_settings: Settings, body: Mapping[str, Any], company: Mapping[str, str]) -> bool:
+    """Whether there is a contact, and something to do: an expected change needs no e-mail."""
+    return bool(company.get("contact_email")) and not body["data"].get("expected")
+
+
+def _is_failing(lane: LaneState) -> bool:
+    """Whether the mail server refuses all e-mails, as opposed to one recipient."""
+    status = (lane.last_attempt or {}).get("status_code") or 0
+    return lane.failures >= (1 if status >= PERMANENT else FAILING_AFTER)
+
+
+EMAIL = BuiltInChannel(
+    name="email",
+    is_enabled=lambda settings: settings.smtp_url is not None,
+    wants=_wants,
+    company_fields=("contact_email",),
+    redelivers_unsent=True,
+    failure=FailureCondition(
+        code="mail_refused",
+        sentence="The mail server takes no e-mails",
+        is_failing=_is_failing,
+        has_subject=False,
+    ),
+)

@@ -1,0 +1,74 @@
+"""The texts of e-mails, and templates that replace them."""
+
+import pytest
+
+from handlers.milestones import NotificationType
+from processor.delivery.email_templates import ACTIONABLE, EmailTemplates
+from processor.store import keys
+from tests.workers.delivery.mailing import LINK, parts
+from tests.workers.delivery.post import EMAIL
+
+SPOKEN = {"type": NotificationType.SYNC_COMPLETED.value, "data": {"platform_name": "Xero"}}
+
+
+def test_names_from_elsewhere_cannot_add_headers_or_markup(post, mail, serve, mailbox):
+    post.client.hset(keys.company("company-1"), "name", "Toft\r\nBcc: x@y.example <script>")
+    post.decide(platform_name="Xero\r\nX-Evil: 1 <b>")
+    mail(f"smtp://127.0.0.1:{serve().port}").run_once()
+
+    (got,) = mailbox.mails
+    assert got["X-Evil"] is None
+    assert got["Bcc"] is None
+    assert "<script>" not in parts(got)[1]
+
+
+def test_templates_can_be_replaced_one_by_one(post, mail, serve, mailbox, tmp_path):
+    (tmp_path / "connection.authorized.txt").write_text("Subject: Own words\n\nOurs for {{ platform }}.\n")
+    (tmp_path / "layout.html").write_text("<p>Own frame</p>{% block said %}{% endblock %}")
+    post.decide()
+    mail(f"smtp://127.0.0.1:{serve().port}", templates=EmailTemplates(tmp_path)).run_once()
+
+    (got,) = mailbox.mails
+    text, html = parts(got)
+    assert (got["Subject"], text.strip()) == ("Own words", "Ours for Xero.")
+    assert "Own frame" in html
+    assert "Thank you" in html
+
+
+def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(post, mail, serve, tmp_path):
+    broken = tmp_path / "connection.authorized.txt"
+    broken.write_text("Subject: {{ nonsense.of.ours }}")
+    id_ = post.decide()
+    dispatcher = mail(f"smtp://127.0.0.1:{serve().port}", templates=EmailTemplates(tmp_path))
+    dispatcher.run_once()
+    assert "a template cannot be used" in post.attempts(id_)[-1]["error"]
+
+    broken.unlink()
+    post.forward(5)
+    mail(f"smtp://127.0.0.1:{serve().port}").run_once()
+    assert post.status(id_, EMAIL) == "delivered"
+
+
+def test_what_is_said_of_the_data_does_not_contradict_itself():
+    """One mail said "Everything is ready" and "Some of it could not be read"."""
+    failed = {"data_types": {"failed": {"banking-accountBalances": "FetchError", "taxRates": "FetchError"}}}
+    partly = {**SPOKEN, "data": {**SPOKEN["data"], **failed}}
+    for spoken, is_whole in ((SPOKEN, True), (partly, False)):
+        letter = EmailTemplates().render(spoken, company_name=None, link=LINK, product=None)
+        for text in (letter.text, letter.html):
+            assert ("Everything is ready" in text) == is_whole
+            assert ("Account balances" in text and "Tax rates" in text) != is_whole
+        assert letter.subject.startswith("Your data" if is_whole else "Part of your data")
+
+
+@pytest.mark.parametrize("notice", list(NotificationType))
+def test_an_e_mail_says_one_thing_about_handing_it_on(notice):
+    """One mail said "hand this on to them" and "the link is for you alone"."""
+    spoken = {"type": notice.value, "data": {"platform_name": "Xero"}}
+    for link in (LINK, None):
+        letter = EmailTemplates().render(spoken, company_name="Toft", link=link, product=None)
+        for text in (letter.text, letter.html):
+            assert "for you alone" not in text
+            assert text.count("forward this e-mail") == (LINK in text)
+            asks = "get in touch with us, and we send you a link" in text
+            assert asks == (link is None and notice.value in ACTIONABLE)

@@ -1,0 +1,120 @@
+"""One attempt at a delivery: send, decide about a retry, settle, log."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from redis import RedisError
+
+from processor.clock import utc_now
+from processor.delivery import retry_schedule
+from processor.delivery.channels.registry import channel_of
+from processor.delivery.lane import AttemptVerdict, Lane, Lease
+from processor.delivery.lane_admin import LaneAdmin
+from processor.delivery.lanes import Lanes
+from workers.delivery.channels.sender import AttemptResult, Sender
+
+_log = logging.getLogger(__name__)
+
+RunInThread = Callable[[Callable[[], None]], Awaitable[None]]
+"""Runs a call that blocks in a thread."""
+
+
+class AttemptRunner:
+    """Makes attempts with ``senders``, by the name of their channel.
+
+    ``settled`` counts the completed attempts. ``chance`` returns 0 to 1, for the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        lane_admin: LaneAdmin,
+        senders: Mapping[str, Sender],
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._lanes = lanes
+        self._lane_admin = lane_admin
+        self._senders = senders
+        self._clock = clock
+        self._chance = chance
+        self.settled = 0
+
+    def prepare(self) -> None:
+        """Prepare all senders. Raises what a sender raises."""
+        for sender in self._senders.values():
+            sender.prepare()
+
+    def awaiting_reply(self, lane: Lane) -> int:
+        """The number of attempts in a lane's channel that have sent everything and await a reply."""
+        sender = self._senders.get(channel_of(lane.id).name)
+        return sender.awaiting_reply if sender else 0
+
+    async def run(self, lease: Lease, in_thread: RunInThread) -> None:
+        """Make one attempt and settle it. Raises ``redis.RedisError`` where it cannot be settled."""
+        began = self._clock()
+        result = await self._send(lease)
+        verdict, next_attempt_at = self._decide(lease, result)
+        attempt = result.record(lease, began, verdict)
+
+        def settle() -> None:
+            self._lanes.settle(
+                lease,
+                verdict,
+                attempt,
+                next_attempt_at=next_attempt_at,
+                counts=result.counts,
+                asked=result.retry_after is not None,
+            )
+            _log_attempt(lease, verdict, result)
+            if verdict is AttemptVerdict.GONE:
+                self._lane_admin.abandon(lease.lane.id, removed=False)
+
+        await in_thread(settle)
+        self.settled += 1
+
+    async def _send(self, lease: Lease) -> AttemptResult:
+        """The result of the sender; a bug in it counts as a failed attempt, but not against the lane."""
+        try:
+            return await self._senders[channel_of(lease.lane.id).name].deliver(lease)
+        except asyncio.CancelledError:
+            self._lanes.release(lease)
+            raise
+        except RedisError:
+            raise
+        except Exception as error:
+            _log.exception("delivering raised", extra=lease.log_fields)
+            text = f"a fault of ours: {type(error).__name__}"
+            return AttemptResult(AttemptVerdict.AGAIN, 0, error=text, counts=False)
+
+    def _decide(self, lease: Lease, result: AttemptResult) -> tuple[AttemptVerdict, datetime | None]:
+        """The verdict on the delivery, and the time of the next attempt where one follows."""
+        if result.verdict is AttemptVerdict.AGAIN:
+            next_attempt_at = retry_schedule.next_attempt(
+                lease.tries, self._clock(), retry_after=result.retry_after, chance=self._chance
+            )
+            if next_attempt_at is None or lease.lane.is_test:
+                return AttemptVerdict.DEAD, None
+            return AttemptVerdict.AGAIN, next_attempt_at
+        if result.verdict is AttemptVerdict.GONE and lease.lane.is_test:
+            return AttemptVerdict.DEAD, None
+        return result.verdict, None
+
+
+def _log_attempt(lease: Lease, verdict: AttemptVerdict, result: AttemptResult) -> None:
+    fields = {
+        **lease.log_fields,
+        "verdict": verdict.value,
+        "status_code": result.status,
+        "duration_ms": result.duration_ms,
+    }
+    if verdict is AttemptVerdict.DELIVERED:
+        _log.info("a notification was delivered", extra=fields)
+    elif verdict is AttemptVerdict.UNCERTAIN:
+        _log.warning("a delivery is uncertain: not answered", extra={**fields, "error": result.error})
+    else:
+        _log.warning("a delivery failed", extra={**fields, "error": result.error})
