@@ -17,7 +17,7 @@ NAMES = ("Toft & Co", "W" * 120)
 def test_an_e_mail_is_as_wide_as_a_phone(chromium: Browser, notice: NotificationType, name: str) -> None:
     """The link was written out unbroken: an e-mail was 732 px wide on a phone of 360 px."""
     failed = {"bills": "FetchError", "a" * 200: "FetchError"}
-    letter = EmailTemplates().write(
+    letter = EmailTemplates().render(
         {"type": notice.value, "data": {"platform_name": name, "data_types": {"failed": failed}}},
         company_name=name,
         link=LINK,

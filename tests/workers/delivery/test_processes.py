@@ -14,7 +14,7 @@ from redis import Redis
 from standardwebhooks import Webhook
 
 from processor.clock import to_iso
-from processor.delivery.subscribers import OVERLAP
+from processor.delivery.subscribers import SECRET_OVERLAP
 from processor.store import keys, wakeups
 from processor.store.waker import DELIVER, Waker
 from tests.support import messages
@@ -119,7 +119,7 @@ def test_rotation_while_attempts_are_under_way(post, receiver):
     for secret in (mine.secret, rotated.secret):
         Webhook(secret).verify(after.raw, dict(after.headers))
 
-    post.forward(OVERLAP.total_seconds())
+    post.forward(SECRET_OVERLAP.total_seconds())
     post.decide("connection-3")
     post.dispatcher().run_once()
     assert len(heard.received[-1].headers["webhook-signature"].split()) == 1
