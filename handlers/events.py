@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+MERCHANT_TAG = "merchantId"
+"""The tag of a company that holds the client's own id of it."""
+
 
 class Source(StrEnum):
     """Where an event came from."""
@@ -59,7 +62,7 @@ class Company:
     @property
     def merchant_id(self) -> str | None:
         """The client's own id of the company, from a tag; ``None`` without the tag."""
-        return self.tags.get("merchantId") or None
+        return self.tags.get(MERCHANT_TAG) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +211,7 @@ class InitialReadCompleted(ReadCompleted):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatusClaimed(ConnectionEvent):
-    """A legacy alert: the status changed from ``old`` to ``new``, at a time that the alert does not give.
-
-    ``old`` is ``None`` where the alert gives none or an unknown one.
-    """
+    """A legacy alert: the status changed from ``old`` (``None``: unknown) to ``new``, without a time."""
 
     old: LinkStatus | None
     new: LinkStatus
@@ -277,10 +277,7 @@ class RateLimitReset(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSeen(ConnectionEvent):
-    """An observation: Codat's API shows the connection with ``status``.
-
-    ``at`` is the time of the answer by Codat's clock (its ``Date`` header).
-    """
+    """An observation: Codat's API shows ``status``; ``at`` is the ``Date`` header of its answer."""
 
     status: LinkStatus
 

@@ -8,8 +8,6 @@ from urllib.parse import quote
 from processor.errors import CodatRefused, Invalid
 
 FALLBACK_NAME = "Company"
-MERCHANT_TAG = "merchantId"
-"""The tag of a company in which our caller's own id of it travels."""
 
 MAX_SEGMENT_CHARS = 200
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from handlers.events import MERCHANT_TAG
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatUncertain
 from processor.codat.models import CompanyResponse
-from processor.codat.names import MERCHANT_TAG
 from processor.errors import CodatError, CodatRefused
 from processor.journey.errors import ProductsRefused
 from processor.journey.records import Records

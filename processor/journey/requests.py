@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from marshmallow import ValidationError
 from marshmallow.validate import Email
 
-from processor.codat.names import MERCHANT_TAG, company_name
+from handlers.events import MERCHANT_TAG
+from processor.codat.names import company_name
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.errors import Invalid
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from redis import Redis
 
+from handlers.company import company_change
 from handlers.connection import Connection
 from handlers.events import Company, LinkStatus, Trigger
 from handlers.facts import API_LAG, QUEUED_WITHIN
@@ -30,9 +31,9 @@ from processor.reconciliation import observed
 from processor.reconciliation.baseline import BEFORE_START, SINCE_START, Baseline, to_codat_time
 from processor.reconciliation.diff import CompanyDiff, Comparison
 from processor.store import cursors, keys, visibility
+from processor.store.company_records import company_record
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
-from processor.store.unit_of_work import company_news
 
 _log = logging.getLogger(__name__)
 
@@ -147,8 +148,7 @@ class CompanyComparer:
         self, diff: CompanyDiff, company: Company, row: Mapping[str, str] | None, trigger: Trigger
     ) -> None:
         event = observed.company(company, event_id=new_id(), at=self._clock(), trigger=trigger)
-        news = company_news(event, company, row)
-        if news is None or not news.changes:
+        if not company_change(event, company, company_record(row or {})).is_news:
             return
         diff.events.append(event)
         if not row:

@@ -10,6 +10,7 @@ from handlers.events import Event
 from handlers.timeline import TimelineEntry
 from processor.clock import to_iso, to_ms
 from processor.store import keys, merchants, records
+from processor.store.company_records import changed_fields
 from processor.store.unit_of_work import Batch, WaitingMessage
 
 Scores = dict[str | bytes, bytes | float | int | str]
@@ -54,18 +55,22 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
 def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
     """What ``batch`` learnt of companies."""
     new: Scores = {}
-    for company_id, news in batch.companies.items():
-        since = news.known_since or news.first_heard
-        if news.merchant_id is not None and since is not None:
+    for company_id, change in batch.companies.items():
+        since = change.company_since or change.first_heard_at
+        if change.merchant_id is not None and since is not None:
             merchants.put(
-                pipe, company_id, news.merchant_id, before=news.merchant_before, heard_ms=to_ms(since)
+                pipe,
+                company_id,
+                change.merchant_id,
+                before=change.previous_merchant_id,
+                heard_ms=to_ms(since),
             )
-        if news.first_heard is not None:
-            new[company_id] = to_ms(news.first_heard)
-        if news.grace_from is not None:
-            pipe.zadd(keys.erasures(), {company_id: to_ms(news.grace_from)}, nx=True)
+        if change.first_heard_at is not None:
+            new[company_id] = to_ms(change.first_heard_at)
+        if change.grace_from is not None:
+            pipe.zadd(keys.erasures(), {company_id: to_ms(change.grace_from)}, nx=True)
         fields: dict[str | bytes, str | bytes | int | float] = {}
-        fields.update(news.as_fields(company_id))
+        fields.update(changed_fields(company_id, change))
         pipe.hset(keys.company(company_id), mapping=fields)
     if new:
         pipe.zadd(keys.companies(), new, nx=True)

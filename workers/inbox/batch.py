@@ -1,4 +1,4 @@
-"""One batch of messages being handled: the machine's decisions, gathered for one commit."""
+"""One batch of messages: apply each event and gather what one commit writes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,23 +7,31 @@ from typing import Any
 
 from redis.client import Pipeline
 
+from handlers.company import (
+    NO_CHANGE,
+    NO_RECORD,
+    CompanyChange,
+    CompanyRecord,
+    company_change,
+    names_other_merchant,
+    new_connection,
+    with_merchant,
+)
 from handlers.connection import Connection
 from handlers.effects import Ask, CompareCompany, Effect, Notify
-from handlers.events import Event, QuestionUnanswered, UnhandledEvent
-from handlers.facts import Fact, FactKind
+from handlers.events import Event
 from handlers.machine import advance, company_effects
 from handlers.registry import Context, Policy
 from handlers.timeline import TimelineEntry
-from processor.clock import from_iso
-from processor.codat.names import MERCHANT_TAG
 from processor.store import missed_messages
+from processor.store.company_records import company_record
 from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.shards import Shard
-from processor.store.unit_of_work import Batch, CompanyNews, company_news
+from processor.store.unit_of_work import Batch
 
 
 class BatchHandler:
-    """The connections and companies of one batch, while its events are applied in turn."""
+    """Applies the events of one batch in turn to the connections and companies that they affect."""
 
     def __init__(
         self,
@@ -36,45 +44,46 @@ class BatchHandler:
         *,
         on_premise: Mapping[str, bool],
     ) -> None:
+        """Load what ``events`` affect. ``on_premise``: by platform key, as in ``Context``."""
         self._on_premise = on_premise
         self._policy, self._now, self._batch = policy, now, batch
-        named = [connection_id for event in events for connection_id in event.connection_ids]
-        companies = list(dict.fromkeys(event.company.id for event in events if event.company))
-        whole = [event.company.id for event in events if event.company and event.concerns_whole_company]
-        loaded = shard.load(pipe, named, companies, whole)
-        self._known, self._companies, self._members, self._shown, self._foreign = loaded
-        self._erased = {one for one, row in self._companies.items() if "erased_at" in row}
-        if renamed := self._renamed(events):
-            known, _, members, *_ = shard.load(pipe, [], [], renamed)
-            self._known |= known
-            self._members |= members
+        connection_ids = [connection_id for event in events for connection_id in event.connection_ids]
+        company_ids = list(dict.fromkeys(event.company.id for event in events if event.company))
+        whole_ids = [event.company.id for event in events if event.company and event.concerns_whole_company]
+        loaded = shard.load(pipe, connection_ids, company_ids, whole_ids)
+        self._stored, self._rows, self._member_ids, self._shown, self._foreign = loaded
+        self._records: dict[str, CompanyRecord] = {}
+        if reassigned_ids := self._reassigned(events):
+            stored, _, member_ids, *_ = shard.load(pipe, [], [], reassigned_ids)
+            self._stored |= stored
+            self._member_ids |= member_ids
         self._current: dict[str, Connection] = {}
         self._states: dict[str, str] = {}
 
     def is_erased(self, company_id: str) -> bool:
-        """Whether nothing may be known of the company any more."""
-        return company_id in self._erased
+        """Whether the company was erased, so that its messages are dropped."""
+        return "erased_at" in self._rows.get(company_id, {})
 
     def learn(self, event: Event) -> None:
-        """Apply one event to everything that it concerns; all of it, or nothing when it raises."""
+        """Apply one event to all that it affects. When it raises, nothing of it is applied."""
         batch = self._batch
         changed: dict[str, Connection] = {}
         states: dict[str, str] = {}
         entries: list[tuple[str, Event, TimelineEntry]] = []
         effects: list[Effect] = []
         context = self._context(event)
-        news = self._news(event)
-        event = self._of_its_merchant(event, news)
-        for connection_id in self._concerned(event):
+        change = self._company_change(event)
+        event = self._with_merchant(event, change)
+        for connection_id in self._affected_ids(event):
             connection = self._connection(connection_id, event)
             if connection is None:
                 continue
-            step = advance(connection, event, context)
-            changed[connection_id] = step.connection
-            states[connection_id] = step.after.state.value
-            entries.append((connection_id, event, step.entry))
-            effects += step.effects
-        advice = company_effects(event, context)
+            transition = advance(connection, event, context)
+            changed[connection_id] = transition.connection
+            states[connection_id] = transition.after.state.value
+            entries.append((connection_id, event, transition.entry))
+            effects += transition.effects
+        effects += company_effects(event, context)
 
         self._current.update(changed)
         self._states.update(states)
@@ -85,7 +94,20 @@ class BatchHandler:
             batch.count(f"outcome:{entry.outcome}")
             missed_messages.note(batch, connection_id, event, entry)
         batch.heard = batch.heard or event.source in missed_messages.MESSAGES
-        for effect in (*effects, *advice):
+        self._collect(effects)
+        if event.company is not None and change != NO_CHANGE:
+            self._change_company(event.company.id, change)
+
+    def finish(self) -> None:
+        """Hand the changed connections to the batch."""
+        for connection_id, connection in self._current.items():
+            stored = self._stored.get(connection_id)
+            before = stored if isinstance(stored, StoredConnection) else None
+            self._batch.connections[connection_id] = (connection, self._states[connection_id], before)
+
+    def _collect(self, effects: Sequence[Effect]) -> None:
+        batch = self._batch
+        for effect in effects:
             if isinstance(effect, Notify):
                 batch.notifications.append(effect.notification)
                 batch.count(f"told:{effect.notification.type}")
@@ -95,15 +117,6 @@ class BatchHandler:
                 batch.looks.add(effect.company_id)
             else:
                 batch.polling.append(effect)
-        if news is not None and event.company is not None:
-            self._merge(event.company.id, news)
-
-    def finish(self) -> None:
-        """Hand the changed connections to the batch."""
-        for connection_id, connection in self._current.items():
-            known = self._known.get(connection_id)
-            stored = known if isinstance(known, StoredConnection) else None
-            self._batch.connections[connection_id] = (connection, self._states[connection_id], stored)
 
     def _context(self, event: Event) -> Context:
         company = event.company
@@ -113,94 +126,79 @@ class BatchHandler:
         return Context(
             self._now,
             policy,
-            company_known=company is None or company.id in self._companies,
+            company_known=company is None or self._record(company.id) is not None,
             company_shown=company is None or company.id in self._shown,
             on_premise=self._on_premise,
         )
 
-    def _concerned(self, event: Event) -> list[str]:
+    def _affected_ids(self, event: Event) -> list[str]:
         ids = list(event.connection_ids)
         if event.concerns_whole_company and event.company is not None:
-            ids += self._of_company(event.company.id)
+            ids += self._connection_ids_of(event.company.id)
         return list(dict.fromkeys(ids))
 
-    def _of_company(self, company_id: str) -> list[str]:
-        """Its connections, where they were loaded, and those of this batch."""
-        return self._members.get(company_id, []) + [
+    def _connection_ids_of(self, company_id: str) -> list[str]:
+        """The connections of the company: the stored ones, if they were loaded, and those of this batch."""
+        return self._member_ids.get(company_id, []) + [
             connection_id
             for connection_id, connection in self._current.items()
             if connection.company_id == company_id
         ]
 
     def _connection(self, connection_id: str, event: Event) -> Connection | None:
-        """The connection as it stands; ``None`` where the event is no reason to begin knowing it."""
+        """The connection before ``event``; ``None`` if it is unknown and ``event`` does not introduce it.
+
+        Raises the error of a stored connection that cannot be read.
+        """
         if connection_id in self._current:
             return self._current[connection_id]
-        known = self._known.get(connection_id)
-        if isinstance(known, UnreadableConnection):
-            raise known.error
-        if known is not None:
-            return known.connection
-        if not _introduces(event):
-            return None
-        connection = Connection(connection_id, company_id=event.company.id if event.company else None)
-        company = self._companies.get(event.company.id) if event.company else None
-        if company is None:
-            return connection
-        if company.get("merchant_id"):
-            connection = replace(connection, merchant_id=company["merchant_id"])
-        if company.get("deleted_at"):
-            at = from_iso(company["deleted_at"])
-            fact = Fact(FactKind.DELETED, at, event.received_at, company.get("deleted_by", ""))
-            connection = connection.with_facts([fact])
-        return connection
+        stored = self._stored.get(connection_id)
+        if isinstance(stored, UnreadableConnection):
+            raise stored.error
+        if stored is not None:
+            return stored.connection
+        return new_connection(connection_id, event, self._record(event.company.id) if event.company else None)
 
-    def _news(self, event: Event) -> CompanyNews | None:
+    def _record(self, company_id: str) -> CompanyRecord | None:
+        """The company as it stands in this batch; ``None`` if it is unknown."""
+        if company_id not in self._records and company_id in self._rows:
+            self._records[company_id] = company_record(self._rows[company_id])
+        return self._records.get(company_id)
+
+    def _company_change(self, event: Event) -> CompanyChange:
         if event.company is None:
-            return None
-        known = self._companies.get(event.company.id)
-        return company_news(event, event.company, known)
+            return NO_CHANGE
+        return company_change(event, event.company, self._record(event.company.id))
 
-    def _merge(self, company_id: str, news: CompanyNews) -> None:
-        self._batch.companies.setdefault(company_id, CompanyNews()).merge(news)
-        self._companies[company_id] = self._companies.get(company_id, {}) | news.as_fields(company_id)
-        if news.merchant_id is not None:
-            self._pass_on(company_id, news.merchant_id)
+    def _with_merchant(self, event: Event, change: CompanyChange) -> Event:
+        if event.company is None:
+            return event
+        return with_merchant(event, (self._record(event.company.id) or NO_RECORD).with_change(change))
 
-    def _renamed(self, events: Sequence[Event]) -> list[str]:
-        """Companies that we know and of which a message gives another merchant id than we have."""
-        found: dict[str, None] = {}
+    def _change_company(self, company_id: str, change: CompanyChange) -> None:
+        self._batch.companies[company_id] = self._batch.companies.get(company_id, NO_CHANGE).merged(change)
+        self._records[company_id] = (self._record(company_id) or NO_RECORD).with_change(change)
+        if change.merchant_id is not None:
+            self._assign_merchant(company_id, change.merchant_id)
+
+    def _reassigned(self, events: Sequence[Event]) -> list[str]:
+        """Ids of the known companies to which an event gives another merchant than the stored one."""
+        ids: dict[str, None] = {}
         for event in events:
-            row = self._companies.get(event.company.id) if event.company else None
+            row = self._rows.get(event.company.id) if event.company else None
             if event.company is None or row is None or "erased_at" in row:
                 continue
-            if event.company.merchant_id not in (None, row.get("merchant_id")):
-                found[event.company.id] = None
-        return list(found)
+            if names_other_merchant(event.company, CompanyRecord(merchant_id=row.get("merchant_id"))):
+                ids[event.company.id] = None
+        return list(ids)
 
-    def _of_its_merchant(self, event: Event, news: CompanyNews | None) -> Event:
-        """The event as if it named the merchant that its company has: its own tag may be missing or old."""
-        if event.company is None:
-            return event
-        known = self._companies.get(event.company.id, {}).get("merchant_id")
-        merchant_id = (news.merchant_id if news else None) or known
-        if merchant_id is None or merchant_id == event.company.merchant_id:
-            return event
-        tags = {**event.company.tags, MERCHANT_TAG: merchant_id}
-        return replace(event, company=replace(event.company, tags=tags))
-
-    def _pass_on(self, company_id: str, merchant_id: str) -> None:
-        """Let the company's connections that the message does not name have the new merchant id too."""
-        for connection_id in self._of_company(company_id):
-            known = self._known.get(connection_id)
+    def _assign_merchant(self, company_id: str, merchant_id: str) -> None:
+        """Give the new merchant to the company's connections, also to those that no event names."""
+        for connection_id in self._connection_ids_of(company_id):
+            stored = self._stored.get(connection_id)
             connection = self._current.get(connection_id)
-            if connection is None and isinstance(known, StoredConnection):
-                connection = known.connection
-                self._states[connection_id] = known.state
+            if connection is None and isinstance(stored, StoredConnection):
+                connection = stored.connection
+                self._states[connection_id] = stored.state
             if connection is not None and connection.company_id == company_id:
                 self._current[connection_id] = replace(connection, merchant_id=merchant_id)
-
-
-def _introduces(event: Event) -> bool:
-    """Whether an unknown connection becomes known by ``event``."""
-    return not isinstance(event, (UnhandledEvent, QuestionUnanswered))

@@ -5,9 +5,10 @@ import threading
 import pytest
 from redis import Redis
 
+from handlers.company import CompanyChange
 from processor.store import keys
 from processor.store.shards import CursorConflict, Shard
-from processor.store.unit_of_work import Batch, CompanyNews
+from processor.store.unit_of_work import Batch
 from tests.support import messages
 from tests.support.counting import everything
 from tests.support.workbench import Workbench, company_in
@@ -62,7 +63,7 @@ def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, 
     shard.commit(quick, batch_of(quick_waiting), NOW)
     before = everything(client)
     batch = batch_of(slow_waiting)
-    batch.companies["company-9"] = CompanyNews(name="Nobody", merchant_id="m-9", first_heard=NOW)
+    batch.companies["company-9"] = CompanyChange(name="Nobody", merchant_id="m-9", first_heard_at=NOW)
     with pytest.raises(CursorConflict):
         rival.commit(slow, batch, NOW)
 

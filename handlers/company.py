@@ -1,0 +1,160 @@
+"""The rules of a company: its name, tags, merchant and deletion, and what its connections take from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from handlers.connection import Connection
+from handlers.events import (
+    MERCHANT_TAG,
+    Company,
+    CompanyDeleted,
+    Event,
+    QuestionUnanswered,
+    Source,
+    UnhandledEvent,
+)
+from handlers.facts import Fact, FactKind
+
+_NO_GRACE = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyRecord:
+    """A company as stored; ``None`` and empty mean unknown. ``tagged_at`` is Codat's time of its tags."""
+
+    name: str | None = None
+    merchant_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tagged_at: datetime | None = None
+    deleted_at: datetime | None = None
+    deleted_by: str | None = None
+    first_heard_at: datetime | None = None
+
+    def with_change(self, change: "CompanyChange") -> "CompanyRecord":
+        """The record after ``change``."""
+        return CompanyRecord(
+            name=change.name or self.name,
+            merchant_id=change.merchant_id or self.merchant_id,
+            tags=change.tags or self.tags,
+            tagged_at=change.tagged_at or self.tagged_at,
+            deleted_at=change.deleted_at or self.deleted_at,
+            deleted_by=change.deleted_by or self.deleted_by,
+            first_heard_at=change.first_heard_at or self.first_heard_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyChange:
+    """What an event changes of a company; ``None`` and empty mean no change.
+
+    ``previous_merchant_id`` is the stored merchant id that ``merchant_id`` replaces, and ``company_since``
+    the time from which the company is listed for its merchant. The grace period before the erasure of a
+    deleted company begins at ``grace_from``.
+    """
+
+    name: str | None = None
+    merchant_id: str | None = None
+    previous_merchant_id: str | None = None
+    company_since: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tagged_at: datetime | None = None
+    deleted_at: datetime | None = None
+    deleted_by: str | None = None
+    grace_from: datetime | None = None
+    first_heard_at: datetime | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether more changes than the time of the same tags."""
+        return self != CompanyChange(tagged_at=self.tagged_at)
+
+    def merged(self, newer: "CompanyChange") -> "CompanyChange":
+        """Both changes as one. The first deletion and the first time of hearing stay."""
+        merchant = newer if newer.merchant_id is not None else self
+        deletion = self if self.deleted_at is not None else newer
+        return CompanyChange(
+            name=newer.name or self.name,
+            merchant_id=merchant.merchant_id,
+            previous_merchant_id=(self if self.merchant_id is not None else newer).previous_merchant_id,
+            company_since=merchant.company_since,
+            tags=newer.tags or self.tags,
+            tagged_at=newer.tagged_at or self.tagged_at,
+            deleted_at=deletion.deleted_at,
+            deleted_by=deletion.deleted_by,
+            grace_from=deletion.grace_from,
+            first_heard_at=self.first_heard_at or newer.first_heard_at,
+        )
+
+
+NO_RECORD = CompanyRecord()
+NO_CHANGE = CompanyChange()
+
+
+def company_change(event: Event, company: Company, record: CompanyRecord | None) -> CompanyChange:
+    """What ``event`` changes of ``company``; ``NO_CHANGE`` for nothing.
+
+    Steps of the journey repeat tags that may be outdated: they change none. A deletion by the journey is
+    erased without a grace period.
+    """
+    record = record or NO_RECORD
+    change = NO_CHANGE
+    if record.first_heard_at is None:
+        change = replace(change, first_heard_at=event.received_at)
+    if company.name is not None and company.name != record.name:
+        change = replace(change, name=company.name)
+    if event.source is not Source.JOURNEY and company.tags:
+        change = _with_tags(change, event, company, record)
+    if isinstance(event, CompanyDeleted) and record.deleted_at is None:
+        grace_from = _NO_GRACE if event.source is Source.JOURNEY else event.received_at
+        change = replace(change, deleted_at=event.at, deleted_by=event.event_id, grace_from=grace_from)
+    return change
+
+
+def _with_tags(change: CompanyChange, event: Event, company: Company, record: CompanyRecord) -> CompanyChange:
+    """Add the newest tags by Codat's time; an older event may still give the first merchant id."""
+    at = min(event.at, event.received_at)
+    is_newest = record.tagged_at is None or at >= record.tagged_at
+    if is_newest and company.tags != record.tags:
+        change = replace(change, tags=dict(company.tags))
+    if is_newest and at != record.tagged_at:
+        change = replace(change, tagged_at=at)
+    if names_other_merchant(company, record) and (is_newest or record.merchant_id is None):
+        change = replace(
+            change,
+            merchant_id=company.merchant_id,
+            previous_merchant_id=record.merchant_id,
+            company_since=record.first_heard_at or event.received_at,
+        )
+    return change
+
+
+def names_other_merchant(company: Company, record: CompanyRecord) -> bool:
+    """Whether the tags of ``company`` give another merchant id than the stored one."""
+    return company.merchant_id not in (None, record.merchant_id)
+
+
+def with_merchant(event: Event, record: CompanyRecord) -> Event:
+    """The event with the merchant id of ``record``: its own tag may be missing or outdated."""
+    company = event.company
+    if company is None or record.merchant_id in (None, company.merchant_id):
+        return event
+    tags = {**company.tags, MERCHANT_TAG: str(record.merchant_id)}
+    return replace(event, company=replace(company, tags=tags))
+
+
+def new_connection(connection_id: str, event: Event, record: CompanyRecord | None) -> Connection | None:
+    """The connection that ``event`` is the first to name; ``None`` if the event does not introduce one.
+
+    It takes over the merchant and the deletion of its company.
+    """
+    if isinstance(event, (UnhandledEvent, QuestionUnanswered)):
+        return None
+    connection = Connection(connection_id, company_id=event.company.id if event.company else None)
+    if record is None:
+        return connection
+    connection = replace(connection, merchant_id=record.merchant_id)
+    if record.deleted_at is None:
+        return connection
+    deletion = Fact(FactKind.DELETED, record.deleted_at, event.received_at, record.deleted_by or "")
+    return connection.with_facts([deletion])
