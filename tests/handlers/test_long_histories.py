@@ -23,6 +23,7 @@ from handlers.facts import ENDED_STATUSES
 from handlers.milestones import NotificationType
 from handlers.registry import Policy
 from handlers.state import State, situation
+from tests.support.effort import examples
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -44,6 +45,7 @@ def sample(
     build: Callable[[Tape], World], prove: Callable[[World], None], *, histories: int, part: int
 ) -> None:
     """Let Hypothesis try ``histories`` of them; a failed assertion tells the seed and the story."""
+    histories = examples(histories)
 
     def attempt(raw: bytes) -> None:
         world = build(Tape(raw))

@@ -12,12 +12,13 @@ from processor.alerts.dialects import Unrecognised
 from processor.store import serialization
 from tests.support import messages
 from tests.support.anything import BODIES
+from tests.support.effort import examples
 from tests.support.workbench import Workbench
 
 POLICIES = st.sampled_from([Policy(), Policy(can_ask=True), Policy(can_ask=True, patience_s=0)])
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(bodies=st.lists(BODIES, min_size=1, max_size=8), policy=POLICIES)
 def test_whatever_is_understood_is_processed(engine_url, bodies, policy):
     with Redis.from_url(engine_url) as client:

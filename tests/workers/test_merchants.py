@@ -14,6 +14,7 @@ from processor.journey.records import Records
 from processor.store import keys
 from tests.support import messages
 from tests.support.counting import Interrupted
+from tests.support.effort import examples
 from tests.support.messages import LONG_AGO
 from tests.support.workbench import Workbench, company_in
 
@@ -159,7 +160,7 @@ def test_a_time_that_lies_ahead_does_not_hold_for_ever(bench):
 TAGGED = st.tuples(st.sampled_from([X, Y]), st.sampled_from(["p", "q", "r", None]), st.booleans())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(history=st.lists(TAGGED, max_size=10), order=st.randoms(use_true_random=False))
 def test_in_whatever_order_messages_come_the_index_is_what_the_newest_tags_say(engine_url, history, order):
     """Two companies in different shards share three merchant ids; some messages come in one batch."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from handlers.events import ConnectionLinked, Event, LinkStatusClaimed, ReadCompleted
 from processor.alerts.dialects import Unrecognised
 from tests.support.dialects import BODY, CURRENT, LEGACY, OUR_MISTAKE, RECEIVED_AT, recognised
+from tests.support.effort import examples
 
 ODD = st.sampled_from(
     [
@@ -152,19 +153,19 @@ def replaced(value: Any, path: tuple[Any, ...], new: object) -> Any:
     return copy
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.binary(max_size=300))
 def test_any_bytes_give_an_event_or_a_refusal(body: bytes) -> None:
     assert_an_event_or_a_refusal(body)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(VALUES, st.booleans())
 def test_any_json_gives_an_event_or_a_refusal(value: object, ascii_only: bool) -> None:
     assert_an_event_or_a_refusal(json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=800)
+@settings(max_examples=examples(800))
 @given(TYPES, st.sampled_from(places_in(CURRENT)), VALUES)
 def test_a_current_body_with_any_value_anywhere_gives_an_event_or_a_refusal(
     event_type: str, place: tuple[Any, ...], new: object
@@ -173,7 +174,7 @@ def test_a_current_body_with_any_value_anywhere_gives_an_event_or_a_refusal(
     assert_an_event_or_a_refusal(json.dumps(body).encode())
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(RULES, st.sampled_from(places_in(LEGACY)), VALUES)
 def test_a_legacy_body_with_any_value_anywhere_gives_an_event_or_a_refusal(
     rule_type: str, place: tuple[Any, ...], new: object
@@ -182,7 +183,7 @@ def test_a_legacy_body_with_any_value_anywhere_gives_an_event_or_a_refusal(
     assert_an_event_or_a_refusal(json.dumps(body).encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.integers(0, len(BODY) - 1), st.binary(max_size=3), st.integers(0, 20))
 def test_a_body_damaged_anywhere_gives_an_event_or_a_refusal(at: int, inserted: bytes, lost: int) -> None:
     assert_an_event_or_a_refusal(BODY[:at] + inserted + BODY[at + lost :])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from processor.alerts.signature import AuthenticatedBy, Authenticator, NotAuthentic, event_id_of
+from tests.support.effort import examples
 
 NOW = 1_790_000_000
 OLD_KEY = b"the key before that, also 32 ..."
@@ -60,7 +61,7 @@ def test_what_the_library_signs_verifies_here(key: bytes, message_id: str, offse
     assert authenticator(OLD_KEY, key).authenticate(headers, body.encode()) is AuthenticatedBy.SIGNATURE
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     key=KEYS,
     signing_key=st.none() | KEYS,
@@ -99,7 +100,7 @@ NAMES = st.sampled_from(
 VALUES = st.text() | st.sampled_from([str(NOW), "v1,AAAA", f"{NOW}.0", "v1,", ACCEPTED])
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     headers=st.dictionaries(NAMES | st.text(), VALUES | st.text(st.characters(categories=["Cs", "Lo"]))),
     body=st.binary(),
@@ -109,7 +110,7 @@ def test_authenticate_raises_nothing_but_its_refusal(headers: Headers, body: byt
         assert authenticator(OLD_KEY).authenticate(headers, body) is AuthenticatedBy.AUTHORIZATION
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(headers=st.dictionaries(NAMES, VALUES), body=st.binary())
 def test_an_event_id_is_always_fit_for_a_key_and_an_address(headers: Headers, body: bytes) -> None:
     event_id = event_id_of(headers, body)

@@ -14,6 +14,7 @@ from processor.store.inbox import Inbox
 from processor.store.queries import Reader
 from processor.store.records import TIMELINE_FIELDS
 from tests.support import messages
+from tests.support.effort import examples
 
 
 def keep(inbox, number, *, at=messages.LONG_AGO):
@@ -71,7 +72,7 @@ def test_what_comes_and_goes_between_two_pages_moves_nothing_else(client, inbox,
     assert [row["event_id"] for row in second.items] == ["msg_015", "msg_014", "msg_012", "msg_011"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     scores=st.lists(st.integers(0, 3), max_size=30),
     limit=st.integers(1, 7),

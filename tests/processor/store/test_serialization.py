@@ -13,6 +13,7 @@ from handlers.fold import AuthorizationHistory, Link
 from handlers.milestones import NotificationType
 from handlers.state import State
 from processor.store import serialization
+from tests.support.effort import examples
 
 TEXTS = st.text(st.characters(), max_size=12)
 """Any text, lone surrogates and control characters among it."""
@@ -111,7 +112,7 @@ CONNECTIONS = st.builds(
 
 
 @given(CONNECTIONS)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_connection_is_read_as_it_was_written(connection):
     assert serialization.load(serialization.dump(connection)) == connection
 

@@ -26,6 +26,7 @@ from processor.store.waker import DRAIN, Waker
 from processor.web import create_app
 from tests.support import messages
 from tests.support.anything import BODIES, COMPANY, CONNECTION, HEADER_NAMES, HEADER_VALUES
+from tests.support.effort import examples
 from tests.support.messages import AUTHORIZATION, OTHER_SECRET, SECRET, authorised, signed
 from tests.support.service import until
 from tests.support.serving import ADDRESS, ENVIRON, frozen, kept, problem, serving
@@ -758,7 +759,7 @@ def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url):
 # Whatever comes
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(headers=st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=6), body=BODIES)
 def test_whatever_headers_come_the_answer_is_one_of_the_table(steady, headers, body):
     answer = steady.post(ADDRESS, data=body, headers=headers)
@@ -768,7 +769,7 @@ def test_whatever_headers_come_the_answer_is_one_of_the_table(steady, headers, b
         problem(answer)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(body=BODIES, legacy=st.booleans())
 def test_whatever_is_authentic_is_kept(engine_url, steady, body, legacy):
     store = Redis.from_url(engine_url)

@@ -12,6 +12,7 @@ from processor.store import keys
 from processor.web import create_app
 from processor.web.merchant.polling import MOST_RETURNS
 from tests.processor.simulator.pages import Browser
+from tests.support.effort import examples
 from tests.support.visiting import OURS, Place
 from tests.support.workbench import Moving
 
@@ -252,7 +253,10 @@ def test_a_cookie_that_has_expired_or_was_tampered_with_counts_for_nothing(
     assert "/connect/" not in stranger.open("/return?statusCode=201").answer.text
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=examples(60),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.dictionaries(
         st.sampled_from(["statusCode", "STATUSCODE", "errorMessage", "connectionId", "companyId", "x", ""]),

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from handlers.registry import Policy
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.processor.web.v1.filling import CANCELLED, KEY, Filling
+from tests.support.effort import examples
 
 HEADERS = {"Authorization": f"Bearer {KEY}", "Accept-Encoding": "identity"}
 """Schemathesis asks a WSGI application for gzip and does not decompress what it gets."""
@@ -148,7 +149,7 @@ def test_nothing_that_anybody_sends_leads_to_a_500(api: Any, mode: GenerationMod
     for result in api.get_all_operations():
 
         @given(result.ok().as_strategy(generation_mode=mode))
-        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
+        @settings(max_examples=examples(EXAMPLES), suppress_health_check=list(HealthCheck), deadline=None)
         def probe(case: schemathesis.Case) -> None:
             answer = case.call(headers=HEADERS)
             assert answer.status_code < 500
