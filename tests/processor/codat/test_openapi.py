@@ -3,7 +3,6 @@
 import json
 import re
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -14,9 +13,7 @@ import pytest
 from processor.codat.client import CodatClient
 from processor.errors import CodatError
 from processor.simulator import SimulatorConfig, SimulatorServer
-
-SPEC = Path(__file__).resolve().parents[4] / "shared" / "codat" / "openapi-platform.json"
-pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="Codat's OpenAPI file is not here")
+from tests.support import codat_openapi
 
 
 def as_json_schema(node: Any) -> Any:
@@ -104,8 +101,12 @@ class Inspector(httpx.BaseTransport):
 
 @pytest.fixture(scope="module")
 def spec() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(SPEC.read_text(encoding="utf-8-sig"))
-    return loaded
+    return codat_openapi.spec()
+
+
+@pytest.mark.skipif(not codat_openapi.PUBLISHED.exists(), reason="there is nothing to compare with")
+def test_the_excerpt_is_what_codat_publishes():
+    assert codat_openapi.excerpt() == codat_openapi.excerpt_of(codat_openapi.published())
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
-"""Answers and messages have the shapes of Codat's published OpenAPI file, where it is at hand."""
+"""Answers and messages have the shapes of Codat's published OpenAPI file."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,17 +8,12 @@ import pytest
 
 from processor.simulator import SimulatorClient, SimulatorServer
 from tests.processor.simulator.receiving import Receiver
-
-OPENAPI = Path(__file__).parents[3].parent / "shared" / "codat" / "openapi-platform.json"
+from tests.support import codat_openapi
 
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, Any]:
-    if not OPENAPI.exists():
-        pytest.skip("Codat's OpenAPI file is not here")
-    found = json.loads(OPENAPI.read_text(encoding="utf-8"))
-    assert isinstance(found, dict)
-    return found
+    return codat_openapi.spec()
 
 
 def assert_fits(published: dict[str, Any], schema: str, value: object) -> None:
