@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     try:
         work(for_worker(settings, connections=SHARES[argv[0]]), argv[0])
     except Exception:
-        _log.exception("a worker process ends because of a fault of ours")
+        _log.exception("a worker process ends because of a bug")
         return 1
     return 0
 

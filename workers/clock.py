@@ -66,7 +66,7 @@ class Clock:
         try:
             heartbeats.remove(self._client, "clock", self._name)
         except RedisError as error:
-            _log.info("the clock could not say goodbye", extra={"error": repr(error)})
+            _log.info("the clock could not remove its heartbeat", extra={"error": repr(error)})
 
     def tick(self) -> None:
         """Do one tick. Raises ``redis.RedisError``."""

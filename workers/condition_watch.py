@@ -97,6 +97,6 @@ class ConditionWatch:
             try:
                 self.evaluate()
             except RedisError as error:
-                _log.info("conditions could not be remembered", extra={"error": repr(error)})
+                _log.info("conditions could not be stored", extra={"error": repr(error)})
             except Exception:
-                _log.exception("watching conditions raised")
+                _log.exception("evaluating conditions failed")

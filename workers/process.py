@@ -162,7 +162,7 @@ def work(container: Container, queue: str) -> None:
     try:
         worker.listen(prepare, heartbeat.start)
     except StopRequested:
-        _log.debug("a worker was told to end", extra={"child": worker.name})
+        _log.debug("a worker ends", extra={"child": worker.name})
     finally:
         watch.stop()
         process_runtime.dispatcher.stop()
@@ -171,7 +171,7 @@ def work(container: Container, queue: str) -> None:
         worker.register_death()  # type: ignore[no-untyped-call]
         heartbeats.remove(client, "worker", worker.name)
     except RedisError as error:
-        _log.info("a worker could not say goodbye", extra={"error": repr(error)})
+        _log.info("a worker could not remove its heartbeat", extra={"error": repr(error)})
 
 
 def _create_worker(container: Container, queue: str, pulse: Pulse) -> InProcessWorker:

@@ -1,1 +1,1 @@
-"""Telling the world: who wants to be told, what waits for whom, and how it is sent safely."""
+"""Delivery of notifications: subscribers, lanes, channels, redelivery, and safe senders."""

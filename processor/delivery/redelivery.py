@@ -54,7 +54,7 @@ class RedeliveryService:
     def redeliver(
         self, notification_id: str, *, subscriber_id: str | None = None, dry_run: bool = False
     ) -> RedeliveryResult:
-        """Send one notification again: to all who want it and where it is dead, or to one in any case.
+        """Send one notification again: to all that want it and where it is dead, or to one in any case.
 
         Raises ``NotFound`` for an unknown id, ``Conflict`` when it has no recipient.
         """
@@ -115,7 +115,9 @@ class RedeliveryService:
         if subscriber_id is None:
             subscribers = self._subscribers.all()
             states = self._lane_admin.states([subscriber.id for subscriber in subscribers])
-            return [one for one in subscribers if states[one.id].mode.accepts_notifications]
+            return [
+                subscriber for subscriber in subscribers if states[subscriber.id].mode.accepts_notifications
+            ]
         if subscriber_id in BUILT_IN:
             return []
         subscriber = self._subscribers.get(subscriber_id)

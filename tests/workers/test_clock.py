@@ -2,6 +2,8 @@
 
 import threading
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis, RedisError, ResponseError
@@ -26,26 +28,26 @@ ASK = "workers.jobs.ask"
 pytestmark = pytest.mark.usefixtures("lasting_flags")
 
 
-def asleep(bench, *shards):
+def asleep(bench: Any, *shards: int) -> None:
     """Messages wait in these shards, and whoever was to be woken for them has died."""
     for shard in shards:
         bench.send(messages.connected(company_in(shard), f"connection-{shard}"))
         bench.client.delete(keys.wake(shard))
 
 
-def woken(bench):
+def woken(bench: Any) -> Any:
     """The wake-up calls for drains and questions."""
     return {name: calls for name, calls in bench.jobs().items() if name in (DRAIN, ASK)}
 
 
-def ask_at(bench, seconds):
+def ask_at(bench: Any, seconds: float) -> None:
     at = bench.clock() + timedelta(seconds=seconds)
     with bench.client.pipeline(transaction=True) as pipe:
         questions.write(pipe, [Ask(Aspect.CONNECTION, "company-1", "connection-1", at, at, "because")])
         pipe.execute()
 
 
-def test_shards_that_sleep_over_messages_are_woken_once(bench):
+def test_shards_that_sleep_over_messages_are_woken_once(bench: Any) -> None:
     asleep(bench, 1, 3)
     clock = bench.ticking()
 
@@ -55,11 +57,11 @@ def test_shards_that_sleep_over_messages_are_woken_once(bench):
     assert sorted(bench.jobs()[DRAIN]) == [[1], [3]]
 
 
-def test_two_clocks_wake_a_shard_once(bench, redis_url):
+def test_two_clocks_wake_a_shard_once(bench: Any, redis_url: str) -> None:
     asleep(bench, 0, 1, 2, 3)
     together = threading.Barrier(4)
 
-    def tick():
+    def tick() -> None:
         with Redis.from_url(redis_url) as container:
             clock = Workbench(container).ticking()
             together.wait()
@@ -74,7 +76,7 @@ def test_two_clocks_wake_a_shard_once(bench, redis_url):
     assert sorted(bench.jobs()[DRAIN]) == [[0], [1], [2], [3]]
 
 
-def test_a_shard_that_is_awake_or_empty_is_left_alone(bench):
+def test_a_shard_that_is_awake_or_empty_is_left_alone(bench: Any) -> None:
     bench.send(messages.connected(company_in(1), "connection-1"))
 
     bench.ticking().tick()
@@ -82,7 +84,7 @@ def test_a_shard_that_is_awake_or_empty_is_left_alone(bench):
     assert woken(bench) == {}
 
 
-def test_a_shard_whose_waking_was_lost_is_woken_again(bench):
+def test_a_shard_whose_waking_was_lost_is_woken_again(bench: Any) -> None:
     asleep(bench, 1)
     clock = bench.ticking()
     clock.tick()
@@ -93,7 +95,7 @@ def test_a_shard_whose_waking_was_lost_is_woken_again(bench):
     assert bench.jobs()[DRAIN] == [[1], [1]]
 
 
-def test_shards_of_before_are_looked_at_as_well(bench):
+def test_shards_of_before_are_looked_at_as_well(bench: Any) -> None:
     former = Workbench(bench.client, shards=9)
     former.ticking().tick()
     company = company_in(8, 9)
@@ -105,7 +107,7 @@ def test_shards_of_before_are_looked_at_as_well(bench):
     assert bench.jobs()[DRAIN] == [[8]]
 
 
-def test_questions_are_asked_when_they_are_due_and_not_before(bench):
+def test_questions_are_asked_when_they_are_due_and_not_before(bench: Any) -> None:
     ask_at(bench, 10)
     clock = bench.ticking()
 
@@ -118,7 +120,7 @@ def test_questions_are_asked_when_they_are_due_and_not_before(bench):
     assert woken(bench) == {ASK: [[]]}
 
 
-def test_nobody_is_woken_for_questions_that_are_being_asked(bench):
+def test_nobody_is_woken_for_questions_that_are_being_asked(bench: Any) -> None:
     ask_at(bench, 0)
     bench.client.set(keys.asking(), "asks", px=600_000)
 
@@ -127,7 +129,7 @@ def test_nobody_is_woken_for_questions_that_are_being_asked(bench):
     assert woken(bench) == {}
 
 
-def test_what_was_kept_too_long_is_trimmed_from_the_indexes_and_nothing_else(bench):
+def test_what_was_kept_too_long_is_trimmed_from_the_indexes_and_nothing_else(bench: Any) -> None:
     old = bench.handle(messages.connected("company-1", "connection-1"), messages.other())
     bench.inbox.quarantine("quarantined", b"?", bench.clock(), "why")
     clock = bench.ticking(retention_days=30)
@@ -144,7 +146,7 @@ def test_what_was_kept_too_long_is_trimmed_from_the_indexes_and_nothing_else(ben
     assert bench.state("connection-1") == "authorized"
 
 
-def test_trimming_is_rare(bench):
+def test_trimming_is_rare(bench: Any) -> None:
     clock = bench.ticking()
     clock.tick()
     stale = {"stale": to_ms(bench.clock()) - 40 * DAY_S * 1000}
@@ -158,7 +160,7 @@ def test_trimming_is_rare(bench):
     assert bench.client.zcard(keys.events()) == 0
 
 
-def test_a_second_tick_in_the_same_moment_changes_nothing(bench):
+def test_a_second_tick_in_the_same_moment_changes_nothing(bench: Any) -> None:
     asleep(bench, 0, 2)
     ask_at(bench, 0)
     event_id = bench.send(messages.connected(company_in(1), "connection-1"))[0].event_id
@@ -168,7 +170,7 @@ def test_a_second_tick_in_the_same_moment_changes_nothing(bench):
     clock = bench.ticking()
     clock.tick()
 
-    def all_but_heartbeats():
+    def all_but_heartbeats() -> Any:
         found = everything(bench.client)
         assert found.pop(keys.alive("clock"))
         return found
@@ -180,7 +182,7 @@ def test_a_second_tick_in_the_same_moment_changes_nothing(bench):
     assert all_but_heartbeats() == before
 
 
-def test_a_clock_says_that_it_lives_and_when_it_ends(bench):
+def test_a_clock_says_that_it_lives_and_when_it_ends(bench: Any) -> None:
     stop = threading.Event()
     clock = bench.ticking(name="clock-1")
     clock.tick()
@@ -194,12 +196,12 @@ def test_a_clock_says_that_it_lives_and_when_it_ends(bench):
     assert bench.client.zcard(keys.alive("clock")) == 0
 
 
-def test_a_clock_that_ends_while_redis_is_away_does_not_wait_for_it_once_more(bench):
+def test_a_clock_that_ends_while_redis_is_away_does_not_wait_for_it_once_more(bench: Any) -> None:
     """Ten seconds each; with the goodbye it took longer to end than it may."""
     asked = []
 
     class Hanging(Redis):
-        def execute_command(self, *args, **_):
+        def execute_command(self, *args: Any, **_: object) -> None:
             asked.append(args)
             stop.set()
             raise RedisTimeoutError("late")
@@ -211,13 +213,15 @@ def test_a_clock_that_ends_while_redis_is_away_does_not_wait_for_it_once_more(be
     assert asked == [("TIME",)]
 
 
-def test_a_clock_goes_on_while_redis_is_away_and_says_so_once(bench, caplog):
+def test_a_clock_goes_on_while_redis_is_away_and_says_so_once(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """It looked three times: twice in vain."""
     caplog.set_level("INFO")
     looks = []
 
     class Away(Redis):
-        def pipeline(self, *args, **kwargs):
+        def pipeline(self, *args: Any, **kwargs: Any) -> Any:
             looks.append(1)
             if len(looks) == 3:
                 stop.set()
@@ -226,7 +230,7 @@ def test_a_clock_goes_on_while_redis_is_away_and_says_so_once(bench, caplog):
             return super().pipeline(*args, **kwargs)
 
     class Impatient(threading.Event):
-        def wait(self, _=None):
+        def wait(self, _: object = None) -> Any:
             return self.is_set()
 
     stop = Impatient()
@@ -240,11 +244,13 @@ def test_a_clock_goes_on_while_redis_is_away_and_says_so_once(bench, caplog):
     ]
 
 
-def test_that_redis_was_away_is_noted_when_it_is_back(data_dir, caplog):
+def test_that_redis_was_away_is_noted_when_it_is_back(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A minute later nothing could say any more that it had been away, or since when."""
     caplog.set_level("INFO", logger="workers.clock")
 
-    def said(sentence):
+    def said(sentence: str) -> Any:
         return [one for one in caplog.records if one.message == sentence]
 
     engine = Engine(data_dir)
@@ -276,14 +282,14 @@ def test_that_redis_was_away_is_noted_when_it_is_back(data_dir, caplog):
     assert (record.away_from, record.away_until) == (to_iso(one.began_at), to_iso(ended))
 
 
-def test_that_redis_refused_is_noted_as_that(bench):
+def test_that_redis_refused_is_noted_as_that(bench: Any) -> None:
     """Full for an hour, it answered; but nothing could be written."""
     stop = threading.Event()
     began = bench.clock()
     looks = []
 
     class Full(Redis):
-        def pipeline(self, *args, **kwargs):
+        def pipeline(self, *args: Any, **kwargs: Any) -> Any:
             looks.append(1)
             if len(looks) == 1:
                 raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -41,7 +42,7 @@ def container(redis_url: str) -> Iterator[Container]:
     container.redis.close()
 
 
-def send(container, body, event_id="msg_1"):
+def send(container: Container, body: Any, event_id: str = "msg_1") -> None:
     kept = container.inbox.accept(messages.understood(body, event_id, received_at=container.clock()), body)
     if kept.sleeping_shard is not None:
         container.waker.wake_shard(kept.sleeping_shard)
@@ -56,7 +57,7 @@ def _signals_as_they_were() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def worker(container):
+def worker(container: Container) -> Any:
     """A worker that listens to its queue and not to commands of RQ's own, which nobody here sends.
 
     The thread that would listen to them raises at the end where Redis is late by a second.
@@ -72,7 +73,7 @@ def worker(container):
 
 
 @pytest.mark.usefixtures("_signals_as_they_were")
-def test_a_wake_up_call_leads_to_a_drain(container):
+def test_a_wake_up_call_leads_to_a_drain(container: Container) -> None:
     send(container, messages.connected("company-1", "connection-1"))
     assert container.waker.queue_length(DRAIN) == 1
 
@@ -82,7 +83,7 @@ def test_a_wake_up_call_leads_to_a_drain(container):
     assert container.waker.queue_length(DRAIN) == 0
 
 
-def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container):
+def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container: Container) -> None:
     """A machine whose clock was ten minutes off said that no worker was seen."""
     heartbeat = Heartbeat(container.redis, "worker-of-the-tests", Pulse())
     heartbeat.start()
@@ -99,13 +100,13 @@ def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container):
 
 
 @pytest.mark.usefixtures("container")
-def test_jobs_are_harmless_when_there_is_nothing_to_do():
+def test_jobs_are_harmless_when_there_is_nothing_to_do() -> None:
     assert jobs.drain(0) == 0
     assert jobs.drain(17) == 0
     assert jobs.ask() == 0
 
 
-def test_a_drain_that_hands_over_rings_again(container):
+def test_a_drain_that_hands_over_rings_again(container: Container) -> None:
     bench = Workbench(container.redis)
     bench.fill([messages.connected("company-1", "connection-1")] * 600)
     own = runtime.install(container, stopping=lambda: False)
@@ -119,7 +120,9 @@ def test_a_drain_that_hands_over_rings_again(container):
 
 
 @pytest.mark.usefixtures("_signals_as_they_were")
-def test_after_jobs_nothing_of_rqs_stays_for_ever(container, monkeypatch):
+def test_after_jobs_nothing_of_rqs_stays_for_ever(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(waker, "RESULT_TTL_S", 600)  # it is looked at before it goes
     send(container, messages.connected("company-1", "connection-1"))
     worker(container).work(burst=True, logging_level="WARNING")
@@ -130,14 +133,14 @@ def test_after_jobs_nothing_of_rqs_stays_for_ever(container, monkeypatch):
     assert all(container.redis.ttl(key) > 0 for key in finished)
 
 
-def test_each_queue_has_a_worker_process_of_its_own(redis_url):
+def test_each_queue_has_a_worker_process_of_its_own(redis_url: str) -> None:
     """RQ loses jobs of workers that listen to two queues when they are killed."""
     settings = load(ENVIRON | {"REDIS_URL": redis_url, "WORKERS": "3"})
     roles = [child.argv[-1] for child in children(settings)]
     assert Counter(roles) == dict.fromkeys(QUEUES, 1) | {DRAIN: 3}
 
 
-def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Path):
+def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Path) -> None:
     """It died with a traceback, and again once a second."""
     where = f"unix://{data_dir.resolve()}/engine/engine.sock?db=0"
     environ = {**os.environ, "REDIS_URL": where, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -158,7 +161,7 @@ def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Pa
             process.kill()
 
 
-def test_nothing_connects_when_the_runtime_is_built(data_dir: Path):
+def test_nothing_connects_when_the_runtime_is_built(data_dir: Path) -> None:
     nowhere = f"unix://{data_dir}/nobody.sock?db=0"
 
     built = runtime.build(for_worker(load(ENVIRON | {"REDIS_URL": nowhere})))

@@ -68,35 +68,35 @@ def refusals(client: "Redis[Any]") -> int:
     return int(client.info("stats")["total_error_replies"])
 
 
-def full(client):
+def full(client: "Redis[Any]") -> None:
     client.config_set("maxmemory", "1")
 
 
-def roomy(client):
+def roomy(client: "Redis[Any]") -> None:
     client.config_set("maxmemory", "0")
 
 
-def demoted(client):
+def demoted(client: "Redis[Any]") -> None:
     client.replicaof("127.0.0.1", "1")
 
 
-def promoted(client):
+def promoted(client: "Redis[Any]") -> None:
     client.replicaof("NO", "ONE")
 
 
-def without_replicas(client):
+def without_replicas(client: "Redis[Any]") -> None:
     client.config_set("min-replicas-to-write", "1")
 
 
-def without_need_of_replicas(client):
+def without_need_of_replicas(client: "Redis[Any]") -> None:
     client.config_set("min-replicas-to-write", "0")
 
 
-def forbidden(client):
+def forbidden(client: "Redis[Any]") -> None:
     client.execute_command("ACL", "SETUSER", "default", "-@write", "-@scripting")
 
 
-def allowed(client):
+def allowed(client: "Redis[Any]") -> None:
     client.execute_command("ACL", "SETUSER", "default", "+@all")
 
 

@@ -87,7 +87,7 @@ class AttemptRunner:
         except RedisError:
             raise
         except Exception as error:
-            _log.exception("delivering raised", extra=lease.log_fields)
+            _log.exception("an attempt failed because of a bug", extra=lease.log_fields)
             text = f"a fault of ours: {type(error).__name__}"
             return AttemptResult(AttemptVerdict.AGAIN, 0, error=text, counts=False)
 

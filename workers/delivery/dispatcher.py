@@ -75,7 +75,7 @@ class Dispatcher:
         self._woken: asyncio.Event | None = None
         self._stopping = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
-        self._outage = RedisOutage("courier")
+        self._outage = RedisOutage("dispatcher")
 
     @property
     def is_running(self) -> bool:
@@ -92,7 +92,9 @@ class Dispatcher:
         self._attempts.prepare()
         ready = threading.Event()
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._run_thread, args=(ready,), name="courier", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run_thread, args=(ready,), name="dispatcher", daemon=True
+        )
         self._thread.start()
         ready.wait()
 
@@ -121,7 +123,7 @@ class Dispatcher:
         try:
             asyncio.run(self._serve(ready))
         except Exception:
-            _log.exception("the courier's thread ended; wake-up calls carry out from now on")
+            _log.exception("the dispatcher's thread ended; wake-up calls deliver from now on")
         finally:
             ready.set()
 
@@ -148,7 +150,7 @@ class Dispatcher:
         """What the loop works with, and leases that are renewed meanwhile; the event that ``wake`` sets."""
         self._leases.clear()
         self._tasks.clear()
-        self._pool = ThreadPoolExecutor(REDIS_THREADS, thread_name_prefix="courier-redis")
+        self._pool = ThreadPoolExecutor(REDIS_THREADS, thread_name_prefix="dispatcher-redis")
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         renewing = asyncio.create_task(self._renew_leases())
         try:
@@ -166,7 +168,7 @@ class Dispatcher:
         except RedisError as error:
             return max(0.5, self._outage.failed(error))
         except Exception:
-            _log.exception("looking at the lanes raised")
+            _log.exception("looking at the lanes failed")
         return 1.0
 
     async def _look(self) -> float:
@@ -203,7 +205,7 @@ class Dispatcher:
             await self._attempts.run(lease, self._in_thread)
         except RedisError as error:
             _log.warning(
-                "an attempt could not be written down; it will be made again",
+                "an attempt could not be recorded and will be repeated",
                 extra={**lease.log_fields, "error": repr(error)},
             )
         finally:
@@ -222,7 +224,7 @@ class Dispatcher:
             except RedisError as error:
                 _log.warning("leases could not be renewed", extra={"error": repr(error)})
             except Exception:
-                _log.exception("renewing leases raised")
+                _log.exception("renewing leases failed")
 
     async def _finish(self) -> None:
         """Wait for the attempts under way, then give back the deliveries of those that take too long."""

@@ -38,9 +38,9 @@ def send_new_link(container: Container, company_id: str) -> bool:
         MailServer(settings.smtp_url, verify=settings.smtp_tls_verify).send(message)
     except (TemplateError, ValueError, smtplib.SMTPException, OSError) as error:
         _log.warning(
-            "a fresh link could not be mailed",
+            "a new link could not be e-mailed",
             extra={"company_id": company_id, "error": type(error).__name__},
         )
         return False
-    _log.info("a fresh link was mailed", extra={"company_id": company_id})
+    _log.info("a new link was e-mailed", extra={"company_id": company_id})
     return True

@@ -46,7 +46,7 @@ def subjects(store: "Redis[Any]", code: str) -> list[str]:
     return [one.subject for one in found if one.code == code]
 
 
-def test_a_drain_that_makes_no_progress_is_named_though_other_workers_live(store) -> None:
+def test_a_drain_that_makes_no_progress_is_named_though_other_workers_live(store: Any) -> None:
     """A hung drain was hidden by the processes beside it, which all count as workers."""
     heartbeats.record(store, "worker", "poll-1")
     heartbeats.record(store, "worker", "drain-1", silent_ms=heartbeats.MISSED_AFTER_MS + 1_000)
@@ -66,7 +66,7 @@ def test_a_drain_that_makes_no_progress_is_named_though_other_workers_live(store
         ({"mode": Mode.PAUSED}, False),
     ],
 )
-def test_deliveries_that_are_due_and_that_nobody_makes_are_told(change, stalls) -> None:
+def test_deliveries_that_are_due_and_that_nobody_makes_are_told(change: Any, stalls: bool) -> None:
     """1,844 notifications were due for two minutes at zero load, and everything said that all was well."""
     facts = Facts(
         now=NOW, redis_now=NOW, store=StoreFacts(), answers=True, lanes=[dataclasses.replace(LANE, **change)]

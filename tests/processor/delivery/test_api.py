@@ -1,23 +1,25 @@
 """Subscribers and deliveries through the API."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
 from processor.delivery.rules import TYPES
+from tests.processor.delivery.conftest import Call, Service
 from tests.processor.web.v1.filling import KEY
 from tests.support.serving import serving
-from tests.workers.delivery.receiving import status
+from tests.workers.delivery.receiving import MakeReceiver, status
 
 
-def add(call, url, **more):
+def add(call: Call, url: str, **more: Any) -> Any:
     answer = call("POST", "/v1/subscribers", {"url": url, **more})
     assert answer.status_code == 201, answer.text
     return answer.json
 
 
-def test_a_subscriber_is_added_and_its_secret_is_shown_once(call):
+def test_a_subscriber_is_added_and_its_secret_is_shown_once(call: Call) -> None:
     made = add(call, "http://127.0.0.1:9/hook", types=["initial_sync.completed"], headers={"X-Key": "hush"})
 
     assert made["secret"].startswith("whsec_")
@@ -42,13 +44,13 @@ def test_a_subscriber_is_added_and_its_secret_is_shown_once(call):
         ({"url": "https://example.com", "secret": "whsec_mine"}, "secret"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(call, body, field):
+def test_what_cannot_be_is_refused_by_name(call: Call, body: Any, field: str) -> None:
     answer = call("POST", "/v1/subscribers", body)
     assert answer.status_code == 422
     assert list(answer.json["errors"]) == [field]
 
 
-def test_private_addresses_are_refused_unless_allowed(redis_url):
+def test_private_addresses_are_refused_unless_allowed(redis_url: str) -> None:
     client = serving(redis_url, API_KEYS=KEY)
     answer = client.post(
         "/v1/subscribers",
@@ -59,7 +61,7 @@ def test_private_addresses_are_refused_unless_allowed(redis_url):
     assert "public" in answer.json["errors"]["url"][0]
 
 
-def test_changes_concern_what_is_named(call):
+def test_changes_concern_what_is_named(call: Call) -> None:
     made = add(call, "http://127.0.0.1:9/hook", description="first")
     path = f"/v1/subscribers/{made['id']}"
 
@@ -72,7 +74,7 @@ def test_changes_concern_what_is_named(call):
     assert "secret" not in call("GET", path).json
 
 
-def test_rotation_shows_the_new_secret_and_until_when_the_old_one_signs(call):
+def test_rotation_shows_the_new_secret_and_until_when_the_old_one_signs(call: Call) -> None:
     made = add(call, "http://127.0.0.1:9/hook")
     rotated = call("POST", f"/v1/subscribers/{made['id']}/rotate").json
 
@@ -81,7 +83,9 @@ def test_rotation_shows_the_new_secret_and_until_when_the_old_one_signs(call):
     assert made["old_secret_until"] is None
 
 
-def test_who_is_removed_is_gone_with_what_waited(call, service, receiver):
+def test_who_is_removed_is_gone_with_what_waited(
+    call: Call, service: Service, receiver: MakeReceiver
+) -> None:
     heard = receiver(status(500))
     made = add(call, heard.url)
     service.make_ready()
@@ -97,12 +101,12 @@ def test_who_is_removed_is_gone_with_what_waited(call, service, receiver):
 
 
 @pytest.mark.parametrize("path", ["", "/rotate", "/test"])
-def test_nobody_under_an_unknown_id(call, path):
+def test_nobody_under_an_unknown_id(call: Call, path: str) -> None:
     method = "POST" if path else "PATCH"
     assert call(method, f"/v1/subscribers/sub_none{path}", {} if not path else None).status_code == 404
 
 
-def test_a_test_message_and_what_came_of_it(call, service, receiver):
+def test_a_test_message_and_what_came_of_it(call: Call, service: Service, receiver: MakeReceiver) -> None:
     heard = receiver(status(418, b"a teapot"))
     made = add(call, heard.url)
     sent = call("POST", f"/v1/subscribers/{made['id']}/test")
@@ -117,7 +121,9 @@ def test_a_test_message_and_what_came_of_it(call, service, receiver):
     assert call("GET", "/v1/notifications").json["items"] == []
 
 
-def test_a_notification_shows_its_status_and_each_attempt(call, service, receiver):
+def test_a_notification_shows_its_status_and_each_attempt(
+    call: Call, service: Service, receiver: MakeReceiver
+) -> None:
     heard = receiver()
     heard.answers += [status(500, b"broken"), status(500)]
     made = add(call, heard.url, ordered=True)
@@ -154,7 +160,7 @@ def test_a_notification_shows_its_status_and_each_attempt(call, service, receive
     assert len(mine) == 2
 
 
-def test_stats_show_the_lanes(call, service, receiver):
+def test_stats_show_the_lanes(call: Call, service: Service, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     made = add(call, heard.url)
     service.make_ready()
@@ -171,7 +177,9 @@ def test_stats_show_the_lanes(call, service, receiver):
     assert lane["last_attempt"]["error"] == "answered 500"
 
 
-def test_redelivering_sends_the_same_notification_again(call, service, receiver):
+def test_redelivering_sends_the_same_notification_again(
+    call: Call, service: Service, receiver: MakeReceiver
+) -> None:
     heard = receiver()
     made = add(call, heard.url)
     service.make_ready()
@@ -190,7 +198,9 @@ def test_redelivering_sends_the_same_notification_again(call, service, receiver)
     Webhook(made["secret"])
 
 
-def test_who_gets_it_again_may_stand_in_the_body(call, service, receiver):
+def test_who_gets_it_again_may_stand_in_the_body(
+    call: Call, service: Service, receiver: MakeReceiver
+) -> None:
     """The body was not looked at, and everybody got it."""
     one, two = (add(call, receiver().url) for _ in range(2))
     service.make_ready()
@@ -214,7 +224,9 @@ def test_who_gets_it_again_may_stand_in_the_body(call, service, receiver):
         (["sub_1"], {}),
     ],
 )
-def test_a_body_that_says_something_else_is_refused(call, service, receiver, body, query):
+def test_a_body_that_says_something_else_is_refused(
+    call: Call, service: Service, receiver: MakeReceiver, body: Any, query: Any
+) -> None:
     add(call, receiver().url)
     service.make_ready()
     id_ = call("GET", "/v1/notifications").json["items"][0]["id"]
@@ -226,7 +238,7 @@ def test_a_body_that_says_something_else_is_refused(call, service, receiver, bod
     assert service.deliver() == 2  # as it was divided, and nothing again
 
 
-def test_redelivering_needs_somebody(call, service, receiver):
+def test_redelivering_needs_somebody(call: Call, service: Service, receiver: MakeReceiver) -> None:
     service.make_ready()
     id_ = call("GET", "/v1/notifications").json["items"][0]["id"]
     path = f"/v1/notifications/{id_}/redeliver"
@@ -238,7 +250,9 @@ def test_redelivering_needs_somebody(call, service, receiver):
     assert call("POST", path, subscriber_id=made["id"]).status_code == 409
 
 
-def test_who_came_later_can_be_sent_what_was_before(call, service, receiver):
+def test_who_came_later_can_be_sent_what_was_before(
+    call: Call, service: Service, receiver: MakeReceiver
+) -> None:
     service.make_ready()
     service.deliver()
     heard = receiver()

@@ -1,21 +1,24 @@
 """Dead letters, and sending again all since some time."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from processor.delivery import lane_overview
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.channels.operators import OPERATORS
-from tests.workers.delivery.receiving import status
+from processor.delivery.subscriber_service import SubscriberService
+from tests.processor.delivery.conftest import Service
+from tests.workers.delivery.receiving import MakeReceiver, status
 
 
 @pytest.fixture
-def desk(service):
+def desk(service: Service) -> Any:
     return service.container.subscriber_service
 
 
-def let_die(service, steps=50):
+def let_die(service: Service, steps: int = 50) -> None:
     """Attempt until nothing waits any more; a lane that fails is only probed, so it takes its time."""
     for _ in range(steps):
         service.deliver()
@@ -24,7 +27,9 @@ def let_die(service, steps=50):
         service.now += timedelta(hours=2)
 
 
-def test_dead_letters_are_listed_and_sent_again(service, desk, receiver):
+def test_dead_letters_are_listed_and_sent_again(
+    service: Service, desk: SubscriberService, receiver: MakeReceiver
+) -> None:
     heard = receiver(status(500))
     one, two = (desk.add(url=heard.url) for _ in range(2))
     service.make_ready()
@@ -47,7 +52,9 @@ def test_dead_letters_are_listed_and_sent_again(service, desk, receiver):
     assert list(service.redelivery.dead_letters()) == []
 
 
-def test_all_since_a_time_for_one_or_for_all(service, desk, receiver):
+def test_all_since_a_time_for_one_or_for_all(
+    service: Service, desk: SubscriberService, receiver: MakeReceiver
+) -> None:
     heard, other = receiver(), receiver()
     one, two = desk.add(url=heard.url), desk.add(url=other.url, types=["connection.authorized"])
     service.make_ready("xero")
@@ -75,7 +82,7 @@ def test_all_since_a_time_for_one_or_for_all(service, desk, receiver):
     assert len(set(heard.ids)) == 4
 
 
-def test_only_what_did_not_arrive(service, desk, receiver):
+def test_only_what_did_not_arrive(service: Service, desk: SubscriberService, receiver: MakeReceiver) -> None:
     heard = receiver()
     one = desk.add(url=heard.url)
     service.make_ready("xero")
@@ -89,7 +96,9 @@ def test_only_what_did_not_arrive(service, desk, receiver):
     assert one["id"] not in {lane for item in found for lane in item.lanes}
 
 
-def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(service, desk, receiver):
+def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(
+    service: Service, desk: SubscriberService, receiver: MakeReceiver
+) -> None:
     heard = receiver(status(500))
     one = desk.add(url=heard.url)
     service.make_ready()
@@ -104,7 +113,9 @@ def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(service, de
     assert service.deliver() == 2
 
 
-def test_what_is_named_goes_also_to_who_does_not_want_its_type(service, desk, receiver):
+def test_what_is_named_goes_also_to_who_does_not_want_its_type(
+    service: Service, desk: SubscriberService, receiver: MakeReceiver
+) -> None:
     heard = receiver()
     one = desk.add(url=heard.url, types=["connection.deleted"])
     service.make_ready()
@@ -115,7 +126,9 @@ def test_what_is_named_goes_also_to_who_does_not_want_its_type(service, desk, re
     assert len(heard.received) == 2
 
 
-def test_a_dead_letter_whose_type_is_wanted_no_more_stays(service, desk, receiver):
+def test_a_dead_letter_whose_type_is_wanted_no_more_stays(
+    service: Service, desk: SubscriberService, receiver: MakeReceiver
+) -> None:
     one = desk.add(url=receiver(status(500)).url)
     service.make_ready()
     let_die(service)
@@ -125,7 +138,7 @@ def test_a_dead_letter_whose_type_is_wanted_no_more_stays(service, desk, receive
         assert [item.type for item in planned] == ["connection.authorized"]
 
 
-def test_operators_get_again_what_concerned_them(service):
+def test_operators_get_again_what_concerned_them(service: Service) -> None:
     """Which types these are is a setting; a notification that never was theirs is not sent to them."""
     service.make_ready()
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
@@ -139,7 +152,7 @@ def test_operators_get_again_what_concerned_them(service):
     ] == [theirs]
 
 
-def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service):
+def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service: Service) -> None:
     service.make_ready()
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     (newest, _) = (row["body"]["id"] for row in page.items)
@@ -148,7 +161,9 @@ def test_an_e_mail_is_written_again_only_where_it_is_a_dead_letter(service):
     assert row["deliveries"]["email:status"] == "pending"
 
 
-def test_a_dead_letter_of_somebody_who_was_removed_stays(service, desk, receiver):
+def test_a_dead_letter_of_somebody_who_was_removed_stays(
+    service: Service, desk: SubscriberService, receiver: MakeReceiver
+) -> None:
     heard = receiver(status(500))
     one = desk.add(url=heard.url)
     service.make_ready()

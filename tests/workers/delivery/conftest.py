@@ -1,6 +1,7 @@
 """Lanes on an empty engine, under a clock that only the test moves, and receivers on free ports."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -43,11 +44,11 @@ def mailbox() -> Mailbox:
 
 
 @pytest.fixture
-def serve(mailbox) -> Iterator:
+def serve(mailbox: Mailbox) -> Iterator:
     """Starts mail servers that put everything into the mailbox."""
     started: list[MailController] = []
 
-    def start(**how):
+    def start(**how: Any) -> Any:
         tls = how.pop("smtps", None)
         controller = MailController(
             mailbox, hostname="127.0.0.1", port=0, ssl_context=tls, ready_timeout=WAIT_S, **how
@@ -62,14 +63,21 @@ def serve(mailbox) -> Iterator:
 
 
 @pytest.fixture
-def mail(post):
+def mail(post: Post) -> Any:
     """Makes dispatchers that write to the contact of company-1."""
     post.set(smtp_url="smtp://127.0.0.1")
     post.client.hset(
         keys.company("company-1"), mapping={"contact_email": "owner@example.test", "name": "Toft & Co"}
     )
 
-    def dispatcher(url, *, verify=True, sender="Bank of Dave <hello@bank.example>", grace_s=WAIT_S, **how):
+    def dispatcher(
+        url: str,
+        *,
+        verify: bool = True,
+        sender: str = "Bank of Dave <hello@bank.example>",
+        grace_s: float = WAIT_S,
+        **how: Any,
+    ) -> Any:
         how = {"link_url": lambda _: LINK, "product": "Bank of Dave", "templates": EmailTemplates(), **how}
         email_sender = EmailSender(
             post.client,

@@ -5,9 +5,19 @@ import email
 import email.policy
 import ssl
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+
+from workers.delivery.dispatcher import Dispatcher
+
+Serve = Callable[..., "MailController"]
+"""Starts a mail server."""
+
+MakeDispatcher = Callable[..., Dispatcher]
+"""Makes a dispatcher that sends e-mails by the mail server with this URL."""
 
 LINK = "https://service.example/connect/a-token"
 
@@ -27,13 +37,15 @@ class Mailbox:
         self.answers.set()
         self.hangs_up = False
 
-    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
+    async def handle_RCPT(  # noqa: N802
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> Any:
         if self.says_to_recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
             self.recipients.append(address)
         return self.says_to_recipient
 
-    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> Any:  # noqa: N802
         self.handed_over += 1
         while not self.answers.is_set():
             await asyncio.sleep(0.01)
@@ -44,7 +56,7 @@ class Mailbox:
             self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return self.says_to_message
 
-    def authenticate(self, _server, _session, _envelope, _mechanism, data):
+    def authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: Any, data: Any) -> Any:
         self.logins.append((data.login, data.password))
         return AuthResult(success=data.password == b"p@ss", handled=False)
 

@@ -29,6 +29,7 @@ class Received:
 
 
 Answering = Callable[[BaseHTTPRequestHandler], None]
+MakeReceiver = Callable[..., "Receiver"]
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Answering:

@@ -12,11 +12,12 @@ from svix.webhooks import WebhookVerificationError as SvixError
 from processor.clock import from_iso, to_iso
 from processor.delivery.lane import Mode
 from processor.store import keys
-from tests.workers.delivery.receiving import status
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import MakeReceiver, status
 
 
 @pytest.mark.parametrize("code", [200, 202, 204])
-def test_every_2xx_is_success(post, receiver, code):
+def test_every_2xx_is_success(post: Post, receiver: MakeReceiver, code: int) -> None:
     heard = receiver(status(code, b"" if code == 204 else b"thank you"))
     mine, id_ = post.subscribe(heard.url), post.decide()
 
@@ -35,7 +36,7 @@ def test_every_2xx_is_success(post, receiver, code):
     }
 
 
-def test_what_is_sent_is_the_notification_signed(post, receiver):
+def test_what_is_sent_is_the_notification_signed(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     mine = post.subscribe(heard.url, headers={"Authorization": "Bearer theirs", "X-Own": "yes"})
     id_ = post.decide()
@@ -50,7 +51,7 @@ def test_what_is_sent_is_the_notification_signed(post, receiver):
     assert mine.secret not in str(got.headers)
 
 
-def test_both_libraries_verify_our_signatures(post, receiver):
+def test_both_libraries_verify_our_signatures(post: Post, receiver: MakeReceiver) -> None:
     """They compare with the real time, so here time is real."""
     post.clock.now = datetime.now(UTC)
     heard = receiver()
@@ -69,7 +70,9 @@ def test_both_libraries_verify_our_signatures(post, receiver):
     [(301, "redirects are not followed"), (302, "redirects are not followed"), (400, "answered 400"),
      (401, "answered 401"), (404, "answered 404"), (500, "answered 500"), (503, "answered 503")],
 )  # fmt: skip
-def test_everything_else_is_tried_again(post, receiver, code, error):
+def test_everything_else_is_tried_again(
+    post: Post, receiver: MakeReceiver, code: int, error: str | None
+) -> None:
     elsewhere = receiver()
     heard = receiver(status(code, b"no", Location=elsewhere.url))
     mine, id_ = post.subscribe(heard.url), post.decide()
@@ -84,7 +87,9 @@ def test_everything_else_is_tried_again(post, receiver, code, error):
     assert elsewhere.received == []
 
 
-def test_the_schedule_is_that_of_the_contract_and_ends_with_a_dead_letter(post, receiver):
+def test_the_schedule_is_that_of_the_contract_and_ends_with_a_dead_letter(
+    post: Post, receiver: MakeReceiver
+) -> None:
     heard = receiver(status(500))
     mine, id_ = post.subscribe(heard.url), post.decide()
     dispatcher, waits = post.dispatcher(), []
@@ -104,7 +109,7 @@ def test_the_schedule_is_that_of_the_contract_and_ends_with_a_dead_letter(post, 
     assert len(set(heard.ids)) == 1
 
 
-def test_pauses_are_spread_a_little_and_never_shorter(post, receiver):
+def test_pauses_are_spread_a_little_and_never_shorter(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
     ids = [post.decide(f"connection-{number}") for number in range(5)]
@@ -118,7 +123,9 @@ def test_pauses_are_spread_a_little_and_never_shorter(post, receiver):
     assert sorted(waits.values()) == pytest.approx([5, 5.125, 5.25, 5.375, 5.5])
 
 
-def test_410_ends_the_subscription_and_what_waited_is_a_dead_letter(post, receiver):
+def test_410_ends_the_subscription_and_what_waited_is_a_dead_letter(
+    post: Post, receiver: MakeReceiver
+) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
     first = post.decide("connection-1")
@@ -139,7 +146,7 @@ def test_410_ends_the_subscription_and_what_waited_is_a_dead_letter(post, receiv
 
 @pytest.mark.parametrize("code", [429, 503])
 @pytest.mark.parametrize("as_date", [False, True])
-def test_retry_after_is_honoured(post, receiver, code, as_date):
+def test_retry_after_is_honoured(post: Post, receiver: MakeReceiver, code: int, as_date: bool) -> None:
     wish = format_datetime(post.clock() + timedelta(seconds=120), usegmt=True) if as_date else "120"
     heard = receiver(status(code, Retry_After=wish))
     mine, id_ = post.subscribe(heard.url), post.decide()
@@ -152,7 +159,9 @@ def test_retry_after_is_honoured(post, receiver, code, as_date):
 @pytest.mark.parametrize(
     ("wish", "wait"), [("1", 5), ("", 5), ("soon", 5), ("-7", 5), ("999999999", 86400), ("1e9", 5), ("٣", 5)]
 )
-def test_a_wish_cannot_shorten_a_pause_nor_put_it_off_for_ever(post, receiver, wish, wait):
+def test_a_wish_cannot_shorten_a_pause_nor_put_it_off_for_ever(
+    post: Post, receiver: MakeReceiver, wish: str, wait: int
+) -> None:
     heard = receiver(status(429, Retry_After=wish.encode().decode("latin-1")))
     mine, id_ = post.subscribe(heard.url), post.decide()
 
@@ -161,7 +170,7 @@ def test_a_wish_cannot_shorten_a_pause_nor_put_it_off_for_ever(post, receiver, w
     assert post.waiting(mine.id) == {id_: wait}
 
 
-def test_an_attempt_has_its_time(post, receiver):
+def test_an_attempt_has_its_time(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine, id_ = post.subscribe(heard.url), post.decide()
     dispatcher = post.dispatcher()

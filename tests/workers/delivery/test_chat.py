@@ -1,6 +1,7 @@
 """Operators: told of what needs them, through apprise."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from processor.delivery.retry_schedule import LONGEST_PROBE_PAUSE, SLOW_AFTER
 from processor.settings.definitions import load
 from processor.store.waker import Waker
 from tests.support import messages
-from tests.workers.delivery.post import OPERATORS
-from tests.workers.delivery.receiving import hang_up, status
+from tests.workers.delivery.post import OPERATORS, Post
+from tests.workers.delivery.receiving import MakeReceiver, hang_up, status
 from workers.delivery.channels import chat
 from workers.delivery.channels.chat import ChatSender
 from workers.delivery.wiring import dispatcher_of
@@ -26,7 +27,7 @@ OTHERS_WARNINGS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
-def operators(post):
+def operators(post: Post) -> Any:
     """Alerts of operators that can be reached."""
     post.set(
         operator_alert_urls=("json://somewhere",), operator_alert_types=(NotificationType.DEAUTHORIZED.value,)
@@ -34,22 +35,22 @@ def operators(post):
     return OperatorAlerts(lane_admin=post.lane_admin, waker=Waker(post.client), reachable=True)
 
 
-def sent_to(told):
-    def send(_url, title, text):
+def sent_to(told: list[tuple[str, str]]) -> Any:
+    def send(_url: str, title: str, text: str) -> Any:
         told.append((title, text))
         return AttemptVerdict.DELIVERED
 
     return send
 
 
-def alert(operators, post, subject, text):
+def alert(operators: OperatorAlerts, post: Post, subject: str, text: str) -> None:
     with post.client.pipeline(transaction=True) as pipe:
         operators.add_alert(pipe, subject, text)
         pipe.execute()
     operators.announce([subject])
 
 
-def test_operators_get_every_alert(post, operators):
+def test_operators_get_every_alert(post: Post, operators: OperatorAlerts) -> None:
     told = []
     dispatcher = post.dispatcher(
         senders={OPERATORS: ChatSender(post.client, ["json://somewhere"], send=sent_to(told))}
@@ -62,7 +63,7 @@ def test_operators_get_every_alert(post, operators):
     assert sorted(told) == [("Disk full", "Nothing can be kept."), ("No clock", "It stands still.")]
 
 
-def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
+def test_where_nobody_can_be_reached_it_is_logged(post: Post, caplog: pytest.LogCaptureFixture) -> None:
     silent = OperatorAlerts(lane_admin=post.lane_admin, waker=Waker(post.client), reachable=False)
 
     alert(silent, post, "Disk full", "Nothing can be kept.")
@@ -72,7 +73,7 @@ def test_where_nobody_can_be_reached_it_is_logged(post, caplog):
     assert post.waiting(OPERATORS) == {}
 
 
-def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
+def test_an_alert_that_cannot_be_sent_is_sent_again(post: Post, operators: OperatorAlerts) -> None:
     answers = iter([AttemptVerdict.AGAIN, AttemptVerdict.DELIVERED])
     dispatcher = post.dispatcher(
         senders={OPERATORS: ChatSender(post.client, ["x"], send=lambda *_: next(answers))}
@@ -88,7 +89,7 @@ def test_an_alert_that_cannot_be_sent_is_sent_again(post, operators):
 
 
 @pytest.mark.usefixtures("operators")
-def test_notifications_that_concern_operators_go_there_in_words(post):
+def test_notifications_that_concern_operators_go_there_in_words(post: Post) -> None:
     told = []
     dispatcher = post.dispatcher(senders={OPERATORS: ChatSender(post.client, ["x"], send=sent_to(told))})
     post.decide()
@@ -106,7 +107,9 @@ def test_notifications_that_concern_operators_go_there_in_words(post):
 
 
 @OTHERS_WARNINGS
-def test_apprise_posts_to_where_it_is_told(post, operators, receiver, monkeypatch):
+def test_apprise_posts_to_where_it_is_told(
+    post: Post, operators: OperatorAlerts, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("apprise")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     heard = receiver(status(200))
@@ -123,7 +126,9 @@ def test_apprise_posts_to_where_it_is_told(post, operators, receiver, monkeypatc
 
 
 @OTHERS_WARNINGS
-def test_that_operators_are_not_reached_is_a_condition_until_they_are(post, operators, receiver, monkeypatch):
+def test_that_operators_are_not_reached_is_a_condition_until_they_are(
+    post: Post, operators: OperatorAlerts, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The chat's webhook was revoked: alerts waited, and the overview said that all is well."""
     pytest.importorskip("apprise")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -148,14 +153,16 @@ def test_that_operators_are_not_reached_is_a_condition_until_they_are(post, oper
 
 @OTHERS_WARNINGS
 @pytest.mark.parametrize("url", ["json://127.0.0.1:9/alerts", "nonsense"])
-def test_what_apprise_cannot_do_is_a_failure_without_the_address(url):
+def test_what_apprise_cannot_do_is_a_failure_without_the_address(url: str) -> None:
     pytest.importorskip("apprise")
     assert chat.send_by_apprise(url, "title", "text") is AttemptVerdict.AGAIN
 
 
 @OTHERS_WARNINGS
 @pytest.mark.usefixtures("operators")
-def test_a_retry_goes_only_to_the_addresses_that_failed(post, receiver, monkeypatch):
+def test_a_retry_goes_only_to_the_addresses_that_failed(
+    post: Post, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of two chat addresses one answered 500: the other one got a copy with each attempt."""
     pytest.importorskip("apprise")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -183,7 +190,9 @@ def test_a_retry_goes_only_to_the_addresses_that_failed(post, receiver, monkeypa
 @OTHERS_WARNINGS
 @pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("way", ["hangs up", "never answers"])
-def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(post, receiver, monkeypatch, way):
+def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(
+    post: Post, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
     """A chat whose answer was lost counted as not told, and got the same alert eight times."""
     pytest.importorskip("apprise")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -207,7 +216,7 @@ def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(post, re
     assert (len(silent.received), len(good.received)) == (2, 1)
 
 
-def test_a_dispatcher_of_the_settings_has_every_road(redis_url):
+def test_a_dispatcher_of_the_settings_has_every_road(redis_url: str) -> None:
     environ = {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://x"}
     environ |= {"SMTP_URL": "smtp://127.0.0.1", "MAIL_FROM": "us@bank.example"}
     container = for_worker(load(ENVIRON | environ))

@@ -2,14 +2,17 @@
 
 import pytest
 
-from tests.workers.delivery.receiving import WAIT_S, status
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import WAIT_S, MakeReceiver, status
 
 
-def test_a_channel_that_cannot_be_made_ready_stops_the_start(post, monkeypatch):
+def test_a_channel_that_cannot_be_made_ready_stops_the_start(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It used to keep the process waiting for ever."""
     dispatcher = post.dispatcher()
 
-    def prepare():
+    def prepare() -> None:
         raise OSError("no certificates")
 
     monkeypatch.setattr(dispatcher._attempts._senders["webhook"], "prepare", prepare)
@@ -19,13 +22,13 @@ def test_a_channel_that_cannot_be_made_ready_stops_the_start(post, monkeypatch):
 
 
 def test_a_dispatcher_whose_thread_has_ended_leaves_the_work_to_wake_up_calls(
-    post, receiver, monkeypatch, caplog
-):
+    post: Post, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     heard = receiver()
     post.subscribe(heard.url)
     dispatcher = post.dispatcher()
 
-    async def look():
+    async def look() -> None:
         raise ValueError("on purpose")
 
     with monkeypatch.context() as broken:
@@ -40,7 +43,7 @@ def test_a_dispatcher_whose_thread_has_ended_leaves_the_work_to_wake_up_calls(
     dispatcher.stop()
 
 
-def test_a_fault_of_ours_is_not_the_subscribers(post, receiver):
+def test_a_fault_of_ours_is_not_the_subscribers(post: Post, receiver: MakeReceiver) -> None:
     mine = post.subscribe(receiver().url)
     id_ = post.decide()
     dispatcher = post.dispatcher()
@@ -52,7 +55,9 @@ def test_a_fault_of_ours_is_not_the_subscribers(post, receiver):
     assert post.lane_admin.states([mine.id])[mine.id].failures == 0
 
 
-def test_every_line_about_a_delivery_names_the_message_that_led_to_it(post, receiver, caplog):
+def test_every_line_about_a_delivery_names_the_message_that_led_to_it(
+    post: Post, receiver: MakeReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
     """Support asked what became of a message: its id ended in the log where it was accepted."""
     caplog.set_level("INFO")
     heard = receiver(status(204))

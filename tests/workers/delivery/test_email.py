@@ -4,11 +4,13 @@ import pytest
 
 from handlers.milestones import NotificationType
 from processor.store import keys
-from tests.workers.delivery.mailing import LINK, parts
-from tests.workers.delivery.post import EMAIL
+from tests.workers.delivery.mailing import LINK, Mailbox, MakeDispatcher, Serve, parts
+from tests.workers.delivery.post import EMAIL, Post
 
 
-def test_the_contact_is_told_in_plain_text_and_html(post, mail, serve, mailbox):
+def test_the_contact_is_told_in_plain_text_and_html(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     id_ = post.decide(type_=NotificationType.DEAUTHORIZED)
     mail(f"smtp://127.0.0.1:{serve().port}").run_once()
 
@@ -25,7 +27,9 @@ def test_the_contact_is_told_in_plain_text_and_html(post, mail, serve, mailbox):
     assert "Toft &amp; Co" in html
 
 
-def test_the_company_is_called_as_it_was_given(post, mail, serve, mailbox):
+def test_the_company_is_called_as_it_was_given(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """Codat takes no other alphabet, and the letter greeted "Company"."""
     post.client.hset(keys.company("company-1"), mapping={"name": "Company", "given_name": "Угловой & Сын"})
     post.decide(type_=NotificationType.DEAUTHORIZED)
@@ -38,8 +42,8 @@ def test_the_company_is_called_as_it_was_given(post, mail, serve, mailbox):
 
 @pytest.mark.parametrize("notice", list(NotificationType))
 def test_every_type_is_told_in_plain_words_with_a_link_where_something_is_to_be_done(
-    post, mail, serve, mailbox, notice
-):
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox, notice: NotificationType
+) -> None:
     post.decide(type_=notice, data_types={"complete": ["invoices"], "failed": {"bills": "FetchError"}})
     mail(f"smtp://127.0.0.1:{serve().port}").run_once()
 
@@ -58,7 +62,9 @@ def test_every_type_is_told_in_plain_words_with_a_link_where_something_is_to_be_
     assert "Xero" in got["Subject"]
 
 
-def test_without_a_contact_or_without_a_mail_server_nobody_is_written_to(post, mail, serve, mailbox):
+def test_without_a_contact_or_without_a_mail_server_nobody_is_written_to(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     dispatcher = mail(f"smtp://127.0.0.1:{serve().port}")
     id_ = post.decide(company_id="company-2")
     dispatcher.run_once()
@@ -70,7 +76,9 @@ def test_without_a_contact_or_without_a_mail_server_nobody_is_written_to(post, m
     assert post.status(other, EMAIL) is None
 
 
-def test_a_contact_that_was_erased_meanwhile_is_not_written_to(post, mail, serve, mailbox):
+def test_a_contact_that_was_erased_meanwhile_is_not_written_to(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     id_ = post.decide()
     dispatcher = mail(f"smtp://127.0.0.1:{serve().port}")
     post.fan_out()
@@ -84,7 +92,9 @@ def test_a_contact_that_was_erased_meanwhile_is_not_written_to(post, mail, serve
     "contact",
     ["nobody", "a@", "a@b@c", "a@b\nBcc: x@y.example", "a b@c.example", "a@b.example,c@d.example", "<a@b>"],
 )
-def test_a_contact_that_is_no_address_is_never_written_to(post, mail, serve, mailbox, contact):
+def test_a_contact_that_is_no_address_is_never_written_to(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox, contact: str
+) -> None:
     post.client.hset(keys.company("company-1"), "contact_email", contact)
     id_ = post.decide()
     mail(f"smtp://127.0.0.1:{serve().port}").run_once()
@@ -92,7 +102,9 @@ def test_a_contact_that_is_no_address_is_never_written_to(post, mail, serve, mai
     assert (post.status(id_, EMAIL), mailbox.recipients) == ("dead", [])
 
 
-def test_an_international_domain_is_written_to_in_its_ascii_form(post, mail, serve, mailbox):
+def test_an_international_domain_is_written_to_in_its_ascii_form(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """``zoe@bücher.example`` was a dead letter at the first mail."""
     post.client.hset(keys.company("company-1"), "contact_email", "zoe@bücher.example")
     id_ = post.decide()
@@ -103,7 +115,7 @@ def test_an_international_domain_is_written_to_in_its_ascii_form(post, mail, ser
     assert got["From"] == "Bücher <us@xn--bcher-kva.example>"
 
 
-def test_an_end_that_was_expected_is_not_mailed(post, mail):
+def test_an_end_that_was_expected_is_not_mailed(post: Post, mail: MakeDispatcher) -> None:
     """A connector that is read once ended as it should, and its owner was asked to "connect again"."""
     dispatcher = mail("smtp://127.0.0.1:9")
     expected = post.decide(type_=NotificationType.DEAUTHORIZED, company_id="company-1", expected=True)

@@ -1,17 +1,21 @@
 """The texts of e-mails, and templates that replace them."""
 
+from pathlib import Path
+
 import pytest
 
 from handlers.milestones import NotificationType
 from processor.delivery.email_templates import ACTIONABLE, EmailTemplates
 from processor.store import keys
-from tests.workers.delivery.mailing import LINK, parts
-from tests.workers.delivery.post import EMAIL
+from tests.workers.delivery.mailing import LINK, Mailbox, MakeDispatcher, Serve, parts
+from tests.workers.delivery.post import EMAIL, Post
 
 SPOKEN = {"type": NotificationType.SYNC_COMPLETED.value, "data": {"platform_name": "Xero"}}
 
 
-def test_names_from_elsewhere_cannot_add_headers_or_markup(post, mail, serve, mailbox):
+def test_names_from_elsewhere_cannot_add_headers_or_markup(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     post.client.hset(keys.company("company-1"), "name", "Toft\r\nBcc: x@y.example <script>")
     post.decide(platform_name="Xero\r\nX-Evil: 1 <b>")
     mail(f"smtp://127.0.0.1:{serve().port}").run_once()
@@ -22,7 +26,9 @@ def test_names_from_elsewhere_cannot_add_headers_or_markup(post, mail, serve, ma
     assert "<script>" not in parts(got)[1]
 
 
-def test_templates_can_be_replaced_one_by_one(post, mail, serve, mailbox, tmp_path):
+def test_templates_can_be_replaced_one_by_one(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox, tmp_path: Path
+) -> None:
     (tmp_path / "connection.authorized.txt").write_text("Subject: Own words\n\nOurs for {{ platform }}.\n")
     (tmp_path / "layout.html").write_text("<p>Own frame</p>{% block said %}{% endblock %}")
     post.decide()
@@ -35,7 +41,9 @@ def test_templates_can_be_replaced_one_by_one(post, mail, serve, mailbox, tmp_pa
     assert "Thank you" in html
 
 
-def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(post, mail, serve, tmp_path):
+def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(
+    post: Post, mail: MakeDispatcher, serve: Serve, tmp_path: Path
+) -> None:
     broken = tmp_path / "connection.authorized.txt"
     broken.write_text("Subject: {{ nonsense.of.ours }}")
     id_ = post.decide()
@@ -49,7 +57,7 @@ def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(post, 
     assert post.status(id_, EMAIL) == "delivered"
 
 
-def test_what_is_said_of_the_data_does_not_contradict_itself():
+def test_what_is_said_of_the_data_does_not_contradict_itself() -> None:
     """One mail said "Everything is ready" and "Some of it could not be read"."""
     failed = {"data_types": {"failed": {"banking-accountBalances": "FetchError", "taxRates": "FetchError"}}}
     partly = {**SPOKEN, "data": {**SPOKEN["data"], **failed}}
@@ -62,7 +70,7 @@ def test_what_is_said_of_the_data_does_not_contradict_itself():
 
 
 @pytest.mark.parametrize("notice", list(NotificationType))
-def test_an_e_mail_says_one_thing_about_handing_it_on(notice):
+def test_an_e_mail_says_one_thing_about_handing_it_on(notice: NotificationType) -> None:
     """One mail said "hand this on to them" and "the link is for you alone"."""
     spoken = {"type": notice.value, "data": {"platform_name": "Xero"}}
     for link in (LINK, None):

@@ -5,10 +5,11 @@ from itertools import pairwise
 from processor.delivery import retry_schedule
 from processor.delivery.lane import Mode
 from processor.store import keys
-from tests.workers.delivery.receiving import status
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import MakeReceiver, status
 
 
-def test_a_lane_that_keeps_failing_is_only_probed(post, receiver):
+def test_a_lane_that_keeps_failing_is_only_probed(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
     for number in range(50):
@@ -38,7 +39,7 @@ def test_a_lane_that_keeps_failing_is_only_probed(post, receiver):
     assert pauses[-1] == retry_schedule.LONGEST_PROBE_PAUSE.total_seconds()
 
 
-def test_one_success_brings_the_lane_back_to_its_pace(post, receiver):
+def test_one_success_brings_the_lane_back_to_its_pace(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
     ids = [post.decide(f"connection-{number}") for number in range(50)]
@@ -53,7 +54,7 @@ def test_one_success_brings_the_lane_back_to_its_pace(post, receiver):
     assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
 
 
-def test_five_days_without_success_pause_the_lane(post, receiver):
+def test_five_days_without_success_pause_the_lane(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
     for number in range(12):
@@ -83,7 +84,7 @@ def test_five_days_without_success_pause_the_lane(post, receiver):
     assert post.mode(mine.id) is Mode.ACTIVE
 
 
-def test_a_quiet_week_between_successes_pauses_nobody(post, receiver):
+def test_a_quiet_week_between_successes_pauses_nobody(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     mine = post.subscribe(heard.url)
     for number in range(3):
@@ -97,7 +98,7 @@ def test_a_quiet_week_between_successes_pauses_nobody(post, receiver):
     assert post.mode(mine.id) is Mode.ACTIVE
 
 
-def test_disabled_nothing_new_waits_and_what_waited_stays(post, receiver):
+def test_disabled_nothing_new_waits_and_what_waited_stays(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
     old = post.decide("connection-1")
@@ -115,7 +116,7 @@ def test_disabled_nothing_new_waits_and_what_waited_stays(post, receiver):
     assert (post.status(old, mine.id), post.status(new, mine.id)) == ("delivered", None)
 
 
-def test_after_a_recovery_nothing_waits_for_a_retry_of_its_own(post, receiver):
+def test_after_a_recovery_nothing_waits_for_a_retry_of_its_own(post: Post, receiver: MakeReceiver) -> None:
     """A receiver was well again, and one of twelve notifications waited five minutes for its own next try."""
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
@@ -134,7 +135,9 @@ def test_after_a_recovery_nothing_waits_for_a_retry_of_its_own(post, receiver):
     assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
 
 
-def test_a_pause_that_the_receiver_asked_for_outlasts_its_recovery(post, receiver):
+def test_a_pause_that_the_receiver_asked_for_outlasts_its_recovery(
+    post: Post, receiver: MakeReceiver
+) -> None:
     """It said when it wants that one again: a success of another one does not take that back."""
     heard = receiver(status(500))
     heard.answers.append(status(503, Retry_After="3600"))
@@ -151,7 +154,7 @@ def test_a_pause_that_the_receiver_asked_for_outlasts_its_recovery(post, receive
     assert list(post.waiting(mine.id)) == [asked]
 
 
-def test_enabling_a_subscriber_sends_what_waited_for_its_next_try(post, receiver):
+def test_enabling_a_subscriber_sends_what_waited_for_its_next_try(post: Post, receiver: MakeReceiver) -> None:
     """Operators enabled a subscriber that was well again, and what had failed before came hours later."""
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)

@@ -2,9 +2,11 @@
 
 from handlers.milestones import NotificationType
 from processor.store import keys
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import MakeReceiver
 
 
-def test_each_subscriber_gets_the_types_it_wants(post, receiver):
+def test_each_subscriber_gets_the_types_it_wants(post: Post, receiver: MakeReceiver) -> None:
     everything, some = receiver(), receiver()
     post.subscribe(everything.url)
     post.subscribe(some.url, types=["connection.deauthorized"])
@@ -16,7 +18,7 @@ def test_each_subscriber_gets_the_types_it_wants(post, receiver):
     assert some.ids == [two]
 
 
-def test_what_was_decided_before_it_subscribed_does_not_come(post, receiver):
+def test_what_was_decided_before_it_subscribed_does_not_come(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     post.decide()
     post.fan_out()
@@ -26,7 +28,7 @@ def test_what_was_decided_before_it_subscribed_does_not_come(post, receiver):
     assert heard.received == []
 
 
-def test_without_subscribers_a_notification_stays_published(post):
+def test_without_subscribers_a_notification_stays_published(post: Post) -> None:
     id_ = post.decide()
     post.dispatcher().run_once()
 
@@ -34,7 +36,7 @@ def test_without_subscribers_a_notification_stays_published(post):
     assert post.client.exists(keys.deliveries(id_)) == 0
 
 
-def test_dividing_twice_tells_nobody_twice(post, receiver):
+def test_dividing_twice_tells_nobody_twice(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     post.subscribe(heard.url)
     id_ = post.decide()
@@ -46,7 +48,7 @@ def test_dividing_twice_tells_nobody_twice(post, receiver):
     assert post.client.llen(keys.fan_out()) == 0
 
 
-def test_a_notification_that_was_erased_meanwhile_goes_to_nobody(post, receiver):
+def test_a_notification_that_was_erased_meanwhile_goes_to_nobody(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     mine = post.subscribe(heard.url)
     before, between = post.decide("connection-1"), post.decide("connection-2")

@@ -1,6 +1,6 @@
 """The mail server's reply to the final dot decides whether an e-mail may be sent again."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -9,7 +9,8 @@ from processor.delivery.mail_server import FINAL_REPLY_S
 from processor.resources import serializers
 from processor.store import keys
 from tests.support.service import until
-from tests.workers.delivery.post import EMAIL
+from tests.workers.delivery.mailing import Mailbox, MakeDispatcher, Serve
+from tests.workers.delivery.post import EMAIL, Post
 from workers.delivery.channels.email import REPLY_WITHIN_S
 
 
@@ -18,14 +19,14 @@ class _Watched(mail_server._Smtp):
 
     made: ClassVar[list] = []
 
-    def __init__(self, *args, **how):
+    def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
         self.made.append(self)
 
 
 def test_the_answer_to_the_final_dot_is_waited_for_and_the_mail_goes_out_once(
-    post, mail, serve, mailbox, monkeypatch
-):
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A mail server answered the final dot after 16 to 20 s: each mail was handed in two to eight times."""
     monkeypatch.setattr(mail_server, "_Smtp", _Watched)
     _Watched.made.clear()
@@ -44,8 +45,8 @@ def test_the_answer_to_the_final_dot_is_waited_for_and_the_mail_goes_out_once(
 
 
 def test_what_was_not_answered_after_the_final_dot_is_uncertain_and_not_sent_again(
-    post, mail, serve, mailbox
-):
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """The connection broke between the final dot and its answer: the reader got a copy with each attempt."""
     mailbox.hangs_up = True
     id_ = post.decide()
@@ -67,7 +68,9 @@ def test_what_was_not_answered_after_the_final_dot_is_uncertain_and_not_sent_aga
 
 
 @pytest.mark.parametrize("said", ["299 taken", "451 later", "777 what", "nonsense"])
-def test_the_answer_to_the_final_dot_is_read_by_its_first_digit(post, mail, serve, mailbox, said):
+def test_the_answer_to_the_final_dot_is_read_by_its_first_digit(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox, said: str
+) -> None:
     """A 2xx other than 250, or an answer that is none, counted as refused, and the mail was sent again."""
     mailbox.says_to_message = said
     id_ = post.decide()
@@ -76,7 +79,9 @@ def test_the_answer_to_the_final_dot_is_read_by_its_first_digit(post, mail, serv
     assert post.status(id_, EMAIL) == expected.get(said, "uncertain")
 
 
-def test_one_who_died_after_the_final_dot_leaves_it_uncertain(post, mail, serve, mailbox):
+def test_one_who_died_after_the_final_dot_leaves_it_uncertain(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """The process was killed while it waited for the answer: the next one handed the same mail in again."""
     mailbox.answers.clear()
     id_ = post.decide()
@@ -95,7 +100,9 @@ def test_one_who_died_after_the_final_dot_leaves_it_uncertain(post, mail, serve,
     assert len(mailbox.mails) == 1
 
 
-def test_mails_whose_answer_is_awaited_hold_up_no_others(post, mail, serve, mailbox):
+def test_mails_whose_answer_is_awaited_hold_up_no_others(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """Ten mails that the server worked on for minutes would keep every other one waiting."""
     mailbox.answers.clear()
     ids = [post.decide(f"connection-{number}") for number in range(25)]
@@ -108,7 +115,9 @@ def test_mails_whose_answer_is_awaited_hold_up_no_others(post, mail, serve, mail
     assert len(mailbox.mails) == 25
 
 
-def test_a_process_that_ends_does_not_wait_for_the_answer(post, mail, serve, mailbox):
+def test_a_process_that_ends_does_not_wait_for_the_answer(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """A restart must not take ten minutes, nor hand in again what may have been taken."""
     mailbox.answers.clear()
     id_ = post.decide()

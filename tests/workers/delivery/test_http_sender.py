@@ -4,16 +4,19 @@ import asyncio
 import socket
 import threading
 import time
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 
 from processor.delivery import http_sender
 from tests.support.certificates import serving_as, trusting
 from tests.support.service import until
-from tests.workers.delivery.receiving import WAIT_S, nobody, status
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import WAIT_S, MakeReceiver, nobody, status
 
 
-def dripping(handler):
+def dripping(handler: BaseHTTPRequestHandler) -> None:
     """A head at once, then a byte now and then for ever."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000000")
@@ -21,20 +24,20 @@ def dripping(handler):
     _drip(handler)
 
 
-def dripping_head(handler):
+def dripping_head(handler: BaseHTTPRequestHandler) -> None:
     """Not even the head is ever complete."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
     _drip(handler)
 
 
-def _drip(handler):
+def _drip(handler: BaseHTTPRequestHandler) -> None:
     until = time.monotonic() + WAIT_S
     while time.monotonic() < until:
         handler.wfile.write(b".")
         time.sleep(0.02)
 
 
-def huge(handler):
+def huge(handler: BaseHTTPRequestHandler) -> None:
     """100 MB, as fast as they are taken."""
     handler.send_response(200)
     handler.send_header("Content-Length", str(100 * 1024 * 1024))
@@ -49,7 +52,7 @@ def huge(handler):
         handler.server.sent = sent
 
 
-def test_who_never_answers_is_left_after_the_limit(post, receiver):
+def test_who_never_answers_is_left_after_the_limit(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     heard.gate.clear()
     mine, id_ = post.subscribe(heard.url), post.decide()
@@ -61,7 +64,7 @@ def test_who_never_answers_is_left_after_the_limit(post, receiver):
     assert post.waiting(mine.id) == {id_: 5.0}
 
 
-def test_a_head_that_comes_byte_by_byte_is_left_after_the_limit(post, receiver):
+def test_a_head_that_comes_byte_by_byte_is_left_after_the_limit(post: Post, receiver: MakeReceiver) -> None:
     mine, id_ = post.subscribe(receiver(dripping_head).url), post.decide()
 
     post.dispatcher(total_s=0.5).run_once()
@@ -71,7 +74,9 @@ def test_a_head_that_comes_byte_by_byte_is_left_after_the_limit(post, receiver):
     assert post.waiting(mine.id) == {id_: 5.0}
 
 
-def test_a_body_that_comes_byte_by_byte_does_not_hold_up_a_success(post, receiver):
+def test_a_body_that_comes_byte_by_byte_does_not_hold_up_a_success(
+    post: Post, receiver: MakeReceiver
+) -> None:
     mine, id_ = post.subscribe(receiver(dripping).url), post.decide()
 
     post.dispatcher(body_s=0.2).run_once()
@@ -79,16 +84,18 @@ def test_a_body_that_comes_byte_by_byte_does_not_hold_up_a_success(post, receive
     assert post.status(id_, mine.id) == "delivered"
 
 
-def test_a_success_whose_body_outlives_the_limit_is_a_success(post, receiver, monkeypatch):
+def test_a_success_whose_body_outlives_the_limit_is_a_success(
+    post: Post, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Here the limit is reached as soon as the head has come, however long that took."""
     mine, id_ = post.subscribe(receiver(dripping).url), post.decide()
     real, read, limits = asyncio.timeout, http_sender._excerpt, []
 
-    def limit(seconds):
+    def limit(seconds: float) -> Any:
         limits.append(real(seconds))
         return limits[-1]
 
-    async def late(response, limit_s):
+    async def late(response: Any, limit_s: float) -> Any:
         limits[0].reschedule(asyncio.get_running_loop().time())
         return await read(response, limit_s)
 
@@ -100,7 +107,7 @@ def test_a_success_whose_body_outlives_the_limit_is_a_success(post, receiver, mo
     assert post.status(id_, mine.id) == "delivered"
 
 
-def test_of_100_mb_only_the_excerpt_is_read(post, receiver):
+def test_of_100_mb_only_the_excerpt_is_read(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(huge)
     mine, id_ = post.subscribe(heard.url), post.decide()
 
@@ -113,8 +120,8 @@ def test_of_100_mb_only_the_excerpt_is_read(post, receiver):
     assert heard._server.sent < 100 * 1024 * 1024
 
 
-def test_an_endless_head_is_refused(post, receiver):
-    def endless(handler):
+def test_an_endless_head_is_refused(post: Post, receiver: MakeReceiver) -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
         while True:
             handler.wfile.write(b"X-More: " + b"x" * 8000 + b"\r\n")
@@ -126,7 +133,7 @@ def test_an_endless_head_is_refused(post, receiver):
     assert post.status(id_, mine.id) == "pending"
 
 
-def test_nobody_listening_is_a_failure_like_any_other(post):
+def test_nobody_listening_is_a_failure_like_any_other(post: Post) -> None:
     with nobody() as url:
         mine, id_ = post.subscribe(url), post.decide()
         post.dispatcher().run_once()
@@ -137,10 +144,10 @@ def test_nobody_listening_is_a_failure_like_any_other(post):
     assert post.waiting(mine.id) == {id_: 5.0}
 
 
-def test_what_is_no_http_is_a_failure_like_any_other(post):
+def test_what_is_no_http_is_a_failure_like_any_other(post: Post) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def answer():
+        def answer() -> None:
             with server.accept()[0] as caller:
                 caller.recv(65536)
                 caller.sendall(b"220 mail.example.test ESMTP\r\n")
@@ -155,7 +162,7 @@ def test_what_is_no_http_is_a_failure_like_any_other(post):
     assert post.status(id_, mine.id) == "pending"
 
 
-def test_tls_with_the_right_name_is_accepted(post, receiver):
+def test_tls_with_the_right_name_is_accepted(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(tls=serving_as("hook"))
     mine = post.subscribe(f"https://hook.test:{heard.port}/hook")
     id_ = post.decide()
@@ -167,7 +174,7 @@ def test_tls_with_the_right_name_is_accepted(post, receiver):
 
 
 @pytest.mark.parametrize("certificate", ["other", "unknown"])
-def test_a_broken_certificate_is_never_accepted(post, receiver, certificate):
+def test_a_broken_certificate_is_never_accepted(post: Post, receiver: MakeReceiver, certificate: str) -> None:
     """One for another name, or of an authority that nobody trusts."""
     heard = receiver(tls=serving_as("other" if certificate == "other" else "hook"))
     mine = post.subscribe(f"https://hook.test:{heard.port}/hook")
@@ -182,7 +189,7 @@ def test_a_broken_certificate_is_never_accepted(post, receiver, certificate):
     assert post.waiting(mine.id) == {id_: 5.0}
 
 
-def test_zero_bytes_and_broken_text_in_an_answer_do_no_harm(post, receiver):
+def test_zero_bytes_and_broken_text_in_an_answer_do_no_harm(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500, b"\x00\xff\xfe \xe2\x82"))
     id_ = (post.subscribe(heard.url), post.decide())[1]
 

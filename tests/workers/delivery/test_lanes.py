@@ -1,15 +1,19 @@
 """Lanes: who gets what, how much at a time, in which order, and what happens where nothing succeeds."""
 
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
 import pytest
 
 from processor.delivery import retry_schedule
 from processor.delivery.lane import Mode
 from processor.resources import queries
 from processor.store import keys
-from tests.workers.delivery.receiving import status
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import MakeReceiver, status
 
 
-def test_up_to_ten_are_under_way_in_a_lane(post, receiver):
+def test_up_to_ten_are_under_way_in_a_lane(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     heard.gate.clear()
     mine = post.subscribe(heard.url)
@@ -28,7 +32,9 @@ def test_up_to_ten_are_under_way_in_a_lane(post, receiver):
     assert sorted(heard.ids) == ids
 
 
-def test_two_processes_together_have_ten_under_way_and_send_nothing_twice(post, receiver):
+def test_two_processes_together_have_ten_under_way_and_send_nothing_twice(
+    post: Post, receiver: MakeReceiver
+) -> None:
     heard = receiver()
     heard.gate.clear()
     post.subscribe(heard.url)
@@ -48,7 +54,7 @@ def test_two_processes_together_have_ten_under_way_and_send_nothing_twice(post, 
     assert sorted(heard.ids) == ids
 
 
-def test_who_does_not_answer_delays_nobody_else(post, receiver):
+def test_who_does_not_answer_delays_nobody_else(post: Post, receiver: MakeReceiver) -> None:
     """All of the silent one's attempts are under way when the other's are made."""
     silent, quick = receiver(), receiver()
     silent.gate.clear()
@@ -70,14 +76,14 @@ def test_who_does_not_answer_delays_nobody_else(post, receiver):
     assert post.lane_admin.states([fast.id])[fast.id].waiting == 0
 
 
-def test_ordered_never_lets_one_connection_overtake_itself(post, receiver):
+def test_ordered_never_lets_one_connection_overtake_itself(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     mine = post.subscribe(heard.url, ordered=True)
     first, second, third = (post.decide("connection-1") for _ in range(3))
     other = post.decide("connection-2")
     heard.always = lambda handler: status(500 if failing(handler) else 204)(handler)
 
-    def failing(handler):
+    def failing(handler: BaseHTTPRequestHandler) -> Any:
         return handler.headers["webhook-id"] == first and heard.ids.count(first) == 1
 
     dispatcher = post.dispatcher()
@@ -94,7 +100,7 @@ def test_ordered_never_lets_one_connection_overtake_itself(post, receiver):
     assert post.waiting(mine.id) == {}
 
 
-def test_ordered_holds_while_many_are_under_way(post, receiver):
+def test_ordered_holds_while_many_are_under_way(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     post.subscribe(heard.url, ordered=True)
     ids = {name: [post.decide(name) for _ in range(6)] for name in ("a", "b", "c", "d")}
@@ -108,7 +114,7 @@ def test_ordered_holds_while_many_are_under_way(post, receiver):
     assert len(got) == 24 + len(more)
 
 
-def test_after_a_dead_letter_the_next_of_the_connection_goes(post, receiver):
+def test_after_a_dead_letter_the_next_of_the_connection_goes(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url, ordered=True)
     first, second = post.decide(), post.decide()
@@ -124,7 +130,7 @@ def test_after_a_dead_letter_the_next_of_the_connection_goes(post, receiver):
     assert [post.status(one, mine.id) for one in (first, second)] == ["dead", "delivered"]
 
 
-def test_unordered_does_not_wait(post, receiver):
+def test_unordered_does_not_wait(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     heard.answers.append(status(500))
     mine = post.subscribe(heard.url)
@@ -138,7 +144,7 @@ def test_unordered_does_not_wait(post, receiver):
 
 
 @pytest.mark.parametrize("mode", ["active", "disabled"])
-def test_a_test_message_is_sent_once_whatever_the_mode(post, receiver, mode):
+def test_a_test_message_is_sent_once_whatever_the_mode(post: Post, receiver: MakeReceiver, mode: str) -> None:
     heard = receiver()
     mine = post.subscribe(heard.url, types=["connection.deleted"], enabled=mode == "active")
     id_ = post.lane_admin.send_test(mine.id)
@@ -152,7 +158,9 @@ def test_a_test_message_is_sent_once_whatever_the_mode(post, receiver, mode):
     assert post.client.zcard(keys.outbox()) == 0
 
 
-def test_a_test_message_that_fails_is_not_repeated_and_speaks_against_nobody(post, receiver):
+def test_a_test_message_that_fails_is_not_repeated_and_speaks_against_nobody(
+    post: Post, receiver: MakeReceiver
+) -> None:
     heard = receiver(status(410))
     mine = post.subscribe(heard.url)
     for _ in range(20):
@@ -168,7 +176,9 @@ def test_a_test_message_that_fails_is_not_repeated_and_speaks_against_nobody(pos
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_notification_with_a_dead_delivery_is_listed_as_dead_while_another_waits(post, receiver, later):
+def test_a_notification_with_a_dead_delivery_is_listed_as_dead_while_another_waits(
+    post: Post, receiver: MakeReceiver, later: bool
+) -> None:
     """The line "1 delivery failed" led to "There is none": another receiver of it was still retried."""
     gone, failing = receiver(status(410)), receiver(status(500))
     first, second = post.subscribe(gone.url), post.subscribe(failing.url)
@@ -181,7 +191,7 @@ def test_a_notification_with_a_dead_delivery_is_listed_as_dead_while_another_wai
     assert post.status(id_, first.id) == "dead"
     assert post.status(id_, second.id) == ("delivered" if later else "pending")
 
-    def listed(wanted, **of):
+    def listed(wanted: str, **of: Any) -> Any:
         return [
             one["id"] for one in queries.notifications(post.reader, status=wanted, limit=9, **of)["items"]
         ]

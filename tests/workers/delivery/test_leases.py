@@ -2,15 +2,21 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from processor.clock import to_iso
 from processor.delivery.lane import AttemptVerdict, Mode
 from processor.delivery.lanes import LEASE
 from processor.store import keys
-from tests.workers.delivery.receiving import WAIT_S
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import WAIT_S, MakeReceiver
 
 
-def test_what_a_dead_process_had_taken_is_taken_over_when_its_lease_ends(post, receiver):
+def test_what_a_dead_process_had_taken_is_taken_over_when_its_lease_ends(
+    post: Post, receiver: MakeReceiver
+) -> None:
     heard = receiver()
     mine = post.subscribe(heard.url)
     id_ = post.decide()
@@ -27,7 +33,7 @@ def test_what_a_dead_process_had_taken_is_taken_over_when_its_lease_ends(post, r
     assert post.status(id_, mine.id) == "delivered"
 
 
-def test_a_lease_that_is_renewed_is_not_taken_over(post):
+def test_a_lease_that_is_renewed_is_not_taken_over(post: Post) -> None:
     mine = post.subscribe("http://127.0.0.1:9/")
     id_ = post.decide()
     busy = post.lanes("busy")
@@ -39,7 +45,7 @@ def test_a_lease_that_is_renewed_is_not_taken_over(post):
         assert post.lanes("other").claim(lambda _: 10)[0] == []
 
 
-def test_leases_are_renewed_while_somebody_takes_his_time(post, receiver):
+def test_leases_are_renewed_while_somebody_takes_his_time(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     heard.gate.clear()
     mine = post.subscribe(heard.url)
@@ -49,7 +55,7 @@ def test_leases_are_renewed_while_somebody_takes_his_time(post, receiver):
     renewed, began = threading.Event(), post.clock()
     real = dispatcher._lanes.renew
 
-    def renew(flying):
+    def renew(flying: Any) -> None:
         later = post.clock() > began
         real(flying)
         if later:
@@ -68,7 +74,9 @@ def test_leases_are_renewed_while_somebody_takes_his_time(post, receiver):
     assert len(heard.received) == 1
 
 
-def test_a_fault_while_leases_are_renewed_ends_nothing(post, receiver, caplog):
+def test_a_fault_while_leases_are_renewed_ends_nothing(
+    post: Post, receiver: MakeReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
     """A task that ends without a word would let others make the same attempt again and again."""
     heard = receiver()
     heard.gate.clear()
@@ -77,7 +85,7 @@ def test_a_fault_while_leases_are_renewed_ends_nothing(post, receiver, caplog):
     dispatcher = post.dispatcher(renew_s=0.01)
     calls, again = [], threading.Event()
 
-    def renew(_):
+    def renew(_: object) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise ValueError("on purpose")
@@ -93,7 +101,7 @@ def test_a_fault_while_leases_are_renewed_ends_nothing(post, receiver, caplog):
     assert "on purpose" in caplog.text
 
 
-def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post):
+def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post: Post) -> None:
     mine = post.subscribe("http://127.0.0.1:9/")
     id_ = post.decide()
     late, quick = post.lanes("late"), post.lanes("quick")
@@ -114,7 +122,7 @@ def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post):
     assert post.client.hget(keys.deliveries(id_), f"{mine.id}:total") == b"3"
 
 
-def test_an_attempt_that_is_written_down_twice_counts_once(post):
+def test_an_attempt_that_is_written_down_twice_counts_once(post: Post) -> None:
     """The client sends again what Redis did when the connection broke before its answer."""
     mine = post.subscribe("http://127.0.0.1:9/")
     lanes = post.lanes()
@@ -132,7 +140,7 @@ def test_an_attempt_that_is_written_down_twice_counts_once(post):
     assert post.client.hget(keys.deliveries(id_), f"{mine.id}:tries") == b"1"
 
 
-def test_stopping_gives_back_what_is_under_way(post, receiver):
+def test_stopping_gives_back_what_is_under_way(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     heard.gate.clear()
     mine = post.subscribe(heard.url)
@@ -149,7 +157,9 @@ def test_stopping_gives_back_what_is_under_way(post, receiver):
     assert post.status(id_, mine.id) == "delivered"
 
 
-def test_of_a_subscriber_that_is_removed_while_attempts_are_under_way_nothing_is_left(post, receiver):
+def test_of_a_subscriber_that_is_removed_while_attempts_are_under_way_nothing_is_left(
+    post: Post, receiver: MakeReceiver
+) -> None:
     heard = receiver()
     heard.gate.clear()
     mine = post.subscribe(heard.url)

@@ -3,7 +3,8 @@
 import pytest
 
 from processor.delivery.lane import Mode
-from tests.workers.delivery.post import EMAIL
+from tests.workers.delivery.mailing import Mailbox, MakeDispatcher, Serve
+from tests.workers.delivery.post import EMAIL, Post
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,15 @@ from tests.workers.delivery.post import EMAIL
         ("250 OK", "554 spam", "pending"),
     ],
 )
-def test_what_the_mail_server_says_is_heeded(post, mail, serve, mailbox, recipient, message, expected):
+def test_what_the_mail_server_says_is_heeded(
+    post: Post,
+    mail: MakeDispatcher,
+    serve: Serve,
+    mailbox: Mailbox,
+    recipient: str,
+    message: str,
+    expected: str,
+) -> None:
     mailbox.says_to_recipient, mailbox.says_to_message = recipient, message
     id_ = post.decide()
     mail(f"smtp://127.0.0.1:{serve().port}").run_once()
@@ -26,8 +35,8 @@ def test_what_the_mail_server_says_is_heeded(post, mail, serve, mailbox, recipie
 
 
 def test_a_mail_server_that_refuses_our_login_is_a_condition_until_it_takes_a_mail(
-    post, mail, serve, mailbox
-):
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """The password of SMTP_URL was changed at the mail server: e-mails waited, and no page said why."""
     port = serve(authenticator=mailbox.authenticate, auth_require_tls=False).port
     first = post.decide("connection-1")
@@ -46,8 +55,8 @@ def test_a_mail_server_that_refuses_our_login_is_a_condition_until_it_takes_a_ma
 
 
 def test_a_mail_server_that_is_away_is_a_condition_from_three_attempts_on_and_one_recipient_is_none(
-    post, mail, serve, mailbox
-):
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """One address that is refused says nothing of the mail server; one that is away says so soon."""
     mailbox.says_to_recipient = "550 no such user"
     post.decide("connection-0")
@@ -61,7 +70,9 @@ def test_a_mail_server_that_is_away_is_a_condition_from_three_attempts_on_and_on
         assert (post.says("mail_refused") is not None) == holds
 
 
-def test_a_mail_server_that_is_away_slows_the_lane_and_comes_back(post, mail, serve):
+def test_a_mail_server_that_is_away_slows_the_lane_and_comes_back(
+    post: Post, mail: MakeDispatcher, serve: Serve
+) -> None:
     ids = [post.decide(f"connection-{number}") for number in range(15)]
     mail("smtp://127.0.0.1:9").run_once()
     assert post.mode(EMAIL) is Mode.SLOW

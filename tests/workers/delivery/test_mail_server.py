@@ -2,6 +2,7 @@
 
 import smtplib
 import ssl
+from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP
@@ -10,12 +11,15 @@ from processor.delivery.mail_server import MailServer
 from processor.runtime.preflight.service import check_mail
 from processor.settings.definitions import load
 from tests.support.certificates import serving_as, trusting
-from tests.workers.delivery.post import EMAIL
+from tests.workers.delivery.mailing import Mailbox, MakeDispatcher, Serve
+from tests.workers.delivery.post import EMAIL, Post
 
 
 @pytest.mark.parametrize("way", ["smtps", "smtp+starttls"])
-def test_tls_is_used_and_its_name_is_checked(post, mail, serve, mailbox, way):
-    def factory():
+def test_tls_is_used_and_its_name_is_checked(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox, way: str
+) -> None:
+    def factory() -> Any:
         return SMTP(mailbox, tls_context=serving_as("hook"), require_starttls=True)
 
     server = serve(smtps=serving_as("hook")) if way == "smtps" else serve()
@@ -32,11 +36,13 @@ def test_tls_is_used_and_its_name_is_checked(post, mail, serve, mailbox, way):
     assert "certificate" in post.attempts(bad)[-1]["error"].lower()
 
 
-def with_certificate(mailbox, name):
+def with_certificate(mailbox: Mailbox, name: str) -> Any:
     return lambda: SMTP(mailbox, tls_context=serving_as(name))
 
 
-def test_a_self_signed_certificate_on_this_machine_is_no_obstacle(post, mail, serve, mailbox):
+def test_a_self_signed_certificate_on_this_machine_is_no_obstacle(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """A local server offered STARTTLS with a certificate of its own: no mail went out, for ever."""
     server = serve()
     server.factory = with_certificate(mailbox, "other")
@@ -48,16 +54,18 @@ def test_a_self_signed_certificate_on_this_machine_is_no_obstacle(post, mail, se
 class _NoTls(SMTP):
     """Offers STARTTLS and does not do it."""
 
-    async def smtp_EHLO(self, hostname):  # noqa: N802
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
         self.session.host_name = hostname
         await self.push("250-here")
         await self.push("250 STARTTLS")
 
-    async def smtp_STARTTLS(self, _arg):  # noqa: N802
+    async def smtp_STARTTLS(self, _arg: str) -> None:  # noqa: N802
         await self.push("454 TLS not available")
 
 
-def test_tls_that_does_not_work_is_left_out_on_this_machine(post, mail, serve, mailbox):
+def test_tls_that_does_not_work_is_left_out_on_this_machine(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     """Opportunistic: a local server whose TLS is broken gets the mail without it."""
     server = serve()
     server.factory = lambda: _NoTls(mailbox)
@@ -69,12 +77,14 @@ def test_tls_that_does_not_work_is_left_out_on_this_machine(post, mail, serve, m
 class _NoLogin(SMTP):
     """Lets nobody in."""
 
-    async def smtp_AUTH(self, _arg):  # noqa: N802
+    async def smtp_AUTH(self, _arg: str) -> None:  # noqa: N802
         await self.push("535 no")
 
 
 @pytest.mark.parametrize("way", ["smtps", "smtp+starttls"])
-def test_any_certificate_is_accepted_where_a_setting_says_so(post, mail, serve, mailbox, way):
+def test_any_certificate_is_accepted_where_a_setting_says_so(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox, way: str
+) -> None:
     """A mail server with a certificate of its own could not be used at all."""
     server = serve(smtps=serving_as("other")) if way == "smtps" else serve()
     if way != "smtps":
@@ -84,7 +94,7 @@ def test_any_certificate_is_accepted_where_a_setting_says_so(post, mail, serve, 
     assert (post.status(id_, EMAIL), mailbox.protected) == ("delivered", [True])
 
 
-def test_probing_goes_as_far_as_one_can_without_a_message(serve, mailbox):
+def test_probing_goes_as_far_as_one_can_without_a_message(serve: Serve, mailbox: Mailbox) -> None:
     """A mail server that refuses the login, or has a wrong certificate, was found with the first mail."""
     plain = serve(authenticator=mailbox.authenticate, auth_require_tls=False)
     assert MailServer(f"smtp://127.0.0.1:{plain.port}").probe() is False
@@ -99,7 +109,9 @@ def test_probing_goes_as_far_as_one_can_without_a_message(serve, mailbox):
     assert mailbox.mails == []
 
 
-def test_starttls_that_is_not_offered_is_not_done_without(post, mail, serve, mailbox):
+def test_starttls_that_is_not_offered_is_not_done_without(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     id_ = post.decide()
     mail(f"smtp+starttls://127.0.0.1:{serve().port}").run_once()
 
@@ -107,7 +119,9 @@ def test_starttls_that_is_not_offered_is_not_done_without(post, mail, serve, mai
     assert mailbox.mails == []
 
 
-def test_a_password_is_never_sent_in_the_clear_to_another_machine(monkeypatch, serve, post, mail, mailbox):
+def test_a_password_is_never_sent_in_the_clear_to_another_machine(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve, post: Post, mail: MakeDispatcher, mailbox: Mailbox
+) -> None:
     """The name is not one of this machine's, though it leads here."""
     import socket
 
@@ -125,7 +139,9 @@ def test_a_password_is_never_sent_in_the_clear_to_another_machine(monkeypatch, s
     assert mailbox.logins == []
 
 
-def test_it_logs_in_where_the_url_has_a_password(post, mail, serve, mailbox):
+def test_it_logs_in_where_the_url_has_a_password(
+    post: Post, mail: MakeDispatcher, serve: Serve, mailbox: Mailbox
+) -> None:
     server = serve(smtps=serving_as("hook"), authenticator=mailbox.authenticate, auth_require_tls=False)
     post.decide()
     mail(f"smtps://us%40er:p%40ss@localhost:{server.port}").run_once()
@@ -134,10 +150,10 @@ def test_it_logs_in_where_the_url_has_a_password(post, mail, serve, mailbox):
     assert len(mailbox.mails) == 1
 
 
-def test_the_check_command_tries_the_mail_server(serve, mailbox):
+def test_the_check_command_tries_the_mail_server(serve: Serve, mailbox: Mailbox) -> None:
     """No mail went out for a bad certificate, a bad login, or no server at all: ``check`` said "ok"."""
 
-    def found(url, **more):
+    def found(url: str, **more: Any) -> Any:
         environ = {"CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA==", "SMTP_URL": url, **more}
         (finding,) = check_mail(load(environ))
         assert "hush-password" not in finding.sentence

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -20,8 +22,9 @@ from processor.store.waker import DELIVER, Waker
 from tests.support import messages
 from tests.support.service import until
 from tests.support.workbench import Moving, Workbench
+from tests.workers.delivery.mailing import Mailbox, Serve
 from tests.workers.delivery.post import Post
-from tests.workers.delivery.receiving import WAIT_S, status
+from tests.workers.delivery.receiving import WAIT_S, MakeReceiver, status
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def now_post(redis_url: str) -> Iterator[Post]:
 
 
 @contextmanager
-def delivering(redis_url: str, folder, **settings: str) -> Iterator[subprocess.Popen]:
+def delivering(redis_url: str, folder: Path, **settings: str) -> Iterator[subprocess.Popen]:
     """A delivering process."""
     environ = {
         "PATH": os.environ["PATH"],
@@ -52,8 +55,8 @@ def delivering(redis_url: str, folder, **settings: str) -> Iterator[subprocess.P
 
 
 def test_killed_in_the_middle_nothing_is_lost_and_repetitions_have_the_same_id(
-    now_post, receiver, redis_url, tmp_path
-):
+    now_post: Any, receiver: MakeReceiver, redis_url: str, tmp_path: Path
+) -> None:
     post = now_post
     heard = receiver()
     heard.gate.clear()
@@ -76,7 +79,9 @@ def test_killed_in_the_middle_nothing_is_lost_and_repetitions_have_the_same_id(
     assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
 
 
-def test_a_wake_up_call_is_enough(now_post, receiver, redis_url, tmp_path):
+def test_a_wake_up_call_is_enough(
+    now_post: Any, receiver: MakeReceiver, redis_url: str, tmp_path: Path
+) -> None:
     post = now_post
     heard = receiver()
     post.subscribe(heard.url)
@@ -92,7 +97,7 @@ def test_a_wake_up_call_is_enough(now_post, receiver, redis_url, tmp_path):
         until(lambda: not post.client.exists(keys.delivering()))
 
 
-def test_rotation_while_attempts_are_under_way(post, receiver):
+def test_rotation_while_attempts_are_under_way(post: Post, receiver: MakeReceiver) -> None:
     """What was signed before is verified by the old secret, what is signed after by either, for 24 hours."""
     post.clock.now = datetime.now(UTC)
     heard = receiver()
@@ -125,7 +130,9 @@ def test_rotation_while_attempts_are_under_way(post, receiver):
     assert len(heard.received[-1].headers["webhook-signature"].split()) == 1
 
 
-def test_a_subscriber_that_is_dead_for_an_hour_misses_nothing_and_delays_nobody(redis_url, receiver):
+def test_a_subscriber_that_is_dead_for_an_hour_misses_nothing_and_delays_nobody(
+    redis_url: str, receiver: MakeReceiver
+) -> None:
     """A whole hour: messages of Codat's each minute, one subscriber down, the other up."""
     with Redis.from_url(redis_url) as client:
         bench = Workbench(client)
@@ -155,7 +162,7 @@ def test_a_subscriber_that_is_dead_for_an_hour_misses_nothing_and_delays_nobody(
         assert sorted(down.ids[before:]) == sorted(told)
 
 
-def test_the_clock_wakes_who_divides_what_a_lost_call_left(bench):
+def test_the_clock_wakes_who_divides_what_a_lost_call_left(bench: Any) -> None:
     bench.handle(messages.connected("company-1", "connection-1"))
     bench.client.delete(keys.delivering())
 
@@ -172,7 +179,7 @@ def bench(redis_url: str) -> Iterator[Workbench]:
         yield Workbench(client)
 
 
-def test_the_timestamp_signed_is_that_of_the_attempt(post, receiver):
+def test_the_timestamp_signed_is_that_of_the_attempt(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     post.subscribe(heard.url)
     post.decide()
@@ -188,8 +195,8 @@ def test_the_timestamp_signed_is_that_of_the_attempt(post, receiver):
 
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_ends_after_the_final_dot_leaves_the_mail_uncertain(
-    now_post, serve, mailbox, redis_url, tmp_path, signal_
-):
+    now_post: Any, serve: Serve, mailbox: Mailbox, redis_url: str, tmp_path: Path, signal_: Any
+) -> None:
     """A process that ended while the mail server worked on a mail was followed by one that sent it again."""
     post, post_email = now_post, {"contact_email": "owner@example.test", "name": "Toft"}
     post.client.hset(keys.company("company-1"), mapping=post_email)
