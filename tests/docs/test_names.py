@@ -205,3 +205,8 @@ def test_true_names_pass() -> None:
 def test_a_broken_link_is_found() -> None:
     text = '[a](absent.md) [b](../README.md#start) [c](https://example.org) <img src="absent.png">'
     assert broken_links("docs/guide.md", text) == ["absent.md", "absent.png"]
+
+
+def test_every_picture_is_shown_on_a_page() -> None:
+    shown = {Path(source).name for page in PAGES for _, source in LINK.findall(read(page)) if source}
+    assert shown == {path.name for path in (ROOT / "docs" / "images").iterdir()}
