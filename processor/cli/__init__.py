@@ -1,4 +1,4 @@
-"""The command ``codat-processor``: one module here for each group of commands, loaded when it is needed."""
+"""The command ``codat-processor``: one module for each group of commands, imported when it is called."""
 
 import contextlib
 import errno
@@ -19,39 +19,38 @@ COMMANDS: Mapping[str, str] = {
     "clock": "run",
     "demo": "demo",
     "check": "check",
-    "connections": "reconciliation",
+    "connections": "connections",
     "events": "events",
-    "notifications": "subscribers",
-    "dead-letters": "subscribers",
+    "notifications": "notifications",
+    "dead-letters": "dead_letters",
     "subscribers": "subscribers",
     "reconcile": "reconciliation",
     "rebuild": "reconciliation",
     "webhooks": "webhooks",
     "companies": "companies",
 }
-"""The module of each command, in the order in which ``--help`` shows them; a module lists its own in
-``COMMANDS``. Of a group to which several modules add, it is the one that adds last."""
+"""The module of each command, in the order of ``--help``; each module lists its commands in ``COMMANDS``."""
 
 INTERRUPTED = 128 + signal.SIGINT
-NOBODY_READS = 128 + signal.SIGPIPE
-"""Exit codes, as a shell shows them for tools that end by these signals."""
+BROKEN_PIPE = 128 + signal.SIGPIPE
+"""Exit codes that a shell shows for tools that end by these signals."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(click.Group):
-    """Loads a command when it is called, and ends with one sentence, or none, where that was foreseen."""
+    """Imports a command when it is called, and turns expected errors into one sentence and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """In the order of the list, not of the alphabet."""
+        """In the order of ``COMMANDS``."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """The command; ``None`` if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        found: Sequence[click.Command] = import_module(f"processor.cli.{COMMANDS[cmd_name]}").COMMANDS
-        return next(command for command in found if command.name == cmd_name)
+        commands: Sequence[click.Command] = import_module(f"processor.cli.{COMMANDS[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a :class:`ProcessorError` becomes its sentence and exit code 1."""
@@ -62,12 +61,12 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
-            _write_no_more()
-            sys.exit(NOBODY_READS)
+            _discard_output()
+            sys.exit(BROKEN_PIPE)
         except OSError as error:
             if error.errno not in UNWRITABLE:
                 raise
-            _write_no_more()
+            _discard_output()
             raise click.ClickException(f"Something could not be written: {error.strerror}.") from error
 
 
@@ -77,9 +76,9 @@ def main() -> None:
     """Receives Codat's messages, keeps the state of every connection, and tells who needs to know."""
 
 
-def _write_no_more() -> None:
-    """Let what is left of the output vanish: Python would try again, and complain, when it ends."""
+def _discard_output() -> None:
+    """Send the rest of the output to nowhere: Python would try to write it at exit and print an error."""
     with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)

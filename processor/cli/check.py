@@ -1,4 +1,4 @@
-"""``check``: validates what the service needs before it starts; the Procfile's release line."""
+"""``check``: validates what the service needs before it starts; the release command of the Procfile."""
 
 import os
 import sys
@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import click
 
-from processor.cli.demo_settings import load_beside
+from processor.cli.demo_settings import load_settings
 from processor.errors import EngineFailed, SettingsError
 from processor.runtime import logs
 from processor.runtime.embedded_engine import Engine
+from processor.runtime.preflight.codat import check_codat
 from processor.runtime.preflight.conditions import check_conditions
 from processor.runtime.preflight.redis import check_redis
-from processor.runtime.preflight.results import CheckResult, CheckStatus
-from processor.runtime.preflight.service import check_codat, check_mail, check_mistakes, check_settings
+from processor.runtime.preflight.results import REDIS, SETTINGS, CheckResult, CheckStatus
+from processor.runtime.preflight.settings import check_mail, check_mistakes, check_settings
 from processor.settings.definitions import DOTENV, Settings, mistyped_in
 
 
@@ -21,31 +22,31 @@ from processor.settings.definitions import DOTENV, Settings, mistyped_in
 def check() -> None:
     """Validate settings, Redis, Codat key and clock: one line each; exit code 1 on an error."""
     failed = False
-    for finding in _findings():
-        click.echo(str(finding))
-        failed = failed or finding.verdict is CheckStatus.ERROR
+    for result in _run_checks():
+        click.echo(str(result))
+        failed = failed or result.status is CheckStatus.ERROR
     sys.exit(1 if failed else 0)
 
 
 COMMANDS = (check,)
 
 
-def _findings() -> Iterator[CheckResult]:
+def _run_checks() -> Iterator[CheckResult]:
     try:
-        settings = load_beside()
+        settings = load_settings()
     except SettingsError as error:
         yield from check_mistakes(error)
         return
     logs.configure("ERROR", settings.secrets())
     yield from check_settings(settings)
     for sentence in mistyped_in(os.environ, DOTENV):
-        yield CheckResult(CheckStatus.WARNING, "settings", sentence)
-    yield from _store_findings(settings)
+        yield SETTINGS.warning(sentence)
+    yield from _check_store(settings)
     yield from check_codat(settings)
     yield from check_mail(settings)
 
 
-def _store_findings(settings: Settings) -> Iterator[CheckResult]:
+def _check_store(settings: Settings) -> Iterator[CheckResult]:
     if settings.redis_url is not None:
         yield from check_redis(settings, settings.redis_url)
         yield from check_conditions(settings, settings.redis_url)
@@ -55,4 +56,4 @@ def _store_findings(settings: Settings) -> Iterator[CheckResult]:
             yield from check_redis(settings, engine.url)
             yield from check_conditions(settings, engine.url)
     except EngineFailed as error:
-        yield CheckResult(CheckStatus.ERROR, "redis", error.detail)
+        yield REDIS.error(error.detail)

@@ -1,4 +1,4 @@
-"""``companies``: operators list the companies that we know, and erase one here."""
+"""``companies``: operators list, read and erase companies."""
 
 import dataclasses
 import sys
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from processor.cli.browse import as_json_option, paged
+from processor.cli.options import as_json_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.cli.store_access import open_store
 from processor.clock import to_iso
@@ -26,11 +26,11 @@ UNKNOWN_COLUMNS: tuple[Column, ...] = (
     ("COMPANY", lambda item: item["company_id"]),
     ("CODAT ASKED", lambda item: item["asked_at"]),
 )
-AGAIN = "Something may still have been on its way: run it again in a moment."
-TRACES = "its id, its connections, its merchant id and its contact"
+RERUN_HINT = "Something may still have been on its way: run it again in a moment."
+IDENTIFIERS = "its id, its connections, its merchant id and its contact"
 
 
-def _an_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+def _company_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.BadParameter("A blank names no company.")
     return value
@@ -65,7 +65,7 @@ def list_unknown(*, as_json: bool) -> None:
 
 
 @companies.command("read")
-@click.argument("company_id", metavar="ID", callback=_an_id)
+@click.argument("company_id", metavar="ID", callback=_company_id)
 @as_json_option
 def read_company(company_id: str, *, as_json: bool) -> None:
     """Tell Codat to read a company's data now, as where no first sync followed an authorisation."""
@@ -79,7 +79,7 @@ def read_company(company_id: str, *, as_json: bool) -> None:
 
 
 @companies.command("erase")
-@click.argument("typed_id", metavar="ID", callback=_an_id)
+@click.argument("typed_id", metavar="ID", callback=_company_id)
 @click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is asked in any case.")
 @as_json_option
 def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
@@ -90,13 +90,13 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
     with open_store() as container:
         eraser = CompanyEraser(container.redis, shards=container.settings.inbox_shards)
         company_id = eraser.resolve_id(typed_id)
-        before, erased_before = eraser.find_records(company_id), container.reader.erased_at(company_id)
-        if not yes and (erased_before is None or any(before.counts.values())):
-            _ask(company_id, before.counts)
+        records, erased_before = eraser.find_records(company_id), container.reader.erased_at(company_id)
+        if not yes and (erased_before is None or any(records.counts.values())):
+            _confirm(company_id, records.counts)
         report = erase_and_scan(container.redis, eraser, company_id, clock=container.clock)
         eraser.rewrite_append_only_file()
         erased_at = container.reader.erased_at(company_id)
-    said = {
+    summary = {
         "company_id": company_id,
         "erased_at": erased_at,
         "removed": report.removed.counts,
@@ -105,17 +105,17 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
         "found": list(report.scan.residue),
     }
     if as_json:
-        print_json(said)
+        print_json(summary)
     else:
         if erased_before is not None:
             click.echo(f"{company_id} was erased before, at {erased_before}; what came since:")
         print_fields(report.removed.counts)
         click.echo(
-            f"Searched {report.scan.searched} keys for {len(report.identifiers)} traces ({TRACES}): "
+            f"Searched {report.scan.searched} keys for {len(report.identifiers)} traces ({IDENTIFIERS}): "
             + (
                 "nothing is left."
                 if report.scan.is_clean
-                else f"FOUND in {', '.join(report.scan.residue)}. {AGAIN}"
+                else f"FOUND in {', '.join(report.scan.residue)}. {RERUN_HINT}"
             )
         )
     sys.exit(0 if report.scan.is_clean else 1)
@@ -124,11 +124,11 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
 COMMANDS: tuple[click.Command, ...] = (companies,)
 
 
-def _ask(company_id: str, counts: dict[str, int]) -> None:
-    """Have it confirmed that all of this goes; raises ``click.Abort``.
+def _confirm(company_id: str, counts: dict[str, int]) -> None:
+    """Ask for confirmation; raises ``click.Abort`` without it.
 
-    Where nobody sits at a terminal an answer is taken from the input, and none is a yes: a program
-    that gives the id means it.
+    Without a terminal the answer is read from the input, and an empty input confirms: a program that
+    passes the id means it.
     """
     question = "All of this is removed for good. Go on?"
     if sys.stdin.isatty():

@@ -14,10 +14,16 @@ from types import FrameType
 import click
 import httpx
 
-from processor.cli.demo_settings import shared
-from processor.cli.demo_sign_up import DEMO, announce, invite, until_served, way_back
-from processor.cli.listener import Listener
-from processor.cli.run import service, store, with_port
+from processor.cli.demo_listener import Listener
+from processor.cli.demo_settings import share_settings
+from processor.cli.demo_welcome import (
+    DEMO_LOGIN,
+    print_addresses,
+    redirect_url,
+    retry_while_busy,
+    sign_up_company,
+)
+from processor.cli.run import service, store_environment, with_port
 from processor.errors import ProcessorError, SettingsError
 from processor.runtime import logs
 from processor.runtime.ports import port_is_taken
@@ -34,8 +40,8 @@ from processor.simulator import (
 )
 from processor.simulator.config import new_authorization, new_webhook_secret
 
-READY_WITHIN_S = 60.0
-STORY_WITHIN_S = 120.0
+READY_TIMEOUT_S = 60.0
+STORY_TIMEOUT_S = 120.0
 SIMULATOR_PORT = 8001
 
 
@@ -56,7 +62,7 @@ SIMULATOR_PORT = 8001
     "--within",
     "within_s",
     type=click.FloatRange(min=0),
-    default=STORY_WITHIN_S,
+    default=STORY_TIMEOUT_S,
     show_default=True,
     help="How long a story may take, in seconds.",
 )
@@ -71,12 +77,12 @@ def demo(headless: bool, name: str | None, simulator_port: int | None, within_s:
         settings = with_port(load(environ, DOTENV))
         logs.configure(settings.log_level, settings.secrets())
         simulator = stack.enter_context(SimulatorServer(_simulator_config(settings, simulator_port)))
-        given = {**environ, "CODAT_API_URL": simulator.url, "PORT": str(settings.port)}
-        stack.enter_context(shared(settings.data_dir, given))
+        service_environ = {**environ, "CODAT_API_URL": simulator.url, "PORT": str(settings.port)}
+        stack.enter_context(share_settings(settings.data_dir, service_environ))
         code = (
-            _headless(settings, simulator, given, name, within_s)
+            _headless(settings, simulator, service_environ, name, within_s)
             if headless
-            else _run(settings, simulator, given, name, within_s)
+            else _run(settings, simulator, service_environ, name, within_s)
         )
     sys.exit(code)
 
@@ -85,16 +91,16 @@ COMMANDS = (demo,)
 
 
 def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, str]:
-    """The environment with everything that a demonstration needs and nobody set.
+    """The environment with defaults for everything that a demonstration needs.
 
-    Without a screen to click on, the demonstration leaves nothing behind and takes free ports.
+    A headless demonstration uses free ports and a temporary folder.
     """
     environ = {name: value for name, value in os.environ.items() if value.strip()}
     environ.setdefault("CODAT_WEBHOOK_SECRETS", new_webhook_secret())
     environ.setdefault("CODAT_ALERT_AUTHORIZATIONS", new_authorization())
     environ.setdefault("CODAT_API_KEY", secrets.token_urlsafe(24))
-    environ.setdefault("API_KEYS", DEMO)
-    environ.setdefault("OPERATOR_PASSWORD", DEMO)
+    environ.setdefault("API_KEYS", DEMO_LOGIN)
+    environ.setdefault("OPERATOR_PASSWORD", DEMO_LOGIN)
     environ.setdefault("ALLOW_PRIVATE_SUBSCRIBERS", "true")
     if headless:
         environ.setdefault("PORT", "0")
@@ -105,13 +111,12 @@ def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, st
 
 
 def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
-    ours = settings.own_url
     return SimulatorConfig(
         port=port,
-        product_url=ours,
+        product_url=settings.own_url,
         api_key=settings.codat_api_key or "",
-        webhook_url=f"{ours}/webhooks/codat",
-        redirect_url=way_back(ours),
+        webhook_url=f"{settings.own_url}/webhooks/codat",
+        redirect_url=redirect_url(settings.own_url),
         webhook_secret=next(iter(settings.codat_webhook_secrets), new_webhook_secret()),
         alert_authorization=next(iter(settings.codat_alert_authorizations), new_authorization()),
     )
@@ -120,24 +125,24 @@ def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
 def _run(
     settings: Settings,
     simulator: SimulatorServer,
-    given: Mapping[str, str],
+    environ: Mapping[str, str],
     name: str | None,
     within_s: float,
 ) -> int:
-    """Run until Ctrl-C; a story that was named is played once the service is ready."""
-    with StopSignals() as signals, Listener(click.echo) as listener, store(settings) as env:
-        supervisor = Supervisor(service(settings, {**given, **env}))
+    """Run until Ctrl-C; play the named story once the service is ready."""
+    with StopSignals() as signals, Listener(click.echo) as listener, store_environment(settings) as env:
+        supervisor = Supervisor(service(settings, {**environ, **env}))
         click.echo("Starting; the addresses to open come in a few seconds.")
 
         def welcome() -> None:
             try:
-                _listen(settings, listener)
+                _subscribe(settings, listener)
             except (ProcessorError, httpx.HTTPError) as error:
                 click.echo(f"\n  The demonstration is not complete: {error}\n", err=True)
                 return
-            announce(settings, simulator.url)
+            print_addresses(settings, simulator.url)
             if name is None:
-                invite(settings)
+                sign_up_company(settings)
 
         threading.Thread(target=welcome, name="welcome", daemon=True).start()
         if name is None:
@@ -153,30 +158,30 @@ def _run(
 def _headless(
     settings: Settings,
     simulator: SimulatorServer,
-    given: Mapping[str, str],
+    environ: Mapping[str, str],
     name: str | None,
     within_s: float,
 ) -> int:
-    """Play one story; 0 when it went as expected."""
+    """Play one story; exit code 0 if it went as expected."""
     story = story_named(name or "happy")
     with (
-        _ends_on_sigterm(),
+        _exit_on_sigterm(),
         Listener(click.echo) as listener,
-        store(settings) as env,
-        Supervisor(service(settings, {**given, **env})),
+        store_environment(settings) as env,
+        Supervisor(service(settings, {**environ, **env})),
     ):
-        _listen(settings, listener)
+        _subscribe(settings, listener)
         with SimulatorClient(simulator.url) as codat, _product(settings) as product:
             as_expected = play(story, codat, product, click.echo, within_s)
-        heard = as_expected and listener.has_heard(story.expected)
-    click.echo(f"{story.name}: a subscriber heard {'every milestone' if heard else 'NOT every milestone'}")
-    return 0 if as_expected and heard else 1
+        received = as_expected and listener.has_received(story.expected)
+    click.echo(f"{story.name}: a subscriber heard {'every milestone' if received else 'NOT every milestone'}")
+    return 0 if as_expected and received else 1
 
 
-def _listen(settings: Settings, listener: Listener) -> None:
-    """Subscribe to what is told, once the service is ready."""
+def _subscribe(settings: Settings, listener: Listener) -> None:
+    """Register the listener as a subscriber once the service is ready."""
     _await_ready(settings)
-    until_served(lambda: listener.subscribe(settings.own_url, settings.api_keys[0]))
+    retry_while_busy(lambda: listener.subscribe(settings.own_url, settings.api_keys[0]))
 
 
 def _product(settings: Settings) -> ProductClient:
@@ -184,27 +189,27 @@ def _product(settings: Settings) -> ProductClient:
 
 
 def _await_ready(settings: Settings) -> None:
-    """Wait until messages are kept and handled."""
-    until = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < until:
+    """Wait until the service stores and processes messages."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
-            answer = httpx.get(f"{settings.own_url}/readyz", timeout=2, trust_env=False)
-            codes = {one["code"] for one in answer.json().get("conditions", ())}
-            if answer.status_code == httpx.codes.OK and codes.isdisjoint(("no_worker", "no_clock")):
+            response = httpx.get(f"{settings.own_url}/readyz", timeout=2, trust_env=False)
+            codes = {condition["code"] for condition in response.json().get("conditions", ())}
+            if response.status_code == httpx.codes.OK and codes.isdisjoint(("no_worker", "no_clock")):
                 return
         time.sleep(0.05)
-    raise SettingsError([f"The service was not ready within {READY_WITHIN_S:.0f} s."])
+    raise SettingsError([f"The service was not ready within {READY_TIMEOUT_S:.0f} s."])
 
 
 @contextlib.contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the story in order, like Ctrl-C."""
+def _exit_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the story cleanly, like Ctrl-C."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(143)
 
-    before = signal.signal(signal.SIGTERM, end)
+    previous = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)

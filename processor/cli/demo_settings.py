@@ -1,4 +1,4 @@
-"""The settings of a demonstration that runs, for commands that are started in its folder."""
+"""Shares the settings of a running demonstration with commands that are started in its folder."""
 
 import contextlib
 import json
@@ -11,22 +11,22 @@ from dotenv import dotenv_values
 from processor.runtime.file_locks import try_lock
 from processor.settings.definitions import DATA_DIR, DOTENV, Settings, load, rows
 
-NAME = "demo.json"
+FILE_NAME = "demo.json"
 
 
 @contextlib.contextmanager
-def shared(data_dir: Path, given: Mapping[str, str]) -> Iterator[None]:
-    """Leave the settings among ``given`` in the demonstration's folder as long as it runs.
+def share_settings(data_dir: Path, environ: Mapping[str, str]) -> Iterator[None]:
+    """Write the settings in ``environ`` to a file in the data folder during the context.
 
-    The file is for its owner alone, and counts only while it is locked: one that ``kill -9`` left is nothing.
+    Only the owner can read the file. It counts while it is locked: a file that ``kill -9`` left is ignored.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    path = data_dir / NAME
+    path = data_dir / FILE_NAME
     path.unlink(missing_ok=True)
-    said = {row.name: given[row.name] for row in rows() if row.name in given}
+    values = {row.name: environ[row.name] for row in rows() if row.name in environ}
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         try_lock(file)
-        file.write(json.dumps(said).encode())
+        file.write(json.dumps(values).encode())
         file.flush()
         try:
             yield
@@ -34,35 +34,35 @@ def shared(data_dir: Path, given: Mapping[str, str]) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def load_beside(*, inbound: bool = True) -> Settings:
-    """The settings of a command: this process's own, else those of a demonstration that runs in its folder.
+def load_settings(*, inbound: bool = True) -> Settings:
+    """Load the settings of a command; those of a running demonstration are its defaults.
 
     ``inbound`` as in :func:`load`.
     """
-    return load(environ_beside(), DOTENV, inbound=inbound)
+    return load(command_environ(), DOTENV, inbound=inbound)
 
 
-def environ_beside() -> dict[str, str]:
-    """The environment of this process, and under it what a demonstration that runs here works with."""
-    container = {name: value for name, value in os.environ.items() if value.strip()}
-    folder = container.get("DATA_DIR") or _in_dotenv("DATA_DIR") or str(DATA_DIR)
-    return {**_running(Path(folder) / NAME), **container}
+def command_environ() -> dict[str, str]:
+    """The environment of this process, with the settings of a running demonstration as defaults."""
+    environ = {name: value for name, value in os.environ.items() if value.strip()}
+    folder = environ.get("DATA_DIR") or _read_dotenv("DATA_DIR") or str(DATA_DIR)
+    return {**_read_shared(Path(folder) / FILE_NAME), **environ}
 
 
-def _in_dotenv(name: str) -> str | None:
+def _read_dotenv(name: str) -> str | None:
     try:
         return (dotenv_values(DOTENV).get(name) or "").strip() or None
     except (OSError, UnicodeDecodeError):  # reported where the settings are read
         return None
 
 
-def _running(path: Path) -> dict[str, str]:
-    """What the demonstration says that holds the file; nothing where none does."""
+def _read_shared(path: Path) -> dict[str, str]:
+    """The settings that a running demonstration shares; empty without one."""
     try:
         with path.open("rb") as file:
             if try_lock(file, shared=True):
                 return {}
-            said = json.loads(file.read())
+            values = json.loads(file.read())
     except (OSError, ValueError):
         return {}
-    return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}
+    return {str(name): str(value) for name, value in values.items()} if isinstance(values, dict) else {}

@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, tables and lists of fields for people."""
+"""Prints results: JSON for programs, tables and lists of fields for people."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -7,19 +7,19 @@ from typing import Any
 import click
 
 GAP = "  "
-NOTHING = "-"
+EMPTY = "-"
 
 Column = tuple[str, Callable[[Mapping[str, Any]], Any]]
-"""The head of a column, and what of an object stands in it."""
+"""The heading of a column, and the function that reads its value from an item."""
 
 
 def print_json(value: Any) -> None:
-    """The very object that the API answers with."""
+    """Print an object as the API returns it."""
     click.echo(json.dumps(value, indent=2))
 
 
 def print_page(page: Mapping[str, Any], columns: Sequence[Column], *, as_json: bool) -> None:
-    """One page of a list, as a table with a hint at the next page."""
+    """Print a page of a list: as JSON, or as a table with the cursor of the next page."""
     if as_json:
         print_json(page)
         return
@@ -29,8 +29,8 @@ def print_page(page: Mapping[str, Any], columns: Sequence[Column], *, as_json: b
 
 
 def print_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
-    """An aligned table with a heading."""
-    rows = [[head for head, _ in columns]]
+    """Print an aligned table with headings."""
+    rows = [[heading for heading, _ in columns]]
     rows += [[shown(cell(item)) for _, cell in columns] for item in items]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -39,33 +39,33 @@ def print_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -
 
 
 def print_fields(item: Mapping[str, Any], *, indent: str = "") -> None:
-    """One object, a line for each field; what is nested is indented."""
+    """Print an object, one line for each field; nested objects are indented."""
     width = max(map(len, item), default=0)
     for name, value in item.items():
-        head = f"{indent}{shown(name).ljust(width)}"
+        label = f"{indent}{shown(name).ljust(width)}"
         lines = value.splitlines() if isinstance(value, str) else []
         if isinstance(value, Mapping) and value:
-            click.echo(head.rstrip())
+            click.echo(label.rstrip())
             print_fields(value, indent=indent + GAP)
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            click.echo(head.rstrip())
-            for one in value:
-                click.echo(f"{indent}{GAP}{GAP.join(f'{key}={shown(part)}' for key, part in one.items())}")
+            click.echo(label.rstrip())
+            for row in value:
+                click.echo(f"{indent}{GAP}{GAP.join(f'{key}={shown(part)}' for key, part in row.items())}")
         elif len(lines) > 1:
-            click.echo(head.rstrip())
+            click.echo(label.rstrip())
             for line in lines:
                 click.echo(f"{indent}{GAP}{shown(line)}")
         else:
-            click.echo(f"{head}{GAP}{shown(value)}")
+            click.echo(f"{label}{GAP}{shown(value)}")
 
 
 def shown(value: Any) -> str:
-    """A value on one line; nothing in it can steer the terminal."""
+    """Format a value on one line, without control characters."""
     if value is None or value == [] or value == {}:
-        return NOTHING
+        return EMPTY
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ", ".join(map(shown, value))
     if isinstance(value, (Mapping, list)):
         return json.dumps(value)

@@ -1,4 +1,4 @@
-"""``run``, ``web``, ``worker``, ``clock``: the service as a whole and its three kinds of process."""
+"""``run``, ``web``, ``worker``, ``clock``: the whole service, and its three kinds of process."""
 
 import contextlib
 import dataclasses
@@ -21,15 +21,15 @@ from processor.settings.definitions import DOTENV, Settings, load_from_environme
 _log = logging.getLogger(__name__)
 
 STOP_AFTER_S = 8.5
-"""How long a process may take to finish what it began, in seconds: longer than each allows its own children,
-and short enough for everything, the engine too, to be gone after ten. Heroku allows 30 s."""
+"""How long a process may take to end, in seconds: longer than it allows its own children, and short enough
+for everything, with the engine, to end within ten. Heroku allows 30 s."""
 
 
 @click.command()
 def run() -> None:
     """Web, workers and clock in one command, on the embedded engine where REDIS_URL is unset."""
-    settings = with_port(_prepare())
-    with claimed(settings, "run"), StopSignals() as signals, store(settings) as env:
+    settings = with_port(_load_settings())
+    with claim_or_fail(settings, "run"), StopSignals() as signals, store_environment(settings) as env:
         code = Supervisor(service(settings, env)).run(signals)
     sys.exit(code)
 
@@ -37,31 +37,31 @@ def run() -> None:
 @click.command()
 def web() -> None:
     """The web processes: Codat's messages, the API, the pages."""
-    settings = with_port(_prepare())
+    settings = with_port(_load_settings())
     if settings.redis_url is None:
-        _alone(settings, web_child(settings))
+        _run_alone(settings, web_child(settings))
     watch_parent()
-    with claimed(settings, "web"):
+    with claim_or_fail(settings, "web"):
         serve(settings)
 
 
 @click.command()
 def worker() -> None:
     """The worker processes: what messages lead to, and deliveries."""
-    _module("worker")
+    _exec_module("worker")
 
 
 @click.command()
 def clock() -> None:
     """The clock: wakes what sleeps too long and sends what is due."""
-    _module("clock")
+    _exec_module("clock")
 
 
 COMMANDS = (run, web, worker, clock)
 
 
 def service(settings: Settings, env: Mapping[str, str]) -> tuple[Child, ...]:
-    """The processes of the whole service; ``env`` tells them where the store is."""
+    """The processes of the whole service; ``env`` has the address of the store."""
     return tuple(
         dataclasses.replace(child, env={**child.env, **env})
         for child in (web_child(settings), module_child("worker"), module_child("clock"))
@@ -69,7 +69,7 @@ def service(settings: Settings, env: Mapping[str, str]) -> tuple[Child, ...]:
 
 
 def web_child(settings: Settings) -> Child:
-    """The web processes as one child, on the port that was chosen."""
+    """The web processes as one child, on the chosen port."""
     return Child(
         name="web",
         argv=(sys.executable, "-m", "processor", "web"),
@@ -79,15 +79,15 @@ def web_child(settings: Settings) -> Child:
 
 
 def module_child(name: str) -> Child:
-    """``worker`` or ``clock`` as a child."""
+    """The child process ``worker`` or ``clock``."""
     return Child(name=name, argv=_module_argv(name), stop_after_s=STOP_AFTER_S)
 
 
 @contextlib.contextmanager
-def store(settings: Settings) -> Iterator[dict[str, str]]:
-    """The environment that tells child processes where the store is.
+def store_environment(settings: Settings) -> Iterator[dict[str, str]]:
+    """The environment that gives child processes the address of the store.
 
-    Without ``REDIS_URL`` the embedded engine runs as long as the context; it is left last.
+    Without ``REDIS_URL`` the embedded engine runs during the context; it ends last.
     """
     if settings.redis_url is not None:
         yield {}
@@ -98,40 +98,40 @@ def store(settings: Settings) -> Iterator[dict[str, str]]:
 
 
 def with_port(settings: Settings) -> Settings:
-    """The settings with a port that can be listened on. Raises :class:`SettingsError` if it is taken."""
+    """The settings with a free port. Raises :class:`SettingsError` if the port is taken."""
     try:
         if settings.port == 0:
             return dataclasses.replace(settings, port=free_port(settings.host))
-        taken = port_is_taken(settings.host, settings.port)
+        is_taken = port_is_taken(settings.host, settings.port)
     except OSError as error:
         raise SettingsError(
             [f"HOST or PORT: cannot listen on {settings.host}:{settings.port} ({error.strerror})."]
         ) from error
-    if taken:
-        raise _taken(settings)
+    if is_taken:
+        raise _port_error(settings)
     return settings
 
 
 @contextlib.contextmanager
-def claimed(settings: Settings, role: str) -> Iterator[None]:
-    """The port is ours meanwhile: of two that start at one moment both would find it free, and share it.
+def claim_or_fail(settings: Settings, role: str) -> Iterator[None]:
+    """Claim the port during the context: two processes that start at once would find it free and share it.
 
-    Raises :class:`SettingsError` if another process of this role has it.
+    Raises :class:`SettingsError` if another process of this role has claimed it.
     """
     claim = claim_port(settings.host, settings.port, role)
     if claim is None:
-        raise _taken(settings)
+        raise _port_error(settings)
     with claim:
         yield
 
 
-def _taken(settings: Settings) -> SettingsError:
+def _port_error(settings: Settings) -> SettingsError:
     return SettingsError(
         [f"PORT: somebody listens on {settings.host}:{settings.port} already; choose another, or 0."]
     )
 
 
-def _prepare() -> Settings:
+def _load_settings() -> Settings:
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
     for sentence in mistyped_in(os.environ, DOTENV):
@@ -139,17 +139,17 @@ def _prepare() -> Settings:
     return settings
 
 
-def _module(name: str) -> NoReturn:
-    settings = _prepare()
+def _exec_module(name: str) -> NoReturn:
+    settings = _load_settings()
     if settings.redis_url is None:
-        _alone(settings, module_child(name))
+        _run_alone(settings, module_child(name))
     argv = _module_argv(name)
-    os.execv(argv[0], argv)  # noqa: S606 - the module takes this process over
+    os.execv(argv[0], argv)  # noqa: S606 - the module replaces this process
 
 
-def _alone(settings: Settings, child: Child) -> NoReturn:
-    """One kind of process with the embedded engine behind it, shared with others on this folder."""
-    with StopSignals() as signals, store(settings) as env:
+def _run_alone(settings: Settings, child: Child) -> NoReturn:
+    """Run one process with the embedded engine, which others in this folder share."""
+    with StopSignals() as signals, store_environment(settings) as env:
         code = Supervisor([dataclasses.replace(child, env={**child.env, **env})]).run(signals)
     sys.exit(code)
 

@@ -1,4 +1,4 @@
-"""The store, opened for one command; what goes wrong with it in one sentence."""
+"""Opens the store for one command and describes its errors in one sentence."""
 
 import contextlib
 import dataclasses
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from redis import RedisError
 
-from processor.cli.demo_settings import load_beside
-from processor.cli.run import store
+from processor.cli.demo_settings import load_settings
+from processor.cli.run import store_environment
 from processor.container import Container, for_worker
 from processor.errors import Invalid, ProcessorError, StoreUnavailable
 from processor.runtime import logs
@@ -16,15 +16,15 @@ from processor.store.connection_errors import connection_error_reason
 
 @contextlib.contextmanager
 def open_store() -> Iterator[Container]:
-    """The collaborators of a command; without ``REDIS_URL`` it joins the embedded engine.
+    """The container of a command; without ``REDIS_URL`` the command uses the embedded engine.
 
-    Commands take no messages in, so they need none of the secrets by which these are recognised. Started in
-    the folder of a demonstration that runs, they work with its settings.
-    What is raised inside leaves as a :class:`ProcessorError` whose ``detail`` says it all.
+    Commands receive no messages, so the secrets that authenticate messages may be missing. A command that
+    is started in the folder of a running demonstration uses its settings. An error of Redis or of an
+    argument leaves the context as a :class:`ProcessorError` with the whole explanation in ``detail``.
     """
-    settings = load_beside(inbound=False)
+    settings = load_settings(inbound=False)
     logs.configure("WARNING", settings.secrets())
-    with store(settings) as env:
+    with store_environment(settings) as env:
         url = env.get("REDIS_URL", settings.redis_url)
         container = for_worker(dataclasses.replace(settings, redis_url=url))
         try:
@@ -33,7 +33,7 @@ def open_store() -> Iterator[Container]:
             reason = connection_error_reason(error) or type(error).__name__
             raise StoreUnavailable(f"Redis could not be used: {reason}.") from error
         except Invalid as error:
-            raise ProcessorError(in_words(error)) from error
+            raise ProcessorError(describe_error(error)) from error
         except UnicodeEncodeError as error:
             raise ProcessorError("An argument is not text in this terminal's encoding.") from error
         finally:
@@ -42,8 +42,8 @@ def open_store() -> Iterator[Container]:
                 container.codat.close()
 
 
-def in_words(error: ProcessorError) -> str:
-    """The error's sentence, and the fields that are to blame."""
+def describe_error(error: ProcessorError) -> str:
+    """The sentence of the error, with the invalid fields."""
     if not isinstance(error, Invalid) or error.blamed() in error.detail:
         return error.detail
     return f"{error.detail} {error.blamed()}"

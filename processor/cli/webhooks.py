@@ -1,10 +1,10 @@
-"""``webhooks``: operators make, see and remove our webhook consumers at Codat."""
+"""``webhooks``: operators register, list and remove our webhook consumers at Codat."""
 
 from typing import Any
 
 import click
 
-from processor.cli.browse import as_json_option
+from processor.cli.options import as_json_option
 from processor.cli.printing import Column, print_fields, print_json, print_table
 from processor.cli.store_access import open_store
 from processor.codat.client import CodatClient
@@ -41,9 +41,9 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
             _client(container), url, public_url=public_url, force=force
         )
     if as_json:
-        print_json({**_consumer(registration.consumer), "made": registration.is_new})
+        print_json({**_fields(registration.consumer), "made": registration.is_new})
         return
-    print_fields(_consumer(registration.consumer))
+    print_fields(_fields(registration.consumer))
     if registration.is_new:
         click.echo("\nNow copy its signing secret from Codat's portal into CODAT_WEBHOOK_SECRETS.")
     else:
@@ -55,7 +55,7 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
 def list_webhooks(*, as_json: bool) -> None:
     """List all consumers that Codat has."""
     with open_store() as container:
-        items = [_consumer(one) for one in _client(container).list_webhooks()]
+        items = [_fields(consumer) for consumer in _client(container).list_webhooks()]
     if as_json:
         print_json({"items": items, "next_cursor": None})
     else:
@@ -63,17 +63,18 @@ def list_webhooks(*, as_json: bool) -> None:
 
 
 @webhooks.command("remove")
-@click.argument("named", metavar="ID|URL...", nargs=-1, required=True)
+@click.argument("ids_or_urls", metavar="ID|URL...", nargs=-1, required=True)
 @as_json_option
-def remove_webhooks(named: tuple[str, ...], *, as_json: bool) -> None:
+def remove_webhooks(ids_or_urls: tuple[str, ...], *, as_json: bool) -> None:
     """Remove consumers by their id or address."""
     with open_store() as container:
-        removed = [_consumer(one) for one in webhook_registration.remove(_client(container), named)]
+        consumers = webhook_registration.remove(_client(container), ids_or_urls)
+    removed = [_fields(consumer) for consumer in consumers]
     if as_json:
         print_json({"items": removed, "next_cursor": None})
     else:
-        for one in removed:
-            click.echo(f"{one['id']}  removed ({one['url']})")
+        for fields in removed:
+            click.echo(f"{fields['id']}  removed ({fields['url']})")
 
 
 COMMANDS: tuple[click.Command, ...] = (webhooks,)
@@ -85,12 +86,12 @@ def _client(container: Container) -> CodatClient:
     return container.codat
 
 
-def _consumer(one: WebhookConsumer) -> dict[str, Any]:
+def _fields(consumer: WebhookConsumer) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "url": one.url,
-        "enabled": not one.disabled,
-        "complete": webhook_registration.is_complete(one),
-        "event_types": list(one.event_types),
-        "company_tags": list(one.company_tags),
+        "id": consumer.id,
+        "url": consumer.url,
+        "enabled": not consumer.disabled,
+        "complete": webhook_registration.is_complete(consumer),
+        "event_types": list(consumer.event_types),
+        "company_tags": list(consumer.company_tags),
     }

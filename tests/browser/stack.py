@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from processor.cli.demo_sign_up import way_back
-from processor.cli.run import service, store
+from processor.cli.demo_welcome import redirect_url
+from processor.cli.run import service, store_environment
 from processor.container import Container, for_worker
 from processor.journey import Tokens
 from processor.runtime.supervisor import Supervisor
@@ -84,7 +84,7 @@ def stack(**more: str) -> Iterator[Stack]:
                 SimulatorConfig(
                     webhook_url=f"http://127.0.0.1:{port}/webhooks/codat",
                     webhook_secret=secret,
-                    redirect_url=way_back(f"http://127.0.0.1:{port}"),
+                    redirect_url=redirect_url(f"http://127.0.0.1:{port}"),
                     auto_sync=False,
                     sync_s=SYNC_S,
                     retry_scale=RETRY_SCALE,
@@ -106,7 +106,7 @@ def stack(**more: str) -> Iterator[Stack]:
             **more,
         }
         settings = load(environ)
-        where = held.enter_context(store(settings))
+        where = held.enter_context(store_environment(settings))
         env = {**environ, "REDIS_URL": _patient(where["REDIS_URL"])}
         held.enter_context(Supervisor(service(settings, env)))
         codat = held.enter_context(SimulatorClient(simulator.url))

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from processor.cli.demo_sign_up import DEMO
+from processor.cli.demo_welcome import DEMO_LOGIN
 from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import PHONE, OpenPage
 from tests.support.ports import own_port
@@ -51,7 +51,7 @@ def is_known(service_url: str, link_url: str) -> bool:
     """Whether the service knows the connection; who is back before that sees the list of connections."""
     found = LINK_PAGE.search(link_url)
     assert found is not None
-    headers = {"Authorization": f"Bearer {DEMO}"}
+    headers = {"Authorization": f"Bearer {DEMO_LOGIN}"}
     url = f"{service_url}/v1/connections/{found[1]}"
     return httpx.get(url, headers=headers, timeout=60, trust_env=False).is_success
 

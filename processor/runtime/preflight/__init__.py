@@ -1,1 +1,1 @@
-"""The preflight check: what ``codat-processor check`` tries before a release is started."""
+"""The checks of ``codat-processor check``, which runs before a release is started."""

@@ -1,30 +1,34 @@
-"""``check`` on a service that runs already: the conditions that hold now, from the list of all surfaces."""
+"""Reports the conditions of a service that is already running: the list that all surfaces show."""
 
 from collections.abc import Iterator
 
 from processor.clock import utc_now
 from processor.conditions import evaluation
 from processor.conditions.model import Severity
-from processor.runtime.preflight.results import CheckResult, CheckStatus
+from processor.runtime.preflight.results import SERVICE, CheckResult
 from processor.settings.definitions import Settings
 from processor.store.client import connect
 
 TIMEOUT_S = 5.0
 
-NOT_HERE = frozenset({"no_worker", "no_clock"})
-"""Before the service is started there is neither."""
+BEFORE_START = frozenset({"no_worker", "no_clock"})
+"""These hold before every start of the service."""
 
-JUDGED = ("redis_", "clock_", "codat_unreachable", "codat_key_", "codat_account_")
-"""How codes begin of what the other checks judge by trying it."""
+CHECKED_DIRECTLY = ("redis_", "clock_", "codat_unreachable", "codat_key_", "codat_account_")
+"""Prefixes of the codes of conditions that other checks test themselves."""
 
 
 def check_conditions(settings: Settings, url: str) -> Iterator[CheckResult]:
-    """A warning for each condition: none of them is a reason not to start a new release."""
+    """A warning for each condition; none of them stops a new release."""
     client = connect(url, timeout_s=TIMEOUT_S, verify_tls=settings.redis_tls_verify)
     try:
-        for one in evaluation.current(client, settings, now=utc_now()):
-            if one.severity is Severity.INFO or one.code in NOT_HERE or one.code.startswith(JUDGED):
+        for condition in evaluation.current(client, settings, now=utc_now()):
+            if (
+                condition.severity is Severity.INFO
+                or condition.code in BEFORE_START
+                or condition.code.startswith(CHECKED_DIRECTLY)
+            ):
                 continue
-            yield CheckResult(CheckStatus.WARNING, "service", f"{one.sentence} {one.advice}")
+            yield SERVICE.warning(f"{condition.sentence} {condition.advice}")
     finally:
         client.close()

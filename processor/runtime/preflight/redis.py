@@ -1,6 +1,6 @@
-"""What ``codat-processor check`` finds out about Redis: by doing what the service does, and by what it shows.
+"""Checks Redis: tries the operations of the service, then reads the information that the server shows.
 
-What the server does not show is ``unknown``, which is no error: managed ones hide their configuration.
+Managed servers hide their configuration: what is not shown is ``unknown``, which is no error.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import redis
 from redis.exceptions import NoPermissionError
 
-from processor.runtime.preflight.results import CheckResult, CheckStatus
+from processor.runtime.preflight.results import REDIS, CheckResult
 from processor.settings.definitions import Settings
 from processor.store.client import connect
 from processor.store.connection_errors import TOO_MANY, connection_error_reason
@@ -19,57 +19,54 @@ from processor.store.connection_limits import needed
 from processor.store.probe import prove_accepting, prove_draining, prove_enqueuing
 
 TIMEOUT_S = 5.0
-OLDEST_REDIS = (6, 2)
-SMALLEST_MEMORY = 16 * 1024 * 1024
+MIN_VERSION = (6, 2)
+MIN_MEMORY = 16 * 1024 * 1024
 """Bytes: an empty store takes 2 MB, and one message may be as large as ``MAX_BODY_BYTES``."""
 
 NEARLY_FULL = 0.9
-REDIS = "redis"
-LATE = f"no answer within {TIMEOUT_S:.0f} s"
+TIMEOUT_REASON = f"no reply within {TIMEOUT_S:.0f} s"
 
-PROOFS: tuple[tuple[str, Callable[["redis.Redis[Any]"], None]], ...] = (
+OPERATIONS: tuple[tuple[str, Callable[["redis.Redis[Any]"], None]], ...] = (
     ("keep a message", prove_accepting),
     ("handle a message", prove_draining),
     ("queue a job", prove_enqueuing),
 )
 
-Shown = Mapping[str, Any]
-"""What INFO shows; empty where the user may not see it."""
+Info = Mapping[str, Any]
+"""The reply of INFO; empty if the user may not run it."""
 
 
 def check_redis(settings: Settings, url: str) -> Iterator[CheckResult]:
-    """Whether the Redis at ``url`` can do the service's work, and loses nothing of it."""
+    """Check that the Redis at ``url`` can do the service's work without losing data."""
     client = connect(url, timeout_s=TIMEOUT_S, verify_tls=settings.redis_tls_verify)
     with contextlib.closing(client):
         try:
             hello = _hello(client)
-            shown = _info(client)
-            if (hello.get("mode") or shown.get("redis_mode")) == "sentinel":
-                yield CheckResult(CheckStatus.ERROR, REDIS, _sentinel(client))
+            info = _info(client)
+            if (hello.get("mode") or info.get("redis_mode")) == "sentinel":
+                yield REDIS.error(_sentinel(client))
                 return
-            yield _version(hello, shown)
-            yield _proof(client, hello, shown, url)
+            yield _version(hello, info)
+            yield _operations(client, hello, info, url)
         except redis.RedisError as error:
-            yield _trouble(error, settings, url)
+            yield _unreachable(error, settings, url)
             return
-        configured = _configured(client)
-        yield _persistence(shown, configured)
-        yield _eviction(shown, configured)
-        yield from _room(shown, configured, needed(settings))
-        yield from _failover(shown)
+        config = _config(client)
+        yield _persistence(info, config)
+        yield _eviction(info, config)
+        yield from _capacity(info, config, needed(settings))
+        yield from _failover(info)
 
 
 def _hello(client: "redis.Redis[Any]") -> dict[str, Any]:
-    """What HELLO says: ``server``, ``version``, ``mode``, ``role``; empty where it is not allowed."""
+    """The reply of HELLO (``server``, ``version``, ``mode``, ``role``); empty if it is not allowed."""
     client.ping()
     try:
-        answer = client.execute_command("HELLO")
+        reply = client.execute_command("HELLO")
     except redis.ResponseError:
         return {}
     rows = (
-        list(answer.items())
-        if isinstance(answer, dict)
-        else list(zip(answer[::2], answer[1::2], strict=False))
+        list(reply.items()) if isinstance(reply, dict) else list(zip(reply[::2], reply[1::2], strict=False))
     )
     return {_text(name): _text(value) for name, value in rows}
 
@@ -78,7 +75,7 @@ def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _info(client: "redis.Redis[Any]") -> Shown:
+def _info(client: "redis.Redis[Any]") -> Info:
     try:
         return dict(client.info())
     except NoPermissionError:
@@ -89,8 +86,8 @@ def _info(client: "redis.Redis[Any]") -> Shown:
         raise
 
 
-def _configured(client: "redis.Redis[Any]") -> dict[str, str]:
-    """The configuration as far as the server shows it (managed ones often do not)."""
+def _config(client: "redis.Redis[Any]") -> dict[str, str]:
+    """The configuration; empty if the server hides it, as managed servers do."""
     names = ("appendonly", "appendfsync", "save", "maxmemory", "maxmemory-policy", "maxclients")
     try:
         return dict(client.config_get(*names))
@@ -98,151 +95,109 @@ def _configured(client: "redis.Redis[Any]") -> dict[str, str]:
         return {}
 
 
-def _version(hello: Mapping[str, str], shown: Shown) -> CheckResult:
-    version = str(shown.get("redis_version") or hello.get("version") or "")
+def _version(hello: Mapping[str, str], info: Info) -> CheckResult:
+    version = str(info.get("redis_version") or hello.get("version") or "")
     if not version:
-        return CheckResult(CheckStatus.UNKNOWN, REDIS, "Redis answers; it does not show its version.")
-    valkey = shown.get("valkey_version")
+        return REDIS.unknown("Redis answers; it does not show its version.")
+    valkey = info.get("valkey_version")
     name = f"Valkey {valkey}" if valkey else f"{hello.get('server', 'redis').capitalize()} {version}"
-    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_REDIS:
-        return CheckResult(CheckStatus.ERROR, REDIS, f"{name} is too old: 6.2 or newer is needed.")
-    return CheckResult(CheckStatus.OK, REDIS, f"{name} answers.")
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < MIN_VERSION:
+        return REDIS.error(f"{name} is too old: 6.2 or newer is needed.")
+    return REDIS.ok(f"{name} replys.")
 
 
-def _proof(client: "redis.Redis[Any]", hello: Mapping[str, str], shown: Shown, url: str) -> CheckResult:
-    """Do what the service does, each in a namespace of its own; why it cannot be done where it fails."""
-    for what, prove in PROOFS:
+def _operations(client: "redis.Redis[Any]", hello: Mapping[str, str], info: Info, url: str) -> CheckResult:
+    """Try the operations of the service, each in a separate namespace."""
+    for operation, prove in OPERATIONS:
         try:
             prove(client)
         except redis.ResponseError as error:
-            return CheckResult(
-                CheckStatus.ERROR, REDIS, f"Redis cannot {what}: {_cause(error, hello, shown, url)}"
-            )
-    return CheckResult(
-        CheckStatus.OK,
-        REDIS,
-        "A message was kept and handled, and a job queued, in a namespace of their own.",
-    )
+            return REDIS.error(f"Redis cannot {operation}: {_cause(error, hello, info, url)}")
+    return REDIS.ok("A message was kept and handled, and a job queued, in a namespace of their own.")
 
 
-def _cause(error: redis.ResponseError, hello: Mapping[str, str], shown: Shown, url: str) -> str:
-    if (hello.get("mode") or shown.get("redis_mode")) == "cluster":
+def _cause(error: redis.ResponseError, hello: Mapping[str, str], info: Info, url: str) -> str:
+    if (hello.get("mode") or info.get("redis_mode")) == "cluster":
         return "it is a node of a cluster, on which a message is more than one node's. Use a plain server."
-    if (hello.get("role") or shown.get("role")) in ("replica", "slave"):
+    if (hello.get("role") or info.get("role")) in ("replica", "slave"):
         return "it is a replica, which takes no writes. REDIS_URL must lead to the primary."
     if "OOM" in str(error) or "maxmemory" in str(error):
         return "it is full. Give it more memory, or keep messages for a shorter time (EVENT_RETENTION_DAYS)."
     if isinstance(error, NoPermissionError):
         return (
-            f"its user lacks a right ({_harmless(str(error), url)})."
+            f"its user lacks a right ({_quoted(str(error), url)})."
             " The keys ~codat:* and ~rq:*, all channels and +@all without INFO and CONFIG are enough."
         )
-    return f"{_harmless(str(error), url)}."
+    return f"{_quoted(str(error), url)}."
 
 
 def _sentinel(client: "redis.Redis[Any]") -> str:
-    """That it is a Sentinel, and which primaries it knows."""
-    known = ""
+    """The sentence about a Sentinel, with the primaries that it watches."""
+    primaries = ""
     with contextlib.suppress(redis.RedisError):
         masters = client.sentinel_masters()  # type: ignore[no-untyped-call]
         places = [f"{name} at {row['ip']}:{row['port']}" for name, row in sorted(masters.items())]
-        known = f" It watches {', '.join(places)}." if places else ""
-    return f"REDIS_URL leads to a Sentinel, which keeps no data: name the primary itself.{known}"
+        primaries = f" It watches {', '.join(places)}." if places else ""
+    return f"REDIS_URL leads to a Sentinel, which keeps no data: name the primary itself.{primaries}"
 
 
-def _persistence(shown: Shown, configured: Mapping[str, str]) -> CheckResult:
-    appends = shown.get("aof_enabled")
-    if appends is None and "appendonly" in configured:
-        appends = configured["appendonly"] == "yes"
+def _persistence(info: Info, config: Mapping[str, str]) -> CheckResult:
+    appends = info.get("aof_enabled")
+    if appends is None and "appendonly" in config:
+        appends = config["appendonly"] == "yes"
     if appends is None:
-        return CheckResult(
-            CheckStatus.UNKNOWN, REDIS, "The server does not show whether it persists what it takes."
-        )
+        return REDIS.unknown("The server does not show whether it persists what it takes.")
     if appends:
-        sync = configured.get("appendfsync")
+        sync = config.get("appendfsync")
         if sync is None:
-            return CheckResult(CheckStatus.OK, REDIS, "Persistence is on (append-only file).")
+            return REDIS.ok("Persistence is on (append-only file).")
         if sync == "always":
-            return CheckResult(
-                CheckStatus.OK, REDIS, "Persistence is on: every write is on disk before it is answered."
-            )
-        return CheckResult(
-            CheckStatus.WARNING,
-            REDIS,
-            f"Persistence is on, but a crash may lose writes (appendfsync {sync}).",
-        )
-    if "save" not in configured:
-        return CheckResult(
-            CheckStatus.WARNING, REDIS, "No append-only file; the server hides whether it takes snapshots."
-        )
-    if configured["save"]:
-        return CheckResult(
-            CheckStatus.WARNING,
-            REDIS,
-            "Only snapshots: a crash loses what came after the last; set appendonly yes.",
-        )
-    return CheckResult(
-        CheckStatus.ERROR, REDIS, "Persistence is off: a restart loses accepted messages; set appendonly yes."
-    )
+            return REDIS.ok("Persistence is on: every write is on disk before it is replyed.")
+        return REDIS.warning(f"Persistence is on, but a crash may lose writes (appendfsync {sync}).")
+    if "save" not in config:
+        return REDIS.warning("No append-only file; the server hides whether it takes snapshots.")
+    if config["save"]:
+        return REDIS.warning("Only snapshots: a crash loses what came after the last; set appendonly yes.")
+    return REDIS.error("Persistence is off: a restart loses accepted messages; set appendonly yes.")
 
 
-def _eviction(shown: Shown, configured: Mapping[str, str]) -> CheckResult:
-    policy = shown.get("maxmemory_policy") or configured.get("maxmemory-policy")
+def _eviction(info: Info, config: Mapping[str, str]) -> CheckResult:
+    policy = info.get("maxmemory_policy") or config.get("maxmemory-policy")
     if policy is None:
-        return CheckResult(
-            CheckStatus.UNKNOWN,
-            REDIS,
-            "The server does not show its maxmemory-policy: it must be noeviction.",
-        )
+        return REDIS.unknown("The server does not show its maxmemory-policy: it must be noeviction.")
     if policy == "noeviction":
-        return CheckResult(CheckStatus.OK, REDIS, "Nothing is evicted (noeviction).")
-    return CheckResult(
-        CheckStatus.ERROR,
-        REDIS,
-        f"maxmemory-policy is {policy}: accepted messages may vanish; set noeviction.",
-    )
+        return REDIS.ok("Nothing is evicted (noeviction).")
+    return REDIS.error(f"maxmemory-policy is {policy}: accepted messages may vanish; set noeviction.")
 
 
-def _room(shown: Shown, configured: Mapping[str, str], connections: int) -> Iterator[CheckResult]:
-    """Whether memory and so many connections suffice; nothing where they do or it is not shown."""
-    most = int(shown.get("maxmemory") or configured.get("maxmemory") or 0)
-    used = int(shown.get("used_memory") or 0)
-    if 0 < most < SMALLEST_MEMORY:
-        yield CheckResult(
-            CheckStatus.ERROR,
-            REDIS,
-            f"Its memory is limited to {_mebibytes(most)}; {_mebibytes(SMALLEST_MEMORY)} or more are needed.",
+def _capacity(info: Info, config: Mapping[str, str], connections: int) -> Iterator[CheckResult]:
+    """Check the memory and the limit of connections; no result if they suffice or are not shown."""
+    limit = int(info.get("maxmemory") or config.get("maxmemory") or 0)
+    used = int(info.get("used_memory") or 0)
+    if 0 < limit < MIN_MEMORY:
+        yield REDIS.error(
+            f"Its memory is limited to {_mebibytes(limit)}; {_mebibytes(MIN_MEMORY)} or more are needed."
         )
-    elif most and used > most * NEARLY_FULL:
-        yield CheckResult(
-            CheckStatus.WARNING, REDIS, f"Nearly full: {_mebibytes(used)} of {_mebibytes(most)} are in use."
-        )
-    clients = int(shown.get("maxclients") or configured.get("maxclients") or 0)
-    in_use = int(shown.get("connected_clients") or 1) - 1
+    elif limit and used > limit * NEARLY_FULL:
+        yield REDIS.warning(f"Nearly full: {_mebibytes(used)} of {_mebibytes(limit)} are in use.")
+    clients = int(info.get("maxclients") or config.get("maxclients") or 0)
+    in_use = int(info.get("connected_clients") or 1) - 1
     if 0 < clients < connections:
-        yield CheckResult(
-            CheckStatus.ERROR,
-            REDIS,
-            f"It takes {clients} connections, and the service opens up to {connections}.",
-        )
+        yield REDIS.error(f"It takes {clients} connections, and the service opens up to {connections}.")
     elif clients and in_use + connections > clients:
-        yield CheckResult(
-            CheckStatus.WARNING,
-            REDIS,
+        yield REDIS.warning(
             f"{in_use} of its {clients} connections are in use, and the service opens up to {connections}."
-            " Those of a release that ends are free again soon.",
+            " Those of a release that ends are free again soon."
         )
 
 
-def _failover(shown: Shown) -> Iterator[CheckResult]:
-    """What a failover costs where there are replicas."""
-    replicas = int(shown.get("connected_slaves") or 0)
+def _failover(info: Info) -> Iterator[CheckResult]:
+    """Warn of what a failover can lose if there are replicas."""
+    replicas = int(info.get("connected_slaves") or 0)
     if replicas:
-        yield CheckResult(
-            CheckStatus.WARNING,
-            REDIS,
+        yield REDIS.warning(
             f"{replicas} replica(s) follow it a moment later: a failover can lose messages that were accepted"
-            " just before. Then let Codat replay them and run `codat-processor reconcile`.",
+            " just before. Then let Codat replay them and run `codat-processor reconcile`."
         )
 
 
@@ -250,28 +205,26 @@ def _mebibytes(count: int) -> str:
     return f"{count / 1024 / 1024:.1f} MiB"
 
 
-def _trouble(error: redis.RedisError, settings: Settings, url: str) -> CheckResult:
-    """What keeps us from Redis; no error where only its connections are all in use, as during a release."""
+def _unreachable(error: redis.RedisError, settings: Settings, url: str) -> CheckResult:
+    """Why Redis cannot be used; only a warning if all its connections are in use, as during a release."""
     if TOO_MANY in str(error):
-        return CheckResult(
-            CheckStatus.WARNING,
-            REDIS,
+        return REDIS.warning(
             f"Redis refuses a connection now: {TOO_MANY}. Nothing else could be tried;"
-            " those of a release that ends are free again soon.",
+            " those of a release that ends are free again soon."
         )
-    return CheckResult(CheckStatus.ERROR, REDIS, _why_not(error, settings, url))
+    return REDIS.error(_reason(error, settings, url))
 
 
-def _why_not(error: redis.RedisError, settings: Settings, url: str) -> str:
+def _reason(error: redis.RedisError, settings: Settings, url: str) -> str:
     if isinstance(error, redis.AuthenticationError):
         return "Redis refuses the credentials in REDIS_URL."
     if isinstance(error, redis.BusyLoadingError):
         return "Redis is still loading its data."
     if isinstance(error, redis.InvalidResponse):
-        return "What REDIS_URL leads to answers, but is no Redis."
+        return "What REDIS_URL leads to replys, but is no Redis."
     if isinstance(error, redis.ResponseError):
-        return f"Redis refuses: {_harmless(str(error), url)}."
-    reason = LATE if isinstance(error, redis.TimeoutError) else connection_error_reason(error)
+        return f"Redis refuses: {_quoted(str(error), url)}."
+    reason = TIMEOUT_REASON if isinstance(error, redis.TimeoutError) else connection_error_reason(error)
     if reason is None:
         reason = "it closed the connection" if type(error) is redis.ConnectionError else type(error).__name__
     hint = ""
@@ -280,9 +233,9 @@ def _why_not(error: redis.RedisError, settings: Settings, url: str) -> str:
     return f"Redis cannot be reached: {reason}.{hint}"
 
 
-def _harmless(said: str, url: str) -> str:
-    """The server's own words, unless they repeat what is secret."""
+def _quoted(text: str, url: str) -> str:
+    """The server's message, unless it contains the password."""
     password = urlsplit(url).password
-    if password and (password in said or unquote(password) in said):
+    if password and (password in text or unquote(password) in text):
         return "its words are withheld, for they repeat the password"
-    return said
+    return text

@@ -1,11 +1,11 @@
-"""What ``codat-processor check`` reports: one finding a line."""
+"""The results that ``codat-processor check`` prints: one line each."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class CheckStatus(StrEnum):
-    """How a subject was found; ``unknown``: the server does not show it."""
+    """The outcome of a check; ``unknown``: the server does not show what was checked."""
 
     OK = "ok"
     UNKNOWN = "unknown"
@@ -17,10 +17,38 @@ class CheckStatus(StrEnum):
 class CheckResult:
     """One line of the report."""
 
-    verdict: CheckStatus
+    status: CheckStatus
     subject: str
     sentence: str
 
     def __str__(self) -> str:
         """The line as it is printed."""
-        return f"{self.verdict:<8} {self.subject:<9} {self.sentence}"
+        return f"{self.status:<8} {self.subject:<9} {self.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked; makes the results about it."""
+
+    name: str
+
+    def ok(self, sentence: str) -> CheckResult:
+        """It is as it should be."""
+        return CheckResult(CheckStatus.OK, self.name, sentence)
+
+    def unknown(self, sentence: str) -> CheckResult:
+        """The server does not show it."""
+        return CheckResult(CheckStatus.UNKNOWN, self.name, sentence)
+
+    def warning(self, sentence: str) -> CheckResult:
+        """It works, but not as well as it should."""
+        return CheckResult(CheckStatus.WARNING, self.name, sentence)
+
+    def error(self, sentence: str) -> CheckResult:
+        """The service cannot work like this."""
+        return CheckResult(CheckStatus.ERROR, self.name, sentence)
+
+
+SETTINGS, REDIS, CODAT, CLOCK, MAIL, SERVICE = map(
+    Subject, ("settings", "redis", "codat", "clock", "mail", "service")
+)

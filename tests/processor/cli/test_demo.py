@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from processor.cli.demo_settings import environ_beside, shared
-from processor.cli.demo_sign_up import command_line
+from processor.cli.demo_settings import command_environ, share_settings
+from processor.cli.demo_welcome import command_line
 from processor.settings.definitions import load
 from tests.support.ports import own_port
 from tests.support.service import until
@@ -94,16 +94,16 @@ def test_settings_of_a_demonstration_that_ended_are_not_used(
     monkeypatch.delenv("CODAT_API_KEY", raising=False)
     monkeypatch.delenv("DATA_DIR", raising=False)
     folder = tmp_path / "var"
-    with shared(folder, {"CODAT_API_KEY": "demo-key", "HOME": "/nowhere"}):
-        assert environ_beside()["CODAT_API_KEY"] == "demo-key"
-        assert environ_beside()["HOME"] == os.environ["HOME"]
+    with share_settings(folder, {"CODAT_API_KEY": "demo-key", "HOME": "/nowhere"}):
+        assert command_environ()["CODAT_API_KEY"] == "demo-key"
+        assert command_environ()["HOME"] == os.environ["HOME"]
         assert (folder / "demo.json").stat().st_mode & 0o777 == 0o600
         monkeypatch.setenv("CODAT_API_KEY", "own-key")
-        assert environ_beside()["CODAT_API_KEY"] == "own-key"
+        assert command_environ()["CODAT_API_KEY"] == "own-key"
         left = (folder / "demo.json").read_bytes()
     monkeypatch.delenv("CODAT_API_KEY")
     (folder / "demo.json").write_bytes(left)
-    assert "CODAT_API_KEY" not in environ_beside()
+    assert "CODAT_API_KEY" not in command_environ()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A tiny consumer for demonstrations: it verifies what it is told, deduplicates, and prints it."""
+"""A small subscriber for demonstrations: it verifies, deduplicates and prints notifications."""
 
 import json
 import threading
@@ -9,18 +9,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 from standardwebhooks import Webhook, WebhookVerificationError
 
-NAME = "The listener of the demonstration"
-WAIT_S = 30.0
-MOST_BYTES = 1_000_000
+DESCRIPTION = "The listener of the demonstration"
+MAX_WAIT_S = 30.0
+MAX_BODY_BYTES = 1_000_000
 
 
 class Listener:
-    """Listens on a free port of this machine as long as the context lasts."""
+    """Listens on a free local port during the context; ``echo`` prints a line."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, echo: Callable[[str], None]) -> None:
+        self._echo = echo
         self._secret: str | None = None
-        self._seen: set[str] = set()
+        self._ids: set[str] = set()
         self._types: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -28,51 +28,51 @@ class Listener:
         self.url = f"http://127.0.0.1:{self._server.server_port}/notifications"
 
     def __enter__(self) -> "Listener":
-        """Begin to listen."""
+        """Start."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Listen no more."""
+        """Stop."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def subscribe(self, service_url: str, api_key: str) -> None:
-        """Become a subscriber of the service, in place of the listeners of earlier demonstrations.
+        """Register as a subscriber of the service and remove the listeners of earlier demonstrations.
 
-        Raises ``httpx.HTTPError`` when it does not work.
+        Raises ``httpx.HTTPError`` on failure.
         """
         headers = {"Authorization": f"Bearer {api_key}"}
         with httpx.Client(base_url=service_url, headers=headers, timeout=10, trust_env=False) as service:
-            listed = service.get("/v1/subscribers", params={"limit": 200}).raise_for_status()
-            for one in listed.json()["items"]:
-                if one["description"] == NAME:
-                    service.delete(f"/v1/subscribers/{one['id']}").raise_for_status()
-            answer = service.post("/v1/subscribers", json={"url": self.url, "description": NAME})
-            self._secret = answer.raise_for_status().json()["secret"]
+            response = service.get("/v1/subscribers", params={"limit": 200}).raise_for_status()
+            for subscriber in response.json()["items"]:
+                if subscriber["description"] == DESCRIPTION:
+                    service.delete(f"/v1/subscribers/{subscriber['id']}").raise_for_status()
+            response = service.post("/v1/subscribers", json={"url": self.url, "description": DESCRIPTION})
+            self._secret = response.raise_for_status().json()["secret"]
 
-    def has_heard(self, types: Iterable[str], *, within_s: float = WAIT_S) -> bool:
-        """Whether it was told each of these types, each as often as it is named, within some time."""
-        wanted = Counter(types)
+    def has_received(self, types: Iterable[str], *, within_s: float = MAX_WAIT_S) -> bool:
+        """Wait until each of these types has arrived as often as it is listed; whether it has in time."""
+        expected = Counter(types)
         with self._changed:
-            return self._changed.wait_for(lambda: wanted <= self._types, within_s)
+            return self._changed.wait_for(lambda: expected <= self._types, within_s)
 
-    def _hear(self, raw: bytes, headers: dict[str, str]) -> int:
-        """The answer to one message."""
+    def _receive(self, raw: bytes, headers: dict[str, str]) -> int:
+        """Handle a request; its HTTP status."""
         if self._secret is None:
             return 503
         try:
             Webhook(self._secret).verify(raw, headers, json_parse=False)
             body = json.loads(raw)
         except (WebhookVerificationError, ValueError):
-            self._say("  listener: a message that could not be verified")
+            self._echo("  listener: a message that could not be verified")
             return 400
         with self._changed:
-            if body["id"] not in self._seen:
-                self._seen.add(body["id"])
+            if body["id"] not in self._ids:
+                self._ids.add(body["id"])
                 self._types[body["type"]] += 1
-                self._say(f"  heard: {body['type']} ({body['id']}, signature verified)")
+                self._echo(f"  heard: {body['type']} ({body['id']}, signature verified)")
                 self._changed.notify_all()
         return 204
 
@@ -81,13 +81,13 @@ class Listener:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                length = min(int(self.headers.get("Content-Length") or 0), MOST_BYTES)
+                length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY_BYTES)
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                self.send_response(listener._hear(self.rfile.read(length), headers))
+                self.send_response(listener._receive(self.rfile.read(length), headers))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler

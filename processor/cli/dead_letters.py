@@ -1,0 +1,93 @@
+"""``dead-letters``: messages and deliveries whose last attempt failed."""
+
+import sys
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any
+
+import click
+
+from processor.cli.events import report_results
+from processor.cli.options import as_json_option, paged
+from processor.cli.printing import Column, print_json, print_page, print_table
+from processor.cli.store_access import open_store
+from processor.resources import queries
+
+DEAD = "dead"
+
+
+def _last_line(item: Mapping[str, Any]) -> str:
+    return next(reversed((item["error"] or "").strip().splitlines()), "")
+
+
+MESSAGE_COLUMNS: tuple[Column, ...] = (
+    ("EVENT", itemgetter("id")),
+    ("TYPE", itemgetter("type")),
+    ("RECEIVED AT", itemgetter("received_at")),
+    ("ATTEMPTS", itemgetter("attempts")),
+    ("ERROR", _last_line),
+)
+DELIVERY_COLUMNS: tuple[Column, ...] = (
+    ("DECIDED", itemgetter("timestamp")),
+    ("NOTIFICATION", itemgetter("id")),
+    ("TYPE", itemgetter("type")),
+    ("LANE", itemgetter("lane")),
+)
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Messages whose handling failed to the last."""
+
+
+@dead_letters.command("list")
+@paged
+def list_dead_letters(as_json: bool, **query: Any) -> None:
+    """List dead letters, newest first."""
+    with open_store() as container:
+        page = queries.events(container.reader, status=DEAD, **query)
+    print_page(page, MESSAGE_COLUMNS, as_json=as_json)
+
+
+@dead_letters.command("replay")
+@click.argument("event_ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@as_json_option
+def replay_dead_letters(event_ids: tuple[str, ...], *, everything: bool, as_json: bool) -> None:
+    """Handle dead letters once more."""
+    if bool(event_ids) == everything:
+        raise click.UsageError("Name either dead letters or --all.")
+    with open_store() as container:
+        replays = container.replay_service
+        ids = replays.ids_of(DEAD) if everything else iter(dict.fromkeys(event_ids))
+        replayed = report_results(replays.replay_each(ids, only=DEAD), as_json=as_json)
+    sys.exit(0 if replayed else 1)
+
+
+@dead_letters.command("deliveries")
+@click.option("--subscriber", "subscriber_id", metavar="ID", help="Only those of this subscriber.")
+@as_json_option
+def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
+    """List deliveries that failed to the last, the oldest first."""
+    with open_store() as container:
+        items = []
+        dead = container.redelivery_service.dead_letters(subscriber_id=subscriber_id)
+        for notification_id, lane_id in dead:
+            row = container.reader.notification(notification_id)
+            if row is not None:
+                body = row["body"]
+                items.append(
+                    {
+                        "id": notification_id,
+                        "lane": lane_id,
+                        "type": body["type"],
+                        "timestamp": body["timestamp"],
+                    }
+                )
+    if as_json:
+        print_json({"items": items, "next_cursor": None})
+    else:
+        print_table(items, DELIVERY_COLUMNS)
+
+
+COMMANDS: tuple[click.Command, ...] = (dead_letters,)

@@ -1,0 +1,112 @@
+"""What the demonstration prints: the addresses to open, and the connect link of a new company."""
+
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import httpx
+
+from processor.settings.definitions import DATA_DIR, Settings
+
+Result = TypeVar("Result")
+
+SCRIPT = "codat-processor"
+DEMO_LOGIN = "demo"
+"""The API key and the operators' password of a demonstration, unless they are set."""
+
+COMPANY = "Corner Shop"
+PLACEHOLDERS = (
+    "companyId",
+    "connectionId",
+    "integrationId",
+    "platform",
+    "platformName",
+    "sourceType",
+    "statusCode",
+    "errorMessage",
+    "statusText",
+)
+"""https://docs.codat.io/auth-flow/customize/set-up-redirects"""
+TIMEOUT_S = 30.0
+
+
+def redirect_url(own_url: str) -> str:
+    """The redirect URL as it is set in Codat's portal; ``own_url`` is the address of this service."""
+    return f"{own_url}/return?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
+
+
+def print_addresses(settings: Settings, simulator_url: str) -> None:
+    """Print the addresses to open and the commands to try."""
+    own_url = settings.own_url
+    key = DEMO_LOGIN if settings.api_keys == (DEMO_LOGIN,) else "YOUR_API_KEY"
+    password = DEMO_LOGIN if settings.operator_password == DEMO_LOGIN else "your OPERATOR_PASSWORD"
+    click.echo(
+        f"\n  Simulated Codat   {simulator_url}/  (create a company, connect it, authorise)\n"
+        f"  This service      {own_url}/readyz\n"
+        f"  Operators' pages  {own_url}/ops  (user operator, password {password})\n"
+        f'  What it knows     curl -H "Authorization: Bearer {key}" {own_url}/v1/connections\n'
+        f'  What it told      curl -H "Authorization: Bearer {key}" {own_url}/v1/notifications\n'
+        f"  Beside it         {command_line(settings, Path(sys.argv[0]))} connections list\n"
+        "\n  Ctrl-C stops everything.\n"
+    )
+
+
+def command_line(settings: Settings, script: Path) -> str:
+    """How to call commands on the same data from another shell in the same folder.
+
+    ``script`` is the program of this process.
+    """
+    words = [sys.executable, "-m", "processor"]
+    if script.name == SCRIPT:
+        inside = script.is_absolute() and script.is_relative_to(Path.cwd())
+        words = [str(script.relative_to(Path.cwd()) if inside else script)]
+    prefix = [] if settings.data_dir == DATA_DIR else [f"DATA_DIR={shlex.quote(str(settings.data_dir))}"]
+    if settings.redis_url is not None:
+        prefix = ["REDIS_URL=YOUR_REDIS_URL"]
+    return " ".join([*prefix, shlex.join(words)])
+
+
+def retry_while_busy(request: Callable[[], Result]) -> Result:
+    """Call ``request`` again while the service is too busy; its result. Raises ``httpx.HTTPError``."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return request()
+        except httpx.HTTPError as error:
+            is_busy = isinstance(error, httpx.TransportError) or (
+                isinstance(error, httpx.HTTPStatusError)
+                and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+            )
+            if not is_busy or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
+def sign_up_company(settings: Settings) -> None:
+    """Sign up a new company and print its connect link; print the error if that fails.
+
+    Each run needs a new company, because the simulated Codat keeps nothing.
+    """
+    fields = {"merchant_id": f"demo-{secrets.token_hex(3)}", "name": COMPANY}
+
+    def sign_up() -> str:
+        response = httpx.post(
+            f"{settings.own_url}/v1/companies",
+            headers={"Authorization": f"Bearer {settings.api_keys[0]}"},
+            json=fields,
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
+        return str(response.raise_for_status().json()["connect_url"])
+
+    try:
+        url = retry_while_busy(sign_up)
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        click.echo(f"\n  {COMPANY} could not be signed up: {error}\n", err=True)
+    else:
+        click.echo(f"\n  Start here: the journey of {COMPANY}\n  {url}\n")

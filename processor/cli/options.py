@@ -1,0 +1,49 @@
+"""Options and arguments that several commands share."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from processor.codat.json_values import folded
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
+
+
+def paged(command: Command) -> Command:
+    """Add the options of a list: ``--limit``, ``--cursor`` and ``--json``."""
+    for option in (
+        as_json_option,
+        click.option("--cursor", metavar="CURSOR", help="Where the page before ended."),
+        click.option(
+            "--limit",
+            type=click.IntRange(1, MAX_LIMIT),
+            default=DEFAULT_LIMIT,
+            show_default=True,
+            help="Most to show.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    """Parse a time in ISO 8601; UTC if it names no zone."""
+    if value is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return (parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{value!r} is no time like 2026-11-22T15:00:00Z.") from None
+
+
+def codat_id(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """An id of Codat, in the case in which it is stored."""
+    return value and folded(value)
