@@ -12,7 +12,8 @@ from processor.container import for_worker
 from processor.runtime import logs
 from processor.runtime.sentry import report_faults
 from processor.runtime.supervisor import Child, Supervisor, watch_parent
-from processor.settings.definitions import Settings, load_from_environment
+from processor.settings.definitions import Settings
+from processor.settings.loading import load_from_environment
 from processor.store.connection_limits import CLOCK, SHARES
 from processor.store.waker import ASK, DELIVER, DRAIN, POLL
 from workers.clock import Clock

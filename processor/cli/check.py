@@ -15,7 +15,8 @@ from processor.runtime.preflight.conditions import check_conditions
 from processor.runtime.preflight.redis import check_redis
 from processor.runtime.preflight.results import REDIS, SETTINGS, CheckResult, CheckStatus
 from processor.runtime.preflight.settings import check_mail, check_mistakes, check_settings
-from processor.settings.definitions import DOTENV, Settings, mistyped_in
+from processor.settings.definitions import Settings
+from processor.settings.loading import DOTENV, find_misspelled
 
 
 @click.command()
@@ -39,7 +40,7 @@ def _run_checks() -> Iterator[CheckResult]:
         return
     logs.configure("ERROR", settings.secrets())
     yield from check_settings(settings)
-    for sentence in mistyped_in(os.environ, DOTENV):
+    for sentence in find_misspelled(os.environ, DOTENV):
         yield SETTINGS.warning(sentence)
     yield from _check_store(settings)
     yield from check_codat(settings)

@@ -28,7 +28,8 @@ from processor.errors import ProcessorError, SettingsError
 from processor.runtime import logs
 from processor.runtime.ports import port_is_taken
 from processor.runtime.supervisor import StopSignals, Supervisor
-from processor.settings.definitions import DOTENV, Settings, load
+from processor.settings.definitions import Settings
+from processor.settings.loading import DOTENV, load
 from processor.simulator import (
     STORIES,
     ProductClient,

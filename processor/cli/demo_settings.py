@@ -9,7 +9,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from processor.runtime.file_locks import try_lock
-from processor.settings.definitions import DATA_DIR, DOTENV, Settings, load, rows
+from processor.settings.definitions import DATA_DIR, Settings, definitions
+from processor.settings.loading import DOTENV, load
 
 FILE_NAME = "demo.json"
 
@@ -23,7 +24,7 @@ def share_settings(data_dir: Path, environ: Mapping[str, str]) -> Iterator[None]
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / FILE_NAME
     path.unlink(missing_ok=True)
-    values = {row.name: environ[row.name] for row in rows() if row.name in environ}
+    values = {row.name: environ[row.name] for row in definitions() if row.name in environ}
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         try_lock(file)
         file.write(json.dumps(values).encode())

@@ -16,7 +16,8 @@ from processor.runtime.embedded_engine import Engine
 from processor.runtime.ports import claim_port, free_port, port_is_taken
 from processor.runtime.supervisor import Child, StopSignals, Supervisor, watch_parent
 from processor.runtime.web_server import serve
-from processor.settings.definitions import DOTENV, Settings, load_from_environment, mistyped_in
+from processor.settings.definitions import Settings
+from processor.settings.loading import DOTENV, find_misspelled, load_from_environment
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ def _port_error(settings: Settings) -> SettingsError:
 def _load_settings() -> Settings:
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
-    for sentence in mistyped_in(os.environ, DOTENV):
+    for sentence in find_misspelled(os.environ, DOTENV):
         _log.warning(sentence)
     return settings
 

@@ -1,1 +1,1 @@
-"""Settings from the environment: definitions, value kinds, requirements, generated documentation."""
+"""The settings: their definitions, kinds, loading and documentation."""

@@ -5,7 +5,7 @@ A test compares both files with the settings.
 
 from pathlib import Path
 
-from processor.settings.definitions import SettingDefinition, rows
+from processor.settings.definitions import SettingDefinition, definitions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,12 +34,15 @@ EXAMPLE_HEAD = """\
 
 def page() -> str:
     """Return the text of docs/settings.md."""
-    return PAGE_HEAD + "".join(map(_line, rows()))
+    return PAGE_HEAD + "".join(map(_line, definitions()))
 
 
 def example() -> str:
     """Return the text of .env.example."""
-    entries = (f"\n# {row.help.replace('`', '')}\n# {row.name}={row.default}\n" for row in rows())
+    entries = (
+        f"\n# {definition.help.replace('`', '')}\n# {definition.name}={definition.default}\n"
+        for definition in definitions()
+    )
     return EXAMPLE_HEAD + "".join(entries)
 
 
@@ -51,10 +54,11 @@ def files() -> dict[Path, str]:
     }
 
 
-def _line(row: SettingDefinition) -> str:
-    default = f"`{row.default}`" if row.default else "unset"
-    kind = f"secret; {row.kind.phrase}" if row.secret else row.kind.phrase
-    return f"| `{row.name}` | {default} | {row.help} | {kind} |\n"
+def _line(definition: SettingDefinition) -> str:
+    default = f"`{definition.default}`" if definition.default else "unset"
+    phrase = definition.kind.phrase
+    kind = f"secret; {phrase}" if definition.secret else phrase
+    return f"| `{definition.name}` | {default} | {definition.help} | {kind} |\n"
 
 
 def main() -> None:

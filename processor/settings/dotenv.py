@@ -1,4 +1,4 @@
-"""Whether a file ``.env`` can be read: the libraries drop what they do not understand."""
+"""Finds mistakes in a file ``.env``, which the libraries ignore silently."""
 
 import io
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 
-def faults(path: Path) -> list[str]:
-    """What is wrong with the file, a sentence each; nothing where there is no such file. Quotes no values."""
+def dotenv_errors(path: Path) -> list[str]:
+    """A sentence for each mistake in the file, without its values; empty if there is no file."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

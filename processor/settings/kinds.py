@@ -1,8 +1,8 @@
-"""The kinds of value that a setting can have: how each is read, and the sentence that says what it must be.
+"""The kinds of values that a setting can have: how each is read, and the phrase that describes it.
 
-A kind turns the text of an environment variable into a value, or raises ``ValueError`` (of which
-marshmallow's and environs' errors are subclasses). Whoever reports the error says
-:attr:`Kind.phrase`, never the text of the exception: that could quote a secret.
+A kind turns the text of an environment variable into a value, or raises ``ValueError`` (also the base of
+marshmallow's and environs' errors). The error message shows :attr:`SettingKind.phrase`, never the text of
+the exception, which could quote a secret.
 """
 
 import base64
@@ -39,16 +39,16 @@ def read_list(env: Env, name: str) -> tuple[str, ...]:
     return tuple(value for item in items if (value := item.strip()))
 
 
-def some(values: Iterable[str]) -> tuple[str, ...]:
+def non_empty(values: Iterable[str]) -> tuple[str, ...]:
     """The values, or ``ValueError`` if there is none."""
-    kept = tuple(values)
-    if not kept:
+    items = tuple(values)
+    if not items:
         raise ValueError("empty")
-    return kept
+    return items
 
 
 def whole_number(low: int, high: int) -> SettingKind:
-    """A whole number between two limits, both allowed."""
+    """A whole number from ``low`` to ``high``."""
 
     def read(env: Env, name: str) -> int:
         text = env.str(name)
@@ -63,7 +63,7 @@ def whole_number(low: int, high: int) -> SettingKind:
 
 
 def url(*schemes: str) -> SettingKind:
-    """An absolute URL with one of the schemes; a slash at its end is dropped."""
+    """An absolute URL with one of the schemes; trailing slashes are dropped."""
 
     def read(env: Env, name: str) -> str:
         text = _split(env.str(name), schemes).geturl()
@@ -82,7 +82,7 @@ def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _redis_url(env: Env, name: str) -> str:
-    """What the library can really use: it finds some mistakes only when it connects, and ignores others."""
+    """A URL that redis-py can use; the library itself finds some mistakes only when it connects."""
     text = env.str(name)
     parts = _split(text, ("redis", "rediss", "unix"))
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
@@ -93,7 +93,7 @@ def _redis_url(env: Env, name: str) -> str:
     try:
         pool = ConnectionPool.from_url(text)
         pool.connection_class(**pool.connection_kwargs)
-    except Exception:  # whatever an option leads to; the text could quote the password
+    except Exception:  # an option may raise anything, and the text could quote the password
         raise ValueError("not usable") from None
     return text
 
@@ -108,7 +108,7 @@ def _sentry_dsn(env: Env, name: str) -> str:
 
 
 def _host(env: Env, name: str) -> str:
-    """An address: the web server looks no names up, and what a name means may change between processes."""
+    """An IP address: the web server resolves no names."""
     text = env.str(name)
     if text.lower() == "localhost":
         return "127.0.0.1"
@@ -147,44 +147,44 @@ def _log_level(env: Env, name: str) -> str:
 
 
 def _texts(env: Env, name: str) -> tuple[str, ...]:
-    return some(read_list(env, name))
+    return non_empty(read_list(env, name))
 
 
-def _notices(env: Env, name: str) -> tuple[str, ...]:
-    values, known = _texts(env, name), tuple(notice.value for notice in NotificationType)
+def _notification_types(env: Env, name: str) -> tuple[str, ...]:
+    values, types = _texts(env, name), tuple(type_.value for type_ in NotificationType)
     if values == ("all",):
-        return known
-    if not set(values) <= set(known):
+        return types
+    if not set(values) <= set(types):
         raise ValueError("not a type of notification")
     return values
 
 
 def _printable(env: Env, name: str) -> str:
-    return _for_a_header(env.str(name))
+    return _header_value(env.str(name))
 
 
 def _codat_key(env: Env, name: str) -> str:
-    """The key, also where the whole value of ``Authorization`` is given, which Codat's portal shows too."""
-    value = _for_a_header(env.str(name))
+    """The key; Codat's portal also shows the whole value of ``Authorization``, which is accepted too."""
+    value = _header_value(env.str(name))
     scheme, _, encoded = value.partition(" ")
     if scheme.lower() != "basic":
         return value
     key = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
-    return _for_a_header(some([key])[0])
+    return _header_value(non_empty([key])[0])
 
 
 def _printables(env: Env, name: str) -> tuple[str, ...]:
-    return tuple(map(_for_a_header, _texts(env, name)))
+    return tuple(map(_header_value, _texts(env, name)))
 
 
-def _for_a_header(value: str) -> str:
+def _header_value(value: str) -> str:
     if not (value.isascii() and value.isprintable()):
         raise ValueError("cannot stand in a header")
     return value
 
 
 def _email(env: Env, name: str) -> str:
-    """An address that can stand in a link; whether anybody reads it, only trying tells."""
+    """An e-mail address that can be part of a ``mailto:`` link."""
     text = env.str(name)
     mailbox, _, domain = text.partition("@")
     if not (mailbox and domain) or "@" in domain or not text.isprintable() or set(text) & set(' "<>?&#%,;:'):
@@ -193,13 +193,16 @@ def _email(env: Env, name: str) -> str:
 
 
 def is_mailbox(text: str) -> bool:
-    """Whether a text can stand in the line ``From`` of an e-mail: an address, with or without a name."""
+    """Whether a text is valid in the ``From`` header of an e-mail: an address, with or without a name."""
     try:
         header: Any = HeaderRegistry()("From", text)
-    except (HeaderParseError, IndexError, AttributeError):  # the last two by mistakes of Python's
+    except (HeaderParseError, IndexError, AttributeError):  # the last two are bugs of Python
         return False
-    one = header.addresses[0] if len(header.addresses) == 1 and not header.defects else None
-    return bool(one and one.username and one.username.isascii() and one.domain) and text.isprintable()
+    address = header.addresses[0] if len(header.addresses) == 1 and not header.defects else None
+    return (
+        bool(address and address.username and address.username.isascii() and address.domain)
+        and text.isprintable()
+    )
 
 
 def _mailbox(env: Env, name: str) -> str:
@@ -210,11 +213,11 @@ def _mailbox(env: Env, name: str) -> str:
 
 
 def _signing_keys(env: Env, name: str) -> tuple[str, ...]:
-    return some(read_list(env, name))
+    return non_empty(read_list(env, name))
 
 
 def _webhook_secrets(env: Env, name: str) -> tuple[str, ...]:
-    values = some(read_list(env, name))
+    values = non_empty(read_list(env, name))
     for value in values:
         prefix, _, encoded = value.partition("_")
         try:
@@ -227,7 +230,7 @@ def _webhook_secrets(env: Env, name: str) -> tuple[str, ...]:
 
 
 def _networks(env: Env, name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(value) for value in some(read_list(env, name)))
+    return tuple(ipaddress.ip_network(value) for value in non_empty(read_list(env, name)))
 
 
 TEXT = SettingKind("text", _text)
@@ -248,7 +251,9 @@ BYTES = whole_number(1, 1_073_741_824)
 HOPS = whole_number(0, 100)
 HTTP_URL = url("https", "http")
 SMTP_URL = url("smtps", "smtp", "smtp+starttls")
-NOTICES = SettingKind("`all`, or a comma-separated list of types of notifications", _notices)
+NOTIFICATION_TYPES = SettingKind(
+    "`all`, or a comma-separated list of types of notifications", _notification_types
+)
 LENGTH = whole_number(1, 1_000_000_000)
 REDIS_URL = SettingKind(
     "a URL such as redis://:password@host:6379/0, rediss://… (TLS) or unix:///path?db=0;"
@@ -264,4 +269,4 @@ PRINTABLES = SettingKind("a comma-separated list of printable ASCII values", _pr
 WEBHOOK_SECRETS = SettingKind('a comma-separated list of "whsec_" followed by base64', _webhook_secrets)
 
 UNREADABLE = (ValueError, EnvValidationError)
-"""What reading a value may raise."""
+"""The errors that reading a value may raise."""

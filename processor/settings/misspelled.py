@@ -1,49 +1,51 @@
-"""Names of environment variables that look like one of our settings and are none."""
+"""Finds environment variables whose names look like misspelled settings."""
 
 import re
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
 
-NEAR = 0.85
-"""How alike two names must be, 0 to 1: a letter more, less, or other."""
+MIN_SIMILARITY = 0.85
+"""From 0 to 1; about one letter more, less or different."""
 
-OURS = "CODAT_"
-INTERNAL = "CODAT_PROCESSOR_"
-"""Variables by which our own processes talk to each other begin so."""
+OUR_PREFIX = "CODAT_"
+INTERNAL_PREFIX = "CODAT_PROCESSOR_"
+"""The prefix of variables that our processes set for each other."""
 
-LONGEST = 60
-_NO_LETTER = re.compile(r"[^A-Z0-9]")
+MAX_LENGTH = 60
+_SEPARATORS = re.compile(r"[^A-Z0-9]")
 
 
-def mistyped(given: Iterable[str], settings: Collection[str]) -> list[str]:
-    """A sentence for each name in ``given`` that is meant for us, as far as we can tell, and is no setting.
+def misspelled(variables: Iterable[str], settings: Collection[str]) -> list[str]:
+    """A sentence for each variable that is probably a misspelled setting.
 
-    One that is near a setting which is given as well is left alone: it may be another program's.
+    A variable that resembles a setting which is set too is ignored: it may belong to another program.
     """
-    names = set(given)
-    found = []
+    names = set(variables)
+    sentences = []
     for name in sorted(names - set(settings)):
-        if len(name) > LONGEST or name.startswith(INTERNAL):
+        if len(name) > MAX_LENGTH or name.startswith(INTERNAL_PREFIX):
             continue
-        meant = _nearest(name, settings)
-        if meant is not None and meant not in names:
-            found.append(f"{name} is no setting of ours and is not read: is {meant} meant?")
-        elif meant is None and name.upper().startswith(OURS):
-            found.append(f"{name} is no setting of ours and is not read; docs/settings.md lists them all.")
-    return found
+        setting = _most_similar(name, settings)
+        if setting is not None and setting not in names:
+            sentences.append(f"{name} is no setting of ours and is not read: is {setting} meant?")
+        elif setting is None and name.upper().startswith(OUR_PREFIX):
+            sentences.append(
+                f"{name} is no setting of ours and is not read; docs/settings.md lists them all."
+            )
+    return sentences
 
 
-def _nearest(name: str, settings: Collection[str]) -> str | None:
-    """The setting that ``name`` is nearly; ``None`` where it is near none."""
-    bare = _bare(name)
-    likeness, nearest = max((_likeness(bare, _bare(one)), one) for one in settings)
-    return nearest if likeness >= NEAR else None
+def _most_similar(name: str, settings: Collection[str]) -> str | None:
+    """The setting whose name resembles ``name`` most; ``None`` if none does."""
+    letters = _letters(name)
+    similarity, setting = max((_similarity(letters, _letters(setting)), setting) for setting in settings)
+    return setting if similarity >= MIN_SIMILARITY else None
 
 
-def _likeness(one: str, other: str) -> float:
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
-    return matcher.ratio() if matcher.real_quick_ratio() >= NEAR else 0.0
+def _similarity(name: str, other: str) -> float:
+    matcher = SequenceMatcher(None, name, other, autojunk=False)
+    return matcher.ratio() if matcher.real_quick_ratio() >= MIN_SIMILARITY else 0.0
 
 
-def _bare(name: str) -> str:
-    return _NO_LETTER.sub("", name.upper())
+def _letters(name: str) -> str:
+    return _SEPARATORS.sub("", name.upper())

@@ -1,4 +1,4 @@
-"""What settings need beyond a form of their own: a library that is optional, or another setting."""
+"""Requirements of settings beyond their own form: optional libraries and valid Apprise URLs."""
 
 import logging
 import warnings
@@ -11,16 +11,16 @@ from urllib.parse import unquote, urlsplit
 from processor.settings.kinds import is_mailbox
 
 
-def unmet(values: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each need of ``values`` (the settings that are set, by field) that nothing meets."""
+def unmet_requirements(values: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each unmet requirement of ``values``, the settings that are set, by field."""
     if "sentry_dsn" in values and not _is_installed("sentry_sdk"):
-        yield _absent("SENTRY_DSN", "sentry-sdk", extra="sentry")
+        yield _missing_library("SENTRY_DSN", "sentry-sdk", extra="sentry")
     if "operator_alert_urls" in values:
-        yield from _alerts(values["operator_alert_urls"])
+        yield from _check_alert_urls(values["operator_alert_urls"])
 
 
 def default_sender(smtp_url: str, public_url: str | None) -> str:
-    """Whom e-mails come from where MAIL_FROM is unset: the account that sends them, or nobody here."""
+    """The sender of e-mails without MAIL_FROM: the account of the mail server, else ``no-reply``."""
     parts = urlsplit(smtp_url)
     account = unquote(parts.username or "")
     if is_mailbox(account):
@@ -29,35 +29,35 @@ def default_sender(smtp_url: str, public_url: str | None) -> str:
     return f"no-reply@{host}"
 
 
-def _alerts(urls: Sequence[str]) -> Iterator[str]:
+def _check_alert_urls(urls: Sequence[str]) -> Iterator[str]:
     if not _is_installed("apprise"):
-        yield _absent("OPERATOR_ALERT_URLS", "apprise", extra="chat")
+        yield _missing_library("OPERATOR_ALERT_URLS", "apprise", extra="chat")
         return
-    strange = [f"{number}" for number, url in enumerate(urls, 1) if not _is_understood(url)]
-    if strange:
-        which = f"number {', '.join(strange)} of {len(urls)}" if len(urls) > 1 else "it"
+    invalid = [f"{number}" for number, url in enumerate(urls, 1) if not _is_valid(url)]
+    if invalid:
+        which = f"number {', '.join(invalid)} of {len(urls)}" if len(urls) > 1 else "it"
         yield f"OPERATOR_ALERT_URLS must be a comma-separated list of Apprise URLs; {which} is none."
 
 
-def _is_understood(url: str) -> bool:
-    """Whether apprise makes something of it; what it says of it is dropped: that quotes the address."""
+def _is_valid(url: str) -> bool:
+    """Whether apprise accepts the URL; its log lines are dropped, because they quote the URL."""
     log = logging.getLogger("apprise")
-    before, log.disabled = log.disabled, True
+    was_disabled, log.disabled = log.disabled, True
     try:
-        with warnings.catch_warnings(action="ignore"):  # its many parts use what Python gives up one day
+        with warnings.catch_warnings(action="ignore"):  # its plug-ins use deprecated parts of Python
             apprise: Any = import_module("apprise")
             return apprise.Apprise.instantiate(url) is not None
-    except Exception:  # its parsers raise whatever strange text leads them to
+    except Exception:  # its parsers raise any exception for invalid text
         return False
     finally:
-        log.disabled = before
+        log.disabled = was_disabled
 
 
 def _is_installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def _absent(setting: str, library: str, *, extra: str) -> str:
+def _missing_library(setting: str, library: str, *, extra: str) -> str:
     return (
         f"{setting} needs {library}, which is not installed: install codat-processor[{extra}]"
         f' (in the folder of its source: pip install ".[{extra}]").'

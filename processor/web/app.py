@@ -12,7 +12,7 @@ from processor.container import Container, for_web
 from processor.reconciliation.baseline import Baseline
 from processor.runtime import logs
 from processor.runtime.sentry import report_faults
-from processor.settings.definitions import load_from_environment
+from processor.settings.loading import load_from_environment
 from processor.store.client import close_idle_always
 from processor.web import (
     compression,

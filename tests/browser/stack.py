@@ -14,7 +14,8 @@ from processor.cli.run import service, store_environment
 from processor.container import Container, for_worker
 from processor.journey import Tokens
 from processor.runtime.supervisor import Supervisor
-from processor.settings.definitions import Settings, load
+from processor.settings.definitions import Settings
+from processor.settings.loading import load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.config import new_webhook_secret
 from tests.support.ports import own_port

@@ -8,7 +8,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from processor.cli import COMMANDS
-from processor.settings.definitions import rows
+from processor.settings.definitions import definitions
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +22,7 @@ def test_heroku_is_told_of_every_process_and_of_settings_that_there_are() -> Non
     app = json.loads(read("app.json"))
     processes = {line.partition(":")[0] for line in read("Procfile").splitlines() if line}
     assert set(app["formation"]) == processes - {"release"}
-    assert set(app["env"]) <= {row.name for row in rows()}
+    assert set(app["env"]) <= {row.name for row in definitions()}
     assert {"PUBLIC_URL", "CODAT_API_KEY", "CODAT_WEBHOOK_SECRETS"} <= set(app["env"])
 
 

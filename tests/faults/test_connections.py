@@ -7,7 +7,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import keys
 from processor.store.client import connect
 from processor.store.connection_limits import needed

@@ -16,7 +16,8 @@ from processor.codat.client import CodatClient
 from processor.container import Container, for_web, for_worker
 from processor.journey import Journey, make_journey
 from processor.journey.companies import Companies
-from processor.settings.definitions import Settings, load
+from processor.settings.definitions import Settings
+from processor.settings.loading import load
 from processor.simulator import SimulatorServer
 from processor.store import keys
 from processor.store.inbox import Inbox

@@ -13,7 +13,7 @@ from redis import Redis
 from werkzeug.test import TestResponse
 
 from processor.container import Container, for_web, for_worker
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.web import create_app
 from tests.support import messages
 from tests.support.applications import lent_app, take_back_apps

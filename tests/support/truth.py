@@ -23,7 +23,7 @@ from processor.container import for_web
 from processor.erasure.erase import CompanyEraser
 from processor.reconciliation import wiring
 from processor.reconciliation.missed_webhooks import WebhookMonitor
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.simulator.config import Generation
 from processor.simulator.entities import SimulatedConnection

@@ -10,7 +10,7 @@ from redis import Redis
 
 from handlers.registry import Policy
 from processor.container import for_web
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.simulator import SimulatorServer
 from tests.processor.simulator.pages import Browser
 from tests.processor.simulator.receiving import Receiver

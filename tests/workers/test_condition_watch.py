@@ -12,7 +12,7 @@ from processor.clock import to_ms
 from processor.container import Container, for_worker
 from processor.delivery.channels.operators import OPERATORS
 from processor.runtime.embedded_engine import Engine
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import heartbeats, keys
 from tests.support import messages
 from tests.support.workbench import Moving

@@ -20,7 +20,7 @@ from processor.conditions import evaluation
 from processor.container import Container, for_worker
 from processor.runtime.embedded_engine import Engine
 from processor.runtime.watchdog import Pulse
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import keys, waker
 from processor.store.waker import DRAIN, QUEUES
 from tests.support import messages

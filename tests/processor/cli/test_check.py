@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from processor.cli import main
-from processor.settings.definitions import rows
+from processor.settings.definitions import definitions
 from tests.processor.runtime.preflight.conftest import ENOUGH
 
 
 @pytest.fixture
 def _bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in {row.name for row in rows()} & set(os.environ):
+    for name in {row.name for row in definitions()} & set(os.environ):
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -11,7 +11,7 @@ import pytest
 
 from processor.cli.demo_settings import command_environ, share_settings
 from processor.cli.demo_welcome import command_line
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from tests.support.ports import own_port
 from tests.support.service import until
 

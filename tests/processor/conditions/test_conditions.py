@@ -22,7 +22,7 @@ from processor.conditions.facts import gather
 from processor.conditions.model import Condition
 from processor.container import Container, for_worker
 from processor.errors import CodatError
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import clock_skew, keys, questions
 from processor.store.damage import unreadable_records

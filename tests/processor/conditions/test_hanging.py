@@ -13,7 +13,7 @@ from processor.conditions.evaluation import current
 from processor.conditions.facts import Facts, StoreFacts
 from processor.delivery.lane import Mode
 from processor.delivery.lane_admin import LaneState
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import heartbeats
 from tests.support.serving import ENVIRON
 

@@ -9,7 +9,7 @@ import redis
 
 from handlers.registry import Policy
 from processor.container import for_worker
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.support.journeying import CODAT_KEY, Desk
 from tests.support.workbench import Workbench

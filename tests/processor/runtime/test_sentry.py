@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from processor.runtime.sentry import report_faults
-from processor.settings.definitions import load
+from processor.settings.loading import load
 
 ROOT = Path(__file__).parents[3]
 NEEDED = {"CODAT_ALERT_AUTHORIZATIONS": "Basic c29tZWJvZHk6ZWxzZQ=="}
@@ -21,7 +21,7 @@ FAULTY = """
 import logging, os
 from flask import Flask
 from processor.runtime.sentry import report_faults
-from processor.settings.definitions import load
+from processor.settings.loading import load
 
 dsn, word = os.environ["DSN"], os.environ["WORD"]
 needed = {"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "CODAT_API_KEY": f"very-{word}-key"}
@@ -85,7 +85,7 @@ import httpx, requests, urllib.request
 from processor.codat.client import CodatClient
 from processor.delivery.http_sender import HttpSender
 from processor.runtime.sentry import report_faults
-from processor.settings.definitions import load
+from processor.settings.loading import load
 
 outside = os.environ["OUTSIDE"]
 assert report_faults(load({"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "SENTRY_DSN": os.environ["DSN"]}))

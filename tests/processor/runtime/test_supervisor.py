@@ -293,7 +293,7 @@ import sys
 from processor.runtime import logs
 from processor.runtime.supervisor import watch_parent
 from processor.runtime.web_server import serve
-from processor.settings.definitions import load_from_environment
+from processor.settings.loading import load_from_environment
 logs.configure(stream=sys.stdout)
 watch_parent()
 serve(load_from_environment(), "wsgi_for_test:create")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from processor.errors import SettingsError
 from processor.settings import docs
-from processor.settings.definitions import Settings, load, load_from_environment, mistyped_in, rows
+from processor.settings.definitions import Settings, definitions
+from processor.settings.loading import find_misspelled, load, load_from_environment
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SHORT = "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
@@ -166,7 +167,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 )
 def test_a_wrong_value_is_named_by_a_constant_sentence(name: str, value: str) -> None:
     (mistake,) = mistakes({**ENOUGH, name: value})
-    (phrase,) = [row.kind.phrase for row in rows() if row.name == name]
+    (phrase,) = [row.kind.phrase for row in definitions() if row.name == name]
     assert mistake == f"{name} must be {phrase}."
 
 
@@ -245,7 +246,7 @@ def test_whoever_takes_no_messages_in_needs_no_way_to_recognise_codat() -> None:
 
 
 def test_blank_values_count_as_unset() -> None:
-    blank = {row.name: "  " for row in rows()}
+    blank = {row.name: "  " for row in definitions()}
     assert load({**blank, **ENOUGH}) == load(ENOUGH)
     assert len(mistakes(blank)) == 1
 
@@ -292,7 +293,7 @@ def test_the_process_environment_and_the_current_folder_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in list(os.environ):
-        if name in {row.name for row in rows()}:
+        if name in {row.name for row in definitions()}:
             monkeypatch.delenv(name)
     (tmp_path / ".env").write_text(f"CODAT_WEBHOOK_SECRETS={SECRET}\n")
     monkeypatch.chdir(tmp_path)
@@ -323,7 +324,7 @@ def secret_environment() -> dict[str, str]:
 
 def test_secrets_are_not_in_the_repr() -> None:
     environ = secret_environment()
-    assert set(environ) == {row.name for row in rows() if row.secret}
+    assert set(environ) == {row.name for row in definitions() if row.secret}
     shown = repr(load(environ))
     assert "hush" not in shown
     assert SECRET not in shown
@@ -336,7 +337,7 @@ def test_secrets_are_known_for_masking() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([row.name for row in rows()]),
+        st.sampled_from([row.name for row in definitions()]),
         st.text(max_size=40)
         | st.integers().map(str)
         | st.sampled_from(["redis://", "https://x:y", "whsec_="]),
@@ -357,7 +358,7 @@ def test_generated_files_are_up_to_date(path: Path) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    for row in rows():
+    for row in definitions():
         assert row.help.endswith("."), row.name
 
 
@@ -375,13 +376,13 @@ def test_every_setting_is_explained() -> None:
 )
 def test_a_mistyped_setting_is_named(tmp_path: Path, name: str, meant: str) -> None:
     """`REDISURL` and `CODAT_WEBHOOK_SECRET` were passed over in silence: the service ran without them."""
-    (sentence,) = mistyped_in({"CODAT_ALERT_AUTHORIZATIONS": "Basic eA==", name: "hush"})
+    (sentence,) = find_misspelled({"CODAT_ALERT_AUTHORIZATIONS": "Basic eA==", name: "hush"})
     assert name in sentence
     assert meant in sentence
     assert "hush" not in sentence
     dotenv = tmp_path / ".env"
     dotenv.write_text(f"{name.replace('-', '_')}X=hush\n")
-    assert len(mistyped_in(ENOUGH, dotenv)) <= 1
+    assert len(find_misspelled(ENOUGH, dotenv)) <= 1
     with pytest.raises(SettingsError) as caught:
         load({name: "hush"})
     assert any(name in mistake for mistake in caught.value.mistakes)
@@ -398,9 +399,9 @@ def test_what_belongs_to_others_is_left_alone() -> None:
         "DYNO",
         "CODAT_PROCESSOR_X",
     )
-    assert mistyped_in({**ENOUGH, **dict.fromkeys(others, "x")}) == []
-    assert mistyped_in({**ENOUGH, "API_KEY": "theirs", "API_KEYS": "ours"}) == []
-    assert mistyped_in({**ENOUGH, "REDISURL": " "}) == []
+    assert find_misspelled({**ENOUGH, **dict.fromkeys(others, "x")}) == []
+    assert find_misspelled({**ENOUGH, "API_KEY": "theirs", "API_KEYS": "ours"}) == []
+    assert find_misspelled({**ENOUGH, "REDISURL": " "}) == []
 
 
 @pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC  "])

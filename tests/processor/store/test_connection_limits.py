@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store.connection_limits import by_process_type, needed
 from tests.support.serving import ENVIRON
 

@@ -19,7 +19,7 @@ from redis import Redis
 from processor.alerts.signature import Authenticator
 from processor.container import for_web
 from processor.runtime.embedded_engine import Engine
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import keys
 from processor.store.client import WEB_TIMEOUT_S, connect
 from processor.store.waker import DRAIN, Waker

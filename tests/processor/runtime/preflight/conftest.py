@@ -7,7 +7,8 @@ import pytest
 
 from processor.runtime.embedded_engine import Engine
 from processor.runtime.preflight.results import CheckResult, CheckStatus
-from processor.settings.definitions import Settings, load
+from processor.settings.definitions import Settings
+from processor.settings.loading import load
 
 ENOUGH = {"CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA=="}
 KEY = "hush-codat-key"

@@ -3,7 +3,7 @@
 import pytest
 
 from processor.errors import SettingsError
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from tests.support.serving import ENVIRON
 
 

@@ -12,7 +12,7 @@ from handlers.events import Source, UnhandledEvent
 from handlers.registry import Policy
 from processor.alerts.dialects import Unrecognised, recognise
 from processor.container import Container, for_web
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from tests.support.applications import lent_app
 from workers.inbox.drain import Drain
 

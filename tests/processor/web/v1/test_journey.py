@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from processor.container import for_web
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.web import create_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working

@@ -8,7 +8,8 @@ import schemathesis
 from flask import Flask
 from schemathesis.specs.openapi.checks import ignored_auth
 
-from processor.settings.definitions import Settings, load
+from processor.settings.definitions import Settings
+from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.web import create_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working
