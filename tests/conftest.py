@@ -65,7 +65,7 @@ def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, levels = (
         list(root.handlers),
-        {name: logging.getLogger(name).level for name in ("", *logs.OWN)},
+        {name: logging.getLogger(name).level for name in ("", *logs.OUR_LOGGERS)},
     )
     yield
     root.handlers[:] = handlers

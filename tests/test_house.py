@@ -115,7 +115,7 @@ def test_every_allowed_late_import_is_still_there() -> None:
         (upward_imports, "processor/store/x.py", "from processor.web import app"),
         (upward_imports, "processor/store/x.py", "from processor import container"),
         (upward_imports, "processor/codat/x.py", "import processor.reconciliation.compare"),
-        (upward_imports, "processor/errors.py", "from processor.settings.definitions import load"),
+        (upward_imports, "processor/errors.py", "from processor.settings.loading import load"),
         (late_imports, "processor/x.py", "def f():\n    import json"),
         (late_imports, "processor/x.py", "class A:\n    async def f(self):\n        from os import path"),
         (key_literals, "processor/web/x.py", 'KEY = "codat:inbox"'),

@@ -10,8 +10,9 @@ from types import FrameType
 
 from processor.container import for_worker
 from processor.runtime import logs
-from processor.runtime.sentry import report_faults
-from processor.runtime.supervisor import Child, Supervisor, watch_parent
+from processor.runtime.parent_watch import watch_parent
+from processor.runtime.sentry import report_errors
+from processor.runtime.supervisor import Child, Supervisor
 from processor.settings.definitions import Settings
 from processor.settings.loading import load_from_environment
 from processor.store.connection_limits import CLOCK, SHARES
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
         return 2
     settings = load_from_environment(inbound=argv[0] in SERVICE)
     logs.configure(settings.log_level, settings.secrets())
-    report_faults(settings)
+    report_errors(settings)
     watch_parent()
     if argv[0] == "worker":
         return Supervisor(children(settings)).run()

@@ -17,7 +17,7 @@ from rq.worker import WorkerStatus
 
 from processor.container import Container
 from processor.reconciliation.baseline import Baseline
-from processor.runtime.watchdog import WELL_FOR_S, Pulse
+from processor.runtime.watchdog import PROGRESS_TIMEOUT_S, Pulse
 from processor.store import heartbeats
 from processor.store.connection_errors import is_unblocked
 from processor.store.waker import DELIVER, DRAIN, POLL
@@ -102,7 +102,7 @@ class InProcessWorker(SimpleWorker):
         if dequeued is not None:
             job, queue = dequeued
             if job.origin not in (DRAIN, DELIVER):  # these report their progress more often
-                self.pulse.beat((job.timeout or 0) + WELL_FOR_S)
+                self.pulse.beat((job.timeout or 0) + PROGRESS_TIMEOUT_S)
             job.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
             self.execute_job(job, queue)
 
@@ -144,7 +144,7 @@ def work(container: Container, queue: str) -> None:
     """Do the jobs of ``queue`` until SIGTERM or SIGINT; a running job is finished first."""
     client = container.redis
     pulse = Pulse()
-    pulse.tell_supervisor()
+    pulse.report_to_supervisor()
     worker = _create_worker(container, queue, pulse)
     process_runtime = runtime.install(container, stopping=lambda: worker.stopping, progress=pulse.beat)
     watch = ConditionWatch(container)

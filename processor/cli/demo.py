@@ -27,7 +27,8 @@ from processor.cli.run import service, store_environment, with_port
 from processor.errors import ProcessorError, SettingsError
 from processor.runtime import logs
 from processor.runtime.ports import port_is_taken
-from processor.runtime.supervisor import StopSignals, Supervisor
+from processor.runtime.stop_signals import StopSignals
+from processor.runtime.supervisor import Supervisor
 from processor.settings.definitions import Settings
 from processor.settings.loading import DOTENV, load
 from processor.simulator import (

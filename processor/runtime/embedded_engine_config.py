@@ -1,13 +1,13 @@
-"""How the embedded engine is configured: nothing it answered is ever lost, and nothing evicted."""
+"""The configuration of the embedded engine: every write is on disk before its reply, nothing is evicted."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
-def written(url: str, folder: Path) -> str:
-    """The configuration of an engine that answers at ``url`` and keeps its data in ``folder``."""
+def config_text(url: str, folder: Path) -> str:
+    """The configuration of an engine that listens at ``url`` and keeps its data in ``folder``."""
     address = urlsplit(url)
-    where = (
+    listening = (
         {"port": "0", "unixsocket": unquote(address.path), "unixsocketperm": "700"}
         if address.scheme == "unix"
         else {
@@ -17,7 +17,7 @@ def written(url: str, folder: Path) -> str:
         }
     )
     options = {
-        **where,
+        **listening,
         "dir": str(folder),
         "pidfile": str(folder / "engine.pid"),
         "appendonly": "yes",

@@ -1,6 +1,6 @@
-"""Locks on files (``flock``): the kernel releases them when their last holder dies, however it dies.
+"""Locks on files (``flock``), which the kernel releases when their last holder ends.
 
-Whoever inherits the open file holds the lock with whoever opened it.
+A process that inherits the open file shares the lock.
 """
 
 import fcntl
@@ -11,17 +11,17 @@ POLL_S = 0.02
 
 
 def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
-    """Lock the file, alone or with others; false if another holder forbids it now."""
-    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    """Lock the file exclusively or shared; false if another holder prevents that."""
+    mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def lock_within(file: IO[bytes], limit_s: float) -> bool:
-    """Lock the file alone, waiting up to ``limit_s`` seconds; false if that was not enough."""
+    """Lock the file exclusively within ``limit_s`` seconds; false after that."""
     deadline = time.monotonic() + limit_s
     while not try_lock(file):
         if time.monotonic() > deadline:
@@ -31,5 +31,5 @@ def lock_within(file: IO[bytes], limit_s: float) -> bool:
 
 
 def unlock(file: IO[bytes]) -> None:
-    """Give the lock back."""
+    """Release the lock."""
     fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,4 +1,4 @@
-"""Ports to listen on: which are free, and whose one is."""
+"""Finds free ports and claims a port for a role."""
 
 import errno
 import logging
@@ -8,12 +8,12 @@ log = logging.getLogger(__name__)
 
 
 def free_port(host: str) -> int:
-    """A port of this host that nobody listens on now. Raises ``OSError`` for an unusable host."""
+    """A free port of this host. Raises ``OSError`` for an unusable host."""
     return _bound_port(host, 0)
 
 
 def port_is_taken(host: str, port: int) -> bool:
-    """Whether somebody listens there already. Raises ``OSError`` for an unusable host."""
+    """Whether a process listens on the port. Raises ``OSError`` for an unusable host."""
     try:
         _bound_port(host, port)
     except OSError as error:
@@ -24,10 +24,10 @@ def port_is_taken(host: str, port: int) -> bool:
 
 
 def claim_port(host: str, port: int, role: str) -> socket.socket | None:
-    """Keep the port from others of this role until the answer is closed; ``None``: another has it.
+    """Claim the port for one process of this role until the result is closed; ``None`` if it is claimed.
 
-    A listening port does not do that: web servers share it on purpose among their processes. The claim is
-    a name among Linux's abstract sockets, which goes with its holder; elsewhere nothing is claimed.
+    Listening alone is no claim, because web servers share a port among their processes. The claim is an
+    abstract socket of Linux, which ends with its process; other systems have no claims.
     """
     claim = socket.socket(socket.AF_UNIX)
     try:

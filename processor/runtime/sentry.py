@@ -1,4 +1,4 @@
-"""Reporting faults of ours to Sentry, where ``SENTRY_DSN`` is set and the extra ``sentry`` installed."""
+"""Reports errors to Sentry if ``SENTRY_DSN`` is set (extra ``sentry``)."""
 
 import re
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from processor.settings.definitions import Settings
 _WORDS = re.compile(r"(\s+)")
 
 
-def report_faults(settings: Settings) -> bool:
-    """Send what is logged as an error to Sentry from now on, without requests, users or secrets.
+def report_errors(settings: Settings) -> bool:
+    """Send logged errors to Sentry from now on, without requests, users or secrets; whether it does.
 
-    Nothing of Sentry goes to anybody else: trace headers, which name the project's key, are added to no
-    request. Whether anything is sent. That the library is there was seen to when the settings were loaded.
+    No request gets trace headers, which would show the key of the project to its receiver. The loading of
+    the settings has checked that the library is installed.
     """
     if settings.sentry_dsn is None:
         return False
@@ -32,12 +32,12 @@ def report_faults(settings: Settings) -> bool:
 
 
 def _without_requests(breadcrumb: dict[str, Any], _hint: object) -> dict[str, Any] | None:
-    """No trace of requests that we sent: addresses of subscribers are theirs alone, and may hold keys."""
+    """Drop breadcrumbs of our requests: URLs of subscribers may contain keys."""
     return None if breadcrumb.get("type") == "http" else breadcrumb
 
 
 def _without_queries(text: str) -> str:
-    """The text with the queries of addresses left out."""
+    """The text without the queries of its URLs."""
     if "://" not in text or "?" not in text:
         return text
     words = (word.partition("?")[0] if "://" in word else word for word in _WORDS.split(text))
@@ -45,13 +45,13 @@ def _without_queries(text: str) -> str:
 
 
 def _masked(event: dict[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
-    """A report without the request (the token of a link stands in its address), and without secrets."""
+    """A report without secrets and without the request, whose URL may contain the token of a link."""
 
     def mask(value: Any) -> Any:
         if isinstance(value, str):
             return redact(_without_queries(value))
         if isinstance(value, dict):
-            return {name: mask(one) for name, one in value.items()}
-        return [mask(one) for one in value] if isinstance(value, (list, tuple)) else value
+            return {name: mask(item) for name, item in value.items()}
+        return [mask(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     return {name: mask(value) for name, value in event.items() if name not in ("request", "user")}

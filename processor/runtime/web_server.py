@@ -1,4 +1,4 @@
-"""The web server: granian, several processes of four threads each (see ``processor.web.rsgi``)."""
+"""The web server: granian with several processes of four threads each (see ``processor.web.rsgi``)."""
 
 import contextlib
 import logging
@@ -14,34 +14,34 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from processor.runtime.supervisor import end_with_writer
+from processor.runtime.parent_watch import end_with_writer
 from processor.settings.definitions import Settings
 
 log = logging.getLogger(__name__)
 
 TARGET = "processor.web:create_gateway_from_environment"
 BACKLOG = 2048
-MOST_CONNECTIONS = 16_384
-"""Connections that one process has at a time; beyond them callers wait. An idle one takes up some 10 KB."""
+MAX_CONNECTIONS = 16_384
+"""Open connections per process; further callers wait. An idle connection takes about 10 KB."""
 
-OWN_FILES = 256
-"""Files and connections that a process needs besides its callers' connections."""
+RESERVED_FILES = 256
+"""Open files that a process needs besides the connections of its callers."""
 
 KEEP_ALIVE_S = 95
-"""Longer than the 90 s for which Heroku's router keeps a connection, so that it never uses one that we
-just closed. https://devcenter.heroku.com/articles/http-routing#keepalives"""
+"""Longer than the 90 s for which Heroku's router keeps a connection, so that it never uses a
+connection that we have just closed. https://devcenter.heroku.com/articles/http-routing#keepalives"""
 STOP_AFTER_S = 7
-"""How long requests that were begun may take to be finished, in seconds; everything ends within ten."""
+"""How long running requests may take to finish, in seconds; everything ends within ten."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-TO_OUR_LOG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
-"""Granian writes through our log lines instead of its own."""
+LOG_CONFIG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
+"""Send granian's log records to our handlers."""
 
 
 def serve(settings: Settings, target: str = TARGET) -> None:
-    """Serve until SIGTERM or SIGINT, finishing the requests that were begun.
+    """Serve until SIGTERM or SIGINT, then finish the running requests.
 
-    ``target`` is ``module:function``, a function that makes the RSGI application in each process.
+    ``target`` is ``module:function``; the function creates the RSGI application in each process.
     """
     server = Granian(
         target,
@@ -55,59 +55,59 @@ def serve(settings: Settings, target: str = TARGET) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000),
         websockets=False,
         log_level=LogLevels.warning,
-        log_dictconfig=TO_OUR_LOG,
+        log_dictconfig=LOG_CONFIG,
         respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=STOP_AFTER_S,
         factory=True,
     )
-    _let_new_processes_end()
-    _end_processes_with_us()
-    announcer = threading.Thread(target=_announce, args=(settings,), name="announcer", daemon=True)
-    server.on_startup(announcer.start)
+    _reset_signals_at_fork()
+    _end_forks_with_parent()
+    address_logger = threading.Thread(target=_log_address, args=(settings,), name="address", daemon=True)
+    server.on_startup(address_logger.start)
     server.serve()
 
 
 def connections_for(files: int) -> int:
-    """How many connections a process takes that may open so many ``files``."""
-    return max(1, min(MOST_CONNECTIONS, files - OWN_FILES))
+    """The number of connections for a process that may open ``files`` files."""
+    return max(1, min(MAX_CONNECTIONS, files - RESERVED_FILES))
 
 
 def _raise_file_limit() -> int:
-    """Let processes open as many files as the system allows them; how many that is."""
+    """Raise the limit of open files to the hard limit; the limit that holds then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
-        hard = max(soft, MOST_CONNECTIONS + OWN_FILES)
-    with contextlib.suppress(OSError, ValueError):  # macOS allows less than it says
+        hard = max(soft, MAX_CONNECTIONS + RESERVED_FILES)
+    with contextlib.suppress(OSError, ValueError):  # macOS allows less than it reports
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         return hard
     return soft
 
 
-def _let_new_processes_end() -> None:
-    """Let a process that granian forks end by a signal from its first moment on.
+def _reset_signals_at_fork() -> None:
+    """Let SIGTERM and SIGINT end a process that granian forks from its first moment.
 
-    It inherits handlers that take note of the signal in a copy of what the parent looks at; its own it
-    sets only when it has loaded the application, a second later. A signal in between was lost, and
-    the process killed at the end of its time. Those that come during the fork itself wait for it.
+    The process inherits the handlers of its parent, which only set a flag, and installs its own a second
+    later, when the application is loaded. A signal in between would be lost. Signals are blocked during the
+    fork itself.
     """
 
-    def hold() -> None:
+    def block() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
-    def let_come() -> None:
+    def unblock() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
-    def begin() -> None:
+    def reset() -> None:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        let_come()
+        unblock()
 
-    os.register_at_fork(before=hold, after_in_parent=let_come, after_in_child=begin)
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=reset)
 
 
-def _end_processes_with_us() -> None:
-    """Have the processes that granian forks end when this one is killed: they held our port for ever."""
+def _end_forks_with_parent() -> None:
+    """End the processes that granian forks when this one is killed; otherwise they would keep the port."""
     reading, writing = os.pipe()
 
     def watch() -> None:
@@ -117,17 +117,17 @@ def _end_processes_with_us() -> None:
     os.register_at_fork(after_in_child=watch)
 
 
-def _announce(settings: Settings) -> None:
-    """Say where we are as soon as that is true: granian's own hook comes before its processes listen.
+def _log_address(settings: Settings) -> None:
+    """Log the address once the server accepts connections; granian's own hook runs before it listens.
 
-    Nothing here may import anything: a process that is forked meanwhile would wait for ever for the lock
-    of the half imported module (``socket.create_connection`` imports a codec when it is first called).
+    This thread must not import anything: a process that is forked during an import would wait for ever for
+    the lock of that module (``socket.create_connection`` imports a codec on its first call).
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     while True:
-        with contextlib.suppress(OSError), socket.socket(family) as line:
-            line.settimeout(1)
-            line.connect((settings.host, settings.port))
+        with contextlib.suppress(OSError), socket.socket(family) as connection:
+            connection.settimeout(1)
+            connection.connect((settings.host, settings.port))
             break
         time.sleep(0.02)
     log.info("Listening", extra={"address": settings.own_url})

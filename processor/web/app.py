@@ -11,7 +11,7 @@ from processor.codat.json_values import folded
 from processor.container import Container, for_web
 from processor.reconciliation.baseline import Baseline
 from processor.runtime import logs
-from processor.runtime.sentry import report_faults
+from processor.runtime.sentry import report_errors
 from processor.settings.loading import load_from_environment
 from processor.store.client import close_idle_always
 from processor.web import (
@@ -76,7 +76,7 @@ def create_app_from_environment() -> Flask:
     """
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
-    report_faults(settings)
+    report_errors(settings)
     container = for_web(settings)
     close_idle_always(container.redis)
     with contextlib.suppress(RedisError):  # away: whoever comes first afterwards notes it

@@ -10,7 +10,8 @@ from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from processor.container import for_web
-from processor.settings.definitions import load, rows
+from processor.settings.definitions import definitions
+from processor.settings.loading import load
 from processor.web.app import create_app
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +131,7 @@ def test_a_page_about_the_code_names_only_classes_that_exist(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_names_only_settings_that_exist(page: str) -> None:
     named = set(SETTING.findall(" ".join(CODE.findall(FENCE.sub("", read(page))))))
-    assert named - {row.name for row in rows()} == set()
+    assert named - {row.name for row in definitions()} == set()
 
 
 @pytest.fixture(scope="module")

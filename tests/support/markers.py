@@ -17,6 +17,7 @@ MARKERS = {
         "processor/cli/test_demo.py",
         "processor/cli/test_processes.py",
         "processor/runtime/test_supervisor.py",
+        "processor/runtime/test_web_server.py",
         "processor/simulator/test_process.py",
         "stories/",
         "workers/delivery/test_processes.py",

@@ -221,7 +221,7 @@ def _reason(error: redis.RedisError, settings: Settings, url: str) -> str:
     if isinstance(error, redis.BusyLoadingError):
         return "Redis is still loading its data."
     if isinstance(error, redis.InvalidResponse):
-        return "What REDIS_URL leads to replys, but is no Redis."
+        return "What REDIS_URL leads to answers, but is no Redis."
     if isinstance(error, redis.ResponseError):
         return f"Redis refuses: {_quoted(str(error), url)}."
     reason = TIMEOUT_REASON if isinstance(error, redis.TimeoutError) else connection_error_reason(error)

@@ -40,7 +40,7 @@ def own_logging() -> Iterator[None]:
     """Puts back what a command changed of the logging of this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    quiet = {name: logging.getLogger(name).level for name in logs.OWN}
+    quiet = {name: logging.getLogger(name).level for name in logs.OUR_LOGGERS}
     yield
     for name, before in quiet.items():
         logging.getLogger(name).setLevel(before)

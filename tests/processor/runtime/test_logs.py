@@ -26,7 +26,7 @@ class Terminal(io.StringIO):
 def _restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers = root.handlers[:]
-    levels = {name: logging.getLogger(name).level for name in ("", *logs.OWN)}
+    levels = {name: logging.getLogger(name).level for name in ("", *logs.OUR_LOGGERS)}
     yield
     root.handlers[:] = handlers
     for name, level in levels.items():
@@ -159,7 +159,7 @@ def test_what_a_stranger_sends_makes_no_long_line(terminal: bool) -> None:
 
 def test_where_a_long_text_is_cut_no_part_of_a_secret_is_left() -> None:
     stream = written(secrets=("hush" * 10,))
-    for before in range(logs.MOST_CHARS // 2 - 45, logs.MOST_CHARS // 2 + 5):
+    for before in range(logs.MAX_CHARS // 2 - 45, logs.MAX_CHARS // 2 + 5):
         log.info("Seen", extra={"text": "." * before + "hush" * 10 + "." * 5_000})
         log.info("Seen", extra={"text": "." * 5_000 + "hush" * 10 + "." * before})
     assert "hu" not in stream.getvalue()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from processor.runtime.sentry import report_faults
+from processor.runtime.sentry import report_errors
 from processor.settings.loading import load
 
 ROOT = Path(__file__).parents[3]
@@ -20,12 +20,12 @@ LIMIT_S = 60
 FAULTY = """
 import logging, os
 from flask import Flask
-from processor.runtime.sentry import report_faults
+from processor.runtime.sentry import report_errors
 from processor.settings.loading import load
 
 dsn, word = os.environ["DSN"], os.environ["WORD"]
 needed = {"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "CODAT_API_KEY": f"very-{word}-key"}
-assert report_faults(load({**needed, "SENTRY_DSN": dsn}))
+assert report_errors(load({**needed, "SENTRY_DSN": dsn}))
 app = Flask(__name__)
 log = logging.getLogger("processor.somewhere")
 
@@ -49,7 +49,7 @@ line of it, for lines of the source are reported."""
 
 
 def test_nothing_is_reported_without_an_address() -> None:
-    assert report_faults(load(NEEDED)) is False
+    assert report_errors(load(NEEDED)) is False
 
 
 def test_a_report_holds_no_secret_no_link_and_nothing_of_the_request(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx, requests, urllib.request
 from processor.codat.client import CodatClient
 from processor.delivery.http_sender import HttpSender
-from processor.runtime.sentry import report_faults
+from processor.runtime.sentry import report_errors
 from processor.settings.loading import load
 
 outside = os.environ["OUTSIDE"]
-assert report_faults(load({"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "SENTRY_DSN": os.environ["DSN"]}))
+assert report_errors(load({"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "SENTRY_DSN": os.environ["DSN"]}))
 outgoing = HttpSender(allow_private=True, lookups=ThreadPoolExecutor(1))
 asyncio.run(outgoing.post(f"{outside}/subscriber?key=hush-1", b"{}", {}))
 with CodatClient(api_key="key", base_url=outside) as codat:

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from processor.runtime.watchdog import HUNG_AFTER_S, START_S, STOOD_STILL_S, WELL_FOR_S, Pulse, Watchdog
+from processor.runtime.watchdog import (
+    HUNG_AFTER_S,
+    PROGRESS_TIMEOUT_S,
+    STARTUP_S,
+    SUSPENDED_AFTER_S,
+    Pulse,
+    Watchdog,
+)
 
 
 class Time:
@@ -57,7 +64,7 @@ def test_one_that_falls_silent_hangs_and_the_other_does_not(dog, time) -> None:
 
 def test_one_that_starts_has_longer(dog, time) -> None:
     dog.open(0)
-    assert after(dog, time, START_S) == []
+    assert after(dog, time, STARTUP_S) == []
     assert after(dog, time, HUNG_AFTER_S + 1) == [0]
 
 
@@ -65,7 +72,7 @@ def test_a_machine_that_stood_still_blames_nobody(dog, time) -> None:
     """A stopped machine goes on with the supervisor first: it would kill every child."""
     os.write(dog.open(0), b".")
     assert after(dog, time, 1) == []
-    time.pass_s(1_000 * STOOD_STILL_S)
+    time.pass_s(1_000 * SUSPENDED_AFTER_S)
 
     assert dog.hung() == []
     assert after(dog, time, HUNG_AFTER_S) == []
@@ -75,16 +82,16 @@ def test_a_machine_that_stood_still_blames_nobody(dog, time) -> None:
 def test_one_that_ended_is_watched_no_more(dog, time) -> None:
     os.close(dog.open(0))
     dog.close(0)
-    assert after(dog, time, START_S + HUNG_AFTER_S + 1) == []
+    assert after(dog, time, STARTUP_S + HUNG_AFTER_S + 1) == []
 
 
 def test_slow_work_that_said_so_makes_progress_as_long_as_it_said(time) -> None:
     pulse = Pulse(time)
     pulse.beat(within_s=300)
-    time.pass_s(300 - WELL_FOR_S)
+    time.pass_s(300 - PROGRESS_TIMEOUT_S)
     assert pulse.silent_s() == 0
-    time.pass_s(WELL_FOR_S)
-    assert pulse.silent_s() == WELL_FOR_S
+    time.pass_s(PROGRESS_TIMEOUT_S)
+    assert pulse.silent_s() == PROGRESS_TIMEOUT_S
 
 
 def test_silence_is_counted_from_the_last_step(time) -> None:

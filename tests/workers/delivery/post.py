@@ -22,7 +22,7 @@ from processor.delivery.lanes import RENEW_S, Lanes
 from processor.delivery.ssrf import Resolver, resolve
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.resources import serializers
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import keys, outbox
 from processor.store.queries import Reader
 from tests.support.serving import ENVIRON

@@ -14,7 +14,7 @@ from processor.delivery.channels.channel import BuiltInChannel, FailureCondition
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.redelivery import RedeliveryService
 from processor.delivery.retry_schedule import SLOW_AFTER
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import keys
 from processor.store.waker import Waker
 from tests.support import messages

@@ -10,7 +10,7 @@ from processor.container import for_worker
 from processor.delivery.lane import AttemptVerdict, Mode
 from processor.delivery.operator_alerts import OperatorAlerts
 from processor.delivery.retry_schedule import LONGEST_PROBE_PAUSE, SLOW_AFTER
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store.waker import Waker
 from tests.support import messages
 from tests.workers.delivery.post import OPERATORS, Post

@@ -8,8 +8,8 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from processor.delivery.mail_server import MailServer
-from processor.runtime.preflight.service import check_mail
-from processor.settings.definitions import load
+from processor.runtime.preflight.settings import check_mail
+from processor.settings.loading import load
 from tests.support.certificates import serving_as, trusting
 from tests.workers.delivery.mailing import Mailbox, MakeDispatcher, Serve
 from tests.workers.delivery.post import EMAIL, Post

@@ -1,0 +1,55 @@
+"""Catches the signals that ask a process to stop."""
+
+import contextlib
+import queue
+import signal
+from collections.abc import Callable
+from typing import Any
+
+POLL_S = 1.0
+"""The longest wait of the main thread, in seconds: the handler of a signal that the system delivers to
+another thread runs when the main thread wakes."""
+
+
+class StopSignals:
+    """Catches SIGTERM, SIGINT and SIGHUP during the context, in the main thread only.
+
+    An ignored SIGHUP stays ignored (``nohup``).
+    """
+
+    def __init__(self) -> None:
+        self._previous: dict[signal.Signals, Any] = {}
+        self._callback: Callable[[], None] | None = None
+        self._received = False
+
+    def call(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` at each signal, and at once if one was received before."""
+        self._callback = callback
+        if self._received:
+            callback()
+
+    def wait(self) -> None:
+        """Wait until a signal is received."""
+        received = queue.SimpleQueue[None]()
+        self.call(lambda: received.put(None))
+        while not self._received:
+            with contextlib.suppress(queue.Empty):
+                received.get(timeout=POLL_S)
+
+    def __enter__(self) -> "StopSignals":
+        """Install the handlers."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Restore the previous handlers."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _receive(self, *_: object) -> None:
+        self._received = True
+        if self._callback is not None:
+            self._callback()
