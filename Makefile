@@ -15,7 +15,7 @@ help:
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
-	@echo "make bench  how fast it is on this machine"
+	@echo "make bench  what a message costs on this machine, written to docs/performance.md (BENCH=--quick: 3 minutes)"
 	@echo "make clean  remove what make made; data in ./var stays"
 
 run: $(VENV)/.installed-run
@@ -39,8 +39,8 @@ docs: $(VENV)/.installed-run
 screenshots: $(VENV)/.installed-test
 	$(BIN)/python -m tests.browser.screenshots
 
-bench: $(VENV)/.installed-test
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks --write $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -58,3 +58,7 @@ $(VENV)/.installed-run: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[embedded,dev]"
 	@touch $@ $(VENV)/.installed-run
+
+$(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[embedded,dev,bench]"
+	@touch $@ $(VENV)/.installed-test $(VENV)/.installed-run

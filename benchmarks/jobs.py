@@ -1,6 +1,8 @@
-"""The job of the comparison, where RQ can import it."""
+"""Jobs that the libraries under comparison import and run."""
 
+import os
 from functools import cache
+from typing import Any
 from unittest import mock
 
 from redis import Redis
@@ -10,20 +12,35 @@ from processor.store.shards import Shard
 from workers.inbox import drain
 from workers.inbox.drain import Drain
 
+SHARDS = 4
+
+
+def do_nothing(*_: object) -> None:
+    """The cheapest job that there is."""
+
+
+DONE = "bench:done"
+"""Key of a counter: the jobs that were done."""
+
 
 @cache
-def worker(shards: int, address: str) -> Drain:
-    """What handles messages in this process; made once, as anybody would."""
-    return Drain(Redis.from_url(address), policy=Policy(), shards=shards)
+def client() -> "Redis[Any]":
+    """The client of this process."""
+    return Redis.from_url(os.environ["REDIS_URL"])
 
 
 @cache
-def part(shard: int, address: str) -> Shard:
-    """A shard of the inbox."""
-    return Shard(Redis.from_url(address), shard)
+def _drain() -> Drain:
+    return Drain(client(), policy=Policy(), shards=SHARDS)
 
 
-def one_by_one(shard: int, shards: int, address: str) -> int:
-    """Handle one message of a shard, with the very same code that handles batches; how many that were."""
+@cache
+def _shard(number: int) -> Shard:
+    return Shard(client(), number)
+
+
+def handle_one(shard: int) -> None:
+    """Handle one message of a shard with the code that handles batches; then count it for the benchmark."""
     with mock.patch.object(drain, "BATCH", 1):
-        return worker(shards, address).batch(part(shard, address))[0]
+        _drain().batch(_shard(shard))
+    client().incr(DONE)

@@ -1,0 +1,72 @@
+"""Accepting messages: CPU, rate and latency of one web process, beside two other servers."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from benchmarks import load, servers
+from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated
+from processor.runtime.embedded_engine import Engine
+from tests.support import messages
+from tests.support.service import messages_of
+from tests.support.serving import ADDRESS
+
+
+def signed_requests(count: int, *, prefix: str = "bench") -> list[bytes]:
+    """So many authentic messages as whole requests; their signatures are valid for five minutes."""
+    bodies = messages_of(count, companies=count // 4, connections=count // 4, prefix=prefix)
+    return [_request(body, messages.signed(body, event_id)) for event_id, body in bodies.items()]
+
+
+def _request(body: bytes, headers: dict[str, str]) -> bytes:
+    fields = {"Host": "bench", "Content-Length": str(len(body)), **headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"POST {ADDRESS} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def measure(count: int, runs: int) -> list[Figure]:
+    """``count`` messages to each server, in turn, so many times; then ours at a third of its top rate."""
+    with (
+        tempfile.TemporaryDirectory(prefix="codat-") as folder,
+        Engine(Path(folder)) as engine,
+        Redis.from_url(engine.url) as client,
+    ):
+        values = repeated(runs, lambda: _one_run(client, engine.url, Path(folder), count))
+    cpu = {kind: Figure(f"accept: CPU of web, {kind}", "µs", values[f"{kind} cpu"]) for kind in servers.KINDS}
+    rate = {kind: Figure(f"accept: rate, {kind}", "/s", values[f"{kind} rate"]) for kind in servers.KINDS}
+    ours, empty, rq = (servers.OURS, servers.EMPTY, servers.RQ)
+    return [
+        *cpu.values(),
+        ratio("accept: CPU, ours to empty", cpu[ours], cpu[empty], target="≤ 2.0"),
+        *rate.values(),
+        ratio("accept: rate, ours to empty", rate[ours], rate[empty], target="≥ 0.45"),
+        ratio("accept: rate, ours to Flask with RQ", rate[ours], rate[rq], target="≥ 2.5"),
+        Figure("accept: engine CPU", "µs", values["engine cpu"], "≤ 50"),
+        Figure("accept: commands in the engine", "a message", values["commands"]),
+        Figure("accept: round trips", "a message", values["reads"]),
+        Figure("accept: p99 at a third of the top rate", "ms", values["p99"], "< 10"),
+    ]
+
+
+def _one_run(client: "Redis[Any]", url: str, folder: Path, count: int) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for kind in servers.KINDS:
+        client.flushall()
+        with servers.running(kind, url, folder) as (port, pid):
+            load.send(port, signed_requests(200, prefix="warm"))
+            requests = signed_requests(count)
+            cpu, engine = CpuMeter([pid]), EngineMeter(client)
+            result = load.send(port, requests)
+            row[f"{kind} cpu"] = cpu.used_s() / count * 1e6
+            row[f"{kind} rate"] = result.rate
+            assert set(result.statuses) == {202}, result.statuses
+            if kind == servers.OURS:
+                used = engine.used()
+                row["engine cpu"] = used["cpu_s"] / count * 1e6
+                row["commands"], row["reads"] = used["commands"] / count, used["reads"] / count
+                assert client.zcard("codat:events") >= count
+                late = load.send(port, signed_requests(count // 3, prefix="late"), rate=result.rate / 3)
+                row["p99"] = late.latency_ms(0.99)
+    return row

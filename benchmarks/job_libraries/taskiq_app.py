@@ -1,0 +1,26 @@
+"""taskiq: one job per event. https://taskiq-python.github.io"""
+
+import asyncio
+import os
+
+from taskiq_redis import ListQueueBroker
+
+from benchmarks.jobs import handle_one
+
+broker = ListQueueBroker(os.environ["REDIS_URL"])
+_loop = asyncio.new_event_loop()
+
+
+async def handle_on_loop(shard: int) -> None:
+    """Handle one message on the event loop, without a hop to a thread."""
+    handle_one(shard)
+
+
+handle = broker.task(handle_on_loop)
+
+COMMAND = ("taskiq", "worker", "benchmarks.job_libraries.taskiq_app:broker", "--workers", "1")
+
+
+def enqueue(shard: int) -> None:
+    """Add one job."""
+    _loop.run_until_complete(handle.kiq(shard))

@@ -1,0 +1,87 @@
+"""Figures and the meters behind them: CPU time of processes, and what the engine counted."""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from redis import Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured quantity: the values of all runs, and the bound it has to meet."""
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+    target: str = ""
+
+    @property
+    def median(self) -> float:
+        """The middle value."""
+        return statistics.median(self.values)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return min(self.values), max(self.values)
+
+
+def ratio(name: str, above: Figure, below: Figure, *, target: str = "") -> Figure:
+    """``above / below``, run by run; both were measured in turn within one run."""
+    values = tuple(a / b for a, b in zip(above.values, below.values, strict=True))
+    return Figure(name, "times", values, target)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that ``share`` (0 to 1) of all ``values`` do not exceed. Raises ``IndexError`` if empty."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def repeated(runs: int, measure: Callable[[], dict[str, float]]) -> dict[str, tuple[float, ...]]:
+    """The values of each key of ``measure`` over so many runs."""
+    rows = [measure() for _ in range(runs)]
+    return {name: tuple(row[name] for row in rows) for name in rows[0]}
+
+
+class CpuMeter:
+    """CPU seconds (user and system) that processes and their descendants used since the meter was made."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        parents = [psutil.Process(pid) for pid in pids]
+        self._processes = [
+            *parents,
+            *(child for parent in parents for child in parent.children(recursive=True)),
+        ]
+        self._began = self._total()
+
+    def used_s(self) -> float:
+        """CPU seconds since the beginning."""
+        return self._total() - self._began
+
+    def _total(self) -> float:
+        times = [process.cpu_times() for process in self._processes]
+        return sum(row.user + row.system for row in times)
+
+
+class EngineMeter:
+    """What a Redis server did since the meter was made."""
+
+    def __init__(self, client: "Redis[Any]") -> None:
+        self._client = client
+        self._began = self._sample()
+
+    def used(self) -> dict[str, float]:
+        """``cpu_s``, ``commands`` (those inside scripts included) and ``reads`` (round trips, about)."""
+        return {name: value - self._began[name] for name, value in self._sample().items()}
+
+    def _sample(self) -> dict[str, float]:
+        info = self._client.info("all")
+        return {
+            "cpu_s": float(info["used_cpu_user"]) + float(info["used_cpu_sys"]),
+            "commands": float(sum(row["calls"] for name, row in info.items() if name.startswith("cmdstat_"))),
+            "reads": float(info["total_reads_processed"]),
+        }

@@ -1,0 +1,76 @@
+"""Memory of the engine, and the time of reads, as the store grows."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from benchmarks.jobs import SHARDS
+from benchmarks.measure import Figure
+from handlers.registry import Policy
+from processor.runtime.embedded_engine import Engine
+from processor.store import keys
+from tests.support import messages
+from tests.support.serving import give_back_connections, serving
+from tests.support.workbench import Workbench
+from workers.inbox.drain import Drain
+
+API_KEY = "a-key-of-the-benchmark"
+_STEP = 1_000
+
+
+def measure(connections: int) -> list[Figure]:
+    """One message for each of so many connections, kept and handled; then lists of them."""
+    with (
+        tempfile.TemporaryDirectory(prefix="codat-") as folder,
+        Engine(Path(folder)) as engine,
+        Redis.from_url(engine.url) as client,
+    ):
+        body = messages.connected("company-0000000", "connection-0000000")
+        empty = _used(client)
+        bench = Workbench(client)
+        message_bytes = connection_bytes = 0
+        drain = Drain(client, policy=Policy(), shards=SHARDS, yield_to=lambda: True)
+        took = 0.0
+        for start in range(0, connections, _STEP):
+            before = _used(client)
+            numbers = range(start, min(connections, start + _STEP))
+            bench.fill(messages.connected(f"company-{n:07}", f"connection-{n:07}") for n in numbers)
+            message_bytes += _used(client) - before
+            began = time.process_time()
+            for shard in range(SHARDS):
+                while client.xlen(keys.inbox(shard)):
+                    drain.run(shard, run_s=3600)
+            took = time.process_time() - began
+            connection_bytes = _used(client) - empty
+        list_ms, page_ms = _read_ms(engine.url)
+    return [
+        Figure(f"memory: a kept message of {len(body)} bytes", "B", (message_bytes / connections,), "≤ 700"),
+        Figure(
+            f"memory: a connection with its first message, of {connections:,}",
+            "B",
+            (connection_bytes / connections,),
+            "≤ 2500",
+        ),
+        Figure(f"drain: CPU with {connections:,} connections stored", "µs", (took / len(numbers) * 1e6,)),
+        Figure(f"/v1/connections with {connections:,} stored", "ms", (list_ms,), "< 100"),
+        Figure(f"/readyz with {connections:,} stored", "ms", (page_ms,)),
+    ]
+
+
+def _used(client: "Redis[Any]") -> int:
+    return int(client.info("memory")["used_memory"])
+
+
+def _read_ms(url: str) -> tuple[float, float]:
+    caller = serving(url, API_KEYS=API_KEY)
+    times = []
+    for path in ("/v1/connections?limit=50", "/readyz"):
+        began = time.perf_counter()
+        answer = caller.get(path, headers={"Authorization": f"Bearer {API_KEY}"})
+        times.append((time.perf_counter() - began) * 1000)
+        assert answer.status_code == 200, answer.text
+    give_back_connections()
+    return times[0], times[1]
