@@ -174,10 +174,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         "When the receiver is well again, enable it: what waits is sent.",
     ),
     Definition(
-        "receiver_gone",
-        _WARNING,
-        "A subscriber is gone",
-        "Enable it if that was a mistake, or remove it.",
+        "receiver_gone", _WARNING, "A subscriber is gone", "Enable it if that was a mistake, or remove it."
     ),
     Definition(
         "receiver_disabled",
@@ -219,12 +216,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Codat's quota is used up",
         "Messages are handled as always. Ask Codat for a larger quota if this comes often.",
     ),
-    Definition(
-        "codat_throttled",
-        _INFO,
-        "Codat wants no requests for a while",
-        "It passes.",
-    ),
+    Definition("codat_throttled", _INFO, "Codat wants no requests for a while", "It passes."),
     Definition(
         "codat_silent",
         _ERROR,

@@ -15,7 +15,7 @@ from processor.delivery.scripts import register
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.settings.definitions import Settings
 from processor.store import keys, unreadable
-from processor.store.decoding import text, texts
+from processor.store.decoding import text_fields, texts
 
 BATCH = 100
 
@@ -36,9 +36,6 @@ class FanOut:
         self._settings = settings
         self._clock = clock
         self._channels = enabled_channels(settings)
-        self._company_fields = list(
-            dict.fromkeys(name for channel in self._channels for name in channel.company_fields)
-        )
         self._script = register(client, "fan_out")
 
     def run(self) -> int:
@@ -107,19 +104,11 @@ class FanOut:
         ]
 
     def _companies(self, company_ids: Iterable[str | None]) -> dict[str, dict[str, str]]:
-        """The fields of companies that the enabled channels need, by company id."""
+        """The stored fields of companies by their id, for the channels that decide by them."""
         ids = list(dict.fromkeys(company_id for company_id in company_ids if company_id))
-        if not self._company_fields or not ids:
+        if not self._channels or not ids:
             return {}
         with self._client.pipeline(transaction=False) as pipe:
             for company_id in ids:
-                pipe.hmget(keys.company(company_id), self._company_fields)
-            rows = pipe.execute()
-        return {
-            company_id: {
-                name: text(value)
-                for name, value in zip(self._company_fields, row, strict=True)
-                if value is not None
-            }
-            for company_id, row in zip(ids, rows, strict=True)
-        }
+                pipe.hgetall(keys.company(company_id))
+            return {id_: text_fields(row) for id_, row in zip(ids, pipe.execute(), strict=True)}

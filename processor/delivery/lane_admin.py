@@ -11,11 +11,11 @@ from redis import Redis
 from redis.client import Pipeline
 
 from processor.clock import from_ms, to_iso, to_ms, utc_now
-from processor.delivery.channels.registry import guard_key
+from processor.delivery.channels.registry import BUILT_IN, guard_key
 from processor.delivery.lane import LaneState, Mode, common_keys, lane_of_tests
 from processor.delivery.scripts import register
 from processor.store import keys, unreadable
-from processor.store.decoding import text_fields
+from processor.store.decoding import text_fields, texts
 
 UNLISTED_TTL_S = 7 * 86_400
 """How long test messages and alerts are kept, in seconds."""
@@ -112,6 +112,13 @@ class LaneAdmin:
             )
             states[lane_id] = state or _state(lane_id, {}, *figures, now_ms=now_ms)
         return states
+
+    def used_states(self) -> list[LaneState]:
+        """The states of the subscribers' lanes, and of the built-in lanes that were ever used."""
+        states = self.states([*texts(self._client.zrange(keys.subscribers(), 0, -1)), *BUILT_IN]).values()
+        return [
+            state for state in states if state.lane_id not in BUILT_IN or state.waiting or state.last_attempt
+        ]
 
     def _put(self, client: Any, id_: str, lane_id: str) -> Any:
         return self._requeue(

@@ -1,6 +1,6 @@
 """Management of subscribers, for the API, the operators' pages and the command line."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,26 +46,10 @@ class SubscriberService:
         """One subscriber."""
         return self._serialize([self._subscribers.get(subscriber_id)])[0]
 
-    def add(
-        self,
-        *,
-        url: str,
-        types: Sequence[str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        description: str | None = None,
-        ordered: bool = False,
-        enabled: bool = True,
-    ) -> dict[str, Any]:
-        """A new subscriber with its secret, which is shown only now."""
-        subscriber = self._subscribers.add(
-            url=url,
-            types=types or (),
-            headers=headers,
-            description=description or "",
-            ordered=ordered,
-            enabled=enabled,
-        )
-        return self._serialize_with_secret(subscriber)
+    def add(self, *, url: str, **fields: Any) -> dict[str, Any]:
+        """A new subscriber with its secret, which is shown only now; fields of ``None`` get their default."""
+        fields = {name: value for name, value in fields.items() if value is not None}
+        return self._serialize_with_secret(self._subscribers.add(url=url, **fields))
 
     def change(self, subscriber_id: str, *, enabled: bool | None = None, **fields: Any) -> dict[str, Any]:
         """Change the given fields; ``enabled`` enables or disables the lane."""

@@ -12,8 +12,8 @@ from redis import Redis
 
 from handlers.state import State
 from processor.conditions.model import Condition
-from processor.delivery import lane_overview
 from processor.delivery import serializers as delivery_serializers
+from processor.delivery.lane_admin import LaneAdmin
 from processor.errors import Invalid, NotFound
 from processor.resources import serializers
 from processor.store.cursors import ResultPage
@@ -168,4 +168,5 @@ def notification(reader: Reader, notification_id: str) -> dict[str, Any]:
 
 def stats(reader: Reader, client: "Redis[Any]", conditions: Sequence[Condition]) -> dict[str, Any]:
     """How the service stands; ``client`` is that of the reader."""
-    return serializers.stats(reader.stats(STATES), lane_overview.lanes(client), conditions)
+    lanes = [delivery_serializers.lane(state) for state in LaneAdmin(client).used_states()]
+    return serializers.stats(reader.stats(STATES), lanes, conditions)

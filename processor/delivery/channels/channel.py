@@ -36,11 +36,10 @@ class BuiltInChannel(Channel):
     """A channel with one lane, whose id is the channel's name.
 
     ``is_enabled``: whether the settings switch it on. ``wants``: whether it receives a notification, given
-    its public body and the ``company_fields`` of its company. ``redelivers_unsent``: a redelivery also sends
+    its public body and the stored fields of its company. ``redelivers_unsent``: a redelivery also sends
     notifications that were never put into the lane.
     """
 
     is_enabled: Callable[[Settings], bool]
     wants: Callable[[Settings, Mapping[str, Any], Mapping[str, str]], bool]
-    company_fields: tuple[str, ...] = ()
     redelivers_unsent: bool = False

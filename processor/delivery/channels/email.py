@@ -29,7 +29,6 @@ EMAIL = BuiltInChannel(
     name="email",
     is_enabled=lambda settings: settings.smtp_url is not None,
     wants=_wants,
-    company_fields=("contact_email",),
     redelivers_unsent=True,
     failure=FailureCondition(
         code="mail_refused",

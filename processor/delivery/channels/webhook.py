@@ -3,6 +3,5 @@
 from processor.delivery.channels.channel import Channel, FailureCondition
 
 WEBHOOK = Channel(
-    name="webhook",
-    failure=FailureCondition(code="receiver_failing", sentence="Deliveries to {name} fail"),
+    name="webhook", failure=FailureCondition(code="receiver_failing", sentence="Deliveries to {name} fail")
 )

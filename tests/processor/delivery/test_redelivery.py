@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from processor.delivery import lane_overview
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.channels.operators import OPERATORS
 from processor.delivery.subscriber_service import SubscriberService
@@ -22,7 +21,7 @@ def let_die(service: Service, steps: int = 50) -> None:
     """Attempt until nothing waits any more; a lane that fails is only probed, so it takes its time."""
     for _ in range(steps):
         service.deliver()
-        if not any(lane["waiting"] for lane in lane_overview.lanes(service.container.redis)):
+        if not any(state.waiting for state in service.container.lane_admin.used_states()):
             return
         service.now += timedelta(hours=2)
 

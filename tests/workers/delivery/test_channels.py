@@ -8,7 +8,7 @@ import pytest
 
 from handlers.milestones import NotificationType
 from processor.container import for_worker
-from processor.delivery import lane_overview, serializers
+from processor.delivery import serializers
 from processor.delivery.channels import registry
 from processor.delivery.channels.channel import BuiltInChannel, FailureCondition
 from processor.delivery.lane import AttemptVerdict, Lease
@@ -31,7 +31,6 @@ PAGER = BuiltInChannel(
     wants=lambda _settings, body, company: (
         company.get("name") == "Toft" and body["type"].endswith(".deleted")
     ),
-    company_fields=("name",),
     failure=FailureCondition(code="receiver_failing", sentence="Nobody is paged by {name}"),
 )
 
@@ -76,7 +75,7 @@ def test_a_new_channel_delivers_what_it_wants(post: Post, pager: PagerSender) ->
     assert post.status(id_, PAGER.name) == "delivered"
     (delivery,) = serializers.deliveries(post.reader.notification(id_)["deliveries"])
     assert (delivery["channel"], delivery["subscriber_id"]) == ("pager", None)
-    assert [lane["id"] for lane in lane_overview.lanes(post.client)] == ["pager"]
+    assert [state.lane_id for state in post.lane_admin.used_states()] == ["pager"]
 
 
 def test_a_new_channel_is_off_without_its_setting(post: Post, pager: PagerSender) -> None:
