@@ -13,7 +13,7 @@ from processor.delivery.http_sender import HttpSender
 from processor.delivery.redelivery import RedeliveryService
 from tests.processor.web.v1 import filling as filling_module
 from tests.processor.web.v1.filling import KEY, Filling
-from tests.workers.delivery.receiving import WAIT_S, Answering, Receiver
+from tests.workers.delivery.receiving import WAIT_S, MakeReceiver, receivers
 from workers.delivery.channels.webhook import WebhookSender
 from workers.delivery.wiring import SENDERS, dispatcher_of
 
@@ -71,14 +71,7 @@ def call(service: Service) -> Call:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Callable[..., Receiver]]:
+def receiver() -> Iterator[MakeReceiver]:
     """Makes receivers that end with the test."""
-    made: list[Receiver] = []
-
-    def make(always: Answering | None = None) -> Receiver:
-        made.append(Receiver(always))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
+    with receivers() as make:
+        yield make

@@ -1,6 +1,6 @@
 """Lanes on an empty engine, under a clock that only the test moves, and receivers on free ports."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from processor.store import keys
 from tests.support.certificates import trusting
 from tests.workers.delivery.mailing import LINK, Mailbox, MailController
 from tests.workers.delivery.post import Post
-from tests.workers.delivery.receiving import WAIT_S, Answering, Receiver
+from tests.workers.delivery.receiving import WAIT_S, MakeReceiver, receivers
 from workers.delivery.channels.email import EmailSender
 
 
@@ -25,17 +25,10 @@ def post(redis_url: str) -> Iterator[Post]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Callable[..., Receiver]]:
+def receiver() -> Iterator[MakeReceiver]:
     """Makes receivers that end with the test."""
-    made: list[Receiver] = []
-
-    def make(always: Answering | None = None, **how: object) -> Receiver:
-        made.append(Receiver(always, **how))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
+    with receivers() as make:
+        yield make
 
 
 @pytest.fixture

@@ -135,3 +135,17 @@ def nobody() -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}/hook"
+
+
+@contextmanager
+def receivers() -> Iterator[MakeReceiver]:
+    """Makes receivers; all of them end with the block."""
+    started: list[Receiver] = []
+
+    def make(always: Answering | None = None, **how: Any) -> Receiver:
+        started.append(Receiver(always, **how))
+        return started[-1]
+
+    yield make
+    for receiver in started:
+        receiver.stop()
