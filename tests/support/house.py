@@ -24,7 +24,7 @@ KEYS = "processor/store/keys.py"
 LEVELS = (
     {"errors", "clock", "humanize"},
     {"settings"},
-    {"store", "codat", "alerts", "lenient"},
+    {"store", "codat", "alerts"},
     {"journey", "reconciliation", "delivery", "erasure", "conditions", "resources", "runtime"},
     {"container"},
     {"web", "cli", "simulator"},
