@@ -1,1 +1,1 @@
-"""Decisions about connections: pure, on the standard library alone."""
+"""Pure decisions about connections, on the standard library alone. ``handlers.fold`` explains the theory."""

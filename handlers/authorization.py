@@ -1,4 +1,4 @@
-"""Access: chosen, given, refused, ended, given again, and what Codat shows of it."""
+"""Handlers of access: created, authorised, failed, ended, authorised again, and what Codat's API shows."""
 
 from handlers.connection import Connection, link_status
 from handlers.events import (
@@ -21,32 +21,32 @@ from handlers.superseded import superseded_claims
 
 
 @on(ConnectionCreated)
-def chosen(connection: Connection, event: ConnectionCreated, context: Context) -> HandlerResult:
-    """The connection exists; nobody has given access yet."""
+def connection_created(connection: Connection, event: ConnectionCreated, context: Context) -> HandlerResult:
+    """The connection exists without access."""
     return HandlerResult(facts=(Fact(FactKind.CREATED, event.at, event.received_at, event.event_id),))
 
 
 @on(ConnectionLinked)
-def linked(connection: Connection, event: ConnectionLinked, context: Context) -> HandlerResult:
+def connection_linked(connection: Connection, event: ConnectionLinked, context: Context) -> HandlerResult:
     """Access was given for the first time."""
     return HandlerResult(facts=(Fact(FactKind.LINKED, event.at, event.received_at, event.event_id),))
 
 
 @on(ConnectionRelinked)
-def relinked(connection: Connection, event: ConnectionRelinked, context: Context) -> HandlerResult:
+def connection_relinked(connection: Connection, event: ConnectionRelinked, context: Context) -> HandlerResult:
     """Access was given again after it had ended."""
     return HandlerResult(facts=(Fact(FactKind.RELINKED, event.at, event.received_at, event.event_id),))
 
 
 @on(ConnectionFailed)
-def failed(connection: Connection, event: ConnectionFailed, context: Context) -> HandlerResult:
-    """An attempt to give access failed.
+def connection_failed(connection: Connection, event: ConnectionFailed, context: Context) -> HandlerResult:
+    """An attempt to authorise failed.
 
-    What Codat's API shows of it carries a time that may differ from the message's by moments.
+    Codat's API may show it with a slightly different time than the message.
     """
     if event.source is Source.CODAT_API:
-        known = (fact for fact in connection.facts if fact.kind is FactKind.FAILED)
-        if any(abs(fact.at - event.at) <= CLAIM_WINDOW for fact in known):
+        failures = (fact for fact in connection.facts if fact.kind is FactKind.FAILED)
+        if any(abs(failure.at - event.at) <= CLAIM_WINDOW for failure in failures):
             return HandlerResult(remark="this failed attempt is known already", twin=True)
         fact = Fact(
             FactKind.FAILED, event.at, event.received_at, event.event_id, problem=event.problem, claimed=True
@@ -58,8 +58,8 @@ def failed(connection: Connection, event: ConnectionFailed, context: Context) ->
 
 
 @on(ConnectionEnded)
-def ended(connection: Connection, event: ConnectionEnded, context: Context) -> HandlerResult:
-    """Access ended: revoked, expired, or given up by the client."""
+def connection_ended(connection: Connection, event: ConnectionEnded, context: Context) -> HandlerResult:
+    """Access ended: it was revoked, it expired, or the client gave it up."""
     fact = Fact(
         FactKind.ENDED,
         event.at,
@@ -72,11 +72,10 @@ def ended(connection: Connection, event: ConnectionEnded, context: Context) -> H
 
 
 @on(ConnectionSeen)
-def seen(connection: Connection, event: ConnectionSeen, context: Context) -> HandlerResult:
-    """Codat shows the status of the connection.
+def connection_seen(connection: Connection, event: ConnectionSeen, context: Context) -> HandlerResult:
+    """Codat's API shows the status of the connection.
 
-    Claims about the status are settled by it when it agrees, or when it was asked
-    so long after the alert that Codat cannot be behind its own alert.
+    It settles a claim about the status if it agrees, or if it was received more than ``API_LAG`` after it.
     """
     settled = tuple(
         claim
@@ -89,74 +88,70 @@ def seen(connection: Connection, event: ConnectionSeen, context: Context) -> Han
 
 
 @on(LinkStatusClaimed)
-def claimed(connection: Connection, event: LinkStatusClaimed, context: Context) -> HandlerResult:
-    """A legacy alert says that the status changed, but not when: ask Codat.
+def link_status_claimed(connection: Connection, event: LinkStatusClaimed, context: Context) -> HandlerResult:
+    """A legacy alert gives a change of the status without a time: ask Codat.
 
-    Where Codat cannot be asked, or is given no time to answer, the alert is taken
-    at its word if it fits what we know, and otherwise left as a doubt.
+    If Codat cannot be asked, or is given no time to answer, the alert is accepted if it is consistent with
+    the known status. Otherwise it is a doubt.
     """
     claim = Claim(event.event_id, event.received_at, context.now, event.old, event.new)
-    now = link_status(connection.history)
+    status = link_status(connection.history)
     change = f"{event.old or 'unknown'} → {event.new}"
-    if now is None:
+    if status is None:
         return HandlerResult(remark="the connection is deleted for good")
-    if _is_explained(connection, claim):
+    if _is_superseded(connection, claim):
         return HandlerResult(
             facts=(fact_from_claim(claim),), remark=f"{change} is known already, exactly", twin=True
         )
-    if event.new is now and not (event.old and event.old.has_ended and now is LinkStatus.LINKED):
+    if event.new is status and not (event.old and event.old.has_ended and status is LinkStatus.LINKED):
         return HandlerResult(remark=f"{change} is known already", twin=True)
-    fits = is_consistent(connection, claim)
-    doubt = None if fits else f"the alert says {change}, we know {now}"
+    is_accepted = is_consistent(connection, claim)
+    doubt = None if is_accepted else f"the alert says {change}, we know {status}"
+    question = Doubt(Aspect.CONNECTION, f"an alert without a time says {change}")
     if context.policy.checks:
         return HandlerResult(
             claims=(claim,),
-            questions=(Doubt(Aspect.CONNECTION, f"an alert without a time says {change}"),),
+            questions=(question,),
             doubt=doubt,
             remark=f"an alert without a time says {change}: Codat is asked",
         )
-    questions = (Doubt(Aspect.CONNECTION, f"an alert without a time says {change}"),)
     return HandlerResult(
-        facts=(fact_from_claim(claim),) if fits else (),
-        questions=questions if context.policy.can_ask else (),
+        facts=(fact_from_claim(claim),) if is_accepted else (),
+        questions=(question,) if context.policy.can_ask else (),
         doubt=doubt,
-        remark=f"{change}, taken at its word" if fits else None,
+        remark=f"{change}, taken at its word" if is_accepted else None,
     )
 
 
 @on(QuestionUnanswered)
-def unanswered(connection: Connection, event: QuestionUnanswered, context: Context) -> HandlerResult:
-    """Codat did not answer in time; what waited for it is settled by the passing of time."""
+def question_unanswered(connection: Connection, event: QuestionUnanswered, context: Context) -> HandlerResult:
+    """Codat did not answer in time; overdue claims and checks are decided by the machine."""
     return HandlerResult(remark=f"Codat did not answer a question about the {event.aspect}")
 
 
 @on(CompanyNotShown)
 def company_not_shown(connection: Connection, event: CompanyNotShown, context: Context) -> HandlerResult:
-    """Codat does not know the company; an alert about it that waits for Codat's word is dropped.
+    """Codat does not show the company to our API key: drop its open claims.
 
-    A company that Codat showed to our key before counts as an answer that is still to come.
+    If Codat showed the company before, the question counts as unanswered.
     """
     if context.company_shown:
-        return unanswered(connection, event, context)
+        return question_unanswered(connection, event, context)
     return HandlerResult(
         settled=connection.claims, remark="Codat, asked with our key, does not know this company"
     )
 
 
 def is_consistent(connection: Connection, claim: Claim) -> bool:
-    """Whether the claim starts from the status that the fold says."""
-    now = link_status(connection.history)
-    if claim.old is None:
-        return now is LinkStatus.PENDING
-    return claim.old is now
+    """Whether the claim starts from the known status."""
+    return (claim.old or LinkStatus.PENDING) is link_status(connection.history)
 
 
 def fact_from_claim(claim: Claim) -> Fact:
-    """The fact that a claim amounts to when Codat cannot be asked: at its arrival."""
+    """The fact for a claim that is accepted without an answer of Codat, at the time of its arrival."""
     read = FactKind.ORDINARY_READ if claim.ordinary else FactKind.READ
-    kind = read if claim.new is None else FactKind.SEEN
     return Fact(
-        kind,
+        read if claim.new is None else FactKind.SEEN,
         claim.arrived_at,
         claim.arrived_at,
         claim.event_id,
@@ -166,6 +161,6 @@ def fact_from_claim(claim: Claim) -> Fact:
     )
 
 
-def _is_explained(connection: Connection, claim: Claim) -> bool:
+def _is_superseded(connection: Connection, claim: Claim) -> bool:
     fact = fact_from_claim(claim)
     return fact in superseded_claims(sorted((*connection.facts, fact), key=lambda fact: fact.order))

@@ -1,4 +1,4 @@
-"""Draws ``docs/state-machine.md`` from the table: ``python -m handlers.diagram`` prints it."""
+"""Generate ``docs/state-machine.md`` from the table: ``python -m handlers.diagram`` prints it."""
 
 import sys
 from collections.abc import Iterator
@@ -71,8 +71,8 @@ def arrows() -> Iterator[str]:
     yield f"    [*] --> {names[Link.PENDING]}"
     for link, cells in TABLE.items():
         causes: dict[Link, list[str]] = {}
-        for column, step in cells.items():
-            target = _NEXT.get(step)
+        for column, action in cells.items():
+            target = _NEXT.get(action)
             if target is not None:
                 causes.setdefault(target, []).append(column)
         for target, columns in causes.items():

@@ -1,4 +1,4 @@
-"""What is to be done, said by decisions and carried out by whoever commits them."""
+"""Effects: what a decision wants done. The caller carries them out in the commit of the decision."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +10,9 @@ from handlers.milestones import Notification
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask Codat about a connection, or about a whole company where ``connection_id`` is ``None``.
+    """Ask Codat about a connection, or about a whole company if ``connection_id`` is ``None``.
 
-    ``not_before`` is the earliest moment, ``deadline`` when to give up and say that
-    it stayed unanswered; both by our clock.
+    Ask at ``not_before`` or later. At ``deadline`` report ``QuestionUnanswered``. Both are by our clock.
     """
 
     aspect: Aspect
@@ -33,19 +32,19 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class PausePolling:
-    """Stop asking Codat in the background until then (``None``: until the next midnight UTC)."""
+    """Pause background polling of Codat until this time (``None``: until the next midnight UTC)."""
 
     until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePolling:
-    """Ask Codat in the background again."""
+    """Resume background polling of Codat."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompareCompany:
-    """Compare the company with what Codat shows of it, now instead of at its next turn."""
+    """Compare the company with Codat now instead of at its next scheduled poll."""
 
     company_id: str
 
@@ -54,7 +53,7 @@ Effect = Ask | Notify | CompareCompany | PausePolling | ResumePolling
 
 
 class DecisionOutcome(StrEnum):
-    """What was decided about a notification."""
+    """What was decided about a milestone."""
 
     TOLD = "told"
     CHECKING = "checking"
@@ -65,7 +64,7 @@ class DecisionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision to tell, to check or not to tell, for the timeline."""
+    """One decision about a milestone, for the timeline."""
 
     kind: str
     outcome: DecisionOutcome

@@ -1,4 +1,4 @@
-"""Existence: companies and connections that came into being or are gone for good."""
+"""Handlers of existence: companies and connections that were created or deleted."""
 
 from datetime import timedelta
 
@@ -20,17 +20,17 @@ from handlers.registry import NOTHING, Context, Doubt, HandlerResult, on
 
 @on(CompanyCreated)
 def company_created(connection: Connection, event: CompanyCreated, context: Context) -> HandlerResult:
-    """A company came into being: nothing follows for a connection."""
+    """A company was created: nothing follows for a connection."""
     return NOTHING
 
 
 @on(ConnectionDeleted, CompanyDeleted, ConnectionGone)
-def deleted(
+def connection_deleted(
     connection: Connection, event: ConnectionDeleted | CompanyDeleted | ConnectionGone, context: Context
 ) -> HandlerResult:
-    """The connection is gone for good, by itself, with its company, or as Codat's API shows.
+    """The connection was deleted, alone or with its company, or Codat's API does not show it.
 
-    What Codat's API does not show, but showed or told of within the minute before, may be too new for it.
+    A connection that Codat reported less than ``API_LAG`` ago may be too new for Codat's API.
     """
     if event.source is Source.CODAT_API and remaining_visibility_lag(connection, event):
         doubt = "Codat does not show the connection, of which it told less than a minute before"
@@ -45,7 +45,7 @@ def deleted(
 def unidentified_connection_changed(
     connection: Connection, event: UnidentifiedConnectionChanged, context: Context
 ) -> HandlerResult:
-    """Something happened to a connection of the company, which one is not said: ask about each."""
+    """A connection of the company changed and the message does not say which: ask about each."""
     if connection.history.deleted:
         return HandlerResult(remark="the connection is deleted for good")
     doubt = "a message tells of a connection of the company and does not say of which"
@@ -53,21 +53,20 @@ def unidentified_connection_changed(
 
 
 def remaining_visibility_lag(connection: Connection, event: Event) -> timedelta:
-    """How long Codat's API may still not show the connection, of which Codat told; zero: it shows it.
+    """How long Codat's API may still miss the connection after the last report of it; zero: no longer.
 
-    Every message counts, and of the looks the first: a later one, which may be outdated itself, says no
-    more than that the connection was there.
+    Every message is a report, but only the first observation: a later one may be outdated itself.
     """
-    known = [fact for fact in connection.facts if not fact.claimed]
-    if not known or connection.history.deleted:
+    facts = [fact for fact in connection.facts if not fact.claimed]
+    if not facts or connection.history.deleted:
         return timedelta()
-    newest = max([known[0].at, *(fact.at for fact in known if fact.kind is not FactKind.SEEN)])
+    newest = max([facts[0].at, *(fact.at for fact in facts if fact.kind is not FactKind.SEEN)])
     return max(newest + API_LAG - event.at, timedelta())
 
 
 @on(DeletionClaimed)
 def deletion_claimed(connection: Connection, event: DeletionClaimed, context: Context) -> HandlerResult:
-    """A legacy alert says that a connection of the company was deleted: ask about that one, or about each."""
+    """A legacy alert says that a connection of the company was deleted: ask about it, or about each."""
     if connection.history.deleted:
         return HandlerResult(remark="the connection is known to be deleted")
     doubt = "an alert says that a connection of the company was deleted"

@@ -1,7 +1,7 @@
-"""One step: a connection and an event in, everything that follows out. Pure."""
+"""One step of the machine: a connection and an event in, the new connection and its effects out. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from handlers import authorization, lifecycle, quota, sync
@@ -22,29 +22,37 @@ from handlers.milestones import (
     Milestone,
     Notification,
     NotificationType,
+    ledger_entry,
     notification,
     notification_id,
-    told,
     untold_milestones,
 )
-from handlers.registry import Context, Doubt, HandlerResult, company_rule_for, handler_for
+from handlers.registry import Context, HandlerResult, company_rule_for, handler_for
 from handlers.state import Situation, situation
 from handlers.timeline import TimelineEntry, explain
-from handlers.verification import CHECK_AFTER, is_foreign, is_overdue, pause, reason_to_check, remaining_lag
+from handlers.verification import (
+    CHECK_AFTER,
+    is_foreign,
+    is_overdue,
+    reason_to_check,
+    remaining_lag,
+    retry_delay,
+)
 
 SUBJECTS = (authorization, sync, lifecycle, quota)
-"""The modules whose handlers the machine knows; importing them registers these."""
+"""The modules with handlers; importing them registers these."""
 
-_SAME_SUBJECT = {
+_SUBJECT = {
     NotificationType.REAUTHORIZED: NotificationType.AUTHORIZED,
     NotificationType.DEAUTHORIZED: NotificationType.UNLINKED,
     NotificationType.SYNC_FAILED: NotificationType.SYNC_COMPLETED,
 }
+"""Notifications about the same subject, by one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """The whole result of a step; whoever calls ``advance`` commits all of it or nothing."""
+    """The whole result of a step; the caller of ``advance`` commits all of it or nothing."""
 
     before: Situation
     after: Situation
@@ -54,81 +62,91 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waits:
-    """News that is not told yet: for Codat's word (``asks``), or because what comes before it waits."""
+class _PendingMilestone:
+    """A milestone that is not told yet, for an answer of Codat (``asks``) or because an earlier one waits."""
 
-    item: Milestone
+    milestone: Milestone
     check: Check
     asks: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _MilestonePlan:
+    """What happens to the untold milestones. ``silent`` ones are recorded as told without being sent."""
+
+    told: list[Milestone] = field(default_factory=list)
+    pending: list[_PendingMilestone] = field(default_factory=list)
+    silent: list[Milestone] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+
 def company_effects(event: Event, context: Context) -> tuple[Effect, ...]:
-    """What ``event`` asks for as a whole, whatever connections it touches."""
-    adviser = company_rule_for(event)
-    return adviser(event, context) if adviser else ()
+    """The effects of ``event`` on its company or client as a whole."""
+    rule = company_rule_for(event)
+    return rule(event, context) if rule else ()
 
 
 def advance(connection: Connection, event: Event, context: Context) -> Transition:
-    """Let ``connection`` learn of ``event``.
-
-    Total: every event is accepted in every situation. Raises nothing of its own.
-    """
+    """Apply ``event`` to ``connection``. Every event is accepted in every situation."""
     before = situation(connection)
     details = event.connection if isinstance(event, ConnectionEvent) else None
-    connection = _on_its_platform(connection.with_description(event, details), context)
+    connection = _with_platform(connection.with_description(event, details), context)
     result = handler_for(event)(connection, event, context)
     learnt = connection.with_facts(result.facts).with_data_types(result.data_types)
-    learnt, expired = _claims(learnt, event, result, context)
+    learnt, expired = _settle_claims(learnt, event, result, context)
     if result.nothing_queued is not None:
         learnt = replace(learnt, nothing_queued_at=result.nothing_queued)
-    unmoved = (
+    is_unchanged = (
         result.nothing_queued is None
         and learnt.facts is connection.facts
         and learnt.data_types is connection.data_types
     )
-    after = before if unmoved else situation(learnt)
-    told_now, waiting, decisions = _decide(learnt, event, before, after, context)
-    quiet = event.trigger is not None and event.trigger.quiet
-    known: list[Milestone] = []
-    effects: list[Effect] = []
-    if quiet:
-        news = _news_before(connection)
-        told_now, waiting, known, decisions = _record_silently(learnt, news, told_now, waiting, decisions)
-    effects += [Notify(note) for note in _notifications(learnt, before, after, told_now, context)]
-    left = remaining_lag(before.history, learnt, event)
-    effects += _asks(learnt, event, result, waiting, context, left)
-    if result.look and context.policy.can_ask and learnt.company_id is not None:
+    after = before if is_unchanged else situation(learnt)
+    plan = _decide(learnt, event, before, after, context)
+    if event.trigger is not None and event.trigger.quiet:
+        plan = _record_silently(learnt, _pending_subjects(connection), plan)
+    effects: list[Effect] = [
+        Notify(note) for note in _notifications(learnt, before, after, plan.told, context)
+    ]
+    lag = remaining_lag(before.history, learnt, event)
+    effects += _asks(learnt, event, result, plan.pending, context, lag)
+    if result.compare_company and context.policy.can_ask and learnt.company_id is not None:
         effects.append(CompareCompany(learnt.company_id))
+    entries = (ledger_entry(learnt, milestone) for milestone in (*plan.silent, *plan.told))
     learnt = replace(
         learnt,
-        checks=tuple(waits.check for waits in waiting),
-        ledger=(*learnt.ledger, *(told(learnt, item) for item in (*known, *told_now))),
+        checks=tuple(pending.check for pending in plan.pending),
+        ledger=(*learnt.ledger, *entries),
     ).compacted()
     outcome, reason = explain(connection, learnt, before, after, result, expired)
     if event.trigger is not None:
         reason = f"{reason}; {event.trigger.reason}"
-    entry = TimelineEntry(before.state.value, after.state.value, outcome, reason, tuple(decisions))
+    entry = TimelineEntry(before.state.value, after.state.value, outcome, reason, tuple(plan.decisions))
     return Transition(before, after, learnt, tuple(effects), entry)
 
 
-def _on_its_platform(connection: Connection, context: Context) -> Connection:
-    """``connection``, with what Codat's list of platforms says of its platform."""
-    said = context.on_premise.get(connection.platform_key or "")
-    return connection if said in (None, connection.on_premise) else replace(connection, on_premise=said)
+def _with_platform(connection: Connection, context: Context) -> Connection:
+    """``connection`` with what Codat's list of platforms says of its platform."""
+    on_premise = context.on_premise.get(connection.platform_key or "")
+    is_known = on_premise in (None, connection.on_premise)
+    return connection if is_known else replace(connection, on_premise=on_premise)
 
 
-def _claims(
+def _settle_claims(
     connection: Connection, event: Event, result: HandlerResult, context: Context
 ) -> tuple[Connection, list[Claim]]:
-    """Open the new claims, drop the settled ones, and take those at their word that waited in vain."""
+    """Add new claims, drop settled ones, and accept consistent ones that are overdue.
+
+    The second value are the overdue claims.
+    """
     if not connection.claims and not result.claims:
         return connection, []
     if connection.history.deleted:
         return replace(connection, claims=()), []
-    known = {claim.event_id for claim in connection.claims}
+    event_ids = {claim.event_id for claim in connection.claims}
     claims = [
         *(claim for claim in connection.claims if claim not in result.settled),
-        *(claim for claim in result.claims if claim.event_id not in known),
+        *(claim for claim in result.claims if claim.event_id not in event_ids),
     ]
     expired = [claim for claim in claims if is_overdue(claim.since, event, context)]
     for claim in expired:
@@ -140,165 +158,167 @@ def _claims(
 
 def _decide(
     connection: Connection, event: Event, before: Situation, after: Situation, context: Context
-) -> tuple[list[Milestone], list[_Waits], list[Decision]]:
-    """Divide what is due and untold into what is told now and what waits for Codat's word.
+) -> _MilestonePlan:
+    """Divide the untold milestones into those that are told now and those that wait for Codat.
 
-    What waits holds back what comes after it, so that nobody hears the sequel first.
+    A milestone that waits holds back the later ones, so that they are told in order.
     """
-    open_checks = {(check.kind, check.at): check for check in connection.checks}
-    told_now: list[Milestone] = []
-    waiting: list[_Waits] = []
-    decisions: list[Decision] = []
-    foreign = is_foreign(connection, context)
-    if foreign and isinstance(event, CompanyNotShown):
+    plan = _MilestonePlan()
+    is_foreign_company = is_foreign(connection, context)
+    milestones = untold_milestones(connection, after)
+    if is_foreign_company and isinstance(event, CompanyNotShown):
         reason = "Codat, asked with our key, does not know this company: not told"
-        items = untold_milestones(connection, after)
-        return [], [], [_decision(connection, item, DecisionOutcome.NOT_TOLD, reason) for item in items]
-    for item in untold_milestones(connection, after):
-        known = open_checks.pop((item.type.value, item.at), None)
-        check = known or Check(item.type.value, item.at, context.now, before.state.value)
-        looks = [
+        for milestone in milestones:
+            plan.decisions.append(_decision(connection, milestone, DecisionOutcome.NOT_TOLD, reason))
+        return plan
+    open_checks = {(check.kind, check.at): check for check in connection.checks}
+    for milestone in milestones:
+        open_check = open_checks.pop((milestone.type.value, milestone.at), None)
+        check = open_check or Check(milestone.type.value, milestone.at, context.now, before.state.value)
+        facts = [
             fact
             for fact in connection.facts
-            if fact.event_id == event.event_id or (known and fact.known_at >= known.since)
+            if fact.event_id == event.event_id or (open_check and fact.known_at >= check.since)
         ]
-        over = is_overdue(check.since, event, context)
-        verdict = None if over else reason_to_check(item, connection, looks, context, foreign=foreign)
-        if verdict is None and not waiting:
-            told_now.append(item)
-            reason = "Codat was asked and does not deny it" if known else "due and not told before"
-            if known and over and reason_to_check(item, connection, looks, context, foreign=foreign):
-                reason = "Codat did not answer in time: told unchecked"
-            decisions.append(_decision(connection, item, DecisionOutcome.TOLD, reason))
-        elif known is None:
-            waiting.append(_Waits(item, check, asks=verdict is not None))
-            decisions.append(
-                _decision(connection, item, DecisionOutcome.CHECKING, verdict or "what comes before it waits")
-            )
-        else:
-            waiting.append(_Waits(item, known, asks=verdict is not None))
+        obstacle = reason_to_check(milestone, connection, facts, context, foreign=is_foreign_company)
+        is_late = is_overdue(check.since, event, context)
+        waits = obstacle is not None and not is_late
+        if not waits and not plan.pending:
+            plan.told.append(milestone)
+            reason = _reason_to_tell(open_check, obstacle)
+            plan.decisions.append(_decision(connection, milestone, DecisionOutcome.TOLD, reason))
+            continue
+        plan.pending.append(_PendingMilestone(milestone, check, asks=waits))
+        if open_check is None:
+            reason = (obstacle if waits else None) or "what comes before it waits"
+            plan.decisions.append(_decision(connection, milestone, DecisionOutcome.CHECKING, reason))
+    reason = "no longer true when it was checked: not told"
     for check in open_checks.values():
-        decisions.append(
-            Decision(
-                check.kind, DecisionOutcome.OVERTAKEN, "no longer true when it was checked: not told", ""
-            )
-        )
-    return told_now, waiting, decisions
+        plan.decisions.append(Decision(check.kind, DecisionOutcome.OVERTAKEN, reason, ""))
+    return plan
 
 
-def _news_before(connection: Connection) -> frozenset[NotificationType]:
-    """Of what messages told that still wait for Codat's word: as checks, or as alerts without a time.
+def _reason_to_tell(open_check: Check | None, obstacle: str | None) -> str:
+    if open_check is None:
+        return "due and not told before"
+    if obstacle is not None:
+        return "Codat did not answer in time: told unchecked"
+    return "Codat was asked and does not deny it"
 
-    The word may be about another moment or give another reason; it is the same news.
+
+def _pending_subjects(connection: Connection) -> frozenset[NotificationType]:
+    """The subjects of the open checks and claims, which messages reported.
+
+    Codat's answer may give another time or another reason; the subject is the same.
     """
-    claimed = (
-        NotificationType.SYNC_COMPLETED
-        if claim.aspect is Aspect.HISTORY
-        else NotificationType.UNLINKED
-        if claim.new is not None and claim.new.has_ended
-        else NotificationType.AUTHORIZED
-        for claim in connection.claims
-        if claim.new is not LinkStatus.PENDING
-    )
-    return frozenset(
-        map(_subject, (*(NotificationType(check.kind) for check in connection.checks), *claimed))
-    )
+    types = [NotificationType(check.kind) for check in connection.checks]
+    for claim in connection.claims:
+        if claim.aspect is Aspect.HISTORY:
+            types.append(NotificationType.SYNC_COMPLETED)
+        elif claim.new is not None and claim.new.has_ended:
+            types.append(NotificationType.UNLINKED)
+        elif claim.new is not LinkStatus.PENDING:
+            types.append(NotificationType.AUTHORIZED)
+    return frozenset(map(_subject, types))
 
 
-def _subject(notice: NotificationType) -> NotificationType:
-    return _SAME_SUBJECT.get(notice, notice)
+def _subject(type_: NotificationType) -> NotificationType:
+    return _SUBJECT.get(type_, type_)
 
 
 def _record_silently(
-    connection: Connection,
-    news: frozenset[NotificationType],
-    told_now: list[Milestone],
-    waiting: list[_Waits],
-    decisions: list[Decision],
-) -> tuple[list[Milestone], list[_Waits], list[Milestone], list[Decision]]:
-    """What is due becomes known as it stands and is told to nobody, but for what waited already.
+    connection: Connection, pending_subjects: frozenset[NotificationType], plan: _MilestonePlan
+) -> _MilestonePlan:
+    """Record due milestones as told without sending them, except those already awaiting verification."""
 
-    That was ``news`` before we looked, and the look only says whether it is true.
-    """
+    def was_reported(milestone: Milestone) -> bool:
+        return _subject(milestone.type) in pending_subjects
 
-    def waited(item: Milestone) -> bool:
-        return _subject(item.type) in news
-
-    items = (*told_now, *(waits.item for waits in waiting))
-    known = [item for item in items if not waited(item)]
-    ids = {notification_id(connection, item) for item in known}
+    milestones = (*plan.told, *(pending.milestone for pending in plan.pending))
+    silent = [milestone for milestone in milestones if not was_reported(milestone)]
+    ids = {notification_id(connection, milestone) for milestone in silent}
     reason = "known from a first look, not from news: not told"
-    return (
-        [item for item in told_now if waited(item)],
-        [waits for waits in waiting if waited(waits.item)],
-        known,
-        [
-            *(_decision(connection, item, DecisionOutcome.KNOWN, reason) for item in known),
-            *(decision for decision in decisions if decision.notification_id not in ids),
+    return _MilestonePlan(
+        told=[milestone for milestone in plan.told if was_reported(milestone)],
+        pending=[pending for pending in plan.pending if was_reported(pending.milestone)],
+        silent=silent,
+        decisions=[
+            *(_decision(connection, milestone, DecisionOutcome.KNOWN, reason) for milestone in silent),
+            *(decision for decision in plan.decisions if decision.notification_id not in ids),
         ],
     )
 
 
-def _decision(connection: Connection, item: Milestone, verdict: DecisionOutcome, reason: str) -> Decision:
-    return Decision(item.type.value, verdict, reason, notification_id(connection, item))
+def _decision(
+    connection: Connection, milestone: Milestone, outcome: DecisionOutcome, reason: str
+) -> Decision:
+    return Decision(milestone.type.value, outcome, reason, notification_id(connection, milestone))
 
 
 def _notifications(
-    connection: Connection, before: Situation, after: Situation, items: list[Milestone], context: Context
+    connection: Connection,
+    before: Situation,
+    after: Situation,
+    milestones: Iterable[Milestone],
+    context: Context,
 ) -> Iterable[Notification]:
     checks = {(check.kind, check.at): check for check in connection.checks}
-    for item in items:
-        check = checks.get((item.type.value, item.at))
-        previous = check.previous_state if check else before.state.value
-        yield notification(connection, item, after, previous_state=previous, timestamp=context.now)
+    for milestone in milestones:
+        check = checks.get((milestone.type.value, milestone.at))
+        state = check.previous_state if check else before.state.value
+        yield notification(connection, milestone, after, previous_state=state, timestamp=context.now)
 
 
 def _asks(
     connection: Connection,
     event: Event,
     result: HandlerResult,
-    waiting: list[_Waits],
+    pending_milestones: Iterable[_PendingMilestone],
     context: Context,
-    left: timedelta,
+    lag: timedelta,
 ) -> list[Ask]:
-    """What to ask Codat about this connection; one question per aspect, the earliest wins.
+    """What to ask Codat about this connection: one question per aspect, with the earliest times.
 
-    ``left``: how long Codat's answers may still be outdated.
+    ``lag``: how long Codat's answers may still be outdated.
     """
     policy, now = context.policy, context.now
-    if not policy.can_ask or connection.company_id is None:
+    company_id = connection.company_id
+    if not policy.can_ask or company_id is None or connection.history.deleted:
         return []
-    again = now + pause(left) if event.source is Source.CODAT_API else now
-    wanted: list[tuple[Doubt, datetime, datetime]] = [
-        (question, again, again + policy.patience) for question in result.questions
-    ]
-    if left > timedelta():
-        question = Doubt(Aspect.CONNECTION, "Codat may not show the last change yet")
-        wanted.append((question, again, again + policy.patience))
+    again = now + retry_delay(lag) if event.source is Source.CODAT_API else now
+    asks: list[Ask] = []
+
+    def ask(aspect: Aspect, reason: str, not_before: datetime, deadline: datetime) -> None:
+        asks.append(Ask(aspect, company_id, connection.id, not_before, deadline, reason))
+
+    for question in result.questions:
+        ask(question.aspect, question.reason, again, again + policy.patience)
+    if lag > timedelta():
+        ask(Aspect.CONNECTION, "Codat may not show the last change yet", again, again + policy.patience)
     if not context.company_known and not isinstance(event, (ConnectionSeen, HistorySeen)):
-        unknown = Doubt(Aspect.CONNECTION, "the company is unknown to us")
-        wanted.append((unknown, now, now + policy.patience))
+        ask(Aspect.CONNECTION, "the company is unknown to us", now, now + policy.patience)
     for claim in connection.claims:
-        question = Doubt(claim.aspect, "an alert without a time waits for Codat's word")
-        later = now + pause(claim.arrived_at + API_LAG - now) if again > now else now
-        wanted.append((question, later, claim.since + policy.patience))
-    for waits in waiting:
-        if waits.asks:
-            deadline = waits.check.since + policy.patience
-            settled = min(max(waits.item.at + CHECK_AFTER, again), again + CHECK_AFTER, max(again, deadline))
-            question = Doubt(Aspect.CONNECTION, f"{waits.item.type.value} is checked before it is told")
-            wanted.append((question, settled, deadline))
-    if wanted and connection.history.deleted:
-        return []
+        later = now + retry_delay(claim.arrived_at + API_LAG - now) if again > now else now
+        reason = "an alert without a time waits for Codat's word"
+        ask(claim.aspect, reason, later, claim.since + policy.patience)
+    for pending in pending_milestones:
+        if pending.asks:
+            deadline = pending.check.since + policy.patience
+            wished = max(pending.milestone.at + CHECK_AFTER, again)
+            not_before = min(wished, again + CHECK_AFTER, max(again, deadline))
+            reason = f"{pending.milestone.type.value} is checked before it is told"
+            ask(Aspect.CONNECTION, reason, not_before, deadline)
+    return _earliest_per_aspect(asks)
+
+
+def _earliest_per_aspect(asks: Iterable[Ask]) -> list[Ask]:
+    """One question per aspect, with the reason of the first and the earliest times of all."""
     earliest: dict[Aspect, Ask] = {}
-    for question, not_before, deadline in wanted:
-        ask = earliest.get(question.aspect)
-        if ask is None:
-            earliest[question.aspect] = Ask(
-                question.aspect, connection.company_id, connection.id, not_before, deadline, question.reason
-            )
-        else:
-            earliest[question.aspect] = replace(
-                ask, not_before=min(ask.not_before, not_before), deadline=min(ask.deadline, deadline)
-            )
+    for ask in asks:
+        first = earliest.setdefault(ask.aspect, ask)
+        earliest[ask.aspect] = replace(
+            first,
+            not_before=min(first.not_before, ask.not_before),
+            deadline=min(first.deadline, ask.deadline),
+        )
     return list(earliest.values())

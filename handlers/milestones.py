@@ -1,8 +1,8 @@
-"""What is told: what the fold says is due now, minus what has been told."""
+"""Milestones: what a connection makes due, which of it is untold, and the notification of each."""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -28,19 +28,19 @@ class NotificationType(StrEnum):
 
     @property
     def is_end(self) -> bool:
-        """Whether it tells that access ended, which is checked with Codat first."""
+        """Whether it reports the end of access, which is verified with Codat first."""
         return self in (NotificationType.DEAUTHORIZED, NotificationType.UNLINKED)
 
 
-_SAME_KIND = {NotificationType.REAUTHORIZED: NotificationType.AUTHORIZED}
+_BASE_TYPE = {NotificationType.REAUTHORIZED: NotificationType.AUTHORIZED}
 
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """A milestone that ought to be known to everybody.
+    """Something that the client has to be told once.
 
-    ``at`` is the time of the fact it rests on (``ground``), ``occurred_at`` the time
-    to show: never before the authorisation began while access lasts.
+    ``fact`` is the fact behind it and ``at`` its time. ``occurred_at`` is the time to show: while access
+    lasts never before the authorisation began.
     """
 
     type: NotificationType
@@ -51,7 +51,7 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notification, ready to be written: its stable id, its type, and its public body."""
+    """A notification with its stable id, its type and its public body."""
 
     id: str
     type: NotificationType
@@ -59,93 +59,94 @@ class Notification:
     data: Mapping[str, Any]
 
 
-def due(now: Situation) -> tuple[Milestone, ...]:
-    """What the situation makes due, whether or not it was told."""
+def due_milestones(now: Situation) -> tuple[Milestone, ...]:
+    """The milestones that the situation makes due, told or not."""
     history = now.history
     if history.deleted:
         return (Milestone(NotificationType.DELETED, history.deleted.at, history.deleted.at, history.deleted),)
-    owed: list[Milestone] = []
+    milestones: list[Milestone] = []
     if history.link is Link.LINKED:
         assert history.begun is not None
         assert history.begun_at is not None
         first = NotificationType.AUTHORIZED if history.authorization == 1 else NotificationType.REAUTHORIZED
-        owed.append(Milestone(first, history.begun.at, history.begun_at, history.begun))
+        milestones.append(Milestone(first, history.begun.at, history.begun_at, history.begun))
         if now.outcome and now.outcome.state in (State.READY, State.SYNC_FAILED):
-            notice = (
+            sync = (
                 NotificationType.SYNC_COMPLETED
                 if now.outcome.state is State.READY
                 else NotificationType.SYNC_FAILED
             )
             read = now.outcome.by
-            owed.append(Milestone(notice, read.at, max(read.at, history.begun_at), read))
+            milestones.append(Milestone(sync, read.at, max(read.at, history.begun_at), read))
     elif history.link is Link.ENDED:
         assert history.ended is not None
-        revoked = history.ended.status is LinkStatus.DEAUTHORIZED
-        notice = NotificationType.DEAUTHORIZED if revoked else NotificationType.UNLINKED
-        owed.append(Milestone(notice, history.ended.at, history.ended.at, history.ended))
+        is_revoked = history.ended.status is LinkStatus.DEAUTHORIZED
+        end = NotificationType.DEAUTHORIZED if is_revoked else NotificationType.UNLINKED
+        milestones.append(Milestone(end, history.ended.at, history.ended.at, history.ended))
     if history.failed:
-        owed.append(
+        milestones.append(
             Milestone(
                 NotificationType.AUTHORIZATION_FAILED, history.failed.at, history.failed.at, history.failed
             )
         )
-    return tuple(owed)
+    return tuple(milestones)
 
 
 def untold_milestones(connection: Connection, now: Situation) -> tuple[Milestone, ...]:
-    """What is due and was not told yet."""
-    return tuple(item for item in due(now) if not _was_told(item, connection.ledger, now))
+    """The milestones that are due and not in the ledger."""
+    ledger = connection.ledger
+    return tuple(milestone for milestone in due_milestones(now) if not _was_told(milestone, ledger, now))
 
 
-def _was_told(item: Milestone, ledger: tuple[LedgerEntry, ...], now: Situation) -> bool:
-    """Whether the ledger has it.
+def _was_told(milestone: Milestone, ledger: tuple[LedgerEntry, ...], now: Situation) -> bool:
+    """Whether the ledger has the milestone.
 
-    A beginning or a sync outcome: the same kind at or after the beginning of the current
-    authorisation, for certain where an end was told since. An end: when the last thing told of
-    access already said so; times do not count there, since an alert without a time may be told
-    later than it happened.
+    A beginning or a sync outcome: the ledger has the same kind at or after the beginning of the current
+    authorisation, beyond doubt if an end was told since. An end: the last entry about access is the same end;
+    its time does not matter, because an alert without a time may be told later than it happened.
     """
-    same = [entry for entry in ledger if _kind(NotificationType(entry.kind)) is _kind(item.type)]
-    if item.type is NotificationType.DELETED:
+    base_type = _base_type(milestone.type)
+    same = [entry for entry in ledger if _base_type(NotificationType(entry.kind)) is base_type]
+    if milestone.type is NotificationType.DELETED:
         return bool(same) or not ledger
-    if item.type.is_end:
-        return _last_said_of_access(ledger) is item.type
-    if item.type is NotificationType.AUTHORIZATION_FAILED:
-        return any(_reaches(entry, item.at) for entry in same)
-    since, last = now.history.begun_at, _last_said_of_access(ledger)
-    exactly = last is not None and last.is_end
+    if milestone.type.is_end:
+        return _last_access_type(ledger) is milestone.type
+    if milestone.type is NotificationType.AUTHORIZATION_FAILED:
+        return any(_reaches(entry, milestone.at) for entry in same)
+    since, last = now.history.begun_at, _last_access_type(ledger)
+    is_exact = last is not None and last.is_end
     if (
-        _kind(item.type) is NotificationType.AUTHORIZED
+        base_type is NotificationType.AUTHORIZED
         and same
-        and not exactly
-        and _may_be_the_same(same[-1], item)
+        and not is_exact
+        and _may_be_the_same(same[-1], milestone)
     ):
         return True
-    reaches = _reaches_for_certain if exactly else _reaches
+    reaches = _reaches_for_certain if is_exact else _reaches
     return any(since is None or reaches(entry, since) for entry in same)
 
 
-def _last_said_of_access(ledger: tuple[LedgerEntry, ...]) -> NotificationType | None:
-    """The last thing told about access, given or ended, as its kind."""
+def _last_access_type(ledger: tuple[LedgerEntry, ...]) -> NotificationType | None:
+    """The type of the last entry about access, given or ended."""
     for entry in reversed(ledger):
-        kind = _kind(NotificationType(entry.kind))
+        kind = _base_type(NotificationType(entry.kind))
         if kind is NotificationType.AUTHORIZED or kind.is_end:
             return kind
     return None
 
 
-def _may_be_the_same(entry: LedgerEntry, item: Milestone) -> bool:
-    """Whether both beginnings were only seen, so that nothing says that they are two.
+def _may_be_the_same(entry: LedgerEntry, milestone: Milestone) -> bool:
+    """Whether both beginnings are only observed, so that they may be one.
 
-    An end that is learnt late may place the beginning that was told at a later look, or at a read.
+    An end that arrives late can move an observed beginning to a later observation or read.
     """
-    return entry.is_observed and item.fact.kind in (FactKind.SEEN, FactKind.READ)
+    return entry.is_observed and milestone.fact.kind in (FactKind.SEEN, FactKind.READ)
 
 
 def _reaches(entry: LedgerEntry, since: datetime) -> bool:
-    """Whether the entry lies at or after ``since``.
+    """Whether the entry is at or after ``since``.
 
-    A beginning or a failure that we only saw may be told a moment before the exact change is known to lie.
+    An observed beginning or failure may be slightly earlier than the exact time that arrives later.
     """
     if not entry.is_observed:
         return entry.at >= since
@@ -153,44 +154,46 @@ def _reaches(entry: LedgerEntry, since: datetime) -> bool:
         NotificationType.AUTHORIZED: SEEN_TOLERANCE,
         NotificationType.AUTHORIZATION_FAILED: CLAIM_WINDOW,
     }
-    return entry.at + tolerance.get(_kind(NotificationType(entry.kind)), timedelta()) >= since
+    return entry.at + tolerance.get(_base_type(NotificationType(entry.kind)), timedelta()) >= since
 
 
 def _reaches_for_certain(entry: LedgerEntry, since: datetime) -> bool:
-    """The same, where what we only saw may have been so as long before as Codat's API lags."""
+    """Whether the entry is at or after ``since`` even if the observation was outdated by ``API_LAG``."""
     return entry.at - (API_LAG if entry.is_observed else timedelta()) >= since
 
 
-def _kind(notice: NotificationType) -> NotificationType:
-    return _SAME_KIND.get(notice, notice)
+def _base_type(type_: NotificationType) -> NotificationType:
+    return _BASE_TYPE.get(type_, type_)
 
 
-def notification_id(connection: Connection, item: Milestone) -> str:
-    """The stable id of a milestone: the same whenever and by whatever road it is learnt.
+def notification_id(connection: Connection, milestone: Milestone) -> str:
+    """The stable id of a milestone, independent of the source of its fact.
 
-    A milestone is told again only when something told after it proved wrong (an alert
-    without a time that was misunderstood); then it has an id of its own.
+    A milestone is told again only if a later notification proved wrong (an alert without a time that was
+    misunderstood). Then it gets another id.
     """
-    named = f"{connection.id}\n{_kind(item.type)}\n{item.at.isoformat()}"
-    before = sum(entry.kind == item.type and entry.at == item.at for entry in connection.ledger)
-    if before:
-        named += f"\n{before}"
-    return "ntf_" + hashlib.sha256(named.encode()).hexdigest()[:32]
+    name = f"{connection.id}\n{_base_type(milestone.type)}\n{milestone.at.isoformat()}"
+    count = sum(entry.kind == milestone.type and entry.at == milestone.at for entry in connection.ledger)
+    if count:
+        name += f"\n{count}"
+    return "ntf_" + hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def told(connection: Connection, item: Milestone) -> LedgerEntry:
-    """The ledger entry for ``item``."""
-    is_observed = item.fact.kind is FactKind.SEEN or (item.fact.kind is FactKind.FAILED and item.fact.claimed)
-    return LedgerEntry(item.type.value, item.at, notification_id(connection, item), is_observed)
+def ledger_entry(connection: Connection, milestone: Milestone) -> LedgerEntry:
+    """The ledger entry of the milestone."""
+    fact = milestone.fact
+    is_observed = fact.kind is FactKind.SEEN or (fact.kind is FactKind.FAILED and fact.claimed)
+    id_ = notification_id(connection, milestone)
+    return LedgerEntry(milestone.type.value, milestone.at, id_, is_observed)
 
 
 def notification(
-    connection: Connection, item: Milestone, now: Situation, *, previous_state: str, timestamp: datetime
+    connection: Connection, milestone: Milestone, now: Situation, *, previous_state: str, timestamp: datetime
 ) -> Notification:
-    """Write the notification that tells ``item``; times in it are datetimes, still to be rendered."""
+    """The notification of the milestone; times in its body are datetimes."""
     return Notification(
-        id=notification_id(connection, item),
-        type=item.type,
+        id=notification_id(connection, milestone),
+        type=milestone.type,
         timestamp=timestamp,
         data={
             "merchant_id": connection.merchant_id,
@@ -203,27 +206,30 @@ def notification(
             "previous_state": previous_state,
             "authorization": now.authorization,
             "authorized_at": now.authorized_at,
-            "occurred_at": item.occurred_at,
-            "event_id": item.fact.event_id,
-            "expected": item.type is NotificationType.DEAUTHORIZED and now.end_expected,
-            "data_types": _data_types(item, now, connection),
-            "error": _error(item.fact.problem),
+            "occurred_at": milestone.occurred_at,
+            "event_id": milestone.fact.event_id,
+            "expected": milestone.type is NotificationType.DEAUTHORIZED and now.end_expected,
+            "data_types": _data_types(milestone, now, connection),
+            "error": _error(milestone.fact.problem),
         },
     )
 
 
-def _data_types(item: Milestone, now: Situation, connection: Connection) -> dict[str, Any]:
+def _data_types(milestone: Milestone, now: Situation, connection: Connection) -> dict[str, Any]:
     if (
-        item.type not in (NotificationType.SYNC_COMPLETED, NotificationType.SYNC_FAILED)
+        milestone.type not in (NotificationType.SYNC_COMPLETED, NotificationType.SYNC_FAILED)
         or now.outcome is None
     ):
         return {"complete": [], "failed": {}}
     if now.outcome.types or now.authorized_at is None:
         return {"complete": list(now.outcome.complete), "failed": now.outcome.failed}
-    begun_at = now.authorized_at
-    types = {name: kind.status for name, kind in connection.data_types.items() if kind.at >= begun_at}
-    unsaid = type(now.outcome)(now.outcome.state, types, now.outcome.by)
-    return {"complete": list(unsaid.complete), "failed": unsaid.failed}
+    types = {
+        name: data_type.status
+        for name, data_type in connection.data_types.items()
+        if data_type.at >= now.authorized_at
+    }
+    outcome = replace(now.outcome, types=types)
+    return {"complete": list(outcome.complete), "failed": outcome.failed}
 
 
 def _error(problem: Problem | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""News about the whole client, and news that is none of ours."""
+"""Handlers of events about the client's quota, and of events without an action."""
 
 from handlers.connection import Connection
 from handlers.effects import PausePolling, ResumePolling
@@ -15,18 +15,18 @@ def quota_changed(
 
 
 @on(UnhandledEvent)
-def something_else(connection: Connection, event: UnhandledEvent, context: Context) -> HandlerResult:
-    """Recorded, no action: the message is not about access or reading."""
+def unhandled_event(connection: Connection, event: UnhandledEvent, context: Context) -> HandlerResult:
+    """The message is not about access or reading: nothing follows."""
     return HandlerResult(remark="the message is not about access or reading")
 
 
 @on_company(RateLimitReached)
-def pause(event: RateLimitReached, context: Context) -> tuple[PausePolling, ...]:
-    """The quota is used up: background questions wait until it is full again."""
+def pause_polling(event: RateLimitReached, context: Context) -> tuple[PausePolling, ...]:
+    """The quota is used up: pause background polling until it is full again."""
     return (PausePolling(event.expires_at),)
 
 
 @on_company(RateLimitReset)
-def resume(event: RateLimitReset, context: Context) -> tuple[ResumePolling, ...]:
-    """The quota is full again."""
+def resume_polling(event: RateLimitReset, context: Context) -> tuple[ResumePolling, ...]:
+    """The quota is full again: resume background polling."""
     return (ResumePolling(),)

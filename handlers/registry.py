@@ -1,7 +1,6 @@
-"""Which function turns which event into findings: ``@on(EventType)``.
+"""The registry of handlers: ``@on(EventType)`` registers the one handler of an event type.
 
-A handler is pure: it looks at the connection, the event and the context, and
-returns what was found. Each event type has exactly one.
+A handler is pure: it takes a connection, an event and a context and returns a ``HandlerResult``.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 from handlers.connection import Connection
 from handlers.effects import Effect
-from handlers.events import Aspect, ConnectionDetails, Event
+from handlers.events import Aspect, Event
 from handlers.facts import Claim, DataType, Fact
 
 
@@ -19,8 +18,8 @@ from handlers.facts import Claim, DataType, Fact
 class Policy:
     """The settings that decisions depend on; times in seconds.
 
-    ``can_ask``: whether there is an API key. ``patience_s``: how long news waits for
-    Codat's word (0: never checked). ``late_after_s``: news older than that is checked.
+    ``can_ask``: whether there is an API key. ``patience_s``: how long a milestone waits for its verification
+    with Codat (0: no verification). ``late_after_s``: older milestones are verified first.
     """
 
     can_ask: bool = False
@@ -29,21 +28,22 @@ class Policy:
 
     @property
     def checks(self) -> bool:
-        """Whether news is checked before it is told."""
+        """Whether milestones are verified with Codat before they are told."""
         return self.can_ask and self.patience_s > 0
 
     @property
     def patience(self) -> timedelta:
-        """``patience_s`` as a span."""
+        """``patience_s`` as a duration."""
         return timedelta(seconds=self.patience_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision may know beside the connection: our time now, the policy, whether the
-    company was known before this event, and whether Codat ever showed it to our key.
+    """What decisions depend on beside the connection and the event.
 
-    ``on_premise``: by platform key whether it is software on the customer's own computer, as far as known.
+    ``now`` is our time. ``company_known``: the company was known before this event. ``company_shown``: Codat
+    has shown the company to our API key. ``on_premise`` says by platform key whether the platform is software
+    on the customer's own computer, as far as known.
     """
 
     now: datetime
@@ -55,7 +55,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A doubt or a claim that Codat should settle; ``reason`` completes "asked because ..."."""
+    """A doubt or a claim that Codat should settle. ``reason`` completes "asked because ..."."""
 
     aspect: Aspect
     reason: str
@@ -65,11 +65,10 @@ class Doubt:
 class HandlerResult:
     """What one event means for one connection.
 
-    ``doubt`` is the sentence for the timeline when the event cannot be taken at its
-    word, ``remark`` what else is worth saying; ``settled`` are open claims that this
-    event answers; ``look``: the company is looked at now; ``nothing_queued``: when Codat showed first that it
-    reads nothing for this authorisation; ``twin`` says that the event tells
-    what was known already.
+    ``doubt`` is the sentence for the timeline if the event contradicts what is known, ``remark`` a further
+    sentence. ``settled`` are the open claims that this event answers. ``compare_company``: compare the
+    company with Codat now. ``nothing_queued``: when Codat first showed that no read is queued for this
+    authorisation. ``twin``: the event repeats a known change.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -77,10 +76,9 @@ class HandlerResult:
     claims: tuple[Claim, ...] = ()
     settled: tuple[Claim, ...] = ()
     questions: tuple[Doubt, ...] = ()
-    details: ConnectionDetails | None = None
     doubt: str | None = None
     remark: str | None = None
-    look: bool = False
+    compare_company: bool = False
     nothing_queued: datetime | None = None
     twin: bool = False
 
@@ -90,10 +88,10 @@ NOTHING = HandlerResult()
 Handler = Callable[[Connection, Any, Context], HandlerResult]
 CompanyRule = Callable[[Any, Context], tuple[Effect, ...]]
 H = TypeVar("H", bound=Handler)
-A = TypeVar("A", bound=CompanyRule)
+R = TypeVar("R", bound=CompanyRule)
 
 _handlers: dict[type[Event], Handler] = {}
-_advisers: dict[type[Event], CompanyRule] = {}
+_company_rules: dict[type[Event], CompanyRule] = {}
 
 
 def on(*event_types: type[Event]) -> Callable[[H], H]:
@@ -112,27 +110,30 @@ def on(*event_types: type[Event]) -> Callable[[H], H]:
     return register
 
 
-def on_company(*event_types: type[Event]) -> Callable[[A], A]:
-    """Register what an event asks for as a whole, whatever connections it touches."""
+def on_company(*event_types: type[Event]) -> Callable[[R], R]:
+    """Register the decorated function as the rule that gives the company-wide effects of ``event_types``.
 
-    def register(adviser: A) -> A:
+    Raises ``ValueError`` when one of them has a rule already.
+    """
+
+    def register(rule: R) -> R:
         for event_type in event_types:
-            if event_type in _advisers:
-                raise ValueError(f"{event_type.__name__} has an adviser already: {_advisers[event_type]!r}")
-            _advisers[event_type] = adviser
-        return adviser
+            if event_type in _company_rules:
+                raise ValueError(f"{event_type.__name__} has a rule already: {_company_rules[event_type]!r}")
+            _company_rules[event_type] = rule
+        return rule
 
     return register
 
 
 def handler_for(event: Event) -> Handler:
-    """The handler for ``event``; the registry covers every event type (a test proves it)."""
+    """The handler for ``event``; every event type has one (tested)."""
     return _handlers[type(event)]
 
 
 def company_rule_for(event: Event) -> CompanyRule | None:
-    """The adviser for ``event``, ``None`` for most events."""
-    return _advisers.get(type(event))
+    """The company-wide rule for ``event``; most events have none."""
+    return _company_rules.get(type(event))
 
 
 def registered() -> frozenset[type[Event]]:

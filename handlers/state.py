@@ -1,4 +1,4 @@
-"""The situation of a connection: the public state and what follows from the fold."""
+"""The situation of a connection: its public state and what else follows from the fold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,10 +34,10 @@ AWAITING_FIRST_SYNC = frozenset({State.AUTHORIZED, State.SYNCING})
 
 @dataclass(frozen=True, slots=True)
 class SyncOutcome:
-    """How the first sync of the current authorisation stands.
+    """The outcome of the first sync of the current authorisation so far.
 
-    ``types`` is the newest dataset status per data type over the initial reads;
-    ``by`` the read that led to the present outcome.
+    ``types`` is the newest dataset status per data type over the initial reads. ``by`` is the read that led
+    to the present state.
     """
 
     state: State
@@ -46,7 +46,7 @@ class SyncOutcome:
 
     @property
     def complete(self) -> tuple[str, ...]:
-        """The data types that were read."""
+        """The data types that were read, sorted."""
         return tuple(sorted(name for name, status in self.types.items() if status == COMPLETE))
 
     @property
@@ -57,12 +57,12 @@ class SyncOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What holds now, as far as we know.
+    """What holds now, as far as is known.
 
-    ``authorized_at`` is when the current authorisation began, ``None`` before the
-    first and where we never saw it begin. ``walk`` is the fold behind it. ``first_sync_missing``: access is
-    given, and Codat has queued nothing to read. ``end_expected``: access ended with the first sync, as it
-    does for a connector on the customer's computer that is set to be read once.
+    ``authorized_at`` is when the current authorisation began, ``None`` before the first and where the
+    beginning is unknown. ``history`` is the fold behind it. ``first_sync_missing``: access is given and Codat
+    has queued no read. ``end_expected``: access ended with the first sync, as it does for a connector on the
+    customer's computer that is set to be read once.
     """
 
     state: State
@@ -75,7 +75,7 @@ class Situation:
 
 
 def situation(connection: Connection) -> Situation:
-    """What the facts of ``connection`` say now."""
+    """The situation that the facts of ``connection`` imply."""
     history = connection.history
     outcome = _outcome(history.initial_reads) if history.link is Link.LINKED else None
     state = _state(history, outcome, connection)
@@ -91,15 +91,15 @@ def situation(connection: Connection) -> Situation:
 
 
 def _is_nothing_queued(connection: Connection, history: AuthorizationHistory) -> bool:
-    """Whether Codat showed that it reads nothing for the current authorisation."""
-    shown, begun_at = connection.nothing_queued_at, history.begun_at
-    return shown is not None and begun_at is not None and shown >= begun_at
+    """Whether Codat showed that no read is queued for the current authorisation."""
+    shown_at, begun_at = connection.nothing_queued_at, history.begun_at
+    return shown_at is not None and begun_at is not None and shown_at >= begun_at
 
 
 def _ended_with_sync(history: AuthorizationHistory) -> bool:
-    """Whether access ended at once after a first sync that was complete.
+    """Whether access ended within ``AT_ONCE`` of a complete first sync.
 
-    The messages of both may carry times in the other order: such a sync is set aside.
+    The times in the two messages may be in the other order: then the read is an orphaned one.
     """
     assert history.ended is not None
     reads = (*history.initial_reads, *history.orphaned_reads)
@@ -122,39 +122,39 @@ def _state(history: AuthorizationHistory, outcome: SyncOutcome | None, connectio
     if outcome:
         return outcome.state
     begun_at = history.begun_at
-    touched = begun_at and any(kind.at >= begun_at for kind in connection.data_types.values())
-    return State.SYNCING if touched else State.AUTHORIZED
+    has_read = begun_at and any(outcome.at >= begun_at for outcome in connection.data_types.values())
+    return State.SYNCING if has_read else State.AUTHORIZED
 
 
 def _outcome(reads: Sequence[Fact]) -> SyncOutcome | None:
-    """Walk the reads of an authorisation; each data type has the status of its newest one."""
+    """The outcome after the reads of an authorisation; ``None`` without reads."""
     outcome: SyncOutcome | None = None
     types: dict[str, str] = {}
-    succeeded = False
+    has_success = False
     for read in reads:
         types.update(read.types)
-        succeeded = succeeded or not read.types
-        state = _sync_state(types, succeeded=succeeded)
+        has_success = has_success or not read.types
+        state = _sync_state(types, has_success=has_success)
         by = outcome.by if outcome and outcome.state is state else read
         outcome = SyncOutcome(state, dict(types), by)
     return outcome
 
 
-def _sync_state(types: Mapping[str, str], *, succeeded: bool) -> State:
-    if succeeded or COMPLETE in types.values():
+def _sync_state(types: Mapping[str, str], *, has_success: bool) -> State:
+    if has_success or COMPLETE in types.values():
         return State.READY
-    running = any(status in RUNNING_STATUSES for status in types.values())
-    return State.SYNCING if running else State.SYNC_FAILED
+    is_reading = any(status in RUNNING_STATUSES for status in types.values())
+    return State.SYNCING if is_reading else State.SYNC_FAILED
 
 
 def is_running(status: str, progress: int = 0) -> bool:
     """Whether a dataset is still being read.
 
-    With a status that we do not know it is, unless ``progress`` (0 to 100) says that it has ended.
+    A status that is unknown here counts as running unless ``progress`` (0 to 100) is 100.
     """
     return status in RUNNING_STATUSES or (status not in ENDED_STATUSES and progress < 100)
 
 
 def has_failed(status: str, progress: int = 100) -> bool:
-    """Whether reading a dataset has ended badly; of what has ended, a status that we do not know says so."""
+    """Whether reading a dataset has failed; a status that is unknown here is a failure once it has ended."""
     return status not in (COMPLETE, NOT_SUPPORTED) and not is_running(status, progress)

@@ -1,4 +1,4 @@
-"""Reading: the first sync of an authorisation, and the newest outcome per data type."""
+"""Handlers of reads: the first sync of an authorisation and the newest outcome per data type."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,52 +33,57 @@ from handlers.state import State, is_running, situation
 
 
 @on(ReadCompleted)
-def read(connection: Connection, event: ReadCompleted, context: Context) -> HandlerResult:
-    """Data types were read after the first sync or within it: their newest outcomes count.
+def read_completed(connection: Connection, event: ReadCompleted, context: Context) -> HandlerResult:
+    """Data types were read, in the first sync or later: record their newest outcomes.
 
-    Beside that, something complete proves access. While the first sync of an authorisation is not known,
-    Codat is looked at: where messages of first reads are not subscribed, no other message tells of it.
+    A complete one also proves access. While the first sync of the authorisation is unknown, the company is
+    compared with Codat: a client without a subscription to messages of first syncs gets no other hint.
     """
-    found = _read_result(connection, event)
+    result = _read_result(connection, event)
     history = connection.history
-    if history.link is Link.DELETED or all(one.status != COMPLETE for one in _mine(connection, event)):
-        return found
+    if history.link is Link.DELETED or all(read.status != COMPLETE for read in _reads_of(connection, event)):
+        return result
     if history.link is Link.PENDING:
-        return _access_claimed(event, context, found)
+        return _access_claimed(event, context, result)
     if history.ended is not None:
-        doubt = found.doubt or "data was read although access had ended, as far as we know"
-        late = event.at <= history.ended.at
-        return found if late else replace(found, doubt=doubt, questions=(Doubt(Aspect.CONNECTION, doubt),))
-    first = not history.initial_reads and (history.begun_at is None or event.at >= history.begun_at)
-    return replace(found, look=first)
+        if event.at <= history.ended.at:
+            return result
+        doubt = result.doubt or "data was read although access had ended, as far as we know"
+        return replace(result, doubt=doubt, questions=(Doubt(Aspect.CONNECTION, doubt),))
+    is_first = not history.initial_reads and (history.begun_at is None or event.at >= history.begun_at)
+    return replace(result, compare_company=is_first)
 
 
-def _access_claimed(event: ReadCompleted, context: Context, found: HandlerResult) -> HandlerResult:
-    """Something was read of a connection that is not linked, for all we know.
+def _access_claimed(event: ReadCompleted, context: Context, result: HandlerResult) -> HandlerResult:
+    """Data was read from a connection without a known access: ask Codat.
 
-    Codat is asked; where it cannot be, or does not answer, the authorisation begins at the read.
+    Without an answer the authorisation begins at the read.
     """
     claim = Claim(event.event_id, event.at, context.now, ordinary=True)
     remark = "data was read, so access was given"
     if not context.policy.checks:
-        return replace(found, facts=(fact_from_claim(claim),), remark=remark)
-    trigger = Doubt(Aspect.CONNECTION, remark)
+        return replace(result, facts=(fact_from_claim(claim),), remark=remark)
     return replace(
-        found, claims=(claim,), questions=(*found.questions, trigger), remark=f"{remark}: Codat is asked"
+        result,
+        claims=(claim,),
+        questions=(*result.questions, Doubt(Aspect.CONNECTION, remark)),
+        remark=f"{remark}: Codat is asked",
     )
 
 
-def _mine(connection: Connection, event: ReadCompleted) -> Sequence[DataTypeRead]:
+def _reads_of(connection: Connection, event: ReadCompleted) -> Sequence[DataTypeRead]:
     return [read for read in event.reads if read.connection_id == connection.id]
 
 
 def _types(connection: Connection, event: ReadCompleted) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted({read.data_type: read.status for read in _mine(connection, event)}.items()))
+    return tuple(sorted({read.data_type: read.status for read in _reads_of(connection, event)}.items()))
 
 
 @on(InitialReadCompleted)
-def read_initially(connection: Connection, event: InitialReadCompleted, context: Context) -> HandlerResult:
-    """The first read after an authorisation is complete; there may be one per Codat product."""
+def initial_read_completed(
+    connection: Connection, event: InitialReadCompleted, context: Context
+) -> HandlerResult:
+    """The first sync after an authorisation is complete; each Codat product may send its own message."""
     types = _types(connection, event)
     return _read_result(
         connection, event, Fact(FactKind.READ, event.at, event.received_at, event.event_id, types=types)
@@ -86,30 +91,30 @@ def read_initially(connection: Connection, event: InitialReadCompleted, context:
 
 
 def _read_result(connection: Connection, event: ReadCompleted, fact: Fact | None = None) -> HandlerResult:
-    mine = _mine(connection, event)
+    reads = _reads_of(connection, event)
     outcomes = tuple(
         DataType(
             name=read.data_type,
             status=read.status,
             at=event.at,
             timed=event.timed,
-            # The message says that reading has ended: a status that we do not know is a bad end.
+            # The message says that reading has ended, so a status that is unknown here is a failure.
             progress=0 if read.status in RUNNING_STATUSES else 100,
             message=read.message,
         )
-        for read in mine
+        for read in reads
     )
     doubt = None
-    questions: tuple[Doubt, ...] = ()
-    refused = sorted(read.data_type for read in mine if read.status == AUTH_ERROR)
+    refused = sorted(read.data_type for read in reads if read.status == AUTH_ERROR)
     if refused:
-        doubt = f"the platform refused access while reading {', '.join(refused)}"
+        doubt = _refusal(refused)
     elif fact is not None and fact in connection.with_facts([fact]).history.orphaned_reads:
         doubt = "a first sync was read although access had ended, as far as we know"
-    if doubt:
-        questions = (Doubt(Aspect.CONNECTION, doubt),)
     return HandlerResult(
-        facts=() if fact is None else (fact,), data_types=outcomes, doubt=doubt, questions=questions
+        facts=() if fact is None else (fact,),
+        data_types=outcomes,
+        doubt=doubt,
+        questions=(Doubt(Aspect.CONNECTION, doubt),) if doubt else (),
     )
 
 
@@ -117,9 +122,9 @@ def _read_result(connection: Connection, event: ReadCompleted, fact: Fact | None
 def initial_read_claimed(
     connection: Connection, event: InitialReadClaimed, context: Context
 ) -> HandlerResult:
-    """A legacy alert says that the first sync is complete: ask for the history.
+    """A legacy alert says that the first sync is complete: request the read history.
 
-    An alert about the whole company says nothing of connections that are not linked.
+    An alert about the whole company concerns only linked connections.
     """
     history = connection.history
     claim = Claim(event.event_id, event.received_at, context.now)
@@ -135,20 +140,17 @@ def initial_read_claimed(
             questions=(Doubt(Aspect.HISTORY, "an alert says that the first sync is complete"),),
             remark="the alert says that the first sync is complete: Codat is asked for the history",
         )
-    ended = link_status(history)
-    orphaned_reads = (
-        "a first sync is claimed although access had ended" if history.link is Link.ENDED else None
-    )
+    has_ended = history.link is Link.ENDED
     return HandlerResult(
         facts=(fact_from_claim(claim),),
-        doubt=orphaned_reads,
-        remark=f"taken at its word; the connection was {ended}",
+        doubt="a first sync is claimed although access had ended" if has_ended else None,
+        remark=f"taken at its word; the connection was {link_status(history)}",
     )
 
 
 @on_company(InitialReadClaimed)
-def ask_for_company(event: InitialReadClaimed, context: Context) -> tuple[Ask, ...]:
-    """An alert about a whole company asks for its history, whichever connections we know."""
+def ask_for_company_history(event: InitialReadClaimed, context: Context) -> tuple[Ask, ...]:
+    """A legacy alert about a whole company: request its read history, whatever connections are known."""
     if event.company is None or event.connection_id is not None or not context.policy.can_ask:
         return ()
     deadline = context.now + context.policy.patience
@@ -158,68 +160,82 @@ def ask_for_company(event: InitialReadClaimed, context: Context) -> tuple[Ask, .
 
 @on(HistorySeen)
 def history_seen(connection: Connection, event: HistorySeen, context: Context) -> HandlerResult:
-    """Codat's read history: progress per data type, and the first sync once nothing runs any more.
+    """Codat's read history: the progress per data type and, once no read is running, the first sync.
 
-    Only datasets that were requested after the access before ended belong to the
-    current authorisation. An alert of a complete first sync is denied by what it shows when
-    it was asked so long after the alert that Codat cannot be behind its own alert.
+    It denies an alert of a complete first sync if it was requested more than ``API_LAG`` after the alert.
     """
-    history = connection.history
-    floor = read_cutoff(history)
-
-    def requested(row: Dataset) -> datetime:
-        return row.requested or row.completed or event.at
-
-    rows = [
-        row
-        for row in event.datasets
-        if row.connection_id == connection.id and (floor is None or requested(row) > floor)
-    ]
-    newest: dict[str, Dataset] = {}
-    for row in sorted(rows, key=requested):
-        newest[row.data_type] = row
-    outcomes = tuple(_progress(row, event) for row in newest.values())
-    running = sorted(row.data_type for row in newest.values() if _is_running(row))
+    rows = _current_rows(connection, event)
     claims = tuple(claim for claim in connection.claims if claim.aspect is Aspect.HISTORY)
     denied = tuple(claim for claim in claims if event.received_at >= claim.arrived_at + API_LAG)
-    if not newest:
-        nothing = "Codat's history has nothing of this authorisation yet"
+    if not rows:
         return HandlerResult(
-            settled=denied, remark=nothing, nothing_queued=_nothing_queued(connection, event)
+            settled=denied,
+            remark="Codat's history has nothing of this authorisation yet",
+            nothing_queued=_nothing_queued(connection, event),
         )
+    result = HandlerResult(data_types=tuple(_progress(row, event) for row in rows))
+    running = sorted(row.data_type for row in rows if _is_running(row))
     if running:
-        remark = f"Codat is still reading {', '.join(running)}"
-        return HandlerResult(data_types=outcomes, settled=denied, remark=remark)
-    refused = sorted(row.data_type for row in newest.values() if row.status == AUTH_ERROR)
-    doubt = f"the platform refused access while reading {', '.join(refused)}"
-    questions = (Doubt(Aspect.CONNECTION, doubt),) if refused else ()
-    outcome = situation(connection).outcome
-    is_over = outcome is None or outcome.state is not State.SYNCING
-    if is_over and any(kept.kind is FactKind.READ and not kept.claimed for kept in history.initial_reads):
-        agrees = "Codat's history agrees"
-        return HandlerResult(data_types=outcomes, settled=claims, questions=questions, remark=agrees)
-    at = max(row.completed or row.requested or event.at for row in newest.values())
-    if history.begun_at is not None and history.link is Link.LINKED:
-        at = max(at, history.begun_at)
-    fact = Fact(
-        FactKind.READ,
-        at,
-        event.received_at,
-        event.event_id,
-        types=tuple(sorted((row.data_type, row.status) for row in newest.values())),
-        requested=tuple(sorted((row.data_type, requested(row)) for row in newest.values())),
-    )
-    return HandlerResult(
-        facts=(fact,),
-        data_types=outcomes,
-        settled=claims,
-        questions=questions,
+        return replace(result, settled=denied, remark=f"Codat is still reading {', '.join(running)}")
+    refused = sorted(row.data_type for row in rows if row.status == AUTH_ERROR)
+    result = replace(result, settled=claims, questions=_refusal_questions(refused))
+    if _is_first_sync_known(connection):
+        return replace(result, remark="Codat's history agrees")
+    return replace(
+        result,
+        facts=(_first_sync(connection, event, rows),),
         remark="Codat's history shows the first sync complete",
     )
 
 
+def _requested_at(row: Dataset, event: HistorySeen) -> datetime:
+    return row.requested or row.completed or event.at
+
+
+def _current_rows(connection: Connection, event: HistorySeen) -> list[Dataset]:
+    """The newest row of each data type that was requested in the current authorisation."""
+    cutoff = read_cutoff(connection.history)
+    newest: dict[str, Dataset] = {}
+    for row in sorted(event.datasets, key=lambda row: _requested_at(row, event)):
+        if row.connection_id == connection.id and (cutoff is None or _requested_at(row, event) > cutoff):
+            newest[row.data_type] = row
+    return list(newest.values())
+
+
+def _is_first_sync_known(connection: Connection) -> bool:
+    """Whether a message already gave an outcome of the first sync that is not still running."""
+    outcome = situation(connection).outcome
+    is_over = outcome is None or outcome.state is not State.SYNCING
+    reads = connection.history.initial_reads
+    return is_over and any(read.kind is FactKind.READ and not read.claimed for read in reads)
+
+
+def _first_sync(connection: Connection, event: HistorySeen, rows: Sequence[Dataset]) -> Fact:
+    """The first sync that ``rows`` show: complete with the last row, never before access was given."""
+    history = connection.history
+    at = max(row.completed or row.requested or event.at for row in rows)
+    if history.begun_at is not None and history.link is Link.LINKED:
+        at = max(at, history.begun_at)
+    return Fact(
+        FactKind.READ,
+        at,
+        event.received_at,
+        event.event_id,
+        types=tuple(sorted((row.data_type, row.status) for row in rows)),
+        requested=tuple(sorted((row.data_type, _requested_at(row, event)) for row in rows)),
+    )
+
+
+def _refusal(data_types: Sequence[str]) -> str:
+    return f"the platform refused access while reading {', '.join(data_types)}"
+
+
+def _refusal_questions(data_types: Sequence[str]) -> tuple[Doubt, ...]:
+    return (Doubt(Aspect.CONNECTION, _refusal(data_types)),) if data_types else ()
+
+
 def _nothing_queued(connection: Connection, event: HistorySeen) -> datetime | None:
-    """When Codat showed first that it reads nothing; ``None`` where it may still, or that is known."""
+    """When Codat first showed that no read is queued; ``None`` if one may follow, or if that is known."""
     now = situation(connection)
     if now.state is not State.AUTHORIZED or now.first_sync_missing or now.authorized_at is None:
         return None

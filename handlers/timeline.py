@@ -1,4 +1,4 @@
-"""Why: the outcome of an event for a connection, in one word and in a sentence."""
+"""The timeline of a connection: the outcome of each event, and a sentence that explains it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from handlers.connection import Connection
 from handlers.effects import Decision
+from handlers.events import LinkStatus
 from handlers.facts import Claim, Fact, FactKind
 from handlers.fold import Link, effective_facts, may_be_outdated
 from handlers.registry import HandlerResult
@@ -19,7 +20,7 @@ NOTHING_QUEUED = (
 
 
 class TimelineOutcome(StrEnum):
-    """What a message did to a connection."""
+    """What an event did to a connection."""
 
     APPLIED = "applied"
     NO_CHANGE = "no_change"
@@ -39,6 +40,9 @@ class TimelineEntry:
     decisions: tuple[Decision, ...] = ()
 
 
+Explanation = tuple[TimelineOutcome, str]
+
+
 def explain(
     known: Connection,
     learnt: Connection,
@@ -46,75 +50,98 @@ def explain(
     after: Situation,
     result: HandlerResult,
     expired: Sequence[Claim],
-) -> tuple[TimelineOutcome, str]:
+) -> Explanation:
     """The outcome of an event and its reason.
 
-    ``known`` and ``learnt`` are the connection before and after.
+    ``known`` is the connection before the event and ``learnt`` the connection after it. ``expired`` are the
+    claims whose time to be answered ended with this event.
     """
+    explanation = (
+        _explain_state(known, before, after, result)
+        or _explain_doubt(before, after, result, expired)
+        or _explain_facts(known, learnt, before, after, result)
+        or _explain_data_types(known, learnt, result)
+    )
+    return explanation or (TimelineOutcome.NO_CHANGE, result.remark or "nothing follows for this connection")
+
+
+def _explain_state(
+    known: Connection, before: Situation, after: Situation, result: HandlerResult
+) -> Explanation | None:
+    """The public state changed, or what is shown with it."""
     if before.state != after.state:
-        turn = f"{before.state} → {after.state}"
-        return TimelineOutcome.APPLIED, _join(
-            result, f"{turn}; {EXPECTED_END}" if after.end_expected else turn
-        )
-    if before.end_expected != after.end_expected:
-        known_now = EXPECTED_END if after.end_expected else "access did not end with the first sync"
-        return TimelineOutcome.APPLIED, _join(result, known_now)
-    if after.first_sync_missing and not before.first_sync_missing:
+        sentence = f"{before.state} → {after.state}"
+        if after.end_expected:
+            sentence = f"{sentence}; {EXPECTED_END}"
+    elif before.end_expected != after.end_expected:
+        sentence = EXPECTED_END if after.end_expected else "access did not end with the first sync"
+    elif after.first_sync_missing and not before.first_sync_missing:
         return TimelineOutcome.APPLIED, NOTHING_QUEUED
-    if before.authorization != after.authorization:
+    elif before.authorization != after.authorization:
         numbers = f"{before.authorization} → {after.authorization}"
-        return TimelineOutcome.APPLIED, _join(result, f"authorisations known: {numbers}; still {after.state}")
-    if result.facts and not known.facts and known.compacted_until is None:
-        return TimelineOutcome.APPLIED, _join(result, f"the first we know of it; {after.state}")
+        sentence = f"authorisations known: {numbers}; still {after.state}"
+    elif result.facts and not known.facts and known.compacted_until is None:
+        sentence = f"the first we know of it; {after.state}"
+    else:
+        return None
+    return TimelineOutcome.APPLIED, _join(result, sentence)
+
+
+def _explain_doubt(
+    before: Situation, after: Situation, result: HandlerResult, expired: Sequence[Claim]
+) -> Explanation | None:
+    """The event contradicts what is known, or a claim stayed without an answer."""
     if result.doubt:
         return TimelineOutcome.DOUBT, _join(result, result.doubt)
-    if expired:
-        return _expired(before, after, result)
-    if before.history != after.history and not _is_twin_only(before, after, result.facts):
-        return TimelineOutcome.APPLIED, _join(result, _what_moved(before, after))
-    if result.twin:
-        return TimelineOutcome.TWIN, result.remark or "this change is known already"
-    if result.facts:
-        return _unmoved(known, learnt, before, result)
-    if result.data_types:
-        changed = known.data_types != learnt.data_types
-        if changed and any(
-            name not in known.data_types or known.data_types[name].status != kind.status
-            for name, kind in learnt.data_types.items()
-        ):
-            return TimelineOutcome.APPLIED, _join(result, "a data type has a new outcome")
-        if changed:
-            return TimelineOutcome.NO_CHANGE, _join(result, "read again with the same outcome")
-        same = all(known.data_types.get(kind.name) == kind for kind in result.data_types)
-        if same:
-            return TimelineOutcome.TWIN, _join(result, "these outcomes are known already")
-        return TimelineOutcome.STALE, _join(result, "newer outcomes of these data types are known")
-    return TimelineOutcome.NO_CHANGE, result.remark or "nothing follows for this connection"
-
-
-def _expired(before: Situation, after: Situation, result: HandlerResult) -> tuple[TimelineOutcome, str]:
+    if not expired:
+        return None
     if before.history != after.history:
         return TimelineOutcome.APPLIED, _join(result, "an alert was taken at its word")
     return TimelineOutcome.DOUBT, _join(result, "an alert that does not fit what we know was left as a doubt")
 
 
+def _explain_facts(
+    known: Connection, learnt: Connection, before: Situation, after: Situation, result: HandlerResult
+) -> Explanation | None:
+    """The event gave facts, and the public state stayed."""
+    if before.history != after.history and not _is_twin_only(before, after, result.facts):
+        return TimelineOutcome.APPLIED, _join(result, _describe_change(before, after))
+    if result.twin:
+        return TimelineOutcome.TWIN, result.remark or "this change is known already"
+    return _explain_fact_without_effect(known, learnt, before, result) if result.facts else None
+
+
+def _explain_data_types(known: Connection, learnt: Connection, result: HandlerResult) -> Explanation | None:
+    """The event gave outcomes of data types."""
+    if not result.data_types:
+        return None
+    if known.data_types != learnt.data_types:
+        statuses = {name: outcome.status for name, outcome in known.data_types.items()}
+        if any(statuses.get(name) != outcome.status for name, outcome in learnt.data_types.items()):
+            return TimelineOutcome.APPLIED, _join(result, "a data type has a new outcome")
+        return TimelineOutcome.NO_CHANGE, _join(result, "read again with the same outcome")
+    if all(known.data_types.get(outcome.name) == outcome for outcome in result.data_types):
+        return TimelineOutcome.TWIN, _join(result, "these outcomes are known already")
+    return TimelineOutcome.STALE, _join(result, "newer outcomes of these data types are known")
+
+
 def _is_twin_only(before: Situation, after: Situation, facts: Sequence[Fact]) -> bool:
-    """Whether facts merely say better when something happened that we knew of."""
-    was, is_ = before.history, after.history
+    """Whether the facts only correct the time of a known change."""
+    old, new = before.history, after.history
     if before.outcome != after.outcome and not (before.outcome and after.outcome):
         return False
     if after.outcome and before.outcome and before.outcome.types != after.outcome.types:
         return False
-    same_failure = (was.failed and was.failed.at) == (is_.failed and is_.failed.at)
+    is_same_failure = (old.failed and old.failed.at) == (new.failed and new.failed.at)
     return (
-        was.link is is_.link is not Link.PENDING
-        and same_failure
-        and len(was.orphaned_reads) == len(is_.orphaned_reads)
+        old.link is new.link is not Link.PENDING
+        and is_same_failure
+        and len(old.orphaned_reads) == len(new.orphaned_reads)
         and bool(facts)
     )
 
 
-def _what_moved(before: Situation, after: Situation) -> str:
+def _describe_change(before: Situation, after: Situation) -> str:
     if before.authorized_at != after.authorized_at:
         return "the authorisation is known to have begun at another time"
     if before.outcome != after.outcome:
@@ -122,27 +149,19 @@ def _what_moved(before: Situation, after: Situation) -> str:
     return "a fact was added"
 
 
-def _unmoved(
+def _explain_fact_without_effect(
     known: Connection, learnt: Connection, before: Situation, result: HandlerResult
-) -> tuple[TimelineOutcome, str]:
+) -> Explanation:
     fact = result.facts[0]
-    if known.compacted_until is not None and fact.at <= known.compacted_until:
+    if known.is_compacted(fact):
         return TimelineOutcome.STALE, _join(result, "it lies before what was summed up")
     if fact.identity in {other.identity for other in known.facts}:
         return TimelineOutcome.TWIN, _join(result, "this change is known already")
     if fact.kind is FactKind.SEEN and not fact.claimed:
-        if may_be_outdated(learnt.history, fact):
-            return TimelineOutcome.NO_CHANGE, _join(
-                result, "it may be from before the last change: Codat is asked again"
-            )
-        if fact in effective_facts(learnt.facts):
-            return TimelineOutcome.NO_CHANGE, _join(result, "what Codat shows agrees with what we know")
-        return TimelineOutcome.NO_CHANGE, _join(
-            result, "it lies too close to an exact change, which counts instead"
-        )
+        return TimelineOutcome.NO_CHANGE, _join(result, _describe_observation(fact, learnt))
     if fact in superseded_claims(learnt.facts):
         return TimelineOutcome.TWIN, _join(result, "a message with an exact time told of this change already")
-    if _means_the_present(fact, before):
+    if _repeats_present_state(fact, before):
         return TimelineOutcome.TWIN, _join(result, "this change is known already")
     last = _last_change(known)
     if last is not None and fact.at < last.at:
@@ -150,7 +169,16 @@ def _unmoved(
     return TimelineOutcome.NO_CHANGE, _join(result, f"it changes nothing while {before.state}")
 
 
-def _means_the_present(fact: Fact, before: Situation) -> bool:
+def _describe_observation(fact: Fact, learnt: Connection) -> str:
+    """Why an observation changed nothing."""
+    if may_be_outdated(learnt.history, fact):
+        return "it may be from before the last change: Codat is asked again"
+    if fact in effective_facts(learnt.facts):
+        return "what Codat shows agrees with what we know"
+    return "it lies too close to an exact change, which counts instead"
+
+
+def _repeats_present_state(fact: Fact, before: Situation) -> bool:
     history = before.history
     if fact.kind is FactKind.DELETED:
         return history.deleted is not None
@@ -162,7 +190,7 @@ def _means_the_present(fact: Fact, before: Situation) -> bool:
         return fact.link_status is history.ended.status
     return (
         history.begun is not None
-        and fact.link_status == "Linked"
+        and fact.link_status is LinkStatus.LINKED
         and (history.previous_end_at is None or fact.at > history.previous_end_at)
     )
 

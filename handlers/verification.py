@@ -1,4 +1,4 @@
-"""Checked before told: what waits for Codat's word, how long, and when Codat is asked again."""
+"""Verification: which milestones wait for an answer of Codat, how long, and when Codat is asked again."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,17 +12,16 @@ from handlers.milestones import Milestone, NotificationType
 from handlers.registry import Context
 
 CHECK_AFTER = timedelta(seconds=3)
-"""Codat is asked about a change at the earliest this long after it."""
+"""Shortest time from a change to the question about it."""
 
 GRACE = timedelta(seconds=30)
-"""How long after the last answer that can be awaited a question counts as lost."""
+"""A question counts as lost this long after the last possible answer."""
 
 
 def is_overdue(since: datetime, event: Event, context: Context) -> bool:
-    """Whether what waits for Codat's word since then has waited long enough.
+    """Whether a claim or check that waits ``since`` then is decided without an answer.
 
-    It has when Codat did not answer within the patience. While Codat answers, the answers
-    may be outdated for a minute.
+    It is when Codat does not answer within the patience. Answers may be outdated for ``API_LAG`` more.
     """
     if context.now < since + context.policy.patience:
         return False
@@ -31,72 +30,75 @@ def is_overdue(since: datetime, event: Event, context: Context) -> bool:
 
 
 def is_foreign(connection: Connection, context: Context) -> bool:
-    """Whether Codat never showed the company, nor this connection of it, to our key."""
+    """Whether Codat never showed the company or this connection to our API key."""
     return not context.company_shown and not any(
         fact.kind is FactKind.SEEN and not fact.claimed for fact in connection.facts
     )
 
 
 def reason_to_check(
-    item: Milestone, connection: Connection, looks: list[Fact], context: Context, *, foreign: bool
+    milestone: Milestone, connection: Connection, facts: list[Fact], context: Context, *, foreign: bool
 ) -> str | None:
-    """Why ``item`` waits for Codat's word, ``None`` when it does not.
+    """Why ``milestone`` waits for an answer of Codat; ``None`` if it does not.
 
-    ``looks`` are the facts learnt since the check began, the present one included: what was
-    seen before confirms nothing. ``foreign``: Codat never showed us the company.
+    ``facts`` are the facts since the check began, those of the present event included: older observations
+    confirm nothing. ``foreign``: Codat never showed the company to our API key.
     """
-    if not context.policy.checks or item.type is NotificationType.DELETED:
+    if not context.policy.checks or milestone.type is NotificationType.DELETED:
         return None
     if foreign:
         return "news of a company that Codat never showed us is checked with Codat first"
-    late = (context.now - item.fact.at).total_seconds() > context.policy.late_after_s
-    is_answer = item.fact.kind is FactKind.SEEN or item.fact.claimed
-    if not late and (is_answer or not item.type.is_end):
-        denial = contradicting_look(connection)
-        if denial is None or denial.at <= item.at + SEEN_TOLERANCE or item.type.is_end:
+    is_late = (context.now - milestone.fact.at).total_seconds() > context.policy.late_after_s
+    is_answer = milestone.fact.kind is FactKind.SEEN or milestone.fact.claimed
+    if not is_late and (is_answer or not milestone.type.is_end):
+        denial = contradicting_observation(connection)
+        if denial is None or denial.at <= milestone.at + SEEN_TOLERANCE or milestone.type.is_end:
             return None
         return "what Codat showed since contradicts it"
-    if _is_confirmed(item, connection.history, looks):
+    if _is_confirmed(milestone, connection.history, facts):
         return None
-    return "late news is checked with Codat first" if late else "bad news is checked with Codat first"
+    return "late news is checked with Codat first" if is_late else "bad news is checked with Codat first"
 
 
-def _is_confirmed(item: Milestone, history: AuthorizationHistory, facts: Iterable[Fact]) -> bool:
-    """Whether one of ``facts`` is a look at Codat, after the change itself and not outdated."""
+def _is_confirmed(milestone: Milestone, history: AuthorizationHistory, facts: Iterable[Fact]) -> bool:
+    """Whether one of ``facts`` is an observation that is later than the change and not outdated."""
     return any(
         fact.kind is FactKind.SEEN
         and not fact.claimed
-        and fact.at > item.at + SEEN_TOLERANCE
+        and fact.at > milestone.at + SEEN_TOLERANCE
         and not may_be_outdated(history, fact)
         for fact in facts
     )
 
 
-def contradicting_look(connection: Connection) -> Fact | None:
-    """The newest look, where it contradicts what we know and may be outdated."""
-    looks = [fact for fact in connection.facts if fact.kind is FactKind.SEEN and not fact.claimed]
-    return looks[-1] if looks and may_be_outdated(connection.history, looks[-1]) else None
+def contradicting_observation(connection: Connection) -> Fact | None:
+    """The newest observation, if it contradicts the last change and may be outdated; else ``None``."""
+    observations = [fact for fact in connection.facts if fact.kind is FactKind.SEEN and not fact.claimed]
+    if not observations or not may_be_outdated(connection.history, observations[-1]):
+        return None
+    return observations[-1]
 
 
 def remaining_lag(before: AuthorizationHistory, connection: Connection, event: Event) -> timedelta:
-    """How long Codat may still show what was before the last change; zero where it agrees with us."""
+    """How long Codat may still show the state before the last change; zero if it agrees with the facts."""
     if isinstance(event, ConnectionGone):
         return remaining_visibility_lag(connection, event)
-    change, was = last_change(connection.history), last_change(before)
-    look = contradicting_look(connection)
-    if change is not None and look is not None:
-        is_shown_now = isinstance(event, ConnectionSeen) and (look.at, look.status) == (
-            event.at,
-            event.status,
-        )
-        if is_shown_now or (change is not was and look.at >= change.at):
-            return change.at + lag_after(change) - look.at
+    change, change_before = last_change(connection.history), last_change(before)
+    observation = contradicting_observation(connection)
+    if change is None or observation is None:
+        return timedelta()
+    is_from_event = isinstance(event, ConnectionSeen) and (observation.at, observation.status) == (
+        event.at,
+        event.status,
+    )
+    if is_from_event or (change is not change_before and observation.at >= change.at):
+        return change.at + lag_after(change) - observation.at
     return timedelta()
 
 
-def pause(left: timedelta) -> timedelta:
-    """How long to wait before Codat is asked again, of which the answers may be outdated for ``left``.
+def retry_delay(lag: timedelta) -> timedelta:
+    """How long to wait before Codat is asked again while its answers may be outdated for ``lag`` more.
 
-    The pauses grow with the age of the change, and the last one ends when the answer is certain.
+    The delays grow with the age of the change. The last one ends when the answer is certain.
     """
-    return max(CHECK_AFTER, min(abs(API_LAG - left), left + timedelta(seconds=1)))
+    return max(CHECK_AFTER, min(abs(API_LAG - lag), lag + timedelta(seconds=1)))
