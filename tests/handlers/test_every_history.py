@@ -48,10 +48,8 @@ def test_every_delivery_of_five_changes_ends_like_the_history_in_order(chunk: in
     size = -(-len(FIVE_LONG) // CHUNKS)
     for history in FIVE_LONG[chunk * size : (chunk + 1) * size]:
         _check(deliveries, history)
-    print(
-        f"{deliveries.histories} histories, {deliveries.deliveries} deliveries, "
-        f"{deliveries.nodes} different situations"
-    )
+    assert deliveries.histories > 0
+    assert deliveries.nodes > deliveries.histories
 
 
 @pytest.mark.parametrize("gaps", [DAYS, SECONDS, MOMENTS], ids=["days", "seconds", "moments"])
@@ -60,10 +58,8 @@ def test_every_delivery_of_up_to_four_changes_ends_like_the_history_in_order(gap
     for length in range(LONGEST):
         for history in all_histories(length):
             _check(deliveries, history)
-    print(
-        f"{deliveries.histories} histories, {deliveries.deliveries} deliveries, "
-        f"{deliveries.nodes} different situations"
-    )
+    assert deliveries.histories > 0
+    assert deliveries.nodes > deliveries.histories
 
 
 def test_every_history_delivered_in_order_tells_each_milestone_when_it_happens() -> None:

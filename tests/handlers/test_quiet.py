@@ -1,244 +1,131 @@
-"""What a rebuild finds becomes known and is told to nobody; what happens afterwards is told."""
+"""What a rebuild finds is recorded and not told; what happens afterwards is told."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 
 import pytest
-
-from handlers.connection import Connection
-from handlers.effects import DecisionOutcome, Notify
-from handlers.events import (
-    Company,
-    ConnectionDetails,
-    ConnectionEnded,
-    ConnectionFailed,
-    ConnectionLinked,
-    ConnectionSeen,
-    Dataset,
-    Event,
-    HistorySeen,
-    LinkStatus,
-    LinkStatusClaimed,
-    Source,
-    Trigger,
+from story import (
+    ASKS,
+    DEAUTHORIZED,
+    LINKED,
+    NO_KEY,
+    PENDING,
+    UNLINKED,
+    Story,
+    claim,
+    dataset,
+    ended,
+    failed,
+    history,
+    linked,
+    seen,
 )
-from handlers.machine import Transition, advance
-from handlers.registry import Context, Policy
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+from handlers.events import Event, LinkStatus, Source, Trigger
+
 QUIET = Trigger("found by a rebuild", quiet=True)
-HEADING = {"company": Company("company-1"), "source": Source.CODAT_API}
-DETAILS = ConnectionDetails("connection-1", "gbol", "Xero", "Accounting")
 
 
-def at(seconds: float) -> datetime:
-    return NOW + timedelta(seconds=seconds)
+def found(second: float, status: LinkStatus) -> Event:
+    """The status that a rebuild finds."""
+    return replace(seen(second, status), trigger=QUIET)
 
 
-def seen(second: float, status: LinkStatus, trigger: Trigger | None = QUIET) -> Event:
-    moment = at(second)
-    return ConnectionSeen(
-        event_id=f"seen-{second}",
-        event_type="codat-api.connection",
-        received_at=moment,
-        at=moment,
-        connection=DETAILS,
-        status=status,
-        trigger=trigger,
-        **HEADING,  # type: ignore[arg-type]
-    )
+def invoices_read(second: float, trigger: Trigger | None = QUIET) -> Event:
+    """Codat's history with complete invoices, as a rebuild finds it."""
+    row = dataset("invoices", "Complete", requested=second, completed=second)
+    return replace(history(second, row), trigger=trigger)
 
 
-def read(second: float, status: str, trigger: Trigger | None = QUIET) -> Event:
-    moment = at(second)
-    row = Dataset("connection-1", "invoices", status, requested=moment, completed=moment)
-    return HistorySeen(
-        event_id=f"read-{second}",
-        event_type="codat-api.history",
-        received_at=moment,
-        at=moment,
-        asked_for=("connection-1",),
-        datasets=(row,),
-        trigger=trigger,
-        **HEADING,  # type: ignore[arg-type]
-    )
+def failure_shown(second: float) -> Event:
+    """A failed attempt that Codat's API shows."""
+    return replace(failed(second, known=second + 5), source=Source.CODAT_API)
 
 
-def linked(second: float, *, known: float) -> Event:
-    return ConnectionLinked(
-        event_id=f"linked-{second}",
-        event_type="connection.connected",
-        source=Source.CURRENT,
-        received_at=at(known),
-        at=at(second),
-        company=Company("company-1"),
-        connection=DETAILS,
-    )
+def story_of(*events: Event) -> Story:
+    return Story(*events, policy=ASKS)
 
 
-def learn(*events: Event, policy: Policy | None = None) -> list[Transition]:
-    connection, steps = Connection("connection-1", "company-1"), []
-    for event in events:
-        step = advance(connection, event, Context(event.received_at, policy or Policy(can_ask=True)))
-        connection = step.connection
-        steps.append(step)
-    return steps
-
-
-def told(steps: list[Transition]) -> list[str]:
-    return [
-        effect.notification.type for step in steps for effect in step.effects if isinstance(effect, Notify)
-    ]
+def ledger_of(story: Story) -> list[str]:
+    return [entry.kind for entry in story.connection.ledger]
 
 
 def test_nothing_is_told_and_everything_is_explained() -> None:
-    steps = learn(seen(0, LinkStatus.LINKED), read(0, "Complete"))
+    story = story_of(found(0, LINKED))
+    assert story.last is not None
+    assert story.last.entry.reason.endswith("; found by a rebuild")
+    assert story.verdicts == [("connection.authorized", "known")]
 
-    assert told(steps) == []
-    assert steps[-1].after.state == "ready"
-    verdicts = [(one.kind, one.outcome) for step in steps for one in step.entry.decisions]
-    assert verdicts == [
-        ("connection.authorized", DecisionOutcome.KNOWN),
-        ("initial_sync.completed", DecisionOutcome.KNOWN),
-    ]
-    assert steps[0].entry.reason.endswith("; found by a rebuild")
+    story.hear(invoices_read(0))
+    assert story.verdicts == [("initial_sync.completed", "known")]
+    assert (story.told, story.state) == ([], "ready")
+    assert ledger_of(story) == ["connection.authorized", "initial_sync.completed"]
 
 
 def test_an_end_is_known_at_once_without_a_check() -> None:
-    (step,) = learn(seen(0, LinkStatus.DEAUTHORIZED))
-
-    assert step.connection.checks == ()
-    assert step.effects == ()
-    assert [entry.kind for entry in step.connection.ledger] == ["connection.deauthorized"]
+    story = story_of(found(0, DEAUTHORIZED))
+    assert story.last is not None
+    assert (story.connection.checks, story.last.effects) == ((), ())
+    assert ledger_of(story) == ["connection.deauthorized"]
 
 
 def test_a_message_of_what_a_rebuild_found_is_not_told_either() -> None:
-    assert told(learn(seen(0, LinkStatus.LINKED), linked(-9_000, known=30))) == []
+    assert story_of(found(0, LINKED), linked(-9_000, known=30)).told == []
 
 
 def test_what_happens_after_a_rebuild_is_told() -> None:
-    ended = ConnectionEnded(
-        event_id="ended",
-        event_type="connection.disconnected",
-        source=Source.CURRENT,
-        received_at=at(100),
-        at=at(100),
-        company=Company("company-1"),
-        connection=DETAILS,
-        reason=LinkStatus.UNLINKED,
-    )
-    steps = learn(seen(0, LinkStatus.LINKED), read(50, "Complete", None), ended, policy=Policy(can_ask=False))
-
-    assert told(steps) == ["initial_sync.completed", "connection.unlinked"]
+    story = Story(found(0, LINKED), invoices_read(50, None), ended(100, UNLINKED), policy=NO_KEY)
+    assert story.told == ["initial_sync.completed", "connection.unlinked"]
 
 
 def test_what_waited_for_codats_word_before_is_told_when_a_rebuild_confirms_it() -> None:
     """A message told of an end; the look of a rebuild that came a second later used to swallow it."""
-    ended = ConnectionEnded(
-        event_id="ended",
-        event_type="connection.disconnected",
-        source=Source.CURRENT,
-        received_at=at(100),
-        at=at(100),
-        company=Company("company-1"),
-        connection=DETAILS,
-        reason=LinkStatus.UNLINKED,
-    )
-    early = learn(ended, seen(101, LinkStatus.UNLINKED))
-    assert told(early) == []
-    assert [check.kind for check in early[-1].connection.checks] == ["connection.unlinked"]
+    early = story_of(ended(100, UNLINKED), found(101, UNLINKED))
+    assert early.told == []
+    assert [check.kind for check in early.connection.checks] == ["connection.unlinked"]
 
-    assert told(learn(ended, seen(110, LinkStatus.UNLINKED))) == ["connection.unlinked"]
+    assert story_of(ended(100, UNLINKED), found(110, UNLINKED)).told == ["connection.unlinked"]
 
 
 def test_an_end_that_waited_is_told_also_when_codat_gives_another_reason() -> None:
     """A quiet look used to swallow it: what waited was the very same milestone or nothing."""
-    ended = ConnectionEnded(
-        event_id="ended",
-        event_type="connection.disconnected",
-        source=Source.CURRENT,
-        received_at=at(100),
-        at=at(100),
-        company=Company("company-1"),
-        connection=DETAILS,
-        reason=LinkStatus.UNLINKED,
-    )
-
-    assert told(learn(ended, seen(160, LinkStatus.DEAUTHORIZED))) == ["connection.deauthorized"]
-
-
-def alert(second: float, old: LinkStatus, new: LinkStatus) -> Event:
-    return LinkStatusClaimed(
-        event_id=f"alert-{second}",
-        event_type="alert",
-        source=Source.LEGACY,
-        received_at=at(second),
-        at=at(second),
-        timed=False,
-        company=Company("company-1"),
-        connection=DETAILS,
-        old=old,
-        new=new,
-    )
+    assert story_of(ended(100, UNLINKED), found(160, DEAUTHORIZED)).told == ["connection.deauthorized"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "notice"),
-    [
-        (LinkStatus.PENDING, LinkStatus.LINKED, "connection.authorized"),
-        (LinkStatus.LINKED, LinkStatus.UNLINKED, "connection.unlinked"),
-    ],
+    [(PENDING, LINKED, "connection.authorized"), (LINKED, UNLINKED, "connection.unlinked")],
 )
 def test_an_alert_that_waited_for_codats_word_is_told_when_a_quiet_look_gives_it(
     old: LinkStatus, new: LinkStatus, notice: str
 ) -> None:
     """The alert is news, though it says no time and nothing is due before Codat was asked."""
-    before = seen(0, old)
-
-    assert told(learn(before, alert(100, old, new))) == []
-    assert told(learn(before, alert(100, old, new), seen(140, new))) == [notice]
+    story = story_of(found(0, old), claim(100, old, new))
+    assert story.told == []
+    story.hear(found(140, new))
+    assert story.told == [notice]
 
 
 def test_an_alert_that_a_quiet_look_denies_makes_no_news_of_what_was_there_before() -> None:
-    steps = learn(alert(100, LinkStatus.LINKED, LinkStatus.UNLINKED), seen(140, LinkStatus.LINKED))
-
-    assert told(steps) == []
-    assert [entry.kind for entry in steps[-1].connection.ledger] == ["connection.authorized"]
+    story = story_of(claim(100, LINKED, UNLINKED), found(140, LINKED))
+    assert story.told == []
+    assert ledger_of(story) == ["connection.authorized"]
 
 
 def test_an_alert_that_nobody_confirmed_in_time_is_not_forgotten_by_a_quiet_look() -> None:
-    steps = learn(
-        seen(0, LinkStatus.LINKED),
-        alert(100, LinkStatus.LINKED, LinkStatus.UNLINKED),
-        read(3_000, "Complete"),
-        seen(3_010, LinkStatus.UNLINKED),
-    )
-
-    assert [check.kind for check in steps[2].connection.checks] == ["connection.unlinked"]
-    assert told(steps) == ["connection.unlinked"]
-
-
-def failed(second: float, source: Source, trigger: Trigger | None = None) -> Event:
-    return ConnectionFailed(
-        event_id=f"failed-{second}-{source}",
-        event_type="connection.failed",
-        source=source,
-        received_at=at(abs(second) + 5),
-        at=at(second),
-        company=Company("company-1"),
-        connection=DETAILS,
-        trigger=trigger,
-    )
+    story = story_of(found(0, LINKED), claim(100, LINKED, UNLINKED), invoices_read(3_000))
+    assert [check.kind for check in story.connection.checks] == ["connection.unlinked"]
+    story.hear(found(3_010, UNLINKED))
+    assert story.told == ["connection.unlinked"]
 
 
 def test_a_failure_that_codats_api_shows_and_its_message_are_one() -> None:
     """The times that they carry differ by moments."""
-    shown, message = failed(0, Source.CODAT_API), failed(1.5, Source.CURRENT)
-    assert told(learn(shown, message)) == ["connection.authorization_failed"]
-    assert told(learn(message, shown)) == ["connection.authorization_failed"]
+    shown, message = failure_shown(0), failed(1.5, known=6.5)
+    assert story_of(shown, message).told == ["connection.authorization_failed"]
+    assert story_of(message, shown).told == ["connection.authorization_failed"]
 
 
 def test_another_attempt_that_fails_later_is_told_again() -> None:
-    steps = learn(failed(0, Source.CODAT_API), failed(400, Source.CODAT_API))
-    assert told(steps) == ["connection.authorization_failed"] * 2
-    steps = learn(failed(0, Source.CURRENT), failed(30, Source.CURRENT))
-    assert told(steps) == ["connection.authorization_failed"] * 2
+    assert story_of(failure_shown(0), failure_shown(400)).told == ["connection.authorization_failed"] * 2
+    messages = (failed(0, known=5), failed(30, known=35))
+    assert story_of(*messages).told == ["connection.authorization_failed"] * 2
