@@ -1,4 +1,4 @@
-"""Draining a shard: messages in, decisions by the pure machine, one commit per batch."""
+"""Drain a shard of the inbox: read messages, apply them to the state machine, commit once per batch."""
 
 import logging
 import time
@@ -26,29 +26,29 @@ _log = logging.getLogger(__name__)
 BATCH = 500
 LINGER_MS = 100
 RUN_S = 5.0
-"""A drain hands over after so long in any case, in seconds."""
+"""Longest run of one drain, in seconds."""
 
 SHARE_S = 0.25
-"""A drain hands over after so long when other shards wait for a worker, in seconds."""
+"""Longest run of one drain while other shards wait for a worker, in seconds."""
 
 MOST_TRACE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What a drain did: how many messages it handled, and whether more still wait."""
+    """The result of a drain: the number of handled messages, and whether more are waiting."""
 
     handled: int
     more: bool
 
 
 class Drain:
-    """Empties shards.
+    """Drains shards.
 
-    ``stop`` says when to finish early (a signal came), ``yield_to`` whether other
-    shards wait for a worker; ``on_questions`` is called when Codat should be asked now,
-    ``on_notifications`` when something was decided that is to be told, ``progress`` at each step.
-    ``on_premise`` says by platform key which platforms are software on the customer's own computer.
+    ``stop`` tells to finish early (after a signal), ``yield_to`` that other shards wait for a worker. The
+    drain calls ``on_questions`` when Codat has to be asked now, ``on_notifications`` after a commit with
+    notifications, and ``progress`` at each step. ``on_premise`` says by platform key which platforms are
+    software on the customer's own computer.
     """
 
     def __init__(
@@ -79,33 +79,33 @@ class Drain:
         self._stream_length = stream_length
 
     def run(self, number: int, *, run_s: float = RUN_S) -> Drained:
-        """Drain shard ``number`` until nothing waits any more, or it is time to hand over."""
+        """Drain shard ``number`` until it is empty, or until the time of a run is over."""
         shard = Shard(self._client, number, stream_length=self._stream_length)
         started = time.monotonic()
         handled = 0
         shard.stay_awake()
         while True:
-            disturbed = False
+            conflicted = False
             try:
                 count, ask_now = self.batch(shard)
             except CursorConflict:
                 _log.debug("another drain works on this shard", extra={"shard": number})
                 return Drained(handled, more=False)
-            except WriteConflict:  # the batch is repeated, but only while there is time
-                count, ask_now, disturbed = 0, False, True
+            except WriteConflict:  # repeat the batch, but check stop and time first
+                count, ask_now, conflicted = 0, False, True
             handled += count
             if ask_now:
                 self._on_questions()
             ran_s = time.monotonic() - started
             if self._stop() or ran_s >= run_s or (ran_s >= SHARE_S and self._yield_to()):
                 return Drained(handled, more=not shard.rest())
-            if count == 0 and not disturbed:
+            if count == 0 and not conflicted:
                 lingers = not self._yield_to() and shard.wait(LINGER_MS)
                 if not lingers and shard.rest():
                     return Drained(handled, more=False)
 
     def batch(self, shard: Shard) -> tuple[int, bool]:
-        """Handle and commit one batch; how many messages it had, and whether to ask Codat right now."""
+        """Handle and commit one batch. Return the number of messages, and whether to ask Codat now."""
         now = self._clock()
         self._progress()
         pipe = shard.begin()
@@ -115,7 +115,7 @@ class Drain:
                 return 0, False
             batch = Batch(gone=gone)
             events = self._understand(shard, waiting, batch, now)
-            work = BatchHandler(
+            handler = BatchHandler(
                 shard,
                 pipe,
                 [event for _, event in events],
@@ -126,30 +126,30 @@ class Drain:
             )
             for message, event in events:
                 self._progress()
-                if event.company is not None and work.is_erased(event.company.id):
+                if event.company is not None and handler.is_erased(event.company.id):
                     batch.dropped.append((message, event.company.id))
                     continue
                 try:
-                    work.learn(event)
+                    handler.learn(event)
                 except BaseTimeoutException:  # of the job, not of this message
                     raise
                 except Exception:
                     _fail(batch, message, now)
                 else:
                     batch.done.append(message)
-            work.finish()
+            handler.finish()
             batch.count("processed", len(batch.done))
             shard.commit(pipe, batch, now)
         _report(batch)
         if batch.notifications:
             self._on_notifications()
-        soon = any(ask.not_before <= now for ask in batch.asks)
-        return len(waiting) + len(gone), soon
+        asks_now = any(ask.not_before <= now for ask in batch.asks)
+        return len(waiting) + len(gone), asks_now
 
     def _understand(
         self, shard: Shard, waiting: list[WaitingMessage], batch: Batch, now: datetime
     ) -> list[tuple[WaitingMessage, Event]]:
-        """The events of this shard; messages of others are moved, so that a company is in one hand."""
+        """The events of this shard; messages that belong to another shard are marked to be moved."""
         events = []
         for message in waiting:
             try:
@@ -164,21 +164,21 @@ class Drain:
             except Exception:
                 _fail(batch, message, now)
                 continue
-            right = shard_of(event.company.id if event.company else None, self._shards)
-            if right == shard.number:
+            number = shard_of(event.company.id if event.company else None, self._shards)
+            if number == shard.number:
                 events.append((message, event))
             else:
-                batch.moved.append((message, right))
+                batch.moved.append((message, number))
         return events
 
 
 def _report(batch: Batch) -> None:
-    """Log what became of each message of a committed batch: by its id it is followed to its deliveries."""
+    """Log the outcome of each message and notification of a committed batch."""
     outcomes: dict[str, list[str]] = {message.event_id: [] for message in batch.done}
     for _, event, entry in batch.entries:
         outcomes.setdefault(event.event_id, []).append(str(entry.outcome))
-    for event_id, found in outcomes.items():
-        _log.info("a message was handled", extra={"event_id": event_id, "outcomes": found})
+    for event_id, event_outcomes in outcomes.items():
+        _log.info("a message was handled", extra={"event_id": event_id, "outcomes": event_outcomes})
     for notification in batch.notifications:
         fields = {
             "event_id": notification.data["event_id"],
@@ -190,14 +190,14 @@ def _report(batch: Batch) -> None:
 
 
 def _fail(batch: Batch, message: WaitingMessage, now: datetime) -> None:
-    """Record what handling ``message`` raised, and when it is tried again."""
+    """Record the error that handling ``message`` raised, and the time of the next attempt."""
     trace = traceback.format_exc()[-MOST_TRACE:]
-    schedule = HANDLING_RETRIES
-    again = now + schedule[message.attempts] if message.attempts < len(schedule) else None
+    is_last = message.attempts >= len(HANDLING_RETRIES)
+    again = None if is_last else now + HANDLING_RETRIES[message.attempts]
     batch.failed.append((message, trace, again))
-    batch.count("dead_letters" if again is None else "handling_failures")
+    batch.count("dead_letters" if is_last else "handling_failures")
     _log.error(
         "handling a message raised",
         exc_info=True,
-        extra={"event_id": message.event_id, "attempt": message.attempts + 1, "dead": again is None},
+        extra={"event_id": message.event_id, "attempt": message.attempts + 1, "dead": is_last},
     )
