@@ -2,22 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from handlers import authorization, lifecycle, quota, sync
 from handlers.connection import Check, Connection
-from handlers.effects import Ask, CompareCompany, Decision, DecisionOutcome, Effect, Notify
+from handlers.effects import CompareCompany, Decision, DecisionOutcome, Effect, Notify
 from handlers.events import (
     Aspect,
     CompanyNotShown,
     ConnectionEvent,
-    ConnectionSeen,
     Event,
-    HistorySeen,
     LinkStatus,
-    Source,
 )
-from handlers.facts import API_LAG, Claim
+from handlers.facts import Claim
 from handlers.milestones import (
     Milestone,
     Notification,
@@ -30,14 +26,7 @@ from handlers.milestones import (
 from handlers.registry import Context, HandlerResult, company_rule_for, handler_for
 from handlers.state import Situation, situation
 from handlers.timeline import TimelineEntry, explain
-from handlers.verification import (
-    CHECK_AFTER,
-    is_foreign,
-    is_overdue,
-    reason_to_check,
-    remaining_lag,
-    retry_delay,
-)
+from handlers.verification import asks_for, is_foreign, is_overdue, reason_to_check, remaining_lag
 
 SUBJECTS = (authorization, sync, lifecycle, quota)
 """The modules with handlers; importing them registers these."""
@@ -108,8 +97,9 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     effects: list[Effect] = [
         Notify(note) for note in _notifications(learnt, before, after, plan.told, context)
     ]
+    checks = [(pending.milestone, pending.check) for pending in plan.pending if pending.asks]
     lag = remaining_lag(before.history, learnt, event)
-    effects += _asks(learnt, event, result, plan.pending, context, lag)
+    effects += asks_for(learnt, event, result, checks, context, lag)
     if result.compare_company and context.policy.can_ask and learnt.company_id is not None:
         effects.append(CompareCompany(learnt.company_id))
     entries = (ledger_entry(learnt, milestone) for milestone in (*plan.silent, *plan.told))
@@ -267,58 +257,3 @@ def _notifications(
         check = checks.get((milestone.type.value, milestone.at))
         state = check.previous_state if check else before.state.value
         yield notification(connection, milestone, after, previous_state=state, timestamp=context.now)
-
-
-def _asks(
-    connection: Connection,
-    event: Event,
-    result: HandlerResult,
-    pending_milestones: Iterable[_PendingMilestone],
-    context: Context,
-    lag: timedelta,
-) -> list[Ask]:
-    """What to ask Codat about this connection: one question per aspect, with the earliest times.
-
-    ``lag``: how long Codat's answers may still be outdated.
-    """
-    policy, now = context.policy, context.now
-    company_id = connection.company_id
-    if not policy.can_ask or company_id is None or connection.history.deleted:
-        return []
-    again = now + retry_delay(lag) if event.source is Source.CODAT_API else now
-    asks: list[Ask] = []
-
-    def ask(aspect: Aspect, reason: str, not_before: datetime, deadline: datetime) -> None:
-        asks.append(Ask(aspect, company_id, connection.id, not_before, deadline, reason))
-
-    for question in result.questions:
-        ask(question.aspect, question.reason, again, again + policy.patience)
-    if lag > timedelta():
-        ask(Aspect.CONNECTION, "Codat may not show the last change yet", again, again + policy.patience)
-    if not context.company_known and not isinstance(event, (ConnectionSeen, HistorySeen)):
-        ask(Aspect.CONNECTION, "the company is unknown to us", now, now + policy.patience)
-    for claim in connection.claims:
-        later = now + retry_delay(claim.arrived_at + API_LAG - now) if again > now else now
-        reason = "an alert without a time waits for Codat's word"
-        ask(claim.aspect, reason, later, claim.since + policy.patience)
-    for pending in pending_milestones:
-        if pending.asks:
-            deadline = pending.check.since + policy.patience
-            wished = max(pending.milestone.at + CHECK_AFTER, again)
-            not_before = min(wished, again + CHECK_AFTER, max(again, deadline))
-            reason = f"{pending.milestone.type.value} is checked before it is told"
-            ask(Aspect.CONNECTION, reason, not_before, deadline)
-    return _earliest_per_aspect(asks)
-
-
-def _earliest_per_aspect(asks: Iterable[Ask]) -> list[Ask]:
-    """One question per aspect, with the reason of the first and the earliest times of all."""
-    earliest: dict[Aspect, Ask] = {}
-    for ask in asks:
-        first = earliest.setdefault(ask.aspect, ask)
-        earliest[ask.aspect] = replace(
-            first,
-            not_before=min(first.not_before, ask.not_before),
-            deadline=min(first.deadline, ask.deadline),
-        )
-    return list(earliest.values())

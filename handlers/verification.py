@@ -1,15 +1,25 @@
 """Verification: which milestones wait for an answer of Codat, how long, and when Codat is asked again."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from handlers.connection import Connection
-from handlers.events import ConnectionGone, ConnectionSeen, Event, QuestionUnanswered
+from handlers.connection import Check, Connection
+from handlers.effects import Ask
+from handlers.events import (
+    Aspect,
+    ConnectionGone,
+    ConnectionSeen,
+    Event,
+    HistorySeen,
+    QuestionUnanswered,
+    Source,
+)
 from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, FactKind
 from handlers.fold import AuthorizationHistory, lag_after, last_change, may_be_outdated
 from handlers.lifecycle import remaining_visibility_lag
 from handlers.milestones import Milestone, NotificationType
-from handlers.registry import Context
+from handlers.registry import Context, HandlerResult
 
 CHECK_AFTER = timedelta(seconds=3)
 """Shortest time from a change to the question about it."""
@@ -102,3 +112,57 @@ def retry_delay(lag: timedelta) -> timedelta:
     The delays grow with the age of the change. The last one ends when the answer is certain.
     """
     return max(CHECK_AFTER, min(abs(API_LAG - lag), lag + timedelta(seconds=1)))
+
+
+def asks_for(
+    connection: Connection,
+    event: Event,
+    result: HandlerResult,
+    checks: Iterable[tuple[Milestone, Check]],
+    context: Context,
+    lag: timedelta,
+) -> list[Ask]:
+    """What to ask Codat about this connection: one question per aspect, with the earliest times.
+
+    ``checks`` are the milestones that wait for an answer. ``lag``: how long Codat's answers may still be
+    outdated.
+    """
+    policy, now = context.policy, context.now
+    company_id = connection.company_id
+    if not policy.can_ask or company_id is None or connection.history.deleted:
+        return []
+    again = now + retry_delay(lag) if event.source is Source.CODAT_API else now
+    asks: list[Ask] = []
+
+    def ask(aspect: Aspect, reason: str, not_before: datetime, deadline: datetime) -> None:
+        asks.append(Ask(aspect, company_id, connection.id, not_before, deadline, reason))
+
+    for question in result.questions:
+        ask(question.aspect, question.reason, again, again + policy.patience)
+    if lag > timedelta():
+        ask(Aspect.CONNECTION, "Codat may not show the last change yet", again, again + policy.patience)
+    if not context.company_known and not isinstance(event, (ConnectionSeen, HistorySeen)):
+        ask(Aspect.CONNECTION, "the company is unknown to us", now, now + policy.patience)
+    for claim in connection.claims:
+        later = now + retry_delay(claim.arrived_at + API_LAG - now) if again > now else now
+        reason = "an alert without a time waits for Codat's word"
+        ask(claim.aspect, reason, later, claim.since + policy.patience)
+    for milestone, check in checks:
+        deadline = check.since + policy.patience
+        wished = max(milestone.at + CHECK_AFTER, again)
+        not_before = min(wished, again + CHECK_AFTER, max(again, deadline))
+        ask(Aspect.CONNECTION, f"{milestone.type.value} is checked before it is told", not_before, deadline)
+    return _earliest_per_aspect(asks)
+
+
+def _earliest_per_aspect(asks: Iterable[Ask]) -> list[Ask]:
+    """One question per aspect, with the reason of the first and the earliest times of all."""
+    earliest: dict[Aspect, Ask] = {}
+    for ask in asks:
+        first = earliest.setdefault(ask.aspect, ask)
+        earliest[ask.aspect] = replace(
+            first,
+            not_before=min(first.not_before, ask.not_before),
+            deadline=min(first.deadline, ask.deadline),
+        )
+    return list(earliest.values())
