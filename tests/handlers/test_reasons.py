@@ -126,3 +126,9 @@ def test_the_error_of_a_failure_is_told() -> None:
         "status_text": PROBLEM.status_text,
         "message": PROBLEM.message,
     }
+
+
+def test_what_the_event_says_stands_before_what_follows_from_it() -> None:
+    story = Story(linked(10), seen(100, DEAUTHORIZED))
+    assert story.last is not None
+    assert story.last.entry.reason == "Codat shows Deauthorized; authorized → deauthorized"
