@@ -1,5 +1,7 @@
 """Authorisations that no first sync follows, and datasets that Codat tries again for hours."""
 
+from dataclasses import replace
+
 import pytest
 from story import Story, dataset, ended, history, linked, read, relinked
 
@@ -68,3 +70,11 @@ def test_what_is_given_up_after_a_message_that_left_it_open_is_noticed() -> None
     story.hear(history(13 * 3600, dataset("invoices", "FetchError", requested=12, completed=12 * 3600)))
     assert story.state is State.SYNC_FAILED
     assert story.told[-1] == "initial_sync.failed"
+
+
+@pytest.mark.parametrize(("has_ended", "state"), [(True, State.SYNC_FAILED), (False, State.SYNCING)])
+def test_codat_decides_whether_a_dataset_with_an_unknown_status_is_still_read(
+    has_ended: bool, state: State
+) -> None:
+    row = replace(dataset("bills", "Strange", requested=12, completed=50), ended=has_ended)
+    assert Story(linked(10), history(190, row)).state is state
