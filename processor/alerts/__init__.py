@@ -1,1 +1,1 @@
-"""Whether a message is Codat's, and what it says: signatures and the two dialects."""
+"""Codat's messages: authentication, and the two dialects as events."""

@@ -1,4 +1,4 @@
-"""The current generation: bodies with ``id eventType generatedDate payload``.
+"""The current dialect: bodies with ``id eventType generatedDate payload``.
 
 Source: https://docs.codat.io/using-the-api/webhooks/event-types
 """
@@ -29,7 +29,7 @@ from handlers.events import (
     UnhandledEvent,
     UnidentifiedConnectionChanged,
 )
-from processor.alerts.envelope import Envelope, Unrecognised, envelope, lacking
+from processor.alerts.envelope import Envelope, Unrecognised, build_envelope, missing_ids
 from processor.alerts.schemas import Payload, as_company, as_payload, as_read
 from processor.codat.json_values import NIL, as_id, as_instant
 
@@ -37,17 +37,17 @@ Reader = Callable[[Envelope, Payload], Event]
 
 
 def read(message: Mapping[str, object], *, event_type: str, event_id: str, received_at: datetime) -> Event:
-    """The event that ``message`` describes; types are compared without case.
+    """The event in ``message``; the case of its type is ignored.
 
-    Raises ``Unrecognised`` where the type is one of ours and an id that it needs is missing.
+    Raises ``Unrecognised`` if the message has a known type and lacks an id that this type requires.
     """
-    said = message.get("payload")
-    payload = as_payload(said)
-    kind = event_type.lower()
+    raw_payload = message.get("payload")
+    payload = as_payload(raw_payload)
+    type_key = event_type.lower()
     company = payload.company
-    if company is None and kind.startswith("company."):
-        company = as_company(said)  # the payload of these is the company itself
-    head = envelope(
+    if company is None and type_key.startswith("company."):
+        company = as_company(raw_payload)  # the payload of these types is the company itself
+    envelope = build_envelope(
         event_id=event_id,
         event_type=event_type,
         source=Source.CURRENT,
@@ -55,78 +55,77 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
         stated_at=as_instant(message.get("generatedDate")),
         company=company,
     )
-    return (_READERS.get(kind) or _reader_of_reads(kind) or _other)(head, payload)
+    return (_READERS_BY_KEY.get(type_key) or _read_reader(type_key) or _other)(envelope, payload)
 
 
-def _about_connection(
-    make: Callable[[Envelope, ConnectionDetails, Problem | None], ConnectionEvent],
+def _connection_reader(
+    build: Callable[[Envelope, ConnectionDetails, Problem | None], ConnectionEvent],
 ) -> Reader:
-    """A reader of news about one connection; where only the company is said, its connections are in doubt."""
+    """A reader of messages about one connection; without a connection all of the company are in doubt."""
 
-    def reader(head: Envelope, payload: Payload) -> Event:
-        spoken = payload.connection
-        details = spoken.details if spoken else None
-        if head["company"] is None:
-            raise lacking({"payload.referenceCompany.id": None, "payload.connection.id": details})
-        if spoken is None or details is None:
-            return UnidentifiedConnectionChanged(**head)
-        return make(head, details, spoken.problem)
+    def reader(envelope: Envelope, payload: Payload) -> Event:
+        connection = payload.connection
+        details = connection.details if connection else None
+        if envelope["company"] is None:
+            raise missing_ids({"payload.referenceCompany.id": None, "payload.connection.id": details})
+        if connection is None or details is None:
+            return UnidentifiedConnectionChanged(**envelope)
+        return build(envelope, details, connection.problem)
 
     return reader
 
 
-def _of_connection(event: type[ConnectionEvent]) -> Reader:
-    return _about_connection(lambda head, connection, _: event(**head, connection=connection))
+def _simple_connection_reader(event: type[ConnectionEvent]) -> Reader:
+    return _connection_reader(lambda envelope, connection, _: event(**envelope, connection=connection))
 
 
-def _failed(head: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
-    return ConnectionFailed(**head, connection=connection, problem=problem)
+def _failed(envelope: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
+    return ConnectionFailed(**envelope, connection=connection, problem=problem)
 
 
-def _ended(head: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
-    """The end, for the reason that the connection's status gives.
+def _ended(envelope: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
+    """The end of a connection with the reason in its status.
 
-    A status that gives none is made up for by the errors: Codat lists one where access was
-    revoked or ran out, and none where the client gave it up.
+    If the status gives none, the errors do: Codat lists an error if access was revoked or expired, and none
+    if the client ended it.
     """
     reason = connection.status
     if reason is None or not reason.has_ended:
         reason = LinkStatus.UNLINKED if problem is None else LinkStatus.DEAUTHORIZED
-    return ConnectionEnded(**head, connection=connection, reason=reason, problem=problem)
+    return ConnectionEnded(**envelope, connection=connection, reason=reason, problem=problem)
 
 
-def _of_reads(event: type[ReadCompleted]) -> Reader:
-    def reader(head: Envelope, payload: Payload) -> Event:
-        if head["company"] is None:
-            raise lacking({"payload.referenceCompany.id": None})
-        return event(**head, reads=_reads(payload.data_types))
+def _reads_reader(event: type[ReadCompleted]) -> Reader:
+    def reader(envelope: Envelope, payload: Payload) -> Event:
+        if envelope["company"] is None:
+            raise missing_ids({"payload.referenceCompany.id": None})
+        return event(**envelope, reads=_parse_reads(payload.data_types))
 
     return reader
 
 
-def _reader_of_reads(kind: str) -> Reader | None:
+def _read_reader(type_key: str) -> Reader | None:
     """The reader of ``[{product}.]read.completed[.successful|.unsuccessful][.initial]``, in lower case."""
-    product, found, narrower = kind.rpartition("read.completed")
-    words = narrower.split(".")[1:]
-    if not found or product[-1:] not in ("", ".") or not _NARROWER.issuperset(words):
+    product, separator, suffix = type_key.rpartition("read.completed")
+    words = suffix.split(".")[1:]
+    if not separator or product[-1:] not in ("", ".") or not _READ_SUFFIXES.issuperset(words):
         return None
-    if narrower and not narrower.startswith("."):
+    if suffix and not suffix.startswith("."):
         return None
-    return _of_reads(InitialReadCompleted if "initial" in words else ReadCompleted)
+    return READERS["read.completed.initial" if "initial" in words else "read.completed"]
 
 
-def _reads(said: object) -> tuple[DataTypeRead, ...]:
+def _parse_reads(rows: object) -> tuple[DataTypeRead, ...]:
     """The usable entries of ``payload.dataTypes``.
 
-    No list, or an empty one, names no connection, and neither do entries that say which data type was read,
-    but not of which connection. A list of which nothing else can be used is refused: it is news
-    that we cannot read, and it waits in quarantine.
+    An absent or empty list names no connection, nor do entries with a data type alone. Raises
+    ``Unrecognised`` for a list without any of these, so that the message is quarantined.
     """
-    if said is None or said == []:
+    if rows is None or rows == []:
         return ()
-    entries = [entry for entry in said if isinstance(entry, dict)] if isinstance(said, list) else []
+    entries = [entry for entry in rows if isinstance(entry, dict)] if isinstance(rows, list) else []
     reads = tuple(read for entry in entries if (read := as_read(entry)) is not None)
-    if not reads and not any(_is_unnamed(entry) for entry in entries):
+    if not reads and not any(_lacks_connection(entry) for entry in entries):
         raise Unrecognised(
             "none of the data types that were read can be recognised",
             {"payload.dataTypes": "no entry with a usable connectionId and dataType"},
@@ -134,45 +133,50 @@ def _reads(said: object) -> tuple[DataTypeRead, ...]:
     return reads
 
 
-def _is_unnamed(entry: Mapping[str, object]) -> bool:
-    unsaid = entry.get("connectionId") in (None, "", NIL)
-    return unsaid and as_id(entry.get("dataType")) is not None
+def _lacks_connection(entry: Mapping[str, object]) -> bool:
+    return entry.get("connectionId") in (None, "", NIL) and as_id(entry.get("dataType")) is not None
 
 
-def _of_company(event: type[CompanyCreated] | type[CompanyDeleted]) -> Reader:
-    def reader(head: Envelope, _: Payload) -> Event:
-        if head["company"] is None:
-            raise lacking({"payload.id": None})
-        return event(**head)
+def _company_reader(event: type[CompanyCreated] | type[CompanyDeleted]) -> Reader:
+    def reader(envelope: Envelope, _: Payload) -> Event:
+        if envelope["company"] is None:
+            raise missing_ids({"payload.id": None})
+        return event(**envelope)
 
     return reader
 
 
-def _rate_limit_reached(head: Envelope, payload: Payload) -> Event:
-    return RateLimitReached(**head, expires_at=payload.expires_at)
+def _rate_limit_reached(envelope: Envelope, payload: Payload) -> Event:
+    return RateLimitReached(**envelope, expires_at=payload.expires_at)
 
 
-def _rate_limit_reset(head: Envelope, _: Payload) -> Event:
-    return RateLimitReset(**head)
+def _rate_limit_reset(envelope: Envelope, _: Payload) -> Event:
+    return RateLimitReset(**envelope)
 
 
-def _other(head: Envelope, payload: Payload) -> Event:
+def _other(envelope: Envelope, payload: Payload) -> Event:
     details = payload.connection.details if payload.connection else None
-    named = details.id if details else None
-    return UnhandledEvent(**head, connection_id=payload.connection_id or named)
+    return UnhandledEvent(
+        **envelope, connection_id=payload.connection_id or (details.id if details else None)
+    )
 
 
-_NARROWER = frozenset({"successful", "unsuccessful", "initial"})
+_READ_SUFFIXES = frozenset({"successful", "unsuccessful", "initial"})
 
-_READERS: Mapping[str, Reader] = {
-    "connection.created": _of_connection(ConnectionCreated),
-    "connection.connected": _of_connection(ConnectionLinked),
-    "connection.reconnected": _of_connection(ConnectionRelinked),
-    "connection.failed": _about_connection(_failed),
-    "connection.disconnected": _about_connection(_ended),
-    "connection.deleted": _of_connection(ConnectionDeleted),
-    "company.created": _of_company(CompanyCreated),
-    "company.deleted": _of_company(CompanyDeleted),
-    "client.ratelimit.reached": _rate_limit_reached,
-    "client.ratelimit.reset": _rate_limit_reset,
+READERS: Mapping[str, Reader] = {
+    "client.rateLimit.reached": _rate_limit_reached,
+    "client.rateLimit.reset": _rate_limit_reset,
+    "company.created": _company_reader(CompanyCreated),
+    "company.deleted": _company_reader(CompanyDeleted),
+    "connection.connected": _simple_connection_reader(ConnectionLinked),
+    "connection.created": _simple_connection_reader(ConnectionCreated),
+    "connection.deleted": _simple_connection_reader(ConnectionDeleted),
+    "connection.disconnected": _connection_reader(_ended),
+    "connection.failed": _connection_reader(_failed),
+    "connection.reconnected": _simple_connection_reader(ConnectionRelinked),
+    "read.completed": _reads_reader(ReadCompleted),
+    "read.completed.initial": _reads_reader(InitialReadCompleted),
 }
+"""The reader of each event type in Codat's spelling: the types that this service handles."""
+
+_READERS_BY_KEY = {event_type.lower(): reader for event_type, reader in READERS.items()}

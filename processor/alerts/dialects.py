@@ -1,7 +1,7 @@
-"""Bytes to an event: which generation an authentic body belongs to, and what it says.
+"""The event in an authentic body of either dialect.
 
-How a message was authenticated plays no part: rules that Codat migrated send the
-legacy body under a signature.
+The way of authentication does not determine the dialect: rules that Codat has migrated send legacy bodies
+with a signature.
 """
 
 import codecs
@@ -19,33 +19,32 @@ from processor.codat.json_values import as_word
 
 __all__ = ["Unrecognised", "is_too_deep", "recognise"]
 
-# Longer integers become floats: Python refuses to convert very long ones, and none is an id.
+# Longer integers become floats: Python refuses to convert very long ones.
 _MAX_INT_DIGITS = 300
 
-# Codat's bodies are some ten levels deep. Python's own limit is no protection: json in 3.13
-# overruns the stack of a thread with 1 MB (servers choose that size) and ends the process.
+# Codat's bodies have about ten levels. Python's own limit is no protection: json in 3.13 overruns the stack
+# of a thread with 1 MB, a common size in servers, and ends the process.
 MAX_DEPTH = 200
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
-_OF_ALERTS = frozenset({"ruleid", "alertid", "data"})
-"""Keys, in lower case, that stand in legacy alerts alone."""
+_LEGACY_KEYS = frozenset({"ruleid", "alertid", "data"})
+"""Keys, in lower case, that only legacy alerts have."""
 
 _log = logging.getLogger(__name__)
 
 
 def recognise(body: bytes, *, event_id: str, received_at: datetime) -> Event:
-    """The event that ``body`` describes; ``received_at`` is timezone-aware UTC.
+    """The event in ``body``; ``received_at`` is in UTC.
 
-    The type stands under ``eventType``, else under ``RuleType``, else under ``type`` (older samples), keys in
-    any case. JSON is read as Python reads it: of duplicate keys the last counts, ``NaN`` and ``Infinity``
-    are numbers; a UTF-8 byte order mark is passed over. A type that is none of ours
-    is recognised as ``UnhandledEvent`` and needs no ids.
+    The type is under ``eventType``, else under ``RuleType``, else under ``type`` (older samples), in any
+    case. JSON is read as by Python: the last of duplicate keys counts, ``NaN`` and ``Infinity`` are numbers;
+    a UTF-8 byte order mark is ignored. An unknown type becomes ``UnhandledEvent``, which needs no ids.
 
-    Raises ``Unrecognised`` and nothing else, whatever the bytes: a legacy sender never comes back
-    after a 500, so even a mistake of ours must end in quarantine, not in a lost message.
+    Raises ``Unrecognised`` and no other error: a legacy sender does not retry after a 500, so after a bug
+    here the message must be quarantined and not lost.
     """
     try:
-        return _read(_object_in(body), event_id=event_id, received_at=received_at)
+        return _read(_parse_object(body), event_id=event_id, received_at=received_at)
     except Unrecognised:
         raise
     except Exception as error:
@@ -63,21 +62,21 @@ def recognise(body: bytes, *, event_id: str, received_at: datetime) -> Event:
 
 def _read(message: dict[str, object], *, event_id: str, received_at: datetime) -> Event:
     lowered = lower_keys(message)
-    event_type, rule_type, either = (as_word(lowered.get(key)) for key in ("eventtype", "ruletype", "type"))
+    event_type, rule_type, any_type = (as_word(lowered.get(key)) for key in ("eventtype", "ruletype", "type"))
     has_payload = "payload" in message
-    is_alert = not _OF_ALERTS.isdisjoint(lowered)
+    is_alert = not _LEGACY_KEYS.isdisjoint(lowered)
     if event_type is not None and (has_payload or not is_alert):
         return current.read(message, event_type=event_type, event_id=event_id, received_at=received_at)
     if rule_type is None and is_alert:
-        rule_type = event_type or either
+        rule_type = event_type or any_type
     if rule_type is not None:
         return legacy.read(lowered, rule_type=rule_type, event_id=event_id, received_at=received_at)
-    if either is not None and has_payload:
-        return current.read(message, event_type=either, event_id=event_id, received_at=received_at)
+    if any_type is not None and has_payload:
+        return current.read(message, event_type=any_type, event_id=event_id, received_at=received_at)
     raise Unrecognised("the object has neither an eventType nor a RuleType")
 
 
-def _object_in(body: bytes) -> dict[str, object]:
+def _parse_object(body: bytes) -> dict[str, object]:
     try:
         text = body.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
@@ -85,7 +84,7 @@ def _object_in(body: bytes) -> dict[str, object]:
     if is_too_deep(text):
         raise Unrecognised("the body is nested too deeply")
     try:
-        value = _parsed(text)
+        value = _parse_json(text)
     except ValueError:
         raise Unrecognised("the body is not JSON") from None
     if not isinstance(value, dict):
@@ -94,7 +93,7 @@ def _object_in(body: bytes) -> dict[str, object]:
 
 
 def is_too_deep(text: str) -> bool:
-    """Whether arrays and objects lie within each other more than ``MAX_DEPTH`` deep, in linear time."""
+    """Whether arrays and objects are nested more than ``MAX_DEPTH`` deep, in linear time."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     depth = 0
@@ -109,7 +108,7 @@ def is_too_deep(text: str) -> bool:
     return False
 
 
-def _parsed(text: str) -> object:
+def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError:

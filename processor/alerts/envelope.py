@@ -1,4 +1,4 @@
-"""What both dialects share: the heading of an event, its time, and the refusal of what cannot be read."""
+"""The envelope of an event, shared by both dialects, and the error for an unrecognised message."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,15 +7,14 @@ from typing import TypedDict
 from handlers.events import Company, Source
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-MOST_AHEAD = timedelta(minutes=5)
-"""Clocks differ by so much at most."""
+MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Unrecognised(Exception):
-    """An authentic body that is not an object of either generation.
+    """An authentic body that is a message of neither dialect.
 
-    ``reason`` is a constant sentence; ``fields`` names what is missing or unusable,
-    by its place in the body. Neither holds anything of the body's contents. As text it is both.
+    ``reason`` is a constant sentence; ``fields`` names missing or unusable fields by their path. Neither
+    contains data of the body.
     """
 
     def __init__(self, reason: str, fields: Mapping[str, str] | None = None) -> None:
@@ -25,7 +24,7 @@ class Unrecognised(Exception):
 
 
 class Envelope(TypedDict):
-    """What every event carries, as keywords for its class."""
+    """The fields of every event, as keyword arguments of its class."""
 
     event_id: str
     event_type: str
@@ -36,7 +35,7 @@ class Envelope(TypedDict):
     company: Company | None
 
 
-def envelope(
+def build_envelope(
     *,
     event_id: str,
     event_type: str,
@@ -45,13 +44,13 @@ def envelope(
     stated_at: datetime | None,
     company: Company | None,
 ) -> Envelope:
-    """The heading of an event that states its time as ``stated_at`` (``None``: unsaid or unreadable).
+    """The envelope of an event with the time ``stated_at`` (``None``: absent or unreadable).
 
-    A time before 2000, or more than five minutes after its arrival, is a mistake and counts
-    as unreadable: the time of arrival stands in and ``timed`` is false.
+    A time before 2000, or more than five minutes after the arrival, counts as unreadable: ``at`` is then the
+    time of arrival, and ``timed`` is false.
     """
     at, timed = received_at, False
-    if stated_at is not None and stated_at >= EARLIEST and stated_at - received_at <= MOST_AHEAD:
+    if stated_at is not None and stated_at >= EARLIEST and stated_at - received_at <= MAX_CLOCK_SKEW:
         at, timed = stated_at, True
     return Envelope(
         event_id=event_id,
@@ -64,9 +63,9 @@ def envelope(
     )
 
 
-def lacking(needed: Mapping[str, object | None]) -> Unrecognised:
-    """The refusal of a message for those of ``needed`` (place in the body → value) that are ``None``."""
+def missing_ids(required: Mapping[str, object | None]) -> Unrecognised:
+    """The error for the absent ones of the ``required`` ids (path in the body → value)."""
     return Unrecognised(
         "an id that this kind of message needs is missing or unusable",
-        {place: "missing or not a usable id" for place, value in needed.items() if value is None},
+        {path: "missing or not a usable id" for path, value in required.items() if value is None},
     )

@@ -1,7 +1,7 @@
-"""The legacy generation: alerts by rules, with ``AlertId RuleType CompanyId Data`` and the like.
+"""The legacy dialect: alerts of rules, with ``AlertId RuleType CompanyId Data``.
 
-They carry no time, so every event of theirs has the time of its arrival. ``ClientName`` is
-the name of Codat's client, never of the company.
+An alert has no time, so the time of its event is that of the arrival. ``ClientName`` is the name of the
+Codat client, not of the company.
 
 Source: https://docs.codat.io/using-the-api/webhooks/legacy/core-rules-types
 """
@@ -25,26 +25,26 @@ from handlers.events import (
     UnhandledEvent,
     UnidentifiedConnectionChanged,
 )
-from processor.alerts.envelope import Envelope, envelope, lacking
+from processor.alerts.envelope import Envelope, build_envelope, missing_ids
 from processor.alerts.legacy_schemas import LegacyAlert, as_legacy_alert
 
 Reader = Callable[[Envelope, LegacyAlert], Event]
 
 COMPLETE = "Complete"
-UNSAID_ERROR = "InternalError"
+UNSPECIFIED_ERROR = "InternalError"
 
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 _UUID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
 
 
 def read(lowered: Mapping[str, object], *, rule_type: str, event_id: str, received_at: datetime) -> Event:
-    """The event that an alert (its outer keys in lower case) describes.
+    """The event in an alert whose outer keys are in lower case.
 
-    Rule types are compared without case, spaces and punctuation. Raises ``Unrecognised``
-    where the rule is one of ours and an id that it needs is missing.
+    Case, spaces and punctuation of the rule type are ignored. Raises ``Unrecognised`` if the alert has a
+    known rule type and lacks an id that this type requires.
     """
     alert = as_legacy_alert(lowered)
-    head = envelope(
+    envelope = build_envelope(
         event_id=event_id,
         event_type=rule_type,
         source=Source.LEGACY,
@@ -52,11 +52,11 @@ def read(lowered: Mapping[str, object], *, rule_type: str, event_id: str, receiv
         stated_at=None,
         company=None if alert.company_id is None else Company(alert.company_id),
     )
-    return _READERS.get(canonical(rule_type), _other)(head, alert)
+    return _READERS.get(canonical(rule_type), _other)(envelope, alert)
 
 
 def canonical(rule_type: str) -> str:
-    """A rule type without case, spaces, punctuation and the choice between British and American spelling."""
+    """A rule type without case, spaces, punctuation and British spelling."""
     return _NOT_A_LETTER.sub("", rule_type.lower()).replace("synchronis", "synchroniz")
 
 
@@ -64,19 +64,16 @@ def _connection_id(alert: LegacyAlert) -> str | None:
     return alert.data.connection_id or alert.connection_id
 
 
-def _status_claimed(head: Envelope, alert: LegacyAlert) -> Event:
-    """A claim about the link of one connection, or of one that is not said.
-
-    With a new status that we do not know it is none of our business.
-    """
+def _status_claimed(envelope: Envelope, alert: LegacyAlert) -> Event:
+    """A claim about the link of a connection, or of an unnamed one; any other event for an unknown status."""
     data = alert.data
     if data.new_status is None:
-        return _other(head, alert)
+        return _other(envelope, alert)
     connection_id = _connection_id(alert)
-    if head["company"] is None:
-        raise lacking({"CompanyId": None, "DataConnectionId": connection_id})
+    if envelope["company"] is None:
+        raise missing_ids({"CompanyId": None, "DataConnectionId": connection_id})
     if connection_id is None:
-        return UnidentifiedConnectionChanged(**head)
+        return UnidentifiedConnectionChanged(**envelope)
     connection = ConnectionDetails(
         id=connection_id,
         platform_key=data.platform_key,
@@ -84,58 +81,58 @@ def _status_claimed(head: Envelope, alert: LegacyAlert) -> Event:
         source_type=data.source_type,
         status=data.new_status,
     )
-    return LinkStatusClaimed(**head, connection=connection, old=data.old_status, new=data.new_status)
+    return LinkStatusClaimed(**envelope, connection=connection, old=data.old_status, new=data.new_status)
 
 
-def _initial_read_claimed(head: Envelope, alert: LegacyAlert) -> Event:
-    """A claim about the company, or about one connection where it names one.
+def _initial_read_claimed(envelope: Envelope, alert: LegacyAlert) -> Event:
+    """A claim about a company, or about the connection that it names.
 
-    Codat's sample gives a UUID as the company's name, which is no name to show.
+    In Codat's sample the company name is a UUID, which is ignored.
     """
-    company = head["company"]
+    company = envelope["company"]
     if company is None:
-        raise lacking({"CompanyId": None})
+        raise missing_ids({"CompanyId": None})
     name = alert.data.company_name
     if name is not None and _UUID.fullmatch(name) is None:
-        head["company"] = Company(company.id, name)
-    return InitialReadClaimed(**head, connection_id=_connection_id(alert))
+        envelope["company"] = Company(company.id, name)
+    return InitialReadClaimed(**envelope, connection_id=_connection_id(alert))
 
 
-def _sync_completed(head: Envelope, alert: LegacyAlert) -> Event:
-    return _read_completed(head, alert, COMPLETE, None)
+def _sync_completed(envelope: Envelope, alert: LegacyAlert) -> Event:
+    return _read_completed(envelope, alert, COMPLETE, None)
 
 
-def _sync_failed(head: Envelope, alert: LegacyAlert) -> Event:
-    """A read that ended badly; where the alert does not say how, it is an error without a cause."""
-    return _read_completed(head, alert, alert.data.dataset_status or UNSAID_ERROR, alert.message)
+def _sync_failed(envelope: Envelope, alert: LegacyAlert) -> Event:
+    """A failed read; without a status in the alert it is an error without a cause."""
+    return _read_completed(envelope, alert, alert.data.dataset_status or UNSPECIFIED_ERROR, alert.message)
 
 
-def _read_completed(head: Envelope, alert: LegacyAlert, status: str, message: str | None) -> Event:
-    """The outcome of one read; without a connection or a data type it names nothing and is only recorded."""
+def _read_completed(envelope: Envelope, alert: LegacyAlert, status: str, message: str | None) -> Event:
+    """The outcome of one read; without a connection or a data type it is any other event."""
     connection_id, data_type = _connection_id(alert), alert.data.data_type
     if connection_id is None or data_type is None:
-        return _other(head, alert)
-    if head["company"] is None:
-        raise lacking({"CompanyId": None})
-    return ReadCompleted(**head, reads=(DataTypeRead(connection_id, data_type, status, message),))
+        return _other(envelope, alert)
+    if envelope["company"] is None:
+        raise missing_ids({"CompanyId": None})
+    return ReadCompleted(**envelope, reads=(DataTypeRead(connection_id, data_type, status, message),))
 
 
-def _deletion_claimed(head: Envelope, alert: LegacyAlert) -> Event:
-    if head["company"] is None:
-        raise lacking({"CompanyId": None})
-    return DeletionClaimed(**head, connection_id=_connection_id(alert))
+def _deletion_claimed(envelope: Envelope, alert: LegacyAlert) -> Event:
+    if envelope["company"] is None:
+        raise missing_ids({"CompanyId": None})
+    return DeletionClaimed(**envelope, connection_id=_connection_id(alert))
 
 
-def _rate_limit_reached(head: Envelope, alert: LegacyAlert) -> Event:
-    return RateLimitReached(**head, expires_at=alert.data.expires_at)
+def _rate_limit_reached(envelope: Envelope, alert: LegacyAlert) -> Event:
+    return RateLimitReached(**envelope, expires_at=alert.data.expires_at)
 
 
-def _rate_limit_reset(head: Envelope, _: LegacyAlert) -> Event:
-    return RateLimitReset(**head)
+def _rate_limit_reset(envelope: Envelope, _: LegacyAlert) -> Event:
+    return RateLimitReset(**envelope)
 
 
-def _other(head: Envelope, alert: LegacyAlert) -> Event:
-    return UnhandledEvent(**head, connection_id=_connection_id(alert))
+def _other(envelope: Envelope, alert: LegacyAlert) -> Event:
+    return UnhandledEvent(**envelope, connection_id=_connection_id(alert))
 
 
 _READERS: Mapping[str, Reader] = {

@@ -1,7 +1,7 @@
-"""The shape of what we read of legacy alerts, as lenient as that of current messages.
+"""Schemas of legacy alerts, as lenient as those of current messages.
 
-Keys are looked up in lower case: ``Data`` mixes ``newStatus`` and ``DailyQuota``, and the
-outer keys vary in the wild as well.
+Keys are compared in lower case: ``Data`` mixes ``newStatus`` and ``DailyQuota``, and the outer keys vary
+as well.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from processor.codat.lenient_schema import LenientField, LenientSchema
 
 @dataclass(frozen=True, slots=True)
 class LegacyData:
-    """``Data`` of a legacy alert, of whatever rule."""
+    """``Data`` of a legacy alert of any rule."""
 
     connection_id: str | None = None
     new_status: LinkStatus | None = None
@@ -55,7 +55,7 @@ class LegacyDataSchema(LenientSchema):
     expires_at = LenientField(as_instant, data_key="expiresutc")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> LegacyData:
+    def _build(self, data: dict[str, Any], **_: Any) -> LegacyData:
         return LegacyData(**data)
 
 
@@ -63,14 +63,14 @@ _DATA = LegacyDataSchema()
 
 
 def as_legacy_data(value: object) -> LegacyData:
-    """``Data`` of a legacy alert; an empty one where ``value`` is not an object."""
+    """``Data`` of a legacy alert; empty if ``value`` is not an object."""
     data: LegacyData = _DATA.load(lower_keys(value)) if isinstance(value, dict) else LegacyData()
     return data
 
 
 @dataclass(frozen=True, slots=True)
 class LegacyAlert:
-    """A legacy alert of whatever rule."""
+    """A legacy alert of any rule."""
 
     company_id: str | None = None
     connection_id: str | None = None
@@ -87,7 +87,7 @@ class LegacyAlertSchema(LenientSchema):
     data = LenientField(as_legacy_data, data_key="data")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> LegacyAlert:
+    def _build(self, data: dict[str, Any], **_: Any) -> LegacyAlert:
         data["data"] = data["data"] or LegacyData()
         return LegacyAlert(**data)
 
@@ -96,11 +96,11 @@ _ALERT = LegacyAlertSchema()
 
 
 def as_legacy_alert(lowered: Mapping[str, object]) -> LegacyAlert:
-    """A legacy alert, of an object whose keys are in lower case."""
+    """A legacy alert from an object with keys in lower case."""
     alert: LegacyAlert = _ALERT.load(lowered)
     return alert
 
 
 def lower_keys(value: Mapping[str, object]) -> dict[str, object]:
-    """The same object with its keys in lower case; of keys that differ only in case the last counts."""
+    """The object with its keys in lower case; the last of keys that differ in case alone counts."""
     return {key.lower(): entry for key, entry in value.items()}

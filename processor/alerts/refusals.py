@@ -1,12 +1,12 @@
-"""Why a message is refused at the door: a few stable words, for counters and conditions."""
+"""Reasons for refusing a message: stable words for counters and conditions."""
 
 from enum import StrEnum
 
 
 class RefusalReason(StrEnum):
-    """Why a message was refused; nothing of it is kept.
+    """Why a message was refused; a refused message is not stored.
 
-    ``incomplete`` and ``crowded`` say nothing about settings or senders: they are counted and begin no
+    ``incomplete`` and ``crowded`` have no cause in settings or senders: they are counted and raise no
     condition.
     """
 
@@ -22,6 +22,6 @@ class RefusalReason(StrEnum):
     CROWDED = "crowded"
 
     @property
-    def is_telling(self) -> bool:
+    def is_actionable(self) -> bool:
         """Whether an operator can do something about it."""
         return self not in (RefusalReason.INCOMPLETE, RefusalReason.CROWDED)

@@ -1,6 +1,6 @@
-"""Replaying and discarding kept messages, for the API, the pages and the command line.
+"""Replays and discards stored messages, for the API, the pages and the command line.
 
-Replaying is safe: what a message says is a fact, and a fact that is known already changes nothing.
+A replay is safe: a message states facts, and a known fact changes nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,16 +22,16 @@ from processor.store.waker import Waker
 QUARANTINED = "quarantined"
 DISCARDED = "discarded"
 DISCARDABLE = ("dead", QUARANTINED)
-"""Statuses of messages with which nothing more happens by itself."""
+"""Statuses of messages that wait for an operator."""
 
 ATTEMPTS = 5
-"""How often a replay begins anew because the message got another status meanwhile."""
+"""How often a replay is attempted if the status of the message changes meanwhile."""
 
 PAGE = 200
 
 
-def understand(body: bytes, *, source: str, event_id: str, received_at: datetime) -> Event:
-    """The event in a stored message; raises what the reader of its dialect raises."""
+def decode_event(body: bytes, *, source: str, event_id: str, received_at: datetime) -> Event:
+    """The event in a stored message. Raises ``ValueError`` or ``Unrecognised``."""
     if source in (Source.CODAT_API, Source.JOURNEY):
         return observations.decode(body, event_id=event_id, received_at=received_at)
     return recognise(body, event_id=event_id, received_at=received_at)
@@ -39,14 +39,14 @@ def understand(body: bytes, *, source: str, event_id: str, received_at: datetime
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What became of one message; ``problem`` is ``None`` when it was replayed or discarded."""
+    """The result for one message; ``problem`` is ``None`` if it was replayed or discarded."""
 
     event_id: str
     problem: ProcessorError | None = None
 
 
 class ReplayService:
-    """Puts kept messages into the inbox again and wakes who handles them, or discards them."""
+    """Puts stored messages into the inbox again, or discards them."""
 
     def __init__(self, *, reader: Reader, inbox: Inbox, waker: Waker) -> None:
         self._reader = reader
@@ -54,10 +54,10 @@ class ReplayService:
         self._waker = waker
 
     def replay(self, event_id: str, *, only: str | None = None) -> dict[str, str]:
-        """Replay one message, whatever its status, or ``only`` when it has this one; the API's answer.
+        """Replay one message of any status, or ``only`` of this one; returns the response of the API.
 
-        A quarantined one is read again first. Raises :class:`NotFound`, :class:`Invalid` when it is
-        still not understood, :class:`Conflict` when its status is another or keeps changing, and
+        A quarantined message is parsed again first. Raises :class:`NotFound`, :class:`Invalid` if it is
+        still not recognised, :class:`Conflict` if it has another status or the status keeps changing, and
         ``redis.RedisError``.
         """
         for _ in range(ATTEMPTS):
@@ -66,7 +66,7 @@ class ReplayService:
                 raise Conflict("The event's company was erased, and its body with it.", event_id=event_id)
             if only is not None and row["status"] != only:
                 raise Conflict(f"The event is {row['status']}, not {only}.", event_id=event_id)
-            shard, put, wake = self._put(row)
+            shard, put, wake = self._requeue(row)
             if wake:
                 self._waker.wake_shard(shard)
             if put:
@@ -74,33 +74,32 @@ class ReplayService:
         raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
 
     def replay_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[ReplayResult]:
-        """Replay several; what one of them cannot do does not stop the others."""
+        """Replay several messages; a failure does not stop the others."""
         return self._each(event_ids, partial(self.replay, only=only))
 
     def discard(self, event_id: str, *, only: str | None = None) -> dict[str, str]:
-        """Discard one message, or ``only`` when it has this status; the API's answer. Twice is once.
+        """Discard one message, ``only`` if it has this status; returns the response of the API. Idempotent.
 
-        It is kept with its error, can be replayed, and is no longer counted as one to look at. Raises
-        :class:`NotFound`, :class:`Conflict` unless its status is one of ``DISCARDABLE``, and
-        ``redis.RedisError``.
+        The message is kept with its error and can be replayed. Raises :class:`NotFound`,
+        :class:`Conflict` unless its status is one of ``DISCARDABLE``, and ``redis.RedisError``.
         """
         for _ in range(ATTEMPTS):
             status = self._row(event_id)["status"]
             if status == DISCARDED:
                 return {"event_id": event_id, "status": DISCARDED}
             if status not in ((only,) if only is not None else DISCARDABLE):
-                wanted = only or " or ".join(DISCARDABLE)
-                raise Conflict(f"The event is {status}, not {wanted}.", event_id=event_id)
+                required = only or " or ".join(DISCARDABLE)
+                raise Conflict(f"The event is {status}, not {required}.", event_id=event_id)
             if self._inbox.discard(event_id, status=status):
                 return {"event_id": event_id, "status": DISCARDED}
         raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
 
     def discard_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[ReplayResult]:
-        """Discard several; what one of them cannot do does not stop the others."""
+        """Discard several messages; a failure does not stop the others."""
         return self._each(event_ids, partial(self.discard, only=only))
 
     def ids_of(self, status: str) -> Iterator[str]:
-        """The messages with this status, newest first, each once though they change meanwhile."""
+        """Ids of the messages with this status, newest first."""
         cursor: str | None = None
         while True:
             page = self._reader.list_events(status=status, limit=PAGE, cursor=cursor)
@@ -116,17 +115,17 @@ class ReplayService:
         return row
 
     @staticmethod
-    def _each(event_ids: Iterator[str], act: Callable[[str], object]) -> Iterator[ReplayResult]:
+    def _each(event_ids: Iterator[str], action: Callable[[str], object]) -> Iterator[ReplayResult]:
         for event_id in event_ids:
             try:
-                act(event_id)
+                action(event_id)
             except ProcessorError as error:
                 yield ReplayResult(event_id, error)
             else:
                 yield ReplayResult(event_id)
 
-    def _put(self, row: dict[str, Any]) -> tuple[int, bool, bool]:
-        """Try to put the message back: its shard, whether it was put, whether the shard needs waking."""
+    def _requeue(self, row: dict[str, Any]) -> tuple[int, bool, bool]:
+        """Put the message back: its shard, whether it was put, and whether the shard needs a wake-up."""
         event_id, status = row["event_id"], row["status"]
         if status not in (QUARANTINED, DISCARDED) or row.get("source"):
             shard = shard_of(row.get("company_id") or None, self._inbox.shards)

@@ -1,6 +1,6 @@
-"""The shape of what we read of current messages; everything else in them is passed over.
+"""Schemas of current messages; other fields are ignored.
 
-What a message cannot do without is decided by the dialect, not here. Schemas are made once.
+The dialect decides which fields a message requires.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from processor.codat.json_values import as_explanation, as_id, as_instant, as_na
 from processor.codat.lenient_schema import LenientField, LenientSchema
 from processor.codat.shared_schemas import ConnectionFields, as_problem
 
-UNSAID_READ_STATUS = "Unknown"
+UNKNOWN_READ_STATUS = "Unknown"
 
 
 class MessageCompanySchema(LenientSchema):
@@ -25,7 +25,7 @@ class MessageCompanySchema(LenientSchema):
     tags = LenientField(as_tags, data_key="tags")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> Company | None:
+    def _build(self, data: dict[str, Any], **_: Any) -> Company | None:
         return None if data["id"] is None else Company(data["id"], data["name"], data["tags"] or {})
 
 
@@ -33,13 +33,13 @@ _COMPANY = MessageCompanySchema()
 
 
 def as_company(value: object) -> Company | None:
-    """A company, where ``value`` is an object with a usable id."""
+    """A company; ``None`` without a usable id."""
     company: Company | None = _COMPANY.load(value) if isinstance(value, dict) else None
     return company
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenConnection:
+class PayloadConnection:
     """``payload.connection``; ``details`` is ``None`` without a usable id."""
 
     details: ConnectionDetails | None = None
@@ -52,25 +52,22 @@ class MessageConnectionSchema(ConnectionFields):
     problem = LenientField(as_problem, data_key="dataConnectionErrors")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> SpokenConnection:
+    def _build(self, data: dict[str, Any], **_: Any) -> PayloadConnection:
         problem = data.pop("problem")
-        return SpokenConnection(None if data["id"] is None else ConnectionDetails(**data), problem)
+        return PayloadConnection(None if data["id"] is None else ConnectionDetails(**data), problem)
 
 
 _CONNECTION = MessageConnectionSchema()
 
 
-def as_connection(value: object) -> SpokenConnection | None:
-    """A connection, where ``value`` is an object."""
-    connection: SpokenConnection | None = _CONNECTION.load(value) if isinstance(value, dict) else None
+def as_connection(value: object) -> PayloadConnection | None:
+    """A connection; ``None`` if ``value`` is not an object."""
+    connection: PayloadConnection | None = _CONNECTION.load(value) if isinstance(value, dict) else None
     return connection
 
 
 class DataTypeReadSchema(LenientSchema):
-    """One of ``payload.dataTypes``.
-
-    The status is kept as written, for Codat adds some without notice; ``Unknown`` where none is said.
-    """
+    """One of ``payload.dataTypes``. An unknown status is kept, an absent one becomes ``Unknown``."""
 
     connection_id = LenientField(as_id, data_key="connectionId")
     data_type = LenientField(as_id, data_key="dataType")
@@ -78,10 +75,10 @@ class DataTypeReadSchema(LenientSchema):
     message = LenientField(as_explanation, data_key="issues")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> DataTypeRead | None:
+    def _build(self, data: dict[str, Any], **_: Any) -> DataTypeRead | None:
         if data["connection_id"] is None or data["data_type"] is None:
             return None
-        data["status"] = data["status"] or UNSAID_READ_STATUS
+        data["status"] = data["status"] or UNKNOWN_READ_STATUS
         return DataTypeRead(**data)
 
 
@@ -89,17 +86,17 @@ _DATA_TYPE_READ = DataTypeReadSchema()
 
 
 def as_read(value: object) -> DataTypeRead | None:
-    """The outcome of reading one data type, where ``value`` is an object that names it and its connection."""
+    """The outcome of reading one data type; ``None`` without a data type or connection."""
     read: DataTypeRead | None = _DATA_TYPE_READ.load(value) if isinstance(value, dict) else None
     return read
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """``payload`` of a current message; ``data_types`` as it came, ``None`` where absent."""
+    """``payload`` of a current message; ``data_types`` is not parsed yet, ``None`` if absent."""
 
     company: Company | None = None
-    connection: SpokenConnection | None = None
+    connection: PayloadConnection | None = None
     connection_id: str | None = None
     data_types: object = None
     expires_at: datetime | None = None
@@ -115,7 +112,7 @@ class PayloadSchema(LenientSchema):
     expires_at = LenientField(as_instant, data_key="expiryDate")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> Payload:
+    def _build(self, data: dict[str, Any], **_: Any) -> Payload:
         return Payload(**data)
 
 
@@ -123,6 +120,6 @@ _PAYLOAD = PayloadSchema()
 
 
 def as_payload(value: object) -> Payload:
-    """``payload`` of a current message; an empty one where ``value`` is not an object."""
+    """``payload`` of a current message; empty if ``value`` is not an object."""
     payload: Payload = _PAYLOAD.load(value) if isinstance(value, dict) else Payload()
     return payload

@@ -1,9 +1,8 @@
-"""Whether a message was sent by Codat: Standard Webhooks signatures and fixed ``Authorization`` values.
+"""Authentication of messages: Standard Webhooks signatures and fixed ``Authorization`` values.
 
-The signature is verified here over the raw bytes, with the standard library: the
-library ``standardwebhooks`` decodes the body as UTF-8 first and leaks ``ValueError``,
-``binascii.Error`` and ``UnicodeDecodeError``, while an authentic body may be anything.
-The tests prove that the two agree wherever both can judge.
+The signature is verified over the raw bytes with the standard library: the library ``standardwebhooks``
+decodes the body as UTF-8 first and leaks ``ValueError``, ``binascii.Error`` and ``UnicodeDecodeError``,
+while an authentic body may be any bytes. Tests compare the two where both apply.
 
 Sources: https://www.standardwebhooks.com and
 https://docs.codat.io/using-the-api/webhooks/overview
@@ -24,7 +23,7 @@ from processor.alerts.refusals import RefusalReason
 TOLERANCE_S = 300
 MAX_EVENT_ID_CHARS = 256
 MAX_SIGNATURES_BYTES = 4_096
-"""Longest signature header that is looked at; one signature has 47 bytes."""
+"""Longest signature header that is verified; one signature has 47 bytes."""
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix, not a secret
 _BASE64 = re.compile(r"([A-Za-z0-9+/]+)={0,2}")
@@ -36,17 +35,17 @@ _SIGNATURE_HEADERS = frozenset(family + part for family in _FAMILIES for part in
 
 
 class AuthenticatedBy(StrEnum):
-    """What proved a message authentic."""
+    """How a message was authenticated."""
 
     SIGNATURE = "signature"
     AUTHORIZATION = "authorization"
 
 
 class NotAuthentic(Exception):
-    """The message is not proven to be Codat's.
+    """The message is not authenticated as Codat's.
 
-    ``reason`` is a constant sentence for logs and answers; it holds nothing of the
-    message and nothing of a secret. ``refused`` is the word for it in counters.
+    ``reason`` is a constant sentence for logs and responses, without data of the message or of a secret.
+    ``refused`` is its reason in counters.
     """
 
     def __init__(self, reason: str, refused: RefusalReason) -> None:
@@ -56,7 +55,7 @@ class NotAuthentic(Exception):
 
 
 class _Signed(NamedTuple):
-    """One complete family of signature headers, as octets."""
+    """A complete family of signature headers, as octets."""
 
     id: bytes
     timestamp: bytes
@@ -64,16 +63,16 @@ class _Signed(NamedTuple):
 
 
 def decode_secret(secret: str) -> bytes:
-    """The signing key behind ``whsec_`` and base64 (with or without its padding).
+    """The signing key in ``whsec_`` followed by base64, with or without padding.
 
-    Raises ``ValueError``, which never shows the secret, for anything else.
+    Raises ``ValueError``, without the secret, for any other text.
     """
     if not secret.startswith(_SECRET_PREFIX):
         raise ValueError("a signing secret starts with whsec_")
-    found = _BASE64.fullmatch(secret, len(_SECRET_PREFIX))
-    if found is None:
+    match = _BASE64.fullmatch(secret, len(_SECRET_PREFIX))
+    if match is None:
         raise ValueError("a signing secret is whsec_ followed by base64")
-    digits = found.group(1)
+    digits = match.group(1)
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
     except binascii.Error:
@@ -81,11 +80,10 @@ def decode_secret(secret: str) -> bytes:
 
 
 class Authenticator:
-    """Judges messages by the signing secrets and ``Authorization`` values that it was given.
+    """Authenticates messages with signing secrets and ``Authorization`` values.
 
-    Several of each are accepted, as during a rotation. ``tolerance_s`` is how far a
-    signed timestamp may lie from ``clock`` (seconds since 1970), either way.
-    Raises ``ValueError`` for a malformed secret or a blank authorization.
+    Several of each are accepted, for rotations. ``tolerance_s`` is how far a signed timestamp may differ
+    from ``clock`` (Unix time, s). Raises ``ValueError`` for a malformed secret or a blank authorization.
     """
 
     def __init__(
@@ -101,8 +99,8 @@ class Authenticator:
         if not all(value.strip() for value in authorizations):
             raise ValueError("an accepted Authorization value must not be blank")
         self._keys = tuple(decode_secret(secret) for secret in secrets)
-        # A server hands over header octets as Latin-1; a setting is text. Octets above 127 may have
-        # been sent in either encoding, so both spellings of such a value are accepted.
+        # A server passes header octets on as Latin-1; a setting is text. Octets above 127 may be in either
+        # encoding, so both are accepted.
         self._authorizations = tuple(
             dict.fromkeys(
                 octets
@@ -114,17 +112,15 @@ class Authenticator:
         self._clock = clock
 
     def authenticate(self, headers: Mapping[str, str], body: bytes) -> AuthenticatedBy:
-        """What proves that Codat sent exactly these bytes.
+        """Authenticate a message. Raises ``NotAuthentic`` and no other error.
 
-        One signature header of either family is the claim to be signed; such a message
-        stands or falls by its signature, whatever ``Authorization`` it carries.
-        Raises ``NotAuthentic`` and nothing else.
+        A message with any signature header must have a valid signature; its ``Authorization`` is ignored.
         """
         lowered = _lowered(headers)
         if not _SIGNATURE_HEADERS.isdisjoint(lowered):
             self._verify(_signed(lowered), body)
             return AuthenticatedBy.SIGNATURE
-        self._compare(lowered.get("authorization"))
+        self._check_authorization(lowered.get("authorization"))
         return AuthenticatedBy.AUTHORIZATION
 
     def _verify(self, signed: _Signed | None, body: bytes) -> None:
@@ -147,30 +143,29 @@ class Authenticator:
         expected = [base64.b64encode(hmac.digest(key, content, hashlib.sha256)) for key in self._keys]
         for entry in signed.signatures.split(b" "):
             version, _, signature = entry.partition(b",")
-            if version == b"v1" and any(hmac.compare_digest(signature, right) for right in expected):
+            if version == b"v1" and any(hmac.compare_digest(signature, candidate) for candidate in expected):
                 return
         raise NotAuthentic("no signature matches", RefusalReason.SIGNATURE)
 
-    def _compare(self, authorization: str | None) -> None:
+    def _check_authorization(self, authorization: str | None) -> None:
         if authorization is None:
             raise NotAuthentic(
                 "the message carries neither a signature nor an Authorization", RefusalReason.UNSIGNED
             )
-        given = _octets(authorization)
-        if not any(hmac.compare_digest(given, accepted) for accepted in self._authorizations):
+        octets = _octets(authorization)
+        if not any(hmac.compare_digest(octets, accepted) for accepted in self._authorizations):
             raise NotAuthentic("the Authorization is not an accepted one", RefusalReason.AUTHORIZATION)
 
 
 def event_id_of(headers: Mapping[str, str], body: bytes) -> str:
-    """The identity of an authenticated message: the id that was signed, else ``sha256-`` and the body's hash.
+    """The id of an authenticated message: the signed id, else ``sha256-`` and the hash of the body.
 
-    The id comes from the very family of headers that ``authenticate`` verified, so
-    that an unsigned id beside it cannot give a replayed message a new identity.
+    The id comes from the family of headers that ``authenticate`` has verified, so that an unsigned id cannot
+    give a replayed message a new identity.
 
-    The id becomes a Redis key and a segment of an address. One that cannot be such a
-    segment (longer than 256 characters, outside visible ASCII, holding a slash or a
-    backslash, or ``.`` and ``..``) is replaced by ``sha256-`` and the id's own hash: the message
-    is authentic, so it is kept, and its repetitions are still recognised.
+    The id becomes a Redis key and a path segment. An id that is no such segment (more than 256 characters,
+    outside visible ASCII, with a slash or backslash, ``.`` or ``..``) is replaced by ``sha256-`` and its
+    hash: the message is authentic, and its repetitions have the same hash.
     """
     signed = _signed(_lowered(headers))
     if signed is None:
@@ -184,15 +179,15 @@ def _fingerprint(octets: bytes) -> str:
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers under lower-case names; of several spellings of one name the last counts."""
+    """The headers with names in lower case; the last of several spellings of a name counts."""
     return {name.lower(): value for name, value in headers.items()}
 
 
 def _signed(lowered: Mapping[str, str]) -> _Signed | None:
-    """The signature headers to judge by: the first complete family, ``webhook-*`` before ``svix-*``.
+    """The signature headers to verify: the first complete family, ``webhook-*`` before ``svix-*``.
 
-    Families are never combined and a wrong one is not rescued by the other, so
-    whoever forwards a captured message cannot exchange a part of it.
+    Families are never combined, and the second never replaces an invalid first one, so no part of a captured
+    message can be exchanged.
     """
     for family in _FAMILIES:
         values = [lowered.get(family + part) for part in _PARTS]
@@ -203,7 +198,7 @@ def _signed(lowered: Mapping[str, str]) -> _Signed | None:
 
 
 def _octets(value: str) -> bytes:
-    """A header's octets as they were sent: servers pass them on as Latin-1, tests may pass on more."""
+    """The octets of a header as sent: servers pass them on as Latin-1, tests may use more characters."""
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:

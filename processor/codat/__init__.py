@@ -1,1 +1,1 @@
-"""Codat's API: the only place from which it is called, and what its answers mean to us."""
+"""The client of Codat's API: calls, rate limit, and responses as models and events."""

@@ -1,7 +1,7 @@
-"""Codat's API as this service uses it: the only module through which Codat is called.
+"""The calls to Codat's API that this service makes; no other module calls Codat.
 
-Reading is tried again briefly, a change is never repeated blindly. Whatever goes wrong is a
-``CodatError`` (``processor.errors``, ``processor.codat.errors``). https://docs.codat.io/platform-api
+Reads are retried briefly, changes only if they were never sent. Every failure is a ``CodatError``
+(``processor.errors``, ``processor.codat.errors``). https://docs.codat.io/platform-api
 """
 
 import random
@@ -14,10 +14,10 @@ from typing import Self, TypeVar
 
 import httpx
 
-from processor.clock import utc_now as now_by_our_clock
+from processor.clock import utc_now
 from processor.codat import schemas
 from processor.codat.errors import CodatConflict, CodatUncertain, CodatUnusable
-from processor.codat.http import MAX_ANSWER_BYTES, CodatHttp, CodatResponse
+from processor.codat.http import MAX_RESPONSE_BYTES, CodatHttp, CodatResponse
 from processor.codat.models import (
     Branding,
     CompanyResponse,
@@ -32,21 +32,21 @@ from processor.codat.paging import pages, rows_of
 from processor.codat.quota import Quota
 from processor.errors import CodatError
 
-Made = TypeVar("Made")
+Model = TypeVar("Model")
 
 PAGE_SIZE = 100
 LARGE_PAGE_SIZE = 1_000
-"""Rows a page where the rows are small. Codat: 100 by default and advised, 5,000 at most.
+"""Page size for small rows. Codat's default and advice is 100, its maximum 5,000.
 
 https://docs.codat.io/using-the-api/paging
 """
 
 
 class CodatClient:
-    """One Codat client account. Safe for threads; make one per process, after forking, and close it.
+    """Client of one Codat account. Thread-safe; create one per process, after forking, and close it.
 
-    ``timeout_s`` bounds each wait, ``budget_s`` a whole call with its retries (each page of a list is
-    a call). ``on_quota`` hears the quota after each answer that tells it. ``clock`` is ours, in UTC.
+    ``timeout_s`` bounds each wait, ``budget_s`` a call with its retries (each page of a list is a call).
+    ``clock`` returns UTC, ``monotonic`` seconds, ``jitter`` a number from 0 to 1.
     """
 
     def __init__(
@@ -57,35 +57,33 @@ class CodatClient:
         timeout_s: float = 10.0,
         budget_s: float = 20.0,
         transport: httpx.BaseTransport | None = None,
-        on_quota: Callable[[Quota], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], datetime] = now_by_our_clock,
+        clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
-        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
-        self._exchange = CodatHttp(
+        self._http = CodatHttp(
             api_key=api_key,
             base_url=base_url,
             timeout_s=timeout_s,
             budget_s=budget_s,
             transport=transport,
-            on_quota=on_quota,
             sleep=sleep,
-            now=clock,
+            clock=clock,
             monotonic=monotonic,
             jitter=jitter,
-            max_answer_bytes=max_answer_bytes,
+            max_response_bytes=max_response_bytes,
         )
 
     @property
     def quota(self) -> Quota | None:
-        """The quota as the newest answer told it; ``None`` before the first that did."""
-        return self._exchange.quota
+        """The quota in the newest response that has one; ``None`` before the first."""
+        return self._http.quota
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._exchange.close()
+        """Close the connections."""
+        self._http.close()
 
     def __enter__(self) -> Self:
         return self
@@ -98,10 +96,10 @@ class CodatClient:
     # Companies
 
     def get_company(self, company_id: str) -> CompanyResponse:
-        """One company, with its connections; raises ``CodatNotFound`` where Codat knows none."""
-        answer = self._exchange.read("companies", company_id)
-        company = schemas.company_of(answer.body, answer)
-        _must_be(company.id, company_id, "company")
+        """One company with its connections. Raises ``CodatNotFound``."""
+        response = self._http.read("companies", company_id)
+        company = schemas.company_of(response.body, response)
+        _check_id(company.id, company_id, "company")
         return company
 
     def find_companies(
@@ -112,112 +110,109 @@ class CodatClient:
         order_by: str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Iterator[CompanyResponse]:
-        """All companies that match, page by page as they are taken, each once.
+        """All companies that match, each once; pages are fetched as they are consumed.
 
         ``query`` and ``tags`` are filters in Codat's language (https://docs.codat.io/using-the-api/querying).
         """
         for page in pages(
-            self._exchange, "companies", query=query, tags=tags, order_by=order_by, page_size=page_size
+            self._http, "companies", query=query, tags=tags, order_by=order_by, page_size=page_size
         ):
-            yield from schemas.readable(page.rows, partial(schemas.company_of, answer=page.answer))
+            yield from schemas.readable(page.rows, partial(schemas.company_of, response=page.response))
 
     def find_company_by_tag(
         self, name: str, value: str, *, unless: Callable[[str], bool] = lambda _: False
     ) -> CompanyResponse | None:
-        """The company with exactly that tag: of several the oldest, ``None`` without one.
+        """The oldest company with exactly this tag; ``None`` if there is none.
 
-        Those for whose id ``unless`` is true are passed over.
+        Companies for whose id ``unless`` is true are skipped.
         """
-        found = [
+        companies = [
             company
             for company in self.find_companies(tags=tag_filter(name, value), page_size=LARGE_PAGE_SIZE)
             if company.tags.get(name) == value and not unless(company.id)
         ]
-        # An unknown age sorts last; ids break ties, so that every process finds the same one.
-        return min(
-            found, key=lambda one: (one.created is None, one.created or one.asked_at, one.id), default=None
-        )
+        # An unknown age sorts last; ids break ties, so every process finds the same company.
+        return min(companies, key=_age_order, default=None)
 
     def create_company(
         self, name: str, tags: Mapping[str, str] | None = None, *, products: Sequence[str] = ()
     ) -> CompanyResponse:
-        """A new company; ``name`` as ``codat_name`` makes it. Without ``products`` it has the client's own.
+        """Create a company; ``name`` comes from ``codat_name``. By default it gets the account's products.
 
-        Raises ``CodatUncertain`` where it may exist now: look for it by its tag before another try.
+        Raises ``CodatUncertain`` if the company may exist: look for its tag before another attempt.
         """
         body: dict[str, object] = {"name": name, "tags": dict(tags or {})}
         if products:
             body["products"] = list(products)
-        answer = self._exchange.write("POST", "companies", body=body)
-        return _made(schemas.company_of, answer)
+        response = self._http.write("POST", "companies", body=body)
+        return _parse_created(schemas.company_of, response)
 
     def delete_company(self, company_id: str) -> None:
         """Delete a company with all its connections and data."""
-        self._exchange.write("DELETE", "companies", company_id)
+        self._http.write("DELETE", "companies", company_id)
 
     # Connections
 
     def get_connection(self, company_id: str, connection_id: str) -> ConnectionResponse:
-        """One connection, with a fresh ``link_url``; raises ``CodatNotFound`` where Codat knows none."""
-        answer = self._exchange.read("companies", company_id, "connections", connection_id)
-        connection = schemas.connection_of(answer.body, answer)
-        _must_be(connection.id, connection_id, "connection")
+        """One connection with a fresh ``link_url``. Raises ``CodatNotFound``."""
+        response = self._http.read("companies", company_id, "connections", connection_id)
+        connection = schemas.connection_of(response.body, response)
+        _check_id(connection.id, connection_id, "connection")
         return connection
 
     def list_connections(self, company_id: str) -> list[ConnectionResponse]:
-        """The connections of a company that can be read; one that is left out is not gone."""
-        read = pages(self._exchange, "companies", company_id, "connections", page_size=PAGE_SIZE)
-        found: list[ConnectionResponse] = []
-        for page in read:
-            found += schemas.readable(page.rows, partial(schemas.connection_of, answer=page.answer))
-        return found
+        """The readable connections of a company; a missing one may still exist."""
+        connections: list[ConnectionResponse] = []
+        for page in pages(self._http, "companies", company_id, "connections", page_size=PAGE_SIZE):
+            connections += schemas.readable(page.rows, partial(schemas.connection_of, response=page.response))
+        return connections
 
     def create_connection(self, company_id: str, platform_key: str) -> ConnectionResponse:
-        """A new connection to a platform, to be authorised at ``link_url``."""
+        """Create a connection to a platform, to be authorised at ``link_url``."""
         body = {"platformKey": platform_key}
-        answer = self._exchange.write("POST", "companies", company_id, "connections", body=body)
-        return _made(schemas.connection_of, answer)
+        response = self._http.write("POST", "companies", company_id, "connections", body=body)
+        return _parse_created(schemas.connection_of, response)
 
     def unlink(self, company_id: str, connection_id: str) -> ConnectionResponse:
-        """End our access through a linked connection; what was read stays readable."""
+        """End the access through a linked connection; data that was read stays readable."""
         path = ("companies", company_id, "connections", connection_id)
-        answer = self._exchange.write("PATCH", *path, body={"status": "Unlinked"})
-        return _made(schemas.connection_of, answer)
+        response = self._http.write("PATCH", *path, body={"status": "Unlinked"})
+        return _parse_created(schemas.connection_of, response)
 
     def delete_connection(self, company_id: str, connection_id: str) -> None:
-        """Delete a connection for good."""
-        self._exchange.write("DELETE", "companies", company_id, "connections", connection_id)
+        """Delete a connection permanently."""
+        self._http.write("DELETE", "companies", company_id, "connections", connection_id)
 
     # Reading of data
 
     def get_data_status(self, company_id: str) -> dict[str, DataTypeStatus]:
-        """How each data type of a company stands, over all of its connections."""
-        return schemas.data_statuses_of(self._exchange.read("companies", company_id, "dataStatus").body)
+        """Status of each data type of a company over all of its connections."""
+        return schemas.data_statuses_of(self._http.read("companies", company_id, "dataStatus").body)
 
     def get_history(self, company_id: str, connection_id: str | None = None) -> HistoryResponse:
-        """The read history of a company, or of one connection, in Codat's order, as far as it can be read.
+        """The readable rows of the read history of a company, or of one connection, in Codat's order.
 
-        ``asked_at`` is that of the first page: what came later was seen then at the earliest.
+        ``asked_at`` is the time of the first page, so that later pages are never dated too late.
         """
         query = None if connection_id is None else f"connectionId={connection_id}"
         path = ("companies", company_id, "data", "history")
-        read = list(pages(self._exchange, *path, query=query, page_size=LARGE_PAGE_SIZE))
-        rows = (row for page in read for row in page.rows)
+        listing = list(pages(self._http, *path, query=query, page_size=LARGE_PAGE_SIZE))
+        rows = (row for page in listing for row in page.rows)
         datasets = tuple(schemas.readable(rows, schemas.dataset_of))
-        first = read[0].answer
+        first = listing[0].response
         return HistoryResponse(first.asked_at, datasets, first.timed)
 
     def read_again(self, company_id: str) -> None:
-        """Have all data types read that are marked to be fetched on first link; what is being read is fine.
+        """Start a read of all data types that are fetched on first link; a running read is no error.
 
         https://docs.codat.io/platform-api#/operations/refresh-all-data-types
         """
         try:
-            self._exchange.write("POST", "companies", company_id, "data", "all")
+            self._http.write("POST", "companies", company_id, "data", "all")
         except CodatConflict:
             return
         except CodatError as error:
-            if not _is_being_read(error):
+            if not _is_read_running(error):
                 raise
 
     # Integrations
@@ -225,29 +220,28 @@ class CodatClient:
     def list_integrations(
         self, *, source_type: str | None = None, enabled: bool | None = True
     ) -> list[Integration]:
-        """The platforms of a source type, in any case, that are ``enabled``; ``None`` stands for "all".
+        """The readable platforms of a source type (in any case) that are ``enabled``; ``None`` means "all".
 
-        One that cannot be read is left out, for it is no reason to show none. Raises ``Invalid`` for a
-        source type that Codat does not have, and ``CodatUnusable`` where not one can be read.
+        Raises ``Invalid`` for an unknown source type, and ``CodatUnusable`` if no platform can be read.
         """
         terms = [] if source_type is None else [f"sourceType={source_type_of(source_type)}"]
         terms += [] if enabled is None else [f"enabled={str(enabled).lower()}"]
-        read = pages(self._exchange, "integrations", query="&&".join(terms) or None, page_size=PAGE_SIZE)
-        return schemas.readable((row for page in read for row in page.rows), schemas.integration_of)
+        listing = pages(self._http, "integrations", query="&&".join(terms) or None, page_size=PAGE_SIZE)
+        return schemas.readable((row for page in listing for row in page.rows), schemas.integration_of)
 
     def get_branding(self, platform_key: str) -> Branding:
-        """The pictures of a platform; they change rarely and belong into a cache."""
-        return schemas.branding_of(self._exchange.read("integrations", platform_key, "branding").body)
+        """The pictures of a platform; they change rarely, so cache them."""
+        return schemas.branding_of(self._http.read("integrations", platform_key, "branding").body)
 
     def ping(self) -> None:
-        """Ask for one company, to see that Codat answers and accepts the key; raises ``CodatError``s."""
+        """Check that Codat responds and accepts the key. Raises ``CodatError``."""
         next(self.find_companies(page_size=1), None)
 
     # Webhook consumers
 
     def list_webhooks(self) -> list[WebhookConsumer]:
-        """The consumers of the Codat client that can be read; there are 50 at most."""
-        return schemas.readable(rows_of(self._exchange.read("webhooks")), schemas.consumer_of)
+        """The readable webhook consumers of the account; there are up to 50."""
+        return schemas.readable(rows_of(self._http.read("webhooks")), schemas.consumer_of)
 
     def create_webhook(
         self,
@@ -257,32 +251,36 @@ class CodatClient:
         company_tags: Sequence[str] = (),
         disabled: bool = False,
     ) -> WebhookConsumer:
-        """A new consumer of ``event_types`` at ``url``."""
+        """Create a consumer of ``event_types`` at ``url``."""
         body: dict[str, object] = {"url": url, "eventTypes": list(event_types), "disabled": disabled}
         if company_tags:
             body["companyTags"] = list(company_tags)
-        answer = self._exchange.write("POST", "webhooks", body=body)
-        return _made(lambda value, _: schemas.consumer_of(value), answer)
+        response = self._http.write("POST", "webhooks", body=body)
+        return _parse_created(lambda value, _: schemas.consumer_of(value), response)
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """Remove a consumer."""
-        self._exchange.write("DELETE", "webhooks", webhook_id)
+        """Delete a consumer."""
+        self._http.write("DELETE", "webhooks", webhook_id)
 
 
-def _is_being_read(error: CodatError) -> bool:
-    """Whether Codat refused to read what it is reading: ``DatasetAlreadyInProgressException``."""
+def _is_read_running(error: CodatError) -> bool:
+    """Whether Codat refused because a read is running (``DatasetAlreadyInProgressException``)."""
     return "alreadyinprogress" in "".join(error.detail.split()).casefold()
 
 
-def _must_be(answered: str, asked: str, what: str) -> None:
-    """Codat's ids are UUIDs: their case says nothing."""
-    if answered.casefold() != asked.casefold():
-        raise CodatUnusable(f"Codat answered with another {what} than the one that was asked for.")
+def _age_order(company: CompanyResponse) -> tuple[bool, datetime, str]:
+    return company.created is None, company.created or company.asked_at, company.id
 
 
-def _made(read: Callable[[object, CodatResponse], Made], answer: CodatResponse) -> Made:
-    """What a change brought about; where that cannot be read, it was made all the same."""
+def _check_id(received: str, requested: str, kind: str) -> None:
+    """Raise ``CodatUnusable`` if the response holds another object; the case of a UUID is irrelevant."""
+    if received.casefold() != requested.casefold():
+        raise CodatUnusable(f"Codat answered with another {kind} than the one that was asked for.")
+
+
+def _parse_created(parse: Callable[[object, CodatResponse], Model], response: CodatResponse) -> Model:
+    """The result of a change; raises ``CodatUncertain`` if it cannot be read, for the change was made."""
     try:
-        return read(answer.body, answer)
+        return parse(response.body, response)
     except CodatUnusable as error:
         raise CodatUncertain from error

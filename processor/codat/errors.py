@@ -1,15 +1,15 @@
-"""What can go wrong between Codat and us, beyond the classes of ``processor.errors``.
+"""Errors of the client of Codat, beyond those of ``processor.errors``.
 
 CodatError
-├── CodatUnusable            502   an answer that is broken, too large or of the wrong shape
+├── CodatUnusable            502   a response that is broken, too large or of the wrong shape
 ├── CodatRefused             502   400, 401, 402, 403 and other refusals
 │   ├── CodatNotFound        404   Codat's own 404
 │   └── CodatConflict        409   409
 ├── CodatRateLimited         503   429
-└── CodatUnavailable         503   cannot be reached, timed out
+└── CodatUnavailable         503   not reachable, or timed out
     ├── CodatFailing         503   500, 503, or a page that is not from Codat
-    ├── CodatUncertain       503   a change was sent, and nobody knows whether it was made
-    └── CompanyUnseen        503   our key is not shown this company
+    ├── CodatUncertain       503   a change was sent and its result is unknown
+    └── CompanyUnseen        503   this API key cannot see the company
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ from processor.errors import CodatError, CodatRefused, CodatUnavailable
 
 
 class CodatUnusable(CodatError):
-    """Codat's answer cannot be read: no JSON, too much of it, or not what its documentation says."""
+    """Codat's response is not JSON, too large, or not as documented."""
 
     code = "codat_unusable"
     remedy = "Codat's answer was broken. Try again later; look whether `CODAT_API_URL` leads to Codat."
@@ -27,9 +27,9 @@ class CodatUnusable(CodatError):
 
 
 class CodatNotFound(CodatRefused):
-    """Codat itself says that there is no such thing; a proxy's 404 is :class:`CodatFailing`.
+    """Codat's own 404; that of a proxy is a :class:`CodatFailing`.
 
-    ``asked_at`` is when it said so; ``timed`` is false where that is our clock, for want of Codat's.
+    ``asked_at`` is the time of the response; ``timed`` is false if it is by this machine's clock.
     """
 
     code = "codat_not_found"
@@ -46,7 +46,7 @@ class CodatNotFound(CodatRefused):
 
 
 class CodatConflict(CodatRefused):
-    """Codat says that the present state does not allow it, or not yet."""
+    """The present state at Codat does not allow the change, or not yet."""
 
     code = "codat_conflict"
     remedy = "Codat is not ready for it yet, or the state does not allow it: `detail` has its words."
@@ -55,10 +55,9 @@ class CodatConflict(CodatRefused):
 
 
 class CodatFailing(CodatUnavailable):
-    """Codat, or something on the way to it, answered with an error of its own: ``codat_status``.
+    """Codat or a proxy responded with the server error ``codat_status``.
 
-    ``codats_own``: it is Codat's error object; anything else comes from a proxy, which may say so after it
-    has handed the request on.
+    ``codats_own``: the body is Codat's error object. A proxy may respond after it has forwarded the request.
     """
 
     code = "codat_failing"
@@ -79,13 +78,13 @@ class CodatFailing(CodatUnavailable):
 
     @property
     def may_have_worked(self) -> bool:
-        """Whether a change may have been made all the same; Codat in maintenance (503) makes none."""
+        """Whether a change may have been made; Codat in maintenance (503) makes none."""
         is_maintenance = self.codat_status == HTTPStatus.SERVICE_UNAVAILABLE and self._codats_own
         return self.codat_status >= 500 and not is_maintenance
 
 
 class CodatUncertain(CodatUnavailable):
-    """A change was sent to Codat and its answer was lost: look before you send it again."""
+    """A change was sent and its response was lost: read the state before another attempt."""
 
     code = "codat_uncertain"
     remedy = "The change may have been made. Read the present state before you send it again."
@@ -94,7 +93,7 @@ class CodatUncertain(CodatUnavailable):
 
 
 class CompanyUnseen(CodatUnavailable):
-    """Codat does not show this company to our API key: it is gone, or another Codat client's."""
+    """This API key cannot see the company: it is gone, or belongs to another Codat client."""
 
     code = "company_unseen"
     remedy = "The company belongs to another Codat client, or is gone: the API key here cannot see it."

@@ -1,16 +1,15 @@
-"""One request to Codat and its answer: sending, waiting, trying again, and what each status means.
+"""Requests to Codat over HTTP: sending, timeouts, retries and errors.
 
-Reading is tried again briefly; a change is sent once, unless it certainly never left us.
+A read is retried briefly; a change is retried only if it was never sent.
 https://docs.codat.io/using-the-api/errors
 """
 
 import base64
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
@@ -22,41 +21,39 @@ from processor.codat.quota import Quota, quota_of
 from processor.codat.refusals import refusal
 from processor.errors import CodatError, CodatUnavailable
 
-log = logging.getLogger(__name__)
-
 MAX_RETRIES = 2
 FIRST_PAUSE_S = 0.2
-"""Doubled for the second retry; each is shortened at random by up to half."""
+"""Doubled for the second retry; each pause is shortened at random by up to half."""
 
 LONGEST_PAUSE_S = 2.0
-"""Where Codat asks for a longer pause (``Retry-After``), whoever called decides."""
+"""A longer ``Retry-After`` is left to the caller."""
 
 TRANSIENT = frozenset({500, 502, 503, 504})
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_CONNECTIONS = 20
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
-_patience_s: ContextVar[float | None] = ContextVar("patience_s", default=None)
+_time_limit_s: ContextVar[float | None] = ContextVar("time_limit_s", default=None)
 
 
 @contextmanager
 def call_time_limit(seconds: float) -> Iterator[None]:
-    """Give each call that this thread begins here at most ``seconds``, where its budget allows more."""
-    before = _patience_s.set(seconds)
+    """Limit each call that this thread makes here to ``seconds``, if its budget is longer."""
+    token = _time_limit_s.set(seconds)
     try:
         yield
     finally:
-        _patience_s.reset(before)
+        _time_limit_s.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
 class CodatResponse:
-    """A good answer: its JSON (``None``: no body), and when it was given by Codat's clock.
+    """A successful response: its JSON (``None``: no body) and its time by Codat's clock.
 
-    Without a usable ``Date`` header ``asked_at`` is our clock, and ``timed`` is false.
+    Without a usable ``Date`` header ``asked_at`` is by this machine's clock, and ``timed`` is false.
     """
 
     body: object
@@ -65,7 +62,7 @@ class CodatResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class _Received:
+class _RawResponse:
     status: int
     headers: httpx.Headers
     content: bytes
@@ -73,12 +70,20 @@ class _Received:
     timed: bool
 
 
+class _RetryableError(Exception):
+    """An attempt failed with ``failure`` and may be repeated, no earlier than ``retry_after_s`` from now."""
+
+    def __init__(self, failure: CodatError, retry_after_s: float = 0.0) -> None:
+        super().__init__()
+        self.failure, self.retry_after_s = failure, retry_after_s
+
+
 class CodatHttp:
-    """Requests to one Codat with one API key; safe for threads, to be made after a fork.
+    """Sends requests with one API key. Thread-safe; create it after forking.
 
     ``timeout_s`` bounds connecting, each wait for bytes, and the wait for a free connection;
-    ``budget_s`` bounds a whole call with its retries. ``now`` is our clock, ``monotonic`` measures
-    seconds, ``jitter`` gives 0 to 1.
+    ``budget_s`` bounds a call with its retries. ``clock`` returns UTC, ``monotonic`` seconds, ``jitter`` a
+    number from 0 to 1. ``quota`` is the newest one that a response has told.
     """
 
     def __init__(
@@ -89,19 +94,18 @@ class CodatHttp:
         timeout_s: float,
         budget_s: float,
         transport: httpx.BaseTransport | None,
-        on_quota: Callable[[Quota], None] | None,
         sleep: Callable[[float], None],
-        now: Callable[[], datetime],
+        clock: Callable[[], datetime],
         monotonic: Callable[[], float],
         jitter: Callable[[], float],
-        max_answer_bytes: int,
+        max_response_bytes: int,
     ) -> None:
         encoded = base64.b64encode(api_key.encode()).decode()
         self._secrets = tuple(secret for secret in (api_key, encoded) if secret)
         self._base_url = base_url.rstrip("/")
         self._timeout_s, self._budget_s = timeout_s, budget_s
-        self._on_quota, self._sleep, self._now = on_quota, sleep, now
-        self._monotonic, self._jitter, self._max_answer_bytes = monotonic, jitter, max_answer_bytes
+        self._sleep, self._clock = sleep, clock
+        self._monotonic, self._jitter, self._max_response_bytes = monotonic, jitter, max_response_bytes
         self.quota: Quota | None = None
         self._http = httpx.Client(
             headers={
@@ -116,143 +120,134 @@ class CodatHttp:
         )
 
     def __repr__(self) -> str:
-        """The class alone: addresses and keys are nobody's business."""
+        """The class alone, without address and key."""
         return f"<{type(self).__name__}>"
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def read(self, *segments: str, query: Sequence[tuple[str, str | int]] = ()) -> CodatResponse:
-        """GET, tried again where the trouble may pass; raises ``CodatError``s."""
+        """Send GET, with retries after transient failures. Raises ``CodatError``."""
         url = self._url(segments, query)
         deadline = self._deadline()
-        for attempt in range(MAX_RETRIES + 1):
-            pause_s = FIRST_PAUSE_S * 2**attempt * (1 - self._jitter() / 2)
+
+        def attempt() -> CodatResponse:
             try:
-                received = self._attempt("GET", url, None, deadline)
-                if received.status < 300:
-                    return self._answer(received)
-                failure = self._refusal(received)
-                if received.status not in TRANSIENT:
-                    raise failure
-                wanted_s = retry_after_s(received.headers, received.asked_at)
-                pause_s = max(pause_s, wanted_s or 0)
+                raw = self._send("GET", url, None, deadline)
+            except httpx.UnsupportedProtocol as error:
+                raise _unavailable(error) from error
             except httpx.TransportError as error:
-                failure = _unavailable(error)
-                failure.__cause__ = error
-                if isinstance(error, httpx.UnsupportedProtocol):
-                    raise failure from error
-            hopeless = attempt == MAX_RETRIES or pause_s > LONGEST_PAUSE_S
-            if hopeless or self._monotonic() + pause_s >= deadline:
-                raise failure
-            self._sleep(pause_s)
-        raise AssertionError("the last attempt returns or raises")
+                raise _RetryableError(_unavailable(error)) from error
+            if raw.status < 300:
+                return _parse(raw)
+            failure = self._refusal(raw)
+            if raw.status in TRANSIENT:
+                raise _RetryableError(failure, retry_after_s(raw.headers, raw.asked_at) or 0)
+            raise failure
+
+        return self._retry(attempt, deadline)
 
     def write(self, method: str, *segments: str, body: object = None) -> CodatResponse:
-        """A change, sent at most once; raises ``CodatUncertain`` where it may have been made all the same."""
+        """Send a change, at most once. Raises ``CodatError``: ``CodatUncertain`` if it may have been made."""
         url = self._url(segments, ())
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
         deadline = self._deadline()
-        for attempt in range(MAX_RETRIES + 1):
-            pause_s = FIRST_PAUSE_S * 2**attempt * (1 - self._jitter() / 2)
+
+        def attempt() -> CodatResponse:
             try:
-                received = self._attempt(method, url, content, deadline)
-                break
+                raw = self._send(method, url, content, deadline)
+                if raw.status < 300:
+                    return _parse(raw)
+            except _NOT_CONNECTED as error:
+                raise _RetryableError(_unavailable(error)) from error
             except _NEVER_SENT as error:
-                hopeless = attempt == MAX_RETRIES or not isinstance(error, _NOT_CONNECTED)
-                if hopeless or self._monotonic() + pause_s >= deadline:
-                    raise _unavailable(error) from error
-            except httpx.TransportError as error:
+                raise _unavailable(error) from error
+            except (httpx.TransportError, CodatUnusable) as error:
                 raise CodatUncertain from error
-            except CodatUnusable as error:
-                raise CodatUncertain from error
-            self._sleep(pause_s)
-        if received.status < 300:
+            failure = self._refusal(raw)
+            if isinstance(failure, CodatFailing) and failure.may_have_worked:
+                raise CodatUncertain(correlation_id=failure.correlation_id) from failure
+            raise failure
+
+        return self._retry(attempt, deadline)
+
+    def _retry(self, attempt: Callable[[], CodatResponse], deadline: float) -> CodatResponse:
+        for number in range(MAX_RETRIES + 1):
+            pause_s = FIRST_PAUSE_S * 2**number * (1 - self._jitter() / 2)
             try:
-                return self._answer(received)
-            except CodatUnusable as error:
-                raise CodatUncertain from error
-        failure = self._refusal(received)
-        if isinstance(failure, CodatFailing) and failure.may_have_worked:
-            raise CodatUncertain(correlation_id=failure.correlation_id) from failure
-        raise failure
+                return attempt()
+            except _RetryableError as error:
+                pause_s = max(pause_s, error.retry_after_s)
+                is_last = number == MAX_RETRIES or pause_s > LONGEST_PAUSE_S
+                if is_last or self._monotonic() + pause_s >= deadline:
+                    raise error.failure from error.__cause__
+            self._sleep(pause_s)
+        raise AssertionError("the last attempt returns or raises")
 
     def _deadline(self) -> float:
-        patience_s = _patience_s.get()
-        budget_s = self._budget_s if patience_s is None else min(self._budget_s, patience_s)
+        time_limit_s = _time_limit_s.get()
+        budget_s = self._budget_s if time_limit_s is None else min(self._budget_s, time_limit_s)
         return self._monotonic() + budget_s
 
     def _url(self, segments: Sequence[str], query: Sequence[tuple[str, str | int]]) -> str:
         address = self._base_url + path_of(segments)
         return f"{address}?{query_of(query)}" if query else address
 
-    def _attempt(self, method: str, url: str, content: bytes | None, deadline: float) -> _Received:
-        """Send once and read the whole answer; raises httpx's transport errors and ``CodatUnusable``."""
+    def _send(self, method: str, url: str, body: bytes | None, deadline: float) -> _RawResponse:
+        """Send once and read the whole response. Raises transport errors of httpx and ``CodatUnusable``."""
         bound_s = max(0.001, min(self._timeout_s, deadline - self._monotonic()))
         timeout = httpx.Timeout(connect=bound_s, read=bound_s, write=bound_s, pool=bound_s)
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        headers = {} if body is None else {"Content-Type": "application/json"}
         try:
-            request = self._http.build_request(method, url, content=content, headers=headers, timeout=timeout)
+            request = self._http.build_request(method, url, content=body, headers=headers, timeout=timeout)
             response = self._http.send(request, stream=True)
         except httpx.InvalidURL as error:
             raise CodatUnavailable("CODAT_API_URL is not an address that can be asked.") from error
         try:
             date = as_http_date(response.headers.get("Date"))
-            received = _Received(
-                response.status_code, response.headers, b"", date or self._now(), date is not None
-            )
-            self._report(received)
-            return replace(received, content=self._body(response, deadline))
+            asked_at = date or self._clock()
+            self.quota = quota_of(response.headers, asked_at) or self.quota
+            content = self._read_body(response, deadline)
+            return _RawResponse(response.status_code, response.headers, content, asked_at, date is not None)
         except httpx.DecodingError as error:
             raise CodatUnusable("Codat's answer cannot be unpacked.") from error
         finally:
             response.close()
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes:
+    def _read_body(self, response: httpx.Response, deadline: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
-            if size > self._max_answer_bytes:
+            if size > self._max_response_bytes:
                 raise CodatUnusable("Codat's answer is larger than we take.")
             if self._monotonic() > deadline:
                 raise httpx.ReadTimeout("the answer takes longer than the budget of the call")
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _report(self, received: _Received) -> None:
-        quota = quota_of(received.headers, received.asked_at)
-        if quota is None:
-            return
-        self.quota = quota
-        if self._on_quota is None:
-            return
-        try:
-            self._on_quota(quota)
-        except Exception:
-            log.exception("The quota could not be reported")
-
-    def _answer(self, received: _Received) -> CodatResponse:
-        body = None
-        if received.content.strip():
-            try:
-                body = json.loads(received.content)
-            except (ValueError, RecursionError):
-                # Without the cause: it holds the whole body.
-                raise CodatUnusable("Codat's answer is not JSON.") from None
-        return CodatResponse(body, received.asked_at, received.timed)
-
-    def _refusal(self, received: _Received) -> CodatError:
+    def _refusal(self, raw: _RawResponse) -> CodatError:
         return refusal(
-            received.status,
-            received.headers,
-            received.content,
-            asked_at=received.asked_at,
-            timed=received.timed,
+            raw.status,
+            raw.headers,
+            raw.content,
+            asked_at=raw.asked_at,
+            timed=raw.timed,
             quota=self.quota,
             secrets=self._secrets,
         )
+
+
+def _parse(raw: _RawResponse) -> CodatResponse:
+    body = None
+    if raw.content.strip():
+        try:
+            body = json.loads(raw.content)
+        except (ValueError, RecursionError):
+            # Without the cause, which holds the body.
+            raise CodatUnusable("Codat's answer is not JSON.") from None
+    return CodatResponse(body, raw.asked_at, raw.timed)
 
 
 def _unavailable(error: httpx.TransportError) -> CodatUnavailable:

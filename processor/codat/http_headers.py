@@ -1,4 +1,4 @@
-"""Times in the headers of HTTP. Nothing here raises on what others wrote."""
+"""Times in HTTP headers. No function raises for an invalid header."""
 
 import math
 import re
@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_WAIT_S = 86_400
-"""Whoever wants a longer pause is asked again after a day: Codat's quota is full by then, at 00:00 UTC."""
+"""Longer pauses are cut: Codat's quota resets daily at 00:00 UTC."""
 
 _SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> int | None:
-    """``Retry-After`` in whole seconds from ``now``; ``headers`` answer to names in any case."""
+    """``Retry-After`` in whole seconds from ``now``; the names of ``headers`` are case-insensitive."""
     return pause_s(headers.get("Retry-After"), now)
 
 
 def pause_s(retry_after: str | None, now: datetime) -> int | None:
-    """The value of ``Retry-After`` in whole seconds, rounded up, 0 to a day; ``None`` for an unusable one.
+    """A value of ``Retry-After`` in whole seconds, rounded up, 0 to a day; ``None`` if it is invalid.
 
-    It comes as seconds or as a date (RFC 9110, 10.2.3).
+    It is a number of seconds or a date (RFC 9110, 10.2.3).
     """
     text = (retry_after or "").strip()
     if _SECONDS.fullmatch(text):
@@ -35,7 +35,7 @@ def wait_s(until: datetime, now: datetime) -> int:
 
 
 def as_http_date(text: str | None) -> datetime | None:
-    """A date as HTTP writes it, in UTC."""
+    """An HTTP date in UTC; ``None`` if it is invalid."""
     if not text:
         return None
     try:

@@ -1,6 +1,6 @@
-"""Single values out of somebody else's JSON: ids, texts, times, statuses.
+"""Values of foreign JSON: ids, texts, times, statuses.
 
-Each function takes anything and answers ``None`` for what it cannot use; none raises.
+Each function accepts any value and returns ``None`` for an unusable one; none raises.
 """
 
 import re
@@ -19,7 +19,7 @@ MAX_MESSAGE_CHARS = 2000
 MAX_TAGS = 50
 MAX_TAG_CHARS = 500
 
-# Control characters, line separators and lone surrogates (which no encoder can write).
+# Control characters, line separators and lone surrogates (which cannot be encoded).
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?"
@@ -31,19 +31,19 @@ _READ_STATUSES = {status.lower(): status for status in ENDED_STATUSES | RUNNING_
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 NIL = "00000000-0000-0000-0000-000000000000"
-"""The id by which Codat says that it does not say which."""
+"""The nil GUID, with which Codat names no object."""
 
 
 def folded(text: str) -> str:
-    """``text`` in lower case where it is a GUID, whose case says nothing; anything else as it is."""
+    """A GUID in lower case; any other text unchanged."""
     return text.lower() if _GUID.fullmatch(text) else text
 
 
 def as_id(value: object) -> str | None:
-    """An id: a string of 1 to 128 characters after trimming, without control characters and surrogates.
+    """An id: a trimmed string of 1 to 128 characters without control characters and surrogates.
 
-    Codat's ids are GUIDs, but their form is Codat's business: what is one is folded to lower case, and of
-    anything else the case is kept. The nil GUID is no id.
+    Codat's ids are GUIDs, which are folded to lower case; other ids are accepted as they are. The nil GUID
+    is no id.
     """
     if not isinstance(value, str):
         return None
@@ -54,12 +54,12 @@ def as_id(value: object) -> str | None:
 
 
 def as_text(value: object, max_chars: int) -> str | None:
-    """One line of text: trimmed, cut at ``max_chars``, unusable characters replaced; blank is ``None``."""
+    """A line of text: trimmed, cut at ``max_chars``, unusable characters replaced; ``None`` if blank."""
     if not isinstance(value, str):
         return None
     text = value.strip()[:max_chars]
     if _is_unusable(text):
-        text = _UNUSABLE.sub(lambda found: "\ufffd" if found.group() >= "\ud800" else " ", text).strip()
+        text = _UNUSABLE.sub(lambda match: "\ufffd" if match.group() >= "\ud800" else " ", text).strip()
     return text or None
 
 
@@ -69,10 +69,10 @@ as_message = partial(as_text, max_chars=MAX_MESSAGE_CHARS)
 
 
 def as_instant(value: object) -> datetime | None:
-    """An ISO 8601 date and time, in UTC; digits beyond microseconds are cut off.
+    """An ISO 8601 date and time in UTC; digits beyond microseconds are cut off.
 
-    A time without an offset is read as UTC, since it is Codat that generates it.
-    ``23:59:99``, a leap second, ``24:00`` and a bare date are not times.
+    Codat's times without an offset are UTC. ``23:59:99``, a leap second, ``24:00`` and a date alone are
+    not times.
     """
     if not isinstance(value, str) or len(value) > _INSTANT_MAX_CHARS:
         return None
@@ -87,48 +87,48 @@ def as_instant(value: object) -> datetime | None:
 
 
 def as_status(value: object) -> LinkStatus | None:
-    """Codat's status of a connection, in any case; ``None`` for one that we do not know."""
+    """Codat's status of a connection, in any case; ``None`` if it is unknown."""
     return _STATUSES.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 def as_read_status(value: object) -> str | None:
-    """The status of a dataset; one that we know is spelt as Codat spells it, another is kept as it is."""
+    """The status of a dataset; a known one in Codat's spelling, another one unchanged."""
     word = as_word(value)
     return None if word is None else _READ_STATUSES.get(word.lower(), word)
 
 
 def as_code(value: object) -> str | None:
-    """A status code, which Codat writes as a string and might write as a number."""
+    """A status code, a string or a number."""
     return str(value) if type(value) is int and 0 <= value < 10**6 else as_word(value)
 
 
 def as_tags(value: object) -> Mapping[str, str] | None:
-    """The usable tags; each is taken whole or not at all, for half a tag would name somebody else."""
+    """The usable tags; none is shortened, because a part of a tag could name another merchant."""
     if not isinstance(value, dict):
         return None
-    usable = ((key, text) for key, text in value.items() if _is_whole(key) and _is_whole(text))
+    usable = ((key, tag) for key, tag in value.items() if _is_tag_text(key) and _is_tag_text(tag))
     return dict(islice(usable, MAX_TAGS))
 
 
 def as_explanation(value: object) -> str | None:
-    """Of a list of issues the message of the first error, else of the first that has one."""
+    """Of a list of issues the message of the first error, else the first message."""
     if not isinstance(value, list):
         return None
-    said: str | None = None
+    first: str | None = None
     for issue in value:
         message = as_message(issue.get("message")) if isinstance(issue, dict) else None
         if message is None:
             continue
         if (as_word(issue.get("type")) or "").lower().startswith("error"):
             return message
-        said = said or message
-    return said
+        first = first or message
+    return first
 
 
-def _is_whole(text: object) -> bool:
+def _is_tag_text(text: object) -> bool:
     return isinstance(text, str) and 0 < len(text) <= MAX_TAG_CHARS and not _is_unusable(text)
 
 
 def _is_unusable(text: str) -> bool:
-    # isprintable is several times faster and settles nearly every text.
+    # isprintable is several times faster and decides nearly every text.
     return not text.isprintable() and _UNUSABLE.search(text) is not None

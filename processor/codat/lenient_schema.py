@@ -1,7 +1,7 @@
-"""The schema that never fails: a value of the wrong type counts as absent.
+"""A schema that never fails: a value of the wrong type counts as absent.
 
-Codat changes its bodies without notice, and an oddity in one field must not cost the message or the answer.
-What cannot be done without is decided by whoever reads, not here.
+Codat changes its bodies without notice, and one odd field must not invalidate a message or a response.
+The callers decide which fields are required.
 """
 
 from collections.abc import Callable
@@ -11,21 +11,18 @@ from marshmallow import EXCLUDE, Schema, fields, missing
 
 
 class LenientField(fields.Field[Any]):
-    """A field read by a function that answers ``None`` for what it cannot use; absent is ``None``.
+    """A field parsed by a function that returns ``None`` for an unusable value; ``None`` if absent."""
 
-    It takes the place of marshmallow's validation, of which nothing is left to do.
-    """
-
-    def __init__(self, read: Callable[[object], object], *, data_key: str) -> None:
+    def __init__(self, parse: Callable[[object], object], *, data_key: str) -> None:
         super().__init__(data_key=data_key)
-        self._read = read
+        self._parse = parse
 
     def deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        return None if value is missing else self._read(value)
+        return None if value is missing else self._parse(value)
 
 
 class LenientSchema(Schema):
-    """A schema that never fails on an object, of which it reads the fields that it knows."""
+    """A schema that accepts every object and ignores unknown fields."""
 
     class Meta:
         unknown = EXCLUDE

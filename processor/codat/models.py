@@ -1,4 +1,4 @@
-"""What Codat answers, in our words. Times are UTC; ``None`` means "not said"."""
+"""Models of Codat's responses. Times are in UTC; ``None`` means that Codat gives no usable value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +9,12 @@ from handlers.events import Company, ConnectionDetails, Dataset, LinkStatus, Pro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionResponse:
-    """A connection as Codat shows it at ``asked_at``.
+    """A connection at ``asked_at``.
 
-    ``asked_at`` is the answer's ``Date`` header; without a usable one it is our clock, and
-    ``timed`` is false. ``link_url`` carries a one-time password: it works once, for a day at most
-    (QuickBooks Online Bank Feeds: for an hour).
-    ``problem`` is the newest active error of the connection, ``problem_at`` when it happened
-    (``None`` where that is not said, or no error is active).
+    ``asked_at`` is the ``Date`` header of the response; without a usable one it is by this machine's clock,
+    and ``timed`` is false. ``link_url`` holds a one-time password, valid for up to a day (QuickBooks Online
+    Bank Feeds: an hour). ``problem`` is the newest active error, else the last one; ``problem_at`` is the
+    time of an active one.
     """
 
     details: ConnectionDetails
@@ -36,10 +35,10 @@ class ConnectionResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyResponse:
-    """A company as Codat shows it; ``asked_at`` and ``timed`` as with a connection.
+    """A company; ``asked_at`` and ``timed`` as in ``ConnectionResponse``.
 
-    ``connections`` is ``None`` where the answer has no list of them: ask for them then. One that cannot
-    be read is left out, and ``all_readable`` is false.
+    ``connections`` is ``None`` if the response has no list of them. Unreadable connections are omitted, and
+    ``all_readable`` is then false.
     """
 
     id: str
@@ -60,7 +59,7 @@ class CompanyResponse:
 
 @dataclass(frozen=True, slots=True)
 class DataTypeStatus:
-    """How reading one data type of a company stands; ``current_status`` as Codat writes it."""
+    """Status of reading one data type of a company; ``current_status`` as Codat spells it."""
 
     data_type: str
     current_status: str
@@ -95,7 +94,7 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture at ``src``, an http(s) address; ``alt`` is its text."""
+    """A picture at ``src``, an http(s) URL, with its text ``alt``."""
 
     src: str
     alt: str | None = None
@@ -113,7 +112,7 @@ class Branding:
 
 @dataclass(frozen=True, slots=True)
 class WebhookConsumer:
-    """An address to which Codat sends messages of ``event_types``."""
+    """A URL to which Codat sends messages of ``event_types``."""
 
     id: str
     url: str

@@ -1,4 +1,4 @@
-"""Names, ids and queries as Codat accepts them."""
+"""Names, paths and queries as Codat accepts them."""
 
 import re
 import unicodedata
@@ -13,10 +13,10 @@ MAX_SEGMENT_CHARS = 200
 
 SOURCE_TYPES = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown")
 
-_FITTING = re.compile(r"[A-Za-z0-9\s\-',&@.,?!]+", re.ASCII)
+_ALLOWED = re.compile(r"[A-Za-z0-9\s\-',&@.,?!]+", re.ASCII)
 _SEPARATORS = re.compile(r"[_:/\\|+#;=~*]")
-_UNFIT = re.compile(r"[^A-Za-z0-9\s\-',&@.?!]", re.ASCII)
-_SPELT = str.maketrans(
+_NOT_ALLOWED = re.compile(r"[^A-Za-z0-9\s\-',&@.?!]", re.ASCII)
+_TRANSLITERATION = str.maketrans(
     {
         **dict.fromkeys("\u2018\u2019\u201b\u02b9\u02bc\u2032\uff07\u00b4`", "'"),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
@@ -24,49 +24,48 @@ _SPELT = str.maketrans(
         **{"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "\u0131": "i"},
     }
 )
-"""Letters and signs of names that Unicode does not take apart."""
+"""Letters and signs without a Unicode decomposition."""
 
-_PLAIN = re.compile(r"[^&|=!~<>(){}\[\],;\"'`\\%?*$]+")
+_WITHOUT_OPERATORS = re.compile(r"[^&|=!~<>(){}\[\],;\"'`\\%?*$]+")
 
 
 def company_name(name: str | None, merchant_id: str) -> str:
-    """What the company of a merchant is called at Codat.
+    """The name of a merchant's company at Codat.
 
-    A name of which less than half of the letters can be written there, for they are not Latin, would tell
-    nobody anything: the merchant's id stands for it, as Codat advises anyway.
+    If less than half of the letters of the name are Latin, the merchant id is used instead, as Codat advises.
     """
-    made = _cleaned(name or "")
-    is_told = made and 2 * _letters(made) >= _letters(name or "")
-    return made if is_told else codat_name(merchant_id)
+    cleaned = _cleaned(name or "")
+    is_recognisable = cleaned and 2 * _letter_count(cleaned) >= _letter_count(name or "")
+    return cleaned if is_recognisable else codat_name(merchant_id)
 
 
-def _letters(text: str) -> int:
-    return sum(one.isalpha() for one in unicodedata.normalize("NFC", text))
+def _letter_count(text: str) -> int:
+    return sum(char.isalpha() for char in unicodedata.normalize("NFC", text))
 
 
 def codat_name(text: str) -> str:
-    """``text`` as Codat accepts it for a company's name; as it is where it fits, else cleaned, never blank.
+    """``text`` as a company name that Codat accepts: unchanged if it matches, else cleaned, never blank.
 
     Codat's pattern is ``^[A-Za-z0-9\\s\\-',&@.,?!\\s]+$``: no accents, no underscore, no colon. Names
-    need not be unique: the merchant id travels as a tag, and the name as it was given is kept here.
+    need not be unique: the merchant id is a tag, and this service keeps the given name.
     """
     return _cleaned(text) or FALLBACK_NAME
 
 
 def _cleaned(text: str) -> str:
-    if _FITTING.fullmatch(text) and text.strip():
+    if _ALLOWED.fullmatch(text) and text.strip():
         return text
-    parts = unicodedata.normalize("NFKD", text.translate(_SPELT))
-    plain = "".join(one for one in parts if not unicodedata.combining(one))
-    spaced = _UNFIT.sub(" ", _SEPARATORS.sub("-", plain))
+    parts = unicodedata.normalize("NFKD", text.translate(_TRANSLITERATION))
+    plain = "".join(char for char in parts if not unicodedata.combining(char))
+    spaced = _NOT_ALLOWED.sub(" ", _SEPARATORS.sub("-", plain))
     return " ".join(spaced.split()).strip("-', ")
 
 
 def path_of(segments: Sequence[str]) -> str:
-    """The path made of ``segments``, each quoted whole, so that none can lead to another call.
+    """The path of ``segments``, each quoted completely, so that none leads to another call.
 
-    Raises ``CodatRefused`` for one that no id of Codat's can be: empty, ``.``, ``..``, too long or
-    not writable as UTF-8. Quoting would not keep dots from being resolved on the way.
+    Raises ``CodatRefused`` for a segment that is empty, dots alone, too long or not UTF-8. Quoting would not
+    prevent a proxy from resolving dots.
     """
     quoted = []
     for segment in segments:
@@ -81,28 +80,28 @@ def path_of(segments: Sequence[str]) -> str:
 
 
 def query_of(parameters: Sequence[tuple[str, str | int]]) -> str:
-    """A query string in which everything but letters, digits and ``-._~`` is percent-encoded."""
+    """A query string; all but letters, digits and ``-._~`` is percent-encoded."""
     return "&".join(f"{name}={quote(str(value), safe='', errors='replace')}" for name, value in parameters)
 
 
 def tag_filter(name: str, value: str) -> str | None:
-    """Codat's filter for companies whose tag ``name`` is ``value``; ``None`` where none can be written.
+    """Codat's filter for companies whose tag ``name`` is ``value``; ``None`` if no filter can express it.
 
-    It may find more than wanted, never less: of a value in which Codat's query language would
-    see operators, only the longest plain part is asked for. https://docs.codat.io/using-the-api/querying
+    It may match more companies, never fewer: of a value with operators of the query language, the filter
+    has only the longest part without them. https://docs.codat.io/using-the-api/querying
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name, re.ASCII):
         return None
-    if _PLAIN.fullmatch(value) and value == value.strip():
+    if _WITHOUT_OPERATORS.fullmatch(value) and value == value.strip():
         return f"{name}={value}"
-    longest = max((part.strip() for part in _PLAIN.findall(value)), key=len, default="")
+    longest = max((part.strip() for part in _WITHOUT_OPERATORS.findall(value)), key=len, default="")
     return f"{name}~{longest}" if longest else None
 
 
 def source_type_of(text: str) -> str:
-    """A source type as Codat spells it, from any case; raises ``Invalid`` for one that it does not have."""
-    for known in SOURCE_TYPES:
-        if known.lower() == text.strip().lower():
-            return known
+    """A source type, given in any case, in Codat's spelling. Raises ``Invalid``."""
+    for source_type in SOURCE_TYPES:
+        if source_type.lower() == text.strip().lower():
+            return source_type
     allowed = ", ".join(SOURCE_TYPES)
     raise Invalid(errors={"source_type": [f"Must be one of {allowed}."]})

@@ -1,4 +1,4 @@
-"""Answers of Codat and the journey's own steps as events, which enter the inbox as messages do, and back."""
+"""Observations: responses of Codat and steps of the journey, as events for the inbox."""
 
 import json
 import secrets
@@ -64,30 +64,30 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
         COMPANY_DELETED: CompanyDeleted,
     }
 )
-"""The event types of our own findings, and what they become."""
+"""Classes of observations by event type."""
 
 _TEXTS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
 
 
 def new_id() -> str:
-    """A fresh event id for a finding."""
+    """Create an event id for an observation."""
     return f"codat-api-{secrets.token_hex(16)}"
 
 
 def connection_seen(
-    answer: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company | None
+    response: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company | None
 ) -> ConnectionSeen:
-    """Codat showed the connection."""
+    """The event that Codat showed a connection."""
     return ConnectionSeen(
         event_id=event_id,
         event_type=CONNECTION_SEEN,
         source=Source.CODAT_API,
         received_at=received_at,
-        at=answer.asked_at,
-        timed=answer.timed,
+        at=response.asked_at,
+        timed=response.timed,
         company=company,
-        connection=answer.details,
-        status=answer.status,
+        connection=response.details,
+        status=response.status,
     )
 
 
@@ -100,7 +100,7 @@ def connection_gone(
     asked_at: datetime,
     timed: bool = True,
 ) -> ConnectionGone:
-    """Codat does not know the connection any more; this is for good, so be sure of it."""
+    """The event that Codat does not have a connection any more, which is final."""
     return ConnectionGone(
         event_id=event_id,
         event_type=CONNECTION_GONE,
@@ -114,25 +114,27 @@ def connection_gone(
 
 
 def history_seen(
-    answer: HistoryResponse,
+    response: HistoryResponse,
     *,
     event_id: str,
     received_at: datetime,
     company: Company | None,
     asked_for: Iterable[str],
 ) -> HistorySeen:
-    """Codat showed its read history; rows of connections not ``asked_for`` are left out, if any were."""
-    wanted = tuple(dict.fromkeys(asked_for))
+    """The event that Codat showed a read history, of the connections ``asked_for`` or of all."""
+    connection_ids = tuple(dict.fromkeys(asked_for))
     return HistorySeen(
         event_id=event_id,
         event_type=HISTORY_SEEN,
         source=Source.CODAT_API,
         received_at=received_at,
-        at=answer.asked_at,
-        timed=answer.timed,
+        at=response.asked_at,
+        timed=response.timed,
         company=company,
-        asked_for=wanted,
-        datasets=tuple(row for row in answer.datasets if not wanted or row.connection_id in wanted),
+        asked_for=connection_ids,
+        datasets=tuple(
+            row for row in response.datasets if not connection_ids or row.connection_id in connection_ids
+        ),
     )
 
 
@@ -145,7 +147,7 @@ def question_unanswered(
     company: Company | None,
     unknown: bool = False,
 ) -> QuestionUnanswered:
-    """Codat did not answer in time, or (``unknown``) does not know the company; there is no time but ours."""
+    """The event that Codat did not answer in time, or (``unknown``) does not know the company."""
     kind = CompanyNotShown if unknown else QuestionUnanswered
     return kind(
         event_id=event_id,
@@ -161,12 +163,12 @@ def question_unanswered(
 
 
 def encode(event: Event) -> bytes:
-    """One of our findings as JSON, without its event id and time of arrival.
+    """An observation as JSON, without its event id and time of arrival.
 
-    Raises ``ValueError`` for any other event: its own body is what has to be kept then.
+    Raises ``ValueError`` for any other event.
     """
     if KINDS.get(event.event_type) is not type(event) or event.source is not _source(event.event_type):
-        raise ValueError(f"{type(event).__name__} is not a finding of ours")
+        raise ValueError(f"{type(event).__name__} is not an observation")
     doc: dict[str, Any] = {
         "version": VERSION,
         "event_type": event.event_type,
@@ -182,7 +184,7 @@ def encode(event: Event) -> bytes:
             "tags": dict(event.company.tags),
         }
     if isinstance(event, ConnectionEvent):
-        doc["connection"] = _fields(event.connection)
+        doc["connection"] = _encode_connection(event.connection)
     if isinstance(event, ConnectionSeen):
         doc["status"] = event.status
     if isinstance(event, ConnectionFailed) and event.problem is not None:
@@ -192,67 +194,67 @@ def encode(event: Event) -> bytes:
         doc["aspect"] = event.aspect
     if isinstance(event, HistorySeen):
         doc["asked_for"] = event.asked_for
-        doc["datasets"] = [_row(dataset) for dataset in event.datasets]
+        doc["datasets"] = [_encode_dataset(dataset) for dataset in event.datasets]
     return json.dumps(doc, separators=(",", ":")).encode()
 
 
 def decode(body: bytes, *, event_id: str, received_at: datetime) -> Event:
-    """The inverse of ``encode``; raises ``ValueError`` for a body that is none of ours."""
+    """The inverse of ``encode``. Raises ``ValueError`` for any other body."""
     try:
         doc = json.loads(body)
         if doc["version"] != VERSION:
             raise ValueError("written by another version")
         event_type = doc["event_type"]
         kind = KINDS[event_type]
-        heading = {
+        envelope = {
             "event_id": event_id,
             "event_type": event_type,
             "source": _source(event_type),
             "received_at": received_at,
             "at": from_iso(doc["at"]),
             "timed": _flag(doc["timed"]),
-            "company": _company(doc.get("company")),
-            "trigger": _trigger(doc.get("asked")),
+            "company": _decode_company(doc.get("company")),
+            "trigger": _decode_trigger(doc.get("asked")),
         }
-        return kind(**heading, **_particulars(kind, doc))
+        return kind(**envelope, **_decode_details(kind, doc))
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"not a finding of ours ({type(error).__name__})") from None
+        raise ValueError(f"not an observation ({type(error).__name__})") from None
 
 
-def _particulars(kind: type[Event], doc: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _decode_details(kind: type[Event], doc: Mapping[str, Any]) -> dict[str, Any]:
+    details: dict[str, Any] = {}
     if issubclass(kind, ConnectionEvent):
         status = doc["connection"].get("status")
         texts = {name: _text(doc["connection"].get(name)) for name in _TEXTS}
-        found["connection"] = ConnectionDetails(
+        details["connection"] = ConnectionDetails(
             id=_id(doc["connection"]["id"]),
             status=None if status is None else LinkStatus(status),
             **texts,
         )
     if kind is ConnectionEnded:
-        found["reason"] = LinkStatus.UNLINKED
+        details["reason"] = LinkStatus.UNLINKED
     if kind is ConnectionSeen:
-        found["status"] = LinkStatus(doc["status"])
+        details["status"] = LinkStatus(doc["status"])
     if kind is ConnectionFailed and doc.get("problem") is not None:
-        found["problem"] = Problem(*(_text(part) for part in _list(doc["problem"])))
+        details["problem"] = Problem(*(_text(part) for part in _list(doc["problem"])))
     if issubclass(kind, QuestionUnanswered):
-        found["aspect"] = Aspect(doc["aspect"])
+        details["aspect"] = Aspect(doc["aspect"])
     if kind is HistorySeen:
-        found["asked_for"] = tuple(_id(one) for one in _list(doc["asked_for"]))
-        found["datasets"] = tuple(_dataset(row) for row in _list(doc["datasets"]))
-    return found
+        details["asked_for"] = tuple(_id(connection_id) for connection_id in _list(doc["asked_for"]))
+        details["datasets"] = tuple(_decode_dataset(row) for row in _list(doc["datasets"]))
+    return details
 
 
 def _source(event_type: str) -> Source:
     return Source.JOURNEY if event_type.startswith("journey.") else Source.CODAT_API
 
 
-def _fields(details: ConnectionDetails) -> dict[str, str]:
+def _encode_connection(details: ConnectionDetails) -> dict[str, str]:
     values = {name: getattr(details, name) for name in ("id", *_TEXTS, "status")}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _row(dataset: Dataset) -> list[object]:
+def _encode_dataset(dataset: Dataset) -> list[object]:
     return [
         dataset.connection_id,
         dataset.data_type,
@@ -265,7 +267,7 @@ def _row(dataset: Dataset) -> list[object]:
     ]
 
 
-def _dataset(row: object) -> Dataset:
+def _decode_dataset(row: object) -> Dataset:
     connection_id, data_type, status, requested, completed, progress, message, *more = _list(row)
     if type(progress) is not int:
         raise TypeError
@@ -277,11 +279,11 @@ def _dataset(row: object) -> Dataset:
         completed=None if completed is None else from_iso(completed),
         progress=progress,
         message=_text(message),
-        ended=bool(more) and _flag(more[0]),  # earlier versions wrote none
+        ended=bool(more) and _flag(more[0]),  # absent in rows of earlier versions
     )
 
 
-def _company(doc: Mapping[str, Any] | None) -> Company | None:
+def _decode_company(doc: Mapping[str, Any] | None) -> Company | None:
     if doc is None:
         return None
     return Company(
@@ -289,7 +291,7 @@ def _company(doc: Mapping[str, Any] | None) -> Company | None:
     )
 
 
-def _trigger(value: object) -> Trigger | None:
+def _decode_trigger(value: object) -> Trigger | None:
     if value is None:
         return None
     because, quiet, repairs = _list(value)

@@ -1,10 +1,10 @@
-"""Questions to Codat on behalf of the workers: the answer is an event for the inbox."""
+"""Questions to Codat by the workers: the answer is an event for the inbox."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from handlers.events import Company, ConnectionGone, ConnectionSeen, HistorySeen
-from processor.clock import utc_now as now_by_our_clock
+from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CompanyUnseen
 from processor.codat.observations import connection_gone, connection_seen, history_seen, new_id
@@ -12,9 +12,9 @@ from processor.errors import CodatUnavailable
 
 
 class QuestionClient:
-    """Asks one Codat client; without one (no API key) nothing can be asked, and the answer is ``None``.
+    """Asks Codat through ``client``; without one (no API key) every answer is empty.
 
-    ``new_event_id`` names events for which the caller gives no id. ``clock`` is ours, in UTC.
+    ``new_event_id`` creates ids of events for which the caller gives none.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class QuestionClient:
         client: CodatClient | None,
         *,
         new_event_id: Callable[[], str] = new_id,
-        clock: Callable[[], datetime] = now_by_our_clock,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._new_event_id = new_event_id
@@ -36,19 +36,19 @@ class QuestionClient:
         seen_before: bool = False,
         event_id: str | None = None,
     ) -> ConnectionSeen | ConnectionGone | None:
-        """What Codat shows of a connection; raises ``CodatError`` where it gives no answer to rely on.
+        """The state of a connection at Codat; ``None`` without a client. Raises ``CodatError``.
 
-        Gone is for good, so a 404 alone does not say it: it must be Codat's own, and the company must
-        still be shown to our key. Where the company is unknown too, the connection is gone only if our
-        key was shown it before (``seen_before``); otherwise it may be another Codat client's, several of
-        which can share one endpoint, and ``CompanyUnseen`` is raised.
+        ``ConnectionGone`` is final, so it takes more than a 404: the 404 must be Codat's own, and Codat must
+        still show the company. If the company is unknown too, the connection is gone only if this key has
+        seen it (``seen_before``); otherwise it may belong to another Codat client with the same webhook
+        endpoint, and ``CompanyUnseen`` is raised.
         """
         if self._client is None:
             return None
         try:
-            answer = self._client.get_connection(company_id, connection_id)
+            response = self._client.get_connection(company_id, connection_id)
         except CodatNotFound as missing:
-            company = _company_without(self._client, company_id, connection_id, missing, seen_before)
+            company = _company_lacking(self._client, company_id, connection_id, missing, seen_before)
             return connection_gone(
                 connection_id,
                 event_id=event_id or self._new_event_id(),
@@ -58,7 +58,7 @@ class QuestionClient:
                 timed=missing.timed,
             )
         return connection_seen(
-            answer,
+            response,
             event_id=event_id or self._new_event_id(),
             received_at=self._clock(),
             company=Company(company_id),
@@ -67,56 +67,55 @@ class QuestionClient:
     def ask_connections(
         self, company_id: str, connection_ids: Iterable[str], *, new_event_id: Callable[[], str] | None = None
     ) -> dict[str, ConnectionSeen]:
-        """What Codat's list of a company's connections shows of these; one request, however many they are.
+        """The states of several connections of a company, from one list.
 
-        Those that are not listed are left out: ask for each, since gone is for good. Raises
-        ``CodatError`` without an answer, of which ``CompanyUnseen`` says that our key is not shown
-        the company.
+        Connections that are not listed are omitted: ask for each of them. Raises ``CodatError``, such as
+        ``CompanyUnseen`` if this key cannot see the company.
         """
         if self._client is None:
             return {}
-        wanted = {connection_id.casefold(): connection_id for connection_id in connection_ids}
+        ids = {connection_id.casefold(): connection_id for connection_id in connection_ids}
         try:
-            answers = self._client.list_connections(company_id)
+            responses = self._client.list_connections(company_id)
         except CodatNotFound as missing:
             raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
-        name = new_event_id or self._new_event_id
+        next_id = new_event_id or self._new_event_id
         return {
-            wanted[answer.id.casefold()]: connection_seen(
-                answer, event_id=name(), received_at=self._clock(), company=Company(company_id)
+            ids[response.id.casefold()]: connection_seen(
+                response, event_id=next_id(), received_at=self._clock(), company=Company(company_id)
             )
-            for answer in answers
-            if answer.id.casefold() in wanted
+            for response in responses
+            if response.id.casefold() in ids
         }
 
     def ask_history(
         self, company_id: str, connection_ids: Iterable[str] = (), *, event_id: str | None = None
     ) -> HistorySeen | None:
-        """Codat's read history of these connections, or of the whole company without any.
+        """The read history of these connections, or of the whole company without any, in one request.
 
-        One question, however many connections; raises ``CodatError`` without an answer, of which
-        ``CompanyUnseen`` says that our key is not shown the company.
+        ``None`` without a client. Raises ``CodatError``, such as ``CompanyUnseen`` if this key cannot see the
+        company.
         """
         if self._client is None:
             return None
-        wanted = tuple(dict.fromkeys(connection_ids))
+        ids = tuple(dict.fromkeys(connection_ids))
         try:
-            answer = self._client.get_history(company_id, wanted[0] if len(wanted) == 1 else None)
+            response = self._client.get_history(company_id, ids[0] if len(ids) == 1 else None)
         except CodatNotFound as missing:
             raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
         return history_seen(
-            answer,
+            response,
             event_id=event_id or self._new_event_id(),
             received_at=self._clock(),
             company=Company(company_id),
-            asked_for=wanted,
+            asked_for=ids,
         )
 
 
-def _company_without(
+def _company_lacking(
     client: CodatClient, company_id: str, connection_id: str, missing: CodatNotFound, seen_before: bool
 ) -> Company:
-    """The company, once it is sure that it does not have the connection any more."""
+    """The company, if it certainly does not have the connection any more. Raises ``CodatError`` otherwise."""
     try:
         company = client.get_company(company_id)
     except CodatNotFound:

@@ -1,4 +1,4 @@
-"""What Codat's headers say about the quota. Nothing here raises on what others wrote.
+"""Codat's quota in the headers of a response. No function raises for an invalid header.
 
 https://docs.codat.io/using-the-api/rate-limits
 """
@@ -18,7 +18,7 @@ _DIGITS = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The quota of the whole Codat client as the newest answer showed it at ``seen_at``."""
+    """The quota of the Codat account as of ``seen_at``; ``None`` means "not said"."""
 
     seen_at: datetime
     limit: int | None = None
@@ -27,7 +27,7 @@ class Quota:
 
 
 def quota_of(headers: Mapping[str, str], seen_at: datetime) -> Quota | None:
-    """The quota in an answer's headers; ``None`` where they say nothing of it."""
+    """The quota in the headers of a response; ``None`` if there is none."""
     quota = Quota(
         seen_at=seen_at,
         limit=_count(headers.get("X-Rate-Limit-Limit")),
@@ -38,12 +38,12 @@ def quota_of(headers: Mapping[str, str], seen_at: datetime) -> Quota | None:
 
 
 def _count(text: str | None) -> int | None:
-    found = (text or "").strip()
-    return int(found) if _DIGITS.fullmatch(found) else None
+    digits = (text or "").strip()
+    return int(digits) if _DIGITS.fullmatch(digits) else None
 
 
 def _moment(text: str | None, seen_at: datetime) -> datetime | None:
-    """Seconds or milliseconds since 1970, seconds from now, or a date in either form."""
+    """A time as seconds or milliseconds since 1970, seconds from now, or a date in either form."""
     number = _count(text)
     if number is None:
         return as_instant(text) or as_http_date(text)

@@ -1,7 +1,7 @@
-"""One budget for everything that asks Codat, whatever process it is in: it stands in Redis.
+"""The rate limit for requests to Codat, shared by all processes through Redis.
 
-Limits: https://docs.codat.io/using-the-api/rate-limits. Each request asks for leave before it is sent,
-pages and retries too; its answer tells what is left.
+Each request, including pages and retries, acquires a permit before it is sent; its response updates the
+quota. https://docs.codat.io/using-the-api/rate-limits
 """
 
 import logging
@@ -19,38 +19,39 @@ from processor.clock import from_iso, from_ms, to_iso, to_ms, utc_now
 from processor.codat.quota import Quota
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.store import keys
+from processor.store.decoding import text
 from processor.store.scripts import register
 
 _log = logging.getLogger(__name__)
 
-A_MINUTE = 1_000
-"""Requests a minute that Codat takes from one address."""
+REQUESTS_PER_MINUTE = 1_000
+"""Requests per minute that Codat accepts from one address."""
 
 BURST = 100
-PER_S = (A_MINUTE - BURST) / 60
-"""No minute can hold more than the burst and what comes in meanwhile: 1,000."""
+PER_S = (REQUESTS_PER_MINUTE - BURST) / 60
+"""A minute has at most the burst and the refill of 60 s: 1,000 requests."""
 
 RESERVE = 20
-"""Of the burst, so many requests are left to whoever does not work in the background."""
+"""Requests of the burst that background work permits to others."""
 
 PER_COMPANY = 10
-"""Requests at a time about one company."""
+"""Concurrent requests about one company."""
 
 LEASE_MS = 60_000
-"""After so long a request counts as ended that nobody said had; a call lasts 20 s at the most."""
+"""A permit that is not released expires after this time; a call lasts up to 20 s."""
 
-PASSING = (b"pace", b"slots")
-"""Reasons for which leave is refused that pass by themselves within moments."""
+TRANSIENT_REASONS = (b"pace", b"slots")
+"""Reasons of a refused permit that pass within moments."""
 
-LEFT_OF_THE_DAY = 0.2
-"""The share of the day's quota that background work never takes."""
+BACKGROUND_QUOTA_RESERVE = 0.2
+"""Share of the daily quota that background work permits to others."""
 
 
 class Priority(IntEnum):
-    """Whose request it is.
+    """Priority of a request.
 
-    A ``JOURNEY`` has a person waiting and may use the whole quota; a ``CHECK`` stands before news that
-    is to be told and waits where Codat says so; ``BACKGROUND`` work leaves the others their part.
+    In a ``JOURNEY`` a person waits, so it may use the whole quota. A ``CHECK`` delays a notification and
+    respects a block by Codat. ``BACKGROUND`` work permits reserves to both.
     """
 
     JOURNEY = 0
@@ -59,12 +60,12 @@ class Priority(IntEnum):
 
 
 PATIENCE_S = {Priority.JOURNEY: 2.0, Priority.CHECK: 2.0, Priority.BACKGROUND: 5.0}
-"""How long a request waits for leave before it is refused, in seconds."""
+"""How long a request waits for a permit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to send one request; ``token`` holds its place among those about ``company_id``."""
+    """Permission to send one request; ``token`` is its slot among the requests about ``company_id``."""
 
     number: int
     token: str
@@ -72,7 +73,7 @@ class Permit:
 
 
 class RateLimiter:
-    """Gives and takes back leave. ``sleep`` waits, ``clock`` is ours in UTC."""
+    """Grants and takes back permits. Thread-safe; ``clock`` returns UTC."""
 
     def __init__(
         self,
@@ -82,67 +83,68 @@ class RateLimiter:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.client, self._clock, self._sleep = client, clock, sleep
-        self._take = register(client, "budget_take")
-        self._give = register(client, "budget_give")
+        self._acquire = register(client, "rate_limit_acquire")
+        self._release = register(client, "rate_limit_release")
 
-    def take(self, rank: Priority, company_id: str | None = None) -> Permit | None:
-        """Leave for one request about ``company_id`` (``None``: about none).
+    def acquire(self, priority: Priority, company_id: str | None = None) -> Permit | None:
+        """Acquire a permit for one request about a company (``None``: about none or many).
 
-        ``None`` where Redis does not answer and somebody waits: then the request goes unguarded.
-        Raises ``CodatRateLimited`` where there is none within the rank's patience, and
-        ``CodatUnavailable`` where background work cannot ask for leave.
+        Returns ``None`` if Redis does not answer and the request is not background work: it is then sent
+        without a permit. Raises ``CodatRateLimited`` if no permit is granted within ``PATIENCE_S``, and
+        ``CodatUnavailable`` for background work without Redis.
         """
         waited_s, token = 0.0, secrets.token_hex(8)
         while True:
             try:
-                granted, *said = self._ask(rank, company_id, token)
+                granted, *details = self._request_permit(priority, company_id, token)
             except RedisError as error:
-                if rank is Priority.BACKGROUND:
+                if priority is Priority.BACKGROUND:
                     raise CodatUnavailable("The budget for requests to Codat cannot be reached.") from error
-                _log.warning("a request to Codat goes unguarded", extra={"error": repr(error)})
+                _log.warning("a request to Codat is sent without a permit", extra={"error": repr(error)})
                 return None
             if granted:
-                return Permit(int(said[0]), token, company_id)
-            reason, when = said
-            wait_s = self._wait_s(reason, when)
-            if reason not in PASSING or waited_s + wait_s > PATIENCE_S[rank]:
+                return Permit(int(details[0]), token, company_id)
+            reason, until = details
+            wait_s = self._wait_s(reason, until)
+            if reason not in TRANSIENT_REASONS or waited_s + wait_s > PATIENCE_S[priority]:
                 raise CodatRateLimited(max(1, round(wait_s)))
             self._sleep(wait_s)
             waited_s += wait_s
 
-    def give(self, leave: Permit | None, quota: Quota | None = None, wait_s: int | None = None) -> None:
-        """Say that a request has ended, what its answer said of the quota, and how long to wait (429).
+    def release(self, permit: Permit | None, quota: Quota | None = None, block_s: int | None = None) -> None:
+        """Release the permit of a finished request, and record its quota and the pause after a 429.
 
-        Never raises: a place that is not given back is free again by itself.
+        Never raises: a permit that is not released expires.
         """
-        if leave is None:
+        if permit is None:
             return
         now = self._clock()
-        told = quota if quota is not None and quota.remaining is not None else None
+        if quota is not None and quota.remaining is None:
+            quota = None
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        resets = midnight
-        if told is not None and told.resets_at is not None:
-            resets = min(now + (told.resets_at - told.seen_at), now + timedelta(days=1))
-        blocked = "" if wait_s is None else to_ms(now + timedelta(seconds=wait_s))
+        resets_at = midnight
+        if quota is not None and quota.resets_at is not None:
+            resets_at = min(now + (quota.resets_at - quota.seen_at), now + timedelta(days=1))
+        blocked_ms = "" if block_s is None else to_ms(now + timedelta(seconds=block_s))
         try:
-            self._give(
-                keys=[keys.pace(), keys.quota(), keys.slots(leave.company_id or "")],
+            self._release(
+                keys=[keys.pace(), keys.quota(), keys.slots(permit.company_id or "")],
                 args=[
                     to_ms(now),
-                    leave.token,
-                    leave.number,
-                    "" if told is None or told.limit is None else told.limit,
-                    "" if told is None or told.remaining is None else told.remaining,
-                    to_ms(resets),
-                    blocked,
+                    permit.token,
+                    permit.number,
+                    "" if quota is None or quota.limit is None else quota.limit,
+                    "" if quota is None or quota.remaining is None else quota.remaining,
+                    to_ms(resets_at),
+                    blocked_ms,
                 ],
             )
         except RedisError as error:
-            _log.warning("the budget could not be told of an answer", extra={"error": repr(error)})
+            _log.warning("a permit for Codat could not be released", extra={"error": repr(error)})
 
-    def _ask(self, rank: Priority, company_id: str | None, token: str) -> Any:
+    def _request_permit(self, priority: Priority, company_id: str | None, token: str) -> Any:
         now = self._clock()
-        return self._take(
+        return self._acquire(
             keys=[
                 keys.pace(),
                 keys.quota(),
@@ -152,22 +154,22 @@ class RateLimiter:
             args=[
                 to_ms(now),
                 to_iso(now),
-                int(rank),
+                int(priority),
                 BURST,
                 PER_S,
                 RESERVE,
                 PER_COMPANY,
                 LEASE_MS,
                 token,
-                LEFT_OF_THE_DAY,
+                BACKGROUND_QUOTA_RESERVE,
                 "1" if company_id else "",
             ],
         )
 
-    def _wait_s(self, reason: bytes, when: bytes) -> float:
-        """How long to wait from now on; asking took its time, so a moment is compared with now."""
-        text = when.decode()
-        if reason in PASSING:
-            return int(text) / 1000
-        until = from_iso(text) if reason == b"paused" else from_ms(int(text))
-        return max(0.0, (until - self._clock()).total_seconds())
+    def _wait_s(self, reason: bytes, until: bytes) -> float:
+        """Seconds to wait from now; the script returns a duration or a time."""
+        value = text(until)
+        if reason in TRANSIENT_REASONS:
+            return int(value) / 1000
+        until_at = from_iso(value) if reason == b"paused" else from_ms(int(value))
+        return max(0.0, (until_at - self._clock()).total_seconds())

@@ -1,4 +1,4 @@
-"""The way to Codat under the budget: every single request asks for leave first."""
+"""The HTTP transport to Codat that acquires a permit for every request and records its outcome."""
 
 import logging
 import ssl
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,86 +28,86 @@ _log = logging.getLogger(__name__)
 
 DATE_IS_EXACT_TO_S = 1.0
 
-Ended = Callable[[httpx.TransportError | None], None]
-"""Is told once that an answer was read, or why it broke off."""
+OnEnd = Callable[[httpx.TransportError | None], None]
+"""Called once when a response was read, with the error that interrupted it, if any."""
 
 
 class RateLimitedTransport(httpx.BaseTransport):
-    """Sends what the budget gives leave for; without it, raises ``CodatRateLimited`` and sends nothing."""
+    """Sends requests that get a permit; for the others it raises ``CodatRateLimited``."""
 
     def __init__(
         self,
-        budget: RateLimiter,
-        rank: Priority,
+        rate_limiter: RateLimiter,
+        priority: Priority,
         *,
         inner: httpx.BaseTransport | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._budget, self._rank, self._clock = budget, rank, clock
+        self._rate_limiter, self._priority, self._clock = rate_limiter, priority, clock
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
         self._inner = inner or httpx.HTTPTransport(verify=_tls_context(), limits=limits)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """One request and its answer; the place is given back when the answer has been read."""
-        leave = self._budget.take(self._rank, company_in(request.url.path))
+        """Send one request; its permit is released when the response has been read."""
+        permit = self._rate_limiter.acquire(self._priority, company_in(request.url.path))
         began, began_at = time.monotonic(), self._clock()
         try:
             response = self._inner.handle_request(request)
         except BaseException as error:
-            self._budget.give(leave)
+            self._rate_limiter.release(permit)
             if isinstance(error, httpx.TransportError):
-                self._record(leave, Call(_why(error), time.monotonic() - began), None)
+                self._record(permit, Call(_failure_word(error), time.monotonic() - began), None)
             raise
-        off_s = _off_s(response.headers, began_at, self._clock())
+        skew_s = _clock_skew_s(response.headers, began_at, self._clock())
 
-        def ended(error: httpx.TransportError | None) -> None:
-            self._ended(leave, response)
-            status = response.status_code if error is None else _why(error)
-            self._record(leave, Call(status, time.monotonic() - began), off_s)
+        def on_end(error: httpx.TransportError | None) -> None:
+            self._release(permit, response)
+            status = response.status_code if error is None else _failure_word(error)
+            self._record(permit, Call(status, time.monotonic() - began), skew_s)
 
         return httpx.Response(
             response.status_code,
             headers=response.headers,
-            stream=_Read(response, ended),
+            stream=_ReportingStream(response, on_end),
             extensions=response.extensions,
         )
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._inner.close()
 
-    def _ended(self, leave: Permit | None, response: httpx.Response) -> None:
+    def _release(self, permit: Permit | None, response: httpx.Response) -> None:
         headers = response.headers
         asked_at = as_http_date(headers.get("Date")) or self._clock()
         quota = quota_of(headers, asked_at)
         is_limited = response.status_code == httpx.codes.TOO_MANY_REQUESTS
-        self._budget.give(leave, quota, rest_s(headers, quota, asked_at) if is_limited else None)
+        self._rate_limiter.release(permit, quota, rest_s(headers, quota, asked_at) if is_limited else None)
 
-    def _record(self, leave: Permit | None, call: Call, off_s: float | None) -> None:
-        """Count the call; without leave Redis does not answer, and the caller has waited enough."""
-        if leave is None:
+    def _record(self, permit: Permit | None, call: Call, skew_s: float | None) -> None:
+        """Record the call, unless there is no permit: then Redis does not answer."""
+        if permit is None:
             return
         try:
-            with self._budget.client.pipeline(transaction=False) as pipe:
+            with self._rate_limiter.client.pipeline(transaction=False) as pipe:
                 codat_calls.add(pipe, call, self._clock())
-                if off_s is not None:
-                    clock_skew.add(pipe, clock_skew.CODAT, off_s)
+                if skew_s is not None:
+                    clock_skew.add(pipe, clock_skew.CODAT, skew_s)
                 pipe.execute()
         except RedisError as error:
-            _log.warning("a call to Codat could not be counted", extra={"error": repr(error)})
+            _log.warning("a call to Codat could not be recorded", extra={"error": repr(error)})
 
 
-class _Read(httpx.SyncByteStream):
-    """The body of an answer, with something to be done once when it is closed."""
+class _ReportingStream(httpx.SyncByteStream):
+    """The body of a response that calls ``on_end`` once when it is closed."""
 
-    def __init__(self, response: httpx.Response, ended: "Ended") -> None:
-        self._response, self._ended = response, ended
+    def __init__(self, response: httpx.Response, on_end: OnEnd) -> None:
+        self._response, self._on_end = response, on_end
         self._is_open = True
         self._error: httpx.TransportError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         stream = self._response.stream
-        assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101 - of a transport that is not asynchronous
+        assert isinstance(stream, httpx.SyncByteStream)  # noqa: S101 - the transport is synchronous
         try:
             yield from stream
         except httpx.TransportError as error:
@@ -114,19 +115,19 @@ class _Read(httpx.SyncByteStream):
             raise
 
     def close(self) -> None:
-        """Close the answer and say so."""
+        """Close the response and call ``on_end``."""
         if self._is_open:
             self._is_open = False
             self._response.close()
-            self._ended(self._error)
+            self._on_end(self._error)
 
 
-def _why(error: httpx.TransportError) -> str:
+def _failure_word(error: httpx.TransportError) -> str:
     return TIMEOUT if isinstance(error, httpx.TimeoutException) else UNREACHABLE
 
 
-def _off_s(headers: httpx.Headers, began_at: datetime, ended_at: datetime) -> float | None:
-    """How far our clock is ahead of the answer's ``Date``, which was written in between; ``None`` without."""
+def _clock_skew_s(headers: httpx.Headers, began_at: datetime, ended_at: datetime) -> float | None:
+    """Seconds by which this clock is ahead of the ``Date`` of a response; ``None`` without one."""
     date = as_http_date(headers.get("Date"))
     if date is None:
         return None
@@ -135,27 +136,27 @@ def _off_s(headers: httpx.Headers, began_at: datetime, ended_at: datetime) -> fl
 
 
 def company_in(path: str) -> str | None:
-    """The company that a request is about; ``None`` for one about none or many."""
+    """The company in a path; ``None`` if it names none."""
     parts = path.split("/")
-    for place, part in enumerate(parts[:-1]):
+    for part, following in pairwise(parts):
         if part == "companies":
-            return unquote(parts[place + 1]) or None
+            return unquote(following) or None
     return None
 
 
 @cache
 def _tls_context() -> ssl.SSLContext:
-    """The trusted certificates, loaded once for each process."""
+    """The trusted certificates, loaded once per process."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def client_for(
-    settings: Settings, client: "Redis[Any]", rank: Priority, clock: Callable[[], datetime] = utc_now
+    settings: Settings, client: "Redis[Any]", priority: Priority, clock: Callable[[], datetime] = utc_now
 ) -> CodatClient | None:
-    """A client of Codat under the budget; ``None`` without an API key."""
+    """A rate-limited client of Codat; ``None`` without an API key."""
     if settings.codat_api_key is None:
         return None
-    transport = RateLimitedTransport(RateLimiter(client, clock=clock), rank, clock=clock)
+    transport = RateLimitedTransport(RateLimiter(client, clock=clock), priority, clock=clock)
     return CodatClient(
         api_key=settings.codat_api_key, base_url=settings.codat_api_url, transport=transport, clock=clock
     )

@@ -1,7 +1,7 @@
-"""Which of our errors an answer of Codat's other than 2xx is.
+"""Errors for Codat's responses other than 2xx.
 
-Codat's errors are objects ``{statusCode service error correlationId validation ...}``; what has another
-shape comes from a proxy or a wrong address. https://docs.codat.io/using-the-api/errors
+Codat's error bodies are objects ``{statusCode service error correlationId validation ...}``; any other body
+comes from a proxy or a wrong address. https://docs.codat.io/using-the-api/errors
 """
 
 import json
@@ -16,7 +16,7 @@ from processor.codat.quota import Quota
 from processor.errors import CodatError, CodatRateLimited, CodatRefused
 
 DEFAULT_WAIT_S = 60
-MAX_SAID_CHARS = 300
+MAX_MESSAGE_CHARS = 300
 MAX_VALIDATIONS = 3
 MASK = "***"
 
@@ -30,8 +30,8 @@ _SENTENCES: Mapping[int, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Spoken:
-    """What Codat's error object says."""
+class _ErrorBody:
+    """Codat's error object, as far as it can be read."""
 
     status: int | None = None
     correlation_id: str | None = None
@@ -39,7 +39,7 @@ class _Spoken:
 
     @property
     def is_codats_own(self) -> bool:
-        """Whether it was Codat's error object at all."""
+        """Whether the body is Codat's error object."""
         return self.status is not None or self.correlation_id is not None
 
 
@@ -53,73 +53,72 @@ def refusal(
     quota: Quota | None = None,
     secrets: Sequence[str] = (),
 ) -> CodatError:
-    """The error that an answer with ``status`` means; no text in it holds one of the ``secrets``.
+    """The error for a response with ``status``; its texts mask the ``secrets``.
 
-    ``headers`` answer to names in any case.
+    The names of ``headers`` are case-insensitive.
     """
-    spoken = _spoken(content, secrets)
-    known = _SENTENCES.get(status)
+    body = _parse_body(content, secrets)
+    opening = _SENTENCES.get(status)
     if status == 429:
-        return CodatRateLimited(rest_s(headers, quota, asked_at), correlation_id=spoken.correlation_id)
-    if status == 404 and spoken.is_codats_own and spoken.status in (None, 404):
+        return CodatRateLimited(rest_s(headers, quota, asked_at), correlation_id=body.correlation_id)
+    if status == 404 and body.is_codats_own and body.status in (None, 404):
         return CodatNotFound(
-            _sentence(known, 404, spoken),
+            _sentence(opening, 404, body),
             asked_at=asked_at,
             timed=timed,
-            correlation_id=spoken.correlation_id,
+            correlation_id=body.correlation_id,
         )
     if status == 409:
-        return CodatConflict(409, spoken.correlation_id, _sentence(known, 409, spoken))
+        return CodatConflict(409, body.correlation_id, _sentence(opening, 409, body))
     if 400 <= status < 500 and status not in (404, 408):
-        return CodatRefused(status, spoken.correlation_id, _sentence(known, status, spoken))
-    if spoken.is_codats_own:
-        words = "Codat is in maintenance" if status == 503 else "Codat failed"
-        sentence = _sentence(words, status, spoken)
+        return CodatRefused(status, body.correlation_id, _sentence(opening, status, body))
+    if body.is_codats_own:
+        opening = "Codat is in maintenance" if status == 503 else "Codat failed"
+        sentence = _sentence(opening, status, body)
     else:
         sentence = f"What answered {status} at CODAT_API_URL does not look like Codat; try again later."
-    wanted_s = retry_after_s(headers, asked_at)
     return CodatFailing(
         status,
         sentence,
-        correlation_id=spoken.correlation_id,
-        retry_after_s=wanted_s,
-        codats_own=spoken.is_codats_own,
+        correlation_id=body.correlation_id,
+        retry_after_s=retry_after_s(headers, asked_at),
+        codats_own=body.is_codats_own,
     )
 
 
 def rest_s(headers: Mapping[str, str], quota: Quota | None, asked_at: datetime) -> int:
-    """For how long Codat wants no more requests after a 429, in seconds from ``asked_at``."""
-    wanted_s = retry_after_s(headers, asked_at)
-    if wanted_s is None and quota is not None and quota.remaining == 0 and quota.resets_at is not None:
-        wanted_s = wait_s(quota.resets_at, asked_at)
-    return DEFAULT_WAIT_S if wanted_s is None else wanted_s
+    """Pause after a 429, in seconds from ``asked_at``."""
+    pause_s = retry_after_s(headers, asked_at)
+    if pause_s is None and quota is not None and quota.remaining == 0 and quota.resets_at is not None:
+        pause_s = wait_s(quota.resets_at, asked_at)
+    return DEFAULT_WAIT_S if pause_s is None else pause_s
 
 
-def _sentence(words: str | None, status: int, spoken: _Spoken) -> str:
-    opening = f"{words or 'Codat refused the request'} ({status})"
-    return f"{opening}: {spoken.text}" if spoken.text else f"{opening}."
+def _sentence(opening: str | None, status: int, body: _ErrorBody) -> str:
+    start = f"{opening or 'Codat refused the request'} ({status})"
+    return f"{start}: {body.text}" if body.text else f"{start}."
 
 
-def _spoken(content: bytes, secrets: Sequence[str]) -> _Spoken:
+def _parse_body(content: bytes, secrets: Sequence[str]) -> _ErrorBody:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        return _Spoken()
+        return _ErrorBody()
     if not isinstance(body, dict):
-        return _Spoken()
+        return _ErrorBody()
     code = body.get("statusCode")
     if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3:
         code = int(code)
-    said = [as_text(body.get("error"), MAX_SAID_CHARS), *_validations(body.get("validation"))]
-    text = " · ".join(dict.fromkeys(part for part in said if part)) or None
+    messages = [as_text(body.get("error"), MAX_MESSAGE_CHARS), *_validations(body.get("validation"))]
+    text = " · ".join(dict.fromkeys(part for part in messages if part)) or None
     correlation_id = as_id(body.get("correlationId"))
     for secret in secrets:
         text = text and text.replace(secret, MASK)
         correlation_id = correlation_id and correlation_id.replace(secret, MASK)
-    return _Spoken(code if type(code) is int else None, correlation_id, text)
+    return _ErrorBody(code if type(code) is int else None, correlation_id, text)
 
 
 def _validations(validation: object) -> list[str | None]:
     errors = validation.get("errors") if isinstance(validation, dict) else None
     rows = errors[:MAX_VALIDATIONS] if isinstance(errors, list) else []
-    return [as_text(row.get("message"), MAX_SAID_CHARS) for row in rows if isinstance(row, dict)]
+    return [as_text(row.get("message"), MAX_MESSAGE_CHARS) for row in rows if isinstance(row, dict)]

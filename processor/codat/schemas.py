@@ -1,8 +1,7 @@
-"""The shape of what we read of Codat's answers; everything else in them is passed over.
+"""Schemas of Codat's responses; other fields are ignored.
 
-Stricter than with messages: an answer that lacks what we asked for is no answer, and raises
-``CodatUnusable``, which names the place and never the contents. A row of a list that cannot be read
-costs that row alone. Schemas are made once.
+Stricter than the schemas of messages: a response without a required field raises ``CodatUnusable``, which
+names the field and never its contents. An unreadable row of a list is skipped.
 """
 
 import contextlib
@@ -35,19 +34,19 @@ from processor.codat.models import (
     Integration,
     WebhookConsumer,
 )
-from processor.codat.shared_schemas import ConnectionErrorFields, ConnectionFields, as_spoken_problem
+from processor.codat.shared_schemas import ConnectionErrorFields, ConnectionFields, as_connection_error
 
-Read = TypeVar("Read")
+Row = TypeVar("Row")
 
 _log = logging.getLogger(__name__)
 
 MAX_URL_CHARS = 4_000
-UNSAID_STATUS = "Unknown"
-"""The status of a dataset of which Codat says none that can be used."""
+UNKNOWN_STATUS = "Unknown"
+"""Status of a dataset without a usable one."""
 
 
 def as_url(value: object) -> str | None:
-    """An absolute http(s) address, safe to send somebody to; ``None`` for anything else."""
+    """An absolute http(s) URL, safe for a redirect; ``None`` for any other value."""
     if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_CHARS or not value.isprintable():
         return None
     text = value.strip()
@@ -64,7 +63,7 @@ def as_flag(value: object) -> bool | None:
 
 
 def as_progress(value: object) -> int:
-    """A percentage, 0 to 100; anything else is 0."""
+    """A percentage, 0 to 100; any other value is 0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return 0
     return int(min(100, max(0, value)))
@@ -72,39 +71,40 @@ def as_progress(value: object) -> int:
 
 def as_ids(value: object) -> tuple[str, ...]:
     """The usable ids of a list."""
-    found = (as_id(one) for one in value) if isinstance(value, list) else ()
-    return tuple(one for one in found if one is not None)
+    ids = (as_id(element) for element in value) if isinstance(value, list) else ()
+    return tuple(id_ for id_ in ids if id_ is not None)
 
 
-def _require(data: Mapping[str, Any], **places: str) -> None:
-    lacking = {place: ["missing or unusable"] for name, place in places.items() if data[name] is None}
-    if lacking:
-        raise ValidationError(lacking)
+def _require(data: Mapping[str, Any], **keys: str) -> None:
+    """Raise ``ValidationError`` if one of these fields (name in the schema, key in the JSON) is absent."""
+    errors = {key: ["missing or unusable"] for name, key in keys.items() if data[name] is None}
+    if errors:
+        raise ValidationError(errors)
 
 
-def loaded(schema: Schema, value: object, what: str) -> Any:
-    """``value`` read by ``schema``; raises ``CodatUnusable`` where it is not a readable ``what``."""
+def load(schema: Schema, value: object, noun: str) -> Any:
+    """Load ``value`` with ``schema``. Raises ``CodatUnusable`` with the ``noun`` of the object."""
     if not isinstance(value, dict):
-        raise CodatUnusable(f"Codat's answer holds something that is not {what}.")
+        raise CodatUnusable(f"Codat's answer holds something that is not {noun}.")
     try:
         return schema.load(value)
     except ValidationError as error:
-        places = ", ".join(sorted(map(str, error.messages_dict)))
-        raise CodatUnusable(f"Codat's answer holds {what} without a usable {places}.") from None
+        fields = ", ".join(sorted(map(str, error.messages_dict)))
+        raise CodatUnusable(f"Codat's answer holds {noun} without a usable {fields}.") from None
 
 
 class _ConnectionSchema(ConnectionFields):
     link_url = LenientField(as_url, data_key="linkUrl")
     last_sync = LenientField(as_instant, data_key="lastSync")
     created = LenientField(as_instant, data_key="created")
-    problem = LenientField(as_spoken_problem, data_key="dataConnectionErrors")
+    problem = LenientField(as_connection_error, data_key="dataConnectionErrors")
 
     @post_load
-    def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _check(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         _require(data, id="id", status="status")
-        spoken: ConnectionErrorFields | None = data["problem"]
-        data["problem"] = spoken.problem if spoken else None
-        data["problem_at"] = (spoken.at or data["created"]) if spoken and spoken.is_active else None
+        error: ConnectionErrorFields | None = data["problem"]
+        data["problem"] = error.problem if error else None
+        data["problem_at"] = (error.at or data["created"]) if error and error.is_active else None
         return data
 
 
@@ -117,7 +117,7 @@ class _CompanySchema(LenientSchema):
     connections = LenientField(lambda value: value, data_key="dataConnections")
 
     @post_load
-    def _checked(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _check(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         _require(data, id="id")
         return data
 
@@ -136,12 +136,12 @@ class _DatasetSchema(LenientSchema):
     description = LenientField(as_message, data_key="statusDescription")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> Dataset:
+    def _build(self, data: dict[str, Any], **_: Any) -> Dataset:
         _require(data, connection_id="connectionId", data_type="dataType")
         del data["id"]
-        data["status"] = data["status"] or UNSAID_STATUS
-        over = data.pop("is_completed"), data.pop("is_errored"), data["completed"]
-        data["ended"] = any(over)
+        data["status"] = data["status"] or UNKNOWN_STATUS
+        end_marks = data.pop("is_completed"), data.pop("is_errored"), data["completed"]
+        data["ended"] = any(end_marks)
         data["message"] = data.pop("error") or data["description"]
         del data["description"]
         data["progress"] = data["progress"] or 0
@@ -168,7 +168,7 @@ class _IntegrationSchema(LenientSchema):
     is_offline = LenientField(as_flag, data_key="isOfflineConnector")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> Integration:
+    def _build(self, data: dict[str, Any], **_: Any) -> Integration:
         _require(data, key="key", name="name")
         for flag in ("enabled", "is_beta", "is_offline"):
             data[flag] = bool(data[flag])
@@ -183,7 +183,7 @@ class _ConsumerSchema(LenientSchema):
     disabled = LenientField(as_flag, data_key="disabled")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> WebhookConsumer:
+    def _build(self, data: dict[str, Any], **_: Any) -> WebhookConsumer:
         _require(data, id="id", url="url")
         return WebhookConsumer(
             id=data["id"],
@@ -204,64 +204,60 @@ _CONSUMER = _ConsumerSchema()
 _DETAILS = ("id", "platform_key", "platform_name", "source_type", "integration_id", "account_name", "status")
 
 
-def connection_of(value: object, answer: CodatResponse) -> ConnectionResponse:
-    """A connection that ``answer`` holds."""
-    data = loaded(_CONNECTION, value, "a connection")
+def connection_of(value: object, response: CodatResponse) -> ConnectionResponse:
+    """A connection in ``response``."""
+    data = load(_CONNECTION, value, "a connection")
     return ConnectionResponse(
         details=ConnectionDetails(**{name: data.pop(name) for name in _DETAILS[:-1]}, status=data["status"]),
-        asked_at=answer.asked_at,
-        timed=answer.timed,
+        asked_at=response.asked_at,
+        timed=response.timed,
         **data,
     )
 
 
-def company_of(value: object, answer: CodatResponse) -> CompanyResponse:
-    """A company that ``answer`` holds."""
-    data = loaded(_COMPANY, value, "a company")
+def company_of(value: object, response: CodatResponse) -> CompanyResponse:
+    """A company in ``response``."""
+    data = load(_COMPANY, value, "a company")
     rows = data.pop("connections")
     connections: tuple[ConnectionResponse, ...] | None = None
     if isinstance(rows, list):
         with contextlib.suppress(CodatUnusable):
-            connections = tuple(readable(rows, lambda row: connection_of(row, answer)))
+            connections = tuple(readable(rows, lambda row: connection_of(row, response)))
     data["tags"] = data["tags"] or {}
     return CompanyResponse(
-        asked_at=answer.asked_at,
-        timed=answer.timed,
+        asked_at=response.asked_at,
+        timed=response.timed,
         connections=connections,
         all_readable=connections is not None and len(connections) == len(rows),
         **data,
     )
 
 
-def readable(rows: Iterable[object], read: Callable[[object], Read]) -> list[Read]:
-    """Those of ``rows`` that ``read`` can read; what is wrong with one row is logged and costs that row.
-
-    Raises ``CodatUnusable`` where there are rows, and not one of them can be read.
-    """
-    found, unusable = [], None
+def readable(rows: Iterable[object], parse: Callable[[object], Row]) -> list[Row]:
+    """Parse rows; unreadable ones are logged and skipped. Raises ``CodatUnusable`` if all of them are."""
+    parsed, unusable = [], None
     for row in rows:
         try:
-            found.append(read(row))
+            parsed.append(parse(row))
         except CodatUnusable as error:
             unusable = error
-            name = (as_id(row.get("id")) or as_id(row.get("key"))) if isinstance(row, dict) else None
-            _log.warning("a row of Codat's is left out", extra={"row": name, "error": error.detail})
-    if unusable is not None and not found:
+            row_id = (as_id(row.get("id")) or as_id(row.get("key"))) if isinstance(row, dict) else None
+            _log.warning("a row of a list of Codat is skipped", extra={"row": row_id, "error": error.detail})
+    if unusable is not None and not parsed:
         raise unusable
-    return found
+    return parsed
 
 
 def dataset_of(value: object) -> Dataset:
-    """One row of a read history."""
-    dataset: Dataset = loaded(_DATASET, value, "a dataset")
+    """A row of a read history."""
+    dataset: Dataset = load(_DATASET, value, "a dataset")
     return dataset
 
 
 def data_statuses_of(value: object) -> dict[str, DataTypeStatus]:
-    """Data statuses by data type.
+    """Data statuses by data type, without those that were never read (``null``, or ``dataType`` alone).
 
-    Left out is a data type of which Codat says nothing that can be used: of one that was never read it says
-    ``null``, or ``dataType`` alone. Raises ``CodatUnusable`` where the whole is not a map of data types.
+    Raises ``CodatUnusable`` if the value is not a map of data types.
     """
     if not isinstance(value, dict):
         raise CodatUnusable("Codat's answer is not a map of data types.")
@@ -269,12 +265,12 @@ def data_statuses_of(value: object) -> dict[str, DataTypeStatus]:
         raise CodatUnusable("Codat's answer holds no data type that can be read.")
     statuses: dict[str, DataTypeStatus] = {}
     for key, row in value.items():
-        name = as_id(key)
+        data_type = as_id(key)
         data = _DATA_TYPE_STATUS.load(row) if isinstance(row, dict) else {}
-        if name is None or data.get("current_status") is None:
+        if data_type is None or data.get("current_status") is None:
             continue
-        data["data_type"] = data["data_type"] or name
-        statuses[name] = DataTypeStatus(**data)
+        data["data_type"] = data["data_type"] or data_type
+        statuses[data_type] = DataTypeStatus(**data)
     return statuses
 
 
@@ -283,13 +279,13 @@ def _is_data_type(row: object) -> bool:
 
 
 def integration_of(value: object) -> Integration:
-    """One platform."""
-    integration: Integration = loaded(_INTEGRATION, value, "an integration")
+    """A platform."""
+    integration: Integration = load(_INTEGRATION, value, "an integration")
     return integration
 
 
 def branding_of(value: object) -> Branding:
-    """The pictures of a platform; those without a usable address are left out."""
+    """The pictures of a platform; those without a usable URL are ``None``."""
     if not isinstance(value, dict):
         raise CodatUnusable("Codat's answer is not the branding of a platform.")
     return Branding(
@@ -301,13 +297,13 @@ def branding_of(value: object) -> Branding:
 
 
 def consumer_of(value: object) -> WebhookConsumer:
-    """One consumer of messages."""
-    consumer: WebhookConsumer = loaded(_CONSUMER, value, "a webhook consumer")
+    """A webhook consumer."""
+    consumer: WebhookConsumer = load(_CONSUMER, value, "a webhook consumer")
     return consumer
 
 
-def _image(value: object, names: Iterable[str]) -> Image | None:
-    for name in names:
+def _image(value: object, path: Iterable[str]) -> Image | None:
+    for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     if not isinstance(value, dict):
         return None

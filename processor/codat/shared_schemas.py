@@ -1,4 +1,4 @@
-"""What Codat says alike in its messages and in its API's answers: connections and their errors."""
+"""Schemas that Codat's messages and API responses share: connections and their errors."""
 
 import re
 from dataclasses import dataclass
@@ -41,27 +41,27 @@ _ACCOUNT_NAMES = (
     "storeurl",
     "domain",
 )
-"""Fields of ``connectionInfo``, which holds anything, that tell two connections of one platform apart."""
+"""Keys of ``connectionInfo``, a free-form object, that tell two connections of one platform apart."""
 
-MOST_INFO_FIELDS = 50
-LONGEST_ACCOUNT_NAME = 120
+MAX_INFO_FIELDS = 50
+MAX_ACCOUNT_NAME_CHARS = 120
 
 
 def as_account_name(value: object) -> str | None:
-    """The account, shop or business that ``connectionInfo`` names; ``None`` where it names none."""
+    """The account, shop or business in ``connectionInfo``; ``None`` if there is none."""
     if not isinstance(value, dict):
         return None
-    said = {
+    texts = {
         re.sub(r"[^a-z]", "", name[:MAX_WORD_CHARS].lower()): text
-        for name, text in islice(value.items(), MOST_INFO_FIELDS)
+        for name, text in islice(value.items(), MAX_INFO_FIELDS)
         if isinstance(name, str)
     }
-    names = (as_text(said.get(name), LONGEST_ACCOUNT_NAME) for name in _ACCOUNT_NAMES)
+    names = (as_text(texts.get(name), MAX_ACCOUNT_NAME_CHARS) for name in _ACCOUNT_NAMES)
     return next((name for name in names if name is not None), None)
 
 
 class ConnectionFields(LenientSchema):
-    """What describes a connection: the fields of ``handlers.events.ConnectionDetails``."""
+    """The fields of ``handlers.events.ConnectionDetails``."""
 
     id = LenientField(as_id, data_key="id")
     platform_key = LenientField(as_word, data_key="integrationKey")
@@ -76,7 +76,7 @@ class ConnectionFields(LenientSchema):
 class ConnectionErrorFields:
     """One of ``dataConnectionErrors``; active until it is resolved.
 
-    Codat names a status, ``Active`` or ``Resolved``, for transient errors only.
+    Only transient errors have a status, ``Active`` or ``Resolved``.
     """
 
     problem: Problem
@@ -85,7 +85,7 @@ class ConnectionErrorFields:
 
     @property
     def at(self) -> datetime | None:
-        """When it happened; ``None`` where that is not said."""
+        """When it happened; ``None`` if unknown."""
         return None if self.errored_at == _NEVER else self.errored_at
 
 
@@ -100,7 +100,7 @@ class ConnectionErrorSchema(LenientSchema):
     resolved = LenientField(as_word, data_key="resolvedOnUtc")
 
     @post_load
-    def _made(self, data: dict[str, Any], **_: Any) -> ConnectionErrorFields:
+    def _build(self, data: dict[str, Any], **_: Any) -> ConnectionErrorFields:
         return ConnectionErrorFields(
             problem=Problem(data["status_code"], data["status_text"], data["message"]),
             is_active=data["resolved"] is None and (data["status"] or "").lower() != "resolved",
@@ -108,22 +108,22 @@ class ConnectionErrorSchema(LenientSchema):
         )
 
 
-_PROBLEM = ConnectionErrorSchema()
+_ERROR = ConnectionErrorSchema()
 
 
-def as_spoken_problem(value: object) -> ConnectionErrorFields | None:
-    """Of a list of errors the newest active one, with its time; without an active one the last."""
+def as_connection_error(value: object) -> ConnectionErrorFields | None:
+    """Of a list of errors the newest active one, else the last one."""
     if not isinstance(value, list):
         return None
-    spoken: list[ConnectionErrorFields] = [_PROBLEM.load(entry) for entry in value if isinstance(entry, dict)]
-    if not spoken:
+    errors: list[ConnectionErrorFields] = [_ERROR.load(entry) for entry in value if isinstance(entry, dict)]
+    if not errors:
         return None
-    active = [error for error in spoken if error.is_active]
-    # Reversed: of equals, max keeps the first it meets, and a later entry is the newer one.
-    return max(reversed(active), key=lambda error: error.errored_at) if active else spoken[-1]
+    active = [error for error in errors if error.is_active]
+    # Reversed: max returns the first of equals, and the later entry is the newer one.
+    return max(reversed(active), key=lambda error: error.errored_at) if active else errors[-1]
 
 
 def as_problem(value: object) -> Problem | None:
-    """The same without its time."""
-    newest = as_spoken_problem(value)
-    return newest.problem if newest else None
+    """The problem of ``as_connection_error``."""
+    error = as_connection_error(value)
+    return error.problem if error else None

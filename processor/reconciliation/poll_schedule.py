@@ -70,8 +70,8 @@ class PollQueue:
 
     def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
-        self._lease = register(client, "look_lease")
-        self._settle = register(client, "look_settle")
+        self._lease = register(client, "poll_lease")
+        self._settle = register(client, "poll_settle")
 
     def lease(self, now: datetime, limit: int) -> list[DuePoll]:
         """Up to ``limit`` due companies; no other caller gets them for ``LEASE_MS``."""

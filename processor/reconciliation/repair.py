@@ -14,7 +14,7 @@ from handlers.events import Event, QuestionUnanswered, Trigger, UnhandledEvent
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.state import situation
-from processor.alerts.replay import ReplayService, understand
+from processor.alerts.replay import ReplayService, decode_event
 from processor.clock import from_iso, to_ms, utc_now
 from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation.compare import CompanyComparer
@@ -138,7 +138,7 @@ class ConnectionRepair:
         if row is None:
             return None
         try:
-            return understand(
+            return decode_event(
                 row["body"],
                 source=row.get("source", ""),
                 event_id=event_id,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from processor.alerts.current import READERS
 from processor.alerts.legacy import canonical
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatUncertain
@@ -14,21 +15,8 @@ from processor.errors import Conflict, Invalid, NotFound
 WEBHOOK_PATH = "/webhooks/codat"
 """The path at which this service receives Codat's messages."""
 
-HANDLED = (
-    "client.rateLimit.reached",
-    "client.rateLimit.reset",
-    "company.created",
-    "company.deleted",
-    "connection.connected",
-    "connection.created",
-    "connection.deleted",
-    "connection.disconnected",
-    "connection.failed",
-    "connection.reconnected",
-    "read.completed",
-    "read.completed.initial",
-)
-"""The event types that this service handles, as Codat spells them.
+HANDLED = tuple(sorted(READERS))
+"""The event types that this service handles.
 https://docs.codat.io/using-the-api/webhooks/event-types"""
 
 _LEGACY_STATUS = ("DataConnectionStatusChanged",)

@@ -1,1 +1,1 @@
-"""Public representations of what is stored: the same for the API, the pages and the command line."""
+"""Public representations of stored records, shared by the API, the pages and the command line."""

@@ -1,7 +1,7 @@
-"""Looking things up for people and programs: the same answers for the API and the command line.
+"""Queries whose results the API, the pages and the command line return.
 
-Raises :class:`NotFound` for an id that nobody knows, :class:`Invalid` for a cursor that is none,
-and ``redis.RedisError`` when Redis does not answer.
+Each raises :class:`NotFound` for an unknown id, :class:`Invalid` for an invalid cursor, and
+``redis.RedisError`` if Redis does not answer.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from processor.delivery import serializers as delivery_serializers
 from processor.delivery.lane_admin import LaneAdmin
 from processor.errors import Invalid, NotFound
 from processor.resources import serializers
-from processor.store.cursors import ResultPage
+from processor.store.cursors import ResultPage, filtered_page
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
 
-MOST_LOOKS = 100
-"""So many times a list is read on for items that fit, before the page is handed out as it is."""
+MAX_READS = 100
+"""Pages of an index that are read for one filtered page."""
 
 STATES = tuple(state.value for state in State)
 
@@ -35,7 +35,7 @@ def connections(
     limit: int,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Connections, newest first; every filter that is given must fit."""
+    """Connections that match every given filter, newest first."""
     page = reader.list_connections(
         state=state, company_id=company_id, merchant_id=merchant_id, limit=limit, cursor=cursor
     )
@@ -55,7 +55,7 @@ def _row(reader: Reader, connection_id: str) -> StoredConnection | UnreadableCon
 
 
 def timeline(reader: Reader, connection_id: str, *, limit: int, cursor: str | None = None) -> dict[str, Any]:
-    """What happened to a connection, newest first."""
+    """The timeline of a connection, newest first."""
     _row(reader, connection_id)
     page = reader.timeline(connection_id, limit=limit, cursor=cursor)
     return serializers.page([serializers.timeline_entry(entry) for entry in page.items], page.next_cursor)
@@ -64,7 +64,7 @@ def timeline(reader: Reader, connection_id: str, *, limit: int, cursor: str | No
 def companies(
     reader: Reader, *, merchant_id: str | None = None, limit: int, cursor: str | None = None
 ) -> dict[str, Any]:
-    """Companies, deleted ones too, newest first; of a merchant or all."""
+    """All companies, or those of a merchant, including deleted ones, newest first."""
     page = reader.list_companies(merchant_id=merchant_id, limit=limit, cursor=cursor)
     return serializers.page([serializers.company(row) for row in page.items], page.next_cursor)
 
@@ -93,17 +93,19 @@ def events(
     limit: int,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Messages without their bodies, newest first; every filter that is given must fit."""
-    found: list[dict[str, Any]] = []
-    for _ in range(MOST_LOOKS):
-        page: ResultPage = reader.list_events(
-            status=status, company_id=company_id, limit=limit - len(found), cursor=cursor
-        )
-        found += [serializers.event(row) for row in page.items if status in (None, row.get("status"))]
-        cursor = page.next_cursor
-        if len(found) >= limit or cursor is None:
-            break
-    return serializers.page(found, cursor)
+    """Messages that match every given filter, without their bodies, newest first.
+
+    A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
+    """
+
+    def fetch(limit: int, cursor: str | None) -> ResultPage:
+        return reader.list_events(status=status, company_id=company_id, limit=limit, cursor=cursor)
+
+    def matches(row: dict[str, Any]) -> bool:
+        return status in (None, row.get("status"))
+
+    page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
+    return serializers.page([serializers.event(row) for row in page.items], page.next_cursor)
 
 
 def event(reader: Reader, event_id: str) -> dict[str, Any]:
@@ -127,35 +129,32 @@ def notifications(
     limit: int,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Notifications, newest first; every filter that is given must fit.
+    """Notifications that match every given filter, newest first.
 
-    A page may hold fewer than ``limit`` where few fit: ``next_cursor`` goes on.
+    A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
     if since is not None and until is not None and since >= until:
         raise Invalid(errors={"until": ["Must be later than since."]})
     indexed = None if status == delivery_serializers.PUBLISHED else status
-    found: list[dict[str, Any]] = []
-    for _ in range(MOST_LOOKS):
-        page = reader.list_notifications(
+
+    def fetch(limit: int, cursor: str | None) -> ResultPage:
+        return reader.list_notifications(
             connection_id=connection_id,
             company_id=company_id,
             merchant_id=merchant_id,
             status=indexed,
             since=since,
             until=until,
-            limit=limit - len(found),
+            limit=limit,
             cursor=cursor,
         )
-        found += [
-            serializers.notification(row)
-            for row in page.items
-            if (status is None or delivery_serializers.is_listed(row["deliveries"], status))
-            and type in (None, row["body"]["type"])
-        ]
-        cursor = page.next_cursor
-        if len(found) >= limit or cursor is None:
-            break
-    return serializers.page(found, cursor)
+
+    def matches(row: dict[str, Any]) -> bool:
+        has_status = status is None or delivery_serializers.is_listed(row["deliveries"], status)
+        return has_status and type in (None, row["body"]["type"])
+
+    page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
+    return serializers.page([serializers.notification(row) for row in page.items], page.next_cursor)
 
 
 def notification(reader: Reader, notification_id: str) -> dict[str, Any]:
@@ -167,6 +166,6 @@ def notification(reader: Reader, notification_id: str) -> dict[str, Any]:
 
 
 def stats(reader: Reader, client: "Redis[Any]", conditions: Sequence[Condition]) -> dict[str, Any]:
-    """How the service stands; ``client`` is that of the reader."""
+    """Counts, lanes and conditions of the service; ``client`` is that of the reader."""
     lanes = [delivery_serializers.lane(state) for state in LaneAdmin(client).used_states()]
     return serializers.stats(reader.stats(STATES), lanes, conditions)

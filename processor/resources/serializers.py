@@ -1,7 +1,7 @@
-"""What callers of the API and operators see: public representations of what is kept. Pure.
+"""Public representations of records, as the API returns and the command line prints them. Pure.
 
-Every object has its own ``id``; times are ISO 8601 in UTC with ``Z``; ``None`` means "not known" or
-"does not apply". The command line prints exactly these objects.
+Every object has an ``id``; times are ISO 8601 in UTC with ``Z``; ``None`` means "not known" or "does not
+apply".
 """
 
 import json
@@ -17,66 +17,66 @@ from handlers.state import Situation, State, is_running, situation
 from processor.alerts.dialects import is_too_deep
 from processor.clock import from_ms, to_iso
 from processor.conditions.model import Condition
-from processor.delivery import serializers
+from processor.delivery import serializers as delivery_serializers
 from processor.store.records import StoredConnection, UnreadableConnection
 
-NOTIFICATION_STATUSES = serializers.STATUSES
+NOTIFICATION_STATUSES = delivery_serializers.STATUSES
 
 UNREADABLE = "unreadable"
-"""Stands for the state of a connection whose record cannot be read."""
+"""State of a connection whose record cannot be read."""
 
 DONE = 100
-"""Progress of what needs no more reading."""
+"""Progress of a finished read."""
 
 
 def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
-    """One page of a list; ``next_cursor`` is ``None`` on the last."""
+    """A page of a list; ``next_cursor`` is ``None`` on the last page."""
     return {"items": list(items), "next_cursor": next_cursor}
 
 
 def connection(stored: StoredConnection | UnreadableConnection) -> dict[str, Any]:
-    """A connection: its situation now, and what waits for Codat's word."""
+    """A connection with its current state, open checks and claims."""
     if isinstance(stored, UnreadableConnection):
-        return _unreadable(stored.id)
-    known = stored.connection
-    now = situation(known)
+        return _unreadable_connection(stored.id)
+    connection = stored.connection
+    now = situation(connection)
     link = link_status(now.history)
     return {
-        "id": known.id,
-        "connection_id": known.id,
-        "company_id": known.company_id,
-        "merchant_id": known.merchant_id,
-        "platform_key": known.platform_key,
-        "platform_name": known.platform_name,
-        "source_type": known.source_type,
-        "integration_id": known.integration_id,
-        "account_name": known.account_name,
+        "id": connection.id,
+        "connection_id": connection.id,
+        "company_id": connection.company_id,
+        "merchant_id": connection.merchant_id,
+        "platform_key": connection.platform_key,
+        "platform_name": connection.platform_name,
+        "source_type": connection.source_type,
+        "integration_id": connection.integration_id,
+        "account_name": connection.account_name,
         "state": now.state.value,
         "link_status": link.value if link else None,
         "authorization": now.authorization,
         "authorized_at": _iso(now.authorized_at),
         "first_heard_at": to_iso(from_ms(stored.first_heard_ms)),
-        "progress": progress(known, now),
-        "data_types": [_data_type(kind, now) for _, kind in sorted(known.data_types.items())],
-        "on_premise": known.is_on_premise,
+        "progress": progress(connection, now),
+        "data_types": [_data_type(data_type, now) for _, data_type in sorted(connection.data_types.items())],
+        "on_premise": connection.is_on_premise,
         "first_sync_missing": now.first_sync_missing,
         "end_expected": now.end_expected,
         "error": _error(now),
         "open": {
             "checks": [
                 {"kind": check.kind, "at": to_iso(check.at), "since": to_iso(check.since)}
-                for check in known.checks
+                for check in connection.checks
             ],
-            "claims": len(known.claims),
+            "claims": len(connection.claims),
         },
         "notifications_told": [
-            {"id": told.id, "type": told.kind, "at": to_iso(told.at)} for told in known.ledger
+            {"id": entry.id, "type": entry.kind, "at": to_iso(entry.at)} for entry in connection.ledger
         ],
     }
 
 
-def _unreadable(connection_id: str) -> dict[str, Any]:
-    """A connection whose record cannot be read: nothing is known of it but its id."""
+def _unreadable_connection(connection_id: str) -> dict[str, Any]:
+    """A connection whose record cannot be read: only its id is known."""
     unknown = (
         "company_id",
         "merchant_id",
@@ -106,24 +106,24 @@ def _unreadable(connection_id: str) -> dict[str, Any]:
     }
 
 
-def progress(known: Connection, now: Situation) -> int:
-    """How far the first sync of the current authorisation is, 0 to 100.
+def progress(connection: Connection, now: Situation) -> int:
+    """Progress of the first sync of the current authorisation, 0 to 100.
 
-    The mean over its data types, where one that was read, well or badly, counts as done; 100 when
-    ready, and 0 while none is known.
+    The mean over its data types, of which a finished or failed one counts as 100; 100 when the connection is
+    ready, 0 without data types.
     """
     if now.state is State.READY:
         return DONE
-    parts = [
-        kind.progress if is_running(kind.status, kind.progress) else DONE
-        for kind in known.data_types.values()
-        if _is_current(kind, now)
+    values = [
+        data_type.progress if is_running(data_type.status, data_type.progress) else DONE
+        for data_type in connection.data_types.values()
+        if _is_current(data_type, now)
     ]
-    return sum(parts) // len(parts) if parts else 0
+    return sum(values) // len(values) if values else 0
 
 
 def timeline_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of a connection's timeline: what one message did, and why."""
+    """An entry of a connection's timeline: the effect of one message, and the reason."""
     return {
         name: entry[name]
         for name in (
@@ -143,7 +143,7 @@ def timeline_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def company(row: Mapping[str, str]) -> dict[str, Any]:
-    """A company from the fields that are known of it."""
+    """A company from its stored fields."""
     return {
         "id": row["id"],
         "company_id": row["id"],
@@ -157,10 +157,9 @@ def company(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def event(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A message and what became of it, without its body.
+    """A message and its outcome, without its body.
 
-    ``error`` is why it is not processed: the traceback of the last attempt, or why nobody
-    understands it.
+    ``error`` is why it is not processed: the traceback of the last attempt, or why it is not recognised.
     """
     processed = row["status"] == "processed"
     return {
@@ -181,28 +180,28 @@ def event(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole_event(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A message with its body: parsed under ``body`` where it is JSON, otherwise as text under ``raw``."""
+    """A message with its body: ``body`` is the parsed JSON; ``raw`` is the text of any other body."""
     raw: bytes = row["body"]
     try:
-        return {**event(row), "body": _parsed(raw), "raw": None}
+        return {**event(row), "body": _parse_json(raw), "raw": None}
     except (ValueError, RecursionError):
         return {**event(row), "body": None, "raw": raw.decode("utf-8", "replace")}
 
 
 def notification(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A notification: what is sent, and the attempts to deliver it."""
+    """A notification with its body and its deliveries."""
     deliveries = row["deliveries"]
     return {
         **row["body"],
-        "status": serializers.status(deliveries),
-        "deliveries": serializers.deliveries(deliveries),
+        "status": delivery_serializers.status(deliveries),
+        "deliveries": delivery_serializers.deliveries(deliveries),
     }
 
 
 def stats(
     counts: Mapping[str, Any], lanes: Sequence[Mapping[str, Any]], conditions: Sequence[Condition]
 ) -> dict[str, Any]:
-    """How the service stands; ``last_commit_at`` is when something was last handled."""
+    """Counts, lanes and conditions of the service; ``last_commit_at`` is the time of the last commit."""
     counters = dict(counts["counters"])
     last_commit_ms = counters.pop("last_commit_ms", None)
     counters.pop("last_message_ms", None)
@@ -219,20 +218,20 @@ def stats(
         "notifications": counts["notifications"],
         "codat": dict(counts["codat"]),
         "counters": counters,
-        "conditions": [condition(one) for one in conditions],
+        "conditions": [condition_row(condition) for condition in conditions],
         "last_commit_at": None if last_commit_ms is None else to_iso(from_ms(last_commit_ms)),
     }
 
 
-def condition(one: Condition) -> dict[str, Any]:
-    """Something that is wrong now, and what to do about it."""
+def condition_row(condition: Condition) -> dict[str, Any]:
+    """A condition of the service with its advice."""
     return {
-        "code": one.code,
-        "severity": one.severity.value,
-        "subject": one.subject or None,
-        "since": _iso(one.since),
-        "sentence": one.sentence,
-        "advice": one.advice,
+        "code": condition.code,
+        "severity": condition.severity.value,
+        "subject": condition.subject or None,
+        "since": _iso(condition.since),
+        "sentence": condition.sentence,
+        "advice": condition.advice,
     }
 
 
@@ -240,26 +239,26 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else to_iso(moment)
 
 
-def _is_current(kind: DataType, now: Situation) -> bool:
-    """Whether the outcome belongs to the current authorisation; before the first, nothing does."""
-    return now.authorized_at is not None and kind.at >= now.authorized_at
+def _is_current(data_type: DataType, now: Situation) -> bool:
+    """Whether the data type was read in the current authorisation."""
+    return now.authorized_at is not None and data_type.at >= now.authorized_at
 
 
-def _data_type(kind: DataType, now: Situation) -> dict[str, Any]:
+def _data_type(data_type: DataType, now: Situation) -> dict[str, Any]:
     return {
-        "data_type": kind.name,
-        "status": kind.status,
-        "progress": kind.progress,
-        "at": to_iso(kind.at),
-        "message": kind.message,
-        "current": _is_current(kind, now),
+        "data_type": data_type.name,
+        "status": data_type.status,
+        "progress": data_type.progress,
+        "at": to_iso(data_type.at),
+        "message": data_type.message,
+        "current": _is_current(data_type, now),
     }
 
 
 def _error(now: Situation) -> dict[str, Any] | None:
-    """What went wrong in the newest failure or end, as notifications say it."""
-    found = [fact for fact in (now.history.failed, now.history.ended) if fact is not None]
-    newest = max(found, key=lambda fact: fact.at, default=None)
+    """The problem of the newest failure or end, as in notifications."""
+    facts = [fact for fact in (now.history.failed, now.history.ended) if fact is not None]
+    newest = max(facts, key=lambda fact: fact.at, default=None)
     problem: Problem | None = newest.problem if newest else None
     if problem is None:
         return None
@@ -270,8 +269,8 @@ def _error(now: Situation) -> dict[str, Any] | None:
     }
 
 
-def _parsed(raw: bytes) -> Any:
-    """JSON that can be written as JSON again; raises ``ValueError`` for anything else."""
+def _parse_json(raw: bytes) -> Any:
+    """Parse strict JSON. Raises ``ValueError``."""
     text = raw.decode("utf-8-sig")
     if is_too_deep(text):
         raise ValueError("nested too deeply")

@@ -1,1 +1,1 @@
-"""What is kept in Redis, and the only code that knows how."""
+"""Storage in Redis: keys, records, indexes and server-side scripts."""

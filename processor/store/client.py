@@ -12,16 +12,16 @@ from redis.retry import Retry
 from processor.store.pool import CONNECTIONS, Pool
 
 WEB_TIMEOUT_S = 0.65
-"""What a request may wait for Redis: an answer to Codat is due within a second, whatever happens."""
+"""Time limit of a command in a web process: Codat expects a response within a second."""
 
 WEB_WAIT_S = 0.2
-"""What a request may wait for a connection that another request uses, in seconds."""
+"""Time limit for a free connection in a web process."""
 
 WORKER_TIMEOUT_S = 15.0
-"""RQ waits five seconds for a job and allows ten more for the answer."""
+"""RQ blocks five seconds for a job and allows ten more for the response."""
 
 COMMAND_CONNECTIONS = 4
-"""The share of a command (``codat-processor connections list``, ``check``, …)."""
+"""Connections of one command (``codat-processor connections list``, ``check``, …)."""
 
 
 def connect(
@@ -32,11 +32,11 @@ def connect(
     max_connections: int = COMMAND_CONNECTIONS,
     wait_s: float | None = None,
 ) -> "Redis[Any]":
-    """A client for ``url`` with ``max_connections`` connections; sends nothing yet.
+    """Create a client for ``url`` with up to ``max_connections`` connections; nothing is sent yet.
 
-    A connection that turns out to be closed is opened again once; a time-out is not
-    waited for twice. Who finds all connections in use waits ``wait_s`` (``None``: as ``timeout_s``).
-    ``verify_tls`` off accepts the certificate that Heroku signs itself.
+    A closed connection is reopened once; a timeout is not retried. If all connections are in use, a
+    caller waits ``wait_s`` for one (``None``: ``timeout_s``). Without ``verify_tls`` a self-signed
+    certificate, as Heroku has it, is accepted.
     """
     options: dict[str, Any] = {}
     if url.startswith("rediss://") and not verify_tls:
@@ -57,5 +57,5 @@ def connect(
 
 
 def close_idle_always(client: "Redis[Any]") -> None:
-    """Close connections of ``client`` that are not used for a while, as long as this process lives."""
+    """Close idle connections of ``client`` for the rest of this process, in a thread."""
     client.connection_pool.close_idle_always()

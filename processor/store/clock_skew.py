@@ -1,4 +1,4 @@
-"""Machines whose clock is off: a process compares its own with that of Redis or of Codat."""
+"""Clock skew: each process compares its clock with that of Redis and of Codat."""
 
 import socket
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ from redis import Redis
 from redis.client import Pipeline
 
 from processor.store import keys
+from processor.store.decoding import text_fields
 
 WARNING_S = 30
 ERROR_S = 240
-"""Signatures are refused where clocks differ by more than 300 s."""
+"""Signatures are refused if clocks differ by more than 300 s."""
 
-KEPT = timedelta(minutes=10)
-"""How long a machine is remembered of which nobody writes any more."""
+RETENTION = timedelta(minutes=10)
+"""An entry without an update expires after this time."""
 
 REDIS = "Redis"
 CODAT = "Codat"
@@ -25,7 +26,7 @@ HOST = socket.gethostname()
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """How far the clock of ``host`` is ahead of that of ``reference``, in seconds; behind: negative."""
+    """Seconds by which the clock of ``host`` is ahead of ``reference``; negative if it is behind."""
 
     host: str
     reference: str
@@ -33,33 +34,33 @@ class Skew:
 
 
 def add(pipe: "Pipeline[Any]", reference: str, off_s: float, host: str = HOST) -> None:
-    """Write down in a pipeline how far this machine's clock is off; forget it where it is right."""
+    """Stage the skew of this machine's clock, or the removal of its entry if the clock is right."""
     name, member = keys.clocks(), f"{reference} {host}"
     if abs(off_s) < WARNING_S:
         pipe.hdel(name, member)
         return
     pipe.hset(name, member, round(off_s))
-    pipe.expire(name, KEPT)
+    pipe.expire(name, RETENTION)
 
 
 def parse(row: Mapping[bytes, bytes]) -> list[Skew]:
-    """The machines whose clock is off, from the hash as Redis has it."""
-    found = []
-    for member, off_s in sorted(row.items()):
-        reference, _, host = member.decode("utf-8", "replace").partition(" ")
-        found.append(Skew(host, reference, int(off_s)))
-    return found
+    """Parse the hash of machines whose clock is off."""
+    skews = []
+    for member, off_s in sorted(text_fields(row).items()):
+        reference, _, host = member.partition(" ")
+        skews.append(Skew(host, reference, int(off_s)))
+    return skews
 
 
 def off_s(began: float, ended: float, reference: float) -> float:
-    """How far a clock is ahead of the ``reference`` that was read between ``began`` and ``ended`` by it."""
+    """Seconds by which a clock is ahead of ``reference``, read between its ``began`` and ``ended``."""
     return max(began - reference, 0.0) or min(ended - reference, 0.0)
 
 
 def compare(client: "Redis[Any]", began: float, ended: float, redis_time: float) -> None:
-    """Compare this machine's clock, read before and after Redis was asked for its time; seconds since 1970.
+    """Record this machine's clock if it is off. Raises ``redis.RedisError``.
 
-    Writes where it is off; an entry goes by itself. Raises ``redis.RedisError``.
+    ``began`` and ``ended`` are its readings (Unix time, s) before and after ``redis_time`` was read.
     """
     ahead_s = off_s(began, ended, redis_time)
     if abs(ahead_s) >= WARNING_S:

@@ -1,6 +1,6 @@
-"""What became of calls to Codat, whatever process made them: counts by status, time taken, failures.
+"""Counts, durations and failures of calls to Codat by all processes. One small hash.
 
-One small hash. A status is Codat's (``200``), or ``timeout`` or ``unreachable`` where there was no answer.
+A status is that of Codat's response (``200``), or ``timeout`` or ``unreachable`` if there was none.
 """
 
 from collections.abc import Mapping
@@ -12,46 +12,47 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from processor.clock import from_ms, to_ms
+from processor.clock import to_ms
 from processor.store import keys
-from processor.store.decoding import text_fields
+from processor.store.decoding import fields_with_prefix, moment, text_fields
 
 TIMEOUT = "timeout"
 UNREACHABLE = "unreachable"
 OTHER = "other"
-"""Any status that HTTP does not define."""
+"""Stands for any status that HTTP does not define."""
 
 KEY_REFUSED = (401, 403)
 ACCOUNT_LIMITED = 402
-_KNOWN = frozenset(status.value for status in HTTPStatus)
+_HTTP_STATUSES = frozenset(status.value for status in HTTPStatus)
 _COUNT, _SECONDS = "count:", "seconds:"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: Codat's ``status``, or the word for why there was none, and how long it took."""
+    """One request: the status of the response, or the word for the failure, and its duration."""
 
     status: int | str
     seconds: float
 
     @property
     def name(self) -> str:
-        """The status under which it is counted; there are at most some seventy."""
+        """The status under which it is counted, one of about seventy."""
         if isinstance(self.status, str):
             return self.status
-        return str(self.status) if self.status in _KNOWN else OTHER
+        return str(self.status) if self.status in _HTTP_STATUSES else OTHER
 
     @property
     def failed(self) -> bool:
-        """Whether Codat did not answer, or with an error of its own."""
+        """Whether Codat did not respond, or responded with a server error."""
         return isinstance(self.status, str) or self.status >= 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodatCalls:
-    """How calls went. ``None``: never, or not now. ``failures`` are those in a row.
+    """Outcomes of calls. A time is ``None`` if it never applied, or does not apply now.
 
-    ``refused_since``: Codat refuses the key (401, 403). ``limited_since``: the account is limited (402).
+    ``failures`` counts consecutive failures. ``refused_since``: Codat refuses the key (401, 403).
+    ``limited_since``: the account is limited (402).
     """
 
     called_at: datetime | None = None
@@ -66,14 +67,14 @@ class CodatCalls:
 
 
 def record(client: "Redis[Any]", call: Call, now: datetime) -> None:
-    """Count a call that has ended, and what it says of Codat. Raises ``redis.RedisError``."""
+    """Record a call. Raises ``redis.RedisError``."""
     with client.pipeline(transaction=True) as pipe:
         add(pipe, call, now)
         pipe.execute()
 
 
 def add(pipe: "Pipeline[Any]", call: Call, now: datetime) -> None:
-    """The same, as a part of a pipeline."""
+    """Stage the record of a call."""
     name, now_ms = keys.codat_calls(), to_ms(now)
     pipe.hincrby(name, _COUNT + call.name, 1)
     pipe.hincrbyfloat(name, _SECONDS + call.name, round(call.seconds, 4))
@@ -86,7 +87,7 @@ def add(pipe: "Pipeline[Any]", call: Call, now: datetime) -> None:
     pipe.hset(name, "answered_ms", now_ms)
     pipe.hdel(name, "failing_ms", "failures", "last_failure")
     if call.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return  # says nothing of the key
+        return  # does not tell whether the key is accepted
     for refusal, statuses in (("refused_ms", KEY_REFUSED), ("limited_ms", (ACCOUNT_LIMITED,))):
         if call.status in statuses:
             pipe.hsetnx(name, refusal, now_ms)
@@ -95,27 +96,22 @@ def add(pipe: "Pipeline[Any]", call: Call, now: datetime) -> None:
 
 
 def read(client: "Redis[Any]") -> CodatCalls:
-    """How calls went until now. Raises ``redis.RedisError``."""
+    """Read the outcomes of calls. Raises ``redis.RedisError``."""
     return parse(client.hgetall(keys.codat_calls()))
 
 
 def parse(row: Mapping[bytes, bytes]) -> CodatCalls:
-    """The same, from the hash as Redis has it."""
-    said = text_fields(row)
-
-    def moment(name: str) -> datetime | None:
-        return from_ms(int(said[name])) if name in said else None
+    """Parse the hash as stored."""
+    fields = text_fields(row)
 
     return CodatCalls(
-        called_at=moment("called_ms"),
-        answered_at=moment("answered_ms"),
-        failing_since=moment("failing_ms"),
-        failures=int(said.get("failures", 0)),
-        last_failure=said.get("last_failure"),
-        refused_since=moment("refused_ms"),
-        limited_since=moment("limited_ms"),
-        counts={k.removeprefix(_COUNT): int(v) for k, v in sorted(said.items()) if k.startswith(_COUNT)},
-        seconds={
-            k.removeprefix(_SECONDS): float(v) for k, v in sorted(said.items()) if k.startswith(_SECONDS)
-        },
+        called_at=moment(fields, "called_ms"),
+        answered_at=moment(fields, "answered_ms"),
+        failing_since=moment(fields, "failing_ms"),
+        failures=int(fields.get("failures", 0)),
+        last_failure=fields.get("last_failure"),
+        refused_since=moment(fields, "refused_ms"),
+        limited_since=moment(fields, "limited_ms"),
+        counts={name: int(count) for name, count in fields_with_prefix(fields, _COUNT)},
+        seconds={name: float(seconds) for name, seconds in fields_with_prefix(fields, _SECONDS)},
     )

@@ -1,4 +1,4 @@
-"""What a commit writes: connections with their timelines, companies, and the fate of messages."""
+"""The writes of a commit: connections with their timelines, companies, and outcomes of messages."""
 
 import json
 from datetime import datetime
@@ -14,36 +14,36 @@ from processor.store.company_records import changed_fields
 from processor.store.unit_of_work import Batch, WaitingMessage
 
 Scores = dict[str | bytes, bytes | float | int | str]
-"""Members of a sorted set and their scores, as ``redis`` wants them."""
+"""Members of a sorted set and their scores, as typed by ``redis``."""
 
 TIMELINE_LENGTH = 1_000
-"""About how many entries a timeline keeps."""
+"""Approximate number of entries of a timeline."""
 
 
 def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
-    """Documents, indexes and timelines of the connections in ``batch``."""
+    """Stage documents, indexes and timelines of the connections in ``batch``."""
     new: Scores = {}
     entered: dict[str, Scores] = {}
-    left: dict[str, list[str]] = {}
-    for connection_id, (connection, state, known) in batch.connections.items():
-        heard_ms = known.first_heard_ms if known else to_ms(batch.first_heard[connection_id])
+    departed: dict[str, list[str]] = {}
+    for connection_id, (connection, state, stored) in batch.connections.items():
+        heard_ms = stored.first_heard_ms if stored else to_ms(batch.first_heard[connection_id])
         pipe.set(keys.connection(connection_id), records.connection_row(connection, state, heard_ms))
-        if known is None:
+        if stored is None:
             new[connection_id] = heard_ms
             if connection.company_id is not None:
                 pipe.zadd(keys.company_connections(connection.company_id), {connection_id: heard_ms})
-        if known is None or known.state != state:
-            if known is not None:
-                left.setdefault(known.state, []).append(connection_id)
+        if stored is None or stored.state != state:
+            if stored is not None:
+                departed.setdefault(stored.state, []).append(connection_id)
             entered.setdefault(state, {})[connection_id] = heard_ms
     if new:
         pipe.zadd(keys.connections(), new)
-    for state, ids in left.items():
+    for state, ids in departed.items():
         pipe.zrem(keys.connections_in(state), *ids)
     for state, members in entered.items():
         pipe.zadd(keys.connections_in(state), members)
     for connection_id, event, entry in batch.entries:
-        line = json.dumps(_line(event, entry), separators=(",", ":"), ensure_ascii=False)
+        line = json.dumps(_timeline_row(event, entry), separators=(",", ":"), ensure_ascii=False)
         pipe.xadd(
             keys.timeline(connection_id),
             {"entry": line.encode("utf-8", "surrogatepass")},
@@ -53,7 +53,7 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
 
 
 def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
-    """What ``batch`` learnt of companies."""
+    """Stage the fields and indexes of the companies in ``batch``."""
     new: Scores = {}
     for company_id, change in batch.companies.items():
         since = change.company_since or change.first_heard_at
@@ -77,7 +77,7 @@ def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
 
 
 def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
-    """What became of the messages in ``batch``: processed, to be tried again, or dead."""
+    """Stage the outcomes of the messages in ``batch``: processed, failed or dead."""
     stamp, stamp_ms = to_iso(now), to_ms(now)
     for message in batch.done:
         name = keys.event(message.event_id)
@@ -87,19 +87,19 @@ def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
             for status in ("failed", "dead"):
                 pipe.zrem(keys.events_of(status), message.event_id)
             pipe.zrem(keys.retries(), message.event_id)
-    for message, trace, again in batch.failed:
-        status = "dead" if again is None else "failed"
-        news: dict[str | bytes, str | bytes | int | float] = {
+    for message, trace, next_attempt in batch.failed:
+        status = "dead" if next_attempt is None else "failed"
+        fields: dict[str | bytes, str | bytes | int | float] = {
             "status": status,
             "error": trace,
             "attempts": message.attempts + 1,
         }
-        if again is not None:
-            news["next_attempt_at"] = to_iso(again)
-            pipe.zadd(keys.retries(), {message.event_id: to_ms(again)})
+        if next_attempt is not None:
+            fields["next_attempt_at"] = to_iso(next_attempt)
+            pipe.zadd(keys.retries(), {message.event_id: to_ms(next_attempt)})
         else:
             pipe.hdel(keys.event(message.event_id), "next_attempt_at")
-        pipe.hset(keys.event(message.event_id), mapping=news)
+        pipe.hset(keys.event(message.event_id), mapping=fields)
         pipe.zadd(keys.events_of(status), {message.event_id: _received_ms(message)})
     for message, company_id in batch.dropped:
         name = keys.event(message.event_id)
@@ -123,7 +123,7 @@ def _received_ms(message: WaitingMessage) -> int:
     return to_ms(datetime.fromisoformat(message.received_at))
 
 
-def _line(event: Event, entry: TimelineEntry) -> dict[str, Any]:
+def _timeline_row(event: Event, entry: TimelineEntry) -> dict[str, Any]:
     return {
         "at": to_iso(event.at),
         "known_at": to_iso(event.received_at),

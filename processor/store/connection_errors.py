@@ -1,4 +1,4 @@
-"""Why a server could not be reached, in words: never its address, which may hold a password."""
+"""Reasons why a server could not be reached, without its address, which may contain a password."""
 
 import os
 import socket
@@ -10,30 +10,30 @@ from redis import ConnectionError as RedisConnectionError
 
 HOSTNAME_MISMATCH = 62
 ADDRESS_MISMATCH = 64
-"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH: texts with the address."""
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH; their texts contain the address."""
 
-MOST_WORDS = 200
-"""Characters of what Redis said that are repeated."""
+MAX_MESSAGE_CHARS = 200
+"""Characters of an error message of Redis that are repeated."""
 
 REFUSALS = (ResponseError, AuthenticationError, BusyLoadingError)
-"""What Redis answers where it refuses; other errors of the library are about the connection."""
+"""Error responses of Redis; other errors of the library concern the connection."""
 
 UNBLOCKED = "UNBLOCKED"
-"""How Redis ends a blocked read when it becomes a replica: the read, not the server, is over."""
+"""Error of a blocked read when Redis becomes a replica; later commands may succeed."""
 
 TOO_MANY = "max number of clients reached"
-"""What Redis says before it closes a connection that is one too many; for the library, a broken one."""
+"""Error before Redis closes a surplus connection; the library reports a broken connection."""
 
 
 def connection_error_reason(error: BaseException) -> str | None:
-    """What Redis, the system or TLS said, found among the causes of ``error``; ``None`` if nothing."""
+    """The reason from Redis, the system or TLS among the causes of ``error``; ``None`` without one."""
     for cause in _causes(error):
         if isinstance(cause, REFUSALS):
-            return _words(cause)
+            return _redis_message(cause)
         if isinstance(cause, RedisConnectionError) and TOO_MANY in str(cause):
             return TOO_MANY
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted: {_distrust(cause)}"
+            return f"its certificate is not trusted: {_certificate_fault(cause)}"
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
         if isinstance(cause, socket.gaierror):
@@ -48,17 +48,17 @@ def connection_error_reason(error: BaseException) -> str | None:
 
 
 def is_unblocked(error: BaseException) -> bool:
-    """Whether Redis ended a blocked read, which says nothing about the next command."""
+    """Whether Redis ended a blocked read because its role changed."""
     return isinstance(error, ResponseError) and str(error).startswith(UNBLOCKED)
 
 
-def _words(refusal: BaseException) -> str:
-    """Redis's own words, without the command and the script that they are about."""
+def _redis_message(refusal: BaseException) -> str:
+    """The error message of Redis without the command and the script."""
     text = str(refusal).rpartition(" caused error: ")[2].partition(" script: ")[0]
     status = getattr(refusal, "status_code", None)
     if status and status != "ERR" and not text.startswith(status):
         text = f"{status} {text}"
-    return text[:MOST_WORDS].rstrip(" .,")
+    return text[:MAX_MESSAGE_CHARS].rstrip(" .,")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -67,7 +67,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _distrust(error: ssl.SSLCertVerificationError) -> str:
+def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in (HOSTNAME_MISMATCH, ADDRESS_MISMATCH):
         return "it is for another name"
     return str(error.verify_message)

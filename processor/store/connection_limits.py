@@ -1,4 +1,4 @@
-"""How many connections to Redis each process may open, for plans that limit them."""
+"""Connections to Redis per process, for plans that limit them."""
 
 from types import MappingProxyType
 
@@ -10,11 +10,11 @@ CLOCK = "clock"
 WORKER = "worker"
 
 SHARES = MappingProxyType({WEB: 5, DRAIN: 3, ASK: 3, DELIVER: 5, POLL: 3, CLOCK: 2})
-"""The most connections of one process of this kind."""
+"""Maximum connections of one process of this kind."""
 
 
 def by_process_type(settings: Settings) -> dict[str, int]:
-    """The most connections of each line of the ``Procfile``: ``web``, ``worker`` and ``clock``."""
+    """Maximum connections of each line of the ``Procfile``: ``web``, ``worker`` and ``clock``."""
     return {
         WEB: settings.web_concurrency * SHARES[WEB],
         WORKER: settings.workers * SHARES[DRAIN] + SHARES[ASK] + SHARES[DELIVER] + SHARES[POLL],
@@ -23,5 +23,5 @@ def by_process_type(settings: Settings) -> dict[str, int]:
 
 
 def needed(settings: Settings) -> int:
-    """The most connections of the whole service with one process of each type; commands not counted."""
+    """Maximum connections of the service with one process of each type, without commands."""
     return sum(by_process_type(settings).values())

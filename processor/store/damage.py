@@ -1,4 +1,4 @@
-"""Which stored records cannot be read now, for the operators."""
+"""Stored records that cannot be read, for operators."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,31 +12,31 @@ from processor.store.queries import Reader
 from processor.store.records import COMPANY, CONNECTION, EVENT, NOTIFICATION, TIMELINE
 from processor.store.unreadable import UnreadableRecord
 
-NOTED_FOR = timedelta(minutes=10)
-"""How long a note about a record of another kind stands; who reads the record notes it anew."""
+NOTE_LIFETIME = timedelta(minutes=10)
+"""Lifetime of a note about another kind of record; reading the record again renews it."""
 
-LINES = 1_000
+TIMELINE_ENTRIES = 1_000
 
 
 def unreadable_records(client: "Redis[Any]", reader: Reader) -> list[UnreadableRecord]:
-    """The stored records that cannot be read now, the oldest note first, as far as they were noticed.
+    """Noted records that still cannot be read, oldest note first.
 
-    Each is looked at again: a note about a record that is whole again, or gone, is forgotten.
+    Each is read again; the note of a record that is readable or gone is removed.
     """
-    again: Mapping[str, Callable[[str], object]] = {
+    readers: Mapping[str, Callable[[str], object]] = {
         CONNECTION: reader.connection,
         COMPANY: reader.company,
         EVENT: reader.event,
         NOTIFICATION: reader.notification,
-        TIMELINE: lambda id_: reader.timeline(id_, limit=LINES, cursor=None),
+        TIMELINE: lambda id_: reader.timeline(id_, limit=TIMELINE_ENTRIES, cursor=None),
     }
     noted = unreadable.noted(client)
     for record in noted:
-        if record.kind in again or record.since < utc_now() - NOTED_FOR:
+        if record.kind in readers or record.since < utc_now() - NOTE_LIFETIME:
             unreadable.forget(client, record.kind, record.id)
-        if record.kind in again:
-            again[record.kind](record.id)  # notes it anew
-    left = {(record.kind, record.id) for record in unreadable.noted(client)}
-    still = [record for record in noted if (record.kind, record.id) in left]
-    unreadable.keep(client, still)
-    return still
+        if record.kind in readers:
+            readers[record.kind](record.id)  # notes it again
+    remaining = {(record.kind, record.id) for record in unreadable.noted(client)}
+    damaged = [record for record in noted if (record.kind, record.id) in remaining]
+    unreadable.keep(client, damaged)
+    return damaged

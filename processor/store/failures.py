@@ -1,6 +1,6 @@
-"""Failures that people were shown, by the reference on their page: the newest, for a bounded time.
+"""Failures by the reference on the error page: the newest, for a limited time.
 
-No personal data and nothing that a stranger sent is kept: of an address only its first part.
+No personal data and no user input is kept; of a URL only its first path segment.
 """
 
 import contextlib
@@ -14,18 +14,16 @@ from redis import Redis
 from processor.clock import to_ms
 from processor.store import keys
 
-KEPT = timedelta(days=14)
-MOST = 1_000
-"""So many are kept, the newest."""
-
+RETENTION = timedelta(days=14)
+MAX_FAILURES = 1_000
 LONGEST_REFERENCE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What somebody was shown. ``place`` is the first part of the address, ``at`` is in UTC (ISO 8601).
+    """One error page. ``place`` is the first path segment, ``at`` is in UTC (ISO 8601).
 
-    ``company_id`` is ``None`` where the failure is about no known company.
+    ``company_id`` is ``None`` if the failure concerns no known company.
     """
 
     reference: str
@@ -38,29 +36,29 @@ class Failure:
 
 
 def record(client: "Redis[Any]", failure: Failure, now: datetime) -> None:
-    """Keep a failure, and forget what is too old or too much. Raises ``redis.RedisError``."""
+    """Store a failure and remove surplus and expired ones. Raises ``redis.RedisError``."""
     times, details = keys.failure_times(), keys.failures()
     with client.pipeline(transaction=True) as pipe:
         pipe.zadd(times, {failure.reference: to_ms(now)})
         pipe.hset(details, failure.reference, json.dumps(asdict(failure)))
-        pipe.zrange(times, 0, -MOST - 1)
-        pipe.zrangebyscore(times, "-inf", to_ms(now - KEPT))
-        pipe.expire(times, KEPT)
-        pipe.expire(details, KEPT)
+        pipe.zrange(times, 0, -MAX_FAILURES - 1)
+        pipe.zrangebyscore(times, "-inf", to_ms(now - RETENTION))
+        pipe.expire(times, RETENTION)
+        pipe.expire(details, RETENTION)
         rows = pipe.execute()
-    if over := {*rows[2], *rows[3]}:
+    if expired := {*rows[2], *rows[3]}:
         with client.pipeline(transaction=True) as pipe:
-            pipe.zrem(times, *over)
-            pipe.hdel(details, *over)
+            pipe.zrem(times, *expired)
+            pipe.hdel(details, *expired)
             pipe.execute()
 
 
 def find(client: "Redis[Any]", reference: str) -> Failure | None:
-    """The failure with this reference, if it is kept. Raises ``redis.RedisError``."""
+    """The failure with this reference; ``None`` if it is not stored. Raises ``redis.RedisError``."""
     if not reference or len(reference) > LONGEST_REFERENCE:
         return None
-    text = client.hget(keys.failures(), reference)
-    if text is not None:
+    row = client.hget(keys.failures(), reference)
+    if row is not None:
         with contextlib.suppress(TypeError, ValueError):  # written by another version
-            return Failure(**json.loads(text))
+            return Failure(**json.loads(row))
     return None

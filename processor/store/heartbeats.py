@@ -7,19 +7,17 @@ from redis import Redis
 
 from processor.clock import from_ms
 from processor.store import keys
+from processor.store.decoding import text
 
 ROLES = ("worker", "clock")
 MISSED_AFTER_MS = 20_000
-"""A process that was not seen for so long is missed, in milliseconds; all say more often that they live."""
+"""A process without a heartbeat for this long counts as dead (ms)."""
 
 FORGOTTEN_AFTER_MS = 5 * MISSED_AFTER_MS
 
 
 def record(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> None:
-    """Say that the work of the process ``name`` of this role made progress ``silent_ms`` ago.
-
-    The time is that of Redis: the clocks of machines differ.
-    """
+    """Record progress of the process ``name`` of this role, ``silent_ms`` ago by the clock of Redis."""
     seconds, micros = client.time()
     seen_ms = seconds * 1000 + micros // 1000 - silent_ms
     with client.pipeline(transaction=False) as pipe:
@@ -29,15 +27,12 @@ def record(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) ->
 
 
 def remove(client: "Redis[Any]", role: str, name: str) -> None:
-    """Say that the process ends."""
+    """Remove a process that ends."""
     client.zrem(keys.alive(role), name)
 
 
 def live_processes(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]]:
-    """The processes of each role that are not missed, and when each was last seen, the newest first.
-
-    Raises ``redis.RedisError``.
-    """
+    """Live processes of each role and their last heartbeats, newest first. Raises ``redis.RedisError``."""
     seconds, micros = client.time()
     since_ms = seconds * 1000 + micros // 1000 - MISSED_AFTER_MS
     with client.pipeline(transaction=False) as pipe:
@@ -45,6 +40,6 @@ def live_processes(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]
             pipe.zrevrangebyscore(keys.alive(role), "+inf", since_ms, withscores=True)
         rows = pipe.execute()
     return {
-        role: [(name.decode("utf-8", "replace"), from_ms(at_ms)) for name, at_ms in row]
+        role: [(text(name), from_ms(at_ms)) for name, at_ms in row]
         for role, row in zip(ROLES, rows, strict=True)
     }

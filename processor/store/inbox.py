@@ -1,4 +1,4 @@
-"""The inbox: messages that were accepted and wait to be handled."""
+"""The inbox: accepted messages that wait to be handled."""
 
 import json
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from processor.store.scripts import register
 
 DAY_S = 86_400
 WAKE_MS = 2_000
-"""How long a shard counts as awake after somebody said so, in milliseconds."""
+"""How long a shard counts as awake without a renewal (ms)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptResult:
-    """What became of a message: kept now, or ``duplicate``; ``wake`` names the shard that sleeps."""
+    """Result of accepting a message; ``sleeping_shard`` needs a wake-up (``None``: no shard does)."""
 
     event_id: str
     duplicate: bool
@@ -29,10 +29,9 @@ class AcceptResult:
 
 
 class Inbox:
-    """Puts messages into Redis, each in one round trip.
+    """Stores messages, each in one round trip. ``shards`` is INBOX_SHARDS.
 
-    ``shards`` is INBOX_SHARDS; retention and dedupe in days. Every method raises
-    ``redis.RedisError`` when Redis cannot take it.
+    Every method raises ``redis.RedisError`` if Redis refuses or does not answer.
     """
 
     def __init__(
@@ -48,21 +47,21 @@ class Inbox:
         self._discard = register(client, "discard")
 
     def accept(self, event: Event, body: bytes) -> AcceptResult:
-        """Keep an event and its raw body, once, and append it to the inbox of its company's shard."""
-        kept, wake = self._put(event, body, self._client)
+        """Store an event and its raw body, once, and append it to the inbox of its company's shard."""
+        kept, wake = self._run_accept(event, body, self._client)
         return AcceptResult(
             event.event_id, duplicate=not kept, sleeping_shard=self.shard_of(event) if wake else None
         )
 
     def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
-        """The same as ``accept``, as a part of somebody's transaction."""
-        self._put(event, body, pipe)
+        """Stage the same as ``accept`` in a transaction of the caller."""
+        self._run_accept(event, body, pipe)
 
     def shard_of(self, event: Event) -> int:
-        """The shard that handles ``event``."""
+        """Shard that handles ``event``."""
         return keys.shard_of(event.company.id if event.company else None, self.shards)
 
-    def _put(self, event: Event, body: bytes, client: "Redis[Any]") -> Any:
+    def _run_accept(self, event: Event, body: bytes, client: "Redis[Any]") -> Any:
         shard = self.shard_of(event)
         return self._accept(
             keys=[
@@ -82,8 +81,8 @@ class Inbox:
                 self._retention_s,
                 to_ms(event.received_at),
                 WAKE_MS,
-                *_fields(event.event_id, body, event.received_at, "pending"),
-                *_understood(event),
+                *_message_fields(event.event_id, body, event.received_at, "pending"),
+                *_event_fields(event),
                 "shard",
                 shard,
             ],
@@ -91,14 +90,14 @@ class Inbox:
         )
 
     def quarantine(self, event_id: str, body: bytes, received_at: datetime, reason: str) -> AcceptResult:
-        """Keep an authentic message that is not recognised, once, for a later replay."""
+        """Store an authentic message that is not recognised, once, for a later replay."""
         kept = self._quarantine(
             keys=[keys.event(event_id), keys.events(), keys.events_of("quarantined")],
             args=[
                 event_id,
                 self._retention_s,
                 to_ms(received_at),
-                *_fields(event_id, body, received_at, "quarantined"),
+                *_message_fields(event_id, body, received_at, "quarantined"),
                 "error",
                 reason,
             ],
@@ -115,11 +114,11 @@ class Inbox:
         fields: Sequence[str | int] = (),
         released: Event | None = None,
     ) -> tuple[bool, bool]:
-        """Put a kept message into the inbox again, as it is.
+        """Put a stored message with this status into the inbox again.
 
-        ``status`` is the one it has; with ``only_if`` nothing happens when it changed
-        meanwhile. ``fields`` (name, value, ...) are set with it. ``released`` is what a message says that
-        leaves the quarantine. Returns whether it was put, and whether the shard needs waking.
+        With ``only_if`` nothing happens if its status has changed. ``fields`` (name, value, ...) are set as
+        well. ``released`` is the event in a message that leaves the quarantine. Returns whether the message
+        was put, and whether the shard needs a wake-up.
         """
         company = released.company if released is not None else None
         put, wake = self._requeue(
@@ -147,28 +146,27 @@ class Inbox:
         return bool(put), bool(wake)
 
     def discard(self, event_id: str, *, status: str) -> bool:
-        """Keep a message with this status as discarded; false when it is gone or has another status."""
+        """Mark a message with this status as discarded; false if it is gone or has another status."""
         names = [keys.event(event_id), keys.events_of(status), keys.events_of("discarded")]
         return bool(self._discard(keys=names, args=[event_id, status]))
 
     def release(self, event: Event, *, status: str = "quarantined") -> tuple[bool, bool]:
-        """Put a message that was not recognised, and is now as ``event``, into the inbox.
+        """Put an unrecognised message, which now reads as ``event``, into the inbox.
 
-        ``status`` is the one it has: quarantined or discarded.
-        Returns the same as ``requeue``. From now on its repetitions are duplicates, and it is among the
-        messages of its company: in the same step, or an erasure could miss it.
+        ``status`` is its status: quarantined or discarded. Returns the same as ``requeue``. In the same step
+        its repetitions become duplicates and it joins the messages of its company, so no erasure misses it.
         """
         return self.requeue(
             event.event_id,
             status=status,
             shard=self.shard_of(event),
             only_if=True,
-            fields=(*_understood(event), "error", ""),
+            fields=(*_event_fields(event), "error", ""),
             released=event,
         )
 
     def depth(self) -> int:
-        """How many messages wait, over all shards."""
+        """Number of waiting messages over all shards."""
         shards = keys.shards_in_use(self._client.get(keys.shards_ever()), self.shards)
         with self._client.pipeline(transaction=False) as pipe:
             for shard in range(shards):
@@ -176,7 +174,7 @@ class Inbox:
             return sum(pipe.execute())
 
 
-def _understood(event: Event) -> list[str | int]:
+def _event_fields(event: Event) -> list[str | int]:
     return [
         "source",
         event.source.value,
@@ -189,7 +187,9 @@ def _understood(event: Event) -> list[str | int]:
     ]
 
 
-def _fields(event_id: str, body: bytes, received_at: datetime, status: str) -> list[str | bytes | int]:
+def _message_fields(
+    event_id: str, body: bytes, received_at: datetime, status: str
+) -> list[str | bytes | int]:
     return [
         "event_id",
         event_id,

@@ -1,6 +1,6 @@
-"""Every key in Redis: one function each, with its type and lifetime.
+"""Every key in Redis: one function per key, with the type of its value, its members and its lifetime.
 
-All keys begin with ``codat:``. Nothing else in the project spells a key.
+All keys begin with ``codat:``. No other module spells a key. Times are Unix times in the unit given.
 """
 
 import hashlib
@@ -12,15 +12,12 @@ PREFIX = Prefix("codat:")
 
 
 def shard_of(company_id: str | None, shards: int) -> int:
-    """The shard of a company: a stable hash, so a company is always drained by one.
-
-    News without a company goes to shard 0.
-    """
+    """The shard of a company, by a stable hash; 0 for a message without a company."""
     return zlib.crc32(company_id.encode("utf-8", "surrogatepass")) % shards if company_id else 0
 
 
 def shards_in_use(ever: bytes | None, shards: int) -> int:
-    """How many shards may hold messages: ``shards`` now, or as many as there ever were (as stored)."""
+    """Number of shards that may hold messages: the higher of ``shards`` and ``shards_ever`` as stored."""
     return max(shards, int(ever or 0))
 
 
@@ -28,47 +25,52 @@ def shards_in_use(ever: bytes | None, shards: int) -> int:
 
 
 def event(event_id: str) -> str:
-    """Hash: one message, its body and what became of it. EVENT_RETENTION_DAYS."""
+    """Hash: one message, its body and its outcome. Kept for EVENT_RETENTION_DAYS."""
     return f"{PREFIX}event:{event_id}"
 
 
 def seen(event_id: str) -> str:
-    """String "1": this message was kept once. DEDUPE_DAYS."""
+    """String "1": a message with this id was accepted. Kept for DEDUPE_DAYS."""
     return f"{PREFIX}seen:{event_id}"
 
 
 def events() -> str:
-    """Sorted set: event ids by time of arrival (ms). Trimmed with EVENT_RETENTION_DAYS."""
+    """Sorted set: event ids by time of arrival (ms). Trimmed after EVENT_RETENTION_DAYS."""
     return f"{PREFIX}events"
 
 
 def events_of(status: str) -> str:
-    """Sorted set: event ids with this status, by time of arrival (ms). Trimmed like ``events``."""
+    """Sorted set: ids of events with this status by time of arrival (ms). Trimmed like ``events``."""
     return f"{PREFIX}events:{status}"
 
 
+def company_events(company_id: str) -> str:
+    """Sorted set: ids of a company's events by time of arrival (ms). Kept for EVENT_RETENTION_DAYS."""
+    return f"{PREFIX}company-events:{company_id}"
+
+
 def inbox(shard: int) -> str:
-    """Stream, field ``id``: event ids that wait to be handled. An entry is deleted when handled."""
+    """Stream, field ``id``: ids of events to be handled. An entry is deleted once its event is handled."""
     return f"{PREFIX}inbox:{shard}"
 
 
 def wake(shard: int) -> str:
-    """String: a drain of this shard runs or was asked for. Expires within seconds unless renewed."""
+    """String: a drain of this shard runs or was requested. Expires after 2 s unless renewed."""
     return f"{PREFIX}wake:{shard}"
 
 
 def cursor(shard: int) -> str:
-    """Integer: how many batches of this shard were committed. Watched by commits. For ever."""
+    """Integer: number of committed batches of this shard, watched by every commit. Permanent."""
     return f"{PREFIX}cursor:{shard}"
 
 
 def shards_ever() -> str:
-    """Integer: the most INBOX_SHARDS that ever was, so that no shard is forgotten. For ever."""
+    """Integer: highest INBOX_SHARDS so far, so that every shard is drained. Permanent."""
     return f"{PREFIX}shards-ever"
 
 
 def retries() -> str:
-    """Sorted set: event ids whose handling raised, by the time of the next attempt (ms)."""
+    """Sorted set: ids of events whose handling raised by time of the next attempt (ms)."""
     return f"{PREFIX}retries"
 
 
@@ -76,52 +78,55 @@ def retries() -> str:
 
 
 def connection(connection_id: str) -> str:
-    """String, JSON: one connection. Until its company is erased."""
+    """String, one row (see ``records``): one connection. Kept until its company is erased."""
     return f"{PREFIX}connection:{connection_id}"
 
 
 def connections() -> str:
-    """Sorted set: connection ids by the time we first heard of them (ms)."""
+    """Sorted set: connection ids by time when each was first heard of (ms)."""
     return f"{PREFIX}connections"
 
 
 def connections_in(state: str) -> str:
-    """Sorted set: connection ids in this public state, by the time we first heard of them (ms)."""
+    """Sorted set: ids of connections in this public state by time when first heard of (ms)."""
     return f"{PREFIX}connections:{state}"
 
 
 def timeline(connection_id: str) -> str:
-    """Stream, field ``entry``: the timeline of a connection as JSON, newest last, about 1,000 entries."""
+    """Stream, field ``entry``: JSON entries of a timeline, newest last. About 1,000 entries."""
     return f"{PREFIX}timeline:{connection_id}"
 
 
 def company(company_id: str) -> str:
-    """Hash: what we know of a company, ``given_name`` and ``contact_email`` from us alone. Until erased."""
+    """Hash: fields of a company; ``given_name``, ``contact_email`` are not from Codat. Kept until erased."""
     return f"{PREFIX}company:{company_id}"
 
 
 def companies() -> str:
-    """Sorted set: company ids by the time we first heard of them (ms)."""
+    """Sorted set: company ids by time when each was first heard of (ms)."""
     return f"{PREFIX}companies"
 
 
 def company_connections(company_id: str) -> str:
-    """Sorted set: connection ids of the company, by the time we first heard of them (ms)."""
+    """Sorted set: ids of a company's connections by time when first heard of (ms)."""
     return f"{PREFIX}company-connections:{company_id}"
 
 
 def merchant_companies(merchant_id: str) -> str:
-    """Sorted set: company ids with this id of our caller's, by the time we first heard of them (ms)."""
+    """Sorted set: ids of a merchant's companies by time when first heard of (ms)."""
     return f"{PREFIX}merchant-companies:{merchant_id}"
 
 
-def company_events(company_id: str) -> str:
-    """Sorted set: ids of a company's messages, by time of arrival (ms). EVENT_RETENTION_DAYS."""
-    return f"{PREFIX}company-events:{company_id}"
+# Erasure
+
+
+def erasures() -> str:
+    """Sorted set: ids of companies to erase by time when the grace period began (ms); 0: no grace period."""
+    return f"{PREFIX}erasures"
 
 
 def erased(company_id: str) -> str:
-    """String, ISO time: a company was erased then; its id is not in here, only a hash of it. For ever."""
+    """String, ISO time: when this company was erased; the key holds a hash of its id. Permanent."""
     return f"{PREFIX}erased:{hashlib.sha256(company_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
@@ -129,75 +134,75 @@ def erased(company_id: str) -> str:
 
 
 def stream() -> str:
-    """Stream, field ``notification``: the public road out for consumers. About STREAM_LENGTH entries."""
+    """Stream, field ``notification``: notifications for consumers. About STREAM_LENGTH entries."""
     return f"{PREFIX}notifications"
 
 
 def notification(notification_id: str) -> str:
-    """Hash: one notification, its body and its connection. Until its company is erased; tests a week."""
+    """Hash: one notification, its body and connection. Kept until its company is erased; tests a week."""
     return f"{PREFIX}notification:{notification_id}"
 
 
 def outbox() -> str:
-    """Sorted set: notification ids by the time of the decision (microseconds)."""
+    """Sorted set: notification ids by time of the decision (µs)."""
     return f"{PREFIX}outbox"
 
 
 def outbox_of(connection_id: str) -> str:
-    """Sorted set: notification ids of a connection, by the time of the decision (microseconds)."""
+    """Sorted set: ids of a connection's notifications by time of the decision (µs)."""
     return f"{PREFIX}outbox-of:{connection_id}"
+
+
+def outbox_with(status: str) -> str:
+    """Sorted set: ids of notifications with this delivery status by time of the decision (µs)."""
+    return f"{PREFIX}outbox:{status}"
 
 
 # Deliveries
 
 
 def fan_out() -> str:
-    """List: notification ids that were decided and not yet divided among the lanes, oldest first."""
+    """List: ids of notifications that are not yet distributed to lanes, oldest first."""
     return f"{PREFIX}fan-out"
 
 
 def subscribers() -> str:
-    """Sorted set: subscriber ids by the time they were added (ms)."""
+    """Sorted set: subscriber ids by time when each was added (ms)."""
     return f"{PREFIX}subscribers"
 
 
 def subscriber(subscriber_id: str) -> str:
-    """Hash: a subscriber as it was set up, with its secrets. Until it is removed."""
+    """Hash: settings of a subscriber with its secrets. Kept until the subscriber is removed."""
     return f"{PREFIX}subscriber:{subscriber_id}"
 
 
 def lane(lane_id: str) -> str:
-    """Sorted set: notification ids that wait in this lane, by the time of the next attempt (ms)."""
+    """Sorted set: ids of notifications that wait in this lane by time of the next attempt (ms)."""
     return f"{PREFIX}lane:{lane_id}"
 
 
 def lane_flight(lane_id: str) -> str:
-    """Sorted set: ``id token`` of the attempts under way in this lane, by the end of their lease (ms)."""
+    """Sorted set: ``id token`` of running attempts of this lane by end of the lease (ms)."""
     return f"{PREFIX}lane-flight:{lane_id}"
 
 
 def lane_state(lane_id: str) -> str:
-    """Hash: how this lane stands: its mode, its failures in a row, its counts. Until it is removed."""
+    """Hash: mode, consecutive failures and counts of this lane. Kept until the lane is removed."""
     return f"{PREFIX}lane-state:{lane_id}"
 
 
 def deliveries(notification_id: str) -> str:
-    """Hash: what became of a notification in each lane, with every attempt. As long as the notification."""
+    """Hash: status and attempts of a notification by lane. Kept as long as the notification."""
     return f"{PREFIX}deliveries:{notification_id}"
 
 
-def outbox_with(status: str) -> str:
-    """Sorted set: notification ids with this delivery status, by the time of the decision (microseconds)."""
-    return f"{PREFIX}outbox:{status}"
-
-
 def dead_deliveries() -> str:
-    """Sorted set: ``notification id lane`` of dead letters, by the time of the decision (microseconds)."""
+    """Sorted set: ``notification-id lane`` of dead letters by time of the decision (µs)."""
     return f"{PREFIX}dead-deliveries"
 
 
 def delivering() -> str:
-    """String: a look at the lanes was asked for. Expires within seconds."""
+    """String: a run over the lanes was requested. Expires after 2 s."""
     return f"{PREFIX}delivering"
 
 
@@ -205,88 +210,189 @@ def delivering() -> str:
 
 
 def questions() -> str:
-    """Sorted set: questions that wait to be asked, by the earliest time (ms)."""
+    """Sorted set: questions by earliest time to ask (ms)."""
     return f"{PREFIX}questions"
 
 
 def question_details() -> str:
-    """Hash: question to JSON with its deadline and reason; goes with the question."""
+    """Hash: question to JSON with its deadline and reason. Removed with the question."""
     return f"{PREFIX}question-details"
 
 
 def questions_again() -> str:
-    """Hash: question to JSON of when and until when it is wished for; newer than the one under way."""
+    """Hash: question to JSON of a repeated request, newer than the question being asked."""
     return f"{PREFIX}questions-again"
 
 
 def asking() -> str:
-    """String: a job that asks Codat runs or was asked for. Expires within seconds unless renewed."""
+    """String: a run that asks Codat is active or was requested. Expires after 2 s unless renewed."""
     return f"{PREFIX}asking"
 
 
 def polling_paused() -> str:
-    """String, ISO time: background questions wait until then. Expires then."""
+    """String, ISO time: background requests pause until then. Expires then."""
     return f"{PREFIX}polling-paused"
 
 
-# The journey
+def pace() -> str:
+    """Hash: tokens for requests to Codat, and the end of a block by Codat. Expires after a day."""
+    return f"{PREFIX}pace"
+
+
+def quota() -> str:
+    """Hash: Codat's daily quota as of its newest response. Expires when the quota resets."""
+    return f"{PREFIX}quota"
+
+
+def slots(company_id: str) -> str:
+    """Sorted set: running requests about a company by end of the lease (ms). Expires with the last lease."""
+    return f"{PREFIX}slots:{company_id}"
+
+
+# Reconciliation
+
+
+def looks() -> str:
+    """Sorted set: company ids by time of the next poll (ms)."""
+    return f"{PREFIX}looks"
+
+
+def look_pauses() -> str:
+    """Hash: company id to the polling interval while its first sync runs (s)."""
+    return f"{PREFIX}look-pauses"
+
+
+def looked() -> str:
+    """Hash: company id to time of the last poll (ms). Kept until the company is erased."""
+    return f"{PREFIX}looked"
+
+
+def look_reasons() -> str:
+    """Hash: company id to the reason of an unconditional next poll, as JSON. Removed with that poll."""
+    return f"{PREFIX}look-reasons"
+
+
+def first_syncs() -> str:
+    """Hash: company id to authorizations whose first sync was started here, as JSON. Kept until erased."""
+    return f"{PREFIX}first-syncs"
+
+
+def of_companies() -> tuple[str, ...]:
+    """The hashes that have one field per company."""
+    return (look_pauses(), looked(), look_reasons(), first_syncs())
+
+
+def repairs() -> str:
+    """Sorted set: connections changed by a poll and not confirmed by a message, by time (ms)."""
+    return f"{PREFIX}repairs"
+
+
+def shown() -> str:
+    """Set: ``shown_as`` of companies that Codat has shown to this API key. Kept until they are erased."""
+    return f"{PREFIX}shown"
+
+
+def shown_as(company_id: str) -> str:
+    """The member of ``shown`` and ``foreign`` that stands for a company."""
+    return hashlib.sha256(f"shown {company_id}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def not_shown() -> str:
+    """Sorted set: companies that Codat answered it does not know and never showed, by time (ms).
+
+    Kept until Codat shows them or they are erased.
+    """
+    return f"{PREFIX}not-shown"
+
+
+def foreign() -> str:
+    """Set: ``shown_as`` of companies of CODAT_FOREIGN_CLIENT_IDS. Kept until they are erased."""
+    return f"{PREFIX}foreign"
+
+
+def polling(what: str) -> str:
+    """String: a job of this kind runs or was requested. Expires after 30 s unless renewed."""
+    return f"{PREFIX}polling:{what}"
+
+
+def sweep() -> str:
+    """Hash: times of the next maintenance tasks (ms), start of this store, last listing scan. Permanent."""
+    return f"{PREFIX}sweep"
+
+
+def warnings() -> str:
+    """Hash: kind of a problem with Codat's messages to JSON. Removed when the problem is over."""
+    return f"{PREFIX}warnings"
+
+
+def consumers() -> str:
+    """Hash: address of this service to time when Codat was seen to send there (ms). Permanent."""
+    return f"{PREFIX}consumers"
+
+
+def rebuild() -> str:
+    """String: number of companies of a rebuild that has not ended. Kept until one ends.
+
+    Its remaining work is the quiet reasons in ``look_reasons``.
+    """
+    return f"{PREFIX}rebuild"
+
+
+# Journey
 
 
 def told_to_read(company_id: str) -> str:
-    """String "1": Codat was told to read this company's data a moment ago. Expires within a minute."""
+    """String "1": a read of this company's data was just requested from Codat. Expires within a minute."""
     return f"{PREFIX}told-to-read:{company_id}"
 
 
 def link_mailed(company_id: str) -> str:
-    """String "1": a fresh link was mailed to the company's contact. Expires after an hour."""
+    """String "1": a fresh link was sent to the company's contact. Expires after an hour."""
     return f"{PREFIX}link-mailed:{company_id}"
 
 
 def signing_up(merchant: str) -> str:
-    """String: somebody signs this merchant (a hash of its id) up now. Expires within two minutes."""
+    """String: lock of the sign-up of a merchant (hash of its id). Expires within two minutes."""
     return f"{PREFIX}signing-up:{merchant}"
 
 
 def connecting(company_id: str) -> str:
-    """String: somebody chooses a platform for this company now. Expires within two minutes."""
+    """String: lock of choosing a platform for a company. Expires within two minutes."""
     return f"{PREFIX}connecting:{company_id}"
 
 
 def asked_again(company_id: str) -> str:
-    """String "1": Codat was asked about this company a moment ago. Expires within seconds."""
+    """String "1": Codat was just asked about this company. Expires within seconds."""
     return f"{PREFIX}asked-again:{company_id}"
 
 
 def platforms(account: str) -> str:
-    """String, JSON: the platforms of a Codat account, with their pictures. Expires after 30 days."""
+    """String, JSON: platforms of a Codat account with their pictures. Expires after 30 days."""
     return f"{PREFIX}platforms:{account}"
 
 
 def reading_platforms(account: str) -> str:
-    """String: somebody reads the platforms of the account from Codat now. Expires within minutes."""
+    """String: lock of reading an account's platforms from Codat. Expires within minutes."""
     return f"{PREFIX}reading-platforms:{account}"
 
 
 def signing_key() -> str:
-    """String: signs the links of the journey where SECRET_KEY is unset. For ever."""
+    """String: key that signs links of the journey if SECRET_KEY is unset. Permanent."""
     return f"{PREFIX}signing-key"
 
 
-# Visitors
-
-
 def watched(connection_id: str) -> str:
-    """String, JSON: how often Codat was asked for those who look at it, and when next. 15 minutes."""
+    """String, JSON: count and next time of polls for viewers of a connection. Expires after 15 minutes."""
     return f"{PREFIX}watched:{connection_id}"
 
 
 def returns(company_id: str) -> str:
-    """Integer: how often Codat was asked at once because somebody came back from its Link. 15 minutes."""
+    """Integer: polls caused by returns from Link to this company. Expires after 15 minutes."""
     return f"{PREFIX}returns:{company_id}"
 
 
 def attempts(kind: str, address: str) -> str:
-    """Integer: how many credentials of this kind were refused to an address. Expires within a minute."""
+    """Integer: refused credentials of this kind from an address. Expires within a minute."""
     return f"{PREFIX}attempts:{kind}:{address}"
 
 
@@ -294,162 +400,50 @@ def attempts(kind: str, address: str) -> str:
 
 
 def counters() -> str:
-    """Hash: what happened how often, since ever."""
+    """Hash: name of a counter to its value. Permanent."""
     return f"{PREFIX}counters"
 
 
 def alive(role: str) -> str:
-    """Sorted set: processes of this role by when they were last seen (ms)."""
+    """Sorted set: processes of this role by time of the last heartbeat (ms)."""
     return f"{PREFIX}alive:{role}"
 
 
 def interruptions() -> str:
-    """Sorted set: ``from until refused`` of times without Redis, by when it was back (ms). A week."""
+    """Sorted set: ``began-ms ended-ms refused`` of outages of Redis by their end (ms). Kept for a week."""
     return f"{PREFIX}interruptions"
 
 
 def unreadable() -> str:
-    """Hash: stored records that could not be read, as ``kind id``, with when that was first noticed (ms)."""
+    """Hash: ``kind id`` of unreadable records to time of the first note (ms)."""
     return f"{PREFIX}unreadable"
 
 
-# Health of the service
-
-
 def conditions() -> str:
-    """Hash: a condition's code and subject to JSON of since when it holds and who was told. Until it ends."""
+    """Hash: code and subject of a condition to JSON of its start and alerts. Removed when it ends."""
     return f"{PREFIX}conditions"
 
 
 def codat_calls() -> str:
-    """Hash: calls to Codat by status, time taken, and since when they fail. For ever."""
+    """Hash: counts, durations and failures of calls to Codat. Permanent."""
     return f"{PREFIX}codat-calls"
 
 
 def clocks() -> str:
-    """Hash: ``reference host`` to how far the clock of a machine is off (s). Expires within minutes."""
+    """Hash: ``reference host`` to the skew of a clock (s). Expires after 10 minutes."""
     return f"{PREFIX}clocks"
 
 
 def receipts() -> str:
-    """Hash: messages that were refused, by reason, and when one was authentic. For ever."""
+    """Hash: counts of refused messages by reason, and time of the last authentic one. Permanent."""
     return f"{PREFIX}receipts"
 
 
 def failures() -> str:
-    """Hash: reference to a failure that somebody was shown, as JSON. The newest 1,000, for two weeks."""
+    """Hash: reference of an error page to JSON of the failure. The newest 1,000, kept for two weeks."""
     return f"{PREFIX}failures"
 
 
 def failure_times() -> str:
-    """Sorted set: references of ``failures`` by when they were shown (ms)."""
+    """Sorted set: references of ``failures`` by time of the failure (ms)."""
     return f"{PREFIX}failure-times"
-
-
-# Questions and comparisons with Codat
-
-
-def pace() -> str:
-    """Hash: the requests that may be made at once, and until when Codat wants none. Expires after a day."""
-    return f"{PREFIX}pace"
-
-
-def quota() -> str:
-    """Hash: Codat's quota of the day as the newest answer showed it. Expires when it is full again."""
-    return f"{PREFIX}quota"
-
-
-def looks() -> str:
-    """Sorted set: company ids by when Codat is asked next how they stand (ms)."""
-    return f"{PREFIX}looks"
-
-
-def look_pauses() -> str:
-    """Hash: company id to the pause between two looks while its first sync is watched (s)."""
-    return f"{PREFIX}look-pauses"
-
-
-def repairs() -> str:
-    """Sorted set: connections that were changed by a look and not yet by a message, by when (ms)."""
-    return f"{PREFIX}repairs"
-
-
-def erasures() -> str:
-    """Sorted set: company ids that are to be erased, by when that became known (ms); 0: without grace."""
-    return f"{PREFIX}erasures"
-
-
-def slots(company_id: str) -> str:
-    """Sorted set: requests about a company that are under way, by the end of their lease (ms). Expires."""
-    return f"{PREFIX}slots:{company_id}"
-
-
-def looked() -> str:
-    """Hash: company id to when Codat was last asked how it stands (ms). Until the company is erased."""
-    return f"{PREFIX}looked"
-
-
-def look_reasons() -> str:
-    """Hash: company id to why the next look is wanted in any case, as JSON. Goes with that look."""
-    return f"{PREFIX}look-reasons"
-
-
-def first_syncs() -> str:
-    """Hash: company id to the authorisations whose first sync we started, as JSON. Until it is erased."""
-    return f"{PREFIX}first-syncs"
-
-
-def of_companies() -> tuple[str, ...]:
-    """The hashes that have a field for each company."""
-    return (look_pauses(), looked(), look_reasons(), first_syncs())
-
-
-def shown() -> str:
-    """Set: hashes of the ids of companies that Codat showed to our key. Until they are erased."""
-    return f"{PREFIX}shown"
-
-
-def shown_as(company_id: str) -> str:
-    """The member that stands for a company in ``shown``."""
-    return hashlib.sha256(f"shown {company_id}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def not_shown() -> str:
-    """Sorted set: companies that Codat says it does not know and never showed us, by when (ms).
-
-    Until Codat shows them or they are erased.
-    """
-    return f"{PREFIX}not-shown"
-
-
-def foreign() -> str:
-    """Set: hashes, as in ``shown``, of the companies of CODAT_FOREIGN_CLIENT_IDS. Until they are erased."""
-    return f"{PREFIX}foreign"
-
-
-def polling(what: str) -> str:
-    """String: a job of this kind runs or was asked for. Expires within seconds unless renewed."""
-    return f"{PREFIX}polling:{what}"
-
-
-def sweep() -> str:
-    """Hash: when the parts of the sweep are due next (ms), since when this store is, its walk. For ever."""
-    return f"{PREFIX}sweep"
-
-
-def warnings() -> str:
-    """Hash: what is wrong with Codat's messages, as JSON by its kind. Until it is right again."""
-    return f"{PREFIX}warnings"
-
-
-def consumers() -> str:
-    """Hash: addresses of ours at which Codat was seen to send messages, to when (ms). For ever."""
-    return f"{PREFIX}consumers"
-
-
-def rebuild() -> str:
-    """String: of how many companies a rebuild is that was not seen to end. Until one ends.
-
-    What is left of it are the quiet reasons in ``look_reasons``, nothing else.
-    """
-    return f"{PREFIX}rebuild"

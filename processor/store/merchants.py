@@ -1,9 +1,9 @@
-"""Which companies have which id of our caller's: the index of them.
+"""Index of companies by merchant id.
 
-A merchant may have had more than one company: one was deleted and another made, or two of Codat's clients
-send their messages here. A company is in the index of the id that stands in its hash, and in no other;
-whoever writes the one watches the hash and writes the other in the same transaction. Companies of one
-merchant are written by several at once, so each write adds or removes one member and reads nothing.
+A merchant has several companies if one was deleted and another created, or if two Codat clients send their
+messages here. A company is in the index of the merchant id in its hash and in no other: a writer watches
+the hash and writes both in one transaction. Each write adds or removes one member and reads nothing,
+because several writers change the companies of one merchant at once.
 """
 
 from typing import Any
@@ -16,12 +16,12 @@ from processor.store import keys
 def put(
     pipe: "Pipeline[Any]", company_id: str, merchant_id: str, *, before: str | None, heard_ms: int
 ) -> None:
-    """Stage: the company, first heard of at ``heard_ms``, has this merchant id instead of ``before``."""
+    """Stage that a company, first heard of at ``heard_ms``, has this merchant id instead of ``before``."""
     if before is not None and before != merchant_id:
         remove(pipe, company_id, before)
     pipe.zadd(keys.merchant_companies(merchant_id), {company_id: heard_ms}, nx=True)
 
 
 def remove(pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> None:
-    """Stage: the company has this merchant id no more."""
+    """Stage that a company loses this merchant id."""
     pipe.zrem(keys.merchant_companies(merchant_id), company_id)

@@ -1,4 +1,4 @@
-"""What came by message, compared with what we found out by asking: which messages stayed away."""
+"""Detects messages that Codat did not deliver, from changes found by polling."""
 
 from handlers.events import Event, HistorySeen, Source
 from handlers.state import State
@@ -7,14 +7,14 @@ from processor.store.unit_of_work import Batch
 
 MESSAGES = frozenset({Source.CURRENT, Source.LEGACY})
 
-_TOLD_BY_NO_MESSAGE = frozenset({State.SYNCING, State.SYNC_FAILED})
-"""No message says that a first sync has begun, and no legacy alert that it failed altogether."""
+_STATES_WITHOUT_MESSAGE = frozenset({State.SYNCING, State.SYNC_FAILED})
+"""No message reports the start of a first sync, and no legacy alert its complete failure."""
 
 
 def note(batch: Batch, connection_id: str, event: Event, entry: TimelineEntry) -> None:
-    """Note in ``batch`` what an event says of messages that were missed.
+    """Record in ``batch`` whether an event shows a missed message.
 
-    What a look changed counts as a repair until a message says the same: then it was only late.
+    A change found by a poll counts as a repair until a message reports the same: that message was only late.
     """
     if event.source in MESSAGES:
         if entry.outcome is TimelineOutcome.TWIN:
@@ -27,5 +27,5 @@ def note(batch: Batch, connection_id: str, event: Event, entry: TimelineEntry) -
         return
     if trigger.repairs:
         batch.count("missed_messages")
-    if entry.after not in _TOLD_BY_NO_MESSAGE:
+    if entry.after not in _STATES_WITHOUT_MESSAGE:
         batch.repairs.append(connection_id)

@@ -1,4 +1,4 @@
-"""Keys in a namespace of their own: the real store code runs there and touches no message."""
+"""A separate namespace of keys in which store code runs without touching real data."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ _namespace: ContextVar[str] = ContextVar("namespace", default="")
 
 
 class Prefix(str):
-    """The beginning of every key; inside :func:`in_namespace` the namespace follows it.
+    """Prefix of every key; inside :func:`in_namespace` the namespace follows it.
 
     Only formatting (``f"{PREFIX}..."``) adds the namespace.
     """
@@ -16,13 +16,13 @@ class Prefix(str):
     __slots__ = ()
 
     def __format__(self, spec: str) -> str:
-        """The prefix, with the namespace of the present context."""
+        """The prefix with the namespace of the current context."""
         return format(str(self) + _namespace.get(), spec)
 
 
 @contextlib.contextmanager
 def in_namespace(name: str) -> Iterator[None]:
-    """All keys that this thread makes meanwhile belong to the namespace ``name``."""
+    """Put all keys that this thread builds into the namespace ``name``."""
     token = _namespace.set(f"{name}:")
     try:
         yield

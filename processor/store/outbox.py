@@ -1,4 +1,4 @@
-"""The outbox: notifications that were decided, and the stream that carries them out."""
+"""The outbox: decided notifications, and the stream that publishes them."""
 
 import json
 from collections.abc import Sequence
@@ -28,16 +28,16 @@ def body_of(notification: Notification) -> str:
 
 
 def write(pipe: "Pipeline[Any]", notifications: Sequence[Notification], *, stream_length: int) -> None:
-    """Add to a commit: notifications in their order, their places in the indexes, and on the stream."""
-    places: dict[str | bytes, float] = {}
+    """Stage notifications in order: records, indexes and stream entries."""
+    scores: dict[str | bytes, float] = {}
     for position, notification in enumerate(notifications):
         body = body_of(notification)
-        at_us = to_us(notification.timestamp) + position  # those decided at one moment keep their order
+        at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"]
         pipe.hset(keys.notification(notification.id), mapping={"body": body, "connection_id": connection_id})
         pipe.zadd(keys.outbox_of(connection_id), {notification.id: at_us})
         pipe.xadd(keys.stream(), {"notification": body}, maxlen=stream_length, approximate=True)
-        places[notification.id] = at_us
-    if places:
-        pipe.zadd(keys.outbox(), places)
-        pipe.rpush(keys.fan_out(), *places)
+        scores[notification.id] = at_us
+    if scores:
+        pipe.zadd(keys.outbox(), scores)
+        pipe.rpush(keys.fan_out(), *scores)

@@ -1,4 +1,4 @@
-"""When Codat is asked how a company stands: what a commit says of it."""
+"""Polls that follow from a commit."""
 
 import random
 from datetime import datetime, timedelta
@@ -12,40 +12,40 @@ from processor.store import keys
 from processor.store.unit_of_work import Batch
 
 FIRST_PAUSE_S = 15.0
-"""How long after an authorisation Codat is asked for the first time how the first sync goes."""
+"""Delay between an authorisation and the first poll of its first sync."""
 
 JITTER = 0.15
 
 STUCK_PENDING = timedelta(hours=1)
-"""A connection that is not authorised for so long looks stuck; Link's password lasts a day."""
+"""A connection that stays unauthorised for this long is polled; a Link password lasts a day."""
 
 
 def jittered(pause_s: float) -> float:
-    """``pause_s``, a little more or less, so that what began together does not stay together."""
-    return pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - nothing secret is made from it
+    """``pause_s`` varied by up to 15 %, so that simultaneous polls drift apart."""
+    return pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not used for a secret
 
 
 def write(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
-    """Add to a commit: the looks that follow from new states, and what looks of ours found out."""
+    """Stage polls that follow from new states, and changes that polls have found."""
     due: dict[str, datetime] = {}
-    begun: set[str] = set()
-    for connection, state, known in batch.connections.values():
+    started: set[str] = set()
+    for connection, state, stored in batch.connections.values():
         company_id = connection.company_id
-        if company_id is None or (known is not None and known.state == state):
+        if company_id is None or (stored is not None and stored.state == state):
             continue
         if state in AWAITING_FIRST_SYNC:
-            if known is None or known.state not in AWAITING_FIRST_SYNC:
-                begun.add(company_id)
-                wanted = now + timedelta(seconds=jittered(FIRST_PAUSE_S))
-                due[company_id] = min(wanted, due.get(company_id, wanted))
+            if stored is None or stored.state not in AWAITING_FIRST_SYNC:
+                started.add(company_id)
+                first_poll = now + timedelta(seconds=jittered(FIRST_PAUSE_S))
+                due[company_id] = min(first_poll, due.get(company_id, first_poll))
         elif state == State.PENDING:
             due.setdefault(company_id, now + STUCK_PENDING)
     due |= dict.fromkeys(batch.looks, now)
     if due:
-        moments: dict[str | bytes, float] = {company_id: to_ms(at) for company_id, at in due.items()}
-        pipe.zadd(keys.looks(), moments, lt=True)
-    if begun:
-        pipe.hdel(keys.look_pauses(), *begun)
+        scores: dict[str | bytes, float] = {company_id: to_ms(at) for company_id, at in due.items()}
+        pipe.zadd(keys.looks(), scores, lt=True)
+    if started:
+        pipe.hdel(keys.look_pauses(), *started)
     if batch.confirmed:
         pipe.zrem(keys.repairs(), *batch.confirmed)
     if batch.repairs:

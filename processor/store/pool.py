@@ -1,9 +1,9 @@
-"""A bounded pool of connections that waits for a free one, prefers healthy ones, and closes idle ones.
+"""A bounded pool that waits for a free connection, prefers healthy connections, and closes idle ones.
 
-Redis plans allow few connections. A process never opens more than its share (``connection_limits``); what
-it did not use for a while is closed. A connection that Redis refused goes behind those that work, and as long
-as one of ours works a refusal is waited out. A connection whose server says that it is no primary any more is
-dropped with all idle ones: behind the same name another server may answer by now.
+Redis plans allow few connections, so a process never opens more than its share (``connection_limits``).
+A refused connection is used after the working ones; while any connection works, a refusal is retried. A
+connection whose server is no longer the primary is closed together with all idle ones, because another
+server may now answer under the same name.
 """
 
 import threading
@@ -17,33 +17,33 @@ from redis import ConnectionError as RedisConnectionError
 from redis.connection import UnixDomainSocketConnection
 
 IDLE_S = 30.0
-"""A connection that was not used for so long is closed, in seconds."""
+"""A connection is closed after this idle time."""
 
-AGAIN_S = 0.01
-"""How long to wait for a working connection before the next look, in seconds."""
+RETRY_S = 0.01
+"""Pause before the next attempt to get a working connection."""
 
 MOVED = ("READONLY", "MASTERDOWN", "UNBLOCKED", "LOADING")
-"""The first words of servers that cannot serve now, while another may under the same name."""
+"""First words of errors after which another server may answer under the same name."""
 
 
 class _Watched:
-    """A connection that remembers whether its server should be left, and when it was used last."""
+    """A connection that knows whether its server has moved, and when it was last used."""
 
-    left = False
+    server_moved = False
     used_at = 0.0
     _sock: Any
 
     @property
     def works(self) -> bool:
-        """Whether it is connected, as far as is known."""
+        """Whether the socket is open, as far as is known."""
         return self._sock is not None
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """The same; takes note of what says that this server does not serve writes."""
+        """Read a response and note an error that says that this server does not accept writes."""
         try:
             return super().read_response(*args, **kwargs)  # type: ignore[misc]
         except ResponseError as error:
-            self.left = self.left or says_moved(error)
+            self.server_moved = self.server_moved or says_moved(error)
             raise
 
 
@@ -60,21 +60,21 @@ class _UnixConnection(_Watched, UnixDomainSocketConnection):
 
 
 CONNECTIONS: dict[str, type] = {"redis": _TcpConnection, "rediss": _TlsConnection, "unix": _UnixConnection}
-"""The class of a connection by the scheme of its URL."""
+"""Connection class by URL scheme."""
 
 
 def says_moved(error: RedisError) -> bool:
-    """Whether a refusal means that another server may be the primary by now.
+    """Whether an error means that another server may be the primary.
 
-    A script of Redis 6 wraps the word that it met.
+    Redis 6 wraps the error of a command inside a script.
     """
-    text = str(error)
-    status = getattr(error, "status_code", None) or text.partition(" ")[0]
-    return status in MOVED or any(f"-{word} " in text for word in MOVED)
+    message = str(error)
+    status = getattr(error, "status_code", None) or message.partition(" ")[0]
+    return status in MOVED or any(f"-{word} " in message for word in MOVED)
 
 
 class _WorkingFirst(LifoQueue):  # type: ignore[type-arg]
-    """Hands out the connection that was used last, and those that are closed only when no other is free."""
+    """Returns the most recently used connection first, and closed ones last."""
 
     queue: list[Any]
 
@@ -86,7 +86,7 @@ class _WorkingFirst(LifoQueue):  # type: ignore[type-arg]
 
 
 class Pool(BlockingConnectionPool):
-    """See the module. ``timeout`` is how long a caller waits for a connection, in seconds."""
+    """See the module docstring. ``timeout`` is how long a caller waits for a connection, in seconds."""
 
     _connections: list[Any]
 
@@ -94,7 +94,7 @@ class Pool(BlockingConnectionPool):
         super().__init__(queue_class=_WorkingFirst, **options)
 
     def get_connection(self, *_args: Any, **_options: Any) -> Any:
-        """A connection that works. Raises ``redis.ConnectionError`` where there is none in time."""
+        """A connection; raises ``redis.ConnectionError`` if none is free or works in time."""
         until = time.monotonic() + float(self.timeout or 0)
         while True:
             try:
@@ -102,30 +102,30 @@ class Pool(BlockingConnectionPool):
             except RedisConnectionError:
                 if time.monotonic() >= until or not self._any_works():
                     raise
-            time.sleep(AGAIN_S)
+            time.sleep(RETRY_S)
 
     def release(self, connection: Any) -> None:
-        """Take a connection back; one whose server should be left is closed, and the idle ones with it."""
+        """Take a connection back; close it and the idle ones if its server has moved."""
         connection.used_at = time.monotonic()
-        left, connection.left = connection.left, False
-        if left:
+        server_moved, connection.server_moved = connection.server_moved, False
+        if server_moved:
             connection.disconnect()
         super().release(connection)
-        if left:
+        if server_moved:
             self.close_idle(0)
 
     def close_idle(self, idle_s: float = IDLE_S) -> None:
-        """Close the connections that were not used for ``idle_s``."""
+        """Close connections that were idle for ``idle_s``."""
         before = time.monotonic() - idle_s
-        with self.pool.mutex:  # nobody is handed one meanwhile
-            waiting = self.pool.queue
-            for connection in waiting:
+        with self.pool.mutex:  # no connection is taken meanwhile
+            free = self.pool.queue
+            for connection in free:
                 if connection is not None and connection.used_at <= before:
                     connection.disconnect()
-            waiting.sort(key=lambda one: one is not None and one.works)
+            free.sort(key=lambda connection: connection is not None and connection.works)
 
     def close_idle_always(self) -> None:
-        """Close idle connections from time to time, in a thread that ends with the pool."""
+        """Close idle connections regularly, in a thread that ends with the pool."""
         threading.Thread(target=_close_idle, args=(weakref.ref(self),), name="idle", daemon=True).start()
 
     def _any_works(self) -> bool:
@@ -133,7 +133,7 @@ class Pool(BlockingConnectionPool):
 
 
 def _close_idle(pool: "weakref.ref[Pool]") -> None:
-    while (alive := pool()) is not None:
-        alive.close_idle()
-        del alive
+    while (target := pool()) is not None:
+        target.close_idle()
+        del target
         time.sleep(IDLE_S / 3)

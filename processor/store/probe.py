@@ -1,6 +1,6 @@
-"""Proofs that Redis takes what the service does, each done for real in a namespace of its own.
+"""Checks that Redis accepts the commands of the service, each executed in a namespace of its own.
 
-Every function raises ``redis.RedisError`` with Redis's own words where it refuses, and leaves no key behind.
+Every function raises ``redis.RedisError`` with the message of Redis, and leaves no key behind.
 """
 
 import contextlib
@@ -22,21 +22,21 @@ from processor.store.shards import Shard
 from processor.store.unit_of_work import Batch
 
 ID = "probe"
-"""The namespace of the shortest proof, and the id of everything in it."""
+"""Namespace of ``prove_accepting``, and the id of every record in it."""
 
 BODY = b"{}"
 WAIT_S = 1
-"""How long the job may take to be there, in seconds."""
+"""Time limit for the enqueued job to appear."""
 
 
 def prove_accepting(client: "Redis[Any]") -> None:
-    """Keep a message by the script that keeps Codat's."""
+    """Accept a message with the script that accepts Codat's."""
     with in_namespace(ID), _cleaned(client):
         _accept(client)
 
 
 def prove_draining(client: "Redis[Any]") -> None:
-    """Keep a message, read it from its shard, and commit it as processed, guarded as every commit is."""
+    """Accept a message, read it from its shard, and commit it as processed."""
     with in_namespace(f"{ID}-{secrets.token_hex(4)}"), _cleaned(client):
         _accept(client)
         shard = Shard(client, 0)
@@ -44,7 +44,7 @@ def prove_draining(client: "Redis[Any]") -> None:
         with shard.begin() as pipe:
             waiting, _ = shard.read(1)
             if not waiting:
-                raise ResponseError("a message that was kept is gone")
+                raise ResponseError("an accepted message is gone")
             shard.load(pipe, [ID], [ID], [ID])
             shard.commit(pipe, Batch(done=waiting), datetime.now(UTC))
         shard.wait(1)
@@ -52,14 +52,14 @@ def prove_draining(client: "Redis[Any]") -> None:
 
 
 def prove_enqueuing(client: "Redis[Any]") -> None:
-    """Enqueue a job in a queue of its own and take it out again, as a worker does."""
+    """Enqueue a job in a separate queue and dequeue it as a worker does."""
     queue = Queue(f"{ID}-{secrets.token_hex(4)}", connection=client, serializer=JSONSerializer)
     try:
         job = queue.enqueue_call(ID)
         try:
             Queue.dequeue_any([queue], WAIT_S, connection=client, serializer=JSONSerializer)
         except DequeueTimeout:
-            raise ResponseError("a job that was enqueued is gone") from None
+            raise ResponseError("an enqueued job is gone") from None
         finally:
             job.delete()
     finally:
@@ -78,7 +78,7 @@ def _accept(client: "Redis[Any]") -> None:
 
 @contextlib.contextmanager
 def _cleaned(client: "Redis[Any]") -> Iterator[None]:
-    """Delete what a proof wrote, unless Redis does not answer at all."""
+    """Delete the keys of a check, unless Redis does not answer."""
     refusal: ResponseError | None = None
     try:
         yield

@@ -1,7 +1,7 @@
-"""Reading what is kept: one object, or a page of a list.
+"""Reads records: one, or a page of a list.
 
-A record that cannot be read is noted (see :mod:`processor.store.unreadable`) and passed over; of
-connections the lists name it.
+An unreadable record is noted (see :mod:`processor.store.unreadable`) and skipped; lists of connections name
+it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from processor.store.records import (
 
 
 class Reader:
-    """Reads the store. Raises ``redis.RedisError`` when Redis does not answer."""
+    """Reads the store. Every method raises ``redis.RedisError`` if Redis does not answer."""
 
     def __init__(self, client: "Redis[Any]", *, shards: int) -> None:
         self._client = client
@@ -37,15 +37,15 @@ class Reader:
     # Connections
 
     def connection(self, connection_id: str) -> StoredConnection | None:
-        """One connection; ``None`` when we never heard of it, or its record cannot be read."""
+        """One connection; ``None`` if it is unknown or its record cannot be read."""
         return next(iter(self.connections([connection_id])), None)
 
     def connections(self, connection_ids: Sequence[str]) -> list[StoredConnection]:
-        """Those of the connections that are known and can be read, in the order given."""
-        return [one for one in self.rows(connection_ids) if isinstance(one, StoredConnection)]
+        """The known and readable ones of the connections, in the same order."""
+        return [row for row in self.rows(connection_ids) if isinstance(row, StoredConnection)]
 
     def rows(self, connection_ids: Sequence[str]) -> list[StoredConnection | UnreadableConnection]:
-        """Those of the connections that are known, in the order given."""
+        """The known ones of the connections, in the same order."""
         rows = records.read_connections(self._client, connection_ids, parse=records.checked_connection)
         return [rows[connection_id] for connection_id in connection_ids if connection_id in rows]
 
@@ -58,9 +58,9 @@ class Reader:
         limit: int,
         cursor: str | None,
     ) -> ResultPage:
-        """Connections, newest first; every filter that is given must fit.
+        """Connections that match every given filter, newest first.
 
-        One that cannot be read is an :class:`UnreadableConnection`; its state is not known.
+        An unreadable one is an :class:`UnreadableConnection`, whose state is unknown.
         """
         parts: list[str] | None = None
         if company_id is not None:
@@ -71,18 +71,19 @@ class Reader:
             index = keys.connections() if state is None else keys.connections_in(state)
         if merchant_id is not None:
             companies = self.company_ids(merchant_id)
-            parts = [keys.company_connections(one) for one in companies if company_id in (None, one)]
-        found: list[StoredConnection | UnreadableConnection] = []
-        while True:
-            page = cursors.page(self._client, index, limit=limit - len(found), cursor=cursor, parts=parts)
-            rows = self.rows(page.items)
-            found += [row for row in rows if state is None or getattr(row, "state", None) == state]
-            cursor = page.next_cursor
-            if len(found) >= limit or cursor is None:
-                return ResultPage(found, cursor)
+            parts = [keys.company_connections(id_) for id_ in companies if company_id in (None, id_)]
+
+        def fetch(limit: int, cursor: str | None) -> ResultPage:
+            page = cursors.page(self._client, index, limit=limit, cursor=cursor, parts=parts)
+            return ResultPage(self.rows(page.items), page.next_cursor)
+
+        def matches(row: StoredConnection | UnreadableConnection) -> bool:
+            return state is None or getattr(row, "state", None) == state
+
+        return cursors.filtered_page(fetch, matches, limit=limit, cursor=cursor)
 
     def company_ids(self, merchant_id: str) -> list[str]:
-        """The ids of all companies that have a merchant id, deleted ones too, newest last."""
+        """The ids of all companies of a merchant, including deleted ones, newest last."""
         return texts(self._client.zrange(keys.merchant_companies(merchant_id), 0, -1))
 
     def current_company_id(self, merchant_id: str) -> str | None:
@@ -92,13 +93,13 @@ class Reader:
             for company_id in companies:
                 pipe.hexists(keys.company(company_id), "deleted_at")
             deleted = pipe.execute()
-        there = [one for one, is_deleted in zip(companies, deleted, strict=True) if not is_deleted]
-        return next(iter([*there, *companies[::-1]]), None)
+        present = [id_ for id_, is_deleted in zip(companies, deleted, strict=True) if not is_deleted]
+        return next(iter([*present, *companies[::-1]]), None)
 
     def list_companies(self, *, merchant_id: str | None = None, limit: int, cursor: str | None) -> ResultPage:
-        """Companies, newest first, of a merchant or all, each as the fields known of it."""
+        """The fields of all companies, or of those of a merchant, newest first."""
         index = keys.companies() if merchant_id is None else keys.merchant_companies(merchant_id)
-        page = self._page(index, limit, cursor)
+        page = self.member_page(index, limit=limit, cursor=cursor)
         with self._client.pipeline(transaction=False) as pipe:
             for company_id in page.items:
                 pipe.hgetall(keys.company(company_id))
@@ -107,7 +108,7 @@ class Reader:
         return ResultPage([row for row in companies if row], page.next_cursor)
 
     def company(self, company_id: str) -> dict[str, str] | None:
-        """The fields known of a company; ``None`` when we never heard of it, or they cannot be read."""
+        """The fields of a company; ``None`` if it is unknown or unreadable."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hgetall(keys.company(company_id))
             (row,) = pipe.execute(raise_on_error=False)
@@ -119,12 +120,12 @@ class Reader:
         )
 
     def erased_at(self, company_id: str) -> str | None:
-        """When a company was erased here (ISO time); ``None`` when it was not, or signed up again since."""
-        found = self._client.get(keys.erased(company_id))
-        return None if found is None else text(found)
+        """When a company was erased here (ISO time); ``None`` if it was not, or has signed up again."""
+        erased_at = self._client.get(keys.erased(company_id))
+        return None if erased_at is None else text(erased_at)
 
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> ResultPage:
-        """Entries of a connection's timeline, newest first, as they were written."""
+        """Entries of a connection's timeline as written, newest first."""
         newest = "+" if cursor is None else f"({cursors.stream_id(cursor)}"
         with self._client.pipeline(transaction=False) as pipe:
             pipe.xrevrange(keys.timeline(connection_id), max=newest, count=limit + 1)
@@ -134,20 +135,20 @@ class Reader:
             return ResultPage([], None)
         entries = [
             entry
-            for place, fields in rows[:limit]
+            for entry_id, fields in rows[:limit]
             if (
                 entry := unreadable.read(
-                    self._client, TIMELINE, connection_id, partial(records.timeline_entry, place, fields)
+                    self._client, TIMELINE, connection_id, partial(records.timeline_entry, entry_id, fields)
                 )
             )
         ]
-        more = text(rows[limit - 1][0]) if len(rows) > limit else None
-        return ResultPage(entries, more)
+        next_cursor = text(rows[limit - 1][0]) if len(rows) > limit else None
+        return ResultPage(entries, next_cursor)
 
     # Messages
 
     def event(self, event_id: str) -> dict[str, Any] | None:
-        """One message with its body (bytes); ``None`` when we never kept it or it expired."""
+        """One message with its body (bytes); ``None`` if it is unknown or expired."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hgetall(keys.event(event_id))
             (row,) = pipe.execute(raise_on_error=False)
@@ -158,30 +159,26 @@ class Reader:
     def list_events(
         self, *, status: str | None, limit: int, cursor: str | None, company_id: str | None = None
     ) -> ResultPage:
-        """Messages without their bodies, newest first, of one company, else with one status, else all."""
+        """Messages of a company, else with a status, else all; without bodies, newest first."""
         if company_id is not None:
             index = keys.company_events(company_id)
         else:
             index = keys.events() if status is None else keys.events_of(status)
-        page = self._page(index, limit, cursor)
+        page = self.member_page(index, limit=limit, cursor=cursor)
         with self._client.pipeline(transaction=False) as pipe:
             for event_id in page.items:
                 pipe.hmget(keys.event(event_id), *EVENT_FIELDS)
             rows = pipe.execute(raise_on_error=False)
-        found = []
-        for event_id, row in zip(page.items, rows, strict=True):
-            named = unreadable.read(self._client, EVENT, event_id, partial(records.listed_event, row))
-            if named:
-                found.append(named)
-        return ResultPage(found, page.next_cursor)
+        events = [
+            unreadable.read(self._client, EVENT, event_id, partial(records.listed_event, row))
+            for event_id, row in zip(page.items, rows, strict=True)
+        ]
+        return ResultPage([event for event in events if event], page.next_cursor)
 
     # Notifications
 
     def notification(self, notification_id: str) -> dict[str, Any] | None:
-        """One notification; ``None`` when there is none.
-
-        Its public body is under ``body``, parsed; what is known of its deliveries under ``deliveries``.
-        """
+        """One notification with its parsed public ``body`` and its ``deliveries``; ``None`` if unknown."""
         return next(iter(self._notifications([notification_id])), None)
 
     def list_notifications(
@@ -198,7 +195,7 @@ class Reader:
     ) -> ResultPage:
         """Notifications decided from ``since`` on and before ``until``, newest first.
 
-        Of one connection, a company or a merchant, and only without these with a delivery of one status.
+        ``status`` (of a delivery) is ignored together with a connection, company or merchant.
         """
         index = keys.outbox() if status is None else keys.outbox_with(status)
         parts: list[str] | None = None
@@ -207,19 +204,19 @@ class Reader:
         if company_id is not None or merchant_id is not None:
             index = f"{keys.outbox()} {connection_id} {company_id} {merchant_id}"
             members = self._connection_ids(company_id, merchant_id)
-            parts = [keys.outbox_of(one) for one in members if connection_id in (None, one)]
+            parts = [keys.outbox_of(id_) for id_ in members if connection_id in (None, id_)]
         between = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
         page = cursors.page(self._client, index, limit=limit, cursor=cursor, parts=parts, between=between)
         return ResultPage(self._notifications(page.items), page.next_cursor)
 
     def _connection_ids(self, company_id: str | None, merchant_id: str | None) -> list[str]:
-        """The connections of a company, of a merchant's companies, or of the one if it is the other's."""
+        """The connections of a company, of a merchant's companies, or of a company of the merchant."""
         companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
-        wanted = [one for one in companies if one is not None and company_id in (None, one)]
         return [
-            text(member)
-            for one in wanted
-            for member in self._client.zrange(keys.company_connections(one), 0, -1)
+            connection_id
+            for id_ in companies
+            if id_ is not None and company_id in (None, id_)
+            for connection_id in texts(self._client.zrange(keys.company_connections(id_), 0, -1))
         ]
 
     def _notifications(self, notification_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -228,20 +225,19 @@ class Reader:
                 pipe.hgetall(keys.notification(notification_id))
                 pipe.hgetall(keys.deliveries(notification_id))
             rows = pipe.execute(raise_on_error=False)
-        found = []
-        for id_, row, deliveries in zip(notification_ids, rows[::2], rows[1::2], strict=True):
-            if row:
-                read = partial(records.notification, row, deliveries)
-                found.append(unreadable.read(self._client, NOTIFICATION, id_, read))
-        return [one for one in found if one is not None]
+        notifications = [
+            unreadable.read(self._client, NOTIFICATION, id_, partial(records.notification, row, deliveries))
+            for id_, row, deliveries in zip(notification_ids, rows[::2], rows[1::2], strict=True)
+            if row
+        ]
+        return [notification for notification in notifications if notification is not None]
 
     # Operation
 
     def stats(self, states: Sequence[str]) -> dict[str, Any]:
-        """Counts by state, depth and age of the inbox, and what happened how often.
+        """Counts by state and status, depth and age of the inbox, and counters.
 
-        ``age_s`` is how long the oldest waiting message has waited, in seconds; 0 for an
-        empty inbox.
+        ``age_s`` is the waiting time of the oldest message in seconds; 0 if the inbox is empty.
         """
         shards = keys.shards_in_use(self._client.get(keys.shards_ever()), self._shards)
         with self._client.pipeline(transaction=False) as pipe:
@@ -265,8 +261,8 @@ class Reader:
         depth, oldest_ms = 0, None
         for _ in range(shards):
             depth += next(rows)
-            for place, _fields in next(rows):
-                entered_ms = int(text(place).split("-")[0])
+            for entry_id, _fields in next(rows):
+                entered_ms = int(text(entry_id).split("-")[0])
                 oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
         seconds, micros = next(rows)
         age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
@@ -284,8 +280,5 @@ class Reader:
         }
 
     def member_page(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
-        """A page of a sorted set's members, highest score first."""
-        return self._page(index, limit, cursor)
-
-    def _page(self, index: str, limit: int, cursor: str | None) -> ResultPage:
+        """A page of members of a sorted set, highest score first."""
         return cursors.page(self._client, index, limit=limit, cursor=cursor)

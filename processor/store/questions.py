@@ -1,9 +1,9 @@
-"""Questions that wait to be put to Codat."""
+"""Waiting questions to Codat."""
 
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
@@ -11,17 +11,17 @@ from redis.client import Pipeline
 
 from handlers.effects import Ask, PausePolling, ResumePolling
 from handlers.events import Aspect
-from processor.clock import from_iso, to_iso, to_ms
+from processor.clock import from_iso, from_ms, to_iso, to_ms
 from processor.store import keys, unreadable
 from processor.store.scripts import register
 
 LEASE_MS = 30_000
-"""How long a question that was taken is nobody else's, in milliseconds."""
+"""Lease of a taken question (ms)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question: about a connection, or about a company where ``connection_id`` is ``None``."""
+    """A question about a connection, or about its company if ``connection_id`` is ``None``."""
 
     aspect: Aspect
     company_id: str
@@ -31,25 +31,25 @@ class Question:
 
     @property
     def member(self) -> str:
-        """Its name in Redis: one per aspect of a connection, so questions about the same coalesce."""
+        """Its member in Redis: one per aspect of a connection, so equal questions coalesce."""
         return member_of(self.aspect, self.company_id, self.connection_id)
 
 
 def member_of(aspect: Aspect, company_id: str, connection_id: str | None) -> str:
-    """The name of a question in Redis."""
+    """The member of a question in Redis."""
     return json.dumps([aspect.value, company_id, connection_id])
 
 
 def write(pipe: "Pipeline[Any]", asks: Iterable[Ask]) -> None:
-    """Add questions to a commit.
+    """Stage questions.
 
-    One that waits already stays as it is, of several the earliest counts; one that is
-    just being put to Codat is put again afterwards, because its answer may be older.
+    A waiting question stays as it is, and the earliest of several counts. A question that is being asked is
+    asked again afterwards, because its answer may be older.
     """
     for ask in sorted(asks, key=lambda ask: ask.not_before):
         member = member_of(ask.aspect, ask.company_id, ask.connection_id)
-        pipe.zadd(keys.questions(), {member: to_ms(ask.not_before)}, nx=True)
         not_before_ms = to_ms(ask.not_before)
+        pipe.zadd(keys.questions(), {member: not_before_ms}, nx=True)
         details = json.dumps(
             {"deadline": to_iso(ask.deadline), "reason": ask.reason, "not_before_ms": not_before_ms}
         )
@@ -58,7 +58,7 @@ def write(pipe: "Pipeline[Any]", asks: Iterable[Ask]) -> None:
 
 
 def write_polling(pipe: "Pipeline[Any]", polling: PausePolling | ResumePolling, now: datetime) -> None:
-    """Add to a commit: background questions pause, or go on."""
+    """Stage a pause of background questions, or its end."""
     if isinstance(polling, ResumePolling):
         pipe.delete(keys.polling_paused(), keys.quota(), keys.pace())
         return
@@ -70,32 +70,32 @@ def write_polling(pipe: "Pipeline[Any]", polling: PausePolling | ResumePolling, 
 
 
 class Questions:
-    """Hands out questions that are due, and takes them back."""
+    """Leases due questions to workers."""
 
     def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
-        self._lease = register(client, "lease")
-        self._settle = register(client, "settle")
+        self._lease = register(client, "question_lease")
+        self._settle = register(client, "question_settle")
 
-    def take(self, now: datetime, most: int) -> list[Question]:
-        """Questions that are due; nobody else gets them for ``LEASE_MS``."""
-        flat = self._lease(
+    def take(self, now: datetime, limit: int) -> list[Question]:
+        """Up to ``limit`` due questions, leased for ``LEASE_MS``."""
+        rows = self._lease(
             keys=[keys.questions(), keys.question_details(), keys.questions_again()],
-            args=[to_ms(now), most, LEASE_MS],
+            args=[to_ms(now), limit, LEASE_MS],
         )
-        taken = []
-        for member, details in zip(flat[::2], flat[1::2], strict=True):
+        questions = []
+        for member, details in zip(rows[::2], rows[1::2], strict=True):
             try:
-                taken.append(_read(member, details, now))
+                questions.append(_parse(member, details, now))
             except unreadable.FAULTS as error:
                 unreadable.note(self._client, "question", repr(member), error)
-        return taken
+        return questions
 
     def settle(self, *questions: Question, put: Callable[["Pipeline[Any]"], None] | None = None) -> None:
-        """Forget questions that were answered or given up, and ``put`` the answer, in one transaction.
+        """Remove answered or abandoned questions and ``put`` the answer, in one transaction.
 
-        Were the answer put first, handling it could ask again before the question is
-        forgotten, and the new question would be forgotten with the old one.
+        If the answer were put first, its handler could ask again before the question is removed, and the
+        new question would be removed with the old one.
         """
         with self._client.pipeline(transaction=True) as pipe:
             for question in questions:
@@ -109,16 +109,16 @@ class Questions:
             pipe.execute()
 
     def postpone(self, question: Question, until: datetime) -> None:
-        """Put a question back until then."""
+        """Return a question to the queue until this time."""
         self._client.zadd(keys.questions(), {question.member: to_ms(until)}, xx=True)
 
     def next_due(self) -> datetime | None:
-        """When the earliest question is due; ``None`` when there is none."""
+        """Time of the earliest question; ``None`` if there is none."""
         first = self._client.zrange(keys.questions(), 0, 0, withscores=True)
-        return datetime.fromtimestamp(first[0][1] / 1000, tz=UTC) if first else None
+        return from_ms(first[0][1]) if first else None
 
 
-def _read(member: bytes, details: bytes, now: datetime) -> Question:
+def _parse(member: bytes, details: bytes, now: datetime) -> Question:
     aspect, company_id, connection_id = json.loads(member)
-    said = json.loads(details) if details else {"deadline": to_iso(now), "reason": ""}
-    return Question(Aspect(aspect), company_id, connection_id, from_iso(said["deadline"]), said["reason"])
+    fields = json.loads(details) if details else {"deadline": to_iso(now), "reason": ""}
+    return Question(Aspect(aspect), company_id, connection_id, from_iso(fields["deadline"]), fields["reason"])

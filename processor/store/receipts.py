@@ -1,4 +1,4 @@
-"""Messages that were refused at the door, by reason, beside those that were authentic. One small hash."""
+"""Counts of refused messages by reason, and the last authentic message. One small hash."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from typing import Any
 from redis.client import Pipeline
 
 from processor.alerts.refusals import RefusalReason
-from processor.clock import from_ms, to_ms
+from processor.clock import to_ms
 from processor.store import keys
-from processor.store.decoding import text_fields
+from processor.store.decoding import fields_with_prefix, moment, text_fields
 
 _COUNT = "refused:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipts:
-    """What was refused since the start, and lately.
+    """Refused messages since the start of this store.
 
-    ``streak`` are the refusals since the last authentic message, ``streak_since`` when they began.
-    ``None``: never, or there are none.
+    ``streak`` counts the refusals since the last authentic message, from ``streak_since`` on. A time is
+    ``None`` if there was no such message.
     """
 
     refused: Mapping[str, int] = field(default_factory=dict)
@@ -34,36 +34,33 @@ class Receipts:
 def add(
     pipe: "Pipeline[Any]", refused: Mapping[RefusalReason, int], *, authentic: bool, now: datetime
 ) -> None:
-    """Write down, as a part of a pipeline, what one process saw in the last moments.
+    """Stage the counts of one process since its last call.
 
-    An authentic message beside refused ones speaks for the secrets, so such refusals begin no streak.
+    An authentic message among refused ones shows that the secrets are right, so it ends the streak.
     """
     name, now_ms = keys.receipts(), to_ms(now)
-    telling = {reason: count for reason, count in refused.items() if reason.is_telling}
+    actionable = {reason: count for reason, count in refused.items() if reason.is_actionable}
     for reason, count in refused.items():
         pipe.hincrby(name, _COUNT + reason, count)
-    for reason in telling:
+    for reason in actionable:
         pipe.hset(name, mapping={"refused_ms": now_ms, "last_reason": reason})
     if authentic:
         pipe.hset(name, "authentic_ms", now_ms)
         pipe.hdel(name, "streak", "streak_ms")
-    elif telling:
-        pipe.hincrby(name, "streak", sum(telling.values()))
+    elif actionable:
+        pipe.hincrby(name, "streak", sum(actionable.values()))
         pipe.hsetnx(name, "streak_ms", now_ms)
 
 
 def parse(row: Mapping[bytes, bytes]) -> Receipts:
-    """What was written down, from the hash as Redis has it."""
-    said = text_fields(row)
-
-    def moment(name: str) -> datetime | None:
-        return from_ms(int(said[name])) if name in said else None
+    """Parse the hash as stored."""
+    fields = text_fields(row)
 
     return Receipts(
-        refused={k.removeprefix(_COUNT): int(v) for k, v in sorted(said.items()) if k.startswith(_COUNT)},
-        refused_at=moment("refused_ms"),
-        last_reason=said.get("last_reason"),
-        authentic_at=moment("authentic_ms"),
-        streak=int(said.get("streak", 0)),
-        streak_since=moment("streak_ms"),
+        refused={name: int(count) for name, count in fields_with_prefix(fields, _COUNT)},
+        refused_at=moment(fields, "refused_ms"),
+        last_reason=fields.get("last_reason"),
+        authentic_at=moment(fields, "authentic_ms"),
+        streak=int(fields.get("streak", 0)),
+        streak_since=moment(fields, "streak_ms"),
     )

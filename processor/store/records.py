@@ -1,4 +1,4 @@
-"""Rows of Redis as objects, checked: what is damaged raises one of ``unreadable.FAULTS``."""
+"""Rows of Redis as records. A damaged row raises one of ``unreadable.FAULTS``."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ TIMELINE_FIELDS = frozenset(
 )
 NOTIFICATION_FIELDS = frozenset(("id", "type", "timestamp", "data"))
 ATTEMPT = ":attempt:"
-"""Stands in the name of a field that holds one attempt of a delivery."""
+"""Part of the name of a field that holds one attempt of a delivery."""
 
 EVENT_FIELDS = (
     "event_id",
@@ -107,37 +107,37 @@ def read_connections(
 
 def company(row: Any) -> dict[str, str]:
     """The fields of a company."""
-    fields = text_fields(_whole(row))
+    fields = text_fields(_checked_reply(row))
     if not isinstance(json.loads(fields.get("tags", "{}")), dict) or "id" not in fields:
         raise ValueError("not the fields of a company")
     return fields
 
 
-def timeline_entry(place: bytes, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+def timeline_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     """An entry of a timeline."""
-    entry = {"id": text(place), **json.loads(fields[b"entry"])}
+    entry = {"id": text(entry_id), **json.loads(fields[b"entry"])}
     if not entry.keys() >= TIMELINE_FIELDS:
         raise ValueError("not an entry of a timeline")
     return entry
 
 
 def event(row: Any) -> dict[str, Any] | None:
-    """A message with its body (bytes); ``None`` where only a trace of it is left."""
-    named = dict(_whole(row))
-    body = named.pop(b"body", b"")
-    fields = text_fields(named)
+    """A message with its body (bytes); ``None`` if only other fields of it are left."""
+    row = dict(_checked_reply(row))
+    body = row.pop(b"body", b"")
+    fields = text_fields(row)
     return {**_checked_event(fields), "body": body} if "event_id" in fields else None
 
 
 def listed_event(row: Any) -> dict[str, str] | None:
-    """A message without its body, from the values of ``EVENT_FIELDS``; ``None`` for one that is gone."""
-    values = zip(EVENT_FIELDS, _whole(row), strict=True)
+    """A message without its body from the values of ``EVENT_FIELDS``; ``None`` if it is gone."""
+    values = zip(EVENT_FIELDS, _checked_reply(row), strict=True)
     fields = {name: text(value) for name, value in values if value is not None}
     return _checked_event(fields) if "event_id" in fields else None
 
 
 def _checked_event(fields: dict[str, str]) -> dict[str, str]:
-    """The fields of a message, if they can be shown."""
+    """Check that the fields of a message can be shown."""
     ids = json.loads(fields.get("connection_ids") or "[]")
     if fields["status"] not in EVENT_STATUSES or not isinstance(ids, list):
         raise ValueError("not the fields of a message")
@@ -149,19 +149,19 @@ def _checked_event(fields: dict[str, str]) -> dict[str, str]:
 
 def notification(row: Any, deliveries: Any) -> dict[str, Any]:
     """A notification, its body parsed, and the fields of its deliveries."""
-    fields = _whole(row)
+    fields = _checked_reply(row)
     body = json.loads(fields[b"body"])
     if not body.keys() >= NOTIFICATION_FIELDS or "connection_id" not in body["data"]:
         raise ValueError("not a notification")
-    found = {**text_fields(fields), "body": body, "deliveries": text_fields(_whole(deliveries))}
-    for name, value in found["deliveries"].items():
+    attempts = text_fields(_checked_reply(deliveries))
+    for name, value in attempts.items():
         if ATTEMPT in name and "at" not in json.loads(value):
             raise ValueError("not an attempt")
-    return found
+    return {**text_fields(fields), "body": body, "deliveries": attempts}
 
 
-def _whole(answer: Any) -> Any:
-    """The answer of one read, where the key is of the right type."""
-    if unreadable.is_wrong_type(answer):
+def _checked_reply(reply: Any) -> Any:
+    """The reply to a read; raises ``TypeError`` if the key has another type."""
+    if unreadable.is_wrong_type(reply):
         raise TypeError("a key of another type")
-    return answer
+    return reply

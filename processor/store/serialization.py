@@ -1,4 +1,4 @@
-"""Connections as JSON and back. Fields that are empty are left out; unknown fields are ignored."""
+"""Connections as JSON and back. Empty fields are omitted; unknown fields are ignored."""
 
 import json
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from handlers.fold import START, AuthorizationHistory, Link
 
 
 def dump(connection: Connection) -> bytes:
-    """The stored form of ``connection``."""
-    return json.dumps(_connection(connection), separators=(",", ":"), ensure_ascii=False).encode(
+    """The JSON document of ``connection``."""
+    return json.dumps(_dump_connection(connection), separators=(",", ":"), ensure_ascii=False).encode(
         "utf-8", "surrogatepass"
     )
 
@@ -34,28 +34,35 @@ def load(raw: bytes) -> Connection:
         nothing_queued_at=_time(doc.get("nothing_queued_at")),
         described_at=_time(doc.get("described_at")),
         facts=tuple(_load_fact(fact) for fact in doc.get("facts", ())),
-        base=_load_walk(doc["base"]) if "base" in doc else START,
+        base=_load_history(doc["base"]) if "base" in doc else START,
         compacted_until=_time(doc.get("floor")),
         data_types={
-            name: DataType(name, status, _must(at), timed, progress, message)
+            name: DataType(name, status, _required_time(at), timed, progress, message)
             for name, (status, at, timed, progress, message) in doc.get("data_types", {}).items()
         },
         claims=tuple(
-            Claim(event_id, _must(arrived_at), _must(since), _status(old), _status(new), *ordinary)
+            Claim(
+                event_id,
+                _required_time(arrived_at),
+                _required_time(since),
+                _status(old),
+                _status(new),
+                *ordinary,
+            )
             for event_id, arrived_at, since, old, new, *ordinary in doc.get("claims", ())
         ),
         checks=tuple(
-            Check(kind, _must(at), _must(since), previous)
+            Check(kind, _required_time(at), _required_time(since), previous)
             for kind, at, since, previous in doc.get("checks", ())
         ),
         ledger=tuple(
-            LedgerEntry(kind, _must(at), id_, is_observed)
+            LedgerEntry(kind, _required_time(at), id_, is_observed)
             for kind, at, id_, is_observed in doc.get("ledger", ())
         ),
     )
 
 
-def _connection(connection: Connection) -> dict[str, Any]:
+def _dump_connection(connection: Connection) -> dict[str, Any]:
     doc: dict[str, Any] = {
         "id": connection.id,
         "company_id": connection.company_id,
@@ -68,8 +75,8 @@ def _connection(connection: Connection) -> dict[str, Any]:
         "on_premise": connection.on_premise,
         "nothing_queued_at": _stamp(connection.nothing_queued_at),
         "described_at": _stamp(connection.described_at),
-        "facts": [_fact(fact) for fact in connection.facts],
-        "base": None if connection.base == START else _walk(connection.base),
+        "facts": [_dump_fact(fact) for fact in connection.facts],
+        "base": None if connection.base == START else _dump_history(connection.base),
         "floor": _stamp(connection.compacted_until),
         "data_types": {
             name: [kind.status, _stamp(kind.at), kind.timed, kind.progress, kind.message]
@@ -90,12 +97,14 @@ def _connection(connection: Connection) -> dict[str, Any]:
             [check.kind, _stamp(check.at), _stamp(check.since), check.previous_state]
             for check in connection.checks
         ],
-        "ledger": [[told.kind, _stamp(told.at), told.id, told.is_observed] for told in connection.ledger],
+        "ledger": [
+            [entry.kind, _stamp(entry.at), entry.id, entry.is_observed] for entry in connection.ledger
+        ],
     }
     return {name: value for name, value in doc.items() if value not in (None, [], {})}
 
 
-def _fact(fact: Fact) -> dict[str, Any]:
+def _dump_fact(fact: Fact) -> dict[str, Any]:
     doc: dict[str, Any] = {
         "kind": fact.kind,
         "at": _stamp(fact.at),
@@ -121,34 +130,34 @@ def _fact(fact: Fact) -> dict[str, Any]:
 def _load_fact(doc: Mapping[str, Any]) -> Fact:
     return Fact(
         kind=FactKind(doc["kind"]),
-        at=_must(doc["at"]),
-        known_at=_must(doc["known_at"]),
+        at=_required_time(doc["at"]),
+        known_at=_required_time(doc["known_at"]),
         event_id=doc["event_id"],
         status=_status(doc.get("status")),
         types=tuple((name, status) for name, status in doc.get("types", ())),
         problem=Problem(*doc["problem"]) if "problem" in doc else None,
         claimed=doc.get("claimed", False),
         old=_status(doc.get("old")),
-        requested=tuple((name, _must(at)) for name, at in doc.get("requested", ())),
+        requested=tuple((name, _required_time(at)) for name, at in doc.get("requested", ())),
     )
 
 
-def _walk(walk: AuthorizationHistory) -> dict[str, Any]:
+def _dump_history(history: AuthorizationHistory) -> dict[str, Any]:
     return {
-        "link": walk.link,
-        "authorization": walk.authorization,
-        "begun": walk.begun and _fact(walk.begun),
-        "begun_at": _stamp(walk.begun_at),
-        "floor": _stamp(walk.previous_end_at),
-        "ended": walk.ended and _fact(walk.ended),
-        "kept": [_fact(fact) for fact in walk.initial_reads],
-        "aside": [_fact(fact) for fact in walk.orphaned_reads],
-        "failed": walk.failed and _fact(walk.failed),
-        "deleted": walk.deleted and _fact(walk.deleted),
+        "link": history.link,
+        "authorization": history.authorization,
+        "begun": history.begun and _dump_fact(history.begun),
+        "begun_at": _stamp(history.begun_at),
+        "floor": _stamp(history.previous_end_at),
+        "ended": history.ended and _dump_fact(history.ended),
+        "kept": [_dump_fact(fact) for fact in history.initial_reads],
+        "aside": [_dump_fact(fact) for fact in history.orphaned_reads],
+        "failed": history.failed and _dump_fact(history.failed),
+        "deleted": history.deleted and _dump_fact(history.deleted),
     }
 
 
-def _load_walk(doc: Mapping[str, Any]) -> AuthorizationHistory:
+def _load_history(doc: Mapping[str, Any]) -> AuthorizationHistory:
     def fact(name: str) -> Fact | None:
         return _load_fact(doc[name]) if doc.get(name) else None
 
@@ -159,8 +168,8 @@ def _load_walk(doc: Mapping[str, Any]) -> AuthorizationHistory:
         begun_at=_time(doc.get("begun_at")),
         previous_end_at=_time(doc.get("floor")),
         ended=fact("ended"),
-        initial_reads=tuple(_load_fact(read) for read in doc["kept"]),
-        orphaned_reads=tuple(_load_fact(read) for read in doc["aside"]),
+        initial_reads=tuple(_load_fact(row) for row in doc["kept"]),
+        orphaned_reads=tuple(_load_fact(row) for row in doc["aside"]),
         failed=fact("failed"),
         deleted=fact("deleted"),
     )
@@ -171,7 +180,7 @@ def _status(value: str | None) -> LinkStatus | None:
 
 
 def _stamp(moment: datetime | None) -> int | None:
-    """Microseconds since 1970, exactly."""
+    """Microseconds since 1970, without rounding."""
     if moment is None:
         return None
     delta = moment - _EPOCH
@@ -179,10 +188,10 @@ def _stamp(moment: datetime | None) -> int | None:
 
 
 def _time(stamp: int | None) -> datetime | None:
-    return None if stamp is None else _must(stamp)
+    return None if stamp is None else _required_time(stamp)
 
 
-def _must(stamp: int) -> datetime:
+def _required_time(stamp: int) -> datetime:
     seconds, micros = divmod(stamp, 1_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
 

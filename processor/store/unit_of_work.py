@@ -1,4 +1,4 @@
-"""What a batch of messages is, before and after it was handled."""
+"""A batch of messages before and after handling: input, changes and outcomes of one commit."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from processor.store.records import StoredConnection
 
 @dataclass(frozen=True, slots=True)
 class WaitingMessage:
-    """One message of the inbox as it was stored; ``entry_ids`` are its places in the stream."""
+    """A message of the inbox as stored; ``entry_ids`` are its entries in the stream."""
 
     event_id: str
     entry_ids: tuple[bytes, ...]
@@ -28,10 +28,11 @@ class WaitingMessage:
 class Batch:
     """Everything that one commit writes.
 
-    ``gone`` are stream entries whose message is gone, ``moved`` messages that belong to
-    another shard since INBOX_SHARDS changed, ``dropped`` those of companies that were erased.
-    ``repairs`` are connections that a look of ours changed, ``confirmed`` those of which a message
-    said what was known already; ``heard``: a message of Codat's was among them.
+    ``failed`` holds message, traceback and time of the next attempt (``None``: dead letter).
+    ``gone`` are stream entries without a message. ``moved`` holds messages and their new shards after a
+    change of INBOX_SHARDS, ``dropped`` messages and their erased companies. ``repairs`` are connections
+    changed by a poll, ``confirmed`` those whose message reported a known change. ``heard`` is whether one of
+    the messages came from Codat. ``looks`` are companies to poll now.
     """
 
     done: list[WaitingMessage] = field(default_factory=list)
@@ -53,5 +54,5 @@ class Batch:
     counts: dict[str, int] = field(default_factory=dict)
 
     def count(self, name: str, by: int = 1) -> None:
-        """Count ``name`` once more in this batch."""
+        """Add to a counter of this batch."""
         self.counts[name] = self.counts.get(name, 0) + by

@@ -1,6 +1,6 @@
-"""Stored records that cannot be read: each is noted for the operators and passed over.
+"""Stored records that cannot be read: each is noted for operators and skipped.
 
-One damaged record must not take the lists, the deliveries, or the comparisons of all others with it.
+One damaged record must not break lists, deliveries or comparisons of the others.
 """
 
 import logging
@@ -15,52 +15,50 @@ from redis.client import Pipeline
 
 from processor.clock import from_ms, to_ms
 from processor.store import keys
+from processor.store.decoding import text_fields
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 FAULTS = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError)
-"""What reading damaged bytes raises (``OSError``: a time out of range); anything else is a fault of ours."""
+"""Errors of parsing damaged bytes (``OSError``: a time out of range); any other error is a bug."""
 
-MOST = 100
-"""So many records are noted at the most: with more, something else than a record is broken."""
+MAX_NOTES = 100
+"""With more unreadable records the cause lies elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRecord:
-    """A stored record that cannot be read. ``kind`` is a word of its key, such as ``connection``."""
+    """A stored record that cannot be read. ``kind`` is part of its key, such as ``connection``."""
 
     kind: str
     id: str
     since: datetime
 
 
-def read(client: "Redis[Any]", kind: str, id_: str, reader: Callable[[], T]) -> T | None:
-    """What ``reader`` makes of a record; ``None`` where it cannot be read, which is noted."""
+def read(client: "Redis[Any]", kind: str, id_: str, parse: Callable[[], T]) -> T | None:
+    """The parsed record; ``None`` if it cannot be read, which is noted."""
     try:
-        return reader()
+        return parse()
     except FAULTS as error:
         note(client, kind, id_, error)
         return None
 
 
-def is_wrong_type(answer: object) -> bool:
-    """Whether Redis refused a read because the key holds something of another type.
-
-    Raises the answer where it is any other refusal.
-    """
-    if not isinstance(answer, Exception):
+def is_wrong_type(reply: object) -> bool:
+    """Whether Redis refused a read because the key has another type. Raises any other error."""
+    if not isinstance(reply, Exception):
         return False
-    if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE"):
+    if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
         return True
-    raise answer
+    raise reply
 
 
 def note(client: "Redis[Any]", kind: str, id_: str, error: Exception) -> None:
-    """Note that a record cannot be read, and log it the first time."""
+    """Note an unreadable record, and log the first note."""
     name = f"{kind} {id_}"
-    if client.hlen(keys.unreadable()) >= MOST:
+    if client.hlen(keys.unreadable()) >= MAX_NOTES:
         return
     if client.hsetnx(keys.unreadable(), name, time.time_ns() // 1_000_000):
         _log.error(
@@ -69,21 +67,24 @@ def note(client: "Redis[Any]", kind: str, id_: str, error: Exception) -> None:
 
 
 def noted(client: "Redis[Any]") -> list[UnreadableRecord]:
-    """The records that were noted, the oldest note first; some may be readable again."""
+    """Noted records, oldest note first; some may be readable again."""
     rows = client.hgetall(keys.unreadable())
-    found = []
-    for name, since_ms in rows.items():
-        kind, _, id_ = name.decode("utf-8", "replace").partition(" ")
-        found.append(UnreadableRecord(kind, id_, from_ms(int(since_ms))))
-    return sorted(found, key=lambda record: (record.since, record.kind, record.id))
+    records = []
+    for name, since_ms in text_fields(rows).items():
+        kind, _, id_ = name.partition(" ")
+        records.append(UnreadableRecord(kind, id_, from_ms(int(since_ms))))
+    return sorted(records, key=lambda record: (record.since, record.kind, record.id))
 
 
 def keep(client: "Redis[Any]", records: Sequence[UnreadableRecord]) -> None:
-    """Keep these notes with the time of each."""
+    """Write these notes again, each with its time."""
     if records:
-        client.hset(keys.unreadable(), mapping={f"{one.kind} {one.id}": to_ms(one.since) for one in records})
+        client.hset(
+            keys.unreadable(),
+            mapping={f"{record.kind} {record.id}": to_ms(record.since) for record in records},
+        )
 
 
 def forget(client: "Redis[Any] | Pipeline[Any]", kind: str, id_: str) -> None:
-    """Forget a note: the record can be read again, or is gone."""
+    """Remove a note: the record is readable again, or gone."""
     client.hdel(keys.unreadable(), f"{kind} {id_}")

@@ -1,7 +1,7 @@
-"""Queue names, time-outs and retry schedules in one table, and the waking of workers.
+"""Queue names, timeouts and retry schedules in one table, and the wake-up calls to workers.
 
-An RQ job here is a wake-up call and never the truth: what is to be done stands in
-Redis before a job is enqueued, and the clock wakes again what a lost job forgot.
+An RQ job is a wake-up call and carries no state: the work is stored in Redis before a job is enqueued, and
+the clock process repeats a lost wake-up call.
 """
 
 import logging
@@ -22,12 +22,12 @@ ASK = "ask"
 DELIVER = "deliver"
 POLL = "poll"
 QUEUES = (DRAIN, ASK, DELIVER, POLL)
-"""Each worker process listens to exactly one queue: RQ loses jobs of those that listen to two."""
+"""Each worker process listens to one queue: RQ loses jobs of a worker that listens to two."""
 
 HANDLING_RETRIES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600)
 )
-"""When an event whose handling raised is tried again; after the last it is a dead letter."""
+"""Delays between attempts to handle an event; after the last one it is a dead letter."""
 
 JOB_TIMEOUT_S = 60
 RESULT_TTL_S = 10
@@ -36,7 +36,7 @@ FAILURE_TTL_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One kind of job: its queue, the function that RQ calls, and how long it may take in seconds."""
+    """One kind of job: its queue, the function that RQ calls, and its time limit."""
 
     queue: str
     function: str
@@ -52,7 +52,7 @@ SWEEP_COMPANIES = Job(POLL, "workers.jobs.sweep", timeout_s=1800)
 
 
 class Waker:
-    """Wakes workers. A bell that cannot ring is harmless: the clock notices within seconds."""
+    """Enqueues wake-up calls. A failed call is harmless: the clock process repeats it within seconds."""
 
     def __init__(self, client: "Redis[Any]") -> None:
         self._queues = {
@@ -62,34 +62,34 @@ class Waker:
         self._failing = False
 
     def wake_shard(self, shard: int) -> None:
-        """Have the shard drained."""
-        self._ring(DRAIN_SHARD, shard)
+        """Request a drain of the shard."""
+        self._enqueue(DRAIN_SHARD, shard)
 
     def wake_question_runner(self) -> None:
-        """Have the questions that are due put to Codat."""
-        self._ring(ASK_CODAT)
+        """Request a run that asks Codat the due questions."""
+        self._enqueue(ASK_CODAT)
 
     def wake_dispatcher(self) -> None:
-        """Have the lanes looked at; what is due in them is delivered."""
-        self._ring(DELIVER_DUE)
+        """Request a run that sends due deliveries."""
+        self._enqueue(DELIVER_DUE)
 
     def wake_link_sender(self, company_id: str) -> None:
-        """Have a fresh link mailed to the company's contact. Where the call is lost, people ask again."""
-        self._ring(SEND_LINK, company_id)
+        """Request an e-mail with a fresh link to the company's contact. A lost call is not repeated."""
+        self._enqueue(SEND_LINK, company_id)
 
     def wake_poller(self) -> None:
-        """Have the companies looked at that are due."""
-        self._ring(LOOK_AT_COMPANIES)
+        """Request a run that polls due companies."""
+        self._enqueue(LOOK_AT_COMPANIES)
 
     def wake_maintenance(self) -> None:
-        """Have the errands of the sweep run that are due."""
-        self._ring(SWEEP_COMPANIES)
+        """Request a run of due maintenance tasks."""
+        self._enqueue(SWEEP_COMPANIES)
 
     def queue_length(self, queue: str) -> int:
-        """How many wake-up calls of this queue nobody answered yet."""
+        """Number of wake-up calls in this queue."""
         return int(self._queues[queue].count)
 
-    def _ring(self, job: Job, *args: int | str) -> None:
+    def _enqueue(self, job: Job, *args: int | str) -> None:
         try:
             self._queues[job.queue].enqueue_call(
                 job.function,
@@ -99,7 +99,7 @@ class Waker:
                 failure_ttl=FAILURE_TTL_S,
             )
         except RedisError as error:
-            if not self._failing:  # one line an outage
+            if not self._failing:  # one line per outage
                 reason = connection_error_reason(error) or type(error).__name__
                 extra = {"job": job.function, "reason": reason}
                 _log.warning("a worker could not be woken; the clock will", extra=extra)

@@ -1,4 +1,4 @@
-"""What the clock looks at: shards that sleep over messages, retries and questions that are due."""
+"""Claims of due work by the clock process: each claim lets one caller enqueue a wake-up call."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,18 +8,19 @@ from redis import Redis
 
 from processor.clock import to_ms
 from processor.store import keys
+from processor.store.decoding import text
 from processor.store.inbox import WAKE_MS
 from processor.store.records import EVENT_STATUSES
 
-MOST_RETRIES = 1_000
-LOOKING_MS = 30_000
-"""How long companies count as being looked at after somebody was woken for it, in milliseconds."""
+MAX_RETRIES = 1_000
+POLL_CLAIM_MS = 30_000
+"""Lifetime of a claim of a poll run or a maintenance run."""
 
 
 def claim_sleeping_shards(client: "Redis[Any]", shards: int) -> list[int]:
-    """Shards with waiting messages and no drain; each counts as woken from now on, so wake it.
+    """Claim the shards with waiting messages and no drain; the caller has to wake each of them.
 
-    ``shards`` is INBOX_SHARDS now; shards that were in use before it was lowered are among them.
+    ``shards`` is INBOX_SHARDS; shards that were in use before it was lowered are included.
     """
     ever = client.get(keys.shards_ever())
     if int(ever or 0) < shards:
@@ -35,14 +36,14 @@ def claim_sleeping_shards(client: "Redis[Any]", shards: int) -> list[int]:
 
 
 def due_retries(client: "Redis[Any]", now: datetime) -> Iterator[tuple[str, int]]:
-    """Events whose next attempt is due, with their shards."""
-    for event_id in client.zrangebyscore(keys.retries(), "-inf", to_ms(now), start=0, num=MOST_RETRIES):
-        name = event_id.decode()
+    """Events with a due next attempt, and their shards."""
+    for event_id in client.zrangebyscore(keys.retries(), "-inf", to_ms(now), start=0, num=MAX_RETRIES):
+        name = text(event_id)
         yield name, int(client.hget(keys.event(name), "shard") or 0)
 
 
 def claim_question_run(client: "Redis[Any]", now: datetime) -> bool:
-    """Whether questions are due and nobody asks; counts as asked for from now on."""
+    """Claim a run of due questions; false if none is due or a run is claimed."""
     if not client.zcount(keys.questions(), "-inf", to_ms(now)):
         return False
     return bool(client.set(keys.asking(), "asked", nx=True, px=WAKE_MS))
@@ -54,44 +55,44 @@ def hold_question_run(client: "Redis[Any]") -> None:
 
 
 def release_question_run(client: "Redis[Any]") -> None:
-    """Give the claim back when the run has ended."""
+    """Release the claim when the run has ended."""
     client.delete(keys.asking())
 
 
 def claim_delivery_run(client: "Redis[Any]") -> bool:
-    """Whether somebody has to be woken to look at the lanes; counts as woken from now on."""
+    """Claim a run over the lanes; false if one is claimed."""
     return bool(client.set(keys.delivering(), "asked", nx=True, px=WAKE_MS))
 
 
 def claim_due_delivery_run(client: "Redis[Any]") -> bool:
-    """Whether notifications wait to be divided and nobody was woken for them; counts as woken from now on."""
+    """Claim a run over the lanes if notifications are not yet distributed to them."""
     return bool(client.llen(keys.fan_out())) and claim_delivery_run(client)
 
 
 def release_delivery_run(client: "Redis[Any]") -> None:
-    """Say that the lanes are looked at now: what comes from here on needs another look."""
+    """Release the claim when the run starts: later notifications need another run."""
     client.delete(keys.delivering())
 
 
 def claim_poll_run(client: "Redis[Any]", now: datetime) -> bool:
-    """Whether companies are to be looked at and nobody does; counts as woken from now on."""
+    """Claim a poll run; false if no company is due or a run is claimed."""
     if not client.zcount(keys.looks(), "-inf", to_ms(now)):
         return False
-    return bool(client.set(keys.polling("looks"), "asked", nx=True, px=LOOKING_MS))
+    return bool(client.set(keys.polling("looks"), "asked", nx=True, px=POLL_CLAIM_MS))
 
 
 def release_poll_run(client: "Redis[Any]") -> None:
-    """Say that nobody looks at companies any more."""
+    """Release the claim when the poll run has ended."""
     client.delete(keys.polling("looks"))
 
 
 def claim_maintenance_run(client: "Redis[Any]") -> bool:
-    """Whether it is time to see what errands of the sweep are due; counts as seen to from now on."""
-    return bool(client.set(keys.polling("sweep"), "asked", nx=True, px=LOOKING_MS))
+    """Claim a maintenance run; false if one is claimed."""
+    return bool(client.set(keys.polling("sweep"), "asked", nx=True, px=POLL_CLAIM_MS))
 
 
 def trim(client: "Redis[Any]", before: datetime) -> None:
-    """Forget in the indexes the messages that arrived before then; they expired themselves."""
+    """Remove expired messages, which arrived before this time, from the indexes."""
     limit = f"({to_ms(before)}"
     with client.pipeline(transaction=False) as pipe:
         pipe.zremrangebyscore(keys.events(), "-inf", limit)

@@ -24,7 +24,7 @@ def readyz() -> Response:
     reasons = [one.sentence for one in wrong if one.severity is Severity.CRITICAL]
     if not wrong:
         return jsonify(status="ok")
-    objects = [serializers.condition(one) for one in wrong]
+    objects = [serializers.condition_row(one) for one in wrong]
     if reasons:
         answer = jsonify(status="unavailable", reasons=reasons, conditions=objects)
         answer.status_code = 503

@@ -91,7 +91,7 @@ class TruthBench:
         self.simulation, self.world = server.simulation, server.simulation.world
         self.wire = Counted(self.clock)
         self.waits: list[float] = []
-        self.budget = RateLimiter(bench.client, clock=self.clock, sleep=self.wait)
+        self.rate_limiter = RateLimiter(bench.client, clock=self.clock, sleep=self.wait)
         self.settings = load(
             {
                 "CODAT_WEBHOOK_SECRETS": messages.SECRET,
@@ -147,9 +147,9 @@ class TruthBench:
         assert found is not None
         return found
 
-    def client(self, rank: Priority) -> CodatClient:
+    def client(self, priority: Priority) -> CodatClient:
         """A client under the budget."""
-        transport = RateLimitedTransport(self.budget, rank, inner=self.wire, clock=self.clock)
+        transport = RateLimitedTransport(self.rate_limiter, priority, inner=self.wire, clock=self.clock)
         return CodatClient(
             api_key=self.server.config.api_key,
             base_url=self.server.url,

@@ -1,1 +1,1 @@
-"""Asking Codat the questions that are due."""
+"""The runner of questions to Codat."""

@@ -1,8 +1,8 @@
-"""Asking Codat: questions that are due out, answers into the inbox as ordinary events."""
+"""Asks Codat the due questions and puts the answers into the inbox as events."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,28 +27,27 @@ from processor.store.waker import Waker
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = 10
-"""Requests at a time; Codat allows ten per company."""
+CONCURRENCY = 10
+"""Concurrent requests; Codat allows ten per company."""
 
-TAKEN = 40
-"""Questions taken together, so that those about one company meet."""
+BATCH_SIZE = 40
+"""Questions taken together, so that those about one company share a request."""
 
 RUN_S = 20.0
-"""A run hands over after so long, in seconds; what was begun, which may wait for Codat, is finished first."""
+"""A run takes no more questions after this time; started requests are finished."""
 
-AGAIN_S = 3.0
-"""How long a question rests that Codat did not answer, in seconds."""
+RETRY_S = 3.0
+"""Pause before an unanswered question is asked again."""
 
+UNSEEN_RETRY_S = 10.0
+"""The same if Codat does not know the company, which may be new."""
 
-UNSEEN_AGAIN_S = 10.0
-"""How long it rests where Codat says that it does not know the company, which may be new, in seconds."""
-
-LEAST_S = 2.0
-"""How long Codat has for an answer, in seconds, however near the deadline of the question is."""
+MIN_TIME_LIMIT_S = 2.0
+"""Shortest time limit of a request, even close to the deadline of its question."""
 
 
 class QuestionRunner:
-    """Puts questions to Codat. ``asker`` is ``None`` without an API key: then nothing is ever asked."""
+    """Asks Codat. Without an API key ``asker`` is ``None``, and questions are removed unasked."""
 
     def __init__(
         self,
@@ -70,65 +69,65 @@ class QuestionRunner:
         self._stop = stop
 
     def run(self) -> int:
-        """Ask what is due until nothing is, or it is time to hand over; how many questions were dealt with.
+        """Ask due questions until none is due or ``RUN_S`` has passed; returns their number.
 
-        Questions of the same kind about one company are one request, however many they are.
+        Questions about the same aspect of one company share a request.
         """
-        began, dealt = time.monotonic(), 0
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ask") as pool:
+        began, handled = time.monotonic(), 0
+        with ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="ask") as pool:
             while not self._stop() and time.monotonic() - began < RUN_S:
-                due = self._questions.take(self._clock(), TAKEN)
+                due = self._questions.take(self._clock(), BATCH_SIZE)
                 if not due:
                     break
                 groups: dict[tuple[Aspect, str], list[Question]] = {}
                 for question in due:
                     groups.setdefault((question.aspect, question.company_id), []).append(question)
-                for count in pool.map(self._deal, groups.values()):
-                    dealt += count
-        return dealt
+                for count in pool.map(self._answer, groups.values()):
+                    handled += count
+        return handled
 
-    def _deal(self, questions: list[Question]) -> int:
-        left = min(question.deadline for question in questions) - self._clock()
+    def _answer(self, questions: list[Question]) -> int:
+        time_left = min(question.deadline for question in questions) - self._clock()
         try:
-            with call_time_limit(max(LEAST_S, left.total_seconds())):
+            with call_time_limit(max(MIN_TIME_LIMIT_S, time_left.total_seconds())):
                 self._ask(questions)
         except CodatError as error:
-            self._all_unanswered(questions, error)
+            self._retry_or_give_up(questions, error)
         except RedisError:
             raise
         except Exception as error:
             _log.exception("asking Codat raised", extra={"company_id": questions[0].company_id})
-            self._all_unanswered(questions, CodatUnavailable(type(error).__name__))
+            self._retry_or_give_up(questions, CodatUnavailable(type(error).__name__))
         return len(questions)
 
-    def _all_unanswered(self, questions: list[Question], error: CodatError) -> None:
+    def _retry_or_give_up(self, questions: list[Question], error: CodatError) -> None:
         for question in questions:
-            self._unanswered(question, error)
+            self._retry_or_give_up_one(question, error)
 
     def _ask(self, questions: list[Question]) -> None:
-        """Ask one question, or several of the same kind about one company, and put the answers."""
+        """Ask questions about one aspect of one company, and put the answers into the inbox."""
         first = questions[0]
         if self._asker is None:
             self._put(*questions, event=None)
         elif first.aspect is Aspect.HISTORY:
-            named = tuple(one.connection_id for one in questions if one.connection_id is not None)
-            wanted = named if len(named) == len(questions) else ()
-            event = self._asker.ask_history(first.company_id, wanted, event_id=new_id())
+            named = _connection_ids(questions)
+            asked_for = named if len(named) == len(questions) else ()
+            event = self._asker.ask_history(first.company_id, asked_for, event_id=new_id())
             self._put(*questions, event=event)
         elif len(questions) == 1:
             self._put(first, event=self._ask_one(self._asker, first))
         else:
-            ids = [one.connection_id for one in questions if one.connection_id is not None]
+            ids = _connection_ids(questions)
             try:
-                seen = self._asker.ask_connections(first.company_id, ids, new_event_id=new_id)
+                events = self._asker.ask_connections(first.company_id, ids, new_event_id=new_id)
             except CompanyUnseen:
-                seen = {}  # each for itself: what we were shown before is gone
+                events = {}  # asked one by one: a connection that was seen before is gone
             for question in questions:
-                shown = seen.get(question.connection_id or "")
-                if shown is not None:
-                    self._put(question, event=shown)
+                seen = events.get(question.connection_id or "")
+                if seen is not None:
+                    self._put(question, event=seen)
                 else:
-                    self._deal([question])
+                    self._answer([question])
 
     def _ask_one(self, asker: QuestionClient, question: Question) -> Event | None:
         if question.connection_id is None:
@@ -141,13 +140,13 @@ class QuestionRunner:
         )
 
     def _was_seen(self, connection_id: str) -> bool:
-        """Whether our key was shown this connection before."""
+        """Whether Codat has shown this connection to this API key."""
         stored = self._reader.connection(connection_id)
         return stored is not None and any(
             fact.kind is FactKind.SEEN and not fact.claimed for fact in stored.connection.facts
         )
 
-    def _unanswered(self, question: Question, error: CodatError) -> None:
+    def _retry_or_give_up_one(self, question: Question, error: CodatError) -> None:
         now = self._clock()
         _log.warning(
             "Codat did not answer a question",
@@ -160,21 +159,18 @@ class QuestionRunner:
             },
         )
         if now < question.deadline:
-            rest_s = AGAIN_S
+            pause_s = RETRY_S
             if isinstance(error, CodatRateLimited):
-                rest_s = float(error.retry_after_s)
+                pause_s = float(error.retry_after_s)
             elif isinstance(error, CompanyUnseen):
-                rest_s = UNSEEN_AGAIN_S
-            again = min(now + timedelta(seconds=rest_s), question.deadline)
-            self._questions.postpone(question, again)
+                pause_s = UNSEEN_RETRY_S
+            next_attempt = min(now + timedelta(seconds=pause_s), question.deadline)
+            self._questions.postpone(question, next_attempt)
             return
-        self._put(question, event=self._silence(question, now, error))
+        self._put(question, event=self._unanswered_event(question, now, error))
 
-    def _silence(self, question: Question, now: datetime, error: CodatError) -> Event | None:
-        """The event that says that Codat did not answer, or does not know the company.
-
-        ``None`` where it would concern no connection.
-        """
+    def _unanswered_event(self, question: Question, now: datetime, error: CodatError) -> Event | None:
+        """The event that Codat did not answer or does not know the company; ``None`` without a connection."""
         if question.connection_id is None:
             return None
         return observations.question_unanswered(
@@ -201,3 +197,7 @@ class QuestionRunner:
 
         self._questions.settle(*questions, put=put)
         self._waker.wake_shard(self._inbox.shard_of(event))
+
+
+def _connection_ids(questions: Sequence[Question]) -> tuple[str, ...]:
+    return tuple(question.connection_id for question in questions if question.connection_id is not None)

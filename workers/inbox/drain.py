@@ -13,7 +13,7 @@ from rq.timeouts import BaseTimeoutException
 
 from handlers.events import Event
 from handlers.registry import Policy
-from processor.alerts.replay import understand
+from processor.alerts.replay import decode_event
 from processor.clock import from_iso, utc_now
 from processor.store.keys import shard_of
 from processor.store.shards import CursorConflict, Shard, WriteConflict
@@ -153,7 +153,7 @@ class Drain:
         events = []
         for message in waiting:
             try:
-                event = understand(
+                event = decode_event(
                     message.body,
                     source=message.source,
                     event_id=message.event_id,

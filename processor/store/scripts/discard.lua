@@ -1,7 +1,7 @@
--- Close a message that cannot be handled: it is kept with its error, and no longer counted as open.
+-- Mark a message that cannot be handled as discarded; its error is kept.
 -- KEYS: event, events:<status>, events:discarded
 -- ARGV: event id, status it must have
--- Returns 1 when it was discarded; 0 when the message is gone or has another status.
+-- Returns 1 if it was discarded, 0 if it is gone or has another status.
 if redis.call('HGET', KEYS[1], 'status') ~= ARGV[2] then
   return 0
 end

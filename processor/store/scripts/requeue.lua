@@ -1,8 +1,8 @@
--- Put a kept message into its shard's inbox again: a replay, or a retry that is due.
+-- Put a stored message into the inbox of its shard again, for a replay or a retry.
 -- KEYS: event, events:pending, events:<old status>, retries, inbox, wake,
---       seen ('': its repetitions are known), company-events ('': it is there already, or of none)
--- ARGV: event id, wake ms, status it must have ('' for any), dedupe s, retention s, field, value, ...
--- Returns {put, needs waking}; put is 0 when the message is gone or has another status.
+--       seen ('': already set), company-events ('': already a member, or no company)
+-- ARGV: event id, wake ms, required status ('': any), dedupe s, retention s, field, value, ...
+-- Returns {put, shard needs a wake-up}; put is 0 if the message is gone or has another status.
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or (ARGV[3] ~= '' and status ~= ARGV[3]) then
   redis.call('ZREM', KEYS[4], ARGV[1])

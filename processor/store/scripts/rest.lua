@@ -1,6 +1,6 @@
--- End a drain: take the flag down only when nothing waits any more.
+-- End a drain: remove the wake flag if the inbox is empty.
 -- KEYS: inbox, wake
--- Returns 1 when the shard sleeps now, 0 when more has come.
+-- Returns 1 if the shard sleeps now, 0 if messages wait.
 if redis.call('XLEN', KEYS[1]) > 0 then
   return 0
 end

@@ -1,4 +1,4 @@
-"""One budget for all that asks Codat, in whatever process."""
+"""One limiter for all that asks Codat, in whatever process."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -30,35 +30,35 @@ def clock():
 
 
 @pytest.fixture
-def budget(client, clock):
+def limiter(client, clock):
     return RateLimiter(client, clock=clock, sleep=clock.forward)
 
 
-def take(budget, count, rank=Priority.BACKGROUND, company=None):
-    """Requests that are answered at once; how many got leave."""
+def take(limiter, count, priority=Priority.BACKGROUND, company=None):
+    """Requests that are answered at once; how many got permit."""
     granted = 0
     for _ in range(count):
         try:
-            leave = budget.take(rank, company)
+            permit = limiter.acquire(priority, company)
         except CodatRateLimited:
             return granted
-        budget.give(leave)
+        limiter.release(permit)
         granted += 1
     return granted
 
 
-def told(budget, clock, *, limit, remaining, resets=None, rank=Priority.CHECK, wait_s=None):
+def told(limiter, clock, *, limit, remaining, resets=None, priority=Priority.CHECK, wait_s=None):
     """An answer that shows the quota."""
-    leave = budget.take(rank)
-    budget.give(leave, Quota(clock(), limit, remaining, resets), wait_s)
+    permit = limiter.acquire(priority)
+    limiter.release(permit, Quota(clock(), limit, remaining, resets), wait_s)
 
 
-def test_no_minute_ever_has_more_than_a_thousand_requests(budget, clock):
+def test_no_minute_ever_has_more_than_a_thousand_requests(limiter, clock):
     moments = []
     while len(moments) < 4_000:
-        leave = budget.take(Priority.JOURNEY)
+        permit = limiter.acquire(Priority.JOURNEY)
         moments.append(clock())
-        budget.give(leave)
+        limiter.release(permit)
         if len(moments) % 1_500 == 0:
             clock.forward(45)  # a pause fills the burst again
 
@@ -70,45 +70,45 @@ def test_no_minute_ever_has_more_than_a_thousand_requests(budget, clock):
     assert 900 < most <= 1_000
 
 
-def test_background_work_leaves_a_part_of_each_burst(client, clock):
+def test_background_work_permits_a_part_of_each_burst(client, clock):
     impatient = RateLimiter(client, clock=clock, sleep=lambda _: pytest.fail("nobody ought to wait"))
-    leaves = [impatient.take(Priority.BACKGROUND) for _ in range(BURST - 20)]
+    permits = [impatient.acquire(Priority.BACKGROUND) for _ in range(BURST - 20)]
 
-    assert len(leaves) == 80
-    assert [impatient.take(Priority.JOURNEY) for _ in range(20)]
+    assert len(permits) == 80
+    assert [impatient.acquire(Priority.JOURNEY) for _ in range(20)]
 
 
-def test_a_company_has_ten_requests_at_a_time_and_places_come_back(budget):
-    leaves = [budget.take(Priority.CHECK, "company-1") for _ in range(PER_COMPANY)]
+def test_a_company_has_ten_requests_at_a_time_and_places_come_back(limiter):
+    permits = [limiter.acquire(Priority.CHECK, "company-1") for _ in range(PER_COMPANY)]
     with pytest.raises(CodatRateLimited):
-        budget.take(Priority.CHECK, "company-1")
-    assert budget.take(Priority.CHECK, "company-2")
+        limiter.acquire(Priority.CHECK, "company-1")
+    assert limiter.acquire(Priority.CHECK, "company-2")
 
-    budget.give(leaves[0])
+    limiter.release(permits[0])
 
-    assert budget.take(Priority.CHECK, "company-1")
+    assert limiter.acquire(Priority.CHECK, "company-1")
 
 
-def test_a_place_that_nobody_gives_back_is_free_again(budget, clock):
+def test_a_place_that_nobody_gives_back_is_free_again(limiter, clock):
     for _ in range(PER_COMPANY):
-        budget.take(Priority.CHECK, "company-1")
+        limiter.acquire(Priority.CHECK, "company-1")
     clock.forward(LEASE_MS / 1000 + 1)
 
-    assert budget.take(Priority.CHECK, "company-1")
+    assert limiter.acquire(Priority.CHECK, "company-1")
 
 
 def test_the_limits_hold_over_threads_and_processes(redis_url, clock):
-    budgets = [RateLimiter(Redis.from_url(redis_url), clock=clock, sleep=lambda _: None) for _ in range(4)]
+    limiters = [RateLimiter(Redis.from_url(redis_url), clock=clock, sleep=lambda _: None) for _ in range(4)]
     under_way, most, lock = 0, 0, threading.Lock()
     barrier = threading.Barrier(4)
 
-    def work(budget):
+    def work(limiter):
         nonlocal under_way, most
         barrier.wait(30)
         granted = 0
         for _ in range(15):
             try:
-                leave = budget.take(Priority.CHECK, "company-1")
+                permit = limiter.acquire(Priority.CHECK, "company-1")
             except CodatRateLimited:
                 continue
             with lock:
@@ -117,86 +117,86 @@ def test_the_limits_hold_over_threads_and_processes(redis_url, clock):
             granted += 1
             with lock:
                 under_way -= 1
-            budget.give(leave)
+            limiter.release(permit)
         return granted
 
     with ThreadPoolExecutor(4) as pool:
-        granted = sum(pool.map(work, budgets))
-    for budget in budgets:
-        budget.client.close()
+        granted = sum(pool.map(work, limiters))
+    for limiter in limiters:
+        limiter.client.close()
 
     assert most <= PER_COMPANY
     assert 0 < granted <= BURST
 
 
-def test_background_work_never_takes_the_last_fifth_of_the_day_and_the_journey_may(budget, clock, client):
-    told(budget, clock, limit=1_000, remaining=230, resets=clock() + timedelta(hours=12))
+def test_background_work_never_takes_the_last_fifth_of_the_day_and_the_journey_may(limiter, clock, client):
+    told(limiter, clock, limit=1_000, remaining=230, resets=clock() + timedelta(hours=12))
 
-    assert take(budget, 100) == 30
+    assert take(limiter, 100) == 30
     with pytest.raises(CodatRateLimited) as refused:
-        budget.take(Priority.BACKGROUND)
+        limiter.acquire(Priority.BACKGROUND)
     assert refused.value.retry_after_s == pytest.approx(12 * 3600, abs=60)
-    assert take(budget, 40, Priority.JOURNEY) == 40
-    assert take(budget, 10, Priority.CHECK) == 10
+    assert take(limiter, 40, Priority.JOURNEY) == 40
+    assert take(limiter, 10, Priority.CHECK) == 10
     assert codat_status.read(client, clock())["quota"]["remaining"] == 150
 
     clock.forward(12 * 3600)
-    assert take(budget, 10) == 10  # the quota is full again
+    assert take(limiter, 10) == 10  # the quota is full again
 
 
-def test_without_a_time_of_reset_the_quota_is_full_again_at_midnight(budget, clock):
-    told(budget, clock, limit=1_000, remaining=100)
+def test_without_a_time_of_reset_the_quota_is_full_again_at_midnight(limiter, clock):
+    told(limiter, clock, limit=1_000, remaining=100)
 
-    assert take(budget, 1) == 0
+    assert take(limiter, 1) == 0
     clock.forward(12 * 3600 + 1)
-    assert take(budget, 1) == 1
+    assert take(limiter, 1) == 1
 
 
-def test_an_answer_that_comes_late_does_not_raise_the_quota_again(budget, clock, client):
+def test_an_answer_that_comes_late_does_not_raise_the_quota_again(limiter, clock, client):
     resets = clock() + timedelta(hours=12)
-    early, late = budget.take(Priority.CHECK), budget.take(Priority.CHECK)
-    budget.give(late, Quota(clock(), 1_000, 500, resets))
-    budget.give(early, Quota(clock(), 1_000, 501, resets))
+    early, late = limiter.acquire(Priority.CHECK), limiter.acquire(Priority.CHECK)
+    limiter.release(late, Quota(clock(), 1_000, 500, resets))
+    limiter.release(early, Quota(clock(), 1_000, 501, resets))
 
     assert codat_status.read(client, clock())["quota"]["remaining"] == 500
 
 
-def test_what_is_under_way_counts_as_taken(budget, clock, client):
+def test_what_is_under_way_counts_as_taken(limiter, clock, client):
     resets = clock() + timedelta(hours=12)
-    first = budget.take(Priority.CHECK)
+    first = limiter.acquire(Priority.CHECK)
     for _ in range(5):
-        budget.take(Priority.CHECK)
-    budget.give(first, Quota(clock(), 1_000, 500, resets))
+        limiter.acquire(Priority.CHECK)
+    limiter.release(first, Quota(clock(), 1_000, 500, resets))
 
     assert codat_status.read(client, clock())["quota"]["remaining"] == 495
 
 
-def test_a_wrong_clock_at_codat_does_not_shift_the_reset(budget, clock):
+def test_a_wrong_clock_at_codat_does_not_shift_the_reset(limiter, clock):
     theirs = clock() + timedelta(minutes=10)
-    leave = budget.take(Priority.CHECK)
-    budget.give(leave, Quota(theirs, 1_000, 0, theirs + timedelta(hours=2)))
+    permit = limiter.acquire(Priority.CHECK)
+    limiter.release(permit, Quota(theirs, 1_000, 0, theirs + timedelta(hours=2)))
 
     with pytest.raises(CodatRateLimited) as refused:
-        budget.take(Priority.BACKGROUND)
+        limiter.acquire(Priority.BACKGROUND)
     assert refused.value.retry_after_s == 2 * 3600
 
 
-def test_too_many_requests_stop_all_but_the_journey_for_as_long_as_codat_says(budget, clock):
-    told(budget, clock, limit=None, remaining=None, wait_s=90)
+def test_too_many_requests_stop_all_but_the_journey_for_as_long_as_codat_says(limiter, clock):
+    told(limiter, clock, limit=None, remaining=None, wait_s=90)
 
-    assert take(budget, 1, Priority.BACKGROUND) == take(budget, 1, Priority.CHECK) == 0
-    assert take(budget, 1, Priority.JOURNEY) == 1
+    assert take(limiter, 1, Priority.BACKGROUND) == take(limiter, 1, Priority.CHECK) == 0
+    assert take(limiter, 1, Priority.JOURNEY) == 1
     clock.forward(91)
-    assert take(budget, 1, Priority.BACKGROUND) == take(budget, 1, Priority.CHECK) == 1
+    assert take(limiter, 1, Priority.BACKGROUND) == take(limiter, 1, Priority.CHECK) == 1
 
 
-def test_the_wait_is_counted_from_the_answer_and_not_from_the_question(client, budget, clock):
+def test_the_wait_is_counted_from_the_answer_and_not_from_the_question(client, limiter, clock):
     """On a busy machine time passes between reading the clock and Redis's answer: once 40 s became of 20."""
-    told(budget, clock, limit=None, remaining=None, wait_s=40)
+    told(limiter, clock, limit=None, remaining=None, wait_s=40)
     busy = RateLimiter(client, clock=lambda: clock.forward(10))
 
     with pytest.raises(CodatRateLimited) as refused:
-        busy.take(Priority.CHECK)
+        busy.acquire(Priority.CHECK)
 
     assert refused.value.retry_after_s == 20
 
@@ -211,7 +211,7 @@ def pause(client, clock, polling):
     "until_s", [3600, None, 40 * 3600], ids=["its date", "midnight", "midnight before its date"]
 )
 def test_the_message_that_the_quota_is_used_up_stops_the_background_until_its_date_or_midnight(
-    budget, clock, client, until_s
+    limiter, clock, client, until_s
 ):
     clock.forward(86_400)  # the key expires by Redis's own clock, which must not overtake ours
     midnight = (clock() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -219,30 +219,30 @@ def test_the_message_that_the_quota_is_used_up_stops_the_background_until_its_da
     until = None if until_s is None else clock() + timedelta(seconds=until_s)
     pause(client, clock, PausePolling(until))
 
-    assert take(budget, 1) == 0
-    assert take(budget, 1, Priority.CHECK) == take(budget, 1, Priority.JOURNEY) == 1
+    assert take(limiter, 1) == 0
+    assert take(limiter, 1, Priority.CHECK) == take(limiter, 1, Priority.JOURNEY) == 1
     clock.forward(0.9 * rests_s)
-    assert take(budget, 1) == 0
+    assert take(limiter, 1) == 0
     clock.forward(0.2 * rests_s)
-    assert take(budget, 1) == 1
+    assert take(limiter, 1) == 1
 
 
-def test_the_message_that_it_is_full_again_lets_the_background_go_on(budget, clock, client):
+def test_the_message_that_it_is_full_again_lets_the_background_go_on(limiter, clock, client):
     pause(client, clock, PausePolling(None))
-    told(budget, clock, limit=1_000, remaining=0, wait_s=5_000)
+    told(limiter, clock, limit=1_000, remaining=0, wait_s=5_000)
 
     pause(client, clock, ResumePolling())
 
-    assert take(budget, 5) == 5
+    assert take(limiter, 5) == 5
 
 
 def test_without_redis_whoever_waits_goes_on_and_the_background_does_not(clock):
     with Redis(unix_socket_path="/nonexistent/engine.sock") as nowhere:
-        budget = RateLimiter(nowhere, clock=clock)
-        assert budget.take(Priority.JOURNEY) is None
-        budget.give(None)
+        limiter = RateLimiter(nowhere, clock=clock)
+        assert limiter.acquire(Priority.JOURNEY) is None
+        limiter.release(None)
         with pytest.raises(CodatUnavailable):
-            budget.take(Priority.BACKGROUND)
+            limiter.acquire(Priority.BACKGROUND)
 
 
 @pytest.mark.parametrize(

@@ -318,7 +318,9 @@ def test_a_rebuild_stays_within_the_quota_of_the_day(truth):
     """Background work leaves the last fifth; what is left is done another day."""
     fill(truth, 10)
     resets = truth.clock() + timedelta(hours=12)  # by Redis's clock, so not at a midnight that may be near
-    truth.budget.give(truth.budget.take(Priority.CHECK), Quota(truth.clock(), 1_000, 200, resets))
+    truth.rate_limiter.release(
+        truth.rate_limiter.acquire(Priority.CHECK), Quota(truth.clock(), 1_000, 200, resets)
+    )
 
     with pytest.raises(CodatRateLimited):
         truth.parts().rebuild.prepare()

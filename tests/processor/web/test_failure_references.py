@@ -51,14 +51,14 @@ def test_what_a_stranger_asks_for_in_vain_is_not_kept(open_place: OpenPlace, red
 
 def test_the_newest_are_kept_for_a_bounded_time(store: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without bounds a bad day of Codat's filled Redis."""
-    monkeypatch.setattr(failures, "MOST", 3)
+    monkeypatch.setattr(failures, "MAX_FAILURES", 3)
     for number in range(5):
         at = START + timedelta(minutes=number)
         failures.record(store, Failure(f"r{number}", to_iso(at), 502, "t", "d", "/connect"), at)
     kept = [failures.find(store, f"r{number}") is not None for number in range(5)]
     assert kept == [False, False, True, True, True]
-    late = START + failures.KEPT + timedelta(minutes=10)
+    late = START + failures.RETENTION + timedelta(minutes=10)
     failures.record(store, Failure("late", to_iso(late), 502, "t", "d", "/ops"), late)
     assert failures.find(store, "r4") is None
     assert failures.find(store, "late") is not None
-    assert 0 < store.ttl(keys.failures()) <= failures.KEPT.total_seconds()
+    assert 0 < store.ttl(keys.failures()) <= failures.RETENTION.total_seconds()

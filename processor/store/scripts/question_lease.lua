@@ -1,6 +1,6 @@
--- Take questions that are due, and push them back in time so that nobody else takes them meanwhile.
+-- Lease due questions: their time moves to the end of the lease.
 -- KEYS: questions, question-details, questions-again
--- ARGV: now ms, most, lease ms
+-- ARGV: now ms, limit, lease ms
 -- Returns {question, details, question, details, ...}.
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 local taken = {}

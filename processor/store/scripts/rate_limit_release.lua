@@ -1,6 +1,6 @@
--- A request to Codat has ended: what its answer said of the quota.
+-- Release the permit of a request to Codat and record the quota in its response.
 -- KEYS: pace, quota, slots
--- ARGV: now ms, token, number of the request, limit, remaining, resets ms, blocked until ms ('' each: not said)
+-- ARGV: now ms, token, number of the request, limit, remaining, resets ms, blocked until ms ('': unknown)
 redis.call('ZREM', KEYS[3], ARGV[2])
 if ARGV[7] ~= '' then
   local blocked = math.max(tonumber(ARGV[7]), tonumber(redis.call('HGET', KEYS[1], 'blocked_ms') or 0))
@@ -15,7 +15,7 @@ local is_over = day[3] and tonumber(day[3]) <= tonumber(ARGV[1])
 if day[1] and not is_over and tonumber(day[1]) > tonumber(ARGV[3]) then
   return 0
 end
--- Requests that were sent after this one are not yet in what it was told.
+-- Requests sent after this one are not yet counted in its response.
 local later = tonumber(redis.call('HGET', KEYS[1], 'number') or ARGV[3]) - tonumber(ARGV[3])
 local limit = ARGV[4]
 if limit == '' then

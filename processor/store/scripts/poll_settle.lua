@@ -1,7 +1,6 @@
--- A company was looked at, or need not be: when it is looked at next.
--- What asked for an earlier look meanwhile is not forgotten.
+-- Set the next poll of a company after its lease, unless an earlier one was requested meanwhile.
 -- KEYS: looks
--- ARGV: company, again ms, the time until which it was taken (ms)
+-- ARGV: company, next poll ms, end of the lease ms
 local now_planned = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or ARGV[3])
 local again = tonumber(ARGV[2])
 if now_planned < tonumber(ARGV[3]) then

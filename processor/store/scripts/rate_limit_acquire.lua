@@ -1,22 +1,22 @@
--- Ask for leave to send one request to Codat.
+-- Acquire a permit for one request to Codat.
 -- KEYS: pace, quota, polling-paused, slots
--- ARGV: now ms, now ISO, rank (0 journey, 1 check, 2 background), burst, per second, reserve, slots,
---       lease ms, token, share of the day's quota that background work leaves, '' or '1': has slots
+-- ARGV: now ms, now ISO, priority (0 journey, 1 check, 2 background), burst, per second, reserve, slots,
+--       lease ms, token, share of the daily quota that background work leaves, '1' to use slots or ''
 -- Returns {1, number of the request} or {0, reason, when}: for how long (ms: pace, slots), or until when
 -- (ms since 1970: blocked, quota; ISO: paused).
 local now = tonumber(ARGV[1])
-local rank = tonumber(ARGV[3])
-if rank == 2 then
+local priority = tonumber(ARGV[3])
+if priority == 2 then
   local paused = redis.call('GET', KEYS[3])
   if paused and paused > ARGV[2] then
     return {0, 'paused', paused}
   end
 end
 local known = redis.call('HMGET', KEYS[1], 'tokens', 'at_ms', 'blocked_ms')
-if rank >= 1 and tonumber(known[3] or 0) > now then
+if priority >= 1 and tonumber(known[3] or 0) > now then
   return {0, 'blocked', known[3]}
 end
-if rank == 2 then
+if priority == 2 then
   local day = redis.call('HMGET', KEYS[2], 'remaining', 'limit', 'resets_ms')
   if day[1] and tonumber(day[3]) > now
       and tonumber(day[1]) - 1 < tonumber(day[2]) * tonumber(ARGV[10]) then
@@ -28,7 +28,7 @@ local burst = tonumber(ARGV[4])
 local at = tonumber(known[2] or now)
 local tokens = math.min(burst, tonumber(known[1] or burst) + math.max(0, now - at) * per_ms)
 local need = 1
-if rank == 2 then need = 1 + tonumber(ARGV[6]) end
+if priority == 2 then need = 1 + tonumber(ARGV[6]) end
 if tokens < need then
   return {0, 'pace', tostring(math.ceil((need - tokens) / per_ms))}
 end

@@ -1,7 +1,7 @@
--- Take companies whose look is due, and push them back in time so that nobody else takes them meanwhile.
+-- Lease companies with a due poll: their time moves to the end of the lease.
 -- KEYS: looks, look-pauses, looked, look-reasons
--- ARGV: now ms, most, lease ms
--- Returns {company, pause, looked, reason, ...}; '' for what is not there.
+-- ARGV: now ms, limit, lease ms
+-- Returns {company, pause, looked, reason, ...}; '' for a missing value.
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 local taken = {}
 for _, company in ipairs(due) do

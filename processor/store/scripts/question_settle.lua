@@ -1,4 +1,4 @@
--- Forget a question that was answered or given up; one that was asked anew meanwhile waits again.
+-- Remove an answered or abandoned question; a question that was requested again meanwhile waits again.
 -- KEYS: questions, question-details, questions-again
 -- ARGV: question
 local again = redis.call('HGET', KEYS[3], ARGV[1])
