@@ -35,7 +35,7 @@ def seen(event_id: str) -> str:
 
 
 def events() -> str:
-    """Sorted set: event ids by time of arrival (ms). Trimmed after EVENT_RETENTION_DAYS."""
+    """Sorted set: event ids by time of arrival (ms). Trimmed with EVENT_RETENTION_DAYS."""
     return f"{PREFIX}events"
 
 

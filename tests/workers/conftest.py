@@ -21,4 +21,4 @@ def lasting_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flags expire by Redis's clock; here they stand until somebody takes them down."""
     for place in (inbox, wakeups):
         monkeypatch.setattr(place, "WAKE_MS", 600_000)
-    monkeypatch.setattr(wakeups, "LOOKING_MS", 600_000)
+    monkeypatch.setattr(wakeups, "POLL_CLAIM_MS", 600_000)

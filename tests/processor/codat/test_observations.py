@@ -139,7 +139,7 @@ def test_what_is_encoded_is_decoded_to_the_same_event(event):
 @example(b'{"version": 1}')
 @example(b'{"version": 1, "event_type": []}')
 def test_what_is_none_of_ours_is_refused(body):
-    with pytest.raises(ValueError, match="not a finding of ours"):
+    with pytest.raises(ValueError, match="not an observation"):
         decode(body, event_id="x", received_at=RECEIVED)
 
 
@@ -194,7 +194,7 @@ def test_an_event_that_is_no_finding_is_not_encoded(event_type, source):
         connection=ConnectionDetails("k-1"),
     )
 
-    with pytest.raises(ValueError, match="not a finding"):
+    with pytest.raises(ValueError, match="not an observation"):
         encode(event)
 
 

@@ -19,7 +19,7 @@ def _flags_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """They expire by Redis's clock; here they stand longer than any test takes."""
     for place in (keeping, shards, wakeups):
         monkeypatch.setattr(place, "WAKE_MS", AWAKE_MS)
-    monkeypatch.setattr(wakeups, "LOOKING_MS", AWAKE_MS)
+    monkeypatch.setattr(wakeups, "POLL_CLAIM_MS", AWAKE_MS)
 
 
 @pytest.fixture

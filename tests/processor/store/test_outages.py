@@ -35,11 +35,11 @@ def test_what_two_clocks_saw_of_one_is_one(store):
 
 def test_they_are_kept_for_a_week_and_are_never_many(store):
     outages.record(store, away(0, 10))
-    assert 0 < store.ttl(keys.interruptions()) <= outages.KEPT.total_seconds()
+    assert 0 < store.ttl(keys.interruptions()) <= outages.RETENTION.total_seconds()
     assert outages.recent(store, START + timedelta(days=8)) == []
     for number in range(50):
         outages.record(store, away(100 * number, 100 * number + 1))
-    assert store.zcard(keys.interruptions()) == outages.MOST
+    assert store.zcard(keys.interruptions()) == outages.MAX_OUTAGES
     late = 8 * 86_400
     outages.record(store, away(late, late + 1))
     assert store.zcard(keys.interruptions()) == 1

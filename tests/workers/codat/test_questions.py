@@ -495,7 +495,7 @@ def test_a_question_beyond_its_deadline_that_nobody_answers_becomes_the_event_th
 
 def test_a_codat_that_hangs_does_not_stretch_the_patience_with_news(codat, monkeypatch):
     """Codat accepted the request and said nothing: the news waited for the whole budget of the call."""
-    monkeypatch.setattr("workers.codat.questions.LEAST_S", 0.2)
+    monkeypatch.setattr("workers.codat.questions.MIN_TIME_LIMIT_S", 0.2)
     connection = linked(codat)
     write(codat, ask(codat, connection))
     codat.bench.clock.forward(PATIENCE_S)

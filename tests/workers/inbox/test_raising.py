@@ -68,7 +68,7 @@ def test_a_job_that_ran_out_of_time_is_no_fault_of_the_message_that_was_handled_
         raise JobTimeoutException("the job took too long")
 
     with monkeypatch.context() as patched:
-        patched.setattr(drain, "understand", too_late)
+        patched.setattr(drain, "decode_event", too_late)
         with pytest.raises(JobTimeoutException):
             bench.drain().run(SHARD)
     assert bench.status(event_id) == "pending"
