@@ -59,6 +59,7 @@ class QuestionRunner:
         asker: QuestionClient | None,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
+        min_time_limit_s: float = MIN_TIME_LIMIT_S,
     ) -> None:
         self._questions = questions
         self._inbox = inbox
@@ -67,6 +68,7 @@ class QuestionRunner:
         self._asker = asker
         self._clock = clock
         self._stop = stop
+        self._min_time_limit_s = min_time_limit_s
 
     def run(self) -> int:
         """Ask due questions until none is due or ``RUN_S`` has passed; returns their number.
@@ -89,7 +91,7 @@ class QuestionRunner:
     def _answer(self, questions: list[Question]) -> int:
         time_left = min(question.deadline for question in questions) - self._clock()
         try:
-            with call_time_limit(max(MIN_TIME_LIMIT_S, time_left.total_seconds())):
+            with call_time_limit(max(self._min_time_limit_s, time_left.total_seconds())):
                 self._ask(questions)
         except CodatError as error:
             self._retry_or_give_up(questions, error)
