@@ -22,7 +22,6 @@ from processor.codat.models import (
     Branding,
     CompanyResponse,
     ConnectionResponse,
-    DataTypeStatus,
     HistoryResponse,
     Integration,
     WebhookConsumer,
@@ -185,8 +184,8 @@ class CodatClient:
 
     # Reading of data
 
-    def get_data_status(self, company_id: str) -> dict[str, DataTypeStatus]:
-        """Status of each data type of a company over all of its connections."""
+    def get_data_status(self, company_id: str) -> dict[str, str]:
+        """Status of each data type of a company that was read, over all of its connections."""
         return schemas.data_statuses_of(self._http.read("companies", company_id, "dataStatus").body)
 
     def get_history(self, company_id: str, connection_id: str | None = None) -> HistoryResponse:

@@ -22,7 +22,6 @@ class ConnectionResponse:
     asked_at: datetime
     timed: bool = True
     link_url: str | None = field(default=None, repr=False)
-    last_sync: datetime | None = None
     created: datetime | None = None
     problem: Problem | None = None
     problem_at: datetime | None = None
@@ -47,7 +46,6 @@ class CompanyResponse:
     asked_at: datetime
     timed: bool = True
     created: datetime | None = None
-    redirect: str | None = field(default=None, repr=False)
     connections: tuple[ConnectionResponse, ...] | None = None
     all_readable: bool = True
 
@@ -55,17 +53,6 @@ class CompanyResponse:
     def company(self) -> Company:
         """The company as events carry it."""
         return Company(self.id, self.name, dict(self.tags))
-
-
-@dataclass(frozen=True, slots=True)
-class DataTypeStatus:
-    """Status of reading one data type of a company; ``current_status`` as Codat spells it."""
-
-    data_type: str
-    current_status: str
-    last_successful_sync: datetime | None = None
-    latest_sync_id: str | None = None
-    latest_successful_sync_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,6 @@ class Integration:
     source_type: str | None = None
     logo_url: str | None = None
     integration_id: str | None = None
-    source_id: str | None = None
     is_beta: bool = False
     is_offline: bool = False
 

@@ -29,7 +29,6 @@ from processor.codat.models import (
     Branding,
     CompanyResponse,
     ConnectionResponse,
-    DataTypeStatus,
     Image,
     Integration,
     WebhookConsumer,
@@ -95,7 +94,6 @@ def load(schema: Schema, value: object, noun: str) -> Any:
 
 class _ConnectionSchema(ConnectionFields):
     link_url = LenientField(as_url, data_key="linkUrl")
-    last_sync = LenientField(as_instant, data_key="lastSync")
     created = LenientField(as_instant, data_key="created")
     problem = LenientField(as_connection_error, data_key="dataConnectionErrors")
 
@@ -113,7 +111,6 @@ class _CompanySchema(LenientSchema):
     name = LenientField(as_name, data_key="name")
     tags = LenientField(as_tags, data_key="tags")
     created = LenientField(as_instant, data_key="created")
-    redirect = LenientField(as_url, data_key="redirect")
     connections = LenientField(lambda value: value, data_key="dataConnections")
 
     @post_load
@@ -148,14 +145,6 @@ class _DatasetSchema(LenientSchema):
         return Dataset(**data)
 
 
-class _DataTypeStatusSchema(LenientSchema):
-    data_type = LenientField(as_id, data_key="dataType")
-    current_status = LenientField(as_read_status, data_key="currentStatus")
-    last_successful_sync = LenientField(as_instant, data_key="lastSuccessfulSync")
-    latest_sync_id = LenientField(as_id, data_key="latestSyncId")
-    latest_successful_sync_id = LenientField(as_id, data_key="latestSuccessfulSyncId")
-
-
 class _IntegrationSchema(LenientSchema):
     key = LenientField(as_id, data_key="key")
     name = LenientField(as_name, data_key="name")
@@ -163,7 +152,6 @@ class _IntegrationSchema(LenientSchema):
     source_type = LenientField(as_word, data_key="sourceType")
     logo_url = LenientField(as_url, data_key="logoUrl")
     integration_id = LenientField(as_id, data_key="integrationId")
-    source_id = LenientField(as_id, data_key="sourceId")
     is_beta = LenientField(as_flag, data_key="isBeta")
     is_offline = LenientField(as_flag, data_key="isOfflineConnector")
 
@@ -197,7 +185,6 @@ class _ConsumerSchema(LenientSchema):
 _CONNECTION = _ConnectionSchema()
 _COMPANY = _CompanySchema()
 _DATASET = _DatasetSchema()
-_DATA_TYPE_STATUS = _DataTypeStatusSchema()
 _INTEGRATION = _IntegrationSchema()
 _CONSUMER = _ConsumerSchema()
 
@@ -254,8 +241,8 @@ def dataset_of(value: object) -> Dataset:
     return dataset
 
 
-def data_statuses_of(value: object) -> dict[str, DataTypeStatus]:
-    """Data statuses by data type, without those that were never read (``null``, or ``dataType`` alone).
+def data_statuses_of(value: object) -> dict[str, str]:
+    """Statuses by data type, without those that were never read (``null``, or ``dataType`` alone).
 
     Raises ``CodatUnusable`` if the value is not a map of data types.
     """
@@ -263,14 +250,12 @@ def data_statuses_of(value: object) -> dict[str, DataTypeStatus]:
         raise CodatUnusable("Codat's answer is not a map of data types.")
     if value and all(row is not None and not _is_data_type(row) for row in value.values()):
         raise CodatUnusable("Codat's answer holds no data type that can be read.")
-    statuses: dict[str, DataTypeStatus] = {}
+    statuses: dict[str, str] = {}
     for key, row in value.items():
         data_type = as_id(key)
-        data = _DATA_TYPE_STATUS.load(row) if isinstance(row, dict) else {}
-        if data_type is None or data.get("current_status") is None:
-            continue
-        data["data_type"] = data["data_type"] or data_type
-        statuses[data_type] = DataTypeStatus(**data)
+        status = as_read_status(row.get("currentStatus")) if isinstance(row, dict) else None
+        if data_type is not None and status is not None:
+            statuses[data_type] = status
     return statuses
 
 

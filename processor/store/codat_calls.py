@@ -66,13 +66,6 @@ class CodatCalls:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def record(client: "Redis[Any]", call: Call, now: datetime) -> None:
-    """Record a call. Raises ``redis.RedisError``."""
-    with client.pipeline(transaction=True) as pipe:
-        add(pipe, call, now)
-        pipe.execute()
-
-
 def add(pipe: "Pipeline[Any]", call: Call, now: datetime) -> None:
     """Stage the record of a call."""
     name, now_ms = keys.codat_calls(), to_ms(now)

@@ -11,7 +11,7 @@ import pytest
 
 from handlers.events import Company, ConnectionDetails, Dataset, LinkStatus, Problem
 from processor.codat.errors import CodatUncertain, CodatUnusable
-from processor.codat.models import Branding, DataTypeStatus, Image
+from processor.codat.models import Branding, Image
 from processor.errors import CodatRefused, Invalid
 
 
@@ -36,7 +36,6 @@ def test_a_connection_is_read_with_codats_time(bench):
     assert (answer.asked_at, answer.timed) == (bench.theirs, True)
     assert answer.link_url == "https://link.codat.example/start?otp=123456"
     assert answer.created == datetime(2026, 11, 20, 10, 0, 0, 123456, tzinfo=UTC)
-    assert answer.last_sync == datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Sun, 99 Nov 2026 15:10:07 GMT", "2026-11-22"])
@@ -156,10 +155,8 @@ def test_data_status_is_a_map_that_leaves_out_null(bench):
     bench.answers("GET", f"/companies/{bench.company_id}/dataStatus", bench.json(body))
 
     assert bench.client.get_data_status(bench.company_id) == {
-        "invoices": DataTypeStatus(
-            "invoices", "Complete", datetime(2026, 11, 20, 10, tzinfo=UTC), sync, sync
-        ),
-        "bills": DataTypeStatus("bills", "Fetching"),
+        "invoices": "Complete",
+        "bills": "Fetching",
     }
 
 
