@@ -312,13 +312,18 @@ def test_an_answer_that_drips_ends_with_the_budget() -> None:
     assert passed == [11.0]
 
 
-@pytest.mark.parametrize("call", READING)
-@pytest.mark.parametrize("content", [b"", b"7", b'{"results": [{}], "totalResults": 1}'])
+@pytest.mark.parametrize(
+    ("call", "content"),
+    [
+        (call, content)
+        for call in READING
+        for content in (b"", b"7", b'{"results": [{}], "totalResults": 1}')
+        if (call, content[:1]) != ("get_branding", b"{")  # a platform without pictures is an answer
+    ],
+)
 def test_every_call_that_reads_refuses_an_answer_that_it_cannot_use(
     bench: Bench, reading: Calls, call: str, content: bytes
 ) -> None:
-    if call == "get_branding" and content.startswith(b"{"):
-        pytest.skip("a platform without pictures is an answer")
     bench.router.route().mock(return_value=httpx.Response(200, content=content))
 
     with pytest.raises(CodatUnusable):
