@@ -9,7 +9,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from processor.store.pool import CONNECTIONS, Pool
+from processor.store.pool import CONNECTIONS, IDLE_S, Pool
 
 WEB_TIMEOUT_S = 0.65
 """Time limit of a command in a web process: Codat expects a response within a second."""
@@ -56,6 +56,6 @@ def connect(
     return client
 
 
-def close_idle_always(client: "Redis[Any]") -> None:
-    """Close idle connections of ``client`` for the rest of this process, in a thread."""
-    client.connection_pool.close_idle_always()
+def close_idle_always(client: "Redis[Any]", idle_s: float = IDLE_S) -> None:
+    """Close connections of ``client`` that were idle for ``idle_s``, for the rest of this process."""
+    client.connection_pool.close_idle_always(idle_s)

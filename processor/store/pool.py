@@ -124,16 +124,17 @@ class Pool(BlockingConnectionPool):
                     connection.disconnect()
             free.sort(key=lambda connection: connection is not None and connection.works)
 
-    def close_idle_always(self) -> None:
-        """Close idle connections regularly, in a thread that ends with the pool."""
-        threading.Thread(target=_close_idle, args=(weakref.ref(self),), name="idle", daemon=True).start()
+    def close_idle_always(self, idle_s: float = IDLE_S) -> None:
+        """Close connections that were idle for ``idle_s``, in a thread that ends with the pool."""
+        arguments = (weakref.ref(self), idle_s)
+        threading.Thread(target=_close_idle, args=arguments, name="idle", daemon=True).start()
 
     def _any_works(self) -> bool:
         return any(connection.works for connection in self._connections.copy())
 
 
-def _close_idle(pool: "weakref.ref[Pool]") -> None:
+def _close_idle(pool: "weakref.ref[Pool]", idle_s: float) -> None:
     while (target := pool()) is not None:
-        target.close_idle()
+        target.close_idle(idle_s)
         del target
-        time.sleep(IDLE_S / 3)
+        time.sleep(idle_s / 3)

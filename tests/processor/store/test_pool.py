@@ -71,14 +71,13 @@ def test_who_finds_none_free_is_told_so_in_time(redis_url) -> None:
         client.ping()
 
 
-def test_what_is_not_used_is_closed_and_opened_again_when_needed(redis_url, observer, monkeypatch) -> None:
+def test_what_is_not_used_is_closed_and_opened_again_when_needed(redis_url, observer) -> None:
     """Idle connections stayed for ever, so a new release found none left."""
-    monkeypatch.setattr(pool, "IDLE_S", 0.05)
     with connect(redis_url, timeout_s=LIMIT_S, max_connections=MOST) as client:
         before = connected(observer)
         in_use(client, MOST).close()
         assert connected(observer) == before + MOST
-        close_idle_always(client)
+        close_idle_always(client, idle_s=0.05)
         until(lambda: connected(observer) == before)
 
         assert client.ping()
