@@ -10,8 +10,8 @@ import importlib
 import re
 import time
 from collections.abc import Callable, Iterator
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as codes
+from re import _parser as parser
 from typing import Any, NamedTuple
 
 import pytest
@@ -63,8 +63,9 @@ class Pattern(NamedTuple):
 def patterns_in(path: str, text: str) -> Iterator[Pattern]:
     """What a module compiles or matches; raises for what cannot be found out and is not known."""
     tree = ast.parse(text)
-    named = {id(node.value): node.targets[0].id for node in ast.walk(tree) if _is_name_for_call(node)}
-    for node in filter(_is_of_re, ast.walk(tree)):
+    nodes: list[Any] = list(ast.walk(tree))
+    named = {id(node.value): node.targets[0].id for node in nodes if _is_name_for_call(node)}
+    for node in filter(_is_of_re, nodes):
         source = ast.unparse(node.args[0])
         if source in CHECKED_BY_HAND.get(path, ()):
             continue

@@ -1,7 +1,11 @@
 """Bad news and late news wait for Codat's word before they are told."""
 
 import pytest
-from story import (
+
+from handlers.events import Aspect
+from handlers.registry import Policy
+from handlers.state import State
+from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
     IMPATIENT,
@@ -22,10 +26,6 @@ from story import (
     seen,
     unanswered,
 )
-
-from handlers.events import Aspect
-from handlers.registry import Policy
-from handlers.state import State
 
 DEAUTHORIZED_NOTICE = "connection.deauthorized"
 

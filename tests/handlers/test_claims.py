@@ -3,8 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from codat_messages import COMPANY, CONNECTION_ID
-from story import (
+
+from handlers.effects import Ask
+from handlers.events import Aspect
+from handlers.machine import company_effects
+from handlers.registry import Context, Policy
+from handlers.state import State
+from tests.handlers.support.codat_messages import COMPANY, CONNECTION_ID
+from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
     IMPATIENT,
@@ -28,12 +34,6 @@ from story import (
     seen,
     unanswered,
 )
-
-from handlers.effects import Ask
-from handlers.events import Aspect
-from handlers.machine import company_effects
-from handlers.registry import Context, Policy
-from handlers.state import State
 
 
 @pytest.mark.parametrize("policy", [NO_KEY, IMPATIENT], ids=["without a key", "without patience"])

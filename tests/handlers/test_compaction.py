@@ -1,10 +1,20 @@
 """A connection with a long life stays small, and what was summed up stays true."""
 
-from story import DEAUTHORIZED, LINKED, Story, at, ended, failed, linked, read, relinked, seen
-
 from handlers.connection import MOST_FACTS
 from handlers.events import Event
 from handlers.state import State
+from tests.handlers.support.story import (
+    DEAUTHORIZED,
+    LINKED,
+    Story,
+    at,
+    ended,
+    failed,
+    linked,
+    read,
+    relinked,
+    seen,
+)
 
 
 def _lives(count: int) -> list[Event]:

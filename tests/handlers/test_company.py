@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from story import at, deleted
 
 from handlers.company import (
     NO_CHANGE,
@@ -25,6 +24,7 @@ from handlers.events import (
     Source,
     UnhandledEvent,
 )
+from tests.handlers.support.story import at, deleted
 
 KNOWN = CompanyRecord("Toft", "m-1", {"merchantId": "m-1"}, tagged_at=at(10), first_heard_at=at(0))
 

@@ -4,13 +4,13 @@ import itertools
 from datetime import timedelta
 
 import pytest
-from codat_history import BASE, INITIAL_READS, Did, all_histories, truth_of
-from codat_messages import CONNECTION_ID, current_message
-from deliveries import ARRIVAL, NOBODY_TO_ASK, Deliveries, check_state, check_told
 
 from handlers.connection import Connection
 from handlers.effects import Notify
 from handlers.machine import advance
+from tests.handlers.support.codat_history import BASE, INITIAL_READS, Did, all_histories, truth_of
+from tests.handlers.support.codat_messages import CONNECTION_ID, current_message
+from tests.handlers.support.deliveries import ARRIVAL, NOBODY_TO_ASK, Deliveries, check_state, check_told
 from tests.support.effort import DESK_DIVISOR, IN_CI
 
 pytestmark = pytest.mark.timeout(900)

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from codat_history import BASE, Change, Did, truth_of
-from codat_messages import current_message
-from codat_world import Api, World
-from denials import denied_by_codat
-from tape import Tape
 
 from handlers.connection import link_status
 from handlers.events import Aspect
 from handlers.registry import Policy
 from handlers.state import situation
+from tests.handlers.support.codat_history import BASE, Change, Did, truth_of
+from tests.handlers.support.codat_messages import current_message
+from tests.handlers.support.codat_world import Api, World
+from tests.handlers.support.denials import denied_by_codat
+from tests.handlers.support.tape import Tape
 
 HISTORIES = [
     (Did.LINKED, Did.DELETED),

@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from codat_messages import COMPANY, CONNECTION_ID
-from story import ASKS, DEAUTHORIZED, UNLINKED, at, ended, linked, read, relinked, seen
 
 from handlers.connection import Connection
 from handlers.effects import Notify
@@ -14,6 +12,8 @@ from handlers.machine import Transition, advance
 from handlers.milestones import Notification, NotificationType
 from handlers.registry import Context, Policy
 from handlers.state import situation
+from tests.handlers.support.codat_messages import COMPANY, CONNECTION_ID
+from tests.handlers.support.story import ASKS, DEAUTHORIZED, UNLINKED, at, ended, linked, read, relinked, seen
 
 DESKTOP = ConnectionDetails(CONNECTION_ID, "pqsw", "QuickBooks Desktop", "Accounting")
 AWAY = timedelta(seconds=1)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from story import Story, dataset, ended, history, linked, read, relinked
 
 from handlers.state import State
+from tests.handlers.support.story import Story, dataset, ended, history, linked, read, relinked
 
 
 def test_an_authorisation_that_no_first_sync_follows_is_said_so_once() -> None:

@@ -9,20 +9,20 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from codat_history import BASE, Change, Did, Truth, truth_of
-from codat_world import LAGS_S, SKEWS_S, Api, World
-from deliveries import ACCESS_GIVEN, ENDED
-from denials import denied_by_codat
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from sampled_history import LONG_GAPS_S, WIDE_GAPS_S, sampled_history
-from tape import Tape
 
 from handlers.events import LinkStatus
 from handlers.facts import ENDED_STATUSES
 from handlers.milestones import NotificationType
 from handlers.registry import Policy
 from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State, situation
+from tests.handlers.support.codat_history import BASE, Change, Did, Truth, truth_of
+from tests.handlers.support.codat_world import LAGS_S, SKEWS_S, Api, World
+from tests.handlers.support.deliveries import ACCESS_GIVEN, ENDED
+from tests.handlers.support.denials import denied_by_codat
+from tests.handlers.support.sampled_history import LONG_GAPS_S, WIDE_GAPS_S, sampled_history
+from tests.handlers.support.tape import Tape
 from tests.support.effort import examples
 
 pytestmark = pytest.mark.timeout(900)

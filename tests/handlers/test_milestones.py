@@ -2,10 +2,17 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from codat_messages import COMPANY, CONNECTION_ID
-from story import (
+
+from handlers.connection import Connection
+from handlers.effects import Notify
+from handlers.machine import advance
+from handlers.milestones import NotificationType
+from handlers.registry import Context
+from tests.handlers.support.codat_messages import COMPANY, CONNECTION_ID
+from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
     LINKED,
@@ -25,12 +32,6 @@ from story import (
     relinked,
     seen,
 )
-
-from handlers.connection import Connection
-from handlers.effects import Notify
-from handlers.machine import advance
-from handlers.milestones import NotificationType
-from handlers.registry import Context
 
 
 def test_the_body_of_a_notification_has_the_fields_of_the_contract() -> None:
@@ -180,7 +181,7 @@ def test_a_milestone_has_one_id_by_whatever_order_and_message_it_is_learnt() -> 
     assert len(set().union(*ids.values())) == len(ids)
 
 
-def _fields(event: object, event_id: str) -> dict[str, object]:
+def _fields(event: object, event_id: str) -> dict[str, Any]:
     names = [name for base in type(event).__mro__ for name in getattr(base, "__slots__", ())]
     return {**{name: getattr(event, name) for name in names}, "event_id": event_id}
 
@@ -211,8 +212,8 @@ def test_a_milestone_never_occurred_before_the_authorisation_that_it_belongs_to(
 
 
 def test_the_newest_description_of_the_platform_wins_and_older_ones_fill_gaps() -> None:
-    def described(event: object, **details: object) -> object:
-        return replace(event, connection=replace(event.connection, **details))  # type: ignore[attr-defined]
+    def described(event: Any, **details: object) -> Any:
+        return replace(event, connection=replace(event.connection, **details))
 
     new = described(relinked(50), platform_name="Xero (new)", source_type=None)
     old = described(linked(10, known=60), platform_name="Xero (old)", integration_id="integration-1")

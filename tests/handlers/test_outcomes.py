@@ -1,7 +1,11 @@
 """The word and the sentence on the timeline for every delivered message."""
 
 import pytest
-from story import (
+
+from handlers.events import Event, Source, UnhandledEvent
+from handlers.registry import Policy
+from handlers.state import State
+from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
     LINKED,
@@ -21,10 +25,6 @@ from story import (
     seen,
     unanswered,
 )
-
-from handlers.events import Event, Source, UnhandledEvent
-from handlers.registry import Policy
-from handlers.state import State
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from story import (
+
+from handlers.events import Event, LinkStatus, Source, Trigger
+from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
     LINKED,
@@ -19,8 +21,6 @@ from story import (
     linked,
     seen,
 )
-
-from handlers.events import Event, LinkStatus, Source, Trigger
 
 QUIET = Trigger("found by a rebuild", quiet=True)
 

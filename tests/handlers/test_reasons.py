@@ -2,7 +2,12 @@
 
 from dataclasses import replace
 
-from story import (
+from handlers.connection import Connection
+from handlers.events import CompanyNotShown, ConnectionDetails, ConnectionEvent, QuestionUnanswered
+from handlers.fold import AuthorizationHistory, Link
+from handlers.machine import advance
+from handlers.registry import Context
+from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
     LINKED,
@@ -21,12 +26,6 @@ from story import (
     seen,
     unanswered,
 )
-
-from handlers.connection import Connection
-from handlers.events import CompanyNotShown, ConnectionDetails, ConnectionEvent, QuestionUnanswered
-from handlers.fold import AuthorizationHistory, Link
-from handlers.machine import advance
-from handlers.registry import Context
 
 
 def reasons(story: Story) -> list[tuple[str, str]]:

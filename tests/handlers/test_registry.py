@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from story import at
 
 import handlers
 from handlers import events, machine
@@ -24,6 +23,7 @@ from handlers.events import (
 )
 from handlers.machine import advance, company_effects
 from handlers.registry import NOTHING, Context, on, on_company, registered
+from tests.handlers.support.story import at
 
 PACKAGE = Path(handlers.__file__).parent
 MODULES = sorted(PACKAGE.glob("**/*.py"))

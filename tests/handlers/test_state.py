@@ -3,8 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from codat_messages import COMPANY
-from story import (
+
+from handlers.connection import Connection
+from handlers.effects import CompareCompany
+from handlers.events import Aspect, DataTypeRead, InitialReadCompleted
+from handlers.registry import Policy
+from handlers.state import State, situation
+from tests.handlers.support.codat_messages import COMPANY
+from tests.handlers.support.story import (
     ASKS,
     NO_KEY,
     UNLINKED,
@@ -22,12 +28,6 @@ from story import (
     relinked,
     unanswered,
 )
-
-from handlers.connection import Connection
-from handlers.effects import CompareCompany
-from handlers.events import Aspect, DataTypeRead, InitialReadCompleted
-from handlers.registry import Policy
-from handlers.state import State, situation
 
 
 def test_a_connection_of_which_nothing_is_known_is_pending() -> None:

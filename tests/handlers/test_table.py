@@ -1,7 +1,11 @@
 """Each cell of the table: where access stands, and what happened next."""
 
 import pytest
-from story import (
+
+from handlers.events import Event
+from handlers.facts import FactKind
+from handlers.fold import TABLE, Column, Link
+from tests.handlers.support.story import (
     DEAUTHORIZED,
     LINKED,
     PENDING,
@@ -20,10 +24,6 @@ from story import (
     relinked,
     seen,
 )
-
-from handlers.events import Event
-from handlers.facts import FactKind
-from handlers.fold import TABLE, Column, Link
 
 ROWS = {
     "unknown": [],

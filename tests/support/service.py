@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +294,7 @@ def messages_of(
     for number in range(count):
         connection, turn = number % connections, number // connections
         kind = kinds[min(turn, 2)]
-        at = messages.datetime.now(messages.UTC)
+        at = datetime.now(UTC)
         made[f"{prefix}_{number:05}"] = kind(
             f"company-{connection % companies}", f"connection-{connection}", at=at
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from redis import Redis
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, make_server
 
 from handlers.registry import Policy
 from processor.alerts.signature import Authenticator
@@ -255,6 +255,7 @@ def receiving(redis_url: str, clock: Moving) -> Iterator[str]:
         ),
     )
     server = make_server("127.0.0.1", 0, create_app(container), threaded=True, request_handler=Quiet)
+    assert isinstance(server, ThreadedWSGIServer)
     server.daemon_threads = False  # none of them writes into what the next test has emptied
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

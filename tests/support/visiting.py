@@ -48,7 +48,7 @@ class Place:
         api_key: str | None = CODAT_KEY,
         **environ: str,
     ) -> None:
-        given = {"SECRET_KEY": "a key of the tests", **environ}
+        given: dict[str, Any] = {"SECRET_KEY": "a key of the tests", **environ}
         self.codat, self.receiver, self._wall = codat, receiver, wall
         self._handled = 0
         self.desk = Desk(client, codat, api_key=api_key, **given)

@@ -114,7 +114,7 @@ class Workbench:
     def state(self, connection_id: str) -> str | None:
         """The public state of a connection; ``None`` when we never heard of it."""
         stored = self.reader.connection(connection_id)
-        return stored and stored.state
+        return stored.state if stored else None
 
     def timeline(self, connection_id: str) -> list[dict[str, Any]]:
         """The timeline of a connection, oldest first."""
@@ -148,7 +148,7 @@ class Workbench:
         found: dict[str, list[list[object]]] = {}
         for queue in self.waker._queues.values():
             for job in queue.jobs:
-                found.setdefault(job.func_name, []).append(list(job.args))
+                found.setdefault(str(job.func_name), []).append(list(job.args))
         return found
 
     def corrupt(self, event_id: str) -> Callable[[], None]:

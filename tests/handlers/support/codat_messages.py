@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-
-from codat_history import ENDS, Change, Did, status_at
+from typing import Any
 
 from handlers.events import (
     Company,
@@ -30,6 +29,7 @@ from handlers.events import (
     ReadCompleted,
     Source,
 )
+from tests.handlers.support.codat_history import ENDS, Change, Did, status_at
 
 CONNECTION_ID = "connection-1"
 COMPANY = Company(id="company-1", name="Toft stores", tags={"merchantId": "merchant-1"})
@@ -54,7 +54,7 @@ def current_message(
     change: Change, event_id: str, received_at: datetime, *, by_company: bool = False
 ) -> Event:
     """The change as the current generation tells it; ``by_company``: deleted with its whole company."""
-    common = {
+    common: dict[str, Any] = {
         "event_id": event_id,
         "source": Source.CURRENT,
         "received_at": received_at,
@@ -84,11 +84,11 @@ def legacy_messages(
     change, before = changes[index], LinkStatus.PENDING
     if index:
         before = status_at(changes[:index], changes[index - 1].at) or LinkStatus.PENDING
-    common = {"source": Source.LEGACY, "received_at": arrival, "at": arrival, "timed": False}
+    common: dict[str, Any] = {"source": Source.LEGACY, "received_at": arrival, "at": arrival, "timed": False}
     company = COMPANY
     did = change.did
     new = {Did.CREATED: LinkStatus.PENDING, Did.LINKED: LinkStatus.LINKED, Did.RELINKED: LinkStatus.LINKED}
-    named = {} if whole_company else {"connection_id": CONNECTION_ID}
+    named: dict[str, Any] = {} if whole_company else {"connection_id": CONNECTION_ID}
     if did in new or did in ENDS:
         return [
             LinkStatusClaimed(
@@ -147,7 +147,7 @@ def connection_answer(
 
     Its ``Date`` header knows whole seconds.
     """
-    common = {
+    common: dict[str, Any] = {
         "event_id": event_id,
         "event_type": "codat.connection",
         "source": Source.CODAT_API,

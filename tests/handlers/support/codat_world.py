@@ -11,8 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from codat_history import BASE, Change, Did, status_at
-from codat_messages import (
+from handlers.connection import Connection
+from handlers.effects import Ask, Notify
+from handlers.events import Aspect, Event, LinkStatus, QuestionUnanswered, Source
+from handlers.machine import Transition, advance, company_effects
+from handlers.milestones import Notification
+from handlers.registry import Context, Policy
+from tests.handlers.support.codat_history import BASE, Change, Did, status_at
+from tests.handlers.support.codat_messages import (
     COMPANY,
     CONNECTION_ID,
     DETAILS,
@@ -21,15 +27,8 @@ from codat_messages import (
     history_answer,
     legacy_messages,
 )
-from deliveries import check_ledger
-from tape import Tape
-
-from handlers.connection import Connection
-from handlers.effects import Ask, Notify
-from handlers.events import Aspect, Event, LinkStatus, QuestionUnanswered, Source
-from handlers.machine import Transition, advance, company_effects
-from handlers.milestones import Notification
-from handlers.registry import Context, Policy
+from tests.handlers.support.deliveries import check_ledger
+from tests.handlers.support.tape import Tape
 
 MOST_ANSWERS = 400
 """More questions than this for one history are questions without end."""

@@ -10,9 +10,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import factorial
 
-from codat_history import Change, Did, Truth
-from codat_messages import CONNECTION_ID, current_message
-
 from handlers.connection import Connection
 from handlers.effects import Notify
 from handlers.events import Event
@@ -20,6 +17,8 @@ from handlers.machine import advance
 from handlers.milestones import NotificationType
 from handlers.registry import Context, Policy
 from handlers.state import situation
+from tests.handlers.support.codat_history import Change, Did, Truth
+from tests.handlers.support.codat_messages import CONNECTION_ID, current_message
 
 ARRIVAL = datetime(2027, 1, 1, tzinfo=UTC)
 """When every message arrives: without questions to Codat our own time decides nothing."""

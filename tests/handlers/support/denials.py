@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from codat_world import World
-from deliveries import ENDED
-
 from handlers.events import LinkStatus
 from handlers.milestones import NotificationType
+from tests.handlers.support.codat_world import World
+from tests.handlers.support.deliveries import ENDED
 
 LATE_AFTER = timedelta(seconds=600)
 WAY = timedelta(seconds=30)

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from codat_history import BASE, INITIAL_READS, Change, Did, allowed, status_after
-from tape import Tape
-
 from handlers.events import LinkStatus
+from tests.handlers.support.codat_history import BASE, INITIAL_READS, Change, Did, allowed, status_after
+from tests.handlers.support.tape import Tape
 
 GAPS_S = (40.0, 5.0, 3.0, 250.5, 1300.0, 2.2, 9000.0, 200_000.0, 61.007, 15.0, 0.8)
 """Between two changes. The last is closer than Codat's ``Date`` header can tell."""

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from codat_messages import COMPANY, CONNECTION_ID, DETAILS, PROBLEM
-
 from handlers.connection import Connection
 from handlers.effects import Ask, Notify
 from handlers.events import (
@@ -36,6 +34,7 @@ from handlers.machine import Transition, advance
 from handlers.milestones import Notification
 from handlers.registry import Context, Policy
 from handlers.state import Situation, State, situation
+from tests.handlers.support.codat_messages import COMPANY, CONNECTION_ID, DETAILS, PROBLEM
 
 START = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 
