@@ -16,7 +16,7 @@ from handlers.registry import Policy
 from processor.container import for_worker
 from processor.delivery.subscribers import Subscribers
 from processor.runtime.embedded_engine import Engine
-from processor.settings.definitions import load
+from processor.settings.loading import load
 from processor.store import keys
 from tests.support.ports import own_port
 from tests.support.service import until

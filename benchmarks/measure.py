@@ -64,7 +64,7 @@ class CpuMeter:
 
     def _total(self) -> float:
         times = [process.cpu_times() for process in self._processes]
-        return sum(row.user + row.system for row in times)
+        return float(sum(row.user + row.system for row in times))
 
 
 class EngineMeter:

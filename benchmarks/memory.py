@@ -13,7 +13,7 @@ from handlers.registry import Policy
 from processor.runtime.embedded_engine import Engine
 from processor.store import keys
 from tests.support import messages
-from tests.support.serving import give_back_connections, serving
+from tests.support.serving import give_back, serving
 from tests.support.workbench import Workbench
 from workers.inbox.drain import Drain
 
@@ -72,5 +72,5 @@ def _read_ms(url: str) -> tuple[float, float]:
         answer = caller.get(path, headers={"Authorization": f"Bearer {API_KEY}"})
         times.append((time.perf_counter() - began) * 1000)
         assert answer.status_code == 200, answer.text
-    give_back_connections()
+    give_back()
     return times[0], times[1]

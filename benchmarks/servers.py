@@ -17,9 +17,9 @@ from rq import Queue
 from standardwebhooks import Webhook
 
 from processor.runtime import logs
-from processor.runtime.supervisor import watch_parent
+from processor.runtime.parent_watch import watch_parent
 from processor.runtime.web_server import serve
-from processor.settings.definitions import load_from_environment
+from processor.settings.loading import load_from_environment
 from processor.web.app import THREADS
 from processor.web.rsgi import RsgiGateway
 from tests.support import messages

@@ -157,7 +157,7 @@ def test_the_check_command_tries_the_mail_server(serve: Serve, mailbox: Mailbox)
         environ = {"CODAT_ALERT_AUTHORIZATIONS": "Basic aHVzaA==", "SMTP_URL": url, **more}
         (finding,) = check_mail(load(environ))
         assert "hush-password" not in finding.sentence
-        return finding.verdict, finding.sentence
+        return finding.status, finding.sentence
 
     plain, within = serve(), serve(smtps=serving_as("other"))
     refusing = serve()
