@@ -1,7 +1,5 @@
 """Which markers a test has, by the path of its file below ``tests/``."""
 
-from collections.abc import Iterator
-
 MARKERS = {
     "fast": (
         "handlers/",
@@ -14,8 +12,10 @@ MARKERS = {
     "processes": (
         "docs/test_operations.py",
         "faults/",
+        "processor/alerts/test_truth_table.py",
         "processor/cli/test_demo.py",
         "processor/cli/test_processes.py",
+        "processor/journey/test_document.py",
         "processor/runtime/test_supervisor.py",
         "processor/runtime/test_web_server.py",
         "processor/simulator/test_process.py",
@@ -26,11 +26,14 @@ MARKERS = {
     "browser": ("browser/",),
     "durability": ("faults/test_kill.py", "processor/runtime/test_embedded_engine.py"),
 }
-"""Marker to files and folders. A folder ends with a slash."""
+"""Marker to files and folders. A folder ends with a slash; a test that has another marker is not fast."""
 
 
-def markers_of(path: str) -> Iterator[str]:
+def markers_of(path: str) -> list[str]:
     """Names of the markers of the test file ``path``."""
-    for marker, places in MARKERS.items():
-        if any(path.startswith(place) if place.endswith("/") else path == place for place in places):
-            yield marker
+    markers = [marker for marker, places in MARKERS.items() if any(_is_in(path, place) for place in places)]
+    return markers if len(markers) < 2 else [marker for marker in markers if marker != "fast"]
+
+
+def _is_in(path: str, place: str) -> bool:
+    return path.startswith(place) if place.endswith("/") else path == place

@@ -163,7 +163,7 @@ class TruthBench:
 
     def give_up_after(self, seconds: float) -> None:
         """Wait so long for an answer in the background, in real seconds: for tests in which none comes."""
-        self.codat._exchange._timeout_s = seconds
+        self.codat._http._timeout_s = seconds
 
     def wait(self, seconds: float) -> None:
         """Nobody sleeps: time moves."""
