@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
 from redis import Redis, ResponseError
 from redis.client import Pipeline
 
@@ -21,7 +22,16 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FAULTS = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError)
+FAULTS = (
+    msgspec.DecodeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    OSError,
+)
 """Errors of parsing damaged bytes (``OSError``: a time out of range); any other error is a bug."""
 
 MAX_NOTES = 100

