@@ -7,7 +7,7 @@ from datetime import timedelta
 from processor.codat.questions import QuestionClient
 from processor.container import Container
 from processor.erasure.erase import CompanyEraser
-from processor.journey.platform_cache import OnPremise, shelf_of
+from processor.journey.platform_cache import OnPremisePlatforms, platform_cache_of
 from processor.reconciliation import wiring
 from processor.reconciliation.first_syncs import FirstSyncs
 from processor.reconciliation.missed_webhooks import WebhookMonitor
@@ -107,7 +107,7 @@ def build(
             on_questions=wake_questions,
             on_notifications=wake_deliveries,
             progress=progress,
-            on_premise=OnPremise(shelf_of(client, container.settings)),
+            on_premise=OnPremisePlatforms(platform_cache_of(client, container.settings)),
             stream_length=container.settings.stream_length,
         ),
         question_runner=QuestionRunner(

@@ -55,10 +55,14 @@ def codat_name(text: str) -> str:
 def _cleaned(text: str) -> str:
     if _ALLOWED.fullmatch(text) and text.strip():
         return text
-    parts = unicodedata.normalize("NFKD", text.translate(_TRANSLITERATION))
-    plain = "".join(char for char in parts if not unicodedata.combining(char))
-    spaced = _NOT_ALLOWED.sub(" ", _SEPARATORS.sub("-", plain))
+    spaced = _NOT_ALLOWED.sub(" ", _SEPARATORS.sub("-", without_accents(text)))
     return " ".join(spaced.split()).strip("-', ")
+
+
+def without_accents(text: str) -> str:
+    """``text`` in unaccented letters: ``Söhne`` becomes ``Sohne``, ``Ørsted`` ``Orsted``."""
+    characters = unicodedata.normalize("NFKD", text.translate(_TRANSLITERATION))
+    return "".join(character for character in characters if not unicodedata.combining(character))
 
 
 def path_of(segments: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Sign-up: one company at Codat for each merchant, however often and by how many it is asked for."""
+"""Sign-up: one company at Codat for each merchant, however many requests arrive at once."""
 
 import logging
 import time
@@ -12,19 +12,19 @@ from processor.codat.models import CompanyResponse
 from processor.errors import CodatError, CodatRefused
 from processor.journey.errors import ProductsRefused
 from processor.journey.records import Records
-from processor.journey.requests import SignUp
+from processor.journey.requests import SignUpRequest
 from processor.store.queries import Reader
 
 _log = logging.getLogger(__name__)
 
-LOOK_AGAIN_AFTER_S = (0.0, 1.0)
-"""When to look for what was created where the answer was lost, in seconds after each other."""
+LOST_ANSWER_CHECKS_S = (0.0, 1.0)
+"""After a lost answer: seconds before each look for what Codat may have created."""
 
 
-class Companies:
-    """Signs companies up at Codat and keeps them here. A merchant's id is never logged.
+class CompanyService:
+    """Signs companies up at Codat and keeps their fields. A merchant's id is never logged.
 
-    ``products`` are those that a company gets where its sign-up names none.
+    ``products`` are given to a company whose sign-up names none.
     """
 
     def __init__(
@@ -39,54 +39,60 @@ class Companies:
         self._records, self._reader, self._products = records, reader, tuple(products)
         self._clock, self._sleep = clock, sleep
 
-    def known(self, merchant_id: str) -> dict[str, str] | None:
-        """The fields of the merchant's company; ``None`` without one that still exists."""
+    def company_of(self, merchant_id: str) -> dict[str, str] | None:
+        """The fields of the merchant's company; ``None`` without one, or when it was deleted."""
         company_id = self._reader.current_company_id(merchant_id)
-        return None if company_id is None else self.row(company_id)
+        return None if company_id is None else self.company(company_id)
 
-    def row(self, company_id: str) -> dict[str, str] | None:
-        """The fields of a company that still exists."""
+    def company(self, company_id: str) -> dict[str, str] | None:
+        """The fields of a company; ``None`` when it is unknown or deleted."""
         row = self._reader.company(company_id)
         return None if row is None or "id" not in row or "deleted_at" in row else row
 
-    def sign_up(self, wish: SignUp, codat: Callable[[], CodatClient]) -> tuple[dict[str, str], bool]:
-        """The fields of the merchant's company, and whether it was made now.
+    def sign_up(
+        self, request: SignUpRequest, codat: Callable[[], CodatClient]
+    ) -> tuple[dict[str, str], bool]:
+        """The fields of the merchant's company, and whether this call created it.
 
-        ``codat`` gives the client, and raises where there is none: a company that is known needs none.
-        Raises ``CodatError`` where Codat does not answer well, and :class:`ProductsRefused` where it wants
-        other products; nothing is kept then.
+        ``codat`` is called only for a merchant without a company, and may raise. Raises ``CodatError`` or
+        :class:`ProductsRefused`, and then nothing is kept.
         """
-        row = self.known(wish.merchant_id)
+        row = self.company_of(request.merchant_id)
         if row is not None:
-            return self._with_what_is_new(row, wish), False
+            return self._updated(row, request), False
         client = codat()
-        with self._records.signing_up(wish.merchant_id):
-            row = self.known(wish.merchant_id)
+        with self._records.signing_up(request.merchant_id):
+            row = self.company_of(request.merchant_id)
             if row is not None:
-                return self._with_what_is_new(row, wish), False
-            seen = self._existing(client, wish)
-            made = seen is None
-            if seen is None:
-                seen = self._created(client, wish)
-            self._records.keep_company(
-                seen, merchant_id=wish.merchant_id, given=wish.kept_here, now=self._clock()
+                return self._updated(row, request), False
+            company = self._find_at_codat(client, request)
+            is_created = company is None
+            if company is None:
+                company = self._create(client, request)
+            self._records.save_company(
+                company,
+                merchant_id=request.merchant_id,
+                local_fields=request.local_fields,
+                now=self._clock(),
             )
-        _log.info("a company signed up", extra={"company_id": seen.id, "made_now": made})
-        kept = self._reader.company(seen.id)
-        return kept or {"id": seen.id, "merchant_id": wish.merchant_id}, made
+        _log.info("a company signed up", extra={"company_id": company.id, "made_now": is_created})
+        row = self._reader.company(company.id)
+        return row or {"id": company.id, "merchant_id": request.merchant_id}, is_created
 
-    def _existing(self, client: CodatClient, wish: SignUp) -> CompanyResponse | None:
-        """The merchant's company at Codat, except those of which we know that they were deleted there."""
+    def _find_at_codat(self, client: CodatClient, request: SignUpRequest) -> CompanyResponse | None:
+        """The merchant's company at Codat, without those whose deletion is known here."""
         return client.find_company_by_tag(
             MERCHANT_TAG,
-            wish.merchant_id,
+            request.merchant_id,
             unless=lambda company_id: "deleted_at" in (self._reader.company(company_id) or {}),
         )
 
-    def _created(self, client: CodatClient, wish: SignUp) -> CompanyResponse:
-        """A new company; where the answer is lost, it is looked for and never sent again."""
+    def _create(self, client: CodatClient, request: SignUpRequest) -> CompanyResponse:
+        """Create the company; after a lost answer look for it and never create it a second time."""
         try:
-            return client.create_company(wish.name, wish.tags, products=wish.products or self._products)
+            return client.create_company(
+                request.name, request.tags, products=request.products or self._products
+            )
         except CodatRefused as refused:
             if "product" in refused.detail.casefold():
                 raise ProductsRefused(refused) from refused
@@ -96,18 +102,19 @@ class Companies:
                 "Codat's answer to a sign-up was lost; the company is looked for",
                 extra={"correlation_id": lost.correlation_id},
             )
-            for pause_s in LOOK_AGAIN_AFTER_S:
+            for pause_s in LOST_ANSWER_CHECKS_S:
                 self._sleep(pause_s)
                 try:
-                    found = self._existing(client, wish)
+                    company = self._find_at_codat(client, request)
                 except CodatError as error:
                     raise lost from error
-                if found is not None:
-                    return found
+                if company is not None:
+                    return company
             raise
 
-    def _with_what_is_new(self, row: dict[str, str], wish: SignUp) -> dict[str, str]:
-        new = {name: value for name, value in wish.kept_here.items() if row.get(name) != value}
-        if new:
-            self._records.keep_given(row["id"], new)
-        return {**row, **new}
+    def _updated(self, row: dict[str, str], request: SignUpRequest) -> dict[str, str]:
+        """``row`` with the local fields of a repeated sign-up, which are saved."""
+        changes = {name: value for name, value in request.local_fields.items() if row.get(name) != value}
+        if changes:
+            self._records.save_local_fields(row["id"], changes)
+        return {**row, **changes}

@@ -1,13 +1,13 @@
-"""What can go wrong on the journey, beyond ``processor.errors`` and ``processor.codat.errors``.
+"""Errors of the journey, beside ``processor.errors`` and ``processor.codat.errors``.
 
 ProcessorError
 ├── CodatNotSet               503   CODAT_API_KEY is not set
-├── TokenExpired              410   the link is older than it works
+├── TokenExpired              410   the link's lifetime is over
 ├── CompanyGone               410   the link's company was deleted
 ├── Invalid
-│   └── ProductsRefused       422   Codat wants other products for the company
+│   └── ProductsRefused       422   Codat refuses the company's products
 ├── Conflict
-│   └── AlreadyConnected      409   there is an active accounting connection, which it names
+│   └── AlreadyConnected      409   another accounting connection is linked
 └── NotFound
     └── TokenInvalid          404   the link was not made here, or its key was taken out of SECRET_KEY
 """
@@ -18,7 +18,7 @@ from processor.errors import CodatRefused, Conflict, Invalid, NotFound, Processo
 
 
 class CodatNotSet(ProcessorError):
-    """There is no API key, so nothing can be asked of Codat."""
+    """CODAT_API_KEY is not set, so Codat cannot be called."""
 
     code = "codat_not_set"
     remedy = "Operators: set `CODAT_API_KEY`; until then nothing can be asked of Codat."
@@ -28,7 +28,7 @@ class CodatNotSet(ProcessorError):
 
 
 class AlreadyConnected(Conflict):
-    """A company has one active accounting connection at the most, and has it: ``connection_id``."""
+    """The company has a linked accounting connection, ``connection_id``, and may have only one."""
 
     code = "already_connected"
     remedy = "A company has one accounting platform at a time: disconnect `connection_id` first."
@@ -43,12 +43,12 @@ class AlreadyConnected(Conflict):
         self.connection_id, self.platform_name = connection_id, platform_name
 
     def extra(self) -> dict[str, object]:
-        """``connection_id`` of the one there is."""
+        """``connection_id`` of the linked connection."""
         return super().extra() | {"connection_id": self.connection_id}
 
 
 class ProductsRefused(Invalid):
-    """Codat does not make a company with these products, or without any: ``refused`` has its words."""
+    """Codat refuses to create the company with these products, or without any, as ``refused`` says."""
 
     code = "products_refused"
     remedy = "Send `products` with the identifiers of products of your Codat client, or set CODAT_PRODUCTS."
@@ -63,12 +63,12 @@ class ProductsRefused(Invalid):
 
     def extra(self) -> dict[str, object]:
         """``errors``, and ``correlation_id`` where Codat gave one."""
-        found = super().extra()
-        return found if self.correlation_id is None else found | {"correlation_id": self.correlation_id}
+        members = super().extra()
+        return members if self.correlation_id is None else members | {"correlation_id": self.correlation_id}
 
 
 class TokenExpired(ProcessorError):
-    """The link was made here for ``company_id``, but too long ago."""
+    """The link for ``company_id`` is valid, but its lifetime is over."""
 
     code = "link_expired"
     remedy = "Ask for a new link: a company's `connect_url` is fresh each time."
@@ -82,7 +82,7 @@ class TokenExpired(ProcessorError):
 
 
 class CompanyGone(ProcessorError):
-    """The link is ours, and its company was deleted."""
+    """The link is valid, but its company was deleted."""
 
     code = "company_gone"
     remedy = "The company was deleted: sign it up again to go on."
@@ -92,7 +92,7 @@ class CompanyGone(ProcessorError):
 
 
 class TokenInvalid(NotFound):
-    """The link is not one of ours."""
+    """The link carries no valid signature of this service."""
 
     code = "link_invalid"
     remedy = "Copy the whole link, or ask for a new one."

@@ -1,4 +1,4 @@
-"""What happened on the journey, into the inbox as ordinary events: Codat did it first, then we know it."""
+"""Changes made on the journey, written into the inbox as ordinary events after Codat made them."""
 
 import json
 import time
@@ -26,19 +26,20 @@ from processor.store.records import StoredConnection
 from processor.store.waker import Waker
 
 SECOND = timedelta(seconds=1)
-"""How exact the ``Date`` of an answer is: cut off at the second."""
+"""Precision of the ``Date`` header of Codat's answers, which is truncated to seconds."""
 
-JUST_AFTER = timedelta(microseconds=1)
-LOOK_EVERY_S = 0.02
+TICK = timedelta(microseconds=1)
+POLL_INTERVAL_S = 0.02
 
-Row = Mapping[str, str]
-"""The fields known of a company."""
+CompanyFields = Mapping[str, str]
+"""The stored fields of a company."""
 
 
 class JourneyEvents:
-    """Puts events of the journey into the inbox, and waits for a moment until they are handled.
+    """Writes the journey's events into the inbox; each ``record_`` method returns the event's id.
 
-    ``settle_s`` is how long, in seconds, so that whoever asks next sees what was done; 0: not at all.
+    ``settle_s`` is how long ``wait_until_handled`` waits, in seconds, so that the caller's next request
+    sees the change; 0 disables waiting.
     """
 
     def __init__(
@@ -56,63 +57,74 @@ class JourneyEvents:
         self._clock, self._settle_s = clock, settle_s
         self._sleep, self._monotonic = sleep, monotonic
 
-    def knows(self, connection_id: str) -> bool:
-        """Whether the connection is known here."""
+    def is_known(self, connection_id: str) -> bool:
+        """Whether the store has the connection."""
         return self._reader.connection(connection_id) is not None
 
-    def created(self, row: Row, answer: ConnectionResponse) -> str:
-        """A platform was chosen; the event's id."""
+    def record_created(self, company: CompanyFields, response: ConnectionResponse) -> str:
+        """Record that a connection was created."""
         event = ConnectionCreated(
-            **self._head(
-                observations.CONNECTION_CREATED, row, answer.created or answer.asked_at, answer.timed
+            **self._event_fields(
+                observations.CONNECTION_CREATED,
+                company,
+                response.created or response.asked_at,
+                response.timed,
             ),
-            connection=answer.details,
+            connection=response.details,
         )
         return self._put(event)
 
-    def seen(self, row: Row, answer: ConnectionResponse) -> str:
-        """Codat showed a connection."""
+    def record_seen(self, company: CompanyFields, response: ConnectionResponse) -> str:
+        """Record the connection as Codat shows it."""
         event = observations.connection_seen(
-            answer, event_id=_new_id(), received_at=self._clock(), company=_company(row)
+            response, event_id=_new_id(), received_at=self._clock(), company=_company_of(company)
         )
         return self._put(event)
 
-    def unlinked(self, row: Row, answer: ConnectionResponse, stored: StoredConnection | None) -> str:
-        """Codat ended our access because we asked for it."""
+    def record_unlinked(
+        self, company: CompanyFields, response: ConnectionResponse, stored: StoredConnection | None
+    ) -> str:
+        """Record that Codat unlinked the connection on request."""
         event = ConnectionEnded(
-            **self._head(observations.CONNECTION_UNLINKED, row, _end_of(answer, stored), answer.timed),
-            connection=answer.details,
+            **self._event_fields(
+                observations.CONNECTION_UNLINKED, company, _ended_at(response, stored), response.timed
+            ),
+            connection=response.details,
             reason=LinkStatus.UNLINKED,
         )
         return self._put(event)
 
-    def deleted(self, row: Row, connection_id: str) -> str:
-        """Codat deleted a connection because we asked for it; the time is ours."""
+    def record_deleted(self, company: CompanyFields, connection_id: str) -> str:
+        """Record that Codat deleted the connection on request, at the local time."""
         event = ConnectionDeleted(
-            **self._head(observations.CONNECTION_DELETED, row, self._clock(), timed=False),
+            **self._event_fields(observations.CONNECTION_DELETED, company, self._clock(), timed=False),
             connection=ConnectionDetails(connection_id),
         )
         return self._put(event)
 
-    def company_deleted(self, row: Row) -> str:
-        """Codat deleted a company because we asked for it; the time is ours."""
+    def record_company_deleted(self, company: CompanyFields) -> str:
+        """Record that Codat deleted the company on request, at the local time."""
         return self._put(
-            CompanyDeleted(**self._head(observations.COMPANY_DELETED, row, self._clock(), timed=False))
+            CompanyDeleted(
+                **self._event_fields(observations.COMPANY_DELETED, company, self._clock(), timed=False)
+            )
         )
 
-    def settle(self, event_id: str) -> bool:
-        """Wait for a moment until the event is handled; whether it is."""
-        until = self._monotonic() + self._settle_s
+    def wait_until_handled(self, event_id: str) -> bool:
+        """Wait up to ``settle_s`` until a worker handled the event; whether it was processed."""
+        deadline = self._monotonic() + self._settle_s
         while self._settle_s > 0:
             row = self._reader.event(event_id)
             if row is None or row.get("status") != "pending":
                 return row is not None and row.get("status") == "processed"
-            if self._monotonic() >= until:
+            if self._monotonic() >= deadline:
                 break
-            self._sleep(LOOK_EVERY_S)
+            self._sleep(POLL_INTERVAL_S)
         return False
 
-    def _head(self, event_type: str, row: Row, at: datetime, timed: bool) -> dict[str, Any]:
+    def _event_fields(
+        self, event_type: str, company: CompanyFields, at: datetime, timed: bool
+    ) -> dict[str, Any]:
         return {
             "event_id": _new_id(),
             "event_type": event_type,
@@ -120,13 +132,13 @@ class JourneyEvents:
             "received_at": self._clock(),
             "at": at,
             "timed": timed,
-            "company": _company(row),
+            "company": _company_of(company),
         }
 
     def _put(self, event: Event) -> str:
-        kept = self._inbox.accept(event, observations.encode(event))
-        if kept.sleeping_shard is not None:
-            self._waker.wake_shard(kept.sleeping_shard)
+        accepted = self._inbox.accept(event, observations.encode(event))
+        if accepted.sleeping_shard is not None:
+            self._waker.wake_shard(accepted.sleeping_shard)
         return event.event_id
 
 
@@ -134,14 +146,14 @@ def _new_id() -> str:
     return f"journey-{uuid.uuid4().hex}"
 
 
-def _company(row: Row) -> Company:
-    return Company(row["id"], row.get("name"), json.loads(row.get("tags") or "{}"))
+def _company_of(company: CompanyFields) -> Company:
+    return Company(company["id"], company.get("name"), json.loads(company.get("tags") or "{}"))
 
 
-def _end_of(answer: ConnectionResponse, stored: StoredConnection | None) -> datetime:
-    """When access ended: Codat's ``Date``, which is cut off at the second, but after all that came before."""
-    at = answer.asked_at
+def _ended_at(response: ConnectionResponse, stored: StoredConnection | None) -> datetime:
+    """When access ended: Codat's ``Date``, moved behind the facts stored within that same second."""
+    at = response.asked_at
     if stored is None:
         return at
-    before = [fact.at for fact in stored.connection.facts if at <= fact.at < at + SECOND]
-    return max(before) + JUST_AFTER if before else at
+    same_second = [fact.at for fact in stored.connection.facts if at <= fact.at < at + SECOND]
+    return max(same_second) + TICK if same_second else at

@@ -1,4 +1,4 @@
-"""What Codat's Link says when it sends somebody back. Anyone can type such an address: it proves nothing."""
+"""The redirect back from Codat's Link. Anybody can type such an address, so it proves nothing."""
 
 import re
 import unicodedata
@@ -17,8 +17,8 @@ KINDS: Mapping[int, Kind] = {
 }
 """https://docs.codat.io/auth-flow/authorize-hosted-link"""
 
-MOST_MESSAGE_CHARS = 300
-MOST_NAME_CHARS = 100
+MAX_MESSAGE_CHARS = 300
+MAX_NAME_CHARS = 100
 
 _CODE = re.compile(r"[0-9]{3}")
 _ID = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -29,9 +29,8 @@ _PLACEHOLDER = re.compile(r"\{[A-Za-z]+\}")
 class LinkRedirect:
     """The end of a visit to Link as the address claims it.
 
-    ``message`` and ``platform_name`` are bounded, one line, printable, and still to be escaped
-    wherever they are shown. Ids have the shape of ids, and may be anybody's. ``is_new``: the reader was not
-    told of it yet.
+    ``message`` and ``platform_name`` are single printable lines of bounded length; templates still have to
+    escape them. Ids are well-formed and unverified. ``is_new``: the merchant has not read the notice yet.
     """
 
     status_code: int | None = None
@@ -44,28 +43,29 @@ class LinkRedirect:
 
     @property
     def as_query(self) -> dict[str, str]:
-        """What it is as parameters of an address of ours: the same, without ids and the platform's name."""
-        code = "" if self.status_code is None else str(self.status_code)
-        said = {"errorMessage": self.message} if self.message else {}
-        return {"statusCode": code} | said | ({} if self.is_new else {"told": "1"})
+        """Query parameters for the service's own addresses, without ids and the platform's name."""
+        parameters = {"statusCode": "" if self.status_code is None else str(self.status_code)}
+        if self.message:
+            parameters["errorMessage"] = self.message
+        return parameters if self.is_new else parameters | {"told": "1"}
 
     @classmethod
     def from_query(cls, args: Mapping[str, str]) -> Self:
-        """Read the parameters, whose names come in any case; of several of a name the first counts."""
-        said: dict[str, str] = {}
+        """Read the parameters; names match in any case, and the first of a name counts."""
+        fields: dict[str, str] = {}
         for name, value in args.items():
-            said.setdefault(name.casefold(), value)
-        code = said.get("statuscode", "").strip()
+            fields.setdefault(name.casefold(), value)
+        code = fields.get("statuscode", "").strip()
         status_code = int(code) if _CODE.fullmatch(code) else None
         return cls(
             status_code=status_code,
             kind=KINDS.get(status_code or 0, "unknown"),
-            connection_id=_id(said.get("connectionid")),
-            company_id=_id(said.get("companyid")),
-            platform_name=_text(said.get("platformname"), MOST_NAME_CHARS),
-            is_new="told" not in said,
-            message=_text(said.get("errormessage"), MOST_MESSAGE_CHARS)
-            or _text(said.get("statustext"), MOST_MESSAGE_CHARS),
+            connection_id=_id(fields.get("connectionid")),
+            company_id=_id(fields.get("companyid")),
+            platform_name=_text(fields.get("platformname"), MAX_NAME_CHARS),
+            is_new="told" not in fields,
+            message=_text(fields.get("errormessage"), MAX_MESSAGE_CHARS)
+            or _text(fields.get("statustext"), MAX_MESSAGE_CHARS),
         )
 
 
@@ -73,16 +73,18 @@ def _id(value: str | None) -> str | None:
     return value if value is not None and _ID.fullmatch(value) else None
 
 
-def _text(value: str | None, most: int) -> str | None:
-    """One printable line; without the characters that hide or turn around what follows them."""
+def _text(value: str | None, max_chars: int) -> str | None:
+    """One printable line of up to ``max_chars``, without characters that hide or reorder text."""
     if value is None or _PLACEHOLDER.fullmatch(value.strip()):
         return None
-    kept = "".join(
-        " " if one.isspace() else one for one in value[: 10 * most] if one.isspace() or _is_plain(one)
+    printable = "".join(
+        " " if character.isspace() else character
+        for character in value[: 10 * max_chars]
+        if character.isspace() or _is_printable(character)
     )
-    line = " ".join(kept.split())
-    return (line if len(line) <= most else line[: most - 1].rstrip() + "…") or None
+    line = " ".join(printable.split())
+    return (line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…") or None
 
 
-def _is_plain(one: str) -> bool:
-    return unicodedata.category(one) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+def _is_printable(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -1,17 +1,17 @@
-"""What the use cases of the journey answer with; times are ISO 8601 in UTC; ``None``: not known."""
+"""Results of the journey's use cases. Times are ISO 8601 in UTC; ``None`` means not known."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 ConnectionView = dict[str, Any]
-"""A connection as :func:`processor.resources.serializers.connection` shows it."""
+"""A connection as :func:`processor.resources.serializers.connection` represents it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompanyView:
-    """A company that signed up; ``connect_url`` opens the journey for it and expires after a day.
+    """A company that signed up; ``connect_url`` opens its journey and expires after a day.
 
-    ``name`` is Codat's, ``given_name`` the one that was given here, in any characters.
+    ``name`` is Codat's name; ``given_name`` is the name from the sign-up, in any characters.
     """
 
     company_id: str
@@ -22,14 +22,14 @@ class CompanyView:
     given_name: str | None = field(default=None, repr=False)
 
     @property
-    def own_name(self) -> str | None:
-        """The name by which its people know it; ``None``: not known."""
+    def display_name(self) -> str | None:
+        """The name from the sign-up, else Codat's."""
         return self.given_name or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformView:
-    """A platform that can be connected. The addresses are http(s); ``None`` where Codat gives none."""
+    """A platform that can be connected. The URLs are http(s); ``None`` where Codat gives none."""
 
     key: str
     name: str
@@ -45,24 +45,23 @@ class PlatformView:
 
     @property
     def is_upload(self) -> bool:
-        """Whether files are handed in here instead of access being given."""
+        """Whether the merchant uploads files instead of giving access."""
         name = self.name.casefold()
         return "file upload" in name or (self.source_type == "Other" and "upload" in name)
 
     @property
     def is_on_premise(self) -> bool:
-        """Whether it is software on the customer's own computer, which is read while that one is on."""
+        """Whether it is software on the customer's computer, which is read while the computer is on."""
         return self.is_offline and not self.is_upload
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSession:
-    """A connection to be authorised at ``link_url``, which works once, for a day at most.
+    """A connection to be authorised at ``link_url``, which works once and for up to a day.
 
-    For QuickBooks Online Bank Feeds it is an hour: a link is for going there now, not for keeping.
-
-    ``status`` is Codat's (``PendingAuth``, ``Linked``, ``Unlinked``, ``Deauthorized``); ``created`` says
-    whether the connection was made now, or one that was pending already is used again.
+    A link for QuickBooks Online Bank Feeds works for an hour, so links are not kept.
+    ``status`` is Codat's (``PendingAuth``, ``Linked``, ``Unlinked``, ``Deauthorized``). ``created`` is false
+    when a pending connection is used again.
     """
 
     connection_id: str
@@ -77,18 +76,18 @@ class LinkSession:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """A change that Codat made, and the event that tells it to us."""
+    """A change that Codat made, and the inbox event that records it."""
 
     company_id: str
     connection_id: str | None
     event_id: str
     settled: bool
-    """Whether the event was handled already; otherwise it is within moments."""
+    """Whether the event was handled before this call returned; otherwise a worker handles it soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataTypeSync:
-    """How reading one data type stands; ``status`` as Codat writes it, ``progress`` 0 to 100."""
+    """Sync of one data type; ``status`` as Codat writes it, ``progress`` 0 to 100."""
 
     data_type: str
     status: str
@@ -101,7 +100,7 @@ class DataTypeSync:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSync:
-    """How reading one connection stands; ``progress`` 0 to 100 of its current authorisation."""
+    """Sync of one connection; ``progress`` 0 to 100 of its current authorisation."""
 
     connection_id: str
     platform_key: str | None
@@ -116,7 +115,7 @@ class ConnectionSync:
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """How reading a company stands over the connections that are authorised now.
+    """Sync of a company over the connections that are authorised now.
 
     ``status``: ``idle`` (nothing is authorised), ``reading``, ``complete`` or ``failed`` (all failed).
     """

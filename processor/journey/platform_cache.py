@@ -1,4 +1,4 @@
-"""The platforms as they are kept in Redis, shared by all processes."""
+"""The catalogue of platforms in Redis, shared by all processes."""
 
 import dataclasses
 import hashlib
@@ -19,30 +19,30 @@ from processor.store import keys
 
 VERSION = 1
 KEPT_S = 30 * 86_400
-"""How long what was read last is served while Codat is down, in seconds."""
+"""Lifetime of the catalogue in Redis, in seconds: it is served that long while Codat is down."""
 
-READING_S = 300
-"""How long reading them may take, with their pictures, before somebody else may begin, in seconds."""
+REFRESH_LOCK_S = 300
+"""Time after which another process may begin to read the catalogue, in seconds."""
 
-FRESH_S = 60.0
-"""How long a process goes by what it knows of on-premise platforms, in seconds."""
+ON_PREMISE_FRESH_S = 60.0
+"""How long a process keeps the on-premise platforms in memory, in seconds."""
 
 _FIELDS = frozenset(field.name for field in dataclasses.fields(PlatformView))
 
 
-def account_of(base_url: str, api_key: str) -> str:
-    """A name for a Codat account at an address that betrays neither."""
+def account_digest(base_url: str, api_key: str) -> str:
+    """A name of the Codat account that reveals neither the address nor the key."""
     return hashlib.sha256(f"{base_url}\n{api_key}".encode()).hexdigest()[:24]
 
 
 class PlatformCache:
-    """Keeps the catalogue of one account; every method raises ``redis.RedisError`` without Redis."""
+    """Stores the catalogue of one Codat account; every method may raise ``redis.RedisError``."""
 
     def __init__(self, client: "Redis[Any]", account: str) -> None:
         self._client, self._account = client, account
 
     def get(self) -> Catalogue | None:
-        """What is kept; ``None`` where nothing is, or another version of this service wrote it."""
+        """The stored catalogue; ``None`` without one, or when it was written in another format."""
         raw = self._client.get(keys.platforms(self._account))
         if raw is None:
             return None
@@ -51,50 +51,48 @@ class PlatformCache:
         return None
 
     def put(self, catalogue: Catalogue) -> None:
-        """Keep it instead of what was kept."""
+        """Replace the stored catalogue."""
         self._client.set(keys.platforms(self._account), json.dumps(_dump(catalogue)), ex=KEPT_S)
 
     @contextmanager
-    def reading(self) -> Iterator[bool]:
-        """Be the only one that reads from Codat; false where somebody else does."""
-        lock = Lock(self._client, keys.reading_platforms(self._account), timeout=READING_S)
+    def refresh_lock(self) -> Iterator[bool]:
+        """Whether this caller holds the lock to read from Codat; false while another process holds it."""
+        lock = Lock(self._client, keys.reading_platforms(self._account), timeout=REFRESH_LOCK_S)
         if not lock.acquire(blocking=False):
             yield False
             return
         try:
             yield True
         finally:
-            with suppress(RedisError):  # it ends by itself
+            with suppress(RedisError):  # the lock expires
                 lock.release()
 
 
-class OnPremise:
-    """Which platforms are software on the customer's own computer, by key, as the shelf has them.
-
-    Looked up once in ``FRESH_S``; empty where the list was never read.
-    """
+class OnPremisePlatforms:
+    """Which platforms are software on the customer's computer, read again after ``ON_PREMISE_FRESH_S``."""
 
     def __init__(
-        self, shelf: PlatformCache | None, *, monotonic: Callable[[], float] = time.monotonic
+        self, cache: PlatformCache | None, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._shelf, self._monotonic = shelf, monotonic
-        self._known: Mapping[str, bool] = {}
-        self._look_at = float("-inf")
+        self._cache, self._monotonic = cache, monotonic
+        self._on_premise: Mapping[str, bool] = {}
+        self._refresh_at = float("-inf")
 
     def __call__(self) -> Mapping[str, bool]:
-        """By platform key whether it is such software; raises ``redis.RedisError`` without Redis."""
-        if self._shelf is not None and self._monotonic() >= self._look_at:
-            found = self._shelf.get()
-            self._known = {one.key: one.is_on_premise for one in found.platforms} if found else {}
-            self._look_at = self._monotonic() + FRESH_S
-        return self._known
+        """Whether each platform is on-premise, by key; empty without a catalogue. Raises ``RedisError``."""
+        if self._cache is not None and self._monotonic() >= self._refresh_at:
+            catalogue = self._cache.get()
+            platforms = catalogue.platforms if catalogue else ()
+            self._on_premise = {platform.key: platform.is_on_premise for platform in platforms}
+            self._refresh_at = self._monotonic() + ON_PREMISE_FRESH_S
+        return self._on_premise
 
 
-def shelf_of(client: "Redis[Any]", settings: Settings) -> PlatformCache | None:
-    """The shelf of the Codat account in the settings; ``None`` without one."""
+def platform_cache_of(client: "Redis[Any]", settings: Settings) -> PlatformCache | None:
+    """The cache of the Codat account in the settings; ``None`` without CODAT_API_KEY."""
     if settings.codat_api_key is None:
         return None
-    return PlatformCache(client, account_of(settings.codat_api_url, settings.codat_api_key))
+    return PlatformCache(client, account_digest(settings.codat_api_url, settings.codat_api_key))
 
 
 def _dump(catalogue: Catalogue) -> dict[str, Any]:
@@ -102,7 +100,7 @@ def _dump(catalogue: Catalogue) -> dict[str, Any]:
         "version": VERSION,
         "fetched_at": to_iso(catalogue.fetched_at),
         "platforms": [dataclasses.asdict(platform) for platform in catalogue.platforms],
-        "pictured": {key: to_iso(at) for key, at in catalogue.pictured.items()},
+        "pictured": {key: to_iso(at) for key, at in catalogue.branding_read_at.items()},
     }
 
 

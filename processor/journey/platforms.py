@@ -1,7 +1,7 @@
-"""The platforms that can be connected, with their pictures: in memory, in front of Redis, in front of Codat.
+"""The platforms that can be connected, cached in memory, then in Redis, then read from Codat.
 
-What is older than a day is still served while it is read anew in the background, for as long as Codat is
-down. Nothing but the very first view waits for Codat, and of a thousand first views one asks.
+A stale list is served while it is read again in the background, for as long as Codat is down. Only the very
+first request waits for Codat, and of a thousand concurrent first requests one calls Codat.
 """
 
 import logging
@@ -16,59 +16,59 @@ from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.models import Branding
 from processor.errors import CodatError, CodatUnavailable
-from processor.journey.catalogue import Catalogue, listed, with_pictures
+from processor.journey.catalogue import Catalogue, catalogue_of, with_branding
 from processor.journey.models import PlatformView
 from processor.journey.platform_cache import PlatformCache
 
 _log = logging.getLogger(__name__)
 
 MEMORY_S = 60.0
-"""How long a process goes by its memory before it looks into Redis again, in seconds."""
+"""How long a process uses its memory before it reads Redis again, in seconds."""
 
-MEMORY_WITHOUT_PICTURES_S = 1.0
-"""The same while the pictures are still being read."""
+MEMORY_WITHOUT_BRANDING_S = 1.0
+"""The same while the branding is still being read."""
 
 FAILURE_S = 2.0
-"""How long a failure to read is the answer for everybody else, in seconds."""
+"""How long a failed read is the answer to all requests, in seconds."""
 
-BACKGROUND_RESTS_S = 60.0
-"""How long the background rests after it failed, in seconds."""
+BACKGROUND_PAUSE_S = 60.0
+"""Pause of the background refresh after a failure, in seconds."""
 
-LOOK_AGAIN = timedelta(seconds=60)
-"""How old the list may be at the most before a platform that is not on it is looked for at Codat."""
+MISS_FRESH_FOR = timedelta(seconds=60)
+"""Age of the list beyond which a platform that is not on it is looked up at Codat."""
 
-PATIENCE_S = 10.0
-"""How long a first view waits for another process that reads, in seconds."""
+FIRST_READ_WAIT_S = 10.0
+"""How long a first request waits for another process that reads the list, in seconds."""
 
-LOOK_EVERY_S = 0.05
-PICTURES_AT_ONCE = 10
-"""How many pictures are read before they are kept."""
+POLL_INTERVAL_S = 0.05
+BRANDING_BATCH = 10
+"""How many brandings are read before they are cached."""
 
 Spawn = Callable[[Callable[[], None]], None]
 
 
-def in_background(work: Callable[[], None]) -> None:
-    """Do ``work`` in a thread of its own, which does not keep the process from ending."""
+def run_in_background(work: Callable[[], None]) -> None:
+    """Run ``work`` in a daemon thread."""
     threading.Thread(target=work, name="platforms", daemon=True).start()
 
 
 class Platforms:
-    """The platforms of one Codat account. Safe for threads. ``clock`` is ours, ``monotonic`` in seconds."""
+    """The platforms of one Codat account. Thread-safe. ``monotonic`` is in seconds."""
 
     def __init__(
         self,
         *,
         codat: CodatClient,
-        shelf: PlatformCache,
+        cache: PlatformCache,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        spawn: Spawn = in_background,
+        spawn: Spawn = run_in_background,
     ) -> None:
-        self._codat, self._shelf = codat, shelf
+        self._codat, self._cache = codat, cache
         self._clock, self._monotonic, self._sleep, self._spawn = clock, monotonic, sleep, spawn
         self._memory: Catalogue | None = None
-        self._look_at = float("-inf")
+        self._memory_until = float("-inf")
         self._failure: tuple[CodatError, float] | None = None
         self._loading = threading.Lock()
         self._refreshing = threading.Lock()
@@ -77,25 +77,25 @@ class Platforms:
     def all(self) -> tuple[PlatformView, ...]:
         """The enabled platforms, by source type and name.
 
-        Raises ``CodatError`` where nothing was ever read and Codat does not answer.
+        Raises ``CodatError`` when no list was ever read and Codat does not answer.
         """
         return self._catalogue().platforms
 
     def get(self, key: str) -> PlatformView | None:
-        """The platform with this key; one that is not on an older list is looked for at Codat."""
+        """The platform with this key; ``None`` when Codat, read again after ``MISS_FRESH_FOR``, lacks it."""
         catalogue = self._catalogue()
-        found = catalogue.get(key)
-        if found is None and self._clock() - catalogue.fetched_at > LOOK_AGAIN:
-            return self._read_first(newer_than=catalogue.fetched_at).get(key)
-        return found
+        platform = catalogue.get(key)
+        if platform is None and self._clock() - catalogue.fetched_at > MISS_FRESH_FOR:
+            return self._load(newer_than=catalogue.fetched_at).get(key)
+        return platform
 
     def warm(self) -> None:
-        """Have them read in the background unless they are known: somebody will want them soon."""
+        """Read the platforms in the background unless they are in memory."""
         if self._memory is None:
             self.refresh()
 
     def refresh(self) -> None:
-        """Read what is old in the background, unless that is being done or was tried a moment ago."""
+        """Read what is stale in the background, unless a refresh runs or failed a moment ago."""
         if self._monotonic() < self._refresh_not_before or not self._refreshing.acquire(blocking=False):
             return
         try:
@@ -104,57 +104,58 @@ class Platforms:
             self._refreshing.release()
             _log.warning("no thread could be started to read the platforms")
 
-    # What is known
+    # Caches
 
     def _catalogue(self) -> Catalogue:
-        catalogue = self._remembered() or self._read_first()
+        catalogue = self._cached() or self._load()
         now = self._clock()
-        if catalogue.is_old(now) or catalogue.due(now):
+        if catalogue.is_stale(now) or catalogue.stale_branding(now):
             self.refresh()
         return catalogue
 
-    def _remembered(self) -> Catalogue | None:
-        """From memory, after a look into Redis where that is due; ``None`` where there is no memory."""
+    def _cached(self) -> Catalogue | None:
+        """The catalogue in memory, updated from Redis when that is due; ``None`` before the first read."""
         memory = self._memory
-        if memory is None or self._monotonic() < self._look_at:
+        if memory is None or self._monotonic() < self._memory_until:
             return memory
-        self._look_at = self._monotonic() + MEMORY_WITHOUT_PICTURES_S  # one looks, the others go on
+        # One thread reads Redis while the others use the memory.
+        self._memory_until = self._monotonic() + MEMORY_WITHOUT_BRANDING_S
         try:
-            found = self._shelf.get()
+            catalogue = self._cache.get()
         except RedisError:
             return memory
-        return memory if found is None else self._remember(found)
+        return memory if catalogue is None else self._remember(catalogue)
 
     def _remember(self, catalogue: Catalogue) -> Catalogue:
-        lasts_s = MEMORY_S if catalogue.is_pictured else MEMORY_WITHOUT_PICTURES_S
-        self._memory, self._look_at = catalogue, self._monotonic() + lasts_s
+        lifetime_s = MEMORY_S if catalogue.has_all_branding else MEMORY_WITHOUT_BRANDING_S
+        self._memory, self._memory_until = catalogue, self._monotonic() + lifetime_s
         return catalogue
 
     # Reading from Codat
 
-    def _read_first(self, newer_than: datetime | None = None) -> Catalogue:
-        """Read the list now, or get it from whoever is reading it already, in this process or another."""
+    def _load(self, newer_than: datetime | None = None) -> Catalogue:
+        """A list newer than ``newer_than``, read from Codat by this thread, another thread or process."""
         with self._loading:
-            until = self._monotonic() + PATIENCE_S
+            deadline = self._monotonic() + FIRST_READ_WAIT_S
             while True:
                 memory = self._memory
                 if memory is not None and (newer_than is None or memory.fetched_at > newer_than):
                     return memory
                 if self._failure is not None and self._monotonic() - self._failure[1] < FAILURE_S:
                     raise self._failure[0]
-                with self._shelf.reading() as mine:
-                    found = self._shelf.get()
-                    if found is not None and (newer_than is None or found.fetched_at > newer_than):
-                        return self._remember(found)
-                    if mine:
-                        return self._list_now(found)
-                if self._monotonic() >= until:
+                with self._cache.refresh_lock() as is_locked:
+                    cached = self._cache.get()
+                    if cached is not None and (newer_than is None or cached.fetched_at > newer_than):
+                        return self._remember(cached)
+                    if is_locked:
+                        return self._read_list(cached)
+                if self._monotonic() >= deadline:
                     busy = CodatUnavailable("The platforms are being read; try again shortly.")
                     self._failure = (busy, self._monotonic())
                     raise busy
-                self._sleep(LOOK_EVERY_S)
+                self._sleep(POLL_INTERVAL_S)
 
-    def _list_now(self, before: Catalogue | None) -> Catalogue:
+    def _read_list(self, previous: Catalogue | None) -> Catalogue:
         try:
             rows = self._codat.list_integrations(enabled=True)
         except CodatError as error:
@@ -165,18 +166,18 @@ class Platforms:
             )
             raise
         self._failure = None
-        catalogue = listed(rows, before, self._clock())
-        self._shelf.put(catalogue)
+        catalogue = catalogue_of(rows, previous, self._clock())
+        self._cache.put(catalogue)
         return self._remember(catalogue)
 
     def _refresh(self) -> None:
-        """In the background: the list where it is old, then the pictures that are missing or old."""
-        rests_s = BACKGROUND_RESTS_S
+        """In the background: read the list if it is stale, then the branding that is missing or stale."""
+        pause_s = BACKGROUND_PAUSE_S
         try:
-            with self._shelf.reading() as mine:
-                if mine:
-                    self._read_what_is_old()
-            rests_s = MEMORY_WITHOUT_PICTURES_S
+            with self._cache.refresh_lock() as is_locked:
+                if is_locked:
+                    self._read_stale()
+            pause_s = MEMORY_WITHOUT_BRANDING_S
         except (CodatError, RedisError) as error:
             _log.warning(
                 "the platforms could not be read anew; what is known is served",
@@ -185,23 +186,23 @@ class Platforms:
         except Exception:
             _log.exception("reading the platforms raised")
         finally:
-            self._refresh_not_before = self._monotonic() + rests_s
+            self._refresh_not_before = self._monotonic() + pause_s
             self._refreshing.release()
 
-    def _read_what_is_old(self) -> None:
-        catalogue = self._shelf.get()
-        if catalogue is None or catalogue.is_old(self._clock()):
-            catalogue = self._list_now(catalogue)
+    def _read_stale(self) -> None:
+        catalogue = self._cache.get()
+        if catalogue is None or catalogue.is_stale(self._clock()):
+            catalogue = self._read_list(catalogue)
         self._remember(catalogue)
-        due = catalogue.due(self._clock())
-        for start in range(0, len(due), PICTURES_AT_ONCE):
-            pictures = {key: self._pictures(key) for key in due[start : start + PICTURES_AT_ONCE]}
-            catalogue = with_pictures(catalogue, pictures, self._clock())
-            self._shelf.put(catalogue)
+        keys = catalogue.stale_branding(self._clock())
+        for start in range(0, len(keys), BRANDING_BATCH):
+            brandings = {key: self._read_branding(key) for key in keys[start : start + BRANDING_BATCH]}
+            catalogue = with_branding(catalogue, brandings, self._clock())
+            self._cache.put(catalogue)
             self._remember(catalogue)
 
-    def _pictures(self, key: str) -> Branding | None:
-        """The pictures of a platform; ``None`` where Codat has none that can be used."""
+    def _read_branding(self, key: str) -> Branding | None:
+        """The branding of a platform; ``None`` when Codat has none that can be used."""
         try:
             return self._codat.get_branding(key)
         except (CodatNotFound, CodatUnusable):

@@ -1,4 +1,4 @@
-"""How reading a company's data stands, out of the connections as they are shown. Pure."""
+"""Progress of a company's sync, computed from the public views of its connections. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from processor.journey.models import ConnectionSync, ConnectionView, DataTypeSyn
 
 
 def sync_view(company_id: str, connections: Sequence[ConnectionView]) -> SyncView:
-    """How reading stands; ``connections`` as in ``serializers.connection``."""
-    linked = [one for one in connections if one["state"] in LINKED_STATES]
+    """The sync of a company; ``connections`` as in ``serializers.connection``."""
+    linked = [connection for connection in connections if connection["state"] in LINKED_STATES]
     return SyncView(
         company_id,
-        status=_status([one["state"] for one in linked]),
+        status=_status([connection["state"] for connection in linked]),
         progress=_overall(linked),
-        connections=tuple(_connection(one) for one in connections),
+        connections=tuple(_connection_sync(connection) for connection in connections),
     )
 
 
@@ -28,33 +28,33 @@ def _status(states: Sequence[str]) -> str:
 
 
 def _overall(linked: Sequence[ConnectionView]) -> int:
-    parts = [_progress(one) for one in linked]
+    parts = [_progress(connection) for connection in linked]
     return sum(parts) // len(parts) if parts else 0
 
 
-def _progress(one: ConnectionView) -> int:
-    """What has ended needs no more reading, well or badly."""
-    return 100 if one["state"] in (State.READY, State.SYNC_FAILED) else int(one["progress"])
+def _progress(connection: ConnectionView) -> int:
+    """0 to 100; a sync that has ended counts as 100, also when it failed."""
+    return 100 if connection["state"] in (State.READY, State.SYNC_FAILED) else int(connection["progress"])
 
 
-def _connection(one: ConnectionView) -> ConnectionSync:
-    linked = one["state"] in LINKED_STATES
-    rows = [row for row in one["data_types"] if row["current"]] if linked else []
-    ended = [row["at"] for row in one["data_types"] if row["status"] == COMPLETE]
+def _connection_sync(connection: ConnectionView) -> ConnectionSync:
+    linked = connection["state"] in LINKED_STATES
+    rows = [row for row in connection["data_types"] if row["current"]] if linked else []
+    read_times = [row["at"] for row in connection["data_types"] if row["status"] == COMPLETE]
     return ConnectionSync(
-        connection_id=one["id"],
-        platform_key=one["platform_key"],
-        platform_name=one["platform_name"],
-        source_type=one["source_type"],
-        state=one["state"],
-        progress=_progress(one) if linked else 0,
-        authorized_at=one["authorized_at"],
-        last_read_at=max(ended, default=None),
-        data_types=tuple(_data_type(row) for row in rows),
+        connection_id=connection["id"],
+        platform_key=connection["platform_key"],
+        platform_name=connection["platform_name"],
+        source_type=connection["source_type"],
+        state=connection["state"],
+        progress=_progress(connection) if linked else 0,
+        authorized_at=connection["authorized_at"],
+        last_read_at=max(read_times, default=None),
+        data_types=tuple(_data_type_sync(row) for row in rows),
     )
 
 
-def _data_type(row: Mapping[str, Any]) -> DataTypeSync:
+def _data_type_sync(row: Mapping[str, Any]) -> DataTypeSync:
     status = row["status"]
     if is_running(status, int(row["progress"])):
         outcome, progress = "reading", int(row["progress"])

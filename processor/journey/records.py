@@ -1,4 +1,4 @@
-"""What the journey keeps in Redis: companies that signed up, locks, and the signing key of its links."""
+"""The journey's records in Redis: companies that signed up, locks, pauses, and the signing key of links."""
 
 import contextlib
 import hashlib
@@ -22,51 +22,56 @@ from processor.store.records import StoredConnection, read_connections
 from processor.store.unit_of_work import Batch
 
 LOCK_S = 100
-"""How long a lock lasts at the most, in seconds: longer than the calls to Codat that it stands around."""
+"""Lifetime of a lock in seconds: longer than the calls to Codat that run under it."""
 
 ATTEMPTS = 20
-PATIENCE_S = 15.0
-"""How long somebody waits for a lock, in seconds."""
+LOCK_WAIT_S = 15.0
+"""How long a caller waits for a lock by default, in seconds."""
 
-_LOOK_EVERY_S = 0.05
-_BUSY = "Somebody is doing the same at the moment; try again shortly."
+_LOCK_POLL_S = 0.05
+_BUSY = "The same request is being handled at the moment; try again shortly."
 
 
 class Records:
-    """Reads and writes; every method raises ``redis.RedisError`` when Redis does not answer."""
+    """Reads and writes; every method may raise ``redis.RedisError``."""
 
-    def __init__(self, client: "Redis[Any]") -> None:
-        self._client = client
+    def __init__(self, client: "Redis[Any]", *, lock_wait_s: float = LOCK_WAIT_S) -> None:
+        self._client, self._lock_wait_s = client, lock_wait_s
 
-    def keep_company(
-        self, seen: CompanyResponse, *, merchant_id: str, given: Mapping[str, str], now: datetime
+    def save_company(
+        self, company: CompanyResponse, *, merchant_id: str, local_fields: Mapping[str, str], now: datetime
     ) -> None:
-        """Keep a company that Codat showed, with what was ``given`` of it; it is this merchant's now."""
+        """Store a company from Codat as the merchant's, with ``local_fields``, which Codat does not have.
+
+        Raises :class:`StoreUnavailable` after ``ATTEMPTS`` disturbed transactions.
+        """
         fields: dict[str | bytes, str | bytes | int | float] = {
-            "id": seen.id,
+            "id": company.id,
             "merchant_id": merchant_id,
-            "tags": json.dumps(dict(seen.tags), ensure_ascii=False),
-            "tagged_at": to_iso(min(seen.asked_at, now)),
+            "tags": json.dumps(dict(company.tags), ensure_ascii=False),
+            "tagged_at": to_iso(min(company.asked_at, now)),
         }
-        fields.update(given.items())
-        if seen.name is not None:
-            fields["name"] = seen.name
-        name = keys.company(seen.id)
+        fields.update(local_fields.items())
+        if company.name is not None:
+            fields["name"] = company.name
+        name = keys.company(company.id)
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
-                pipe.watch(name, keys.company_connections(seen.id))
-                before, first_heard = self._client.hmget(name, "merchant_id", "first_heard")
-                old = None if before is None else before.decode()
+                pipe.watch(name, keys.company_connections(company.id))
+                raw_merchant_id, first_heard = self._client.hmget(name, "merchant_id", "first_heard")
+                previous = None if raw_merchant_id is None else raw_merchant_id.decode()
                 heard_ms = to_ms(now if first_heard is None else from_iso(first_heard.decode()))
-                renamed = self._renamed(pipe, seen.id, merchant_id) if old != merchant_id else Batch()
+                connections = (
+                    self._with_merchant(pipe, company.id, merchant_id) if previous != merchant_id else Batch()
+                )
                 pipe.multi()
                 pipe.hset(name, mapping=fields)
                 pipe.hsetnx(name, "first_heard", to_iso(now))
-                pipe.zadd(keys.companies(), {seen.id: to_ms(now)}, nx=True)
-                merchants.put(pipe, seen.id, merchant_id, before=old, heard_ms=heard_ms)
-                commits.write_connections(pipe, renamed)
-                visibility.mark_shown(pipe, [seen.id])
-                pipe.delete(keys.erased(seen.id))  # whoever was erased here may sign up again
+                pipe.zadd(keys.companies(), {company.id: to_ms(now)}, nx=True)
+                merchants.put(pipe, company.id, merchant_id, before=previous, heard_ms=heard_ms)
+                commits.write_connections(pipe, connections)
+                visibility.mark_shown(pipe, [company.id])
+                pipe.delete(keys.erased(company.id))  # an erased company may sign up again
                 try:
                     pipe.execute()
                 except WatchError:
@@ -74,81 +79,83 @@ class Records:
                 return
         raise StoreUnavailable(_BUSY)
 
-    def _renamed(self, pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> Batch:
-        """What the company's connections are with this merchant id; they are watched from here on."""
+    def _with_merchant(self, pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> Batch:
+        """The company's connections with this merchant id; ``pipe`` watches them from here on."""
         members = self._client.zrange(keys.company_connections(company_id), 0, -1)
         ids = texts(members)
         if ids:
             pipe.watch(*map(keys.connection, ids))
         batch = Batch()
-        for connection_id, known in read_connections(self._client, ids).items():
-            if isinstance(known, StoredConnection) and known.connection.merchant_id != merchant_id:
-                renamed = replace(known.connection, merchant_id=merchant_id)
-                batch.connections[connection_id] = (renamed, known.state, known)
+        for connection_id, row in read_connections(self._client, ids).items():
+            if isinstance(row, StoredConnection) and row.connection.merchant_id != merchant_id:
+                connection = replace(row.connection, merchant_id=merchant_id)
+                batch.connections[connection_id] = (connection, row.state, row)
         return batch
 
-    def keep_given(self, company_id: str, given: Mapping[str, str]) -> None:
-        """Keep what was given of a company: its name, its contact; nothing of one erased meanwhile."""
+    def save_local_fields(self, company_id: str, local_fields: Mapping[str, str]) -> None:
+        """Store the given name and contact of a company, unless it was erased meanwhile."""
         name = keys.company(company_id)
-        fields: dict[str | bytes, str | bytes | int | float] = dict(given.items())
+        fields: dict[str | bytes, str | bytes | int | float] = dict(local_fields.items())
 
-        def keep(pipe: "Pipeline[Any]") -> None:
+        def save(pipe: "Pipeline[Any]") -> None:
             is_known = pipe.exists(name)
             pipe.multi()
             if is_known:
                 pipe.hset(name, mapping=fields)
 
-        self._client.transaction(keep, name)  # type: ignore[no-untyped-call]
+        self._client.transaction(save, name)  # type: ignore[no-untyped-call]
 
     @contextlib.contextmanager
     def signing_up(self, merchant_id: str) -> Iterator[None]:
-        """One sign-up of a merchant at a time; raises :class:`StoreUnavailable` after a long wait."""
+        """Allow one sign-up of a merchant at a time; raises after ``lock_wait_s``."""
         digest = hashlib.sha256(merchant_id.encode()).hexdigest()
-        with self._alone(keys.signing_up(digest)):
+        with self._locked(keys.signing_up(digest)):
             yield
 
     @contextlib.contextmanager
     def connecting(self, company_id: str) -> Iterator[None]:
-        """One choice of a platform at a time, per company."""
-        with self._alone(keys.connecting(company_id)):
+        """Allow one new connection of a company at once; raises after ``lock_wait_s``."""
+        with self._locked(keys.connecting(company_id)):
             yield
 
-    def rest_s(self, company_id: str, pause_s: int) -> float:
-        """How long to wait before Codat is asked about the company again; 0.0 begins a pause."""
+    def question_delay_s(self, company_id: str, pause_s: int) -> float:
+        """Seconds until Codat may be asked about the company again; 0.0 means now, and begins a pause."""
         name = keys.asked_again(company_id)
         if self._client.set(name, "1", nx=True, ex=pause_s):
             return 0.0
         return float(max(0, self._client.pttl(name))) / 1000
 
-    def may_read_again(self, company_id: str, pause_s: int) -> bool:
-        """Whether Codat was not told to read the company within ``pause_s``; begins a pause where so."""
+    def begin_read_pause(self, company_id: str, pause_s: int) -> bool:
+        """Begin a pause between two reads of the company; false while one is running."""
         return bool(self._client.set(keys.told_to_read(company_id), "1", nx=True, ex=pause_s))
 
-    def may_not_wait(self, company_id: str) -> None:
-        """End the pause: Codat did not do it."""
+    def end_read_pause(self, company_id: str) -> None:
+        """End the pause, because Codat did not begin to read."""
         self._client.delete(keys.told_to_read(company_id))
 
-    def may_mail_link(self, company_id: str, pause_s: int) -> bool:
-        """Whether no link was mailed to the company within ``pause_s``; begins a pause where so."""
+    def begin_link_pause(self, company_id: str, pause_s: int) -> bool:
+        """Begin a pause between two e-mails with a link; false while one is running."""
         return bool(self._client.set(keys.link_mailed(company_id), "1", nx=True, ex=pause_s))
 
     def signing_key(self) -> str:
-        """The key that signs links where SECRET_KEY is unset: made once, the same in every process."""
+        """The key that signs links when SECRET_KEY is unset: created once, the same in every process."""
         name = keys.signing_key()
         self._client.set(name, secrets.token_urlsafe(48), nx=True)
-        found = self._client.get(name)
-        if found is None:
+        key = self._client.get(name)
+        if key is None:
             raise StoreUnavailable()
-        return str(found.decode())
+        return str(key.decode())
 
     @contextlib.contextmanager
-    def _alone(self, name: str) -> Iterator[None]:
-        lock = Lock(self._client, name, timeout=LOCK_S, sleep=_LOOK_EVERY_S, blocking_timeout=PATIENCE_S)
+    def _locked(self, name: str) -> Iterator[None]:
+        lock = Lock(
+            self._client, name, timeout=LOCK_S, sleep=_LOCK_POLL_S, blocking_timeout=self._lock_wait_s
+        )
         if not lock.acquire():
             raise StoreUnavailable(_BUSY)
         try:
             yield
         finally:
-            # It may have run out, or Redis may be away: then it ends by itself.
+            # The lock may have expired, or Redis may be away: then it expires.
             with contextlib.suppress(RedisError):
                 lock.release()

@@ -1,4 +1,4 @@
-"""What callers wish for, checked before anything is asked of Codat. Pure.
+"""Requests of callers, validated before Codat is called. Pure.
 
 Limits of tags: https://docs.codat.io/platform-api#/operations/create-company
 """
@@ -15,7 +15,7 @@ from processor.delivery.email_addresses import with_ascii_domain
 from processor.errors import Invalid
 
 MOST_TAGS = 10
-"""Of which ``merchantId`` is one."""
+"""Including ``merchantId``."""
 
 LONGEST_TAG_KEY = 27
 LONGEST_TAG_VALUE = 100
@@ -27,16 +27,15 @@ LONGEST_PLATFORM_KEY = 50
 MOST_PARAMETERS = 20
 LONGEST_PARAMETER = 500
 
-_is_email = Email()
+_validate_email = Email()
 
 
 @dataclass(frozen=True, slots=True)
-class SignUp:
-    """A sign-up as Codat takes it: ``tags`` with the merchant's id, ``name`` in Codat's characters.
+class SignUpRequest:
+    """A sign-up in Codat's form: ``tags`` with the merchant's id, ``name`` in Codat's characters.
 
-    Without ``products`` it gets those of CODAT_PRODUCTS, else the client's own.
-    What stays here: ``given_name``, the name as it was given, and ``contact_email``, its domain in ASCII;
-    ``None``: not given.
+    Without ``products`` the company gets those of CODAT_PRODUCTS, else the Codat client's defaults.
+    ``given_name`` and ``contact_email``, its domain in ASCII, are not sent to Codat; ``None``: not given.
     """
 
     merchant_id: str
@@ -47,38 +46,38 @@ class SignUp:
     products: tuple[str, ...] = ()
 
     @property
-    def kept_here(self) -> dict[str, str]:
-        """The fields of the company that Codat does not get, as far as they were given."""
+    def local_fields(self) -> dict[str, str]:
+        """The given fields that are stored here and not sent to Codat."""
         fields = {"contact_email": self.contact_email, "given_name": self.given_name}
         return {name: value for name, value in fields.items() if value is not None}
 
 
-def sign_up(
+def sign_up_request(
     *,
     merchant_id: str,
     name: str | None,
     contact_email: str | None,
     tags: Mapping[str, str] | None,
     products: Sequence[str] | None = None,
-) -> SignUp:
-    """The sign-up that was wished for; raises :class:`Invalid`, which names every field to blame."""
+) -> SignUpRequest:
+    """The validated sign-up; raises :class:`Invalid` with the mistakes of every field."""
     errors: dict[str, object] = {}
-    if fault := _text_fault(merchant_id, LONGEST_TAG_VALUE):
-        errors["merchant_id"] = [fault]
-    if name is not None and (fault := _text_fault(name, LONGEST_NAME)):
-        errors["name"] = [fault]
+    if error := _text_error(merchant_id, LONGEST_TAG_VALUE):
+        errors["merchant_id"] = [error]
+    if name is not None and (error := _text_error(name, LONGEST_NAME)):
+        errors["name"] = [error]
     if contact_email is not None:
-        contact_email, fault = _contact(contact_email)
-        if fault:
-            errors["contact_email"] = [fault]
+        contact_email, error = _contact(contact_email)
+        if error:
+            errors["contact_email"] = [error]
     all_tags = {**(tags or {}), MERCHANT_TAG: merchant_id}
-    if faults := tags_fault(tags or {}, merchant_id):
-        errors["tags"] = faults
-    if faults := products_fault(products or ()):
-        errors["products"] = faults
+    if tag_mistakes := tag_errors(tags or {}, merchant_id):
+        errors["tags"] = tag_mistakes
+    if product_mistakes := product_errors(products or ()):
+        errors["products"] = product_mistakes
     if errors:
         raise Invalid(errors=errors)
-    return SignUp(
+    return SignUpRequest(
         merchant_id,
         company_name(name, merchant_id),
         all_tags,
@@ -89,7 +88,7 @@ def sign_up(
 
 
 def _contact(text: str) -> tuple[str, str | None]:
-    """The address with its domain in ASCII, and what is wrong with it."""
+    """The address with its domain in ASCII, and its mistake or ``None``."""
     if not is_email(text):
         return text, "Not a valid e-mail address."
     if not text.rpartition("@")[0].isascii():
@@ -101,27 +100,27 @@ def _contact(text: str) -> tuple[str, str | None]:
     return text, None if is_email(text) else "Not a valid e-mail address."
 
 
-def products_fault(products: Sequence[str]) -> list[str]:
-    """What is wrong with the identifiers of products; empty: nothing."""
+def product_errors(products: Sequence[str]) -> list[str]:
+    """The mistakes in the identifiers of products."""
     if len(products) > MOST_PRODUCTS:
         return [f"At most {MOST_PRODUCTS}."]
-    faults = (_text_fault(one, LONGEST_PRODUCT) for one in products)
-    return list(dict.fromkeys(fault for fault in faults if fault))
+    errors = (_text_error(product, LONGEST_PRODUCT) for product in products)
+    return list(dict.fromkeys(error for error in errors if error))
 
 
-def tags_fault(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[str, list[str]] | None:
-    """What is wrong with the tags, by tag where one is to blame; ``None``: nothing."""
-    faults: dict[str, list[str]] = {}
+def tag_errors(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[str, list[str]] | None:
+    """The mistakes in the tags: by tag, else for all of them; ``None`` without one."""
+    errors: dict[str, list[str]] = {}
     for key, value in tags.items():
-        if fault := _text_fault(key, LONGEST_TAG_KEY):
-            faults[key] = [f"The key: {fault}"]
+        if error := _text_error(key, LONGEST_TAG_KEY):
+            errors[key] = [f"The key: {error}"]
         elif key == MERCHANT_TAG:
             if value != merchant_id:
-                faults[key] = ["Stands for merchant_id; leave it out."]
-        elif fault := _text_fault(value, LONGEST_TAG_VALUE):
-            faults[key] = [fault]
-    if faults:
-        return faults
+                errors[key] = ["Stands for merchant_id; leave it out."]
+        elif error := _text_error(value, LONGEST_TAG_VALUE):
+            errors[key] = [error]
+    if errors:
+        return errors
     count = len({*tags, MERCHANT_TAG})
     if count > MOST_TAGS:
         return [f"At most {MOST_TAGS} tags, of which {MERCHANT_TAG} is one; these are {count}."]
@@ -129,36 +128,35 @@ def tags_fault(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[st
 
 
 def is_email(text: str) -> bool:
-    """Whether it could be an e-mail address, and nothing that would break a mail's header."""
+    """Whether it has the form of an e-mail address and is safe in a mail header."""
     if len(text) > LONGEST_EMAIL or not text.isprintable():
         return False
     try:
-        _is_email(text)
+        _validate_email(text)
     except ValidationError:
         return False
     return True
 
 
-def parameters(wished: Mapping[str, str] | None) -> dict[str, str]:
-    """The parameters to add to a link; raises :class:`Invalid` for what no address should carry."""
-    given = dict(wished or {})
-    if len(given) > MOST_PARAMETERS:
+def link_parameters(parameters: Mapping[str, str] | None) -> dict[str, str]:
+    """The validated query parameters to add to a link; raises :class:`Invalid`."""
+    parameters = dict(parameters or {})
+    if len(parameters) > MOST_PARAMETERS:
         raise Invalid(errors={"parameters": [f"At most {MOST_PARAMETERS}."]})
-    for name, value in given.items():
-        fault = _text_fault(name, LONGEST_PARAMETER) or _text_fault(value, LONGEST_PARAMETER)
-        if fault:
-            raise Invalid(errors={"parameters": {name: [fault]}})
-    return given
+    for name, value in parameters.items():
+        error = _text_error(name, LONGEST_PARAMETER) or _text_error(value, LONGEST_PARAMETER)
+        if error:
+            raise Invalid(errors={"parameters": {name: [error]}})
+    return parameters
 
 
-def platform_key(wished: str) -> str:
-    """A platform's key that could be one; raises :class:`Invalid` otherwise."""
-    if fault := _text_fault(wished, LONGEST_PLATFORM_KEY):
-        raise Invalid(errors={"platform_key": [fault]})
-    return wished
+def check_platform_key(platform_key: str) -> None:
+    """Raise :class:`Invalid` for a text that cannot be a platform's key."""
+    if error := _text_error(platform_key, LONGEST_PLATFORM_KEY):
+        raise Invalid(errors={"platform_key": [error]})
 
 
-def _text_fault(text: str, longest: int) -> str | None:
+def _text_error(text: str, longest: int) -> str | None:
     if not text.strip():
         return "Must not be empty."
     if len(text) > longest:

@@ -1,10 +1,10 @@
-"""Searching the platforms as people type: other names, banks, a group's name, a slip of the finger. Pure."""
+"""Search for platforms by name, other names, banks and groups, with tolerance for typos. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from processor.codat.names import without_accents
 from processor.journey.models import PlatformView
 
 GROUPS: Mapping[str, str] = {
@@ -15,7 +15,7 @@ GROUPS: Mapping[str, str] = {
     "BankFeed": "Bank feeds",
     "Other": "Other ways",
 }
-"""Source types in the order of the pages; whatever is none of these stands with the last."""
+"""Labels of the source types in the order of the pages; any other type belongs to the last group."""
 
 OTHER = "Other"
 BANKING = "Banking"
@@ -45,7 +45,7 @@ _ALIASES: Mapping[str, str] = {
     "file upload": "csv excel spreadsheet pdf",
     "accounting file upload": "csv excel spreadsheet pdf",
 }
-"""Other names of platforms whose own name begins like this; people type what stands on their invoice."""
+"""Other names, as printed on invoices, of the platforms whose name begins with the key."""
 
 _BANKS = (
     *("Allied Irish Bank", "American Express", "Amex", "Bank of America", "Bank of Ireland"),
@@ -55,114 +55,115 @@ _BANKS = (
     *("RBS", "Santander", "Starling", "TD Bank", "Tide", "TSB", "Ulster Bank", "US Bank", "Wells Fargo"),
     *("Wise", "Co-operative Bank", "BNP Paribas", "Rabobank"),
 )
-"""Banks are no platforms: those of the source type ``Banking`` lead to them."""
+"""Banks are not platforms; they are reached through the platforms of the source type ``Banking``."""
 
-_NOT_TELLING = frozenset(
+_GENERIC_WORDS = frozenset(
     {"a", "account", "accounts", "bank", "banking", "business", "my", "of", "plc", "the", "uk"}
 )
 
-Alike = Callable[[str, str], bool]
-"""Whether a word of ours is meant by one that was typed."""
+WordMatch = Callable[[str, str], bool]
+"""Whether a word of a name matches a typed word."""
 
-SHORTEST_OF_BANK = 3
-SHORTEST_WITH_SLIP = 4
-SHORTEST_WITH_TWO_SLIPS = 8
-MOST_WORDS = 5
-LONGEST_WORD = 40
-MOST_NAMED = 3
+MIN_BANK_CHARS = 3
+MIN_CHARS_FOR_ONE_TYPO = 4
+MIN_CHARS_FOR_TWO_TYPOS = 8
+MAX_WORDS = 5
+MAX_WORD_CHARS = 40
+MAX_NAMES_IN_HINT = 3
 
 _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z][a-z]*|[a-z]+|[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found; ``hint`` is a sentence where it is listed under another name, else ``None``."""
+class PlatformMatches:
+    """Matching platforms; ``hint`` is a sentence when they are listed under another name, else ``None``."""
 
     platforms: list[PlatformView]
     hint: str | None = None
 
 
-def plain(text: str) -> str:
+def normalized(text: str) -> str:
     """``text`` without case and accents, for comparisons."""
-    return "".join(
-        one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one)
-    )
+    return without_accents(text).casefold()
 
 
 def group_of(source_type: str | None) -> str:
-    """The group in which platforms of this source type stand: a key of ``GROUPS``."""
+    """The group of platforms of this source type: a key of ``GROUPS``."""
     return source_type if source_type is not None and source_type in GROUPS else OTHER
 
 
-def search(platforms: Sequence[PlatformView], text: str) -> Found:
-    """The platforms that people may mean who type ``text``, in the order given; all for a blank text.
+def search(platforms: Sequence[PlatformView], text: str) -> PlatformMatches:
+    """The platforms that ``text`` may mean, in the given order; all of them for a blank text.
 
-    Every word has to be part of the name or the key, or to begin another name or the group. What is found
-    in no other way is looked for with a letter or two wrong.
+    Every typed word must be part of the name or key, or begin another name or the group. If that finds
+    nothing, words with one or two typos match too.
     """
-    wanted = [word[:LONGEST_WORD] for word in _WORD.findall(plain(text))[:MOST_WORDS]]
-    if not wanted:
-        return Found([] if text.strip() else list(platforms))
-    for alike in (_begins, _resembles):
-        named = [one for one in platforms if all(_is_named(one, word) for word in wanted)]
-        found = [one for one in platforms if all(_is_meant(one, word, alike) for word in wanted)]
-        banks = [] if named else _banks(wanted, alike)
-        if banks:
-            reached = [one for one in platforms if group_of(one.source_type) == BANKING]
-            if reached:
-                both = [one for one in platforms if one in found or one in reached]
-                bank = banks[0] if len(banks) == 1 else "Your bank"
-                return Found(both, f"{bank} is reached through {_either(reached)}.")
-        if found:
-            other_name = (
-                alike is _begins and not named and not any(_is_grouped(found[0], one) for one in wanted)
+    typed = [word[:MAX_WORD_CHARS] for word in _WORD.findall(normalized(text))[:MAX_WORDS]]
+    if not typed:
+        return PlatformMatches([] if text.strip() else list(platforms))
+    named = [platform for platform in platforms if all(_is_in_name(platform, word) for word in typed)]
+    for match in (_begins, _resembles):
+        matches = [
+            platform for platform in platforms if all(_matches(platform, word, match) for word in typed)
+        ]
+        banks = [] if named else _banks(typed, match)
+        for_banks = [platform for platform in platforms if group_of(platform.source_type) == BANKING]
+        if banks and for_banks:
+            bank = banks[0] if len(banks) == 1 else "Your bank"
+            return PlatformMatches(
+                [platform for platform in platforms if platform in matches or platform in for_banks],
+                f"{bank} is reached through {_either(for_banks)}.",
             )
-            hint = f"“{text.strip()}” is listed as {_either(found)}." if other_name else None
-            return Found(found, hint)
-    return Found([])
+        if matches:
+            is_other_name = (
+                match is _begins and not named and not any(_is_in_group(matches[0], word) for word in typed)
+            )
+            hint = f"“{text.strip()}” is listed as {_either(matches)}." if is_other_name else None
+            return PlatformMatches(matches, hint)
+    return PlatformMatches([])
 
 
-def _is_named(platform: PlatformView, word: str) -> bool:
-    return word in plain(f"{platform.name} {platform.key}")
+def _is_in_name(platform: PlatformView, word: str) -> bool:
+    return word in normalized(f"{platform.name} {platform.key}")
 
 
-def _is_grouped(platform: PlatformView, word: str) -> bool:
-    return any(_begins(one, word) for one in _group_words(platform))
+def _is_in_group(platform: PlatformView, word: str) -> bool:
+    return any(_begins(group_word, word) for group_word in _group_words(platform))
 
 
-def _is_meant(platform: PlatformView, word: str, alike: Alike) -> bool:
-    if _is_named(platform, word):
+def _matches(platform: PlatformView, word: str, match: WordMatch) -> bool:
+    if _is_in_name(platform, word):
         return True
-    return any(alike(one, word) for one in (*_names(platform), *_group_words(platform)))
+    return any(match(own_word, word) for own_word in (*_name_words(platform), *_group_words(platform)))
 
 
 def _group_words(platform: PlatformView) -> list[str]:
-    return _WORD.findall(plain(GROUPS[group_of(platform.source_type)]))
+    return _WORD.findall(normalized(GROUPS[group_of(platform.source_type)]))
 
 
-def _names(platform: PlatformView) -> list[str]:
-    """The words of its name and other names, and its initials: ``QuickBooks Online`` is "qbo" too."""
-    name = plain(platform.name)
-    others = " ".join(words for begin, words in _ALIASES.items() if name.startswith(begin))
+def _name_words(platform: PlatformView) -> list[str]:
+    """The words of the name and other names, and the initials: "qbo" for ``QuickBooks Online``."""
+    name = normalized(platform.name)
+    others = " ".join(words for beginning, words in _ALIASES.items() if name.startswith(beginning))
     initials = "".join(part[0] for part in _PART.findall(platform.name)).lower()
     return [*_WORD.findall(f"{name} {others}"), *([initials] if len(initials) > 1 else [])]
 
 
-def _banks(wanted: Sequence[str], alike: Alike) -> list[str]:
-    """The banks that are meant; not those of which only "bank" or the like was typed."""
-    telling = [word for word in wanted if word not in _NOT_TELLING]
-    if not any(len(word) >= SHORTEST_OF_BANK for word in telling):
+def _banks(typed: Sequence[str], match: WordMatch) -> list[str]:
+    """The banks that the typed words mean, generic words such as "bank" left aside."""
+    specific = [word for word in typed if word not in _GENERIC_WORDS]
+    if not any(len(word) >= MIN_BANK_CHARS for word in specific):
         return []
     return [
         bank
         for bank in _BANKS
-        if all(any(alike(one, word) for one in _WORD.findall(plain(bank))) for word in telling)
+        if all(any(match(name, word) for name in _WORD.findall(normalized(bank))) for word in specific)
     ]
 
 
 def _either(platforms: Sequence[PlatformView]) -> str:
-    names = [one.name for one in platforms[:MOST_NAMED]]
+    names = [platform.name for platform in platforms[:MAX_NAMES_IN_HINT]]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
@@ -171,22 +172,24 @@ def _begins(word: str, typed: str) -> bool:
 
 
 def _resembles(word: str, typed: str) -> bool:
-    """Whether ``typed`` is ``word``, or its beginning, with one slip, or two in a long word."""
-    slips = 0 if len(typed) < SHORTEST_WITH_SLIP else 1 if len(typed) < SHORTEST_WITH_TWO_SLIPS else 2
-    ends = range(len(typed) - slips, min(len(word), len(typed) + slips) + 1)
-    return any(_slips(word[:end], typed) <= slips for end in ends if end > 0)
+    """Whether ``typed`` is ``word`` or its beginning, with one typo, or two in a long word."""
+    typos = 0 if len(typed) < MIN_CHARS_FOR_ONE_TYPO else 1 if len(typed) < MIN_CHARS_FOR_TWO_TYPOS else 2
+    ends = range(len(typed) - typos, min(len(word), len(typed) + typos) + 1)
+    return any(_typos(word[:end], typed) <= typos for end in ends if end > 0)
 
 
-def _slips(word: str, typed: str) -> int:
-    """Letters that are wrong, missing, too many, or in the other order (optimal string alignment)."""
-    before: list[int] = []
-    above = list(range(len(typed) + 1))
+def _typos(word: str, typed: str) -> int:
+    """The edit distance of two words, swapped neighbours counted once (optimal string alignment)."""
+    two_rows_up: list[int] = []
+    row_up = list(range(len(typed) + 1))
     for row, letter in enumerate(word, start=1):
-        here = [row]
-        for column, sign in enumerate(typed, start=1):
-            best = min(above[column] + 1, here[-1] + 1, above[column - 1] + (letter != sign))
-            if row > 1 and column > 1 and letter == typed[column - 2] and word[row - 2] == sign:
-                best = min(best, before[column - 2] + 1)
-            here.append(best)
-        before, above = above, here
-    return above[-1]
+        distances = [row]
+        for column, typed_letter in enumerate(typed, start=1):
+            distance = min(
+                row_up[column] + 1, distances[-1] + 1, row_up[column - 1] + (letter != typed_letter)
+            )
+            if row > 1 and column > 1 and letter == typed[column - 2] and word[row - 2] == typed_letter:
+                distance = min(distance, two_rows_up[column - 2] + 1)
+            distances.append(distance)
+        two_rows_up, row_up = row_up, distances
+    return row_up[-1]

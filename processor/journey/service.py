@@ -1,4 +1,4 @@
-"""The journey of a company, from sign-up to "connected", and afterwards: the use cases, without the web."""
+"""The use cases of a company's journey, from sign-up to deletion, without HTTP."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +15,10 @@ from processor.codat.client import CodatClient
 from processor.codat.names import source_type_of
 from processor.errors import Conflict, NotFound
 from processor.journey import requests
-from processor.journey.companies import Companies
+from processor.journey.companies import CompanyService
 from processor.journey.connections import ConnectionService
 from processor.journey.errors import CodatNotSet
-from processor.journey.events import JourneyEvents, Row
+from processor.journey.events import CompanyFields, JourneyEvents
 from processor.journey.models import (
     ChangeResult,
     CompanyView,
@@ -30,7 +30,7 @@ from processor.journey.models import (
 from processor.journey.platforms import Platforms
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
-from processor.journey.search import Found
+from processor.journey.search import PlatformMatches
 from processor.journey.search import search as find_platforms
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.resources import serializers
@@ -42,24 +42,23 @@ from processor.store.waker import Waker
 _log = logging.getLogger(__name__)
 
 ASK_PAUSE_S = 3
-"""How long Codat rests after it was asked again about a company, in whole seconds."""
+"""Minimum whole seconds between two rounds of questions to Codat about one company."""
 
 LINK_PAUSE_S = 3600
-"""How often a fresh link is mailed to a company's contact, at most: once in so many seconds."""
+"""Minimum seconds between two links e-mailed to one company's contact."""
 
-MOST_ASKED = 20
-"""About so many connections of a company Codat is asked at once."""
+MAX_ASKED = 20
+"""Maximum number of connections in one round of questions about a company."""
 
 PAGE = 200
 
 
 class Journey:
-    """Built by the composition root as ``container.journey``.
+    """The use cases; the container builds one for each process.
 
-    Where a call takes ``company_id`` besides ``connection_id``, a connection of another company is
-    :class:`NotFound`: pages always pass the company of their token. Calls that need Codat raise
-    :class:`CodatNotSet` (503) without CODAT_API_KEY, and ``CodatError``s otherwise; every call raises
-    ``redis.RedisError`` when Redis does not answer.
+    ``company_id`` beside ``connection_id`` makes a connection of another company :class:`NotFound`: pages
+    always pass the company of their token. Methods that call Codat raise :class:`CodatNotSet` without
+    CODAT_API_KEY, and ``CodatError``; every method may raise ``redis.RedisError``.
     """
 
     def __init__(
@@ -70,9 +69,9 @@ class Journey:
         waker: Waker,
         codat: CodatClient | None,
         platforms: Platforms | None,
-        companies: Companies,
+        companies: CompanyService,
         records: Records,
-        news: JourneyEvents,
+        events: JourneyEvents,
         tokens: Tokens,
         public_url: str | None,
         own_url: str,
@@ -84,39 +83,43 @@ class Journey:
         self.tokens = tokens
         self._client, self._reader, self._waker = client, reader, waker
         self._codat, self._platforms = codat, platforms
-        self._companies, self._records, self._news = companies, records, news
+        self._companies, self._records = companies, records
         self._public_url, self._own_url = public_url, own_url
         self._patience, self._clock = patience, clock
         self._mailed_lifetime_s, self._mails_links = mailed_lifetime_s, mails_links
-        self._connecting = None
+        self._connections = None
         if codat is not None and platforms is not None:
-            self._connecting = ConnectionService(
-                codat=codat, platform=platforms.get, records=records, news=news, ask_again=self.ask_again
+            self._connections = ConnectionService(
+                codat=codat,
+                platform=platforms.get,
+                records=records,
+                events=events,
+                queue_questions=self.queue_questions,
             )
 
     # Companies
 
     def connect_url(self, company_id: str, *, root: str | None = None, lifetime_s: int = LIFETIME_S) -> str:
-        """A fresh link to the journey of a company, which works for ``lifetime_s`` seconds.
+        """A fresh link to the journey of a company, valid for ``lifetime_s`` seconds.
 
-        It leads to PUBLIC_URL; where that is unset to ``root``, which is where the caller reached us, or
-        else to the address on which we listen.
+        It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
+        which the service listens.
         """
         base = (self._public_url or root or self._own_url).rstrip("/")
         return f"{base}/connect/{self.tokens.make(company_id, lifetime_s=lifetime_s)}"
 
     def mailed_url(self, company_id: str) -> str:
-        """The same for an e-mail, which may be read days later: it works for LINK_DAYS."""
+        """A link for an e-mail, valid for LINK_DAYS."""
         return self.connect_url(company_id, lifetime_s=self._mailed_lifetime_s)
 
     def can_mail_link(self, company_id: str) -> bool:
-        """Whether a fresh link can be sent to the company: mails are set up, and its contact is known."""
-        row = self._companies.row(company_id) if self._mails_links else None
+        """Whether e-mail is configured and the company's contact is known."""
+        row = self._companies.company(company_id) if self._mails_links else None
         return row is not None and bool(row.get("contact_email"))
 
     def mail_link(self, company_id: str) -> None:
-        """Have a fresh link mailed to the contact that is known, once an hour at most; else do nothing."""
-        if self.can_mail_link(company_id) and self._records.may_mail_link(company_id, LINK_PAUSE_S):
+        """E-mail a fresh link to the company's contact, if possible, at most once in ``LINK_PAUSE_S``."""
+        if self.can_mail_link(company_id) and self._records.begin_link_pause(company_id, LINK_PAUSE_S):
             self._waker.wake_link_sender(company_id)
 
     def sign_up(
@@ -129,51 +132,52 @@ class Journey:
         products: Sequence[str] | None = None,
         root: str | None = None,
     ) -> tuple[CompanyView, bool]:
-        """The company of a merchant, made at Codat if there is none; whether it was made now.
+        """The merchant's company, created at Codat if it does not exist, and whether this call created it.
 
-        Raises :class:`Invalid`, which names the fields to blame.
+        Raises :class:`Invalid` with the mistakes of each field.
         """
-        wish = requests.sign_up(
+        request = requests.sign_up_request(
             merchant_id=merchant_id, name=name, contact_email=contact_email, tags=tags, products=products
         )
-        row, made = self._companies.sign_up(wish, self._client_of_codat)
+        row, is_created = self._companies.sign_up(request, self._client_of_codat)
         if self._platforms is not None:
             self._platforms.warm()
-        return self._view(row, root), made
+        return self._view(row, root), is_created
 
     def company(self, company_id: str, *, root: str | None = None) -> CompanyView:
-        """One company; raises :class:`NotFound` for one that is unknown or deleted."""
+        """A company; raises :class:`NotFound` when it is unknown or deleted."""
         return self._view(self._row(company_id), root)
 
-    def find(self, merchant_id: str, *, root: str | None = None) -> CompanyView | None:
+    def find_company(self, merchant_id: str, *, root: str | None = None) -> CompanyView | None:
         """The company of a merchant; ``None`` without one, or when it was deleted."""
-        row = self._companies.known(merchant_id)
+        row = self._companies.company_of(merchant_id)
         return None if row is None else self._view(row, root)
 
     def delete_company(self, company_id: str) -> ChangeResult | None:
-        """Delete a company with all its connections at Codat, then here; ``None`` where it is deleted."""
+        """Delete a company with all its connections, first at Codat; ``None`` when it is already deleted."""
         if "deleted_at" in (self._reader.company(company_id) or {}):
             return None
-        row = self._row(company_id)
-        return self._changes().delete_company(row)
+        return self._connection_service().delete_company(self._row(company_id))
 
     # Platforms
 
     def integrations(
         self, *, source_type: str | None = None, search: str | None = None
     ) -> list[PlatformView]:
-        """Enabled platforms, by source type and name, from the cache; those that ``search`` may mean.
+        """The enabled platforms that match, by source type and name.
 
         Raises :class:`Invalid` for a source type that Codat does not have.
         """
         if self._platforms is None:
             raise CodatNotSet()
-        wanted = None if source_type is None else source_type_of(source_type)
-        every = [one for one in self._platforms.all() if wanted in (None, one.source_type)]
-        return find_platforms(every, search or "").platforms
+        platforms = self._platforms.all()
+        if source_type is not None:
+            known_type = source_type_of(source_type)
+            platforms = tuple(platform for platform in platforms if platform.source_type == known_type)
+        return find_platforms(platforms, search or "").platforms
 
-    def search_platforms(self, text: str) -> Found:
-        """The enabled platforms that somebody may mean who types ``text``, and under which name they are."""
+    def search_platforms(self, text: str) -> PlatformMatches:
+        """The enabled platforms that ``text`` may mean, with a hint if they are listed under another name."""
         return find_platforms(self.integrations(), text)
 
     # Connections
@@ -181,17 +185,15 @@ class Journey:
     def connect(
         self, company_id: str, platform_key: str, *, parameters: Mapping[str, str] | None = None
     ) -> LinkSession:
-        """A connection to a platform, to be authorised; one that is pending already is used again.
+        """A connection to a platform to be authorised; a pending one is used again.
 
-        ``parameters`` are added to the link. Raises :class:`AlreadyConnected` (409) for a second active
-        accounting connection, and :class:`Invalid` for a platform that there is not.
+        ``parameters`` are added to the link. Raises :class:`AlreadyConnected` for a second linked accounting
+        connection, and :class:`Invalid` for an unknown platform.
         """
-        row, key, given = (
-            self._row(company_id),
-            requests.platform_key(platform_key),
-            requests.parameters(parameters),
-        )
-        return self._changes().connect(row, key, given)
+        row = self._row(company_id)
+        requests.check_platform_key(platform_key)
+        link_parameters = requests.link_parameters(parameters)
+        return self._connection_service().connect(row, platform_key, link_parameters)
 
     def link(
         self,
@@ -200,60 +202,63 @@ class Journey:
         company_id: str | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> LinkSession:
-        """A fresh one-time link, to resume or to reconnect."""
-        given = requests.parameters(parameters)
-        row, _ = self._present(connection_id, company_id)
-        return self._changes().link(row, connection_id, given)
+        """A fresh one-time link to resume or reconnect."""
+        link_parameters = requests.link_parameters(parameters)
+        row, _ = self._existing(connection_id, company_id)
+        return self._connection_service().link(row, connection_id, link_parameters)
 
     def connections(self, company_id: str) -> list[ConnectionView]:
-        """The connections of a company without the deleted ones, newest first."""
+        """The connections of a company, newest first, without deleted ones."""
         return [serializers.connection(stored) for stored in self._stored_of(company_id)]
 
     def connection(self, connection_id: str, *, company_id: str | None = None) -> ConnectionView:
-        """One connection, deleted ones too; raises :class:`NotFound`."""
+        """A connection, also a deleted one; raises :class:`NotFound`."""
         return serializers.connection(self._stored(connection_id, company_id))
 
     def sync(self, company_id: str) -> SyncView:
-        """How reading the data stands, per connection and per data type."""
+        """The sync of a company, per connection and per data type."""
         self._row(company_id)
         return sync_view(company_id, self.connections(company_id))
 
     def read_again(self, company_id: str) -> None:
-        """Have Codat read the company's data again, and be asked how it goes; once a minute at most."""
-        row = self._row(company_id)
-        self._changes().read_again(row)
+        """Have Codat read the company's data, at most once a minute, and ask how it goes."""
+        self._connection_service().read_again(self._row(company_id))
 
     def unlink(self, connection_id: str, *, company_id: str | None = None) -> ChangeResult:
-        """End access at Codat, then here; :class:`Conflict` when it is not linked."""
-        row, stored = self._present(connection_id, company_id)
-        return self._changes().unlink(row, stored)
+        """End access, first at Codat; raises :class:`Conflict` when the connection is not linked."""
+        row, stored = self._existing(connection_id, company_id)
+        return self._connection_service().unlink(row, stored)
 
     def delete(self, connection_id: str, *, company_id: str | None = None) -> ChangeResult:
-        """Delete at Codat, then here."""
-        row, _ = self._present(connection_id, company_id)
-        return self._changes().delete(row, connection_id)
+        """Delete a connection, first at Codat."""
+        row, _ = self._existing(connection_id, company_id)
+        return self._connection_service().delete(row, connection_id)
 
-    def ask_again(self, company_id: str, connection_id: str | None = None) -> bool:
-        """Have Codat asked in the background; without a connection about all that the company has.
+    def queue_questions(self, company_id: str, connection_id: str | None = None) -> bool:
+        """Queue questions to Codat about one connection, or about all of a company's connections.
 
-        False, and nothing is asked, for what is unknown or deleted and without CODAT_API_KEY. However
-        often this is called, Codat is asked about a company every few seconds at the most.
+        False when there is nothing to ask about or no CODAT_API_KEY. Two rounds of questions about one
+        company are at least ``ASK_PAUSE_S`` apart, however often this is called.
         """
         if self._codat is None:
             return False
-        known = self._stored_of(company_id)
-        wanted = [one for one in known if connection_id in (None, one.connection.id)][:MOST_ASKED]
-        if not wanted:
+        connections = [
+            stored for stored in self._stored_of(company_id) if connection_id in (None, stored.connection.id)
+        ][:MAX_ASKED]
+        if not connections:
             return False
         now = self._clock()
-        not_before = now + timedelta(seconds=self._records.rest_s(company_id, ASK_PAUSE_S))
+        not_before = now + timedelta(seconds=self._records.question_delay_s(company_id, ASK_PAUSE_S))
         deadline = not_before + self._patience
         asks = []
-        for one in wanted:
+        for stored in connections:
             reason = "somebody on the journey wants to know"
-            aspects = tuple(Aspect) if one.state in LINKED_STATES else (Aspect.CONNECTION,)
+            aspects = (
+                (Aspect.CONNECTION, Aspect.HISTORY) if stored.state in LINKED_STATES else (Aspect.CONNECTION,)
+            )
             asks += [
-                Ask(aspect, company_id, one.connection.id, not_before, deadline, reason) for aspect in aspects
+                Ask(aspect, company_id, stored.connection.id, not_before, deadline, reason)
+                for aspect in aspects
             ]
         with self._client.pipeline(transaction=True) as pipe:
             questions.write(pipe, asks)
@@ -262,20 +267,20 @@ class Journey:
             self._waker.wake_question_runner()
         return True
 
-    # What all of them need
+    # Helpers
 
     def _client_of_codat(self) -> CodatClient:
         if self._codat is None:
             raise CodatNotSet()
         return self._codat
 
-    def _changes(self) -> ConnectionService:
-        if self._connecting is None:
+    def _connection_service(self) -> ConnectionService:
+        if self._connections is None:
             raise CodatNotSet()
-        return self._connecting
+        return self._connections
 
-    def _row(self, company_id: str) -> Row:
-        row = self._companies.row(company_id)
+    def _row(self, company_id: str) -> CompanyFields:
+        row = self._companies.company(company_id)
         if row is None:
             raise NotFound("There is no company with this id.")
         return row
@@ -288,8 +293,8 @@ class Journey:
             raise NotFound("There is no connection with this id.")
         return stored
 
-    def _present(self, connection_id: str, company_id: str | None) -> tuple[Row, StoredConnection]:
-        """A connection that is not deleted, and its company."""
+    def _existing(self, connection_id: str, company_id: str | None) -> tuple[CompanyFields, StoredConnection]:
+        """A connection that is not deleted, and its company's fields."""
         stored = self._stored(connection_id, company_id)
         if stored.state == State.DELETED:
             raise NotFound("The connection was deleted.")
@@ -298,18 +303,20 @@ class Journey:
         return self._row(stored.connection.company_id), stored
 
     def _stored_of(self, company_id: str) -> list[StoredConnection]:
-        found: list[StoredConnection] = []
+        connections: list[StoredConnection] = []
         cursor: str | None = None
         while True:
             page = self._reader.list_connections(company_id=company_id, limit=PAGE, cursor=cursor)
-            found += [
-                one for one in page.items if isinstance(one, StoredConnection) and one.state != State.DELETED
+            connections += [
+                stored
+                for stored in page.items
+                if isinstance(stored, StoredConnection) and stored.state != State.DELETED
             ]
             cursor = page.next_cursor
             if cursor is None:
-                return found
+                return connections
 
-    def _view(self, row: Row, root: str | None) -> CompanyView:
+    def _view(self, row: CompanyFields, root: str | None) -> CompanyView:
         return CompanyView(
             company_id=row["id"],
             merchant_id=row.get("merchant_id"),

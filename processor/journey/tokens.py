@@ -1,4 +1,4 @@
-"""Links of the journey: each is signed, for one company, and works for a day or as long as it says."""
+"""Signed tokens of the journey's links; each names one company and works for a limited time."""
 
 import hashlib
 import time
@@ -11,7 +11,7 @@ from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from processor.journey.errors import TokenExpired, TokenInvalid
 
 LIFETIME_S = 24 * 3600
-"""How long a link works that says nothing else, in seconds."""
+"""Default lifetime of a link, in seconds."""
 
 LONGEST_TOKEN = 1_000
 _SALT = "codat-processor connect"
@@ -19,47 +19,44 @@ _SALT = "codat-processor connect"
 
 @dataclass(frozen=True, slots=True)
 class LinkClaims:
-    """What the token of a link says: the only company that it is for, and when it stops working."""
+    """The content of a token: the company it gives access to, and when it stops working."""
 
     company_id: str
     expires_at: datetime
 
 
 class Tokens:
-    """Makes and reads the tokens in the links of the journey.
+    """Signs and verifies the tokens in the journey's links.
 
-    ``keys`` gives the signing keys, of which the first signs and all are accepted: taking one out revokes
-    what it signed. ``clock`` is ours, in seconds since 1970.
+    ``keys`` returns the signing keys: the first signs, all verify. Removing a key revokes the tokens that it
+    signed. ``clock`` returns seconds since 1970.
     """
 
     def __init__(self, keys: Callable[[], Sequence[str]], *, clock: Callable[[], float] = time.time) -> None:
         self._keys, self._clock = keys, clock
 
     def make(self, company_id: str, *, lifetime_s: int = LIFETIME_S) -> str:
-        """A token for this company, from now on."""
+        """A token for this company, valid for ``lifetime_s`` seconds from now."""
         claims: object = company_id if lifetime_s == LIFETIME_S else [company_id, lifetime_s]
-        made = self._serializer().dumps(claims)
-        return made if isinstance(made, str) else made.decode()
+        token = self._serializer().dumps(claims)
+        return token if isinstance(token, str) else token.decode()
 
     def read(self, token: str) -> str:
-        """The company that ``token`` is for; raises as ``claims`` does."""
+        """The id of the company of ``token``; raises as ``claims`` does."""
         return self.claims(token).company_id
 
     def claims(self, token: str) -> LinkClaims:
-        """What ``token`` says.
-
-        Raises :class:`TokenExpired`, which knows what it said, or :class:`TokenInvalid`.
-        """
+        """The claims of ``token``; raises :class:`TokenInvalid` or :class:`TokenExpired`."""
         if not token.isascii() or len(token) > LONGEST_TOKEN:
             raise TokenInvalid()
         try:
-            claims, made_at = self._serializer().loads(token, return_timestamp=True)
+            payload, signed_at = self._serializer().loads(token, return_timestamp=True)
         except BadData as error:
             raise TokenInvalid() from error
-        found = _claims(claims, made_at)
-        if self._clock() > found.expires_at.timestamp():
-            raise TokenExpired(found.company_id)
-        return found
+        claims = _claims_of(payload, signed_at)
+        if self._clock() > claims.expires_at.timestamp():
+            raise TokenExpired(claims.company_id)
+        return claims
 
     def _serializer(self) -> URLSafeTimedSerializer:
         clock = self._clock
@@ -78,10 +75,10 @@ class Tokens:
         )
 
 
-def _claims(claims: object, made_at: datetime) -> LinkClaims:
-    if isinstance(claims, str):
-        claims = [claims, LIFETIME_S]
-    match claims:
+def _claims_of(payload: object, signed_at: datetime) -> LinkClaims:
+    if isinstance(payload, str):
+        payload = [payload, LIFETIME_S]
+    match payload:
         case [str(company_id), int(lifetime_s)] if company_id:
-            return LinkClaims(company_id, made_at + timedelta(seconds=lifetime_s))
+            return LinkClaims(company_id, signed_at + timedelta(seconds=lifetime_s))
     raise TokenInvalid()

@@ -1,4 +1,4 @@
-"""Puts the journey together from the settings and the collaborators of a process."""
+"""Builds the journey from the settings and the collaborators of a process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,11 +9,11 @@ from redis import Redis
 
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
-from processor.journey.companies import Companies
+from processor.journey.companies import CompanyService
 from processor.journey.events import JourneyEvents
-from processor.journey.platform_cache import shelf_of
-from processor.journey.platforms import Platforms, Spawn, in_background
-from processor.journey.records import Records
+from processor.journey.platform_cache import platform_cache_of
+from processor.journey.platforms import Platforms, Spawn, run_in_background
+from processor.journey.records import LOCK_WAIT_S, Records
 from processor.journey.service import Journey
 from processor.journey.tokens import Tokens
 from processor.settings.definitions import Settings
@@ -22,7 +22,7 @@ from processor.store.queries import Reader
 from processor.store.waker import Waker
 
 SETTLE_S = 1.0
-"""How long a caller waits until a change that Codat made is known here too, in seconds."""
+"""How long a caller waits until a worker has handled the change that Codat made, in seconds."""
 
 
 def make_journey(
@@ -34,25 +34,29 @@ def make_journey(
     waker: Waker,
     codat: CodatClient | None,
     settle_s: float = SETTLE_S,
-    spawn: Spawn = in_background,
+    spawn: Spawn = run_in_background,
     clock: Callable[[], datetime] = utc_now,
     monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    lock_wait_s: float = LOCK_WAIT_S,
 ) -> Journey:
-    """The use cases. Connects to nothing yet."""
-    records = Records(client)
+    """The use cases of the journey. Opens no connection; ``sleep`` waits before a lost answer is checked."""
+    records = Records(client, lock_wait_s=lock_wait_s)
     platforms = None
-    shelf = shelf_of(client, settings)
-    if codat is not None and shelf is not None:
-        platforms = Platforms(codat=codat, shelf=shelf, clock=clock, monotonic=monotonic, spawn=spawn)
+    cache = platform_cache_of(client, settings)
+    if codat is not None and cache is not None:
+        platforms = Platforms(codat=codat, cache=cache, clock=clock, monotonic=monotonic, spawn=spawn)
     return Journey(
         client=client,
         reader=reader,
         waker=waker,
         codat=codat,
         platforms=platforms,
-        companies=Companies(records=records, reader=reader, clock=clock, products=settings.codat_products),
+        companies=CompanyService(
+            records=records, reader=reader, clock=clock, products=settings.codat_products, sleep=sleep
+        ),
         records=records,
-        news=JourneyEvents(inbox=inbox, waker=waker, reader=reader, clock=clock, settle_s=settle_s),
+        events=JourneyEvents(inbox=inbox, waker=waker, reader=reader, clock=clock, settle_s=settle_s),
         tokens=Tokens(_signing_keys(settings, records), clock=lambda: clock().timestamp()),
         public_url=settings.public_url,
         own_url=settings.own_url,
@@ -64,15 +68,15 @@ def make_journey(
 
 
 def _signing_keys(settings: Settings, records: Records) -> Callable[[], Sequence[str]]:
-    """SECRET_KEY, or one that all processes share through Redis, made when it is first needed."""
+    """SECRET_KEY, or a key that all processes share through Redis, read at its first use."""
     if settings.secret_key:
-        given = settings.secret_key
-        return lambda: given
-    made: list[str] = []
+        secret_key = settings.secret_key
+        return lambda: secret_key
+    shared_keys: list[str] = []
 
     def keys() -> Sequence[str]:
-        if not made:
-            made.append(records.signing_key())
-        return made
+        if not shared_keys:
+            shared_keys.append(records.signing_key())
+        return shared_keys
 
     return keys

@@ -17,37 +17,38 @@ from processor.store.client import close_idle_always
 from processor.web import (
     compression,
     dependencies,
+    headers,
     health,
     home,
     merchant,
     metrics,
     ops,
     problem_json,
-    security,
     v1,
     webhooks,
 )
 from processor.web.canonical_request import CanonicalRequest
-from processor.web.dependencies import attach_container, refusals, tally
+from processor.web.dependencies import attach_container, receipt_counter, refusal_log
+from processor.web.request_bodies import BUDGET_BYTES
 from processor.web.rsgi import SMALL_BODY_BYTES, RsgiGateway
 
 THREADS = 4
-"""Requests that one process works on at a time."""
+"""Number of requests that one process handles at a time."""
 
 
 def create_app(container: Container) -> Flask:
-    """The application on the collaborators in ``container``; connects to nothing yet."""
+    """The application with the services of ``container``; opens no connection."""
     app = Flask(__name__)
     settings = container.settings
     app.config["MAX_CONTENT_LENGTH"] = (
-        SMALL_BODY_BYTES  # messages are read by their view, with a limit of its own
+        SMALL_BODY_BYTES  # the webhook view reads its body itself, with MAX_BODY_BYTES
     )
     hops = settings.trusted_proxies
-    # The host is not taken from a header: Heroku's router passes on what a caller makes up.
+    # X-Forwarded-Host is ignored: Heroku's router passes on the caller's.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
     app.wsgi_app = CanonicalRequest(app.wsgi_app, public_url=settings.public_url, hops=hops)  # type: ignore[method-assign]
     attach_container(app, container)
-    security.register(app)
+    headers.register(app)
     compression.register(app)
     problem_json.register(app)
     app.register_blueprint(webhooks.blueprint)
@@ -63,38 +64,39 @@ def create_app(container: Container) -> Flask:
 
 
 def _fold_ids(_: str | None, values: dict[str, Any] | None) -> None:
-    """Codat's ids in addresses, in any case; the ids of messages are their senders' and stay as they are."""
+    """Lower-case Codat's GUIDs in addresses; other ids stay as they are."""
     for name in ("company_id", "connection_id"):
         if values and name in values:
             values[name] = folded(values[name])
 
 
 def create_app_from_environment() -> Flask:
-    """The application of this process, from its environment, for any WSGI server.
+    """The application of this process, configured from its environment, for any WSGI server.
 
-    Notes that the store is in use, before anybody can be answered: what is made at Codat later is new.
+    Notes the store's start time before the first request: companies created at Codat later count as new.
     """
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
     report_errors(settings)
     container = for_web(settings)
     close_idle_always(container.redis)
-    with contextlib.suppress(RedisError):  # away: whoever comes first afterwards notes it
+    with contextlib.suppress(RedisError):  # the next process that starts notes it
         Baseline(container.redis).mark_started()
     app = create_app(container)
     with app.app_context():
-        tally().keep_flushing(also=refusals().flush)
+        receipt_counter().keep_flushing(also=refusal_log().flush)
     return app
 
 
-def create_gateway_from_environment() -> RsgiGateway:
-    """The application of this process behind its gateway: what our own web server calls."""
+def create_gateway_from_environment(*, budget_bytes: int = BUDGET_BYTES) -> RsgiGateway:
+    """The application of this process behind the RSGI gateway, for the built-in web server."""
     app = create_app_from_environment()
     with app.app_context():
         return RsgiGateway(
             app,
             threads=THREADS,
             max_body_bytes=dependencies.get_container().settings.max_body_bytes,
-            count=tally().refused,
-            refusals=refusals(),
+            count=receipt_counter().refused,
+            refusal_log=refusal_log(),
+            budget_bytes=budget_bytes,
         )

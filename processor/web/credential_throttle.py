@@ -1,10 +1,9 @@
-"""Guessing is slow: few wrong credentials a minute from one address, counted in Redis for all processes.
+"""Throttles wrong credentials by client address, counted in Redis for all processes.
 
-Each kind of credential (password of the operators, key of the API, token of a link) is counted by
-itself. Only refusals count; a caller without credentials guesses nothing and is not counted either. Behind
-proxies the address is the caller's only with TRUSTED_PROXIES set: otherwise all callers share the proxy's,
-and one who guesses keeps the others out. Messages of Codat do not pass here. While Redis is away nothing is
-counted and nobody kept out.
+Operator passwords, API keys and link tokens are counted separately; only refusals count, and requests
+without credentials do not. Behind proxies the client's address is known only with TRUSTED_PROXIES set:
+otherwise all clients share the proxy's address and its count. Codat's messages are not throttled. While Redis
+is away nothing is counted or refused.
 """
 
 import contextlib
@@ -19,16 +18,16 @@ from processor.errors import TooManyAttempts
 from processor.store import keys
 from processor.web.dependencies import get_container
 
-MOST_REFUSALS = 10
-"""Wrong credentials of one kind from one address within ``WINDOW_S``; then all of that kind wait."""
+MAX_REFUSALS = 10
+"""Wrong credentials of one kind from one address within ``WINDOW_S``; then further ones are refused."""
 
 WINDOW_S = 60
 IPV6_PREFIX = 64
-"""Bits of an IPv6 address that tell subscribers apart; the others anybody chooses freely."""
+"""Bits of an IPv6 address that identify a subscriber; the subscriber chooses the others."""
 
 
 class Credential(StrEnum):
-    """What can be guessed."""
+    """Kinds of credentials."""
 
     OPERATOR = "operator"
     API_KEY = "api-key"
@@ -36,15 +35,15 @@ class Credential(StrEnum):
 
 
 @contextlib.contextmanager
-def limited(kind: Credential, refusal: type[Exception]) -> Iterator[None]:
-    """Look at a credential inside; ``refusal`` is what is raised for a wrong one, and is counted.
+def throttled(credential: Credential, refusal: type[Exception]) -> Iterator[None]:
+    """Check a credential inside the context; an exception of type ``refusal`` is counted.
 
-    Raises :class:`TooManyAttempts` instead, before anything is looked at, when too many came before.
+    Raises :class:`TooManyAttempts` on entry when the address has used up its attempts.
     """
-    name = keys.attempts(kind, _origin(request.remote_addr or ""))
+    name = keys.attempts(credential, _client_of(request.remote_addr or ""))
     client = get_container().redis
     with contextlib.suppress(RedisError):
-        if int(client.get(name) or 0) >= MOST_REFUSALS:
+        if int(client.get(name) or 0) >= MAX_REFUSALS:
             raise TooManyAttempts(retry_after_s=max(1, client.ttl(name)))
     try:
         yield
@@ -56,8 +55,8 @@ def limited(kind: Credential, refusal: type[Exception]) -> Iterator[None]:
         raise
 
 
-def _origin(address: str) -> str:
-    """The address by which a caller is counted: of IPv6 the network."""
+def _client_of(address: str) -> str:
+    """The key under which an address is counted: for IPv6 its network."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How a view reaches the collaborators."""
+"""Access of views to the container and the services of the current application."""
 
 from typing import cast
 
@@ -11,34 +11,34 @@ from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 
 _NAME = "codat-processor"
-_TALLY = "codat-processor-tally"
-_REFUSALS = "codat-processor-refusals"
+_RECEIPT_COUNTER = "codat-processor-receipt-counter"
+_REFUSAL_LOG = "codat-processor-refusal-log"
 
 
 def attach_container(app: Flask, container: Container) -> None:
-    """Give ``app`` its collaborators."""
+    """Attach the container to ``app``."""
     app.extensions[_NAME] = container
-    app.extensions[_REFUSALS] = RefusalLog()
-    app.extensions[_TALLY] = ReceiptCounter(container.redis, clock=container.clock)
+    app.extensions[_REFUSAL_LOG] = RefusalLog()
+    app.extensions[_RECEIPT_COUNTER] = ReceiptCounter(container.redis, clock=container.clock)
 
 
 def get_container() -> Container:
-    """The collaborators of the application that handles the present request."""
+    """The container of the current application."""
     return cast(Container, current_app.extensions[_NAME])
 
 
-def tally() -> ReceiptCounter:
-    """Counts what the present application refuses."""
-    return cast(ReceiptCounter, current_app.extensions[_TALLY])
+def receipt_counter() -> ReceiptCounter:
+    """Counts the messages that the current application accepts and refuses."""
+    return cast(ReceiptCounter, current_app.extensions[_RECEIPT_COUNTER])
 
 
-def refusals() -> RefusalLog:
-    """Logs what the present application refuses."""
-    return cast(RefusalLog, current_app.extensions[_REFUSALS])
+def refusal_log() -> RefusalLog:
+    """Logs the requests that the current application refuses."""
+    return cast(RefusalLog, current_app.extensions[_REFUSAL_LOG])
 
 
 def conditions() -> list[Condition]:
-    """Everything that is wrong now, what this process has just seen included."""
-    own = get_container()
-    tally().flush()
-    return evaluation.current(own.redis, own.settings, now=own.clock())
+    """The conditions that hold now, including what this process has just counted."""
+    container = get_container()
+    receipt_counter().flush()
+    return evaluation.current(container.redis, container.settings, now=container.clock())

@@ -1,4 +1,4 @@
-"""Gives each failure of ours a reference: one log line, and an entry that the operators' search finds."""
+"""References of server errors: each gets one log line and an entry that the operators' search finds."""
 
 import logging
 import secrets
@@ -17,10 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 def reference_of(error: ProcessorError, *, company_id: str | None = None) -> str | None:
-    """The reference of a failure that is about to be shown, logged and kept under it.
+    """Log and store an error that is about to be shown, and return its reference.
 
-    Codat's own where it gave one, for its support knows it too. ``None`` for what the caller has to mend
-    (below 500): of that nothing is kept, or strangers could fill the list.
+    The reference is Codat's correlation id if there is one, so that Codat's support knows it too. Errors
+    below 500 are neither logged nor stored, because strangers could fill the list.
     """
     if int(error.status) < HTTPStatus.INTERNAL_SERVER_ERROR:
         return getattr(error, "correlation_id", None)

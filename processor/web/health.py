@@ -1,33 +1,35 @@
-"""``/healthz`` and ``/readyz``: is the process alive, and could it keep a message now?"""
+"""``/healthz`` and ``/readyz``: liveness, and whether a message could be stored now."""
 
 from flask import Blueprint, Response, jsonify
 
 from processor.conditions.model import Severity
 from processor.errors import StoreUnavailable
 from processor.resources import serializers
-from processor.web.dependencies import conditions
+from processor.web import dependencies
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """The process answers; nothing else is looked at."""
+    """200 while the process answers; nothing is checked."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """503 with reasons when a message could not be kept; 200 with warnings when something else is wrong."""
-    found = conditions()
-    wrong = [one for one in found if one.severity is not Severity.INFO]
-    reasons = [one.sentence for one in wrong if one.severity is Severity.CRITICAL]
-    if not wrong:
+    """503 with reasons when messages cannot be stored; otherwise 200, with warnings for other problems."""
+    conditions = [
+        condition for condition in dependencies.conditions() if condition.severity is not Severity.INFO
+    ]
+    if not conditions:
         return jsonify(status="ok")
-    objects = [serializers.condition_row(one) for one in wrong]
-    if reasons:
-        answer = jsonify(status="unavailable", reasons=reasons, conditions=objects)
-        answer.status_code = 503
-        answer.headers.update(StoreUnavailable().headers())
-        return answer
-    return jsonify(status="ok", warnings=[one.sentence for one in wrong], conditions=objects)
+    reasons = [condition.sentence for condition in conditions if condition.severity is Severity.CRITICAL]
+    objects = [serializers.condition_row(condition) for condition in conditions]
+    if not reasons:
+        warnings = [condition.sentence for condition in conditions]
+        return jsonify(status="ok", warnings=warnings, conditions=objects)
+    response = jsonify(status="unavailable", reasons=reasons, conditions=objects)
+    response.status_code = 503
+    response.headers.update(StoreUnavailable().headers())
+    return response

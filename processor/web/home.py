@@ -1,19 +1,19 @@
-"""``/``: where to go from here, for whoever opens the address of the service."""
+"""``/``: an overview of the service's addresses."""
 
 from flask import Blueprint, Response, jsonify
 
-from processor.web.merchant import link_session
+from processor.web.merchant import pages
 
 blueprint = Blueprint("home", __name__)
 
 
 @blueprint.get("/")
 def home() -> Response:
-    """What is where; nothing that needs a key. A page for browsers, JSON for all others."""
-    if link_session.wants_page():
-        answer = link_session.page(None, "home")
+    """The public addresses: a page for browsers, JSON for other clients."""
+    if pages.wants_page():
+        response = pages.page(None, "home")
     else:
-        answer = jsonify(
+        response = jsonify(
             service="codat-processor",
             webhooks="/webhooks/codat",
             api="/v1",
@@ -24,5 +24,5 @@ def home() -> Response:
             readiness="/readyz",
             metrics="/metrics",
         )
-    answer.vary.add("Accept")
-    return answer
+    response.vary.add("Accept")
+    return response

@@ -1,7 +1,4 @@
-"""What nobody meant to go wrong while a page is made becomes an error that its makers show as a page.
-
-For pages what :mod:`processor.web.problem_json` is for the API.
-"""
+"""Render exceptions of page views as HTML error pages; the API has :mod:`processor.web.problem_json`."""
 
 import logging
 from collections.abc import Callable
@@ -19,55 +16,54 @@ _log = logging.getLogger(__name__)
 ErrorPage = Callable[[ProcessorError], Response]
 
 
-def safely(page: ErrorPage) -> ErrorPage:
-    """The same error page; where making it raises, the error is answered as a problem instead."""
-
-    def shown(error: ProcessorError) -> Response:
-        try:
-            return page(error)
-        except Exception:
-            _log.exception("an error page could not be made", extra={"endpoint": request.endpoint})
-            return problem_json.of_processor(error)
-
-    return shown
-
-
-def show(
+def register(
     blueprint: Blueprint,
-    failed: ErrorPage,
+    error_page: ErrorPage,
     *,
-    store_away: Callable[[RedisError], StoreUnavailable] | None = None,
+    unexpected_error_page: ErrorPage | None = None,
+    store_error: Callable[[RedisError], StoreUnavailable] = lambda _: StoreUnavailable(),
 ) -> None:
-    """Have ``blueprint`` answer with the pages of ``failed``, whatever is raised in it but our own errors.
+    """Have ``blueprint`` answer every exception with ``error_page``, or a problem if that raises itself.
 
-    ``store_away`` finds words for what Redis refused; a fault of ours is logged whole and told in general.
+    ``unexpected_error_page`` renders what is not a ``ProcessorError``; ``store_error`` describes a failure of
+    Redis. An unexpected exception is logged with its traceback and shown as a general error.
     """
-
-    failed = safely(failed)
+    unexpected = _or_problem(unexpected_error_page or error_page)
 
     def of_http(error: HTTPException) -> Response:
-        failure = ProcessorError(error.description)
-        failure.code, failure.status, failure.title = (
-            problem_json.code_of(error),
-            error.code or 500,
-            error.name,
-        )
-        return failed(failure)
+        problem = ProcessorError(error.description)
+        problem.code, problem.status = problem_json.code_of(error), error.code or 500
+        problem.title = error.name
+        return unexpected(problem)
 
     def of_redis(error: RedisError) -> Response:
         _log.warning(
             "Redis could not serve a page", extra={"endpoint": request.endpoint, "error": repr(error)}
         )
-        return failed(store_away(error) if store_away else StoreUnavailable())
+        return unexpected(store_error(error))
 
-    def of_anything(error: Exception) -> Response:
+    def of_unexpected(error: Exception) -> Response:
         _log.error("a page raised", exc_info=error, extra={"endpoint": request.endpoint})
-        return failed(ProcessorError())
+        return unexpected(ProcessorError())
 
     handlers: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
+        (ProcessorError, _or_problem(error_page)),
         (RedisError, of_redis),
         (HTTPException, of_http),
-        (Exception, of_anything),
+        (Exception, of_unexpected),
     )
-    for kind, handler in handlers:
-        blueprint.register_error_handler(kind, handler)
+    for error_type, handler in handlers:
+        blueprint.register_error_handler(error_type, handler)
+
+
+def _or_problem(error_page: ErrorPage) -> ErrorPage:
+    """``error_page``, but a problem+json response when rendering the page raises."""
+
+    def render(error: ProcessorError) -> Response:
+        try:
+            return error_page(error)
+        except Exception:
+            _log.exception("an error page could not be made", extra={"endpoint": request.endpoint})
+            return problem_json.of_processor(error)
+
+    return render

@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus, read from the counters in Redis: the same from whichever process answers."""
+"""``/metrics`` for Prometheus, read from the counters in Redis: every process answers the same."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,21 +26,20 @@ blueprint = Blueprint("metrics", __name__)
 def metrics() -> Response:
     """The numbers of ``/v1/stats`` in Prometheus' text format."""
     container = get_container()
-    found = conditions()
-    stats = queries.stats(container.reader, container.redis, found)
+    stats = queries.stats(container.reader, container.redis, conditions())
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Numbers(stats))
+    registry.register(_StatsCollector(stats))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Numbers:
-    """One reading of the store, as a collector."""
+class _StatsCollector:
+    """Exports one reading of the statistics."""
 
     def __init__(self, stats: dict[str, Any]) -> None:
         self._stats = stats
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric with its present value."""
+        """Every metric with its current value."""
         stats = self._stats
         yield _by_label("codat_connections", "Connections by state.", "state", stats["connections"])
         yield _by_label("codat_events", "Kept messages by status.", "status", stats["events"])
@@ -77,23 +76,23 @@ class _Numbers:
                 "Requests left until Codat resets.",
                 value=codat["quota"]["remaining"],
             )
-        counted = CounterMetricFamily("codat_happenings", "What happened how often.", labels=["what"])
-        for what, times in stats["counters"].items():
-            if not what.endswith("_ms"):
-                counted.add_metric([what], times)
-        yield counted
+        counter = CounterMetricFamily("codat_happenings", "What happened how often.", labels=["what"])
+        for name, count in stats["counters"].items():
+            if not name.endswith("_ms"):
+                counter.add_metric([name], count)
+        yield counter
 
 
 def _codat(codat: Mapping[str, Any]) -> Iterator[Metric]:
-    """How Codat answers, and what we refuse; every reason is there from the start, so that rates work."""
+    """Calls to Codat and refused messages; every reason is exported from the start, so that rates work."""
     calls = codat["calls"]
-    counted = CounterMetricFamily("codat_api_requests", "Calls to Codat by status.", labels=["status"])
-    took = SummaryMetricFamily("codat_api_request_seconds", "How long they took.", labels=["status"])
+    counter = CounterMetricFamily("codat_api_requests", "Calls to Codat by status.", labels=["status"])
+    duration = SummaryMetricFamily("codat_api_request_seconds", "How long they took.", labels=["status"])
     for status, count in calls["by_status"].items():
-        counted.add_metric([status], count)
-        took.add_metric([status], count, calls["seconds_by_status"].get(status, 0.0))
-    yield counted
-    yield took
+        counter.add_metric([status], count)
+        duration.add_metric([status], count, calls["seconds_by_status"].get(status, 0.0))
+    yield counter
+    yield duration
     refused = CounterMetricFamily("codat_refused_messages", "Refused messages by reason.", labels=["reason"])
     for reason in RefusalReason:
         refused.add_metric([reason.value], codat["refused"]["by_reason"].get(reason.value, 0))
@@ -107,12 +106,12 @@ def _by_label(name: str, text: str, label: str, values: dict[str, int]) -> Gauge
     return family
 
 
-def _conditions(found: Sequence[Mapping[str, Any]]) -> GaugeMetricFamily:
-    """Every code there is, 0 where it does not hold; several of one code are counted."""
-    times = Counter(one["code"] for one in found)
+def _conditions(conditions: Sequence[Mapping[str, Any]]) -> GaugeMetricFamily:
+    """The number of conditions of every code; 0 for a code that does not hold."""
+    counts = Counter(condition["code"] for condition in conditions)
     family = GaugeMetricFamily("codat_condition", "Conditions that hold now.", labels=["code", "severity"])
     for definition in DEFINITIONS:
-        family.add_metric([definition.code, definition.severity.value], times[definition.code])
+        family.add_metric([definition.code, definition.severity.value], counts[definition.code])
     return family
 
 

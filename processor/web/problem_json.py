@@ -1,4 +1,4 @@
-"""Every error as ``application/problem+json`` (RFC 9457), and ``/problems/CODE``, which explains its type."""
+"""Errors as ``application/problem+json`` (RFC 9457), and ``/problems/CODE``, which explains each type."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ PROBLEM = "application/problem+json"
 
 blueprint = Blueprint("problems", __name__, url_prefix=PROBLEMS)
 
-OF_STATUS: Mapping[int, type[ProcessorError]] = {
+ERRORS_BY_STATUS: Mapping[int, type[ProcessorError]] = {
     400: errors.BadRequest,
     401: errors.Unauthorized,
     403: errors.Forbidden,
@@ -32,12 +32,12 @@ OF_STATUS: Mapping[int, type[ProcessorError]] = {
     500: ProcessorError,
     503: StoreUnavailable,
 }
-"""What Flask refuses with one of these statuses is a problem of ours."""
+"""The error class for each status with which Flask itself refuses a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """What a ``type`` stands for: its stable ``code``, the usual status, what it means, and what to do."""
+    """A problem type: its stable ``code``, its usual status, what it means, and what to do."""
 
     type: str
     code: str
@@ -47,80 +47,78 @@ class ProblemType:
     remedy: str
 
 
-def types() -> dict[str, ProblemType]:
-    """Every type of problem that this service answers with, by code."""
-    found = {}
-    for status, kind in default_exceptions.items():
-        if status not in OF_STATUS:
-            code = code_of(kind())
-            found[code] = ProblemType(
-                type_of(code), code, status, kind().name, kind.description or "", "Correct the request."
+def problem_types() -> dict[str, ProblemType]:
+    """Every problem type of this service, by code."""
+    types = {}
+    for status, http_error in default_exceptions.items():
+        if status not in ERRORS_BY_STATUS:
+            code, description = code_of(http_error()), http_error.description or ""
+            types[code] = ProblemType(
+                type_of(code), code, status, http_error().name, description, "Correct the request."
             )
-    for ours in _kinds(ProcessorError):
-        title, meaning = ours.title, ours.sentence
-        found[ours.code] = ProblemType(
-            type_of(ours.code), ours.code, int(ours.status), title, meaning, ours.remedy
+    for error in _with_subclasses(ProcessorError):
+        types[error.code] = ProblemType(
+            type_of(error.code), error.code, int(error.status), error.title, error.sentence, error.remedy
         )
-    return dict(sorted(found.items()))
+    return dict(sorted(types.items()))
 
 
-def _kinds(kind: type[ProcessorError]) -> Iterator[type[ProcessorError]]:
-    """A class and its subclasses, the most general last, so that its words stand under a code they share."""
-    for narrower in kind.__subclasses__():
-        yield from _kinds(narrower)
-    yield kind
+def _with_subclasses(error: type[ProcessorError]) -> Iterator[type[ProcessorError]]:
+    """The subclasses of ``error``, then ``error``: of a shared code the most general text wins."""
+    for subclass in error.__subclasses__():
+        yield from _with_subclasses(subclass)
+    yield error
 
 
 def code_of(error: HTTPException) -> str:
-    """The stable code of what Flask refuses."""
-    ours = OF_STATUS.get(error.code or 500)
-    return ours.code if ours else error.name.lower().replace(" ", "_").replace("'", "")
+    """The stable code of an error raised by Flask."""
+    error_class = ERRORS_BY_STATUS.get(error.code or 500)
+    return error_class.code if error_class else error.name.lower().replace(" ", "_").replace("'", "")
 
 
 @blueprint.get("")
 def list_types() -> Response:
-    """Every type of problem."""
-    return jsonify(items=[asdict(one) for one in types().values()])
+    """Every problem type."""
+    return jsonify(items=[asdict(problem_type) for problem_type in problem_types().values()])
 
 
 @blueprint.get("/<code>")
 def explain(code: str) -> Response:
-    """What a problem's ``type`` means, and what to do about it."""
-    found = types().get(code)
-    if found is None:
+    """What a problem type means, and what to do about it."""
+    problem_type = problem_types().get(code)
+    if problem_type is None:
         raise NotFound(f"There is no such type of problem; {PROBLEMS} lists all.")
-    return jsonify(asdict(found))
+    return jsonify(asdict(problem_type))
 
 
 def register(app: Flask) -> None:
-    """Let ``app`` answer with problems."""
+    """Answer every exception of ``app`` with a problem."""
     app.register_error_handler(ProcessorError, of_processor)
     app.register_error_handler(RedisError, of_redis)
     app.register_error_handler(HTTPException, of_http)
-    app.register_error_handler(Exception, of_anything)
+    app.register_error_handler(Exception, of_unexpected)
 
 
-def answer(body: Mapping[str, object], status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem as an answer."""
+def _response(body: Mapping[str, object], status: int, headers: Mapping[str, str] | None = None) -> Response:
     return Response(json.dumps(body), status, headers, mimetype=PROBLEM)
 
 
 def of_processor(error: ProcessorError) -> Response:
-    """The answer for what we raised on purpose."""
+    """The problem of an error of this service."""
     body = error.problem()
     if int(error.status) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, StoreUnavailable):
         body["correlation_id"] = failure_references.reference_of(error)
-    return answer(body, int(error.status), error.headers())
+    return _response(body, int(error.status), error.headers())
 
 
 def of_redis(error: RedisError) -> Response:
-    """The answer while Redis is away, full, or starting."""
+    """The problem while Redis is away, full, or starting."""
     _log.warning("Redis could not serve a request", extra={"path": request.path, "error": repr(error)})
     return of_processor(StoreUnavailable())
 
 
 def of_http(error: HTTPException) -> Response:
-    """The answer for what Flask itself refuses."""
+    """The problem of an error raised by Flask."""
     status, code = error.code or 500, code_of(error)
     body = {
         "type": type_of(code),
@@ -129,14 +127,14 @@ def of_http(error: HTTPException) -> Response:
         "status": status,
         "detail": error.description or error.name,
     }
-    headers = {name: value for name, value in error.get_headers() if name.lower() in _PASSED_ON}
-    return answer(body, status, headers)
+    headers = {name: value for name, value in error.get_headers() if name.lower() in _KEPT_HEADERS}
+    return _response(body, status, headers)
 
 
-def of_anything(error: Exception) -> Response:
-    """The answer for a fault of ours: logged whole, told in general."""
+def of_unexpected(error: Exception) -> Response:
+    """A general problem for an unexpected exception, which is logged with its traceback."""
     _log.error("a request raised", exc_info=error, extra={"path": request.path})
     return of_processor(ProcessorError())
 
 
-_PASSED_ON = frozenset({"allow", "retry-after", "www-authenticate"})
+_KEPT_HEADERS = frozenset({"allow", "retry-after", "www-authenticate"})

@@ -1,4 +1,4 @@
-"""Counting refused messages without a round trip for each: a process writes its sums every few seconds."""
+"""Counts refused messages in memory; each process writes its sums to Redis every few seconds."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ FLUSH_EVERY_S = 2.0
 
 
 class ReceiptCounter:
-    """What this process refused and took since it last wrote it down. Safe for threads."""
+    """Counts of this process since its last write. Thread-safe. ``wall`` is in seconds since 1970."""
 
     def __init__(
         self, client: "Redis[Any]", *, clock: Callable[[], datetime], wall: Callable[[], float] = time.time
@@ -30,16 +30,16 @@ class ReceiptCounter:
         self._authentic = False
 
     def refused(self, reason: RefusalReason) -> None:
-        """A message was refused."""
+        """Count a refused message."""
         with self._lock:
             self._refused[reason] += 1
 
     def authentic(self) -> None:
-        """A message was authentic."""
+        """Note that an authentic message arrived."""
         self._authentic = True
 
     def flush(self) -> None:
-        """Write down what was counted, in one round trip; what Redis does not take is kept for the next."""
+        """Write the counts in one round trip; while Redis is away they are kept for the next time."""
         with self._lock:
             refused, self._refused = self._refused, Counter()
             authentic, self._authentic = self._authentic, False
@@ -49,9 +49,9 @@ class ReceiptCounter:
             with self._client.pipeline(transaction=False) as pipe:
                 receipts.add(pipe, refused, authentic=authentic, now=self._clock())
                 pipe.time()
-                began = self._wall()
+                started_at = self._wall()
                 *_, (seconds, micros) = pipe.execute()
-                clock_skew.compare(self._client, began, self._wall(), seconds + micros / 1e6)
+                clock_skew.compare(self._client, started_at, self._wall(), seconds + micros / 1e6)
         except RedisError as error:
             _log.info("refused messages could not be counted yet", extra={"error": repr(error)})
             with self._lock:
@@ -59,7 +59,7 @@ class ReceiptCounter:
                 self._authentic = self._authentic or authentic
 
     def keep_flushing(self, *, also: Callable[[], object]) -> None:
-        """Write down, and do ``also``, every few seconds in a thread, as long as the process lives."""
+        """Flush and call ``also`` every ``FLUSH_EVERY_S`` in a daemon thread."""
 
         def run() -> None:
             while True:

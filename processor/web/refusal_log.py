@@ -1,4 +1,4 @@
-"""Log lines about refused requests, which any stranger can cause: at most one a minute for each reason."""
+"""Log lines about refused requests: strangers can cause them, so at most one a minute for each reason."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ INTERVAL_S = 60.0
 
 @dataclass(slots=True)
 class _Suppressed:
-    """When a line was written last, by the monotonic clock, and what was left out since."""
+    """When a line was last written, by the monotonic clock, and what was suppressed since."""
 
     written_at: float
     count: int = 0
@@ -19,10 +19,10 @@ class _Suppressed:
 
 
 class RefusalLog:
-    """Writes the first line of each sentence and ``reason`` at once, then one for each ``INTERVAL_S``.
+    """Writes the first line of each sentence and ``reason`` at once, then one per ``INTERVAL_S``.
 
-    The later ones say in ``times`` how many refusals they stand for, with the fields of the last one. A
-    reason is a word of ours, never a caller's: there are as many entries as reasons. Safe for threads.
+    Later lines carry the number of refusals in ``times`` and the fields of the last one. A reason is never a
+    caller's text, so the number of entries is bounded. Thread-safe.
     """
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -31,28 +31,29 @@ class RefusalLog:
         self._lines: dict[tuple[logging.Logger, str, str], _Suppressed] = {}
 
     def warn(self, logger: logging.Logger, sentence: str, *, reason: str, **fields: object) -> None:
-        """Write the line, or count it where one was written lately."""
+        """Write the line, or count it if the same line was written lately."""
         line = (logger, sentence, reason)
         with self._lock:
-            known = self._lines.get(line)
-            if known is not None:
-                known.count, known.fields = known.count + 1, fields
+            suppressed = self._lines.get(line)
+            if suppressed is not None:
+                suppressed.count, suppressed.fields = suppressed.count + 1, fields
             else:
                 self._lines[line] = _Suppressed(self._monotonic())
-        if known is None:
+        if suppressed is None:
             logger.warning(sentence, extra={**fields, "reason": reason})
 
     def flush(self) -> None:
-        """Write what was counted in intervals that are over; call it every few seconds."""
+        """Write the counted lines whose interval is over; to be called every few seconds."""
         now, due = self._monotonic(), []
         with self._lock:
-            for line, known in list(self._lines.items()):
-                if now - known.written_at < INTERVAL_S:
+            for line, suppressed in list(self._lines.items()):
+                if now - suppressed.written_at < INTERVAL_S:
                     continue
-                if known.count:
-                    due.append((line, known))
+                if suppressed.count:
+                    due.append((line, suppressed))
                     self._lines[line] = _Suppressed(now)
                 else:
                     del self._lines[line]
-        for (logger, sentence, reason), known in due:
-            logger.warning(sentence, extra={**known.fields, "reason": reason, "times": known.count})
+        for (logger, sentence, reason), suppressed in due:
+            fields = {**suppressed.fields, "reason": reason, "times": suppressed.count}
+            logger.warning(sentence, extra=fields)

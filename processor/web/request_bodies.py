@@ -1,8 +1,7 @@
-"""Memory for the bodies of requests: bounded in sum, whoever sends them.
+"""A memory budget for the request bodies of one process.
 
-Bodies are read before anybody knows who sends them. All that a process holds at a time stays within a
-budget; beyond it the largest unfinished one is given up, so that many strangers with large bodies do not keep
-a small message out. Everything here runs on the event loop.
+Bodies are read before their senders are authenticated. Beyond the budget the largest unfinished body is
+evicted, so that strangers with large bodies do not keep out a small message. Runs on the event loop only.
 """
 
 import asyncio
@@ -12,11 +11,11 @@ from collections.abc import Iterator
 from processor.errors import StoreUnavailable
 
 BUDGET_BYTES = 64 * 1024 * 1024
-"""What the bodies in one process may take up together."""
+"""Maximum sum of the bodies in one process."""
 
 
 class IncompleteBody(StoreUnavailable):
-    """The body broke off, or did not come in time."""
+    """The body broke off or exceeded its time limit."""
 
     code = "body_incomplete"
     title = "The request is incomplete"
@@ -24,7 +23,7 @@ class IncompleteBody(StoreUnavailable):
 
 
 class CrowdedOut(StoreUnavailable):
-    """The body was given up to keep all bodies within their budget."""
+    """The body was evicted to keep all bodies within their budget."""
 
     code = "too_many_bodies"
     title = "Too many unfinished requests"
@@ -32,7 +31,7 @@ class CrowdedOut(StoreUnavailable):
 
 
 class RequestBody:
-    """A body that is being received; ``limit`` ends its reading, with ``TimeoutError``."""
+    """A body that is being received; ``limit`` ends the reading with ``TimeoutError``."""
 
     def __init__(self, budget: "BodyBudget") -> None:
         self._budget = budget
@@ -42,7 +41,7 @@ class RequestBody:
         self.is_evicted = False
 
     def add(self, chunk: bytes) -> None:
-        """Keep a part, if need be at the expense of another; ``TimeoutError`` where this one is given up."""
+        """Append a part, which may evict a body; raises ``TimeoutError`` when this one is evicted."""
         self._octets += chunk
         self.size += len(chunk)
         self._budget.count(self, len(chunk))
@@ -50,14 +49,14 @@ class RequestBody:
             raise TimeoutError
 
     def take(self) -> bytes:
-        """The whole body, which is finished: it counts until it is answered, and is not given up any more."""
+        """Finish the body and return it; it counts until its context ends, and cannot be evicted any more."""
         self._budget.finish(self)
         octets = bytes(self._octets)
         self._octets.clear()
         return octets
 
     def evict(self) -> None:
-        """Give up the reading and free what was read."""
+        """Stop the reading and free the memory."""
         self.is_evicted = True
         self._octets.clear()
         if self.limit is not None:
@@ -65,10 +64,10 @@ class RequestBody:
 
 
 class BodyBudget:
-    """The bodies of a process, at most ``most_bytes`` together."""
+    """The bodies of a process, at most ``max_bytes`` together."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._unfinished: set[RequestBody] = set()
         self._used_bytes = 0
 
@@ -82,16 +81,16 @@ class BodyBudget:
             self._release(body)
 
     def count(self, body: RequestBody, size: int) -> None:
-        """Note that a body grew by ``size`` bytes; gives up the largest unfinished ones beyond the budget."""
+        """Note that a body grew by ``size`` bytes; evicts the largest unfinished bodies beyond the budget."""
         self._unfinished.add(body)
         self._used_bytes += size
-        while self._used_bytes > self._most_bytes and self._unfinished:
-            largest = max(self._unfinished, key=lambda one: one.size)
+        while self._used_bytes > self._max_bytes and self._unfinished:
+            largest = max(self._unfinished, key=lambda unfinished: unfinished.size)
             self._release(largest)
             largest.evict()
 
     def finish(self, body: RequestBody) -> None:
-        """Note that a body has come whole."""
+        """Note that a body is complete."""
         self._unfinished.discard(body)
 
     def _release(self, body: RequestBody) -> None:

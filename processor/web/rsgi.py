@@ -1,94 +1,77 @@
-"""Between the web server and Flask: whole requests only, so that slow callers hold no thread.
+"""RSGI gateway to Flask that takes a thread only for complete requests.
 
-The server hands a request over before its body has come. A thread that waits for the body
-belongs to whoever sends it slowly, and a handful of such callers would keep every thread.
-Here bodies are read on the event loop, up to a limit and within a time, and only then is a
-thread taken. The interface is RSGI (https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md).
+The web server hands a request over before its body has arrived, and a thread that reads the body would
+belong to a slow caller. Therefore bodies are read on the event loop, within limits of size and time, and
+Flask runs in a thread afterwards. https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md
 """
 
 import asyncio
-import io
 import json
 import logging
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 
 from processor.alerts.refusals import RefusalReason
-from processor.errors import BadRequest, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
-from processor.web.canonical_request import WEBHOOKS, canonical_path
+from processor.errors import ProcessorError, StoreUnavailable, TooLarge, Unauthorized
+from processor.web.canonical_request import WEBHOOKS
 from processor.web.idle_connections import ConnectionReaper
 from processor.web.problem_json import PROBLEM
 from processor.web.refusal_log import RefusalLog
 from processor.web.request_bodies import BUDGET_BYTES, BodyBudget, CrowdedOut, IncompleteBody, RequestBody
+from processor.web.request_head import check_head, declared_length, environ_of, path_of, place_of
 
 if TYPE_CHECKING:
     from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Answer = tuple[int, list[tuple[str, str]], bytes]
+WsgiResponse = tuple[int, list[tuple[str, str]], bytes]
 
 _log = logging.getLogger(__name__)
 
 BODY_WITHIN_S = 10.0
-"""How long a body may take to come, in seconds; Codat gives up on us after 15."""
+"""Time limit of a body in seconds; Codat gives up after 15."""
 
-MORE_THAN_ENOUGH = 1
-"""So many bytes beyond the limit are read of a body without a length: enough to see that it is too large."""
+EXCESS_BYTES = 1
+"""Bytes read beyond the limit of a body without a length: enough to see that it is too large."""
 
 SMALL_BODY_BYTES = 65_536
-"""Largest body of a call of the API or of a form."""
+"""Maximum body of an API call or a form."""
 
-SINGLE = frozenset(
-    {"authorization", "host", "x-codat-clientid"}
-    | {f"{family}-{part}" for family in ("webhook", "svix") for part in ("id", "timestamp", "signature")}
-)
-"""Headers that decide who may do what: sent twice, two readers of one request could see two senders."""
+OWN_THREADS = (WEBHOOKS, "/readyz", "/healthz")
+"""Paths with threads of their own: they never wait for Codat, and must not wait behind requests that do."""
 
-URGENT = (WEBHOOKS, "/readyz", "/healthz")
-"""What has threads of its own, each: it never waits for Codat, and must not wait behind what does."""
-
-PROMPT = (WEBHOOKS, "/readyz")
-"""What is answered within ``ANSWER_WITHIN_S``, if need be by 503."""
+TIMED = (WEBHOOKS, "/readyz")
+"""Paths answered within ``ANSWER_WITHIN_S``, if need be with 503."""
 
 ANSWER_WITHIN_S = 0.9
-"""How long after a request has come its answer may take, in seconds; the contract says one.
+"""Time limit of a response in seconds after the request is complete; the contract says one second.
 
-When Redis hangs every thread waits for it a while, and whoever waits for a thread would wait as long as
-there are senders before. A message that is kept after all is a duplicate when it is sent again.
+When Redis hangs, every thread waits for it, and later requests would wait for all earlier ones. A message
+that is stored after its 503 is a duplicate when it is sent again.
 """
 
-LONGEST_LENGTH = 15
-"""Digits of a length that is of use."""
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""Bytes of a too large body that are read and discarded, so that the sender receives the response."""
 
-PLACE_CHARS = 32
-"""So much of the first part of a path is logged."""
-
-DROP_MOST = 64 * 1024 * 1024
-"""So much of a body that is too large is read and dropped: a sender cut off in the middle never sees why."""
-
-
-COUNTED: Mapping[type[ProcessorError], RefusalReason] = {
+COUNTED_REFUSALS: Mapping[type[ProcessorError], RefusalReason] = {
     Unauthorized: RefusalReason.HEADERS,
     TooLarge: RefusalReason.TOO_LARGE,
     IncompleteBody: RefusalReason.INCOMPLETE,
     CrowdedOut: RefusalReason.CROWDED,
 }
-"""Messages that are refused here, by what is raised for them."""
+"""Errors that the gateway raises for messages, and the reason under which each is counted."""
 
 
 class RsgiGateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
-    ``threads`` requests are worked on at a time, and as many of each that is ``URGENT``. Of a body at
-    most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside of ``WEBHOOKS``) and one byte are kept, and all
-    bodies together stay within ``BUDGET_BYTES``. What a caller does not finish within ``body_within_s``, or
-    breaks off, is answered 503: nothing of it is looked at. What is to be ``PROMPT`` is answered 503
-    after ``answer_within_s``; where no thread had begun on it, none does. ``count`` is told of messages that
-    are refused here, ``refusals`` writes the log lines; both must return at once.
+    ``threads`` is the number of concurrent requests, and as many again for each path of ``OWN_THREADS``. A
+    body has at most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside ``WEBHOOKS``), and all bodies together
+    at most ``budget_bytes``. A body that is not complete within ``body_within_s`` is answered 503 and
+    discarded. Paths of ``TIMED`` are answered 503 after ``answer_within_s``; a request without a thread by
+    then is dropped. ``count`` receives the reasons of refused messages, ``refusal_log`` writes log lines;
+    both must not block.
     """
 
     def __init__(
@@ -100,97 +83,98 @@ class RsgiGateway:
         body_within_s: float = BODY_WITHIN_S,
         answer_within_s: float = ANSWER_WITHIN_S,
         count: Callable[[RefusalReason], object] = lambda _: None,
-        refusals: RefusalLog | None = None,
+        refusal_log: RefusalLog | None = None,
+        budget_bytes: int = BUDGET_BYTES,
     ) -> None:
         self._app = app
         self._count = count
-        self._refusals = refusals or RefusalLog()
+        self._refusal_log = refusal_log or RefusalLog()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self._urgent = {
-            path: ThreadPoolExecutor(threads, thread_name_prefix=path.strip("/")) for path in URGENT
+        self._own_pools = {
+            path: ThreadPoolExecutor(threads, thread_name_prefix=path.strip("/")) for path in OWN_THREADS
         }
         self._max_body_bytes = max_body_bytes
-        self._within_s = body_within_s
-        self._answer_within_s = answer_within_s
-        self._budget = BodyBudget(max(BUDGET_BYTES, 2 * max_body_bytes))
+        self._body_within_s, self._answer_within_s = body_within_s, answer_within_s
+        self._budget = BodyBudget(max(budget_bytes, 2 * max_body_bytes))
         self._reaper = ConnectionReaper()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to serve; the server calls this once in each process."""
+        """Start serving; the server calls this once in each process."""
         self._reaper.start()
 
     async def __rsgi__(self, scope: "Scope", protocol: "HTTPProtocol") -> None:
         """Answer one request."""
-        self._reaper.spoke(scope.client)
+        self._reaper.note_request(scope.client)
         try:
-            protocol.response_bytes(*await self._answer(scope, protocol))
+            protocol.response_bytes(*await self._respond(scope, protocol))
         except ProcessorError as refusal:
-            self._note(refusal, scope)
+            self._record(refusal, scope)
             headers = [("content-type", PROBLEM), ("connection", "close"), *refusal.headers().items()]
             protocol.response_bytes(int(refusal.status), headers, json.dumps(refusal.problem()).encode())
 
-    def _note(self, refusal: ProcessorError, scope: "Scope") -> None:
+    def _record(self, refusal: ProcessorError, scope: "Scope") -> None:
         """Count a refused message, and log."""
-        reason = COUNTED.get(type(refusal))
+        reason = COUNTED_REFUSALS.get(type(refusal))
         if reason is not None and path_of(scope).startswith(WEBHOOKS):
             self._count(reason)
-        fields = {"place": _place(scope.path), "why": refusal.detail}
-        self._refusals.warn(_log, "a request was refused", reason=reason or refusal.code, **fields)
+        fields = {"place": place_of(scope.path), "why": refusal.detail}
+        self._refusal_log.warn(_log, "a request was refused", reason=reason or refusal.code, **fields)
 
-    async def _answer(self, scope: "Scope", protocol: "HTTPProtocol") -> Answer:
+    async def _respond(self, scope: "Scope", protocol: "HTTPProtocol") -> WsgiResponse:
         path = path_of(scope)
-        _check_head(scope, path)
+        check_head(scope, path)
         with self._budget.body() as body:
             await self._receive(body, scope, protocol, path)
-            # Emptied where no thread begins in time: the pool keeps a cancelled call, with its arguments.
-            request = [environ_of(scope, body.take())]
-            answering = asyncio.get_running_loop().run_in_executor(self._pool_for(path), self._call, request)
+            # Emptied when no thread starts in time: the pool keeps a cancelled call with its arguments.
+            environs = [environ_of(scope, body.take())]
+            call = asyncio.get_running_loop().run_in_executor(self._pool_for(path), self._call, environs)
             try:
-                within_s = self._answer_within_s if path.startswith(PROMPT) else None
-                return await asyncio.wait_for(answering, within_s)
+                within_s = self._answer_within_s if path.startswith(TIMED) else None
+                return await asyncio.wait_for(call, within_s)
             except TimeoutError:
                 raise StoreUnavailable("The request could not be answered in time.") from None
-            except Exception:  # the server would answer 500, after which an alert does not come again
-                _log.exception("a request could not be answered", extra={"place": _place(scope.path)})
+            except Exception:  # the server would answer 500, after which Codat does not send an alert again
+                _log.exception("a request could not be answered", extra={"place": place_of(scope.path)})
                 raise StoreUnavailable() from None
             finally:
-                request.clear()
+                environs.clear()
 
     async def _receive(self, body: RequestBody, scope: "Scope", protocol: "HTTPProtocol", path: str) -> None:
-        """Read the whole body; raises ``StoreUnavailable`` or ``TooLarge`` for what does not come whole."""
+        """Read the whole body; raises ``StoreUnavailable`` for an incomplete one, or ``TooLarge``."""
         headers = scope.headers
         if "content-length" not in headers and "transfer-encoding" not in headers:
             return
-        most = self._max_body_bytes if path.startswith(WEBHOOKS) else SMALL_BODY_BYTES
-        declared = _declared(scope)
-        dropped, ends = 0, 0
+        max_bytes = self._max_body_bytes if path.startswith(WEBHOOKS) else SMALL_BODY_BYTES
+        length = declared_length(scope)
+        discarded_bytes, empty_parts = 0, 0
         try:
-            async with asyncio.timeout(self._within_s) as body.limit:
+            async with asyncio.timeout(self._body_within_s) as body.limit:
                 async for chunk in protocol:
-                    ends += not chunk
-                    room = most + MORE_THAN_ENOUGH - body.size
+                    empty_parts += not chunk
+                    room = max_bytes + EXCESS_BYTES - body.size
                     body.add(chunk[:room])
-                    dropped += max(0, len(chunk) - room)
-                    if dropped > DROP_MOST:
+                    discarded_bytes += max(0, len(chunk) - room)
+                    if discarded_bytes > MAX_DISCARDED_BYTES:
                         break
         except TimeoutError:
-            if declared > most:
+            if length > max_bytes:
                 raise TooLarge() from None
             if body.is_evicted:
                 raise CrowdedOut() from None
             raise IncompleteBody("The request did not arrive in time; send it again.") from None
-        if body.size > most:
+        if body.size > max_bytes:
             raise TooLarge()
-        # The server tells of a body that breaks off by one empty part, and of the end by another.
-        if body.size < declared or ends > 1:
+        # The server sends one empty part for a body that breaks off, and another for the end.
+        if body.size < length or empty_parts > 1:
             raise IncompleteBody()
 
     def _pool_for(self, path: str) -> ThreadPoolExecutor:
-        return next((pool for start, pool in self._urgent.items() if path.startswith(start)), self._pool)
+        pools = (pool for prefix, pool in self._own_pools.items() if path.startswith(prefix))
+        return next(pools, self._pool)
 
-    def _call(self, request: list[dict[str, Any]]) -> Answer:
-        """Call the WSGI application with the one environment in ``request``; its whole answer."""
-        environ = request.pop()
+    def _call(self, environs: list[dict[str, Any]]) -> WsgiResponse:
+        """Call the WSGI application with the single environment in ``environs``; its complete response."""
+        environ = environs.pop()
         started: list[tuple[int, list[tuple[str, str]]]] = []
         written: list[bytes] = []
 
@@ -207,69 +191,3 @@ class RsgiGateway:
                 close()
         status, headers = started[0]
         return status, [(name.lower(), value) for name, value in headers], b"".join(written)
-
-
-def _check_head(scope: "Scope", path: str) -> None:
-    """Raise where a request can be read in two ways (RFC 9112, 3.2; RFC 3986).
-
-    A message with doubtful headers is not authentic, for its sender gets no answers but those agreed on.
-    """
-    times = Counter(name for name, _ in scope.headers.items() if name in SINGLE)
-    twice = next((name for name, count in times.items() if count > 1), None)
-    is_message = path.startswith(WEBHOOKS)
-    if twice is not None:
-        sentence = f"The request has more than one {twice} header."
-        raise BadRequest(sentence) if twice == "host" and not is_message else Unauthorized(sentence)
-    if is_message:
-        return
-    if "host" not in times and not scope.authority and scope.http_version.startswith("1.1"):
-        raise BadRequest("The request has no Host header.")
-    if not (scope.path.isascii() and scope.query_string.isascii()):
-        raise BadRequest("The address holds bytes that are not percent-encoded.")
-
-
-def _declared(scope: "Scope") -> int:
-    """How long the body is by its own account; 0 where nothing, or nothing of use, is said."""
-    said = scope.headers.get("content-length") or ""
-    return int(said) if said.isascii() and said.isdigit() and len(said) <= LONGEST_LENGTH else 0
-
-
-def _place(path: str) -> str:
-    """The first part of a path, cut; what follows may be the token of a link."""
-    return "/" + path.lstrip("/").partition("/")[0][:PLACE_CHARS]
-
-
-def path_of(scope: "Scope") -> str:
-    """The path of a request without its escapes, in one form; octets as Latin-1 (PEP 3333)."""
-    return canonical_path(unquote_to_bytes(scope.path).decode("latin-1"))
-
-
-def environ_of(scope: "Scope", body: bytes) -> dict[str, Any]:
-    """The WSGI environment of a request whose body has come (PEP 3333)."""
-    server, _, port = scope.server.rpartition(":")
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path_of(scope),
-        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
-        "SERVER_NAME": server or "localhost",
-        "SERVER_PORT": port or "80",
-        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope.headers.items():
-        if "_" in name:  # WSGI does not tell it from "-": anybody could speak for our proxies
-            continue
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
-    return environ

@@ -1,12 +1,13 @@
 """``POST`` or ``PUT /webhooks/codat``: Codat's messages, both generations.
 
-An answer other than 2xx, 401, 403, 405, 413 or 503 would lose a legacy alert for good, and would make
-the current service repeat for 28 hours what nobody can mend. So whatever is authentic is kept, in quarantine
-where it is not recognised, and whatever goes wrong here beyond those answers is 503: "send it again".
+A status other than 2xx, 401, 403, 405, 413 or 503 would lose a legacy alert for good, and the current service
+would repeat the message for 28 hours. Therefore every authentic message is kept, in quarantine if it is not
+recognised, and every unexpected failure is answered 503, so that Codat sends the message again.
 """
 
 import ipaddress
 import logging
+from collections.abc import Sequence
 from typing import IO
 
 from flask import Blueprint, Response, jsonify, request
@@ -19,7 +20,7 @@ from processor.container import Container
 from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.store import visibility
 from processor.web import problem_json
-from processor.web.dependencies import get_container, refusals, tally
+from processor.web.dependencies import get_container, receipt_counter, refusal_log
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -32,7 +33,7 @@ CLIENT_ID = "X-Codat-ClientId"
     "/webhooks/codat", methods=("POST", "PUT"), strict_slashes=False, provide_automatic_options=False
 )
 def receive() -> Response:
-    """Keep one message and answer; the order of the questions is the order of their cost."""
+    """Store one message; the checks run in the order of their cost."""
     try:
         return _receive(get_container())
     except TooLarge as error:
@@ -43,14 +44,14 @@ def receive() -> Response:
     except RedisError as error:
         return problem_json.of_redis(error)
     except Exception:
-        _log.exception("a message could not be kept because of a fault of ours")
+        _log.exception("a message could not be kept because of an internal error")
         return problem_json.of_processor(StoreUnavailable())
 
 
 def _refuse(sentence: str, reason: RefusalReason, **fields: object) -> None:
     """Count and log a refused message."""
-    tally().refused(reason)
-    refusals().warn(_log, sentence, reason=reason, **fields)
+    receipt_counter().refused(reason)
+    refusal_log().warn(_log, sentence, reason=reason, **fields)
 
 
 def _receive(container: Container) -> Response:
@@ -63,15 +64,15 @@ def _receive(container: Container) -> Response:
         _refuse("a message was not authentic", error.refused, why=error.reason)
         raise Unauthorized(error.reason) from error
     _check_client(container, by)
-    tally().authentic()
+    receipt_counter().authentic()
     event_id = event_id_of(headers, body)
     received_at = container.clock()
     try:
         event = recognise(body, event_id=event_id, received_at=received_at)
     except Unrecognised as error:
-        kept = container.inbox.quarantine(event_id, body, received_at, str(error))
+        accepted = container.inbox.quarantine(event_id, body, received_at, str(error))
         status = "quarantined"
-        if not kept.duplicate:
+        if not accepted.duplicate:
             _log.warning(
                 "a message is in quarantine: it was not recognised",
                 extra={"event_id": event_id, "reason": str(error)},
@@ -79,27 +80,27 @@ def _receive(container: Container) -> Response:
     else:
         if event.company is not None and _is_foreign(container):
             visibility.mark_foreign(container.redis, event.company.id)
-        kept = container.inbox.accept(event, body)
+        accepted = container.inbox.accept(event, body)
         status = "accepted"
-    status = "duplicate" if kept.duplicate else status
+    status = "duplicate" if accepted.duplicate else status
     _log.info("a message was received", extra={"event_id": event_id, "status": status})
-    if kept.sleeping_shard is not None:
-        container.waker.wake_shard(kept.sleeping_shard)
-    answer = jsonify(event_id=event_id, status=status)
-    answer.status_code = 200 if kept.duplicate else 202
-    return answer
+    if accepted.sleeping_shard is not None:
+        container.waker.wake_shard(accepted.sleeping_shard)
+    response = jsonify(event_id=event_id, status=status)
+    response.status_code = 200 if accepted.duplicate else 202
+    return response
 
 
-def _body(most: int) -> bytes:
-    """The raw body; raises ``TooLarge`` without reading more than the limit."""
-    if request.content_length is not None and request.content_length > most:
+def _body(max_bytes: int) -> bytes:
+    """The raw body; raises ``TooLarge`` after reading one byte more than ``max_bytes``."""
+    if request.content_length is not None and request.content_length > max_bytes:
         raise TooLarge()
     stream: IO[bytes] = request.environ["wsgi.input"]
-    wanted = most + 1 if request.content_length is None else request.content_length
+    length = max_bytes + 1 if request.content_length is None else request.content_length
     body = bytearray()
-    while len(body) < wanted and (part := stream.read(wanted - len(body))):
+    while len(body) < length and (part := stream.read(length - len(body))):
         body += part
-    if len(body) > most:
+    if len(body) > max_bytes:
         raise TooLarge()
     return bytes(body)
 
@@ -122,7 +123,7 @@ def _check_address(container: Container) -> None:
 
 
 def _without_port(address: str) -> str:
-    """An address alone; some proxies write the port behind it: ``192.0.2.1:443``, ``[2001:db8::1]:443``."""
+    """An address without the port that some proxies add: ``192.0.2.1:443``, ``[2001:db8::1]:443``."""
     if address.startswith("["):
         return address[1:].partition("]")[0]
     host, _, port = address.partition(":")
@@ -130,18 +131,21 @@ def _without_port(address: str) -> str:
 
 
 def _is_foreign(container: Container) -> bool:
-    """Whether the message comes from a Codat client whose companies our key cannot see."""
-    foreign = container.settings.codat_foreign_client_ids
-    return bool(foreign) and request.headers.get(CLIENT_ID, "").lower() in {one.lower() for one in foreign}
+    """Whether the message comes from a Codat client whose companies CODAT_API_KEY cannot see."""
+    return _is_client_in(container.settings.codat_foreign_client_ids)
+
+
+def _is_client_in(client_ids: Sequence[str]) -> bool:
+    client_id = request.headers.get(CLIENT_ID, "").lower()
+    return client_id in {listed_id.lower() for listed_id in client_ids}
 
 
 def _check_client(container: Container, by: AuthenticatedBy) -> None:
-    """Legacy alerts always name their client; signed messages only where that was configured."""
+    """Raise ``Forbidden`` for a client that is not on the allowlist; signed messages may come without one."""
     allowed = container.settings.codat_client_ids
-    client_id = request.headers.get(CLIENT_ID)
-    if not allowed or (client_id or "").lower() in {one.lower() for one in allowed}:
+    if not allowed or _is_client_in(allowed):
         return
-    if client_id is None and by is AuthenticatedBy.SIGNATURE:
+    if CLIENT_ID not in request.headers and by is AuthenticatedBy.SIGNATURE:
         return
     _refuse("a message came from a client that is not allowed", RefusalReason.CLIENT_ID)
     raise Forbidden(f"The client in {CLIENT_ID} is not on the allowlist.")

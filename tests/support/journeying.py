@@ -15,7 +15,7 @@ from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.container import Container, for_web, for_worker
 from processor.journey import Journey, make_journey
-from processor.journey.companies import Companies
+from processor.journey.records import LOCK_WAIT_S
 from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorServer
@@ -63,6 +63,7 @@ class Desk:
         *,
         timeout_s: float = 10.0,
         sleep: Callable[[float], None] | None = None,
+        lock_wait_s: float = LOCK_WAIT_S,
         transport: httpx.BaseTransport | None = None,
         api_key: str | None = CODAT_KEY,
         **environ: str,
@@ -99,9 +100,9 @@ class Desk:
             spawn=self.spawned.append,
             clock=self.clock,
             monotonic=lambda: self.ticks() + self.later.total_seconds(),
+            sleep=sleep or (lambda _: None),
+            lock_wait_s=lock_wait_s,
         )
-        companies: Companies = self.journey._companies
-        companies._sleep = sleep or (lambda _: None)
 
     def clock(self) -> datetime:
         """Our clock."""

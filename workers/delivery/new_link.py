@@ -22,7 +22,7 @@ def send_new_link(container: Container, company_id: str) -> bool:
     try:
         email = EmailTemplates(settings.mail_templates_dir).render(
             {"type": NEW_LINK, "data": {}},
-            company_name=company.own_name,
+            company_name=company.display_name,
             link=container.journey.mailed_url(company_id),
             product=settings.product_name,
             support=settings.support_email,

@@ -1,4 +1,4 @@
-"""The pages for the people whose data is shared: the journey, and the way back from Codat's Link."""
+"""The merchants' pages: the journey, and the way back from Codat's Link."""
 
 import hashlib
 from pathlib import Path
@@ -9,24 +9,24 @@ from werkzeug.exceptions import NotFound
 from processor import errors as processor_errors
 from processor.clock import to_iso
 from processor.web import problem_json
-from processor.web.merchant import choosing, link_session, managing, returning, watching
+from processor.web.merchant import choosing, managing, pages, returning, watching
 from processor.web.merchant.copy import terms
 
-LARGEST_FORM_BYTES = 16_384
-STATIC_LASTS_S = 31_536_000
+MAX_FORM_BYTES = 16_384
+STATIC_MAX_AGE_S = 31_536_000
 
-MACHINES = ("/v1/", "/webhooks/")
-"""Where no people go."""
+API_PREFIXES = ("/v1/", "/webhooks/")
+"""Paths that are answered with problems, also to browsers."""
 
-PAGES = (choosing, watching, managing, returning)
+SUBJECTS = (choosing, watching, managing, returning)
 
 
 def register(app: Flask) -> None:
-    """Let ``app`` show the pages."""
-    for subject in PAGES:
+    """Add the pages to ``app``."""
+    for subject in SUBJECTS:
         app.register_blueprint(subject.blueprint)
-    versions = _versions(Path(app.static_folder or ""))
-    app.config.setdefault("SEND_FILE_MAX_AGE_DEFAULT", STATIC_LASTS_S)
+    versions = _static_versions(Path(app.static_folder or ""))
+    app.config.setdefault("SEND_FILE_MAX_AGE_DEFAULT", STATIC_MAX_AGE_S)
 
     def static_url(name: str) -> str:
         return url_for("static", filename=name, v=versions.get(name))
@@ -36,26 +36,26 @@ def register(app: Flask) -> None:
     app.jinja_env.filters["iso"] = to_iso
 
     @app.before_request
-    def bound() -> None:
-        if request.blueprint in names:
-            request.max_content_length = LARGEST_FORM_BYTES
+    def limit_form() -> None:
+        if request.blueprint in blueprints:
+            request.max_content_length = MAX_FORM_BYTES
 
     @app.errorhandler(404)
-    def nowhere(error: NotFound) -> Response:
-        """An address that leads nowhere: a page for a browser, a problem for all others."""
-        if request.path.startswith(MACHINES) or not link_session.wants_page():
-            answer = problem_json.of_http(error)
+    def not_found(error: NotFound) -> Response:
+        """An unknown address: a page for browsers, a problem for other clients."""
+        if request.path.startswith(API_PREFIXES) or not pages.wants_page():
+            response = problem_json.of_http(error)
         else:
-            answer = link_session.failed(processor_errors.NotFound())
-            answer.headers["Cache-Control"] = "no-store"
-        answer.vary.add("Accept")
-        return answer
+            response = pages.error_page(processor_errors.NotFound())
+            response.headers["Cache-Control"] = "no-store"
+        response.vary.add("Accept")
+        return response
 
-    names = {subject.blueprint.name for subject in PAGES}
+    blueprints = {subject.blueprint.name for subject in SUBJECTS}
 
 
-def _versions(folder: Path) -> dict[str, str]:
-    """A short name of the contents of each static file, so that browsers may keep it for ever."""
+def _static_versions(folder: Path) -> dict[str, str]:
+    """A short hash of each static file by its relative path, so that browsers can cache it for long."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()[:10]
         for path in sorted(folder.rglob("*"))

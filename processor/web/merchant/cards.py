@@ -1,4 +1,4 @@
-"""Connections as the pages show them: one card each, made from the public representation. Pure."""
+"""Builds the cards of the pages from public representations of connections. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,167 +10,53 @@ from handlers.connection import Connection
 from handlers.events import LinkStatus
 from handlers.facts import COMPLETE, FactKind
 from handlers.milestones import NotificationType
-from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State, has_failed, is_running
+from handlers.state import AWAITING_FIRST_SYNC, State, has_failed, is_running
 from processor.clock import from_iso
 from processor.humanize import data_type
 from processor.journey import ConnectionView, LinkRedirect, PlatformView
 from processor.journey.search import group_of
+from processor.web.merchant.card import ACCOUNTING, Card, SyncProgress
 from processor.web.merchant.copy import connection_states, terms
-from processor.web.merchant.copy.connection_states import StateText
-
-IN_MOTION = frozenset({State.PENDING, State.AUTHORIZED, State.SYNCING, State.AUTHORIZATION_FAILED})
-"""The states that somebody who looks at the page expects to change soon."""
-
-UNNAMED = "your platform"
-ACCOUNTING = "Accounting"
-
-STEPS = ("You give access", "We read your data", "Ready")
-_STEP_OF: Mapping[State, int] = {
-    State.PENDING: 0,
-    State.AUTHORIZATION_FAILED: 0,  # not "failed": it is what to do now, again
-    State.AUTHORIZED: 1,
-    State.SYNCING: 1,
-    State.SYNC_FAILED: 1,
-    State.READY: 2,
-}
 
 _NOT_BEGUN = frozenset({"Initial", "Queued"})
-"""Statuses of data types that nobody reads yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class JourneyStep:
-    """One step of the way; ``stands`` is ``done``, ``now``, ``failed`` or ``ahead``."""
-
-    label: str
-    stands: str
-
-
-@dataclass(frozen=True, slots=True)
-class SyncProgress:
-    """How reading one data type stands; ``tone`` is ``good``, ``bad``, ``wait`` or ``calm``."""
-
-    label: str
-    says: str
-    tone: str
-    progress: int
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One connection. Times are ISO 8601 in UTC; ``None``: not known, or never.
-
-    ``name`` is the platform's, with what tells it apart from others of that platform; ``account`` is the
-    account, shop or business behind it.
-    ``is_barred``: another accounting platform leaves it no room, as its advice says.
-    ``waits_for_computer``: nothing is read before the customer's computer is on.
-    """
-
-    id: str
-    name: str
-    account: str | None
-    platform_key: str | None
-    group: str
-    logo_url: str | None
-    state: State
-    words: StateText
-    progress: int
-    readings: tuple[SyncProgress, ...]
-    error: str | None
-    authorized_at: str | None
-    is_barred: bool = False
-    waits_for_computer: bool = False
-
-    @property
-    def is_linked(self) -> bool:
-        """Whether access is given now."""
-        return self.state in LINKED_STATES
-
-    @property
-    def is_in_motion(self) -> bool:
-        """Whether it is worth asking Codat while somebody looks."""
-        return self.state in IN_MOTION or self.words.read_again
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether a bar of progress makes sense."""
-        return self.state in AWAITING_FIRST_SYNC and not self.waits_for_computer and not self.words.read_again
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether somebody began and access was not given yet."""
-        return self.state in (State.PENDING, State.AUTHORIZATION_FAILED)
-
-    @property
-    def wants_room(self) -> bool:
-        """Whether another accounting platform that is connected keeps it from being so."""
-        return self.group == ACCOUNTING and not self.is_linked and self.state is not State.DELETED
-
-    @property
-    def says(self) -> str:
-        """How it stands, for somebody who hears nothing else."""
-        return (
-            f"{self.words.title}." if self.name in self.words.title else f"{self.name}: {self.words.title}."
-        )
-
-    @property
-    def initials(self) -> str:
-        """What stands in for a logo."""
-        return "".join(word[0] for word in self.name.split()[:2] if word[0].isalnum()).upper()
-
-    @property
-    def steps(self) -> tuple[JourneyStep, ...]:
-        """The way to "ready"; none where access has ended, or where there is no way."""
-        if self.is_barred or self.state not in _STEP_OF:
-            return ()
-        here = _STEP_OF[self.state]
-        failed = self.state is State.SYNC_FAILED
-        arrived = self.state is State.READY
-
-        def stands(number: int) -> str:
-            if number < here or arrived:
-                return "done"
-            return "ahead" if number > here else "failed" if failed else "now"
-
-        return tuple(JourneyStep(label, stands(number)) for number, label in enumerate(STEPS))
+"""Statuses of data types that are not being read yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """When access was first given and when data was last read well; ``None``: never, or not known."""
+    """When access was first given and data was last read; ``None``: never, or not known."""
 
     first_authorized: datetime | None
     last_sync: datetime | None
 
 
-def card(
+def card_of(
     view: ConnectionView,
     platforms: Mapping[str, PlatformView],
     *,
-    back: LinkRedirect | None = None,
+    redirect: LinkRedirect | None = None,
     name: str | None = None,
 ) -> Card:
-    """The card of a connection; ``platforms`` by key gives the logo and the full name.
+    """The card of a connection; ``platforms`` by key provide logo and name.
 
-    ``back`` is what the address claims of which the user was just sent back. ``name`` tells it apart from
-    others of its platform; ``None``: the platform's is enough.
+    ``redirect`` is the unverified outcome with which the merchant just came back. ``name`` defaults to the
+    platform's.
     """
     platform = platforms.get(view["platform_key"] or "")
-    platform_name = _platform_name(view, platforms)
-    name = name or platform_name
-    current = [kind for kind in view["data_types"] if kind["current"]]
-    state = _state_shown(State(view["state"]), current)
-    error = view["error"] if _tells(state) else None
-    claimed = back.kind if back else None
-    unread = {kind["status"] for kind in current if has_failed(kind["status"], kind["progress"])}
+    name = name or _platform_name(view, platforms)
+    data_types = [row for row in view["data_types"] if row["current"]]
+    state = _displayed_state(State(view["state"]), data_types)
+    error = view["error"] if state in (State.AUTHORIZATION_FAILED, State.DEAUTHORIZED) else None
+    claim = redirect.kind if redirect else None
+    failed_statuses = {row["status"] for row in data_types if has_failed(row["status"], row["progress"])}
     on_premise = view["on_premise"] if platform is None else platform.is_on_premise
-    waits = on_premise and not view["first_sync_missing"] and _waits_for_computer(state, current)
-    said = connection_states.of_state(
+    waits = on_premise and not view["first_sync_missing"] and _waits_for_computer(state, data_types)
+    text = connection_states.of_state(
         state,
         name,
-        back=claimed,
+        claim=claim,
         code=error["status_code"] if error else None,
-        unread=unread,
+        failed_statuses=failed_statuses,
         waits_for_computer=waits,
         first_sync_missing=view["first_sync_missing"],
         end_expected=view["end_expected"],
@@ -183,122 +69,120 @@ def card(
         group=group_of(view["source_type"]),
         logo_url=logo_of(platform),
         state=state,
-        words=said,
+        text=text,
         progress=view["progress"],
-        readings=tuple(_reading(kind, name, waits=waits) for kind in current),
-        error=_quoted(error) if error and claimed != "connected" and not view["end_expected"] else None,
-        authorized_at=view["authorized_at"],
+        data_types=tuple(_sync_progress(row, name, waits=waits) for row in data_types),
+        error=_quoted(error) if error and claim != "connected" and not view["end_expected"] else None,
         waits_for_computer=waits,
     )
 
 
-def names_apart(views: Sequence[ConnectionView], platforms: Mapping[str, PlatformView]) -> dict[str, str]:
-    """By connection the name under which it stands beside ``views``, all of one company.
+def distinct_names(views: Sequence[ConnectionView], platforms: Mapping[str, PlatformView]) -> dict[str, str]:
+    """The names of a company's connections, by id.
 
-    Of several of one platform each has its account's name, as far as that says which; else a number, in
-    the order in which they were begun, and that day.
+    Several connections to one platform are told apart by their account's name if it is unique, otherwise by
+    a number in the order of their beginning, and that day.
     """
-    of_platform: dict[str, list[ConnectionView]] = {}
-    for view in sorted(views, key=lambda one: (one["first_heard_at"], one["id"])):
-        of_platform.setdefault(_platform_name(view, platforms), []).append(view)
+    by_platform: dict[str, list[ConnectionView]] = {}
+    for view in sorted(views, key=lambda view: (view["first_heard_at"], view["id"])):
+        by_platform.setdefault(_platform_name(view, platforms), []).append(view)
     names: dict[str, str] = {}
-    for name, several in of_platform.items():
-        accounts = Counter(view["account_name"] for view in several)
-        for number, view in enumerate(several, start=1):
+    for name, same_platform in by_platform.items():
+        accounts = Counter(view["account_name"] for view in same_platform)
+        for number, view in enumerate(same_platform, start=1):
             account = view["account_name"]
-            if len(several) == 1:
+            if len(same_platform) == 1:
                 names[view["id"]] = name
             elif account and accounts[account] == 1:
                 names[view["id"]] = f"{name} ({terms.name_of(account)})"
             else:
-                begun = terms.day(from_iso(view["first_heard_at"]))
-                names[view["id"]] = f"{name} {number} (begun {begun})"
+                names[view["id"]] = terms.numbered_name(name, number, from_iso(view["first_heard_at"]))
     return names
 
 
 def _platform_name(view: ConnectionView, platforms: Mapping[str, PlatformView]) -> str:
     platform = platforms.get(view["platform_key"] or "")
-    return terms.name_of(view["platform_name"] or (platform.name if platform else UNNAMED))
+    return terms.name_of(view["platform_name"] or (platform.name if platform else terms.UNNAMED_PLATFORM))
 
 
 def logo_of(platform: PlatformView | None) -> str | None:
-    """The square logo where there is one, for it fits a tile, otherwise the full one."""
+    """The square logo, which fits a tile, else the full one."""
     return None if platform is None else platform.square_logo_url or platform.logo_url
 
 
-def with_room(cards: Sequence[Card]) -> list[Card]:
-    """The same, and where one accounting platform leaves no room for another, that one says so."""
-    taken = next((one.name for one in cards if one.is_linked and one.group == ACCOUNTING), None)
-    if taken is None:
+def connected_accounting(cards: Sequence[Card]) -> str | None:
+    """The name of the connected accounting platform, or ``None``."""
+    return next((card.name for card in cards if card.is_linked and card.group == ACCOUNTING), None)
+
+
+def mark_barred(cards: Sequence[Card]) -> list[Card]:
+    """The cards; those that a connected accounting platform prevents say so."""
+    connected = connected_accounting(cards)
+    if connected is None:
         return list(cards)
     return [
         replace(
-            one,
-            words=connection_states.barred(one.words, one.name, taken, is_unfinished=one.is_unfinished),
+            card,
+            text=connection_states.barred(card.text, card.name, connected, is_unfinished=card.is_unfinished),
             error=None,
             is_barred=True,
         )
-        if one.wants_room
-        else one
-        for one in cards
+        if card.can_be_barred
+        else card
+        for card in cards
     ]
 
 
 def in_order(cards: Sequence[Card]) -> list[Card]:
-    """Those that want something of the user first, then the rest, each newest first as given."""
-    return sorted(cards, key=lambda one: one.words.tone not in ("bad", "wait"))
+    """Cards that need the merchant's attention first; the given order otherwise."""
+    return sorted(cards, key=lambda card: card.text.tone not in ("bad", "wait"))
 
 
-def dates_of(known: Connection) -> Dates:
-    """When access began for the first time and data was read last, by the facts and what was told."""
-    begun = [
+def dates_of(connection: Connection) -> Dates:
+    """The first authorisation and the last completed read, from the facts and the ledger."""
+    linked = [
         fact.at
-        for fact in known.facts
+        for fact in connection.facts
         if fact.kind in (FactKind.LINKED, FactKind.RELINKED)
         or (fact.kind is FactKind.SEEN and fact.status is LinkStatus.LINKED)
     ]
-    told = [
-        one.at
-        for one in known.ledger
-        if one.kind in (NotificationType.AUTHORIZED.value, NotificationType.REAUTHORIZED.value)
+    notified = [
+        entry.at
+        for entry in connection.ledger
+        if entry.kind in (NotificationType.AUTHORIZED.value, NotificationType.REAUTHORIZED.value)
     ]
-    walks = [at for at in (known.base.begun_at, known.history.begun_at) if at is not None]
-    read = [kind.at for kind in known.data_types.values() if kind.status == COMPLETE]
-    return Dates(min([*begun, *told, *walks], default=None), max(read, default=None))
+    begun = [at for at in (connection.base.begun_at, connection.history.begun_at) if at is not None]
+    read = [row.at for row in connection.data_types.values() if row.status == COMPLETE]
+    return Dates(min([*linked, *notified, *begun], default=None), max(read, default=None))
 
 
-def _state_shown(state: State, kinds: Sequence[Mapping[str, Any]]) -> State:
-    """The state, but a first read that failed is history once something was read after it."""
-    was_read = any(kind["status"] == COMPLETE for kind in kinds)
+def _displayed_state(state: State, data_types: Sequence[Mapping[str, Any]]) -> State:
+    """``state``; a failed first sync counts as ready once something was read after it."""
+    was_read = any(row["status"] == COMPLETE for row in data_types)
     return State.READY if state is State.SYNC_FAILED and was_read else state
 
 
-def _tells(state: State) -> bool:
-    """Whether the newest problem explains this state."""
-    return state in (State.AUTHORIZATION_FAILED, State.DEAUTHORIZED)
-
-
 def _quoted(error: Mapping[str, str | None]) -> str | None:
-    """What the platform said of the problem; ``None`` where the user decided and there is nothing to add."""
+    """The platform's message; ``None`` for a cancellation, or without a message."""
     if error["status_code"] == connection_states.CANCELLED_CODE:
         return None
     return terms.quotation(error["message"] or error["status_text"] or "") or None
 
 
-def _waits_for_computer(state: State, kinds: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a first read of software on the customer's computer has to begin, and nobody reads now."""
-    running = [kind["status"] for kind in kinds if is_running(kind["status"], kind["progress"])]
+def _waits_for_computer(state: State, data_types: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a first read of software on the customer's computer has not begun."""
+    running = [row["status"] for row in data_types if is_running(row["status"], row["progress"])]
     return state in AWAITING_FIRST_SYNC and _NOT_BEGUN.issuperset(running)
 
 
-def _reading(kind: Mapping[str, Any], platform_name: str, *, waits: bool) -> SyncProgress:
-    status = kind["status"]
-    running = is_running(status, kind["progress"]) and not waits
-    failed = has_failed(status, kind["progress"])
+def _sync_progress(row: Mapping[str, Any], platform_name: str, *, waits: bool) -> SyncProgress:
+    status = row["status"]
+    running = is_running(status, row["progress"]) and not waits
+    failed = has_failed(status, row["progress"])
     tone = "wait" if running else "good" if status == COMPLETE else "calm"
     return SyncProgress(
-        label=data_type(kind["data_type"]),
-        says=terms.of_status(status, platform_name, failed=failed),
+        label=data_type(row["data_type"]),
+        status=terms.of_status(status, platform_name, failed=failed),
         tone="bad" if failed else tone,
-        progress=kind["progress"] if running else 100,
+        progress=row["progress"] if running else 100,
     )

@@ -1,4 +1,4 @@
-"""``/connect/{token}``: choose a platform, go on with one that waits, or let somebody else do it."""
+"""``/connect/{token}``: choose a platform, continue a pending connection, or share the link."""
 
 from typing import Any
 
@@ -6,81 +6,80 @@ from flask import Blueprint, Response, redirect, request
 
 from processor.errors import CodatError, Invalid, NotFound
 from processor.journey import CodatNotSet, LinkRedirect, LinkSession, TokenExpired
-from processor.web import security
-from processor.web.merchant import link_session, tiles
-from processor.web.merchant.cards import UNNAMED, Card
+from processor.web import csrf
+from processor.web.merchant import tiles
+from processor.web.merchant.card import Card
 from processor.web.merchant.copy import redirect_outcomes, terms
 from processor.web.merchant.link_session import (
     PATH,
-    Live,
     PageVisit,
-    fragment,
-    guard,
+    forget_thanks,
+    form_visit_of,
     journey,
-    opened,
-    page,
+    known_platforms,
     visit_of,
 )
+from processor.web.merchant.pages import LivePart, fragment, live_part, page, register_handlers
 
 blueprint = Blueprint("choose", __name__, url_prefix=PATH)
-guard(blueprint)
+register_handlers(blueprint)
 
-LONGEST_SEARCH = 100
-PART = "_connections"
+MAX_SEARCH_CHARS = 100
+CONNECTIONS = "_connections"
 PLATFORMS = "_platforms"
 
 
 @blueprint.get("/<token>", strict_slashes=False)
 def show(token: str) -> Response:
-    """The platforms, what is connected, what waits, and the ways out."""
+    """The company's connections and the platforms to choose from."""
     visit = visit_of(token)
     cards = visit.cards()
-    return page(visit, "choose", cards=cards, live=changing(visit, cards), **_found(cards))
+    live = live_connections(visit, cards)
+    return page(visit, "choose", cards=cards, live=live, **_matching_platforms(cards))
 
 
 @blueprint.get("/<token>/found")
 def found(token: str) -> Response:
-    """The platforms alone, while somebody types what to search for."""
+    """The platforms alone, for a search while typing."""
     visit = visit_of(token)
-    return fragment(visit, PLATFORMS, **_found(visit.cards()))
+    return fragment(visit, PLATFORMS, **_matching_platforms(visit.cards()))
 
 
 @blueprint.get("/<token>/live")
 def live(token: str) -> Response:
-    """The list of connections as it is now."""
+    """The live list of connections."""
     visit = visit_of(token)
-    return fragment(visit, PART, **_shown(visit.cards(), came_back()))
+    return fragment(visit, CONNECTIONS, **_connection_list(visit.cards(), redirect_in_address()))
 
 
 @blueprint.get("/<token>/not-listed")
 def not_listed(token: str) -> Response:
-    """What to do when a platform is missing."""
+    """Advice for a platform that is not listed."""
     visit = visit_of(token)
-    return page(
-        visit, "not_listed", uploads=[one for one in link_session.platforms().values() if one.is_upload]
-    )
+    uploads = [platform for platform in known_platforms().values() if platform.is_upload]
+    return page(visit, "not_listed", uploads=uploads)
 
 
 @blueprint.get("/<token>/connections")
 def back_to_choosing(token: str) -> Response:
-    """Where somebody lands who opens the address of a form."""
+    """Redirect from the address of the form to the page with the form."""
     return redirect(visit_of(token).url("choose.show"), 303)  # type: ignore[return-value]
 
 
 @blueprint.post("/<token>/connections")
 def choose(token: str) -> Response:
-    """Begin with the platform that was chosen."""
-    visit = opened(token)
+    """Connect the chosen platform."""
+    visit = form_visit_of(token)
     platform_key = request.form.get("platform_key", "")
     if not platform_key:
         raise Invalid("Choose a platform first.")
-    return leave_for(visit, journey().connect(visit.company_id, platform_key))
+    return leave_for_link(visit, journey().connect(visit.company_id, platform_key))
 
 
 @blueprint.post("/<token>/new-link")
 def new_link(token: str) -> Response:
-    """Mail a fresh link to the company's contact, in place of one that has expired; say no more than that."""
-    security.check_form(token)
+    """E-mail a fresh link in place of an expired one; the page does not say whether one was sent."""
+    csrf.check_form(token)
     try:
         visit = visit_of(token)
     except TokenExpired as error:
@@ -91,50 +90,48 @@ def new_link(token: str) -> Response:
 
 @blueprint.get("", strict_slashes=False)
 @blueprint.get("/<token>/<path:_rest>")
-def nowhere(token: str = "", _rest: str = "") -> Response:
-    """Half of a link, or a page that does not exist."""
+def unknown_page(token: str = "", _rest: str = "") -> Response:
+    """An incomplete link, or an unknown page; raises :class:`NotFound`."""
     visit_of(token)
     raise NotFound("There is no such page.")
 
 
-def changing(visit: PageVisit, cards: list[Card], *, back: LinkRedirect | None = None) -> Live:
-    """The list of connections, as the part of a page that changes.
+def live_connections(
+    visit: PageVisit, cards: list[Card], *, redirect: LinkRedirect | None = None
+) -> LivePart:
+    """The list of connections as a live part, with the notice of a ``redirect``."""
+    url = visit.url("choose.live", **(redirect.as_query if redirect else {}))
+    return live_part(visit, url, CONNECTIONS, **_connection_list(cards, redirect))
 
-    ``back``: the user has just come back from Codat, as the address claims it.
-    """
-    url = visit.url("choose.live", **(back.as_query if back else {}))
-    return link_session.live(visit, url, PART, **_shown(cards, back))
 
-
-def came_back() -> LinkRedirect | None:
-    """The end of a visit to Codat's Link beside which a live part stands; ``None``: it stands alone."""
+def redirect_in_address() -> LinkRedirect | None:
+    """The redirect beside which a live part is shown, or ``None``."""
     return LinkRedirect.from_query(request.args) if "statusCode" in request.args else None
 
 
-def _shown(cards: list[Card], back: LinkRedirect | None) -> dict[str, Any]:
-    return {"cards": cards, "notice": redirect_outcomes.notice_above(back, cards) if back else None}
+def _connection_list(cards: list[Card], redirect: LinkRedirect | None) -> dict[str, Any]:
+    notice = redirect_outcomes.notice_above(redirect, cards) if redirect else None
+    return {"cards": cards, "notice": notice}
 
 
-def leave_for(visit: PageVisit, started: LinkSession) -> Response:
-    """The page that takes the user to Codat's Link.
+def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
+    """The page that takes the merchant to Codat's Link.
 
-    Not a redirect: browsers hold redirects after a form against ``form-action`` too, which would have to
+    It is not a redirect: browsers apply ``form-action`` to redirects after a form too, and it would have to
     allow every platform's login page. https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    name = terms.name_of(started.platform_name or UNNAMED)
-    platform = link_session.platforms().get(started.platform_key or "")
-    expect = terms.on_premise(name) if platform is not None and platform.is_on_premise else None
-    answer = page(visit, "leaving", started=started, name=name, expect=expect)
-    answer.delete_cookie(link_session.THANKED_COOKIE, path=link_session.RETURN_PATH)
-    return answer
+    name = terms.name_of(session.platform_name or terms.UNNAMED_PLATFORM)
+    platform = known_platforms().get(session.platform_key or "")
+    note = terms.on_premise(name) if platform is not None and platform.is_on_premise else None
+    return forget_thanks(page(visit, "leaving", session=session, name=name, note=note))
 
 
-def _found(cards: list[Card]) -> dict[str, Any]:
-    """The platforms that the address searches for, and whether we know any at all."""
-    search = " ".join(request.args.get("q", "")[:LONGEST_SEARCH].split())
+def _matching_platforms(cards: list[Card]) -> dict[str, Any]:
+    """The platforms that match the address's search, and whether the list is available at all."""
+    search = " ".join(request.args.get("q", "")[:MAX_SEARCH_CHARS].split())
     try:
-        known = journey().search_platforms(search)
+        matches = journey().search_platforms(search)
     except (CodatError, CodatNotSet):
         return {"search": search, "groups": [], "hint": None, "available": False}
-    groups = tiles.groups(known.platforms, cards)
-    return {"search": search, "groups": groups, "hint": known.hint, "available": True}
+    groups = tiles.groups(matches.platforms, cards)
+    return {"search": search, "groups": groups, "hint": matches.hint, "available": True}

@@ -1,7 +1,7 @@
-"""``/return``: where Codat's Link sends the user back. It believes nothing and changes nothing.
+"""``/return``: where Codat's Link sends the merchant back.
 
-Whose browser it is, the cookie of a visit says and never the address. Without one there is a general
-message, in words of ours only.
+The address is unverified and changes nothing. A cookie, never the address, identifies the browser's visits;
+without one the page shows a general message.
 """
 
 from dataclasses import replace
@@ -15,53 +15,53 @@ from processor.web.merchant.copy import redirect_outcomes
 from processor.web.merchant.link_session import (
     RETURN_PATH,
     PageVisit,
-    guard,
-    page,
     remember_thanks,
     visits_of_browser,
     was_thanked,
 )
+from processor.web.merchant.pages import page, register_handlers
 
 blueprint = Blueprint("return", __name__)
-guard(blueprint)
+register_handlers(blueprint)
 
 
 @blueprint.get(RETURN_PATH, strict_slashes=False)
 def show() -> Response:
-    """What happened, as far as the address claims it, and how it really stands.
+    """The claimed outcome and the stored state.
 
     Codat is asked about a connection only for a browser that holds a visit to its company.
     """
-    outcome = LinkRedirect.from_query(request.args)
-    outcome = replace(outcome, is_new=not was_thanked(outcome))
-    visits = visits_of_browser()
-    company_id = _company_of(outcome)
-    visit = _owner(visits, outcome, company_id)
+    redirect = LinkRedirect.from_query(request.args)
+    redirect = replace(redirect, is_new=not was_thanked(redirect))
+    company_id = _company_of(redirect)
+    visit = _matching_visit(visits_of_browser(), redirect, company_id)
     if visit is None:
-        return page(None, "returned", notice=redirect_outcomes.notice_of(outcome, to_stranger=True))
-    if company_id != visit.company_id or outcome.connection_id is None:
+        return page(None, "returned", notice=redirect_outcomes.notice_of(redirect, to_stranger=True))
+    if company_id != visit.company_id or redirect.connection_id is None:
         cards = visit.cards()
-        live = choosing.changing(visit, cards, back=outcome)
-        answer = page(visit, "back", live=live, notice=redirect_outcomes.notice_above(outcome, cards))
-        return remember_thanks(answer, outcome)
-    card = visit.card(outcome.connection_id, back=outcome)
-    watching.curiosity().anew(visit.company_id, card)
-    answer = page(visit, "watch", card=card, live=watching.changing(visit, card, back=outcome))
-    return remember_thanks(answer, outcome)
+        live = choosing.live_connections(visit, cards, redirect=redirect)
+        response = page(visit, "back", live=live, notice=redirect_outcomes.notice_above(redirect, cards))
+        return remember_thanks(response, redirect)
+    card = visit.card(redirect.connection_id, redirect=redirect)
+    watching.page_polling().ask_on_return(visit.company_id, card)
+    live = watching.live_status(visit, card, redirect=redirect)
+    return remember_thanks(page(visit, "watch", card=card, live=live), redirect)
 
 
-def _company_of(outcome: LinkRedirect) -> str | None:
-    """The company to which the connection really belongs; ``None`` for an unknown connection."""
-    if outcome.connection_id is None:
+def _company_of(redirect: LinkRedirect) -> str | None:
+    """The stored company of the connection; ``None`` for an unknown connection."""
+    if redirect.connection_id is None:
         return None
-    stored = get_container().reader.connection(outcome.connection_id)
+    stored = get_container().reader.connection(redirect.connection_id)
     return None if stored is None else stored.connection.company_id
 
 
-def _owner(visits: list[PageVisit], outcome: LinkRedirect, company_id: str | None) -> PageVisit | None:
-    """The visit that this is the end of: by the connection's company, else by the one that is claimed."""
-    for wanted in (company_id, outcome.company_id):
+def _matching_visit(
+    visits: list[PageVisit], redirect: LinkRedirect, company_id: str | None
+) -> PageVisit | None:
+    """The visit to the connection's company, else to the claimed one, else the only visit."""
+    for candidate in (company_id, redirect.company_id):
         for visit in visits:
-            if visit.company_id == wanted:
+            if visit.company_id == candidate:
                 return visit
     return visits[0] if len(visits) == 1 and company_id is None else None

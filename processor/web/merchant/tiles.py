@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from processor.journey import PlatformView
 from processor.journey.search import GROUPS, group_of
-from processor.web.merchant.cards import ACCOUNTING, Card, in_order, logo_of
+from processor.web.merchant.card import ACCOUNTING, Card
+from processor.web.merchant.cards import connected_accounting, in_order, logo_of
 from processor.web.merchant.copy import terms
 
-_OWN_BUTTON = ("quickbooks", "intuit")
-"""Intuit requires that its own button, with hover, is what people press.
+_BRANDED_BUTTON = ("quickbooks", "intuit")
+"""Platforms whose own button, with its hover image, must be used.
 
 https://docs.codat.io/auth-flow/build/build-flow
 """
@@ -17,10 +18,10 @@ https://docs.codat.io/auth-flow/build/build-flow
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A platform to choose. With ``button_url`` that picture is the button, and no words of ours.
+    """A platform to choose. With ``button_url`` that image is the button, without a text.
 
-    ``badge`` and ``tone`` say how its connection stands, as everywhere; ``None``: there is none. ``expect``:
-    what to know before choosing it.
+    ``badge`` and ``tone`` describe its connection; ``None`` without one. ``note``: what to know before
+    choosing it.
     """
 
     key: str
@@ -32,12 +33,12 @@ class Tile:
     button_hover_url: str | None
     badge: str | None
     tone: str | None
-    expect: str | None
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Tiles of one source type; ``taken_by`` names the accounting platform that leaves no room for more."""
+class TileGroup:
+    """Tiles of one source type; ``taken_by`` names the connected accounting platform that bars others."""
 
     key: str
     label: str
@@ -45,22 +46,23 @@ class Group:
     taken_by: str | None = None
 
 
-def groups(platforms: Sequence[PlatformView], cards: Sequence[Card]) -> list[Group]:
-    """The platforms in groups, in the order of the page, empty groups left out."""
-    stands = {one.platform_key: one for one in reversed(in_order(cards))}
-    accounting = next((one.name for one in cards if one.is_linked and one.group == ACCOUNTING), None)
-    found: dict[str, list[Tile]] = {key: [] for key in GROUPS}
+def groups(platforms: Sequence[PlatformView], cards: Sequence[Card]) -> list[TileGroup]:
+    """The non-empty groups of platforms, in the order of the page."""
+    card_by_platform = {card.platform_key: card for card in reversed(in_order(cards))}
+    tiles_by_group: dict[str, list[Tile]] = {key: [] for key in GROUPS}
     for platform in platforms:
-        found[group_of(platform.source_type)].append(_tile(platform, stands.get(platform.key)))
+        tile = _tile(platform, card_by_platform.get(platform.key))
+        tiles_by_group[group_of(platform.source_type)].append(tile)
     return [
-        Group(key, GROUPS[key], tuple(tiles), accounting if key == ACCOUNTING else None)
-        for key, tiles in found.items()
+        TileGroup(key, GROUPS[key], tuple(tiles), connected_accounting(cards) if key == ACCOUNTING else None)
+        for key, tiles in tiles_by_group.items()
         if tiles
     ]
 
 
-def _tile(platform: PlatformView, connected: Card | None) -> Tile:
-    container = platform.button_url if any(word in platform.name.casefold() for word in _OWN_BUTTON) else None
+def _tile(platform: PlatformView, card: Card | None) -> Tile:
+    has_own_button = any(word in platform.name.casefold() for word in _BRANDED_BUTTON)
+    button_url = platform.button_url if has_own_button else None
     name = terms.name_of(platform.name)
     return Tile(
         key=platform.key,
@@ -68,9 +70,9 @@ def _tile(platform: PlatformView, connected: Card | None) -> Tile:
         logo_url=logo_of(platform),
         initials="".join(word[0] for word in platform.name.split()[:2]).upper(),
         is_beta=platform.is_beta,
-        button_url=container,
-        button_hover_url=platform.button_hover_url if container else None,
-        badge=connected.words.badge if connected else None,
-        tone=connected.words.tone if connected else None,
-        expect=terms.on_premise_briefly(name) if platform.is_on_premise else None,
+        button_url=button_url,
+        button_hover_url=platform.button_hover_url if button_url else None,
+        badge=card.text.badge if card else None,
+        tone=card.text.tone if card else None,
+        note=terms.on_premise_briefly(name) if platform.is_on_premise else None,
     )

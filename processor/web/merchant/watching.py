@@ -1,4 +1,4 @@
-"""The live status of one connection: waiting, access given, reading, ready, or what went wrong."""
+"""``/connect/{token}/connections/{id}``: the live status of one connection."""
 
 from typing import Any
 
@@ -6,96 +6,85 @@ from flask import Blueprint, Response, redirect, request
 
 from processor.journey import LinkRedirect
 from processor.web.dependencies import get_container
-from processor.web.merchant import link_session
-from processor.web.merchant.cards import Card
-from processor.web.merchant.choosing import came_back, leave_for
+from processor.web.merchant.card import Card
+from processor.web.merchant.choosing import leave_for_link, redirect_in_address
 from processor.web.merchant.copy import redirect_outcomes
-from processor.web.merchant.link_session import (
-    PATH,
-    Live,
-    PageVisit,
-    fragment,
-    guard,
-    journey,
-    opened,
-    page,
-    visit_of,
-)
+from processor.web.merchant.link_session import PATH, PageVisit, form_visit_of, journey, visit_of
+from processor.web.merchant.pages import LivePart, fragment, live_part, page, register_handlers
 from processor.web.merchant.polling import PagePolling
 
 blueprint = Blueprint("watch", __name__, url_prefix=f"{PATH}/<token>/connections/<connection_id>")
-guard(blueprint)
+register_handlers(blueprint)
 
-PART = "_status"
+STATUS = "_status"
 
 
 @blueprint.get("")
 def show(token: str, connection_id: str) -> Response:
-    """How one connection stands."""
+    """The status of a connection."""
     visit = visit_of(token)
     card = visit.card(connection_id)
-    curiosity().about(visit.company_id, card)
-    asked = request.args.get("asked") == "read" and card.words.read_again
-    return page(visit, "watch", card=card, live=changing(visit, card), asked=asked)
+    page_polling().ask_if_due(visit.company_id, card)
+    is_read_requested = request.args.get("asked") == "read" and card.text.read_again
+    return page(visit, "watch", card=card, live=live_status(visit, card), is_read_requested=is_read_requested)
 
 
 @blueprint.get("/live")
 def live(token: str, connection_id: str) -> Response:
-    """The part of that page that changes."""
+    """The live part of that page."""
     visit = visit_of(token)
-    back = came_back()
-    card = visit.card(connection_id, back=back)
-    curiosity().about(visit.company_id, card)
-    return fragment(visit, PART, **_shown(card, back))
+    redirect = redirect_in_address()
+    card = visit.card(connection_id, redirect=redirect)
+    page_polling().ask_if_due(visit.company_id, card)
+    return fragment(visit, STATUS, **_status(card, redirect))
 
 
 @blueprint.get("/link")
 def back_to_watching(token: str, connection_id: str) -> Response:
-    """Where somebody lands who opens the address of the form."""
+    """The status page at the address of the form."""
     return show(token, connection_id)
 
 
 @blueprint.post("/link")
 def resume(token: str, connection_id: str) -> Response:
     """Go to Codat's Link: to finish, to try again, or to connect again."""
-    visit = opened(token)
-    return leave_for(visit, journey().link(connection_id, company_id=visit.company_id))
+    visit = form_visit_of(token)
+    return leave_for_link(visit, journey().link(connection_id, company_id=visit.company_id))
 
 
 @blueprint.get("/read")
 def back_from_reading(token: str, connection_id: str) -> Response:
-    """Where somebody lands who opens the address of the form."""
+    """The status page at the address of the form."""
     return show(token, connection_id)
 
 
 @blueprint.post("/read")
 def read_again(token: str, connection_id: str) -> Response:
-    """Have the data read again, and show how it goes."""
-    visit = opened(token)
+    """Have Codat read the data again, and show the status."""
+    visit = form_visit_of(token)
     visit.connection(connection_id)
     journey().read_again(visit.company_id)
     url = visit.url("watch.show", connection_id=connection_id, asked="read")
     return redirect(url, 303)  # type: ignore[return-value]
 
 
-def changing(visit: PageVisit, card: Card, *, back: LinkRedirect | None = None) -> Live:
-    """The status of a connection, as the part of a page that changes.
+def live_status(visit: PageVisit, card: Card, *, redirect: LinkRedirect | None = None) -> LivePart:
+    """The status of a connection as a live part.
 
-    ``back``: the user has just come back from Codat, as the address claims it. What is said of that belongs
-    to this part, for what comes later may contradict it.
+    The notice of a ``redirect`` belongs to the live part, because later changes may contradict it.
     """
-    url = visit.url("watch.live", connection_id=card.id, **(back.as_query if back else {}))
-    return link_session.live(visit, url, PART, **_shown(card, back))
+    url = visit.url("watch.live", connection_id=card.id, **(redirect.as_query if redirect else {}))
+    return live_part(visit, url, STATUS, **_status(card, redirect))
 
 
-def _shown(card: Card, back: LinkRedirect | None) -> dict[str, Any]:
-    if back is None:
-        return {"card": card, "notice": None, "quoted": None}
-    notice = redirect_outcomes.notice_beside(back, card)
-    return {"card": card, "notice": notice, "quoted": redirect_outcomes.quoted(back, card)}
+def _status(card: Card, redirect: LinkRedirect | None) -> dict[str, Any]:
+    if redirect is None:
+        return {"card": card, "notice": None, "quotation": None}
+    notice = redirect_outcomes.notice_beside(redirect, card)
+    return {"card": card, "notice": notice, "quotation": redirect_outcomes.quotation_of(redirect, card)}
 
 
-def curiosity() -> PagePolling:
-    """Asks Codat for those who wait."""
+def page_polling() -> PagePolling:
+    """Asks Codat about connections whose pages are open."""
     container = get_container()
     return PagePolling(container.redis, container.journey, container.clock)

@@ -1,4 +1,4 @@
-"""The pages for operators: is it broken, since when, what to do, and what happened to this merchant?"""
+"""The operators' pages: what is wrong, since when, what to do, and what happened to a merchant."""
 
 from flask import Blueprint, Flask, Response
 
@@ -16,21 +16,19 @@ from processor.web.ops import (
 )
 
 SUBJECTS = (overview, search, connections, companies, events, notifications, subscribers)
-"""One module for each subject; each adds its pages to the blueprint."""
 
 
 def register(app: Flask) -> None:
-    """Let ``app`` show the pages to whoever knows OPERATOR_PASSWORD."""
+    """Add the pages, behind OPERATOR_PASSWORD, to ``app``."""
     blueprint = Blueprint(auth.NAME, __name__, url_prefix=auth.PREFIX)
-    rendering.guard(blueprint)
+    rendering.register_handlers(blueprint)
     for subject in SUBJECTS:
         subject.add_to(blueprint)
-    blueprint.add_url_rule("/<path:rest>", view_func=nowhere)
+    blueprint.add_url_rule("/<path:_rest>", view_func=unknown_page)
     auth.register(app)
     app.register_blueprint(blueprint)
 
 
-def nowhere(rest: str) -> Response:
-    """Say that there is no such page."""
-    del rest
+def unknown_page(_rest: str) -> Response:
+    """Raise :class:`NotFound` for an unknown page."""
     raise NotFound("There is no such page.")

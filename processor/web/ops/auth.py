@@ -1,7 +1,7 @@
-"""Who may open the operators' pages: the user ``operator`` with OPERATOR_PASSWORD, by HTTP Basic.
+"""HTTP Basic authentication (RFC 7617) of the operators' pages: ``operator`` with OPERATOR_PASSWORD.
 
-https://www.rfc-editor.org/rfc/rfc7617. What an operator's browser shows are forms, and a foreign site could
-make it send one with these credentials: every form carries a seal (:mod:`processor.web.security`).
+A browser sends these credentials with forms of foreign sites too, so every form carries a CSRF token
+(:mod:`processor.web.csrf`).
 """
 
 import base64
@@ -13,9 +13,9 @@ import logging
 from flask import Flask, Response, request
 
 from processor.errors import NotFound, Unauthorized
-from processor.web import security
-from processor.web.credential_throttle import Credential, limited
-from processor.web.dependencies import get_container, refusals
+from processor.web import csrf
+from processor.web.credential_throttle import Credential, throttled
+from processor.web.dependencies import get_container, refusal_log
 
 _log = logging.getLogger(__name__)
 
@@ -23,13 +23,13 @@ NAME = "ops"
 PREFIX = "/ops"
 USER = "operator"
 SCHEME = 'Basic realm="operators", charset="UTF-8"'
-LARGEST_FORM_BYTES = 65_536
+MAX_FORM_BYTES = 65_536
 _KEY_ROUNDS = 200_000
 _KEY_SALT = b"codat-processor forms of operators"
 
 
 class PagesClosed(NotFound):
-    """There are no operators' pages, for nobody could log in."""
+    """OPERATOR_PASSWORD is not set, so nobody can log in."""
 
     code = "pages_closed"
     remedy = "Operators: set `OPERATOR_PASSWORD` to have pages under /ops."
@@ -37,37 +37,34 @@ class PagesClosed(NotFound):
 
 
 def register(app: Flask) -> None:
-    """Ask for the password before anything under ``/ops`` is looked at, page or no page."""
+    """Require the password for every path under ``/ops``, also for unknown ones."""
     app.before_request(_guard)
-    app.after_request(_keep_out_of_caches)
+    app.after_request(_forbid_caching)
 
 
 def check(authorization: str | None, password: str) -> None:
-    """Raise :class:`Unauthorized` unless the header carries the user's name and ``password``.
-
-    Takes the same time however much of either is right.
-    """
-    user, given = _credentials(authorization)
+    """Raise :class:`Unauthorized` unless the header carries the user and ``password``; constant time."""
+    user, sent_password = _credentials(authorization)
     is_user = hmac.compare_digest(_digest(user), _digest(USER.encode()))
-    is_password = hmac.compare_digest(_digest(given), _digest(password.encode()))
+    is_password = hmac.compare_digest(_digest(sent_password), _digest(password.encode()))
     if not (is_user and is_password):
         raise Unauthorized(f"Log in as {USER}, with the value of OPERATOR_PASSWORD.", scheme=SCHEME)
 
 
-def seal() -> str:
-    """What a form has to send back."""
-    return security.seal(_form_key(get_container().settings.operator_password or ""))
+def csrf_token() -> str:
+    """The CSRF token of forms."""
+    return csrf.token_of(_form_key(get_container().settings.operator_password or ""))
 
 
 def check_form() -> None:
-    """Raise :class:`processor.web.security.FormExpired` unless the form was given to this browser."""
-    security.check_form(_form_key(get_container().settings.operator_password or ""))
+    """Raise :class:`FormExpired` unless the current form carries a valid CSRF token."""
+    csrf.check_form(_form_key(get_container().settings.operator_password or ""))
 
 
 def _guard() -> None:
-    if not _is_ours():
+    if not _is_ops_request():
         return
-    request.max_content_length = LARGEST_FORM_BYTES
+    request.max_content_length = MAX_FORM_BYTES
     password = get_container().settings.operator_password
     if not password:
         raise PagesClosed()
@@ -75,10 +72,10 @@ def _guard() -> None:
     if authorization is None:
         check(authorization, password)
     try:
-        with limited(Credential.OPERATOR, Unauthorized):
+        with throttled(Credential.OPERATOR, Unauthorized):
             check(authorization, password)
     except Unauthorized:
-        refusals().warn(
+        refusal_log().warn(
             _log,
             "a login to the operators' pages was refused",
             reason="unauthorized",
@@ -87,19 +84,19 @@ def _guard() -> None:
         raise
 
 
-def _keep_out_of_caches(answer: Response) -> Response:
-    if _is_ours():
-        answer.headers["Cache-Control"] = "no-store"
-        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return answer
+def _forbid_caching(response: Response) -> Response:
+    if _is_ops_request():
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
 
 
-def _is_ours() -> bool:
+def _is_ops_request() -> bool:
     return request.blueprint == NAME or request.path == PREFIX or request.path.startswith(PREFIX + "/")
 
 
 def _credentials(authorization: str | None) -> tuple[bytes, bytes]:
-    """User and password as they were sent; both empty where nothing usable was."""
+    """The user and password of the header; both empty when it is unusable."""
     scheme, _, text = (authorization or "").strip().partition(" ")
     if scheme.lower() != "basic":
         return b"", b""
@@ -116,5 +113,5 @@ def _digest(octets: bytes) -> bytes:
 
 @functools.lru_cache(maxsize=4)
 def _form_key(password: str) -> str:
-    """The key of the seals: the same in every process, and no way back from a saved page to the password."""
+    """The key of CSRF tokens: the same in every process; a saved page does not reveal the password."""
     return hashlib.pbkdf2_hmac("sha256", password.encode(), _KEY_SALT, _KEY_ROUNDS).hex()

@@ -1,4 +1,4 @@
-"""A company, its connections, and the link with which its people go on."""
+"""The page of a company: its connections, its messages, and a link to its journey."""
 
 from typing import Any
 
@@ -21,29 +21,29 @@ def add_to(blueprint: Blueprint) -> None:
 
 def company(id_: str) -> Response:
     """One company."""
-    return _shown(folded(rendering.wanted(id_)))
+    return _company_page(folded(rendering.requested_id(id_)))
 
 
 def make_link(id_: str) -> Response:
-    """The same with a fresh link to the journey. It changes nothing, and no address ever holds it."""
+    """The page with a fresh link to the journey, which is never part of an address."""
     auth.check_form()
-    id_ = folded(rendering.wanted(id_))
-    found = get_container().journey.company(id_, root=request.url_root)
-    return _shown(id_, connect_url=found.connect_url)
+    id_ = folded(rendering.requested_id(id_))
+    company = get_container().journey.company(id_, root=request.url_root)
+    return _company_page(id_, connect_url=company.connect_url)
 
 
-def _shown(id_: str, **more: Any) -> Response:
+def _company_page(id_: str, **values: Any) -> Response:
     reader = get_container().reader
-    found = queries.company(reader, id_)
+    company = queries.company(reader, id_)
     page = queries.company_connections(reader, id_, **rendering.query_of(PageQuery))
     row = reader.company(id_) or {}
     events = queries.events(reader, company_id=id_, limit=EVENTS_SHOWN)
     return rendering.page(
         "company",
-        company=found,
+        company=company,
         given_name=row.get("given_name"),
         contact=row.get("contact_email"),
         page=page,
         events=events,
-        **more,
+        **values,
     )

@@ -1,4 +1,4 @@
-"""Connections: what state each is in, and above all why."""
+"""The pages of connections: their states, and why."""
 
 from flask import Blueprint, Response
 
@@ -12,8 +12,8 @@ from processor.web.ops import auth, copy, receiver_names, rendering
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
 
 NOTIFICATIONS_SHOWN = 50
-NOT_ASKED = ("deleted", "unreadable")
-"""States about which Codat has nothing more to say, or that could not learn it."""
+NEVER_ASKED = ("deleted", "unreadable")
+"""States for which Codat cannot be asked."""
 
 
 def add_to(blueprint: Blueprint) -> None:
@@ -32,29 +32,31 @@ def connections() -> Response:
 
 
 def connection(id_: str) -> Response:
-    """One connection with its timeline and what was told of it."""
-    id_, reader = folded(rendering.wanted(id_)), get_container().reader
-    found = queries.connection(reader, id_)
+    """One connection with its timeline and notifications."""
+    id_, reader = folded(rendering.requested_id(id_)), get_container().reader
+    connection = queries.connection(reader, id_)
     timeline = queries.timeline(reader, id_, **rendering.query_of(PageQuery))
-    told = queries.notifications(reader, connection_id=id_, limit=NOTIFICATIONS_SHOWN)
-    turned = next((line for line in timeline["items"] if line["from"] != line["to"]), None)
+    notifications = queries.notifications(reader, connection_id=id_, limit=NOTIFICATIONS_SHOWN)
+    last_change = next((entry for entry in timeline["items"] if entry["from"] != entry["to"]), None)
     return rendering.page(
         "connection",
-        meaning=copy.of_connection(found),
-        connection=found,
+        meaning=copy.of_connection(connection),
+        connection=connection,
         timeline=timeline,
-        told=told,
-        turned=turned,
+        notifications=notifications,
+        last_change=last_change,
         has_failed=has_failed,
         names=receiver_names.of_subscribers(),
-        askable=get_container().codat is not None and found["company_id"] and found["state"] not in NOT_ASKED,
+        askable=get_container().codat is not None
+        and connection["company_id"]
+        and connection["state"] not in NEVER_ASKED,
     )
 
 
 def ask_codat(id_: str) -> Response:
-    """Ask Codat how the connection's company stands now; the answer goes onto the timeline."""
+    """Ask Codat about the connection's company now; the answer appears on the timeline."""
     auth.check_form()
-    id_ = folded(rendering.wanted(id_))
+    id_ = folded(rendering.requested_id(id_))
     company_id = queries.connection(get_container().reader, id_)["company_id"]
     if not company_id:
         raise Conflict("The company of this connection is not known, so Codat cannot be asked about it.")
@@ -64,9 +66,9 @@ def ask_codat(id_: str) -> Response:
 
 
 def read_now(id_: str) -> Response:
-    """Have Codat read the company of a connection now."""
+    """Have Codat read the data of the connection's company now."""
     auth.check_form()
-    id_ = folded(rendering.wanted(id_))
+    id_ = folded(rendering.requested_id(id_))
     company_id = queries.connection(get_container().reader, id_)["company_id"]
     if not company_id:
         raise Conflict("The company of this connection is not known, so Codat cannot be told to read it.")

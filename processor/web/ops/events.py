@@ -1,4 +1,4 @@
-"""Codat's messages: what became of each, why, and another try."""
+"""The pages of messages: their status, its reason, replay and discard."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,11 +11,11 @@ from processor.resources import queries
 from processor.store.records import EVENT_STATUSES
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, rendering
-from processor.web.v1.parameters import MOST, EventQuery
+from processor.web.v1.parameters import MAX_LIMIT, EventQuery
 
 REPLAYABLE = ("failed", "dead", "quarantined", "discarded")
 DISCARD = "discard"
-"""What a form says that discards; any other replays."""
+"""The form value that discards; any other replays."""
 
 
 def add_to(blueprint: Blueprint) -> None:
@@ -28,13 +28,13 @@ def add_to(blueprint: Blueprint) -> None:
 
 def events() -> Response:
     """Messages without their bodies, newest first."""
-    return _listed(rendering.query_of(EventQuery))
+    return _list_page(rendering.query_of(EventQuery))
 
 
-def _listed(
+def _list_page(
     query: dict[str, Any], done: str = "", count: int = 0, refused: Sequence[ReplayResult] = ()
 ) -> Response:
-    """A list; after an action that some of them ``refused``, with their reasons."""
+    """A list; after an action on several messages with the ``refused`` ones and their reasons."""
     container = get_container()
     page = queries.events(container.reader, **query)
     counts = container.reader.stats(queries.STATES)["events"]
@@ -55,21 +55,21 @@ def _listed(
 def event(id_: str) -> Response:
     """One message with its body."""
     rendering.query_of()
-    found = queries.event(get_container().reader, rendering.wanted(id_))
-    body = copy.pretty(found["body"]) if found["raw"] is None else found["raw"]
+    event = queries.event(get_container().reader, rendering.requested_id(id_))
+    body = copy.pretty(event["body"]) if event["raw"] is None else event["raw"]
     return rendering.page(
         "event",
-        event=found,
-        body=body[: copy.SHOWN_CHARS],
-        cut=len(body) > copy.SHOWN_CHARS,
-        discardable=found["status"] in DISCARDABLE,
+        event=event,
+        body=body[: copy.MAX_BODY_CHARS],
+        cut=len(body) > copy.MAX_BODY_CHARS,
+        discardable=event["status"] in DISCARDABLE,
     )
 
 
 def handle(id_: str) -> Response:
-    """Put one message into the inbox again, or discard it."""
+    """Replay or discard one message."""
     auth.check_form()
-    id_ = rendering.wanted(id_)
+    id_ = rendering.requested_id(id_)
     if request.form.get("action") == DISCARD:
         get_container().replay_service.discard(id_)
         return rendering.back(rendering.address("event", id_), "discarded")
@@ -78,20 +78,20 @@ def handle(id_: str) -> Response:
 
 
 def handle_several() -> Response:
-    """Replay or discard the messages of one page of the list, as far as they still have its status."""
+    """Replay or discard the messages of one page of the list that still have its status."""
     auth.check_form()
     is_discard = request.form.get("action") == DISCARD
-    possible = DISCARDABLE if is_discard else REPLAYABLE
+    allowed_statuses = DISCARDABLE if is_discard else REPLAYABLE
     status = request.form.get("status")
-    if status not in possible:
+    if status not in allowed_statuses:
         raise Invalid("The form has to name a status whose messages can be replayed or discarded.")
-    ids = iter(list(dict.fromkeys(request.form.getlist("event_id")))[:MOST])
-    replays = get_container().replay_service
-    each = replays.discard_each if is_discard else replays.replay_each
-    results = list(each(ids, only=status))
-    refused = [one for one in results if one.problem is not None]
+    ids = iter(list(dict.fromkeys(request.form.getlist("event_id")))[:MAX_LIMIT])
+    service = get_container().replay_service
+    handle_each = service.discard_each if is_discard else service.replay_each
+    results = list(handle_each(ids, only=status))
+    refused = [result for result in results if result.problem is not None]
     count, done = len(results) - len(refused), "discarded" if is_discard else "replayed"
     if refused:
-        return _listed({**EventQuery().load({}), "status": status}, done, count, refused)
+        return _list_page({**EventQuery().load({}), "status": status}, done, count, refused)
     address = url_for(f"{auth.NAME}.events", status=status)
     return rendering.back(address, f"{done}-several", count=count)

@@ -1,4 +1,4 @@
-"""What was told: to whom, each attempt, and another one."""
+"""The pages of notifications: receivers, attempts, redelivery."""
 
 from flask import Blueprint, Response, request
 
@@ -9,8 +9,8 @@ from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, receiver_names, rendering
 from processor.web.v1.parameters import NotificationQuery
 
-WAYS = ("deliveries", "status")
-"""What is ours of a notification; everything else is what is sent."""
+NOT_SENT = ("deliveries", "status")
+"""Members of a notification that are not part of the payload."""
 
 
 def add_to(blueprint: Blueprint) -> None:
@@ -28,36 +28,39 @@ def notifications() -> Response:
 
 
 def notification(id_: str) -> Response:
-    """One notification as it is sent, the attempts to deliver it, and to whom it would be sent again."""
+    """One notification: its payload, its deliveries, and the receivers of a redelivery."""
     rendering.query_of()
-    id_ = rendering.wanted(id_)
-    found = queries.notification(get_container().reader, id_)
-    sent = copy.pretty({name: value for name, value in found.items() if name not in WAYS})
+    id_ = rendering.requested_id(id_)
+    notification = queries.notification(get_container().reader, id_)
+    payload = copy.pretty({name: value for name, value in notification.items() if name not in NOT_SENT})
     receivers, refusal = _receivers(id_)
-    have = {one["id"] for one in found["deliveries"] if one["status"] == "delivered"}
+    delivered = {row["id"] for row in notification["deliveries"] if row["status"] == "delivered"}
     return rendering.page(
         "notification",
-        notification=found,
-        sent=sent,
+        notification=notification,
+        payload=payload,
         receivers=receivers,
-        have=len(have.intersection(receivers)),
+        delivered_count=len(delivered.intersection(receivers)),
         refusal=refusal,
         names=receiver_names.of_subscribers(),
     )
 
 
 def redeliver(id_: str) -> Response:
-    """Send one again: to everybody who wants it, or in one lane."""
+    """Redeliver a notification to all its receivers, or in one lane."""
     auth.check_form()
-    id_ = rendering.wanted(id_)
-    lane_id = request.form.get("lane") or None
-    count = len(get_container().redelivery_service.redeliver(id_, subscriber_id=lane_id).lanes)
+    id_ = rendering.requested_id(id_)
+    count = len(
+        get_container()
+        .redelivery_service.redeliver(id_, subscriber_id=request.form.get("lane") or None)
+        .lanes
+    )
     done = "redelivered-to-several" if count > 1 else "redelivered"
     return rendering.back(rendering.address("notification", id_), done, count=count)
 
 
 def _receivers(id_: str) -> tuple[tuple[str, ...], str]:
-    """The lanes into which it would be put for everybody; without one, why."""
+    """The lanes of a redelivery to all receivers; without any, the reason."""
     try:
         return get_container().redelivery_service.redeliver(id_, dry_run=True).lanes, ""
     except Conflict as error:

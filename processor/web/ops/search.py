@@ -1,8 +1,7 @@
-"""The search: anything by its id, and companies by the name or the e-mail address that a caller gives."""
+"""Search for anything by id, and for companies by name or contact."""
 
 import contextlib
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,38 +9,47 @@ from typing import Any
 from flask import Blueprint, Response, redirect
 from marshmallow import fields
 
+from processor.codat.names import without_accents
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.store import failures
 from processor.store.queries import Reader
 from processor.web.dependencies import get_container
-from processor.web.ops import rendering
+from processor.web.ops import copy, rendering
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
-MOST_COMPANIES = 50
-"""So many companies of a merchant, or with a name, the search shows at most."""
+MAX_RESULTS = 50
+"""Maximum number of companies on the page."""
 
-LOOKED_THROUGH = 10_000
-"""So many companies, the newest, are looked through for a name: a fraction of a second."""
+MAX_COMPARED = 10_000
+"""Number of companies, newest first, that are compared with a name: a fraction of a second."""
 
-AT_ONCE = 500
-NAMES = ("name", "given_name")
-"""Fields of a company that hold a name: as Codat has it, and as the merchant gave it."""
+PAGE = 500
+NAME_FIELDS = ("name", "given_name")
+"""Fields of a company with a name: Codat's, and the one from the sign-up."""
 
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
-_NO_LETTER = re.compile(r"[\W_]+")
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """Companies with a name: ``looked_at`` of them were compared; ``more`` may have it, for we stopped."""
+class NameMatches:
+    """Companies with a name, out of ``compared`` ones; ``more``: the search stopped before the last."""
 
     rows: list[dict[str, str]]
-    looked_at: int
+    compared: int
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class IdMatch:
+    """An object with the searched id: the view that shows it, its own id, and a label."""
+
+    kind: str
+    id: str
+    label: str
+
+
 class SearchQuery(NoParameters):
-    """What is looked for; too long a text is found nowhere."""
+    """A search; a text longer than ``LONGEST_ID`` matches nothing."""
 
     q = fields.String()
 
@@ -52,83 +60,84 @@ def add_to(blueprint: Blueprint) -> None:
 
 
 def search() -> Response:
-    """Lead to what has this id, show who has this name, or say that nothing has."""
-    wanted = str(rendering.query_of(SearchQuery).get("q", "")).strip()
-    reader = get_container().reader
-    usable = bool(wanted) and len(wanted) <= LONGEST_ID
-    found = _with_id(reader, wanted) if usable else []
-    if len(found) == 1:
-        kind, id_, _ = found[0]
-        return redirect(rendering.address(kind, id_))  # type: ignore[return-value]
-    failure = failures.find(get_container().redis, wanted) if not found else None
-    erased_at = reader.erased_at(wanted) if not found else None
-    named = with_name(reader, wanted) if usable and not found and not erased_at else None
+    """Redirect to the only object with the id, or show all matches."""
+    text = str(rendering.query_of(SearchQuery).get("q", "")).strip()
+    container = get_container()
+    is_usable = bool(text) and len(text) <= LONGEST_ID
+    matches = _id_matches(container.reader, text) if is_usable else []
+    if len(matches) == 1:
+        return redirect(rendering.address(matches[0].kind, matches[0].id))  # type: ignore[return-value]
+    failure = erased_at = name_matches = None
+    if not matches:
+        failure = failures.find(container.redis, text)
+        erased_at = container.reader.erased_at(text)
+        if is_usable and not erased_at:
+            name_matches = companies_named(container.reader, text)
     return rendering.page(
         "search",
-        wanted=wanted,
-        found=found,
+        text=text,
+        matches=matches,
         erased_at=erased_at,
-        named=named,
-        most=MOST_COMPANIES,
+        name_matches=name_matches,
+        max_results=MAX_RESULTS,
         failure=failure,
     )
 
 
-def with_name(reader: Reader, wanted: str) -> Named:
-    """Companies whose name has ``wanted`` in it, those that begin with it first, or whose contact it is.
+def companies_named(reader: Reader, text: str) -> NameMatches:
+    """Companies whose name contains ``text``, or whose contact it is; names that begin with it first.
 
-    Only letters and digits are compared, without accents, in upper or lower case; e-mail addresses whole.
+    Names are compared by letters and digits, without case and accents; e-mail addresses as a whole.
     """
-    name, email = folded(wanted), wanted
-    with contextlib.suppress(ValueError):  # not a domain: it is then nobody's
-        email = with_ascii_domain(wanted)
+    name, email = comparable(text), text
+    with contextlib.suppress(ValueError):  # not a domain, so no contact has it
+        email = with_ascii_domain(text)
     email = email.casefold()
     rows: list[dict[str, str]] = []
-    looked_at, cursor = 0, None
-    while looked_at < LOOKED_THROUGH and len(rows) < MOST_COMPANIES:
-        page = reader.list_companies(limit=min(AT_ONCE, LOOKED_THROUGH - looked_at), cursor=cursor)
-        looked_at += len(page.items)
-        rows += [row for row in page.items if _fits(row, name, email)]
+    compared, cursor = 0, None
+    while compared < MAX_COMPARED and len(rows) < MAX_RESULTS:
+        page = reader.list_companies(limit=min(PAGE, MAX_COMPARED - compared), cursor=cursor)
+        compared += len(page.items)
+        rows += [row for row in page.items if _matches(row, name, email)]
         cursor = page.next_cursor
         if cursor is None:
             break
-    more = cursor is not None or len(rows) > MOST_COMPANIES
-    rows.sort(key=lambda row: not any(one.startswith(name) for one in _names(row)))
-    return Named(rows[:MOST_COMPANIES], looked_at, more)
+    more = cursor is not None or len(rows) > MAX_RESULTS
+    rows.sort(key=lambda row: not any(own_name.startswith(name) for own_name in _names(row)))
+    return NameMatches(rows[:MAX_RESULTS], compared, more)
 
 
-def folded(text: str) -> str:
-    """What is compared of a name: ``O'Brien & Söhne`` is ``obriensohne``."""
-    if text.isascii():
-        return _NO_LETTER.sub("", text.lower())
-    apart = unicodedata.normalize("NFKD", text)
-    plain = "".join(one for one in apart if not unicodedata.combining(one)).casefold()
-    return _NO_LETTER.sub("", plain.translate(_LIGATURES))
+def comparable(text: str) -> str:
+    """A name for comparison: ``O'Brien & Söhne`` becomes ``obriensohne``."""
+    plain = text.lower() if text.isascii() else without_accents(text).casefold()
+    return _NOT_ALPHANUMERIC.sub("", plain)
 
 
-def _fits(row: Mapping[str, str], name: str, email: str) -> bool:
+def _matches(row: Mapping[str, str], name: str, email: str) -> bool:
     is_contact = row.get("contact_email", "").casefold() == email
-    return is_contact or (bool(name) and any(name in one for one in _names(row)))
+    return is_contact or (bool(name) and any(name in own_name for own_name in _names(row)))
 
 
 def _names(row: Mapping[str, str]) -> list[str]:
-    return [folded(row[field]) for field in NAMES if field in row]
+    return [comparable(row[field]) for field in NAME_FIELDS if field in row]
 
 
-def _with_id(reader: Reader, wanted: str) -> list[tuple[str, str, str]]:
-    """Everything that has this id: the view that shows it, its own id, and what it is."""
-    finds: list[tuple[str, str, str]] = []
-    if reader.connection(wanted) is not None:
-        finds.append(("connection", wanted, "a connection"))
-    if reader.company(wanted) is not None:
-        finds.append(("company", wanted, "a company"))
-    for row in reader.list_companies(merchant_id=wanted, limit=MOST_COMPANIES, cursor=None).items:
-        if row["id"] != wanted:
-            gone = ", deleted" if "deleted_at" in row else ""
-            finds.append(("company", row["id"], f"a company of this merchant{gone}"))
-    looks: tuple[tuple[str, Any, str], ...] = (
-        ("event", reader.event, "an event"),
-        ("notification", reader.notification, "a notification"),
-        ("subscriber", get_container().subscribers.find, "a subscriber"),
+def _id_matches(reader: Reader, text: str) -> list[IdMatch]:
+    """Everything with this id; a merchant's id matches the merchant's companies."""
+    lookups: tuple[tuple[str, Any], ...] = (
+        ("connection", reader.connection),
+        ("company", reader.company),
+        ("event", reader.event),
+        ("notification", reader.notification),
+        ("subscriber", get_container().subscribers.find),
     )
-    return finds + [(kind, wanted, words) for kind, look, words in looks if look(wanted) is not None]
+    matches = [
+        IdMatch(kind, text, copy.KINDS[kind]) for kind, look_up in lookups if look_up(text) is not None
+    ]
+    companies = reader.list_companies(merchant_id=text, limit=MAX_RESULTS, cursor=None).items
+    matches += [
+        IdMatch("company", row["id"], copy.company_of_merchant(is_deleted="deleted_at" in row))
+        for row in companies
+        if row["id"] != text
+    ]
+    return sorted(matches, key=lambda match: list(copy.KINDS).index(match.kind))

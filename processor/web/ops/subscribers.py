@@ -1,4 +1,4 @@
-"""Who is told by signed webhooks, how their lanes stand, and everything that can be done with them."""
+"""The pages of subscribers: their lanes, secrets, test messages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,30 +23,30 @@ def add_to(blueprint: Blueprint) -> None:
 
 def subscribers() -> Response:
     """Subscribers, newest first."""
-    return _shown(get_container().subscriber_service.list(**rendering.query_of(PageQuery)))
+    return _list_page(get_container().subscriber_service.list(**rendering.query_of(PageQuery)))
 
 
 def subscriber(id_: str) -> Response:
     """One subscriber."""
     rendering.query_of()
-    return _alone(get_container().subscriber_service.show(rendering.wanted(id_)))
+    return _subscriber_page(get_container().subscriber_service.show(rendering.requested_id(id_)))
 
 
 def add_subscriber() -> Response:
-    """Add a subscriber and show its secret, which stands in this answer alone."""
+    """Add a subscriber and show its secret, in this response only."""
     auth.check_form()
-    made = get_container().subscriber_service.add(
+    added = get_container().subscriber_service.add(
         url=request.form.get("url", "").strip(),
         description=request.form.get("description", "").strip(),
         types=request.form.getlist("types"),
     )
-    return _alone(made)
+    return _subscriber_page(added)
 
 
 def change_subscriber(id_: str) -> Response:
-    """Enable, disable, test or remove a subscriber; or give it a new secret, shown in this answer alone."""
+    """Enable, disable, test or remove a subscriber, or rotate its secret, shown in this response only."""
     auth.check_form()
-    id_, action = rendering.wanted(id_), request.form.get("action", "")
+    id_, action = rendering.requested_id(id_), request.form.get("action", "")
     here = rendering.address("subscriber", id_)
     match action:
         case "enable" | "disable":
@@ -56,23 +56,23 @@ def change_subscriber(id_: str) -> Response:
             get_container().subscriber_service.send_test(id_)
             return rendering.back(here, "tested")
         case "rotate":
-            return _alone(get_container().subscriber_service.rotate(id_))
+            return _subscriber_page(get_container().subscriber_service.rotate(id_))
         case "remove":
             get_container().subscriber_service.remove(id_)
             return rendering.back(url_for(f"{auth.NAME}.subscribers"), "removed")
     raise Invalid("The form has to say what is to be done with the subscriber.")
 
 
-def _alone(found: Mapping[str, Any]) -> Response:
-    return _shown({"items": [found], "next_cursor": None}, alone=found)
+def _subscriber_page(subscriber: Mapping[str, Any]) -> Response:
+    return _list_page({"items": [subscriber], "next_cursor": None}, single=subscriber)
 
 
-def _shown(page: Mapping[str, Any], **more: Any) -> Response:
+def _list_page(page: Mapping[str, Any], **values: Any) -> Response:
     return rendering.page(
         "subscribers",
         page=page,
         names=receiver_names.of_subscribers(),
         types=TYPES,
         without_query=without_query,
-        **more,
+        **values,
     )

@@ -4,35 +4,33 @@ from flask import Flask
 
 from processor.web.v1 import (
     auth,
-    companies_read,
+    companies,
     connections,
     events,
-    journey_companies,
-    journey_connections,
-    journey_integrations,
+    integrations,
     notifications,
     stats,
     subscribers,
 )
 from processor.web.v1.api import ProblemApi, describe
 
-SUBJECTS = (
-    journey_companies,
-    journey_integrations,
-    journey_connections,
-    connections,
-    companies_read,
-    events,
-    notifications,
-    subscribers,
-    stats,
+CALLS = (
+    companies.journey_calls,
+    integrations.calls,
+    connections.journey_calls,
+    connections.calls,
+    companies.calls,
+    events.calls,
+    notifications.calls,
+    subscribers.calls,
+    stats.calls,
 )
-"""One module for each subject; each brings its ``calls``."""
+"""The calls in the order of the OpenAPI document."""
 
 
 def register(app: Flask) -> None:
-    """Let ``app`` answer the calls of the API, for those who send a key."""
+    """Add the calls and their authentication to ``app``."""
     auth.register(app)
     api: ProblemApi = describe(app)
-    for subject in SUBJECTS:
-        api.register_blueprint(subject.calls.blueprint)  # type: ignore[no-untyped-call]
+    for calls in CALLS:
+        api.register_blueprint(calls.blueprint)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""flask-smorest, speaking problem+json, and the head of the OpenAPI document."""
+"""flask-smorest with problem+json errors, and the head of the OpenAPI document."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,12 +7,13 @@ from typing import Any, cast
 from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
+from marshmallow import fields
 from werkzeug.exceptions import HTTPException
 
 from processor.errors import Invalid
 from processor.web import problem_json
 from processor.web.dependencies import get_container
-from processor.web.v1.schemas import ConnectionProblemSchema
+from processor.web.v1.fields import ResponseSchema, text
 
 SECURITY = "bearer"
 
@@ -26,27 +27,44 @@ Times are UTC, ISO 8601 with `Z`. Errors are `application/problem+json` (RFC 945
 """
 
 
+class ConnectionProblemSchema(ResponseSchema):
+    """An error (RFC 9457)."""
+
+    type = text(
+        "The address that explains this kind of error, relative to this service.", format="uri-reference"
+    )
+    code = text("A stable word for this kind of error, the last part of `type`; `/problems` lists all.")
+    title = text("What kind of error it is.")
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status."})
+    detail = text("A sentence on which the caller can act.")
+    errors = fields.Dict(
+        keys=fields.String(), metadata={"description": "The fields to blame, with their mistakes."}
+    )
+    event_id = fields.String(metadata={"description": "The message concerned."})
+    correlation_id = fields.String(metadata={"description": "Codat's id of the failure."})
+
+
 class ProblemApi(Api):
-    """Answers with problems, and describes them as such."""
+    """Answers errors as problems and describes them so."""
 
     DEFAULT_ERROR_RESPONSE_NAME = "DEFAULT_ERROR"
 
     def handle_http_exception(self, error: HTTPException) -> Response:
-        """The problem for what Flask or the parser of parameters refuses."""
+        """The problem of an error raised by Flask or by the parser of parameters."""
         data = getattr(error, "data", None) or {}
         if error.code == HTTPStatus.UNPROCESSABLE_ENTITY and "messages" in data:
             return problem_json.of_processor(Invalid(errors=_by_field(data["messages"])))
         return problem_json.of_http(error)
 
     def _register_responses(self) -> None:
-        """Name the errors once for all calls, with the media type of problems."""
+        """Describe the errors once for all calls, with the media type of problems."""
         for status in HTTPStatus:
             if status >= HTTPStatus.BAD_REQUEST:
                 self._register_problem(status.name, status.phrase)
         self._register_problem(self.DEFAULT_ERROR_RESPONSE_NAME, "Any other error")
 
     def _register_pagination_header(self) -> None:
-        """Pages stand in the body, so there is no header to describe."""
+        """Pagination is in the body, so there is no header to describe."""
 
     def _register_problem(self, name: str, description: str) -> None:
         content = {problem_json.PROBLEM: {"schema": ConnectionProblemSchema}}
@@ -55,7 +73,7 @@ class ProblemApi(Api):
 
 
 def describe(app: Flask) -> ProblemApi:
-    """The API of ``app``, still without calls; its document is at ``/openapi.json``."""
+    """The API of ``app``, without calls; its document is at ``/openapi.json``."""
     app.config.update(
         API_TITLE="Codat processor",
         API_VERSION="1",
@@ -80,8 +98,8 @@ def describe(app: Flask) -> ProblemApi:
 
 
 def _by_field(messages: Mapping[str, Any]) -> dict[str, object]:
-    """The parser's messages without the outer level, which says where the fields stood."""
-    found: dict[str, object] = {}
-    for place, fields in messages.items():
-        found.update(fields if isinstance(fields, Mapping) else {place: fields})
-    return found
+    """The parser's messages by field, without the outer level, the location of the fields."""
+    errors: dict[str, object] = {}
+    for location, by_field in messages.items():
+        errors.update(by_field if isinstance(by_field, Mapping) else {location: by_field})
+    return errors

@@ -1,4 +1,4 @@
-"""Who may call the API: whoever sends one of ``API_KEYS`` as ``Authorization: Bearer KEY``."""
+"""Authentication of API calls: one of ``API_KEYS`` as ``Authorization: Bearer KEY``."""
 
 import hashlib
 import hmac
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from flask import Flask, Response, request
 
 from processor.errors import Unauthorized
-from processor.web.credential_throttle import Credential, limited
-from processor.web.dependencies import get_container, refusals
+from processor.web.credential_throttle import Credential, throttled
+from processor.web.dependencies import get_container, refusal_log
 
 _log = logging.getLogger(__name__)
 
@@ -18,41 +18,38 @@ SCHEME = "Bearer"
 
 
 def register(app: Flask) -> None:
-    """Ask for a key before anything under ``/v1`` is looked at, whether or not there is such a call."""
+    """Require a key for every path under ``/v1``, also for unknown ones."""
     app.before_request(_guard)
-    app.after_request(_keep_out_of_caches)
+    app.after_request(_forbid_caching)
 
 
 def _guard() -> None:
-    if not _is_a_call():
+    if not _is_api_request():
         return
     authorization, api_keys = request.headers.get("Authorization"), get_container().settings.api_keys
     if not authorization or not api_keys:
         check(authorization, api_keys)
-    with limited(Credential.API_KEY, Unauthorized):
+    with throttled(Credential.API_KEY, Unauthorized):
         check(authorization, api_keys)
 
 
-def _keep_out_of_caches(answer: Response) -> Response:
-    if _is_a_call():
-        answer.headers["Cache-Control"] = "no-store"
-    return answer
+def _forbid_caching(response: Response) -> Response:
+    if _is_api_request():
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
-def _is_a_call() -> bool:
+def _is_api_request() -> bool:
     return request.path == PREFIX or request.path.startswith(PREFIX + "/")
 
 
 def check(authorization: str | None, api_keys: Sequence[str]) -> None:
-    """Raise :class:`Unauthorized` unless the header carries one of the keys.
-
-    Takes the same time whichever key it is, and however much of one is right.
-    """
+    """Raise :class:`Unauthorized` unless the header carries one of the keys; runs in constant time."""
     if not api_keys:
-        refusals().warn(_log, "a call of the API was refused", reason="API_KEYS is not set")
+        refusal_log().warn(_log, "a call of the API was refused", reason="API_KEYS is not set")
         raise Unauthorized("API_KEYS is not set, so nobody can call this API.", scheme=SCHEME)
-    scheme, _, given = (authorization or "").partition(" ")
-    digest = _digest(given.strip())
+    scheme, _, api_key = (authorization or "").partition(" ")
+    digest = _digest(api_key.strip())
     matches = [hmac.compare_digest(digest, _digest(key)) for key in api_keys]
     if scheme.lower() != SCHEME.lower() or not any(matches):
         raise Unauthorized("Send one of the API keys as `Authorization: Bearer KEY`.", scheme=SCHEME)

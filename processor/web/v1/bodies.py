@@ -1,28 +1,36 @@
-"""Reading the JSON bodies of calls: whatever is sent is either usable or a 422."""
+"""JSON bodies of calls: a body that cannot be used is answered 422."""
 
 import json
 from typing import Any
 
 from flask import Request
+from marshmallow import RAISE, Schema
 from webargs import core
 from webargs.flaskparser import FlaskParser
 
 from processor.errors import Invalid, TooLarge
 
-MOST_BYTES = 64 * 1024
-"""The largest body that a call takes."""
+MAX_BODY_BYTES = 64 * 1024
+"""Maximum size of a body."""
+
+
+class RequestBodySchema(Schema):
+    """A body; an unknown member is refused by name."""
+
+    class Meta:
+        unknown = RAISE
 
 
 class BodyParser(FlaskParser):
-    """Parses JSON whatever the content type says: nothing else is ever sent here."""
+    """Parses JSON regardless of the content type."""
 
     def _raw_load_json(self, req: Request) -> Any:
-        """The parsed body; ``missing`` for an empty one."""
+        """The parsed body; ``missing`` for an empty one. Raises ``TooLarge`` or ``Invalid``."""
         length = req.content_length
-        if length is not None and length > MOST_BYTES:
+        if length is not None and length > MAX_BODY_BYTES:
             raise TooLarge()
-        raw = req.stream.read(MOST_BYTES + 1)
-        if len(raw) > MOST_BYTES:
+        raw = req.stream.read(MAX_BODY_BYTES + 1)
+        if len(raw) > MAX_BODY_BYTES:
             raise TooLarge()
         if not raw.strip():
             return core.missing

@@ -1,4 +1,4 @@
-"""Declaring the calls of one subject: address, parameters, answer, and the errors that may come."""
+"""Declaration of the calls of one subject: address, parameters, response, and possible errors."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -13,8 +13,11 @@ from processor.web.v1.parameters import NoParameters
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-ALWAYS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-"""The errors that every call may answer with."""
+COMMON_ERRORS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+"""Errors of every call."""
+
+CODAT_ERRORS = (HTTPStatus.BAD_GATEWAY,)
+"""Further errors of a call that needs Codat."""
 
 
 class _Blueprint(Blueprint):
@@ -22,7 +25,7 @@ class _Blueprint(Blueprint):
 
 
 class Calls:
-    """The calls of one subject; ``ids`` describes the ids that stand in their addresses."""
+    """The calls of one subject, under one tag; ``ids`` describes the ids in their addresses."""
 
     def __init__(self, name: str, description: str, *, ids: Mapping[str, str] | None = None) -> None:
         self.blueprint: Any = _Blueprint(  # type: ignore[no-untyped-call]
@@ -31,15 +34,15 @@ class Calls:
         self._ids = dict(ids or {})
 
     def get(
-        self, rule: str, answer: type[Schema], *, query: type[Schema] = NoParameters
+        self, rule: str, response: type[Schema], *, query: type[Schema] = NoParameters
     ) -> Callable[[View], View]:
-        """A call that reads; the view gets the parameters in ``query`` by keyword."""
-        return self._declare("GET", rule, (HTTPStatus.OK,), answer, query, ())
+        """Declare a call that reads; the view receives the parameters of ``query`` by keyword."""
+        return self._declare("GET", rule, (HTTPStatus.OK,), response, query, ())
 
     def post(
         self,
         rule: str,
-        answer: type[Schema],
+        response: type[Schema],
         *,
         status: HTTPStatus,
         or_status: HTTPStatus | None = None,
@@ -48,28 +51,28 @@ class Calls:
         query: type[Schema] = NoParameters,
         errors: tuple[HTTPStatus, ...] = (),
     ) -> Callable[[View], View]:
-        """A call that does something, and may also answer with ``errors``.
+        """Declare a call that acts; ``errors`` are its further errors.
 
-        The view gets the parsed ``body`` first. Where it has the same answer with ``or_status`` too, it
-        gives the status itself.
+        The view receives the parsed ``body`` as its first argument. With ``or_status`` it returns the
+        response and the status.
         """
         statuses = (status,) if or_status is None else (status, or_status)
-        given = None if body is None else (body, body_required)
-        return self._declare("POST", rule, statuses, answer, query, errors, given)
+        required_body = None if body is None else (body, body_required)
+        return self._declare("POST", rule, statuses, response, query, errors, required_body)
 
     def patch(
         self,
         rule: str,
-        answer: type[Schema],
+        response: type[Schema],
         *,
         body: type[Schema],
         errors: tuple[HTTPStatus, ...] = (),
     ) -> Callable[[View], View]:
-        """A call that changes what is named in ``body``, which the view gets first."""
-        return self._declare("PATCH", rule, (HTTPStatus.OK,), answer, NoParameters, errors, (body, True))
+        """Declare a call that changes the members of ``body``, the view's first argument."""
+        return self._declare("PATCH", rule, (HTTPStatus.OK,), response, NoParameters, errors, (body, True))
 
     def delete(self, rule: str, *, errors: tuple[HTTPStatus, ...] = ()) -> Callable[[View], View]:
-        """A call that takes something away and answers with nothing."""
+        """Declare a call that deletes and has no response body."""
         return self._declare("DELETE", rule, (HTTPStatus.NO_CONTENT,), None, NoParameters, errors)
 
     def _declare(
@@ -77,20 +80,20 @@ class Calls:
         method: str,
         rule: str,
         statuses: tuple[HTTPStatus, ...],
-        answer: type[Schema] | None,
+        response: type[Schema] | None,
         query: type[Schema],
         errors: tuple[HTTPStatus, ...],
         body: tuple[type[Schema], bool] | None = None,
     ) -> Callable[[View], View]:
-        named = [name for name in self._ids if f"<{name}>" in rule]
-        known = (HTTPStatus.NOT_FOUND,) if named else ()
+        path_ids = [name for name in self._ids if f"<{name}>" in rule]
+        not_found = (HTTPStatus.NOT_FOUND,) if path_ids else ()
         blueprint = self.blueprint
 
         def declare(view: View) -> View:
-            declared = blueprint.response(int(statuses[0]), answer)(view)
+            declared = blueprint.response(int(statuses[0]), response)(view)
             for status in statuses[1:]:
-                declared = blueprint.alt_response(int(status), schema=answer, success=True)(declared)
-            for error in (*ALWAYS, *known, *errors):
+                declared = blueprint.alt_response(int(status), schema=response, success=True)(declared)
+            for error in (*COMMON_ERRORS, *not_found, *errors):
                 declared = blueprint.alt_response(int(error), response=error.name)(declared)
             declared = blueprint.arguments(query, location="query", as_kwargs=True, unknown=None)(declared)
             if body is not None:
@@ -99,8 +102,10 @@ class Calls:
                     declared
                 )
             declared = blueprint.doc(operationId=view.__name__)(declared)
-            places = [{"in": "path", "name": name, "description": self._ids[name]} for name in named]
-            blueprint.route(rule, methods=[method], parameters=places)(declared)
+            path_parameters = [
+                {"in": "path", "name": name, "description": self._ids[name]} for name in path_ids
+            ]
+            blueprint.route(rule, methods=[method], parameters=path_parameters)(declared)
             return view
 
         return declare

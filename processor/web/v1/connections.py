@@ -1,17 +1,35 @@
-"""Connections and what happened to them."""
+"""Calls about connections: reading, timeline, linking, deletion."""
 
+import dataclasses
+from http import HTTPStatus
 from typing import Any
 
+from handlers.events import LinkStatus
+from processor.journey import LinkSession
 from processor.resources import queries
 from processor.web.dependencies import get_container
-from processor.web.v1.calls import Calls
+from processor.web.v1.calls import CODAT_ERRORS, Calls
+from processor.web.v1.connection_schemas import (
+    ConnectBody,
+    ConnectionPageSchema,
+    ConnectionSchema,
+    DoneSchema,
+    LinkBody,
+    StartedSchema,
+    TimelineEntrySchema,
+)
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
-from processor.web.v1.schemas import ConnectionSchema, TimelineEntrySchema
 
-ConnectionPageSchema = page_of(ConnectionSchema)
+ERRORS = (HTTPStatus.CONFLICT, *CODAT_ERRORS)
+CONNECTION_ID = "A connection's id."
 
-calls = Calls("connections", "Connections and their timelines", ids={"connection_id": "A connection's id."})
+calls = Calls("connections", "Connections and their timelines", ids={"connection_id": CONNECTION_ID})
+journey_calls = Calls(
+    "journey-connections",
+    "Connections: choosing, linking, disconnecting",
+    ids={"company_id": "A company's id at Codat.", "connection_id": CONNECTION_ID},
+)
 
 
 @calls.get("/connections", ConnectionPageSchema, query=ConnectionQuery)
@@ -30,3 +48,62 @@ def get_connection(connection_id: str) -> dict[str, Any]:
 def get_timeline(connection_id: str, **query: Any) -> dict[str, Any]:
     """What happened to a connection, newest first"""
     return queries.timeline(get_container().reader, connection_id, **query)
+
+
+@journey_calls.post(
+    "/companies/<company_id>/connections",
+    StartedSchema,
+    status=HTTPStatus.CREATED,
+    or_status=HTTPStatus.OK,
+    body=ConnectBody,
+    errors=ERRORS,
+)
+def connect_company(body: dict[str, Any], company_id: str) -> tuple[dict[str, Any], int]:
+    """Choose a platform
+
+    Send the user to `link_url`. A connection to the platform that nobody has authorised yet is used again
+    (200); a second active accounting connection is refused (409), naming the one there is.
+    """
+    session = get_container().journey.connect(company_id, **body)
+    return _link_session(session), HTTPStatus.CREATED if session.created else HTTPStatus.OK
+
+
+@journey_calls.post(
+    "/connections/<connection_id>/link",
+    StartedSchema,
+    status=HTTPStatus.OK,
+    body=LinkBody,
+    body_required=False,
+    errors=ERRORS,
+)
+def link_connection(body: dict[str, Any], connection_id: str) -> dict[str, Any]:
+    """A fresh link
+
+    To resume an authorisation, or to reconnect. Links work once and for a day, those of
+    QuickBooks Online Bank Feeds for an hour: fetch one when the user is about to go.
+    """
+    return _link_session(get_container().journey.link(connection_id, **body))
+
+
+@journey_calls.post("/connections/<connection_id>/unlink", DoneSchema, status=HTTPStatus.OK, errors=ERRORS)
+def unlink_connection(connection_id: str) -> dict[str, Any]:
+    """Disconnect
+
+    Ends access at Codat first, then here. Only a linked connection can be disconnected (409 otherwise).
+    What was read stays readable at Codat.
+    """
+    result = dataclasses.asdict(get_container().journey.unlink(connection_id))
+    return {**result, "id": connection_id, "status": LinkStatus.UNLINKED}
+
+
+@journey_calls.delete("/connections/<connection_id>", errors=ERRORS)
+def delete_connection(connection_id: str) -> None:
+    """Delete a connection
+
+    For good, at Codat first, then here.
+    """
+    get_container().journey.delete(connection_id)
+
+
+def _link_session(session: LinkSession) -> dict[str, Any]:
+    return {**dataclasses.asdict(session), "id": session.connection_id}

@@ -1,4 +1,4 @@
-"""Schemas of deliveries in the API: the objects of :mod:`processor.delivery.serializers`."""
+"""Schemas of deliveries and lanes, the objects of :mod:`processor.delivery.serializers`."""
 
 from marshmallow import fields
 from marshmallow.validate import Range
@@ -28,7 +28,7 @@ class AttemptSchema(ResponseSchema):
 
 
 class DeliverySchema(ResponseSchema):
-    """What became of a notification in one lane."""
+    """The delivery of a notification in one lane."""
 
     id = text(f"The lane: a subscriber's id, {BUILT_IN_LANES}.")
     channel = word(channel_names(), "The road out.")
@@ -39,7 +39,7 @@ class DeliverySchema(ResponseSchema):
 
 
 class StandingSchema(ResponseSchema):
-    """How a lane stands."""
+    """The state of a lane."""
 
     waiting = number("Notifications that wait in it.")
     under_way = number("Attempts under way.")
@@ -54,7 +54,7 @@ class StandingSchema(ResponseSchema):
 
 
 class LaneSchema(StandingSchema):
-    """A road out."""
+    """A lane."""
 
     id = text(f"A subscriber's id, {BUILT_IN_LANES}.")
     channel = word(channel_names(), "The road out.")

@@ -1,4 +1,4 @@
-"""The messages themselves: what became of each, and its replay."""
+"""Calls about messages: reading, replay, discard."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
+from processor.web.v1.event_schemas import DiscardSchema, EventSchema, ReplaySchema, WholeEventSchema
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import EventQuery
-from processor.web.v1.schemas import DiscardSchema, EventSchema, ReplaySchema, WholeEventSchema
 
 calls = Calls("events", "Messages and what became of them", ids={"event_id": "A message's id."})
 

@@ -1,4 +1,4 @@
-"""How the schemas of answers are written down: one function for each kind of member."""
+"""Fields of response schemas: one function for each kind of member."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from marshmallow.validate import OneOf, Range
 
 
 class ResponseSchema(Schema):
-    """What a call answers with; members may be added to it at any time."""
+    """A response; members may be added at any time."""
 
     class Meta:
         unknown = EXCLUDE
 
 
 def text(description: str, *, null: bool = False, **more: Any) -> fields.String:
-    """A text that is always there, or ``null``."""
+    """A required text, or ``null``."""
     return fields.String(required=True, allow_none=null, metadata={"description": description, **more})
 
 
@@ -24,7 +24,7 @@ def moment(description: str, *, null: bool = False) -> fields.String:
 
 
 def number(description: str, **more: Any) -> fields.Integer:
-    """A whole number from 0."""
+    """A non-negative integer."""
     return fields.Integer(required=True, validate=Range(min=0, **more), metadata={"description": description})
 
 
@@ -34,7 +34,7 @@ def flag(description: str) -> fields.Boolean:
 
 
 def word(values: Any, description: str, *, null: bool = False) -> fields.String:
-    """One of a few words."""
+    """One of an enumeration of words."""
     return fields.String(
         required=True,
         allow_none=null,
@@ -54,7 +54,7 @@ def texts(description: str) -> "fields.List[Any]":
 
 
 def counts(description: str) -> fields.Dict:
-    """Whole numbers by name."""
+    """Integers by name."""
     return fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),

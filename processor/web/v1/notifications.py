@@ -1,4 +1,4 @@
-"""Notifications that were decided."""
+"""Calls about notifications."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import page_of
+from processor.web.v1.notification_schemas import NotificationSchema
 from processor.web.v1.parameters import NotificationQuery
-from processor.web.v1.schemas import NotificationSchema
 
 calls = Calls(
     "notifications", "Notifications that were decided", ids={"notification_id": "A notification's id."}

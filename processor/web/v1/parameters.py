@@ -1,4 +1,4 @@
-"""Query parameters. What is not one of them is refused by name: a misspelt filter would show everything."""
+"""Query parameters. Unknown ones are refused by name, because a misspelt filter would return everything."""
 
 import re
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.store.records import EVENT_STATUSES
 
-LIMIT = 50
-MOST = 200
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
 LONGEST_TIME = 40
 LONGEST_CURSOR = 2100
 LONGEST_ID = 500
 
 
 class Limit(fields.Integer):
-    """How many items a page has; digits only, where Python also reads ``1_0`` and ``٣``."""
+    """The items of a page; ASCII digits only, unlike Python's ``int``, which accepts ``1_0`` and ``٣``."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -40,12 +40,12 @@ class NoParameters(Schema):
 
 
 class PageQuery(NoParameters):
-    """Which part of a list."""
+    """A page of a list."""
 
     limit = Limit(
-        load_default=LIMIT,
-        validate=Range(1, MOST),
-        metadata={"description": f"Items of a page, 1 to {MOST}."},
+        load_default=DEFAULT_LIMIT,
+        validate=Range(1, MAX_LIMIT),
+        metadata={"description": f"Items of a page, 1 to {MAX_LIMIT}."},
     )
     cursor = fields.String(
         validate=Length(1, LONGEST_CURSOR),
@@ -53,13 +53,13 @@ class PageQuery(NoParameters):
     )
 
 
-def an_id(description: str) -> fields.String:
+def id_filter(description: str) -> fields.String:
     """A filter by an id."""
     return fields.String(validate=Length(1, LONGEST_ID), metadata={"description": description})
 
 
 class CodatId(fields.String):
-    """An id of Codat's: what is a GUID is found in any case."""
+    """An id of Codat's; a GUID matches in any case."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -67,18 +67,18 @@ class CodatId(fields.String):
         return folded(super()._deserialize(value, attr, data, **kwargs))
 
 
-def a_codat_id(description: str) -> CodatId:
-    """A filter by an id of Codat's."""
+def codat_id_filter(description: str) -> CodatId:
+    """A filter by a Codat id."""
     return CodatId(validate=Length(1, LONGEST_ID), metadata={"description": description})
 
 
-def one_of(values: tuple[str, ...], description: str) -> fields.String:
-    """A filter by one of a few words."""
+def word_filter(values: tuple[str, ...], description: str) -> fields.String:
+    """A filter by a word of an enumeration."""
     return fields.String(validate=OneOf(values), metadata={"description": description})
 
 
 class Moment(fields.AwareDateTime):
-    """A time in ISO 8601, by UTC where it names no zone."""
+    """A time in ISO 8601; UTC without a zone."""
 
     def __init__(self, description: str) -> None:
         super().__init__(format="iso", default_timezone=UTC, metadata={"description": description})
@@ -97,36 +97,36 @@ class Moment(fields.AwareDateTime):
 class StateQuery(PageQuery):
     """A list of connections, by state."""
 
-    state = one_of(STATES, "Only connections in this state.")
+    state = word_filter(STATES, "Only connections in this state.")
 
 
 class ConnectionQuery(StateQuery):
     """A list of connections."""
 
-    company_id = a_codat_id("Only connections of this company.")
-    merchant_id = an_id("Only connections of the companies that belong to this id of yours.")
+    company_id = codat_id_filter("Only connections of this company.")
+    merchant_id = id_filter("Only connections of the companies that belong to this id of yours.")
 
 
 class CompanyQuery(PageQuery):
     """A list of companies."""
 
-    merchant_id = an_id("Only the companies that belong to this id of yours, deleted ones too.")
+    merchant_id = id_filter("Only the companies that belong to this id of yours, deleted ones too.")
 
 
 class EventQuery(PageQuery):
     """A list of messages."""
 
-    status = one_of(EVENT_STATUSES, "Only messages with this status.")
-    company_id = a_codat_id("Only messages about this company.")
+    status = word_filter(EVENT_STATUSES, "Only messages with this status.")
+    company_id = codat_id_filter("Only messages about this company.")
 
 
 class NotificationQuery(PageQuery):
     """A list of notifications."""
 
-    connection_id = a_codat_id("Only notifications about this connection.")
-    company_id = a_codat_id("Only notifications about connections of this company.")
-    merchant_id = an_id("Only notifications about the companies that belong to this id of yours.")
-    type = one_of(TYPES, "Only notifications of this type.")
+    connection_id = codat_id_filter("Only notifications about this connection.")
+    company_id = codat_id_filter("Only notifications about connections of this company.")
+    merchant_id = id_filter("Only notifications about the companies that belong to this id of yours.")
+    type = word_filter(TYPES, "Only notifications of this type.")
     since = Moment("Only notifications decided at this time or later.")
     until = Moment("Only notifications decided before this time.")
-    status = one_of(NOTIFICATION_STATUSES, "Only notifications with this status.")
+    status = word_filter(NOTIFICATION_STATUSES, "Only notifications with this status.")

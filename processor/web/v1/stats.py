@@ -1,4 +1,4 @@
-"""How the service stands."""
+"""Statistics of the service."""
 
 from typing import Any
 
@@ -14,5 +14,4 @@ calls = Calls("stats", "How the service stands")
 def get_stats() -> dict[str, Any]:
     """Counts by state, the inbox, the roads out, dead letters"""
     container = get_container()
-    found = conditions()
-    return queries.stats(container.reader, container.redis, found)
+    return queries.stats(container.reader, container.redis, conditions())

@@ -1,4 +1,4 @@
-"""What the API answers with about the service itself, as schemas."""
+"""Schemas of the service's statistics."""
 
 from marshmallow import fields
 from marshmallow.validate import Range
@@ -21,7 +21,7 @@ class InboxSchema(ResponseSchema):
 
 
 class WarningSchema(ResponseSchema):
-    """Something that is wrong with Codat's messages."""
+    """A problem with Codat's messages."""
 
     kind = text("What is wrong.")
     sentence = text("What happened, and what to do.")
@@ -29,9 +29,9 @@ class WarningSchema(ResponseSchema):
 
 
 class ConditionSchema(ResponseSchema):
-    """Something that is wrong now."""
+    """A condition that holds now."""
 
-    code = word([one.code for one in DEFINITIONS], "What it is; more codes may be added.")
+    code = word([definition.code for definition in DEFINITIONS], "What it is; more codes may be added.")
     severity = word(Severity, "`critical`: messages cannot be kept; `info`: good to know.")
     subject = text("What it is about, where there can be several: a subscriber's id, a machine.", null=True)
     since = moment("Since when.", null=True)
@@ -40,7 +40,7 @@ class ConditionSchema(ResponseSchema):
 
 
 class QuotaSchema(ResponseSchema):
-    """Codat's quota of the day."""
+    """Codat's daily quota."""
 
     limit = number("Requests a day.")
     remaining = number("Requests that are left.")
@@ -48,7 +48,7 @@ class QuotaSchema(ResponseSchema):
 
 
 class CallsSchema(ResponseSchema):
-    """How calls to Codat went."""
+    """Calls to Codat."""
 
     by_status = counts("Calls since the start by Codat's status, or `timeout` and `unreachable`.")
     seconds_by_status = fields.Dict(
@@ -71,7 +71,7 @@ class RefusedSchema(ResponseSchema):
 
 
 class CodatSchema(ResponseSchema):
-    """How asking Codat stands."""
+    """Questions to Codat, polling, and missed messages."""
 
     missed_messages = number("Changes that a sweep found and no message had told, since ever.")
     missing_now = number("Changes of the last day that no message has told until now.")
@@ -87,7 +87,7 @@ class CodatSchema(ResponseSchema):
 
 
 class StatsSchema(ResponseSchema):
-    """How the service stands."""
+    """Statistics of the service."""
 
     connections = counts("Connections by state.")
     events = counts("Messages by status.")

@@ -1,18 +1,19 @@
-"""Who is told: subscribers, their secrets, and sending to them again."""
+"""Calls about subscribers: management, secrets, test messages, redelivery."""
 
 from http import HTTPStatus
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields
+from marshmallow import fields
 
 from processor.delivery.lane import Mode
 from processor.delivery.rules import TYPES
 from processor.errors import Invalid
 from processor.web.dependencies import get_container
+from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.calls import Calls
 from processor.web.v1.delivery_schemas import BUILT_IN_LANES, AttemptSchema, StandingSchema
 from processor.web.v1.fields import ResponseSchema, moment, page_of, text, texts, word
-from processor.web.v1.parameters import NoParameters, PageQuery, an_id
+from processor.web.v1.parameters import NoParameters, PageQuery, id_filter
 
 calls = Calls(
     "subscribers",
@@ -20,15 +21,12 @@ calls = Calls(
     ids={"subscriber_id": "A subscriber's id.", "notification_id": "A notification's id."},
 )
 
-ONLY_TO = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
-OURS_ARE_REFUSED = "Headers sent with each request; those that this service sets are refused."
+ONE_RECEIVER = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
+HEADERS_DESCRIPTION = "Headers sent with each request; those that this service sets are refused."
 
 
-class ChangeSubscriberBody(Schema):
-    """What is changed of a subscriber; what is not named stays."""
-
-    class Meta:
-        unknown = RAISE
+class ChangeSubscriberBody(RequestBodySchema):
+    """Changes of a subscriber; missing members stay as they are."""
 
     url = fields.String(metadata={"description": "Where notifications are posted.", "format": "uri"})
     types = fields.List(
@@ -40,7 +38,7 @@ class ChangeSubscriberBody(Schema):
         keys=fields.String(),
         values=fields.String(),
         allow_none=True,
-        metadata={"description": OURS_ARE_REFUSED},
+        metadata={"description": HEADERS_DESCRIPTION},
     )
     description = fields.String(allow_none=True, metadata={"description": "A note of yours."})
     ordered = fields.Boolean(
@@ -64,13 +62,13 @@ class AddSubscriberBody(ChangeSubscriberBody):
 
 
 class TestedSchema(AttemptSchema):
-    """What came of a test message."""
+    """The outcome of a test message."""
 
     id = text("The test message's id.")
 
 
 class SubscriberSchema(StandingSchema):
-    """A subscriber, and how its lane stands."""
+    """A subscriber and the state of its lane."""
 
     id = text("Its id.")
     url = text("Where notifications are posted.")
@@ -92,7 +90,7 @@ class SubscriberSchema(StandingSchema):
 
 
 class SubscriberWithSecretSchema(SubscriberSchema):
-    """A subscriber with its secret, which is shown only now."""
+    """A subscriber with its secret, which is shown only once."""
 
     secret = text("Verifies our signatures (`whsec_…`, Standard Webhooks).")
 
@@ -106,22 +104,19 @@ class TestMessageSchema(ResponseSchema):
 
 
 class RedeliverQuery(NoParameters):
-    """Where a notification is sent again."""
+    """The receiver of a redelivery, as a parameter."""
 
-    subscriber_id = an_id(ONLY_TO)
+    subscriber_id = id_filter(ONE_RECEIVER)
 
 
-class RedeliverBody(Schema):
-    """Where a notification is sent again; the same as the parameter."""
+class RedeliverBody(RequestBodySchema):
+    """The receiver of a redelivery, in the body."""
 
-    class Meta:
-        unknown = RAISE
-
-    subscriber_id = an_id(ONLY_TO)
+    subscriber_id = id_filter(ONE_RECEIVER)
 
 
 class RedeliveredSchema(ResponseSchema):
-    """A notification that is sent again."""
+    """A notification that is being redelivered."""
 
     id = text("The notification's id.")
     notification_id = text("The same.")
@@ -147,7 +142,7 @@ def add_subscriber(body: dict[str, Any]) -> dict[str, Any]:
 
     The answer holds its secret, which is not shown again.
     """
-    return get_container().subscriber_service.add(**_said(body))
+    return get_container().subscriber_service.add(**_without_nulls(body))
 
 
 @calls.get("/subscribers/<subscriber_id>", SubscriberSchema)
@@ -210,17 +205,17 @@ def redeliver_notification(
     To every enabled subscriber that wants its type, or to one that is named as a parameter or in the body;
     e-mails only where they are dead letters.
     """
-    named = body.get("subscriber_id", subscriber_id)
-    if subscriber_id not in (None, named):
+    receiver_id = body.get("subscriber_id", subscriber_id)
+    if subscriber_id not in (None, receiver_id):
         raise Invalid(errors={"subscriber_id": ["The parameter and the body name different ones."]})
-    done = get_container().redelivery_service.redeliver(notification_id, subscriber_id=named)
+    redelivery = get_container().redelivery_service.redeliver(notification_id, subscriber_id=receiver_id)
     return {
         "id": notification_id,
         "notification_id": notification_id,
         "status": "pending",
-        "lanes": list(done.lanes),
+        "lanes": list(redelivery.lanes),
     }
 
 
-def _said(body: dict[str, Any]) -> dict[str, Any]:
+def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}

@@ -190,11 +190,11 @@ def test_a_sign_up_that_read_the_company_before_it_was_erased_leaves_no_address_
     """The address came back, for ever, in a row that no list showed."""
     live(bench)
     records = Records(bench.client)
-    records.keep_given(COMPANY, {"contact_email": "new@bakery.example", "given_name": NAME})
+    records.save_local_fields(COMPANY, {"contact_email": "new@bakery.example", "given_name": NAME})
     assert bench.reader.company(COMPANY)["contact_email"] == "new@bakery.example"
     erasure.erase(COMPANY, bench.clock())
 
-    records.keep_given(COMPANY, {"contact_email": CONTACT, "given_name": NAME})
+    records.save_local_fields(COMPANY, {"contact_email": CONTACT, "given_name": NAME})
 
     assert scan(bench.client, (*TRACES, NAME)).residue == ()
 

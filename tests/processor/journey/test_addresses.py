@@ -1,5 +1,6 @@
 """Parameters are added to an address without disturbing what it has."""
 
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -22,11 +23,11 @@ from processor.journey import with_query
         ("https://link.codat.io/c/1?flag", "https://link.codat.io/c/1?flag&a=b"),
     ],
 )
-def test_a_parameter_is_added_to_what_is_there(url, result):
+def test_a_parameter_is_added_to_what_is_there(url: str, result: str) -> None:
     assert with_query(url, a="b", left_out=None) == result
 
 
-def test_without_parameters_nothing_changes():
+def test_without_parameters_nothing_changes() -> None:
     assert with_query("https://x/y?a=%20#z") == "https://x/y?a=%20#z"
 
 
@@ -34,7 +35,7 @@ def test_without_parameters_nothing_changes():
     st.dictionaries(st.text(min_size=1), st.text(), min_size=1),
     st.dictionaries(st.text("abc", min_size=1), st.text()),
 )
-def test_whatever_is_added_can_be_read_again(added, before):
+def test_whatever_is_added_can_be_read_again(added: Any, before: Any) -> None:
     """Surrogates cannot be written in an address; whoever takes parameters refuses them first."""
     added = {key: value for key, value in added.items() if (key + value).isprintable()}
     before = {key: value for key, value in before.items() if (key + value).isprintable() and key not in added}

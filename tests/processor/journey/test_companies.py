@@ -3,17 +3,20 @@
 import json
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from processor.codat.errors import CodatUncertain
 from processor.errors import CodatError, CodatRateLimited, Invalid, NotFound
-from processor.journey import CodatNotSet, records
-from processor.journey.companies import LOOK_AGAIN_AFTER_S
+from processor.journey import CodatNotSet
+from processor.journey.companies import LOST_ANSWER_CHECKS_S
 from processor.journey.errors import ProductsRefused
+from processor.journey.events import JourneyEvents
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import keys
 from tests.support import messages
@@ -21,14 +24,14 @@ from tests.support.journeying import CODAT_KEY, Desk
 from tests.support.workbench import Workbench
 
 
-def at_codat(codat, merchant_id="m-1"):
+def at_codat(codat: SimulatorServer, merchant_id: str = "m-1") -> Any:
     with codat.simulation.lock:
         return [
             one for one in codat.simulation.world.companies() if one.tags.get("merchantId") == merchant_id
         ]
 
 
-def test_a_company_is_made_at_codat_with_the_merchants_id_as_tag(desk, codat):
+def test_a_company_is_made_at_codat_with_the_merchants_id_as_tag(desk: Desk, codat: SimulatorServer) -> None:
     view, made = desk.journey.sign_up(
         merchant_id="acme_1", contact_email="ann@acme.example", tags={"region": "uk"}
     )
@@ -44,27 +47,29 @@ def test_a_company_is_made_at_codat_with_the_merchants_id_as_tag(desk, codat):
     assert desk.reader.current_company_id("acme_1") == company.id
 
 
-def test_the_contact_stays_here(desk):
+def test_the_contact_stays_here(desk: Desk) -> None:
     desk.journey.sign_up(merchant_id="m-1", contact_email="ann@acme.example")
     assert desk.wire.requests
     assert not any(b"ann@" in one.content + str(one.url).encode() for one in desk.wire.requests)
 
 
-def test_the_name_is_kept_as_it_was_given_and_codat_gets_what_it_takes(desk, codat):
+def test_the_name_is_kept_as_it_was_given_and_codat_gets_what_it_takes(
+    desk: Desk, codat: SimulatorServer
+) -> None:
     """The pages named a shop "Company" because Codat takes no other alphabet than ours."""
     view, _ = desk.journey.sign_up(merchant_id="m-1", name="متجر الزاوية")
-    assert (view.own_name, view.name) == ("متجر الزاوية", "m-1")
+    assert (view.display_name, view.name) == ("متجر الزاوية", "m-1")
     assert [one.name for one in at_codat(codat)] == ["m-1"]
-    assert desk.journey.company(view.company_id).own_name == "متجر الزاوية"
+    assert desk.journey.company(view.company_id).display_name == "متجر الزاوية"
     again, _ = desk.journey.sign_up(merchant_id="m-1")
-    assert again.own_name == "متجر الزاوية", "who does not name it does not rename it"
+    assert again.display_name == "متجر الزاوية", "who does not name it does not rename it"
     renamed, _ = desk.journey.sign_up(merchant_id="m-1", name="Угловой магазин")
-    assert (renamed.own_name, renamed.name) == ("Угловой магазин", "m-1")
+    assert (renamed.display_name, renamed.name) == ("Угловой магазин", "m-1")
     unnamed, _ = desk.journey.sign_up(merchant_id="m_2")
-    assert (unnamed.own_name, unnamed.given_name) == ("m-2", None)
+    assert (unnamed.display_name, unnamed.given_name) == ("m-2", None)
 
 
-def test_repeated_it_is_the_same_company_and_codat_is_not_asked(desk, codat):
+def test_repeated_it_is_the_same_company_and_codat_is_not_asked(desk: Desk, codat: SimulatorServer) -> None:
     first, made = desk.journey.sign_up(merchant_id="m-1", contact_email="old@acme.example")
     before = len(desk.wire.requests)
     again, made_again = desk.journey.sign_up(merchant_id="m-1")
@@ -77,7 +82,9 @@ def test_repeated_it_is_the_same_company_and_codat_is_not_asked(desk, codat):
     assert len(at_codat(codat)) == 1
 
 
-def test_what_codat_knows_already_is_found_by_its_tag(desk, client, codat):
+def test_what_codat_knows_already_is_found_by_its_tag(
+    desk: Desk, client: Redis, codat: SimulatorServer
+) -> None:
     """The store was lost, or another installation signed the merchant up."""
     first, _ = desk.journey.sign_up(merchant_id="m-1")
     client.flushall()
@@ -86,12 +93,13 @@ def test_what_codat_knows_already_is_found_by_its_tag(desk, client, codat):
     assert len(at_codat(codat)) == 1
 
 
-def test_many_at_once_in_several_processes_make_one_company(open_desk, codat, monkeypatch):
-    monkeypatch.setattr(records, "PATIENCE_S", 60.0)
-    desks = [open_desk() for _ in range(3)]
+def test_many_at_once_in_several_processes_make_one_company(
+    open_desk: Callable[..., Desk], codat: SimulatorServer
+) -> None:
+    desks = [open_desk(lock_wait_s=60.0) for _ in range(3)]
     gate = threading.Barrier(12)
 
-    def sign_up(number):
+    def sign_up(number: Any) -> Any:
         gate.wait()
         return desks[number % 3].journey.sign_up(merchant_id="m-1")
 
@@ -102,7 +110,7 @@ def test_many_at_once_in_several_processes_make_one_company(open_desk, codat, mo
     assert len(at_codat(codat)) == 1
 
 
-def test_a_lost_answer_is_looked_for_and_not_sent_again(desk, codat):
+def test_a_lost_answer_is_looked_for_and_not_sent_again(desk: Desk, codat: SimulatorServer) -> None:
     codat.simulation.faults.plan({"method": "POST", "path": "/companies", "broken_json": True})
     view, made = desk.journey.sign_up(merchant_id="m-1")
     (company,) = at_codat(codat)
@@ -110,11 +118,13 @@ def test_a_lost_answer_is_looked_for_and_not_sent_again(desk, codat):
     assert len(desk.wire.asked("POST", "/companies")) == 1
 
 
-def test_an_answer_that_never_came_is_looked_for_until_codat_shows_it(open_desk, codat):
+def test_an_answer_that_never_came_is_looked_for_until_codat_shows_it(
+    open_desk: Callable[..., Desk], codat: SimulatorServer
+) -> None:
     """The request hangs beyond our time-out, and makes the company afterwards."""
     pauses = []
 
-    def sleep(seconds):
+    def sleep(seconds: Any) -> None:
         pauses.append(seconds)
         if seconds:
             codat.simulation.faults.stopping.set()  # now it goes on
@@ -130,13 +140,13 @@ def test_an_answer_that_never_came_is_looked_for_until_codat_shows_it(open_desk,
 
 
 def test_where_the_lost_company_is_not_found_nothing_is_kept_and_the_next_try_looks_first(
-    desk, client, codat
-):
+    desk: Desk, client: Redis, codat: SimulatorServer
+) -> None:
     codat.simulation.faults.plan({"method": "POST", "path": "/companies", "status": 500})
     with pytest.raises(CodatUncertain) as caught:
         desk.journey.sign_up(merchant_id="m-1")
     assert caught.value.correlation_id
-    assert len(desk.wire.asked("GET", "/companies")) == 1 + len(LOOK_AGAIN_AFTER_S)
+    assert len(desk.wire.asked("GET", "/companies")) == 1 + len(LOST_ANSWER_CHECKS_S)
     assert desk.reader.current_company_id("m-1") is None
     assert not list(client.scan_iter(keys.signing_up("*")))
     view, made = desk.journey.sign_up(merchant_id="m-1")
@@ -145,7 +155,7 @@ def test_where_the_lost_company_is_not_found_nothing_is_kept_and_the_next_try_lo
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 429, 503])
-def test_what_codat_refuses_is_told_and_sent_once(desk, codat, status):
+def test_what_codat_refuses_is_told_and_sent_once(desk: Desk, codat: SimulatorServer, status: int) -> None:
     codat.simulation.faults.plan({"method": "POST", "path": "/companies", "status": status})
     with pytest.raises(CodatError) as caught:
         desk.journey.sign_up(merchant_id="m-1")
@@ -154,7 +164,9 @@ def test_what_codat_refuses_is_told_and_sent_once(desk, codat, status):
     assert desk.reader.current_company_id("m-1") is None
 
 
-def test_nothing_is_made_while_codat_cannot_say_whether_there_is_one(desk, codat):
+def test_nothing_is_made_while_codat_cannot_say_whether_there_is_one(
+    desk: Desk, codat: SimulatorServer
+) -> None:
     codat.simulation.faults.plan({"method": "GET", "path": "/companies", "status": 429, "retry_after_s": 7})
     with pytest.raises(CodatRateLimited) as caught:
         desk.journey.sign_up(merchant_id="m-1")
@@ -162,28 +174,30 @@ def test_nothing_is_made_while_codat_cannot_say_whether_there_is_one(desk, codat
     assert at_codat(codat) == []
 
 
-def test_bad_input_costs_no_call(desk):
+def test_bad_input_costs_no_call(desk: Desk) -> None:
     with pytest.raises(Invalid):
         desk.journey.sign_up(merchant_id="")
     assert desk.wire.requests == []
 
 
-def test_a_merchant_whose_company_was_deleted_gets_a_new_one(desk, drain):
+def test_a_merchant_whose_company_was_deleted_gets_a_new_one(desk: Desk, drain: Callable[[], None]) -> None:
     first, _ = desk.journey.sign_up(merchant_id="m-1")
     desk.journey.delete_company(first.company_id)
     drain()
-    assert desk.journey.find("m-1") is None
+    assert desk.journey.find_company("m-1") is None
     with pytest.raises(NotFound):
         desk.journey.company(first.company_id)
     second, made = desk.journey.sign_up(merchant_id="m-1")
     assert made
     assert second.company_id != first.company_id
-    found = desk.journey.find("m-1")
+    found = desk.journey.find_company("m-1")
     assert found is not None
     assert found.company_id == second.company_id
 
 
-def test_a_new_company_stays_the_merchants_whatever_comes_late_of_the_deleted_one(desk, client, drain):
+def test_a_new_company_stays_the_merchants_whatever_comes_late_of_the_deleted_one(
+    desk: Desk, client: Redis, drain: Callable[[], None]
+) -> None:
     """Codat's messages of the deleted company carry the merchant's tag as well."""
     first, _ = desk.journey.sign_up(merchant_id="m-1")
     desk.journey.delete_company(first.company_id)
@@ -202,7 +216,9 @@ def test_a_new_company_stays_the_merchants_whatever_comes_late_of_the_deleted_on
     assert desk.reader.company_ids("m-1") == [first.company_id, second.company_id]
 
 
-def test_a_company_that_was_deleted_and_linked_anew_at_codat_is_found_and_not_made_again(desk, client, codat):
+def test_a_company_that_was_deleted_and_linked_anew_at_codat_is_found_and_not_made_again(
+    desk: Desk, client: Redis, codat: SimulatorServer
+) -> None:
     bench = Workbench(client)
     bench.handle(
         messages.company("company.created", "gone", merchant_id="m-1"),
@@ -216,7 +232,9 @@ def test_a_company_that_was_deleted_and_linked_anew_at_codat_is_found_and_not_ma
     assert at_codat(codat) == []
 
 
-def test_of_two_companies_at_codat_the_one_that_we_know_to_be_deleted_is_passed_over(desk, client, codat):
+def test_of_two_companies_at_codat_the_one_that_we_know_to_be_deleted_is_passed_over(
+    desk: Desk, client: Redis, codat: SimulatorServer
+) -> None:
     """A list of Codat's may show for a while what was deleted already."""
     with codat.simulation.lock:
         old, new = (codat.simulation.world.create_company("Shop", {"merchantId": "m-1"}) for _ in range(2))
@@ -228,7 +246,9 @@ def test_of_two_companies_at_codat_the_one_that_we_know_to_be_deleted_is_passed_
     assert len(at_codat(codat)) == 2
 
 
-def test_a_company_whose_tag_was_changed_at_codat_is_the_new_merchants(desk, client, codat):
+def test_a_company_whose_tag_was_changed_at_codat_is_the_new_merchants(
+    desk: Desk, client: Redis, codat: SimulatorServer
+) -> None:
     view, _ = desk.journey.sign_up(merchant_id="old")
     bench = Workbench(client)
     bench.clock.now = desk.clock() + timedelta(seconds=60)
@@ -237,11 +257,13 @@ def test_a_company_whose_tag_was_changed_at_codat_is_the_new_merchants(desk, cli
     found, made = desk.journey.sign_up(merchant_id="new")
 
     assert (found.company_id, found.merchant_id, made) == (view.company_id, "new", False)
-    assert desk.journey.find("old") is None
+    assert desk.journey.find_company("old") is None
     assert at_codat(codat, "new") == []
 
 
-def test_what_the_journey_does_later_does_not_give_a_company_its_old_merchant_back(desk, drain, client):
+def test_what_the_journey_does_later_does_not_give_a_company_its_old_merchant_back(
+    desk: Desk, drain: Callable[[], None], client: Redis
+) -> None:
     """The journey's own events carry the tags that were known when it began."""
     company_id = desk.company("old")
     row = desk.reader.company(company_id)
@@ -250,7 +272,10 @@ def test_what_the_journey_does_later_does_not_give_a_company_its_old_merchant_ba
     bench.handle(messages.company("company.created", company_id, merchant_id="new", at=bench.clock()))
     desk.later = timedelta(seconds=120)
 
-    desk.journey._news.deleted(row, "connection-1")
+    events = JourneyEvents(
+        inbox=desk.inbox, waker=desk.waker, reader=desk.reader, clock=desk.clock, settle_s=0
+    )
+    events.record_deleted(row, "connection-1")
     drain()
 
     assert desk.reader.company(company_id)["merchant_id"] == "new"
@@ -258,7 +283,9 @@ def test_what_the_journey_does_later_does_not_give_a_company_its_old_merchant_ba
     assert connection.connection.merchant_id == "new"
 
 
-def test_without_an_api_key_a_known_company_is_still_found(desk, open_desk):
+def test_without_an_api_key_a_known_company_is_still_found(
+    desk: Desk, open_desk: Callable[..., Desk]
+) -> None:
     view, _ = desk.journey.sign_up(merchant_id="m-1")
     without = open_desk(api_key=None)
     assert without.journey.sign_up(merchant_id="m-1")[0].company_id == view.company_id
@@ -267,7 +294,9 @@ def test_without_an_api_key_a_known_company_is_still_found(desk, open_desk):
         without.journey.sign_up(merchant_id="m-2")
 
 
-def test_links_lead_to_the_public_address_or_where_the_caller_came_from(desk, open_desk):
+def test_links_lead_to_the_public_address_or_where_the_caller_came_from(
+    desk: Desk, open_desk: Callable[..., Desk]
+) -> None:
     company_id = desk.company()
     public = open_desk(PUBLIC_URL="https://data.example/")
     assert desk.journey.connect_url(company_id).startswith("http://127.0.0.1:8000/connect/")
@@ -279,7 +308,9 @@ def test_links_lead_to_the_public_address_or_where_the_caller_came_from(desk, op
     )
 
 
-def test_a_merchants_id_is_never_logged(desk, codat, caplog):
+def test_a_merchants_id_is_never_logged(
+    desk: Desk, codat: SimulatorServer, caplog: pytest.LogCaptureFixture
+) -> None:
     codat.simulation.faults.plan({"method": "POST", "path": "/companies", "broken_json": True})
     with caplog.at_level(logging.DEBUG, logger="processor"):
         desk.journey.sign_up(merchant_id="secret-merchant", contact_email="ann@acme.example")
@@ -290,14 +321,16 @@ def test_a_merchants_id_is_never_logged(desk, codat, caplog):
 
 
 @pytest.fixture
-def product_codat():
+def product_codat() -> Any:
     """A Codat whose client has products and no default ones."""
     config = SimulatorConfig(api_key=CODAT_KEY, auto_sync=False, products=("lending", "spend-insights"))
     with SimulatorServer(config) as server:
         yield server
 
 
-def test_a_company_gets_the_products_that_are_asked_for(redis_url, product_codat):
+def test_a_company_gets_the_products_that_are_asked_for(
+    redis_url: str, product_codat: SimulatorServer
+) -> None:
     """`products` was 422, and where Codat wants one every sign-up was 502 without saying what to do."""
     with Redis.from_url(redis_url) as client:
         bare = Desk(client, product_codat)
@@ -327,7 +360,7 @@ def test_a_company_gets_the_products_that_are_asked_for(redis_url, product_codat
     assert at_codat(product_codat, "m-3")[0].products == ("lending",)
 
 
-def test_without_products_codat_is_sent_none(desk):
+def test_without_products_codat_is_sent_none(desk: Desk) -> None:
     desk.journey.sign_up(merchant_id="m-1")
     (sent,) = [one for one in desk.wire.requests if one.method == "POST"]
     assert "products" not in json.loads(sent.content)

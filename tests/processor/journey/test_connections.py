@@ -1,40 +1,53 @@
 """Connections: Codat first, then here; what Codat refuses changes nothing here."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from redis import Redis
 
 from handlers.events import LinkStatus
 from processor.codat.errors import CodatNotFound, CodatUncertain
 from processor.errors import CodatError, Conflict, Invalid, NotFound
-from processor.journey import AlreadyConnected, CodatNotSet, records
-from processor.journey.platforms import LOOK_AGAIN
+from processor.journey import AlreadyConnected, CodatNotSet
+from processor.journey.platforms import MISS_FRESH_FOR
+from processor.simulator import SimulatorServer
 from processor.store import keys
+from tests.processor.journey.conftest import CodatClock
 from tests.support import messages
+from tests.support.journeying import Desk
 
 
 @pytest.fixture
-def company_id(desk):
+def company_id(desk: Desk) -> Any:
     return desk.company()
 
 
 @pytest.fixture
-def look(client, drain):
+def look(client: Redis, drain: Callable[[], None]) -> Any:
     """Has Codat asked about a connection now, without the pause that keeps people from doing so too often."""
 
-    def look(desk, company_id, connection_id):
+    def look(desk: Desk, company_id: str, connection_id: str) -> None:
         client.delete(keys.asked_again(company_id))
-        assert desk.journey.ask_again(company_id, connection_id)
+        assert desk.journey.queue_questions(company_id, connection_id)
         drain()
 
     return look
 
 
 @pytest.fixture
-def linked(desk, codat, codat_clock, drain, look, company_id):
+def linked(
+    desk: Desk,
+    codat: SimulatorServer,
+    codat_clock: CodatClock,
+    drain: Callable[[], None],
+    look: Any,
+    company_id: str,
+) -> Any:
     """A connection to Xero that was authorised more than a minute ago."""
     started = desk.journey.connect(company_id, "gbol")
     drain()
@@ -46,27 +59,29 @@ def linked(desk, codat, codat_clock, drain, look, company_id):
     return started.connection_id
 
 
-def state(desk, connection_id):
+def state(desk: Desk, connection_id: str) -> Any:
     stored = desk.reader.connection(connection_id)
     return stored and stored.state
 
 
-def status(codat, connection_id):
+def status(codat: SimulatorServer, connection_id: str) -> Any:
     with codat.simulation.lock:
         return codat.simulation.world.find_connection(connection_id).status.value
 
 
-def timeline(desk, connection_id):
+def timeline(desk: Desk, connection_id: str) -> Any:
     return desk.reader.timeline(connection_id, limit=50, cursor=None).items
 
 
-def kept(client):
+def kept(client: Redis) -> Any:
     """Everything that says what we know of connections and companies."""
     names = [*client.scan_iter(keys.connection("*")), *client.scan_iter(keys.timeline("*"))]
     return {name: client.dump(name) for name in names}, client.zcard(keys.events())
 
 
-def test_a_chosen_platform_is_pending_at_once_and_has_a_link(desk, codat, drain, company_id):
+def test_a_chosen_platform_is_pending_at_once_and_has_a_link(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], company_id: str
+) -> None:
     started = desk.journey.connect(company_id, "gbol")
     drain()
     assert (started.status, started.platform_name, started.created) == ("PendingAuth", "Xero", True)
@@ -77,14 +92,16 @@ def test_a_chosen_platform_is_pending_at_once_and_has_a_link(desk, codat, drain,
     assert (entry["source"], entry["outcome"], entry["to"]) == ("journey", "applied", "pending")
 
 
-def test_parameters_are_added_to_the_link_that_has_some(desk, company_id):
+def test_parameters_are_added_to_the_link_that_has_some(desk: Desk, company_id: str) -> None:
     started = desk.journey.connect(company_id, "gbol", parameters={"customer": "ü&1"})
     query = parse_qs(urlsplit(started.link_url).query)
     assert query["customer"] == ["ü&1"]
     assert query["otp"]
 
 
-def test_the_pending_connection_to_a_platform_is_used_again_with_a_fresh_link(desk, drain, company_id):
+def test_the_pending_connection_to_a_platform_is_used_again_with_a_fresh_link(
+    desk: Desk, drain: Callable[[], None], company_id: str
+) -> None:
     first = desk.journey.connect(company_id, "gbol")
     drain()
     second = desk.journey.connect(company_id, "gbol")
@@ -95,12 +112,11 @@ def test_the_pending_connection_to_a_platform_is_used_again_with_a_fresh_link(de
     assert desk.journey.connect(company_id, "qhyg").connection_id != first.connection_id
 
 
-def test_two_clicks_at_once_make_one_connection(open_desk, company_id, monkeypatch):
-    monkeypatch.setattr(records, "PATIENCE_S", 60.0)
-    desks = [open_desk(), open_desk()]
+def test_two_clicks_at_once_make_one_connection(open_desk: Callable[..., Desk], company_id: str) -> None:
+    desks = [open_desk(lock_wait_s=60.0), open_desk(lock_wait_s=60.0)]
     gate = threading.Barrier(6)
 
-    def click(number):
+    def click(number: Any) -> Any:
         gate.wait()
         return desks[number % 2].journey.connect(company_id, "gbol").connection_id
 
@@ -108,7 +124,9 @@ def test_two_clicks_at_once_make_one_connection(open_desk, company_id, monkeypat
         assert len(set(pool.map(click, range(6)))) == 1
 
 
-def test_a_second_active_accounting_connection_is_refused_by_name(desk, linked, company_id):
+def test_a_second_active_accounting_connection_is_refused_by_name(
+    desk: Desk, linked: str, company_id: str
+) -> None:
     with pytest.raises(AlreadyConnected) as caught:
         desk.journey.connect(company_id, "qhyg")
     assert caught.value.status == 409
@@ -118,7 +136,9 @@ def test_a_second_active_accounting_connection_is_refused_by_name(desk, linked, 
     assert desk.journey.connect(company_id, "strp").platform_name == "Stripe"
 
 
-def test_after_disconnecting_another_accounting_platform_may_follow(desk, codat, drain, linked, company_id):
+def test_after_disconnecting_another_accounting_platform_may_follow(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], linked: str, company_id: str
+) -> None:
     desk.journey.unlink(linked)
     drain()
     second = desk.journey.connect(company_id, "qhyg").connection_id
@@ -128,24 +148,28 @@ def test_after_disconnecting_another_accounting_platform_may_follow(desk, codat,
 
 
 @pytest.mark.parametrize("key", ["", "nope", "exon", "x" * 51, "gbol ", "\ud800"])
-def test_a_platform_that_there_is_not_is_refused_by_field(desk, company_id, key):
+def test_a_platform_that_there_is_not_is_refused_by_field(desk: Desk, company_id: str, key: str) -> None:
     with pytest.raises(Invalid) as caught:
         desk.journey.connect(company_id, key)
     assert list(caught.value.errors) == ["platform_key"]
     assert not desk.wire.asked("POST", "/connections")
 
 
-def test_a_platform_that_was_enabled_since_the_list_was_read_is_found(desk, company_id, monkeypatch):
+def test_a_platform_that_was_enabled_since_the_list_was_read_is_found(
+    desk: Desk, company_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr("processor.simulator.api.PLATFORMS", ())
         assert desk.journey.integrations() == []
     with pytest.raises(Invalid):
         desk.journey.connect(company_id, "gbol")
-    desk.later = LOOK_AGAIN + timedelta(seconds=1)
+    desk.later = MISS_FRESH_FOR + timedelta(seconds=1)
     assert desk.journey.connect(company_id, "gbol").platform_name == "Xero"
 
 
-def test_a_fresh_link_resumes_what_is_pending_and_reconnects_what_ended(desk, codat, drain, company_id):
+def test_a_fresh_link_resumes_what_is_pending_and_reconnects_what_ended(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], company_id: str
+) -> None:
     first = desk.journey.connect(company_id, "gbol")
     drain()
     resumed = desk.journey.link(first.connection_id, parameters={"from": "mail"})
@@ -157,7 +181,9 @@ def test_a_fresh_link_resumes_what_is_pending_and_reconnects_what_ended(desk, co
     assert (again.status, again.connection_id) == ("Deauthorized", first.connection_id)
 
 
-def test_disconnecting_ends_access_at_codat_then_here(desk, codat, drain, linked):
+def test_disconnecting_ends_access_at_codat_then_here(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], linked: str
+) -> None:
     done = desk.journey.unlink(linked)
     assert status(codat, linked) == "Unlinked"
     drain()
@@ -167,7 +193,9 @@ def test_disconnecting_ends_access_at_codat_then_here(desk, codat, drain, linked
     assert (entry["from"], entry["to"]) == ("authorized", "unlinked")
 
 
-def test_disconnecting_within_the_second_of_authorising_still_ends_it(desk, codat, drain, company_id):
+def test_disconnecting_within_the_second_of_authorising_still_ends_it(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], company_id: str
+) -> None:
     """Codat's Date is cut off at the second: the end would lie before the beginning, which is exact."""
     started = desk.journey.connect(company_id, "gbol")
     drain()
@@ -183,7 +211,9 @@ def test_disconnecting_within_the_second_of_authorising_still_ends_it(desk, coda
 
 
 @pytest.mark.parametrize("before", ["pending", "unlinked", "deauthorized"])
-def test_only_a_linked_one_can_be_disconnected(desk, codat, client, drain, company_id, before):
+def test_only_a_linked_one_can_be_disconnected(
+    desk: Desk, codat: SimulatorServer, client: Redis, drain: Callable[[], None], company_id: str, before: str
+) -> None:
     connection_id = desk.journey.connect(company_id, "gbol").connection_id
     drain()
     if before != "pending":
@@ -202,8 +232,15 @@ def test_only_a_linked_one_can_be_disconnected(desk, codat, client, drain, compa
 @pytest.mark.parametrize("fault", [401, 402, 403, 404, 409, 429, 500, 503])
 @pytest.mark.parametrize(("method", "act"), [("PATCH", "unlink"), ("DELETE", "delete")])
 def test_what_codat_refuses_is_told_with_its_id_and_nothing_changes_here(
-    desk, codat, client, drain, linked, fault, method, act
-):
+    desk: Desk,
+    codat: SimulatorServer,
+    client: Redis,
+    drain: Callable[[], None],
+    linked: str,
+    fault: int,
+    method: str,
+    act: str,
+) -> None:
     known = kept(client)
     codat.simulation.faults.plan({"method": method, "status": fault})
     with pytest.raises(CodatError) as caught:
@@ -217,8 +254,8 @@ def test_what_codat_refuses_is_told_with_its_id_and_nothing_changes_here(
 
 @pytest.mark.parametrize("act", ["unlink", "delete"])
 def test_where_the_answer_is_lost_codat_is_asked_what_became_of_it(
-    open_desk, codat, look, linked, company_id, act
-):
+    open_desk: Callable[..., Desk], codat: SimulatorServer, look: Any, linked: str, company_id: str, act: str
+) -> None:
     """The change was made, but its answer never came: a look at Codat tells."""
     desk = open_desk(timeout_s=2.0)
     method = {"unlink": "PATCH", "delete": "DELETE"}[act]
@@ -236,7 +273,9 @@ def test_where_the_answer_is_lost_codat_is_asked_what_became_of_it(
     assert state(desk, linked) == {"unlink": "unlinked", "delete": "deleted"}[act]
 
 
-def test_deleting_is_for_good_at_codat_then_here(desk, drain, linked, company_id):
+def test_deleting_is_for_good_at_codat_then_here(
+    desk: Desk, drain: Callable[[], None], linked: str, company_id: str
+) -> None:
     desk.journey.delete(linked, company_id=company_id)
     drain()
     assert state(desk, linked) == "deleted"
@@ -247,7 +286,9 @@ def test_deleting_is_for_good_at_codat_then_here(desk, drain, linked, company_id
             act(linked)
 
 
-def test_deleting_a_company_deletes_all_that_it_has(desk, drain, linked, company_id):
+def test_deleting_a_company_deletes_all_that_it_has(
+    desk: Desk, drain: Callable[[], None], linked: str, company_id: str
+) -> None:
     desk.journey.delete_company(company_id)
     drain()
     assert state(desk, linked) == "deleted"
@@ -259,7 +300,9 @@ def test_deleting_a_company_deletes_all_that_it_has(desk, drain, linked, company
     assert len(desk.wire.requests) == before
 
 
-def test_what_codat_lost_meanwhile_is_told_and_found_out(desk, codat, drain, linked):
+def test_what_codat_lost_meanwhile_is_told_and_found_out(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], linked: str
+) -> None:
     codat.simulation.world.delete_connection(linked)
     with pytest.raises(CodatNotFound) as caught:
         desk.journey.link(linked)
@@ -268,18 +311,18 @@ def test_what_codat_lost_meanwhile_is_told_and_found_out(desk, codat, drain, lin
     assert state(desk, linked) == "deleted"
 
 
-def test_no_other_companys_connection_is_ever_reached(desk, linked):
+def test_no_other_companys_connection_is_ever_reached(desk: Desk, linked: str) -> None:
     other = desk.company("m-2")
     before = len(desk.wire.requests)
     for act in (desk.journey.unlink, desk.journey.delete, desk.journey.link, desk.journey.connection):
         with pytest.raises(NotFound):
             act(linked, company_id=other)
-    assert not desk.journey.ask_again(other, linked)
+    assert not desk.journey.queue_questions(other, linked)
     assert desk.journey.connections(other) == []
     assert len(desk.wire.requests) == before
 
 
-def test_unknown_ids_are_not_found(desk):
+def test_unknown_ids_are_not_found(desk: Desk) -> None:
     for act in (desk.journey.unlink, desk.journey.delete, desk.journey.link, desk.journey.connection):
         with pytest.raises(NotFound):
             act("nothing")
@@ -289,7 +332,9 @@ def test_unknown_ids_are_not_found(desk):
     assert desk.wire.requests == []
 
 
-def test_without_an_api_key_changes_say_why_they_cannot_be_made(open_desk, linked, company_id):
+def test_without_an_api_key_changes_say_why_they_cannot_be_made(
+    open_desk: Callable[..., Desk], linked: str, company_id: str
+) -> None:
     desk = open_desk(api_key=None)
     for act in (desk.journey.unlink, desk.journey.delete, desk.journey.link):
         with pytest.raises(CodatNotSet):
@@ -299,19 +344,21 @@ def test_without_an_api_key_changes_say_why_they_cannot_be_made(open_desk, linke
     with pytest.raises(CodatNotSet):
         desk.journey.delete_company(company_id)
     assert desk.journey.connections(company_id)[0]["state"] == "authorized"
-    assert not desk.journey.ask_again(company_id)
+    assert not desk.journey.queue_questions(company_id)
 
 
-def test_a_connection_that_codat_links_at_once_is_known_as_linked(desk, codat, drain, company_id):
+def test_a_connection_that_codat_links_at_once_is_known_as_linked(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], company_id: str
+) -> None:
     """As with platforms that need nobody's consent."""
     real = desk.http.create_connection
 
-    def create(company, key):
+    def create(company: Any, key: Any) -> Any:
         answer = real(company, key)
         codat.simulation.change(answer.id, "authorize", {})
         return desk.http.get_connection(company, answer.id)
 
-    desk.journey._connecting._codat = type(
+    desk.journey._connections._codat = type(
         "Instant",
         (),
         {"create_connection": staticmethod(create), "list_connections": desk.http.list_connections},
@@ -322,7 +369,9 @@ def test_a_connection_that_codat_links_at_once_is_known_as_linked(desk, codat, d
     assert state(desk, started.connection_id) == "authorized"
 
 
-def test_a_connection_whose_answer_was_lost_is_looked_for_and_not_sent_again(desk, codat, drain, company_id):
+def test_a_connection_whose_answer_was_lost_is_looked_for_and_not_sent_again(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], company_id: str
+) -> None:
     """Codat made the connection and its answer was lost: the merchant read of a failure."""
     path = f"/companies/{company_id}/connections"
     codat.simulation.faults.plan({"method": "POST", "path": path, "broken_json": True})
@@ -336,7 +385,9 @@ def test_a_connection_whose_answer_was_lost_is_looked_for_and_not_sent_again(des
     assert len(desk.wire.asked("POST", path)) == 1
 
 
-def test_a_connection_that_codat_did_not_make_is_reported_as_uncertain(desk, codat, company_id):
+def test_a_connection_that_codat_did_not_make_is_reported_as_uncertain(
+    desk: Desk, codat: SimulatorServer, company_id: str
+) -> None:
     """Without an answer, and with nothing to be seen at Codat, nobody knows: it is not sent again."""
     path = f"/companies/{company_id}/connections"
     codat.simulation.faults.plan({"method": "POST", "path": path, "status": 500})

@@ -2,34 +2,39 @@
 
 import dataclasses
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from redis import Redis
 
 from processor.errors import CodatError, Invalid
 from processor.journey import CodatNotSet
-from processor.journey.catalogue import FRESH
+from processor.journey.catalogue import FRESH_FOR
 from processor.journey.platforms import FAILURE_S
+from processor.simulator import SimulatorServer
 from processor.simulator.platforms import PLATFORMS, SimulatedPlatform
 from processor.store import keys
+from tests.support.journeying import Desk
 
 ENABLED = [one for one in PLATFORMS if one.enabled]
 
 
-def lists(desk):
+def lists(desk: Desk) -> Any:
     return desk.wire.asked("GET", "/integrations")
 
 
-def pictures(desk):
+def pictures(desk: Desk) -> Any:
     return desk.wire.asked("GET", "/branding")
 
 
-def names(found):
+def names(found: Any) -> Any:
     return [one.name for one in found]
 
 
-def test_enabled_ones_are_listed_by_source_type_and_name(desk):
+def test_enabled_ones_are_listed_by_source_type_and_name(desk: Desk) -> None:
     found = desk.journey.integrations()
     assert {one.key for one in found} == {one.key for one in ENABLED}
     assert names(found)[:3] == ["FreeAgent", "Oracle NetSuite", "QuickBooks Desktop"]
@@ -42,13 +47,13 @@ def test_enabled_ones_are_listed_by_source_type_and_name(desk):
     assert [one.name for one in found if one.is_upload] == ["Accounting File Upload"]
 
 
-def test_the_query_is_encoded_as_codat_wants_it(desk):
+def test_the_query_is_encoded_as_codat_wants_it(desk: Desk) -> None:
     desk.journey.integrations()
     (asked,) = lists(desk)
     assert asked.url.query == b"page=1&pageSize=100&query=enabled%3Dtrue"
 
 
-def test_they_are_filtered_by_source_type_in_any_case_and_by_words(desk):
+def test_they_are_filtered_by_source_type_in_any_case_and_by_words(desk: Desk) -> None:
     assert names(desk.journey.integrations(source_type="banking")) == ["Plaid", "TrueLayer"]
     assert names(desk.journey.integrations(source_type="BANKFEED")) == ["QuickBooks Online Bank Feeds"]
     assert names(desk.journey.integrations(search="quick")) == [
@@ -65,7 +70,7 @@ def test_they_are_filtered_by_source_type_in_any_case_and_by_words(desk):
     assert len(lists(desk)) == 1
 
 
-def test_all_pages_are_read(desk, monkeypatch):
+def test_all_pages_are_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     more = tuple(
         SimulatedPlatform(f"p{number:03}", f"Platform {number:03}", "Banking", "#000", "P")
         for number in range(230)
@@ -75,7 +80,7 @@ def test_all_pages_are_read(desk, monkeypatch):
     assert [dict(one.url.params)["page"] for one in lists(desk)] == ["1", "2", "3"]
 
 
-def test_the_pictures_come_in_the_background_once_each(desk):
+def test_the_pictures_come_in_the_background_once_each(desk: Desk) -> None:
     first = desk.journey.integrations(search="QuickBooks Online")[0]
     assert first.logo_url == f"{desk.codat.url}/branding/qhyg/square.svg"
     assert first.button_url is None
@@ -94,7 +99,9 @@ def test_the_pictures_come_in_the_background_once_each(desk):
     assert desk.do_in_background() == 0
 
 
-def test_a_view_costs_no_call_and_another_process_finds_what_the_first_read(desk, open_desk):
+def test_a_view_costs_no_call_and_another_process_finds_what_the_first_read(
+    desk: Desk, open_desk: Callable[..., Desk]
+) -> None:
     desk.journey.integrations()
     desk.do_in_background()
     asked = len(desk.wire.requests)
@@ -105,13 +112,15 @@ def test_a_view_costs_no_call_and_another_process_finds_what_the_first_read(desk
     assert (len(desk.wire.requests), other.wire.requests) == (asked, [])
 
 
-def test_a_thousand_first_views_at_once_in_two_processes_cost_one_call(open_desk):
+def test_a_thousand_first_views_at_once_in_two_processes_cost_one_call(
+    open_desk: Callable[..., Desk],
+) -> None:
     desks = [open_desk(timeout_s=60.0), open_desk(timeout_s=60.0)]
     for desk in desks:
         desk.ticks = lambda: 0.0  # whoever waits for the one that reads does so as long as it takes
     gate = threading.Barrier(1_000)
 
-    def view(number):
+    def view(number: Any) -> Any:
         gate.wait()
         return len(desks[number % 2].journey.integrations())
 
@@ -122,11 +131,11 @@ def test_a_thousand_first_views_at_once_in_two_processes_cost_one_call(open_desk
     assert sum(len(pictures(desk)) for desk in desks) == len(ENABLED)
 
 
-def test_after_a_day_the_old_ones_are_served_while_they_are_read_anew(desk):
+def test_after_a_day_the_old_ones_are_served_while_they_are_read_anew(desk: Desk) -> None:
     before = desk.journey.integrations()
     desk.do_in_background()
     desk.wire.requests.clear()
-    desk.later = FRESH
+    desk.later = FRESH_FOR
     assert names(desk.journey.integrations()) == names(before)
     assert desk.wire.requests == []
     assert desk.do_in_background() == 1
@@ -135,7 +144,9 @@ def test_after_a_day_the_old_ones_are_served_while_they_are_read_anew(desk):
     assert desk.do_in_background() == 0
 
 
-def test_while_codat_is_down_the_old_ones_are_served_and_it_is_left_alone(desk, codat):
+def test_while_codat_is_down_the_old_ones_are_served_and_it_is_left_alone(
+    desk: Desk, codat: SimulatorServer
+) -> None:
     before = desk.journey.integrations()
     desk.do_in_background()
     codat.simulation.faults.plan({"status": 503, "count": 1_000})
@@ -147,11 +158,13 @@ def test_while_codat_is_down_the_old_ones_are_served_and_it_is_left_alone(desk, 
     assert 0 < len(desk.wire.requests) <= 3  # one attempt with its brief retries, then a rest
 
 
-def test_what_was_removed_at_codat_goes_away_and_what_is_kept_keeps_its_pictures(desk, monkeypatch):
+def test_what_was_removed_at_codat_goes_away_and_what_is_kept_keeps_its_pictures(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.journey.integrations()
     desk.do_in_background()
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", PLATFORMS[:2])
-    desk.later = FRESH
+    desk.later = FRESH_FOR
     desk.journey.integrations()
     desk.do_in_background()
     found = desk.journey.integrations()
@@ -159,7 +172,9 @@ def test_what_was_removed_at_codat_goes_away_and_what_is_kept_keeps_its_pictures
     assert all(one.button_url for one in found)
 
 
-def test_one_platform_that_cannot_be_read_takes_no_other_away(desk, monkeypatch, caplog):
+def test_one_platform_that_cannot_be_read_takes_no_other_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """One integration with a blank name, and every merchant saw an empty list."""
     blank = dataclasses.replace(PLATFORMS[0], key="odd1", name="   ")
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank, *PLATFORMS))
@@ -169,14 +184,16 @@ def test_one_platform_that_cannot_be_read_takes_no_other_away(desk, monkeypatch,
     assert desk.journey.connect(desk.company(), "gbol").created
 
 
-def test_a_list_of_which_nothing_can_be_read_is_no_empty_list(desk, monkeypatch):
+def test_a_list_of_which_nothing_can_be_read_is_no_empty_list(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blank = dataclasses.replace(PLATFORMS[0], name="   ")
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank,))
     with pytest.raises(CodatError):
         desk.journey.integrations()
 
 
-def test_a_picture_that_codat_has_not_holds_up_nothing(desk, codat):
+def test_a_picture_that_codat_has_not_holds_up_nothing(desk: Desk, codat: SimulatorServer) -> None:
     codat.simulation.faults.plan({"status": 404, "path": "/integrations/gbol/branding"})
     codat.simulation.faults.plan({"broken_json": True, "path": "/integrations/qhyg/branding"})
     desk.journey.integrations()
@@ -187,12 +204,14 @@ def test_a_picture_that_codat_has_not_holds_up_nothing(desk, codat):
     assert desk.do_in_background() == 0
 
 
-def test_a_first_view_while_codat_is_down_says_so_once_for_all(desk, codat, client):
+def test_a_first_view_while_codat_is_down_says_so_once_for_all(
+    desk: Desk, codat: SimulatorServer, client: Redis
+) -> None:
     desk.ticks = lambda: 0.0
     codat.simulation.faults.plan({"status": 401, "count": 1_000})
     gate = threading.Barrier(20)
 
-    def view(_):
+    def view(_: Any) -> Any:
         gate.wait()
         with pytest.raises(CodatError) as caught:
             desk.journey.integrations()
@@ -207,7 +226,7 @@ def test_a_first_view_while_codat_is_down_says_so_once_for_all(desk, codat, clie
     assert desk.journey.integrations()
 
 
-def test_signing_up_reads_them_ahead(desk):
+def test_signing_up_reads_them_ahead(desk: Desk) -> None:
     desk.company()
     desk.do_in_background()
     asked = len(desk.wire.requests)
@@ -215,20 +234,20 @@ def test_signing_up_reads_them_ahead(desk):
     assert len(desk.wire.requests) == asked
 
 
-def test_what_another_version_kept_is_read_again(desk, client):
+def test_what_another_version_kept_is_read_again(desk: Desk, client: Redis) -> None:
     desk.journey.integrations()
     (name,) = client.scan_iter(keys.platforms("*"))
     for odd in (b"{}", b"nonsense", b'{"version": 0}', b"[]", b'{"version": 1, "platforms": 3}'):
         client.set(name, odd)
-        assert desk.journey._platforms._shelf.get() is None
+        assert desk.journey._platforms._cache.get() is None
 
 
-def test_without_an_api_key_there_are_none_and_it_says_why(open_desk):
+def test_without_an_api_key_there_are_none_and_it_says_why(open_desk: Callable[..., Desk]) -> None:
     with pytest.raises(CodatNotSet):
         open_desk(api_key=None).journey.integrations()
 
 
-def test_two_accounts_do_not_share_theirs(desk, open_desk, client):
+def test_two_accounts_do_not_share_theirs(desk: Desk, open_desk: Callable[..., Desk], client: Redis) -> None:
     desk.journey.integrations()
     other = open_desk(api_key="another-api-key")
     with pytest.raises(CodatError):

@@ -1,16 +1,22 @@
 """How reading stands, per connection and per data type; and asking Codat again, but not too often."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from redis import Redis
 
 from processor.errors import NotFound
 from processor.journey import service
 from processor.journey.progress import sync_view
+from processor.simulator import SimulatorServer
 from processor.store import keys
+from tests.support.journeying import Desk
 
 AT = "2026-11-22T15:00:00.000000Z"
 
 
-def row(name, status, progress=0, *, current=True, at=AT):
+def row(name: str, status: Any, progress: Any = 0, *, current: Any = True, at: Any = AT) -> Any:
     return {
         "data_type": name,
         "status": status,
@@ -21,7 +27,7 @@ def row(name, status, progress=0, *, current=True, at=AT):
     }
 
 
-def connection(state, progress=0, *data_types, id_="c-1"):
+def connection(state: Any, progress: Any = 0, *data_types, id_: Any = "c-1") -> Any:
     return {
         "id": id_,
         "platform_key": "gbol",
@@ -47,13 +53,13 @@ def connection(state, progress=0, *data_types, id_="c-1"):
         ([("sync_failed", 20)], "failed", 100),
     ],
 )
-def test_a_company_stands_as_its_authorised_connections_do(states, status, progress):
+def test_a_company_stands_as_its_authorised_connections_do(states: Any, status: str, progress: int) -> None:
     view = sync_view("company-1", [connection(state, part) for state, part in states])
     assert (view.status, view.progress) == (status, progress)
     assert len(view.connections) == len(states)
 
 
-def test_each_data_type_has_its_outcome_and_progress():
+def test_each_data_type_has_its_outcome_and_progress() -> None:
     rows = [
         row("bills", "FetchError"),
         row("invoices", "Complete", 0),
@@ -73,18 +79,20 @@ def test_each_data_type_has_its_outcome_and_progress():
     assert one.last_read_at == "2026-11-23T00:00:00.000000Z"
 
 
-def test_what_is_not_authorised_reads_nothing():
+def test_what_is_not_authorised_reads_nothing() -> None:
     (one,) = sync_view("c", [connection("unlinked", 60, row("bills", "Complete", 100))]).connections
     assert (one.progress, one.data_types, one.last_read_at) == (0, (), AT)
 
 
-def test_progress_follows_what_codat_says(desk, codat, drain, client):
+def test_progress_follows_what_codat_says(
+    desk: Desk, codat: SimulatorServer, drain: Callable[[], None], client: Redis
+) -> None:
     company_id = desk.company()
     connection_id = desk.journey.connect(company_id, "gbol").connection_id
     drain()
     assert desk.journey.sync(company_id).status == "idle"
     codat.simulation.change(connection_id, "authorize", {})
-    assert desk.journey.ask_again(company_id)
+    assert desk.journey.queue_questions(company_id)
     drain()
     view = desk.journey.sync(company_id)
     assert view.status == "reading"
@@ -92,7 +100,7 @@ def test_progress_follows_what_codat_says(desk, codat, drain, client):
         connection_id, "complete-sync", {"outcomes": {"bills": "FetchError", "invoices": "Complete"}}
     )
     client.delete(keys.asked_again(company_id))
-    desk.journey.ask_again(company_id)
+    desk.journey.queue_questions(company_id)
     drain()
     view = desk.journey.sync(company_id)
     assert (view.status, view.progress) == ("complete", 100)
@@ -101,30 +109,32 @@ def test_progress_follows_what_codat_says(desk, codat, drain, client):
     assert view.connections[0].last_read_at
 
 
-def test_the_progress_of_nobody_is_not_found(desk):
+def test_the_progress_of_nobody_is_not_found(desk: Desk) -> None:
     with pytest.raises(NotFound):
         desk.journey.sync("nobody")
 
 
-def test_however_often_codat_is_to_be_asked_it_is_asked_once_in_a_while(desk, client, drain, monkeypatch):
+def test_however_often_codat_is_to_be_asked_it_is_asked_once_in_a_while(
+    desk: Desk, client: Redis, drain: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "ASK_PAUSE_S", 600)
     company_id = desk.company()
     connection_id = desk.journey.connect(company_id, "gbol").connection_id
-    assert not desk.journey.ask_again(company_id, connection_id)  # nobody knows it yet
+    assert not desk.journey.queue_questions(company_id, connection_id)  # nobody knows it yet
     drain()
     for _ in range(50):
-        assert desk.journey.ask_again(company_id, connection_id)
+        assert desk.journey.queue_questions(company_id, connection_id)
     assert client.zcard(keys.questions()) == 1
     assert 0 < client.ttl(keys.asked_again(company_id)) <= 600
     drain()
     assert client.zcard(keys.questions()) == 0
-    desk.journey.ask_again(company_id, connection_id)
+    desk.journey.queue_questions(company_id, connection_id)
     ((_, due_ms),) = client.zrange(keys.questions(), 0, -1, withscores=True)
     assert due_ms / 1000 > desk.clock().timestamp()
 
 
-def test_asking_about_strangers_asks_nothing(desk, client):
+def test_asking_about_strangers_asks_nothing(desk: Desk, client: Redis) -> None:
     company_id = desk.company()
-    assert not desk.journey.ask_again(company_id, "nothing")
-    assert not desk.journey.ask_again("nobody")
+    assert not desk.journey.queue_questions(company_id, "nothing")
+    assert not desk.journey.queue_questions("nobody")
     assert client.zcard(keys.questions()) == 0

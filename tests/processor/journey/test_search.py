@@ -3,7 +3,7 @@
 import pytest
 
 from processor.journey import PlatformView
-from processor.journey.search import MOST_WORDS, search
+from processor.journey.search import MAX_WORDS, search
 
 XERO = PlatformView("gbol", "Xero", "Accounting")
 QBO = PlatformView("qhyg", "QuickBooks Online", "Accounting")
@@ -95,4 +95,4 @@ def test_a_slip_of_the_finger_is_forgiven(text: str, found: list[PlatformView]) 
 def test_whatever_is_typed_is_little_work() -> None:
     """A search is bounded in words and letters, whatever somebody pastes."""
     assert search(ALL, "x" * 100_000).platforms == []
-    assert search(ALL, "xero " * MOST_WORDS + "shopify").platforms == [XERO]
+    assert search(ALL, "xero " * MAX_WORDS + "shopify").platforms == [XERO]

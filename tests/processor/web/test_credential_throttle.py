@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from processor.store import keys
-from processor.web.credential_throttle import MOST_REFUSALS, WINDOW_S, Credential
+from processor.web.credential_throttle import MAX_REFUSALS, WINDOW_S, Credential
 from tests.support import messages
 from tests.support.messages import signed
 from tests.support.ports import own_port
@@ -47,9 +47,9 @@ def caller(redis_url: str) -> FlaskClient:
 @pytest.mark.parametrize("kind", Credential)
 def test_after_some_wrong_credentials_an_address_has_to_wait(caller: FlaskClient, kind: Credential) -> None:
     """Nothing slowed guessing: 120 passwords of the operators a second, 169 keys of the API."""
-    answers = [ask(caller, kind, f"wrong-{number}") for number in range(MOST_REFUSALS + 5)]
+    answers = [ask(caller, kind, f"wrong-{number}") for number in range(MAX_REFUSALS + 5)]
     refused = Counter(answer.status_code for answer in answers)
-    assert refused == {(404 if kind is Credential.LINK else 401): MOST_REFUSALS, 429: 5}
+    assert refused == {(404 if kind is Credential.LINK else 401): MAX_REFUSALS, 429: 5}
     assert 0 < int(answers[-1].headers["Retry-After"]) <= WINDOW_S
     assert {answer.status_code for answer in answers[-5:]} == {429}
 
@@ -57,7 +57,7 @@ def test_after_some_wrong_credentials_an_address_has_to_wait(caller: FlaskClient
 def test_an_operator_who_has_to_wait_reads_so_and_for_how_long(caller: FlaskClient) -> None:
     """The page said "Log in to see this … your browser asks for both" while no password was looked at."""
     assert "Log in to see this" in ask(caller, Credential.OPERATOR, "wrong").text
-    for number in range(MOST_REFUSALS):
+    for number in range(MAX_REFUSALS):
         answer = ask(caller, Credential.OPERATOR, f"wrong-{number}")
     assert answer.status_code == 429
     assert "Too many wrong passwords" in answer.text
@@ -70,7 +70,7 @@ def test_then_a_right_one_has_to_wait_too_and_other_addresses_and_kinds_do_not(
     caller: FlaskClient, redis_url: str, kind: Credential
 ) -> None:
     """One who is told at once whether the next guess was right is not slowed."""
-    for number in range(MOST_REFUSALS):
+    for number in range(MAX_REFUSALS):
         ask(caller, kind, f"wrong-{number}")
     another_process = serving(redis_url, API_KEYS=KEY, OPERATOR_PASSWORD=PASSWORD)
     assert ask(another_process, kind, RIGHT[kind]).status_code == 429
@@ -82,7 +82,7 @@ def test_then_a_right_one_has_to_wait_too_and_other_addresses_and_kinds_do_not(
 @pytest.mark.parametrize("kind", RIGHT)
 def test_those_who_know_it_are_never_counted(caller: FlaskClient, redis_url: str, kind: Credential) -> None:
     """A caller of the API that is busy is no guesser; nor is a browser that asks what to send."""
-    for _ in range(MOST_REFUSALS + 5):
+    for _ in range(MAX_REFUSALS + 5):
         assert ask(caller, kind, RIGHT[kind]).status_code == 200
         anonymous = caller.get(PLACES[kind], environ_overrides={"REMOTE_ADDR": STRANGER})
         assert anonymous.status_code == 401
@@ -91,7 +91,7 @@ def test_those_who_know_it_are_never_counted(caller: FlaskClient, redis_url: str
 
 
 def test_the_count_is_forgotten(caller: FlaskClient, redis_url: str) -> None:
-    for number in range(MOST_REFUSALS + 1):
+    for number in range(MAX_REFUSALS + 1):
         ask(caller, Credential.API_KEY, f"wrong-{number}")
     with Redis.from_url(redis_url) as client:
         name = keys.attempts(Credential.API_KEY, STRANGER)
@@ -102,7 +102,7 @@ def test_the_count_is_forgotten(caller: FlaskClient, redis_url: str) -> None:
 
 def test_of_ipv6_a_subscribers_whole_network_is_one_address(caller: FlaskClient) -> None:
     """Each has 2^64 addresses, and could send each guess from another."""
-    for number in range(MOST_REFUSALS):
+    for number in range(MAX_REFUSALS):
         ask(caller, Credential.API_KEY, f"wrong-{number}", f"2001:db8:1:2::{number + 1:x}")
     assert ask(caller, Credential.API_KEY, KEY, "2001:db8:1:2:ffff::1").status_code == 429
     assert ask(caller, Credential.API_KEY, KEY, "2001:db8:1:3::1").status_code == 200
@@ -115,13 +115,13 @@ def test_behind_a_proxy_the_caller_is_counted_and_not_the_proxy(redis_url: str) 
         headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": address}
         return caller.get("/v1/stats", headers=headers).status_code
 
-    assert [status("wrong", STRANGER) for _ in range(MOST_REFUSALS + 1)][-1] == 429
+    assert [status("wrong", STRANGER) for _ in range(MAX_REFUSALS + 1)][-1] == 429
     assert status(KEY, OTHER) == 200
 
 
 def test_messages_do_not_pass_the_limiter(caller: FlaskClient) -> None:
     """A 429 would lose a legacy alert for good, and a stranger could bring it about."""
-    for _ in range(MOST_REFUSALS + 5):
+    for _ in range(MAX_REFUSALS + 5):
         assert caller.post(ADDRESS, data=b"{}", headers={"Authorization": "Bearer wrong"}).status_code == 401
     body = messages.other()
     assert caller.post(ADDRESS, data=body, headers=signed(body)).status_code == 202
@@ -130,6 +130,6 @@ def test_messages_do_not_pass_the_limiter(caller: FlaskClient) -> None:
 def test_without_redis_nobody_is_kept_out_and_nothing_is_a_fault_of_ours() -> None:
     nobody = f"redis://127.0.0.1:{own_port()}"
     caller = serving(nobody, hurried=True, API_KEYS=KEY, OPERATOR_PASSWORD=PASSWORD)
-    for _ in range(MOST_REFUSALS + 1):
+    for _ in range(MAX_REFUSALS + 1):
         assert ask(caller, Credential.API_KEY, "wrong").status_code == 401
     assert ask(caller, Credential.API_KEY, KEY).status_code == 503

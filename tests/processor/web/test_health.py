@@ -5,8 +5,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from redis import BusyLoadingError, ConnectionError, Redis
 
 from processor.runtime.embedded_engine import Engine, get_binary_path
@@ -22,7 +24,7 @@ TRIES = 20
 
 
 @pytest.fixture
-def engine(data_dir) -> Iterator[Engine]:
+def engine(data_dir: Path) -> Iterator[Engine]:
     """An engine to be spoilt."""
     with Engine(data_dir) as engine:
         yield engine
@@ -36,14 +38,14 @@ def store(engine: Engine) -> Iterator[Redis]:
         client.config_set("save", "")  # an engine that cannot save does not end by itself
 
 
-def now_ms():
+def now_ms() -> Any:
     return int(time.time() * 1000)
 
 
-def refuses_within_a_second(caller, address):
+def refuses_within_a_second(caller: FlaskClient, address: str) -> Any:
     """Whether it does where nothing else keeps the machine busy, as far as some tries tell."""
 
-    def took_s():
+    def took_s() -> Any:
         began = time.monotonic()
         assert caller.get(address).status_code == 503
         return time.monotonic() - began
@@ -51,11 +53,11 @@ def refuses_within_a_second(caller, address):
     return any(took_s() < 1 for _ in range(TRIES))
 
 
-def accepts(caller):
+def accepts(caller: FlaskClient) -> Any:
     return caller.post(ADDRESS, data=BODY, headers=signed(BODY)).status_code == 202
 
 
-def test_it_is_ready_when_everybody_was_seen(engine, store):
+def test_it_is_ready_when_everybody_was_seen(engine: Engine, store: Redis) -> None:
     for role in heartbeats.ROLES:
         heartbeats.record(store, role, f"{role}-1")
 
@@ -65,7 +67,9 @@ def test_it_is_ready_when_everybody_was_seen(engine, store):
 
 
 @pytest.mark.parametrize("missed", heartbeats.ROLES)
-def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, store, missed):
+def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(
+    engine: Engine, store: Redis, missed: Any
+) -> None:
     for role in heartbeats.ROLES:
         silent_ms = heartbeats.MISSED_AFTER_MS + 1000 if role == missed else 0
         heartbeats.record(store, role, f"{role}-1", silent_ms=silent_ms)
@@ -76,7 +80,7 @@ def test_it_is_ready_with_a_warning_when_somebody_was_not_seen_lately(engine, st
     assert [missed in warning for warning in answer.json["warnings"]] == [True]
 
 
-def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine, store):
+def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine: Engine, store: Redis) -> None:
     heartbeats.record(store, "clock", "clock-1")
     for name in ("worker-1", "worker-2"):
         heartbeats.record(store, "worker", name)
@@ -88,26 +92,26 @@ def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine, store
     assert len(caller.get("/readyz").json["warnings"]) == 1
 
 
-def test_processes_that_died_long_ago_are_forgotten(store):
+def test_processes_that_died_long_ago_are_forgotten(store: Redis) -> None:
     heartbeats.record(store, "worker", "worker-1", silent_ms=20 * heartbeats.MISSED_AFTER_MS)
     heartbeats.record(store, "worker", "worker-2")
 
     assert store.zrange(heartbeats.keys.alive("worker"), 0, -1) == [b"worker-2"]
 
 
-def full(store):
+def full(store: Redis) -> None:
     store.config_set("maxmemory", "1")
 
 
-def a_replica(store):
+def a_replica(store: Redis) -> None:
     store.replicaof("127.0.0.1", "1")
 
 
-def without_enough_replicas(store):
+def without_enough_replicas(store: Redis) -> None:
     store.config_set("min-replicas-to-write", "1")
 
 
-def unable_to_save(store):
+def unable_to_save(store: Redis) -> None:
     """A folder stands in the place of the file, so saving in the background fails."""
     where = store.config_get("dir")["dir"]
     (Path(where) / "dump.rdb" / "something").mkdir(parents=True)
@@ -119,7 +123,9 @@ def unable_to_save(store):
 
 
 @pytest.mark.parametrize("spoil", [full, a_replica, without_enough_replicas, unable_to_save])
-def test_it_is_not_ready_whenever_a_message_could_not_be_kept_and_says_why(engine, store, spoil):
+def test_it_is_not_ready_whenever_a_message_could_not_be_kept_and_says_why(
+    engine: Engine, store: Redis, spoil: Any
+) -> None:
     caller = serving(engine.url)
     assert accepts(caller)
     spoil(store)
@@ -136,7 +142,7 @@ def test_it_is_not_ready_whenever_a_message_could_not_be_kept_and_says_why(engin
 
 
 @pytest.fixture
-def loading(data_dir) -> Iterator[str]:
+def loading(data_dir: Path) -> Iterator[str]:
     """Where a server answers that will not have read its data for a long time."""
     data_dir.mkdir(parents=True, exist_ok=True)
     address = f"unix://{data_dir}/slow.sock"
@@ -153,7 +159,7 @@ def loading(data_dir) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running(argv, folder):
+def running(argv: Any, folder: Any) -> None:
     with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
             yield
@@ -161,7 +167,7 @@ def running(argv, folder):
             process.kill()
 
 
-def is_there(client):
+def is_there(client: Redis) -> Any:
     try:
         return client.ping()
     except BusyLoadingError:
@@ -170,7 +176,7 @@ def is_there(client):
         return False
 
 
-def test_while_redis_loads_its_data_everybody_is_told_so(loading):
+def test_while_redis_loads_its_data_everybody_is_told_so(loading: Any) -> None:
     """For the library this is a broken connection."""
     caller = serving(loading, OPERATOR_PASSWORD=PASSWORD)
     answer = caller.get("/readyz")
@@ -181,7 +187,7 @@ def test_while_redis_loads_its_data_everybody_is_told_so(loading):
     assert "Redis is loading its data: it has just been started" in page.text
 
 
-def test_it_is_not_ready_without_redis_and_ready_again_with_it(engine):
+def test_it_is_not_ready_without_redis_and_ready_again_with_it(engine: Engine) -> None:
     caller = serving(engine.url, hurried=True)
     until(lambda: caller.get("/readyz").status_code == 200)
     engine.stop()
@@ -195,7 +201,7 @@ def test_it_is_not_ready_without_redis_and_ready_again_with_it(engine):
     until(lambda: caller.get("/readyz").status_code == 200)
 
 
-def test_it_says_so_within_a_second_when_redis_hangs(engine):
+def test_it_says_so_within_a_second_when_redis_hangs(engine: Engine) -> None:
     caller = serving(engine.url, hurried=True)
     with frozen(engine.folder):
         assert caller.get("/readyz").status_code == 503
@@ -204,7 +210,7 @@ def test_it_says_so_within_a_second_when_redis_hangs(engine):
     until(lambda: caller.get("/readyz").status_code == 200)
 
 
-def test_neither_needs_a_key_or_tells_where_redis_is(engine):
+def test_neither_needs_a_key_or_tells_where_redis_is(engine: Engine) -> None:
     caller = serving(engine.url, hurried=True, API_KEYS="a-key-of-the-tests")
     engine.stop()
     for address in ("/healthz", "/readyz"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.web.host_header import is_possible
+from processor.web.host_header import is_valid_host
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from processor.web.host_header import is_possible
         ".".join(["a"] * 127),
     ],
 )
-def test_what_a_host_can_be(host):
-    assert is_possible(host)
+def test_what_a_host_can_be(host: str) -> None:
+    assert is_valid_host(host)
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_what_a_host_can_be(host):
         "a:٣",
     ],
 )
-def test_what_it_cannot_be(host):
-    assert not is_possible(host)
+def test_what_it_cannot_be(host: str) -> None:
+    assert not is_valid_host(host)

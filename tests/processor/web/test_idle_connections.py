@@ -43,11 +43,11 @@ def test_who_says_nothing_in_time_is_closed_and_who_spoke_is_not(address: str) -
     """1,030 idle sockets of a stranger were each held for 95 s, as long as a proxy's between two requests."""
     reaper = ConnectionReaper(within_s=15)
     with connected(address, 3) as ((silent, _), (spoke, name), (late, late_name)):
-        reaper.spoke(name)
+        reaper.note_request(name)
         reaper.reap(100.0)
         reaper.reap(114.9)
         assert is_open(silent)
-        reaper.spoke(late_name)
+        reaper.note_request(late_name)
         reaper.reap(115.0)
         assert not is_open(silent)
         reaper.reap(10_000.0)
@@ -68,7 +68,7 @@ def test_connections_that_this_process_made_are_left_alone() -> None:
 def test_who_is_gone_is_forgotten() -> None:
     reaper = ConnectionReaper()
     with connected("127.0.0.1", 1) as ((_, name),):
-        reaper.spoke(name)
+        reaper.note_request(name)
         reaper.reap(0.0)
         assert reaper._spoke == {name}
     reaper.reap(0.0)

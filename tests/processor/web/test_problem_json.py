@@ -59,7 +59,7 @@ def test_every_error_of_ours_has_a_code_of_its_own(filling: Filling) -> None:
     listed = filling.app.test_client().get("/problems").json
     assert listed is not None
     assert set(codes) <= {one["code"] for one in listed["items"]}
-    assert set(codes) <= problem_json.types().keys()
+    assert set(codes) <= problem_json.problem_types().keys()
 
 
 def test_a_detail_names_what_is_wrong(filling: Filling) -> None:

@@ -15,9 +15,9 @@ from processor.clock import utc_now
 from processor.reconciliation.baseline import Baseline
 from processor.store import keys
 from processor.web import create_gateway_from_environment
-from processor.web import rsgi as gateway_module
 from processor.web.refusal_log import INTERVAL_S, RefusalLog
-from processor.web.rsgi import RsgiGateway, environ_of
+from processor.web.request_head import environ_of
+from processor.web.rsgi import RsgiGateway
 from tests.support.ports import own_port
 from tests.support.serving import ENVIRON
 
@@ -216,10 +216,9 @@ def test_messages_that_the_gateway_refuses_are_counted_by_reason(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """What was refused before Flask was counted nowhere; of other addresses no figure tells."""
-    monkeypatch.setattr(gateway_module, "BUDGET_BYTES", 0)  # the budget is that of two messages
     for name, value in {**ENVIRON, "REDIS_URL": redis_url, "MAX_BODY_BYTES": str(MOST)}.items():
         monkeypatch.setenv(name, value)
-    gateway = create_gateway_from_environment()
+    gateway = create_gateway_from_environment(budget_bytes=0)  # the least budget is that of two messages
 
     def refused(headers: Headers, body: bytes = b"{}") -> None:
         assert ask(gateway, (scope(path=path, headers=headers), Protocol(body)))[0] in (400, 401, 413, 503)
@@ -250,7 +249,7 @@ def test_refusals_write_one_line_for_each_reason_and_minute_with_their_number(
     """Each refused request wrote a WARNING line: a stranger filled the log."""
     now = [0.0]
     refusals = RefusalLog(monotonic=lambda: now[0])
-    gateway = RsgiGateway(App(), threads=1, max_body_bytes=MOST, refusals=refusals)
+    gateway = RsgiGateway(App(), threads=1, max_body_bytes=MOST, refusal_log=refusals)
 
     def lines() -> list[tuple[str, int | None]]:
         found = [(one.reason, getattr(one, "times", None)) for one in caplog.records]  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""Every text that merchants read."""
+"""The texts that merchants read, beside the prose of the templates."""

@@ -1,4 +1,4 @@
-"""What the state of a connection means to the person who looks at it: one sentence a state. Pure."""
+"""Texts for the states of a connection. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -10,21 +10,21 @@ from processor.web.merchant.copy import terms
 
 @dataclass(frozen=True, slots=True)
 class StateText:
-    """What a state means to the person who looks at it.
+    """The text of a state.
 
-    ``badge`` names it in a word or two, ``tone`` is how it looks (``good wait bad calm``), ``title`` and
-    ``text`` say what is the matter, ``advice`` what to do next; ``None``: nothing. ``action`` is the label
-    of the button that leads to the platform, ``None`` where there is nothing to do there.
+    ``badge`` is one or two words, ``tone`` one of ``good wait bad calm``, ``title`` and ``body`` describe the
+    state, ``advice`` says what to do next. ``action`` is the label of the button that leads to the platform;
+    ``None`` means no button.
 
-    Further offers: ``is_missing``: what to do about a platform that is missing helps more than that.
-    ``to_manage``: the list of connections is where to change something. ``read_again``: reading can be
-    asked for once more. ``to_share``: somebody else may hold the login.
+    The page also offers: ``is_missing``: advice for a missing platform; ``to_manage``: the list of
+    connections; ``read_again``: to have the data read again; ``to_share``: to share the link with a
+    colleague.
     """
 
     badge: str
     tone: str
     title: str
-    text: str
+    body: str
     advice: str | None = None
     action: str | None = None
     is_missing: bool = False
@@ -32,6 +32,9 @@ class StateText:
     read_again: bool = False
     to_share: bool = False
 
+
+STEP_LABELS = ("You give access", "We read your data", "Ready")
+"""The steps of the journey."""
 
 _STATES: Mapping[State, StateText] = {
     State.PENDING: StateText(
@@ -140,24 +143,24 @@ _PARTLY_READ = StateText(
     "Some of it could not be read, as you see below.",
     "It is tried again by itself; you do not need to do anything.",
 )
-_PARTLY_READ_FOR_WANT_OF_RIGHTS = replace(
+_PARTLY_READ_WITHOUT_RIGHTS = replace(
     _PARTLY_READ,
     tone="wait",
-    text="Some of it could not be read, as you see below: {platform} asks for you to sign in again, or your "
+    body="Some of it could not be read, as you see below: {platform} asks for you to sign in again, or your "
     "login may not see it.",
     advice="Connect again, with a login at {platform} that may see all of it.",
     action="Connect again",
 )
-_NOT_READ_FOR_WANT_OF_RIGHTS = replace(
+_NOT_READ_WITHOUT_RIGHTS = replace(
     _STATES[State.SYNC_FAILED],
-    text="{platform} let us in, but asks for you to sign in again, or your login may not see the data.",
+    body="{platform} let us in, but asks for you to sign in again, or your login may not see the data.",
     advice="Connect again, with a login at {platform} that may see it.",
     action="Connect again",
     read_again=False,
     to_share=True,
 )
-SIGN_IN_AGAIN = frozenset({AUTH_ERROR, "PermissionsError"})
-"""What only somebody who signs in at the platform can mend."""
+SIGN_IN_STATUSES = frozenset({AUTH_ERROR, "PermissionsError"})
+"""Statuses of data types that only a new sign-in at the platform can fix."""
 
 CANCELLED_CODE = "403"
 NOT_SUPPORTED_CODE = "501"
@@ -174,7 +177,7 @@ _CANCELLED = StateText(
 _UNSUPPORTED = replace(
     _STATES[State.AUTHORIZATION_FAILED],
     title="This platform is not supported",
-    text="{platform} cannot be connected yet, or not in the form that you use. Nothing was read.",
+    body="{platform} cannot be connected yet, or not in the form that you use. Nothing was read.",
     advice="Choose another one, or see what else helps.",
     is_missing=True,
     to_share=False,
@@ -190,7 +193,7 @@ _CHECKING = StateText(
     "Continue with {platform}",
 )
 
-_ONWARD = "Continue with {platform}"
+_CONTINUE = "Continue with {platform}"
 _BY_CLAIM: Mapping[str | None, StateText] = {
     "connected": _CHECKING,
     "left": StateText(
@@ -199,83 +202,86 @@ _BY_CLAIM: Mapping[str | None, StateText] = {
         "You left before anything was connected",
         "You can go on whenever you like, now or later with the same link.",
         None,
-        _ONWARD,
+        _CONTINUE,
         to_share=True,
     ),
-    "cancelled": replace(_CANCELLED, action=_ONWARD),
+    "cancelled": replace(_CANCELLED, action=_CONTINUE),
     "failed": StateText(
         "Not connected",
         "bad",
         "Something went wrong",
         "{platform} could not be connected because of an error that is not yours. Nothing was read.",
         "Wait a few minutes and try again.",
-        _ONWARD,
+        _CONTINUE,
         to_share=True,
     ),
-    "unsupported": replace(_UNSUPPORTED, action=_ONWARD),
+    "unsupported": replace(_UNSUPPORTED, action=_CONTINUE),
 }
-"""What the way back from Codat's Link claims of a connection that waits for access."""
+"""Texts by the claim of Codat's redirect, for a connection that waits for access."""
 
 
 def of_state(
     state: State,
     platform: str,
     *,
-    back: str | None = None,
+    claim: str | None = None,
     code: str | None = None,
-    unread: Collection[str] = (),
+    failed_statuses: Collection[str] = (),
     waits_for_computer: bool = False,
     first_sync_missing: bool = False,
     end_expected: bool = False,
 ) -> StateText:
-    """What ``state`` means; ``platform`` is the full name of the platform.
+    """The text of ``state``; ``platform`` is the full name of the platform.
 
-    ``back``: the user was just sent back as ``connected``, ``cancelled`` ..., which may be true although we
-    do not know it yet. ``code``: Codat's of the newest problem. ``unread``: the statuses of the data types
-    that could not be read. ``waits_for_computer``: nothing is read before the customer's computer is on.
-    ``first_sync_missing``: Codat has queued nothing to read. ``end_expected``: the connector was to be read
-    once, and that is done.
+    ``claim``: the kind of the redirect with which the merchant just came back, which the store may not know
+    yet. ``code``: Codat's code of the newest error. ``failed_statuses``: of the data types that could not be
+    read. ``waits_for_computer``: nothing is read until the customer's computer is on. ``first_sync_missing``:
+    Codat has queued nothing to read. ``end_expected``: the connector was set to be read once, and it was.
     """
     if first_sync_missing:
-        found = _FIRST_SYNC_MISSING
+        template = _FIRST_SYNC_MISSING
     elif end_expected:
-        found = _READ_ONCE
+        template = _READ_ONCE
+    elif waits_for_computer:
+        template = _WAITING_FOR_COMPUTER
     else:
-        found = _WAITING_FOR_COMPUTER if waits_for_computer else _sentence(state, back, code, unread)
+        template = _template_of(state, claim, code, failed_statuses)
     expect = terms.on_premise(platform)
 
     def fill(text: str) -> str:
         return text.replace("{platform}", platform).replace("{expect}", expect)
 
     return replace(
-        found,
-        title=fill(found.title),
-        text=fill(found.text),
-        advice=found.advice and fill(found.advice),
-        action=found.action and fill(found.action),
+        template,
+        title=fill(template.title),
+        body=fill(template.body),
+        advice=template.advice and fill(template.advice),
+        action=template.action and fill(template.action),
     )
 
 
-def barred(said: StateText, platform: str, by: str, *, is_unfinished: bool) -> StateText:
-    """The same where nothing can be done, because the accounting platform ``by`` is connected."""
+def barred(text: StateText, platform: str, connected: str, *, is_unfinished: bool) -> StateText:
+    """The text of a connection that the accounting platform ``connected`` prevents."""
     return StateText(
-        badge="Not connected" if is_unfinished else said.badge,
+        badge="Not connected" if is_unfinished else text.badge,
         tone="calm",
-        title=f"{platform} is not connected" if is_unfinished else said.title,
-        text=terms.one_at_a_time(by),
+        title=f"{platform} is not connected" if is_unfinished else text.title,
+        body=terms.one_at_a_time(connected),
         advice=terms.TO_CHANGE,
         to_manage=True,
     )
 
 
-def _sentence(state: State, back: str | None, code: str | None, unread: Collection[str]) -> StateText:
-    if state is State.PENDING or (state is State.AUTHORIZATION_FAILED and back == "connected"):
-        return _BY_CLAIM.get(back, _STATES[State.PENDING])
+def _template_of(
+    state: State, claim: str | None, code: str | None, failed_statuses: Collection[str]
+) -> StateText:
+    if state is State.PENDING or (state is State.AUTHORIZATION_FAILED and claim == "connected"):
+        return _BY_CLAIM.get(claim, _STATES[State.PENDING])
     if state is State.AUTHORIZATION_FAILED:
         return _BY_CODE.get(code or "", _STATES[state])
-    wants_rights = not SIGN_IN_AGAIN.isdisjoint(unread)
-    if state is State.READY and unread:
-        return _PARTLY_READ_FOR_WANT_OF_RIGHTS if wants_rights else _PARTLY_READ
-    if state is State.SYNC_FAILED and wants_rights:
-        return _NOT_READ_FOR_WANT_OF_RIGHTS
+    lacks_rights = not SIGN_IN_STATUSES.isdisjoint(failed_statuses)
+    if state is State.READY and failed_statuses:
+        return _PARTLY_READ_WITHOUT_RIGHTS if lacks_rights else _PARTLY_READ
+    if state is State.SYNC_FAILED and lacks_rights:
+        return _NOT_READ_WITHOUT_RIGHTS
     return _STATES[state]

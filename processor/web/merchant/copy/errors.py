@@ -1,6 +1,6 @@
-"""What the pages say when something goes wrong: in words for somebody who keeps a shop. Pure.
+"""Texts for errors. Pure.
 
-The ``detail`` of an error speaks to whoever calls the API or reads the logs, and stays there.
+The ``detail`` of an error addresses API callers and readers of logs, and is not shown to merchants.
 """
 
 from collections.abc import Mapping
@@ -22,17 +22,16 @@ from processor.errors import (
     TooManyAttempts,
 )
 from processor.journey import AlreadyConnected, CodatNotSet, CompanyGone
+from processor.web.csrf import FormExpired
 from processor.web.merchant.copy import terms
-from processor.web.security import FormExpired
 
 
 @dataclass(frozen=True, slots=True)
 class MerchantError:
-    """What is the matter, and what helps.
+    """The text of an error.
 
-    ``is_passing``: loading the page again after a while does. ``is_ours``: only we can mend it, and want
-    to be told. ``to_manage``: the list of connections is where to change something. ``is_calm``: nothing is
-    wrong.
+    ``is_passing``: loading the page again later helps. ``is_ours``: only the operator can fix it and wants to
+    be told. ``to_manage``: the page links to the list of connections. ``is_calm``: nothing is wrong.
     """
 
     title: str
@@ -90,9 +89,9 @@ DELETED = MerchantError(
     "to do. If that was not meant to happen, tell whoever sent you the link.",
     is_calm=True,
 )
-UNNAMED = "Your accounting platform"
+UNNAMED_ACCOUNTING = "Your accounting platform"
 
-_TROUBLES: Mapping[type[ProcessorError], MerchantError] = {
+_ERRORS: Mapping[type[ProcessorError], MerchantError] = {
     StoreUnavailable: NOT_NOW,
     TooManyAttempts: NOT_NOW,
     CodatUnavailable: NOT_NOW,
@@ -112,23 +111,23 @@ _TROUBLES: Mapping[type[ProcessorError], MerchantError] = {
     CompanyGone: DELETED,
     ProcessorError: BROKEN,
 }
-"""By class; the nearest one above an error counts."""
+"""Texts by error class; the nearest base class counts."""
 
 
 def of(error: ProcessorError) -> MerchantError:
-    """What to say about ``error``."""
+    """The text for ``error``."""
     if isinstance(error, AlreadyConnected):
-        name = terms.name_of(error.platform_name or UNNAMED)
+        name = terms.name_of(error.platform_name or UNNAMED_ACCOUNTING)
         text = f"{terms.one_at_a_time(name)} {terms.TO_CHANGE}"
         return MerchantError(f"{name} is connected already", text, is_calm=True, to_manage=True)
-    found = next(_TROUBLES[kind] for kind in type(error).__mro__ if kind in _TROUBLES)
-    if found is not BROKEN:
-        return found
+    error_text = next(_ERRORS[base] for base in type(error).__mro__ if base in _ERRORS)
+    if error_text is not BROKEN:
+        return error_text
     return _of_status(int(error.status))
 
 
 def _of_status(status: int) -> MerchantError:
-    """What the framework refused has a status and no class of ours."""
+    """The text for an error of the framework, which has a status and no class of its own."""
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         return NOWHERE
     return UNUSABLE if status < HTTPStatus.INTERNAL_SERVER_ERROR else BROKEN

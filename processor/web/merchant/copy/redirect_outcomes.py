@@ -1,17 +1,17 @@
-"""What the way back from Codat's Link says, in plain words. Pure."""
+"""Notices about the redirect back from Codat's Link. Pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from handlers.state import State
 from processor.journey import LinkRedirect
-from processor.web.merchant.cards import Card
+from processor.web.merchant.card import Card
 from processor.web.merchant.copy import terms
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectNotice:
-    """``tone`` is how it looks, ``title`` and ``text`` what happened, as far as the address claims."""
+    """A notice about what the address claims; ``tone`` as in :class:`StateText`."""
 
     tone: str
     title: str
@@ -55,9 +55,9 @@ _TO_STRANGERS = {
     "connected": "We check that now. You can close this page; open your link again to see how it goes on.",
     "unknown": "You can close this page. Open your link again to see how your connections stand.",
 }
-_TELLING = ("failed", "unsupported", "unknown")
-_DENYING = ("left", "failed", "cancelled", "unsupported")
-"""These say that nothing was connected, which what we know may contradict."""
+_QUOTED_KINDS = ("failed", "unsupported", "unknown")
+_NOT_CONNECTED_KINDS = ("left", "failed", "cancelled", "unsupported")
+"""Kinds that claim that nothing was connected, which the stored state may contradict."""
 
 _GIVEN = RedirectNotice(
     "calm", "You are back", "Access is given, whatever came of this visit. Below you see how it stands."
@@ -65,51 +65,52 @@ _GIVEN = RedirectNotice(
 _SEE_BELOW = RedirectNotice("calm", "You are back", "Below you see how it stands.")
 
 
-def notice_of(outcome: LinkRedirect, *, to_stranger: bool) -> RedirectNotice:
-    """The message for an outcome; somebody who has no link in this browser sees nothing "below"."""
-    found = _NOTICES[outcome.kind]
-    if to_stranger and outcome.kind in _TO_STRANGERS:
-        return RedirectNotice(
-            "calm" if found.tone == "good" else found.tone, found.title, _TO_STRANGERS[outcome.kind]
-        )
-    return found
+def notice_of(redirect: LinkRedirect, *, to_stranger: bool) -> RedirectNotice:
+    """The notice of a redirect; a browser without a visit shows no connections "below" it."""
+    notice = _NOTICES[redirect.kind]
+    if to_stranger and redirect.kind in _TO_STRANGERS:
+        tone = "calm" if notice.tone == "good" else notice.tone
+        return RedirectNotice(tone, notice.title, _TO_STRANGERS[redirect.kind])
+    return notice
 
 
-def notice_beside(outcome: LinkRedirect, card: Card) -> RedirectNotice | None:
-    """The message for an outcome beside its connection: it claims nothing that the card contradicts.
-
-    ``None`` where the card says it all: nobody reads one fact twice.
-    """
-    if card.is_barred or _is_old(outcome) or (outcome.kind in _DENYING and card.is_unfinished):
+def notice_beside(redirect: LinkRedirect, card: Card) -> RedirectNotice | None:
+    """The notice above its connection, which never contradicts the card; ``None`` if the card suffices."""
+    if card.is_barred or _is_old(redirect) or (redirect.kind in _NOT_CONNECTED_KINDS and card.is_unfinished):
         return None
-    if outcome.kind in _DENYING and card.is_linked:
+    if redirect.kind in _NOT_CONNECTED_KINDS and card.is_linked:
         return _GIVEN
-    if outcome.kind in _DENYING and card.state is State.DELETED:
+    if redirect.kind in _NOT_CONNECTED_KINDS and card.state is State.DELETED:
         return _SEE_BELOW
-    return notice_of(outcome, to_stranger=False)
+    return notice_of(redirect, to_stranger=False)
 
 
-def notice_above(outcome: LinkRedirect, cards: Collection[Card]) -> RedirectNotice | None:
-    """The same above a list of connections, where nobody knows which of them it was."""
-    if _is_old(outcome):
+def notice_above(redirect: LinkRedirect, cards: Collection[Card]) -> RedirectNotice | None:
+    """The notice above a list of connections, when it is not known which of them it is about."""
+    if _is_old(redirect):
         return None
-    if outcome.kind in _DENYING and any(one.is_linked for one in cards):
+    if redirect.kind in _NOT_CONNECTED_KINDS and any(card.is_linked for card in cards):
         return _SEE_BELOW
-    return notice_of(outcome, to_stranger=False)
+    return notice_of(redirect, to_stranger=False)
 
 
-def _is_old(outcome: LinkRedirect) -> bool:
-    """Whether the reader was thanked already: the page is loaded again."""
-    return outcome.kind == "connected" and not outcome.is_new
+def _is_old(redirect: LinkRedirect) -> bool:
+    """Whether the merchant has read the notice, so that the page is being reloaded."""
+    return redirect.kind == "connected" and not redirect.is_new
 
 
-def quoted(outcome: LinkRedirect, card: Card) -> str | None:
-    """What the other side said of a failure, to be shown as a quotation; ``None`` where it adds nothing.
+def quotation_of(redirect: LinkRedirect, card: Card) -> str | None:
+    """The redirect's message about a failure, to be quoted; ``None`` when it is not shown.
 
-    Anybody can put words into an address, so they are shown only beside a connection that waits for access
-    and was named with them, and where Codat has not told us the same itself.
+    Anybody can write such an address, so the message is shown only beside the connection that it names, while
+    that waits for access, and unless Codat has reported the same error.
     """
-    if outcome.kind not in _TELLING or not card.is_unfinished or card.is_barred or outcome.message is None:
+    if (
+        redirect.kind not in _QUOTED_KINDS
+        or not card.is_unfinished
+        or card.is_barred
+        or redirect.message is None
+    ):
         return None
-    said = terms.quotation(outcome.message)
-    return None if said == card.error else said
+    quotation = terms.quotation(redirect.message)
+    return None if quotation == card.error else quotation

@@ -1,7 +1,4 @@
-"""What the pages say: Codat's values in the words of somebody who keeps a shop. Pure.
-
-The sentences about the state of a connection: :mod:`processor.web.merchant.copy.connection_states`.
-"""
+"""Codat's values, names and times in plain words. Pure."""
 
 import re
 import unicodedata
@@ -24,18 +21,19 @@ _STATUSES: Mapping[str, str] = {
 }
 
 
+UNNAMED_PLATFORM = "your platform"
 TO_CHANGE = "To change, disconnect it under “Manage” first."
 
 
 def one_at_a_time(name: str) -> str:
-    """Why no other accounting platform can be connected while ``name`` is."""
+    """Why another accounting platform cannot be connected beside ``name``."""
     return f"{name} is connected, and a company has one accounting platform at a time."
 
 
 def on_premise(name: str) -> str:
-    """What to expect of software on the customer's own computer."""
-    chosen = ", in the hours that you chose there" if _has_hours(name) else ""
-    return f"{name} is on your own computer, so it is read when that computer is on{chosen}."
+    """What to expect of software on the customer's computer."""
+    hours = ", in the hours that you chose there" if _has_hours(name) else ""
+    return f"{name} is on your own computer, so it is read when that computer is on{hours}."
 
 
 def on_premise_briefly(name: str) -> str:
@@ -44,12 +42,12 @@ def on_premise_briefly(name: str) -> str:
 
 
 def _has_hours(name: str) -> bool:
-    """QuickBooks Desktop reads in chosen hours only. https://docs.codat.io/integrations/accounting/quickbooksdesktop"""
+    """Whether it is read in chosen hours only. https://docs.codat.io/integrations/accounting/quickbooksdesktop"""
     return "quickbooks desktop" in name.casefold()
 
 
 def mail_to_colleague(company: str | None, address: str, expires_at: datetime) -> str:
-    """A ``mailto:`` without a recipient that asks somebody to connect the accounts at ``address``."""
+    """A ``mailto:`` without a recipient that asks a colleague to connect the accounts at ``address``."""
     name = company or "our company"
     subject = f"Please connect the accounts of {name}"
     body = (
@@ -61,38 +59,43 @@ def mail_to_colleague(company: str | None, address: str, expires_at: datetime) -
     return f"mailto:?subject={quote(subject)}&body={quote(body)}"
 
 
-def moment(when: datetime) -> str:
+def moment(at: datetime) -> str:
     """``22 November 2026, 15:04 UTC``."""
-    return f"{day(when)}, {when:%H:%M} UTC"
+    return f"{day(at)}, {at:%H:%M} UTC"
 
 
-def day(when: datetime) -> str:
+def day(at: datetime) -> str:
     """``22 November 2026``."""
-    return f"{when.day} {when:%B %Y}"
+    return f"{at.day} {at:%B %Y}"
+
+
+def numbered_name(platform: str, number: int, begun_at: datetime) -> str:
+    """The name of one of several connections to a platform."""
+    return f"{platform} {number} (begun {day(begun_at)})"
 
 
 def name_of(text: str) -> str:
-    """A name from outside that leaves the sentence around it in order, whichever way it is written.
+    """A name from outside that does not change the writing direction of the sentence around it.
 
-    Signs that turn the direction of writing are left out, and a name in a script that runs the other way
-    is set apart. https://www.w3.org/International/questions/qa-bidi-unicode-controls
+    Directional control characters are removed, and a name in a right-to-left script is isolated.
+    https://www.w3.org/International/questions/qa-bidi-unicode-controls
     """
-    plain = "".join(one for one in text if one not in _TURNING)
-    turns = any(unicodedata.bidirectional(one) in _LEFTWARDS for one in plain)
-    return f"\u2068{plain}\u2069" if turns else plain
+    plain = "".join(character for character in text if character not in _DIRECTIONAL)
+    is_right_to_left = any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in plain)
+    return f"\u2068{plain}\u2069" if is_right_to_left else plain
 
 
 def quotation(text: str) -> str:
-    """What the other side said, without the ids that mean nothing to a merchant."""
+    """A message from Codat or a platform, without ids, which mean nothing to a merchant."""
     return " ".join(_ID.sub("…", name_of(text)).split())
 
 
 _ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_LEFTWARDS = frozenset({"R", "AL", "AN"})
+_DIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
 def of_status(status: str, platform: str, *, failed: bool) -> str:
-    """The status of a dataset in a few words; ``failed``: reading it has ended badly."""
+    """The status of a dataset in a few words; ``failed``: reading it has failed."""
     fallback = "Could not be read" if failed else "Reading"
     return _STATUSES.get(status, fallback).replace("{platform}", platform)

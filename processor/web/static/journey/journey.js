@@ -1,32 +1,32 @@
-// What the pages do beyond HTML: show changes as they happen, search while typing, copy the link,
-// times by the reader's clock, and words where a picture does not load. All of it works without, too.
+// Enhancements of the merchants' pages: live updates, search while typing, a copy button, local times, and
+// texts for missing images. The pages work without this script too.
 (() => {
   "use strict";
 
-  const SOON_MS = 1000;
-  const LONGEST_MS = 10000;
-  const CALM_MS = 1700; // while nothing moves; what changes all the same is shown within two seconds
-  const TYPING_MS = 150; // after the last key before the server searches
-  const PATIENCE_MS = 10000;
-  const MANY_FAILURES = 3;
+  const MOVING_INTERVAL_MS = 1000;
+  const MAX_INTERVAL_MS = 10000;
+  const IDLE_INTERVAL_MS = 1700; // an unexpected change is shown within two seconds
+  const TYPING_PAUSE_MS = 150; // pause after the last key before the server searches
+  const REQUEST_TIMEOUT_MS = 10000;
+  const STALE_AFTER_FAILURES = 3;
 
   const announcer = document.getElementById("announcer");
 
-  function polish(root) {
+  function enhance(root) {
     for (const time of root.querySelectorAll("time[datetime]")) {
-      const when = new Date(time.dateTime);
-      if (!Number.isNaN(when.getTime())) {
-        time.textContent = when.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+      const date = new Date(time.dateTime);
+      if (!Number.isNaN(date.getTime())) {
+        time.textContent = date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
       }
     }
     for (const image of root.querySelectorAll("img[data-fallback]")) {
-      image.addEventListener("error", () => standIn(image), { once: true });
-      if (image.complete && image.naturalWidth === 0) standIn(image);
+      image.addEventListener("error", () => replaceImage(image), { once: true });
+      if (image.complete && image.naturalWidth === 0) replaceImage(image);
     }
     root.querySelectorAll("[data-copy]").forEach(copy);
   }
 
-  function standIn(image) {
+  function replaceImage(image) {
     if (!image.isConnected) return;
     const span = document.createElement("span");
     if (image.classList.contains("logo")) {
@@ -40,36 +40,36 @@
     image.replaceWith(span);
   }
 
-  function said(region) {
-    return new Map([...region.querySelectorAll("[data-say]")].map((one) => [one.id, one.dataset.say]));
+  function announcements(region) {
+    return new Map([...region.querySelectorAll("[data-say]")].map((element) => [element.id, element.dataset.say]));
   }
 
-  function show(region, html) {
-    const before = said(region);
+  function render(region, html) {
+    const previous = announcements(region);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     region.innerHTML = html;
-    polish(region);
+    enhance(region);
     if (focused) {
-      const again = document.getElementById(focused);
-      (again || document.getElementById("main")).focus({ preventScroll: true });
+      const element = document.getElementById(focused);
+      (element || document.getElementById("main")).focus({ preventScroll: true });
     }
     const titled = region.querySelector("[data-title]");
     if (titled) document.title = titled.dataset.title;
-    const news = [...said(region)].filter(([id, words]) => before.get(id) !== words);
-    if (news.length) announcer.textContent = news.map(([, words]) => words).join(" ");
+    const changed = [...announcements(region)].filter(([id, text]) => previous.get(id) !== text);
+    if (changed.length) announcer.textContent = changed.map(([, text]) => text).join(" ");
   }
 
-  // What is shown grows old while nobody answers: say so, and since when.
-  function watchAge() {
+  // Shows a note with the time of the last answer while the server does not answer.
+  function staleNote() {
     const note = document.getElementById("stale");
     const time = note.querySelector("time");
-    let seen = new Date();
+    let lastAnswer = new Date();
     return (failures) => {
-      if (failures === 0) seen = new Date();
-      const isStale = failures >= MANY_FAILURES;
+      if (failures === 0) lastAnswer = new Date();
+      const isStale = failures >= STALE_AFTER_FAILURES;
       if (isStale && note.hidden) {
-        time.dateTime = seen.toISOString();
-        time.textContent = seen.toLocaleTimeString("en-GB", { timeStyle: "short" });
+        time.dateTime = lastAnswer.toISOString();
+        time.textContent = lastAnswer.toLocaleTimeString("en-GB", { timeStyle: "short" });
         announcer.textContent = note.textContent;
       } else if (!isStale && !note.hidden) {
         announcer.textContent = note.dataset.again;
@@ -78,89 +78,89 @@
     };
   }
 
-  function stopAfter(milliseconds) {
-    const stop = new AbortController();
-    setTimeout(() => stop.abort(), milliseconds);
-    return stop.signal;
+  function abortAfter(milliseconds) {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), milliseconds);
+    return controller.signal;
   }
 
   function follow(region) {
     let etag = region.dataset.etag;
     let failures = 0;
     let timer = 0;
-    let looking = false;
-    const aged = watchAge();
+    let isLoading = false;
+    const updateNote = staleNote();
 
-    async function look() {
+    async function load() {
       timer = 0;
-      looking = true;
+      isLoading = true;
       try {
-        const answer = await fetch(region.dataset.live, {
+        const response = await fetch(region.dataset.live, {
           headers: { "If-None-Match": etag }, cache: "no-store", credentials: "same-origin", redirect: "error",
-          signal: stopAfter(PATIENCE_MS),
+          signal: abortAfter(REQUEST_TIMEOUT_MS),
         });
-        if (answer.status === 200) {
-          etag = answer.headers.get("ETag") || "";
-          show(region, await answer.text());
-        } else if (answer.status === 404 || answer.status === 410) {
+        if (response.status === 200) {
+          etag = response.headers.get("ETag") || "";
+          render(region, await response.text());
+        } else if (response.status === 404 || response.status === 410) {
           location.reload();
           return;
         }
-        failures = answer.ok || answer.status === 304 ? 0 : failures + 1;
+        failures = response.ok || response.status === 304 ? 0 : failures + 1;
       } catch {
         failures += 1;
       }
-      looking = false;
-      aged(failures);
-      later();
+      isLoading = false;
+      updateNote(failures);
+      schedule();
     }
 
-    function wait() {
-      if (failures) return SOON_MS * 2 ** Math.min(failures, 4);
-      return region.querySelector("[data-moving]") ? SOON_MS : CALM_MS;
+    function interval() {
+      if (failures) return MOVING_INTERVAL_MS * 2 ** Math.min(failures, 4);
+      return region.querySelector("[data-moving]") ? MOVING_INTERVAL_MS : IDLE_INTERVAL_MS;
     }
 
-    function later() {
+    function schedule() {
       if (document.hidden || timer) return;
-      timer = setTimeout(look, Math.min(LONGEST_MS, wait()));
+      timer = setTimeout(load, Math.min(MAX_INTERVAL_MS, interval()));
     }
 
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
         clearTimeout(timer);
         timer = 0;
-      } else if (!timer && !looking) {
-        look();
+      } else if (!timer && !isLoading) {
+        load();
       }
     });
-    later();
+    schedule();
   }
 
-  // The server searches, so that what one finds while typing is what one finds by the button.
+  // The server searches, so that typing and the button find the same.
   function search(input) {
     const results = document.getElementById("results");
-    let newest = 0;
+    let latest = 0;
     let timer = 0;
 
-    async function look() {
-      const mine = ++newest;
+    async function load() {
+      const current = ++latest;
       const url = `${input.dataset.search}?q=${encodeURIComponent(input.value)}`;
       try {
-        const answer = await fetch(url, {
-          cache: "no-store", credentials: "same-origin", redirect: "error", signal: stopAfter(PATIENCE_MS),
+        const response = await fetch(url, {
+          cache: "no-store", credentials: "same-origin", redirect: "error", signal: abortAfter(REQUEST_TIMEOUT_MS),
         });
-        if (answer.ok && mine === newest) {
-          const html = await answer.text();
-          if (mine === newest) show(results, html);
+        if (response.ok && current === latest) {
+          const html = await response.text();
+          if (current === latest) render(results, html);
         }
       } catch {
-        // the button still searches
+        // The button still searches.
       }
     }
 
     input.addEventListener("input", () => {
       clearTimeout(timer);
-      timer = setTimeout(look, TYPING_MS);
+      timer = setTimeout(load, TYPING_PAUSE_MS);
     });
   }
 
@@ -179,7 +179,7 @@
     });
   }
 
-  polish(document);
+  enhance(document);
   document.querySelectorAll("[data-live]").forEach(follow);
   document.querySelectorAll("[data-search]").forEach(search);
 })();

@@ -1,4 +1,4 @@
-"""The words of the pages: total over everything that Codat can say."""
+"""The texts of the pages cover everything that Codat can report."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,16 +10,17 @@ from handlers.state import State
 from processor.errors import ProcessorError
 from processor.humanize import data_type
 from processor.journey import AlreadyConnected, LinkRedirect, PlatformView
+from processor.journey.link_redirect import Kind
 from processor.journey.search import OTHER, group_of
-from processor.web.merchant.cards import STEPS, card, dates_of
-from processor.web.merchant.copy import errors, redirect_outcomes, terms
+from processor.web.merchant.cards import card_of, dates_of
+from processor.web.merchant.copy import connection_states, errors, redirect_outcomes, terms
 from processor.web.merchant.tiles import groups
 
 NOON = datetime(2026, 11, 22, 12, 4, tzinfo=UTC)
 
 
-def view(state: State, **said: object) -> dict[str, object]:
-    """A connection as the API shows it."""
+def view(state: State, **members: object) -> dict[str, object]:
+    """A connection as the API represents it."""
     return {
         "id": "c1",
         "platform_key": "gbol",
@@ -34,40 +35,41 @@ def view(state: State, **said: object) -> dict[str, object]:
         "end_expected": False,
         "error": None,
         "authorized_at": None,
-        **said,
+        **members,
     }
 
 
 @pytest.mark.parametrize("state", State)
 def test_every_state_has_words_steps_and_a_next_step_where_something_is_wrong(state: State) -> None:
-    found = card(view(state), {})
-    assert "{" not in "".join(filter(None, (found.words.title, found.words.text, found.words.advice)))
-    assert found.words.badge
-    assert not found.steps or [step.label for step in found.steps] == list(STEPS)
-    if found.words.tone == "bad":
-        assert found.words.advice
+    card = card_of(view(state), {})
+    assert "{" not in "".join(filter(None, (card.text.title, card.text.body, card.text.advice)))
+    assert card.text.badge
+    assert not card.steps or [step.label for step in card.steps] == list(connection_states.STEP_LABELS)
+    if card.text.tone == "bad":
+        assert card.text.advice
 
 
 @pytest.mark.parametrize("status", [*sorted(ENDED_STATUSES), "Fetching", "SomethingNew"])
 def test_every_status_of_a_data_type_has_words(status: str) -> None:
-    said = terms.of_status(status, "Xero", failed=status != "Fetching")
-    assert said
-    assert "Error" not in said
-    assert "{" not in said
+    text = terms.of_status(status, "Xero", failed=status != "Fetching")
+    assert text
+    assert "Error" not in text
+    assert "{" not in text
 
 
-def _below(kind: type[ProcessorError]) -> list[type[ProcessorError]]:
-    return [kind, *(one for sub in kind.__subclasses__() for one in _below(sub))]
+def _with_subclasses(error_type: type[ProcessorError]) -> list[type[ProcessorError]]:
+    subclasses = error_type.__subclasses__()
+    return [error_type, *(below for subclass in subclasses for below in _with_subclasses(subclass))]
 
 
-@pytest.mark.parametrize("kind", _below(ProcessorError), ids=lambda kind: kind.__name__)
-def test_every_error_has_words_for_a_merchant(kind: type[ProcessorError]) -> None:
-    error = kind.__new__(kind)
+@pytest.mark.parametrize("error_type", _with_subclasses(ProcessorError), ids=lambda kind: kind.__name__)
+def test_every_error_has_words_for_a_merchant(error_type: type[ProcessorError]) -> None:
+    error = error_type.__new__(error_type)
     error.detail, error.title = "Redis: ECONNREFUSED", "operator's"
     if isinstance(error, AlreadyConnected):
         error.connection_id, error.platform_name = "f8cac1d2", "Xero"
-    said = errors.of(error)
-    text = f"{said.title} {said.text}"
+    merchant_error = errors.of(error)
+    text = f"{merchant_error.title} {merchant_error.text}"
     for word in ("Codat", "Redis", "store", "API", "id", "ECONNREFUSED", "operator", "f8cac1d2"):
         assert word not in text.split()
         assert word == "id" or word not in text
@@ -85,14 +87,21 @@ def test_what_the_framework_refuses_has_words_too(status: int, title: str) -> No
 @pytest.mark.parametrize("state", [State.READY, State.SYNC_FAILED])
 @pytest.mark.parametrize("status", ["AuthError", "PermissionsError", "FetchError"])
 def test_what_only_the_user_can_mend_has_a_button(state: State, status: str) -> None:
-    kinds = [
-        {"data_type": "bills", "status": one, "progress": 100, "at": "", "message": None, "current": True}
-        for one in (status, "Complete")
+    rows = [
+        {
+            "data_type": "bills",
+            "status": row_status,
+            "progress": 100,
+            "at": "",
+            "message": None,
+            "current": True,
+        }
+        for row_status in (status, "Complete")
     ]
-    found = card(view(state, data_types=kinds), {})
-    assert (found.words.action == "Connect again") == (status != "FetchError")
-    assert "nothing more to do" not in found.words.text
-    assert found.words.advice
+    card = card_of(view(state, data_types=rows), {})
+    assert (card.text.action == "Connect again") == (status != "FetchError")
+    assert "nothing more to do" not in card.text.body
+    assert card.text.advice
 
 
 def test_names_stay_as_they_are_unless_they_turn_the_sentence() -> None:
@@ -102,7 +111,7 @@ def test_names_stay_as_they_are_unless_they_turn_the_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "label"),
     [
         ("chartOfAccounts", "Chart of accounts"),
         ("invoices", "Invoices"),
@@ -113,8 +122,8 @@ def test_names_stay_as_they_are_unless_they_turn_the_sentence() -> None:
         ("---", "---"),
     ],
 )
-def test_data_types_are_named_in_words(name: str, said: str) -> None:
-    assert data_type(name) == said
+def test_data_types_are_named_in_words(name: str, label: str) -> None:
+    assert data_type(name) == label
 
 
 def test_an_unknown_source_type_stands_with_the_others() -> None:
@@ -123,18 +132,18 @@ def test_an_unknown_source_type_stands_with_the_others() -> None:
 
 
 def test_a_platform_without_name_or_logo_can_be_shown() -> None:
-    found = card(view(State.PENDING, platform_name=None, platform_key=None, source_type=None), {})
-    assert (found.name, found.logo_url) == ("your platform", None)
-    assert found.initials
+    card = card_of(view(State.PENDING, platform_name=None, platform_key=None, source_type=None), {})
+    assert (card.name, card.logo_url) == ("your platform", None)
+    assert card.initials
 
 
 def test_groups_keep_their_order_and_empty_ones_are_left_out() -> None:
-    made = [
+    platforms = [
         PlatformView("a", "A", "Commerce"),
         PlatformView("b", "B", "Accounting"),
         PlatformView("c", "C", "Strange"),
     ]
-    assert [group.key for group in groups(made, [])] == ["Accounting", "Commerce", "Other"]
+    assert [group.key for group in groups(platforms, [])] == ["Accounting", "Commerce", "Other"]
 
 
 def test_dates_are_those_of_the_first_authorisation_and_the_last_good_read() -> None:
@@ -150,16 +159,17 @@ def test_dates_are_those_of_the_first_authorisation_and_the_last_good_read() -> 
         "bills": DataType("bills", "FetchError", later + timedelta(hours=9)),
         "invoices": DataType("invoices", "Complete", later + timedelta(hours=1)),
     }
-    known = Connection("c1", ledger=(LedgerEntry("connection.authorized", NOON, "n1"),), data_types=reads)
-    found = dates_of(known.with_facts(facts))
-    assert found.first_authorized == NOON
-    assert found.last_sync == later + timedelta(hours=1)
+    ledger = (LedgerEntry("connection.authorized", NOON, "n1"),)
+    connection = Connection("c1", ledger=ledger, data_types=reads)
+    dates = dates_of(connection.with_facts(facts))
+    assert dates.first_authorized == NOON
+    assert dates.last_sync == later + timedelta(hours=1)
 
 
-def test_somebody_unknown_is_promised_nothing_below() -> None:
-    for kind in ("connected", "left", "cancelled", "failed", "unsupported", "unknown"):
-        said = redirect_outcomes.notice_of(LinkRedirect(kind=kind), to_stranger=True)
-        assert "below" not in said.text.lower()
+@pytest.mark.parametrize("kind", ["connected", "left", "cancelled", "failed", "unsupported", "unknown"])
+def test_somebody_unknown_is_promised_nothing_below(kind: Kind) -> None:
+    notice = redirect_outcomes.notice_of(LinkRedirect(kind=kind), to_stranger=True)
+    assert "below" not in notice.text.lower()
 
 
 def test_moments_are_written_out() -> None:

@@ -21,7 +21,7 @@ def unread(place: Place) -> tuple[str, str, str]:
     company_id, token = place.company()
     connection_id = place.linked(company_id)
     place.later(600)
-    assert place.desk.journey.ask_again(company_id)
+    assert place.desk.journey.queue_questions(company_id)
     place.settle()
     return company_id, token, connection_id
 
@@ -103,7 +103,7 @@ def test_a_read_that_takes_hours_is_neither_stuck_nor_failed(place: Place, visit
     place.change(connection_id, "start-sync")
     for hours in (1, 10):
         place.later(hours * 3600)
-        assert place.desk.journey.ask_again(company_id)
+        assert place.desk.journey.queue_questions(company_id)
         place.settle()
         assert place.bench.state(connection_id) == "syncing"
         link = place.desk.journey.connect_url(company_id).rpartition("/")[2]

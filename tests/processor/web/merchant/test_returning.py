@@ -1,6 +1,7 @@
 """``/return``: what is said for each status code, to whom, and that it believes nothing."""
 
 import dataclasses
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from processor.store import keys
 from processor.web import create_app
-from processor.web.merchant.polling import MOST_RETURNS
+from processor.web.merchant.polling import MAX_RETURNS
 from tests.processor.simulator.pages import Browser
 from tests.support.effort import examples
 from tests.support.visiting import OURS, Place
@@ -27,7 +28,9 @@ SAID = {
 
 @pytest.mark.parametrize(("code", "title"), SAID.items())
 @pytest.mark.parametrize("spelling", [str, str.upper, str.lower])
-def test_each_code_is_told_in_plain_words(place: Place, visitor: Browser, code, title, spelling) -> None:
+def test_each_code_is_told_in_plain_words(
+    place: Place, visitor: Browser, code: Any, title: str, spelling: Any
+) -> None:
     company_id, token = place.company()
     connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
     place.settle()
@@ -127,7 +130,7 @@ def test_coming_back_again_and_again_has_codat_asked_within_a_budget(place: Plac
             clock.forward(4)
             holder.get(f"/return?statusCode=200&connectionId={connection_id}")
             asked += bool(place.container.redis.delete(keys.questions()))
-    assert MOST_RETURNS <= asked <= MOST_RETURNS + 40
+    assert MAX_RETURNS <= asked <= MAX_RETURNS + 40
 
 
 def test_the_other_sides_words_are_a_quotation_escaped_and_short(place: Place, visitor: Browser) -> None:

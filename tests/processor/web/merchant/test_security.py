@@ -7,7 +7,7 @@ from redis import Redis
 
 from processor.simulator import SimulatorServer
 from processor.store import keys
-from processor.web.security import page_policy
+from processor.web.headers import page_policy
 from tests.processor.simulator.pages import Browser, Form, Page
 from tests.processor.simulator.receiving import Receiver
 from tests.processor.web.conftest import OpenPlace

@@ -107,7 +107,7 @@ def test_what_was_done_is_said_with_its_time_and_not_for_ever(operator: Operator
     assert operator.follow(answer).startswith(
         f"It waits in the inbox again, and is handled in a moment. At {copy.date(filling.now)}"
     )
-    filling.now += timedelta(seconds=copy.SAID_FOR_S + 1)
+    filling.now += timedelta(seconds=copy.DONE_SHOWN_S + 1)
     assert "It waits in the inbox again" not in operator.follow(answer)
 
 

@@ -1,4 +1,4 @@
-"""What the operators' pages say: every term, times, and spans."""
+"""Texts of the operators' pages: every term, times, and spans."""
 
 from datetime import timedelta
 
@@ -19,21 +19,21 @@ from tests.processor.web.v1.filling import START
     ("table", "terms"),
     [
         (copy.STATES, STATES),
-        (copy.OUTCOMES, [one.value for one in TimelineOutcome]),
-        (copy.VERDICTS, [one.value for one in DecisionOutcome]),
+        (copy.OUTCOMES, [outcome.value for outcome in TimelineOutcome]),
+        (copy.VERDICTS, [outcome.value for outcome in DecisionOutcome]),
         (copy.EVENTS, EVENT_STATUSES),
         (copy.NOTIFICATIONS, NOTIFICATION_STATUSES),
         (copy.DELIVERIES, DELIVERY_STATUSES),
-        (copy.LANES, [one.value for one in Mode]),
+        (copy.LANES, [mode.value for mode in Mode]),
     ],
 )
-def test_every_term_is_explained(table: dict[str, copy.Word], terms: list[str]) -> None:
+def test_every_term_is_explained(table: dict[str, copy.TermText], terms: list[str]) -> None:
     assert set(terms) <= set(table)
-    assert all(word.meaning and word.tone in ("good", "wait", "bad", "calm") for word in table.values())
+    assert all(text.meaning and text.tone in ("good", "wait", "bad", "calm") for text in table.values())
 
 
 def test_a_term_that_came_later_is_shown_without_a_meaning() -> None:
-    assert copy.word(copy.STATES, "brand-new") == copy.UNKNOWN
+    assert copy.term(copy.STATES, "brand-new") == copy.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -102,14 +102,14 @@ def test_names_that_begin_with_it_stand_first_and_deleted_ones_say_so(
 
 
 def test_a_search_that_stopped_says_so(operator: Operator, store: Redis) -> None:
-    many = [{"id": f"c-{number}", "name": f"Shop {number}"} for number in range(search.LOOKED_THROUGH)]
+    many = [{"id": f"c-{number}", "name": f"Shop {number}"} for number in range(search.MAX_COMPARED)]
     keep_companies(store, {"id": "oldest", "name": "Toft"}, *many)
     shown = operator.read("/ops/search", q="toft")
     assert shown.startswith("Nothing is known by this id")
     assert "Not all were compared: 10,000 companies were compared, the newest first" in shown
     answer = operator.open("/ops/search", q="shop")
     assert "at most 50 are shown" in answer.text
-    assert answer.text.count('href="/ops/companies/') == search.MOST_COMPANIES
+    assert answer.text.count('href="/ops/companies/') == search.MAX_RESULTS
     store.zrem(keys.companies(), "oldest")
     assert "compared, the newest first" not in operator.read("/ops/search", q="Shop 9999")
 

@@ -1,6 +1,8 @@
 """The calls of the journey: sign-up, platforms, connections, links, progress, and the end of each."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,24 +19,24 @@ PROBLEM = "application/problem+json"
 
 
 @pytest.fixture
-def codat():
+def codat() -> Any:
     with SimulatorServer(SimulatorConfig(api_key=CODAT_KEY, auto_sync=False)) as server:
         yield server
 
 
 @pytest.fixture
-def settings(redis_url, codat):
+def settings(redis_url: str, codat: SimulatorServer) -> Any:
     given = {"CODAT_API_KEY": CODAT_KEY, "CODAT_API_URL": codat.url, "API_KEYS": "key-of-a-caller"}
     return load({**ENVIRON, **given, "REDIS_URL": redis_url})
 
 
 @pytest.fixture
-def call(settings):
+def call(settings: Any) -> Any:
     """Calls the API with a key, while workers work."""
     container = serving_journeys(settings)
     client = create_app(container).test_client()
 
-    def call(method, path, body=None, **more):
+    def call(method: str, path: Any, body: Any = None, **more) -> Any:
         return client.open(path, method=method, json=body, headers=KEY, **more)
 
     with working(settings):
@@ -44,19 +46,19 @@ def call(settings):
 
 
 @pytest.fixture
-def company_id(call):
+def company_id(call: Callable[..., Any]) -> Any:
     return call("POST", "/v1/companies", {"merchant_id": "m-1"}).json["company_id"]
 
 
 @pytest.fixture
-def linked(call, codat, company_id):
+def linked(call: Callable[..., Any], codat: SimulatorServer, company_id: str) -> Any:
     """A connection that is authorised at Codat; we have not heard of it."""
     started = call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "gbol"}).json
     codat.simulation.change(started["connection_id"], "authorize", {})
     return started["connection_id"]
 
 
-def refused(answer, status):
+def refused(answer: Any, status: Any) -> Any:
     """The problem in an answer."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == PROBLEM
@@ -64,7 +66,7 @@ def refused(answer, status):
     return answer.json
 
 
-def test_products_that_codat_refuses_are_named(call):
+def test_products_that_codat_refuses_are_named(call: Callable[..., Any]) -> None:
     """`products` was an unknown field; what Codat says of them was a 502 that named nothing."""
     answer = call("POST", "/v1/companies", {"merchant_id": "shop_7", "products": ["lending"]})
     said = refused(answer, 422)
@@ -72,7 +74,7 @@ def test_products_that_codat_refuses_are_named(call):
     assert "lending" in said["errors"]["products"][0]
 
 
-def test_a_company_signs_up_once(call, codat):
+def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServer) -> None:
     """The name as the merchant gave it was kept and readable nowhere: `name` is what Codat makes of it."""
     body = {
         "merchant_id": "shop_7",
@@ -126,7 +128,9 @@ def test_a_company_signs_up_once(call, codat):
         ({"merchant_id": "m", "merchant": "m"}, "merchant"),
     ],
 )
-def test_bad_input_is_refused_with_the_field_named(call, codat, body, field):
+def test_bad_input_is_refused_with_the_field_named(
+    call: Callable[..., Any], codat: SimulatorServer, body: Any, field: str
+) -> None:
     assert list(refused(call("POST", "/v1/companies", body), 422)["errors"]) == [field]
     assert codat.simulation.world.companies() == []
 
@@ -134,27 +138,27 @@ def test_bad_input_is_refused_with_the_field_named(call, codat, body, field):
 @pytest.mark.parametrize(
     "data", [b"{", b"nonsense", b"\xff\xfe", b"[" * 50_000, b'{"merchant_id": NaN}', b"9" * 5_000]
 )
-def test_what_is_no_json_is_refused(call, data):
+def test_what_is_no_json_is_refused(call: Callable[..., Any], data: bytes) -> None:
     assert refused(call("POST", "/v1/companies", data=data, content_type="application/json"), 422)["errors"]
 
 
 @pytest.mark.parametrize("data", [b"[]", b'"m"', b"null", b"3", b""])
-def test_json_that_is_no_object_is_refused(call, data):
+def test_json_that_is_no_object_is_refused(call: Callable[..., Any], data: bytes) -> None:
     assert refused(call("POST", "/v1/companies", data=data, content_type="application/json"), 422)["errors"]
 
 
-def test_a_huge_body_is_refused_unread(call):
+def test_a_huge_body_is_refused_unread(call: Callable[..., Any]) -> None:
     answer = call("POST", "/v1/companies", {"merchant_id": "m", "name": "x" * 70_000})
     refused(answer, 413)
 
 
-def test_the_content_type_is_not_looked_at(call):
+def test_the_content_type_is_not_looked_at(call: Callable[..., Any]) -> None:
     """As curl sends it with ``-d`` alone."""
     form = "application/x-www-form-urlencoded"
     assert call("POST", "/v1/companies", data=b'{"merchant_id": "m-1"}', content_type=form).status_code == 201
 
 
-def test_platforms_are_listed_filtered_and_paged(call):
+def test_platforms_are_listed_filtered_and_paged(call: Callable[..., Any]) -> None:
     call("GET", "/v1/integrations")  # the pictures come after the first view
     everything = call("GET", "/v1/integrations?limit=200").json
     assert everything["next_cursor"] is None
@@ -174,7 +178,9 @@ def test_platforms_are_listed_filtered_and_paged(call):
         assert list(refused(call("GET", f"/v1/integrations?{query}"), 422)["errors"]) == [field]
 
 
-def test_a_platform_is_chosen_and_its_link_carries_what_was_asked_for(call, company_id):
+def test_a_platform_is_chosen_and_its_link_carries_what_was_asked_for(
+    call: Callable[..., Any], company_id: str
+) -> None:
     path = f"/v1/companies/{company_id}/connections"
     answer = call("POST", path, {"platform_key": "gbol", "parameters": {"ref": "a b"}})
     assert answer.status_code == 201
@@ -188,7 +194,9 @@ def test_a_platform_is_chosen_and_its_link_carries_what_was_asked_for(call, comp
     assert list(refused(call("POST", path, {}), 422)["errors"]) == ["platform_key"]
 
 
-def test_a_second_active_accounting_connection_is_a_conflict_that_names_the_first(call, company_id, linked):
+def test_a_second_active_accounting_connection_is_a_conflict_that_names_the_first(
+    call: Callable[..., Any], company_id: str, linked: str
+) -> None:
     said = refused(call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "qhyg"}), 409)
     assert said["connection_id"] == linked
     assert "Xero" in said["detail"]
@@ -196,7 +204,9 @@ def test_a_second_active_accounting_connection_is_a_conflict_that_names_the_firs
     assert other.status_code == 201
 
 
-def test_a_connection_is_linked_again_disconnected_and_deleted(call, codat, company_id, linked):
+def test_a_connection_is_linked_again_disconnected_and_deleted(
+    call: Callable[..., Any], codat: SimulatorServer, company_id: str, linked: str
+) -> None:
     first = call("POST", f"/v1/connections/{linked}/link", {"parameters": {"ref": "1"}}).json
     second = call("POST", f"/v1/connections/{linked}/link").json
     assert first["link_url"].endswith("&ref=1")
@@ -217,7 +227,9 @@ def test_a_connection_is_linked_again_disconnected_and_deleted(call, codat, comp
     assert codat.simulation.world.companies()[0].present == []
 
 
-def test_a_company_is_deleted_with_all_that_it_has(call, codat, company_id, linked):
+def test_a_company_is_deleted_with_all_that_it_has(
+    call: Callable[..., Any], codat: SimulatorServer, company_id: str, linked: str
+) -> None:
     assert call("DELETE", f"/v1/companies/{company_id}").status_code == 204
     assert codat.simulation.world.companies() == []
     assert call("GET", f"/v1/companies/{company_id}").json["deleted_at"]
@@ -227,7 +239,9 @@ def test_a_company_is_deleted_with_all_that_it_has(call, codat, company_id, link
     assert call("POST", "/v1/companies", {"merchant_id": "m-1"}).status_code == 201
 
 
-def test_progress_is_told_per_connection_and_data_type(call, company_id, linked):
+def test_progress_is_told_per_connection_and_data_type(
+    call: Callable[..., Any], company_id: str, linked: str
+) -> None:
     path = f"/v1/companies/{company_id}/sync"
     idle = call("GET", path).json
     assert (idle["status"], idle["progress"], idle["id"]) == ("idle", 0, company_id)
@@ -249,7 +263,9 @@ def test_progress_is_told_per_connection_and_data_type(call, company_id, linked)
         ({"broken_json": True}, 502),
     ],
 )
-def test_each_error_of_codats_becomes_one_clear_problem(call, codat, linked, fault, status):
+def test_each_error_of_codats_becomes_one_clear_problem(
+    call: Callable[..., Any], codat: SimulatorServer, linked: str, fault: Any, status: int
+) -> None:
     codat.simulation.faults.plan({"method": "GET", "path": f"/connections/{linked}", **fault})
     answer = call("POST", f"/v1/connections/{linked}/link")
     said = refused(answer, status)
@@ -264,7 +280,9 @@ def test_each_error_of_codats_becomes_one_clear_problem(call, codat, linked, fau
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"broken_json": True}])
-def test_a_change_is_never_sent_twice(call, codat, linked, fault):
+def test_a_change_is_never_sent_twice(
+    call: Callable[..., Any], codat: SimulatorServer, linked: str, fault: Any
+) -> None:
     codat.simulation.faults.plan({"method": "PATCH", **fault})
     refused(call("POST", f"/v1/connections/{linked}/unlink"), 503)
     assert codat.simulation.faults.as_json()["faults"] == []
@@ -273,7 +291,7 @@ def test_a_change_is_never_sent_twice(call, codat, linked, fault):
     assert status == ("Unlinked" if "broken_json" in fault else "Linked")
 
 
-def test_a_key_is_asked_for_first(settings):
+def test_a_key_is_asked_for_first(settings: Any) -> None:
     client = create_app(kept(for_web(settings))).test_client()
     for method, path in (
         ("POST", "/v1/companies"),
@@ -284,7 +302,7 @@ def test_a_key_is_asked_for_first(settings):
         refused(client.open(path, method=method, data=b"{"), 401)
 
 
-def test_without_an_api_key_of_codats_the_calls_say_so(redis_url):
+def test_without_an_api_key_of_codats_the_calls_say_so(redis_url: str) -> None:
     given = load({**ENVIRON, "REDIS_URL": redis_url, "API_KEYS": "key-of-a-caller"})
     client = create_app(kept(for_web(given))).test_client()
     said = refused(client.post("/v1/companies", json={"merchant_id": "m"}, headers=KEY), 503)

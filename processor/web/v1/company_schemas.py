@@ -1,27 +1,18 @@
-"""What the calls of the journey take and answer with."""
+"""Schemas of companies: sign-up, representation, and sync."""
 
-from marshmallow import RAISE, Schema, fields
+from marshmallow import fields
 from marshmallow.validate import Length, Range
 
-from handlers.events import LinkStatus
-from processor.codat.names import SOURCE_TYPES
 from processor.journey import requests
 from processor.resources.queries import STATES
+from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.fields import ResponseSchema, many, moment, number, text, word
-from processor.web.v1.parameters import PageQuery
 
 OUTCOMES = ("reading", "complete", "failed", "unsupported")
 SYNC_STATUSES = ("idle", "reading", "complete", "failed")
 
 
-class JourneyBody(Schema):
-    """What is sent; a member that there is not is refused by name."""
-
-    class Meta:
-        unknown = RAISE
-
-
-class SignUpBody(JourneyBody):
+class SignUpBody(RequestBodySchema):
     """A company at sign-up."""
 
     merchant_id = fields.String(
@@ -65,46 +56,6 @@ class SignUpBody(JourneyBody):
     )
 
 
-def _parameters() -> fields.Dict:
-    description = "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
-    return fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        allow_none=True,
-        metadata={"description": description},
-    )
-
-
-class ConnectBody(JourneyBody):
-    """The choice of a platform."""
-
-    platform_key = fields.String(
-        required=True,
-        validate=Length(1, requests.LONGEST_PLATFORM_KEY),
-        metadata={"description": "The key of an enabled platform, as `GET /v1/integrations` lists it."},
-    )
-    parameters = _parameters()
-
-
-class LinkBody(JourneyBody):
-    """How the link is wanted."""
-
-    parameters = _parameters()
-
-
-class IntegrationQuery(PageQuery):
-    """A list of platforms."""
-
-    source_type = fields.String(
-        validate=Length(1, 20),
-        metadata={"description": f"Only platforms of this type, in any case: {', '.join(SOURCE_TYPES)}."},
-    )
-    search = fields.String(
-        validate=Length(0, 200),
-        metadata={"description": "Only platforms whose names have all of these words."},
-    )
-
-
 class SignedUpSchema(ResponseSchema):
     """A company that signed up."""
 
@@ -117,52 +68,26 @@ class SignedUpSchema(ResponseSchema):
     connect_url = text("The page on which it connects its platforms; works for 24 hours.", format="uri")
 
 
-class IntegrationSchema(ResponseSchema):
-    """A platform that can be connected."""
+class CompanySchema(ResponseSchema):
+    """A company as in Codat's messages."""
 
-    id = text("The same as `key`.")
-    key = text("Codat's key of the platform.")
-    name = text("Its full name.")
-    source_type = text("`Accounting`, `Banking`, ...", null=True)
-    logo_url = text("Its logo.", null=True)
-    logo_alt = text("The logo in words.", null=True)
-    square_logo_url = text("Its square logo.", null=True)
-    button_url = text("Its own button; Intuit asks for it to be used.", null=True)
-    button_hover_url = text("The button under the pointer.", null=True)
-    is_beta = fields.Boolean(required=True, metadata={"description": "Whether Codat calls it beta."})
-    is_offline = fields.Boolean(
-        required=True, metadata={"description": "Whether software has to be installed for it."}
+    id = text("The company's id.")
+    company_id = text("The same.")
+    merchant_id = text("Your own id of it.", null=True)
+    name = text("Its name at Codat.", null=True)
+    given_name = text("Its name as it was given at sign-up, in any characters.", null=True)
+    tags = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "Its tags at Codat."},
     )
-    integration_id = text("Codat's id of the integration.", null=True)
-
-
-class StartedSchema(ResponseSchema):
-    """A connection to be authorised."""
-
-    connection_id = text("The connection's id.")
-    id = text("The same.")
-    company_id = text("Its company.")
-    link_url = text(
-        "Where to send the user now: works once, for a day at most (some platforms: an hour).", format="uri"
-    )
-    status = word(LinkStatus, "Codat's status of the connection.")
-    platform_key = text("Codat's key of the platform.", null=True)
-    platform_name = text("The platform's name.", null=True)
-    source_type = text("`Accounting`, `Banking`, ...", null=True)
-
-
-class DoneSchema(ResponseSchema):
-    """A change that Codat made."""
-
-    connection_id = text("The connection's id.")
-    id = text("The same.")
-    company_id = text("Its company.")
-    status = word(LinkStatus, "Codat's status of the connection now.")
-    event_id = text("The event by which it becomes known here, within moments.")
+    first_heard_at = moment("When we first heard of it.", null=True)
+    deleted_at = moment("When it was deleted at Codat.", null=True)
 
 
 class DataTypeSyncSchema(ResponseSchema):
-    """How reading one data type stands."""
+    """Sync of one data type."""
 
     data_type = text("Codat's name of it.")
     status = text("Codat's dataset status, e.g. `Fetching`, `Complete` or `FetchError`.")
@@ -173,7 +98,7 @@ class DataTypeSyncSchema(ResponseSchema):
 
 
 class ConnectionSyncSchema(ResponseSchema):
-    """How reading one connection stands."""
+    """Sync of one connection."""
 
     connection_id = text("The connection's id.")
     id = text("The same.")
@@ -188,7 +113,7 @@ class ConnectionSyncSchema(ResponseSchema):
 
 
 class SyncSchema(ResponseSchema):
-    """How reading a company stands."""
+    """Sync of a company."""
 
     company_id = text("The company's id.")
     id = text("The same.")

@@ -1,0 +1,47 @@
+"""Security headers of every response. https://owasp.org/www-project-secure-headers/
+
+A page sets its own Content-Security-Policy; every other response may load nothing.
+"""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+LOAD_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The policy of a response that is not a page."""
+
+HSTS = "max-age=31536000"
+
+
+def register(app: Flask) -> None:
+    """Add the headers to every response of ``app``."""
+    app.after_request(add_security_headers)
+
+
+def add_security_headers(response: Response) -> Response:
+    """Add the headers that the view did not set."""
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("Content-Security-Policy", LOAD_NOTHING)
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    if request.is_secure:
+        headers.setdefault("Strict-Transport-Security", HSTS)
+    return response
+
+
+def page_policy(images_from: str | None = None) -> str:
+    """The policy of a merchant page: own styles and scripts, images from any https address.
+
+    ``images_from`` is an address whose origin may serve images over plain http, such as a simulated Codat.
+    """
+    sources = ["'self'", "https:"]
+    if images_from is not None:
+        parts = urlsplit(images_from)
+        if parts.scheme == "http" and parts.netloc:
+            sources.append(f"http://{parts.netloc.rpartition('@')[2]}")
+    return (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        f"img-src {' '.join(sources)}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )

@@ -1,0 +1,115 @@
+"""The view model of one connection on the pages. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State
+from processor.web.merchant.copy.connection_states import STEP_LABELS, StateText
+
+ACCOUNTING = "Accounting"
+
+IN_MOTION = frozenset({State.PENDING, State.AUTHORIZED, State.SYNCING, State.AUTHORIZATION_FAILED})
+"""States that are expected to change soon."""
+
+_STEP_OF: Mapping[State, int] = {
+    State.PENDING: 0,
+    State.AUTHORIZATION_FAILED: 0,  # not "failed": the merchant tries this step again
+    State.AUTHORIZED: 1,
+    State.SYNCING: 1,
+    State.SYNC_FAILED: 1,
+    State.READY: 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyStep:
+    """One step of the journey; ``status`` is ``done``, ``now``, ``failed`` or ``ahead``."""
+
+    label: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProgress:
+    """Sync of one data type; ``tone`` is ``good``, ``bad``, ``wait`` or ``calm``."""
+
+    label: str
+    status: str
+    tone: str
+    progress: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One connection.
+
+    ``name`` is the platform's, extended where the company has several connections to it; ``account`` is the
+    account, shop or business at the platform. ``is_barred``: another accounting platform is connected.
+    ``waits_for_computer``: nothing is read until the customer's computer is on.
+    """
+
+    id: str
+    name: str
+    account: str | None
+    platform_key: str | None
+    group: str
+    logo_url: str | None
+    state: State
+    text: StateText
+    progress: int
+    data_types: tuple[SyncProgress, ...]
+    error: str | None
+    is_barred: bool = False
+    waits_for_computer: bool = False
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether access is given now."""
+        return self.state in LINKED_STATES
+
+    @property
+    def is_in_motion(self) -> bool:
+        """Whether a change is expected soon, so that Codat is asked while the page is open."""
+        return self.state in IN_MOTION or self.text.read_again
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the page shows a progress bar."""
+        return self.state in AWAITING_FIRST_SYNC and not self.waits_for_computer and not self.text.read_again
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a link was begun and access was not given yet."""
+        return self.state in (State.PENDING, State.AUTHORIZATION_FAILED)
+
+    @property
+    def can_be_barred(self) -> bool:
+        """Whether another connected accounting platform prevents this connection."""
+        return self.group == ACCOUNTING and not self.is_linked and self.state is not State.DELETED
+
+    @property
+    def announcement(self) -> str:
+        """The state in one sentence, for screen readers."""
+        title = self.text.title
+        return f"{title}." if self.name in title else f"{self.name}: {title}."
+
+    @property
+    def initials(self) -> str:
+        """Letters that replace a missing logo."""
+        return "".join(word[0] for word in self.name.split()[:2] if word[0].isalnum()).upper()
+
+    @property
+    def steps(self) -> tuple[JourneyStep, ...]:
+        """The steps to "ready"; empty when access has ended or the connection is barred."""
+        if self.is_barred or self.state not in _STEP_OF:
+            return ()
+        current = _STEP_OF[self.state]
+
+        def status_of(step: int) -> str:
+            if step < current or self.state is State.READY:
+                return "done"
+            if step > current:
+                return "ahead"
+            return "failed" if self.state is State.SYNC_FAILED else "now"
+
+        return tuple(JourneyStep(label, status_of(step)) for step, label in enumerate(STEP_LABELS))

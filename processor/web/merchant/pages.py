@@ -1,0 +1,129 @@
+"""Rendering of the merchants' pages, of their live parts, and of errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request
+from markupsafe import Markup
+from redis import RedisError
+from werkzeug.http import generate_etag
+
+from processor.errors import ProcessorError, TooManyAttempts
+from processor.journey import TokenExpired, TokenInvalid
+from processor.web import csrf, failure_references, headers, html_errors
+from processor.web.dependencies import get_container
+from processor.web.merchant.copy import errors
+from processor.web.merchant.link_session import PATH, PageVisit, journey, remember_visit, visit_of
+
+_TOKEN_ERRORS = (TokenExpired, TokenInvalid, TooManyAttempts)
+"""Errors after which the token is not verified a second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePart:
+    """The part of a page that the browser reloads from ``url``, as it is now."""
+
+    url: str
+    html: Markup
+    etag: str
+
+
+def wants_page() -> bool:
+    """Whether the client prefers HTML to JSON."""
+    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+
+
+def live_part(visit: PageVisit, url: str, template: str, **values: Any) -> LivePart:
+    """The live part ``template`` of a page."""
+    html = _render(visit, template, values)
+    return LivePart(url, Markup(html), generate_etag(html.encode()))  # noqa: S704 - rendered with autoescaping
+
+
+def fragment(visit: PageVisit, template: str, **values: Any) -> Response:
+    """A live part as a response; 304 when the browser has it already."""
+    part = live_part(visit, "", template, **values)
+    response = _response(visit, part.html, HTTPStatus.OK)
+    response.set_etag(part.etag)
+    return response.make_conditional(request)  # type: ignore[return-value]
+
+
+def page(visit: PageVisit | None, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
+    """A page as a response, with its policy and, on a visit, the cookies for the way back."""
+    return _response(visit, _render(visit, template, values), status)
+
+
+def _render(visit: PageVisit | None, template: str, values: Mapping[str, Any]) -> str:
+    settings = get_container().settings
+    return render_template(
+        f"merchant/{template}.html",
+        visit=visit,
+        csrf_token=None if visit is None else csrf.token_of(visit.token),
+        product_name=settings.product_name,
+        support_email=settings.support_email,
+        **values,
+    )
+
+
+def _response(visit: PageVisit | None, html: str, status: int) -> Response:
+    response = make_response(html, status)
+    policy = headers.page_policy(get_container().settings.codat_api_url)
+    response.headers["Content-Security-Policy"] = policy
+    if visit is not None:
+        remember_visit(response, visit)
+    return response
+
+
+def error_page(error: ProcessorError, visit: PageVisit | None = None) -> Response:
+    """The page of an error; with ``visit`` it leads back to the visit's pages."""
+    response = page(
+        visit,
+        "problem",
+        int(error.status),
+        expired=isinstance(error, TokenExpired),
+        invalid=isinstance(error, TokenInvalid),
+        error=errors.of(error),
+        retry_url=request.full_path.rstrip("?") if request.method == "GET" else request.path,
+        reference=failure_references.reference_of(error, company_id=visit.company_id if visit else None),
+        new_link_csrf_token=_new_link_csrf_token(error),
+    )
+    csrf.set_cookie(response, PATH)
+    response.headers.update(error.headers())
+    return response
+
+
+def _new_link_csrf_token(error: ProcessorError) -> str | None:
+    """The CSRF token of the form that e-mails a new link; ``None`` when none can be sent."""
+    token = (request.view_args or {}).get("token")
+    if not isinstance(error, TokenExpired) or not token:
+        return None
+    try:
+        return csrf.token_of(token) if journey().can_mail_link(error.company_id) else None
+    except RedisError:
+        return None
+
+
+def register_handlers(blueprint: Blueprint) -> None:
+    """Have ``blueprint`` answer errors with pages, and set the headers of merchant pages."""
+
+    @blueprint.after_request
+    def set_headers(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        # A page opened in a popup stays connected with its opener, here and after Codat's Link.
+        response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    def of_processor(error: ProcessorError) -> Response:
+        return error_page(error, None if isinstance(error, _TOKEN_ERRORS) else _current_visit())
+
+    html_errors.register(blueprint, of_processor, unexpected_error_page=error_page)
+
+
+def _current_visit() -> PageVisit | None:
+    """The visit of the current request, or ``None`` when it cannot be read."""
+    try:
+        return visit_of((request.view_args or {})["token"])
+    except (KeyError, ProcessorError, RedisError):
+        return None

@@ -1,0 +1,184 @@
+"""Schemas of connections: link sessions, representation, and timeline."""
+
+from marshmallow import fields
+from marshmallow.validate import Length, OneOf
+
+from handlers.effects import DecisionOutcome
+from handlers.events import LinkStatus, Source
+from handlers.milestones import NotificationType
+from handlers.timeline import TimelineOutcome
+from processor.journey import requests
+from processor.resources.queries import STATES
+from processor.resources.serializers import UNREADABLE
+from processor.web.v1.bodies import RequestBodySchema
+from processor.web.v1.fields import ResponseSchema, flag, many, moment, number, page_of, text, word
+
+
+def _parameters() -> fields.Dict:
+    description = "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
+    return fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        allow_none=True,
+        metadata={"description": description},
+    )
+
+
+class ConnectBody(RequestBodySchema):
+    """The choice of a platform."""
+
+    platform_key = fields.String(
+        required=True,
+        validate=Length(1, requests.LONGEST_PLATFORM_KEY),
+        metadata={"description": "The key of an enabled platform, as `GET /v1/integrations` lists it."},
+    )
+    parameters = _parameters()
+
+
+class LinkBody(RequestBodySchema):
+    """Options of a link."""
+
+    parameters = _parameters()
+
+
+class StartedSchema(ResponseSchema):
+    """A connection to be authorised."""
+
+    connection_id = text("The connection's id.")
+    id = text("The same.")
+    company_id = text("Its company.")
+    link_url = text(
+        "Where to send the user now: works once, for a day at most (some platforms: an hour).", format="uri"
+    )
+    status = word(LinkStatus, "Codat's status of the connection.")
+    platform_key = text("Codat's key of the platform.", null=True)
+    platform_name = text("The platform's name.", null=True)
+    source_type = text("`Accounting`, `Banking`, ...", null=True)
+
+
+class DoneSchema(ResponseSchema):
+    """A change made by Codat."""
+
+    connection_id = text("The connection's id.")
+    id = text("The same.")
+    company_id = text("Its company.")
+    status = word(LinkStatus, "Codat's status of the connection now.")
+    event_id = text("The event by which it becomes known here, within moments.")
+
+
+class ErrorSchema(ResponseSchema):
+    """Codat's description of what went wrong."""
+
+    status_code = text("Codat's code.", null=True)
+    status_text = text("Its short text.", null=True)
+    message = text("Its message.", null=True)
+
+
+class DataTypeSchema(ResponseSchema):
+    """The newest outcome of one data type."""
+
+    data_type = text("Codat's name of it.")
+    status = text("Codat's dataset status, e.g. `Complete` or `FetchError`.")
+    progress = number("0 to 100.", max=100)
+    at = moment("When this outcome was, by Codat's clock.")
+    message = text("Codat's explanation.", null=True)
+    current = fields.Boolean(
+        required=True, metadata={"description": "Whether it belongs to the current authorisation."}
+    )
+
+
+class CheckSchema(ResponseSchema):
+    """A milestone that is verified with Codat before it is told."""
+
+    kind = word(NotificationType, "The notification that waits.")
+    at = moment("When it happened, by Codat's clock.")
+    since = moment("Since when it waits.")
+
+
+class OpenSchema(ResponseSchema):
+    """Questions to Codat that are not answered yet."""
+
+    checks = many(CheckSchema, "News that is checked before it is told.")
+    claims = number("Alerts without a time that wait for Codat's answer.")
+
+
+class LedgerEntrySchema(ResponseSchema):
+    """One notification that was decided."""
+
+    id = text("The notification's id.")
+    type = word(NotificationType, "Its type.")
+    at = moment("When the milestone was, by Codat's clock.")
+
+
+class ConnectionSchema(ResponseSchema):
+    """The stored state of a connection."""
+
+    id = text("The connection's id.")
+    connection_id = text("The same.")
+    company_id = text("Its company.", null=True)
+    merchant_id = text("Your own id of the company.", null=True)
+    platform_key = text("Codat's key of the platform.", null=True)
+    platform_name = text("The platform's name.", null=True)
+    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    integration_id = text("Codat's id of the integration.", null=True)
+    account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
+    state = word(
+        (*STATES, UNREADABLE),
+        "The state; `unreadable` where our record is damaged: an operator has to repair it.",
+    )
+    link_status = word(LinkStatus, "What Codat's status should be; `null` when deleted.", null=True)
+    authorization = number("How often access was given.")
+    authorized_at = moment("When the current authorisation began.", null=True)
+    first_heard_at = moment("When we first heard of it.", null=True)
+    progress = number("Of the first sync of the current authorisation, 0 to 100.", max=100)
+    data_types = many(DataTypeSchema, "The newest outcome of each data type.")
+    on_premise = flag("Whether its platform is software on the customer's computer.")
+    first_sync_missing = flag(
+        "Access is given and Codat has queued nothing to read: `POST /v1/companies/{id}/read` has it read."
+    )
+    end_expected = flag(
+        "Access ended at once after a complete first sync, as with a connector on the customer's computer"
+        " that is set to be read once."
+    )
+    error = fields.Nested(
+        ErrorSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of the newest failed attempt or end of access."},
+    )
+    open = fields.Nested(OpenSchema, required=True)
+    notifications_told = many(LedgerEntrySchema, "What was told, oldest first.")
+
+
+ConnectionPageSchema = page_of(ConnectionSchema)
+
+
+class DecisionSchema(ResponseSchema):
+    """The decision about a milestone."""
+
+    type = word(NotificationType, "The notification it is about.")
+    verdict = word(DecisionOutcome, "What was decided.")
+    reason = text("Why.")
+    notification_id = text("The notification's id.", null=True)
+
+
+class TimelineEntrySchema(ResponseSchema):
+    """The effect of one message on a connection."""
+
+    id = text("The entry's id.")
+    at = moment("When it happened, by Codat's clock.")
+    known_at = moment("When we learnt it.")
+    event_id = text("The message.")
+    event_type = text("Its type, in Codat's spelling.")
+    source = word(Source, "The road by which it came.")
+    from_ = fields.String(
+        required=True,
+        data_key="from",
+        attribute="from",
+        validate=OneOf(STATES),
+        metadata={"description": "The state before."},
+    )
+    to = word(STATES, "The state after.")
+    outcome = word(TimelineOutcome, "What it did.")
+    reason = text("Why, in words.")
+    decisions = many(DecisionSchema, "What was decided to tell.")

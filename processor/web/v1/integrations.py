@@ -1,0 +1,82 @@
+"""Calls about the platforms that can be connected."""
+
+import base64
+import binascii
+import dataclasses
+import json
+from typing import Any
+
+from marshmallow import fields
+from marshmallow.validate import Length
+
+from processor.codat.names import SOURCE_TYPES
+from processor.errors import Invalid
+from processor.journey.catalogue import sort_key
+from processor.resources import serializers
+from processor.web.dependencies import get_container
+from processor.web.v1.calls import Calls
+from processor.web.v1.fields import ResponseSchema, page_of, text
+from processor.web.v1.parameters import PageQuery
+
+calls = Calls("integrations", "Platforms that can be connected")
+
+
+class IntegrationQuery(PageQuery):
+    """A list of platforms."""
+
+    source_type = fields.String(
+        validate=Length(1, 20),
+        metadata={"description": f"Only platforms of this type, in any case: {', '.join(SOURCE_TYPES)}."},
+    )
+    search = fields.String(
+        validate=Length(0, 200),
+        metadata={"description": "Only platforms whose names have all of these words."},
+    )
+
+
+class IntegrationSchema(ResponseSchema):
+    """A platform that can be connected."""
+
+    id = text("The same as `key`.")
+    key = text("Codat's key of the platform.")
+    name = text("Its full name.")
+    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    logo_url = text("Its logo.", null=True)
+    logo_alt = text("The logo in words.", null=True)
+    square_logo_url = text("Its square logo.", null=True)
+    button_url = text("Its own button; Intuit asks for it to be used.", null=True)
+    button_hover_url = text("The button under the pointer.", null=True)
+    is_beta = fields.Boolean(required=True, metadata={"description": "Whether Codat calls it beta."})
+    is_offline = fields.Boolean(
+        required=True, metadata={"description": "Whether software has to be installed for it."}
+    )
+    integration_id = text("Codat's id of the integration.", null=True)
+
+
+@calls.get("/integrations", page_of(IntegrationSchema), query=IntegrationQuery)
+def list_integrations(limit: int, cursor: str | None = None, **query: Any) -> dict[str, Any]:
+    """Enabled platforms, by source type and name
+
+    Codat is asked at most once a day; what it said last is served while it is down.
+    """
+    platforms = get_container().journey.integrations(**query)
+    if cursor is not None:
+        last_key = _key_of(cursor)
+        platforms = [platform for platform in platforms if sort_key(platform) > last_key]
+    items = [{**dataclasses.asdict(platform), "id": platform.key} for platform in platforms[:limit]]
+    next_cursor = _cursor_of(sort_key(platforms[limit - 1])) if len(platforms) > limit else None
+    return serializers.page(items, next_cursor)
+
+
+def _cursor_of(key: tuple[int, str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def _key_of(cursor: str) -> tuple[int, str, str]:
+    """The sort key in ``cursor``; raises ``Invalid``."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        rank, name, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        return int(rank), str(name), str(key)
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+        raise Invalid(errors={"cursor": ["This is no cursor of this list."]}) from error

@@ -1,0 +1,59 @@
+"""Schemas of notifications."""
+
+from marshmallow import fields
+
+from handlers.milestones import NotificationType
+from processor.resources.queries import STATES
+from processor.resources.serializers import NOTIFICATION_STATUSES
+from processor.web.v1.connection_schemas import ErrorSchema
+from processor.web.v1.delivery_schemas import DeliverySchema
+from processor.web.v1.fields import ResponseSchema, flag, many, moment, number, text, texts, word
+
+
+class OutcomesSchema(ResponseSchema):
+    """The outcome of the first sync, per data type."""
+
+    complete = texts("Data types that were read.")
+    failed = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "Those that could not be read, with Codat's status."},
+    )
+
+
+class NotificationDataSchema(ResponseSchema):
+    """The data of a notification."""
+
+    merchant_id = text("Your own id of the company.", null=True)
+    company_id = text("The company.", null=True)
+    connection_id = text("The connection.")
+    platform_key = text("Codat's key of the platform.", null=True)
+    platform_name = text("The platform's name.", null=True)
+    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    state = word(STATES, "The state when it was decided.")
+    previous_state = word(STATES, "The state before.")
+    authorization = number("Which authorisation it is about.")
+    authorized_at = moment("When that began.", null=True)
+    occurred_at = moment("When it happened, by Codat's clock.")
+    event_id = text("The message from which we know.")
+    expected = flag(
+        "Of `connection.deauthorized`: it is no bad news, for a connector that is read once ended so after"
+        " its first sync. Otherwise `false`."
+    )
+    data_types = fields.Nested(OutcomesSchema, required=True)
+    error = fields.Nested(ErrorSchema, required=True, allow_none=True)
+
+
+class NotificationSchema(ResponseSchema):
+    """A notification and its deliveries."""
+
+    id = text("Its id, the same by whatever road it is learnt.")
+    type = word(NotificationType, "Its type.")
+    timestamp = moment("When it was decided.")
+    data = fields.Nested(NotificationDataSchema, required=True)
+    status = word(
+        NOTIFICATION_STATUSES,
+        "What is worst of its deliveries; `published`: it stands on the stream and goes to nobody else.",
+    )
+    deliveries = many(DeliverySchema, "What became of it in each lane.")
