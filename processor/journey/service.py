@@ -1,6 +1,5 @@
 """The use cases of a company's journey, from sign-up to deletion, without HTTP."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,8 +37,6 @@ from processor.store import questions, wakeups
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.waker import Waker
-
-_log = logging.getLogger(__name__)
 
 ASK_PAUSE_S = 3
 """Minimum whole seconds between two rounds of questions to Codat about one company."""
@@ -267,8 +264,6 @@ class Journey:
             self._waker.wake_question_runner()
         return True
 
-    # Helpers
-
     def _client_of_codat(self) -> CodatClient:
         if self._codat is None:
             raise CodatNotSet()
@@ -317,11 +312,5 @@ class Journey:
                 return connections
 
     def _view(self, row: CompanyFields, root: str | None) -> CompanyView:
-        return CompanyView(
-            company_id=row["id"],
-            merchant_id=row.get("merchant_id"),
-            name=row.get("name"),
-            contact_email=row.get("contact_email"),
-            connect_url=self.connect_url(row["id"], root=root),
-            given_name=row.get("given_name"),
-        )
+        fields = {name: row.get(name) for name in ("merchant_id", "name", "contact_email", "given_name")}
+        return CompanyView(company_id=row["id"], connect_url=self.connect_url(row["id"], root=root), **fields)
