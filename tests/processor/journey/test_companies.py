@@ -267,6 +267,7 @@ def test_what_the_journey_does_later_does_not_give_a_company_its_old_merchant_ba
     """The journey's own events carry the tags that were known when it began."""
     company_id = desk.company("old")
     row = desk.reader.company(company_id)
+    assert row is not None
     bench = Workbench(client)
     bench.clock.now = desk.clock() + timedelta(seconds=60)
     bench.handle(messages.company("company.created", company_id, merchant_id="new", at=bench.clock()))

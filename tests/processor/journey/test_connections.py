@@ -326,9 +326,9 @@ def test_unknown_ids_are_not_found(desk: Desk) -> None:
     for act in (desk.journey.unlink, desk.journey.delete, desk.journey.link, desk.journey.connection):
         with pytest.raises(NotFound):
             act("nothing")
-    for act in (desk.journey.sync, desk.journey.company, desk.journey.delete_company):
+    for act_on_company in (desk.journey.sync, desk.journey.company, desk.journey.delete_company):
         with pytest.raises(NotFound):
-            act("nothing")
+            act_on_company("nothing")
     assert desk.wire.requests == []
 
 

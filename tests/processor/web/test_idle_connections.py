@@ -70,8 +70,8 @@ def test_who_is_gone_is_forgotten() -> None:
     with connected("127.0.0.1", 1) as ((_, name),):
         reaper.note_request(name)
         reaper.reap(0.0)
-        assert reaper._spoke == {name}
+        assert reaper._active == {name}
     reaper.reap(0.0)
-    assert reaper._spoke == {name}, "one look may have missed it"
+    assert reaper._active == {name}, "one look may have missed it"
     reaper.reap(0.0)
-    assert reaper._spoke == set()
+    assert reaper._active == set()

@@ -53,7 +53,7 @@ def test_each_attempt_is_shown(operator: Operator, filling: Filling, store: Redi
         "answer": "<h1>boom</h1>",
     }
     lane = add_subscriber(filling)
-    row = {
+    row: dict[str | bytes, bytes | float | int | str] = {
         f"{lane}:status": "dead",
         f"{lane}:total": 1,
         f"{lane}:attempt:1": json.dumps(attempt),

@@ -44,6 +44,7 @@ def test_a_missing_worker_is_told_with_the_time_when_it_was_last_seen(
     """A worker that was killed stayed among the processes that run for 100 seconds."""
     heartbeats.record(store, "worker", "worker-1", silent_ms=60_000)
     last_ms = store.zscore(keys.alive("worker"), "worker-1")
+    assert last_ms is not None
     shown = operator.read("/ops")
     assert "no worker was seen" in shown
     assert f"Since {copy.date(to_iso(from_ms(int(last_ms))))}" in shown

@@ -219,7 +219,7 @@ def test_whatever_is_authentic_is_kept(engine_url: str, steady: FlaskClient, bod
 
     assert answer.status_code in ((200, 202) if legacy else (202,))
     assert answer.json["event_id"] == event_id
-    statuses = {"accepted": ("pending",), "quarantined": ("quarantined",)}
+    statuses: dict[str, tuple[str, ...]] = {"accepted": ("pending",), "quarantined": ("quarantined",)}
     possible = statuses.get(answer.json["status"], ("pending", "quarantined"))
     assert any(is_kept(store, event_id, body, status) for status in possible)
 

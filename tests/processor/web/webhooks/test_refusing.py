@@ -82,7 +82,7 @@ def test_what_is_not_authentic_is_answered_401_and_not_kept(
 
 @pytest.mark.parametrize("given", ["secrets", "authorizations"])
 def test_what_is_not_configured_proves_nothing(redis_url: str, store: Redis, given: str) -> None:
-    environ = {"CODAT_WEBHOOK_SECRETS": "", "CODAT_ALERT_AUTHORIZATIONS": ""}
+    environ: dict[str, Any] = {"CODAT_WEBHOOK_SECRETS": "", "CODAT_ALERT_AUTHORIZATIONS": ""}
     if given == "secrets":
         environ["CODAT_WEBHOOK_SECRETS"] = SECRET
         headers = authorised()

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url: str) -> None:
     """A legacy alert never comes back after a 500."""
     container = kept(for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
 
-    def broken() -> None:
+    def broken() -> datetime:
         raise RuntimeError("a fault of ours")
 
     caller = create_app(dataclasses.replace(container, clock=broken)).test_client()
