@@ -135,7 +135,9 @@ def _is_in_group(platform: PlatformView, word: str) -> bool:
 def _matches(platform: PlatformView, word: str, match: WordMatch) -> bool:
     if _is_in_name(platform, word):
         return True
-    return any(match(own_word, word) for own_word in (*_name_words(platform), *_group_words(platform)))
+    return any(
+        match(platform_word, word) for platform_word in (*_name_words(platform), *_group_words(platform))
+    )
 
 
 def _group_words(platform: PlatformView) -> list[str]:

@@ -38,7 +38,7 @@ EXCESS_BYTES = 1
 SMALL_BODY_BYTES = 65_536
 """Maximum body of an API call or a form."""
 
-OWN_THREADS = (WEBHOOKS, "/readyz", "/healthz")
+DEDICATED_THREADS = (WEBHOOKS, "/readyz", "/healthz")
 """Paths with threads of their own: they never wait for Codat, and must not wait behind requests that do."""
 
 TIMED = (WEBHOOKS, "/readyz")
@@ -66,7 +66,7 @@ COUNTED_REFUSALS: Mapping[type[ProcessorError], RefusalReason] = {
 class RsgiGateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
-    ``threads`` is the number of concurrent requests, and as many again for each path of ``OWN_THREADS``. A
+    ``threads`` is the number of concurrent requests, and as many again for each path of ``DEDICATED_THREADS``. A
     body has at most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside ``WEBHOOKS``), and all bodies together
     at most ``budget_bytes``. A body that is not complete within ``body_within_s`` is answered 503 and
     discarded. Paths of ``TIMED`` are answered 503 after ``answer_within_s``; a request without a thread by
@@ -90,8 +90,9 @@ class RsgiGateway:
         self._count = count
         self._refusal_log = refusal_log or RefusalLog()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self._own_pools = {
-            path: ThreadPoolExecutor(threads, thread_name_prefix=path.strip("/")) for path in OWN_THREADS
+        self._dedicated_pools = {
+            path: ThreadPoolExecutor(threads, thread_name_prefix=path.strip("/"))
+            for path in DEDICATED_THREADS
         }
         self._max_body_bytes = max_body_bytes
         self._body_within_s, self._answer_within_s = body_within_s, answer_within_s
@@ -169,7 +170,7 @@ class RsgiGateway:
             raise IncompleteBody()
 
     def _pool_for(self, path: str) -> ThreadPoolExecutor:
-        pools = (pool for prefix, pool in self._own_pools.items() if path.startswith(prefix))
+        pools = (pool for prefix, pool in self._dedicated_pools.items() if path.startswith(prefix))
         return next(pools, self._pool)
 
     def _call(self, environs: list[dict[str, Any]]) -> WsgiResponse:

@@ -61,8 +61,8 @@ def groups(platforms: Sequence[PlatformView], cards: Sequence[Card]) -> list[Til
 
 
 def _tile(platform: PlatformView, card: Card | None) -> Tile:
-    has_own_button = any(word in platform.name.casefold() for word in _BRANDED_BUTTON)
-    button_url = platform.button_url if has_own_button else None
+    is_branded = any(word in platform.name.casefold() for word in _BRANDED_BUTTON)
+    button_url = platform.button_url if is_branded else None
     name = terms.name_of(platform.name)
     return Tile(
         key=platform.key,

@@ -103,7 +103,7 @@ def companies_named(reader: Reader, text: str) -> NameMatches:
         if cursor is None:
             break
     more = cursor is not None or len(rows) > MAX_RESULTS
-    rows.sort(key=lambda row: not any(own_name.startswith(name) for own_name in _names(row)))
+    rows.sort(key=lambda row: not any(company_name.startswith(name) for company_name in _names(row)))
     return NameMatches(rows[:MAX_RESULTS], compared, more)
 
 
@@ -115,7 +115,7 @@ def comparable(text: str) -> str:
 
 def _matches(row: Mapping[str, str], name: str, email: str) -> bool:
     is_contact = row.get("contact_email", "").casefold() == email
-    return is_contact or (bool(name) and any(name in own_name for own_name in _names(row)))
+    return is_contact or (bool(name) and any(name in company_name for company_name in _names(row)))
 
 
 def _names(row: Mapping[str, str]) -> list[str]:
