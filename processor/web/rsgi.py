@@ -66,7 +66,7 @@ COUNTED_REFUSALS: Mapping[type[ProcessorError], RefusalReason] = {
 class RsgiGateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
-    ``threads`` is the number of concurrent requests, and as many again for each path of ``DEDICATED_THREADS``.
+    ``threads`` is the number of concurrent requests, and as many again per path of ``DEDICATED_THREADS``.
     A body has at most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside ``WEBHOOKS``), and all bodies together
     at most ``budget_bytes``. A body that is not complete within ``body_within_s`` is answered 503 and
     discarded. Paths of ``TIMED`` are answered 503 after ``answer_within_s``; a request without a thread by
