@@ -1,4 +1,4 @@
-"""What the script ``codat-processor`` runs: it loads the command line where Ctrl-C can be caught."""
+"""The entry point of the script ``codat-processor``; it imports the command line where Ctrl-C is caught."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Times as we write them: ISO 8601 in UTC with ``Z`` and six digits, and whole milliseconds in Redis."""
+"""Times: the current time, ISO 8601 in UTC with ``Z`` and six digits, and integers for Redis."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,12 +7,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc_now() -> datetime:
-    """This moment, by our clock, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 def to_iso(moment: datetime) -> str:
-    """``2026-11-22T15:00:00.123456Z``."""
+    """Format a time as ``2026-11-22T15:00:00.123456Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -1,4 +1,4 @@
-"""Everything that this service refuses or cannot do.
+"""The errors of this service.
 
     ProcessorError                500
     ├── SettingsError             500   a setting is missing or wrong; stops the start
@@ -17,28 +17,28 @@
         ├── CodatRateLimited      503   the quota is used up; `Retry-After`
         └── CodatUnavailable      503   no answer, or Codat is in maintenance
 
-Each carries the HTTP ``status`` that it means, a stable ``code``, a constant ``title`` and a ``detail``: one
-sentence on which the caller can act. ``remedy`` is what ``/problems/CODE`` advises.
-:meth:`ProcessorError.problem` is the whole answer as
-``application/problem+json`` (RFC 9457). No text here ever holds a secret or a message's body.
+Each class has its HTTP ``status``, a stable ``code``, a constant ``title`` and a ``detail``: one sentence on
+which the caller can act. ``remedy`` is the advice of the page ``/problems/CODE``.
+:meth:`ProcessorError.problem` is the response body as ``application/problem+json`` (RFC 9457). No text
+contains a secret or the body of a message.
 """
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 PROBLEMS = "/problems"
-"""Where the problems are explained."""
+"""The path of the pages that explain the errors."""
 
-MOST_BLAMED = 5
-LONGEST_NAME = 60
-LONGEST_MISTAKE = 200
-"""Of the fields that a ``detail`` names: how many, and the most characters of a name and of its mistakes."""
+MAX_FIELDS = 5
+MAX_NAME_CHARS = 60
+MAX_MISTAKE_CHARS = 200
+"""How many invalid fields a ``detail`` names, and the longest name and the longest text of its mistakes."""
 
 
 class ProcessorError(Exception):
-    """The root: whatever is raised on purpose derives from it.
+    """The base class of all deliberate errors.
 
-    ``detail`` defaults to the class's own sentence; ``event_id`` names the message concerned.
+    ``detail`` defaults to the sentence of the class; ``event_id`` is the id of the message concerned.
     """
 
     code: str = "internal_error"
@@ -53,15 +53,15 @@ class ProcessorError(Exception):
         super().__init__(self.detail)
 
     def extra(self) -> dict[str, object]:
-        """Members of the answer beyond ``type``, ``title``, ``status`` and ``detail``."""
+        """Additional members of the response body."""
         return {} if self.event_id is None else {"event_id": self.event_id}
 
     def headers(self) -> dict[str, str]:
-        """HTTP headers that belong to the answer."""
+        """Additional HTTP headers of the response."""
         return {}
 
     def problem(self) -> dict[str, object]:
-        """The answer's body as problem+json."""
+        """The body of the response as problem+json."""
         return {
             "type": type_of(self.code),
             "code": self.code,
@@ -73,15 +73,12 @@ class ProcessorError(Exception):
 
 
 def type_of(code: str) -> str:
-    """The ``type`` of a problem: the address, relative to ours, that explains it."""
+    """The ``type`` of a problem: the path of the page that explains it."""
     return f"{PROBLEMS}/{code}"
 
 
 class SettingsError(ProcessorError):
-    """One or more settings are missing or wrong; ``mistakes`` lists them, one sentence each.
-
-    ``who`` cannot start for that.
-    """
+    """Settings are missing or wrong; ``mistakes`` has one sentence for each, ``who`` cannot start."""
 
     code = "settings_wrong"
     remedy = "Operators: correct the settings that are named, and start again."
@@ -96,7 +93,7 @@ class SettingsError(ProcessorError):
 
 
 class BadRequest(ProcessorError):
-    """The request is no well-formed HTTP."""
+    """The request is not well-formed HTTP."""
 
     code = "bad_request"
     remedy = "Send a request that HTTP/1.1 can be read in one way only."
@@ -106,7 +103,7 @@ class BadRequest(ProcessorError):
 
 
 class Unauthorized(ProcessorError):
-    """The caller did not prove who they are; ``scheme``, if any, is for ``WWW-Authenticate``."""
+    """The caller is not authenticated; ``scheme`` is the value of ``WWW-Authenticate``, if any."""
 
     code = "unauthorized"
     remedy = "Send what the call wants: `Authorization: Bearer KEY` for /v1, a signature for a message."
@@ -119,12 +116,12 @@ class Unauthorized(ProcessorError):
         self.scheme = scheme
 
     def headers(self) -> dict[str, str]:
-        """``WWW-Authenticate`` where there is a scheme to ask for."""
+        """``WWW-Authenticate`` if there is a scheme."""
         return {} if self.scheme is None else {"WWW-Authenticate": self.scheme}
 
 
 class Forbidden(ProcessorError):
-    """The caller is known, or comes from a known place, and may not do this."""
+    """The caller is not allowed to do this."""
 
     code = "forbidden"
     remedy = "The sender's address or client id is not among those that are allowed here."
@@ -134,7 +131,7 @@ class Forbidden(ProcessorError):
 
 
 class NotFound(ProcessorError):
-    """There is no such thing."""
+    """The object does not exist."""
 
     code = "not_found"
     remedy = "Check the id and the address; what was deleted or has expired is not found any more."
@@ -164,7 +161,7 @@ class TooLarge(ProcessorError):
 
 
 class Invalid(ProcessorError):
-    """What was sent cannot be used; ``errors`` maps each field to its mistakes."""
+    """The request is invalid; ``errors`` maps each field to its mistakes."""
 
     code = "invalid"
     remedy = "Correct the fields that `errors` names; sending the same again cannot help."
@@ -180,26 +177,29 @@ class Invalid(ProcessorError):
         event_id: str | None = None,
     ) -> None:
         self.errors = dict(errors or {})
-        super().__init__(detail or (self.blamed() and f"Not usable: {self.blamed()}"), event_id=event_id)
+        summary = self.summary()
+        super().__init__(detail or (summary and f"Not usable: {summary}"), event_id=event_id)
 
-    def blamed(self) -> str:
-        """The first fields to blame with their mistakes, in one line; what a caller wrote is cut short."""
-        parts = [f"{str(field)[:LONGEST_NAME]}: {_in_line(said)}" for field, said in self.errors.items()]
-        more = f"; and {len(parts) - MOST_BLAMED} more" if len(parts) > MOST_BLAMED else ""
-        return "; ".join(parts[:MOST_BLAMED]) + more
+    def summary(self) -> str:
+        """The first invalid fields with their mistakes, in one line; long texts of the caller are cut."""
+        parts = [
+            f"{str(field)[:MAX_NAME_CHARS]}: {_one_line(mistakes)}" for field, mistakes in self.errors.items()
+        ]
+        more = f"; and {len(parts) - MAX_FIELDS} more" if len(parts) > MAX_FIELDS else ""
+        return "; ".join(parts[:MAX_FIELDS]) + more
 
     def extra(self) -> dict[str, object]:
-        """``errors`` where fields are to blame."""
+        """``errors`` if there are invalid fields."""
         return super().extra() | ({"errors": self.errors} if self.errors else {})
 
 
-def _in_line(said: object) -> str:
-    text = " ".join(map(str, said)) if isinstance(said, list) else str(said)
-    return text[:LONGEST_MISTAKE]
+def _one_line(mistakes: object) -> str:
+    text = " ".join(map(str, mistakes)) if isinstance(mistakes, list) else str(mistakes)
+    return text[:MAX_MISTAKE_CHARS]
 
 
 class _RetryLater(ProcessorError):
-    """What passes by itself: ``retry_after_s`` is when to try again, in whole seconds."""
+    """A temporary error; ``retry_after_s`` is when to try again, in whole seconds."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     default_retry_after_s = 5
@@ -214,7 +214,7 @@ class _RetryLater(ProcessorError):
 
 
 class StoreUnavailable(_RetryLater):
-    """Redis is away, full or still loading: nothing was kept."""
+    """Redis is unreachable, full or loading its data: nothing was stored."""
 
     code = "store_unavailable"
     remedy = "Try again after the seconds in `Retry-After`; nothing was kept of the request."
@@ -243,7 +243,7 @@ class EngineFailed(StoreUnavailable):
 
 
 class CodatError(ProcessorError):
-    """Something between Codat and us; ``correlation_id`` is Codat's, for its support."""
+    """A request to Codat failed; ``correlation_id`` is Codat's, for its support."""
 
     code = "codat_error"
     remedy = "Codat could not do its part. Give `correlation_id`, where there is one, to Codat's support."
@@ -256,14 +256,14 @@ class CodatError(ProcessorError):
         self.correlation_id = correlation_id
 
     def extra(self) -> dict[str, object]:
-        """``correlation_id`` where Codat gave one."""
+        """``correlation_id`` if Codat sent one."""
         return super().extra() | (
             {} if self.correlation_id is None else {"correlation_id": self.correlation_id}
         )
 
 
 class CodatRefused(CodatError):
-    """Codat answered no; ``codat_status`` is its HTTP status. Trying again unchanged does not help."""
+    """Codat refused the request with the HTTP status ``codat_status``; a repetition does not help."""
 
     code = "codat_refused"
     remedy = "Codat answered no, and will again: `detail` has its words, `correlation_id` is for its support."

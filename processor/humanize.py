@@ -1,4 +1,4 @@
-"""Times, durations, counts and data types in words, for people. Pure."""
+"""Formats times, durations, counts and data types for people. Pure."""
 
 import math
 import re
@@ -29,7 +29,7 @@ _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
 def date(moment: str | datetime) -> str:
-    """``22 Nov 2026, 15:04:05 UTC``; what is no time is shown as it is."""
+    """``22 Nov 2026, 15:04:05 UTC``; a text that is not a time is returned as it is."""
     try:
         at = moment if isinstance(moment, datetime) else from_iso(moment)
     except ValueError:
@@ -38,7 +38,7 @@ def date(moment: str | datetime) -> str:
 
 
 def ago(moment: str | datetime, now: datetime) -> str:
-    """``3 min ago``, ``in 2 h``, ``just now``; empty for what is no time."""
+    """``3 min ago``, ``in 2 h``, ``just now``; empty for a text that is not a time."""
     try:
         at = moment if isinstance(moment, datetime) else from_iso(moment)
     except ValueError:
@@ -58,13 +58,13 @@ def span(seconds: float) -> str:
     return f"{math.floor(seconds)} s"
 
 
-def number(count: int, one: str, many: str) -> str:
+def number(count: int, singular: str, plural: str) -> str:
     """``1 message``, ``3 messages``."""
-    return f"{count:,} {one if count == 1 else many}"
+    return f"{count:,} {singular if count == 1 else plural}"
 
 
 def data_type(name: str) -> str:
-    """``chartOfAccounts`` as ``Chart of accounts``; an unknown one by its own words."""
+    """``chartOfAccounts`` as ``Chart of accounts``; an unknown name is split into words."""
     if name in _DATA_TYPES:
         return _DATA_TYPES[name]
     words = _WORD.findall(name.partition("-")[2] or name)

@@ -44,6 +44,6 @@ def open_store() -> Iterator[Container]:
 
 def describe_error(error: ProcessorError) -> str:
     """The sentence of the error, with the invalid fields."""
-    if not isinstance(error, Invalid) or error.blamed() in error.detail:
+    if not isinstance(error, Invalid) or error.summary() in error.detail:
         return error.detail
-    return f"{error.detail} {error.blamed()}"
+    return f"{error.detail} {error.summary()}"

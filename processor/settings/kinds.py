@@ -159,10 +159,6 @@ def _notification_types(env: Env, name: str) -> tuple[str, ...]:
     return values
 
 
-def _printable(env: Env, name: str) -> str:
-    return _header_value(env.str(name))
-
-
 def _codat_key(env: Env, name: str) -> str:
     """The key; Codat's portal also shows the whole value of ``Authorization``, which is accepted too."""
     value = _header_value(env.str(name))
@@ -264,7 +260,6 @@ SENTRY_DSN = SettingKind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
 NETWORKS = SettingKind("a comma-separated list of IP addresses or networks", _networks)
 SIGNING_KEYS = SettingKind("a comma-separated list of keys", _signing_keys)
 CODAT_KEY = SettingKind("the key, or the whole `Basic …` value that Codat's portal shows", _codat_key)
-PRINTABLE = SettingKind("printable ASCII text", _printable)
 PRINTABLES = SettingKind("a comma-separated list of printable ASCII values", _printables)
 WEBHOOK_SECRETS = SettingKind('a comma-separated list of "whsec_" followed by base64', _webhook_secrets)
 

@@ -1,7 +1,7 @@
 """Codat as a small WSGI app that holds its world in memory: for the demonstration and for tests.
 
-It speaks HTTP only: its API, its Link page, its messages in both generations, and a control API by which
-everything that can happen at Codat is made to happen. Nothing of it is part of the service itself.
+It has an HTTP API, a Link page, messages of both generations, and a control API that triggers every change
+that can happen at Codat. The service itself does not use it.
 """
 
 from processor.simulator.app import create_simulator

@@ -1,4 +1,4 @@
-"""A list of things to do at given moments, done by threads of its own."""
+"""A queue of calls that are due at given times, with its own threads."""
 
 import heapq
 import itertools

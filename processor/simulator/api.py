@@ -1,7 +1,6 @@
-"""Codat's API, as far as this project calls it: https://docs.codat.io/platform-api
+"""The calls of Codat's API that this project uses: https://docs.codat.io/platform-api
 
-Every call needs ``Authorization: Basic base64(API key)``; every answer carries the quota and Codat's
-``Date``.
+Every call needs ``Authorization: Basic base64(API key)``; every response has the quota and Codat's ``Date``.
 """
 
 import hmac
@@ -22,7 +21,7 @@ from processor.simulator.faults import SENTENCES, Fault
 from processor.simulator.platforms import PLATFORMS, JsonObject, platform_of
 from processor.simulator.query import matching, page_of
 from processor.simulator.simulation import Simulation
-from processor.simulator.times import written
+from processor.simulator.times import codat_time
 
 _COMPANY_NAMES = ("id", "name", "created", "lastSync", "tags.")
 _CONNECTION_NAMES = (
@@ -48,8 +47,8 @@ _INTEGRATION_NAMES = ("key", "name", "enabled", "sourceId", "sourceType", "integ
 _CALLS_PER_COMPANY = 1_000
 
 
-def error_answer(refused: SimulatorRefusal) -> Response:
-    """An error in Codat's own form."""
+def error_response(refused: SimulatorRefusal) -> Response:
+    """An error in Codat's form."""
     body: JsonObject = {
         "statusCode": refused.status,
         "service": refused.service,
@@ -61,9 +60,9 @@ def error_answer(refused: SimulatorRefusal) -> Response:
     if refused.status == 400:
         errors = [{"itemId": "", "message": refused.sentence, "validatorName": refused.service}]
         body["validation"] = {"errors": errors, "warnings": []}
-    answer = jsonify(body)
-    answer.status_code = refused.status
-    return answer
+    response = jsonify(body)
+    response.status_code = refused.status
+    return response
 
 
 def api_blueprint(simulation: Simulation) -> Blueprint:
@@ -73,37 +72,37 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     quota = _Quota(simulation)
 
     @api.before_request
-    def meet_faults_and_check_the_key() -> ResponseReturnValue | None:
+    def apply_fault_and_check_key() -> ResponseReturnValue | None:
         fault = simulation.faults.take(request.method, request.path)
         g.fault = fault
         quota.count()
         if fault is not None and fault.hang_s:
             simulation.faults.stopping.wait(fault.hang_s)
         if fault is not None and fault.status is not None:
-            return error_answer(
+            return error_response(
                 SimulatorRefusal(fault.status, SENTENCES.get(fault.status, "Something went wrong"))
             )
-        given = request.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(given, simulation.config.api_authorization.encode()):
-            return error_answer(SimulatorRefusal(401, SENTENCES[401]))
+        authorization = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(authorization, simulation.config.api_authorization.encode()):
+            return error_response(SimulatorRefusal(401, SENTENCES[401]))
         return None
 
     @api.after_request
-    def add_what_every_answer_has(answer: Response) -> Response:
-        quota.show(answer)
+    def add_headers(response: Response) -> Response:
+        quota.add_headers(response)
         offset_s = simulation.faults.date_offset_s
         now = datetime.fromtimestamp(simulation.clock() + offset_s, tz=UTC)
-        answer.date = now
+        response.date = now
         fault: Fault | None = g.get("fault")
         if fault is not None and fault.retry_after_s is not None:
-            answer.headers["Retry-After"] = str(fault.retry_after_s)
+            response.headers["Retry-After"] = str(fault.retry_after_s)
         if fault is not None and fault.broken_json:
-            answer.set_data(answer.get_data()[: max(1, len(answer.get_data()) // 2)])
-        return answer
+            response.set_data(response.get_data()[: max(1, len(response.get_data()) // 2)])
+        return response
 
     @api.errorhandler(SimulatorRefusal)
     def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
-        return error_answer(refused)
+        return error_response(refused)
 
     def show_company(company: SimulatedCompany) -> JsonObject:
         connections = [show_connection(connection) for connection in company.present]
@@ -117,20 +116,20 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
         return shown
 
     def listed(rows: list[JsonObject], names: tuple[str, ...], kind: str) -> ResponseReturnValue:
-        found = matching(rows, request.args.get("query"), names, kind)
+        matches = matching(rows, request.args.get("query"), names, kind)
         sortable = [name for name in names if not name.endswith(".")]
-        return jsonify(page_of(found, request.args, request.path, sortable))
+        return jsonify(page_of(matches, request.args, request.path, sortable))
 
     @api.get("/companies")
     def list_companies() -> ResponseReturnValue:
         with lock:
-            return listed([show_company(one) for one in world.companies()], _COMPANY_NAMES, "Company")
+            return listed([show_company(company) for company in world.companies()], _COMPANY_NAMES, "Company")
 
     @api.post("/companies")
     def create_company() -> ResponseReturnValue:
         body = _body()
         with lock:
-            products = _assigned(body.get("products"), simulation.config.products)
+            products = _assigned_products(body.get("products"), simulation.config.products)
             return jsonify(show_company(world.create_company(body.get("name"), body.get("tags"), products)))
 
     @api.get("/companies/<company_id>")
@@ -146,7 +145,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     @api.get("/companies/<company_id>/connections")
     def list_connections(company_id: str) -> ResponseReturnValue:
         with lock:
-            rows = [show_connection(one) for one in world.company(company_id).present]
+            rows = [show_connection(connection) for connection in world.company(company_id).present]
             return listed(rows, _CONNECTION_NAMES, "DataConnection")
 
     @api.post("/companies/<company_id>/connections")
@@ -181,8 +180,8 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
         return "", 200
 
     @api.put("/companies/<company_id>/connections/<connection_id>/authorization")
-    def bring_token(company_id: str, connection_id: str) -> ResponseReturnValue:
-        """A token from an own integration gives access; no first read follows by itself."""
+    def authorize_with_token(company_id: str, connection_id: str) -> ResponseReturnValue:
+        """A token of the client's own integration gives access; Codat starts no first read."""
         _body()
         with lock:
             world.connection(company_id, connection_id)
@@ -192,7 +191,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     def data_status(company_id: str) -> ResponseReturnValue:
         with lock:
             datasets = [
-                one for connection in world.company(company_id).present for one in connection.datasets
+                dataset for connection in world.company(company_id).present for dataset in connection.datasets
             ]
             return jsonify(_data_statuses(datasets))
 
@@ -200,7 +199,8 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     def history(company_id: str) -> ResponseReturnValue:
         with lock:
             present = world.company(company_id).present
-            rows = [one.as_history(company_id) for connection in present for one in connection.datasets]
+            datasets = [dataset for connection in present for dataset in connection.datasets]
+            rows = [dataset.as_history(company_id) for dataset in datasets]
             rows.sort(key=lambda row: str(row["requested"]), reverse=True)
             return listed(rows, _HISTORY_NAMES, "Dataset")
 
@@ -261,7 +261,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
 
 class _Quota:
-    """How many calls were made since midnight (UTC), against what is allowed."""
+    """Counts the calls since midnight (UTC) against the limit."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -277,24 +277,24 @@ class _Quota:
             self._calls = self._calls + 1 if today == self._day else 1
             self._day = today
 
-    def show(self, answer: Response) -> None:
+    def add_headers(self, response: Response) -> None:
         with self._simulation.lock:
             active = sum(company.is_active for company in self._simulation.world.companies())
             limit = _CALLS_PER_COMPANY * (1 + active)
             midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-            answer.headers["X-Rate-Limit-Limit"] = str(limit)
-            answer.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - self._calls))
-            answer.headers["X-Rate-Limit-Reset"] = str(int(midnight.timestamp()))
+            response.headers["X-Rate-Limit-Limit"] = str(limit)
+            response.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - self._calls))
+            response.headers["X-Rate-Limit-Reset"] = str(int(midnight.timestamp()))
 
 
-def _assigned(wanted: object, products: tuple[str, ...]) -> tuple[str, ...]:
-    """The products that a company gets; refused (400) where the client has no such one, or wants one."""
-    given = tuple(one for one in wanted if isinstance(one, str)) if isinstance(wanted, list) else ()
-    for unknown in set(given) - set(products):
+def _assigned_products(names: object, products: tuple[str, ...]) -> tuple[str, ...]:
+    """The products of a new company; refused (400) if the client lacks one, or requires one."""
+    assigned = tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+    for unknown in set(assigned) - set(products):
         raise SimulatorRefusal(400, f"The product '{unknown}' does not exist for this client", "ClientsApi")
-    if products and not given:
+    if products and not assigned:
         raise SimulatorRefusal(400, "At least one product must be assigned to the company", "ClientsApi")
-    return given
+    return assigned
 
 
 def _body() -> JsonObject:
@@ -305,16 +305,19 @@ def _body() -> JsonObject:
 
 
 def _data_statuses(datasets: list[SimulatedDataset]) -> JsonObject:
-    shown: JsonObject = {}
-    for dataset in sorted(datasets, key=lambda one: one.requested):
-        before = shown.get(dataset.data_type)
-        status: JsonObject = dict(before) if isinstance(before, dict) else {}
+    statuses: JsonObject = {}
+    for dataset in sorted(datasets, key=lambda dataset: dataset.requested):
+        previous = statuses.get(dataset.data_type)
+        status: JsonObject = dict(previous) if isinstance(previous, dict) else {}
         status |= {
             "dataType": dataset.data_type,
             "currentStatus": dataset.status,
             "latestSyncId": dataset.id,
         }
         if dataset.status == "Complete" and dataset.completed is not None:
-            status |= {"lastSuccessfulSync": written(dataset.completed), "latestSuccessfulSyncId": dataset.id}
-        shown[dataset.data_type] = status
-    return shown
+            status |= {
+                "lastSuccessfulSync": codat_time(dataset.completed),
+                "latestSuccessfulSyncId": dataset.id,
+            }
+        statuses[dataset.data_type] = status
+    return statuses

@@ -7,7 +7,7 @@ from flask import Flask, Response
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from processor.simulator.api import api_blueprint, error_answer
+from processor.simulator.api import api_blueprint, error_response
 from processor.simulator.config import SimulatorConfig
 from processor.simulator.control import control_blueprint
 from processor.simulator.entities import SimulatorRefusal
@@ -20,10 +20,10 @@ _EXTENSION = "codat-simulator"
 
 
 def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask:
-    """A simulated Codat as a WSGI app; ``clock`` gives seconds since 1970.
+    """Create a simulated Codat as a WSGI app; ``clock`` returns seconds since 1970.
 
-    Its threads begin with the first message or read; ``simulation_of(app).stop()`` ends them. With port 0 and
-    no ``public_url`` the addresses that it gives out are wrong: ``SimulatorServer`` finds the port first.
+    Its threads start with the first message or read; ``simulation_of(app).stop()`` ends them. With port 0 and
+    without ``public_url`` its URLs are wrong: ``SimulatorServer`` finds the port first.
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -43,7 +43,7 @@ def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
-        return error_answer(SimulatorRefusal(error.code or 500, error.description or error.name))
+        return error_response(SimulatorRefusal(error.code or 500, error.description or error.name))
 
     return app
 

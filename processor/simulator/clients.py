@@ -1,4 +1,4 @@
-"""What a story talks to, over HTTP: the simulator's control API and the product's ``/v1``."""
+"""HTTP clients of stories: for the control API of the simulator and for ``/v1`` of the product."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -18,7 +18,7 @@ class _Client:
         self._http = http_client(base_url=url, headers=headers, timeout_s=TIMEOUT_S)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -108,7 +108,7 @@ class ProductClient(_Client):
         super().__init__(url, {"Authorization": f"Bearer {api_key}"})
 
     def notifications(self, connection_id: str) -> list[JsonObject]:
-        """Everything that was told of a connection, over all pages."""
+        """All notifications of a connection, from all pages."""
         found: list[JsonObject] = []
         cursor: object = None
         while True:

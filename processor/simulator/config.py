@@ -1,4 +1,4 @@
-"""What a simulated Codat is told when it is made."""
+"""The configuration of a simulated Codat."""
 
 import base64
 import secrets
@@ -68,5 +68,5 @@ class SimulatorConfig:
 
     @property
     def api_authorization(self) -> str:
-        """What callers of the API have to send as ``Authorization``."""
+        """The ``Authorization`` value of callers of the API."""
         return "Basic " + base64.b64encode(self.api_key.encode()).decode()

@@ -14,7 +14,7 @@ MAX_CONSUMERS = 50
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """Who gets messages of the current service; empty ``event_types`` and ``company_tags`` stand for all."""
+    """A receiver of messages of the current service; empty ``event_types`` and ``company_tags`` mean all."""
 
     url: str
     event_types: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Consumer:
     id: str = field(default_factory=new_id)
 
     def wants(self, message: Message) -> bool:
-        """Whether a message goes there. Tags are written ``key:value``; any of them will do."""
+        """Whether the consumer gets a message. Tags are written ``key:value``; one match is enough."""
         if self.disabled or message.generation is not Generation.CURRENT:
             return False
         tags = {f"{key}:{value}" for key, value in message.tags}
@@ -42,10 +42,9 @@ class Consumer:
 
 
 class Consumers:
-    """All consumers; whoever calls holds the world's lock.
+    """All consumers; the caller holds the lock of the world.
 
-    ``configured`` is the address that was set up in the portal, as it were: it is a consumer like the
-    others, which Codat may switch off; ``None`` without one.
+    ``configured`` is the URL of a consumer that was created in the portal; ``None`` without one.
     """
 
     def __init__(self, configured: str | None = None) -> None:
@@ -64,17 +63,17 @@ class Consumers:
             raise SimulatorRefusal(404, "There is no configured webhook consumer", "WebhooksApi")
         self._own = replace(self._own, disabled=not on)
 
-    def add(self, wanted: Mapping[str, object]) -> Consumer:
+    def add(self, fields: Mapping[str, object]) -> Consumer:
         """Register one from the body of ``POST /webhooks``; refused (400) where it makes no sense."""
-        url = wanted.get("url")
+        url = fields.get("url")
         if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
             raise SimulatorRefusal(
                 400, "The URL of the webhook consumer is missing or is none", "WebhooksApi"
             )
         if len(self._consumers) >= MAX_CONSUMERS:
             raise SimulatorRefusal(400, f"There are at most {MAX_CONSUMERS} webhook consumers", "WebhooksApi")
-        types, tags = _texts(wanted, "eventTypes"), _texts(wanted, "companyTags")
-        consumer = Consumer(url, types, tags, wanted.get("disabled") is True)
+        types, tags = _texts(fields, "eventTypes"), _texts(fields, "companyTags")
+        consumer = Consumer(url, types, tags, fields.get("disabled") is True)
         self._consumers[consumer.id] = consumer
         return consumer
 
@@ -95,10 +94,10 @@ class Consumers:
         return [consumer.url for consumer in self._consumers.values() if consumer.wants(message)]
 
 
-def _texts(wanted: Mapping[str, object], name: str) -> tuple[str, ...]:
-    given = wanted.get(name)
-    if given is None:
+def _texts(fields: Mapping[str, object], name: str) -> tuple[str, ...]:
+    texts = fields.get(name)
+    if texts is None:
         return ()
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise SimulatorRefusal(400, f"{name} is not a list of texts", "WebhooksApi")
-    return tuple(given)
+    return tuple(texts)

@@ -1,6 +1,6 @@
-"""The control API under ``/simulator``: whatever can happen at Codat, made to happen by a JSON call.
+"""The control API under ``/simulator``: a JSON call for every change that can happen at Codat.
 
-It has no password: it belongs on a machine of one's own.
+It has no password: run it on your own machine only.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from processor.simulator.api import error_answer
+from processor.simulator.api import error_response
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
 from processor.simulator.simulation import Simulation, steer_of
@@ -21,7 +21,7 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
 
     @control.errorhandler(SimulatorRefusal)
     def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
-        return error_answer(refused)
+        return error_response(refused)
 
     @control.post("/companies")
     def create_company() -> ResponseReturnValue:

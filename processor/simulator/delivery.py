@@ -1,4 +1,4 @@
-"""Sending messages to whoever listens: signed or with a password, tried again, and disturbed on demand."""
+"""Sends messages, signed or with a password, retries them, and disturbs them on request."""
 
 import itertools
 import logging
@@ -21,7 +21,7 @@ from processor.simulator.messages import Message
 from processor.simulator.outgoing import http_client
 from processor.simulator.platforms import JsonObject
 from processor.simulator.retries import ReceiverAnswer, next_delay_s, parse_retry_after
-from processor.simulator.times import Clock, written
+from processor.simulator.times import Clock, codat_time
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _LOG_LENGTH = 1_000
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of one attempt, or of a message that was not attempted."""
+    """The outcome of one attempt, or of a message without an attempt."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -227,7 +227,7 @@ class Delivery:
         with self._lock:
             record = Record(
                 number=next(self._numbers),
-                at=written(datetime.fromtimestamp(self._clock(), tz=UTC)),
+                at=codat_time(datetime.fromtimestamp(self._clock(), tz=UTC)),
                 event_type=message.event_type,
                 generation=message.generation.value,
                 url=parcel.url,

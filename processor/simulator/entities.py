@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from processor.simulator.platforms import JsonObject, SimulatedPlatform
-from processor.simulator.times import written
+from processor.simulator.times import codat_time
 
 COMPLETE = "Complete"
 NOT_SUPPORTED = "NotSupported"
@@ -100,13 +100,13 @@ class SimulatedDataset:
             "connectionId": self.connection_id,
             "dataType": self.data_type,
             "status": self.status,
-            "requested": written(self.requested),
+            "requested": codat_time(self.requested),
             "progress": self.progress,
             "isCompleted": self.status == COMPLETE,
             "isErrored": self.status in BAD_ENDS,
         }
         if self.completed is not None:
-            shown["completed"] = written(self.completed)
+            shown["completed"] = codat_time(self.completed)
         if self.message is not None:
             shown["errorMessage"] = shown["statusDescription"] = self.message
         return shown
@@ -160,11 +160,11 @@ class LinkProblem:
             "statusCode": str(self.status_code),
             "statusText": self.status_text,
             "errorMessage": self.message,
-            "erroredOnUtc": written(self.at),
+            "erroredOnUtc": codat_time(self.at),
             "status": None if not self.transient else "Active" if self.resolved is None else "Resolved",
         }
         if self.resolved is not None:
-            shown["resolvedOnUtc"] = written(self.resolved)
+            shown["resolvedOnUtc"] = codat_time(self.resolved)
         return shown
 
 
@@ -239,11 +239,11 @@ class SimulatedConnection:
             "platformName": self.platform.name,
             "linkUrl": link_url,
             "status": self.status.value,
-            "created": written(self.created),
+            "created": codat_time(self.created),
             "sourceType": self.platform.source_type,
         }
         if self.last_sync is not None:
-            shown["lastSync"] = written(self.last_sync)
+            shown["lastSync"] = codat_time(self.last_sync)
         if self.account_name is not None:
             shown["connectionInfo"] = {"companyName": self.account_name}
         if self.problems:

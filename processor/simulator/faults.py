@@ -1,4 +1,4 @@
-"""Faults of the API on demand: answers with an error, late answers, broken JSON, a wrong clock."""
+"""Faults of the API on request: errors, delays, broken JSON, a wrong clock."""
 
 import threading
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ class Faults:
             for fault in self._faults:
                 if fault.concerns(method, path):
                     fault.count -= 1
-                    self._faults = [one for one in self._faults if one.count > 0]
+                    self._faults = [fault for fault in self._faults if fault.count > 0]
                     return fault
         return None
 

@@ -21,7 +21,7 @@ from processor.simulator.entities import (
     new_id,
 )
 from processor.simulator.platforms import JsonObject
-from processor.simulator.times import written
+from processor.simulator.times import codat_time
 
 # Codat shows one body id on messages of many kinds, so ours tells nothing apart either.
 _BODY_ID = "c0da7000-51a1-4f3e-8a55-7d3d0f6a2b19"
@@ -86,14 +86,14 @@ class Composer:
         else:
             payload = {"referenceCompany": self._reference(happened.company)}
             if happened.datasets:
-                payload["modifiedFromDate"] = written(happened.connection.created)
+                payload["modifiedFromDate"] = codat_time(happened.connection.created)
                 payload["dataTypes"] = [self._summary(happened, dataset) for dataset in happened.datasets]
             else:
                 payload["connection"] = happened.connection.as_json(self._link_url(happened.connection))
         return {
             "id": _BODY_ID,
             "eventType": happened.event_type,
-            "generatedDate": written(happened.at),
+            "generatedDate": codat_time(happened.at),
             "payload": payload,
         }
 
@@ -103,12 +103,12 @@ class Composer:
             "id": company.id,
             "name": company.name,
             "redirect": f"{self._base_url}/",
-            "created": written(company.created),
+            "created": codat_time(company.created),
             "tags": dict(company.tags),
             "products": list(company.products),
         }
         if company.last_sync is not None:
-            shown["lastSync"] = written(company.last_sync)
+            shown["lastSync"] = codat_time(company.last_sync)
         return shown
 
     def _reference(self, company: SimulatedCompany) -> JsonObject:

@@ -1,4 +1,4 @@
-"""HTTP clients of the simulator's own."""
+"""The HTTP clients of the simulator."""
 
 import ssl
 from collections.abc import Mapping
@@ -16,5 +16,5 @@ def _tls() -> ssl.SSLContext:
 def http_client(
     *, base_url: str = "", headers: Mapping[str, str] | None = None, timeout_s: float = 5.0
 ) -> httpx.Client:
-    """A client that goes straight to where it is sent: proxies of the environment are not asked."""
+    """A client without the proxies of the environment."""
     return httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s, verify=_tls(), trust_env=False)

@@ -1,4 +1,4 @@
-"""The one-time passwords of link URLs, and the equally short-lived right to answer on a Link page."""
+"""One-time passwords of link URLs and of visits to a Link page."""
 
 import hashlib
 import hmac
@@ -10,9 +10,9 @@ LIFETIME_S = 24 * 60 * 60
 
 
 class OneTimePasswords:
-    """Passwords that say themselves what they are for and when they were made; only used ones are remembered.
+    """Signed passwords with their purpose and time; only used ones are stored.
 
-    Not safe for threads: whoever calls holds the world's lock.
+    Not thread-safe: the caller holds the lock of the world.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -26,12 +26,12 @@ class OneTimePasswords:
         return f"{stem}-{self._seal(purpose, stem)}"
 
     def redeem(self, purpose: str, password: str, *, lifetime_s: int = LIFETIME_S) -> bool:
-        """Whether the password is good, for ``lifetime_s`` seconds; it is used up by that."""
+        """Whether the password is valid, within ``lifetime_s`` seconds; this uses it up."""
         stem, _, seal = password.rpartition("-")
         if not hmac.compare_digest(seal.encode(), self._seal(purpose, stem).encode()):
             return False
         now, issued = self._clock(), int(stem.partition("-")[0], 16)
-        self._used = {one: at for one, at in self._used.items() if now - at < LIFETIME_S}
+        self._used = {used: at for used, at in self._used.items() if now - at < LIFETIME_S}
         if now - issued >= lifetime_s or stem in self._used:
             return False
         self._used[stem] = issued

@@ -1,4 +1,4 @@
-"""The simulator served over HTTP in this process, by threads of its own."""
+"""Serves the simulator over HTTP with threads of this process."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The named stories: what happens at Codat, and what the product has to tell of it.
+"""The named stories: what happens at Codat, and which notifications the product has to send.
 
 They are data; ``player.play`` drives a simulator through them and watches the product.
 """

@@ -1,4 +1,4 @@
-"""Codat's clock and how Codat writes times."""
+"""Codat's clock and its format of times."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,9 +7,9 @@ Clock = Callable[[], float]
 
 
 class Ticker:
-    """A clock whose answers rise strictly, by a microsecond at least, so that no two changes share a time.
+    """A strictly increasing clock, so that no two changes have the same time.
 
-    ``clock`` gives seconds since 1970. Not safe for threads: whoever asks holds the world's lock.
+    ``clock`` returns seconds since 1970. Not thread-safe: the caller holds the lock of the world.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -17,16 +17,16 @@ class Ticker:
         self._last = datetime.fromtimestamp(0, tz=UTC)
 
     def now(self) -> datetime:
-        """The present moment, later than every moment given before."""
-        read = datetime.fromtimestamp(self._clock(), tz=UTC)
-        self._last = max(read, self._last + timedelta(microseconds=1))
+        """The current time, later than every earlier result."""
+        moment = datetime.fromtimestamp(self._clock(), tz=UTC)
+        self._last = max(moment, self._last + timedelta(microseconds=1))
         return self._last
 
 
-def written(moment: datetime) -> str:
-    """A time as Codat writes it: UTC with seven fractional digits.
+def codat_time(moment: datetime) -> str:
+    """Format a time as Codat does: UTC with seven fractional digits.
 
-    The seventh digit is made from the sixth, so that one moment is always written alike.
+    The seventh digit depends on the microseconds, so that a time has one form.
     """
     tenths = moment.microsecond * 7 % 10
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}{tenths}Z"

@@ -1,4 +1,4 @@
-"""The truth of the simulated Codat: companies and connections, and every change that can happen to them.
+"""The companies and connections of the simulated Codat, and every change that can happen to them.
 
 Rules: https://docs.codat.io/core-concepts/connections and https://docs.codat.io/platform-api
 """
@@ -32,10 +32,10 @@ _REVOKED = ("Access was revoked", "The platform no longer lets us read this conn
 
 
 class World:
-    """Companies with their connections; each change is told to ``tell`` while ``lock`` is held.
+    """Companies with their connections; each change is passed to ``tell`` while ``lock`` is held.
 
-    Methods raise ``SimulatorRefusal`` for what Codat refuses. They return the living object: read it with
-    the lock held, and change it through the methods only.
+    Methods raise ``SimulatorRefusal`` as Codat would. They return the live object: read it with the lock
+    held, and change it only through the methods.
     """
 
     def __init__(self, ticker: Ticker, tell: Callable[[Happened], None], lock: threading.RLock) -> None:
@@ -92,7 +92,7 @@ class World:
         return connection
 
     def find_connection(self, connection_id: str) -> SimulatedConnection:
-        """The connection with that id, whosesoever it is; refused (404) when there is none."""
+        """The connection with that id, of any company; refused (404) when there is none."""
         owner = self._owners.get(connection_id)
         if owner is None or owner.connections[connection_id].deleted:
             raise SimulatorRefusal(404, f"There is no data connection {connection_id}")
@@ -186,7 +186,7 @@ class World:
         old_status: Status | None = None,
         datasets: Sequence[SimulatedDataset] = (),
     ) -> None:
-        """Announce a change of a connection that has just been made."""
+        """Report a change of a connection that was made just now."""
         happened = Happened(
             event_type=event_type,
             at=at,
