@@ -4,7 +4,7 @@ Every call needs ``Authorization: Basic base64(API key)``; every response has th
 """
 
 import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flask import Blueprint, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -20,6 +20,7 @@ from processor.simulator.entities import (
 from processor.simulator.faults import SENTENCES, Fault
 from processor.simulator.platforms import PLATFORMS, JsonObject, platform_of
 from processor.simulator.query import matching, page_of
+from processor.simulator.quota import Quota
 from processor.simulator.simulation import Simulation
 from processor.simulator.times import codat_time
 
@@ -44,7 +45,6 @@ _HISTORY_NAMES = (
     "progress",
 )
 _INTEGRATION_NAMES = ("key", "name", "enabled", "sourceId", "sourceType", "integrationId", "isBeta")
-_CALLS_PER_COMPANY = 1_000
 
 
 def error_response(refused: SimulatorRefusal) -> Response:
@@ -69,7 +69,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     """The API of one simulated Codat."""
     api = Blueprint("api", __name__)
     world, lock = simulation.world, simulation.lock
-    quota = _Quota(simulation)
+    quota = Quota(simulation)
 
     @api.before_request
     def apply_fault_and_check_key() -> ResponseReturnValue | None:
@@ -258,33 +258,6 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
         return "", 204
 
     return api
-
-
-class _Quota:
-    """Counts the calls since midnight (UTC) against the limit."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._day = ""
-        self._calls = 0
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._simulation.clock(), tz=UTC)
-
-    def count(self) -> None:
-        with self._simulation.lock:
-            today = f"{self._now():%Y-%m-%d}"
-            self._calls = self._calls + 1 if today == self._day else 1
-            self._day = today
-
-    def add_headers(self, response: Response) -> None:
-        with self._simulation.lock:
-            active = sum(company.is_active for company in self._simulation.world.companies())
-            limit = _CALLS_PER_COMPANY * (1 + active)
-            midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-            response.headers["X-Rate-Limit-Limit"] = str(limit)
-            response.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - self._calls))
-            response.headers["X-Rate-Limit-Reset"] = str(int(midnight.timestamp()))
 
 
 def _assigned_products(names: object, products: tuple[str, ...]) -> tuple[str, ...]:
