@@ -20,7 +20,7 @@ from processor.simulator.entities import (
 from processor.simulator.faults import SENTENCES, Fault
 from processor.simulator.platforms import PLATFORMS, JsonObject, platform_of
 from processor.simulator.query import matching, page_of
-from processor.simulator.quota import Quota
+from processor.simulator.quota import SimulatedQuota
 from processor.simulator.simulation import Simulation
 from processor.simulator.times import codat_time
 
@@ -69,7 +69,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     """The API of one simulated Codat."""
     api = Blueprint("api", __name__)
     world, lock = simulation.world, simulation.lock
-    quota = Quota(simulation)
+    quota = SimulatedQuota(simulation)
 
     @api.before_request
     def apply_fault_and_check_key() -> ResponseReturnValue | None:

@@ -9,7 +9,7 @@ from processor.simulator.simulation import Simulation
 _CALLS_PER_COMPANY = 1_000
 
 
-class Quota:
+class SimulatedQuota:
     """Counts the calls since midnight (UTC) against the limit."""
 
     def __init__(self, simulation: Simulation) -> None:
