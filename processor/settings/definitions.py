@@ -204,13 +204,7 @@ class Settings:
 def definitions() -> tuple[SettingDefinition, ...]:
     """The definitions in order, for the documentation and ``.env.example``."""
     return tuple(
-        SettingDefinition(
-            name=field.name.upper(),
-            default=_format_default(field.default),
-            kind=field.metadata["kind"],
-            help=field.metadata["help"],
-            secret=field.metadata["secret"],
-        )
+        SettingDefinition(field.name.upper(), _format_default(field.default), **field.metadata)
         for field in dataclasses.fields(Settings)
     )
 

@@ -1,14 +1,12 @@
 """The kinds of values that a setting can have: how each is read, and the phrase that describes it.
 
-A kind turns the text of an environment variable into a value, or raises ``ValueError`` (also the base of
-marshmallow's and environs' errors). The error message shows :attr:`SettingKind.phrase`, never the text of
-the exception, which could quote a secret.
+A kind turns the text of an environment variable into a value, or raises ``ValueError``. The error message
+shows :attr:`SettingKind.phrase`, never the text of the exception, which could quote a secret.
 """
 
 import base64
-import binascii
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.headerregistry import HeaderRegistry
@@ -16,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from environs import Env
-from environs.exceptions import EnvValidationError
+from marshmallow.fields import Boolean
 from redis import ConnectionPool
 
 from handlers.milestones import NotificationType
@@ -30,31 +27,24 @@ class SettingKind:
     """How one kind of setting is read; ``phrase`` completes "NAME must be ..."."""
 
     phrase: str
-    read: Callable[[Env, str], object]
+    read: Callable[[str], object]
 
 
-def read_list(env: Env, name: str) -> tuple[str, ...]:
-    """The comma-separated values of a setting, without the empty ones and the blanks around them."""
-    items: list[str] = env.list(name)
-    return tuple(value for item in items if (value := item.strip()))
-
-
-def non_empty(values: Iterable[str]) -> tuple[str, ...]:
-    """The values, or ``ValueError`` if there is none."""
-    items = tuple(values)
-    if not items:
+def _texts(text: str) -> tuple[str, ...]:
+    """Comma-separated values, without the empty ones and the blanks around them."""
+    values = tuple(value for item in text.split(",") if (value := item.strip()))
+    if not values:
         raise ValueError("empty")
-    return items
+    return values
 
 
 def whole_number(low: int, high: int) -> SettingKind:
     """A whole number from ``low`` to ``high``."""
 
-    def read(env: Env, name: str) -> int:
-        text = env.str(name)
+    def read(text: str) -> int:
         if not (text.isascii() and text.removeprefix("-").isdigit()):
             raise ValueError("not a whole number")
-        number = env.int(name)
+        number = int(text)
         if not low <= number <= high:
             raise ValueError("out of range")
         return number
@@ -65,11 +55,11 @@ def whole_number(low: int, high: int) -> SettingKind:
 def url(*schemes: str) -> SettingKind:
     """An absolute URL with one of the schemes; trailing slashes are dropped."""
 
-    def read(env: Env, name: str) -> str:
-        text = _split(env.str(name), schemes).geturl()
-        if not urlsplit(text).hostname:
+    def read(text: str) -> str:
+        normalized = _split(text, schemes).geturl()
+        if not urlsplit(normalized).hostname:
             raise ValueError("no host")
-        return text.rstrip("/")
+        return normalized.rstrip("/")
 
     return SettingKind(f"a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}", read)
 
@@ -81,9 +71,8 @@ def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
     return parts
 
 
-def _redis_url(env: Env, name: str) -> str:
+def _redis_url(text: str) -> str:
     """A URL that redis-py can use; the library itself finds some mistakes only when it connects."""
-    text = env.str(name)
     parts = _split(text, ("redis", "rediss", "unix"))
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
         raise ValueError("nowhere")
@@ -98,8 +87,7 @@ def _redis_url(env: Env, name: str) -> str:
     return text
 
 
-def _sentry_dsn(env: Env, name: str) -> str:
-    text = env.str(name)
+def _sentry_dsn(text: str) -> str:
     parts = _split(text, ("https", "http"))
     project = parts.path.rpartition("/")[2]
     if not (parts.hostname and parts.username and project.isascii() and project.isdigit()):
@@ -107,9 +95,8 @@ def _sentry_dsn(env: Env, name: str) -> str:
     return text
 
 
-def _host(env: Env, name: str) -> str:
+def _host(text: str) -> str:
     """An IP address: the web server resolves no names."""
-    text = env.str(name)
     if text.lower() == "localhost":
         return "127.0.0.1"
     if "%" in text:
@@ -117,41 +104,37 @@ def _host(env: Env, name: str) -> str:
     return str(ipaddress.ip_address(text))
 
 
-def _text(env: Env, name: str) -> str:
-    return env.str(name)
-
-
-def _path(env: Env, name: str) -> Path:
+def _path(text: str) -> Path:
     try:
-        return Path(env.str(name)).expanduser()
+        return Path(text).expanduser()
     except RuntimeError:
         raise ValueError("no such user") from None
 
 
-def _existing_folder(env: Env, name: str) -> Path:
-    path = _path(env, name)
+def _existing_folder(text: str) -> Path:
+    path = _path(text)
     if not path.is_dir():
         raise ValueError("no folder")
     return path
 
 
-def _flag(env: Env, name: str) -> bool:
-    return env.bool(name)
+def _flag(text: str) -> bool:
+    if text in Boolean.truthy:
+        return True
+    if text in Boolean.falsy:
+        return False
+    raise ValueError("neither true nor false")
 
 
-def _log_level(env: Env, name: str) -> str:
-    level = env.str(name).upper()
+def _log_level(text: str) -> str:
+    level = text.upper()
     if level not in LOG_LEVELS:
         raise ValueError("unknown level")
     return level
 
 
-def _texts(env: Env, name: str) -> tuple[str, ...]:
-    return non_empty(read_list(env, name))
-
-
-def _notification_types(env: Env, name: str) -> tuple[str, ...]:
-    values, types = _texts(env, name), tuple(type_.value for type_ in NotificationType)
+def _notification_types(text: str) -> tuple[str, ...]:
+    values, types = _texts(text), tuple(type_.value for type_ in NotificationType)
     if values == ("all",):
         return types
     if not set(values) <= set(types):
@@ -159,29 +142,28 @@ def _notification_types(env: Env, name: str) -> tuple[str, ...]:
     return values
 
 
-def _codat_key(env: Env, name: str) -> str:
+def _codat_key(text: str) -> str:
     """The key; Codat's portal also shows the whole value of ``Authorization``, which is accepted too."""
-    value = _header_value(env.str(name))
+    value = _header_value(text)
     scheme, _, encoded = value.partition(" ")
     if scheme.lower() != "basic":
         return value
     key = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
-    return _header_value(non_empty([key])[0])
+    return _header_value(key)
 
 
-def _printables(env: Env, name: str) -> tuple[str, ...]:
-    return tuple(map(_header_value, _texts(env, name)))
+def _printables(text: str) -> tuple[str, ...]:
+    return tuple(map(_header_value, _texts(text)))
 
 
 def _header_value(value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
+    if not (value and value.isascii() and value.isprintable()):
         raise ValueError("cannot stand in a header")
     return value
 
 
-def _email(env: Env, name: str) -> str:
+def _email(text: str) -> str:
     """An e-mail address that can be part of a ``mailto:`` link."""
-    text = env.str(name)
     mailbox, _, domain = text.partition("@")
     if not (mailbox and domain) or "@" in domain or not text.isprintable() or set(text) & set(' "<>?&#%,;:'):
         raise ValueError("not an address")
@@ -201,35 +183,26 @@ def is_mailbox(text: str) -> bool:
     )
 
 
-def _mailbox(env: Env, name: str) -> str:
-    text = env.str(name)
+def _mailbox(text: str) -> str:
     if not is_mailbox(text):
         raise ValueError("not an address")
     return text
 
 
-def _signing_keys(env: Env, name: str) -> tuple[str, ...]:
-    return non_empty(read_list(env, name))
-
-
-def _webhook_secrets(env: Env, name: str) -> tuple[str, ...]:
-    values = non_empty(read_list(env, name))
+def _webhook_secrets(text: str) -> tuple[str, ...]:
+    values = _texts(text)
     for value in values:
         prefix, _, encoded = value.partition("_")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("not base64") from None
-        if prefix != "whsec" or not key:
+        if prefix != "whsec" or not base64.b64decode(encoded, validate=True):
             raise ValueError("not a webhook secret")
     return values
 
 
-def _networks(env: Env, name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(value) for value in non_empty(read_list(env, name)))
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(value) for value in _texts(text))
 
 
-TEXT = SettingKind("text", _text)
+TEXT = SettingKind("text", str)
 HOST = SettingKind("an IP address, or localhost", _host)
 EMAIL = SettingKind("an e-mail address", _email)
 TEXTS = SettingKind("a comma-separated list", _texts)
@@ -258,10 +231,7 @@ REDIS_URL = SettingKind(
 )
 SENTRY_DSN = SettingKind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
 NETWORKS = SettingKind("a comma-separated list of IP addresses or networks", _networks)
-SIGNING_KEYS = SettingKind("a comma-separated list of keys", _signing_keys)
+SIGNING_KEYS = SettingKind("a comma-separated list of keys", _texts)
 CODAT_KEY = SettingKind("the key, or the whole `Basic …` value that Codat's portal shows", _codat_key)
 PRINTABLES = SettingKind("a comma-separated list of printable ASCII values", _printables)
 WEBHOOK_SECRETS = SettingKind('a comma-separated list of "whsec_" followed by base64', _webhook_secrets)
-
-UNREADABLE = (ValueError, EnvValidationError)
-"""The errors that reading a value may raise."""

@@ -1,17 +1,17 @@
 """Reads the settings from the environment and from ``.env``."""
 
 import dataclasses
+import io
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from environs import Env
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from processor.errors import SettingsError
 from processor.settings.definitions import Settings, definitions
-from processor.settings.dotenv import dotenv_errors
-from processor.settings.kinds import UNREADABLE
 from processor.settings.misspelled import misspelled
 from processor.settings.requirements import unmet_requirements
 
@@ -25,42 +25,36 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
     exist; a blank value means "not set". A process that receives no messages passes ``inbound=False``:
     then the secrets that authenticate Codat's messages may be missing.
     """
-    env = _Environment(environ)
+    mistakes = _dotenv_errors(dotenv_path)
+    variables = _variables(environ, None if mistakes else dotenv_path)
     values: dict[str, Any] = {}
-    mistakes: list[str] = []
-    if dotenv_path is not None:
-        mistakes += dotenv_errors(dotenv_path)
-        if not mistakes:
-            env.read_env(dotenv_path, recurse=False)
     for field in dataclasses.fields(Settings):
         name, kind = field.name.upper(), field.metadata["kind"]
-        if not env.has(name):
+        if name not in variables:
             continue
         try:
-            env.str(name).encode()  # refuses a value in another encoding than UTF-8
-            values[field.name] = kind.read(env, name)
-        except UNREADABLE:
+            variables[name].encode()  # refuses a value in another encoding than UTF-8
+            values[field.name] = kind.read(variables[name])
+        except ValueError:
             mistakes.append(f"{name} must be {kind.phrase}.")
     mistakes += unmet_requirements(values)
-    if inbound and not (env.has("CODAT_WEBHOOK_SECRETS") or env.has("CODAT_ALERT_AUTHORIZATIONS")):
+    if inbound and not variables.keys() & {"CODAT_WEBHOOK_SECRETS", "CODAT_ALERT_AUTHORIZATIONS"}:
         mistakes.append(
             "CODAT_WEBHOOK_SECRETS or CODAT_ALERT_AUTHORIZATIONS must be set: without either,"
             " nobody could tell Codat's messages from anybody's."
         )
     if mistakes:
-        mistakes += misspelled(env.names(), _setting_names())
+        mistakes += _misspelled(variables)
         raise SettingsError(mistakes, who="The service" if inbound else "The command")
-    if env.has("DYNO"):
+    if "DYNO" in variables:
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - Heroku's router connects from outside
     return Settings(**values)
 
 
 def find_misspelled(environ: Mapping[str, str], dotenv_path: Path | None = None) -> list[str]:
     """A sentence for each variable that looks like a misspelled setting; see :func:`misspelled`."""
-    env = _Environment(environ)
-    if dotenv_path is not None and not dotenv_errors(dotenv_path):
-        env.read_env(dotenv_path, recurse=False)
-    return misspelled(env.names(), _setting_names())
+    readable = None if _dotenv_errors(dotenv_path) else dotenv_path
+    return _misspelled(_variables(environ, readable))
 
 
 def load_from_environment(*, inbound: bool = True) -> Settings:
@@ -71,25 +65,32 @@ def load_from_environment(*, inbound: bool = True) -> Settings:
     return load(os.environ, DOTENV, inbound=inbound)
 
 
-class _Environment(Env):
-    """environs on a mapping instead of ``os.environ``; a blank value counts as unset."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(eager=True)
-        self._mapping = environ
-
-    def names(self) -> list[str]:
-        """The names of all variables with a value, settings or not."""
-        return [name for name in {*self._mapping, *self._environ} if self.has(name)]
-
-    def has(self, name: str) -> bool:
-        """Whether the setting has a value."""
-        return self._get_value(name, None) is not None
-
-    def _get_value(self, env_key: str, default: Any) -> Any:
-        text = self._mapping[env_key] if env_key in self._mapping else self._environ.get(env_key, "")
-        return text.strip() or default
+def _variables(environ: Mapping[str, str], dotenv_path: Path | None) -> dict[str, str]:
+    """Every variable that is not blank, settings or not."""
+    from_file = dotenv_values(dotenv_path) if dotenv_path else {}
+    texts = {name: (text or "").strip() for name, text in {**from_file, **environ}.items()}
+    return {name: text for name, text in texts.items() if text}
 
 
-def _setting_names() -> list[str]:
-    return [definition.name for definition in definitions()]
+def _dotenv_errors(path: Path | None) -> list[str]:
+    """A sentence for each mistake in ``.env``, without its values; empty if there is no file."""
+    if path is None:
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return [f"{path.name} must be text in UTF-8; line {line} is not."]
+    except OSError as error:
+        return [f"{path.name} cannot be read: {error.strerror}."]
+    return [
+        f"{path.name} must have lines of the form NAME=value; line {binding.original.line} has another."
+        for binding in parse_stream(io.StringIO(text))
+        if binding.error or (binding.key is not None and binding.value is None)
+    ]
+
+
+def _misspelled(variables: Collection[str]) -> list[str]:
+    return misspelled(variables, [definition.name for definition in definitions()])
