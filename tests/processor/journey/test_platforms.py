@@ -179,8 +179,8 @@ def test_one_platform_that_cannot_be_read_takes_no_other_away(
     blank = dataclasses.replace(PLATFORMS[0], key="odd1", name="   ")
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank, *PLATFORMS))
     assert {one.key for one in desk.journey.integrations()} == {one.key for one in ENABLED}
-    (said,) = [one for one in caplog.records if "a row of Codat's is left out" in one.getMessage()]
-    assert vars(said)["row"] == "odd1"
+    (record,) = [one for one in caplog.records if "is skipped" in one.getMessage()]
+    assert vars(record)["row"] == "odd1"
     assert desk.journey.connect(desk.company(), "gbol").created
 
 
