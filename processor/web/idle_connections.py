@@ -33,8 +33,11 @@ class ConnectionReaper:
             threading.Thread(target=self._run, name="connection-reaper", daemon=True).start()
 
     def note_request(self, caller: str) -> None:
-        """Note that ``caller`` sent a request head."""
-        self._active.add(_without_zone(caller))
+        """Note that ``caller`` sent a request head; what is known of an earlier one at its port is void."""
+        caller = _without_zone(caller)
+        self._active.add(caller)
+        self._missing.discard(caller)
+        self._silent_since.pop(caller, None)
 
     def reap(self, now_s: float) -> None:
         """Close the connections that are silent for too long at ``now_s``, a monotonic time."""
@@ -45,7 +48,7 @@ class ConnectionReaper:
         self._missing = missing
         silent = callers.keys() - self._active
         self._silent_since = {caller: self._silent_since.get(caller, now_s) for caller in silent}
-        for caller, since_s in self._silent_since.items():
+        for caller, since_s in list(self._silent_since.items()):
             if now_s - since_s >= self._within_s and caller not in self._active:
                 _close(callers[caller], caller)
 

@@ -75,3 +75,14 @@ def test_who_is_gone_is_forgotten() -> None:
     assert reaper._active == {name}, "one look may have missed it"
     reaper.reap(0.0)
     assert reaper._active == set()
+
+
+def test_a_port_that_is_used_again_begins_anew() -> None:
+    """A caller that was missed by one look and then spoke was forgotten at the next look that missed it."""
+    reaper = ConnectionReaper()
+    with connected("127.0.0.1", 1) as ((_, name),):
+        reaper.note_request(name)
+    reaper.reap(0.0)
+    reaper.note_request(name)
+    reaper.reap(0.0)
+    assert reaper._active == {name}
