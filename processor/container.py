@@ -21,7 +21,8 @@ from processor.delivery.redelivery import RedeliveryService
 from processor.delivery.subscriber_service import SubscriberService
 from processor.delivery.subscribers import Subscribers
 from processor.errors import SettingsError
-from processor.journey import Journey, make_journey
+from processor.journey.service import Journey
+from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
 from processor.store.client import COMMAND_CONNECTIONS, WEB_TIMEOUT_S, WEB_WAIT_S, WORKER_TIMEOUT_S, connect
 from processor.store.connection_limits import SHARES, WEB

@@ -12,7 +12,7 @@ import httpx
 from processor.cli.demo_welcome import redirect_url
 from processor.cli.run import service, store_environment
 from processor.container import Container, for_worker
-from processor.journey import Tokens
+from processor.journey.tokens import Tokens
 from processor.runtime.supervisor import Supervisor
 from processor.settings.definitions import Settings
 from processor.settings.loading import load

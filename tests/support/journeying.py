@@ -14,8 +14,9 @@ from redis import Redis
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.container import Container, for_web, for_worker
-from processor.journey import Journey, make_journey
 from processor.journey.records import LOCK_WAIT_S
+from processor.journey.service import Journey
+from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorServer

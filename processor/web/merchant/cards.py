@@ -13,7 +13,8 @@ from handlers.milestones import NotificationType
 from handlers.state import AWAITING_FIRST_SYNC, State, has_failed, is_running
 from processor.clock import from_iso
 from processor.humanize import data_type
-from processor.journey import ConnectionView, LinkRedirect, PlatformView
+from processor.journey.link_redirect import LinkRedirect
+from processor.journey.models import ConnectionView, PlatformView
 from processor.journey.search import group_of
 from processor.web.merchant.card import ACCOUNTING, Card, SyncProgress
 from processor.web.merchant.copy import connection_states, terms

@@ -5,7 +5,9 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 
 from processor.errors import CodatError, Invalid, NotFound
-from processor.journey import CodatNotSet, LinkRedirect, LinkSession, TokenExpired
+from processor.journey.errors import CodatNotSet, TokenExpired
+from processor.journey.link_redirect import LinkRedirect
+from processor.journey.models import LinkSession
 from processor.web import csrf
 from processor.web.merchant import tiles
 from processor.web.merchant.card import Card

@@ -12,17 +12,10 @@ from flask import Response, request, url_for
 from redis import RedisError
 
 from processor.errors import CodatError, NotFound
-from processor.journey import (
-    CodatNotSet,
-    CompanyGone,
-    CompanyView,
-    ConnectionView,
-    Journey,
-    LinkRedirect,
-    PlatformView,
-    TokenExpired,
-    TokenInvalid,
-)
+from processor.journey.errors import CodatNotSet, CompanyGone, TokenExpired, TokenInvalid
+from processor.journey.link_redirect import LinkRedirect
+from processor.journey.models import CompanyView, ConnectionView, PlatformView
+from processor.journey.service import Journey
 from processor.web import csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container

@@ -11,7 +11,7 @@ from redis import RedisError
 from werkzeug.http import generate_etag
 
 from processor.errors import ProcessorError, TooManyAttempts
-from processor.journey import TokenExpired, TokenInvalid
+from processor.journey.errors import TokenExpired, TokenInvalid
 from processor.web import csrf, failure_references, headers, html_errors
 from processor.web.dependencies import get_container
 from processor.web.merchant.copy import errors

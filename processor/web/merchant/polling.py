@@ -12,7 +12,7 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import to_ms, utc_now
-from processor.journey import Journey
+from processor.journey.service import Journey
 from processor.store import keys
 from processor.web.merchant.card import Card
 

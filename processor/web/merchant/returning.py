@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, request
 
-from processor.journey import LinkRedirect
+from processor.journey.link_redirect import LinkRedirect
 from processor.web.dependencies import get_container
 from processor.web.merchant import choosing, watching
 from processor.web.merchant.copy import redirect_outcomes

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from processor.journey import PlatformView
+from processor.journey.models import PlatformView
 from processor.journey.search import GROUPS, group_of
 from processor.web.merchant.card import ACCOUNTING, Card
 from processor.web.merchant.cards import connected_accounting, in_order, logo_of

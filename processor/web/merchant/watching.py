@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 
-from processor.journey import LinkRedirect
+from processor.journey.link_redirect import LinkRedirect
 from processor.web.dependencies import get_container
 from processor.web.merchant.card import Card
 from processor.web.merchant.choosing import leave_for_link, redirect_in_address

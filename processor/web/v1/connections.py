@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from handlers.events import LinkStatus
-from processor.journey import LinkSession
+from processor.journey.models import LinkSession
 from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import CODAT_ERRORS, Calls

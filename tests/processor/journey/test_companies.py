@@ -13,9 +13,8 @@ from redis import Redis
 
 from processor.codat.errors import CodatUncertain
 from processor.errors import CodatError, CodatRateLimited, Invalid, NotFound
-from processor.journey import CodatNotSet
 from processor.journey.companies import LOST_ANSWER_CHECKS_S
-from processor.journey.errors import ProductsRefused
+from processor.journey.errors import CodatNotSet, ProductsRefused
 from processor.journey.events import JourneyEvents
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import keys

@@ -13,7 +13,7 @@ from redis import Redis
 from handlers.events import LinkStatus
 from processor.codat.errors import CodatNotFound, CodatUncertain
 from processor.errors import CodatError, Conflict, Invalid, NotFound
-from processor.journey import AlreadyConnected, CodatNotSet
+from processor.journey.errors import AlreadyConnected, CodatNotSet
 from processor.journey.platforms import MISS_FRESH_FOR
 from processor.simulator import SimulatorServer
 from processor.store import keys

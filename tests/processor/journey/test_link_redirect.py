@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from processor.journey import LinkRedirect
-from processor.journey.link_redirect import MAX_MESSAGE_CHARS, MAX_NAME_CHARS
+from processor.journey.link_redirect import MAX_MESSAGE_CHARS, MAX_NAME_CHARS, LinkRedirect
 
 CONNECTION = "2e9d2c44-f675-40ba-8049-353bfcb5e171"
 

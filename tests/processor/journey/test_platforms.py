@@ -11,8 +11,8 @@ import pytest
 from redis import Redis
 
 from processor.errors import CodatError, Invalid
-from processor.journey import CodatNotSet
 from processor.journey.catalogue import FRESH_FOR
+from processor.journey.errors import CodatNotSet
 from processor.journey.platforms import FAILURE_S
 from processor.simulator import SimulatorServer
 from processor.simulator.platforms import PLATFORMS, SimulatedPlatform

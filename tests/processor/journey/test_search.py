@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.journey import PlatformView
+from processor.journey.models import PlatformView
 from processor.journey.search import MAX_WORDS, search
 
 XERO = PlatformView("gbol", "Xero", "Accounting")

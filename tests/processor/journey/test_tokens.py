@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.journey import TokenExpired, TokenInvalid, Tokens
+from processor.journey.errors import TokenExpired, TokenInvalid
+from processor.journey.tokens import Tokens
 from tests.support.journeying import Desk
 
 OLD, NEW = "old-key-of-at-least-sixteen", "new-key-of-at-least-sixteen"

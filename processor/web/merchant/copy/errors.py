@@ -21,7 +21,7 @@ from processor.errors import (
     StoreUnavailable,
     TooManyAttempts,
 )
-from processor.journey import AlreadyConnected, CodatNotSet, CompanyGone
+from processor.journey.errors import AlreadyConnected, CodatNotSet, CompanyGone
 from processor.web.csrf import FormExpired
 from processor.web.merchant.copy import terms
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from handlers.state import State
-from processor.journey import LinkRedirect
+from processor.journey.link_redirect import LinkRedirect
 from processor.web.merchant.card import Card
 from processor.web.merchant.copy import terms
 

@@ -9,8 +9,9 @@ from handlers.facts import ENDED_STATUSES, DataType, Fact, FactKind
 from handlers.state import State
 from processor.errors import ProcessorError
 from processor.humanize import data_type
-from processor.journey import AlreadyConnected, LinkRedirect, PlatformView
-from processor.journey.link_redirect import Kind
+from processor.journey.errors import AlreadyConnected
+from processor.journey.link_redirect import Kind, LinkRedirect
+from processor.journey.models import PlatformView
 from processor.journey.search import OTHER, group_of
 from processor.web.merchant.cards import card_of, dates_of
 from processor.web.merchant.copy import connection_states, errors, redirect_outcomes, terms
