@@ -1,6 +1,5 @@
 """``companies``: operators list, read and erase companies."""
 
-import dataclasses
 import sys
 from typing import Any
 
@@ -73,7 +72,7 @@ def read_company(company_id: str, *, as_json: bool) -> None:
         container.journey.read_again(company_id)
         sync = container.journey.sync(company_id)
     if as_json:
-        print_json({**dataclasses.asdict(sync), "id": company_id})
+        print_json(sync)
     else:
         click.echo(f"Codat was told to read {company_id}; `connections list --company` shows how it goes.")
 

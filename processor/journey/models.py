@@ -6,6 +6,9 @@ from typing import Any
 ConnectionView = dict[str, Any]
 """A connection as :func:`processor.resources.serializers.connection` represents it."""
 
+SyncView = dict[str, Any]
+"""The sync of a company as :func:`processor.journey.progress.sync_view` represents it."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyView:
@@ -83,44 +86,3 @@ class ChangeResult:
     event_id: str
     settled: bool
     """Whether the event was handled before this call returned; otherwise a worker handles it soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataTypeSync:
-    """Sync of one data type; ``status`` as Codat writes it, ``progress`` 0 to 100."""
-
-    data_type: str
-    status: str
-    outcome: str
-    """``reading``, ``complete``, ``failed`` or ``unsupported``."""
-    progress: int
-    at: str
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionSync:
-    """Sync of one connection; ``progress`` 0 to 100 of its current authorisation."""
-
-    connection_id: str
-    platform_key: str | None
-    platform_name: str | None
-    source_type: str | None
-    state: str
-    progress: int
-    authorized_at: str | None
-    last_read_at: str | None
-    data_types: tuple[DataTypeSync, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SyncView:
-    """Sync of a company over the connections that are authorised now.
-
-    ``status``: ``idle`` (nothing is authorised), ``reading``, ``complete`` or ``failed`` (all failed).
-    """
-
-    company_id: str
-    status: str
-    progress: int
-    connections: tuple[ConnectionSync, ...]

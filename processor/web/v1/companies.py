@@ -78,16 +78,10 @@ def read_company(company_id: str) -> dict[str, Any]:
     at most; what it is reading already goes on. The answer is how reading stands at this moment.
     """
     get_container().journey.read_again(company_id)
-    return _sync(company_id)
+    return get_container().journey.sync(company_id)
 
 
 @journey_calls.get("/companies/<company_id>/sync", SyncSchema)
 def get_company_sync(company_id: str) -> dict[str, Any]:
     """How reading a company's data stands"""
-    return _sync(company_id)
-
-
-def _sync(company_id: str) -> dict[str, Any]:
-    sync = dataclasses.asdict(get_container().journey.sync(company_id))
-    connections = [{**connection, "id": connection["connection_id"]} for connection in sync["connections"]]
-    return {**sync, "id": company_id, "connections": connections}
+    return get_container().journey.sync(company_id)

@@ -55,8 +55,8 @@ def connection(state: Any, progress: Any = 0, *data_types, id_: Any = "c-1") -> 
 )
 def test_a_company_stands_as_its_authorised_connections_do(states: Any, status: str, progress: int) -> None:
     view = sync_view("company-1", [connection(state, part) for state, part in states])
-    assert (view.status, view.progress) == (status, progress)
-    assert len(view.connections) == len(states)
+    assert (view["status"], view["progress"]) == (status, progress)
+    assert len(view["connections"]) == len(states)
 
 
 def test_each_data_type_has_its_outcome_and_progress() -> None:
@@ -68,20 +68,20 @@ def test_each_data_type_has_its_outcome_and_progress() -> None:
         row("items", "SomethingNew", 5),
         row("old", "Complete", current=False, at="2026-11-23T00:00:00.000000Z"),
     ]
-    (one,) = sync_view("company-1", [connection("syncing", 60, *rows)]).connections
-    assert {kind.data_type: (kind.outcome, kind.progress) for kind in one.data_types} == {
+    (one,) = sync_view("company-1", [connection("syncing", 60, *rows)])["connections"]
+    assert {kind["data_type"]: (kind["outcome"], kind["progress"]) for kind in one["data_types"]} == {
         "bills": ("failed", 100),
         "invoices": ("complete", 100),
         "payments": ("reading", 30),
         "journals": ("unsupported", 100),
         "items": ("reading", 5),
     }
-    assert one.last_read_at == "2026-11-23T00:00:00.000000Z"
+    assert one["last_read_at"] == "2026-11-23T00:00:00.000000Z"
 
 
 def test_what_is_not_authorised_reads_nothing() -> None:
-    (one,) = sync_view("c", [connection("unlinked", 60, row("bills", "Complete", 100))]).connections
-    assert (one.progress, one.data_types, one.last_read_at) == (0, (), AT)
+    (one,) = sync_view("c", [connection("unlinked", 60, row("bills", "Complete", 100))])["connections"]
+    assert (one["progress"], one["data_types"], one["last_read_at"]) == (0, [], AT)
 
 
 def test_progress_follows_what_codat_says(
@@ -90,12 +90,12 @@ def test_progress_follows_what_codat_says(
     company_id = desk.company()
     connection_id = desk.journey.connect(company_id, "gbol").connection_id
     drain()
-    assert desk.journey.sync(company_id).status == "idle"
+    assert desk.journey.sync(company_id)["status"] == "idle"
     codat.simulation.change(connection_id, "authorize", {})
     assert desk.journey.queue_questions(company_id)
     drain()
     view = desk.journey.sync(company_id)
-    assert view.status == "reading"
+    assert view["status"] == "reading"
     codat.simulation.change(
         connection_id, "complete-sync", {"outcomes": {"bills": "FetchError", "invoices": "Complete"}}
     )
@@ -103,10 +103,10 @@ def test_progress_follows_what_codat_says(
     desk.journey.queue_questions(company_id)
     drain()
     view = desk.journey.sync(company_id)
-    assert (view.status, view.progress) == ("complete", 100)
-    outcomes = {kind.data_type: kind.outcome for kind in view.connections[0].data_types}
+    assert (view["status"], view["progress"]) == ("complete", 100)
+    outcomes = {kind["data_type"]: kind["outcome"] for kind in view["connections"][0]["data_types"]}
     assert (outcomes["bills"], outcomes["invoices"]) == ("failed", "complete")
-    assert view.connections[0].last_read_at
+    assert view["connections"][0]["last_read_at"]
 
 
 def test_the_progress_of_nobody_is_not_found(desk: Desk) -> None:
