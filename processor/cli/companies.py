@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from processor.cli.options import as_json_option, paged
-from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
+from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import open_store
 from processor.clock import to_iso
 from processor.erasure.erase import CompanyEraser
@@ -15,15 +15,15 @@ from processor.resources import queries
 from processor.store import visibility
 
 COMPANY_COLUMNS: tuple[Column, ...] = (
-    ("COMPANY", lambda item: item["id"]),
-    ("MERCHANT", lambda item: item["merchant_id"]),
-    ("NAME", lambda item: item["name"]),
-    ("HEARD OF", lambda item: item["first_heard_at"]),
-    ("DELETED", lambda item: item["deleted_at"]),
+    ("COMPANY", "id"),
+    ("MERCHANT", "merchant_id"),
+    ("NAME", "name"),
+    ("HEARD OF", "first_heard_at"),
+    ("DELETED", "deleted_at"),
 )
 UNKNOWN_COLUMNS: tuple[Column, ...] = (
-    ("COMPANY", lambda item: item["company_id"]),
-    ("CODAT ASKED", lambda item: item["asked_at"]),
+    ("COMPANY", "company_id"),
+    ("CODAT ASKED", "asked_at"),
 )
 RERUN_HINT = "Something may still have been on its way: run it again in a moment."
 IDENTIFIERS = "its id, its connections, its merchant id and its contact"
@@ -57,10 +57,7 @@ def list_unknown(*, as_json: bool) -> None:
     with open_store() as container:
         rows = visibility.not_shown(container.redis)
     items = [{"company_id": company_id, "asked_at": to_iso(at)} for company_id, at in rows]
-    if as_json:
-        print_json({"items": items})
-    else:
-        print_table(items, UNKNOWN_COLUMNS)
+    print_page({"items": items}, UNKNOWN_COLUMNS, as_json=as_json)
 
 
 @companies.command("read")

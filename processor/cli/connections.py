@@ -1,12 +1,11 @@
 """``connections``: operators list, show and repair connections."""
 
 import dataclasses
-from operator import itemgetter
 from typing import Any
 
 import click
 
-from processor.cli.options import MAX_LIMIT, as_json_option, codat_id, paged
+from processor.cli.options import MAX_LIMIT, as_json_option, codat_id, company_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.cli.reconciliation import wait_until_handled
 from processor.cli.store_access import open_store
@@ -14,23 +13,23 @@ from processor.reconciliation import wiring
 from processor.resources import queries
 
 CONNECTION_COLUMNS: tuple[Column, ...] = (
-    ("CONNECTION", itemgetter("id")),
-    ("STATE", itemgetter("state")),
+    ("CONNECTION", "id"),
+    ("STATE", "state"),
     ("READ", lambda item: f"{item['progress']} %"),
-    ("PLATFORM", itemgetter("platform_name")),
-    ("MERCHANT", itemgetter("merchant_id")),
-    ("COMPANY", itemgetter("company_id")),
-    ("AUTHORIZED AT", itemgetter("authorized_at")),
+    ("PLATFORM", "platform_name"),
+    ("MERCHANT", "merchant_id"),
+    ("COMPANY", "company_id"),
+    ("AUTHORIZED AT", "authorized_at"),
 )
 TIMELINE_COLUMNS: tuple[Column, ...] = (
-    ("AT", itemgetter("at")),
-    ("EVENT TYPE", itemgetter("event_type")),
-    ("SOURCE", itemgetter("source")),
-    ("FROM", itemgetter("from")),
-    ("TO", itemgetter("to")),
-    ("OUTCOME", itemgetter("outcome")),
-    ("REASON", itemgetter("reason")),
-    ("EVENT", itemgetter("event_id")),
+    ("AT", "at"),
+    ("EVENT TYPE", "event_type"),
+    ("SOURCE", "source"),
+    ("FROM", "from"),
+    ("TO", "to"),
+    ("OUTCOME", "outcome"),
+    ("REASON", "reason"),
+    ("EVENT", "event_id"),
 )
 
 
@@ -41,7 +40,7 @@ def connections() -> None:
 
 @connections.command("list")
 @click.option("--state", type=click.Choice(queries.STATES), help="Only those in this state.")
-@click.option("--company", "company_id", metavar="ID", callback=codat_id, help="Only those of this company.")
+@company_option("Only those of this company.")
 @click.option("--merchant", "merchant_id", metavar="ID", help="Only those of this merchant.")
 @paged
 def list_connections(as_json: bool, **query: Any) -> None:

@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Mapping
-from operator import itemgetter
 from typing import Any
 
 import click
 
 from processor.cli.events import report_results
 from processor.cli.options import as_json_option, paged
-from processor.cli.printing import Column, print_json, print_page, print_table
+from processor.cli.printing import Column, print_page
 from processor.cli.store_access import open_store
 from processor.resources import queries
 
@@ -21,17 +20,17 @@ def _last_line(item: Mapping[str, Any]) -> str:
 
 
 MESSAGE_COLUMNS: tuple[Column, ...] = (
-    ("EVENT", itemgetter("id")),
-    ("TYPE", itemgetter("type")),
-    ("RECEIVED AT", itemgetter("received_at")),
-    ("ATTEMPTS", itemgetter("attempts")),
+    ("EVENT", "id"),
+    ("TYPE", "type"),
+    ("RECEIVED AT", "received_at"),
+    ("ATTEMPTS", "attempts"),
     ("ERROR", _last_line),
 )
 DELIVERY_COLUMNS: tuple[Column, ...] = (
-    ("DECIDED", itemgetter("timestamp")),
-    ("NOTIFICATION", itemgetter("id")),
-    ("TYPE", itemgetter("type")),
-    ("LANE", itemgetter("lane")),
+    ("DECIDED", "timestamp"),
+    ("NOTIFICATION", "id"),
+    ("TYPE", "type"),
+    ("LANE", "lane"),
 )
 
 
@@ -70,24 +69,13 @@ def replay_dead_letters(event_ids: tuple[str, ...], *, everything: bool, as_json
 def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
     """List deliveries that failed to the last, the oldest first."""
     with open_store() as container:
-        items = []
         dead = container.redelivery_service.dead_letters(subscriber_id=subscriber_id)
-        for notification_id, lane_id in dead:
-            row = container.reader.notification(notification_id)
-            if row is not None:
-                body = row["body"]
-                items.append(
-                    {
-                        "id": notification_id,
-                        "lane": lane_id,
-                        "type": body["type"],
-                        "timestamp": body["timestamp"],
-                    }
-                )
-    if as_json:
-        print_json({"items": items, "next_cursor": None})
-    else:
-        print_table(items, DELIVERY_COLUMNS)
+        items = [
+            {"id": id_, "lane": lane, "type": row["body"]["type"], "timestamp": row["body"]["timestamp"]}
+            for id_, lane in dead
+            if (row := container.reader.notification(id_)) is not None
+        ]
+    print_page({"items": items, "next_cursor": None}, DELIVERY_COLUMNS, as_json=as_json)
 
 
 COMMANDS: tuple[click.Command, ...] = (dead_letters,)

@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Iterator
-from operator import itemgetter
 from typing import Any
 
 import click
 
 from processor.alerts.replay import DISCARDABLE, DISCARDED, ReplayResult
-from processor.cli.options import as_json_option, codat_id, paged
+from processor.cli.options import as_json_option, company_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import describe_error, open_store
 from processor.resources import queries
@@ -18,12 +17,12 @@ REPLAYABLE = ("dead", "quarantined", "failed")
 
 
 EVENT_COLUMNS: tuple[Column, ...] = (
-    ("EVENT", itemgetter("id")),
-    ("STATUS", itemgetter("status")),
-    ("TYPE", itemgetter("type")),
-    ("SOURCE", itemgetter("source")),
-    ("RECEIVED AT", itemgetter("received_at")),
-    ("CONNECTIONS", itemgetter("connection_ids")),
+    ("EVENT", "id"),
+    ("STATUS", "status"),
+    ("TYPE", "type"),
+    ("SOURCE", "source"),
+    ("RECEIVED AT", "received_at"),
+    ("CONNECTIONS", "connection_ids"),
 )
 
 
@@ -34,9 +33,7 @@ def events() -> None:
 
 @events.command("list")
 @click.option("--status", type=click.Choice(EVENT_STATUSES), help="Only those with this status.")
-@click.option(
-    "--company", "company_id", metavar="ID", callback=codat_id, help="Only those about this company."
-)
+@company_option("Only those about this company.")
 @paged
 def list_events(as_json: bool, **query: Any) -> None:
     """List messages, newest first."""

@@ -4,12 +4,11 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import click
 
-from processor.cli.options import as_json_option, codat_id, moment, paged
+from processor.cli.options import as_json_option, codat_id, company_option, moment, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.cli.store_access import describe_error, open_store
 from processor.delivery.redelivery import RedeliveryResult, RedeliveryService
@@ -21,27 +20,27 @@ from processor.resources.serializers import NOTIFICATION_STATUSES
 MAX_ANSWER = 80
 
 NOTIFICATION_COLUMNS: tuple[Column, ...] = (
-    ("NOTIFICATION", itemgetter("id")),
-    ("TYPE", itemgetter("type")),
-    ("TIMESTAMP", itemgetter("timestamp")),
-    ("STATUS", itemgetter("status")),
+    ("NOTIFICATION", "id"),
+    ("TYPE", "type"),
+    ("TIMESTAMP", "timestamp"),
+    ("STATUS", "status"),
     ("CONNECTION", lambda item: item["data"]["connection_id"]),
     ("MERCHANT", lambda item: item["data"]["merchant_id"]),
 )
 DELIVERY_COLUMNS: tuple[Column, ...] = (
-    ("LANE", itemgetter("id")),
-    ("CHANNEL", itemgetter("channel")),
-    ("STATUS", itemgetter("status")),
+    ("LANE", "id"),
+    ("CHANNEL", "channel"),
+    ("STATUS", "status"),
     ("ATTEMPTS", lambda item: len(item["attempts"])),
-    ("NEXT ATTEMPT AT", itemgetter("next_attempt_at")),
+    ("NEXT ATTEMPT AT", "next_attempt_at"),
 )
 ATTEMPT_COLUMNS: tuple[Column, ...] = (
-    ("LANE", itemgetter("lane")),
-    ("AT", itemgetter("at")),
-    ("OUTCOME", itemgetter("outcome")),
-    ("STATUS CODE", itemgetter("status_code")),
+    ("LANE", "lane"),
+    ("AT", "at"),
+    ("OUTCOME", "outcome"),
+    ("STATUS CODE", "status_code"),
     ("TOOK", lambda item: f"{item['duration_ms']} ms"),
-    ("ERROR", itemgetter("error")),
+    ("ERROR", "error"),
     ("ANSWER", lambda item: textwrap.shorten(item["answer"] or "", MAX_ANSWER, placeholder="…")),
 )
 
@@ -55,9 +54,7 @@ def notifications() -> None:
 @click.option(
     "--connection", "connection_id", metavar="ID", callback=codat_id, help="Only those about this connection."
 )
-@click.option(
-    "--company", "company_id", metavar="ID", callback=codat_id, help="Only those about this company."
-)
+@company_option("Only those about this company.")
 @click.option("--merchant", "merchant_id", metavar="ID", help="Only those about this merchant.")
 @click.option("--type", type=click.Choice(TYPES), help="Only those of this type.")
 @click.option("--since", metavar="TIME", callback=moment, help="Only those decided then or later.")

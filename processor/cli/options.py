@@ -33,6 +33,11 @@ def paged(command: Command) -> Command:
     return command
 
 
+def company_option(help: str) -> Callable[[Command], Command]:
+    """The option ``--company``."""
+    return click.option("--company", "company_id", metavar="ID", callback=codat_id, help=help)
+
+
 def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
     """Parse a time in ISO 8601; UTC if it names no zone."""
     if value is None:

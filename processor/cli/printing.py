@@ -9,8 +9,8 @@ import click
 GAP = "  "
 EMPTY = "-"
 
-Column = tuple[str, Callable[[Mapping[str, Any]], Any]]
-"""The heading of a column, and the function that reads its value from an item."""
+Column = tuple[str, str | Callable[[Mapping[str, Any]], Any]]
+"""The heading of a column, and the field of an item or a function of the item."""
 
 
 def print_json(value: Any) -> None:
@@ -19,19 +19,21 @@ def print_json(value: Any) -> None:
 
 
 def print_page(page: Mapping[str, Any], columns: Sequence[Column], *, as_json: bool) -> None:
-    """Print a page of a list: as JSON, or as a table with the cursor of the next page."""
+    """Print a page of a list: as JSON, or as a table with the cursor of the next page, if any."""
     if as_json:
         print_json(page)
         return
     print_table(page["items"], columns)
-    if page["next_cursor"] is not None:
+    if page.get("next_cursor") is not None:
         click.echo(f"More: --cursor {page['next_cursor']}")
 
 
 def print_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
     """Print an aligned table with headings."""
     rows = [[heading for heading, _ in columns]]
-    rows += [[shown(cell(item)) for _, cell in columns] for item in items]
+    rows += [
+        [shown(item[cell] if isinstance(cell, str) else cell(item)) for _, cell in columns] for item in items
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from processor.cli.options import as_json_option, codat_id
+from processor.cli.options import as_json_option, company_option
 from processor.cli.printing import Column, print_fields, print_json, print_table
 from processor.cli.store_access import open_store
 from processor.clock import to_ms
@@ -33,16 +33,16 @@ MAX_WAIT_S = 600.0
 POLL_S = 0.1
 
 DIFFERENCE_COLUMNS: tuple[Column, ...] = (
-    ("COMPANY", lambda item: item["company_id"]),
-    ("CONNECTION", lambda item: item["connection_id"]),
-    ("WE KNEW", lambda item: item["before"]),
-    ("CODAT SHOWS", lambda item: item["after"]),
-    ("WHY", lambda item: item["reason"]),
+    ("COMPANY", "company_id"),
+    ("CONNECTION", "connection_id"),
+    ("WE KNEW", "before"),
+    ("CODAT SHOWS", "after"),
+    ("WHY", "reason"),
 )
 
 
 @click.command()
-@click.option("--company", "company_id", metavar="ID", callback=codat_id, help="Only this company.")
+@company_option("Only this company.")
 @click.option("--dry-run", is_flag=True, help="Print what differs and change nothing.")
 @as_json_option
 def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:

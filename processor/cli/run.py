@@ -83,7 +83,7 @@ def web_child(settings: Settings) -> Child:
 
 def module_child(name: str) -> Child:
     """The child process ``worker`` or ``clock``."""
-    return Child(name=name, argv=_module_argv(name), stop_after_s=STOP_AFTER_S)
+    return Child(name=name, argv=(sys.executable, "-m", "workers", name), stop_after_s=STOP_AFTER_S)
 
 
 @contextlib.contextmanager
@@ -146,8 +146,8 @@ def _exec_module(name: str) -> NoReturn:
     settings = _load_settings()
     if settings.redis_url is None:
         _run_alone(settings, module_child(name))
-    argv = _module_argv(name)
-    os.execv(argv[0], argv)  # noqa: S606 - the module replaces this process
+    argv = module_child(name).argv
+    os.execv(argv[0], list(argv))  # noqa: S606 - the module replaces this process
 
 
 def _run_alone(settings: Settings, child: Child) -> NoReturn:
@@ -155,7 +155,3 @@ def _run_alone(settings: Settings, child: Child) -> NoReturn:
     with StopSignals() as signals, store_environment(settings) as env:
         code = Supervisor([dataclasses.replace(child, env={**child.env, **env})]).run(signals)
     sys.exit(code)
-
-
-def _module_argv(name: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "workers", name)

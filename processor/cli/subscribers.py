@@ -1,6 +1,6 @@
 """``subscribers``: operators add, change, test and remove subscribers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -9,6 +9,7 @@ from processor.cli.options import as_json_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import open_store
 from processor.delivery.rules import TYPES
+from processor.delivery.subscriber_service import SubscriberService
 
 KEEP_HINT = "Keep the secret now: it is not shown again."
 
@@ -19,14 +20,14 @@ def _last_attempt(item: Mapping[str, Any]) -> Any:
 
 
 COLUMNS: tuple[Column, ...] = (
-    ("SUBSCRIBER", lambda item: item["id"]),
-    ("STATUS", lambda item: item["status"]),
-    ("WAITING", lambda item: item["waiting"]),
-    ("DELIVERED", lambda item: item["delivered"]),
-    ("DEAD", lambda item: item["dead"]),
+    ("SUBSCRIBER", "id"),
+    ("STATUS", "status"),
+    ("WAITING", "waiting"),
+    ("DELIVERED", "delivered"),
+    ("DEAD", "dead"),
     ("LAST", _last_attempt),
     ("TYPES", lambda item: item["types"] or "all"),
-    ("URL", lambda item: item["url"]),
+    ("URL", "url"),
 )
 
 
@@ -57,7 +58,7 @@ def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: boo
         subscriber = container.subscriber_service.add(
             url=url, types=types, headers=dict(map(_parse_header, headers)), **fields
         )
-    _print_with_secret(subscriber, as_json=as_json)
+    _print(subscriber, as_json=as_json)
     if same_url:
         click.echo(f"The same address has {', '.join(same_url)}: what both want is told twice.", err=True)
 
@@ -71,50 +72,39 @@ def list_subscribers(as_json: bool, **query: Any) -> None:
     print_page(page, COLUMNS, as_json=as_json)
 
 
-@subscribers.command("show")
-@click.argument("subscriber_id", metavar="ID")
-@as_json_option
-def show(subscriber_id: str, as_json: bool) -> None:
-    """Show one subscriber, how its lane stands, and what came of the last test."""
-    with open_store() as container:
-        _print(container.subscriber_service.show(subscriber_id), as_json=as_json)
+def _add_command(name: str, act: Callable[[SubscriberService, str], dict[str, Any]], help: str) -> None:
+    """Add a command that acts on one subscriber and prints it."""
+
+    @subscribers.command(name, help=help)
+    @click.argument("subscriber_id", metavar="ID")
+    @as_json_option
+    def command(subscriber_id: str, as_json: bool) -> None:
+        with open_store() as container:
+            subscriber = act(container.subscriber_service, subscriber_id)
+        _print(subscriber, as_json=as_json)
 
 
-@subscribers.command("rotate")
-@click.argument("subscriber_id", metavar="ID")
-@as_json_option
-def rotate(subscriber_id: str, as_json: bool) -> None:
-    """Give it a new secret; for 24 hours the old one signs too."""
-    with open_store() as container:
-        subscriber = container.subscriber_service.rotate(subscriber_id)
-    _print_with_secret(subscriber, as_json=as_json)
-
-
-@subscribers.command("enable")
-@click.argument("subscriber_id", metavar="ID")
-@as_json_option
-def enable(subscriber_id: str, as_json: bool) -> None:
-    """Let it be told again; what waited is sent."""
-    with open_store() as container:
-        _print(container.subscriber_service.change(subscriber_id, enabled=True), as_json=as_json)
-
-
-@subscribers.command("disable")
-@click.argument("subscriber_id", metavar="ID")
-@as_json_option
-def disable(subscriber_id: str, as_json: bool) -> None:
-    """Send it nothing until it is enabled; what is decided meanwhile is not kept for it."""
-    with open_store() as container:
-        _print(container.subscriber_service.change(subscriber_id, enabled=False), as_json=as_json)
-
-
-@subscribers.command("test")
-@click.argument("subscriber_id", metavar="ID")
-@as_json_option
-def send_test(subscriber_id: str, as_json: bool) -> None:
-    """Send it a test message; `subscribers show` tells what came of it."""
-    with open_store() as container:
-        _print(container.subscriber_service.send_test(subscriber_id), as_json=as_json)
+_add_command(
+    "show",
+    SubscriberService.show,
+    "Show one subscriber, how its lane stands, and what came of the last test.",
+)
+_add_command("rotate", SubscriberService.rotate, "Give it a new secret; for 24 hours the old one signs too.")
+_add_command(
+    "enable",
+    lambda service, subscriber_id: service.change(subscriber_id, enabled=True),
+    "Let it be told again; what waited is sent.",
+)
+_add_command(
+    "disable",
+    lambda service, subscriber_id: service.change(subscriber_id, enabled=False),
+    "Send it nothing until it is enabled; what is decided meanwhile is not kept for it.",
+)
+_add_command(
+    "test",
+    SubscriberService.send_test,
+    "Send it a test message; `subscribers show` tells what came of it.",
+)
 
 
 @subscribers.command("remove")
@@ -140,16 +130,12 @@ def _parse_header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _print_with_secret(subscriber: dict[str, Any], *, as_json: bool) -> None:
-    _print(subscriber, as_json=as_json)
-    if not as_json:
-        click.echo(KEEP_HINT)
-
-
 def _print(subscriber: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(subscriber)
-    elif "types" in subscriber:
-        print_fields({**subscriber, "types": subscriber["types"] or "all"})
-    else:
-        print_fields(subscriber)
+        return
+    print_fields(
+        {**subscriber, "types": subscriber["types"] or "all"} if "types" in subscriber else subscriber
+    )
+    if "secret" in subscriber:
+        click.echo(KEEP_HINT)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from processor.cli.options import as_json_option
-from processor.cli.printing import Column, print_fields, print_json, print_table
+from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import open_store
 from processor.codat.client import CodatClient
 from processor.codat.models import WebhookConsumer
@@ -14,10 +14,10 @@ from processor.errors import ProcessorError
 from processor.reconciliation import webhook_registration
 
 CONSUMER_COLUMNS: tuple[Column, ...] = (
-    ("CONSUMER", lambda item: item["id"]),
-    ("ENABLED", lambda item: item["enabled"]),
-    ("COMPLETE", lambda item: item["complete"]),
-    ("URL", lambda item: item["url"]),
+    ("CONSUMER", "id"),
+    ("ENABLED", "enabled"),
+    ("COMPLETE", "complete"),
+    ("URL", "url"),
     ("EVENT TYPES", lambda item: item["event_types"] or "all"),
 )
 
@@ -56,10 +56,7 @@ def list_webhooks(*, as_json: bool) -> None:
     """List all consumers that Codat has."""
     with open_store() as container:
         items = [_fields(consumer) for consumer in _client(container).list_webhooks()]
-    if as_json:
-        print_json({"items": items, "next_cursor": None})
-    else:
-        print_table(items, CONSUMER_COLUMNS)
+    print_page({"items": items, "next_cursor": None}, CONSUMER_COLUMNS, as_json=as_json)
 
 
 @webhooks.command("remove")
