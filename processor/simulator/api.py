@@ -18,7 +18,7 @@ from processor.simulator.entities import (
     new_id,
 )
 from processor.simulator.faults import SENTENCES, Fault
-from processor.simulator.platforms import PLATFORMS, JsonObject, platform_of
+from processor.simulator.platforms import PLATFORMS, JsonObject, SimulatedPlatform, platform_of
 from processor.simulator.query import matching, page_of
 from processor.simulator.quota import SimulatedQuota
 from processor.simulator.simulation import Simulation
@@ -100,10 +100,6 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
             response.set_data(response.get_data()[: max(1, len(response.get_data()) // 2)])
         return response
 
-    @api.errorhandler(SimulatorRefusal)
-    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
-        return error_response(refused)
-
     def show_company(company: SimulatedCompany) -> JsonObject:
         connections = [show_connection(connection) for connection in company.present]
         return {**simulation.composer.company_details(company), "dataConnections": connections}
@@ -127,7 +123,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.post("/companies")
     def create_company() -> ResponseReturnValue:
-        body = _body()
+        body = json_body()
         with lock:
             products = _assigned_products(body.get("products"), simulation.config.products)
             return jsonify(show_company(world.create_company(body.get("name"), body.get("tags"), products)))
@@ -150,7 +146,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.post("/companies/<company_id>/connections")
     def create_connection(company_id: str) -> ResponseReturnValue:
-        body = _body()
+        body = json_body()
         with lock:
             return jsonify(show_connection(world.create_connection(company_id, body.get("platformKey"))))
 
@@ -161,7 +157,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.patch("/companies/<company_id>/connections/<connection_id>")
     def unlink_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
-        body = _body()
+        body = json_body()
         with lock:
             connection = world.connection(company_id, connection_id)
             if body.get("status") != Status.UNLINKED.value:
@@ -182,7 +178,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     @api.put("/companies/<company_id>/connections/<connection_id>/authorization")
     def authorize_with_token(company_id: str, connection_id: str) -> ResponseReturnValue:
         """A token of the client's own integration gives access; Codat starts no first read."""
-        _body()
+        json_body()
         with lock:
             world.connection(company_id, connection_id)
             return jsonify(show_connection(world.authorize(connection_id)))
@@ -190,27 +186,21 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     @api.get("/companies/<company_id>/dataStatus")
     def data_status(company_id: str) -> ResponseReturnValue:
         with lock:
-            datasets = [
-                dataset for connection in world.company(company_id).present for dataset in connection.datasets
-            ]
-            return jsonify(_data_statuses(datasets))
+            return jsonify(_data_statuses(world.company(company_id).datasets))
 
     @api.get("/companies/<company_id>/data/history")
     def history(company_id: str) -> ResponseReturnValue:
         with lock:
-            present = world.company(company_id).present
-            datasets = [dataset for connection in present for dataset in connection.datasets]
-            rows = [dataset.as_history(company_id) for dataset in datasets]
+            rows = [dataset.as_history(company_id) for dataset in world.company(company_id).datasets]
             rows.sort(key=lambda row: str(row["requested"]), reverse=True)
             return listed(rows, _HISTORY_NAMES, "Dataset")
 
     @api.get("/companies/<company_id>/data/history/<dataset_id>")
     def get_dataset(company_id: str, dataset_id: str) -> ResponseReturnValue:
         with lock:
-            for connection in world.company(company_id).present:
-                for dataset in connection.datasets:
-                    if dataset.id == dataset_id:
-                        return jsonify(dataset.as_history(company_id))
+            for dataset in world.company(company_id).datasets:
+                if dataset.id == dataset_id:
+                    return jsonify(dataset.as_history(company_id))
         raise SimulatorRefusal(404, f"There is no dataset {dataset_id}", "PullApi")
 
     @api.post("/companies/<company_id>/data/all")
@@ -228,17 +218,11 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.get("/integrations/<key>")
     def get_integration(key: str) -> ResponseReturnValue:
-        platform = platform_of(key)
-        if platform is None:
-            raise SimulatorRefusal(404, f"There is no integration with the key {key}", "IntegrationsApi")
-        return jsonify(platform.as_integration(simulation.config.base_url))
+        return jsonify(_platform(key).as_integration(simulation.config.base_url))
 
     @api.get("/integrations/<key>/branding")
     def get_branding(key: str) -> ResponseReturnValue:
-        platform = platform_of(key)
-        if platform is None:
-            raise SimulatorRefusal(404, f"There is no integration with the key {key}", "IntegrationsApi")
-        return jsonify(platform.as_branding(simulation.config.base_url))
+        return jsonify(_platform(key).as_branding(simulation.config.base_url))
 
     @api.get("/webhooks")
     def list_consumers() -> ResponseReturnValue:
@@ -247,7 +231,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.post("/webhooks")
     def add_consumer() -> ResponseReturnValue:
-        body = _body()
+        body = json_body()
         with lock:
             return jsonify(simulation.consumers.add(body).as_json()), 201
 
@@ -260,6 +244,13 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     return api
 
 
+def _platform(key: str) -> SimulatedPlatform:
+    platform = platform_of(key)
+    if platform is None:
+        raise SimulatorRefusal(404, f"There is no integration with the key {key}", "IntegrationsApi")
+    return platform
+
+
 def _assigned_products(names: object, products: tuple[str, ...]) -> tuple[str, ...]:
     """The products of a new company; refused (400) if the client lacks one, or requires one."""
     assigned = tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
@@ -270,7 +261,8 @@ def _assigned_products(names: object, products: tuple[str, ...]) -> tuple[str, .
     return assigned
 
 
-def _body() -> JsonObject:
+def json_body() -> JsonObject:
+    """The JSON object in the body of the request; refused (400) where it is none."""
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict):
         raise SimulatorRefusal(400, "The body is not a JSON object")

@@ -35,6 +35,8 @@ def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask
     app.register_blueprint(link_blueprint(simulation))
     app.register_blueprint(home_blueprint(simulation))
 
+    app.register_error_handler(SimulatorRefusal, error_response)
+
     @app.after_request
     def date(answer: Response) -> Response:
         if answer.date is None:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
@@ -84,6 +85,6 @@ class Dice:
         extra = self._random.uniform(0, SHUFFLE_WINDOW_S) if self._chaos.shuffle else 0.0
         return self._random.uniform(least, most) + extra
 
-    def shuffle(self, order: list[int]) -> None:
-        """Bring positions into another order."""
-        self._random.shuffle(order)
+    def shuffle(self, parcels: list[Any]) -> None:
+        """Bring parcels into another order."""
+        self._random.shuffle(parcels)

@@ -1,7 +1,6 @@
 """HTTP clients of stories: for the control API of the simulator and for ``/v1`` of the product."""
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -14,7 +13,7 @@ TIMEOUT_S = 30.0
 
 
 class _Client:
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         self._http = http_client(base_url=url, headers=headers, timeout_s=TIMEOUT_S)
 
     def close(self) -> None:
@@ -24,9 +23,7 @@ class _Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _call(self, method: str, path: str, body: object = None, **query: object) -> JsonObject:
@@ -41,9 +38,6 @@ class _Client:
 
 class SimulatorClient(_Client):
     """The control API; every call raises ``httpx.HTTPError`` where the simulator refuses or is away."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url, {})
 
     def create_company(self, name: str, tags: Mapping[str, str] | None = None, **options: object) -> str:
         """Add a company; its id."""
@@ -73,8 +67,7 @@ class SimulatorClient(_Client):
 
     def release(self, *, shuffle: bool | None = None) -> int:
         """Send what was held back; how many messages that were."""
-        released = self._call("POST", "/simulator/release", {"shuffle": shuffle})["released"]
-        return int(str(released))
+        return int(str(self._call("POST", "/simulator/release", {"shuffle": shuffle})["released"]))
 
     def settings(self) -> JsonObject:
         """The generations that are sent, and whether and how long connections are read by themselves."""
@@ -86,7 +79,7 @@ class SimulatorClient(_Client):
 
     def pending(self) -> int:
         """How many messages are still to be sent, later attempts included."""
-        return int(str(self._call("GET", "/simulator/deliveries")["pending"]))
+        return int(str(self.deliveries()["pending"]))
 
     def deliveries(self) -> JsonObject:
         """The log of the last attempts, newest first, with the numbers of pending and held messages."""

@@ -49,13 +49,8 @@ class Consumers:
 
     def __init__(self, configured: str | None = None) -> None:
         self._consumers: dict[str, Consumer] = {}
+        self._configured = configured
         self._own = None if configured is None else Consumer(configured)
-
-    def serves_own(self, message: Message) -> bool:
-        """Whether the configured address gets a message; legacy alerts go there by rules of their own."""
-        if message.generation is Generation.LEGACY:
-            return True
-        return self._own is not None and not self._own.disabled
 
     def switch_own(self, *, on: bool) -> None:
         """Codat switches the configured consumer off, or on again; refused (404) where there is none."""
@@ -90,8 +85,10 @@ class Consumers:
         return [*own, *self._consumers.values()]
 
     def urls_for(self, message: Message) -> Sequence[str]:
-        """The addresses that get a message."""
-        return [consumer.url for consumer in self._consumers.values() if consumer.wants(message)]
+        """The addresses that get a message; legacy alerts go to the configured one by rules of their own."""
+        is_configured = message.generation is Generation.LEGACY or (self._own and not self._own.disabled)
+        configured = [self._configured] if self._configured and is_configured else []
+        return configured + [consumer.url for consumer in self._consumers.values() if consumer.wants(message)]
 
 
 def _texts(fields: Mapping[str, object], name: str) -> tuple[str, ...]:

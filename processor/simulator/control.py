@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from processor.simulator.api import error_response
+from processor.simulator.api import json_body
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
 from processor.simulator.simulation import Simulation, steer_of
@@ -18,10 +18,6 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
     """The control API of one simulated Codat."""
     control = Blueprint("control", __name__, url_prefix="/simulator")
     world, delivery = simulation.world, simulation.delivery
-
-    @control.errorhandler(SimulatorRefusal)
-    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
-        return error_response(refused)
 
     @control.post("/companies")
     def create_company() -> ResponseReturnValue:
@@ -107,12 +103,7 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
 
 
 def _options() -> Mapping[str, object]:
-    if not request.get_data():
-        return {}
-    options = request.get_json(force=True, silent=True)
-    if not isinstance(options, dict):
-        raise SimulatorRefusal(400, "The body is not a JSON object")
-    return options
+    return json_body() if request.get_data() else {}
 
 
 def _settings(simulation: Simulation) -> JsonObject:

@@ -69,8 +69,7 @@ class _Parcel:
 class Delivery:
     """Sends messages from an agenda of its own; everything else only touches memory under ``lock``.
 
-    ``consumers`` gives, for a message, the addresses that get it besides the configured one; ``own``
-    says whether that gets it.
+    ``receivers`` gives, for a message, the addresses that get it.
     """
 
     def __init__(
@@ -78,13 +77,12 @@ class Delivery:
         config: SimulatorConfig,
         clock: Clock,
         lock: threading.RLock,
-        consumers: Callable[[Message], Sequence[str]],
-        own: Callable[[Message], bool] = lambda _: True,
+        receivers: Callable[[Message], Sequence[str]],
     ) -> None:
         self._config = config
         self._clock = clock
         self._lock = lock
-        self._consumers, self._own = consumers, own
+        self._receivers = receivers
         self._signer = Webhook(config.webhook_secret)
         self._agenda = Agenda("simulator-sender", config.senders)
         self._http = http_client(timeout_s=config.answer_timeout_s)
@@ -121,9 +119,7 @@ class Delivery:
         """Send messages now or later, hold them back, or lose them."""
         with self._lock:
             for message in messages:
-                configured = self._config.webhook_url
-                own = [configured] if configured and self._own(message) else []
-                for url in dict.fromkeys([*own, *self._consumers(message)]):
+                for url in dict.fromkeys(self._receivers(message)):
                     self._dispatch(_Parcel(message, url))
 
     def release(self, *, shuffle: bool | None = None) -> int:
@@ -134,9 +130,7 @@ class Delivery:
         with self._lock:
             parcels, self._held = self._held, []
             if self._chaos.shuffle if shuffle is None else shuffle:
-                order = list(range(len(parcels)))
-                self._dice.shuffle(order)
-                parcels = [parcels[position] for position in order]
+                self._dice.shuffle(parcels)
             for parcel in parcels:
                 self._agenda.add(partial(self._attempt, parcel, 1))
             return len(parcels)

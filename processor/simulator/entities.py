@@ -142,17 +142,13 @@ class Read:
 
 @dataclass(slots=True)
 class LinkProblem:
-    """An entry of ``dataConnectionErrors``; ``resolved`` is when it no longer mattered.
-
-    Codat gives no status to an error that is not ``transient``.
-    """
+    """An entry of ``dataConnectionErrors``; ``resolved`` is when it no longer mattered."""
 
     status_code: int
     status_text: str
     message: str
     at: datetime
     resolved: datetime | None = None
-    transient: bool = True
 
     def as_json(self) -> JsonObject:
         """The entry as Codat writes it."""
@@ -161,7 +157,7 @@ class LinkProblem:
             "statusText": self.status_text,
             "errorMessage": self.message,
             "erroredOnUtc": codat_time(self.at),
-            "status": None if not self.transient else "Active" if self.resolved is None else "Resolved",
+            "status": "Active" if self.resolved is None else "Resolved",
         }
         if self.resolved is not None:
             shown["resolvedOnUtc"] = codat_time(self.resolved)
@@ -267,6 +263,11 @@ class SimulatedCompany:
     def present(self) -> list[SimulatedConnection]:
         """Its connections that are not deleted, in order of creation."""
         return [connection for connection in self.connections.values() if not connection.deleted]
+
+    @property
+    def datasets(self) -> list[SimulatedDataset]:
+        """Everything that was ever read of its present connections."""
+        return [dataset for connection in self.present for dataset in connection.datasets]
 
     @property
     def is_active(self) -> bool:

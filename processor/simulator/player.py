@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from processor.simulator.chaos import Chaos
 from processor.simulator.clients import ProductClient, SimulatorClient
 from processor.simulator.platforms import JsonObject
 from processor.simulator.stories import PLATFORM_KEY, SYNC_COMPLETED, Change, Expect, Release, Story
@@ -18,13 +19,7 @@ Say = Callable[[str], None]
 POLL_S = 0.05
 QUIET_S = 1.0
 SETTLE_S = 20.0
-_CALM: Mapping[str, object] = {
-    "drop": 0.0,
-    "duplicate": 0.0,
-    "delay_s": [0.0, 0.0],
-    "shuffle": False,
-    "hold": False,
-}
+_CALM = {name: value for name, value in Chaos().as_json().items() if name != "seed"}
 
 
 class _Disappointed(Exception):

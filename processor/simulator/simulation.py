@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from processor.simulator.agenda import Agenda
 from processor.simulator.chaos import Deliver
@@ -40,15 +41,13 @@ class Simulation:
         self.composer = Composer(
             base_url=config.base_url, client_id=config.client_id, link_url=self.plain_link_url
         )
-        self.delivery = Delivery(
-            config, clock, self.lock, self.consumers.urls_for, own=self.consumers.serves_own
-        )
+        self.delivery = Delivery(config, clock, self.lock, self.consumers.urls_for)
         self.world = World(Ticker(clock), self._tell, self.lock)
         self._agenda = Agenda("simulator-reads")
         self.reading = SimulatedSync(self.world, self._agenda)
         self._changes: Mapping[str, Callable[[str, Options], object]] = {
-            "authorize": self._authorize,
-            "reauthorize": self._reauthorize,
+            "authorize": partial(self._authorize, self.world.authorize),
+            "reauthorize": partial(self._authorize, self.world.reauthorize),
             "fail": self._fail,
             "start-sync": lambda one, _: self.reading.start_sync(one),
             "complete-sync": lambda one, options: self.reading.complete_sync(one, options.get("outcomes")),
@@ -115,25 +114,16 @@ class Simulation:
     def _tell(self, happened: Happened) -> None:
         self.delivery.submit(self.composer.compose(happened, self.generations))
 
-    def _authorize(self, connection_id: str, options: Options) -> None:
-        self._name_account(connection_id, options)
-        self._begin_reading(self.world.authorize(connection_id), options)
-
-    def _reauthorize(self, connection_id: str, options: Options) -> None:
-        self._name_account(connection_id, options)
-        self._begin_reading(self.world.reauthorize(connection_id), options)
-
-    def _name_account(self, connection_id: str, options: Options) -> None:
+    def _authorize(self, authorize: Callable[[str], object], connection_id: str, options: Options) -> None:
         name = options.get("account_name")
         if name is not None and not isinstance(name, str):
             raise SimulatorRefusal(400, "account_name is not a text")
         with self.lock:
             connection = self.world.find_connection(connection_id)
             connection.account_name = name or connection.account_name
-
-    def _begin_reading(self, connection: SimulatedConnection, options: Options) -> None:
+        authorize(connection_id)
         if options.get("auto_sync", self.auto_sync):
-            self.reading.run_sync(connection.id, self.sync_s)
+            self.reading.run_sync(connection_id, self.sync_s)
 
     def _fail(self, connection_id: str, options: Options) -> None:
         status_code = options.get("status_code", 403)

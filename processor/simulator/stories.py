@@ -63,11 +63,6 @@ class Story:
     failed: frozenset[str] = frozenset()
 
 
-def _data_types() -> tuple[str, ...]:
-    platform = platform_of(PLATFORM_KEY)
-    return platform.data_types if platform else ()
-
-
 def _authorize(name: str = "authorize", **options: object) -> Change:
     said = "the user gives access" if name == "authorize" else "the user gives access again"
     if options.get("deliver") == "drop":
@@ -75,18 +70,20 @@ def _authorize(name: str = "authorize", **options: object) -> Change:
     return Change(name, said, {"auto_sync": False, **options})
 
 
+_PLATFORM = platform_of(PLATFORM_KEY)
+_DATA_TYPES = _PLATFORM.data_types if _PLATFORM else ()
 _START = Change("start-sync", "Codat begins to read")
 _COMPLETE = Change("complete-sync", "Codat has read every data type")
 _PARTLY_FAILED = frozenset({"bills", "payments"})
 _COMPLETE_PARTLY = Change(
     "complete-sync",
     "Codat has read most data types, but not bills and payments",
-    {"outcomes": {one: "FetchError" if one in _PARTLY_FAILED else "Complete" for one in _data_types()}},
+    {"outcomes": {one: "FetchError" if one in _PARTLY_FAILED else "Complete" for one in _DATA_TYPES}},
 )
 _FAIL_SYNC = Change(
     "complete-sync",
     "Codat could not read any data type",
-    {"outcomes": dict.fromkeys(_data_types(), "FetchError")},
+    {"outcomes": dict.fromkeys(_DATA_TYPES, "FetchError")},
 )
 _REVOKE = Change("deauthorize", "the user revokes access at the platform")
 _HAPPY_STEPS: tuple[Step, ...] = (_authorize(), Expect(AUTHORIZED), _START, _COMPLETE, Expect(SYNC_COMPLETED))
