@@ -434,7 +434,7 @@ def test_nothing_is_erased_or_deleted_while_nobody_answers(truth):
     with socket.socket() as taken:  # nobody listens there, and nobody else can meanwhile
         taken.bind(("127.0.0.1", 0))
         for client in (truth.codat, truth.checking):
-            client._exchange._base_url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+            client._http._base_url = f"http://127.0.0.1:{taken.getsockname()[1]}"
 
         truth.run(for_s=7200, step_s=600)
 
