@@ -30,9 +30,21 @@ from handlers.events import (
     UnidentifiedConnectionChanged,
 )
 from processor.alerts.envelope import Envelope, Unrecognised, build_envelope, missing_ids
-from processor.alerts.schemas import Payload, as_company, as_payload, as_read
-from processor.codat.json_values import NIL, as_id, as_instant
+from processor.codat.json_values import (
+    NIL,
+    as_company,
+    as_connection,
+    as_explanation,
+    as_id,
+    as_instant,
+    as_object,
+    as_read_status,
+    as_reported_problem,
+)
 
+UNKNOWN_READ_STATUS = "Unknown"
+
+Payload = Mapping[str, object]
 Reader = Callable[[Envelope, Payload], Event]
 
 
@@ -41,12 +53,11 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
 
     Raises ``Unrecognised`` if the message has a known type and lacks an id that this type requires.
     """
-    raw_payload = message.get("payload")
-    payload = as_payload(raw_payload)
+    payload = as_object(message.get("payload"))
     type_key = event_type.lower()
-    company = payload.company
+    company = as_company(payload.get("referenceCompany"))
     if company is None and type_key.startswith("company."):
-        company = as_company(raw_payload)  # the payload of these types is the company itself
+        company = as_company(payload)  # the payload of these types is the company itself
     envelope = build_envelope(
         event_id=event_id,
         event_type=event_type,
@@ -64,13 +75,13 @@ def _connection_reader(
     """A reader of messages about one connection; without a connection all of the company are in doubt."""
 
     def reader(envelope: Envelope, payload: Payload) -> Event:
-        connection = payload.connection
-        details = connection.details if connection else None
+        connection = as_connection(payload.get("connection"))
         if envelope["company"] is None:
-            raise missing_ids({"payload.referenceCompany.id": None, "payload.connection.id": details})
-        if connection is None or details is None:
+            raise missing_ids({"payload.referenceCompany.id": None, "payload.connection.id": connection})
+        if connection is None:
             return UnidentifiedConnectionChanged(**envelope)
-        return build(envelope, details, connection.problem)
+        reported = as_reported_problem(as_object(payload.get("connection")).get("dataConnectionErrors"))
+        return build(envelope, connection, reported.problem if reported else None)
 
     return reader
 
@@ -99,7 +110,7 @@ def _reads_reader(event: type[ReadCompleted]) -> Reader:
     def reader(envelope: Envelope, payload: Payload) -> Event:
         if envelope["company"] is None:
             raise missing_ids({"payload.referenceCompany.id": None})
-        return event(**envelope, reads=_parse_reads(payload.data_types))
+        return event(**envelope, reads=_parse_reads(payload.get("dataTypes")))
 
     return reader
 
@@ -124,13 +135,22 @@ def _parse_reads(rows: object) -> tuple[DataTypeRead, ...]:
     if rows is None or rows == []:
         return ()
     entries = [entry for entry in rows if isinstance(entry, dict)] if isinstance(rows, list) else []
-    reads = tuple(read for entry in entries if (read := as_read(entry)) is not None)
+    reads = tuple(read for entry in entries if (read := _parse_read(entry)) is not None)
     if not reads and not any(_lacks_connection(entry) for entry in entries):
         raise Unrecognised(
             "none of the data types that were read can be recognised",
             {"payload.dataTypes": "no entry with a usable connectionId and dataType"},
         )
     return reads
+
+
+def _parse_read(entry: Mapping[str, object]) -> DataTypeRead | None:
+    """The outcome of reading one data type, of any status; ``None`` without a data type or connection."""
+    connection_id, data_type = as_id(entry.get("connectionId")), as_id(entry.get("dataType"))
+    if connection_id is None or data_type is None:
+        return None
+    status = as_read_status(entry.get("status")) or UNKNOWN_READ_STATUS
+    return DataTypeRead(connection_id, data_type, status, as_explanation(entry.get("issues")))
 
 
 def _lacks_connection(entry: Mapping[str, object]) -> bool:
@@ -147,7 +167,7 @@ def _company_reader(event: type[CompanyCreated] | type[CompanyDeleted]) -> Reade
 
 
 def _rate_limit_reached(envelope: Envelope, payload: Payload) -> Event:
-    return RateLimitReached(**envelope, expires_at=payload.expires_at)
+    return RateLimitReached(**envelope, expires_at=as_instant(payload.get("expiryDate")))
 
 
 def _rate_limit_reset(envelope: Envelope, _: Payload) -> Event:
@@ -155,9 +175,9 @@ def _rate_limit_reset(envelope: Envelope, _: Payload) -> Event:
 
 
 def _other(envelope: Envelope, payload: Payload) -> Event:
-    details = payload.connection.details if payload.connection else None
+    connection_id = as_id(payload.get("connectionId"))
     return UnhandledEvent(
-        **envelope, connection_id=payload.connection_id or (details.id if details else None)
+        **envelope, connection_id=connection_id or as_id(as_object(payload.get("connection")).get("id"))
     )
 
 

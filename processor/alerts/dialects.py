@@ -14,7 +14,7 @@ from datetime import datetime
 from handlers.events import Event
 from processor.alerts import current, legacy
 from processor.alerts.envelope import Unrecognised
-from processor.alerts.legacy_schemas import lower_keys
+from processor.alerts.legacy import lower_keys
 from processor.codat.json_values import as_word
 
 __all__ = ["Unrecognised", "is_too_deep", "recognise"]

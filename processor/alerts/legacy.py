@@ -1,6 +1,7 @@
 """The legacy dialect: alerts of rules, with ``AlertId RuleType CompanyId Data``.
 
-An alert has no time, so the time of its event is that of the arrival. ``ClientName`` is the name of the
+Keys are compared in lower case: ``Data`` mixes ``newStatus`` and ``DailyQuota``, and the outer keys vary as
+well. An alert has no time, so the time of its event is that of the arrival. ``ClientName`` is the name of the
 Codat client, not of the company.
 
 Source: https://docs.codat.io/using-the-api/webhooks/legacy/core-rules-types
@@ -9,6 +10,7 @@ Source: https://docs.codat.io/using-the-api/webhooks/legacy/core-rules-types
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from handlers.events import (
     Company,
@@ -26,9 +28,16 @@ from handlers.events import (
     UnidentifiedConnectionChanged,
 )
 from processor.alerts.envelope import Envelope, build_envelope, missing_ids
-from processor.alerts.legacy_schemas import LegacyAlert, as_legacy_alert
-
-Reader = Callable[[Envelope, LegacyAlert], Event]
+from processor.codat.json_values import (
+    as_id,
+    as_instant,
+    as_message,
+    as_name,
+    as_object,
+    as_read_status,
+    as_status,
+    as_word,
+)
 
 COMPLETE = "Complete"
 UNSPECIFIED_ERROR = "InternalError"
@@ -37,20 +46,37 @@ _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 _UUID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
 
 
+class LegacyAlert(NamedTuple):
+    """An alert of any rule; the keys of ``data`` are in lower case."""
+
+    connection_id: str | None
+    message: str | None
+    data: Mapping[str, object]
+
+
+Reader = Callable[[Envelope, LegacyAlert], Event]
+
+
 def read(lowered: Mapping[str, object], *, rule_type: str, event_id: str, received_at: datetime) -> Event:
     """The event in an alert whose outer keys are in lower case.
 
     Case, spaces and punctuation of the rule type are ignored. Raises ``Unrecognised`` if the alert has a
     known rule type and lacks an id that this type requires.
     """
-    alert = as_legacy_alert(lowered)
+    data = lower_keys(as_object(lowered.get("data")))
+    alert = LegacyAlert(
+        connection_id=as_id(data.get("dataconnectionid")) or as_id(lowered.get("dataconnectionid")),
+        message=as_message(lowered.get("message")),
+        data=data,
+    )
+    company_id = as_id(lowered.get("companyid"))
     envelope = build_envelope(
         event_id=event_id,
         event_type=rule_type,
         source=Source.LEGACY,
         received_at=received_at,
         stated_at=None,
-        company=None if alert.company_id is None else Company(alert.company_id),
+        company=None if company_id is None else Company(company_id),
     )
     return _READERS.get(canonical(rule_type), _other)(envelope, alert)
 
@@ -60,28 +86,30 @@ def canonical(rule_type: str) -> str:
     return _NOT_A_LETTER.sub("", rule_type.lower()).replace("synchronis", "synchroniz")
 
 
-def _connection_id(alert: LegacyAlert) -> str | None:
-    return alert.data.connection_id or alert.connection_id
+def lower_keys(value: Mapping[str, object]) -> dict[str, object]:
+    """The object with its keys in lower case; the last of keys that differ in case alone counts."""
+    return {key.lower(): entry for key, entry in value.items()}
 
 
 def _status_claimed(envelope: Envelope, alert: LegacyAlert) -> Event:
     """A claim about the link of a connection, or of an unnamed one; any other event for an unknown status."""
     data = alert.data
-    if data.new_status is None:
+    status = as_status(data.get("newstatus"))
+    if status is None:
         return _other(envelope, alert)
-    connection_id = _connection_id(alert)
     if envelope["company"] is None:
-        raise missing_ids({"CompanyId": None, "DataConnectionId": connection_id})
-    if connection_id is None:
+        raise missing_ids({"CompanyId": None, "DataConnectionId": alert.connection_id})
+    if alert.connection_id is None:
         return UnidentifiedConnectionChanged(**envelope)
     connection = ConnectionDetails(
-        id=connection_id,
-        platform_key=data.platform_key,
-        platform_name=data.platform_name,
-        source_type=data.source_type,
-        status=data.new_status,
+        id=alert.connection_id,
+        platform_key=as_word(data.get("platformkey")),
+        platform_name=as_name(data.get("platformname")),
+        source_type=as_word(data.get("sourcetype")),
+        status=status,
     )
-    return LinkStatusClaimed(**envelope, connection=connection, old=data.old_status, new=data.new_status)
+    old = as_status(data.get("oldstatus"))
+    return LinkStatusClaimed(**envelope, connection=connection, old=old, new=status)
 
 
 def _initial_read_claimed(envelope: Envelope, alert: LegacyAlert) -> Event:
@@ -92,10 +120,10 @@ def _initial_read_claimed(envelope: Envelope, alert: LegacyAlert) -> Event:
     company = envelope["company"]
     if company is None:
         raise missing_ids({"CompanyId": None})
-    name = alert.data.company_name
+    name = as_name(alert.data.get("companyname"))
     if name is not None and _UUID.fullmatch(name) is None:
         envelope["company"] = Company(company.id, name)
-    return InitialReadClaimed(**envelope, connection_id=_connection_id(alert))
+    return InitialReadClaimed(**envelope, connection_id=alert.connection_id)
 
 
 def _sync_completed(envelope: Envelope, alert: LegacyAlert) -> Event:
@@ -104,12 +132,13 @@ def _sync_completed(envelope: Envelope, alert: LegacyAlert) -> Event:
 
 def _sync_failed(envelope: Envelope, alert: LegacyAlert) -> Event:
     """A failed read; without a status in the alert it is an error without a cause."""
-    return _read_completed(envelope, alert, alert.data.dataset_status or UNSPECIFIED_ERROR, alert.message)
+    status = as_read_status(alert.data.get("datasetstatus"))
+    return _read_completed(envelope, alert, status or UNSPECIFIED_ERROR, alert.message)
 
 
 def _read_completed(envelope: Envelope, alert: LegacyAlert, status: str, message: str | None) -> Event:
     """The outcome of one read; without a connection or a data type it is any other event."""
-    connection_id, data_type = _connection_id(alert), alert.data.data_type
+    connection_id, data_type = alert.connection_id, as_id(alert.data.get("datatype"))
     if connection_id is None or data_type is None:
         return _other(envelope, alert)
     if envelope["company"] is None:
@@ -120,11 +149,11 @@ def _read_completed(envelope: Envelope, alert: LegacyAlert, status: str, message
 def _deletion_claimed(envelope: Envelope, alert: LegacyAlert) -> Event:
     if envelope["company"] is None:
         raise missing_ids({"CompanyId": None})
-    return DeletionClaimed(**envelope, connection_id=_connection_id(alert))
+    return DeletionClaimed(**envelope, connection_id=alert.connection_id)
 
 
 def _rate_limit_reached(envelope: Envelope, alert: LegacyAlert) -> Event:
-    return RateLimitReached(**envelope, expires_at=alert.data.expires_at)
+    return RateLimitReached(**envelope, expires_at=as_instant(alert.data.get("expiresutc")))
 
 
 def _rate_limit_reset(envelope: Envelope, _: LegacyAlert) -> Event:
@@ -132,7 +161,7 @@ def _rate_limit_reset(envelope: Envelope, _: LegacyAlert) -> Event:
 
 
 def _other(envelope: Envelope, alert: LegacyAlert) -> Event:
-    return UnhandledEvent(**envelope, connection_id=_connection_id(alert))
+    return UnhandledEvent(**envelope, connection_id=alert.connection_id)
 
 
 _READERS: Mapping[str, Reader] = {

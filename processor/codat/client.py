@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 import httpx
 
 from processor.clock import utc_now
-from processor.codat import schemas
+from processor.codat import parsing
 from processor.codat.errors import CodatConflict, CodatUncertain, CodatUnusable
 from processor.codat.http import MAX_RESPONSE_BYTES, CodatHttp, CodatResponse
 from processor.codat.models import (
@@ -97,7 +97,7 @@ class CodatClient:
     def get_company(self, company_id: str) -> CompanyResponse:
         """One company with its connections. Raises ``CodatNotFound``."""
         response = self._http.read("companies", company_id)
-        company = schemas.company_of(response.body, response)
+        company = parsing.company_of(response.body, response)
         _check_id(company.id, company_id, "company")
         return company
 
@@ -116,7 +116,7 @@ class CodatClient:
         for page in pages(
             self._http, "companies", query=query, tags=tags, order_by=order_by, page_size=page_size
         ):
-            yield from schemas.readable(page.rows, partial(schemas.company_of, response=page.response))
+            yield from parsing.readable(page.rows, partial(parsing.company_of, response=page.response))
 
     def find_company_by_tag(
         self, name: str, value: str, *, unless: Callable[[str], bool] = lambda _: False
@@ -144,7 +144,7 @@ class CodatClient:
         if products:
             body["products"] = list(products)
         response = self._http.write("POST", "companies", body=body)
-        return _parse_created(schemas.company_of, response)
+        return _parse_created(parsing.company_of, response)
 
     def delete_company(self, company_id: str) -> None:
         """Delete a company with all its connections and data."""
@@ -155,7 +155,7 @@ class CodatClient:
     def get_connection(self, company_id: str, connection_id: str) -> ConnectionResponse:
         """One connection with a fresh ``link_url``. Raises ``CodatNotFound``."""
         response = self._http.read("companies", company_id, "connections", connection_id)
-        connection = schemas.connection_of(response.body, response)
+        connection = parsing.connection_of(response.body, response)
         _check_id(connection.id, connection_id, "connection")
         return connection
 
@@ -163,20 +163,20 @@ class CodatClient:
         """The readable connections of a company; a missing one may still exist."""
         connections: list[ConnectionResponse] = []
         for page in pages(self._http, "companies", company_id, "connections", page_size=PAGE_SIZE):
-            connections += schemas.readable(page.rows, partial(schemas.connection_of, response=page.response))
+            connections += parsing.readable(page.rows, partial(parsing.connection_of, response=page.response))
         return connections
 
     def create_connection(self, company_id: str, platform_key: str) -> ConnectionResponse:
         """Create a connection to a platform, to be authorised at ``link_url``."""
         body = {"platformKey": platform_key}
         response = self._http.write("POST", "companies", company_id, "connections", body=body)
-        return _parse_created(schemas.connection_of, response)
+        return _parse_created(parsing.connection_of, response)
 
     def unlink(self, company_id: str, connection_id: str) -> ConnectionResponse:
         """End the access through a linked connection; data that was read stays readable."""
         path = ("companies", company_id, "connections", connection_id)
         response = self._http.write("PATCH", *path, body={"status": "Unlinked"})
-        return _parse_created(schemas.connection_of, response)
+        return _parse_created(parsing.connection_of, response)
 
     def delete_connection(self, company_id: str, connection_id: str) -> None:
         """Delete a connection permanently."""
@@ -186,7 +186,7 @@ class CodatClient:
 
     def get_data_status(self, company_id: str) -> dict[str, str]:
         """Status of each data type of a company that was read, over all of its connections."""
-        return schemas.data_statuses_of(self._http.read("companies", company_id, "dataStatus").body)
+        return parsing.data_statuses_of(self._http.read("companies", company_id, "dataStatus").body)
 
     def get_history(self, company_id: str, connection_id: str | None = None) -> HistoryResponse:
         """The readable rows of the read history of a company, or of one connection, in Codat's order.
@@ -197,7 +197,7 @@ class CodatClient:
         path = ("companies", company_id, "data", "history")
         listing = list(pages(self._http, *path, query=query, page_size=LARGE_PAGE_SIZE))
         rows = (row for page in listing for row in page.rows)
-        datasets = tuple(schemas.readable(rows, schemas.dataset_of))
+        datasets = tuple(parsing.readable(rows, parsing.dataset_of))
         first = listing[0].response
         return HistoryResponse(first.asked_at, datasets, first.timed)
 
@@ -226,11 +226,11 @@ class CodatClient:
         terms = [] if source_type is None else [f"sourceType={source_type_of(source_type)}"]
         terms += [] if enabled is None else [f"enabled={str(enabled).lower()}"]
         listing = pages(self._http, "integrations", query="&&".join(terms) or None, page_size=PAGE_SIZE)
-        return schemas.readable((row for page in listing for row in page.rows), schemas.integration_of)
+        return parsing.readable((row for page in listing for row in page.rows), parsing.integration_of)
 
     def get_branding(self, platform_key: str) -> Branding:
         """The pictures of a platform; they change rarely, so cache them."""
-        return schemas.branding_of(self._http.read("integrations", platform_key, "branding").body)
+        return parsing.branding_of(self._http.read("integrations", platform_key, "branding").body)
 
     def ping(self) -> None:
         """Check that Codat responds and accepts the key. Raises ``CodatError``."""
@@ -240,7 +240,7 @@ class CodatClient:
 
     def list_webhooks(self) -> list[WebhookConsumer]:
         """The readable webhook consumers of the account; there are up to 50."""
-        return schemas.readable(rows_of(self._http.read("webhooks")), schemas.consumer_of)
+        return parsing.readable(rows_of(self._http.read("webhooks")), parsing.consumer_of)
 
     def create_webhook(
         self,
@@ -255,7 +255,7 @@ class CodatClient:
         if company_tags:
             body["companyTags"] = list(company_tags)
         response = self._http.write("POST", "webhooks", body=body)
-        return _parse_created(lambda value, _: schemas.consumer_of(value), response)
+        return _parse_created(lambda value, _: parsing.consumer_of(value), response)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a consumer."""

@@ -1,6 +1,8 @@
-"""Values of foreign JSON: ids, texts, times, statuses.
+"""Values of foreign JSON: ids, texts, times, statuses, and the objects that messages and responses share.
 
-Each function accepts any value and returns ``None`` for an unusable one; none raises.
+Codat changes its bodies without notice, and one odd field must not invalidate a message or a response: each
+function accepts any value and returns ``None`` for an unusable one; none raises. The callers decide which
+fields are required.
 """
 
 import re
@@ -8,8 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
-from handlers.events import LinkStatus
+from handlers.events import Company, ConnectionDetails, LinkStatus, Problem
 from handlers.facts import ENDED_STATUSES, RUNNING_STATUSES
 
 MAX_ID_CHARS = 128
@@ -18,6 +21,8 @@ MAX_NAME_CHARS = 500
 MAX_MESSAGE_CHARS = 2000
 MAX_TAGS = 50
 MAX_TAG_CHARS = 500
+MAX_INFO_FIELDS = 50
+MAX_ACCOUNT_NAME_CHARS = 120
 
 # Control characters, line separators and lone surrogates (which cannot be encoded).
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -30,6 +35,27 @@ _STATUSES = {status.value.lower(): status for status in LinkStatus}
 _READ_STATUSES = {status.lower(): status for status in ENDED_STATUSES | RUNNING_STATUSES}
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
+_NOT_LETTERS = re.compile(r"[^a-z]")
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+_ACCOUNT_NAMES = (
+    "companyname",
+    "organisationname",
+    "organizationname",
+    "businessname",
+    "shopname",
+    "storename",
+    "merchantname",
+    "accountname",
+    "entityname",
+    "name",
+    "shopurl",
+    "shopdomain",
+    "storeurl",
+    "domain",
+)
+"""Keys of ``connectionInfo``, a free-form object, that tell two connections of one platform apart."""
+
 NIL = "00000000-0000-0000-0000-000000000000"
 """The nil GUID, with which Codat names no object."""
 
@@ -37,6 +63,11 @@ NIL = "00000000-0000-0000-0000-000000000000"
 def folded(text: str) -> str:
     """A GUID in lower case; any other text unchanged."""
     return text.lower() if _GUID.fullmatch(text) else text
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    """A JSON object; empty for any other value."""
+    return value if isinstance(value, dict) else {}
 
 
 def as_id(value: object) -> str | None:
@@ -112,17 +143,84 @@ def as_tags(value: object) -> Mapping[str, str] | None:
 
 def as_explanation(value: object) -> str | None:
     """Of a list of issues the message of the first error, else the first message."""
-    if not isinstance(value, list):
-        return None
     first: str | None = None
-    for issue in value:
-        message = as_message(issue.get("message")) if isinstance(issue, dict) else None
+    for issue in map(as_object, value if isinstance(value, list) else ()):
+        message = as_message(issue.get("message"))
         if message is None:
             continue
         if (as_word(issue.get("type")) or "").lower().startswith("error"):
             return message
         first = first or message
     return first
+
+
+def as_company(value: object) -> Company | None:
+    """A company; ``None`` without a usable id."""
+    company = as_object(value)
+    company_id = as_id(company.get("id"))
+    if company_id is None:
+        return None
+    return Company(company_id, as_name(company.get("name")), as_tags(company.get("tags")) or {})
+
+
+def as_connection(value: object) -> ConnectionDetails | None:
+    """A connection; ``None`` without a usable id."""
+    connection = as_object(value)
+    connection_id = as_id(connection.get("id"))
+    if connection_id is None:
+        return None
+    return ConnectionDetails(
+        id=connection_id,
+        platform_key=as_word(connection.get("integrationKey")),
+        platform_name=as_name(connection.get("platformName")),
+        source_type=as_word(connection.get("sourceType")),
+        integration_id=as_id(connection.get("integrationId")),
+        status=as_status(connection.get("status")),
+        account_name=as_account_name(connection.get("connectionInfo")),
+    )
+
+
+def as_account_name(value: object) -> str | None:
+    """The account, shop or business in ``connectionInfo``; ``None`` if there is none."""
+    texts = {
+        _NOT_LETTERS.sub("", name[:MAX_WORD_CHARS].lower()): text
+        for name, text in islice(as_object(value).items(), MAX_INFO_FIELDS)
+    }
+    names = (as_text(texts.get(name), MAX_ACCOUNT_NAME_CHARS) for name in _ACCOUNT_NAMES)
+    return next((name for name in names if name is not None), None)
+
+
+class ReportedProblem(NamedTuple):
+    """One of ``dataConnectionErrors``, with its time ``at``; active until it is resolved."""
+
+    problem: Problem
+    is_active: bool
+    at: datetime | None
+
+
+def as_reported_problem(value: object) -> ReportedProblem | None:
+    """Of a list of errors the newest active one, else the last one."""
+    entries = value if isinstance(value, list) else ()
+    problems = [_reported_problem(entry) for entry in entries if isinstance(entry, dict)]
+    # Reversed: max returns the first of equals, and the later entry is the newer one.
+    active = (problem for problem in reversed(problems) if problem.is_active)
+    last = problems[-1] if problems else None
+    return max(active, key=lambda problem: problem.at or _NEVER, default=last)
+
+
+def _reported_problem(error: Mapping[str, object]) -> ReportedProblem:
+    """Only transient errors have a status, ``Active`` or ``Resolved``."""
+    at = as_instant(error.get("erroredOnUtc"))
+    status = as_word(error.get("status")) or ""
+    return ReportedProblem(
+        problem=Problem(
+            as_code(error.get("statusCode")),
+            as_message(error.get("statusText")),
+            as_message(error.get("errorMessage")),
+        ),
+        is_active=as_word(error.get("resolvedOnUtc")) is None and status.lower() != "resolved",
+        at=None if at == _NEVER else at,
+    )
 
 
 def _is_tag_text(text: object) -> bool:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from processor.codat.shared_schemas import as_account_name
+from processor.codat.json_values import as_account_name
 from processor.web.merchant.copy import terms
 from tests.processor.simulator.pages import Browser
 from tests.processor.web.conftest import OpenPlace
