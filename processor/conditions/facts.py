@@ -10,11 +10,10 @@ from redis import BusyLoadingError, Redis, RedisError, ResponseError
 
 from processor.clock import from_ms, to_ms
 from processor.conditions import memory as memory_module
-from processor.delivery import subscriber_names
 from processor.delivery.channels.registry import BUILT_IN
 from processor.delivery.lane import LaneState
 from processor.delivery.lane_admin import LaneAdmin
-from processor.delivery.subscribers import Subscribers
+from processor.delivery.subscribers import Subscribers, names_of
 from processor.settings.definitions import Settings
 from processor.store import clock_skew, codat_calls, codat_status, heartbeats, keys, outages, receipts
 from processor.store.clock_skew import Skew
@@ -165,7 +164,7 @@ def _gather(
         dead_deliveries=dead_deliveries,
         uncertain_deliveries=uncertain_deliveries,
         lanes=tuple(lanes.values()),
-        names=subscriber_names.names_of(subscribers),
+        names=names_of(subscribers),
         calls=codat_calls.parse(calls),
         receipts=receipts.parse(receipts_),
         overdue_questions=overdue_questions,

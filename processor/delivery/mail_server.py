@@ -13,6 +13,8 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from processor.settings.definitions import Settings
+
 TIMEOUT_S = 15.0
 """Timeout for connecting and for each reply but the last, in seconds."""
 
@@ -177,3 +179,26 @@ def _close(server: _Smtp | _Smtps) -> None:
         if not server.is_in_message:
             server.quit()
     server.close()
+
+
+def probe(settings: Settings) -> tuple[bool, str]:
+    """Log in to SMTP_URL as for an e-mail, without sending one; whether that works, and a sentence."""
+    server = MailServer(settings.smtp_url or "", verify=settings.smtp_tls_verify)
+    try:
+        protected = server.probe()
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        return False, f"The mail server cannot be used: {_probe_error(error)}."
+    return True, f"The mail server answers{', within TLS' if protected else ', without TLS'}."
+
+
+def _probe_error(error: Exception) -> str:
+    """Why the probe failed; without the login, which a server may repeat."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"it refuses the login in SMTP_URL ({error.smtp_code})"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"it answers {error.smtp_code} {reply_text(error)[:200]}".rstrip(". ")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid ({error.verify_message}); SMTP_TLS_VERIFY=false accepts any"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return f"{type(error).__name__}: {error}"[:300].rstrip(". ")

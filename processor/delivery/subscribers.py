@@ -2,11 +2,13 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from redis import Redis
 
@@ -179,6 +181,29 @@ class Subscribers:
             pipe.hset(keys.subscriber(subscriber_id), mapping=row)
 
         self._client.transaction(set_fields, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
+
+
+def names_of(subscribers: Iterable[Subscriber]) -> dict[str, str]:
+    """Names for people by id: the description, else the host, as a whole URL may hold secrets.
+
+    Equal names are followed by the id.
+    """
+    names = {
+        subscriber.id: subscriber.description.strip() or host(subscriber.url) for subscriber in subscribers
+    }
+    count = Counter(names.values())
+    return {id_: name if count[name] == 1 else f"{name} ({id_})" for id_, name in names.items()}
+
+
+def without_query(url: str) -> str:
+    """A URL for lists, without user and query, which may be secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{host(url)}{parts.path}"
+
+
+def host(url: str) -> str:
+    """The host of a URL, with its port if given; without user, path and query."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _row(subscriber: Subscriber) -> dict[str | bytes, str | bytes | int | float]:

@@ -5,12 +5,11 @@ A caller may send any ``Host`` and ``X-Forwarded-Proto``. With PUBLIC_URL set, l
 message is never refused for these headers, because Codat would not send it again.
 """
 
+import re
 import string
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
-
-from processor.web.host_header import is_valid_host
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -18,6 +17,12 @@ WEBHOOKS = "/webhooks/"
 """Path prefix of Codat's messages."""
 
 SCHEMES = ("http", "https")
+
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}"
+_NAME = rf"(?=[^:]{{1,253}}(?::|$)){_LABEL}(?:\.{_LABEL})*\.?"
+_ADDRESS = r"\[[0-9A-Fa-f:.]{2,45}\]"
+_HOST = re.compile(rf"(?:{_NAME}|{_ADDRESS})(?::(\d{{1,5}}))?", re.ASCII)
+MAX_PORT = 65_535
 
 
 def canonical_path(path: str) -> str:
@@ -35,6 +40,12 @@ def forwarded_scheme(header: str, hops: int) -> str | None:
     """
     values = [value.strip().lower() for value in header.split(",")][-hops:] if hops else []
     return next((value for value in values if value in SCHEMES), None)
+
+
+def is_valid_host(host: str) -> bool:
+    """Whether ``host`` is a name or an address, with a port or without (RFC 9110, 7.2)."""
+    match = _HOST.fullmatch(host)
+    return match is not None and int(match[1] or 0) <= MAX_PORT
 
 
 class CanonicalRequest:

@@ -44,30 +44,23 @@ class _StatsCollector:
         yield _by_label("codat_connections", "Connections by state.", "state", stats["connections"])
         yield _by_label("codat_events", "Kept messages by status.", "status", stats["events"])
         inbox = stats["inbox"]
-        yield GaugeMetricFamily("codat_inbox_depth", "Messages that wait.", value=inbox["depth"])
-        yield GaugeMetricFamily(
-            "codat_inbox_age_seconds", "How long the oldest message has waited.", value=inbox["age_s"]
-        )
-        yield GaugeMetricFamily(
-            "codat_questions", "Questions that wait to be put to Codat.", value=stats["questions"]
-        )
-        yield GaugeMetricFamily(
-            "codat_dead_deliveries",
-            "Notifications that a receiver never took.",
-            value=stats["dead_deliveries"],
-        )
-        yield GaugeMetricFamily(
-            "codat_uncertain_deliveries",
-            "Notifications of which a delivery was sent and not answered.",
-            value=stats["uncertain_deliveries"],
-        )
+        codat, dead, uncertain = stats["codat"], stats["dead_deliveries"], stats["uncertain_deliveries"]
+        for name, text, value in (
+            ("codat_inbox_depth", "Messages that wait.", inbox["depth"]),
+            ("codat_inbox_age_seconds", "How long the oldest message has waited.", inbox["age_s"]),
+            ("codat_questions", "Questions that wait to be put to Codat.", stats["questions"]),
+            ("codat_dead_deliveries", "Notifications that a receiver never took.", dead),
+            (
+                "codat_uncertain_deliveries",
+                "Notifications of which a delivery was sent and not answered.",
+                uncertain,
+            ),
+            ("codat_missing_messages", "Changes that no message told of lately.", codat["missing_now"]),
+            ("codat_warnings", "Warnings that hold now.", len(codat["warnings"])),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
         yield _by_lane("codat_lane_waiting", "Notifications that wait for a receiver.", stats, "waiting")
         yield _by_lane("codat_lane_overdue_seconds", "How late the oldest of them is.", stats, "overdue_s")
-        codat = stats["codat"]
-        yield GaugeMetricFamily(
-            "codat_missing_messages", "Changes that no message told of lately.", value=codat["missing_now"]
-        )
-        yield GaugeMetricFamily("codat_warnings", "Warnings that hold now.", value=len(codat["warnings"]))
         yield _conditions(stats["conditions"])
         yield from _codat(codat)
         if codat["quota"] is not None:

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response, jsonify, request
@@ -35,31 +34,17 @@ ERRORS_BY_STATUS: Mapping[int, type[ProcessorError]] = {
 """The error class for each status with which Flask itself refuses a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemType:
-    """A problem type: its stable ``code``, its usual status, what it means, and what to do."""
-
-    type: str
-    code: str
-    status: int
-    title: str
-    meaning: str
-    remedy: str
-
-
-def problem_types() -> dict[str, ProblemType]:
-    """Every problem type of this service, by code."""
-    types = {}
+def problem_types() -> dict[str, dict[str, object]]:
+    """Every problem type of this service by its stable code: its usual status, its meaning, what to do."""
+    rows: list[tuple[str, int, str, str, str]] = []
     for status, http_error in default_exceptions.items():
         if status not in ERRORS_BY_STATUS:
-            code, description = code_of(http_error()), http_error.description or ""
-            types[code] = ProblemType(
-                type_of(code), code, status, http_error().name, description, "Correct the request."
-            )
-    for error in _with_subclasses(ProcessorError):
-        types[error.code] = ProblemType(
-            type_of(error.code), error.code, int(error.status), error.title, error.sentence, error.remedy
-        )
+            error, description = http_error(), http_error.description or ""
+            rows.append((code_of(error), status, error.name, description, "Correct the request."))
+    for kind in _with_subclasses(ProcessorError):
+        rows.append((kind.code, int(kind.status), kind.title, kind.sentence, kind.remedy))
+    names = ("code", "status", "title", "meaning", "remedy")
+    types = {row[0]: {"type": type_of(row[0]), **dict(zip(names, row, strict=True))} for row in rows}
     return dict(sorted(types.items()))
 
 
@@ -79,7 +64,7 @@ def code_of(error: HTTPException) -> str:
 @blueprint.get("")
 def list_types() -> Response:
     """Every problem type."""
-    return jsonify(items=[asdict(problem_type) for problem_type in problem_types().values()])
+    return jsonify(items=list(problem_types().values()))
 
 
 @blueprint.get("/<code>")
@@ -88,7 +73,7 @@ def explain(code: str) -> Response:
     problem_type = problem_types().get(code)
     if problem_type is None:
         raise NotFound(f"There is no such type of problem; {PROBLEMS} lists all.")
-    return jsonify(asdict(problem_type))
+    return jsonify(problem_type)
 
 
 def register(app: Flask) -> None:

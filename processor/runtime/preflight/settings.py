@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator
 
-from processor.delivery.smtp_probe import probe
+from processor.delivery.mail_server import probe
 from processor.errors import SettingsError
 from processor.runtime.preflight.results import MAIL, SETTINGS, CheckResult
 from processor.settings.definitions import Settings

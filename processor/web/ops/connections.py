@@ -8,7 +8,7 @@ from processor.errors import Conflict
 from processor.reconciliation import wiring
 from processor.resources import queries
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, copy, receiver_names, rendering
+from processor.web.ops import auth, copy, rendering
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
 
 NOTIFICATIONS_SHOWN = 50
@@ -46,7 +46,7 @@ def connection(id_: str) -> Response:
         notifications=notifications,
         last_change=last_change,
         has_failed=has_failed,
-        names=receiver_names.of_subscribers(),
+        names=rendering.receiver_names(),
         askable=get_container().codat is not None
         and connection["company_id"]
         and connection["state"] not in NEVER_ASKED,

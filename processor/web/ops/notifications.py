@@ -6,7 +6,7 @@ from processor.errors import Conflict
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, copy, receiver_names, rendering
+from processor.web.ops import auth, copy, rendering
 from processor.web.v1.parameters import NotificationQuery
 
 NOT_SENT = ("deliveries", "status")
@@ -42,7 +42,7 @@ def notification(id_: str) -> Response:
         receivers=receivers,
         delivered_count=len(delivered.intersection(receivers)),
         refusal=refusal,
-        names=receiver_names.of_subscribers(),
+        names=rendering.receiver_names(),
     )
 
 

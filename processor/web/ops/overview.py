@@ -8,7 +8,7 @@ from processor.conditions.model import Severity
 from processor.resources import queries
 from processor.store import heartbeats
 from processor.web.dependencies import conditions, get_container
-from processor.web.ops import copy, receiver_names, rendering
+from processor.web.ops import copy, rendering
 
 TONES = {Severity.CRITICAL: "bad", Severity.ERROR: "bad", Severity.WARNING: "wait", Severity.INFO: "calm"}
 
@@ -39,7 +39,7 @@ def overview() -> Response:
         missed_after_s=heartbeats.MISSED_AFTER_MS // 1000,
         wrong=[condition for condition in current if condition.severity is not Severity.INFO],
         notes=[condition for condition in current if condition.severity is Severity.INFO],
-        names=receiver_names.of_subscribers(),
+        names=rendering.receiver_names(),
         headline=copy.headline(current),
         tones=TONES,
         lists=LISTS,

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from marshmallow import Schema, ValidationError
 from redis import BusyLoadingError, RedisError
 
+from processor.delivery.subscribers import names_of
 from processor.errors import Invalid, ProcessorError, StoreUnavailable, TooManyAttempts, Unauthorized
 from processor.web import csrf, failure_references, html_errors, problem_json
 from processor.web.dependencies import get_container
@@ -122,6 +123,11 @@ def error_page(error: ProcessorError) -> Response:
         )
     response.headers.update(error.headers())
     return response
+
+
+def receiver_names() -> dict[str, str]:
+    """The name of every subscriber, by id. Raises ``redis.RedisError``."""
+    return names_of(get_container().subscribers.all())
 
 
 def register_handlers(blueprint: Blueprint) -> None:

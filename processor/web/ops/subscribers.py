@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from processor.delivery.rules import TYPES
-from processor.delivery.subscriber_names import without_query
+from processor.delivery.subscribers import without_query
 from processor.errors import Invalid
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, receiver_names, rendering
+from processor.web.ops import auth, rendering
 from processor.web.v1.parameters import PageQuery
 
 
@@ -71,7 +71,7 @@ def _list_page(page: Mapping[str, Any], **values: Any) -> Response:
     return rendering.page(
         "subscribers",
         page=page,
-        names=receiver_names.of_subscribers(),
+        names=rendering.receiver_names(),
         types=TYPES,
         without_query=without_query,
         **values,

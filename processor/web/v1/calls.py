@@ -60,16 +60,9 @@ class Calls:
         required_body = None if body is None else (body, body_required)
         return self._declare("POST", rule, statuses, response, query, errors, required_body)
 
-    def patch(
-        self,
-        rule: str,
-        response: type[Schema],
-        *,
-        body: type[Schema],
-        errors: tuple[HTTPStatus, ...] = (),
-    ) -> Callable[[View], View]:
+    def patch(self, rule: str, response: type[Schema], *, body: type[Schema]) -> Callable[[View], View]:
         """Declare a call that changes the members of ``body``, the view's first argument."""
-        return self._declare("PATCH", rule, (HTTPStatus.OK,), response, NoParameters, errors, (body, True))
+        return self._declare("PATCH", rule, (HTTPStatus.OK,), response, NoParameters, (), (body, True))
 
     def delete(self, rule: str, *, errors: tuple[HTTPStatus, ...] = ()) -> Callable[[View], View]:
         """Declare a call that deletes and has no response body."""

@@ -1,12 +1,12 @@
 """Schemas of companies: sign-up, representation, and sync."""
 
 from marshmallow import fields
-from marshmallow.validate import Length, Range
+from marshmallow.validate import Length
 
 from processor.journey import requests
 from processor.resources.queries import STATES
 from processor.web.v1.bodies import RequestBodySchema
-from processor.web.v1.fields import ResponseSchema, many, moment, number, text, word
+from processor.web.v1.fields import ResponseSchema, by_name, many, moment, number, text, word
 
 OUTCOMES = ("reading", "complete", "failed", "unsupported")
 SYNC_STATUSES = ("idle", "reading", "complete", "failed")
@@ -76,12 +76,7 @@ class CompanySchema(ResponseSchema):
     merchant_id = text("Your own id of it.", null=True)
     name = text("Its name at Codat.", null=True)
     given_name = text("Its name as it was given at sign-up, in any characters.", null=True)
-    tags = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        required=True,
-        metadata={"description": "Its tags at Codat."},
-    )
+    tags = by_name(fields.String, "Its tags at Codat.")
     first_heard_at = moment("When we first heard of it.", null=True)
     deleted_at = moment("When it was deleted at Codat.", null=True)
 
@@ -118,9 +113,5 @@ class SyncSchema(ResponseSchema):
     company_id = text("The company's id.")
     id = text("The same.")
     status = word(SYNC_STATUSES, "`idle`: nothing is authorised; `failed`: nothing could be read.")
-    progress = fields.Integer(
-        required=True,
-        validate=Range(0, 100),
-        metadata={"description": "Over the connections that are authorised, 0 to 100."},
-    )
+    progress = number("Over the connections that are authorised, 0 to 100.", max=100)
     connections = many(ConnectionSyncSchema, "Newest first, without the deleted ones.")

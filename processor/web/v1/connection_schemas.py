@@ -11,20 +11,23 @@ from processor.journey import requests
 from processor.resources.queries import STATES
 from processor.resources.serializers import UNREADABLE
 from processor.web.v1.bodies import RequestBodySchema
-from processor.web.v1.fields import ResponseSchema, flag, many, moment, number, page_of, text, word
+from processor.web.v1.fields import ResponseSchema, flag, many, moment, nullable, number, page_of, text, word
 
 
-def _parameters() -> fields.Dict:
-    description = "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
-    return fields.Dict(
+class LinkBody(RequestBodySchema):
+    """Options of a link."""
+
+    parameters = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
         allow_none=True,
-        metadata={"description": description},
+        metadata={
+            "description": "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
+        },
     )
 
 
-class ConnectBody(RequestBodySchema):
+class ConnectBody(LinkBody):
     """The choice of a platform."""
 
     platform_key = fields.String(
@@ -32,13 +35,6 @@ class ConnectBody(RequestBodySchema):
         validate=Length(1, requests.LONGEST_PLATFORM_KEY),
         metadata={"description": "The key of an enabled platform, as `GET /v1/integrations` lists it."},
     )
-    parameters = _parameters()
-
-
-class LinkBody(RequestBodySchema):
-    """Options of a link."""
-
-    parameters = _parameters()
 
 
 class StartedSchema(ResponseSchema):
@@ -82,9 +78,7 @@ class DataTypeSchema(ResponseSchema):
     progress = number("0 to 100.", max=100)
     at = moment("When this outcome was, by Codat's clock.")
     message = text("Codat's explanation.", null=True)
-    current = fields.Boolean(
-        required=True, metadata={"description": "Whether it belongs to the current authorisation."}
-    )
+    current = flag("Whether it belongs to the current authorisation.")
 
 
 class CheckSchema(ResponseSchema):
@@ -140,12 +134,7 @@ class ConnectionSchema(ResponseSchema):
         "Access ended at once after a complete first sync, as with a connector on the customer's computer"
         " that is set to be read once."
     )
-    error = fields.Nested(
-        ErrorSchema,
-        required=True,
-        allow_none=True,
-        metadata={"description": "Of the newest failed attempt or end of access."},
-    )
+    error = nullable(ErrorSchema, "Of the newest failed attempt or end of access.")
     open = fields.Nested(OpenSchema, required=True)
     notifications_told = many(LedgerEntrySchema, "What was told, oldest first.")
 

@@ -1,12 +1,11 @@
 """Schemas of deliveries and lanes, the objects of :mod:`processor.delivery.serializers`."""
 
 from marshmallow import fields
-from marshmallow.validate import Range
 
 from processor.delivery.channels.registry import BUILT_IN, channel_names
 from processor.delivery.lane import Mode
 from processor.delivery.serializers import DELIVERY_STATUSES
-from processor.web.v1.fields import ResponseSchema, many, moment, number, text, word
+from processor.web.v1.fields import ResponseSchema, many, moment, nullable, number, seconds, text, word
 
 BUILT_IN_LANES = " or ".join(f"`{name}`" for name in BUILT_IN)
 
@@ -48,9 +47,7 @@ class StandingSchema(ResponseSchema):
     uncertain = number("Deliveries that may have arrived, since ever.")
     failures = number("Failures in a row.")
     failing_since = moment("Since when nothing succeeded.", null=True)
-    last_attempt = fields.Nested(
-        AttemptSchema, required=True, allow_none=True, metadata={"description": "The newest attempt."}
-    )
+    last_attempt = nullable(AttemptSchema, "The newest attempt.")
 
 
 class LaneSchema(StandingSchema):
@@ -59,8 +56,4 @@ class LaneSchema(StandingSchema):
     id = text(f"A subscriber's id, {BUILT_IN_LANES}.")
     channel = word(channel_names(), "The road out.")
     status = word(Mode, "`slow`: only probed; `paused` and `gone`: until it is enabled.")
-    overdue_s = fields.Float(
-        required=True,
-        validate=Range(min=0),
-        metadata={"description": "How long the oldest due delivery waits, in seconds."},
-    )
+    overdue_s = seconds("How long the oldest due delivery waits, in seconds.")

@@ -53,14 +53,21 @@ def texts(description: str) -> "fields.List[Any]":
     return fields.List(fields.String(), required=True, metadata={"description": description})
 
 
-def counts(description: str) -> fields.Dict:
-    """Integers by name."""
+def by_name(values: type[fields.Field[Any]], description: str) -> fields.Dict:
+    """Values of one kind by name."""
     return fields.Dict(
-        keys=fields.String(),
-        values=fields.Integer(),
-        required=True,
-        metadata={"description": description},
+        keys=fields.String(), values=values(), required=True, metadata={"description": description}
     )
+
+
+def nullable(item: type[Schema], description: str) -> fields.Nested:
+    """An object, or ``null``."""
+    return fields.Nested(item, required=True, allow_none=True, metadata={"description": description})
+
+
+def seconds(description: str) -> fields.Float:
+    """A non-negative duration in seconds."""
+    return fields.Float(required=True, validate=Range(min=0), metadata={"description": description})
 
 
 def page_of(item: type[Schema]) -> type[Schema]:

@@ -15,7 +15,7 @@ from processor.journey.catalogue import sort_key
 from processor.resources import serializers
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
-from processor.web.v1.fields import ResponseSchema, page_of, text
+from processor.web.v1.fields import ResponseSchema, flag, page_of, text
 from processor.web.v1.parameters import PageQuery
 
 calls = Calls("integrations", "Platforms that can be connected")
@@ -46,10 +46,8 @@ class IntegrationSchema(ResponseSchema):
     square_logo_url = text("Its square logo.", null=True)
     button_url = text("Its own button; Intuit asks for it to be used.", null=True)
     button_hover_url = text("The button under the pointer.", null=True)
-    is_beta = fields.Boolean(required=True, metadata={"description": "Whether Codat calls it beta."})
-    is_offline = fields.Boolean(
-        required=True, metadata={"description": "Whether software has to be installed for it."}
-    )
+    is_beta = flag("Whether Codat calls it beta.")
+    is_offline = flag("Whether software has to be installed for it.")
     integration_id = text("Codat's id of the integration.", null=True)
 
 

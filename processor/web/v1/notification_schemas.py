@@ -7,19 +7,14 @@ from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.web.v1.connection_schemas import ErrorSchema
 from processor.web.v1.delivery_schemas import DeliverySchema
-from processor.web.v1.fields import ResponseSchema, flag, many, moment, number, text, texts, word
+from processor.web.v1.fields import ResponseSchema, by_name, flag, many, moment, number, text, texts, word
 
 
 class OutcomesSchema(ResponseSchema):
     """The outcome of the first sync, per data type."""
 
     complete = texts("Data types that were read.")
-    failed = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        required=True,
-        metadata={"description": "Those that could not be read, with Codat's status."},
-    )
+    failed = by_name(fields.String, "Those that could not be read, with Codat's status.")
 
 
 class NotificationDataSchema(ResponseSchema):

@@ -1,23 +1,18 @@
 """Schemas of the service's statistics."""
 
 from marshmallow import fields
-from marshmallow.validate import Range
 
 from processor.conditions.model import Severity
 from processor.conditions.registry import DEFINITIONS
 from processor.web.v1.delivery_schemas import LaneSchema
-from processor.web.v1.fields import ResponseSchema, counts, many, moment, number, text, word
+from processor.web.v1.fields import ResponseSchema, by_name, many, moment, number, seconds, text, word
 
 
 class InboxSchema(ResponseSchema):
     """The inbox."""
 
     depth = number("Messages that wait.")
-    age_s = fields.Float(
-        required=True,
-        validate=Range(min=0),
-        metadata={"description": "How long the oldest has waited, in seconds."},
-    )
+    age_s = seconds("How long the oldest has waited, in seconds.")
 
 
 class WarningSchema(ResponseSchema):
@@ -50,13 +45,10 @@ class QuotaSchema(ResponseSchema):
 class CallsSchema(ResponseSchema):
     """Calls to Codat."""
 
-    by_status = counts("Calls since the start by Codat's status, or `timeout` and `unreachable`.")
-    seconds_by_status = fields.Dict(
-        keys=fields.String(),
-        values=fields.Float(),
-        required=True,
-        metadata={"description": "How long they took together, in seconds."},
+    by_status = by_name(
+        fields.Integer, "Calls since the start by Codat's status, or `timeout` and `unreachable`."
     )
+    seconds_by_status = by_name(fields.Float, "How long they took together, in seconds.")
     last_answer_at = moment("When Codat last answered.", null=True)
     failing_since = moment("Since when no call was answered.", null=True)
     key_refused_since = moment("Since when Codat refuses the API key.", null=True)
@@ -65,7 +57,7 @@ class CallsSchema(ResponseSchema):
 class RefusedSchema(ResponseSchema):
     """Messages that were refused."""
 
-    by_reason = counts("Since the start, by reason.")
+    by_reason = by_name(fields.Integer, "Since the start, by reason.")
     last_at = moment("When the last one was refused.", null=True)
     last_authentic_at = moment("When the last authentic message came.", null=True)
 
@@ -89,8 +81,8 @@ class CodatSchema(ResponseSchema):
 class StatsSchema(ResponseSchema):
     """Statistics of the service."""
 
-    connections = counts("Connections by state.")
-    events = counts("Messages by status.")
+    connections = by_name(fields.Integer, "Connections by state.")
+    events = by_name(fields.Integer, "Messages by status.")
     inbox = fields.Nested(InboxSchema, required=True)
     lanes = many(LaneSchema, "The roads out, one per subscriber.")
     dead_letters = number("Messages that failed to the last.")
@@ -100,6 +92,6 @@ class StatsSchema(ResponseSchema):
     companies = number("Companies that we know.")
     notifications = number("Notifications that were decided.")
     codat = fields.Nested(CodatSchema, required=True)
-    counters = counts("What happened how often, since ever.")
+    counters = by_name(fields.Integer, "What happened how often, since ever.")
     conditions = many(ConditionSchema, "What is wrong now, the worst first.")
     last_commit_at = moment("When messages were last handled.", null=True)

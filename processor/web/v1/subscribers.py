@@ -12,7 +12,7 @@ from processor.web.dependencies import get_container
 from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.calls import Calls
 from processor.web.v1.delivery_schemas import BUILT_IN_LANES, AttemptSchema, StandingSchema
-from processor.web.v1.fields import ResponseSchema, moment, page_of, text, texts, word
+from processor.web.v1.fields import ResponseSchema, flag, moment, nullable, page_of, text, texts, word
 from processor.web.v1.parameters import NoParameters, PageQuery, id_filter
 
 calls = Calls(
@@ -22,7 +22,7 @@ calls = Calls(
 )
 
 ONE_RECEIVER = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
-HEADERS_DESCRIPTION = "Headers sent with each request; those that this service sets are refused."
+ORDERED_DESCRIPTION = "Notifications of one connection never overtake each other."
 
 
 class ChangeSubscriberBody(RequestBodySchema):
@@ -38,13 +38,13 @@ class ChangeSubscriberBody(RequestBodySchema):
         keys=fields.String(),
         values=fields.String(),
         allow_none=True,
-        metadata={"description": HEADERS_DESCRIPTION},
+        metadata={"description": "Headers sent with each request; those that this service sets are refused."},
     )
     description = fields.String(allow_none=True, metadata={"description": "A note of yours."})
     ordered = fields.Boolean(
         truthy={True},
         falsy={False},
-        metadata={"description": "Notifications of one connection never overtake each other."},
+        metadata={"description": ORDERED_DESCRIPTION},
     )
     enabled = fields.Boolean(
         truthy={True},
@@ -74,19 +74,14 @@ class SubscriberSchema(StandingSchema):
     url = text("Where notifications are posted.")
     types = texts("The types that it gets; none: all.")
     description = text("A note of yours.")
-    ordered = fields.Boolean(
-        required=True,
-        metadata={"description": "Notifications of one connection never overtake each other."},
-    )
+    ordered = flag(ORDERED_DESCRIPTION)
     headers = texts("The names of its own headers; their values are never shown.")
     created_at = moment("When it was added.")
-    enabled = fields.Boolean(required=True, metadata={"description": "Whether anything is sent now."})
+    enabled = flag("Whether anything is sent now.")
     status = word(Mode, "`slow`: only probed; `paused`: 5 days without success; `gone`: it answered 410.")
     status_since = moment("Since when it is paused, disabled or gone.", null=True)
     old_secret_until = moment("Until when an older secret signs too.", null=True)
-    last_test = fields.Nested(
-        TestedSchema, required=True, allow_none=True, metadata={"description": "The newest test message."}
-    )
+    last_test = nullable(TestedSchema, "The newest test message.")
 
 
 class SubscriberWithSecretSchema(SubscriberSchema):
@@ -142,7 +137,7 @@ def add_subscriber(body: dict[str, Any]) -> dict[str, Any]:
 
     The answer holds its secret, which is not shown again.
     """
-    return get_container().subscriber_service.add(**_without_nulls(body))
+    return get_container().subscriber_service.add(**body)
 
 
 @calls.get("/subscribers/<subscriber_id>", SubscriberSchema)
@@ -215,7 +210,3 @@ def redeliver_notification(
         "status": "pending",
         "lanes": list(redelivery.lanes),
     }
-
-
-def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if value is not None}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.web.host_header import is_valid_host
+from processor.web.canonical_request import is_valid_host
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.operator_alerts import ALERT_TYPE
 from processor.delivery.send_log import DELIVERED, LeaseLost, SendLog
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
-from workers.delivery.channels.sender import AttemptResult
+from workers.delivery.channels.sender import AttemptResult, Sender
 
 apprise: Any = None
 requests: Any = None
@@ -108,19 +108,14 @@ def _failed_to_connect(error: BaseException) -> bool:
     return False
 
 
-class ChatSender:
+class ChatSender(Sender):
     """Sends alerts, and notifications of OPERATOR_ALERT_TYPES, to the operators' addresses."""
-
-    awaiting_reply = 0
 
     def __init__(self, client: "Redis[Any]", urls: Sequence[str], *, send: Send = send_by_apprise) -> None:
         self._urls = {hashlib.sha256(url.encode()).hexdigest()[:16]: url for url in urls}
         self._send = send
         self._log = SendLog(client)
         self._sender = BlockingSender("chat", begin_within_s=BEGIN_WITHIN_S, reply_within_s=REPLY_WITHIN_S)
-
-    def prepare(self) -> None:
-        """Nothing is slow."""
 
     async def deliver(self, lease: Lease) -> AttemptResult:
         """Make one attempt at every address that does not have the message."""

@@ -20,7 +20,7 @@ from processor.delivery.mail_server import FINAL_REPLY_S, MailServer, ReplyLost,
 from processor.delivery.send_log import LeaseLost, SendLog
 from processor.store import keys
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
-from workers.delivery.channels.sender import AttemptResult
+from workers.delivery.channels.sender import AttemptResult, Sender
 
 BEGIN_WITHIN_S = 60.0
 """Limit from connecting until only the message is left to send, in seconds."""
@@ -35,7 +35,7 @@ LinkUrl = Callable[[str], str | None]
 """Returns the URL at which a company connects; ``None`` where it has none."""
 
 
-class EmailSender:
+class EmailSender(Sender):
     """Sends e-mails to the contact of the company that a notification is about.
 
     ``link_url`` makes the link in the e-mail, which is valid for ``link_days``.
@@ -69,9 +69,6 @@ class EmailSender:
     def awaiting_reply(self) -> int:
         """The number of messages that await the mail server's final reply."""
         return self._sender.awaiting_reply
-
-    def prepare(self) -> None:
-        """Nothing is slow."""
 
     async def deliver(self, lease: Lease) -> AttemptResult:
         """Make one attempt; ``uncertain`` from the final dot until the mail server's reply."""

@@ -44,11 +44,11 @@ class Sender(Protocol):
     @property
     def awaiting_reply(self) -> int:
         """The number of attempts that have sent everything and await a reply that may take minutes."""
-        ...
+        return 0
 
     def prepare(self) -> None:
         """Do slow preparations before the first attempt."""
-        ...
+        return
 
     async def deliver(self, lease: Lease) -> AttemptResult:
         """Make one attempt."""

@@ -11,19 +11,17 @@ from processor.container import Container
 from processor.delivery.http_sender import HttpSender
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.signing import signed_headers
-from workers.delivery.channels.sender import AttemptResult
+from workers.delivery.channels.sender import AttemptResult, Sender
 
 LOOKUPS = 64
 """Host names that are resolved at a time, in threads: a lookup that hangs delays no other."""
 
 
-class WebhookSender:
+class WebhookSender(Sender):
     """Posts notifications to subscribers: 2xx is success, 410 ends the subscription.
 
     Without a response a notification is sent again: the subscriber recognises a copy by its id.
     """
-
-    awaiting_reply = 0
 
     def __init__(self, http: HttpSender, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._http = http

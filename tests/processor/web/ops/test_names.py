@@ -4,8 +4,7 @@ import pytest
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.delivery.subscriber_names import names_of
-from processor.delivery.subscribers import Subscriber
+from processor.delivery.subscribers import Subscriber, names_of
 from processor.erasure.erase import CompanyEraser
 from processor.store import keys
 from processor.web.ops import search
