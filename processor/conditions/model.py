@@ -38,22 +38,17 @@ class Definition:
     alert_after_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition(Definition):
     """A condition that holds now.
 
     ``subject`` (the id of a subscriber, the name of a machine) distinguishes conditions of one code, or is
     empty. ``since`` is ``None`` where the start is unknown.
     """
 
-    code: str
-    severity: Severity
-    title: str
     sentence: str
-    advice: str
     since: datetime | None = None
     subject: str = ""
-    alert_after_s: int = 0
 
     @property
     def key(self) -> str:

@@ -1,5 +1,6 @@
 """All condition codes with severity, title and advice. A code never changes its meaning."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from processor.conditions.model import Condition, Definition, Severity
@@ -250,14 +251,6 @@ def make(
     advice: str | None = None,
 ) -> Condition:
     """A condition of the kind ``code``; ``severity`` and ``advice`` override the definition's."""
-    definition = BY_CODE[code]
-    return Condition(
-        code=code,
-        severity=severity or definition.severity,
-        title=definition.title,
-        sentence=sentence,
-        advice=definition.advice if advice is None else advice,
-        since=since,
-        subject=subject,
-        alert_after_s=definition.alert_after_s,
-    )
+    overrides = {"severity": severity, "advice": advice}
+    fields = asdict(BY_CODE[code]) | {name: value for name, value in overrides.items() if value is not None}
+    return Condition(**fields, sentence=sentence, since=since, subject=subject)

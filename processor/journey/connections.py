@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
+from urllib.parse import quote_plus, unquote_plus, urlencode
 
 from handlers.events import LinkStatus
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUncertain
 from processor.codat.models import ConnectionResponse
 from processor.errors import CodatError, Conflict, Invalid, NotFound
-from processor.journey.addresses import with_query
 from processor.journey.companies import LOST_ANSWER_CHECKS_S
 from processor.journey.errors import AlreadyConnected
 from processor.journey.events import CompanyFields, JourneyEvents
@@ -167,7 +167,22 @@ class ConnectionService:
             raise
 
     def _change_result(self, company_id: str, connection_id: str | None, event_id: str) -> ChangeResult:
-        return ChangeResult(company_id, connection_id, event_id, self._events.wait_until_handled(event_id))
+        self._events.wait_until_handled(event_id)
+        return ChangeResult(company_id, connection_id, event_id)
+
+
+def with_query(url: str, **parameters: str | None) -> str:
+    """``url`` with the parameters added before its fragment; ``None`` leaves a parameter out.
+
+    The existing query stays as it is written, except for parameters of the same name, which are replaced.
+    """
+    added = {name: value for name, value in parameters.items() if value is not None}
+    address, hash_, fragment = url.partition("#")
+    path, _, query = address.partition("?")
+    pairs = [pair for pair in query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in added]
+    if added:
+        pairs.append(urlencode(added, quote_via=quote_plus))
+    return path + ("?" + "&".join(pairs) if pairs else "") + hash_ + fragment
 
 
 def _check_no_linked_accounting(connections: Sequence[ConnectionResponse]) -> None:

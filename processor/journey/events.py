@@ -82,7 +82,7 @@ class JourneyEvents:
         return self._put(event)
 
     def record_unlinked(
-        self, company: CompanyFields, response: ConnectionResponse, stored: StoredConnection | None
+        self, company: CompanyFields, response: ConnectionResponse, stored: StoredConnection
     ) -> str:
         """Record that Codat unlinked the connection on request."""
         event = ConnectionEnded(
@@ -150,10 +150,8 @@ def _company_of(company: CompanyFields) -> Company:
     return Company(company["id"], company.get("name"), json.loads(company.get("tags") or "{}"))
 
 
-def _ended_at(response: ConnectionResponse, stored: StoredConnection | None) -> datetime:
+def _ended_at(response: ConnectionResponse, stored: StoredConnection) -> datetime:
     """When access ended: Codat's ``Date``, moved behind the facts stored within that same second."""
     at = response.asked_at
-    if stored is None:
-        return at
     same_second = [fact.at for fact in stored.connection.facts if at <= fact.at < at + SECOND]
     return max(same_second) + TICK if same_second else at

@@ -79,10 +79,8 @@ class LinkSession:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """A change that Codat made, and the inbox event that records it."""
+    """A change that Codat made, and the inbox event that records it, which a worker handles soon."""
 
     company_id: str
     connection_id: str | None
     event_id: str
-    settled: bool
-    """Whether the event was handled before this call returned; otherwise a worker handles it soon."""

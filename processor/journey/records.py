@@ -5,6 +5,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -105,18 +106,14 @@ class Records:
 
         self._client.transaction(save, name)  # type: ignore[no-untyped-call]
 
-    @contextlib.contextmanager
-    def signing_up(self, merchant_id: str) -> Iterator[None]:
+    def signing_up(self, merchant_id: str) -> AbstractContextManager[None]:
         """Allow one sign-up of a merchant at a time; raises after ``lock_wait_s``."""
         digest = hashlib.sha256(merchant_id.encode()).hexdigest()
-        with self._locked(keys.signing_up(digest)):
-            yield
+        return self._locked(keys.signing_up(digest))
 
-    @contextlib.contextmanager
-    def connecting(self, company_id: str) -> Iterator[None]:
+    def connecting(self, company_id: str) -> AbstractContextManager[None]:
         """Allow one new connection of a company at once; raises after ``lock_wait_s``."""
-        with self._locked(keys.connecting(company_id)):
-            yield
+        return self._locked(keys.connecting(company_id))
 
     def question_delay_s(self, company_id: str, pause_s: int) -> float:
         """Seconds until Codat may be asked about the company again; 0.0 means now, and begins a pause."""

@@ -33,6 +33,7 @@ from processor.journey.search import PlatformMatches
 from processor.journey.search import search as find_platforms
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.resources import serializers
+from processor.settings.definitions import Settings
 from processor.store import questions, wakeups
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
@@ -70,20 +71,14 @@ class Journey:
         records: Records,
         events: JourneyEvents,
         tokens: Tokens,
-        public_url: str | None,
-        own_url: str,
-        patience: timedelta,
-        mailed_lifetime_s: int,
-        mails_links: bool,
+        settings: Settings,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tokens = tokens
         self._client, self._reader, self._waker = client, reader, waker
         self._codat, self._platforms = codat, platforms
         self._companies, self._records = companies, records
-        self._public_url, self._own_url = public_url, own_url
-        self._patience, self._clock = patience, clock
-        self._mailed_lifetime_s, self._mails_links = mailed_lifetime_s, mails_links
+        self._settings, self._clock = settings, clock
         self._connections = None
         if codat is not None and platforms is not None:
             self._connections = ConnectionService(
@@ -102,17 +97,18 @@ class Journey:
         It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
         which the service listens.
         """
-        base = (self._public_url or root or self._own_url).rstrip("/")
+        base = (self._settings.public_url or root or self._settings.own_url).rstrip("/")
         return f"{base}/connect/{self.tokens.make(company_id, lifetime_s=lifetime_s)}"
 
     def mailed_url(self, company_id: str) -> str:
         """A link for an e-mail, valid for LINK_DAYS."""
-        return self.connect_url(company_id, lifetime_s=self._mailed_lifetime_s)
+        return self.connect_url(company_id, lifetime_s=self._settings.link_days * 86_400)
 
     def can_mail_link(self, company_id: str) -> bool:
         """Whether e-mail is configured and the company's contact is known."""
-        row = self._companies.company(company_id) if self._mails_links else None
-        return row is not None and bool(row.get("contact_email"))
+        if self._settings.smtp_url is None or self._settings.public_url is None:
+            return False
+        return bool((self._companies.company(company_id) or {}).get("contact_email"))
 
     def mail_link(self, company_id: str) -> None:
         """E-mail a fresh link to the company's contact, if possible, at most once in ``LINK_PAUSE_S``."""
@@ -246,7 +242,7 @@ class Journey:
             return False
         now = self._clock()
         not_before = now + timedelta(seconds=self._records.question_delay_s(company_id, ASK_PAUSE_S))
-        deadline = not_before + self._patience
+        deadline = not_before + timedelta(seconds=self._settings.check_patience_s)
         asks = []
         for stored in connections:
             reason = "somebody on the journey wants to know"

@@ -41,10 +41,6 @@ class Tokens:
         token = self._serializer().dumps(claims)
         return token if isinstance(token, str) else token.decode()
 
-    def read(self, token: str) -> str:
-        """The id of the company of ``token``; raises as ``claims`` does."""
-        return self.claims(token).company_id
-
     def claims(self, token: str) -> LinkClaims:
         """The claims of ``token``; raises :class:`TokenInvalid` or :class:`TokenExpired`."""
         if not token.isascii() or len(token) > LONGEST_TOKEN:

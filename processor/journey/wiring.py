@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
@@ -58,11 +58,7 @@ def make_journey(
         records=records,
         events=JourneyEvents(inbox=inbox, waker=waker, reader=reader, clock=clock, settle_s=settle_s),
         tokens=Tokens(_signing_keys(settings, records), clock=lambda: clock().timestamp()),
-        public_url=settings.public_url,
-        own_url=settings.own_url,
-        mailed_lifetime_s=settings.link_days * 86_400,
-        mails_links=settings.smtp_url is not None and settings.public_url is not None,
-        patience=timedelta(seconds=settings.check_patience_s),
+        settings=settings,
         clock=clock,
     )
 

@@ -2,28 +2,25 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from processor.codat.json_values import folded
 from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, rendering
+from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
 
 EVENTS_SHOWN = 20
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add these pages."""
-    blueprint.add_url_rule("/companies/<id_>", view_func=company)
-    blueprint.add_url_rule("/companies/<id_>", "make_link", make_link, methods=["POST"])
-
-
+@blueprint.get("/companies/<id_>")
 def company(id_: str) -> Response:
     """One company."""
     return _company_page(folded(rendering.requested_id(id_)))
 
 
+@blueprint.post("/companies/<id_>")
 def make_link(id_: str) -> Response:
     """The page with a fresh link to the journey, which is never part of an address."""
     auth.check_form()

@@ -1,6 +1,6 @@
 """The pages of connections: their states, and why."""
 
-from flask import Blueprint, Response
+from flask import Response
 
 from handlers.state import has_failed
 from processor.codat.json_values import folded
@@ -9,6 +9,7 @@ from processor.reconciliation import wiring
 from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, rendering
+from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import ConnectionQuery, PageQuery
 
 NOTIFICATIONS_SHOWN = 50
@@ -16,14 +17,7 @@ NEVER_ASKED = ("deleted", "unreadable")
 """States for which Codat cannot be asked."""
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add these pages."""
-    blueprint.add_url_rule("/connections", view_func=connections)
-    blueprint.add_url_rule("/connections/<id_>", view_func=connection)
-    blueprint.add_url_rule("/connections/<id_>", "ask_codat", ask_codat, methods=["POST"])
-    blueprint.add_url_rule("/connections/<id_>/read", "read_now", read_now, methods=["POST"])
-
-
+@blueprint.get("/connections")
 def connections() -> Response:
     """Connections, newest first."""
     query = rendering.query_of(ConnectionQuery)
@@ -31,6 +25,7 @@ def connections() -> Response:
     return rendering.page("connections", page=page, query=query, states=queries.STATES)
 
 
+@blueprint.get("/connections/<id_>")
 def connection(id_: str) -> Response:
     """One connection with its timeline and notifications."""
     id_, reader = folded(rendering.requested_id(id_)), get_container().reader
@@ -53,24 +48,29 @@ def connection(id_: str) -> Response:
     )
 
 
+@blueprint.post("/connections/<id_>")
 def ask_codat(id_: str) -> Response:
     """Ask Codat about the connection's company now; the answer appears on the timeline."""
     auth.check_form()
-    id_ = folded(rendering.requested_id(id_))
-    company_id = queries.connection(get_container().reader, id_)["company_id"]
-    if not company_id:
-        raise Conflict("The company of this connection is not known, so Codat cannot be asked about it.")
+    id_, company_id = _with_known_company(id_, "asked about it")
     diff = wiring.compare_now(get_container(), company_id)
     done = "asked-codat" if id_ in diff.connections and diff.events else "asked-codat-in-vain"
     return rendering.back(rendering.address("connection", id_), done)
 
 
+@blueprint.post("/connections/<id_>/read")
 def read_now(id_: str) -> Response:
     """Have Codat read the data of the connection's company now."""
     auth.check_form()
+    id_, company_id = _with_known_company(id_, "told to read it")
+    get_container().journey.read_again(company_id)
+    return rendering.back(rendering.address("connection", id_), "reading")
+
+
+def _with_known_company(id_: str, purpose: str) -> tuple[str, str]:
+    """The ids of a connection and its company; raises :class:`Conflict` while the company is not known."""
     id_ = folded(rendering.requested_id(id_))
     company_id = queries.connection(get_container().reader, id_)["company_id"]
     if not company_id:
-        raise Conflict("The company of this connection is not known, so Codat cannot be told to read it.")
-    get_container().journey.read_again(company_id)
-    return rendering.back(rendering.address("connection", id_), "reading")
+        raise Conflict(f"The company of this connection is not known, so Codat cannot be {purpose}.")
+    return id_, str(company_id)

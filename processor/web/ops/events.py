@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Response, request, url_for
 
 from processor.alerts.replay import DISCARDABLE, ReplayResult
 from processor.errors import Invalid
@@ -11,6 +11,7 @@ from processor.resources import queries
 from processor.store.records import EVENT_STATUSES
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, rendering
+from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import MAX_LIMIT, EventQuery
 
 REPLAYABLE = ("failed", "dead", "quarantined", "discarded")
@@ -18,14 +19,7 @@ DISCARD = "discard"
 """The form value that discards; any other replays."""
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add these pages."""
-    blueprint.add_url_rule("/events", view_func=events)
-    blueprint.add_url_rule("/events", "handle_several", handle_several, methods=["POST"])
-    blueprint.add_url_rule("/events/<id_>", view_func=event)
-    blueprint.add_url_rule("/events/<id_>", "handle", handle, methods=["POST"])
-
-
+@blueprint.get("/events")
 def events() -> Response:
     """Messages without their bodies, newest first."""
     return _list_page(rendering.query_of(EventQuery))
@@ -52,6 +46,7 @@ def _list_page(
     )
 
 
+@blueprint.get("/events/<id_>")
 def event(id_: str) -> Response:
     """One message with its body."""
     rendering.query_of()
@@ -66,6 +61,7 @@ def event(id_: str) -> Response:
     )
 
 
+@blueprint.post("/events/<id_>")
 def handle(id_: str) -> Response:
     """Replay or discard one message."""
     auth.check_form()
@@ -77,6 +73,7 @@ def handle(id_: str) -> Response:
     return rendering.back(rendering.address("event", id_), "replayed")
 
 
+@blueprint.post("/events")
 def handle_several() -> Response:
     """Replay or discard the messages of one page of the list that still have its status."""
     auth.check_form()

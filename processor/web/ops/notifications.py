@@ -1,25 +1,20 @@
 """The pages of notifications: receivers, attempts, redelivery."""
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from processor.errors import Conflict
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, rendering
+from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import NotificationQuery
 
 NOT_SENT = ("deliveries", "status")
 """Members of a notification that are not part of the payload."""
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add these pages."""
-    blueprint.add_url_rule("/notifications", view_func=notifications)
-    blueprint.add_url_rule("/notifications/<id_>", view_func=notification)
-    blueprint.add_url_rule("/notifications/<id_>", "redeliver", redeliver, methods=["POST"])
-
-
+@blueprint.get("/notifications")
 def notifications() -> Response:
     """Notifications, newest first."""
     query = rendering.query_of(NotificationQuery)
@@ -27,6 +22,7 @@ def notifications() -> Response:
     return rendering.page("notifications", page=page, query=query, statuses=NOTIFICATION_STATUSES)
 
 
+@blueprint.get("/notifications/<id_>")
 def notification(id_: str) -> Response:
     """One notification: its payload, its deliveries, and the receivers of a redelivery."""
     rendering.query_of()
@@ -46,6 +42,7 @@ def notification(id_: str) -> Response:
     )
 
 
+@blueprint.post("/notifications/<id_>")
 def redeliver(id_: str) -> Response:
     """Redeliver a notification to all its receivers, or in one lane."""
     auth.check_form()

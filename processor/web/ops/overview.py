@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response
+from flask import Response
 
 from processor.conditions.model import Severity
 from processor.resources import queries
 from processor.store import heartbeats
 from processor.web.dependencies import conditions, get_container
 from processor.web.ops import copy, rendering
+from processor.web.ops.rendering import blueprint
 
 TONES = {Severity.CRITICAL: "bad", Severity.ERROR: "bad", Severity.WARNING: "wait", Severity.INFO: "calm"}
 
@@ -22,11 +23,7 @@ LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
 """The list, with its filter, that shows the subjects of a condition."""
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add this page."""
-    blueprint.add_url_rule("", view_func=overview, strict_slashes=False)
-
-
+@blueprint.get("", strict_slashes=False)
 def overview() -> Response:
     """The state of the service."""
     rendering.query_of()

@@ -16,6 +16,8 @@ from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
+blueprint = Blueprint(auth.NAME, __name__, url_prefix=auth.PREFIX)
+
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -130,11 +132,6 @@ def receiver_names() -> dict[str, str]:
     return names_of(get_container().subscribers.all())
 
 
-def register_handlers(blueprint: Blueprint) -> None:
-    """Have ``blueprint`` answer errors with pages."""
-    html_errors.register(blueprint, error_page, store_error=_store_error)
-
-
 def _store_error(error: RedisError) -> StoreUnavailable:
     if isinstance(error, BusyLoadingError):
         return StoreUnavailable("Redis is loading its data: it has just been started, and goes on by itself.")
@@ -152,6 +149,8 @@ def _refresh_s() -> int | None:
     """Seconds between reloads of the page, if the address asks for them."""
     return REFRESH_S if request.method == "GET" and request.args.get("refresh") == str(REFRESH_S) else None
 
+
+html_errors.register(blueprint, error_page, store_error=_store_error)
 
 _HELPERS: dict[str, Any] = {
     "address": address,

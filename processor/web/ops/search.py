@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, redirect
+from flask import Response, redirect
 from marshmallow import fields
 
 from processor.codat.names import without_accents
@@ -15,6 +15,7 @@ from processor.store import failures
 from processor.store.queries import Reader
 from processor.web.dependencies import get_container
 from processor.web.ops import copy, rendering
+from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
 MAX_RESULTS = 50
@@ -54,11 +55,7 @@ class SearchQuery(NoParameters):
     q = fields.String()
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add this page."""
-    blueprint.add_url_rule("/search", view_func=search)
-
-
+@blueprint.get("/search")
 def search() -> Response:
     """Redirect to the only object with the id, or show all matches."""
     text = str(rendering.query_of(SearchQuery).get("q", "")).strip()

@@ -3,35 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Response, request, url_for
 
 from processor.delivery.rules import TYPES
 from processor.delivery.subscribers import without_query
 from processor.errors import Invalid
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, rendering
+from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
 
 
-def add_to(blueprint: Blueprint) -> None:
-    """Add these pages."""
-    blueprint.add_url_rule("/subscribers", view_func=subscribers)
-    blueprint.add_url_rule("/subscribers", "add_subscriber", add_subscriber, methods=["POST"])
-    blueprint.add_url_rule("/subscribers/<id_>", view_func=subscriber)
-    blueprint.add_url_rule("/subscribers/<id_>", "change_subscriber", change_subscriber, methods=["POST"])
-
-
+@blueprint.get("/subscribers")
 def subscribers() -> Response:
     """Subscribers, newest first."""
     return _list_page(get_container().subscriber_service.list(**rendering.query_of(PageQuery)))
 
 
+@blueprint.get("/subscribers/<id_>")
 def subscriber(id_: str) -> Response:
     """One subscriber."""
     rendering.query_of()
     return _subscriber_page(get_container().subscriber_service.show(rendering.requested_id(id_)))
 
 
+@blueprint.post("/subscribers")
 def add_subscriber() -> Response:
     """Add a subscriber and show its secret, in this response only."""
     auth.check_form()
@@ -43,6 +39,7 @@ def add_subscriber() -> Response:
     return _subscriber_page(added)
 
 
+@blueprint.post("/subscribers/<id_>")
 def change_subscriber(id_: str) -> Response:
     """Enable, disable, test or remove a subscriber, or rotate its secret, shown in this response only."""
     auth.check_form()

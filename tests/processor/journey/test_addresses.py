@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.journey.addresses import with_query
+from processor.journey.connections import with_query
 
 
 @pytest.mark.parametrize(

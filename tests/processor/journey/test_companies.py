@@ -39,7 +39,7 @@ def test_a_company_is_made_at_codat_with_the_merchants_id_as_tag(desk: Desk, cod
     assert (company.name, company.tags) == ("acme-1", {"region": "uk", "merchantId": "acme_1"})
     assert (view.company_id, view.merchant_id, view.name) == (company.id, "acme_1", "acme-1")
     assert view.contact_email == "ann@acme.example"
-    assert desk.journey.tokens.read(view.connect_url.rpartition("/connect/")[2]) == company.id
+    assert desk.journey.tokens.claims(view.connect_url.rpartition("/connect/")[2]).company_id == company.id
     row = desk.reader.company(company.id)
     assert json.loads(row["tags"]) == company.tags
     assert row["first_heard"]
