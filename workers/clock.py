@@ -10,10 +10,9 @@ from redis import Redis, RedisError, ResponseError
 
 from processor.clock import to_iso, utc_now
 from processor.store import heartbeats, outages, wakeups
-from processor.store.damage import unreadable_records
 from processor.store.inbox import Inbox
 from processor.store.outages import Outage
-from processor.store.queries import Reader
+from processor.store.queries import Reader, unreadable_records
 from processor.store.waker import DELIVER, Waker
 
 _log = logging.getLogger(__name__)

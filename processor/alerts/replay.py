@@ -14,6 +14,7 @@ from processor.alerts.dialects import Unrecognised, recognise
 from processor.clock import from_iso
 from processor.codat import observations
 from processor.errors import Conflict, Invalid, NotFound, ProcessorError
+from processor.store.cursors import all_items
 from processor.store.inbox import Inbox
 from processor.store.keys import shard_of
 from processor.store.queries import Reader
@@ -100,13 +101,8 @@ class ReplayService:
 
     def ids_of(self, status: str) -> Iterator[str]:
         """Ids of the messages with this status, newest first."""
-        cursor: str | None = None
-        while True:
-            page = self._reader.list_events(status=status, limit=PAGE, cursor=cursor)
-            yield from (row["event_id"] for row in page.items if row.get("status") == status)
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        rows = all_items(partial(self._reader.list_events, status=status, limit=PAGE))
+        return (row["event_id"] for row in rows if row.get("status") == status)
 
     def _row(self, event_id: str) -> dict[str, Any]:
         row = self._reader.event(event_id)

@@ -12,29 +12,13 @@ from processor.errors import CodatUnavailable
 
 
 class QuestionClient:
-    """Asks Codat through ``client``; without one (no API key) every answer is empty.
+    """Asks Codat through ``client``; without one (no API key) every answer is empty."""
 
-    ``new_event_id`` creates ids of events for which the caller gives none.
-    """
-
-    def __init__(
-        self,
-        client: CodatClient | None,
-        *,
-        new_event_id: Callable[[], str] = new_id,
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        self._client = client
-        self._new_event_id = new_event_id
-        self._clock = clock
+    def __init__(self, client: CodatClient | None, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._client, self._clock = client, clock
 
     def ask_connection(
-        self,
-        company_id: str,
-        connection_id: str,
-        *,
-        seen_before: bool = False,
-        event_id: str | None = None,
+        self, company_id: str, connection_id: str, *, seen_before: bool = False
     ) -> ConnectionSeen | ConnectionGone | None:
         """The state of a connection at Codat; ``None`` without a client. Raises ``CodatError``.
 
@@ -51,7 +35,7 @@ class QuestionClient:
             company = _company_lacking(self._client, company_id, connection_id, missing, seen_before)
             return connection_gone(
                 connection_id,
-                event_id=event_id or self._new_event_id(),
+                event_id=new_id(),
                 received_at=self._clock(),
                 company=company,
                 asked_at=missing.asked_at,
@@ -59,14 +43,12 @@ class QuestionClient:
             )
         return connection_seen(
             response,
-            event_id=event_id or self._new_event_id(),
+            event_id=new_id(),
             received_at=self._clock(),
             company=Company(company_id),
         )
 
-    def ask_connections(
-        self, company_id: str, connection_ids: Iterable[str], *, new_event_id: Callable[[], str] | None = None
-    ) -> dict[str, ConnectionSeen]:
+    def ask_connections(self, company_id: str, connection_ids: Iterable[str]) -> dict[str, ConnectionSeen]:
         """The states of several connections of a company, from one list.
 
         Connections that are not listed are omitted: ask for each of them. Raises ``CodatError``, such as
@@ -79,18 +61,15 @@ class QuestionClient:
             responses = self._client.list_connections(company_id)
         except CodatNotFound as missing:
             raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
-        next_id = new_event_id or self._new_event_id
         return {
             ids[response.id.casefold()]: connection_seen(
-                response, event_id=next_id(), received_at=self._clock(), company=Company(company_id)
+                response, event_id=new_id(), received_at=self._clock(), company=Company(company_id)
             )
             for response in responses
             if response.id.casefold() in ids
         }
 
-    def ask_history(
-        self, company_id: str, connection_ids: Iterable[str] = (), *, event_id: str | None = None
-    ) -> HistorySeen | None:
+    def ask_history(self, company_id: str, connection_ids: Iterable[str] = ()) -> HistorySeen | None:
         """The read history of these connections, or of the whole company without any, in one request.
 
         ``None`` without a client. Raises ``CodatError``, such as ``CompanyUnseen`` if this key cannot see the
@@ -105,7 +84,7 @@ class QuestionClient:
             raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
         return history_seen(
             response,
-            event_id=event_id or self._new_event_id(),
+            event_id=new_id(),
             received_at=self._clock(),
             company=Company(company_id),
             asked_for=ids,

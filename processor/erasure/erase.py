@@ -15,7 +15,7 @@ from processor.delivery.channels.registry import lane_ids
 from processor.erasure import company_ids
 from processor.erasure.records import CompanyRecords, RecordFinder, chunks
 from processor.errors import NotFound, StoreUnavailable
-from processor.store import keys, merchants, unreadable
+from processor.store import commits, keys, unreadable
 from processor.store.decoding import text_fields, texts
 from processor.store.records import EVENT_STATUSES
 
@@ -120,7 +120,7 @@ class CompanyEraser:
         for chunk in chunks(_own_keys(records)):
             pipe.delete(*chunk)
         if "merchant_id" in records.row:
-            merchants.remove(pipe, company_id, records.row["merchant_id"])
+            commits.remove_merchant(pipe, company_id, records.row["merchant_id"])
         for index in (keys.companies(), keys.looks(), keys.erasures(), keys.not_shown()):
             pipe.zrem(index, company_id)
         for table in keys.of_companies():

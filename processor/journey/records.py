@@ -17,7 +17,7 @@ from redis.lock import Lock
 from processor.clock import from_iso, to_iso, to_ms
 from processor.codat.models import CompanyResponse
 from processor.errors import StoreUnavailable
-from processor.store import commits, keys, merchants, visibility
+from processor.store import commits, keys, visibility
 from processor.store.decoding import texts
 from processor.store.records import StoredConnection, read_connections
 from processor.store.unit_of_work import Batch
@@ -69,7 +69,7 @@ class Records:
                 pipe.hset(name, mapping=fields)
                 pipe.hsetnx(name, "first_heard", to_iso(now))
                 pipe.zadd(keys.companies(), {company.id: to_ms(now)}, nx=True)
-                merchants.put(pipe, company.id, merchant_id, before=previous, heard_ms=heard_ms)
+                commits.put_merchant(pipe, company.id, merchant_id, before=previous, heard_ms=heard_ms)
                 commits.write_connections(pipe, connections)
                 visibility.mark_shown(pipe, [company.id])
                 pipe.delete(keys.erased(company.id))  # an erased company may sign up again

@@ -31,9 +31,8 @@ from processor.reconciliation import observed
 from processor.reconciliation.baseline import BEFORE_START, SINCE_START, Baseline, to_codat_time
 from processor.reconciliation.diff import CompanyDiff, Comparison
 from processor.store import cursors, keys, visibility
-from processor.store.company_records import company_record
 from processor.store.queries import Reader
-from processor.store.records import StoredConnection, UnreadableConnection
+from processor.store.records import StoredConnection, UnreadableConnection, company_record
 
 _log = logging.getLogger(__name__)
 
@@ -195,9 +194,7 @@ class CompanyComparer:
             if connection.id.casefold() in listed_ids or situation(connection).state is State.DELETED:
                 continue
             try:
-                event = self._questions.ask_connection(
-                    diff.company_id, connection.id, seen_before=True, event_id=new_id()
-                )
+                event = self._questions.ask_connection(diff.company_id, connection.id, seen_before=True)
             except CodatUnusable:
                 continue
             if event is not None:

@@ -18,7 +18,7 @@ from processor.alerts.dialects import is_too_deep
 from processor.clock import from_ms, to_iso
 from processor.conditions.model import Condition
 from processor.delivery import serializers as delivery_serializers
-from processor.store.records import StoredConnection, UnreadableConnection
+from processor.store.records import TIMELINE_FIELDS, StoredConnection, UnreadableConnection
 
 NOTIFICATION_STATUSES = delivery_serializers.STATUSES
 
@@ -124,22 +124,7 @@ def progress(connection: Connection, now: Situation) -> int:
 
 def timeline_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry of a connection's timeline: the effect of one message, and the reason."""
-    return {
-        name: entry[name]
-        for name in (
-            "id",
-            "at",
-            "known_at",
-            "event_id",
-            "event_type",
-            "source",
-            "from",
-            "to",
-            "outcome",
-            "reason",
-            "decisions",
-        )
-    }
+    return {name: entry[name] for name in ("id", *TIMELINE_FIELDS)}
 
 
 def company(row: Mapping[str, str]) -> dict[str, Any]:
@@ -206,17 +191,9 @@ def stats(
     last_commit_ms = counters.pop("last_commit_ms", None)
     counters.pop("last_message_ms", None)
     return {
-        "connections": dict(counts["connections"]),
-        "events": dict(counts["events"]),
-        "inbox": dict(counts["inbox"]),
+        **counts,
         "lanes": list(lanes),
         "dead_letters": counts["events"]["dead"],
-        "dead_deliveries": counts["dead_deliveries"],
-        "uncertain_deliveries": counts["uncertain_deliveries"],
-        "questions": counts["questions"],
-        "companies": counts["companies"],
-        "notifications": counts["notifications"],
-        "codat": dict(counts["codat"]),
         "counters": counters,
         "conditions": [condition_row(condition) for condition in conditions],
         "last_commit_at": None if last_commit_ms is None else to_iso(from_ms(last_commit_ms)),

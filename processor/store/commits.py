@@ -9,8 +9,7 @@ from redis.client import Pipeline
 from handlers.events import Event
 from handlers.timeline import TimelineEntry
 from processor.clock import to_iso, to_ms
-from processor.store import keys, merchants, records
-from processor.store.company_records import changed_fields
+from processor.store import keys, records
 from processor.store.unit_of_work import Batch, WaitingMessage
 
 Scores = dict[str | bytes, bytes | float | int | str]
@@ -58,7 +57,7 @@ def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
     for company_id, change in batch.companies.items():
         since = change.company_since or change.first_heard_at
         if change.merchant_id is not None and since is not None:
-            merchants.put(
+            put_merchant(
                 pipe,
                 company_id,
                 change.merchant_id,
@@ -70,10 +69,29 @@ def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
         if change.grace_from is not None:
             pipe.zadd(keys.erasures(), {company_id: to_ms(change.grace_from)}, nx=True)
         fields: dict[str | bytes, str | bytes | int | float] = {}
-        fields.update(changed_fields(company_id, change))
+        fields.update(records.changed_fields(company_id, change))
         pipe.hset(keys.company(company_id), mapping=fields)
     if new:
         pipe.zadd(keys.companies(), new, nx=True)
+
+
+def put_merchant(
+    pipe: "Pipeline[Any]", company_id: str, merchant_id: str, *, before: str | None, heard_ms: int
+) -> None:
+    """Stage that a company, first heard of at ``heard_ms``, has this merchant id instead of ``before``.
+
+    A company is in the index of the merchant id in its hash and in no other: a writer watches the hash and
+    writes both in one transaction. Each write adds or removes one member and reads nothing, because several
+    writers change the companies of one merchant at once.
+    """
+    if before is not None and before != merchant_id:
+        remove_merchant(pipe, company_id, before)
+    pipe.zadd(keys.merchant_companies(merchant_id), {company_id: heard_ms}, nx=True)
+
+
+def remove_merchant(pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> None:
+    """Stage that a company loses this merchant id."""
+    pipe.zrem(keys.merchant_companies(merchant_id), company_id)
 
 
 def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:

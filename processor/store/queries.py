@@ -4,19 +4,20 @@ An unreadable record is noted (see :mod:`processor.store.unreadable`) and skippe
 it.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from redis import Redis
 
-from processor.clock import from_ms, to_us
+from processor.clock import from_ms, to_us, utc_now
 from processor.store import codat_status, cursors, keys, records, unreadable
 from processor.store.cursors import ResultPage
 from processor.store.decoding import text, text_fields, texts
 from processor.store.records import (
     COMPANY,
+    CONNECTION,
     EVENT,
     EVENT_FIELDS,
     EVENT_STATUSES,
@@ -25,6 +26,12 @@ from processor.store.records import (
     StoredConnection,
     UnreadableConnection,
 )
+from processor.store.unreadable import UnreadableRecord
+
+NOTE_LIFETIME = timedelta(minutes=10)
+"""Lifetime of a note about another kind of record; reading the record again renews it."""
+
+TIMELINE_ENTRIES = 1_000
 
 
 class Reader:
@@ -282,3 +289,27 @@ class Reader:
     def member_page(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
         """A page of members of a sorted set, highest score first."""
         return cursors.page(self._client, index, limit=limit, cursor=cursor)
+
+
+def unreadable_records(client: "Redis[Any]", reader: Reader) -> list[UnreadableRecord]:
+    """Noted records that still cannot be read, oldest note first.
+
+    Each is read again; the note of a record that is readable or gone is removed.
+    """
+    readers: Mapping[str, Callable[[str], object]] = {
+        CONNECTION: reader.connection,
+        COMPANY: reader.company,
+        EVENT: reader.event,
+        NOTIFICATION: reader.notification,
+        TIMELINE: lambda id_: reader.timeline(id_, limit=TIMELINE_ENTRIES, cursor=None),
+    }
+    noted = unreadable.noted(client)
+    for record in noted:
+        if record.kind in readers or record.since < utc_now() - NOTE_LIFETIME:
+            unreadable.forget(client, record.kind, record.id)
+        if record.kind in readers:
+            readers[record.kind](record.id)  # notes it again
+    remaining = {(record.kind, record.id) for record in unreadable.noted(client)}
+    damaged = [record for record in noted if (record.kind, record.id) in remaining]
+    unreadable.keep(client, damaged)
+    return damaged

@@ -7,9 +7,10 @@ from typing import Any
 
 from redis import Redis
 
+from handlers.company import CompanyChange, CompanyRecord
 from handlers.connection import Connection
 from handlers.state import State, situation
-from processor.clock import from_iso, from_ms
+from processor.clock import from_iso, from_ms, to_iso
 from processor.store import keys, serialization, unreadable
 from processor.store.decoding import text, text_fields
 
@@ -21,8 +22,17 @@ TIMELINE = "timeline"
 """Kinds of records, as notes of unreadable ones name them."""
 
 EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined", "discarded")
-TIMELINE_FIELDS = frozenset(
-    ("at", "known_at", "event_id", "event_type", "source", "from", "to", "outcome", "reason", "decisions")
+TIMELINE_FIELDS = (
+    "at",
+    "known_at",
+    "event_id",
+    "event_type",
+    "source",
+    "from",
+    "to",
+    "outcome",
+    "reason",
+    "decisions",
 )
 NOTIFICATION_FIELDS = frozenset(("id", "type", "timestamp", "data"))
 ATTEMPT = ":attempt:"
@@ -113,10 +123,48 @@ def company(row: Any) -> dict[str, str]:
     return fields
 
 
+def company_record(row: Mapping[str, str]) -> CompanyRecord:
+    """The record in a hash; tags that cannot be read count as none.
+
+    Raises ``ValueError`` for a time that cannot be read.
+    """
+    return CompanyRecord(
+        name=row.get("name"),
+        merchant_id=row.get("merchant_id") or None,
+        tags=_tags(row.get("tags", "{}")),
+        tagged_at=from_iso(row["tagged_at"]) if "tagged_at" in row else None,
+        deleted_at=from_iso(row["deleted_at"]) if "deleted_at" in row else None,
+        deleted_by=row.get("deleted_by"),
+        first_heard_at=from_iso(row["first_heard"]) if "first_heard" in row else None,
+    )
+
+
+def changed_fields(company_id: str, change: CompanyChange) -> dict[str, str]:
+    """The fields of the company's hash that ``change`` writes."""
+    fields = {
+        "name": change.name,
+        "merchant_id": change.merchant_id,
+        "tags": json.dumps(change.tags, ensure_ascii=False) if change.tags else None,
+        "tagged_at": to_iso(change.tagged_at) if change.tagged_at else None,
+        "deleted_at": to_iso(change.deleted_at) if change.deleted_at else None,
+        "deleted_by": change.deleted_by,
+        "first_heard": to_iso(change.first_heard_at) if change.first_heard_at else None,
+    }
+    return {"id": company_id} | {name: value for name, value in fields.items() if value is not None}
+
+
+def _tags(document: str) -> dict[str, str]:
+    try:
+        tags = json.loads(document)
+    except ValueError:
+        return {}
+    return tags if isinstance(tags, dict) else {}
+
+
 def timeline_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     """An entry of a timeline."""
     entry = {"id": text(entry_id), **json.loads(fields[b"entry"])}
-    if not entry.keys() >= TIMELINE_FIELDS:
+    if not entry.keys() >= set(TIMELINE_FIELDS):
         raise ValueError("not an entry of a timeline")
     return entry
 

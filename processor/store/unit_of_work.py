@@ -6,10 +6,16 @@ from datetime import datetime
 from handlers.company import CompanyChange
 from handlers.connection import Connection
 from handlers.effects import Ask, PausePolling, ResumePolling
-from handlers.events import Event
+from handlers.events import Event, HistorySeen, Source
 from handlers.milestones import Notification
-from handlers.timeline import TimelineEntry
+from handlers.state import State
+from handlers.timeline import TimelineEntry, TimelineOutcome
 from processor.store.records import StoredConnection
+
+MESSAGES = frozenset({Source.CURRENT, Source.LEGACY})
+
+_STATES_WITHOUT_MESSAGE = frozenset({State.SYNCING, State.SYNC_FAILED})
+"""No message reports the start of a first sync, and no legacy alert its complete failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,26 @@ class Batch:
     looks: set[str] = field(default_factory=set)
     polling: list[PausePolling | ResumePolling] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+
+    def note_missed(self, connection_id: str, event: Event, entry: TimelineEntry) -> None:
+        """Record whether an event shows that Codat did not deliver a message.
+
+        A change found by a poll counts as a repair until a message reports the same: that message was only
+        late.
+        """
+        if event.source in MESSAGES:
+            if entry.outcome is TimelineOutcome.TWIN:
+                self.confirmed.append(connection_id)
+            return
+        trigger = event.trigger
+        if trigger is None or trigger.quiet or entry.outcome is not TimelineOutcome.APPLIED:
+            return
+        if isinstance(event, HistorySeen) and (entry.before == entry.after or entry.after == State.SYNCING):
+            return
+        if trigger.repairs:
+            self.count("missed_messages")
+        if entry.after not in _STATES_WITHOUT_MESSAGE:
+            self.repairs.append(connection_id)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter of this batch."""

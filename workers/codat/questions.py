@@ -16,7 +16,6 @@ from processor.clock import utc_now
 from processor.codat import observations
 from processor.codat.errors import CompanyUnseen
 from processor.codat.http import call_time_limit
-from processor.codat.observations import new_id
 from processor.codat.questions import QuestionClient
 from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
 from processor.store import visibility
@@ -94,17 +93,15 @@ class QuestionRunner:
             with call_time_limit(max(self._min_time_limit_s, time_left.total_seconds())):
                 self._ask(questions)
         except CodatError as error:
-            self._retry_or_give_up(questions, error)
+            for question in questions:
+                self._retry_or_give_up(question, error)
         except RedisError:
             raise
         except Exception as error:
             _log.exception("asking Codat raised", extra={"company_id": questions[0].company_id})
-            self._retry_or_give_up(questions, CodatUnavailable(type(error).__name__))
+            for question in questions:
+                self._retry_or_give_up(question, CodatUnavailable(type(error).__name__))
         return len(questions)
-
-    def _retry_or_give_up(self, questions: list[Question], error: CodatError) -> None:
-        for question in questions:
-            self._retry_or_give_up_one(question, error)
 
     def _ask(self, questions: list[Question]) -> None:
         """Ask questions about one aspect of one company, and put the answers into the inbox."""
@@ -114,14 +111,14 @@ class QuestionRunner:
         elif first.aspect is Aspect.HISTORY:
             named = _connection_ids(questions)
             asked_for = named if len(named) == len(questions) else ()
-            event = self._asker.ask_history(first.company_id, asked_for, event_id=new_id())
+            event = self._asker.ask_history(first.company_id, asked_for)
             self._put(*questions, event=event)
         elif len(questions) == 1:
             self._put(first, event=self._ask_one(self._asker, first))
         else:
             ids = _connection_ids(questions)
             try:
-                events = self._asker.ask_connections(first.company_id, ids, new_event_id=new_id)
+                events = self._asker.ask_connections(first.company_id, ids)
             except CompanyUnseen:
                 events = {}  # asked one by one: a connection that was seen before is gone
             for question in questions:
@@ -137,7 +134,6 @@ class QuestionRunner:
         return asker.ask_connection(
             question.company_id,
             question.connection_id,
-            event_id=new_id(),
             seen_before=self._was_seen(question.connection_id),
         )
 
@@ -148,7 +144,7 @@ class QuestionRunner:
             fact.kind is FactKind.SEEN and not fact.claimed for fact in stored.connection.facts
         )
 
-    def _retry_or_give_up_one(self, question: Question, error: CodatError) -> None:
+    def _retry_or_give_up(self, question: Question, error: CodatError) -> None:
         now = self._clock()
         _log.warning(
             "Codat did not answer a question",
@@ -178,7 +174,7 @@ class QuestionRunner:
         return observations.question_unanswered(
             question.connection_id,
             question.aspect,
-            event_id=new_id(),
+            event_id=observations.new_id(),
             received_at=now,
             company=Company(question.company_id),
             unknown=isinstance(error, CompanyUnseen),

@@ -23,11 +23,9 @@ from handlers.events import Event
 from handlers.machine import advance, company_effects
 from handlers.registry import Context, Policy
 from handlers.timeline import TimelineEntry
-from processor.store import missed_messages
-from processor.store.company_records import company_record
-from processor.store.records import StoredConnection, UnreadableConnection
+from processor.store.records import StoredConnection, UnreadableConnection, company_record
 from processor.store.shards import Shard
-from processor.store.unit_of_work import Batch
+from processor.store.unit_of_work import MESSAGES, Batch
 
 
 class BatchHandler:
@@ -92,8 +90,8 @@ class BatchHandler:
             batch.first_heard.setdefault(connection_id, event.received_at)
         for connection_id, _, entry in entries:
             batch.count(f"outcome:{entry.outcome}")
-            missed_messages.note(batch, connection_id, event, entry)
-        batch.heard = batch.heard or event.source in missed_messages.MESSAGES
+            batch.note_missed(connection_id, event, entry)
+        batch.heard = batch.heard or event.source in MESSAGES
         self._collect(effects)
         if event.company is not None and change != NO_CHANGE:
             self._change_company(event.company.id, change)

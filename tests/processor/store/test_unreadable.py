@@ -8,7 +8,7 @@ from redis import Redis
 
 from processor.delivery.subscribers import Subscribers
 from processor.store import keys
-from processor.store.damage import unreadable_records
+from processor.store.queries import unreadable_records
 from tests.processor.web.ops.operating import PASSWORD, Operator
 from tests.processor.web.v1.filling import KEY, Filling
 
