@@ -5,7 +5,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 
 import click
@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "webhooks": "webhooks",
     "companies": "companies",
 }
-"""The module of each command, in the order of ``--help``; each module lists its commands in ``COMMANDS``."""
+"""The module of each command, in the order of ``--help``; the command is a function of the same name."""
 
 INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 128 + signal.SIGPIPE
@@ -49,8 +49,9 @@ class _Commands(click.Group):
         """The command; ``None`` if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        commands: Sequence[click.Command] = import_module(f"processor.cli.{COMMANDS[cmd_name]}").COMMANDS
-        return next(command for command in commands if command.name == cmd_name)
+        module = import_module(f"processor.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a :class:`ProcessorError` becomes its sentence and exit code 1."""

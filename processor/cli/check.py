@@ -29,9 +29,6 @@ def check() -> None:
     sys.exit(1 if failed else 0)
 
 
-COMMANDS = (check,)
-
-
 def _run_checks() -> Iterator[CheckResult]:
     try:
         settings = load_settings()

@@ -117,9 +117,6 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
     sys.exit(0 if report.scan.is_clean else 1)
 
 
-COMMANDS: tuple[click.Command, ...] = (companies,)
-
-
 def _confirm(company_id: str, counts: dict[str, int]) -> None:
     """Ask for confirmation; raises ``click.Abort`` without it.
 

@@ -84,6 +84,3 @@ def repair_connection(connection_id: str, *, as_json: bool) -> None:
     click.echo(f"{connection_id} is {connection['state']}: made again from {result.count} {source}.")
     if result.replayed:
         click.echo(f"Messages that had waited for this and are handled now: {result.replayed}.")
-
-
-COMMANDS: tuple[click.Command, ...] = (connections,)

@@ -76,6 +76,3 @@ def list_dead_deliveries(subscriber_id: str | None, as_json: bool) -> None:
             if (row := container.reader.notification(id_)) is not None
         ]
     print_page({"items": items, "next_cursor": None}, DELIVERY_COLUMNS, as_json=as_json)
-
-
-COMMANDS: tuple[click.Command, ...] = (dead_letters,)

@@ -81,15 +81,9 @@ def demo(headless: bool, name: str | None, simulator_port: int | None, within_s:
         simulator = stack.enter_context(SimulatorServer(_simulator_config(settings, simulator_port)))
         service_environ = {**environ, "CODAT_API_URL": simulator.url, "PORT": str(settings.port)}
         stack.enter_context(share_settings(settings.data_dir, service_environ))
-        code = (
-            _headless(settings, simulator, service_environ, name, within_s)
-            if headless
-            else _run(settings, simulator, service_environ, name, within_s)
-        )
+        play_or_run = _headless if headless else _run
+        code = play_or_run(settings, simulator, service_environ, name, within_s)
     sys.exit(code)
-
-
-COMMANDS = (demo,)
 
 
 def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, str]:

@@ -28,12 +28,10 @@ class Listener:
         self.url = f"http://127.0.0.1:{self._server.server_port}/notifications"
 
     def __enter__(self) -> "Listener":
-        """Start."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

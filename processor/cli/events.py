@@ -90,9 +90,6 @@ def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: b
     sys.exit(0 if discarded else 1)
 
 
-COMMANDS: tuple[click.Command, ...] = (events,)
-
-
 def report_results(results: Iterator[ReplayResult], *, as_json: bool, status: str = "pending") -> bool:
     """Print the result for each message; whether all of them have ``status`` now."""
     done: list[dict[str, str]] = []

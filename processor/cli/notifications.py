@@ -132,9 +132,6 @@ def redeliver(
     sys.exit(0 if complete else 1)
 
 
-COMMANDS: tuple[click.Command, ...] = (notifications,)
-
-
 def _redeliver_each(
     service: RedeliveryService, notification_ids: tuple[str, ...], subscriber_id: str | None, *, dry_run: bool
 ) -> Iterator[RedeliveryResult | tuple[str, ProcessorError]]:

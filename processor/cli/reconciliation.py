@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -157,9 +157,6 @@ def rebuild(*, as_json: bool) -> None:
     sys.exit(1 if problems else 0)
 
 
-COMMANDS: tuple[click.Command, ...] = (reconcile, rebuild)
-
-
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
     """An event that Ctrl-C sets, so that threads that wait for Codat's rate limit end with the command."""
@@ -201,14 +198,9 @@ def wait_until_handled(container: Container) -> None:
                 name="drain", argv=(sys.executable, "-m", "workers", "drain"), env={"REDIS_URL": url}
             )
             stack.enter_context(Supervisor([worker]))
-        if not _wait(lambda: not container.inbox.depth()):
-            click.echo("Not everything is handled yet: look whether workers run.", err=True)
-
-
-def _wait(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + MAX_WAIT_S
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
-    return True
+        deadline = time.monotonic() + MAX_WAIT_S
+        while container.inbox.depth():
+            if time.monotonic() > deadline:
+                click.echo("Not everything is handled yet: look whether workers run.", err=True)
+                return
+            time.sleep(POLL_S)

@@ -60,9 +60,6 @@ def clock() -> None:
     _exec_module("clock")
 
 
-COMMANDS = (run, web, worker, clock)
-
-
 def service(settings: Settings, env: Mapping[str, str]) -> tuple[Child, ...]:
     """The processes of the whole service; ``env`` has the address of the store."""
     return tuple(

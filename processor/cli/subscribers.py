@@ -120,9 +120,6 @@ def remove(subscriber_id: str, as_json: bool) -> None:
         click.echo(f"{subscriber_id}  removed")
 
 
-COMMANDS: tuple[click.Command, ...] = (subscribers,)
-
-
 def _parse_header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:

@@ -74,9 +74,6 @@ def remove_webhooks(ids_or_urls: tuple[str, ...], *, as_json: bool) -> None:
             click.echo(f"{fields['id']}  removed ({fields['url']})")
 
 
-COMMANDS: tuple[click.Command, ...] = (webhooks,)
-
-
 def _client(container: Container) -> CodatClient:
     if container.codat is None:
         raise ProcessorError("CODAT_API_KEY is not set: Codat cannot be asked.")

@@ -146,7 +146,7 @@ class CompanyComparer:
     def _compare_company(
         self, diff: CompanyDiff, company: Company, row: Mapping[str, str] | None, trigger: Trigger
     ) -> None:
-        event = observed.company(company, event_id=new_id(), at=self._clock(), trigger=trigger)
+        event = observed.company(company, at=self._clock(), trigger=trigger)
         if not company_change(event, company, company_record(row or {})).is_news:
             return
         diff.events.append(event)
@@ -168,12 +168,7 @@ class CompanyComparer:
         if first_heard is not None and self._clock() < from_iso(first_heard) + API_LAG:
             raise CodatUnavailable("Codat does not show the company yet; try again in a minute.")
         event = observed.company_gone(
-            Company(diff.company_id),
-            event_id=new_id(),
-            received_at=self._clock(),
-            asked_at=error.asked_at,
-            timed=error.timed,
-            trigger=trigger,
+            Company(diff.company_id), error, received_at=self._clock(), trigger=trigger
         )
         diff.events.append(event)
         for connection in list(diff.connections.values()):

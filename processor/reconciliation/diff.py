@@ -115,11 +115,7 @@ class Comparison:
             response.id, company_id=self._company.id, merchant_id=self._company.merchant_id
         )
         event = observed.connection(
-            response,
-            event_id=new_id(),
-            received_at=self._now,
-            company=self._company,
-            trigger=self.trigger,
+            response, received_at=self._now, company=self._company, trigger=self.trigger
         )
         connection = self.apply(connection, event, is_new=stored is None)
         status = link_status(connection.history)
@@ -132,11 +128,7 @@ class Comparison:
             state = situation(connection).state.value
             self.diff.add_difference(response.id, state, response.status.value.lower(), reason, event)
         failed_attempt = observed.failed_attempt(
-            response,
-            event_id=new_id(),
-            received_at=self._now,
-            company=self._company,
-            trigger=self.trigger,
+            response, received_at=self._now, company=self._company, trigger=self.trigger
         )
         if failed_attempt is not None and status in (None, LinkStatus.PENDING):
             self.apply(connection, failed_attempt)

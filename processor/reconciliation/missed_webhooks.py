@@ -1,7 +1,6 @@
 """Detects missing messages, and webhook consumers at Codat that are disabled, incomplete or gone."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,20 +22,6 @@ RETENTION = timedelta(days=7)
 
 MANY = 3
 """So many changes found by polling are a warning, even while other messages arrive."""
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookWarning:
-    """A problem with Codat's messages: ``since`` is an ISO time, ``advice`` says what to do."""
-
-    kind: str
-    text: str
-    advice: str
-    since: str
-
-    def as_json(self) -> dict[str, str]:
-        """The warning as it is stored and shown."""
-        return {"kind": self.kind, "what": self.text, "advice": self.advice, "since": self.since}
 
 
 class WebhookMonitor:
@@ -117,8 +102,8 @@ class WebhookMonitor:
         """Set the warning; one that stands already keeps its ``since``."""
         stored = self._client.hget(keys.warnings(), kind)
         since = json.loads(stored)["since"] if stored else to_iso(now)
-        warning = WebhookWarning(kind, text, advice, since)
-        self._client.hset(keys.warnings(), kind, json.dumps(warning.as_json()))
+        warning = {"kind": kind, "what": text, "advice": advice, "since": since}
+        self._client.hset(keys.warnings(), kind, json.dumps(warning))
 
     def _clear(self, kind: str) -> None:
         self._client.hdel(keys.warnings(), kind)

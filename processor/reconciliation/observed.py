@@ -14,21 +14,23 @@ from handlers.events import (
     Trigger,
 )
 from processor.codat import observations
+from processor.codat.errors import CodatNotFound
 from processor.codat.models import ConnectionResponse
+from processor.codat.observations import new_id
 
 
 def connection(
-    response: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company, trigger: Trigger
+    response: ConnectionResponse, *, received_at: datetime, company: Company, trigger: Trigger
 ) -> ConnectionSeen:
     """Codat lists the connection."""
     event = observations.connection_seen(
-        response, event_id=event_id, received_at=received_at, company=company
+        response, event_id=new_id(), received_at=received_at, company=company
     )
     return replace(event, trigger=trigger)
 
 
 def failed_attempt(
-    response: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company, trigger: Trigger
+    response: ConnectionResponse, *, received_at: datetime, company: Company, trigger: Trigger
 ) -> ConnectionFailed | None:
     """The failed authorisation that the active error of a pending connection shows, else ``None``.
 
@@ -37,7 +39,7 @@ def failed_attempt(
     if response.status is not LinkStatus.PENDING or response.problem_at is None:
         return None
     return ConnectionFailed(
-        event_id=event_id,
+        event_id=new_id(),
         event_type=observations.CONNECTION_FAILED,
         source=Source.CODAT_API,
         received_at=received_at,
@@ -49,10 +51,10 @@ def failed_attempt(
     )
 
 
-def company(company: Company, *, event_id: str, at: datetime, trigger: Trigger) -> CompanyCreated:
+def company(company: Company, *, at: datetime, trigger: Trigger) -> CompanyCreated:
     """Codat has the company, with this name and these tags."""
     return CompanyCreated(
-        event_id=event_id,
+        event_id=new_id(),
         event_type=observations.COMPANY_SEEN,
         source=Source.CODAT_API,
         received_at=at,
@@ -64,22 +66,16 @@ def company(company: Company, *, event_id: str, at: datetime, trigger: Trigger) 
 
 
 def company_gone(
-    company: Company,
-    *,
-    event_id: str,
-    received_at: datetime,
-    asked_at: datetime,
-    timed: bool,
-    trigger: Trigger,
+    company: Company, error: CodatNotFound, *, received_at: datetime, trigger: Trigger
 ) -> CompanyDeleted:
     """Codat no longer shows the company, which it showed to our key before."""
     return CompanyDeleted(
-        event_id=event_id,
+        event_id=new_id(),
         event_type=observations.COMPANY_GONE,
         source=Source.CODAT_API,
         received_at=received_at,
-        at=asked_at,
-        timed=timed,
+        at=error.asked_at,
+        timed=error.timed,
         company=company,
         trigger=trigger,
     )

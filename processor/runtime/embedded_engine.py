@@ -104,12 +104,10 @@ class Engine:
         self._guard.start()
 
     def __enter__(self) -> "Engine":
-        """Start it."""
         self.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Stop it."""
         self.stop()
 
     def _watch(self, every_s: float) -> None:

@@ -37,7 +37,6 @@ class StopSignals:
                 received.get(timeout=POLL_S)
 
     def __enter__(self) -> "StopSignals":
-        """Install the handlers."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue
@@ -45,7 +44,6 @@ class StopSignals:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Restore the previous handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

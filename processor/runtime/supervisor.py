@@ -108,12 +108,10 @@ class Supervisor:
         return {self._children[index].name: process.pid for index, process in self._running.copy().items()}
 
     def __enter__(self) -> "Supervisor":
-        """Start."""
         self.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Stop."""
         self.stop()
 
     def _supervise(self) -> None:

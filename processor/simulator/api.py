@@ -269,11 +269,10 @@ def json_body() -> JsonObject:
     return body
 
 
-def _data_statuses(datasets: list[SimulatedDataset]) -> JsonObject:
-    statuses: JsonObject = {}
+def _data_statuses(datasets: list[SimulatedDataset]) -> dict[str, JsonObject]:
+    statuses: dict[str, JsonObject] = {}
     for dataset in sorted(datasets, key=lambda dataset: dataset.requested):
-        previous = statuses.get(dataset.data_type)
-        status: JsonObject = dict(previous) if isinstance(previous, dict) else {}
+        status = statuses.setdefault(dataset.data_type, {})
         status |= {
             "dataType": dataset.data_type,
             "currentStatus": dataset.status,
@@ -284,5 +283,4 @@ def _data_statuses(datasets: list[SimulatedDataset]) -> JsonObject:
                 "lastSuccessfulSync": codat_time(dataset.completed),
                 "latestSuccessfulSyncId": dataset.id,
             }
-        statuses[dataset.data_type] = status
     return statuses

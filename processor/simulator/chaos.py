@@ -2,14 +2,17 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
 
 SHUFFLE_WINDOW_S = 0.5
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Deliver(StrEnum):
@@ -20,8 +23,7 @@ class Deliver(StrEnum):
     DROP = "drop"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chaos:
+class Chaos(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shares are 0 to 1; ``delay_s`` is the least and the greatest delay of a message in seconds.
 
     ``drop``: never sent at all. ``duplicate``: sent twice, as the same message. ``hold``: kept back until
@@ -29,35 +31,28 @@ class Chaos:
     ``seed`` makes the dice fall alike every time; ``None``: as they like.
     """
 
-    drop: float = 0.0
-    duplicate: float = 0.0
-    delay_s: tuple[float, float] = (0.0, 0.0)
+    drop: _Share = 0.0
+    duplicate: _Share = 0.0
+    delay_s: tuple[_Seconds, _Seconds] = (0.0, 0.0)
     shuffle: bool = False
     hold: bool = False
     seed: int | None = None
 
-    def changed(self, wanted: object) -> "Chaos":
+    def __post_init__(self) -> None:
+        if self.delay_s[0] > self.delay_s[1]:
+            raise ValueError("the least delay is greater than the greatest")
+
+    def changed(self, wanted: Mapping[str, object]) -> "Chaos":
         """A copy with the given fields of a JSON object; refused (400) where one cannot be."""
-        if not isinstance(wanted, Mapping):
-            raise SimulatorRefusal(400, "Not an object of settings")
-        fields: dict[str, object] = {}
-        for name, value in wanted.items():
-            match name, value:
-                case "drop" | "duplicate", float() | int() if 0 <= value <= 1:
-                    fields[name] = float(value)
-                case "delay_s", [float() | int() as least, float() | int() as most] if 0 <= least <= most:
-                    fields[name] = (float(least), float(most))
-                case "shuffle" | "hold", bool():
-                    fields[name] = value
-                case "seed", int() | None:
-                    fields[name] = value
-                case _:
-                    raise SimulatorRefusal(400, f"Not a setting, or not a value that it can have: {name}")
-        return replace(self, **fields)  # type: ignore[arg-type]
+        try:
+            return msgspec.convert({**self.as_json(), **wanted}, Chaos)
+        except msgspec.ValidationError as error:
+            sentence = f"Not a setting, or not a value that it can have: {error}"
+            raise SimulatorRefusal(400, sentence) from None
 
     def as_json(self) -> JsonObject:
         """All fields, as the control API shows them."""
-        return {**asdict(self), "delay_s": list(self.delay_s)}
+        return {**msgspec.structs.asdict(self), "delay_s": list(self.delay_s)}
 
 
 class _Chance(random.Random):

@@ -98,7 +98,7 @@ class Delivery:
         """The disturbance in force."""
         return self._chaos
 
-    def disturb(self, wanted: object) -> Chaos:
+    def disturb(self, wanted: Mapping[str, object]) -> Chaos:
         """Change the disturbance by a JSON object of its fields; the dice start anew."""
         with self._lock:
             self._chaos = self._chaos.changed(wanted)

@@ -142,13 +142,17 @@ class Read:
 
 @dataclass(slots=True)
 class LinkProblem:
-    """An entry of ``dataConnectionErrors``; ``resolved`` is when it no longer mattered."""
+    """An entry of ``dataConnectionErrors``; ``resolved`` is when it no longer mattered.
+
+    Codat gives no status to an error that is not ``transient``.
+    """
 
     status_code: int
     status_text: str
     message: str
     at: datetime
     resolved: datetime | None = None
+    transient: bool = True
 
     def as_json(self) -> JsonObject:
         """The entry as Codat writes it."""
@@ -157,7 +161,7 @@ class LinkProblem:
             "statusText": self.status_text,
             "errorMessage": self.message,
             "erroredOnUtc": codat_time(self.at),
-            "status": "Active" if self.resolved is None else "Resolved",
+            "status": None if not self.transient else "Active" if self.resolved is None else "Resolved",
         }
         if self.resolved is not None:
             shown["resolvedOnUtc"] = codat_time(self.resolved)

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+
+import msgspec
 
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.platforms import JsonObject
@@ -19,8 +20,7 @@ SENTENCES: Mapping[int, str] = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
-class Fault:
+class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What happens to the next ``count`` calls (``method`` and ``path``, a part of it: only to such calls).
 
     ``status``: that error instead of an answer. ``hang_s``: so many seconds pass first. ``broken_json``: the
@@ -56,25 +56,18 @@ class Faults:
 
         ``lag_s`` is how old the statuses are that the API shows. Refused (400) if it cannot be read.
         """
-        if not isinstance(wanted, Mapping):
-            raise SimulatorRefusal(400, "Not an object that describes a fault")
-        fields = dict(wanted)
-        numbers = {name: fields.pop(name) for name in ("date_offset_s", "lag_s") if name in fields}
-        for name, value in fields.items():
-            kinds = _KINDS.get(name)
-            if (
-                kinds is None
-                or not isinstance(value, kinds)
-                or (isinstance(value, bool) != (kinds == (bool,)))
-            ):
-                raise SimulatorRefusal(400, f"Not a part of a fault, or not a value that it can have: {name}")
-        for name, value in numbers.items():
-            if not isinstance(value, int | float):
-                raise SimulatorRefusal(400, f"{name} is not a number of seconds")
-            setattr(self, name, float(value))
+        try:
+            fields = msgspec.convert(wanted, dict[str, object])
+            numbers = {name: fields.pop(name) for name in ("date_offset_s", "lag_s") if name in fields}
+            fault = msgspec.convert(fields, Fault)
+            for name, value in msgspec.convert(numbers, dict[str, float]).items():
+                setattr(self, name, value)
+        except msgspec.ValidationError as error:
+            sentence = f"Not a part of a fault, or not a value that it can have: {error}"
+            raise SimulatorRefusal(400, sentence) from None
         if fields:
             with self._lock:
-                self._faults.append(Fault(**fields))
+                self._faults.append(fault)
 
     def clear(self) -> None:
         """Forget every fault, the wrong clock too."""
@@ -95,16 +88,5 @@ class Faults:
     def as_json(self) -> JsonObject:
         """What is still to happen, as the control API shows it."""
         with self._lock:
-            faults = [asdict(fault) for fault in self._faults]
+            faults = [msgspec.structs.asdict(fault) for fault in self._faults]
         return {"faults": faults, "date_offset_s": self.date_offset_s, "lag_s": self.lag_s}
-
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "count": (int,),
-    "status": (int,),
-    "retry_after_s": (int,),
-    "hang_s": (int, float),
-    "broken_json": (bool,),
-    "method": (str,),
-    "path": (str,),
-}

@@ -17,7 +17,6 @@ from processor.simulator.entities import (
     SimulatedCompany,
     SimulatedConnection,
     SimulatedDataset,
-    Status,
     new_id,
 )
 from processor.simulator.platforms import JsonObject
@@ -57,27 +56,25 @@ class Composer:
 
     def compose(self, happened: Happened, generations: Iterable[Generation]) -> list[Message]:
         """The messages of the wanted generations about one change, in the order in which Codat sends them."""
-        written_messages: list[Message] = []
+        messages: list[Message] = []
         for generation in sorted(generations):
             bodies: Iterable[tuple[str, JsonObject]]
             if generation is Generation.CURRENT:
                 bodies = [(happened.event_type, self._current(happened))]
             else:
                 bodies = ((str(alert["RuleType"]), alert) for alert in self._legacy(happened))
-            written_messages += [self._message(happened, generation, *body) for body in bodies]
-        return written_messages
-
-    def _message(
-        self, happened: Happened, generation: Generation, event_type: str, body: JsonObject
-    ) -> Message:
-        return Message(
-            generation=generation,
-            event_type=event_type,
-            body=json.dumps(body, ensure_ascii=False).encode(),
-            company_id=happened.company.id,
-            connection_id=happened.connection.id if happened.connection else None,
-            tags=tuple(happened.company.tags.items()),
-        )
+            messages += [
+                Message(
+                    generation=generation,
+                    event_type=event_type,
+                    body=json.dumps(body, ensure_ascii=False).encode(),
+                    company_id=happened.company.id,
+                    connection_id=happened.connection.id if happened.connection else None,
+                    tags=tuple(happened.company.tags.items()),
+                )
+                for event_type, body in bodies
+            ]
+        return messages
 
     def _current(self, happened: Happened) -> JsonObject:
         payload: JsonObject
@@ -137,10 +134,13 @@ class Composer:
         if connection is None:
             return []
         match happened.event_type:
-            case "connection.created":
-                return [self._status_changed(happened, connection, None)]
-            case "connection.connected" | "connection.reconnected" | "connection.disconnected":
-                return [self._status_changed(happened, connection, happened.old_status)]
+            case (
+                "connection.created"
+                | "connection.connected"
+                | "connection.reconnected"
+                | "connection.disconnected"
+            ):
+                return [self._status_changed(happened, connection)]
             case "connection.deleted" if connection.platform.source_type == "Commerce":
                 text = f"The sync connection of company {happened.company.id} was deleted"
                 return [self._alert(happened, "Sync Connection Deleted", text, None, names_connection=False)]
@@ -156,18 +156,16 @@ class Composer:
             case _:
                 return []
 
-    def _status_changed(
-        self, happened: Happened, connection: SimulatedConnection, old: Status | None
-    ) -> JsonObject:
+    def _status_changed(self, happened: Happened, connection: SimulatedConnection) -> JsonObject:
         data: JsonObject = {
             "dataConnectionId": connection.id,
             "newStatus": connection.status.value,
             "platformKey": connection.platform.key,
         }
         text = f"The data connection for {connection.platform.name} is {connection.status.value} now"
-        if old is not None:
-            data["oldStatus"] = old.value
-            text += f" and was {old.value} before"
+        if happened.old_status is not None:
+            data["oldStatus"] = happened.old_status.value
+            text += f" and was {happened.old_status.value} before"
         return self._alert(happened, "DataConnectionStatusChanged", text, data)
 
     def _read(self, happened: Happened, dataset: SimulatedDataset) -> list[JsonObject]:

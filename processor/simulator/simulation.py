@@ -79,11 +79,10 @@ class Simulation:
 
     def set_generations(self, names: Iterable[object]) -> None:
         """Send these generations from now on; refused (400) where one is unknown."""
-        known = {generation.value: generation for generation in Generation}
-        wanted = list(names)
-        if not all(isinstance(name, str) and name in known for name in wanted):
-            raise SimulatorRefusal(400, f"Generations are {', '.join(known)}")
-        self.generations = frozenset(known[str(name)] for name in wanted)
+        try:
+            self.generations = frozenset(Generation(str(name)) for name in names)
+        except ValueError:
+            raise SimulatorRefusal(400, f"Generations are {', '.join(Generation)}") from None
 
     def truth(self) -> JsonObject:
         """How everything really stands, deleted things too."""
@@ -135,11 +134,10 @@ class Simulation:
 def steer_of(options: Options) -> Deliver | None:
     """The ``deliver`` of a call's options; ``None`` without one, refused (400) for an unknown one."""
     wanted = options.get("deliver")
-    if wanted is None:
-        return None
-    if not isinstance(wanted, str) or wanted not in list(Deliver):
-        raise SimulatorRefusal(400, f"deliver is one of {', '.join(Deliver)}")
-    return Deliver(wanted)
+    try:
+        return None if wanted is None else Deliver(str(wanted))
+    except ValueError:
+        raise SimulatorRefusal(400, f"deliver is one of {', '.join(Deliver)}") from None
 
 
 def _truth_of(connection: SimulatedConnection) -> JsonObject:

@@ -103,7 +103,7 @@ def _version(hello: Mapping[str, str], info: Info) -> CheckResult:
     name = f"Valkey {valkey}" if valkey else f"{hello.get('server', 'redis').capitalize()} {version}"
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < MIN_VERSION:
         return REDIS.error(f"{name} is too old: 6.2 or newer is needed.")
-    return REDIS.ok(f"{name} replys.")
+    return REDIS.ok(f"{name} answers.")
 
 
 def _operations(client: "redis.Redis[Any]", hello: Mapping[str, str], info: Info, url: str) -> CheckResult:
@@ -152,7 +152,7 @@ def _persistence(info: Info, config: Mapping[str, str]) -> CheckResult:
         if sync is None:
             return REDIS.ok("Persistence is on (append-only file).")
         if sync == "always":
-            return REDIS.ok("Persistence is on: every write is on disk before it is replyed.")
+            return REDIS.ok("Persistence is on: every write is on disk before it is answered.")
         return REDIS.warning(f"Persistence is on, but a crash may lose writes (appendfsync {sync}).")
     if "save" not in config:
         return REDIS.warning("No append-only file; the server hides whether it takes snapshots.")
