@@ -24,7 +24,6 @@ from processor.clock import from_iso, utc_now
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.models import CompanyResponse, ConnectionResponse
-from processor.codat.observations import new_id
 from processor.codat.questions import QuestionClient
 from processor.errors import CodatUnavailable
 from processor.reconciliation import observed
