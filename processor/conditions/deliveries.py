@@ -18,12 +18,8 @@ OVERDUE_S = 60
 def conditions(facts: Facts) -> Iterator[Condition]:
     """Conditions of deliveries."""
     if facts.dead_deliveries:
-        text = number(
-            facts.dead_deliveries,
-            "delivery failed to the last attempt.",
-            "deliveries failed to the last attempt.",
-        )
-        yield make("deliveries_dead", text)
+        failed = number(facts.dead_deliveries, "delivery", "deliveries")
+        yield make("deliveries_dead", f"{failed} failed to the last attempt.")
     if facts.uncertain_deliveries:
         text = number(
             facts.uncertain_deliveries,

@@ -153,7 +153,7 @@ def _gather(
     return Facts(
         now=now,
         redis_now=redis_now,
-        store=_store(write_error, memory, replication),
+        store=_store(write_error, _hash(memory), _hash(replication)),
         answers=True,
         seen={role: max(times.values(), default=None) for role, times in processes.items()},
         workers=processes["worker"],
@@ -177,9 +177,7 @@ def _gather(
     )
 
 
-def _store(write_error: str | None, memory: Any, replication: Any) -> StoreFacts:
-    memory = memory if isinstance(memory, dict) else {}
-    replication = replication if isinstance(replication, dict) else {}
+def _store(write_error: str | None, memory: Mapping[str, Any], replication: Mapping[str, Any]) -> StoreFacts:
     return StoreFacts(
         write_error=write_error,
         role=str(replication.get("role", "master")),
@@ -196,7 +194,7 @@ def _redis_now(answer: Any, now: datetime) -> datetime:
     return from_ms(seconds * 1000) + timedelta(microseconds=micros)
 
 
-def _hash(answer: Any) -> dict[bytes, bytes]:
+def _hash(answer: Any) -> dict[Any, Any]:
     return answer if isinstance(answer, dict) else {}
 
 

@@ -1,5 +1,6 @@
 """Builds the journey from the settings and the collaborators of a process."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -65,14 +66,7 @@ def make_journey(
 
 def _signing_keys(settings: Settings, records: Records) -> Callable[[], Sequence[str]]:
     """SECRET_KEY, or a key that all processes share through Redis, read at its first use."""
-    if settings.secret_key:
-        secret_key = settings.secret_key
+    secret_key = settings.secret_key
+    if secret_key:
         return lambda: secret_key
-    shared_keys: list[str] = []
-
-    def keys() -> Sequence[str]:
-        if not shared_keys:
-            shared_keys.append(records.signing_key())
-        return shared_keys
-
-    return keys
+    return functools.cache(lambda: [records.signing_key()])

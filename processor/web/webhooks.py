@@ -78,7 +78,7 @@ def _receive(container: Container) -> Response:
                 extra={"event_id": event_id, "reason": str(error)},
             )
     else:
-        if event.company is not None and _is_foreign(container):
+        if event.company is not None and _is_client_in(container.settings.codat_foreign_client_ids):
             visibility.mark_foreign(container.redis, event.company.id)
         accepted = container.inbox.accept(event, body)
         status = "accepted"
@@ -128,11 +128,6 @@ def _without_port(address: str) -> str:
         return address[1:].partition("]")[0]
     host, _, port = address.partition(":")
     return host if port.isdigit() else address
-
-
-def _is_foreign(container: Container) -> bool:
-    """Whether the message comes from a Codat client whose companies CODAT_API_KEY cannot see."""
-    return _is_client_in(container.settings.codat_foreign_client_ids)
 
 
 def _is_client_in(client_ids: Sequence[str]) -> bool:

@@ -40,8 +40,9 @@ def live(token: str, connection_id: str) -> Response:
 
 
 @blueprint.get("/link")
+@blueprint.get("/read")
 def back_to_watching(token: str, connection_id: str) -> Response:
-    """The status page at the address of the form."""
+    """The status page at the address of a form."""
     return show(token, connection_id)
 
 
@@ -50,12 +51,6 @@ def resume(token: str, connection_id: str) -> Response:
     """Go to Codat's Link: to finish, to try again, or to connect again."""
     visit = form_visit_of(token)
     return leave_for_link(visit, journey().link(connection_id, company_id=visit.company_id))
-
-
-@blueprint.get("/read")
-def back_from_reading(token: str, connection_id: str) -> Response:
-    """The status page at the address of the form."""
-    return show(token, connection_id)
 
 
 @blueprint.post("/read")

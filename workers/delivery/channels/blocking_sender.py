@@ -19,28 +19,26 @@ class CalledOff(Exception):
 
 
 class PointOfNoReturn:
-    """Either a send passes this point, or it is called off, never both. Thread-safe."""
+    """Either a send passes this point, or it is called off, never both. Thread-safe.
+
+    ``passed``: the receiver may have the delivery.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._passed = self._called_off = False
-
-    @property
-    def passed(self) -> bool:
-        """Whether the receiver may have the delivery."""
-        return self._passed
+        self.passed = self._called_off = False
 
     def enter(self) -> None:
         """Pass the point: the receiver may have the delivery from now on. Raises :class:`CalledOff`."""
         with self._lock:
             if self._called_off:
                 raise CalledOff
-            self._passed = True
+            self.passed = True
 
     def call_off(self) -> bool:
         """Prevent the send from passing the point; false when it has passed."""
         with self._lock:
-            self._called_off = not self._passed
+            self._called_off = not self.passed
             return self._called_off
 
 
