@@ -4,20 +4,15 @@ Reads are retried briefly, changes only if they were never sent. Every failure i
 (``processor.errors``, ``processor.codat.errors``). https://docs.codat.io/platform-api
 """
 
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
-import httpx
-
-from processor.clock import utc_now
 from processor.codat import parsing
 from processor.codat.errors import CodatConflict, CodatUncertain, CodatUnusable
-from processor.codat.http import MAX_RESPONSE_BYTES, CodatHttp, CodatResponse
+from processor.codat.http import CodatHttp, CodatResponse
 from processor.codat.models import (
     Branding,
     CompanyResponse,
@@ -28,7 +23,6 @@ from processor.codat.models import (
 )
 from processor.codat.names import source_type_of, tag_filter
 from processor.codat.paging import pages, rows_of
-from processor.codat.quota import Quota
 from processor.errors import CodatError
 
 Model = TypeVar("Model")
@@ -42,43 +36,10 @@ https://docs.codat.io/using-the-api/paging
 
 
 class CodatClient:
-    """Client of one Codat account. Thread-safe; create one per process, after forking, and close it.
+    """Client of one Codat account. Thread-safe; create one per process, after forking, and close it."""
 
-    ``timeout_s`` bounds each wait, ``budget_s`` a call with its retries (each page of a list is a call).
-    ``clock`` returns UTC, ``monotonic`` seconds, ``jitter`` a number from 0 to 1.
-    """
-
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        base_url: str = "https://api.codat.io",
-        timeout_s: float = 10.0,
-        budget_s: float = 20.0,
-        transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], datetime] = utc_now,
-        monotonic: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
-    ) -> None:
-        self._http = CodatHttp(
-            api_key=api_key,
-            base_url=base_url,
-            timeout_s=timeout_s,
-            budget_s=budget_s,
-            transport=transport,
-            sleep=sleep,
-            clock=clock,
-            monotonic=monotonic,
-            jitter=jitter,
-            max_response_bytes=max_response_bytes,
-        )
-
-    @property
-    def quota(self) -> Quota | None:
-        """The quota in the newest response that has one; ``None`` before the first."""
-        return self._http.quota
+    def __init__(self, http: CodatHttp) -> None:
+        self._http = http
 
     def close(self) -> None:
         """Close the connections."""

@@ -6,6 +6,8 @@ https://docs.codat.io/using-the-api/errors
 
 import base64
 import json
+import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,10 +16,10 @@ from datetime import datetime
 
 import httpx
 
+from processor.clock import utc_now
 from processor.codat.errors import CodatFailing, CodatUncertain, CodatUnusable
-from processor.codat.http_headers import as_http_date, retry_after_s
+from processor.codat.http_headers import as_http_date, pause_s
 from processor.codat.names import path_of, query_of
-from processor.codat.quota import Quota, quota_of
 from processor.codat.refusals import refusal
 from processor.errors import CodatError, CodatUnavailable
 
@@ -82,23 +84,23 @@ class CodatHttp:
     """Sends requests with one API key. Thread-safe; create it after forking.
 
     ``timeout_s`` bounds connecting, each wait for bytes, and the wait for a free connection;
-    ``budget_s`` bounds a call with its retries. ``clock`` returns UTC, ``monotonic`` seconds, ``jitter`` a
-    number from 0 to 1. ``quota`` is the newest one that a response has told.
+    ``budget_s`` bounds a call with its retries (each page of a list is a call). ``clock`` returns UTC,
+    ``monotonic`` seconds, ``jitter`` a number from 0 to 1.
     """
 
     def __init__(
         self,
         *,
         api_key: str,
-        base_url: str,
-        timeout_s: float,
-        budget_s: float,
-        transport: httpx.BaseTransport | None,
-        sleep: Callable[[float], None],
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
-        jitter: Callable[[], float],
-        max_response_bytes: int,
+        base_url: str = "https://api.codat.io",
+        timeout_s: float = 10.0,
+        budget_s: float = 20.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         encoded = base64.b64encode(api_key.encode()).decode()
         self._secrets = tuple(secret for secret in (api_key, encoded) if secret)
@@ -106,7 +108,6 @@ class CodatHttp:
         self._timeout_s, self._budget_s = timeout_s, budget_s
         self._sleep, self._clock = sleep, clock
         self._monotonic, self._jitter, self._max_response_bytes = monotonic, jitter, max_response_bytes
-        self.quota: Quota | None = None
         self._http = httpx.Client(
             headers={
                 "Authorization": f"Basic {encoded}",
@@ -143,7 +144,7 @@ class CodatHttp:
                 return _parse(raw)
             failure = self._refusal(raw)
             if raw.status in TRANSIENT:
-                raise _RetryableError(failure, retry_after_s(raw.headers, raw.asked_at) or 0)
+                raise _RetryableError(failure, pause_s(raw.headers.get("Retry-After"), raw.asked_at) or 0)
             raise failure
 
         return self._retry(attempt, deadline)
@@ -174,15 +175,15 @@ class CodatHttp:
 
     def _retry(self, attempt: Callable[[], CodatResponse], deadline: float) -> CodatResponse:
         for number in range(MAX_RETRIES + 1):
-            pause_s = FIRST_PAUSE_S * 2**number * (1 - self._jitter() / 2)
+            wait_s = FIRST_PAUSE_S * 2**number * (1 - self._jitter() / 2)
             try:
                 return attempt()
             except _RetryableError as error:
-                pause_s = max(pause_s, error.retry_after_s)
-                is_last = number == MAX_RETRIES or pause_s > LONGEST_PAUSE_S
-                if is_last or self._monotonic() + pause_s >= deadline:
+                wait_s = max(wait_s, error.retry_after_s)
+                is_last = number == MAX_RETRIES or wait_s > LONGEST_PAUSE_S
+                if is_last or self._monotonic() + wait_s >= deadline:
                     raise error.failure from error.__cause__
-            self._sleep(pause_s)
+            self._sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
     def _deadline(self) -> float:
@@ -207,7 +208,6 @@ class CodatHttp:
         try:
             date = as_http_date(response.headers.get("Date"))
             asked_at = date or self._clock()
-            self.quota = quota_of(response.headers, asked_at) or self.quota
             content = self._read_body(response, deadline)
             return _RawResponse(response.status_code, response.headers, content, asked_at, date is not None)
         except httpx.DecodingError as error:
@@ -234,7 +234,6 @@ class CodatHttp:
             raw.content,
             asked_at=raw.asked_at,
             timed=raw.timed,
-            quota=self.quota,
             secrets=self._secrets,
         )
 

@@ -16,7 +16,7 @@ from typing import Any
 from redis import Redis, RedisError
 
 from processor.clock import from_iso, from_ms, to_iso, to_ms, utc_now
-from processor.codat.quota import Quota
+from processor.codat.http_headers import Quota
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.store import keys
 from processor.store.decoding import text

@@ -15,9 +15,8 @@ from redis import Redis, RedisError
 
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
-from processor.codat.http import MAX_CONNECTIONS
-from processor.codat.http_headers import as_http_date
-from processor.codat.quota import quota_of
+from processor.codat.http import MAX_CONNECTIONS, CodatHttp
+from processor.codat.http_headers import as_http_date, quota_of
 from processor.codat.rate_limit import Permit, Priority, RateLimiter
 from processor.codat.refusals import rest_s
 from processor.settings.definitions import Settings
@@ -79,9 +78,9 @@ class RateLimitedTransport(httpx.BaseTransport):
     def _release(self, permit: Permit | None, response: httpx.Response) -> None:
         headers = response.headers
         asked_at = as_http_date(headers.get("Date")) or self._clock()
-        quota = quota_of(headers, asked_at)
         is_limited = response.status_code == httpx.codes.TOO_MANY_REQUESTS
-        self._rate_limiter.release(permit, quota, rest_s(headers, quota, asked_at) if is_limited else None)
+        block_s = rest_s(headers, asked_at) if is_limited else None
+        self._rate_limiter.release(permit, quota_of(headers, asked_at), block_s)
 
     def _record(self, permit: Permit | None, call: Call, skew_s: float | None) -> None:
         """Record the call, unless there is no permit: then Redis does not answer."""
@@ -157,6 +156,7 @@ def client_for(
     if settings.codat_api_key is None:
         return None
     transport = RateLimitedTransport(RateLimiter(client, clock=clock), priority, clock=clock)
-    return CodatClient(
+    http = CodatHttp(
         api_key=settings.codat_api_key, base_url=settings.codat_api_url, transport=transport, clock=clock
     )
+    return CodatClient(http)

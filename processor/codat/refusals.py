@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from processor.codat.errors import CodatConflict, CodatFailing, CodatNotFound
-from processor.codat.http_headers import retry_after_s, wait_s
+from processor.codat.http_headers import pause_s, quota_of, wait_s
 from processor.codat.json_values import as_id, as_text
-from processor.codat.quota import Quota
 from processor.errors import CodatError, CodatRateLimited, CodatRefused
 
 DEFAULT_WAIT_S = 60
@@ -50,7 +49,6 @@ def refusal(
     *,
     asked_at: datetime,
     timed: bool,
-    quota: Quota | None = None,
     secrets: Sequence[str] = (),
 ) -> CodatError:
     """The error for a response with ``status``; its texts mask the ``secrets``.
@@ -60,7 +58,7 @@ def refusal(
     body = _parse_body(content, secrets)
     opening = _SENTENCES.get(status)
     if status == 429:
-        return CodatRateLimited(rest_s(headers, quota, asked_at), correlation_id=body.correlation_id)
+        return CodatRateLimited(rest_s(headers, asked_at), correlation_id=body.correlation_id)
     if status == 404 and body.is_codats_own and body.status in (None, 404):
         return CodatNotFound(
             _sentence(opening, 404, body),
@@ -81,17 +79,18 @@ def refusal(
         status,
         sentence,
         correlation_id=body.correlation_id,
-        retry_after_s=retry_after_s(headers, asked_at),
+        retry_after_s=pause_s(headers.get("Retry-After"), asked_at),
         codats_own=body.is_codats_own,
     )
 
 
-def rest_s(headers: Mapping[str, str], quota: Quota | None, asked_at: datetime) -> int:
+def rest_s(headers: Mapping[str, str], asked_at: datetime) -> int:
     """Pause after a 429, in seconds from ``asked_at``."""
-    pause_s = retry_after_s(headers, asked_at)
-    if pause_s is None and quota is not None and quota.remaining == 0 and quota.resets_at is not None:
-        pause_s = wait_s(quota.resets_at, asked_at)
-    return DEFAULT_WAIT_S if pause_s is None else pause_s
+    seconds = pause_s(headers.get("Retry-After"), asked_at)
+    quota = quota_of(headers, asked_at)
+    if seconds is None and quota is not None and quota.remaining == 0 and quota.resets_at is not None:
+        seconds = wait_s(quota.resets_at, asked_at)
+    return DEFAULT_WAIT_S if seconds is None else seconds
 
 
 def _sentence(opening: str | None, status: int, body: _ErrorBody) -> str:

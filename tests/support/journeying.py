@@ -13,6 +13,7 @@ from redis import Redis
 
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
+from processor.codat.http import CodatHttp
 from processor.container import Container, for_web, for_worker
 from processor.journey.records import LOCK_WAIT_S
 from processor.journey.service import Journey
@@ -80,11 +81,13 @@ class Desk:
         self.http = None
         if api_key is not None:
             self.http = CodatClient(
-                api_key=api_key,
-                base_url=codat.url,
-                timeout_s=timeout_s,
-                transport=transport or self.wire,
-                sleep=lambda _: None,
+                CodatHttp(
+                    api_key=api_key,
+                    base_url=codat.url,
+                    timeout_s=timeout_s,
+                    transport=transport or self.wire,
+                    sleep=lambda _: None,
+                )
             )
         self.inbox = Inbox(client, shards=4)
         self.reader = Reader(client, shards=4)

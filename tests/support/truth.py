@@ -16,6 +16,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, make_server
 from handlers.registry import Policy
 from processor.alerts.signature import Authenticator
 from processor.codat.client import CodatClient
+from processor.codat.http import CodatHttp
 from processor.codat.questions import QuestionClient
 from processor.codat.rate_limit import Priority, RateLimiter
 from processor.codat.rate_limited_transport import RateLimitedTransport
@@ -151,14 +152,16 @@ class TruthBench:
         """A client under the budget."""
         transport = RateLimitedTransport(self.rate_limiter, priority, inner=self.wire, clock=self.clock)
         return CodatClient(
-            api_key=self.server.config.api_key,
-            base_url=self.server.url,
-            timeout_s=LIMIT_S,
-            budget_s=2 * LIMIT_S,
-            transport=transport,
-            sleep=lambda _: None,
-            jitter=lambda: 0.0,
-            clock=self.clock,
+            CodatHttp(
+                api_key=self.server.config.api_key,
+                base_url=self.server.url,
+                timeout_s=LIMIT_S,
+                budget_s=2 * LIMIT_S,
+                transport=transport,
+                sleep=lambda _: None,
+                jitter=lambda: 0.0,
+                clock=self.clock,
+            )
         )
 
     def give_up_after(self, seconds: float) -> None:

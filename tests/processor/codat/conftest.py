@@ -8,6 +8,7 @@ import pytest
 import respx
 
 from processor.codat.client import CodatClient
+from processor.codat.http import CodatHttp
 from tests.processor.codat.bench import API_KEY, BASE, COMPANY, CONNECTION, OURS, Bench, Calls
 
 
@@ -33,7 +34,7 @@ def bench() -> Iterator[Bench]:
             "monotonic": lambda: passed[0],
             "jitter": lambda: 0.0,
         }
-        return CodatClient(**options | changes)
+        return CodatClient(CodatHttp(**options | changes))
 
     with make_client() as client:
         yield Bench(client, make_client, router, pauses)

@@ -12,6 +12,7 @@ import pytest
 
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatConflict, CodatFailing, CodatNotFound, CodatUncertain, CodatUnusable
+from processor.codat.http import CodatHttp
 from processor.errors import CodatError, CodatRateLimited, CodatRefused, CodatUnavailable
 from tests.processor.codat.bench import Bench, Calls
 
@@ -30,7 +31,7 @@ READ, WRITE = "list_webhooks", "create_company"
 
 
 def test_no_call_is_left_out_of_these_tests(reading: Calls, writing: Calls) -> None:
-    public = {name for name in vars(CodatClient) if not name.startswith("_")} - {"close", "quota"}
+    public = {name for name in vars(CodatClient) if not name.startswith("_")} - {"close"}
 
     assert set(reading) == set(READING)
     assert set(writing) == set(WRITING)
@@ -272,11 +273,13 @@ def test_the_budget_ends_the_retries() -> None:
     calls: list[float] = []
     with (
         CodatClient(
-            api_key="k",
-            budget_s=10.0,
-            transport=httpx.MockTransport(slow),
-            sleep=calls.append,
-            monotonic=lambda: passed[0],
+            CodatHttp(
+                api_key="k",
+                budget_s=10.0,
+                transport=httpx.MockTransport(slow),
+                sleep=calls.append,
+                monotonic=lambda: passed[0],
+            )
         ) as client,
         pytest.raises(CodatUnavailable),
     ):
@@ -299,11 +302,13 @@ def test_an_answer_that_drips_ends_with_the_budget() -> None:
 
     with (
         CodatClient(
-            api_key="k",
-            budget_s=10.0,
-            transport=httpx.MockTransport(drip),
-            sleep=lambda _: None,
-            monotonic=lambda: passed[0],
+            CodatHttp(
+                api_key="k",
+                budget_s=10.0,
+                transport=httpx.MockTransport(drip),
+                sleep=lambda _: None,
+                monotonic=lambda: passed[0],
+            )
         ) as client,
         pytest.raises(CodatUnavailable),
     ):
@@ -481,7 +486,7 @@ def test_the_key_is_in_no_error_and_no_log_line(
 @pytest.mark.parametrize("base_url", ["ftp://codat.example", "codat.example", "https://exa mple:99999", ""])
 def test_a_wrong_address_is_one_clear_error(base_url: str) -> None:
     with (
-        CodatClient(api_key="k", base_url=base_url, sleep=lambda _: None) as client,
+        CodatClient(CodatHttp(api_key="k", base_url=base_url, sleep=lambda _: None)) as client,
         pytest.raises(CodatUnavailable),
     ):
         client.list_webhooks()
@@ -489,7 +494,7 @@ def test_a_wrong_address_is_one_clear_error(base_url: str) -> None:
 
 def test_a_real_refused_connection_is_one_clear_error() -> None:
     with (
-        CodatClient(api_key="k", base_url="http://127.0.0.1:9", sleep=lambda _: None) as client,
+        CodatClient(CodatHttp(api_key="k", base_url="http://127.0.0.1:9", sleep=lambda _: None)) as client,
         pytest.raises(CodatUnavailable),
     ):
         client.create_company("x")

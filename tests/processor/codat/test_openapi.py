@@ -11,6 +11,7 @@ import jsonschema_rs
 import pytest
 
 from processor.codat.client import CodatClient
+from processor.codat.http import CodatHttp
 from processor.errors import CodatError
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.support import codat_openapi
@@ -150,7 +151,9 @@ def test_every_call_and_every_answer_of_the_simulator_fits(spec):
     config = SimulatorConfig(auto_sync=True, sync_s=0.0)
     with SimulatorServer(config) as codat:
         inspector = Inspector(spec, httpx.HTTPTransport())
-        with CodatClient(api_key=config.api_key, base_url=codat.url, transport=inspector) as client:
+        with CodatClient(
+            CodatHttp(api_key=config.api_key, base_url=codat.url, transport=inspector)
+        ) as client:
             company = client.create_company("Greengrocers", {"merchantId": "m_1"})
             client.get_company(company.id)
             connection = client.create_connection(company.id, "gbol")

@@ -1,4 +1,4 @@
-"""The quota is remembered and reported; no header can break anything."""
+"""Quota and pauses in headers are understood; no header can break anything."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -7,31 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.codat.http_headers import LONGEST_WAIT_S, as_http_date, retry_after_s
-from processor.codat.quota import Quota, quota_of
+from processor.codat.http_headers import LONGEST_WAIT_S, Quota, as_http_date, pause_s, quota_of
 
 NOW = datetime(2026, 11, 22, 15, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
-
-
-def test_the_newest_answer_tells_the_quota_a_failing_one_too(bench):
-    bench.answers(
-        "GET",
-        "/webhooks",
-        bench.json({"results": []}, X_Rate_Limit_Limit="3000", X_Rate_Limit_Remaining="2999"),
-        bench.error(401, X_Rate_Limit_Limit="3000", X_Rate_Limit_Remaining="2998"),
-        bench.json({"results": []}),
-    )
-    assert bench.client.quota is None
-
-    bench.client.list_webhooks()
-    assert bench.client.quota == Quota(bench.theirs, 3000, 2999)
-
-    with pytest.raises(Exception, match="401"):
-        bench.client.list_webhooks()
-    bench.client.list_webhooks()
-
-    assert bench.client.quota == Quota(bench.theirs, 3000, 2998)
 
 
 @pytest.mark.parametrize(
@@ -73,18 +52,17 @@ def test_headers_without_a_quota_tell_none():
     ],
 )
 def test_retry_after_is_understood_in_both_forms(text, expected):
-    assert retry_after_s({"Retry-After": text}, NOW) == expected
+    assert pause_s(text, NOW) == expected
 
 
 @given(st.text(max_size=60))
 def test_no_header_raises(text):
     headers = {
-        "Retry-After": text,
         "X-Rate-Limit-Limit": text,
         "X-Rate-Limit-Remaining": text,
         "X-Rate-Limit-Reset": text,
     }
-    wait_s = retry_after_s(headers, NOW)
+    wait_s = pause_s(text, NOW)
     assert wait_s is None or 0 <= wait_s <= LONGEST_WAIT_S
     quota_of(headers, NOW)
     as_http_date(text)
@@ -93,4 +71,4 @@ def test_no_header_raises(text):
 @given(st.integers(min_value=-(10**16), max_value=10**16))
 def test_no_number_raises(number):
     quota_of({"X-Rate-Limit-Reset": str(number), "X-Rate-Limit-Limit": str(number)}, NOW)
-    retry_after_s({"Retry-After": str(number)}, NOW)
+    pause_s(str(number), NOW)

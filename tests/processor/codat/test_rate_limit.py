@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from handlers.effects import PausePolling, ResumePolling
-from processor.codat.quota import Quota
+from processor.codat.http_headers import Quota
 from processor.codat.rate_limit import BURST, LEASE_MS, PER_COMPANY, Priority, RateLimiter
 from processor.codat.rate_limited_transport import company_in
 from processor.errors import CodatRateLimited, CodatUnavailable

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from processor.codat.quota import Quota
+from processor.codat.http_headers import Quota
 from processor.codat.rate_limit import Priority
 from processor.errors import CodatError, CodatRateLimited, Conflict
 from processor.store import keys

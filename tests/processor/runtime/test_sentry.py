@@ -83,6 +83,7 @@ import asyncio, json, logging, os, ssl
 from concurrent.futures import ThreadPoolExecutor
 import httpx, requests, urllib.request
 from processor.codat.client import CodatClient
+from processor.codat.http import CodatHttp
 from processor.delivery.http_sender import HttpSender
 from processor.runtime.sentry import report_errors
 from processor.settings.loading import load
@@ -91,7 +92,7 @@ outside = os.environ["OUTSIDE"]
 assert report_errors(load({"CODAT_ALERT_AUTHORIZATIONS": "Basic c29t", "SENTRY_DSN": os.environ["DSN"]}))
 outgoing = HttpSender(allow_private=True, lookups=ThreadPoolExecutor(1))
 asyncio.run(outgoing.post(f"{outside}/subscriber?key=hush-1", b"{}", {}))
-with CodatClient(api_key="key", base_url=outside) as codat:
+with CodatClient(CodatHttp(api_key="key", base_url=outside)) as codat:
     try:
         codat.get_company("hush-2")
     except Exception:

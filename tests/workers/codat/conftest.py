@@ -8,6 +8,7 @@ from redis import Redis
 
 from handlers.registry import Policy
 from processor.codat.client import CodatClient
+from processor.codat.http import CodatHttp
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.support.workbench import Moving, Workbench
 from tests.workers.codat.asking import BUDGET_S, PATIENCE_S, Codat
@@ -27,12 +28,14 @@ def codat(redis_url: str) -> Iterator[Codat]:
         Redis.from_url(redis_url) as client,
         SimulatorServer(config, theirs) as server,
         CodatClient(
-            api_key=config.api_key,
-            base_url=server.url,
-            timeout_s=BUDGET_S,
-            budget_s=BUDGET_S,
-            sleep=lambda _: None,
-            jitter=lambda: 0.0,
+            CodatHttp(
+                api_key=config.api_key,
+                base_url=server.url,
+                timeout_s=BUDGET_S,
+                budget_s=BUDGET_S,
+                sleep=lambda _: None,
+                jitter=lambda: 0.0,
+            )
         ) as api,
     ):
         policy = Policy(can_ask=True, patience_s=PATIENCE_S, late_after_s=600)

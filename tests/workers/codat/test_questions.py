@@ -10,6 +10,7 @@ from redis import Redis
 
 from handlers.events import Aspect
 from processor.codat.client import CodatClient
+from processor.codat.http import CodatHttp
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.store import keys
 from tests.support import messages
@@ -90,7 +91,9 @@ def test_a_codat_that_hangs_does_not_stretch_the_patience_with_news(codat: Codat
     write(codat, ask(codat, connection))
     codat.bench.clock.forward(PATIENCE_S)
     codat.break_down(hang_s=600.0)
-    with CodatClient(api_key="key", base_url=codat.url, timeout_s=BUDGET_S, budget_s=BUDGET_S) as patient:
+    with CodatClient(
+        CodatHttp(api_key="key", base_url=codat.url, timeout_s=BUDGET_S, budget_s=BUDGET_S)
+    ) as patient:
         began = time.monotonic()
         codat.asking_with(patient, min_time_limit_s=0.2).run()
         took_s = time.monotonic() - began
