@@ -16,7 +16,6 @@ from processor.reconciliation.baseline import Baseline
 from processor.reconciliation.listing_scan import ListingScan
 from processor.reconciliation.missed_webhooks import WebhookMonitor
 from processor.store import codat_calls, keys
-from workers.erasure.deleted_companies import erase_deleted_companies
 
 _log = logging.getLogger(__name__)
 
@@ -58,9 +57,7 @@ class Maintenance:
         self._client, self._clock, self._stop = client, clock, stop
         self._baseline = Baseline(client, clock=clock)
         self._tasks = {
-            "erase": Task(
-                lambda: erase_deleted_companies(eraser, grace=grace, clock=clock, stop=stop), SHORT_INTERVAL
-            ),
+            "erase": Task(lambda: self._erase_deleted(eraser, grace), SHORT_INTERVAL),
             "judge": Task(lambda: webhook_monitor.check_messages(clock()), SHORT_INTERVAL),
         }
         if codat is not None and scan is not None:
@@ -104,6 +101,18 @@ class Maintenance:
             _log.exception("a maintenance task raised", extra={"task": name})
         finally:
             self._client.hset(keys.sweep(), f"{name}_ms", to_ms(self._clock() + delay))
+
+    def _erase_deleted(self, eraser: CompanyEraser, grace: timedelta) -> None:
+        """Erase the companies that were deleted longer than ``grace`` ago."""
+        erased = 0
+        for company_id in eraser.due_companies(self._clock(), grace):
+            if self._stop():
+                break
+            records = eraser.erase(company_id, self._clock())
+            erased += 1
+            _log.info("a deleted company was erased", extra={"kept": records.counts})
+        if erased:
+            eraser.rewrite_append_only_file()
 
     def _probe(self, codat: CodatClient) -> None:
         """Call Codat if calls fail, or none was made for long, so that an outage and its end are noticed."""

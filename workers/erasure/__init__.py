@@ -1,1 +1,0 @@
-"""Erasing companies that were deleted at Codat."""
