@@ -16,6 +16,11 @@ def to_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def iso_or_none(moment: datetime | None) -> str | None:
+    """``to_iso`` of a time that may be missing."""
+    return None if moment is None else to_iso(moment)
+
+
 def from_iso(text: str) -> datetime:
     """The inverse of ``to_iso``; raises ``ValueError`` for anything else."""
     return datetime.fromisoformat(text).astimezone(UTC)

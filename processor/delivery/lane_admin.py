@@ -10,12 +10,12 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from processor.clock import from_ms, to_iso, to_ms, utc_now
+from processor.clock import to_iso, to_ms, utc_now
 from processor.delivery.channels.registry import BUILT_IN, guard_key
 from processor.delivery.lane import LaneState, Mode, common_keys, lane_of_tests
 from processor.delivery.scripts import register
 from processor.store import keys, unreadable
-from processor.store.decoding import text_fields, texts
+from processor.store.decoding import moment, text_fields, texts
 
 UNLISTED_TTL_S = 7 * 86_400
 """How long test messages and alerts are kept, in seconds."""
@@ -145,19 +145,15 @@ def _state(
     now_ms: int,
 ) -> LaneState:
     fields = text_fields(row)
-
-    def moment(name: str) -> datetime | None:
-        return from_ms(int(float(fields[name]))) if name in fields else None
-
     return LaneState(
         lane_id=lane_id,
         mode=Mode(fields.get("mode", Mode.ACTIVE.value)),
-        since=moment("since"),
+        since=moment(fields, "since"),
         waiting=waiting,
         under_way=under_way,
         overdue_s=max(0.0, (now_ms - oldest[0][1]) / 1000) if oldest else 0.0,
         failures=int(fields.get("failures", 0)),
-        failing_since=moment("failing_since"),
+        failing_since=moment(fields, "failing_since"),
         delivered=int(fields.get("delivered", 0)),
         dead=int(fields.get("dead", 0)),
         uncertain=int(fields.get("uncertain", 0)),

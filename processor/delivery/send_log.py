@@ -11,7 +11,7 @@ from redis import Redis
 from processor.delivery.lane import Lease
 from processor.delivery.scripts import register
 from processor.store import keys
-from processor.store.decoding import text_fields
+from processor.store.decoding import fields_with_prefix, text_fields
 
 DELIVERED = "delivered"
 UNCERTAIN = "uncertain"
@@ -30,11 +30,8 @@ class SendLog:
 
     def outcomes(self, lease: Lease) -> dict[str, str]:
         """``delivered`` or ``uncertain`` for each recipient of an earlier send."""
-        prefix = f"{lease.lane.id}:sent:"
         fields = text_fields(self._client.hgetall(keys.deliveries(lease.notification_id)))
-        return {
-            name.removeprefix(prefix): outcome for name, outcome in fields.items() if name.startswith(prefix)
-        }
+        return dict(fields_with_prefix(fields, f"{lease.lane.id}:sent:"))
 
     def begin(self, lease: Lease, recipient: str) -> None:
         """Log that an irrevocable send begins; raises :class:`LeaseLost`."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from processor.clock import from_ms, to_iso
+from processor.clock import iso_or_none, to_iso
 from processor.delivery.channels.registry import BUILT_IN, channel_of
 from processor.delivery.lane import LaneState, Mode, subscriber_id_of
 from processor.delivery.subscribers import Subscriber
+from processor.store.decoding import moment
 
 PUBLISHED = "published"
 """The status of a notification that is on the stream and has no delivery."""
@@ -64,8 +65,8 @@ def subscriber(
         "created_at": to_iso(subscriber.created_at),
         "enabled": state.mode in (Mode.ACTIVE, Mode.SLOW),
         "status": state.mode.value,
-        "status_since": _iso(state.since),
-        "old_secret_until": _iso(max(old_secrets_until, default=None)),
+        "status_since": iso_or_none(state.since),
+        "old_secret_until": iso_or_none(max(old_secrets_until, default=None)),
         **_figures(state),
         "last_test": _last_test(test_state),
     }
@@ -90,7 +91,7 @@ def _figures(state: LaneState) -> dict[str, Any]:
         "dead": state.dead,
         "uncertain": state.uncertain,
         "failures": state.failures,
-        "failing_since": _iso(state.failing_since),
+        "failing_since": iso_or_none(state.failing_since),
         "last_attempt": attempt(state.last_attempt),
     }
 
@@ -104,17 +105,13 @@ def _last_test(state: LaneState) -> dict[str, Any] | None:
 def _delivery(lane_id: str, row: Mapping[str, str]) -> dict[str, Any]:
     total = int(row.get(f"{lane_id}:total", 0))
     attempts = (row.get(f"{lane_id}:attempt:{number}") for number in range(1, total + 1))
-    next_ms, delivery_status = row.get(f"{lane_id}:next"), row[f"{lane_id}:status"]
-    is_pending = delivery_status == "pending"
+    delivery_status = row[f"{lane_id}:status"]
+    next_at = moment(row, f"{lane_id}:next") if delivery_status == "pending" else None
     return {
         "id": lane_id,
         "channel": channel_of(lane_id).name,
         "subscriber_id": None if lane_id in BUILT_IN else subscriber_id_of(lane_id),
         "status": delivery_status,
         "attempts": [attempt(json.loads(text)) for text in attempts if text is not None],
-        "next_attempt_at": _iso(from_ms(int(float(next_ms)))) if next_ms and is_pending else None,
+        "next_attempt_at": iso_or_none(next_at),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else to_iso(moment)

@@ -7,7 +7,6 @@ apply".
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Never
 
 from handlers.connection import Connection, link_status
@@ -15,7 +14,7 @@ from handlers.events import Problem
 from handlers.facts import DataType
 from handlers.state import Situation, State, is_running, situation
 from processor.alerts.dialects import is_too_deep
-from processor.clock import from_ms, to_iso
+from processor.clock import from_ms, iso_or_none, to_iso
 from processor.conditions.model import Condition
 from processor.delivery import serializers as delivery_serializers
 from processor.store.records import TIMELINE_FIELDS, StoredConnection, UnreadableConnection
@@ -54,7 +53,7 @@ def connection(stored: StoredConnection | UnreadableConnection) -> dict[str, Any
         "state": now.state.value,
         "link_status": link.value if link else None,
         "authorization": now.authorization,
-        "authorized_at": _iso(now.authorized_at),
+        "authorized_at": iso_or_none(now.authorized_at),
         "first_heard_at": to_iso(from_ms(stored.first_heard_ms)),
         "progress": progress(connection, now),
         "data_types": [_data_type(data_type, now) for _, data_type in sorted(connection.data_types.items())],
@@ -206,14 +205,10 @@ def condition_row(condition: Condition) -> dict[str, Any]:
         "code": condition.code,
         "severity": condition.severity.value,
         "subject": condition.subject or None,
-        "since": _iso(condition.since),
+        "since": iso_or_none(condition.since),
         "sentence": condition.sentence,
         "advice": condition.advice,
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else to_iso(moment)
 
 
 def _is_current(data_type: DataType, now: Situation) -> bool:

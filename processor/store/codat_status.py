@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Redis
 
-from processor.clock import from_ms, to_iso, to_ms
+from processor.clock import from_ms, iso_or_none, to_iso, to_ms
 from processor.store import codat_calls, keys, receipts
 from processor.store.decoding import text
 
@@ -54,21 +54,17 @@ def read(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
         "calls": {
             "by_status": dict(calls.counts),
             "seconds_by_status": dict(calls.seconds),
-            "last_answer_at": _iso(calls.answered_at),
-            "failing_since": _iso(calls.failing_since),
-            "key_refused_since": _iso(calls.refused_since),
+            "last_answer_at": iso_or_none(calls.answered_at),
+            "failing_since": iso_or_none(calls.failing_since),
+            "key_refused_since": iso_or_none(calls.refused_since),
         },
         "refused": {
             "by_reason": dict(received.refused),
-            "last_at": _iso(received.refused_at),
-            "last_authentic_at": _iso(received.authentic_at),
+            "last_at": iso_or_none(received.refused_at),
+            "last_authentic_at": iso_or_none(received.authentic_at),
         },
         "polling_paused_until": text(paused) if paused and text(paused) > to_iso(now) else None,
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else to_iso(moment)
 
 
 def _parse_warnings(rows: Sequence[bytes]) -> list[dict[str, str]]:
