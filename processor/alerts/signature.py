@@ -18,8 +18,6 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from processor.alerts.refusals import RefusalReason
-
 TOLERANCE_S = 300
 MAX_EVENT_ID_CHARS = 256
 MAX_SIGNATURES_BYTES = 4_096
@@ -32,6 +30,30 @@ _EVENT_ID = re.compile(rf"(?!\.{{1,2}}\Z)[!-.0-\[\]-~]{{1,{MAX_EVENT_ID_CHARS}}}
 _FAMILIES = ("webhook-", "svix-")
 _PARTS = ("id", "timestamp", "signature")
 _SIGNATURE_HEADERS = frozenset(family + part for family in _FAMILIES for part in _PARTS)
+
+
+class RefusalReason(StrEnum):
+    """Why a message was refused; a refused message is not stored.
+
+    ``incomplete`` and ``crowded`` have no cause in settings or senders: they are counted and raise no
+    condition.
+    """
+
+    SIGNATURE = "signature"
+    TIMESTAMP = "timestamp"
+    AUTHORIZATION = "authorization"
+    UNSIGNED = "unsigned"
+    CLIENT_ID = "client_id"
+    ADDRESS = "address"
+    TOO_LARGE = "too_large"
+    HEADERS = "headers"
+    INCOMPLETE = "incomplete"
+    CROWDED = "crowded"
+
+    @property
+    def is_actionable(self) -> bool:
+        """Whether an operator can do something about it."""
+        return self not in (RefusalReason.INCOMPLETE, RefusalReason.CROWDED)
 
 
 class AuthenticatedBy(StrEnum):

@@ -7,7 +7,6 @@ Reads are retried briefly, changes only if they were never sent. Every failure i
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from types import TracebackType
 from typing import Self, TypeVar
 
 from processor.codat import parsing
@@ -21,7 +20,7 @@ from processor.codat.models import (
     Integration,
     WebhookConsumer,
 )
-from processor.codat.names import source_type_of, tag_filter
+from processor.codat.names import tag_filter
 from processor.codat.paging import pages, rows_of
 from processor.errors import CodatError
 
@@ -48,9 +47,7 @@ class CodatClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # Companies
@@ -63,20 +60,13 @@ class CodatClient:
         return company
 
     def find_companies(
-        self,
-        *,
-        query: str | None = None,
-        tags: str | None = None,
-        order_by: str | None = None,
-        page_size: int = PAGE_SIZE,
+        self, *, tags: str | None = None, page_size: int = PAGE_SIZE
     ) -> Iterator[CompanyResponse]:
         """All companies that match, each once; pages are fetched as they are consumed.
 
-        ``query`` and ``tags`` are filters in Codat's language (https://docs.codat.io/using-the-api/querying).
+        ``tags`` is a filter in Codat's language (https://docs.codat.io/using-the-api/querying).
         """
-        for page in pages(
-            self._http, "companies", query=query, tags=tags, order_by=order_by, page_size=page_size
-        ):
+        for page in pages(self._http, "companies", tags=tags, page_size=page_size):
             yield from parsing.readable(page.rows, partial(parsing.company_of, response=page.response))
 
     def find_company_by_tag(
@@ -177,16 +167,9 @@ class CodatClient:
 
     # Integrations
 
-    def list_integrations(
-        self, *, source_type: str | None = None, enabled: bool | None = True
-    ) -> list[Integration]:
-        """The readable platforms of a source type (in any case) that are ``enabled``; ``None`` means "all".
-
-        Raises ``Invalid`` for an unknown source type, and ``CodatUnusable`` if no platform can be read.
-        """
-        terms = [] if source_type is None else [f"sourceType={source_type_of(source_type)}"]
-        terms += [] if enabled is None else [f"enabled={str(enabled).lower()}"]
-        listing = pages(self._http, "integrations", query="&&".join(terms) or None, page_size=PAGE_SIZE)
+    def list_integrations(self) -> list[Integration]:
+        """The readable platforms that are enabled. Raises ``CodatUnusable`` if none can be read."""
+        listing = pages(self._http, "integrations", query="enabled=true", page_size=PAGE_SIZE)
         return parsing.readable((row for page in listing for row in page.rows), parsing.integration_of)
 
     def get_branding(self, platform_key: str) -> Branding:

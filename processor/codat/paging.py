@@ -33,7 +33,6 @@ def pages(
     page_size: int,
     query: str | None = None,
     tags: str | None = None,
-    order_by: str | None = None,
 ) -> Iterator[CodatPage]:
     """The pages of a list, at least one, fetched as they are consumed; each row once, by its ``id``.
 
@@ -42,7 +41,7 @@ def pages(
     ``MAX_PASSES`` times in total. If a row disappears while another one appears, the count does not change:
     the next caller finds the missed row.
     """
-    options = (("query", query), ("tags", tags), ("orderBy", order_by))
+    options = (("query", query), ("tags", tags))
     parameters = [(name, value) for name, value in options if value is not None]
     seen: set[object] = set()
     for _ in range(MAX_PASSES):

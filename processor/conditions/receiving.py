@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from processor.alerts.refusals import RefusalReason
+from processor.alerts.signature import RefusalReason
 from processor.conditions.facts import Facts
 from processor.conditions.model import Condition, Severity
 from processor.conditions.registry import make

@@ -157,7 +157,7 @@ class Platforms:
 
     def _read_list(self, previous: Catalogue | None) -> Catalogue:
         try:
-            rows = self._codat.list_integrations(enabled=True)
+            rows = self._codat.list_integrations()
         except CodatError as error:
             self._failure = (error, self._monotonic())
             _log.warning(

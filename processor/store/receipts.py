@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.client import Pipeline
 
-from processor.alerts.refusals import RefusalReason
+from processor.alerts.signature import RefusalReason
 from processor.clock import to_ms
 from processor.store import keys
 from processor.store.decoding import fields_with_prefix, moment, text_fields

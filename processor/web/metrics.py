@@ -14,7 +14,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.metrics_core import Metric
 
-from processor.alerts.refusals import RefusalReason
+from processor.alerts.signature import RefusalReason
 from processor.conditions.registry import DEFINITIONS
 from processor.resources import queries
 from processor.web.dependencies import conditions, get_container

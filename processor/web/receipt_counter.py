@@ -10,7 +10,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from processor.alerts.refusals import RefusalReason
+from processor.alerts.signature import RefusalReason
 from processor.store import clock_skew, receipts
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from processor.alerts.refusals import RefusalReason
+from processor.alerts.signature import RefusalReason
 from processor.errors import ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.web.canonical_request import WEBHOOKS
 from processor.web.idle_connections import ConnectionReaper

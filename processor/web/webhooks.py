@@ -14,8 +14,7 @@ from flask import Blueprint, Response, jsonify, request
 from redis import RedisError
 
 from processor.alerts.dialects import Unrecognised, recognise
-from processor.alerts.refusals import RefusalReason
-from processor.alerts.signature import AuthenticatedBy, NotAuthentic, event_id_of
+from processor.alerts.signature import AuthenticatedBy, NotAuthentic, RefusalReason, event_id_of
 from processor.container import Container
 from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.store import visibility

@@ -12,7 +12,7 @@ import pytest
 from handlers.events import Company, ConnectionDetails, Dataset, LinkStatus, Problem
 from processor.codat.errors import CodatUncertain, CodatUnusable
 from processor.codat.models import Branding, Image
-from processor.errors import CodatRefused, Invalid
+from processor.errors import CodatRefused
 
 
 def test_a_connection_is_read_with_codats_time(bench):
@@ -172,22 +172,10 @@ def test_integrations_are_filtered_in_codats_query_language(bench):
     }
     bench.answers("GET", "/integrations", bench.json(bench.page([row])))
 
-    (integration,) = bench.client.list_integrations(source_type="accounting")
+    (integration,) = bench.client.list_integrations()
 
     assert (integration.key, integration.name, integration.enabled) == ("gbol", "Xero", True)
-    assert "page=1&pageSize=100&query=sourceType%3DAccounting%26%26enabled%3Dtrue" in str(
-        bench.calls()[0].url
-    )
-    bench.client.list_integrations(enabled=None)
-    assert "query" not in str(bench.calls()[1].url)
-
-
-def test_a_source_type_that_codat_does_not_have_is_not_asked_for(bench):
-    with pytest.raises(Invalid) as caught:
-        bench.client.list_integrations(source_type="Accounting&&enabled=false")
-
-    assert "source_type" in caught.value.errors
-    assert bench.calls() == []
+    assert "page=1&pageSize=100&query=enabled%3Dtrue" in str(bench.calls()[0].url)
 
 
 def test_branding_leaves_out_pictures_without_a_usable_address(bench):
