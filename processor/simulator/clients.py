@@ -1,15 +1,29 @@
-"""HTTP clients of stories: for the control API of the simulator and for ``/v1`` of the product."""
+"""HTTP clients of the simulator, and of stories: for its control API and for ``/v1`` of the product."""
 
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Self
 
 import httpx
 
-from processor.simulator.outgoing import http_client
 from processor.simulator.platforms import JsonObject
 
 _PAGE = 200
 TIMEOUT_S = 30.0
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The usual certificates, read once: reading them takes longer than most tests."""
+    return httpx.create_ssl_context()
+
+
+def http_client(
+    *, base_url: str = "", headers: Mapping[str, str] | None = None, timeout_s: float = 5.0
+) -> httpx.Client:
+    """A client without the proxies of the environment."""
+    return httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s, verify=_tls(), trust_env=False)
 
 
 class _Client:

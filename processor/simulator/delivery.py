@@ -16,9 +16,9 @@ from standardwebhooks import Webhook
 
 from processor.simulator.agenda import Agenda
 from processor.simulator.chaos import Chaos, Deliver, Dice
+from processor.simulator.clients import http_client
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.messages import Message
-from processor.simulator.outgoing import http_client
 from processor.simulator.platforms import JsonObject
 from processor.simulator.retries import ReceiverAnswer, next_delay_s, parse_retry_after
 from processor.simulator.times import Clock, codat_time

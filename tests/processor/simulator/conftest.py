@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from processor.simulator import Generation, SimulatorClient, SimulatorConfig, SimulatorServer
-from processor.simulator.outgoing import http_client
+from processor.simulator.clients import http_client
 from tests.processor.simulator.receiving import Receiver
 
 MakeServer = Callable[..., SimulatorServer]

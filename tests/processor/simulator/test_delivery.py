@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from processor.simulator import Generation, SimulatorClient, SimulatorServer
-from processor.simulator.outgoing import http_client
+from processor.simulator.clients import http_client
 from tests.processor.simulator.receiving import Receiver
 from tests.support.service import until
 

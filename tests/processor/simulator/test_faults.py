@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from processor.simulator import SimulatorClient, SimulatorServer
-from processor.simulator.outgoing import http_client
+from processor.simulator.clients import http_client
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 409, 429, 500, 503, 418])

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from processor.simulator.outgoing import http_client
+from processor.simulator.clients import http_client
 from tests.processor.simulator.calling import assert_error, create_company
 
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
+from processor.simulator.clients import http_client
 from processor.simulator.link import ENDINGS
-from processor.simulator.outgoing import http_client
 from tests.processor.simulator.pages import Browser, Page
 from tests.processor.simulator.receiving import Receiver
 

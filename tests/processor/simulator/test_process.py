@@ -10,7 +10,7 @@ import pytest
 
 from processor.simulator import Generation, SimulatorConfig
 from processor.simulator.__main__ import config_of
-from processor.simulator.outgoing import http_client
+from processor.simulator.clients import http_client
 
 ROOT = Path(__file__).parents[3]
 
