@@ -44,10 +44,10 @@ class _Client:
         given = {name: str(value) for name, value in query.items() if value is not None}
         answer = self._http.request(method, path, json=body, params=given)
         answer.raise_for_status()
-        found = answer.json()
-        if not isinstance(found, dict):
+        answer_body = answer.json()
+        if not isinstance(answer_body, dict):
             raise httpx.DecodingError(f"Not a JSON object at {path}", request=answer.request)
-        return found
+        return answer_body
 
 
 class SimulatorClient(_Client):
@@ -116,16 +116,16 @@ class ProductClient(_Client):
 
     def notifications(self, connection_id: str) -> list[JsonObject]:
         """All notifications of a connection, from all pages."""
-        found: list[JsonObject] = []
+        collected: list[JsonObject] = []
         cursor: object = None
         while True:
             query = {"connection_id": connection_id, "cursor": cursor, "limit": _PAGE}
             page = self._call("GET", "/v1/notifications", **query)
             items = page.get("items")
-            found += items if isinstance(items, list) else []
+            collected += items if isinstance(items, list) else []
             cursor = page.get("next_cursor")
             if not cursor:
-                return found
+                return collected
 
     def connection(self, connection_id: str) -> JsonObject | None:
         """A connection as the product sees it; ``None`` where it does not know it (yet)."""

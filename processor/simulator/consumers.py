@@ -81,8 +81,8 @@ class Consumers:
 
     def all(self) -> list[Consumer]:
         """The consumers in the order in which they came."""
-        own = [] if self._own is None else [self._own]
-        return [*own, *self._consumers.values()]
+        built_in = [] if self._own is None else [self._own]
+        return [*built_in, *self._consumers.values()]
 
     def urls_for(self, message: Message) -> Sequence[str]:
         """The addresses that get a message; legacy alerts go to the configured one by rules of their own."""

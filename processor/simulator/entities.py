@@ -199,7 +199,7 @@ class SimulatedConnection:
     @property
     def last_sync(self) -> datetime | None:
         """When a data type was last read well; ``None``: never."""
-        ends = [one.completed for one in self.datasets if one.status == COMPLETE and one.completed]
+        ends = [item.completed for item in self.datasets if item.status == COMPLETE and item.completed]
         return max(ends, default=None)
 
     @property
@@ -227,7 +227,7 @@ class SimulatedConnection:
     def progress(self) -> int:
         """How far that first read is, 0 to 100."""
         datasets = self.first_read.datasets if self.first_read else []
-        return sum(one.progress for one in datasets) // max(1, len(datasets))
+        return sum(dataset.progress for dataset in datasets) // max(1, len(datasets))
 
     def as_json(self, link_url: str) -> JsonObject:
         """The connection as the API and the messages show it."""
@@ -281,7 +281,7 @@ class SimulatedCompany:
     @property
     def last_sync(self) -> datetime | None:
         """When any of its connections was last read well; ``None``: never."""
-        return max((one.last_sync for one in self.present if one.last_sync), default=None)
+        return max((item.last_sync for item in self.present if item.last_sync), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,8 +50,8 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
     def show() -> ResponseReturnValue:
         with simulation.lock:
             companies = world.companies()
-            connections = [one for company in companies for one in company.present]
-            is_reading = any(read.running for one in connections for read in one.reads)
+            connections = [connection for company in companies for connection in company.present]
+            is_reading = any(read.running for connection in connections for read in connection.reads)
             return render_template(
                 "simulator/home.html",
                 companies=companies,
@@ -135,7 +135,7 @@ def _named(connection: SimulatedConnection, change: str) -> tuple[str, Options]:
         return "complete-sync", {"outcomes": dict.fromkeys(data_types, "FetchError")}
     if change == "complete-partially":
         outcomes = {
-            one: COMPLETE if number % 2 == 0 else "FetchError" for number, one in enumerate(data_types)
+            name: COMPLETE if number % 2 == 0 else "FetchError" for number, name in enumerate(data_types)
         }
         return "complete-sync", {"outcomes": outcomes}
     return change, {}

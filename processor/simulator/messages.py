@@ -144,7 +144,7 @@ class Composer:
             case "connection.deleted" if connection.platform.source_type == "Commerce":
                 text = f"The sync connection of company {happened.company.id} was deleted"
                 return [self._alert(happened, "Sync Connection Deleted", text, None, names_connection=False)]
-            case "read.completed.initial" if any(one.status == COMPLETE for one in happened.datasets):
+            case "read.completed.initial" if any(dataset.status == COMPLETE for dataset in happened.datasets):
                 text = f"Company {happened.company.id} was read for the first time"
                 data: JsonObject = {
                     "companyName": happened.company.name,
@@ -152,7 +152,7 @@ class Composer:
                 }
                 return [self._alert(happened, "New company synchronized", text, data)]
             case "read.completed":
-                return [alert for one in happened.datasets for alert in self._read(happened, one)]
+                return [alert for dataset in happened.datasets for alert in self._read(happened, dataset)]
             case _:
                 return []
 

@@ -87,7 +87,7 @@ class _Performance:
         for step in self.story.steps:
             match step:
                 case Change():
-                    self.say(f"  Codat: {step.said}")
+                    self.say(f"  Codat: {step.description}")
                     self.simulator.change(self.connection_id, step.name, **step.options)
                 case Release():
                     released = self.simulator.release()
@@ -138,26 +138,36 @@ class _Performance:
 
     def _told_too_much(self, notifications: list[JsonObject]) -> list[str]:
         types = Counter(_texts(notifications, "type"))
-        found = [f"told too much: {one}" for one in (types - Counter(self.story.expected)).elements()]
-        milestones = Counter((one.get("type"), _data(one).get("authorization")) for one in notifications)
-        found += [f"told twice: {type_}" for (type_, _), times in milestones.items() if times > 1]
+        differences = [
+            f"told too much: {notification_type}"
+            for notification_type in (types - Counter(self.story.expected)).elements()
+        ]
+        milestones = Counter(
+            (notification_type.get("type"), _data(notification_type).get("authorization"))
+            for notification_type in notifications
+        )
+        differences += [f"told twice: {type_}" for (type_, _), times in milestones.items() if times > 1]
         ids = Counter(_texts(notifications, "id"))
-        return found + [f"listed twice: {id_}" for id_, times in ids.items() if times > 1]
+        return differences + [f"listed twice: {id_}" for id_, times in ids.items() if times > 1]
 
     def _differences(self) -> list[str]:
         notifications = self.product.notifications(self.connection_id)
-        found = self._told_too_much(notifications)
+        differences = self._told_too_much(notifications)
         missing = Counter(self.story.expected) - Counter(_texts(notifications, "type"))
-        found += [f"not told: {one}" for one in missing.elements()]
+        differences += [f"not told: {notification_type}" for notification_type in missing.elements()]
         connection = self.product.connection(self.connection_id) or {}
         wanted = {"state": self.story.state, "authorization": self.story.authorization}
         for name, value in wanted.items():
             if value is not None and connection.get(name) != value:
-                found.append(f"{name} is {connection.get(name)}, not {value}")
-        return found + self._wrong_data_types(notifications)
+                differences.append(f"{name} is {connection.get(name)}, not {value}")
+        return differences + self._wrong_data_types(notifications)
 
     def _wrong_data_types(self, notifications: list[JsonObject]) -> list[str]:
-        completed = [_data(one) for one in notifications if one.get("type") == SYNC_COMPLETED]
+        completed = [
+            _data(notification)
+            for notification in notifications
+            if notification.get("type") == SYNC_COMPLETED
+        ]
         if not completed:
             return []
         newest = max(completed, key=lambda data: int(str(data.get("authorization", 0))))

@@ -25,7 +25,7 @@ def matching(
     """
     if query is None or not query.strip():
         return list(rows)
-    found = list(rows)
+    matches = list(rows)
     for term in query.split("&&"):
         match = _TERM.fullmatch(term.strip())
         if match is None:
@@ -34,12 +34,12 @@ def matching(
         if name.endswith("]"):
             name = name[:-1].replace("[", ".", 1)
         value = value.strip()
-        if not any(name == one or (one.endswith(".") and name.startswith(one)) for one in properties):
+        if not any(name == known or (known.endswith(".") and name.startswith(known)) for known in properties):
             raise SimulatorRefusal(
                 400, f"The query asks for {name}, which is no property of {kind}", "ClientsApi"
             )
-        found = [row for row in found if _holds(row, name, operator, value)]
-    return found
+        matches = [row for row in matches if _holds(row, name, operator, value)]
+    return matches
 
 
 def page_of(

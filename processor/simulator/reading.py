@@ -104,14 +104,14 @@ class SimulatedSync:
         with self._world.lock:
             now = self._world.ticker.now()
             for number, dataset in enumerate(read.datasets, start=1):
-                own = min(1.0, share * len(read.datasets) / number)
+                portion = min(1.0, share * len(read.datasets) / number)
                 if dataset.status not in RUNNING:
                     continue
-                if own >= 1:
+                if portion >= 1:
                     dataset.end(COMPLETE, now, connection.platform.name)
                 else:
-                    dataset.status = _PHASES[int(own * len(_PHASES))]
-                    dataset.progress = int(own * 100)
+                    dataset.status = _PHASES[int(portion * len(_PHASES))]
+                    dataset.progress = int(portion * 100)
 
     def _finish(self, connection: SimulatedConnection, read: Read) -> None:
         with self._world.lock:

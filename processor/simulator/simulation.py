@@ -49,12 +49,14 @@ class Simulation:
             "authorize": partial(self._authorize, self.world.authorize),
             "reauthorize": partial(self._authorize, self.world.reauthorize),
             "fail": self._fail,
-            "start-sync": lambda one, _: self.reading.start_sync(one),
-            "complete-sync": lambda one, options: self.reading.complete_sync(one, options.get("outcomes")),
-            "read": lambda one, options: self.reading.read(one, options.get("outcomes")),
-            "deauthorize": lambda one, _: self.world.deauthorize(one),
-            "unlink": lambda one, _: self.world.unlink(one),
-            "delete": lambda one, _: self.world.delete_connection(one),
+            "start-sync": lambda connection, _: self.reading.start_sync(connection),
+            "complete-sync": lambda connection, options: self.reading.complete_sync(
+                connection, options.get("outcomes")
+            ),
+            "read": lambda connection, options: self.reading.read(connection, options.get("outcomes")),
+            "deauthorize": lambda connection, _: self.world.deauthorize(connection),
+            "unlink": lambda connection, _: self.world.unlink(connection),
+            "delete": lambda connection, _: self.world.delete_connection(connection),
         }
 
     def change(self, connection_id: str, name: str, options: Options) -> None:
@@ -92,7 +94,9 @@ class Simulation:
                     "name": company.name,
                     "tags": dict(company.tags),
                     "deleted": company.deleted,
-                    "connections": {one.id: _truth_of(one) for one in company.connections.values()},
+                    "connections": {
+                        connection.id: _truth_of(connection) for connection in company.connections.values()
+                    },
                 }
                 for company in self.world.every_company()
             }

@@ -24,7 +24,7 @@ class Change:
     """Something happens at Codat: a change of the control API, with its options, and how it is announced."""
 
     name: str
-    said: str
+    description: str
     options: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -64,10 +64,10 @@ class Story:
 
 
 def _authorize(name: str = "authorize", **options: object) -> Change:
-    said = "the user gives access" if name == "authorize" else "the user gives access again"
+    description = "the user gives access" if name == "authorize" else "the user gives access again"
     if options.get("deliver") == "drop":
-        said += ", and nobody hears of it"
-    return Change(name, said, {"auto_sync": False, **options})
+        description += ", and nobody hears of it"
+    return Change(name, description, {"auto_sync": False, **options})
 
 
 _PLATFORM = platform_of(PLATFORM_KEY)
@@ -78,7 +78,7 @@ _PARTLY_FAILED = frozenset({"bills", "payments"})
 _COMPLETE_PARTLY = Change(
     "complete-sync",
     "Codat has read most data types, but not bills and payments",
-    {"outcomes": {one: "FetchError" if one in _PARTLY_FAILED else "Complete" for one in _DATA_TYPES}},
+    {"outcomes": {name: "FetchError" if name in _PARTLY_FAILED else "Complete" for name in _DATA_TYPES}},
 )
 _FAIL_SYNC = Change(
     "complete-sync",
@@ -170,7 +170,7 @@ STORIES: tuple[Story, ...] = (
             _COMPLETE,
             Expect(AUTHORIZED),
             Expect(SYNC_COMPLETED),
-            Change(_REVOKE.name, f"{_REVOKE.said}, and nobody hears of it", {"deliver": "drop"}),
+            Change(_REVOKE.name, f"{_REVOKE.description}, and nobody hears of it", {"deliver": "drop"}),
             _authorize("reauthorize"),
             Expect(REAUTHORIZED),
             _COMPLETE,
