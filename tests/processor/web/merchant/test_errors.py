@@ -1,5 +1,6 @@
 """Error pages, and what every page has."""
 
+import re
 from typing import Any
 
 import pytest
@@ -43,8 +44,9 @@ def test_what_goes_wrong_is_told_to_a_shopkeeper_and_not_to_an_operator(
     place.codat.simulation.faults.plan({"path": "/connections", "count": 5, **fault})
     said = visitor.press(page, "Xero")
     assert title in said.text
-    for word in ("API_KEY", "401", "402", "403", "JSON", "Codat refused", "limit of"):
+    for word in ("API_KEY", "JSON", "Codat refused", "limit of"):
         assert word not in said.text
+    assert re.search(r"\b40[123]\b", said.text) is None  # a reference may contain the digits
     assert ("Load this page again" in said.text) == (title == "This does not work just now")
     assert ("Tell whoever sent you the link" in said.text) == (title == "We have to mend this")
 
