@@ -197,8 +197,8 @@ def test_a_sign_up_between_reading_and_committing_leaves_no_second_entry(redis_u
         seen = CompanyResponse(id=X, name="Toft", tags={"merchantId": "signed"}, asked_at=at(-60))
 
         def sign_up():
-            Records(client).keep_company(
-                seen, merchant_id="signed", given={"contact_email": "a@b.example"}, now=bench.clock()
+            Records(client).save_company(
+                seen, merchant_id="signed", local_fields={"contact_email": "a@b.example"}, now=bench.clock()
             )
 
         client.meanwhile = sign_up
@@ -215,7 +215,7 @@ def test_a_sign_up_under_another_id_takes_the_company_and_its_connections_along(
     bench.clock.forward(60)
     seen = CompanyResponse(id=X, name="Toft", tags={"merchantId": "new"}, asked_at=bench.clock())
 
-    Records(bench.client).keep_company(seen, merchant_id="new", given={}, now=bench.clock())
+    Records(bench.client).save_company(seen, merchant_id="new", local_fields={}, now=bench.clock())
 
     assert merchants(bench.client) == {"new": [X]}
     assert bench.client.zscore(keys.merchant_companies("new"), X) == heard_ms
