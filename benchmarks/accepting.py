@@ -15,9 +15,14 @@ from tests.support.serving import ADDRESS
 
 
 def signed_requests(count: int, *, prefix: str = "bench") -> list[bytes]:
-    """So many authentic messages as whole requests; their signatures are valid for five minutes."""
-    bodies = messages_of(count, companies=count // 4, connections=count // 4, prefix=prefix)
-    return [_request(body, messages.signed(body, event_id)) for event_id, body in bodies.items()]
+    """So many authentic messages of connections of their own, as whole requests; valid for five minutes."""
+    made = messages_of(count, companies=count // 4, connections=count // 4, prefix=prefix)
+    requests = []
+    for event_id, body in made.items():
+        for kind in (b"company-", b"connection-"):
+            body = body.replace(b'"' + kind, b'"' + prefix.encode() + b"-" + kind)
+        requests.append(_request(body, messages.signed(body, event_id)))
+    return requests
 
 
 def _request(body: bytes, headers: dict[str, str]) -> bytes:

@@ -14,10 +14,10 @@ PLOT = ROOT / "docs" / "images" / "performance.svg"
 _HEAD = """# Performance
 
 Written by `make bench`. Ratios within one run and CPU per message hold on a busy machine; rates and latencies
-are those of this one: {machine}. Each value is the median of {runs} runs, with the lowest and the highest
+are those of this one: {machine}. Runs: {runs}. Each value is their median, with the lowest and the highest
 beside it. A target that is missed is marked.
 
-![CPU per message](images/performance.svg)
+<img src="images/performance.svg" alt="CPU per message">
 
 | what | median | lowest-highest | target |
 |---|---:|---:|---|
