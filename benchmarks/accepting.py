@@ -9,6 +9,7 @@ from redis import Redis
 from benchmarks import load, servers
 from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated
 from processor.runtime.embedded_engine import Engine
+from processor.store import keys
 from tests.support import messages
 from tests.support.service import messages_of
 from tests.support.serving import ADDRESS
@@ -71,7 +72,7 @@ def _one_run(client: "Redis[Any]", url: str, folder: Path, count: int) -> dict[s
                 used = engine.used()
                 row["engine cpu"] = used["cpu_s"] / count * 1e6
                 row["commands"], row["reads"] = used["commands"] / count, used["reads"] / count
-                assert client.zcard("codat:events") >= count
+                assert client.zcard(keys.events()) >= count
                 late = load.send(port, signed_requests(count // 3, prefix="late"), rate=result.rate / 3)
                 row["p99"] = late.latency_ms(0.99)
     return row

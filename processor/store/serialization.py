@@ -38,12 +38,10 @@ def _without_defaults(value: Any) -> Any:
         return [_without_defaults(item) for item in value]
     if isinstance(value, Mapping):
         return {name: _without_defaults(item) for name, item in value.items()}
-    return (
-        {
-            name: _without_defaults(item)
-            for name, default in _DEFAULTS[type(value)]
-            if (item := getattr(value, name)) != default
-        }
-        if type(value) in _DEFAULTS
-        else value
-    )
+    if type(value) not in _DEFAULTS:
+        return value
+    return {
+        name: _without_defaults(item)
+        for name, default in _DEFAULTS[type(value)]
+        if (item := getattr(value, name)) != default
+    }
