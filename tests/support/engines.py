@@ -17,7 +17,8 @@ from tests.support.service import until
 def own_engine(folder: Path, *options: str) -> Iterator[str]:
     """The address of a new engine on a port of its own; ``options`` as on the engine's command line."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _process(folder, "--save", "", *options) as url:
+    bus = str(own_port())  # a cluster's own choice is 10,000 above the engine's port, which may be taken
+    with _process(folder, "--save", "", "--cluster-port", bus, *options) as url:
         yield url
 
 
@@ -28,7 +29,7 @@ def _process(folder: Path, *options: str) -> Iterator[str]:
     with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
             with Redis(port=port) as client:
-                until(lambda: _answers(client))
+                until(lambda: _answers(client, process))
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             process.kill()
@@ -58,7 +59,8 @@ def raw_cluster_info(client: "Redis[Any]") -> bytes:
     return bytes(str(client.execute_command("CLUSTER", "INFO")), "utf-8")
 
 
-def _answers(client: "Redis[Any]") -> bool:
+def _answers(client: "Redis[Any]", process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, f"the engine ended with {process.returncode}"
     try:
         return bool(client.ping())
     except BusyLoadingError:
