@@ -9,7 +9,6 @@ from typing import Any
 from redis import Redis
 
 from benchmarks.draining import fill
-from benchmarks.jobs import SHARDS
 from benchmarks.measure import EngineMeter, Figure, repeated
 from benchmarks.receivers import ReceiverProcess, receiver
 from handlers.registry import Policy
@@ -56,9 +55,7 @@ def _figures(name: str, values: dict[str, tuple[float, ...]], fanout: int) -> li
 def _one_run(
     client: "Redis[Any]", url: str, count: int, fanout: int, *, hindered: bool = False
 ) -> dict[str, float]:
-    settings = load(
-        {**ENVIRON, "REDIS_URL": url, "ALLOW_PRIVATE_SUBSCRIBERS": "true", "INBOX_SHARDS": str(SHARDS)}
-    )
+    settings = load({**ENVIRON, "REDIS_URL": url, "ALLOW_PRIVATE_SUBSCRIBERS": "true"})
     fill(client, max(4, count // fanout))
     with contextlib.ExitStack() as stack:
         stack.callback((container := for_worker(settings)).redis.close)
@@ -69,10 +66,10 @@ def _one_run(
         if hindered:
             subscribers.add(url=stack.enter_context(receiver(SLOW_S)).url)
             subscribers.add(url=f"http://127.0.0.1:{own_port()}/dead")
-        drain = Drain(client, policy=Policy(), shards=SHARDS, yield_to=lambda: True)
-        for shard in range(SHARDS):
-            while client.xlen(keys.inbox(shard)):
-                drain.run(shard, run_s=3600)
+        drain = Drain(client, policy=Policy(), yield_to=lambda: True)
+        for cell in keys.cells():
+            while client.xlen(keys.inbox(cell)):
+                drain.run(cell, run_s=3600)
         notifications = client.xlen(keys.stream())
         dispatcher = dispatcher_of(container)
         engine, cpu, began = EngineMeter(client), time.process_time(), time.perf_counter()

@@ -12,7 +12,7 @@ from typing import Any
 from redis import Redis
 from rq import Queue, SimpleWorker
 
-from benchmarks.jobs import DONE, SHARDS, do_nothing
+from benchmarks.jobs import DONE, do_nothing
 from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated
 from handlers.registry import Policy
 from processor.runtime.embedded_engine import Engine
@@ -66,12 +66,12 @@ def _one_run(client: "Redis[Any]", url: str, count: int) -> dict[str, float]:
 
 def _drained(client: "Redis[Any]", count: int) -> dict[str, float]:
     fill(client, count)
-    drain = Drain(client, policy=Policy(), shards=SHARDS, yield_to=lambda: True)
+    drain = Drain(client, policy=Policy(), yield_to=lambda: True)
     engine, cpu, began = EngineMeter(client), time.process_time(), time.perf_counter()
     handled = 0
-    for shard in range(SHARDS):
-        while client.xlen(keys.inbox(shard)):
-            handled += drain.run(shard, run_s=3600).handled
+    for cell in keys.cells():
+        while client.xlen(keys.inbox(cell)):
+            handled += drain.run(cell, run_s=3600).handled
     took, used = time.perf_counter() - began, engine.used()
     assert handled == count
     return {
@@ -99,23 +99,23 @@ def _library(client: "Redis[Any]", url: str, name: str) -> float:
     os.environ["REDIS_URL"] = url
     module: Any = import_module(f"benchmarks.job_libraries.{name}_app")
     command = [str(Path(sys.executable).parent / module.COMMAND[0]), *module.COMMAND[1:]]
-    shards = [shard for shard in range(SHARDS) for _ in range(client.xlen(keys.inbox(shard)))]
-    warm = len(shards) // 10
+    cells = [cell for cell in keys.cells() for _ in range(client.xlen(keys.inbox(cell)))]
+    warm = len(cells) // 10
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         command, env=environ, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        _run(client, module, shards[:warm])
+        _run(client, module, cells[:warm])
         cpu = CpuMeter([process.pid])
-        _run(client, module, shards[warm:], already=warm)
-        return cpu.used_s() / (len(shards) - warm) * 1e6
+        _run(client, module, cells[warm:], already=warm)
+        return cpu.used_s() / (len(cells) - warm) * 1e6
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _run(client: "Redis[Any]", module: Any, shards: list[int], *, already: int = 0) -> None:
-    for shard in shards:
-        module.enqueue(shard)
-    until(lambda: int(client.get(DONE) or 0) >= already + len(shards))
+def _run(client: "Redis[Any]", module: Any, cells: list[int], *, already: int = 0) -> None:
+    for cell in cells:
+        module.enqueue(cell)
+    until(lambda: int(client.get(DONE) or 0) >= already + len(cells))

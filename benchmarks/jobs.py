@@ -8,11 +8,9 @@ from unittest import mock
 from redis import Redis
 
 from handlers.registry import Policy
-from processor.store.shards import Shard
+from processor.store.cells import Cell
 from workers.inbox import drain
 from workers.inbox.drain import Drain
-
-SHARDS = 4
 
 
 def do_nothing(*_: object) -> None:
@@ -31,16 +29,16 @@ def client() -> "Redis[Any]":
 
 @cache
 def _drain() -> Drain:
-    return Drain(client(), policy=Policy(), shards=SHARDS)
+    return Drain(client(), policy=Policy())
 
 
 @cache
-def _shard(number: int) -> Shard:
-    return Shard(client(), number)
+def _cell(number: int) -> Cell:
+    return Cell(client(), number)
 
 
-def handle_one(shard: int) -> None:
-    """Handle one message of a shard with the code that handles batches; then count it for the benchmark."""
+def handle_one(cell: int) -> None:
+    """Handle one message of a cell with the code that handles batches; then count it for the benchmark."""
     with mock.patch.object(drain, "BATCH", 1):
-        _drain().batch(_shard(shard))
+        _drain().batch(_cell(cell))
     client().incr(DONE)

@@ -7,7 +7,6 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.jobs import SHARDS
 from benchmarks.measure import Figure
 from handlers.registry import Policy
 from processor.runtime.embedded_engine import Engine
@@ -32,7 +31,7 @@ def measure(connections: int) -> list[Figure]:
         empty = _used(client)
         bench = Workbench(client)
         message_bytes = connection_bytes = 0
-        drain = Drain(client, policy=Policy(), shards=SHARDS, yield_to=lambda: True)
+        drain = Drain(client, policy=Policy(), yield_to=lambda: True)
         took = 0.0
         for start in range(0, connections, _STEP):
             before = _used(client)
@@ -40,9 +39,9 @@ def measure(connections: int) -> list[Figure]:
             bench.fill(messages.connected(f"company-{n:07}", f"connection-{n:07}") for n in numbers)
             message_bytes += _used(client) - before
             began = time.process_time()
-            for shard in range(SHARDS):
-                while client.xlen(keys.inbox(shard)):
-                    drain.run(shard, run_s=3600)
+            for cell in keys.cells():
+                while client.xlen(keys.inbox(cell)):
+                    drain.run(cell, run_s=3600)
             took = time.process_time() - began
             connection_bytes = _used(client) - empty
         list_ms, page_ms = _read_ms(engine.url)

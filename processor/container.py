@@ -24,6 +24,7 @@ from processor.errors import SettingsError
 from processor.journey.service import Journey
 from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
+from processor.store import keys
 from processor.store.client import COMMAND_CONNECTIONS, WEB_TIMEOUT_S, WEB_WAIT_S, WORKER_TIMEOUT_S, connect
 from processor.store.connection_limits import SHARES, WEB
 from processor.store.inbox import Inbox
@@ -124,13 +125,13 @@ def _client(settings: Settings, **options: Any) -> "Redis[Any]":
 
 
 def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Container:
+    keys.use_cells(settings.cells)
     inbox = Inbox(
         client,
-        shards=settings.inbox_shards,
         retention_days=settings.event_retention_days,
         dedupe_days=settings.dedupe_days,
     )
-    reader, waker = Reader(client, shards=settings.inbox_shards), Waker(client)
+    reader, waker = Reader(client), Waker(client)
     codat = client_for(settings, client, rank)
     return Container(
         settings=settings,

@@ -22,7 +22,7 @@ TRIM_EVERY = timedelta(minutes=5)
 
 
 class Clock:
-    """Wakes sleeping shards and due work of other queues, requeues due retries, and trims old messages."""
+    """Wakes sleeping cells and due work of other queues, requeues due retries, and trims old messages."""
 
     def __init__(
         self,
@@ -71,12 +71,12 @@ class Clock:
         """Do one tick. Raises ``redis.RedisError``."""
         now = self._clock()
         heartbeats.record(self._client, "clock", self._name)
-        for event_id, shard in wakeups.due_retries(self._client, now):
-            _, wake = self._inbox.requeue(event_id, status="failed", shard=shard, only_if=True)
+        for event_id, cell in wakeups.due_retries(self._client, now):
+            _, wake = self._inbox.requeue(event_id, status="failed", cell=cell, only_if=True)
             if wake:
-                self._waker.wake_shard(shard)
-        for shard in wakeups.claim_sleeping_shards(self._client, self._inbox.shards):
-            self._waker.wake_shard(shard)
+                self._waker.wake_cell(cell)
+        for cell in wakeups.claim_sleeping_cells(self._client):
+            self._waker.wake_cell(cell)
         if wakeups.claim_question_run(self._client, now):
             self._waker.wake_question_runner()
         if wakeups.claim_due_delivery_run(self._client) and not self._waker.queue_length(DELIVER):
@@ -88,7 +88,7 @@ class Clock:
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
             wakeups.trim(self._client, now - self._retention)
-            unreadable_records(self._client, Reader(self._client, shards=self._inbox.shards))
+            unreadable_records(self._client, Reader(self._client))
 
     def _record(self, outage: Outage) -> None:
         """Log and store an outage of Redis. Raises ``redis.RedisError``."""

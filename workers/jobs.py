@@ -4,12 +4,12 @@ from workers import runtime
 from workers.delivery.new_link import send_new_link
 
 
-def drain(shard: int) -> int:
-    """Drain a shard, and wake it again where messages remain; the number of handled messages."""
+def drain(cell: int) -> int:
+    """Drain a cell, and wake it again where messages remain; the number of handled messages."""
     current = runtime.current()
-    drained = current.drain.run(shard)
+    drained = current.drain.run(cell)
     if drained.more and not current.stopping():
-        current.waker.wake_shard(shard)
+        current.waker.wake_cell(cell)
     return drained.handled
 
 

@@ -18,7 +18,7 @@ from rq.worker import WorkerStatus
 from processor.container import Container
 from processor.reconciliation.baseline import Baseline
 from processor.runtime.watchdog import PROGRESS_TIMEOUT_S, Pulse
-from processor.store import heartbeats
+from processor.store import heartbeats, layout
 from processor.store.connection_errors import is_unblocked
 from processor.store.waker import DELIVER, DRAIN, POLL
 from workers import runtime
@@ -154,6 +154,7 @@ def work(container: Container, queue: str) -> None:
         watch.start()
 
     def prepare() -> None:
+        layout.claim(client, container.settings.cells)
         if queue == POLL:
             # Before the process reports that it is ready: later connections are new.
             Baseline(client).mark_started()

@@ -100,7 +100,6 @@ def build(
         drain=Drain(
             client,
             policy=container.policy,
-            shards=container.settings.inbox_shards,
             clock=container.clock,
             stop=stopping,
             yield_to=lambda: waker.queue_length(DRAIN) > 0,
@@ -139,7 +138,7 @@ def build(
             codat=reconciliation.codat if reconciliation else None,
             scan=reconciliation.scan if reconciliation else None,
             webhook_monitor=WebhookMonitor(client, settings=container.settings),
-            eraser=CompanyEraser(client, shards=container.settings.inbox_shards),
+            eraser=CompanyEraser(client),
             grace=timedelta(days=container.settings.erase_after_days),
             clock=container.clock,
             stop=stopping,

@@ -1,1 +1,1 @@
-"""One module for each job library; its ``enqueue(shard)`` adds a job that handles one message."""
+"""One module for each job library; its ``enqueue(cell)`` adds a job that handles one message."""

@@ -14,6 +14,6 @@ handle = app.task(name="handle_one")(handle_one)
 COMMAND = ("celery", "-A", "benchmarks.job_libraries.celery_app", "worker", "--pool", "solo", "-l", "ERROR")
 
 
-def enqueue(shard: int) -> None:
+def enqueue(cell: int) -> None:
     """Add one job."""
-    handle.delay(shard)
+    handle.delay(cell)

@@ -12,6 +12,6 @@ handle = dramatiq.actor(handle_one)
 COMMAND = ("dramatiq", "benchmarks.job_libraries.dramatiq_app", "--processes", "1", "--threads", "1")
 
 
-def enqueue(shard: int) -> None:
+def enqueue(cell: int) -> None:
     """Add one job."""
-    handle.send(shard)
+    handle.send(cell)

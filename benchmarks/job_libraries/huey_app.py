@@ -11,6 +11,6 @@ handle = huey.task()(handle_one)
 COMMAND = ("huey_consumer", "benchmarks.job_libraries.huey_app.huey", "-w", "1", "-q")
 
 
-def enqueue(shard: int) -> None:
+def enqueue(cell: int) -> None:
     """Add one job."""
-    handle(shard)
+    handle(cell)

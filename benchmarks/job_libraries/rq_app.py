@@ -11,6 +11,6 @@ _queue = Queue("bench", connection=Redis.from_url(os.environ["REDIS_URL"]))
 COMMAND = ("rq", "worker", "bench", "--url", os.environ["REDIS_URL"], "-w", "rq.SimpleWorker", "-q")
 
 
-def enqueue(shard: int) -> None:
+def enqueue(cell: int) -> None:
     """Add one job."""
-    _queue.enqueue(handle_one, shard, result_ttl=0)
+    _queue.enqueue(handle_one, cell, result_ttl=0)

@@ -11,9 +11,9 @@ broker = ListQueueBroker(os.environ["REDIS_URL"])
 _loop = asyncio.new_event_loop()
 
 
-async def handle_on_loop(shard: int) -> None:
+async def handle_on_loop(cell: int) -> None:
     """Handle one message on the event loop, without a hop to a thread."""
-    handle_one(shard)
+    handle_one(cell)
 
 
 handle = broker.task(handle_on_loop)
@@ -21,6 +21,6 @@ handle = broker.task(handle_on_loop)
 COMMAND = ("taskiq", "worker", "benchmarks.job_libraries.taskiq_app:broker", "--workers", "1")
 
 
-def enqueue(shard: int) -> None:
+def enqueue(cell: int) -> None:
     """Add one job."""
-    _loop.run_until_complete(handle.kiq(shard))
+    _loop.run_until_complete(handle.kiq(cell))

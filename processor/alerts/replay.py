@@ -16,7 +16,7 @@ from processor.codat import observations
 from processor.errors import Conflict, Invalid, NotFound, ProcessorError
 from processor.store.cursors import all_items
 from processor.store.inbox import Inbox
-from processor.store.keys import shard_of
+from processor.store.keys import cell_of
 from processor.store.queries import Reader
 from processor.store.waker import Waker
 
@@ -67,9 +67,9 @@ class ReplayService:
                 raise Conflict("The event's company was erased, and its body with it.", event_id=event_id)
             if only is not None and row["status"] != only:
                 raise Conflict(f"The event is {row['status']}, not {only}.", event_id=event_id)
-            shard, put, wake = self._requeue(row)
+            cell, put, wake = self._requeue(row)
             if wake:
-                self._waker.wake_shard(shard)
+                self._waker.wake_cell(cell)
             if put:
                 return {"event_id": event_id, "status": "pending"}
         raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
@@ -121,14 +121,14 @@ class ReplayService:
                 yield ReplayResult(event_id)
 
     def _requeue(self, row: dict[str, Any]) -> tuple[int, bool, bool]:
-        """Put the message back: its shard, whether it was put, and whether the shard needs a wake-up."""
+        """Put the message back: its cell, whether it was put, and whether the cell needs a wake-up."""
         event_id, status = row["event_id"], row["status"]
         if status not in (QUARANTINED, DISCARDED) or row.get("source"):
-            shard = shard_of(row.get("company_id") or None, self._inbox.shards)
+            cell = cell_of(row.get("company_id"))
             put, wake = self._inbox.requeue(
-                event_id, status=status, shard=shard, only_if=True, fields=("attempts", 0)
+                event_id, status=status, cell=cell, only_if=True, fields=("attempts", 0)
             )
-            return shard, put, wake
+            return cell, put, wake
         try:
             event = recognise(row["body"], event_id=event_id, received_at=from_iso(row["received_at"]))
         except Unrecognised as error:
@@ -138,4 +138,4 @@ class ReplayService:
                 event_id=event_id,
             ) from error
         put, wake = self._inbox.release(event, status=status)
-        return self._inbox.shard_of(event), put, wake
+        return self._inbox.cell_of(event), put, wake

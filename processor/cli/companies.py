@@ -84,7 +84,7 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
     Once more it removes what came since, and proves it again.
     """
     with open_store() as container:
-        eraser = CompanyEraser(container.redis, shards=container.settings.inbox_shards)
+        eraser = CompanyEraser(container.redis)
         company_id = eraser.resolve_id(typed_id)
         records, erased_before = eraser.find_records(company_id), container.reader.erased_at(company_id)
         if not yes and (erased_before is None or any(records.counts.values())):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 import click
+from redis import RedisError
 
 from processor.errors import SettingsError
 from processor.runtime import logs
@@ -20,6 +21,8 @@ from processor.runtime.supervisor import Child, Supervisor
 from processor.runtime.web_server import serve
 from processor.settings.definitions import Settings
 from processor.settings.loading import DOTENV, find_misspelled, load_from_environment
+from processor.store import layout
+from processor.store.client import connect
 
 _log = logging.getLogger(__name__)
 
@@ -27,12 +30,16 @@ STOP_AFTER_S = 8.5
 """How long a process may take to end, in seconds: longer than it allows its own children, and short enough
 for everything, with the engine, to end within ten. Heroku allows 30 s."""
 
+LAYOUT_TIMEOUT_S = 2.0
+"""How long a start waits for the number of cells of the store, in seconds."""
+
 
 @click.command()
 def run() -> None:
     """Web, workers and clock in one command, on the embedded engine where REDIS_URL is unset."""
     settings = with_port(_load_settings())
     with claim_or_fail(settings, "run"), StopSignals() as signals, store_environment(settings) as env:
+        claim_layout(settings, env.get("REDIS_URL"))
         code = Supervisor(service(settings, env)).run(signals)
     sys.exit(code)
 
@@ -43,6 +50,7 @@ def web() -> None:
     settings = with_port(_load_settings())
     if settings.redis_url is None:
         _run_alone(settings, web_child(settings))
+    claim_layout(settings)
     watch_parent()
     with claim_or_fail(settings, "web"):
         serve(settings)
@@ -112,6 +120,20 @@ def with_port(settings: Settings) -> Settings:
     return settings
 
 
+def claim_layout(settings: Settings, engine_url: str | None = None) -> None:
+    """Write the number of cells into a new store; ``engine_url`` is the embedded engine's address.
+
+    Raises :class:`SettingsError` if the store has another layout. A store that does not answer is checked by
+    the worker processes, when it does.
+    """
+    url = engine_url or settings.redis_url
+    if url is None:
+        return
+    client = connect(url, timeout_s=LAYOUT_TIMEOUT_S, verify_tls=settings.redis_tls_verify)
+    with contextlib.closing(client), contextlib.suppress(RedisError):
+        layout.claim(client, settings.cells)
+
+
 @contextlib.contextmanager
 def claim_or_fail(settings: Settings, role: str) -> Iterator[None]:
     """Claim the port during the context: two processes that start at once would find it free and share it.
@@ -143,6 +165,7 @@ def _exec_module(name: str) -> NoReturn:
     settings = _load_settings()
     if settings.redis_url is None:
         _run_alone(settings, module_child(name))
+    claim_layout(settings)
     argv = module_child(name).argv
     os.execv(argv[0], list(argv))  # noqa: S606 - the module replaces this process
 

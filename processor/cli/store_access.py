@@ -9,8 +9,9 @@ from redis import RedisError
 from processor.cli.demo_settings import load_settings
 from processor.cli.run import store_environment
 from processor.container import Container, for_worker
-from processor.errors import Invalid, ProcessorError, StoreUnavailable
+from processor.errors import Invalid, ProcessorError, SettingsError, StoreUnavailable
 from processor.runtime import logs
+from processor.store import layout
 from processor.store.connection_errors import connection_error_reason
 
 
@@ -28,6 +29,8 @@ def open_store() -> Iterator[Container]:
         url = env.get("REDIS_URL", settings.redis_url)
         container = for_worker(dataclasses.replace(settings, redis_url=url))
         try:
+            if reason := layout.refusal(container.redis, settings.cells):
+                raise SettingsError([reason], who="The command")
             yield container
         except RedisError as error:
             reason = connection_error_reason(error) or type(error).__name__

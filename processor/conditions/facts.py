@@ -109,7 +109,6 @@ def _gather(
     wall: Callable[[], float],
     write_error: str | None,
 ) -> Facts:
-    shards = range(keys.shards_in_use(client.get(keys.shards_ever()), settings.inbox_shards))
     with client.pipeline(transaction=False) as pipe:
         pipe.info("memory")
         pipe.info("replication")
@@ -129,9 +128,9 @@ def _gather(
         pipe.zrange(keys.questions(), 0, 0, withscores=True)
         pipe.zcard(keys.dead_deliveries())
         pipe.zcard(keys.outbox_with("uncertain"))
-        for shard in shards:
-            pipe.xlen(keys.inbox(shard))
-            pipe.xrange(keys.inbox(shard), count=1)
+        for cell in keys.cells():
+            pipe.xlen(keys.inbox(cell))
+            pipe.xrange(keys.inbox(cell), count=1)
         began = wall()
         rows = iter(pipe.execute(raise_on_error=False))
         ended = wall()
@@ -144,7 +143,7 @@ def _gather(
     overdue_questions = (_number(next(rows)), _first_time(next(rows)))
     dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
     depth, age_s = 0, 0.0
-    for _ in shards:
+    for _ in keys.cells():
         depth += _number(next(rows))
         age_s = max(age_s, _age_s(next(rows), redis_now))
     subscribers = Subscribers(client, allow_private=True).all()

@@ -28,8 +28,8 @@ class CompanyEraser:
     A typed id may have surrounding blanks, and a UUID any case.
     """
 
-    def __init__(self, client: "Redis[Any]", *, shards: int) -> None:
-        self._client, self._shards = client, shards
+    def __init__(self, client: "Redis[Any]") -> None:
+        self._client = client
         self._finder = RecordFinder(client)
 
     def resolve_id(self, typed_id: str) -> str:
@@ -61,7 +61,7 @@ class CompanyEraser:
         company_id = self.resolve_id(typed_id)
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
-                cursor = keys.cursor(keys.shard_of(company_id, self._shards))
+                cursor = keys.cursor(keys.cell_of(company_id))
                 pipe.watch(
                     cursor,
                     keys.company(company_id),

@@ -137,8 +137,8 @@ class JourneyEvents:
 
     def _put(self, event: Event) -> str:
         accepted = self._inbox.accept(event, observations.encode(event))
-        if accepted.sleeping_shard is not None:
-            self._waker.wake_shard(accepted.sleeping_shard)
+        if accepted.sleeping_cell is not None:
+            self._waker.wake_cell(accepted.sleeping_cell)
         return event.event_id
 
 

@@ -122,8 +122,8 @@ class Settings:
         " token was brought, or where no data type is fetched on first link.",
         False,
     )
-    inbox_shards: int = setting(
-        kinds.COUNT, "Streams into which waiting messages are divided, by company.", 4
+    cells: int = setting(
+        kinds.CELLS, "Parts of the store, each with its companies; fixed when a store is first used.", 16
     )
     workers: int = setting(
         kinds.COUNT,

@@ -212,6 +212,7 @@ EXISTING_FOLDER = SettingKind("the path of a folder that is there", _existing_fo
 MAILBOX = SettingKind("an e-mail address, or a name and `<address>`", _mailbox)
 LOG_LEVEL = SettingKind(f"one of {', '.join(LOG_LEVELS)}", _log_level)
 PORT = whole_number(0, 65535)
+CELLS = whole_number(1, 256)
 COUNT = whole_number(1, 1024)
 DAYS = whole_number(1, 3650)
 AGE_S = whole_number(0, 1_000_000_000)

@@ -16,28 +16,25 @@ from processor.store.scripts import register
 
 DAY_S = 86_400
 WAKE_MS = 2_000
-"""How long a shard counts as awake without a renewal (ms)."""
+"""How long a cell counts as awake without a renewal (ms)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptResult:
-    """Result of accepting a message; ``sleeping_shard`` needs a wake-up (``None``: no shard does)."""
+    """Result of accepting a message; ``sleeping_cell`` needs a wake-up (``None``: no cell does)."""
 
     event_id: str
     duplicate: bool
-    sleeping_shard: int | None
+    sleeping_cell: int | None
 
 
 class Inbox:
-    """Stores messages, each in one round trip. ``shards`` is INBOX_SHARDS.
+    """Stores messages, each in one round trip.
 
     Every method raises ``redis.RedisError`` if Redis refuses or does not answer.
     """
 
-    def __init__(
-        self, client: "Redis[Any]", *, shards: int, retention_days: int = 30, dedupe_days: int = 21
-    ) -> None:
-        self.shards = shards
+    def __init__(self, client: "Redis[Any]", *, retention_days: int = 30, dedupe_days: int = 21) -> None:
         self._client = client
         self._retention_s = retention_days * DAY_S
         self._dedupe_s = dedupe_days * DAY_S
@@ -47,30 +44,30 @@ class Inbox:
         self._discard = register(client, "discard")
 
     def accept(self, event: Event, body: bytes) -> AcceptResult:
-        """Store an event and its raw body, once, and append it to the inbox of its company's shard."""
+        """Store an event and its raw body, once, and append it to the inbox of its company's cell."""
         kept, wake = self._run_accept(event, body, self._client)
         return AcceptResult(
-            event.event_id, duplicate=not kept, sleeping_shard=self.shard_of(event) if wake else None
+            event.event_id, duplicate=not kept, sleeping_cell=self.cell_of(event) if wake else None
         )
 
     def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
         """Stage the same as ``accept`` in a transaction of the caller."""
         self._run_accept(event, body, pipe)
 
-    def shard_of(self, event: Event) -> int:
-        """Shard that handles ``event``."""
-        return keys.shard_of(event.company.id if event.company else None, self.shards)
+    def cell_of(self, event: Event) -> int:
+        """Cell that handles ``event``."""
+        return keys.cell_of(event.company.id if event.company else None)
 
     def _run_accept(self, event: Event, body: bytes, client: "Redis[Any]") -> Any:
-        shard = self.shard_of(event)
+        cell = self.cell_of(event)
         return self._accept(
             keys=[
                 keys.seen(event.event_id),
                 keys.event(event.event_id),
                 keys.events(),
                 keys.events_of("pending"),
-                keys.inbox(shard),
-                keys.wake(shard),
+                keys.inbox(cell),
+                keys.wake(cell),
                 keys.events_of("quarantined"),
                 keys.company_events(event.company.id) if event.company else "",
                 keys.events_of("discarded"),
@@ -83,8 +80,8 @@ class Inbox:
                 WAKE_MS,
                 *_message_fields(event.event_id, body, event.received_at, "pending"),
                 *_event_fields(event),
-                "shard",
-                shard,
+                "cell",
+                cell,
             ],
             client=client,
         )
@@ -102,14 +99,14 @@ class Inbox:
                 reason,
             ],
         )
-        return AcceptResult(event_id, duplicate=not kept, sleeping_shard=None)
+        return AcceptResult(event_id, duplicate=not kept, sleeping_cell=None)
 
     def requeue(
         self,
         event_id: str,
         *,
         status: str,
-        shard: int,
+        cell: int,
         only_if: bool = False,
         fields: Sequence[str | int] = (),
         released: Event | None = None,
@@ -118,7 +115,7 @@ class Inbox:
 
         With ``only_if`` nothing happens if its status has changed. ``fields`` (name, value, ...) are set as
         well. ``released`` is the event in a message that leaves the quarantine. Returns whether the message
-        was put, and whether the shard needs a wake-up.
+        was put, and whether the cell needs a wake-up.
         """
         company = released.company if released is not None else None
         put, wake = self._requeue(
@@ -127,8 +124,8 @@ class Inbox:
                 keys.events_of("pending"),
                 keys.events_of(status),
                 keys.retries(),
-                keys.inbox(shard),
-                keys.wake(shard),
+                keys.inbox(cell),
+                keys.wake(cell),
                 keys.seen(event_id) if released is not None else "",
                 keys.company_events(company.id) if company is not None else "",
             ],
@@ -138,8 +135,8 @@ class Inbox:
                 status if only_if else "",
                 self._dedupe_s,
                 self._retention_s,
-                "shard",
-                shard,
+                "cell",
+                cell,
                 *fields,
             ],
         )
@@ -159,18 +156,17 @@ class Inbox:
         return self.requeue(
             event.event_id,
             status=status,
-            shard=self.shard_of(event),
+            cell=self.cell_of(event),
             only_if=True,
             fields=(*_event_fields(event), "error", ""),
             released=event,
         )
 
     def depth(self) -> int:
-        """Number of waiting messages over all shards."""
-        shards = keys.shards_in_use(self._client.get(keys.shards_ever()), self.shards)
+        """Number of waiting messages over all cells."""
         with self._client.pipeline(transaction=False) as pipe:
-            for shard in range(shards):
-                pipe.xlen(keys.inbox(shard))
+            for cell in keys.cells():
+                pipe.xlen(keys.inbox(cell))
             return sum(pipe.execute())
 
 

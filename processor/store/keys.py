@@ -11,14 +11,34 @@ from processor.store.namespace import Prefix
 PREFIX = Prefix("codat:")
 
 
-def shard_of(company_id: str | None, shards: int) -> int:
-    """The shard of a company, by a stable hash; 0 for a message without a company."""
-    return zlib.crc32(company_id.encode("utf-8", "surrogatepass")) % shards if company_id else 0
+DEFAULT_CELLS = 16
+_cells = range(DEFAULT_CELLS)
 
 
-def shards_in_use(ever: bytes | None, shards: int) -> int:
-    """Number of shards that may hold messages: the higher of ``shards`` and ``shards_ever`` as stored."""
-    return max(shards, int(ever or 0))
+def use_cells(number: int) -> None:
+    """Set the number of cells of the store that this process serves (``CELLS``)."""
+    global _cells
+    _cells = range(number)
+
+
+def cells() -> range:
+    """The numbers of all cells."""
+    return _cells
+
+
+def cell_of(company_id: str | None) -> int:
+    """The cell of a company, by a stable hash; 0 for a message without a company."""
+    return zlib.crc32(company_id.encode("utf-8", "surrogatepass")) % len(_cells) if company_id else 0
+
+
+def layout() -> str:
+    """String: the number of cells, written when the store is first used. Permanent."""
+    return f"{PREFIX}layout"
+
+
+def of_old_layout() -> tuple[str, ...]:
+    """Keys that a store had before there were cells."""
+    return tuple(f"{PREFIX}{name}" for name in ("shards-ever",))
 
 
 # Messages
@@ -49,24 +69,19 @@ def company_events(company_id: str) -> str:
     return f"{PREFIX}company-events:{company_id}"
 
 
-def inbox(shard: int) -> str:
+def inbox(cell: int) -> str:
     """Stream, field ``id``: ids of events to be handled. An entry is deleted once its event is handled."""
-    return f"{PREFIX}inbox:{shard}"
+    return f"{PREFIX}inbox:{cell}"
 
 
-def wake(shard: int) -> str:
-    """String: a drain of this shard runs or was requested. Expires after 2 s unless renewed."""
-    return f"{PREFIX}wake:{shard}"
+def wake(cell: int) -> str:
+    """String: a drain of this cell runs or was requested. Expires after 2 s unless renewed."""
+    return f"{PREFIX}wake:{cell}"
 
 
-def cursor(shard: int) -> str:
-    """Integer: number of committed batches of this shard, watched by every commit. Permanent."""
-    return f"{PREFIX}cursor:{shard}"
-
-
-def shards_ever() -> str:
-    """Integer: highest INBOX_SHARDS so far, so that every shard is drained. Permanent."""
-    return f"{PREFIX}shards-ever"
+def cursor(cell: int) -> str:
+    """Integer: number of committed batches of this cell, watched by every commit. Permanent."""
+    return f"{PREFIX}cursor:{cell}"
 
 
 def retries() -> str:

@@ -16,9 +16,9 @@ from rq.serializers import JSONSerializer
 
 from handlers.events import Company, Event, Source, UnhandledEvent
 from processor.store import keys
+from processor.store.cells import Cell
 from processor.store.inbox import Inbox
 from processor.store.namespace import in_namespace
-from processor.store.shards import Shard
 from processor.store.unit_of_work import Batch
 
 ID = "probe"
@@ -36,19 +36,19 @@ def prove_accepting(client: "Redis[Any]") -> None:
 
 
 def prove_draining(client: "Redis[Any]") -> None:
-    """Accept a message, read it from its shard, and commit it as processed."""
+    """Accept a message, read it from its cell, and commit it as processed."""
     with in_namespace(f"{ID}-{secrets.token_hex(4)}"), _cleaned(client):
         _accept(client)
-        shard = Shard(client, 0)
-        shard.stay_awake()
-        with shard.begin() as pipe:
-            waiting, _ = shard.read(1)
+        cell = Cell(client, keys.cell_of(ID))
+        cell.stay_awake()
+        with cell.begin() as pipe:
+            waiting, _ = cell.read(1)
             if not waiting:
                 raise ResponseError("an accepted message is gone")
-            shard.load(pipe, [ID], [ID], [ID])
-            shard.commit(pipe, Batch(done=waiting), datetime.now(UTC))
-        shard.wait(1)
-        shard.rest()
+            cell.load(pipe, [ID], [ID], [ID])
+            cell.commit(pipe, Batch(done=waiting), datetime.now(UTC))
+        cell.wait(1)
+        cell.rest()
 
 
 def prove_enqueuing(client: "Redis[Any]") -> None:
@@ -73,7 +73,7 @@ def _accept(client: "Redis[Any]") -> None:
     event: Event = UnhandledEvent(
         event_id=ID, event_type=ID, source=Source.CODAT_API, received_at=now, at=now, company=Company(ID)
     )
-    Inbox(client, shards=1, retention_days=1, dedupe_days=1).accept(event, BODY)
+    Inbox(client, retention_days=1, dedupe_days=1).accept(event, BODY)
 
 
 @contextlib.contextmanager
@@ -84,6 +84,7 @@ def _cleaned(client: "Redis[Any]") -> Iterator[None]:
         yield
     except ResponseError as error:
         refusal = error
+    cell = keys.cell_of(ID)
     with contextlib.suppress(ResponseError), client.pipeline(transaction=False) as pipe:
         for name in (
             keys.seen(ID),
@@ -91,9 +92,9 @@ def _cleaned(client: "Redis[Any]") -> Iterator[None]:
             keys.events(),
             *map(keys.events_of, ("pending", "processed", "quarantined", "discarded")),
             keys.company_events(ID),
-            keys.inbox(0),
-            keys.wake(0),
-            keys.cursor(0),
+            keys.inbox(cell),
+            keys.wake(cell),
+            keys.cursor(cell),
             keys.counters(),
         ):
             pipe.delete(name)

@@ -37,9 +37,8 @@ TIMELINE_ENTRIES = 1_000
 class Reader:
     """Reads the store. Every method raises ``redis.RedisError`` if Redis does not answer."""
 
-    def __init__(self, client: "Redis[Any]", *, shards: int) -> None:
+    def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
-        self._shards = shards
 
     # Connections
 
@@ -246,15 +245,14 @@ class Reader:
 
         ``age_s`` is the waiting time of the oldest message in seconds; 0 if the inbox is empty.
         """
-        shards = keys.shards_in_use(self._client.get(keys.shards_ever()), self._shards)
         with self._client.pipeline(transaction=False) as pipe:
             for state in states:
                 pipe.zcard(keys.connections_in(state))
             for status in EVENT_STATUSES:
                 pipe.zcard(keys.events_of(status))
-            for shard in range(shards):
-                pipe.xlen(keys.inbox(shard))
-                pipe.xrange(keys.inbox(shard), count=1)
+            for cell in keys.cells():
+                pipe.xlen(keys.inbox(cell))
+                pipe.xrange(keys.inbox(cell), count=1)
             pipe.time()
             pipe.zcard(keys.questions())
             pipe.hgetall(keys.counters())
@@ -266,7 +264,7 @@ class Reader:
         by_state = {state: next(rows) for state in states}
         by_status = {status: next(rows) for status in EVENT_STATUSES}
         depth, oldest_ms = 0, None
-        for _ in range(shards):
+        for _ in keys.cells():
             depth += next(rows)
             for entry_id, _fields in next(rows):
                 entered_ms = int(text(entry_id).split("-")[0])

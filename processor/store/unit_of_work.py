@@ -35,16 +35,14 @@ class Batch:
     """Everything that one commit writes.
 
     ``failed`` holds message, traceback and time of the next attempt (``None``: dead letter).
-    ``gone`` are stream entries without a message. ``moved`` holds messages and their new shards after a
-    change of INBOX_SHARDS, ``dropped`` messages and their erased companies. ``repairs`` are connections
-    changed by a poll, ``confirmed`` those whose message reported a known change. ``heard`` is whether one of
-    the messages came from Codat. ``looks`` are companies to poll now.
+    ``gone`` are stream entries without a message, ``dropped`` messages and their erased companies.
+    ``repairs`` are connections changed by a poll, ``confirmed`` those whose message reported a known change.
+    ``heard`` is whether one of the messages came from Codat. ``looks`` are companies to poll now.
     """
 
     done: list[WaitingMessage] = field(default_factory=list)
     failed: list[tuple[WaitingMessage, str, datetime | None]] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
-    moved: list[tuple[WaitingMessage, int]] = field(default_factory=list)
     dropped: list[tuple[WaitingMessage, str]] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     confirmed: list[str] = field(default_factory=list)

@@ -43,7 +43,7 @@ class Job:
     timeout_s: int = JOB_TIMEOUT_S
 
 
-DRAIN_SHARD = Job(DRAIN, "workers.jobs.drain")
+DRAIN_CELL = Job(DRAIN, "workers.jobs.drain")
 ASK_CODAT = Job(ASK, "workers.jobs.ask", timeout_s=300)
 DELIVER_DUE = Job(DELIVER, "workers.jobs.deliver")
 SEND_LINK = Job(DELIVER, "workers.jobs.send_link", timeout_s=900)
@@ -61,9 +61,9 @@ class Waker:
         }
         self._failing = False
 
-    def wake_shard(self, shard: int) -> None:
-        """Request a drain of the shard."""
-        self._enqueue(DRAIN_SHARD, shard)
+    def wake_cell(self, cell: int) -> None:
+        """Request a drain of the cell."""
+        self._enqueue(DRAIN_CELL, cell)
 
     def wake_question_runner(self) -> None:
         """Request a run that asks Codat the due questions."""

@@ -17,29 +17,23 @@ POLL_CLAIM_MS = 30_000
 """Lifetime of a claim of a poll run or a maintenance run."""
 
 
-def claim_sleeping_shards(client: "Redis[Any]", shards: int) -> list[int]:
-    """Claim the shards with waiting messages and no drain; the caller has to wake each of them.
-
-    ``shards`` is INBOX_SHARDS; shards that were in use before it was lowered are included.
-    """
-    ever = client.get(keys.shards_ever())
-    if int(ever or 0) < shards:
-        client.set(keys.shards_ever(), shards)
-    shards = keys.shards_in_use(ever, shards)
+def claim_sleeping_cells(client: "Redis[Any]") -> list[int]:
+    """Claim the cells with waiting messages and no drain; the caller has to wake each of them."""
+    cells = keys.cells()
     with client.pipeline(transaction=False) as pipe:
-        for shard in range(shards):
-            pipe.xlen(keys.inbox(shard))
-            pipe.exists(keys.wake(shard))
+        for cell in cells:
+            pipe.xlen(keys.inbox(cell))
+            pipe.exists(keys.wake(cell))
         rows = pipe.execute()
-    asleep = [shard for shard in range(shards) if rows[2 * shard] and not rows[2 * shard + 1]]
-    return [shard for shard in asleep if client.set(keys.wake(shard), "asked", nx=True, px=WAKE_MS)]
+    asleep = [cell for cell in cells if rows[2 * cell] and not rows[2 * cell + 1]]
+    return [cell for cell in asleep if client.set(keys.wake(cell), "asked", nx=True, px=WAKE_MS)]
 
 
 def due_retries(client: "Redis[Any]", now: datetime) -> Iterator[tuple[str, int]]:
-    """Events with a due next attempt, and their shards."""
+    """Events with a due next attempt, and their cells."""
     for event_id in client.zrangebyscore(keys.retries(), "-inf", to_ms(now), start=0, num=MAX_RETRIES):
         name = text(event_id)
-        yield name, int(client.hget(keys.event(name), "shard") or 0)
+        yield name, int(client.hget(keys.event(name), "cell") or 0)
 
 
 def claim_question_run(client: "Redis[Any]", now: datetime) -> bool:

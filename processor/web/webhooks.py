@@ -83,8 +83,8 @@ def _receive(container: Container) -> Response:
         status = "accepted"
     status = "duplicate" if accepted.duplicate else status
     _log.info("a message was received", extra={"event_id": event_id, "status": status})
-    if accepted.sleeping_shard is not None:
-        container.waker.wake_shard(accepted.sleeping_shard)
+    if accepted.sleeping_cell is not None:
+        container.waker.wake_cell(accepted.sleeping_cell)
     response = jsonify(event_id=event_id, status=status)
     response.status_code = 200 if accepted.duplicate else 202
     return response

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from handlers.events import Source, UnhandledEvent
 from processor.store import keys
-from processor.store.keys import shard_of
+from processor.store.keys import cell_of
 from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
 from tests.browser.looking import faults
@@ -77,12 +77,12 @@ def die(service: Stack, event_id: str) -> None:
 
     def is_tried_for_the_last_time() -> bool:
         put, _ = own.inbox.requeue(
-            event_id, status="failed", shard=shard, only_if=True, fields=("attempts", LAST_BUT_ONE)
+            event_id, status="failed", cell=cell, only_if=True, fields=("attempts", LAST_BUT_ONE)
         )
         return put
 
     own.inbox.accept(event, b"nothing of ours")
-    shard = shard_of(None, own.settings.inbox_shards)
+    cell = cell_of(None)
     until(is_tried_for_the_last_time)  # the clock tries a failed one again, too, after some seconds
     until(lambda: has("dead"))
 

@@ -151,7 +151,7 @@ def test_the_page_says_what_holds() -> None:
 
 def test_the_stream_is_bounded_by_the_setting(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
-        bench = Workbench(client, shards=1)
+        bench = Workbench(client)
         for number in range(30):
             bench.send(*(messages.connected(f"company-{number}", f"c-{number}-{one}") for one in range(20)))
             bench.drain(stream_length=100).run(0)

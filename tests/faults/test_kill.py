@@ -50,7 +50,7 @@ def handled(service):
 def test_workers_that_are_killed_in_the_middle_of_thousands_of_messages_lose_none_and_repeat_none(service):
     """They stand still until all wait, and die as soon as the first of many batches is committed.
 
-    One shard is out of their sight until then: something is left, however late they die.
+    One cell is out of their sight until then: something is left, however late they die.
     """
     bodies = messages_of(3_000)
     start_before_s = start_s()
@@ -61,8 +61,8 @@ def test_workers_that_are_killed_in_the_middle_of_thousands_of_messages_lose_non
     sender.send(bodies)
     assert sender.accepted == sorted(bodies)
     assert handled(service) == 0
-    shard = keys.shard_of("company-0", 4)
-    inbox, aside = keys.inbox(shard), "out-of-sight"
+    cell = keys.cell_of("company-0")
+    inbox, aside = keys.inbox(cell), "out-of-sight"
     service.redis().rename(inbox, aside)
 
     service.kill(*watching, *workers, number=signal.SIGCONT)

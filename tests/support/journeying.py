@@ -89,8 +89,8 @@ class Desk:
                     sleep=lambda _: None,
                 )
             )
-        self.inbox = Inbox(client, shards=4)
-        self.reader = Reader(client, shards=4)
+        self.inbox = Inbox(client)
+        self.reader = Reader(client)
         self.waker = Waker(client)
         self.spawned: list[Callable[[], None]] = []
         self.journey: Journey = make_journey(
@@ -153,9 +153,9 @@ def working(settings: Settings) -> Iterator[None]:
 
     def work() -> None:
         while not stop.wait(0.01):
-            for shard in range(settings.inbox_shards):
-                if container.redis.xlen(keys.inbox(shard)):
-                    own.drain.run(shard)
+            for cell in keys.cells():
+                if container.redis.xlen(keys.inbox(cell)):
+                    own.drain.run(cell)
             own.ask()
 
     thread = threading.Thread(target=work, name="workers")

@@ -131,7 +131,7 @@ class TruthBench:
             clock=self.clock,
         )
         self.silence = WebhookMonitor(bench.client, settings=self.settings)
-        self.erasure = CompanyEraser(bench.client, shards=bench.shards)
+        self.erasure = CompanyEraser(bench.client)
         self.sweep = Maintenance(
             bench.client,
             codat=self.codat,

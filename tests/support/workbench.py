@@ -43,16 +43,14 @@ class Workbench:
         self,
         client: "Redis[Any]",
         *,
-        shards: int = 4,
         policy: Policy | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.client = client
-        self.shards = shards
         self.clock = clock if isinstance(clock, Moving) else Moving()
         self.policy = policy or Policy()
-        self.inbox = Inbox(client, shards=shards)
-        self.reader = Reader(client, shards=shards)
+        self.inbox = Inbox(client)
+        self.reader = Reader(client)
         self.waker = Waker(client)
         self.questions = Questions(client)
         self.asked = 0
@@ -63,7 +61,6 @@ class Workbench:
         return Drain(
             client or self.client,
             policy=self.policy,
-            shards=self.shards,
             clock=self.clock,
             on_questions=self._count,
             **how,
@@ -98,18 +95,18 @@ class Workbench:
         return [one.event_id for one in kept]
 
     def drain_all(self) -> int:
-        """Drain every shard that there is or was until nothing waits; how many messages were handled."""
+        """Drain every cell that there is or was until nothing waits; how many messages were handled."""
         drain, handled = self.drain(), 0
         while waiting := self.waiting():
-            for shard in waiting:
-                handled += drain.run(shard).handled
+            for cell in waiting:
+                handled += drain.run(cell).handled
         return handled
 
     def waiting(self) -> list[int]:
-        """The shards in which something waits."""
+        """The cells in which something waits."""
         names = (key.decode() for key in self.client.scan_iter(keys.inbox(0)[:-1] + "*", count=1000))
-        shards = (int(name.rpartition(":")[2]) for name in names)
-        return sorted(shard for shard in shards if self.client.xlen(keys.inbox(shard)))
+        cells = (int(name.rpartition(":")[2]) for name in names)
+        return sorted(cell for cell in cells if self.client.xlen(keys.inbox(cell)))
 
     def state(self, connection_id: str) -> str | None:
         """The public state of a connection; ``None`` when we never heard of it."""
@@ -165,10 +162,10 @@ class Workbench:
         self.asked += 1
 
 
-def company_in(shard: int, shards: int = 4, *, nth: int = 0) -> str:
-    """A company id that is drained by ``shard``; the ``nth`` of them."""
+def company_in(cell: int, *, nth: int = 0) -> str:
+    """A company id that is drained by ``cell``; the ``nth`` of them."""
     found = (f"company-{number}" for number in range(100_000))
-    mine = (company_id for company_id in found if keys.shard_of(company_id, shards) == shard)
+    mine = (company_id for company_id in found if keys.cell_of(company_id) == cell)
     for _ in range(nth):
         next(mine)
     return next(mine)

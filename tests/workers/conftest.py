@@ -11,7 +11,7 @@ from tests.support.workbench import Workbench
 
 @pytest.fixture
 def bench(redis_url: str) -> Iterator[Workbench]:
-    """Four shards; Codat cannot be asked; time stands still."""
+    """Four cells; Codat cannot be asked; time stands still."""
     with Redis.from_url(redis_url) as client:
         yield Workbench(client)
 

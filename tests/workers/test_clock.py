@@ -28,11 +28,11 @@ ASK = "workers.jobs.ask"
 pytestmark = pytest.mark.usefixtures("lasting_flags")
 
 
-def asleep(bench: Any, *shards: int) -> None:
-    """Messages wait in these shards, and whoever was to be woken for them has died."""
-    for shard in shards:
-        bench.send(messages.connected(company_in(shard), f"connection-{shard}"))
-        bench.client.delete(keys.wake(shard))
+def asleep(bench: Any, *cells: int) -> None:
+    """Messages wait in these cells, and whoever was to be woken for them has died."""
+    for cell in cells:
+        bench.send(messages.connected(company_in(cell), f"connection-{cell}"))
+        bench.client.delete(keys.wake(cell))
 
 
 def woken(bench: Any) -> Any:
@@ -47,7 +47,7 @@ def ask_at(bench: Any, seconds: float) -> None:
         pipe.execute()
 
 
-def test_shards_that_sleep_over_messages_are_woken_once(bench: Any) -> None:
+def test_cells_that_sleep_over_messages_are_woken_once(bench: Any) -> None:
     asleep(bench, 1, 3)
     clock = bench.ticking()
 
@@ -57,7 +57,7 @@ def test_shards_that_sleep_over_messages_are_woken_once(bench: Any) -> None:
     assert sorted(bench.jobs()[DRAIN]) == [[1], [3]]
 
 
-def test_two_clocks_wake_a_shard_once(bench: Any, redis_url: str) -> None:
+def test_two_clocks_wake_a_cell_once(bench: Any, redis_url: str) -> None:
     asleep(bench, 0, 1, 2, 3)
     together = threading.Barrier(4)
 
@@ -76,7 +76,7 @@ def test_two_clocks_wake_a_shard_once(bench: Any, redis_url: str) -> None:
     assert sorted(bench.jobs()[DRAIN]) == [[0], [1], [2], [3]]
 
 
-def test_a_shard_that_is_awake_or_empty_is_left_alone(bench: Any) -> None:
+def test_a_cell_that_is_awake_or_empty_is_left_alone(bench: Any) -> None:
     bench.send(messages.connected(company_in(1), "connection-1"))
 
     bench.ticking().tick()
@@ -84,7 +84,7 @@ def test_a_shard_that_is_awake_or_empty_is_left_alone(bench: Any) -> None:
     assert woken(bench) == {}
 
 
-def test_a_shard_whose_waking_was_lost_is_woken_again(bench: Any) -> None:
+def test_a_cell_whose_waking_was_lost_is_woken_again(bench: Any) -> None:
     asleep(bench, 1)
     clock = bench.ticking()
     clock.tick()
@@ -93,18 +93,6 @@ def test_a_shard_whose_waking_was_lost_is_woken_again(bench: Any) -> None:
     clock.tick()
 
     assert bench.jobs()[DRAIN] == [[1], [1]]
-
-
-def test_shards_of_before_are_looked_at_as_well(bench: Any) -> None:
-    former = Workbench(bench.client, shards=9)
-    former.ticking().tick()
-    company = company_in(8, 9)
-    former.send(messages.connected(company, "connection-1"))
-    bench.client.delete(keys.wake(8))
-
-    bench.ticking().tick()
-
-    assert bench.jobs()[DRAIN] == [[8]]
 
 
 def test_questions_are_asked_when_they_are_due_and_not_before(bench: Any) -> None:

@@ -1,4 +1,4 @@
-"""News of whole companies, and companies that move to another shard when INBOX_SHARDS changes."""
+"""News of whole companies."""
 
 import json
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 from processor.store import keys
 from tests.support import messages
 from tests.support.messages import LONG_AGO
-from tests.support.workbench import Workbench, company_in
+from tests.support.workbench import company_in
 
 COMPANY = company_in(2)
 
@@ -101,74 +101,3 @@ def test_names_and_tags_with_any_characters_are_kept(bench):
 
     assert bench.reader.current_company_id("händler/1:ü") == COMPANY
     assert "🥐" in bench.reader.company(COMPANY)["name"]
-
-
-# INBOX_SHARDS changes
-
-
-@pytest.mark.parametrize(("before", "after"), [(4, 7), (7, 4), (4, 1), (1, 4), (8, 2)])
-def test_nothing_is_lost_when_the_number_of_shards_changes_while_messages_wait(bench, before, after):
-    old, new = Workbench(bench.client, shards=before), Workbench(bench.client, shards=after)
-    companies = [f"company-{number}" for number in range(30)]
-    old.ticking().tick()  # the clock notes how many shards there are
-    ids = old.fill(messages.connected(company, f"of-{company}", at=at(1)) for company in companies)
-    ids += new.fill(messages.initial_read(company, f"of-{company}", at=at(2)) for company in companies)
-
-    clock, drain = new.ticking(), new.drain()
-    for _ in range(10):  # as long as it takes, by nothing but the clock's calls
-        clock.tick()
-        for (shard,) in new.jobs().get("workers.jobs.drain", []):
-            drain.run(shard)
-        if not new.waiting():
-            break
-        bench.client.delete(*[keys.wake(shard) for shard in range(8)])
-        for queue in new.waker._queues.values():
-            queue.empty()
-
-    assert new.waiting() == []
-    assert {new.status(event_id) for event_id in ids} == {"processed"}
-    assert {new.state(f"of-{company}") for company in companies} == {"ready"}
-    types = sorted(new.told_types())
-    assert types == ["connection.authorized"] * 30 + ["initial_sync.completed"] * 30
-    shards = {bench.event(event_id)["shard"] for event_id in ids}
-    assert shards <= {str(shard) for shard in range(after)}
-
-
-def test_a_company_is_handled_by_its_own_shard_only(bench):
-    """What waits in a shard of before is moved and not handled there."""
-    old = Workbench(bench.client, shards=7)
-    companies = [f"company-{number}" for number in range(60)]
-    old.fill(messages.connected(company, f"of-{company}") for company in companies)
-
-    drain = bench.drain()
-    for shard in range(7):
-        waiting = {
-            bench.event(fields[b"id"].decode())["company_id"]
-            for _, fields in bench.client.xrange(keys.inbox(shard))
-        }
-        known = {company for company in companies if bench.state(f"of-{company}")}
-        drain.run(shard)
-        handled = {company for company in companies if bench.state(f"of-{company}")} - known
-        assert handled == {company for company in waiting if keys.shard_of(company, 4) == shard}
-    bench.drain_all()
-
-    assert {bench.state(f"of-{company}") for company in companies} == {"authorized"}
-
-
-def test_a_message_that_raised_before_the_change_is_tried_again_in_its_new_shard(bench):
-    company = next(
-        f"company-{number}"
-        for number in range(100)
-        if keys.shard_of(f"company-{number}", 7) > 3  # a shard that is not used any more
-    )
-    old = Workbench(bench.client, shards=7)
-    (event_id,) = (one.event_id for one in old.send(messages.connected(company, "connection-1")))
-    repair = old.corrupt(event_id)
-    old.drain_all()
-    repair()
-
-    bench.clock.forward(60)
-    bench.ticking().tick()
-    bench.drain_all()
-
-    assert (bench.status(event_id), bench.state("connection-1")) == ("processed", "authorized")

@@ -44,8 +44,8 @@ def container(redis_url: str) -> Iterator[Container]:
 
 def send(container: Container, body: Any, event_id: str = "msg_1") -> None:
     kept = container.inbox.accept(messages.understood(body, event_id, received_at=container.clock()), body)
-    if kept.sleeping_shard is not None:
-        container.waker.wake_shard(kept.sleeping_shard)
+    if kept.sleeping_cell is not None:
+        container.waker.wake_cell(kept.sleeping_cell)
 
 
 @pytest.fixture
@@ -111,12 +111,12 @@ def test_a_drain_that_hands_over_rings_again(container: Container) -> None:
     bench.fill([messages.connected("company-1", "connection-1")] * 600)
     own = runtime.install(container, stopping=lambda: False)
     object.__setattr__(own, "drain", bench.drain())
-    shard = keys.shard_of("company-1", 4)
+    cell = keys.cell_of("company-1")
     own.drain.run = lambda number: type(own.drain).run(own.drain, number, run_s=0)
 
-    assert jobs.drain(shard) == 500
+    assert jobs.drain(cell) == 500
 
-    assert bench.jobs()["workers.jobs.drain"] == [[shard]]
+    assert bench.jobs()["workers.jobs.drain"] == [[cell]]
 
 
 @pytest.mark.usefixtures("_signals_as_they_were")

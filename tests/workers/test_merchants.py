@@ -163,7 +163,7 @@ TAGGED = st.tuples(st.sampled_from([X, Y]), st.sampled_from(["p", "q", "r", None
 @settings(max_examples=examples(60), deadline=None)
 @given(history=st.lists(TAGGED, max_size=10), order=st.randoms(use_true_random=False))
 def test_in_whatever_order_messages_come_the_index_is_what_the_newest_tags_say(engine_url, history, order):
-    """Two companies in different shards share three merchant ids; some messages come in one batch."""
+    """Two companies in different cells share three merchant ids; some messages come in one batch."""
     with Redis.from_url(engine_url) as client:
         client.flushall()
         bench = Workbench(client)
@@ -223,7 +223,7 @@ def test_a_sign_up_under_another_id_takes_the_company_and_its_connections_along(
 
 
 def test_the_connections_of_several_companies_are_one_list_by_the_page(bench):
-    companies = [company_in(shard, nth=nth) for shard in range(4) for nth in range(2)]
+    companies = [company_in(cell, nth=nth) for cell in range(4) for nth in range(2)]
     for number in range(40):
         company = companies[number * 7 % len(companies)]
         bench.send(messages.connected(company, f"connection-{number:02}", merchant_id="m"))

@@ -23,8 +23,8 @@ from handlers.events import Event
 from handlers.machine import advance, company_effects
 from handlers.registry import Context, Policy
 from handlers.timeline import TimelineEntry
+from processor.store.cells import Cell
 from processor.store.records import StoredConnection, UnreadableConnection, company_record
-from processor.store.shards import Shard
 from processor.store.unit_of_work import MESSAGES, Batch
 
 
@@ -33,7 +33,7 @@ class BatchHandler:
 
     def __init__(
         self,
-        shard: Shard,
+        cell: Cell,
         pipe: "Pipeline[Any]",
         events: Sequence[Event],
         policy: Policy,
@@ -48,11 +48,11 @@ class BatchHandler:
         connection_ids = [connection_id for event in events for connection_id in event.connection_ids]
         company_ids = list(dict.fromkeys(event.company.id for event in events if event.company))
         whole_ids = [event.company.id for event in events if event.company and event.concerns_whole_company]
-        loaded = shard.load(pipe, connection_ids, company_ids, whole_ids)
+        loaded = cell.load(pipe, connection_ids, company_ids, whole_ids)
         self._stored, self._rows, self._member_ids, self._shown, self._foreign = loaded
         self._records: dict[str, CompanyRecord] = {}
         if reassigned_ids := self._reassigned(events):
-            stored, _, member_ids, *_ = shard.load(pipe, [], [], reassigned_ids)
+            stored, _, member_ids, *_ = cell.load(pipe, [], [], reassigned_ids)
             self._stored |= stored
             self._member_ids |= member_ids
         self._current: dict[str, Connection] = {}

@@ -1,4 +1,4 @@
-"""Drain a shard of the inbox: read messages, apply them to the state machine, commit once per batch."""
+"""Drain a cell of the inbox: read messages, apply them to the state machine, commit once per batch."""
 
 import logging
 import time
@@ -15,8 +15,7 @@ from handlers.events import Event
 from handlers.registry import Policy
 from processor.alerts.replay import decode_event
 from processor.clock import from_iso, utc_now
-from processor.store.keys import shard_of
-from processor.store.shards import CursorConflict, Shard, WriteConflict
+from processor.store.cells import Cell, CursorConflict, WriteConflict
 from processor.store.unit_of_work import Batch, WaitingMessage
 from processor.store.waker import HANDLING_RETRIES
 from workers.inbox.batch import BatchHandler
@@ -29,7 +28,7 @@ RUN_S = 5.0
 """Longest run of one drain, in seconds."""
 
 SHARE_S = 0.25
-"""Longest run of one drain while other shards wait for a worker, in seconds."""
+"""Longest run of one drain while other cells wait for a worker, in seconds."""
 
 MOST_TRACE = 4_000
 
@@ -43,9 +42,9 @@ class Drained:
 
 
 class Drain:
-    """Drains shards.
+    """Drains cells.
 
-    ``stop`` tells to finish early (after a signal), ``yield_to`` that other shards wait for a worker. The
+    ``stop`` tells to finish early (after a signal), ``yield_to`` that other cells wait for a worker. The
     drain calls ``on_questions`` when Codat has to be asked now, ``on_notifications`` after a commit with
     notifications, and ``progress`` at each step. ``on_premise`` says by platform key which platforms are
     software on the customer's own computer.
@@ -56,7 +55,6 @@ class Drain:
         client: "Redis[Any]",
         *,
         policy: Policy,
-        shards: int,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
         yield_to: Callable[[], bool] = lambda: False,
@@ -68,7 +66,6 @@ class Drain:
     ) -> None:
         self._client = client
         self._policy = policy
-        self._shards = shards
         self._clock = clock
         self._stop = stop
         self._yield_to = yield_to
@@ -79,17 +76,17 @@ class Drain:
         self._stream_length = stream_length
 
     def run(self, number: int, *, run_s: float = RUN_S) -> Drained:
-        """Drain shard ``number`` until it is empty, or until the time of a run is over."""
-        shard = Shard(self._client, number, stream_length=self._stream_length)
+        """Drain cell ``number`` until it is empty, or until the time of a run is over."""
+        cell = Cell(self._client, number, stream_length=self._stream_length)
         started = time.monotonic()
         handled = 0
-        shard.stay_awake()
+        cell.stay_awake()
         while True:
             conflicted = False
             try:
-                count, ask_now = self.batch(shard)
+                count, ask_now = self.batch(cell)
             except CursorConflict:
-                _log.debug("another drain works on this shard", extra={"shard": number})
+                _log.debug("another drain works on this cell", extra={"cell": number})
                 return Drained(handled, more=False)
             except WriteConflict:  # repeat the batch, but check stop and time first
                 count, ask_now, conflicted = 0, False, True
@@ -98,25 +95,25 @@ class Drain:
                 self._on_questions()
             ran_s = time.monotonic() - started
             if self._stop() or ran_s >= run_s or (ran_s >= SHARE_S and self._yield_to()):
-                return Drained(handled, more=not shard.rest())
+                return Drained(handled, more=not cell.rest())
             if count == 0 and not conflicted:
-                lingers = not self._yield_to() and shard.wait(LINGER_MS)
-                if not lingers and shard.rest():
+                lingers = not self._yield_to() and cell.wait(LINGER_MS)
+                if not lingers and cell.rest():
                     return Drained(handled, more=False)
 
-    def batch(self, shard: Shard) -> tuple[int, bool]:
+    def batch(self, cell: Cell) -> tuple[int, bool]:
         """Handle and commit one batch. Return the number of messages, and whether to ask Codat now."""
         now = self._clock()
         self._progress()
-        pipe = shard.begin()
+        pipe = cell.begin()
         with pipe:
-            waiting, gone = shard.read(BATCH)
+            waiting, gone = cell.read(BATCH)
             if not waiting and not gone:
                 return 0, False
             batch = Batch(gone=gone)
-            events = self._understand(shard, waiting, batch, now)
+            events = self._understand(waiting, batch, now)
             handler = BatchHandler(
-                shard,
+                cell,
                 pipe,
                 [event for _, event in events],
                 self._policy,
@@ -139,17 +136,18 @@ class Drain:
                     batch.done.append(message)
             handler.finish()
             batch.count("processed", len(batch.done))
-            shard.commit(pipe, batch, now)
+            cell.commit(pipe, batch, now)
         _report(batch)
         if batch.notifications:
             self._on_notifications()
         asks_now = any(ask.not_before <= now for ask in batch.asks)
         return len(waiting) + len(gone), asks_now
 
+    @staticmethod
     def _understand(
-        self, shard: Shard, waiting: list[WaitingMessage], batch: Batch, now: datetime
+        waiting: list[WaitingMessage], batch: Batch, now: datetime
     ) -> list[tuple[WaitingMessage, Event]]:
-        """The events of this shard; messages that belong to another shard are marked to be moved."""
+        """The events of the messages that can be parsed."""
         events = []
         for message in waiting:
             try:
@@ -164,11 +162,7 @@ class Drain:
             except Exception:
                 _fail(batch, message, now)
                 continue
-            number = shard_of(event.company.id if event.company else None, self._shards)
-            if number == shard.number:
-                events.append((message, event))
-            else:
-                batch.moved.append((message, number))
+            events.append((message, event))
         return events
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import NoPermissionError
 
 from processor.runtime.preflight.results import REDIS, CheckResult
 from processor.settings.definitions import Settings
+from processor.store import layout
 from processor.store.client import connect
 from processor.store.connection_errors import TOO_MANY, connection_error_reason
 from processor.store.connection_limits import needed
@@ -48,6 +49,8 @@ def check_redis(settings: Settings, url: str) -> Iterator[CheckResult]:
                 return
             yield _version(hello, info)
             yield _operations(client, hello, info, url)
+            if reason := layout.refusal(client, settings.cells):
+                yield REDIS.error(reason)
         except redis.RedisError as error:
             yield _unreachable(error, settings, url)
             return

@@ -1,8 +1,8 @@
--- Accept one message: detect a duplicate, store it, and append it to the inbox of its shard.
+-- Accept one message: detect a duplicate, store it, and append it to the inbox of its cell.
 -- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined, company-events ('': no company),
 --       events:discarded
 -- ARGV: event id, dedupe s, retention s, received ms, wake ms, field, value, ...
--- Returns {stored, shard needs a wake-up}, both 0 or 1.
+-- Returns {stored, cell needs a wake-up}, both 0 or 1.
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then
   redis.call('HINCRBY', KEYS[2], 'duplicates', 1)
   if redis.call('HLEN', KEYS[2]) == 1 then

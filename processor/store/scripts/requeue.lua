@@ -1,8 +1,8 @@
--- Put a stored message into the inbox of its shard again, for a replay or a retry.
+-- Put a stored message into the inbox of its cell again, for a replay or a retry.
 -- KEYS: event, events:pending, events:<old status>, retries, inbox, wake,
 --       seen ('': already set), company-events ('': already a member, or no company)
 -- ARGV: event id, wake ms, required status ('': any), dedupe s, retention s, field, value, ...
--- Returns {put, shard needs a wake-up}; put is 0 if the message is gone or has another status.
+-- Returns {put, cell needs a wake-up}; put is 0 if the message is gone or has another status.
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or (ARGV[3] ~= '' and status ~= ARGV[3]) then
   redis.call('ZREM', KEYS[4], ARGV[1])

@@ -27,7 +27,7 @@ TRACES = (COMPANY, CONNECTION, MERCHANT, CONTACT)
 
 @pytest.fixture(autouse=True)
 def _flags_outlast_a_busy_machine(monkeypatch):
-    """Whether a shard was woken expires by Redis's clock; what is compared must not change by itself."""
+    """Whether a cell was woken expires by Redis's clock; what is compared must not change by itself."""
     monkeypatch.setattr(inbox, "WAKE_MS", 600_000)
 
 
@@ -39,7 +39,7 @@ def bench(redis_url):
 
 @pytest.fixture
 def erasure(bench):
-    return CompanyEraser(bench.client, shards=bench.shards)
+    return CompanyEraser(bench.client)
 
 
 def live(bench, company=COMPANY, connection=CONNECTION, merchant=MERCHANT, contact=CONTACT):

@@ -100,8 +100,8 @@ def test_a_drain_under_way_cannot_bring_it_back(bench, erasure):
             return found
 
     drain.__class__ = Interrupted
-    drain.run(keys.shard_of(COMPANY, bench.shards))
-    bench.client.delete(keys.wake(keys.shard_of(COMPANY, bench.shards)))
+    drain.run(keys.cell_of(COMPANY))
+    bench.client.delete(keys.wake(keys.cell_of(COMPANY)))
     bench.drain_all()
 
     assert learn
@@ -146,7 +146,7 @@ def test_two_companies_of_one_merchant_are_erased_one_after_the_other(bench, era
 
 def test_of_a_company_that_changed_hands_no_merchant_is_left(bench, erasure):
     live(bench)
-    bench.client.delete(keys.wake(keys.shard_of(COMPANY, bench.shards)))
+    bench.client.delete(keys.wake(keys.cell_of(COMPANY)))
     bench.clock.forward(60)
     bench.handle(
         messages.connected(COMPANY, "connection-2", merchant_id="another-merchant", at=bench.clock())
@@ -170,9 +170,9 @@ def test_erased_twice_it_is_the_same_and_what_came_since_goes(bench, erasure):
     assert bench.reader.erased_at(COMPANY) == first
 
 
-def test_companies_of_all_shards_can_be_erased(bench, erasure):
-    for shard in range(4):
-        company = company_in(shard)
+def test_companies_of_all_cells_can_be_erased(bench, erasure):
+    for cell in range(4):
+        company = company_in(cell)
         bench.handle(messages.connected(company, f"connection-of-{company}", at=bench.clock()))
         erasure.erase(company, bench.clock())
         assert scan(bench.client, (f"connection-of-{company}",)).residue == ()

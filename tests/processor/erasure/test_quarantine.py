@@ -46,7 +46,7 @@ def test_a_message_that_left_the_quarantine_is_erased_though_nobody_handled_it_y
     bench.inbox.quarantine("msg_1", body, bench.clock(), "why")
     trips = RoundTrips()
     with trips.client(redis_url) as client:
-        inbox = Inbox(client, shards=bench.shards)
+        inbox = Inbox(client)
         inbox.release(messages.understood(body, "msg_2"))  # the engine learns the script
         trips.reset()
         assert inbox.release(messages.understood(body, "msg_1"))[0]

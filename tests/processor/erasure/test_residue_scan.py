@@ -38,7 +38,7 @@ class Landing(CompanyEraser):
     """An erasure during which work lands that had begun before: a message, and the end of a look."""
 
     def __init__(self, bench, land):
-        super().__init__(bench.client, shards=bench.shards)
+        super().__init__(bench.client)
         self.left = list(land)
 
     def erase(self, named, now):

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from processor.store import cells, wakeups
 from processor.store import inbox as keeping
-from processor.store import shards, wakeups
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
 
@@ -17,7 +17,7 @@ AWAKE_MS = 600_000
 @pytest.fixture(autouse=True)
 def _flags_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """They expire by Redis's clock; here they stand longer than any test takes."""
-    for place in (keeping, shards, wakeups):
+    for place in (keeping, cells, wakeups):
         monkeypatch.setattr(place, "WAKE_MS", AWAKE_MS)
     monkeypatch.setattr(wakeups, "POLL_CLAIM_MS", AWAKE_MS)
 
@@ -31,11 +31,11 @@ def client(redis_url: str) -> Iterator["Redis[Any]"]:
 
 @pytest.fixture
 def inbox(client: "Redis[Any]") -> Inbox:
-    """An inbox of four shards."""
-    return Inbox(client, shards=4)
+    """An inbox of four cells."""
+    return Inbox(client)
 
 
 @pytest.fixture
 def reader(client: "Redis[Any]") -> Reader:
-    """A reader of four shards."""
-    return Reader(client, shards=4)
+    """A reader of four cells."""
+    return Reader(client)

@@ -10,8 +10,8 @@ from redis import Redis, RedisError
 
 from processor.clock import to_iso, to_ms
 from processor.store import keys
+from processor.store.cells import Cell
 from processor.store.inbox import DAY_S, WAKE_MS, Inbox
-from processor.store.shards import Shard
 from processor.store.waker import Waker
 from tests.processor.store.conftest import AWAKE_MS
 from tests.support import messages
@@ -22,10 +22,10 @@ CONNECTION = "connection-1"
 BODY = messages.connected(COMPANY, CONNECTION)
 
 
-def waiting(client, shards=4):
-    """The event ids that wait, by shard."""
-    entries = {shard: client.xrange(keys.inbox(shard)) for shard in range(shards)}
-    return {shard: [fields[b"id"].decode() for _, fields in rows] for shard, rows in entries.items() if rows}
+def waiting(client):
+    """The event ids that wait, by cell."""
+    entries = {cell: client.xrange(keys.inbox(cell)) for cell in keys.cells()}
+    return {cell: [fields[b"id"].decode() for _, fields in rows] for cell, rows in entries.items() if rows}
 
 
 def now_ms(client):
@@ -34,14 +34,14 @@ def now_ms(client):
     return seconds * 1000 + microseconds // 1000
 
 
-def test_an_accepted_message_is_kept_whole_and_waits_in_the_shard_of_its_company(client, inbox):
+def test_an_accepted_message_is_kept_whole_and_waits_in_the_cell_of_its_company(client, inbox):
     event = messages.understood(BODY, "msg_1")
 
     kept = inbox.accept(event, BODY)
 
-    shard = keys.shard_of(COMPANY, 4)
-    assert (kept.event_id, kept.duplicate, kept.sleeping_shard) == ("msg_1", False, shard)
-    assert waiting(client) == {shard: ["msg_1"]}
+    cell = keys.cell_of(COMPANY)
+    assert (kept.event_id, kept.duplicate, kept.sleeping_cell) == ("msg_1", False, cell)
+    assert waiting(client) == {cell: ["msg_1"]}
     assert client.hgetall(keys.event("msg_1")) == {
         b"event_id": b"msg_1",
         b"body": BODY,
@@ -52,7 +52,7 @@ def test_an_accepted_message_is_kept_whole_and_waits_in_the_shard_of_its_company
         b"type": b"connection.connected",
         b"company_id": COMPANY.encode(),
         b"connection_ids": json.dumps([CONNECTION]).encode(),
-        b"shard": str(shard).encode(),
+        b"cell": str(cell).encode(),
     }
     for index in (keys.events(), keys.events_of("pending")):
         assert client.zrange(index, 0, -1, withscores=True) == [(b"msg_1", float(to_ms(event.received_at)))]
@@ -65,7 +65,7 @@ def test_the_second_time_it_is_a_duplicate_that_is_counted_and_nothing_else(clie
 
     kept = inbox.accept(later, b'{"eventType": "x"}')
 
-    assert (kept.duplicate, kept.sleeping_shard) == (True, None)
+    assert (kept.duplicate, kept.sleeping_cell) == (True, None)
     assert client.hgetall(keys.event("msg_1")) == before | {b"duplicates": b"1"}
     assert inbox.depth() == 1
 
@@ -74,7 +74,7 @@ def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client
     together = threading.Barrier(10)
 
     def send(_):
-        own = Inbox(Redis.from_url(redis_url), shards=4)
+        own = Inbox(Redis.from_url(redis_url))
         event = messages.understood(BODY, "msg_1")
         together.wait()
         return [own.accept(event, BODY) for _ in range(100)]
@@ -83,17 +83,15 @@ def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client
         kept = [one for many in pool.map(send, range(10)) for one in many]
 
     assert sum(not one.duplicate for one in kept) == 1
-    assert [one.sleeping_shard for one in kept if one.sleeping_shard is not None] == [
-        keys.shard_of(COMPANY, 4)
-    ]
-    assert waiting(client) == {keys.shard_of(COMPANY, 4): ["msg_1"]}
+    assert [one.sleeping_cell for one in kept if one.sleeping_cell is not None] == [keys.cell_of(COMPANY)]
+    assert waiting(client) == {keys.cell_of(COMPANY): ["msg_1"]}
     assert client.hget(keys.event("msg_1"), "duplicates") == b"999"
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["kept", "duplicate"])
 def test_accepting_is_one_command_in_one_round_trip(redis_url, client, again):
     trips = RoundTrips()
-    inbox = Inbox(trips.client(redis_url), shards=4)
+    inbox = Inbox(trips.client(redis_url))
     inbox.accept(messages.understood(BODY, "msg_0"), BODY)
     event = messages.understood(BODY, "msg_0" if again else "msg_1")
     before = commands(client)
@@ -115,50 +113,50 @@ def test_an_engine_that_forgot_the_script_learns_it_again(client, inbox):
     assert inbox.depth() == 2
 
 
-def test_only_the_first_message_of_a_sleeping_shard_asks_for_waking(client, inbox):
-    shard = keys.shard_of(COMPANY, 4)
-    wakes = [inbox.accept(messages.understood(BODY), BODY).sleeping_shard for _ in range(3)]
-    assert wakes == [shard, None, None]
+def test_only_the_first_message_of_a_sleeping_cell_asks_for_waking(client, inbox):
+    cell = keys.cell_of(COMPANY)
+    wakes = [inbox.accept(messages.understood(BODY), BODY).sleeping_cell for _ in range(3)]
+    assert wakes == [cell, None, None]
 
-    client.delete(keys.wake(shard))  # as it does by itself within seconds
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard == shard
+    client.delete(keys.wake(cell))  # as it does by itself within seconds
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell == cell
 
 
 def test_the_wake_flag_goes_away_by_itself(client, inbox):
     inbox.accept(messages.understood(BODY), BODY)
 
-    assert 0 < client.pttl(keys.wake(keys.shard_of(COMPANY, 4))) <= AWAKE_MS
+    assert 0 < client.pttl(keys.wake(keys.cell_of(COMPANY))) <= AWAKE_MS
     assert WAKE_MS <= 5_000  # what it is where nobody makes it longer
 
 
-def test_shards_wake_by_themselves(inbox):
-    companies = {keys.shard_of(f"company-{number}", 4): f"company-{number}" for number in range(50)}
-    bodies = {shard: messages.connected(company, CONNECTION) for shard, company in companies.items()}
+def test_cells_wake_by_themselves(inbox):
+    companies = {keys.cell_of(f"company-{number}"): f"company-{number}" for number in range(200)}
+    bodies = {cell: messages.connected(company, CONNECTION) for cell, company in companies.items()}
     woken = {
-        shard: inbox.accept(messages.understood(body), body).sleeping_shard for shard, body in bodies.items()
+        cell: inbox.accept(messages.understood(body), body).sleeping_cell for cell, body in bodies.items()
     }
 
-    assert woken == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert woken == {cell: cell for cell in keys.cells()}
 
 
-def test_a_shard_that_is_drained_needs_no_waking(client, inbox):
-    Shard(client, keys.shard_of(COMPANY, 4)).stay_awake()
+def test_a_cell_that_is_drained_needs_no_waking(client, inbox):
+    Cell(client, keys.cell_of(COMPANY)).stay_awake()
 
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard is None
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell is None
 
 
-def test_a_shard_goes_to_rest_only_when_nothing_waits(client, inbox):
-    shard = Shard(client, keys.shard_of(COMPANY, 4))
+def test_a_cell_goes_to_rest_only_when_nothing_waits(client, inbox):
+    cell = Cell(client, keys.cell_of(COMPANY))
     inbox.accept(messages.understood(BODY), BODY)
-    assert not shard.rest()
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard is None
+    assert not cell.rest()
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell is None
 
-    client.delete(keys.inbox(shard.number))
-    assert shard.rest()
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_shard == shard.number
+    client.delete(keys.inbox(cell.number))
+    assert cell.rest()
+    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell == cell.number
 
 
-def test_news_without_a_company_goes_to_the_first_shard(client, inbox):
+def test_news_without_a_company_goes_to_the_first_cell(client, inbox):
     body = messages.other("client.somethingNew")
     inbox.accept(messages.understood(body, "msg_1"), body)
 
@@ -190,7 +188,7 @@ def test_what_cannot_be_kept_leaves_no_trace(client, inbox):
 
 
 def test_a_repetition_after_the_message_itself_expired_leaves_nothing_behind(client, redis_url):
-    inbox = Inbox(Redis.from_url(redis_url), shards=4, retention_days=1, dedupe_days=21)
+    inbox = Inbox(Redis.from_url(redis_url), retention_days=1, dedupe_days=21)
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
     client.delete(keys.event("msg_1"))
 
@@ -199,7 +197,7 @@ def test_a_repetition_after_the_message_itself_expired_leaves_nothing_behind(cli
 
 
 def test_lifetimes_are_as_configured(client, redis_url):
-    inbox = Inbox(Redis.from_url(redis_url), shards=4, retention_days=2, dedupe_days=5)
+    inbox = Inbox(Redis.from_url(redis_url), retention_days=2, dedupe_days=5)
     began_ms = now_ms(client)
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
     inbox.quarantine("msg_2", b"?", messages.LONG_AGO, "why")
@@ -217,7 +215,7 @@ def test_an_event_can_be_put_by_somebodys_transaction(client, inbox):
         assert waiting(client) == {}
         pipe.execute()
 
-    assert waiting(client) == {keys.shard_of(COMPANY, 4): ["msg_1"]}
+    assert waiting(client) == {keys.cell_of(COMPANY): ["msg_1"]}
 
 
 # Quarantine
@@ -251,15 +249,15 @@ def test_it_is_released_when_it_is_understood_at_last(client, inbox):
 
     assert inbox.release(messages.understood(BODY, "msg_1")) == (True, True)
 
-    shard = keys.shard_of(COMPANY, 4)
-    assert waiting(client) == {shard: ["msg_1"]}
+    cell = keys.cell_of(COMPANY)
+    assert waiting(client) == {cell: ["msg_1"]}
     assert client.zcard(keys.events_of("quarantined")) == 0
     assert client.zrange(keys.events_of("pending"), 0, -1) == [b"msg_1"]
-    assert client.hmget(keys.event("msg_1"), "status", "type", "company_id", "shard") == [
+    assert client.hmget(keys.event("msg_1"), "status", "type", "company_id", "cell") == [
         b"pending",
         b"connection.connected",
         COMPANY.encode(),
-        str(shard).encode(),
+        str(cell).encode(),
     ]
     assert client.zrange(keys.company_events(COMPANY), 0, -1, withscores=True) == [
         (b"msg_1", float(to_ms(messages.LONG_AGO)))
@@ -286,33 +284,33 @@ def test_a_quarantined_message_that_is_sent_again_and_understood_by_now_leaves_t
 def handled(client, inbox, status="processed"):
     """A message with that status which waits no more."""
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
-    shard = keys.shard_of(COMPANY, 4)
-    client.delete(keys.inbox(shard), keys.wake(shard))
+    cell = keys.cell_of(COMPANY)
+    client.delete(keys.inbox(cell), keys.wake(cell))
     client.hset(keys.event("msg_1"), "status", status)
     client.zrem(keys.events_of("pending"), "msg_1")
     client.zadd(keys.events_of(status), {"msg_1": to_ms(messages.LONG_AGO)})
-    return shard
+    return cell
 
 
 def test_a_message_is_put_into_the_inbox_again(client, inbox):
-    shard = handled(client, inbox, "failed")
+    cell = handled(client, inbox, "failed")
     client.zadd(keys.retries(), {"msg_1": 1})
 
-    assert inbox.requeue("msg_1", status="failed", shard=shard) == (True, True)
+    assert inbox.requeue("msg_1", status="failed", cell=cell) == (True, True)
 
-    assert waiting(client) == {shard: ["msg_1"]}
+    assert waiting(client) == {cell: ["msg_1"]}
     assert client.hget(keys.event("msg_1"), "status") == b"pending"
     assert client.zscore(keys.events_of("pending"), "msg_1") == to_ms(messages.LONG_AGO)
     assert client.zcard(keys.events_of("failed")) == 0
     assert client.zcard(keys.retries()) == 0
-    assert inbox.requeue("msg_1", status="pending", shard=shard) == (True, False)
+    assert inbox.requeue("msg_1", status="pending", cell=cell) == (True, False)
 
 
 def test_a_message_whose_status_changed_meanwhile_stays_where_it_is(client, inbox):
-    shard = handled(client, inbox, "processed")
+    cell = handled(client, inbox, "processed")
     client.zadd(keys.retries(), {"msg_1": 1})
 
-    assert inbox.requeue("msg_1", status="failed", shard=shard, only_if=True) == (False, False)
+    assert inbox.requeue("msg_1", status="failed", cell=cell, only_if=True) == (False, False)
 
     assert (waiting(client), client.zcard(keys.retries())) == ({}, 0)
     assert client.hget(keys.event("msg_1"), "status") == b"processed"
@@ -321,34 +319,37 @@ def test_a_message_whose_status_changed_meanwhile_stays_where_it_is(client, inbo
 def test_a_message_that_is_gone_cannot_be_put_again(client, inbox):
     client.zadd(keys.retries(), {"msg_1": 1})
 
-    assert inbox.requeue("msg_1", status="failed", shard=0) == (False, False)
+    assert inbox.requeue("msg_1", status="failed", cell=0) == (False, False)
     assert everything(client) == {}
 
 
 def test_a_due_retry_is_put_once_by_however_many_clocks(client, redis_url, inbox):
-    shard = handled(client, inbox, "failed")
+    cell = handled(client, inbox, "failed")
     together = threading.Barrier(8)
 
     def retry(_):
-        own = Inbox(Redis.from_url(redis_url), shards=4)
+        own = Inbox(Redis.from_url(redis_url))
         together.wait()
-        return own.requeue("msg_1", status="failed", shard=shard, only_if=True)[0]
+        return own.requeue("msg_1", status="failed", cell=cell, only_if=True)[0]
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(retry, range(8))) == 1
-    assert waiting(client) == {shard: ["msg_1"]}
+    assert waiting(client) == {cell: ["msg_1"]}
 
 
-def test_the_depth_counts_all_shards(client, inbox):
+def test_the_depth_counts_all_cells(client, inbox):
     for number in range(20):
         body = messages.connected(f"company-{number}", CONNECTION)
         inbox.accept(messages.understood(body), body)
 
-    assert (inbox.depth(), len(waiting(client))) == (20, 4)
+    assert (inbox.depth(), len(waiting(client))) == (
+        20,
+        len({keys.cell_of(f"company-{number}") for number in range(20)}),
+    )
 
 
 def test_a_bell_that_cannot_ring_is_no_reason_to_fail(data_dir):
     nowhere = Redis.from_url(f"unix://{data_dir}/nobody.sock?db=0")
 
-    Waker(nowhere).wake_shard(0)
+    Waker(nowhere).wake_cell(0)
     Waker(nowhere).wake_question_runner()

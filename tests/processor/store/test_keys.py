@@ -12,7 +12,7 @@ from handlers.registry import Policy
 from processor import store
 from processor.store import heartbeats, keys, visibility
 from processor.store.inbox import DAY_S, Inbox
-from processor.store.keys import PREFIX, shard_of
+from processor.store.keys import PREFIX, cell_of
 from tests.processor.store.conftest import AWAKE_MS
 from tests.support import messages
 from tests.support.workbench import Moving, Workbench
@@ -53,7 +53,7 @@ LONGEST_S = {
 """How long keys of these functions live at the most, in seconds."""
 
 RECEIVING = {
-    *("event", "seen", "events", "events_of", "inbox", "wake", "cursor", "shards_ever", "retries"),
+    *("event", "seen", "events", "events_of", "inbox", "wake", "cursor", "retries"),
     *("connection", "connections", "connections_in", "timeline", "merchant_companies"),
     *("company", "companies", "company_connections"),
     *("stream", "notification", "outbox", "outbox_of"),
@@ -159,7 +159,7 @@ def test_no_two_functions_can_make_the_same_key():
 
 def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client):
     """Handled long after they expired, messages must not come back as hashes that stay for ever."""
-    inbox = Inbox(client, shards=4, retention_days=1)
+    inbox = Inbox(client, retention_days=1)
     bench = Workbench(client)
     bench.inbox = inbox
     ids = bench.handle(messages.connected("company-1", "connection-1"), messages.other())
@@ -167,23 +167,22 @@ def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client):
     for event_id in ids:
         client.persist(keys.event(event_id))
         client.delete(keys.event(event_id))
-        inbox.requeue(event_id, status="processed", shard=1)
+        inbox.requeue(event_id, status="processed", cell=1)
     bench.drain_all()
 
     assert not any(client.exists(keys.event(event_id)) for event_id in ids)
 
 
 @pytest.mark.parametrize(
-    ("company_id", "shards", "shard"),
-    [(None, 4, 0), ("", 4, 0), ("company-1", 1, 0), ("company-1", 4, 3), ("company-1", 7, 1), ("ü", 4, 1)],
+    ("company_id", "cell"), [(None, 0), ("", 0), ("company-1", 11), ("company-2", 1), ("ü", 5)]
 )
-def test_the_shard_of_a_company_never_changes(company_id, shards, shard):
-    """Were the hash another after an update, a company would be in two hands while old and new run."""
-    assert shard_of(company_id, shards) == shard
+def test_the_cell_of_a_company_never_changes(company_id, cell):
+    """Were the hash another after an update, what is stored would not be found any more."""
+    assert cell_of(company_id) == cell
 
 
 def test_companies_are_spread_evenly():
-    counts = [0] * 4
+    counts = [0] * len(keys.cells())
     for number in range(4_000):
-        counts[shard_of(f"company-{number}", 4)] += 1
-    assert min(counts) > 800
+        counts[cell_of(f"company-{number}")] += 1
+    assert min(counts) > 200

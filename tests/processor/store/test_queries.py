@@ -10,7 +10,6 @@ from redis import Redis
 
 from processor.errors import Invalid
 from processor.store import keys
-from processor.store.inbox import Inbox
 from processor.store.queries import Reader
 from processor.store.records import TIMELINE_FIELDS
 from tests.support import messages
@@ -83,7 +82,7 @@ def test_members_that_stay_are_listed_exactly_once_whatever_comes_and_goes(
 ):
     client = Redis.from_url(engine_url)
     client.flushall()
-    reader = Reader(client, shards=4)
+    reader = Reader(client)
     for number, score in enumerate(scores):
         client.zadd(keys.companies(), {f"company-{number}": score})
         client.hset(keys.company(f"company-{number}"), "id", f"company-{number}")
@@ -207,15 +206,3 @@ def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, reader):
 
     assert found["depth"] == 2
     assert 90 <= found["age_s"] < 150
-
-
-def test_messages_in_shards_of_before_are_counted_too(client):
-    """INBOX_SHARDS was lowered while messages waited; the clock remembers the most there ever were."""
-    before = Inbox(client, shards=8)
-    for number in range(40):
-        body = messages.connected(f"company-{number}", "connection-1")
-        before.accept(messages.understood(body), body)
-    client.set(keys.shards_ever(), 8)
-
-    assert Reader(client, shards=2).stats(["ready"])["inbox"]["depth"] == 40
-    assert Inbox(client, shards=2).depth() == 40

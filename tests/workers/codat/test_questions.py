@@ -142,14 +142,14 @@ def test_the_answer_comes_and_the_question_goes_in_one_step(codat: Codat, redis_
     assert "XADD" not in seen[:begin]
 
 
-def test_the_shard_is_woken_for_the_answer(codat: Codat) -> None:
+def test_the_cell_is_woken_for_the_answer(codat: Codat) -> None:
     connection = linked(codat)
     codat.bench.client.delete(*[f"rq:queue:{name}" for name in ("drain", "ask")])
     write(codat, ask(codat, connection))
 
     codat.asking.run()
 
-    assert codat.bench.jobs()["workers.jobs.drain"] == [[keys.shard_of(connection.company, 4)]]
+    assert codat.bench.jobs()["workers.jobs.drain"] == [[keys.cell_of(connection.company)]]
 
 
 def test_what_is_asked_at_once_is_asked_at_once(codat: Codat) -> None:

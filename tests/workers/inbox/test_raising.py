@@ -14,7 +14,7 @@ from tests.support.workbench import company_in
 from workers.inbox import drain
 
 COMPANY = company_in(1)
-SHARD = 1
+CELL = 1
 
 pytestmark = pytest.mark.usefixtures("lasting_flags")
 
@@ -47,7 +47,7 @@ def test_what_one_message_raises_is_recorded_and_the_rest_of_the_batch_goes_on(b
     ids = [bench.send(body(number))[0].event_id for number in range(3)]
     bench.corrupt(ids[1])
 
-    assert bench.drain().run(SHARD).handled == 3
+    assert bench.drain().run(CELL).handled == 3
 
     assert [bench.status(event_id) for event_id in ids] == ["processed", "failed", "processed"]
     assert [bench.state(f"connection-{number}") for number in range(3)] == ["authorized", None, "authorized"]
@@ -70,7 +70,7 @@ def test_a_job_that_ran_out_of_time_is_no_fault_of_the_message_that_was_handled_
     with monkeypatch.context() as patched:
         patched.setattr(drain, "decode_event", too_late)
         with pytest.raises(JobTimeoutException):
-            bench.drain().run(SHARD)
+            bench.drain().run(CELL)
     assert bench.status(event_id) == "pending"
     assert bench.event(event_id).get("error") is None
 
@@ -91,8 +91,8 @@ def test_it_is_tried_again_at_its_time_and_not_before(bench):
 
     bench.clock.forward(0.001)
     clock.tick()
-    assert (bench.status(event_id), bench.waiting()) == ("pending", [SHARD])
-    assert bench.jobs()["workers.jobs.drain"] == [[SHARD]]
+    assert (bench.status(event_id), bench.waiting()) == ("pending", [CELL])
+    assert bench.jobs()["workers.jobs.drain"] == [[CELL]]
     bench.drain_all()
 
     assert (bench.status(event_id), indexes(bench, event_id)) == ("processed", ["processed"])
@@ -136,7 +136,7 @@ def test_a_dead_letter_that_is_replayed_after_the_repair_is_applied(bench):
     fail_until_dead(bench, event_id)
     repair()
 
-    assert bench.inbox.requeue(event_id, status="dead", shard=SHARD) == (True, True)
+    assert bench.inbox.requeue(event_id, status="dead", cell=CELL) == (True, True)
     assert indexes(bench, event_id) == ["pending"]
     bench.drain_all()
 
@@ -150,7 +150,7 @@ def test_a_dead_letter_that_is_replayed_in_vain_is_dead_again(bench):
     bench.corrupt(event_id)
     fail_until_dead(bench, event_id)
 
-    bench.inbox.requeue(event_id, status="dead", shard=SHARD)
+    bench.inbox.requeue(event_id, status="dead", cell=CELL)
     fail_until_dead(bench, event_id)
 
     assert (bench.status(event_id), indexes(bench, event_id)) == ("dead", ["dead"])
@@ -174,7 +174,7 @@ def test_a_failed_message_can_be_replayed_before_its_time_and_is_not_tried_twice
     bench.drain_all()
     repair()
 
-    bench.inbox.requeue(event_id, status="failed", shard=SHARD)
+    bench.inbox.requeue(event_id, status="failed", cell=CELL)
     bench.drain_all()
     bench.clock.forward(3600)
     bench.ticking().tick()
@@ -214,11 +214,11 @@ def test_a_finding_of_ours_that_is_damaged_is_recorded_like_any_other(bench):
 
 
 def test_what_is_stored_of_a_connection_and_damaged_stops_only_the_messages_that_need_it(bench):
-    """One unreadable document must not keep a whole shard waiting."""
+    """One unreadable document must not keep a whole cell waiting."""
     bench.handle(body(1))
     bench.client.set(keys.connection("connection-1"), "damaged")
     ids = [bench.send(one)[0].event_id for one in (body(1), body(2))]
 
-    bench.drain().run(SHARD)
+    bench.drain().run(CELL)
 
     assert [bench.status(event_id) for event_id in ids] == ["failed", "processed"]

@@ -88,7 +88,7 @@ def test_what_is_still_not_understood_is_refused_with_the_reason(
 
 def test_a_page_of_dead_events_is_replayed_at_once(operator: Operator, filling: Filling) -> None:
     ids = [filling.let_die(f"broken-{number}") for number in range(3)]
-    operator.filling.container.inbox.requeue(ids[0], status="dead", shard=0, only_if=True)
+    operator.filling.container.inbox.requeue(ids[0], status="dead", cell=0, only_if=True)
     answer = operator.send("/ops/events?status=dead", status="dead", event_id=[*ids, "none"])
     said = text_of(answer)
     assert "2 replayed, 2 not:" in said

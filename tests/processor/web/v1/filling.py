@@ -13,6 +13,7 @@ from handlers.registry import Policy
 from processor.alerts.dialects import Unrecognised, recognise
 from processor.container import Container, for_web
 from processor.settings.loading import load
+from processor.store import keys
 from tests.support.applications import lent_app
 from workers.inbox.drain import Drain
 
@@ -45,14 +46,11 @@ class Filling:
     Time stands still unless a test moves ``now``; messages arrive the moment they tell of.
     """
 
-    def __init__(
-        self, redis_url: str, *, api_keys: str = f"{KEY},{SECOND_KEY}", shards: int = 1, **settings: str
-    ) -> None:
+    def __init__(self, redis_url: str, *, api_keys: str = f"{KEY},{SECOND_KEY}", **settings: str) -> None:
         environ = {
             "REDIS_URL": redis_url,
             "API_KEYS": api_keys,
             "CODAT_ALERT_AUTHORIZATIONS": "Basic b3VyczpzZWNyZXQ=",
-            "INBOX_SHARDS": str(shards),
             **settings,
         }
         self.environ = environ
@@ -130,23 +128,21 @@ class Filling:
 
     def drain(self) -> None:
         """Handle what waits."""
-        shards = self.container.settings.inbox_shards
         drain = Drain(
             self.container.redis,
             policy=self.policy,
-            shards=shards,
             clock=lambda: self.now,
             yield_to=lambda: True,
         )
-        for shard in range(shards):
-            drain.run(shard)
+        for cell in keys.cells():
+            drain.run(cell)
 
     def let_die(self, event_id: str = "broken") -> str:
         """A message that failed to the last."""
         self.accept_broken(event_id)
         for _ in range(7):
             self.drain()
-            self.container.inbox.requeue(event_id, status="failed", shard=0, only_if=True)
+            self.container.inbox.requeue(event_id, status="failed", cell=0, only_if=True)
         return event_id
 
     def make_ready(self, connection: str = "xero", *, company: str = "c1") -> None:

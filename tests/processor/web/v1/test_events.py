@@ -222,20 +222,20 @@ def test_a_quarantined_message_that_is_understood_now_is_handled(
     assert get(f"/v1/events/{event_id}")["status"] == "processed"
 
 
-def test_a_replay_goes_to_the_shard_of_its_company_and_wakes_it(
+def test_a_replay_goes_to_the_cell_of_its_company_and_wakes_it(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("processor.store.inbox.WAKE_MS", 600_000)  # the flag outlasts a busy machine
-    filling = Filling(redis_url, shards=8)
+    filling = Filling(redis_url)
     event_id = filling.tell("connection.created", company="a company")
     filling.drain()
     headers = {"Authorization": "Bearer key-of-a-caller"}
     answer = filling.app.test_client().post(f"/v1/events/{event_id}/replay", headers=headers)
     assert answer.status_code == 202
-    shard = keys.shard_of("a company", 8)
+    cell = keys.cell_of("a company")
     with Redis.from_url(redis_url) as client:
-        assert client.xlen(keys.inbox(shard)) == 1
-        assert client.exists(keys.wake(shard))
+        assert client.xlen(keys.inbox(cell)) == 1
+        assert client.exists(keys.wake(cell))
     assert filling.container.waker.queue_length("drain") == 1
     filling.close()
 

@@ -19,7 +19,7 @@ def fingerprint(body: bytes) -> str:
 
 def depth(store: Redis) -> int:
     """The number of messages in the inbox."""
-    return sum(store.xlen(keys.inbox(shard)) for shard in range(4))
+    return sum(store.xlen(keys.inbox(cell)) for cell in keys.cells())
 
 
 def is_empty(store: Redis) -> bool:

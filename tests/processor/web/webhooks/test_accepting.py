@@ -101,7 +101,7 @@ def test_bodies_that_share_an_id_inside_are_different_messages(caller: FlaskClie
     assert depth(store) == 2
 
 
-def test_somebody_is_woken_for_the_first_message_of_a_sleeping_shard_only(
+def test_somebody_is_woken_for_the_first_message_of_a_sleeping_cell_only(
     caller: FlaskClient, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("processor.store.inbox.WAKE_MS", 3_600_000)  # however long the three of them take

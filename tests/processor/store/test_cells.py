@@ -1,4 +1,4 @@
-"""A batch of one shard: read, loaded, and committed whole or not at all."""
+"""A batch of one cell: read, loaded, and committed whole or not at all."""
 
 import threading
 
@@ -7,7 +7,7 @@ from redis import Redis
 
 from handlers.company import CompanyChange
 from processor.store import keys
-from processor.store.shards import CursorConflict, Shard
+from processor.store.cells import Cell, CursorConflict
 from processor.store.unit_of_work import Batch
 from tests.support import messages
 from tests.support.counting import everything
@@ -19,14 +19,14 @@ NOW = messages.LONG_AGO
 
 @pytest.fixture
 def bench(client):
-    """A workbench, to fill the shard."""
+    """A workbench, to fill the cell."""
     return Workbench(client)
 
 
 @pytest.fixture
-def shard(client):
-    """The shard of the company."""
-    return Shard(client, 1)
+def cell(client):
+    """The cell of the company."""
+    return Cell(client, 1)
 
 
 def batch_of(waiting):
@@ -35,10 +35,10 @@ def batch_of(waiting):
     return batch
 
 
-def test_messages_are_read_in_the_order_in_which_they_came(bench, shard):
+def test_messages_are_read_in_the_order_in_which_they_came(bench, cell):
     ids = bench.fill(messages.connected(COMPANY, f"connection-{number}") for number in range(5))
 
-    waiting, gone = shard.read(3)
+    waiting, gone = cell.read(3)
 
     assert [message.event_id for message in waiting] == ids[:3]
     assert gone == []
@@ -46,21 +46,21 @@ def test_messages_are_read_in_the_order_in_which_they_came(bench, shard):
     assert waiting[0].source == "current"
 
 
-def test_an_empty_shard_has_nothing_to_read(shard):
-    assert shard.read(10) == ([], [])
-    assert shard.load(shard.begin(), [], [], []) == ({}, {}, {}, set(), set())
+def test_an_empty_cell_has_nothing_to_read(cell):
+    assert cell.read(10) == ([], [])
+    assert cell.load(cell.begin(), [], [], []) == ({}, {}, {}, set(), set())
 
 
-def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, shard):
+def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, cell):
     bench.fill([messages.connected(COMPANY, "connection-1")])
-    rival = Shard(Redis.from_url(redis_url), 1)
+    rival = Cell(Redis.from_url(redis_url), 1)
     slow = rival.begin()
     slow_waiting, _ = rival.read(10)
-    quick = shard.begin()
-    quick_waiting, _ = shard.read(10)
+    quick = cell.begin()
+    quick_waiting, _ = cell.read(10)
     assert slow_waiting == quick_waiting
 
-    shard.commit(quick, batch_of(quick_waiting), NOW)
+    cell.commit(quick, batch_of(quick_waiting), NOW)
     before = everything(client)
     batch = batch_of(slow_waiting)
     batch.companies["company-9"] = CompanyChange(name="Nobody", merchant_id="m-9", first_heard_at=NOW)
@@ -72,68 +72,68 @@ def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, 
     assert client.xlen(keys.inbox(1)) == 0
 
 
-def test_the_guard_holds_from_the_first_commit_on(redis_url, shard):
+def test_the_guard_holds_from_the_first_commit_on(redis_url, cell):
     """There is no cursor yet when both begin."""
-    rival = Shard(Redis.from_url(redis_url), 1)
-    first, second = shard.begin(), rival.begin()
+    rival = Cell(Redis.from_url(redis_url), 1)
+    first, second = cell.begin(), rival.begin()
 
-    shard.commit(first, Batch(), NOW)
+    cell.commit(first, Batch(), NOW)
     with pytest.raises(CursorConflict):
         rival.commit(second, Batch(), NOW)
 
 
-def test_commits_of_different_shards_do_not_hinder_each_other(redis_url, shard):
-    other = Shard(Redis.from_url(redis_url), 2)
-    first, second = shard.begin(), other.begin()
+def test_commits_of_different_cells_do_not_hinder_each_other(redis_url, cell):
+    other = Cell(Redis.from_url(redis_url), 2)
+    first, second = cell.begin(), other.begin()
 
-    shard.commit(first, Batch(), NOW)
+    cell.commit(first, Batch(), NOW)
     other.commit(second, Batch(), NOW)
 
 
-def test_what_arrives_between_reading_and_committing_stays(bench, shard):
+def test_what_arrives_between_reading_and_committing_stays(bench, cell):
     bench.fill([messages.connected(COMPANY, "connection-1")])
-    pipe = shard.begin()
-    waiting, _ = shard.read(10)
+    pipe = cell.begin()
+    waiting, _ = cell.read(10)
     (late,) = bench.fill([messages.connected(COMPANY, "connection-1")])
 
-    shard.commit(pipe, batch_of(waiting), NOW)
+    cell.commit(pipe, batch_of(waiting), NOW)
 
-    assert [message.event_id for message in shard.read(10)[0]] == [late]
+    assert [message.event_id for message in cell.read(10)[0]] == [late]
 
 
-def test_a_commit_keeps_the_shard_awake(client, shard):
-    shard.commit(shard.begin(), Batch(), NOW)
+def test_a_commit_keeps_the_cell_awake(client, cell):
+    cell.commit(cell.begin(), Batch(), NOW)
 
     assert client.pttl(keys.wake(1)) > 0
 
 
-def test_a_message_that_is_gone_is_told_apart_from_those_that_wait(client, bench, shard):
+def test_a_message_that_is_gone_is_told_apart_from_those_that_wait(client, bench, cell):
     gone_id, waiting_id = bench.fill([messages.connected(COMPANY, "connection-1")] * 2)
     client.delete(keys.event(gone_id))
 
-    waiting, gone = shard.read(10)
+    waiting, gone = cell.read(10)
 
     assert [message.event_id for message in waiting] == [waiting_id]
     assert len(gone) == 1
 
 
-def test_waiting_ends_as_soon_as_something_comes(bench, shard):
-    assert not shard.wait(1)
+def test_waiting_ends_as_soon_as_something_comes(bench, cell):
+    assert not cell.wait(1)
     found = []
-    thread = threading.Thread(target=lambda: found.append(shard.wait(60_000)))
+    thread = threading.Thread(target=lambda: found.append(cell.wait(60_000)))
     thread.start()
     bench.fill([messages.connected(COMPANY, "connection-1")])
     thread.join(30)
 
     assert found == [True]
-    assert shard.wait(60_000)
+    assert cell.wait(60_000)
 
 
-def test_the_members_of_whole_companies_are_loaded_with_the_rest(bench, shard):
+def test_the_members_of_whole_companies_are_loaded_with_the_rest(bench, cell):
     bench.handle(messages.connected(COMPANY, "connection-1"), messages.connected(COMPANY, "connection-2"))
 
     named, companies = ["connection-2", "unknown"], [COMPANY, "company-x"]
-    known, companies, members, *_ = shard.load(shard.begin(), named, companies, [COMPANY])
+    known, companies, members, *_ = cell.load(cell.begin(), named, companies, [COMPANY])
 
     assert set(known) == {"connection-1", "connection-2"}
     assert known["connection-1"].state == "authorized"

@@ -1,4 +1,4 @@
-"""A shard of the inbox, read and committed in batches."""
+"""A cell of the store: its inbox is read, and its changes are committed, in batches."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from processor.store.unit_of_work import Batch, WaitingMessage
 
 
 class CursorConflict(Exception):
-    """Another drain has committed to this shard; this commit wrote nothing."""
+    """Another drain has committed to this cell; this commit wrote nothing."""
 
 
 class WriteConflict(Exception):
@@ -37,8 +37,8 @@ class LoadedRecords(NamedTuple):
     foreign: set[str]
 
 
-class Shard:
-    """Reads and commits batches of one shard, guarded by its cursor."""
+class Cell:
+    """Reads and commits batches of one cell, guarded by its cursor."""
 
     def __init__(self, client: "Redis[Any]", number: int, *, stream_length: int = 100_000) -> None:
         self.number = number
@@ -48,11 +48,11 @@ class Shard:
         self._seen_cursor: Any = None
 
     def stay_awake(self) -> None:
-        """Record that a drain of this shard runs."""
+        """Record that a drain of this cell runs."""
         self._client.set(keys.wake(self.number), "drains", px=WAKE_MS)
 
     def rest(self) -> bool:
-        """Let the shard sleep; false if a message has arrived and it stays awake."""
+        """Let the cell sleep; false if a message has arrived and it stays awake."""
         return bool(self._rest(keys=[keys.inbox(self.number), keys.wake(self.number)]))
 
     def wait(self, timeout_ms: int) -> bool:
@@ -108,7 +108,7 @@ class Shard:
         """Load the connections, the companies, and all connections of the expanded companies.
 
         ``pipe`` watches connections and companies from here on: a message may name a connection of another
-        company, which another shard changes, and a sign-up changes a company.
+        company, which another cell changes, and a sign-up changes a company.
         """
         expanded = list(dict.fromkeys(expanded_company_ids))
         named = list(dict.fromkeys(connection_ids))
@@ -153,10 +153,6 @@ class Shard:
         handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
         for message in handled:
             entry_ids += message.entry_ids
-        for message, number in batch.moved:
-            entry_ids += message.entry_ids
-            pipe.xadd(keys.inbox(number), {"id": message.event_id})
-            pipe.hset(keys.event(message.event_id), "shard", number)
         if entry_ids:
             pipe.xdel(keys.inbox(self.number), *entry_ids)
         commits.write_connections(pipe, batch)
