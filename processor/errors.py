@@ -26,6 +26,9 @@ contains a secret or the body of a message.
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
+PROBLEM = "application/problem+json"
+"""The content type of an error."""
+
 PROBLEMS = "/problems"
 """The path of the pages that explain the errors."""
 

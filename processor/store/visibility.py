@@ -24,9 +24,9 @@ def mark_not_shown(pipe: "Pipeline[Any] | Redis[Any]", company_id: str, now: dat
     pipe.zadd(keys.not_shown(), {company_id: to_ms(now)})
 
 
-def mark_foreign(client: "Redis[Any]", company_id: str) -> None:
-    """Record that the company belongs to another Codat client, which this key cannot read."""
-    client.sadd(keys.foreign(), keys.shown_as(company_id))
+def mark_foreign(pipe: "Pipeline[Any] | Redis[Any]", company_ids: Iterable[str]) -> None:
+    """Record that the companies belong to other Codat clients, which this key cannot read."""
+    pipe.sadd(keys.foreign(), *map(keys.shown_as, company_ids))
 
 
 def is_foreign(client: "Redis[Any]", company_id: str) -> bool:

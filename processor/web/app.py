@@ -28,7 +28,7 @@ from processor.web import (
     webhooks,
 )
 from processor.web.canonical_request import CanonicalRequest
-from processor.web.dependencies import attach_container, receipt_counter, refusal_log
+from processor.web.dependencies import attach_container, message_receiver, receipt_counter, refusal_log
 from processor.web.request_bodies import BUDGET_BYTES
 from processor.web.rsgi import SMALL_BODY_BYTES, RsgiGateway
 
@@ -96,6 +96,7 @@ def create_gateway_from_environment(*, budget_bytes: int = BUDGET_BYTES) -> Rsgi
             app,
             threads=THREADS,
             max_body_bytes=dependencies.get_container().settings.max_body_bytes,
+            receiver=message_receiver(),
             count=receipt_counter().refused,
             refusal_log=refusal_log(),
             budget_bytes=budget_bytes,

@@ -7,19 +7,22 @@ from flask import Flask, current_app
 from processor.conditions import evaluation
 from processor.conditions.model import Condition
 from processor.container import Container
+from processor.web.message_receiver import MessageReceiver
 from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 
 _NAME = "codat-processor"
 _RECEIPT_COUNTER = "codat-processor-receipt-counter"
 _REFUSAL_LOG = "codat-processor-refusal-log"
+_MESSAGE_RECEIVER = "codat-processor-message-receiver"
 
 
 def attach_container(app: Flask, container: Container) -> None:
     """Attach the container to ``app``."""
     app.extensions[_NAME] = container
-    app.extensions[_REFUSAL_LOG] = RefusalLog()
-    app.extensions[_RECEIPT_COUNTER] = ReceiptCounter(container.redis, clock=container.clock)
+    log = app.extensions[_REFUSAL_LOG] = RefusalLog()
+    counter = app.extensions[_RECEIPT_COUNTER] = ReceiptCounter(container.redis, clock=container.clock)
+    app.extensions[_MESSAGE_RECEIVER] = MessageReceiver(container, counter, log)
 
 
 def get_container() -> Container:
@@ -35,6 +38,11 @@ def receipt_counter() -> ReceiptCounter:
 def refusal_log() -> RefusalLog:
     """Logs the requests that the current application refuses."""
     return cast(RefusalLog, current_app.extensions[_REFUSAL_LOG])
+
+
+def message_receiver() -> MessageReceiver:
+    """Receives the messages of the current application."""
+    return cast(MessageReceiver, current_app.extensions[_MESSAGE_RECEIVER])
 
 
 def conditions() -> list[Condition]:

@@ -10,12 +10,10 @@ from redis import RedisError
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from processor import errors
-from processor.errors import PROBLEMS, NotFound, ProcessorError, StoreUnavailable, type_of
+from processor.errors import PROBLEM, PROBLEMS, NotFound, ProcessorError, StoreUnavailable, type_of
 from processor.web import failure_references
 
 _log = logging.getLogger(__name__)
-
-PROBLEM = "application/problem+json"
 
 blueprint = Blueprint("problems", __name__, url_prefix=PROBLEMS)
 

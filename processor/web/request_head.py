@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -25,29 +25,40 @@ PLACE_CHARS = 32
 """Logged characters of a path's first part."""
 
 
-def check_head(scope: "Scope", path: str) -> None:
-    """Raise for an ambiguous request (RFC 9112, 3.2; RFC 3986).
+def checked_headers(scope: "Scope", path: str) -> dict[str, str]:
+    """The headers by their name in lower case, repeated ones joined; raises for an ambiguous request.
 
-    A message with repeated headers counts as not authentic: Codat handles only the agreed statuses.
+    See RFC 9112, 3.2, and RFC 3986. A message with repeated headers counts as not authentic: Codat handles
+    only the agreed statuses.
     """
-    counts = Counter(name for name, _ in scope.headers.items() if name in SINGLE_HEADERS)
-    repeated = next((name for name, count in counts.items() if count > 1), None)
+    headers: dict[str, str] = {}
     is_message = path.startswith(WEBHOOKS)
-    if repeated is not None:
-        sentence = f"The request has more than one {repeated} header."
-        raise BadRequest(sentence) if repeated == "host" and not is_message else Unauthorized(sentence)
+    for name, value in scope.headers.items():
+        if name not in headers:
+            headers[name] = value
+            continue
+        if name in SINGLE_HEADERS:
+            sentence = f"The request has more than one {name} header."
+            raise BadRequest(sentence) if name == "host" and not is_message else Unauthorized(sentence)
+        headers[name] = f"{headers[name]},{value}"
     if is_message:
-        return
-    if "host" not in counts and not scope.authority and scope.http_version.startswith("1.1"):
+        return headers
+    if "host" not in headers and not scope.authority and scope.http_version.startswith("1.1"):
         raise BadRequest("The request has no Host header.")
     if not (scope.path.isascii() and scope.query_string.isascii()):
         raise BadRequest("The address holds bytes that are not percent-encoded.")
+    return headers
 
 
-def declared_length(scope: "Scope") -> int:
+def declared_length(headers: Mapping[str, str]) -> int:
     """The Content-Length in bytes; 0 when it is missing or unusable."""
-    length = scope.headers.get("content-length") or ""
+    length = headers.get("content-length") or ""
     return int(length) if length.isascii() and length.isdigit() and len(length) <= MAX_LENGTH_DIGITS else 0
+
+
+def peer_of(scope: "Scope") -> str:
+    """The address of the peer, without port and brackets."""
+    return scope.client.rpartition(":")[0].strip("[]")
 
 
 def place_of(path: str) -> str:
@@ -71,7 +82,7 @@ def environ_of(scope: "Scope", body: bytes) -> dict[str, Any]:
         "SERVER_NAME": server or "localhost",
         "SERVER_PORT": port or "80",
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "REMOTE_ADDR": peer_of(scope),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": io.BytesIO(body),

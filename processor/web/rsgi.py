@@ -6,7 +6,6 @@ Flask runs in a thread afterwards. https://github.com/emmett-framework/granian/b
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +15,18 @@ from processor.alerts.signature import RefusalReason
 from processor.errors import ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.web.canonical_request import WEBHOOKS
 from processor.web.idle_connections import ConnectionReaper
-from processor.web.problem_json import PROBLEM
+from processor.web.message_queue import MessageQueue
+from processor.web.message_receiver import MessageReceiver, MessageRequest, problem_response
 from processor.web.refusal_log import RefusalLog
 from processor.web.request_bodies import BUDGET_BYTES, BodyBudget, CrowdedOut, IncompleteBody, RequestBody
-from processor.web.request_head import check_head, declared_length, environ_of, path_of, place_of
+from processor.web.request_head import (
+    checked_headers,
+    declared_length,
+    environ_of,
+    path_of,
+    peer_of,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
@@ -40,6 +47,10 @@ SMALL_BODY_BYTES = 65_536
 
 DEDICATED_THREADS = (WEBHOOKS, "/readyz", "/healthz")
 """Paths with threads of their own: they never wait for Codat, and must not wait behind requests that do."""
+
+MESSAGES = ("/webhooks/codat", "/webhooks/codat/")
+MESSAGE_METHODS = ("POST", "PUT")
+"""Requests that are messages: they go past Flask."""
 
 TIMED = (WEBHOOKS, "/readyz")
 """Paths answered within ``ANSWER_WITHIN_S``, if need be with 503."""
@@ -66,6 +77,7 @@ COUNTED_REFUSALS: Mapping[type[ProcessorError], RefusalReason] = {
 class RsgiGateway:
     """An RSGI application that calls the WSGI application ``app`` with complete requests.
 
+    Messages go to ``receiver`` instead, if there is one, in batches.
     ``threads`` is the number of concurrent requests, and as many again per path of ``DEDICATED_THREADS``.
     A body has at most ``max_body_bytes`` (``SMALL_BODY_BYTES`` outside ``WEBHOOKS``), and all bodies together
     at most ``budget_bytes``. A body that is not complete within ``body_within_s`` is answered 503 and
@@ -80,6 +92,7 @@ class RsgiGateway:
         *,
         threads: int,
         max_body_bytes: int,
+        receiver: MessageReceiver | None = None,
         body_within_s: float = BODY_WITHIN_S,
         answer_within_s: float = ANSWER_WITHIN_S,
         count: Callable[[RefusalReason], object] = lambda _: None,
@@ -96,6 +109,7 @@ class RsgiGateway:
         }
         self._max_body_bytes = max_body_bytes
         self._body_within_s, self._answer_within_s = body_within_s, answer_within_s
+        self._messages = MessageQueue(receiver, answer_within_s=answer_within_s) if receiver else None
         self._budget = BodyBudget(max(budget_bytes, 2 * max_body_bytes))
         self._reaper = ConnectionReaper()
 
@@ -110,8 +124,7 @@ class RsgiGateway:
             protocol.response_bytes(*await self._respond(scope, protocol))
         except ProcessorError as refusal:
             self._record(refusal, scope)
-            headers = [("content-type", PROBLEM), ("connection", "close"), *refusal.headers().items()]
-            protocol.response_bytes(int(refusal.status), headers, json.dumps(refusal.problem()).encode())
+            protocol.response_bytes(*problem_response(refusal, ("connection", "close")))
 
     def _record(self, refusal: ProcessorError, scope: "Scope") -> None:
         """Count a refused message, and log."""
@@ -123,9 +136,11 @@ class RsgiGateway:
 
     async def _respond(self, scope: "Scope", protocol: "HTTPProtocol") -> WsgiResponse:
         path = path_of(scope)
-        check_head(scope, path)
+        headers = checked_headers(scope, path)
         with self._budget.body() as body:
-            await self._receive(body, scope, protocol, path)
+            await self._receive(body, headers, protocol, path)
+            if self._messages is not None and path in MESSAGES and scope.method in MESSAGE_METHODS:
+                return await self._messages.respond(MessageRequest(headers, body.take(), peer_of(scope)))
             # Emptied when no thread starts in time: the pool keeps a cancelled call with its arguments.
             environs = [environ_of(scope, body.take())]
             call = asyncio.get_running_loop().run_in_executor(self._pool_for(path), self._call, environs)
@@ -140,13 +155,14 @@ class RsgiGateway:
             finally:
                 environs.clear()
 
-    async def _receive(self, body: RequestBody, scope: "Scope", protocol: "HTTPProtocol", path: str) -> None:
+    async def _receive(
+        self, body: RequestBody, headers: Mapping[str, str], protocol: "HTTPProtocol", path: str
+    ) -> None:
         """Read the whole body; raises ``StoreUnavailable`` for an incomplete one, or ``TooLarge``."""
-        headers = scope.headers
         if "content-length" not in headers and "transfer-encoding" not in headers:
             return
         max_bytes = self._max_body_bytes if path.startswith(WEBHOOKS) else SMALL_BODY_BYTES
-        length = declared_length(scope)
+        length = declared_length(headers)
         discarded_bytes, empty_parts = 0, 0
         try:
             async with asyncio.timeout(self._body_within_s) as body.limit:

@@ -1,92 +1,42 @@
-"""``POST`` or ``PUT /webhooks/codat``: Codat's messages, both generations.
+"""``POST`` or ``PUT /webhooks/codat`` under any WSGI server; the built-in server does not come here."""
 
-A status other than 2xx, 401, 403, 405, 413 or 503 would lose a legacy alert for good, and the current service
-would repeat the message for 28 hours. Therefore every authentic message is kept, in quarantine if it is not
-recognised, and every unexpected failure is answered 503, so that Codat sends the message again.
-"""
-
-import ipaddress
 import logging
-from collections.abc import Sequence
 from typing import IO
 
-from flask import Blueprint, Response, jsonify, request
-from redis import RedisError
+from flask import Blueprint, Response, request
 
-from processor.alerts.dialects import Unrecognised, recognise
-from processor.alerts.signature import AuthenticatedBy, NotAuthentic, RefusalReason, event_id_of
-from processor.container import Container
-from processor.errors import Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
-from processor.store import visibility
-from processor.web import problem_json
-from processor.web.dependencies import get_container, receipt_counter, refusal_log
+from processor.errors import StoreUnavailable, TooLarge
+from processor.web.dependencies import get_container, message_receiver
+from processor.web.message_receiver import MessageRequest, MessageResponse, problem_response
 
 blueprint = Blueprint("webhooks", __name__)
 
 _log = logging.getLogger(__name__)
-
-CLIENT_ID = "X-Codat-ClientId"
 
 
 @blueprint.route(
     "/webhooks/codat", methods=("POST", "PUT"), strict_slashes=False, provide_automatic_options=False
 )
 def receive() -> Response:
-    """Store one message; the checks run in the order of their cost."""
+    """Store one message."""
+    status, headers, body = _receive()
+    return Response(body, status, headers)
+
+
+def _receive() -> MessageResponse:
+    receiver = message_receiver()
     try:
-        return _receive(get_container())
-    except TooLarge as error:
-        _refuse("a message was too large", RefusalReason.TOO_LARGE)
-        return problem_json.of_processor(error)
-    except ProcessorError as error:
-        return problem_json.of_processor(error)
-    except RedisError as error:
-        return problem_json.of_redis(error)
+        body = _body(get_container().settings.max_body_bytes)
+    except TooLarge:
+        return receiver.refuse_too_large()
     except Exception:
-        _log.exception("a message could not be kept because of an internal error")
-        return problem_json.of_processor(StoreUnavailable())
-
-
-def _refuse(sentence: str, reason: RefusalReason, **fields: object) -> None:
-    """Count and log a refused message."""
-    receipt_counter().refused(reason)
-    refusal_log().warn(_log, sentence, reason=reason, **fields)
-
-
-def _receive(container: Container) -> Response:
-    _check_address(container)
-    body = _body(container.settings.max_body_bytes)
-    headers = dict(request.headers)
-    try:
-        by = container.authenticator.authenticate(headers, body)
-    except NotAuthentic as error:
-        _refuse("a message was not authentic", error.refused, why=error.reason)
-        raise Unauthorized(error.reason) from error
-    _check_client(container, by)
-    receipt_counter().authentic()
-    event_id = event_id_of(headers, body)
-    received_at = container.clock()
-    try:
-        event = recognise(body, event_id=event_id, received_at=received_at)
-    except Unrecognised as error:
-        accepted = container.inbox.quarantine(event_id, body, received_at, str(error))
-        status = "quarantined"
-        if not accepted.duplicate:
-            _log.warning(
-                "a message is in quarantine: it was not recognised",
-                extra={"event_id": event_id, "reason": str(error)},
-            )
-    else:
-        if event.company is not None and _is_client_in(container.settings.codat_foreign_client_ids):
-            visibility.mark_foreign(container.redis, event.company.id)
-        accepted = container.inbox.accept(event, body)
-        status = "accepted"
-    status = "duplicate" if accepted.duplicate else status
-    _log.info("a message was received", extra={"event_id": event_id, "status": status})
-    if accepted.sleeping_cell is not None:
-        container.waker.wake_cell(accepted.sleeping_cell)
-    response = jsonify(event_id=event_id, status=status)
-    response.status_code = 200 if accepted.duplicate else 202
+        _log.exception("a message could not be read")
+        return problem_response(StoreUnavailable())
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    # ProxyFix has replaced the peer's address; the receiver judges both.
+    peer = request.environ["werkzeug.proxy_fix.orig"]["REMOTE_ADDR"] or ""
+    (response,), asleep = receiver.receive([MessageRequest(headers, body, peer)])
+    receiver.wake(asleep)
     return response
 
 
@@ -102,44 +52,3 @@ def _body(max_bytes: int) -> bytes:
     if len(body) > max_bytes:
         raise TooLarge()
     return bytes(body)
-
-
-def _check_address(container: Container) -> None:
-    allowed = container.settings.codat_sender_ips
-    if not allowed:
-        return
-    try:
-        sender = ipaddress.ip_address(_without_port(request.remote_addr or ""))
-    except ValueError:
-        _refuse("a message came from an address that cannot be read", RefusalReason.ADDRESS)
-        raise Forbidden("The sender's address cannot be read.") from None
-    mapped = getattr(sender, "ipv4_mapped", None)
-    if not any((mapped or sender) in network for network in allowed):
-        _refuse(
-            "a message came from an address that is not allowed", RefusalReason.ADDRESS, address=str(sender)
-        )
-        raise Forbidden("The sender's address is not on the allowlist.")
-
-
-def _without_port(address: str) -> str:
-    """An address without the port that some proxies add: ``192.0.2.1:443``, ``[2001:db8::1]:443``."""
-    if address.startswith("["):
-        return address[1:].partition("]")[0]
-    host, _, port = address.partition(":")
-    return host if port.isdigit() else address
-
-
-def _is_client_in(client_ids: Sequence[str]) -> bool:
-    client_id = request.headers.get(CLIENT_ID, "").lower()
-    return client_id in {listed_id.lower() for listed_id in client_ids}
-
-
-def _check_client(container: Container, by: AuthenticatedBy) -> None:
-    """Raise ``Forbidden`` for a client that is not on the allowlist; signed messages may come without one."""
-    allowed = container.settings.codat_client_ids
-    if not allowed or _is_client_in(allowed):
-        return
-    if CLIENT_ID not in request.headers and by is AuthenticatedBy.SIGNATURE:
-        return
-    _refuse("a message came from a client that is not allowed", RefusalReason.CLIENT_ID)
-    raise Forbidden(f"The client in {CLIENT_ID} is not on the allowlist.")

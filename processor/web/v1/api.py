@@ -10,7 +10,7 @@ from flask_smorest import Api
 from marshmallow import fields
 from werkzeug.exceptions import HTTPException
 
-from processor.errors import Invalid
+from processor.errors import PROBLEM, Invalid
 from processor.web import problem_json
 from processor.web.dependencies import get_container
 from processor.web.v1.fields import ResponseSchema, text
@@ -67,7 +67,7 @@ class ProblemApi(Api):
         """Pagination is in the body, so there is no header to describe."""
 
     def _register_problem(self, name: str, description: str) -> None:
-        content = {problem_json.PROBLEM: {"schema": ConnectionProblemSchema}}
+        content = {PROBLEM: {"schema": ConnectionProblemSchema}}
         response = {"description": description, "content": content}
         self.spec.components.response(name, response, lazy=True)
 
