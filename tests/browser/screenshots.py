@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize
 
 from tests.browser.chrome import PATIENCE_MS, chrome
 from tests.browser.stack import OPERATOR_PASSWORD, Stack, stack
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 HALFWAY_S = 24.0
 """How long the first sync takes of which a picture is taken on the way."""
 
@@ -18,7 +18,7 @@ class Photographer:
     """Takes each picture on a desk, and some on a phone in the dark."""
 
     def __init__(self, browser: Browser, url: str) -> None:
-        login = {"username": "operator", "password": OPERATOR_PASSWORD}
+        login: HttpCredentials = {"username": "operator", "password": OPERATOR_PASSWORD}
         desk, phone = (
             browser.new_context(
                 viewport=DESK, locale="en-GB", timezone_id="Europe/London", http_credentials=login

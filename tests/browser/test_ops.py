@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -20,6 +21,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
+Fields = dict[Any, Any]
 LOGIN = {"username": "operator", "password": OPERATOR_PASSWORD}
 MOST_TABS = 80
 
@@ -94,7 +96,7 @@ def mend(service: Stack, event_id: str, company_id: str, connection_id: str) -> 
         "generatedDate": datetime.now(UTC).isoformat(),
         "payload": {"referenceCompany": {"id": company_id}, "connection": {"id": connection_id}},
     }
-    fields = {"source": "current", "body": json.dumps(body)}
+    fields: Fields = {"source": "current", "body": json.dumps(body)}
     service.container.redis.hset(keys.event(event_id), mapping=fields)
 
 
@@ -118,7 +120,12 @@ def add_failing(service: Stack, notification_id: str) -> str:
             "answer": "the loan engine is out of order " * 20 + "x" * 300,
         }
     )
-    row = {f"{lane}:status": "dead", f"{lane}:total": 1, f"{lane}:attempt:1": attempt, "n:dead": 1}
+    row: Fields = {
+        f"{lane}:status": "dead",
+        f"{lane}:total": 1,
+        f"{lane}:attempt:1": attempt,
+        "n:dead": 1,
+    }
     store = service.container.redis
     store.hset(keys.deliveries(notification_id), mapping=row)
     store.hset(keys.lane_state(lane), mapping={"failures": 1, "last_attempt": attempt})

@@ -101,7 +101,7 @@ def test_the_application_hears_what_the_service_sends(db: sqlite3.Connection, re
 def test_a_consumer_group_reads_the_stream_and_takes_over_from_the_dead(redis_url: str) -> None:
     example_code = namespace_of("stream")
     join, read, stream = example_code["join"], example_code["read"], example_code["STREAM"]
-    with Redis.from_url(redis_url, protocol=2) as client:
+    with Redis.from_url(f"{redis_url}{'&' if '?' in redis_url else '?'}protocol=2") as client:
         post = Post(client)
         ids = [post.decide(f"connection-{number}") for number in range(3)]
         join(client, "billing")
@@ -125,7 +125,7 @@ def test_a_consumer_group_reads_the_stream_and_takes_over_from_the_dead(redis_ur
 def test_what_was_not_handled_to_the_end_comes_again(redis_url: str) -> None:
     example_code = namespace_of("stream")
     read = example_code["read"]
-    with Redis.from_url(redis_url, protocol=2) as client:
+    with Redis.from_url(f"{redis_url}{'&' if '?' in redis_url else '?'}protocol=2") as client:
         id_ = Post(client).decide()
         example_code["join"](client, "billing")
 

@@ -45,7 +45,7 @@ def test_the_container_copies_what_there_is_and_runs_a_command_of_ours() -> None
 
 def test_the_unit_runs_commands_of_ours() -> None:
     unit = ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.optionxform = str  # type: ignore[assignment]
     unit.read_string(read("deploy/codat-processor.service"))
     service = unit["Service"]
     for name in ("ExecStartPre", "ExecStart"):

@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -40,6 +41,11 @@ def told_once(bench, *, connections=40):
     types = ("connection.authorized", "initial_sync.completed")
     assert told == {(f"connection-{n}", kind): 1 for n in range(connections) for kind in types}
     assert len({one["id"] for one in bench.told()}) == 2 * connections
+
+
+def has_handled(service, number):
+    """Whether at least this number of messages was handled."""
+    return handled(service) >= number
 
 
 def handled(service):
@@ -85,7 +91,7 @@ def test_workers_that_die_again_and_again_while_messages_come_lose_none_and_repe
     sending = threading.Thread(target=sender.send, args=(bodies,))
     sending.start()
     for at_least in (1, 300, 600):
-        until(lambda least=at_least: handled(service) >= least)
+        until(partial(has_handled, service, at_least))
         service.kill(*service.working())
     sending.join()
     service.kill(*service.working())

@@ -1,5 +1,7 @@
 """A connection with a long life stays small, and what was summed up stays true."""
 
+from typing import Any
+
 from handlers.connection import MOST_FACTS
 from handlers.events import Event
 from handlers.state import State
@@ -109,7 +111,8 @@ def test_a_change_missed_between_looks_is_still_placed_right_where_it_happened()
 def test_a_hundred_first_reads_of_one_authorisation_are_kept_as_one_outcome() -> None:
     story = Story(linked(0))
     for number in range(100):
-        story.hear(read(10.0 + number, **{f"type{number:03}": "Complete" if number else "MapError"}))
+        types: dict[str, Any] = {f"type{number:03}": "Complete" if number else "MapError"}
+        story.hear(read(10.0 + number, **types))
     assert len(story.connection.facts) <= MOST_FACTS
     assert story.state is State.READY
     assert story.told == ["connection.authorized", "initial_sync.failed", "initial_sync.completed"]

@@ -145,7 +145,7 @@ def _is_ambiguous(world: World, truth: Truth, seen_at: datetime) -> bool:
     return truth.authorization_at(seen_at - lag) != truth.authorization_at(seen_at)
 
 
-def _told(world: World) -> list[tuple[NotificationType, object]]:
+def _told(world: World) -> list[tuple[NotificationType, datetime]]:
     """Kind and time of what was told; a beginning that was only seen may have been shown a second early."""
     early = TOLERANCE if world.asks else timedelta()
     return [
@@ -176,7 +176,8 @@ def check_end(world: World, truth: Truth) -> None:
         data_types = {name: (status, BASE) for name, (status, _) in data_types.items() if name not in untimed}
         wanted = {name: (status, BASE) for name, (status, _) in wanted.items() if name not in untimed}
     touching = [at for name, (_, at) in known.items() if name in running or (world.skew and name in untimed)]
-    if expected is State.AUTHORIZED and any(at >= now.authorized_at for at in touching):
+    authorized_at = now.authorized_at or BASE
+    if expected is State.AUTHORIZED and any(at >= authorized_at for at in touching):
         expected = State.SYNCING
     assert now.state == expected
     assert data_types == wanted
@@ -312,6 +313,7 @@ def test_legacy_alerts_that_come_promptly_and_in_order_are_enough() -> None:
         assert now.state == truth.state or (now.state in early and truth.state in early)
         assert now.authorization == truth.authorization
         if truth.authorized_at is not None:
+            assert now.authorized_at is not None
             assert abs(now.authorized_at - truth.authorized_at) <= timedelta(minutes=2)
         check_last_told(world, truth)
 

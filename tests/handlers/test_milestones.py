@@ -8,6 +8,7 @@ import pytest
 
 from handlers.connection import Connection
 from handlers.effects import Notify
+from handlers.events import Event
 from handlers.machine import advance
 from handlers.milestones import NotificationType
 from handlers.registry import Context
@@ -155,10 +156,10 @@ def test_a_read_that_comes_before_its_authorisation_tells_both_in_order() -> Non
 
 
 @pytest.mark.parametrize("event", [deleted(70), gone(70)], ids=["told", "seen"])
-def test_a_deletion_is_told_when_anything_was_told_before(event: object) -> None:
-    assert Story(created(5), event).told == []  # type: ignore[arg-type]
-    assert Story(created(5), failed(10), event).told[-1] == "connection.deleted"  # type: ignore[arg-type]
-    assert Story(linked(5), event, deleted(80), gone(190)).told.count("connection.deleted") == 1  # type: ignore[arg-type]
+def test_a_deletion_is_told_when_anything_was_told_before(event: Event) -> None:
+    assert Story(created(5), event).told == []
+    assert Story(created(5), failed(10), event).told[-1] == "connection.deleted"
+    assert Story(linked(5), event, deleted(80), gone(190)).told.count("connection.deleted") == 1
 
 
 def test_nothing_is_told_after_a_deletion() -> None:
@@ -217,7 +218,7 @@ def test_the_newest_description_of_the_platform_wins_and_older_ones_fill_gaps() 
 
     new = described(relinked(50), platform_name="Xero (new)", source_type=None)
     old = described(linked(10, known=60), platform_name="Xero (old)", integration_id="integration-1")
-    story = Story(new, old)  # type: ignore[arg-type]
+    story = Story(new, old)
     assert story.connection.platform_name == "Xero (new)"
     assert story.connection.source_type == "Accounting"
     assert story.connection.integration_id == "integration-1"

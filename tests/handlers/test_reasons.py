@@ -114,7 +114,9 @@ def test_of_two_descriptions_of_one_time_the_later_to_arrive_wins() -> None:
     other = ConnectionDetails(second.connection.id, platform_key="abcd", platform_name="Other")
     story = Story(first, replace(second, connection=other))
     assert (story.connection.platform_key, story.connection.platform_name) == ("abcd", "Other")
-    story.hear(replace(created(9), connection=replace(other, platform_name="Older", integration_id="i-1")))
+    older = created(9)
+    assert isinstance(older, ConnectionEvent)
+    story.hear(replace(older, connection=replace(other, platform_name="Older", integration_id="i-1")))
     assert (story.connection.platform_name, story.connection.integration_id) == ("Other", "i-1")
 
 

@@ -108,8 +108,8 @@ def test_decisions_import_nothing_but_the_standard_library(path: Path) -> None:
             names = [node.module or ""]
         for name in names:
             top = name.split(".")[0]
-            assert top == "handlers" or top in sys.stdlib_module_names, f"{path.name}:{node.lineno} {name}"
-            assert top not in outside, f"{path.name}:{node.lineno} {name}"
+            assert top == "handlers" or top in sys.stdlib_module_names, f"{path.name}: {name}"
+            assert top not in outside, f"{path.name}: {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)

@@ -1,6 +1,7 @@
 """The public state: what the facts and the data types make of a connection."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_what_was_read_in_the_authorisation_before_does_not_make_it_syncing() ->
     ],
 )
 def test_the_first_sync_is_ready_when_something_is_complete_and_failed_when_all_that_counts_failed(
-    types: dict[str, str], state: State
+    types: dict[str, Any], state: State
 ) -> None:
     assert Story(linked(10), read(20, **types)).state is state
 
@@ -242,7 +243,7 @@ def test_a_refused_reading_is_a_doubt_and_asks_codat(initial: bool) -> None:
     ],
 )
 def test_an_unknown_status_in_a_message_that_says_completed_is_a_bad_end(
-    types: dict[str, str], state: State, complete: list[str], failed: dict[str, str]
+    types: dict[str, Any], state: State, complete: list[str], failed: dict[str, str]
 ) -> None:
     """A first read whose types all ended in ``Error``, or had no status, counted as still running: the
     connection stayed ``syncing`` for ever, and nobody was told.

@@ -34,7 +34,7 @@ ROWS = {
     "deleted": [linked(10), deleted(20)],
 }
 
-_NOT_LINKED = [
+_NOT_LINKED: list[tuple[Event, str, int, float | None]] = [
     (created(100), "pending", 0, None),
     (failed(100), "authorization_failed", 0, None),
     (linked(100), "authorized", 1, 100),

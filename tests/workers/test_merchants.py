@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -201,7 +202,7 @@ def test_a_sign_up_between_reading_and_committing_leaves_no_second_entry(redis_u
                 seen, merchant_id="signed", local_fields={"contact_email": "a@b.example"}, now=bench.clock()
             )
 
-        client.meanwhile = sign_up
+        cast(Interrupted, client).meanwhile = sign_up
         bench.drain_all()
 
         row = bench.reader.company(X)

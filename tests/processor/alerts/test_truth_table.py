@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -193,7 +193,7 @@ OWN: dict[str, tuple[bytes, str]] = {
     ),
     **{
         f"legacy/deleted, {name}": (
-            alert("Sync Connection Deleted", "RuleType", CompanyId=COMPANY, **said),
+            alert("Sync Connection Deleted", "RuleType", CompanyId=COMPANY, **cast(Any, said)),
             "state change: a commerce connection of the company was deleted",
         )
         for name, said in {"not said": {}, "nil": {"DataConnectionId": NIL}, "null": {"Data": None}}.items()

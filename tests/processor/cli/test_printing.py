@@ -29,7 +29,7 @@ def test_a_value_is_one_harmless_line(value: Any, text: str) -> None:
 
 
 def test_columns_are_as_wide_as_their_widest_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    items = [{"a": "long text", "b": 1}, {"a": "x", "b": None}]
+    items: list[dict[str, Any]] = [{"a": "long text", "b": 1}, {"a": "x", "b": None}]
     print_table(items, [("A", lambda item: item["a"]), ("B", lambda item: item["b"])])
     assert capsys.readouterr().out == "A          B\nlong text  1\nx          -\n"
 

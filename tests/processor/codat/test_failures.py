@@ -6,6 +6,7 @@ import json
 import logging
 import traceback
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -177,7 +178,7 @@ def test_reading_is_tried_twice_more_when_codat_fails(bench: Bench, reading: Cal
         httpx.PoolTimeout("busy"),
     ],
 )
-def test_reading_succeeds_when_the_trouble_passes(bench: Bench, trouble: object) -> None:
+def test_reading_succeeds_when_the_trouble_passes(bench: Bench, trouble: Any) -> None:
     bench.answers("GET", f"/companies/{bench.company_id}", trouble, trouble, bench.json(bench.company()))
 
     assert bench.client.get_company(bench.company_id).id == bench.company_id
@@ -187,7 +188,7 @@ def test_reading_succeeds_when_the_trouble_passes(bench: Bench, trouble: object)
 @pytest.mark.parametrize("call", [READ, WRITE])
 @pytest.mark.parametrize("trouble", [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")])
 def test_what_never_left_us_is_tried_again_and_certainly_not_made(
-    bench: Bench, reading: Calls, writing: Calls, call: str, trouble: object
+    bench: Bench, reading: Calls, writing: Calls, call: str, trouble: Any
 ) -> None:
     bench.router.route().mock(side_effect=trouble)
 
@@ -209,7 +210,7 @@ def test_what_never_left_us_is_tried_again_and_certainly_not_made(
     ],
 )
 def test_a_change_whose_answer_was_lost_is_uncertain_and_not_repeated(
-    bench: Bench, writing: Calls, trouble: object
+    bench: Bench, writing: Calls, trouble: Any
 ) -> None:
     bench.router.route().mock(side_effect=trouble)
 
@@ -463,7 +464,7 @@ def test_what_codat_found_wrong_with_the_fields_is_told(bench: Bench) -> None:
 @pytest.mark.parametrize("call", ["list_webhooks", "create_company"])
 @pytest.mark.parametrize("trouble", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), 401, 500, "{"])
 def test_the_key_is_in_no_error_and_no_log_line(
-    bench: Bench, reading: Calls, writing: Calls, call: str, trouble: object, caplog: pytest.LogCaptureFixture
+    bench: Bench, reading: Calls, writing: Calls, call: str, trouble: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     encoded = base64.b64encode(bench.api_key.encode()).decode()

@@ -1,6 +1,7 @@
 """Every row once, whatever happens between two pages."""
 
 from itertools import count, islice
+from typing import Any
 
 import httpx
 import pytest
@@ -87,7 +88,7 @@ def test_a_list_that_never_stands_still_is_given_up(bench):
 def test_without_a_count_the_link_to_the_next_page_counts(bench, pages, links):
     def answer(request):
         number = int(request.url.params["page"])
-        body = {"results": [bench.company(id=f"c-{number}", dataConnections=[])]}
+        body: dict[str, Any] = {"results": [bench.company(id=f"c-{number}", dataConnections=[])]}
         if links and number < pages:
             body["_links"] = {"next": {"href": "/companies?page=x"}}
         return bench.json(body)

@@ -295,7 +295,7 @@ def test_a_record_that_cannot_be_read_is_a_condition_until_it_can(make: Make) ->
     assert damaged.sentence == "1 record cannot be read: connection n1."
     assert damaged.since is not None
 
-    redis.set(keys.connection("n1"), whole)
+    redis.set(keys.connection("n1"), whole or b"")
     unreadable_records(redis, service.container.reader)  # the clock looks every five minutes
     assert service.says("record_unreadable") is None
 

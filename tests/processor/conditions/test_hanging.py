@@ -11,8 +11,7 @@ from redis import Redis
 from processor.conditions import deliveries
 from processor.conditions.evaluation import current
 from processor.conditions.facts import Facts, StoreFacts
-from processor.delivery.lane import Mode
-from processor.delivery.lane_admin import LaneState
+from processor.delivery.lane import LaneState, Mode
 from processor.settings.loading import load
 from processor.store import heartbeats
 from tests.support.serving import ENVIRON

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from redis import Redis
@@ -75,7 +76,7 @@ def test_rotated_twice_all_three_sign_and_what_is_over_is_forgotten(kept: Subscr
     second = kept.rotate(first.id)
     third = kept.rotate(first.id)
     assert third.signing_keys(kept._clock()) == (third.secret, second.secret, first.secret)
-    kept._clock.forward(SECRET_OVERLAP.total_seconds())
+    cast(Moving, kept._clock).forward(SECRET_OVERLAP.total_seconds())
     fourth = kept.rotate(first.id)
     assert [old for old, _ in fourth.old_secrets] == [third.secret]
 

@@ -14,6 +14,7 @@ from tests.processor.erasure.conftest import COMPANY, CONNECTION, CONTACT, MERCH
 from tests.support import messages
 from tests.support.counting import everything
 from tests.support.workbench import company_in
+from workers.inbox.drain import Drain
 
 
 def test_nothing_is_left_and_others_lose_nothing(bench, erasure):
@@ -92,7 +93,7 @@ def test_a_drain_under_way_cannot_bring_it_back(bench, erasure):
     drain = bench.drain()
     learn = []
 
-    class Interrupted(type(drain)):
+    class Interrupted(Drain):
         def _understand(self, *args):
             found = super()._understand(*args)
             if not learn:

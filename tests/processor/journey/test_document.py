@@ -81,7 +81,7 @@ def test_every_line_of_the_document_answers_as_it_says(demo: tuple[int, int], tm
         check=False,
     )
     statuses = re.findall(r"^STATUS (\d{3})$", done.stderr, re.MULTILINE)
-    expected = [EXPECTED.search(line).group(1) for line in calls]  # type: ignore[union-attr]
+    expected = [EXPECTED.search(line).group(1) for line in calls]
     assert list(zip(calls, statuses, strict=False)) == list(zip(calls, expected, strict=True)), done.stderr
     assert re.sub(r"^STATUS \d{3}\n", "", done.stderr, flags=re.MULTILINE) == ""
 

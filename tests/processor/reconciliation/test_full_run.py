@@ -66,12 +66,12 @@ def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(trut
 
     assert truth.ours() == truth.truth()
     assert {one["data"]["connection_id"] for one in truth.bench.told()} == {made[0][1]}, "it was heard of"
-    before = len(truth.bench.told())
+    told_before = len(truth.bench.told())
 
     truth.change(made[1][1], "unlink")
     truth.clock.forward(5)
     truth.reconcile()
-    assert truth.bench.told_types()[before:] == ["connection.unlinked"]
+    assert truth.bench.told_types()[told_before:] == ["connection.unlinked"]
 
 
 def test_what_was_missed_of_a_company_that_was_heard_of_is_told_by_the_very_first_reconcile(truth):

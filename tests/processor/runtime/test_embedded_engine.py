@@ -55,9 +55,10 @@ def another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def ask(url: str) -> "redis.Redis":
+def ask(url: str) -> "redis.Redis[str]":
     """A client that keeps trying while the engine comes back."""
-    return redis.Redis.from_url(url, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 1_200))
+    retry = Retry(ConstantBackoff(0.05), 1_200)  # type: ignore[arg-type]  # the stubs know whole seconds alone
+    return redis.Redis.from_url(url, decode_responses=True, retry=retry)
 
 
 def pid_of(url: str) -> int:

@@ -42,7 +42,7 @@ class PretendedProduct:
         self._told: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
-        self._server.log = lambda *_, **__: None  # type: ignore[method-assign]
+        self._server.log = lambda *_, **__: None
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
         self._thread.start()

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from redis import ConnectionError, Redis
+from redis import ConnectionError, Redis, ResponseError
 
 from processor.store import pool
 from processor.store.client import close_idle_always, connect
@@ -161,4 +161,4 @@ def test_after_a_failover_behind_one_name_messages_are_kept_again_without_a_rest
     ],
 )
 def test_which_refusals_mean_that_another_server_may_be_the_primary(text: str, moved: bool) -> None:
-    assert pool.says_moved(pool.ResponseError(text)) is moved
+    assert pool.says_moved(ResponseError(text)) is moved

@@ -88,7 +88,7 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
         assert operator.open(path).status_code in (200, 302), path
     assert noted(filling) == [("connection", "xero")]
 
-    store.set(keys.connection("xero"), before)
+    store.set(keys.connection("xero"), before or b"")
     assert noted(filling) == []
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from redis import BusyLoadingError, ConnectionError, Redis
 
 from processor.runtime.embedded_engine import Engine, get_binary_path
-from processor.store import heartbeats
+from processor.store import heartbeats, keys
 from tests.processor.web.ops.operating import PASSWORD, basic
 from tests.support import messages
 from tests.support.messages import signed
@@ -86,7 +86,7 @@ def test_one_that_ended_is_missed_at_once_and_one_of_two_is_enough(engine: Engin
         heartbeats.record(store, "worker", name)
     caller = serving(engine.url)
     heartbeats.remove(store, "worker", "worker-1")
-    assert "warnings" not in caller.get("/readyz").json
+    assert "warnings" not in caller.get("/readyz").get_json()
 
     heartbeats.remove(store, "worker", "worker-2")
     assert len(caller.get("/readyz").json["warnings"]) == 1
@@ -96,7 +96,7 @@ def test_processes_that_died_long_ago_are_forgotten(store: Redis) -> None:
     heartbeats.record(store, "worker", "worker-1", silent_ms=20 * heartbeats.MISSED_AFTER_MS)
     heartbeats.record(store, "worker", "worker-2")
 
-    assert store.zrange(heartbeats.keys.alive("worker"), 0, -1) == [b"worker-2"]
+    assert store.zrange(keys.alive("worker"), 0, -1) == [b"worker-2"]
 
 
 def full(store: Redis) -> None:
@@ -159,7 +159,7 @@ def loading(data_dir: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running(argv: Any, folder: Any) -> None:
+def running(argv: Any, folder: Any) -> Iterator[None]:
     with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
             yield

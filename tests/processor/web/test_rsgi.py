@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -135,7 +135,7 @@ def ask(gateway: RsgiGateway, *requests: tuple[Any, Protocol]) -> list[int | Non
     """The statuses that requests got which came at the same time."""
 
     async def all_of_them() -> None:
-        await asyncio.gather(*(gateway.__rsgi__(one, protocol) for one, protocol in requests))
+        await asyncio.gather(*(gateway.__rsgi__(one, cast(Any, protocol)) for one, protocol in requests))
 
     asyncio.run(all_of_them())
     return [protocol.status for _, protocol in requests]

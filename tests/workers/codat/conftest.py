@@ -20,9 +20,9 @@ def codat(redis_url: str) -> Iterator[Codat]:
     clock = Moving(datetime.now(UTC).replace(microsecond=0))
 
     def theirs() -> float:
-        return (clock() + codat.ahead if codat else clock()).timestamp()
+        return (clock() + made[0].ahead if made else clock()).timestamp()
 
-    codat: Codat | None = None
+    made: list[Codat] = []
     config = SimulatorConfig(auto_sync=False)
     with (
         Redis.from_url(redis_url) as client,
@@ -39,5 +39,5 @@ def codat(redis_url: str) -> Iterator[Codat]:
         ) as api,
     ):
         policy = Policy(can_ask=True, patience_s=PATIENCE_S, late_after_s=600)
-        codat = Codat(server, Workbench(client, policy=policy, clock=clock), api)
-        yield codat
+        made.append(Codat(server, Workbench(client, policy=policy, clock=clock), api))
+        yield made[0]

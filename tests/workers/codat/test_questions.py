@@ -43,7 +43,7 @@ def asking_of(codat: Codat, *answers: object, **options: Any) -> QuestionRunner:
         inbox=bench.inbox,
         reader=bench.reader,
         waker=bench.waker,
-        asker=Scripted(*answers) if answers else None,
+        asker=Scripted(*answers) if answers else None,  # type: ignore[arg-type]
         clock=bench.clock,
         **options,
     )

@@ -19,7 +19,7 @@ def test_questions_about_several_connections_of_a_company_are_one_request(codat:
     assert codat.asking.run() == 6
 
     codat.bench.drain_all()
-    assert before.as_json()["faults"][0]["count"] == 10_000  # type: ignore[index]
+    assert before.as_json()["faults"][0]["count"] == 10_000
     assert [codat.bench.state(connection.id) for connection in connections] == ["authorized"] + [
         "pending"
     ] * 5

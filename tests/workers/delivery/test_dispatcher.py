@@ -70,4 +70,4 @@ def test_every_line_about_a_delivery_names_the_message_that_led_to_it(
     dispatcher.run_once()
     lines = [record for record in caplog.records if record.name == "workers.delivery.attempt"]
     assert [record.message for record in lines] == ["a delivery failed", "a notification was delivered"]
-    assert {record.event_id for record in lines} == {"msg_support"}
+    assert {vars(record)["event_id"] for record in lines} == {"msg_support"}

@@ -129,7 +129,7 @@ def test_after_a_recovery_nothing_waits_for_a_retry_of_its_own(post: Post, recei
     assert post.mode(mine.id) is Mode.SLOW
 
     heard.always = status(204)
-    probe_at = float(post.client.hget(keys.lane_state(mine.id), "probe_at")) / 1000
+    probe_at = float(post.client.hget(keys.lane_state(mine.id), "probe_at") or 0) / 1000
     post.forward(probe_at - post.clock().timestamp())
     dispatcher.run_once()
     assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}

@@ -61,7 +61,7 @@ def test_leases_are_renewed_while_somebody_takes_his_time(post: Post, receiver: 
         if later:
             renewed.set()
 
-    dispatcher._lanes.renew = renew
+    dispatcher._lanes.renew = renew  # type: ignore[assignment]
     dispatcher.start()
     try:
         heard.wait_for(1)
@@ -91,7 +91,7 @@ def test_a_fault_while_leases_are_renewed_ends_nothing(
             raise ValueError("on purpose")
         again.set()
 
-    dispatcher._lanes.renew = renew
+    dispatcher._lanes.renew = renew  # type: ignore[assignment]
     dispatcher.start()
     try:
         assert again.wait(WAIT_S)

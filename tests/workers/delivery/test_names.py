@@ -36,7 +36,9 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def error_of(post: Post, id_: str) -> Any:
-    (delivery,) = serializers.notification(post.reader.notification(id_))["deliveries"]
+    notification = post.reader.notification(id_)
+    assert notification is not None
+    (delivery,) = serializers.notification(notification)["deliveries"]
     return delivery["attempts"][-1]["error"]
 
 
@@ -173,7 +175,7 @@ def test_odd_ports_are_refused_even_where_one_was_set_before_the_rule(
 
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "Name or service not known"), UnicodeError("x")])
 def test_a_name_that_nobody_knows_is_a_failure_like_any_other(post: Post, failure: Any) -> None:
-    def unknown(_host: str, _port: int) -> None:
+    def unknown(_host: str, _port: int) -> list[str]:
         raise failure
 
     post.subscribe("https://hook.test/")

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -173,7 +174,7 @@ def test_messages_are_committed_in_batches(bench):
 
 def test_a_drain_that_was_overtaken_writes_nothing(bench, redis_url):
     bench.send(messages.connected(COMPANY, CONNECTION), event_id="msg_1")
-    slow = Interrupted.from_url(redis_url)
+    slow: Any = Interrupted.from_url(redis_url)
     afterwards = []
 
     def overtake():
@@ -262,7 +263,7 @@ def test_news_that_names_a_connection_of_another_cell_does_not_undo_what_that_ce
     company_id = None if names == "no company" else company_in(0)
     bench.send(messages.other(company_id=company_id, connection_id=CONNECTION, at=at(5)))
     bench.send(messages.connected(COMPANY, CONNECTION, at=at(10)))
-    slow = Interrupted.from_url(redis_url)
+    slow: Any = Interrupted.from_url(redis_url)
     slow.meanwhile = lambda: bench.drain().run(CELL)
 
     bench.drain(slow).run(0)
@@ -282,7 +283,7 @@ def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
     bench.handle(messages.connected(COMPANY, CONNECTION))
     bench.send(messages.disconnected(COMPANY, CONNECTION))
     stopping = threading.Event()
-    disturbed = Interrupted.from_url(redis_url)
+    disturbed: Any = Interrupted.from_url(redis_url)
     rounds = []
 
     def disturb():

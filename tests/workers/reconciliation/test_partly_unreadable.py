@@ -26,7 +26,7 @@ def altered(truth: TruthBench, end: str, alter: Alter) -> None:
         alter(body)
         return httpx.Response(200, json=body, headers={"Date": answer.headers["Date"]})
 
-    truth.wire.handle_request = handle  # type: ignore[method-assign]
+    truth.wire.handle_request = handle
 
 
 def syncing(truth: TruthBench, company: str, platform: str = "gbol") -> str:

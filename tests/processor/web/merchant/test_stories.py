@@ -207,7 +207,7 @@ def test_two_connections_of_one_platform_are_told_apart(
         place.later(60)
         shops.append(connection_id)
     asked = [visitor.open(f"/connect/{token}/connections/{one}/delete").text for one in shops]
-    names = [re.search("Delete the connection to (Shopify[^?]*)[?]", text).group(1) for text in asked]  # type: ignore[union-attr]
+    names = [re.search("Delete the connection to (Shopify[^?]*)[?]", text).group(1) for text in asked]
     assert names[0] != names[1]
     for account, name in zip(accounts, names, strict=True):
         if account and accounts.count(account) == 1:

@@ -20,7 +20,7 @@ def asked(text: str, question: str) -> str:
         text,
         re.DOTALL,
     )
-    return next(said for summary, said in found if summary == question)
+    return str(next(said for summary, said in found if summary == question))
 
 
 # Asking first

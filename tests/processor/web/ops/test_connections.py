@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -114,7 +115,7 @@ def test_the_deliveries_of_a_connection_are_one_table(
             "error": "answered 500",
             "answer": "out of order",
         }
-        row: dict[str, str | int] = {}
+        row: dict[Any, Any] = {}
         for lane in lanes:
             row |= {f"{lane}:status": "dead", f"{lane}:total": 1, f"{lane}:attempt:1": json.dumps(attempt)}
         store.hset(keys.deliveries(one["body"]["id"]), mapping=row)

@@ -1,5 +1,7 @@
 """Who is meant: merchants are found by what a caller says, receivers are called what people call them."""
 
+from typing import Any
+
 import pytest
 from redis import Redis
 
@@ -16,7 +18,7 @@ def keep_companies(store: Redis, *rows: dict[str, str]) -> None:
     """Companies as a sign-up leaves them, each with an ``id``; the last is the newest."""
     with store.pipeline(transaction=False) as pipe:
         for number, row in enumerate(rows):
-            pipe.hset(keys.company(row["id"]), mapping=row)
+            pipe.hset(keys.company(row["id"]), mapping=dict[Any, Any](row))
             pipe.zadd(keys.companies(), {row["id"]: to_ms(START) + number})
         pipe.execute()
 
