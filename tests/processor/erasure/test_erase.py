@@ -1,6 +1,7 @@
 """Erasing a company."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -94,11 +95,12 @@ def test_a_drain_under_way_cannot_bring_it_back(bench, erasure):
     learn = []
 
     class Interrupted(Drain):
-        def _understand(self, *args):
-            found = super()._understand(*args)
+        @staticmethod
+        def _understand(*args: Any) -> Any:
+            events = Drain._understand(*args)
             if not learn:
                 learn.append(erasure.erase(COMPANY, bench.clock()))
-            return found
+            return events
 
     drain.__class__ = Interrupted
     drain.run(keys.cell_of(COMPANY))
