@@ -1,8 +1,9 @@
 """HTTP requests to URLs that others choose, safe against server-side request forgery (SSRF).
 
-The host is resolved once, and every address must be public. The connection goes to one of these addresses,
-while TLS and ``Host`` use the name. Redirects, proxies of the environment and kept connections are not used,
-and only the beginning of the response is read.
+The host is resolved before each connection, and every address must be public. The connection goes to one of
+these addresses, while TLS and ``Host`` use the name. It is kept alive for a while, for the same subscriber
+and host name only. Redirects and proxies of the environment are not used, and only the beginning of the
+response is read.
 """
 
 import asyncio
@@ -12,11 +13,20 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import httpx
 
 from processor.clock import elapsed_ms
+from processor.delivery.http_connection import (
+    ConnectError,
+    ConnectionPool,
+    Destination,
+    HttpConnection,
+    NoResponse,
+    Response,
+)
 from processor.delivery.rules import PORTS, port_of
 from processor.delivery.ssrf import Resolver, refusal, resolve
 
@@ -26,7 +36,6 @@ TOTAL_S = 15.0
 BODY_S = 2.0
 """Limit for the body once the headers have arrived, in seconds."""
 
-EXCERPT_BYTES = 1024
 MOST_ADDRESSES = 3
 USER_AGENT = "codat-processor"
 
@@ -69,46 +78,70 @@ class HttpSender:
         self._tls = tls
         self._total_s = total_s
         self._body_s = body_s
+        self._pool = ConnectionPool()
         self._lookups_under_way: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
 
     def prepare(self) -> None:
         """Load the trusted authorities, which takes a moment, before the first request."""
         if self._tls is None:
             self._tls = httpx.create_ssl_context(trust_env=False)
+            self._tls.set_alpn_protocols(["http/1.1"])
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> ReceiverResponse:
-        """Post ``body``; failures of the receiver are returned as ``error``."""
+    def close(self) -> None:
+        """Close the idle connections, in the event loop that opened them."""
+        self._pool.close()
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, owner: str = ""
+    ) -> ReceiverResponse:
+        """Post ``body``; failures of the receiver are returned as ``error``.
+
+        Connections are kept for ``owner``, the subscriber, and used for no other.
+        """
         began = time.monotonic()
-        responses: list[httpx.Response] = []
         try:
             async with asyncio.timeout(self._total_s):
-                return await self._post(url, body, headers, began, responses)
+                to, request = _request(url, body, headers, owner)
+                connection, response = await self._exchange(to, request)
         except TimeoutError:
-            if responses:
-                return _received(responses[0], "", began)
-            error = f"no answer within {self._total_s:g} s"
+            return ReceiverResponse(None, elapsed_ms(began), error=f"no answer within {self._total_s:g} s")
         except _AddressRefused as refusal_error:
-            error = str(refusal_error)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as failure:
-            error = _describe(failure)
-        return ReceiverResponse(None, elapsed_ms(began), error=error)
+            return ReceiverResponse(None, elapsed_ms(began), error=str(refusal_error))
+        except (ConnectError, NoResponse, httpx.InvalidURL, ValueError) as failure:
+            return ReceiverResponse(None, elapsed_ms(began), error=_describe(failure))
+        try:
+            if not response.end.done():
+                await asyncio.wait({response.end}, timeout=self._body_s)
+        finally:
+            if response.end.done():
+                self._pool.put(to, connection)
+            else:
+                connection.abort()
+        return ReceiverResponse(
+            response.status, elapsed_ms(began), response.text, retry_after=response.retry_after
+        )
 
-    async def _post(
-        self, url: str, body: bytes, headers: Mapping[str, str], began: float, responses: list[httpx.Response]
-    ) -> ReceiverResponse:
-        parts = urlsplit(url)
-        port, host = port_of(parts), parts.hostname or ""
-        if not self._allow_private and port not in PORTS:
-            raise _AddressRefused(f"the port {port} is not allowed")
-        addresses = await self._addresses(host, port)
-        for address in addresses[:-1]:
-            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
-                excerpt = await self._send(
-                    url, address, body, headers, responses, self._total_s / MOST_ADDRESSES
-                )
-                return _received(responses[0], excerpt, began)
-        excerpt = await self._send(url, addresses[-1], body, headers, responses, self._total_s)
-        return _received(responses[0], excerpt, began)
+    async def _exchange(self, to: Destination, request: bytes) -> tuple[HttpConnection, Response]:
+        """Send the request, once more on a new connection if a kept one was closed without a byte."""
+        kept = self._pool.take(to)
+        if kept is not None:
+            try:
+                return kept, await kept.send(request)
+            except NoResponse as failure:
+                if not failure.untouched:
+                    raise
+        connection = await self._connect(to)
+        return connection, await connection.send(request)
+
+    async def _connect(self, to: Destination) -> HttpConnection:
+        if not self._allow_private and to.port not in PORTS:
+            raise _AddressRefused(f"the port {to.port} is not allowed")
+        self.prepare()
+        *others, last = await self._addresses(to.host, to.port)
+        for address in others:
+            with contextlib.suppress(ConnectError):
+                return await HttpConnection.connect(address, to, self._tls, self._total_s / MOST_ADDRESSES)
+        return await HttpConnection.connect(last, to, self._tls, self._total_s)
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host; raises :class:`_AddressRefused` unless all of them are allowed."""
@@ -142,69 +175,35 @@ class HttpSender:
         if not done.cancelled():
             done.exception()
 
-    async def _send(
-        self,
-        url: str,
-        address: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        responses: list[httpx.Response],
-        connect_s: float,
-    ) -> str:
-        """The beginning of the body; ``responses`` gets the response as soon as its headers are there."""
-        target = httpx.URL(url)
-        self.prepare()
-        transport = httpx.AsyncHTTPTransport(
-            verify=self._tls or True,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
+
+@lru_cache(maxsize=1_000)
+def _target(url: str, owner: str) -> tuple[Destination, str, str]:
+    """Where the connections for a URL lead, its target in the request, and its ``Host``."""
+    parts, normal = urlsplit(url), httpx.URL(url)
+    host = normal.raw_host.decode("ascii")
+    to = Destination(owner, parts.scheme == "https", host, port_of(parts))
+    return to, normal.raw_path.decode("ascii"), normal.netloc.decode("ascii")
+
+
+def _request(url: str, body: bytes, headers: Mapping[str, str], owner: str) -> tuple[Destination, bytes]:
+    """The destination, and the whole request. Raises ``ValueError`` where a header spans lines."""
+    to, target, host = _target(url, owner)
+    defaults = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+    given = {name.lower() for name in headers}
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in defaults.items() if name.lower() not in given]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("a header has more than one line")
+    head = "\r\n".join(
+        (
+            f"POST {target} HTTP/1.1",
+            f"Host: {host}",
+            f"Content-Length: {len(body)}",
+            *lines,
+            "\r\n",
         )
-        async with httpx.AsyncClient(
-            transport=transport,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(self._total_s, connect=connect_s),
-        ) as client:
-            request = client.build_request(
-                "POST",
-                target.copy_with(host=address),
-                content=body,
-                headers={
-                    "User-Agent": USER_AGENT,
-                    "Accept": "*/*",
-                    "Accept-Encoding": "identity",
-                    "Connection": "close",
-                    **headers,
-                    "Host": target.netloc.decode("ascii"),
-                },
-                extensions={"sni_hostname": target.raw_host.decode("ascii")},
-            )
-            response = await client.send(request, stream=True)
-            responses.append(response)
-            try:
-                return await _excerpt(response, self._body_s)
-            finally:
-                await response.aclose()
-
-
-def _received(response: httpx.Response, excerpt: str, began: float) -> ReceiverResponse:
-    return ReceiverResponse(
-        response.status_code, elapsed_ms(began), excerpt, retry_after=response.headers.get("Retry-After")
     )
-
-
-async def _excerpt(response: httpx.Response, limit_s: float) -> str:
-    """The first bytes of the body as text, as far as they arrive; errors are ignored."""
-    excerpt = bytearray()
-    try:
-        async with asyncio.timeout(limit_s):
-            async for part in response.aiter_raw():
-                excerpt += part[: EXCERPT_BYTES - len(excerpt)]
-                if len(excerpt) >= EXCERPT_BYTES:
-                    break
-    except (TimeoutError, httpx.HTTPError):
-        pass
-    return bytes(excerpt).decode("utf-8", "replace").replace("\x00", "\ufffd")
+    return to, head.encode("ascii") + body
 
 
 def _describe(error: Exception) -> str:

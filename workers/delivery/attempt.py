@@ -49,6 +49,11 @@ class AttemptRunner:
         for sender in self._senders.values():
             sender.prepare()
 
+    def close(self) -> None:
+        """Close what the senders left open, in the event loop of the attempts."""
+        for sender in self._senders.values():
+            sender.close()
+
     def awaiting_reply(self, lane: Lane) -> int:
         """The number of attempts in a lane's channel that have sent everything and await a reply."""
         sender = self._senders.get(channel_of(lane.id).name)

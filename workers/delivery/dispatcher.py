@@ -157,6 +157,7 @@ class Dispatcher:
             yield self._woken
         finally:
             renewing.cancel()
+            self._attempts.close()
             self._loop = self._woken = None
             self._pool.shutdown(wait=True)
 

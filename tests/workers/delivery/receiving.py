@@ -52,10 +52,21 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 
 
 class Receiver:
-    """Answers ``always``, or what ``answers`` holds first; ``gate`` keeps answers back while it is closed."""
+    """Answers ``always``, or what ``answers`` holds first; ``gate`` keeps answers back while it is closed.
 
-    def __init__(self, always: Answering | None = None, *, tls: ssl.SSLContext | None = None) -> None:
+    ``keeps_alive``: connections stay open after an answer; ``callers`` has the other end of each.
+    """
+
+    def __init__(
+        self,
+        always: Answering | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        keeps_alive: bool = False,
+    ) -> None:
         self.received: list[Received] = []
+        self.callers: set[Any] = set()
+        self._version = "HTTP/1.1" if keeps_alive else "HTTP/1.0"
         self.always = always or status(204)
         self.answers: deque[Answering] = deque()
         self.gate = threading.Event()
@@ -98,10 +109,13 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = receiver._version
+
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with receiver._changed:
+                    receiver.callers.add(self.client_address)
                     receiver.received.append(Received(self.path, headers, raw))
                     receiver._now += 1
                     receiver.most_at_once = max(receiver.most_at_once, receiver._now)

@@ -20,7 +20,7 @@ from processor.store.waker import Waker
 from tests.support import messages
 from tests.workers.delivery.post import Post
 from workers.delivery import wiring
-from workers.delivery.channels.sender import AttemptResult
+from workers.delivery.channels.sender import AttemptResult, Sender
 from workers.delivery.wiring import dispatcher_of
 
 ROOT = Path(__file__).parents[3]
@@ -35,17 +35,12 @@ PAGER = BuiltInChannel(
 )
 
 
-class PagerSender:
+class PagerSender(Sender):
     """Remembers what it sent."""
-
-    awaiting_reply = 0
 
     def __init__(self) -> None:
         self.verdict = AttemptVerdict.DELIVERED
         self.sent: list[str] = []
-
-    def prepare(self) -> None:
-        """Nothing is slow."""
 
     async def deliver(self, lease: Lease) -> AttemptResult:
         """Make one attempt."""

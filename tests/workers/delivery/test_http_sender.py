@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from processor.delivery import http_sender
+from processor.delivery.http_connection import HttpConnection
 from tests.support.certificates import serving_as, trusting
 from tests.support.service import until
 from tests.workers.delivery.post import Post
@@ -89,20 +89,21 @@ def test_a_success_whose_body_outlives_the_limit_is_a_success(
 ) -> None:
     """Here the limit is reached as soon as the head has come, however long that took."""
     mine, id_ = post.subscribe(receiver(dripping).url), post.decide()
-    real, read, limits = asyncio.timeout, http_sender._excerpt, []
+    real, send, limits = asyncio.timeout, HttpConnection.send, []
 
     def limit(seconds: float) -> Any:
         limits.append(real(seconds))
         return limits[-1]
 
-    async def late(response: Any, limit_s: float) -> Any:
+    async def late(self: Any, request: bytes) -> Any:
+        response = await send(self, request)
         limits[0].reschedule(asyncio.get_running_loop().time())
-        return await read(response, limit_s)
+        return response
 
     monkeypatch.setattr(asyncio, "timeout", limit)
-    monkeypatch.setattr(http_sender, "_excerpt", late)
+    monkeypatch.setattr(HttpConnection, "send", late)
 
-    post.dispatcher().run_once()
+    post.dispatcher(body_s=0.2).run_once()
 
     assert post.status(id_, mine.id) == "delivered"
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-import httpx
 import pytest
 
 from processor.delivery.http_sender import HttpSender
@@ -23,15 +22,15 @@ PUBLIC = "93.184.215.14"
 def connected(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The addresses to which connections are opened; nothing leaves this machine."""
     opened: list[str] = []
-    real = httpx.AsyncHTTPTransport.handle_async_request
+    real = asyncio.BaseEventLoop.create_connection
 
-    async def note(self, request: Any) -> Any:
-        opened.append(request.url.host)
-        if request.url.host not in ("127.0.0.1", "::1"):
-            raise httpx.ConnectError("nothing leaves this machine")
-        return await real(self, request)
+    async def note(self, factory: Any, host: str, *rest: Any, **how: Any) -> Any:
+        opened.append(host)
+        if host not in ("127.0.0.1", "::1"):
+            raise OSError("nothing leaves this machine")
+        return await real(self, factory, host, *rest, **how)
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", note)
+    monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", note)
     return opened
 
 

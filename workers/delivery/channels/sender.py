@@ -50,6 +50,10 @@ class Sender(Protocol):
         """Do slow preparations before the first attempt."""
         return
 
+    def close(self) -> None:
+        """Close what the attempts left open, in their event loop."""
+        return
+
     async def deliver(self, lease: Lease) -> AttemptResult:
         """Make one attempt."""
         ...

@@ -31,6 +31,10 @@ class WebhookSender(Sender):
         """Load the trusted authorities."""
         self._http.prepare()
 
+    def close(self) -> None:
+        """Close the connections to receivers."""
+        self._http.close()
+
     async def deliver(self, lease: Lease) -> AttemptResult:
         """Make one attempt."""
         subscriber = lease.lane.subscriber
@@ -40,7 +44,7 @@ class WebhookSender(Sender):
         now = self._clock()
         signed = signed_headers(lease.notification_id, lease.body, now, subscriber.signing_keys(now))
         headers = {**subscriber.headers, "Content-Type": "application/json", **signed}
-        response = await self._http.post(subscriber.url, lease.body.encode(), headers)
+        response = await self._http.post(subscriber.url, lease.body.encode(), headers, owner=subscriber.id)
         retry_after_s = pause_s(response.retry_after, self._clock())
         return AttemptResult(
             _verdict(response.status),
