@@ -41,6 +41,7 @@ from processor.simulator import (
     story_named,
 )
 from processor.simulator.config import new_authorization, new_webhook_secret
+from processor.simulator.lender import LENDER_PATH
 
 READY_TIMEOUT_S = 60.0
 STORY_TIMEOUT_S = 120.0
@@ -79,7 +80,13 @@ def demo(headless: bool, name: str | None, simulator_port: int | None, within_s:
         settings = with_port(load(environ, DOTENV))
         logs.configure(settings.log_level, settings.secrets())
         simulator = stack.enter_context(SimulatorServer(_simulator_config(settings, simulator_port)))
-        service_environ = {**environ, "CODAT_API_URL": simulator.url, "PORT": str(settings.port)}
+        service_environ = {
+            "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
+            "RETURN_URL_ORIGINS": simulator.url,
+            **environ,
+            "CODAT_API_URL": simulator.url,
+            "PORT": str(settings.port),
+        }
         stack.enter_context(share_settings(settings.data_dir, service_environ))
         play_or_run = _headless if headless else _run
         code = play_or_run(settings, simulator, service_environ, name, within_s)

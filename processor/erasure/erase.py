@@ -179,6 +179,7 @@ def _own_keys(records: CompanyRecords) -> list[str]:
         keys.returns(company_id),
         keys.told_to_read(company_id),
         keys.link_mailed(company_id),
+        keys.link_returns(company_id),
         keys.slots(company_id),
     ]
     for connection_id in records.connections:

@@ -14,7 +14,8 @@ SyncView = dict[str, Any]
 class CompanyView:
     """A company that signed up; ``connect_url`` opens its journey and expires after a day.
 
-    ``name`` is Codat's name; ``given_name`` is the name from the sign-up, in any characters.
+    ``name`` is Codat's name; ``given_name`` is the name from the sign-up, in any characters. ``return_url``
+    and ``state`` are the way back that the caller gave.
     """
 
     company_id: str
@@ -23,6 +24,8 @@ class CompanyView:
     contact_email: str | None = field(repr=False)
     connect_url: str = field(repr=False)
     given_name: str | None = field(default=None, repr=False)
+    return_url: str | None = field(default=None, repr=False)
+    state: str | None = field(default=None, repr=False)
 
     @property
     def display_name(self) -> str | None:

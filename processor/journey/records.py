@@ -106,6 +106,33 @@ class Records:
 
         self._client.transaction(save, name)  # type: ignore[no-untyped-call]
 
+    def save_return(
+        self, company_id: str, connection_id: str, return_to: tuple[str | None, str | None] | None
+    ) -> None:
+        """Store the address and the state of a link's way back; ``None`` removes those of an earlier link.
+
+        Nothing is stored of a company that was erased meanwhile.
+        """
+        name, company = keys.link_returns(company_id), keys.company(company_id)
+
+        def save(pipe: "Pipeline[Any]") -> None:
+            is_known = pipe.exists(company)
+            pipe.multi()
+            if return_to is None:
+                pipe.hdel(name, connection_id)
+            elif is_known:
+                pipe.hset(name, connection_id, json.dumps(return_to))
+
+        self._client.transaction(save, company)  # type: ignore[no-untyped-call]
+
+    def return_of(self, company_id: str, connection_id: str) -> tuple[str | None, str | None] | None:
+        """The address and the state of the way back of the connection's newest link, if it has its own."""
+        row = self._client.hget(keys.link_returns(company_id), connection_id)
+        if row is None:
+            return None
+        url, state = json.loads(row)
+        return url, state
+
     def signing_up(self, merchant_id: str) -> AbstractContextManager[None]:
         """Allow one sign-up of a merchant at a time; raises after ``lock_wait_s``."""
         digest = hashlib.sha256(merchant_id.encode()).hexdigest()

@@ -13,6 +13,7 @@ from handlers.events import MERCHANT_TAG
 from processor.codat.names import company_name
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.errors import Invalid
+from processor.settings import web_addresses
 
 MOST_TAGS = 10
 """Including ``merchantId``."""
@@ -26,8 +27,17 @@ LONGEST_EMAIL = 254
 LONGEST_PLATFORM_KEY = 50
 MOST_PARAMETERS = 20
 LONGEST_PARAMETER = 500
+LONGEST_STATE = 500
 
 _validate_email = Email()
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnTo:
+    """Where a caller wants the user back: an address in its normal form, and the caller's own ``state``."""
+
+    url: str | None
+    state: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,8 @@ class SignUpRequest:
     """A sign-up in Codat's form: ``tags`` with the merchant's id, ``name`` in Codat's characters.
 
     Without ``products`` the company gets those of CODAT_PRODUCTS, else the Codat client's defaults.
-    ``given_name`` and ``contact_email``, its domain in ASCII, are not sent to Codat; ``None``: not given.
+    ``given_name``, ``contact_email``, its domain in ASCII, and ``return_to`` are not sent to Codat; ``None``:
+    not given.
     """
 
     merchant_id: str
@@ -44,11 +55,14 @@ class SignUpRequest:
     contact_email: str | None = field(repr=False)
     given_name: str | None = field(default=None, repr=False)
     products: tuple[str, ...] = ()
+    return_to: ReturnTo | None = None
 
     @property
     def local_fields(self) -> dict[str, str]:
         """The given fields that are stored here and not sent to Codat."""
         fields = {"contact_email": self.contact_email, "given_name": self.given_name}
+        if self.return_to is not None:
+            fields |= {"return_url": self.return_to.url or "", "return_state": self.return_to.state or ""}
         return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -59,12 +73,18 @@ def sign_up_request(
     contact_email: str | None,
     tags: Mapping[str, str] | None,
     products: Sequence[str] | None = None,
+    return_url: str | None = None,
+    state: str | None = None,
+    origins: Sequence[str] = (),
 ) -> SignUpRequest:
-    """The validated sign-up; raises :class:`Invalid` with the mistakes of every field."""
+    """The validated sign-up; raises :class:`Invalid` with the mistakes of every field.
+
+    ``origins`` are those to which ``return_url`` may lead.
+    """
     errors: dict[str, object] = {}
-    if error := _text_error(merchant_id, LONGEST_TAG_VALUE):
+    if error := text_error(merchant_id, LONGEST_TAG_VALUE):
         errors["merchant_id"] = [error]
-    if name is not None and (error := _text_error(name, LONGEST_NAME)):
+    if name is not None and (error := text_error(name, LONGEST_NAME)):
         errors["name"] = [error]
     if contact_email is not None:
         contact_email, error = _contact(contact_email)
@@ -75,6 +95,7 @@ def sign_up_request(
         errors["tags"] = tag_mistakes
     if product_mistakes := product_errors(products or ()):
         errors["products"] = product_mistakes
+    return_to = checked_return(return_url, state, origins=origins, errors=errors)
     if errors:
         raise Invalid(errors=errors)
     return SignUpRequest(
@@ -84,7 +105,26 @@ def sign_up_request(
         contact_email,
         given_name=name,
         products=tuple(products or ()),
+        return_to=return_to,
     )
+
+
+def checked_return(
+    return_url: str | None, state: str | None, *, origins: Sequence[str], errors: dict[str, object]
+) -> ReturnTo | None:
+    """The caller's way back; ``None`` when it gives none. Mistakes are added to ``errors`` by field."""
+    url = None
+    if return_url is not None:
+        try:
+            address = web_addresses.parse(return_url)
+            if address.origin not in origins:
+                raise ValueError(f"{address.origin} is not in RETURN_URL_ORIGINS.")
+            url = str(address)
+        except ValueError as mistake:
+            errors["return_url"] = [str(mistake)]
+    if state is not None and (mistake_in_state := text_error(state, LONGEST_STATE)):
+        errors["state"] = [mistake_in_state]
+    return None if return_url is None and state is None else ReturnTo(url, state)
 
 
 def _contact(text: str) -> tuple[str, str | None]:
@@ -104,7 +144,7 @@ def product_errors(products: Sequence[str]) -> list[str]:
     """The mistakes in the identifiers of products."""
     if len(products) > MOST_PRODUCTS:
         return [f"At most {MOST_PRODUCTS}."]
-    errors = (_text_error(product, LONGEST_PRODUCT) for product in products)
+    errors = (text_error(product, LONGEST_PRODUCT) for product in products)
     return list(dict.fromkeys(error for error in errors if error))
 
 
@@ -112,12 +152,12 @@ def tag_errors(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[st
     """The mistakes in the tags: by tag, else for all of them; ``None`` without one."""
     errors: dict[str, list[str]] = {}
     for key, value in tags.items():
-        if error := _text_error(key, LONGEST_TAG_KEY):
+        if error := text_error(key, LONGEST_TAG_KEY):
             errors[key] = [f"The key: {error}"]
         elif key == MERCHANT_TAG:
             if value != merchant_id:
                 errors[key] = ["Stands for merchant_id; leave it out."]
-        elif error := _text_error(value, LONGEST_TAG_VALUE):
+        elif error := text_error(value, LONGEST_TAG_VALUE):
             errors[key] = [error]
     if errors:
         return errors
@@ -144,7 +184,7 @@ def link_parameters(parameters: Mapping[str, str] | None) -> dict[str, str]:
     if len(parameters) > MOST_PARAMETERS:
         raise Invalid(errors={"parameters": [f"At most {MOST_PARAMETERS}."]})
     for name, value in parameters.items():
-        error = _text_error(name, LONGEST_PARAMETER) or _text_error(value, LONGEST_PARAMETER)
+        error = text_error(name, LONGEST_PARAMETER) or text_error(value, LONGEST_PARAMETER)
         if error:
             raise Invalid(errors={"parameters": {name: [error]}})
     return parameters
@@ -152,11 +192,12 @@ def link_parameters(parameters: Mapping[str, str] | None) -> dict[str, str]:
 
 def check_platform_key(platform_key: str) -> None:
     """Raise :class:`Invalid` for a text that cannot be a platform's key."""
-    if error := _text_error(platform_key, LONGEST_PLATFORM_KEY):
+    if error := text_error(platform_key, LONGEST_PLATFORM_KEY):
         raise Invalid(errors={"platform_key": [error]})
 
 
-def _text_error(text: str, longest: int) -> str | None:
+def text_error(text: str, longest: int) -> str | None:
+    """What is wrong with a text that is one printable line, or ``None``."""
     if not text.strip():
         return "Must not be empty."
     if len(text) > longest:

@@ -1,23 +1,21 @@
 """The use cases of a company's journey, from sign-up to deletion, without HTTP."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
-from handlers.effects import Ask
-from handlers.events import Aspect
-from handlers.state import LINKED_STATES, State
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.names import source_type_of
-from processor.errors import Conflict, NotFound
 from processor.journey import requests
+from processor.journey.asking import CompanyQuestions
 from processor.journey.companies import CompanyService
 from processor.journey.connections import ConnectionService
 from processor.journey.errors import CodatNotSet
 from processor.journey.events import CompanyFields, JourneyEvents
+from processor.journey.lookup import Lookup
 from processor.journey.models import (
     ChangeResult,
     CompanyView,
@@ -32,23 +30,14 @@ from processor.journey.records import Records
 from processor.journey.search import PlatformMatches
 from processor.journey.search import search as find_platforms
 from processor.journey.tokens import LIFETIME_S, Tokens
+from processor.journey.way_back import WayBack
 from processor.resources import serializers
 from processor.settings.definitions import Settings
-from processor.store import questions, wakeups
 from processor.store.queries import Reader
-from processor.store.records import StoredConnection, UnreadableConnection
 from processor.store.waker import Waker
-
-ASK_PAUSE_S = 3
-"""Minimum whole seconds between two rounds of questions to Codat about one company."""
 
 LINK_PAUSE_S = 3600
 """Minimum seconds between two links e-mailed to one company's contact."""
-
-MAX_ASKED = 20
-"""Maximum number of connections in one round of questions about a company."""
-
-PAGE = 200
 
 
 class Journey:
@@ -75,10 +64,20 @@ class Journey:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tokens = tokens
-        self._client, self._reader, self._waker = client, reader, waker
+        self._reader, self._waker = reader, waker
         self._codat, self._platforms = codat, platforms
         self._companies, self._records = companies, records
-        self._settings, self._clock = settings, clock
+        self._settings = settings
+        self._lookup = Lookup(companies, reader)
+        self.way_back = WayBack(records=records, settings=settings)
+        self._questions = CompanyQuestions(
+            client=client,
+            waker=waker,
+            records=records,
+            lookup=self._lookup,
+            patience_s=settings.check_patience_s,
+            clock=clock,
+        )
         self._connections = None
         if codat is not None and platforms is not None:
             self._connections = ConnectionService(
@@ -123,6 +122,8 @@ class Journey:
         contact_email: str | None = None,
         tags: Mapping[str, str] | None = None,
         products: Sequence[str] | None = None,
+        return_url: str | None = None,
+        state: str | None = None,
         root: str | None = None,
     ) -> tuple[CompanyView, bool]:
         """The merchant's company, created at Codat if it does not exist, and whether this call created it.
@@ -130,7 +131,14 @@ class Journey:
         Raises :class:`Invalid` with the mistakes of each field.
         """
         request = requests.sign_up_request(
-            merchant_id=merchant_id, name=name, contact_email=contact_email, tags=tags, products=products
+            merchant_id=merchant_id,
+            name=name,
+            contact_email=contact_email,
+            tags=tags,
+            products=products,
+            return_url=return_url,
+            state=state,
+            origins=self._settings.return_url_origins,
         )
         row, is_created = self._companies.sign_up(request, self._client_of_codat)
         if self._platforms is not None:
@@ -139,7 +147,7 @@ class Journey:
 
     def company(self, company_id: str, *, root: str | None = None) -> CompanyView:
         """A company; raises :class:`NotFound` when it is unknown or deleted."""
-        return self._view(self._row(company_id), root)
+        return self._view(self._lookup.company(company_id), root)
 
     def find_company(self, merchant_id: str, *, root: str | None = None) -> CompanyView | None:
         """The company of a merchant; ``None`` without one, or when it was deleted."""
@@ -150,7 +158,7 @@ class Journey:
         """Delete a company with all its connections, first at Codat; ``None`` when it is already deleted."""
         if "deleted_at" in (self._reader.company(company_id) or {}):
             return None
-        return self._connection_service().delete_company(self._row(company_id))
+        return self._connection_service().delete_company(self._lookup.company(company_id))
 
     # Platforms
 
@@ -176,17 +184,27 @@ class Journey:
     # Connections
 
     def connect(
-        self, company_id: str, platform_key: str, *, parameters: Mapping[str, str] | None = None
+        self,
+        company_id: str,
+        platform_key: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        return_url: str | None = None,
+        state: str | None = None,
     ) -> LinkSession:
         """A connection to a platform to be authorised; a pending one is used again.
 
-        ``parameters`` are added to the link. Raises :class:`AlreadyConnected` for a second linked accounting
-        connection, and :class:`Invalid` for an unknown platform.
+        ``parameters`` are added to the link; ``return_url`` and ``state`` are its way back. Raises
+        :class:`AlreadyConnected` for a second linked accounting connection, and :class:`Invalid` for an
+        unknown platform.
         """
-        row = self._row(company_id)
+        row = self._lookup.company(company_id)
         requests.check_platform_key(platform_key)
         link_parameters = requests.link_parameters(parameters)
-        return self._connection_service().connect(row, platform_key, link_parameters)
+        return_to = self.way_back.checked(return_url, state)
+        session = self._connection_service().connect(row, platform_key, link_parameters)
+        self.way_back.keep(company_id, session.connection_id, return_to)
+        return session
 
     def link(
         self,
@@ -194,37 +212,46 @@ class Journey:
         *,
         company_id: str | None = None,
         parameters: Mapping[str, str] | None = None,
+        return_url: str | None = None,
+        state: str | None = None,
     ) -> LinkSession:
-        """A fresh one-time link to resume or reconnect."""
+        """A fresh one-time link to resume or reconnect, with its way back."""
         link_parameters = requests.link_parameters(parameters)
-        row, _ = self._existing(connection_id, company_id)
-        return self._connection_service().link(row, connection_id, link_parameters)
+        row, _ = self._lookup.existing(connection_id, company_id)
+        return_to = self.way_back.checked(return_url, state)
+        session = self._connection_service().link(row, connection_id, link_parameters)
+        self.way_back.keep(row["id"], connection_id, return_to)
+        return session
 
     def connections(self, company_id: str) -> list[ConnectionView]:
         """The connections of a company, newest first, without deleted ones."""
-        return [serializers.connection(stored) for stored in self._stored_of(company_id)]
+        return [serializers.connection(stored) for stored in self._lookup.connections(company_id)]
 
     def connection(self, connection_id: str, *, company_id: str | None = None) -> ConnectionView:
         """A connection, also a deleted one; raises :class:`NotFound`."""
-        return serializers.connection(self._stored(connection_id, company_id))
+        return serializers.connection(self._lookup.connection(connection_id, company_id))
 
     def sync(self, company_id: str) -> SyncView:
         """The sync of a company, per connection and per data type."""
-        self._row(company_id)
+        self._lookup.company(company_id)
         return sync_view(company_id, self.connections(company_id))
+
+    def overview(self, company_id: str) -> dict[str, Any]:
+        """How the whole journey of a company stands, and where its button leads back to."""
+        return self.way_back.journey(self.company(company_id), self.connections(company_id))
 
     def read_again(self, company_id: str) -> None:
         """Have Codat read the company's data, at most once a minute, and ask how it goes."""
-        self._connection_service().read_again(self._row(company_id))
+        self._connection_service().read_again(self._lookup.company(company_id))
 
     def unlink(self, connection_id: str, *, company_id: str | None = None) -> ChangeResult:
         """End access, first at Codat; raises :class:`Conflict` when the connection is not linked."""
-        row, stored = self._existing(connection_id, company_id)
+        row, stored = self._lookup.existing(connection_id, company_id)
         return self._connection_service().unlink(row, stored)
 
     def delete(self, connection_id: str, *, company_id: str | None = None) -> ChangeResult:
         """Delete a connection, first at Codat."""
-        row, _ = self._existing(connection_id, company_id)
+        row, _ = self._lookup.existing(connection_id, company_id)
         return self._connection_service().delete(row, connection_id)
 
     def queue_questions(self, company_id: str, connection_id: str | None = None) -> bool:
@@ -233,32 +260,7 @@ class Journey:
         False when there is nothing to ask about or no CODAT_API_KEY. Two rounds of questions about one
         company are at least ``ASK_PAUSE_S`` apart, however often this is called.
         """
-        if self._codat is None:
-            return False
-        connections = [
-            stored for stored in self._stored_of(company_id) if connection_id in (None, stored.connection.id)
-        ][:MAX_ASKED]
-        if not connections:
-            return False
-        now = self._clock()
-        not_before = now + timedelta(seconds=self._records.question_delay_s(company_id, ASK_PAUSE_S))
-        deadline = not_before + timedelta(seconds=self._settings.check_patience_s)
-        asks = []
-        for stored in connections:
-            reason = "somebody on the journey wants to know"
-            aspects = (
-                (Aspect.CONNECTION, Aspect.HISTORY) if stored.state in LINKED_STATES else (Aspect.CONNECTION,)
-            )
-            asks += [
-                Ask(aspect, company_id, stored.connection.id, not_before, deadline, reason)
-                for aspect in aspects
-            ]
-        with self._client.pipeline(transaction=True) as pipe:
-            questions.write(pipe, asks)
-            pipe.execute()
-        if wakeups.claim_question_run(self._client, now):
-            self._waker.wake_question_runner()
-        return True
+        return self._codat is not None and self._questions.queue(company_id, connection_id)
 
     def _client_of_codat(self) -> CodatClient:
         if self._codat is None:
@@ -270,43 +272,12 @@ class Journey:
             raise CodatNotSet()
         return self._connections
 
-    def _row(self, company_id: str) -> CompanyFields:
-        row = self._companies.company(company_id)
-        if row is None:
-            raise NotFound("There is no company with this id.")
-        return row
-
-    def _stored(self, connection_id: str, company_id: str | None) -> StoredConnection:
-        stored = next(iter(self._reader.rows([connection_id])), None)
-        if isinstance(stored, UnreadableConnection):
-            raise Conflict("What is stored of this connection cannot be read; an operator can repair it.")
-        if stored is None or company_id not in (None, stored.connection.company_id):
-            raise NotFound("There is no connection with this id.")
-        return stored
-
-    def _existing(self, connection_id: str, company_id: str | None) -> tuple[CompanyFields, StoredConnection]:
-        """A connection that is not deleted, and its company's fields."""
-        stored = self._stored(connection_id, company_id)
-        if stored.state == State.DELETED:
-            raise NotFound("The connection was deleted.")
-        if stored.connection.company_id is None:
-            raise Conflict("It is not known yet whose connection this is; try again shortly.")
-        return self._row(stored.connection.company_id), stored
-
-    def _stored_of(self, company_id: str) -> list[StoredConnection]:
-        connections: list[StoredConnection] = []
-        cursor: str | None = None
-        while True:
-            page = self._reader.list_connections(company_id=company_id, limit=PAGE, cursor=cursor)
-            connections += [
-                stored
-                for stored in page.items
-                if isinstance(stored, StoredConnection) and stored.state != State.DELETED
-            ]
-            cursor = page.next_cursor
-            if cursor is None:
-                return connections
-
     def _view(self, row: CompanyFields, root: str | None) -> CompanyView:
         fields = {name: row.get(name) for name in ("merchant_id", "name", "contact_email", "given_name")}
-        return CompanyView(company_id=row["id"], connect_url=self.connect_url(row["id"], root=root), **fields)
+        return CompanyView(
+            company_id=row["id"],
+            connect_url=self.connect_url(row["id"], root=root),
+            return_url=row.get("return_url") or None,
+            state=row.get("return_state") or None,
+            **fields,
+        )

@@ -63,6 +63,16 @@ class Settings:
     link_days: int = setting(
         kinds.DAYS, "How long the links in e-mails work, in days; all others: 24 hours.", 7
     )
+    return_url: str | None = setting(
+        kinds.WEB_ADDRESS,
+        "Where the pages' button “Back to …” leads, for companies and links without a `return_url`; unset: no"
+        " button for them.",
+    )
+    return_url_origins: tuple[str, ...] = setting(
+        kinds.ORIGINS,
+        "Origins to which a `return_url` of a caller may lead; unset: none is accepted.",
+        (),
+    )
     api_keys: tuple[str, ...] = setting(
         kinds.PRINTABLES, "Callers of `/v1` send one as `Authorization: Bearer KEY`.", (), secret=True
     )

@@ -18,6 +18,7 @@ from marshmallow.fields import Boolean
 from redis import ConnectionPool
 
 from handlers.milestones import NotificationType
+from processor.settings import web_addresses
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -202,7 +203,24 @@ def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network,
     return tuple(ipaddress.ip_network(value) for value in _texts(text))
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(web_addresses.parse_origin(value) for value in _texts(text)))
+
+
+def _web_address(text: str) -> str:
+    return str(web_addresses.parse(text))
+
+
 TEXT = SettingKind("text", str)
+WEB_ADDRESS = SettingKind(
+    "an https:// address without a login (http:// for localhost alone)",
+    _web_address,
+)
+ORIGINS = SettingKind(
+    "a comma-separated list of origins such as https://app.example (http:// for localhost alone), without a"
+    " path",
+    _origins,
+)
 HOST = SettingKind("an IP address, or localhost", _host)
 EMAIL = SettingKind("an e-mail address", _email)
 TEXTS = SettingKind("a comma-separated list", _texts)

@@ -12,6 +12,7 @@ from processor.simulator.config import SimulatorConfig
 from processor.simulator.control import control_blueprint
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.home import home_blueprint
+from processor.simulator.lender import lender_blueprint
 from processor.simulator.link import link_blueprint
 from processor.simulator.simulation import Simulation
 from processor.simulator.times import Clock
@@ -34,6 +35,7 @@ def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask
     app.register_blueprint(control_blueprint(simulation))
     app.register_blueprint(link_blueprint(simulation))
     app.register_blueprint(home_blueprint(simulation))
+    app.register_blueprint(lender_blueprint())
 
     app.register_error_handler(SimulatorRefusal, error_response)
 

@@ -113,7 +113,7 @@ def timeline(connection_id: str) -> str:
 
 
 def company(company_id: str) -> str:
-    """Hash: fields of a company; ``given_name``, ``contact_email`` are not from Codat. Kept until erased."""
+    """Hash: fields of a company, from Codat and from its sign-up (``local_fields``). Kept until erased."""
     return f"{PREFIX}company:{company_id}"
 
 
@@ -364,6 +364,11 @@ def told_to_read(company_id: str) -> str:
 def link_mailed(company_id: str) -> str:
     """String "1": a fresh link was sent to the company's contact. Expires after an hour."""
     return f"{PREFIX}link-mailed:{company_id}"
+
+
+def link_returns(company_id: str) -> str:
+    """Hash: connection id to JSON of the way back of its newest link. Kept until the company is erased."""
+    return f"{PREFIX}link-returns:{company_id}"
 
 
 def signing_up(merchant: str) -> str:

@@ -18,6 +18,7 @@ from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.config import new_webhook_secret
+from processor.simulator.lender import LENDER_PATH
 from tests.support.ports import own_port
 
 API_KEY = "browser-tests"
@@ -101,6 +102,7 @@ def stack(**more: str) -> Iterator[Stack]:
             "CODAT_API_KEY": simulator.config.api_key,
             "CODAT_API_URL": simulator.url,
             "CODAT_WEBHOOK_SECRETS": secret,
+            "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
             "WORKERS": "1",
             "WEB_CONCURRENCY": "1",
             "LOG_LEVEL": "WARNING",

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from processor.simulator.lender import LENDER_PATH
 from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
 from tests.browser.looking import faults, wider
@@ -95,6 +96,10 @@ def test_from_choosing_to_ready(
     assert faults(page) == []
     assert page.evaluate("window.neverLoadedAgain"), "it was the page that followed, not the reader"
     assert service.state(connection_id) == "ready"
+
+    page.get_by_role("link", name="Back to Northbank Lending").click()
+    page.wait_for_url(f"**{LENDER_PATH}?*outcome=ready*")
+    title(page, "Welcome back")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State
+from processor.journey.way_back import JourneyOutcome
 from processor.web.merchant.copy.connection_states import STEP_LABELS, StateText
 
 ACCOUNTING = "Accounting"
@@ -59,6 +60,7 @@ class Card:
     progress: int
     data_types: tuple[SyncProgress, ...]
     error: str | None
+    outcome: JourneyOutcome
     is_barred: bool = False
     waits_for_computer: bool = False
 
@@ -81,6 +83,11 @@ class Card:
     def is_unfinished(self) -> bool:
         """Whether a link was begun and access was not given yet."""
         return self.state in (State.PENDING, State.AUTHORIZATION_FAILED)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing more for the merchant to do."""
+        return self.outcome in (JourneyOutcome.READY, JourneyOutcome.SYNCING) and self.text.tone != "bad"
 
     @property
     def can_be_barred(self) -> bool:

@@ -16,6 +16,7 @@ from processor.humanize import data_type
 from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import ConnectionView, PlatformView
 from processor.journey.search import group_of
+from processor.journey.way_back import outcome_of
 from processor.web.merchant.card import ACCOUNTING, Card, SyncProgress
 from processor.web.merchant.copy import connection_states, terms
 
@@ -74,6 +75,7 @@ def card_of(
         progress=view["progress"],
         data_types=tuple(_sync_progress(row, name, waits=waits) for row in data_types),
         error=_quoted(error) if error and claim != "connected" and not view["end_expected"] else None,
+        outcome=outcome_of(view, claim),
         waits_for_computer=waits,
     )
 

@@ -51,7 +51,7 @@ def found(token: str) -> Response:
 def live(token: str) -> Response:
     """The live list of connections."""
     visit = visit_of(token)
-    return fragment(visit, CONNECTIONS, **_connection_list(visit.cards(), redirect_in_address()))
+    return fragment(visit, CONNECTIONS, **_connection_list(visit, visit.cards(), redirect_in_address()))
 
 
 @blueprint.get("/<token>/not-listed")
@@ -59,7 +59,7 @@ def not_listed(token: str) -> Response:
     """Advice for a platform that is not listed."""
     visit = visit_of(token)
     uploads = [platform for platform in known_platforms().values() if platform.is_upload]
-    return page(visit, "not_listed", uploads=uploads)
+    return page(visit, "not_listed", uploads=uploads, leave_url=visit.leave_url(visit.cards()))
 
 
 @blueprint.get("/<token>/connections")
@@ -103,7 +103,7 @@ def live_connections(
 ) -> LivePart:
     """The list of connections as a live part, with the notice of a ``redirect``."""
     url = visit.url("choose.live", **(redirect.as_query if redirect else {}))
-    return live_part(visit, url, CONNECTIONS, **_connection_list(cards, redirect))
+    return live_part(visit, url, CONNECTIONS, **_connection_list(visit, cards, redirect))
 
 
 def redirect_in_address() -> LinkRedirect | None:
@@ -111,9 +111,9 @@ def redirect_in_address() -> LinkRedirect | None:
     return LinkRedirect.from_query(request.args) if "statusCode" in request.args else None
 
 
-def _connection_list(cards: list[Card], redirect: LinkRedirect | None) -> dict[str, Any]:
+def _connection_list(visit: PageVisit, cards: list[Card], redirect: LinkRedirect | None) -> dict[str, Any]:
     notice = redirect_outcomes.notice_above(redirect, cards) if redirect else None
-    return {"cards": cards, "notice": notice}
+    return {"cards": cards, "notice": notice, "leave_url": visit.leave_url(cards)}
 
 
 def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:

@@ -4,6 +4,7 @@ The token is part of the address, so no address of a page is logged, sent as a r
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from processor.journey.errors import CodatNotSet, CompanyGone, TokenExpired, Tok
 from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import CompanyView, ConnectionView, PlatformView
 from processor.journey.service import Journey
+from processor.journey.way_back import outcome_of_claim, overall
 from processor.web import csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
@@ -80,9 +82,34 @@ class PageVisit:
         """A ``mailto:`` that shares the link, without a recipient."""
         return terms.mail_to_colleague(self.company_name, self.link_address, self.expires_at)
 
+    def leave_url(self, cards: Sequence[Card]) -> str | None:
+        """The address of the caller's own site, which is told how these connections stand.
+
+        ``None`` when there is nowhere to go back to.
+        """
+        outcome, connection_id = overall([(card.outcome, card.id) for card in cards])
+        way_back = journey().way_back
+        return_to = way_back.of_company(self.company, connection_id)
+        return way_back.address(return_to, outcome, company_id=self.company_id, connection_id=connection_id)
+
     def url(self, endpoint: str, **values: Any) -> str:
         """The path of another page of this visit."""
         return url_for(endpoint, token=self.token, **values)
+
+
+def leave_url_of_stranger(redirect: LinkRedirect | None = None, company_id: str | None = None) -> str | None:
+    """The way back without a visit; ``company_id`` is that of the redirect's connection.
+
+    It hands on what the address claims, and nothing that is stored but the link's own ``return_url``.
+    """
+    way_back = journey().way_back
+    redirect = redirect or LinkRedirect()
+    return way_back.address(
+        way_back.of_stranger(company_id, redirect.connection_id),
+        outcome_of_claim(redirect.kind),
+        company_id=redirect.company_id,
+        connection_id=redirect.connection_id,
+    )
 
 
 def journey() -> Journey:

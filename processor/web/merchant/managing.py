@@ -1,6 +1,8 @@
 """``/connect/{token}/manage``: the company's connections, disconnecting and deleting them."""
 
 import contextlib
+from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 
@@ -24,16 +26,15 @@ def show(token: str) -> Response:
     """Every connection with its dates."""
     visit = visit_of(token)
     done = changes.DONE.get(request.args.get("done", ""))
-    rows = _rows(visit)
-    part = live_part(visit, visit.url("manage.live"), MANAGED, rows=rows)
-    return page(visit, "manage", rows=rows, done=done, live=part)
+    part = live_part(visit, visit.url("manage.live"), MANAGED, **_managed(visit))
+    return page(visit, "manage", done=done, live=part)
 
 
 @blueprint.get("/manage/live")
 def live(token: str) -> Response:
     """The live list of that page."""
     visit = visit_of(token)
-    return fragment(visit, MANAGED, rows=_rows(visit))
+    return fragment(visit, MANAGED, **_managed(visit))
 
 
 @blueprint.get("/connections/<connection_id>/<any(unlink,delete):change>")
@@ -70,8 +71,12 @@ def _back(visit: PageVisit, done: str) -> Response:
     return redirect(visit.url("manage.show", done=done), 303)  # type: ignore[return-value]
 
 
-def _rows(visit: PageVisit) -> list[tuple[Card, Dates]]:
+def _managed(visit: PageVisit) -> dict[str, Any]:
     cards = visit.cards()
+    return {"rows": _rows(cards), "leave_url": visit.leave_url(cards)}
+
+
+def _rows(cards: Sequence[Card]) -> list[tuple[Card, Dates]]:
     connections = get_container().reader.connections([card.id for card in cards])
     dates = {stored.connection.id: dates_of(stored.connection) for stored in connections}
     return [(card, dates.get(card.id, Dates(None, None))) for card in cards]

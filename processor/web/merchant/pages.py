@@ -14,8 +14,15 @@ from processor.errors import ProcessorError, TooManyAttempts
 from processor.journey.errors import TokenExpired, TokenInvalid
 from processor.web import csrf, failure_references, headers, html_errors
 from processor.web.dependencies import get_container
-from processor.web.merchant.copy import errors
-from processor.web.merchant.link_session import PATH, PageVisit, journey, remember_visit, visit_of
+from processor.web.merchant.copy import errors, terms
+from processor.web.merchant.link_session import (
+    PATH,
+    PageVisit,
+    journey,
+    leave_url_of_stranger,
+    remember_visit,
+    visit_of,
+)
 
 _TOKEN_ERRORS = (TokenExpired, TokenInvalid, TooManyAttempts)
 """Errors after which the token is not verified a second time."""
@@ -59,10 +66,11 @@ def _render(visit: PageVisit | None, template: str, values: Mapping[str, Any]) -
     return render_template(
         f"merchant/{template}.html",
         visit=visit,
+        leave_label=terms.back_to(settings.product_name),
         csrf_token=None if visit is None else csrf.token_of(visit.token),
         product_name=settings.product_name,
         support_email=settings.support_email,
-        **values,
+        **{"leave_url": leave_url_of_stranger() if visit is None else None, **values},
     )
 
 
@@ -87,6 +95,7 @@ def error_page(error: ProcessorError, visit: PageVisit | None = None) -> Respons
         retry_url=request.full_path.rstrip("?") if request.method == "GET" else request.path,
         reference=failure_references.reference_of(error, company_id=visit.company_id if visit else None),
         new_link_csrf_token=_new_link_csrf_token(error),
+        leave_url=leave_url_of_stranger() if visit is None else visit.leave_url(()),
     )
     csrf.set_cookie(response, PATH)
     response.headers.update(error.headers())

@@ -15,6 +15,7 @@ from processor.web.merchant.copy import redirect_outcomes
 from processor.web.merchant.link_session import (
     RETURN_PATH,
     PageVisit,
+    leave_url_of_stranger,
     remember_thanks,
     visits_of_browser,
     was_thanked,
@@ -36,7 +37,8 @@ def show() -> Response:
     company_id = _company_of(redirect)
     visit = _matching_visit(visits_of_browser(), redirect, company_id)
     if visit is None:
-        return page(None, "returned", notice=redirect_outcomes.notice_of(redirect, to_stranger=True))
+        notice = redirect_outcomes.notice_of(redirect, to_stranger=True)
+        return page(None, "returned", notice=notice, leave_url=leave_url_of_stranger(redirect, company_id))
     if company_id != visit.company_id or redirect.connection_id is None:
         cards = visit.cards()
         live = choosing.live_connections(visit, cards, redirect=redirect)

@@ -36,7 +36,7 @@ def live(token: str, connection_id: str) -> Response:
     redirect = redirect_in_address()
     card = visit.card(connection_id, redirect=redirect)
     page_polling().ask_if_due(visit.company_id, card)
-    return fragment(visit, STATUS, **_status(card, redirect))
+    return fragment(visit, STATUS, **_status(visit, card, redirect))
 
 
 @blueprint.get("/link")
@@ -69,14 +69,20 @@ def live_status(visit: PageVisit, card: Card, *, redirect: LinkRedirect | None =
     The notice of a ``redirect`` belongs to the live part, because later changes may contradict it.
     """
     url = visit.url("watch.live", connection_id=card.id, **(redirect.as_query if redirect else {}))
-    return live_part(visit, url, STATUS, **_status(card, redirect))
+    return live_part(visit, url, STATUS, **_status(visit, card, redirect))
 
 
-def _status(card: Card, redirect: LinkRedirect | None) -> dict[str, Any]:
-    if redirect is None:
-        return {"card": card, "notice": None, "quotation": None}
-    notice = redirect_outcomes.notice_beside(redirect, card)
-    return {"card": card, "notice": notice, "quotation": redirect_outcomes.quotation_of(redirect, card)}
+def _status(visit: PageVisit, card: Card, redirect: LinkRedirect | None) -> dict[str, Any]:
+    status: dict[str, Any] = {
+        "card": card,
+        "notice": None,
+        "quotation": None,
+        "leave_url": visit.leave_url([card]),
+    }
+    if redirect is not None:
+        status["notice"] = redirect_outcomes.notice_beside(redirect, card)
+        status["quotation"] = redirect_outcomes.quotation_of(redirect, card)
+    return status
 
 
 def page_polling() -> PagePolling:

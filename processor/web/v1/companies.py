@@ -9,7 +9,13 @@ from flask import request
 from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import CODAT_ERRORS, Calls
-from processor.web.v1.company_schemas import CompanySchema, SignedUpSchema, SignUpBody, SyncSchema
+from processor.web.v1.company_schemas import (
+    CompanySchema,
+    JourneySchema,
+    SignedUpSchema,
+    SignUpBody,
+    SyncSchema,
+)
 from processor.web.v1.connection_schemas import ConnectionPageSchema
 from processor.web.v1.fields import page_of
 from processor.web.v1.parameters import CompanyQuery, StateQuery
@@ -85,3 +91,13 @@ def read_company(company_id: str) -> dict[str, Any]:
 def get_company_sync(company_id: str) -> dict[str, Any]:
     """How reading a company's data stands"""
     return get_container().journey.sync(company_id)
+
+
+@journey_calls.get("/companies/<company_id>/journey", JourneySchema)
+def get_company_journey(company_id: str) -> dict[str, Any]:
+    """How a company's journey stands
+
+    What the button on the pages tells your `return_url`, at any time and by us: parameters of an address
+    prove nothing.
+    """
+    return get_container().journey.overview(company_id)

@@ -4,7 +4,9 @@ from marshmallow import fields
 from marshmallow.validate import Length
 
 from processor.journey import requests
+from processor.journey.way_back import JourneyOutcome
 from processor.resources.queries import STATES
+from processor.settings import web_addresses
 from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.fields import ResponseSchema, by_name, many, moment, number, text, word
 
@@ -54,6 +56,20 @@ class SignUpBody(RequestBodySchema):
             " those in `CODAT_PRODUCTS`, else the default ones of the Codat client."
         },
     )
+    return_url = fields.String(
+        allow_none=True,
+        validate=Length(1, web_addresses.LONGEST),
+        metadata={
+            "description": "Where the pages' button leads when the user is done or leaves; its origin stands"
+            " in `RETURN_URL_ORIGINS`. A new one replaces the one before, with its `state`.",
+            "format": "uri",
+        },
+    )
+    state = fields.String(
+        allow_none=True,
+        validate=Length(1, requests.LONGEST_STATE),
+        metadata={"description": "Your own text, handed on to `return_url` as its parameter `state`."},
+    )
 
 
 class SignedUpSchema(ResponseSchema):
@@ -66,6 +82,8 @@ class SignedUpSchema(ResponseSchema):
     given_name = text("Its name as it was given, in any characters; kept here alone.", null=True)
     contact_email = text("Whom we write to.", null=True)
     connect_url = text("The page on which it connects its platforms; works for 24 hours.", format="uri")
+    return_url = text("Where the pages' button leads, as you gave it.", null=True, format="uri")
+    state = text("Your own text for `return_url`.", null=True)
 
 
 class CompanySchema(ResponseSchema):
@@ -115,3 +133,33 @@ class SyncSchema(ResponseSchema):
     status = word(SYNC_STATUSES, "`idle`: nothing is authorised; `failed`: nothing could be read.")
     progress = number("Over the connections that are authorised, 0 to 100.", max=100)
     connections = many(ConnectionSyncSchema, "Newest first, without the deleted ones.")
+
+
+class ConnectionJourneySchema(ResponseSchema):
+    """How the journey to one connection stands."""
+
+    id = text("The connection's id.")
+    connection_id = text("The same.")
+    platform_key = text("Codat's key of the platform.", null=True)
+    platform_name = text("The platform's name.", null=True)
+    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
+    state = word(STATES, "Its state.")
+    outcome = word(JourneyOutcome, "What that means for the journey.")
+
+
+class JourneySchema(ResponseSchema):
+    """How the journey of a company stands."""
+
+    id = text("The company's id.")
+    company_id = text("The same.")
+    outcome = word(
+        JourneyOutcome,
+        "`syncing`: something is being read for the first time; `ready`: something was read; `failed`;"
+        " `cancelled`: the user gave up at the platform; `left`: nothing was authorised, or access was given"
+        " up.",
+    )
+    connection_id = text("The connection that `outcome` is about.", null=True)
+    state = text("Your own text, as the button hands it on.", null=True)
+    return_url = text("Where the button leads now, with its parameters.", null=True, format="uri")
+    connections = many(ConnectionJourneySchema, "Newest first, without the deleted ones.")

@@ -10,6 +10,7 @@ from handlers.timeline import TimelineOutcome
 from processor.journey import requests
 from processor.resources.queries import STATES
 from processor.resources.serializers import UNREADABLE
+from processor.settings import web_addresses
 from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.fields import ResponseSchema, flag, many, moment, nullable, number, page_of, text, word
 
@@ -24,6 +25,20 @@ class LinkBody(RequestBodySchema):
         metadata={
             "description": "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
         },
+    )
+    return_url = fields.String(
+        allow_none=True,
+        validate=Length(1, web_addresses.LONGEST),
+        metadata={
+            "description": "Where the pages' button leads after this link, instead of the `return_url` of the"
+            " sign-up; its origin stands in `RETURN_URL_ORIGINS`.",
+            "format": "uri",
+        },
+    )
+    state = fields.String(
+        allow_none=True,
+        validate=Length(1, requests.LONGEST_STATE),
+        metadata={"description": "Your own text, handed on to `return_url` as its parameter `state`."},
     )
 
 

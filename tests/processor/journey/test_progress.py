@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from processor.errors import NotFound
-from processor.journey import service
+from processor.journey import asking
 from processor.journey.progress import sync_view
 from processor.simulator import SimulatorServer
 from processor.store import keys
@@ -117,7 +117,7 @@ def test_the_progress_of_nobody_is_not_found(desk: Desk) -> None:
 def test_however_often_codat_is_to_be_asked_it_is_asked_once_in_a_while(
     desk: Desk, client: Redis, drain: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "ASK_PAUSE_S", 600)
+    monkeypatch.setattr(asking, "ASK_PAUSE_S", 600)
     company_id = desk.company()
     connection_id = desk.journey.connect(company_id, "gbol").connection_id
     assert not desk.journey.queue_questions(company_id, connection_id)  # nobody knows it yet

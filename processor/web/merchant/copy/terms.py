@@ -46,6 +46,11 @@ def _has_hours(name: str) -> bool:
     return "quickbooks desktop" in name.casefold()
 
 
+def back_to(product_name: str | None) -> str:
+    """The label of the button that leads back to the caller's own site."""
+    return f"Back to {product_name}" if product_name else "Back to where you came from"
+
+
 def mail_to_colleague(company: str | None, address: str, expires_at: datetime) -> str:
     """A ``mailto:`` without a recipient that asks a colleague to connect the accounts at ``address``."""
     name = company or "our company"

@@ -27,6 +27,7 @@ def codat() -> Any:
 @pytest.fixture
 def settings(redis_url: str, codat: SimulatorServer) -> Any:
     given = {"CODAT_API_KEY": CODAT_KEY, "CODAT_API_URL": codat.url, "API_KEYS": "key-of-a-caller"}
+    given["RETURN_URL_ORIGINS"] = "https://lender.example"
     return load({**ENVIRON, **given, "REDIS_URL": redis_url})
 
 
@@ -66,6 +67,40 @@ def refused(answer: Any, status: Any) -> Any:
     return answer.json
 
 
+def test_callers_say_where_their_users_want_back_to(call: Callable[..., Any], company_id: str) -> None:
+    way_back = {"return_url": "HTTPS://lender.example/x", "state": "s"}
+    again = call("POST", "/v1/companies", {"merchant_id": "m-1", **way_back})
+    assert (again.json["return_url"], again.json["state"]) == ("https://lender.example/x", "s")
+    journey = call("GET", f"/v1/companies/{company_id}/journey").json
+    assert (journey["outcome"], journey["connection_id"], journey["state"]) == ("left", None, "s")
+    assert journey["return_url"] == f"https://lender.example/x?company_id={company_id}&outcome=left&state=s"
+    connections = f"/v1/companies/{company_id}/connections"
+    own = {"platform_key": "gbol", "return_url": "https://lender.example/y"}
+    started = call("POST", connections, own).json["connection_id"]
+    journey = call("GET", f"/v1/companies/{company_id}/journey").json
+    assert journey["return_url"].startswith("https://lender.example/y?")
+    assert (journey["connection_id"], journey["connections"][0]["outcome"]) == (started, "left")
+    call("POST", f"/v1/connections/{started}/link")
+    journey = call("GET", f"/v1/companies/{company_id}/journey").json
+    assert journey["return_url"].startswith("https://lender.example/x?")
+    refused(call("GET", "/v1/companies/nobody/journey"), 404)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/companies", "/v1/companies/{c}/connections", "/v1/connections/{x}/link"]
+)
+def test_an_origin_that_is_not_on_the_list_is_named(
+    call: Callable[..., Any], company_id: str, linked: str, path: str
+) -> None:
+    body = {
+        "/v1/companies": {"merchant_id": "m-1"},
+        "/v1/companies/{c}/connections": {"platform_key": "gbol"},
+    }
+    wish = {**body.get(path, {}), "return_url": "https://evil.example/"}
+    said = refused(call("POST", path.format(c=company_id, x=linked), wish), 422)
+    assert said["errors"] == {"return_url": ["https://evil.example is not in RETURN_URL_ORIGINS."]}
+
+
 def test_products_that_codat_refuses_are_named(call: Callable[..., Any]) -> None:
     """`products` was an unknown field; what Codat says of them was a 502 that named nothing."""
     answer = call("POST", "/v1/companies", {"merchant_id": "shop_7", "products": ["lending"]})
@@ -92,6 +127,8 @@ def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServe
         "given_name": "Zoë's",
         "contact_email": "zoe@shop.example",
         "connect_url": first.json["connect_url"],
+        "return_url": None,
+        "state": None,
     }
     assert re.fullmatch(r"http://localhost/connect/[\w.-]+", first.json["connect_url"])
     again = call("POST", "/v1/companies", {"merchant_id": "shop_7"})
