@@ -2,6 +2,7 @@
 
 import html
 import re
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -34,7 +35,7 @@ def lent(open_place: OpenPlace) -> Place:
     )
 
 
-def signed_up(place: Place, **wish: str) -> tuple[str, str]:
+def signed_up(place: Place, **wish: Any) -> tuple[str, str]:
     company, _ = place.desk.journey.sign_up(merchant_id="shop", name="Shop", **wish)
     return company.company_id, company.connect_url.rpartition("/")[2]
 
@@ -108,7 +109,7 @@ def test_a_failed_a_given_up_and_an_ended_connection(lent: Place) -> None:
 
 def test_a_link_has_a_way_back_of_its_own_until_the_next_link(lent: Place) -> None:
     company_id, token = signed_up(lent, return_url=LENDER, state="sign-up")
-    own = {"return_url": "https://other.example/x", "state": "link"}
+    own: dict[str, Any] = {"return_url": "https://other.example/x", "state": "link"}
     xero = lent.desk.journey.connect(company_id, "gbol", **own).connection_id
     lent.settle()
     visitor = lent.visitor()
@@ -152,7 +153,7 @@ def test_the_way_back_of_a_link_is_erased_with_the_company(lent: Place) -> None:
     lent.desk.journey.connect(company_id, "gbol", return_url=LENDER)
     lent.settle()
     assert lent.desk.client.exists(keys.link_returns(company_id))
-    CompanyEraser(lent.desk.client, shards=4).erase(company_id, lent.desk.clock())
+    CompanyEraser(lent.desk.client).erase(company_id, lent.desk.clock())
     assert not lent.desk.client.exists(keys.link_returns(company_id))
 
 
@@ -170,7 +171,7 @@ def test_the_way_back_of_a_link_is_erased_with_the_company(lent: Place) -> None:
     ],
 )
 def test_a_wrong_way_back_names_the_field_and_codat_is_not_asked(
-    lent: Place, wish: dict[str, str], field: str
+    lent: Place, wish: dict[str, Any], field: str
 ) -> None:
     company_id, _ = signed_up(lent)
     asked = len(lent.desk.wire.requests)
