@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 
 KEY = "a-key-of-the-tests"
 CALLERS = 34
-MESSAGES = 1_000
+MESSAGES = 400
 TOLD = 80
 """Two milestones of each of 40 connections."""
 

@@ -29,8 +29,8 @@ from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.simulator.config import Generation
 from processor.simulator.entities import SimulatedConnection
 from processor.store import keys
-from processor.web import create_app
 from tests.support import messages, serving
+from tests.support.applications import lent_app
 from tests.support.workbench import Moving, Workbench
 from workers.codat.questions import QuestionRunner
 from workers.reconciliation.maintenance import Maintenance
@@ -257,7 +257,7 @@ def receiving(redis_url: str, clock: Moving) -> Iterator[str]:
             clock=lambda: clock().timestamp(),
         ),
     )
-    server = make_server("127.0.0.1", 0, create_app(container), threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", 0, lent_app(container), threaded=True, request_handler=Quiet)
     assert isinstance(server, ThreadedWSGIServer)
     server.daemon_threads = False  # none of them writes into what the next test has emptied
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor.store import keys
-from processor.web import create_app
 from processor.web.merchant.polling import MAX_RETURNS
 from tests.processor.simulator.pages import Browser
+from tests.support.applications import lent_app
 from tests.support.effort import examples
 from tests.support.visiting import OURS, Place
 from tests.support.workbench import Moving
@@ -122,7 +122,7 @@ def test_coming_back_again_and_again_has_codat_asked_within_a_budget(place: Plac
     connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
     place.settle()
     clock = Moving(place.desk.clock())
-    app = create_app(dataclasses.replace(place.container, clock=clock))
+    app = lent_app(dataclasses.replace(place.container, clock=clock))
     asked = 0
     with httpx.Client(transport=httpx.WSGITransport(app=app), base_url=OURS) as holder:
         holder.get(f"/connect/{token}")

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from processor.store import keys
-from processor.web import create_app
 from tests.processor.simulator.pages import Browser
+from tests.support.applications import lent_app
 from tests.support.visiting import OURS, Place
 from tests.support.workbench import Moving
 
@@ -106,7 +106,7 @@ def test_looking_at_a_page_has_codat_asked_ever_more_seldom(place: Place, visito
     company_id, token = place.company()
     connection_id = place.linked(company_id)
     clock = Moving(place.desk.clock())  # stands still between two looks, however slow the machine is
-    app = create_app(dataclasses.replace(place.container, clock=clock))
+    app = lent_app(dataclasses.replace(place.container, clock=clock))
     asked_at = []
     with httpx.Client(transport=httpx.WSGITransport(app=app), base_url=OURS) as watcher:
         for second in range(600):

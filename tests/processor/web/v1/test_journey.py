@@ -10,7 +10,7 @@ import pytest
 from processor.container import for_web
 from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.web import create_app
+from tests.support.applications import lent_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working
 from tests.support.serving import ENVIRON, kept
 
@@ -35,7 +35,7 @@ def settings(redis_url: str, codat: SimulatorServer) -> Any:
 def call(settings: Any) -> Any:
     """Calls the API with a key, while workers work."""
     container = serving_journeys(settings)
-    client = create_app(container).test_client()
+    client = lent_app(container).test_client()
 
     def call(method: str, path: Any, body: Any = None, **more) -> Any:
         return client.open(path, method=method, json=body, headers=KEY, **more)
@@ -329,7 +329,7 @@ def test_a_change_is_never_sent_twice(
 
 
 def test_a_key_is_asked_for_first(settings: Any) -> None:
-    client = create_app(kept(for_web(settings))).test_client()
+    client = lent_app(kept(for_web(settings))).test_client()
     for method, path in (
         ("POST", "/v1/companies"),
         ("DELETE", "/v1/companies/c"),
@@ -341,7 +341,7 @@ def test_a_key_is_asked_for_first(settings: Any) -> None:
 
 def test_without_an_api_key_of_codats_the_calls_say_so(redis_url: str) -> None:
     given = load({**ENVIRON, "REDIS_URL": redis_url, "API_KEYS": "key-of-a-caller"})
-    client = create_app(kept(for_web(given))).test_client()
+    client = lent_app(kept(for_web(given))).test_client()
     said = refused(client.post("/v1/companies", json={"merchant_id": "m"}, headers=KEY), 503)
     assert said["detail"] == "CODAT_API_KEY is not set."
     refused(client.get("/v1/integrations", headers=KEY), 503)

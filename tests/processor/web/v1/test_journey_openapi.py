@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.checks import ignored_auth
 from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.web import create_app
+from tests.support.applications import lent_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working
 from tests.support.serving import ENVIRON
 
@@ -37,7 +37,7 @@ def settings(redis_url: str, codat: SimulatorServer) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     container = serving_journeys(settings)
     with working(settings):
-        yield create_app(container)
+        yield lent_app(container)
     container.redis.close()
     assert container.codat is not None
     container.codat.close()

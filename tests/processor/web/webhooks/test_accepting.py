@@ -17,10 +17,10 @@ from processor.container import for_web
 from processor.settings.loading import load
 from processor.store import keys
 from processor.store.waker import DRAIN, Waker
-from processor.web import create_app
 from tests.processor.web.webhooks.messages_sent import CURRENT, LEGACY, depth, fingerprint, is_empty, is_kept
 from tests.support import messages
 from tests.support.anything import BODIES, COMPANY, CONNECTION
+from tests.support.applications import lent_app
 from tests.support.effort import examples
 from tests.support.messages import OTHER_SECRET, SECRET, authorised, signed
 from tests.support.serving import ADDRESS, ENVIRON, kept, problem, serving
@@ -142,7 +142,7 @@ def test_the_address_may_end_with_a_slash_and_carry_a_query(caller: FlaskClient)
 def test_the_clocks_may_differ_by_five_minutes(redis_url: str, seconds: int, status: int) -> None:
     container = kept(for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
     authenticator = Authenticator(secrets=(SECRET,), authorizations=(), clock=messages.LONG_AGO.timestamp)
-    caller = create_app(dataclasses.replace(container, authenticator=authenticator)).test_client()
+    caller = lent_app(dataclasses.replace(container, authenticator=authenticator)).test_client()
     moment = messages.LONG_AGO + timedelta(seconds=seconds)
 
     assert caller.post(ADDRESS, data=CURRENT, headers=signed(CURRENT, at=moment)).status_code == status

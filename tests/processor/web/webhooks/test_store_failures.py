@@ -17,8 +17,8 @@ from processor.settings.loading import load
 from processor.store import keys
 from processor.store.client import WEB_TIMEOUT_S, connect
 from processor.store.waker import Waker
-from processor.web import create_app
 from tests.processor.web.webhooks.messages_sent import CURRENT, LEGACY, is_kept
+from tests.support.applications import lent_app
 from tests.support.messages import authorised, signed
 from tests.support.service import until
 from tests.support.serving import ADDRESS, ENVIRON, frozen, kept, problem, serving
@@ -100,7 +100,7 @@ def test_a_bell_that_hangs_does_not_keep_codat_waiting(redis_url: str, data_dir:
     container = kept(for_web(load({**ENVIRON, "REDIS_URL": redis_url})))
     with Engine(data_dir) as other:
         waker = Waker(connect(other.url, timeout_s=WEB_TIMEOUT_S))
-        caller = create_app(dataclasses.replace(container, waker=waker)).test_client()
+        caller = lent_app(dataclasses.replace(container, waker=waker)).test_client()
 
         def took_s(event_id: str) -> Any:
             for cell in keys.cells():
@@ -139,7 +139,7 @@ def test_what_goes_wrong_with_us_is_503_and_not_500(redis_url: str) -> None:
     def broken() -> datetime:
         raise RuntimeError("a fault of ours")
 
-    caller = create_app(dataclasses.replace(container, clock=broken)).test_client()
+    caller = lent_app(dataclasses.replace(container, clock=broken)).test_client()
 
     answer = caller.post(ADDRESS, data=LEGACY, headers=authorised())
 
