@@ -52,7 +52,7 @@ class Inbox:
     def __init__(self, client: "Redis[Any]", *, retention_days: int = 30, dedupe_days: int = 21) -> None:
         self._client = client
         self._retention_s = retention_days * DAY_S
-        self._dedupe_s = dedupe_days * DAY_S
+        self._dedupe_s = dedupe_days * DAY_S if dedupe_days > retention_days else 0
         self._accept: Any = register(client, "accept")
         self._quarantine: Any = register(client, "quarantine")
         self._requeue = register(client, "requeue")

@@ -50,7 +50,7 @@ def event(event_id: str) -> str:
 
 
 def seen(event_id: str) -> str:
-    """String "1": a message with this id was accepted. Kept for DEDUPE_DAYS."""
+    """String "1": a message with this id was accepted. Kept for DEDUPE_DAYS, unless ``event`` is as long."""
     return f"{PREFIX}seen:{event_id}"
 
 

@@ -11,7 +11,7 @@ from redis import Redis, RedisError
 from processor.clock import to_iso, to_ms
 from processor.store import keys
 from processor.store.cells import Cell
-from processor.store.inbox import DAY_S, WAKE_MS, Inbox
+from processor.store.inbox import DAY_S, WAKE_MS, Inbox, ReceivedMessage
 from processor.store.waker import Waker
 from tests.processor.store.conftest import AWAKE_MS
 from tests.support import messages
@@ -88,21 +88,115 @@ def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client
     assert client.hget(keys.event("msg_1"), "duplicates") == b"999"
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["kept", "duplicate"])
-def test_accepting_is_one_command_in_one_round_trip(redis_url, client, again):
+def of_a_script(before, after):
+    """The commands between two counts, without those of the counting itself."""
+    calls = {name: after[name] - before.get(name, 0) for name in after}
+    return {name: count for name, count in calls.items() if count and name not in ("info", "client|setinfo")}
+
+
+ACCEPTING = {"evalsha": 1, "exists": 1, "hset": 1, "expire": 2, "xadd": 1, "zadd": 3, "set": 1}
+REFUSING = {"evalsha": 1, "exists": 2, "hexists": 1, "hincrby": 1, "hlen": 1}
+"""The commands that the engine runs for a message that is new, and for its first repetition."""
+
+
+@pytest.mark.parametrize(
+    ("event_id", "expected"), [("msg_1", ACCEPTING), ("msg_0", REFUSING)], ids=["kept", "duplicate"]
+)
+def test_accepting_is_one_round_trip_and_so_many_commands(redis_url, client, event_id, expected):
     trips = RoundTrips()
     inbox = Inbox(trips.client(redis_url))
     inbox.accept(messages.understood(BODY, "msg_0"), BODY)
-    event = messages.understood(BODY, "msg_0" if again else "msg_1")
+    event = messages.understood(BODY, event_id, received_at=messages.LONG_AGO + timedelta(milliseconds=1))
     before = commands(client)
     trips.reset()
 
     inbox.accept(event, BODY)
 
-    after = commands(client)
+    assert (trips.count, of_a_script(before, commands(client))) == (1, expected)
+
+
+def test_many_messages_are_one_round_trip_and_the_commands_of_each(redis_url, client):
+    trips = RoundTrips()
+    inbox = Inbox(trips.client(redis_url))
+    inbox.accept(messages.understood(BODY, "msg_0"), BODY)
+    received_at = messages.LONG_AGO + timedelta(milliseconds=1)
+    received = []
+    for number in range(40):
+        body = messages.connected(f"company-{number % 7}", f"connection-{number}")
+        event = messages.understood(body, f"msg_{number}", received_at=received_at)
+        received.append(ReceivedMessage(event.event_id, body, received_at, event))
+    before = commands(client)
+    trips.reset()
+
+    results = inbox.accept_many(received)
+
+    assert [result.duplicate for result in results] == [True] + [False] * 39
     assert trips.count == 1
-    assert after["evalsha"] - before["evalsha"] == 1
-    assert b"EVALSHA" in trips.sent[0]
+    calls = of_a_script(before, commands(client))
+    assert calls == {name: 39 * ACCEPTING.get(name, 0) + REFUSING.get(name, 0) for name in calls}
+
+
+def test_scripts_that_the_engine_forgot_are_sent_again_for_a_whole_batch(client, inbox):
+    received = [
+        ReceivedMessage(f"msg_{number}", BODY, messages.LONG_AGO, messages.understood(BODY, f"msg_{number}"))
+        for number in range(3)
+    ]
+    received.insert(1, ReceivedMessage("msg_odd", b"?", messages.LONG_AGO, None, "why"))
+    client.script_flush()
+
+    results = inbox.accept_many(received)
+
+    assert [(result.event_id, result.duplicate) for result in results] == [
+        ("msg_0", False),
+        ("msg_odd", False),
+        ("msg_1", False),
+        ("msg_2", False),
+    ]
+    assert client.hget(keys.event("msg_odd"), "status") == b"quarantined"
+    assert inbox.depth() == 3
+
+
+def test_an_index_that_cannot_be_written_loses_no_message(client, inbox):
+    """Redis does not undo a script that fails in the middle."""
+    client.set(keys.company_events(COMPANY), "not what belongs there")
+
+    with pytest.raises(RedisError):
+        inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+
+    assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
+    assert waiting(client) == {keys.cell_of(COMPANY): ["msg_1"]}
+
+
+def test_while_the_message_itself_is_kept_as_long_nothing_else_remembers_its_id(client, inbox):
+    inbox.accept(messages.understood(BODY, "msg_1"), BODY)
+
+    assert not client.exists(keys.seen("msg_1"))
+
+
+@pytest.mark.parametrize(("status", "duplicate"), [("dead", True), ("quarantined", False)])
+def test_what_was_discarded_is_accepted_again_only_if_it_was_not_recognised(client, inbox, status, duplicate):
+    if status == "dead":
+        handled(client, inbox, "dead")
+    else:
+        inbox.quarantine("msg_1", BODY, messages.LONG_AGO, "why")
+    assert inbox.discard("msg_1", status=status)
+
+    assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate is duplicate
+
+    assert client.zcard(keys.events_of("discarded")) == int(duplicate)
+
+
+def test_the_messages_of_a_company_are_those_of_the_last_days(client, redis_url):
+    inbox = Inbox(Redis.from_url(redis_url), retention_days=2)
+    for number in range(400):
+        event = messages.understood(
+            BODY,
+            f"msg_{number}",
+            received_at=messages.LONG_AGO + timedelta(hours=number, milliseconds=number),
+        )
+        inbox.accept(event, BODY)
+
+    assert 48 <= client.zcard(keys.company_events(COMPANY)) <= 48 + 2 * 16
 
 
 def test_an_engine_that_forgot_the_script_learns_it_again(client, inbox):

@@ -53,7 +53,7 @@ LONGEST_S = {
 """How long keys of these functions live at the most, in seconds."""
 
 RECEIVING = {
-    *("event", "seen", "events", "events_of", "inbox", "wake", "cursor", "retries"),
+    *("event", "events", "events_of", "inbox", "wake", "cursor", "retries"),
     *("connection", "connections", "connections_in", "timeline", "merchant_companies"),
     *("company", "companies", "company_connections"),
     *("stream", "notification", "outbox", "outbox_of"),

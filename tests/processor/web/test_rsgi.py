@@ -1,12 +1,10 @@
 """The gateway between granian and Flask; how it behaves behind the real server is tested in tests/faults."""
 
-import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -18,38 +16,13 @@ from processor.web import create_gateway_from_environment
 from processor.web.refusal_log import INTERVAL_S, RefusalLog
 from processor.web.request_head import environ_of
 from processor.web.rsgi import RsgiGateway
+from tests.processor.web.rsgi_callers import Headers, Protocol, ask, scope, sized
 from tests.support.ports import own_port
 from tests.support.serving import ENVIRON
 
 AT_ONCE_S = 0.05
 LONG_S = 60.0
 MOST = 100
-
-
-class Headers(dict[str, str]):
-    """What granian passes: names in lower case, the same name possibly several times."""
-
-    def __init__(self, *pairs: tuple[str, str]) -> None:
-        super().__init__(pairs)
-        self._pairs = pairs
-
-    def items(self) -> Any:
-        return self._pairs
-
-
-def scope(**given: Any) -> Any:
-    usual = {
-        "method": "POST",
-        "path": "/webhooks/codat",
-        "query_string": "",
-        "http_version": "1.1",
-        "scheme": "http",
-        "server": "127.0.0.1:8000",
-        "client": "192.0.2.7:40000",
-        "headers": Headers(("host", "example.test"), ("content-type", "application/json")),
-        "authority": None,
-    }
-    return SimpleNamespace(**{**usual, **given})
 
 
 def test_a_request_becomes_the_environment_of_pep_3333() -> None:
@@ -78,25 +51,6 @@ def test_an_escaped_path_is_given_as_the_bytes_that_it_means() -> None:
 )
 def test_an_ipv6_caller_is_named_without_brackets(client: str, address: str) -> None:
     assert environ_of(scope(client=client), b"")["REMOTE_ADDR"] == address
-
-
-class Protocol:
-    """A caller that sends these parts and, unless it is ``finished``, nothing more and no end."""
-
-    def __init__(self, *parts: bytes, finished: bool = True) -> None:
-        self.parts, self.finished = parts, finished
-        self.status: int | None = None
-        self.body = b""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self.parts:
-            yield part
-        if not self.finished:
-            await asyncio.Event().wait()
-
-    def response_bytes(self, status: int, _headers: list[tuple[str, str]], body: bytes) -> None:
-        assert self.status is None, "answered twice"
-        self.status, self.body = status, body
 
 
 class App:
@@ -129,20 +83,6 @@ class Broken(App):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         super().__call__(environ, start_response)
         raise ValueError("a fault of ours")
-
-
-def ask(gateway: RsgiGateway, *requests: tuple[Any, Protocol]) -> list[int | None]:
-    """The statuses that requests got which came at the same time."""
-
-    async def all_of_them() -> None:
-        await asyncio.gather(*(gateway.__rsgi__(one, cast(Any, protocol)) for one, protocol in requests))
-
-    asyncio.run(all_of_them())
-    return [protocol.status for _, protocol in requests]
-
-
-def sized(length: int) -> Any:
-    return scope(headers=Headers(("content-length", str(length))))
 
 
 @pytest.mark.parametrize("path", ["/webhooks/codat", "/readyz"])
