@@ -1,27 +1,33 @@
-"""The table of figures as text, and ``docs/performance.md`` with its plot."""
+"""The table of figures as text, and ``docs/performance.md`` with its plots."""
 
+import json
 import os
 import platform
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import plots
 from benchmarks.measure import Figure
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
-PLOT = ROOT / "docs" / "images" / "performance.svg"
+IMAGES = ROOT / "docs" / "images"
+BEFORE = Path(__file__).resolve().parent / "before.json"
+"""Medians of version 0.1.0, before messages were accepted and delivered in batches."""
 
 _HEAD = """# Performance
 
 Written by `make bench`. Ratios within one run and CPU per message hold on a busy machine; rates and latencies
 are those of this one: {machine}. Runs: {runs}. Each value is their median, with the lowest and the highest
-beside it. A target that is missed is marked.
+beside it; "before" is version 0.1.0 on the same machine. A target that is missed is marked.
 
-<img src="images/performance.svg" alt="CPU per message">
-
-| what | median | lowest-highest | target |
-|---|---:|---:|---|
+{images}
+| what | before | median | lowest-highest | target |
+|---|---:|---:|---:|---|
 """
+_AT_RATE = re.compile(r"at (\d+) a second: lag to (.+)")
+_MEMORY = re.compile(r"memory: (.+), of ([\d,]+)")
 
 
 def machine() -> str:
@@ -39,14 +45,39 @@ def as_text(figures: Sequence[Figure]) -> str:
 
 
 def write(figures: Sequence[Figure], runs: int) -> None:
-    """Write the page and its plot."""
+    """Write the page and its plots."""
+    before: dict[str, float] = json.loads(BEFORE.read_text(encoding="utf-8"))
     rows = (
-        f"| {figure.name} | {_median(figure)} | {_number(figure.spread[0])}-{_number(figure.spread[1])} | "
-        f"{_verdict(figure)} |\n"
+        f"| {figure.name} | {_optional(before.get(figure.name))} | {_median(figure)} | "
+        f"{_number(figure.spread[0])}-{_number(figure.spread[1])} | {_verdict(figure)} |\n"
         for figure in figures
     )
-    PAGE.write_text(_HEAD.format(machine=machine(), runs=runs) + "".join(rows), encoding="utf-8")
-    PLOT.write_text(bars([figure for figure in figures if "CPU" in figure.name and figure.unit == "µs"]))
+    images = ""
+    for name, title, plot in _plots(figures, before):
+        (IMAGES / f"performance-{name}.svg").write_text(plot, encoding="utf-8")
+        images += f'<img src="images/performance-{name}.svg" alt="{title}">\n'
+    head = _HEAD.format(machine=machine(), runs=runs, images=images)
+    PAGE.write_text(head + "".join(rows), encoding="utf-8")
+
+
+def _plots(figures: Sequence[Figure], before: dict[str, float]) -> list[tuple[str, str, str]]:
+    """Name, title and SVG of each plot for which there are figures."""
+    cpu = {figure.name: figure.median for figure in figures if "CPU" in figure.name and figure.unit == "µs"}
+    plotted = []
+    if cpu:
+        plotted.append(("cpu", "CPU per message, now and before", plots.bars(cpu, before, "µs")))
+    for name, title, pattern, swapped, axes in (
+        ("lag", "Lag by rate", _AT_RATE, False, ("messages a second", "ms")),
+        ("memory", "Memory by connections stored", _MEMORY, True, ("connections", "bytes each")),
+    ):
+        series: dict[str, list[tuple[float, float]]] = {}
+        for figure in figures:
+            if match := pattern.fullmatch(figure.name):
+                label, x = match.groups() if swapped else match.groups()[::-1]
+                series.setdefault(label, []).append((float(x.replace(",", "")), figure.median))
+        if series:
+            plotted.append((name, title, plots.lines(series, *axes)))
+    return plotted
 
 
 def target_is_met(figure: Figure) -> bool | None:
@@ -58,25 +89,6 @@ def target_is_met(figure: Figure) -> bool | None:
     return value >= limit if relation == "≥" else value <= limit if relation == "≤" else value < limit
 
 
-def bars(figures: Sequence[Figure]) -> str:
-    """A horizontal bar chart as SVG: one bar for each figure, in its unit."""
-    row, left, width = 26, 360, 900
-    most = max(figure.median for figure in figures)
-    lines = []
-    for number, figure in enumerate(figures):
-        top, length = number * row + 8, (width - left - 110) * figure.median / most
-        lines.append(
-            f'<text x="{left - 8}" y="{top + 13}" text-anchor="end">{figure.name}</text>'
-            f'<rect x="{left}" y="{top}" width="{length:.1f}" height="17" fill="#3b6ea8"/>'
-            f'<text x="{left + length + 6:.1f}" y="{top + 13}">{_median(figure)}</text>'
-        )
-    height = len(figures) * row + 16
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-        f'font-size="13"><rect width="{width}" height="{height}" fill="white"/>{"".join(lines)}</svg>\n'
-    )
-
-
 def _median(figure: Figure) -> str:
     return f"{_number(figure.median)} {figure.unit}".strip()
 
@@ -84,6 +96,10 @@ def _median(figure: Figure) -> str:
 def _verdict(figure: Figure) -> str:
     met = target_is_met(figure)
     return "" if met is None else f"{figure.target}{'' if met else ' (missed)'}"
+
+
+def _optional(value: float | None) -> str:
+    return "" if value is None else _number(value)
 
 
 def _number(value: float) -> str:

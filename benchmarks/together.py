@@ -18,10 +18,12 @@ from processor.store import keys
 from tests.support.service import Service, is_done, until
 
 SHARES = (0.25, 0.5, 0.75)
+DELIVERY_RATE = 300
+"""Messages a second at which the first delivery has a target."""
 
 
 def measure(count: int) -> list[Figure]:
-    """The top rate at which ``count`` messages are accepted, then three shares of it."""
+    """The top rate at which ``count`` messages are accepted, then three shares of it and one fixed rate."""
     with tempfile.TemporaryDirectory(prefix="codat-") as folder, receiver() as subscriber:
         environ = {"LOG_LEVEL": "WARNING", "ALLOW_PRIVATE_SUBSCRIBERS": "true"}
         with Service(Path(folder), **environ) as service:
@@ -30,30 +32,38 @@ def measure(count: int) -> list[Figure]:
             top = load.send(service.port, signed_requests(count, prefix="top")).rate
             until(lambda: is_done(service, []))
             figures = [Figure("together: top rate of accepting", "/s", (top,))]
-            for share in SHARES:
-                prefix = f"at{share * 100:.0f}"
-                load.send(service.port, signed_requests(count, prefix=prefix), rate=top * share)
-                until(lambda: is_done(service, []))
-                with client.pipeline(transaction=False) as pipe:
-                    for number in range(count):
-                        pipe.hmget(keys.event(f"{prefix}_{number:05}"), "received_at", "processed_at")
-                    rows = [[from_iso(value.decode()) for value in row] for row in pipe.execute()]
-                commits = [(done - received).total_seconds() * 1000 for received, done in rows]
-                received_at = {f"{prefix}_{number:05}": row[0] for number, row in enumerate(rows)}
-                notified = {
-                    f"/hook {row['id']}": received_at[row["data"]["event_id"]].timestamp()
-                    for row in _notifications(client)
-                    if row["data"]["event_id"] in received_at
-                }
-                times = _arrivals(subscriber, set(notified))
-                deliveries = [(times[key] - since) * 1000 for key, since in notified.items()]
-                figures += _lags(f"at {share:.0%} of the top rate: lag to commit", commits, share)
-                figures += _lags(f"at {share:.0%} of the top rate: lag to first delivery", deliveries)
+            for rate in sorted([*(round(top * share) for share in SHARES), DELIVERY_RATE]):
+                commit, delivery = _lags_ms(service, subscriber, count, rate)
+                limit = "< 100" if rate == round(top / 2) else ""
+                figures += _figures(f"at {rate} a second: lag to commit", commit, limit)
+                limit = "< 300" if rate == DELIVERY_RATE else ""
+                figures += _figures(f"at {rate} a second: lag to first delivery", delivery, limit)
     return figures
 
 
-def _lags(name: str, lags_ms: Sequence[float], share: float = 0.0) -> list[Figure]:
-    target = "< 100" if share == 0.5 else ""
+def _lags_ms(
+    service: Service, subscriber: ReceiverProcess, count: int, rate: float
+) -> tuple[list[float], list[float]]:
+    """Milliseconds from receipt to the commit and to the first delivery of ``count`` messages."""
+    client, prefix = service.redis(), f"at{rate:.0f}"
+    load.send(service.port, signed_requests(count, prefix=prefix), rate=rate)
+    until(lambda: is_done(service, []))
+    with client.pipeline(transaction=False) as pipe:
+        for number in range(count):
+            pipe.hmget(keys.event(f"{prefix}_{number:05}"), "received_at", "processed_at")
+        rows = [[from_iso(value.decode()) for value in row] for row in pipe.execute()]
+    received_at = {f"{prefix}_{number:05}": row[0] for number, row in enumerate(rows)}
+    notified = {
+        f"/hook {row['id']}": received_at[row["data"]["event_id"]].timestamp()
+        for row in _notifications(client)
+        if row["data"]["event_id"] in received_at
+    }
+    times = _arrivals(subscriber, set(notified))
+    commits = [(done - received).total_seconds() * 1000 for received, done in rows]
+    return commits, [(times[key] - since) * 1000 for key, since in notified.items()]
+
+
+def _figures(name: str, lags_ms: Sequence[float], target: str) -> list[Figure]:
     return [
         Figure(f"{name}, p50", "ms", (percentile(lags_ms, 0.5),)),
         Figure(f"{name}, p99", "ms", (percentile(lags_ms, 0.99),), target),
