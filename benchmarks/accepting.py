@@ -49,10 +49,13 @@ def measure(count: int, runs: int) -> list[Figure]:
         *rate.values(),
         ratio("accept: rate, ours to empty", rate[ours], rate[empty], target="≥ 0.45"),
         ratio("accept: rate, ours to Flask with RQ", rate[ours], rate[rq], target="≥ 2.5"),
+        Figure("accept: rate with fsync every second", "/s", values["everysec"]),
+        Figure("accept: rate with fsync always, to every second", "times", values["always"], "≥ 0.75"),
         Figure("accept: engine CPU", "µs", values["engine cpu"], "≤ 50"),
         Figure("accept: commands in the engine", "a message", values["commands"]),
         Figure("accept: round trips", "a message", values["reads"]),
         Figure("accept: p99 at a third of the top rate", "ms", values["p99"], "< 10"),
+        Figure("accept: p99 of the empty answer at that rate", "ms", values["empty p99"]),
     ]
 
 
@@ -73,6 +76,24 @@ def _one_run(client: "Redis[Any]", url: str, folder: Path, count: int) -> dict[s
                 row["engine cpu"] = used["cpu_s"] / count * 1e6
                 row["commands"], row["reads"] = used["commands"] / count, used["reads"] / count
                 assert client.zcard(keys.events()) >= count
-                late = load.send(port, signed_requests(count // 3, prefix="late"), rate=result.rate / 3)
-                row["p99"] = late.latency_ms(0.99)
+                row["everysec"], row["always"] = _fsync_rates(client, port, count)
+                row["p99"] = _p99_ms(port, count, result.rate / 3)
+            elif kind == servers.EMPTY:
+                row["empty p99"] = _p99_ms(port, count, row[f"{servers.OURS} rate"] / 3)
     return row
+
+
+def _p99_ms(port: int, count: int, rate: float) -> float:
+    return load.send(port, signed_requests(count // 3, prefix="late"), rate=rate).latency_ms(0.99)
+
+
+def _fsync_rates(client: "Redis[Any]", port: int, count: int) -> tuple[float, float]:
+    """The rate with ``appendfsync everysec``, and that with ``always`` as its share; measured in turn."""
+    rates: dict[str, list[float]] = {"everysec": [], "always": []}
+    for turn in range(2):
+        for policy, measured in rates.items():
+            client.config_set("appendfsync", policy)
+            requests = signed_requests(count // 2, prefix=f"{policy}-{turn}")
+            measured.append(load.send(port, requests).rate)
+    everysec, always = (sum(measured) / 2 for measured in rates.values())
+    return everysec, always / everysec
