@@ -186,7 +186,8 @@ class Invalid(ProcessorError):
     def summary(self) -> str:
         """The first invalid fields with their mistakes, in one line; long texts of the caller are cut."""
         parts = [
-            f"{str(field)[:MAX_NAME_CHARS]}: {_one_line(mistakes)}" for field, mistakes in self.errors.items()
+            f"{str(field)[:MAX_NAME_CHARS]}: {_single_line(mistakes)}"
+            for field, mistakes in self.errors.items()
         ]
         more = f"; and {len(parts) - MAX_FIELDS} more" if len(parts) > MAX_FIELDS else ""
         return "; ".join(parts[:MAX_FIELDS]) + more
@@ -196,7 +197,7 @@ class Invalid(ProcessorError):
         return super().extra() | ({"errors": self.errors} if self.errors else {})
 
 
-def _one_line(mistakes: object) -> str:
+def _single_line(mistakes: object) -> str:
     text = " ".join(map(str, mistakes)) if isinstance(mistakes, list) else str(mistakes)
     return text[:MAX_MISTAKE_CHARS]
 

@@ -14,7 +14,6 @@ from tests.support.house import (
     PACKAGES,
     ROOT,
     UPWARD_IMPORTS,
-    WORDS_BEING_RENAMED,
     Checker,
     environment_read_at_import,
     imported,
@@ -23,7 +22,6 @@ from tests.support.house import (
     late_imports,
     modules,
     nodes,
-    occurrences,
     private_words,
     project_files,
     public_classes,
@@ -177,11 +175,6 @@ def test_a_trace_of_the_workplace_is_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["../shared/codat/payloads", "https://api.codat.io/companies", "/network/"])
 def test_ordinary_paths_are_let_pass(text: str) -> None:
     assert not WORKPLACE.search(text)
-
-
-@pytest.mark.parametrize(("word", "most"), WORDS_BEING_RENAMED.items())
-def test_words_that_are_being_renamed_become_fewer(word: str, most: int) -> None:
-    assert occurrences(word) <= most
 
 
 def test_words_of_names() -> None:

@@ -116,10 +116,10 @@ def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, st
 def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
     return SimulatorConfig(
         port=port,
-        product_url=settings.own_url,
+        product_url=settings.local_url,
         api_key=settings.codat_api_key or "",
-        webhook_url=f"{settings.own_url}/webhooks/codat",
-        redirect_url=redirect_url(settings.own_url),
+        webhook_url=f"{settings.local_url}/webhooks/codat",
+        redirect_url=redirect_url(settings.local_url),
         webhook_secret=next(iter(settings.codat_webhook_secrets), new_webhook_secret()),
         alert_authorization=next(iter(settings.codat_alert_authorizations), new_authorization()),
     )
@@ -184,11 +184,11 @@ def _headless(
 def _subscribe(settings: Settings, listener: Listener) -> None:
     """Register the listener as a subscriber once the service is ready."""
     _await_ready(settings)
-    retry_while_busy(lambda: listener.subscribe(settings.own_url, settings.api_keys[0]))
+    retry_while_busy(lambda: listener.subscribe(settings.local_url, settings.api_keys[0]))
 
 
 def _product(settings: Settings) -> ProductClient:
-    return ProductClient(settings.own_url, settings.api_keys[0])
+    return ProductClient(settings.local_url, settings.api_keys[0])
 
 
 def _await_ready(settings: Settings) -> None:
@@ -196,7 +196,7 @@ def _await_ready(settings: Settings) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
-            response = httpx.get(f"{settings.own_url}/readyz", timeout=2, trust_env=False)
+            response = httpx.get(f"{settings.local_url}/readyz", timeout=2, trust_env=False)
             codes = {condition["code"] for condition in response.json().get("conditions", ())}
             if response.status_code == httpx.codes.OK and codes.isdisjoint(("no_worker", "no_clock")):
                 return

@@ -35,22 +35,22 @@ PLACEHOLDERS = (
 TIMEOUT_S = 30.0
 
 
-def redirect_url(own_url: str) -> str:
-    """The redirect URL as it is set in Codat's portal; ``own_url`` is the address of this service."""
-    return f"{own_url}/return?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
+def redirect_url(local_url: str) -> str:
+    """The redirect URL as it is set in Codat's portal; ``local_url`` is the address of this service."""
+    return f"{local_url}/return?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
 
 
 def print_addresses(settings: Settings, simulator_url: str) -> None:
     """Print the addresses to open and the commands to try."""
-    own_url = settings.own_url
+    local_url = settings.local_url
     key = DEMO_LOGIN if settings.api_keys == (DEMO_LOGIN,) else "YOUR_API_KEY"
     password = DEMO_LOGIN if settings.operator_password == DEMO_LOGIN else "your OPERATOR_PASSWORD"
     click.echo(
         f"\n  Simulated Codat   {simulator_url}/  (create a company, connect it, authorise)\n"
-        f"  This service      {own_url}/readyz\n"
-        f"  Operators' pages  {own_url}/ops  (user operator, password {password})\n"
-        f'  What it knows     curl -H "Authorization: Bearer {key}" {own_url}/v1/connections\n'
-        f'  What it told      curl -H "Authorization: Bearer {key}" {own_url}/v1/notifications\n'
+        f"  This service      {local_url}/readyz\n"
+        f"  Operators' pages  {local_url}/ops  (user operator, password {password})\n"
+        f'  What it knows     curl -H "Authorization: Bearer {key}" {local_url}/v1/connections\n'
+        f'  What it told      curl -H "Authorization: Bearer {key}" {local_url}/v1/notifications\n'
         f"  Beside it         {command_line(settings, Path(sys.argv[0]))} connections list\n"
         "\n  Ctrl-C stops everything.\n"
     )
@@ -96,7 +96,7 @@ def sign_up_company(settings: Settings) -> None:
 
     def sign_up() -> str:
         response = httpx.post(
-            f"{settings.own_url}/v1/companies",
+            f"{settings.local_url}/v1/companies",
             headers={"Authorization": f"Bearer {settings.api_keys[0]}"},
             json=fields,
             timeout=TIMEOUT_S,

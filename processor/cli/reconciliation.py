@@ -52,7 +52,7 @@ def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
         is_first = services.reconciler.is_first
         if company_id is not None:
             results: Iterator[CompanyResult] = iter(
-                [services.reconciler.run_one(company_id, dry_run=dry_run)]
+                [services.reconciler.reconcile_company(company_id, dry_run=dry_run)]
             )
         else:
             results = services.reconciler.run_all(dry_run=dry_run)

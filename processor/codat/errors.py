@@ -57,7 +57,7 @@ class CodatConflict(CodatRefused):
 class CodatFailing(CodatUnavailable):
     """Codat or a proxy responded with the server error ``codat_status``.
 
-    ``codats_own``: the body is Codat's error object. A proxy may respond after it has forwarded the request.
+    ``is_from_codat``: the body is Codat's error object. A proxy may respond after it forwarded the request.
     """
 
     code = "codat_failing"
@@ -70,16 +70,16 @@ class CodatFailing(CodatUnavailable):
         *,
         correlation_id: str | None = None,
         retry_after_s: int | None = None,
-        codats_own: bool = False,
+        is_from_codat: bool = False,
     ) -> None:
         super().__init__(detail, correlation_id=correlation_id, retry_after_s=retry_after_s)
         self.codat_status = codat_status
-        self._codats_own = codats_own
+        self._is_from_codat = is_from_codat
 
     @property
     def may_have_worked(self) -> bool:
         """Whether a change may have been made; Codat in maintenance (503) makes none."""
-        is_maintenance = self.codat_status == HTTPStatus.SERVICE_UNAVAILABLE and self._codats_own
+        is_maintenance = self.codat_status == HTTPStatus.SERVICE_UNAVAILABLE and self._is_from_codat
         return self.codat_status >= 500 and not is_maintenance
 
 

@@ -37,7 +37,7 @@ class _ErrorBody:
     text: str | None = None
 
     @property
-    def is_codats_own(self) -> bool:
+    def is_from_codat(self) -> bool:
         """Whether the body is Codat's error object."""
         return self.status is not None or self.correlation_id is not None
 
@@ -59,7 +59,7 @@ def refusal(
     opening = _SENTENCES.get(status)
     if status == 429:
         return CodatRateLimited(rest_s(headers, asked_at), correlation_id=body.correlation_id)
-    if status == 404 and body.is_codats_own and body.status in (None, 404):
+    if status == 404 and body.is_from_codat and body.status in (None, 404):
         return CodatNotFound(
             _sentence(opening, 404, body),
             asked_at=asked_at,
@@ -70,7 +70,7 @@ def refusal(
         return CodatConflict(409, body.correlation_id, _sentence(opening, 409, body))
     if 400 <= status < 500 and status not in (404, 408):
         return CodatRefused(status, body.correlation_id, _sentence(opening, status, body))
-    if body.is_codats_own:
+    if body.is_from_codat:
         opening = "Codat is in maintenance" if status == 503 else "Codat failed"
         sentence = _sentence(opening, status, body)
     else:
@@ -80,7 +80,7 @@ def refusal(
         sentence,
         correlation_id=body.correlation_id,
         retry_after_s=pause_s(headers.get("Retry-After"), asked_at),
-        codats_own=body.is_codats_own,
+        is_from_codat=body.is_from_codat,
     )
 
 

@@ -117,7 +117,7 @@ class CompanyEraser:
 
     def _remove(self, pipe: "Pipeline[Any]", records: CompanyRecords) -> None:
         company_id = records.company_id
-        for chunk in chunks(_own_keys(records)):
+        for chunk in chunks(_keys_of(records)):
             pipe.delete(*chunk)
         if "merchant_id" in records.row:
             commits.remove_merchant(pipe, company_id, records.row["merchant_id"])
@@ -167,7 +167,7 @@ class CompanyEraser:
         return bool(self._client.exists(keys.erased(company_id)))
 
 
-def _own_keys(records: CompanyRecords) -> list[str]:
+def _keys_of(records: CompanyRecords) -> list[str]:
     """The keys that hold nothing but records of the company."""
     company_id = records.company_id
     names = [

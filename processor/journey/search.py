@@ -65,7 +65,7 @@ WordMatch = Callable[[str, str], bool]
 """Whether a word of a name matches a typed word."""
 
 MIN_BANK_CHARS = 3
-MIN_CHARS_FOR_ONE_TYPO = 4
+MIN_CHARS_FOR_TYPO = 4
 MIN_CHARS_FOR_TWO_TYPOS = 8
 MAX_WORDS = 5
 MAX_WORD_CHARS = 40
@@ -175,7 +175,7 @@ def _begins(word: str, typed: str) -> bool:
 
 def _resembles(word: str, typed: str) -> bool:
     """Whether ``typed`` is ``word`` or its beginning, with one typo, or two in a long word."""
-    typos = 0 if len(typed) < MIN_CHARS_FOR_ONE_TYPO else 1 if len(typed) < MIN_CHARS_FOR_TWO_TYPOS else 2
+    typos = 0 if len(typed) < MIN_CHARS_FOR_TYPO else 1 if len(typed) < MIN_CHARS_FOR_TWO_TYPOS else 2
     ends = range(len(typed) - typos, min(len(word), len(typed) + typos) + 1)
     return any(_typos(word[:end], typed) <= typos for end in ends if end > 0)
 

@@ -96,7 +96,7 @@ class Journey:
         It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
         which the service listens.
         """
-        base = (self._settings.public_url or root or self._settings.own_url).rstrip("/")
+        base = (self._settings.public_url or root or self._settings.local_url).rstrip("/")
         return f"{base}/connect/{self.tokens.make(company_id, lifetime_s=lifetime_s)}"
 
     def mailed_url(self, company_id: str) -> str:

@@ -76,7 +76,7 @@ class Reconciler:
         """Whether the store has not scanned Codat's companies yet."""
         return not self._baseline.is_scanned()
 
-    def run_one(self, company_id: str, *, dry_run: bool = False) -> CompanyResult:
+    def reconcile_company(self, company_id: str, *, dry_run: bool = False) -> CompanyResult:
         """Compare one company."""
         return self._run_company(company_id, None, RECONCILE, dry_run=dry_run)
 

@@ -130,4 +130,4 @@ def _log_address(settings: Settings) -> None:
             connection.connect((settings.host, settings.port))
             break
         time.sleep(0.02)
-    log.info("Listening", extra={"address": settings.own_url})
+    log.info("Listening", extra={"address": settings.local_url})

@@ -190,7 +190,7 @@ class Settings:
     )
 
     @property
-    def own_url(self) -> str:
+    def local_url(self) -> str:
         """The URL of the service on its own host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"

@@ -50,13 +50,13 @@ class Consumers:
     def __init__(self, configured: str | None = None) -> None:
         self._consumers: dict[str, Consumer] = {}
         self._configured = configured
-        self._own = None if configured is None else Consumer(configured)
+        self._portal = None if configured is None else Consumer(configured)
 
-    def switch_own(self, *, on: bool) -> None:
+    def switch_configured(self, *, on: bool) -> None:
         """Codat switches the configured consumer off, or on again; refused (404) where there is none."""
-        if self._own is None:
+        if self._portal is None:
             raise SimulatorRefusal(404, "There is no configured webhook consumer", "WebhooksApi")
-        self._own = replace(self._own, disabled=not on)
+        self._portal = replace(self._portal, disabled=not on)
 
     def add(self, fields: Mapping[str, object]) -> Consumer:
         """Register one from the body of ``POST /webhooks``; refused (400) where it makes no sense."""
@@ -74,19 +74,21 @@ class Consumers:
 
     def remove(self, consumer_id: str) -> None:
         """Forget one; refused (404) where there is none."""
-        if self._own is not None and self._own.id == consumer_id:
-            self._own = None
+        if self._portal is not None and self._portal.id == consumer_id:
+            self._portal = None
         elif self._consumers.pop(consumer_id, None) is None:
             raise SimulatorRefusal(404, f"There is no webhook consumer {consumer_id}", "WebhooksApi")
 
     def all(self) -> list[Consumer]:
         """The consumers in the order in which they came."""
-        built_in = [] if self._own is None else [self._own]
+        built_in = [] if self._portal is None else [self._portal]
         return [*built_in, *self._consumers.values()]
 
     def urls_for(self, message: Message) -> Sequence[str]:
         """The addresses that get a message; legacy alerts go to the configured one by rules of their own."""
-        is_configured = message.generation is Generation.LEGACY or (self._own and not self._own.disabled)
+        is_configured = message.generation is Generation.LEGACY or (
+            self._portal and not self._portal.disabled
+        )
         configured = [self._configured] if self._configured and is_configured else []
         return configured + [consumer.url for consumer in self._consumers.values() if consumer.wants(message)]
 

@@ -74,7 +74,7 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
         if state not in ("on", "off"):
             raise SimulatorRefusal(404, "The configured consumer can be switched on or off")
         with simulation.lock:
-            simulation.consumers.switch_own(on=state == "on")
+            simulation.consumers.switch_configured(on=state == "on")
         return jsonify({"consumer": state})
 
     @control.get("/deliveries")

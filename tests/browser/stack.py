@@ -46,7 +46,7 @@ class Stack:
     @property
     def url(self) -> str:
         """Where the service is."""
-        return self.settings.own_url
+        return self.settings.local_url
 
     def sign_up(self, merchant_id: str, name: str) -> tuple[str, str]:
         """A company that signed up: its id, and its link."""
@@ -115,7 +115,7 @@ def stack(**more: str) -> Iterator[Stack]:
         codat = held.enter_context(SimulatorClient(simulator.url))
         headers = {"Authorization": f"Bearer {API_KEY}"}
         http = held.enter_context(
-            httpx.Client(base_url=settings.own_url, headers=headers, timeout=PATIENCE_S, trust_env=False)
+            httpx.Client(base_url=settings.local_url, headers=headers, timeout=PATIENCE_S, trust_env=False)
         )
         _await_ready(http)
         container = for_worker(load(env))

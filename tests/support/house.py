@@ -47,13 +47,13 @@ PRIVATE_WORDS = frozenset(
         *("anybody", "everybody", "nobody", "somebody", "theirs", "whatever", "whoever"),
         *("stuff", "thing", "things"),
         *("bell", "courier", "dealings", "desk", "door", "errand", "mishap", "mishaps", "putting", "sheets"),
-        *("finding", "findings", "said", "upkeep", "wishes"),
+        *("finding", "findings", "found", "one", "own", "said", "upkeep", "wishes"),
     }
 )
 """Words that no name may contain: each stands for a term of the field."""
 
-WORDS_BEING_RENAMED = {"found": 5, "one": 8, "own": 11}
-"""Words that names still contain, each with its occurrences: a number only falls; at 0 the word moves up."""
+TERMS = re.compile("NotFound|not_found|OneTime")
+"""Terms of the field that contain one of these words."""
 
 WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 SKIPPED_FOLDERS = {"var", "build", "dist", "__pycache__"}
@@ -202,14 +202,9 @@ def names_in(text: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
-def occurrences(word: str) -> int:
-    """How many definitions of the packages have a name that contains ``word``."""
-    return sum(word in words_of(name) for _, text in modules() for _, name in names_in(text))
-
-
 def words_of(name: str) -> set[str]:
     """The words of a name, in lower case, whether it is written with underscores or with capitals."""
-    return {word.lower() for word in WORD.findall(name)}
+    return {word.lower() for word in WORD.findall(TERMS.sub("", name))}
 
 
 def public_classes(text: str) -> list[str]:

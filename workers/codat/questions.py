@@ -114,7 +114,7 @@ class QuestionRunner:
             event = self._asker.ask_history(first.company_id, asked_for)
             self._put(*questions, event=event)
         elif len(questions) == 1:
-            self._put(first, event=self._ask_one(self._asker, first))
+            self._put(first, event=self._ask_about(self._asker, first))
         else:
             ids = _connection_ids(questions)
             try:
@@ -128,7 +128,7 @@ class QuestionRunner:
                 else:
                     self._answer([question])
 
-    def _ask_one(self, asker: QuestionClient, question: Question) -> Event | None:
+    def _ask_about(self, asker: QuestionClient, question: Question) -> Event | None:
         if question.connection_id is None:
             return None
         return asker.ask_connection(

@@ -41,7 +41,7 @@ def show(token: str) -> Response:
 
 
 @blueprint.get("/<token>/found")
-def found(token: str) -> Response:
+def matching_platforms(token: str) -> Response:
     """The platforms alone, for a search while typing."""
     visit = visit_of(token)
     return fragment(visit, PLATFORMS, **_matching_platforms(visit.cards()))

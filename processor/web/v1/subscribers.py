@@ -21,7 +21,7 @@ calls = Calls(
     ids={"subscriber_id": "A subscriber's id.", "notification_id": "A notification's id."},
 )
 
-ONE_RECEIVER = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
+ONLY_TO = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
 ORDERED_DESCRIPTION = "Notifications of one connection never overtake each other."
 
 
@@ -101,13 +101,13 @@ class TestMessageSchema(ResponseSchema):
 class RedeliverQuery(NoParameters):
     """The receiver of a redelivery, as a parameter."""
 
-    subscriber_id = id_filter(ONE_RECEIVER)
+    subscriber_id = id_filter(ONLY_TO)
 
 
 class RedeliverBody(RequestBodySchema):
     """The receiver of a redelivery, in the body."""
 
-    subscriber_id = id_filter(ONE_RECEIVER)
+    subscriber_id = id_filter(ONLY_TO)
 
 
 class RedeliveredSchema(ResponseSchema):

@@ -107,7 +107,7 @@ def test_whether_a_company_is_new_is_judged_by_codats_clock(truth, minutes):
 def test_one_company_of_a_new_store_is_not_told_again_either(truth):
     company, connection = lived(truth, "Bakery")
 
-    truth.polling.reconciler.run_one(company)
+    truth.polling.reconciler.reconcile_company(company)
     truth.settle(for_s=120)
 
     assert truth.bench.state(connection) == "ready"
@@ -289,7 +289,7 @@ def test_a_company_with_forty_connections_is_right_in_three_requests(truth):
             truth.change(connection, "deauthorize")
     before = len(truth.wire.requests)
 
-    truth.polling.reconciler.run_one(company)
+    truth.polling.reconciler.reconcile_company(company)
     asked = [path for _, path in truth.wire.requests[before:]]
     truth.settle(for_s=120)
 

@@ -130,7 +130,7 @@ def test_a_consumer_that_codat_switched_off_is_noticed_by_the_sweep(redis_url):
         truth.sweep.run()
         assert warnings(truth) == {}
         with truth.simulation.lock:
-            truth.simulation.consumers.switch_own(on=False)
+            truth.simulation.consumers.switch_configured(on=False)
         connection = truth.connect(truth.company())
         assert truth.simulation.wait_until_idle(60)
         truth.settle(for_s=5)

@@ -253,7 +253,7 @@ def test_a_clock_of_codats_that_is_ten_minutes_wrong_delays_and_does_not_mislead
     assert truth.bench.state(connection) == "ready"
     truth.change(connection, "unlink")  # whose message is lost
 
-    truth.polling.reconciler.run_one(company)
+    truth.polling.reconciler.reconcile_company(company)
     truth.run(for_s=1800)
     list(truth.polling.reconciler.run_all())
     truth.settle(for_s=120)

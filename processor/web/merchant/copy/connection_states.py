@@ -266,7 +266,7 @@ def barred(text: StateText, platform: str, connected: str, *, is_unfinished: boo
         badge="Not connected" if is_unfinished else text.badge,
         tone="calm",
         title=f"{platform} is not connected" if is_unfinished else text.title,
-        body=terms.one_at_a_time(connected),
+        body=terms.single_connection(connected),
         advice=terms.TO_CHANGE,
         to_manage=True,
     )

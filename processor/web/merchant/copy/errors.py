@@ -118,7 +118,7 @@ def of(error: ProcessorError) -> MerchantError:
     """The text for ``error``."""
     if isinstance(error, AlreadyConnected):
         name = terms.name_of(error.platform_name or UNNAMED_ACCOUNTING)
-        text = f"{terms.one_at_a_time(name)} {terms.TO_CHANGE}"
+        text = f"{terms.single_connection(name)} {terms.TO_CHANGE}"
         return MerchantError(f"{name} is connected already", text, is_calm=True, to_manage=True)
     error_text = next(_ERRORS[base] for base in type(error).__mro__ if base in _ERRORS)
     if error_text is not BROKEN:

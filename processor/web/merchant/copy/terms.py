@@ -25,7 +25,7 @@ UNNAMED_PLATFORM = "your platform"
 TO_CHANGE = "To change, disconnect it under “Manage” first."
 
 
-def one_at_a_time(name: str) -> str:
+def single_connection(name: str) -> str:
     """Why another accounting platform cannot be connected beside ``name``."""
     return f"{name} is connected, and a company has one accounting platform at a time."
 
