@@ -6,13 +6,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from processor.clock import to_ms, utc_now
 from processor.delivery.channels.registry import enabled_channels, guard_key
-from processor.delivery.lane import Mode, common_keys
-from processor.delivery.scripts import register
-from processor.delivery.subscribers import Subscriber, Subscribers
+from processor.delivery.lane import common_keys
+from processor.delivery.scripts import RoundTrip, register
+from processor.delivery.subscribers import Subscriber, SubscriberCache
 from processor.settings.definitions import Settings
 from processor.store import keys, unreadable
 from processor.store.decoding import text_fields, texts
@@ -27,7 +27,7 @@ class FanOut:
         self,
         client: "Redis[Any]",
         *,
-        subscribers: Subscribers,
+        subscribers: SubscriberCache,
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -38,20 +38,27 @@ class FanOut:
         self._channels = enabled_channels(settings)
         self._script = register(client, "fan_out")
 
-    def run(self) -> int:
-        """Fan out until the list is empty; the number of notifications.
+    def run(self) -> set[str]:
+        """Fan out until the list is empty; the lanes that may have got something.
 
         Another process may do the same at the same time: each notification is fanned out once.
         """
-        total = 0
-        while ids := texts(self._client.lrange(keys.fan_out(), 0, BATCH - 1)):
-            count = self._run_batch(ids)
-            total += count
-            if not count:
-                break
-        return total
+        lane_ids: set[str] = set()
+        trip = RoundTrip(self._client, self._script)
+        while True:
+            trip.add("LRANGE", keys.fan_out(), 0, BATCH - 1)
+            trip.add("GET", keys.subscribers_version())
+            *counts, ids, version = trip.execute()
+            for reply in (*counts, ids, version):
+                if isinstance(reply, RedisError):
+                    raise reply
+            if not ids or (counts and not sum(counts)):
+                return lane_ids
+            trip = RoundTrip(self._client, self._script)
+            lane_ids |= self._add_batch(trip, texts(ids), self._subscribers.at(version))
 
-    def _run_batch(self, ids: Sequence[str]) -> int:
+    def _add_batch(self, trip: RoundTrip, ids: Sequence[str], subscribers: Sequence[Subscriber]) -> set[str]:
+        """Add the fan-out of these notifications to ``trip``; the lanes that may get something."""
         with self._client.pipeline(transaction=False) as pipe:
             for id_ in ids:
                 pipe.hget(keys.notification(id_), "body")
@@ -62,33 +69,21 @@ class FanOut:
                 for id_, stored in zip(ids, pipe.execute(), strict=True)
             ]
         companies = self._companies(body["data"]["company_id"] for body in bodies if body)
-        subscribers = self._accepting_subscribers()
-        now_ms = to_ms(self._clock())
-        with self._client.pipeline(transaction=False) as pipe:
-            for id_, body in zip(ids, bodies, strict=True):
-                lane_ids = self._lane_ids(body, subscribers, companies) if body else []
-                lane_keys = [
-                    key for lane_id in lane_ids for key in (keys.lane(lane_id), guard_key(lane_id, id_))
-                ]
-                self._script(
-                    keys=[*common_keys(id_), keys.fan_out(), *lane_keys],
-                    args=[id_, now_ms, *lane_ids],
-                    client=pipe,
-                )
-            return sum(pipe.execute())
-
-    def _accepting_subscribers(self) -> list[Subscriber]:
-        """The subscribers whose lanes accept new notifications."""
-        subscribers = self._subscribers.all()
-        with self._client.pipeline(transaction=False) as pipe:
-            for subscriber in subscribers:
-                pipe.hget(keys.lane_state(subscriber.id), "mode")
-            modes = pipe.execute() if subscribers else []
-        return [
-            subscriber
-            for subscriber, mode in zip(subscribers, modes, strict=True)
-            if mode is None or Mode(mode.decode()).accepts_notifications
-        ]
+        now_ms, touched = to_ms(self._clock()), set[str]()
+        for id_, body in zip(ids, bodies, strict=True):
+            lane_ids = self._lane_ids(body, subscribers, companies) if body else []
+            touched.update(lane_ids)
+            lane_keys = [
+                key
+                for lane_id in lane_ids
+                for key in (keys.lane(lane_id), keys.lane_state(lane_id), guard_key(lane_id, id_))
+            ]
+            trip.call(
+                self._script,
+                [*common_keys(), keys.fan_out(), keys.deliveries(id_), *lane_keys],
+                [id_, now_ms, *lane_ids],
+            )
+        return touched
 
     def _lane_ids(
         self,

@@ -100,6 +100,22 @@ class Lease:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class CompletedAttempt:
+    """An attempt that is to be recorded.
+
+    ``record`` is its stored form. ``counts``: a failure counts against the lane. ``asked``: the receiver
+    asked for the next attempt's time.
+    """
+
+    lease: Lease
+    verdict: AttemptVerdict
+    record: Mapping[str, Any]
+    next_attempt_at: datetime | None = None
+    counts: bool = True
+    asked: bool = False
+
+
 def lane_of_tests(subscriber_id: str) -> str:
     """The id of the lane that has a subscriber's test messages."""
     return subscriber_id + _TEST_SUFFIX
@@ -110,10 +126,9 @@ def subscriber_id_of(lane_id: str) -> str:
     return lane_id.removesuffix(_TEST_SUFFIX)
 
 
-def common_keys(notification_id: str) -> list[str]:
-    """The first keys of every script about one notification (``common.lua``)."""
+def common_keys() -> list[str]:
+    """The first keys of every script that changes statuses (``common.lua``)."""
     return [
-        keys.deliveries(notification_id),
         keys.outbox(),
         *(keys.outbox_with(status) for status in ("pending", "delivered", "dead", "uncertain")),
         keys.dead_deliveries(),

@@ -85,7 +85,7 @@ class LaneAdmin:
             with self._client.pipeline(transaction=False) as pipe:
                 for id_ in ids:
                     self._abandon(
-                        keys=[*common_keys(id_.decode()), keys.lane(lane_id)],
+                        keys=[*common_keys(), keys.deliveries(id_.decode()), keys.lane(lane_id)],
                         args=[id_, lane_id, "cancelled" if removed else "dead"],
                         client=pipe,
                     )
@@ -123,7 +123,8 @@ class LaneAdmin:
     def _put(self, client: Any, id_: str, lane_id: str) -> Any:
         return self._requeue(
             keys=[
-                *common_keys(id_),
+                *common_keys(),
+                keys.deliveries(id_),
                 keys.lane(lane_id),
                 keys.lane_flight(lane_id),
                 keys.notification(id_),

@@ -96,6 +96,7 @@ class Subscribers:
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hset(keys.subscriber(subscriber.id), mapping=_row(subscriber))
             pipe.zadd(keys.subscribers(), {subscriber.id: to_ms(now)})
+            pipe.incr(keys.subscribers_version())
             if not enabled:
                 pipe.hset(keys.lane_state(subscriber.id), mapping={"mode": "disabled", "since": to_ms(now)})
             pipe.execute()
@@ -155,6 +156,7 @@ class Subscribers:
                 keys.subscriber(subscriber_id),
                 mapping={"secret": new_secret(), "old_secrets": json.dumps(valid)},
             )
+            pipe.incr(keys.subscribers_version())
 
         self._client.transaction(replace_secret, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
         return self.get(subscriber_id)
@@ -164,6 +166,7 @@ class Subscribers:
         with self._client.pipeline(transaction=True) as pipe:
             pipe.delete(keys.subscriber(subscriber_id))
             pipe.zrem(keys.subscribers(), subscriber_id)
+            pipe.incr(keys.subscribers_version())
             pipe.execute()
 
     def _read(self, subscriber_id: str, row: Mapping[bytes, bytes]) -> Subscriber | None:
@@ -179,8 +182,24 @@ class Subscribers:
                 raise NotFound("There is no subscriber with this id.")
             pipe.multi()
             pipe.hset(keys.subscriber(subscriber_id), mapping=row)
+            pipe.incr(keys.subscribers_version())
 
         self._client.transaction(set_fields, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
+
+
+class SubscriberCache:
+    """The subscribers as this process knows them, read again when their version has changed."""
+
+    def __init__(self, subscribers: Subscribers) -> None:
+        self._subscribers = subscribers
+        self._version: object = self
+        self._all: list[Subscriber] = []
+
+    def at(self, version: object) -> list[Subscriber]:
+        """All subscribers, where ``version`` was just read from ``subscribers_version``."""
+        if version != self._version:
+            self._all, self._version = self._subscribers.all(), version
+        return self._all
 
 
 def names_of(subscribers: Iterable[Subscriber]) -> dict[str, str]:

@@ -191,6 +191,11 @@ def subscriber(subscriber_id: str) -> str:
     return f"{PREFIX}subscriber:{subscriber_id}"
 
 
+def subscribers_version() -> str:
+    """Integer: number of changes of subscribers, for processes that remember them. Permanent."""
+    return f"{PREFIX}subscribers-version"
+
+
 def lane(lane_id: str) -> str:
     """Sorted set: ids of notifications that wait in this lane by time of the next attempt (ms)."""
     return f"{PREFIX}lane:{lane_id}"

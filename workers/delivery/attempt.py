@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from redis import RedisError
@@ -11,38 +11,31 @@ from redis import RedisError
 from processor.clock import utc_now
 from processor.delivery import retry_schedule
 from processor.delivery.channels.registry import channel_of
-from processor.delivery.lane import AttemptVerdict, Lane, Lease
-from processor.delivery.lane_admin import LaneAdmin
+from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
 from processor.delivery.lanes import Lanes
 from workers.delivery.channels.sender import AttemptResult, Sender
 
 _log = logging.getLogger(__name__)
 
-RunInThread = Callable[[Callable[[], None]], Awaitable[None]]
-"""Runs a call that blocks in a thread."""
-
 
 class AttemptRunner:
     """Makes attempts with ``senders``, by the name of their channel.
 
-    ``settled`` counts the completed attempts. ``chance`` returns 0 to 1, for the jitter of retries.
+    ``chance`` returns 0 to 1, for the jitter of retries.
     """
 
     def __init__(
         self,
         lanes: Lanes,
-        lane_admin: LaneAdmin,
         senders: Mapping[str, Sender],
         *,
         clock: Callable[[], datetime] = utc_now,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._lanes = lanes
-        self._lane_admin = lane_admin
         self._senders = senders
         self._clock = clock
         self._chance = chance
-        self.settled = 0
 
     def prepare(self) -> None:
         """Prepare all senders. Raises what a sender raises."""
@@ -59,28 +52,20 @@ class AttemptRunner:
         sender = self._senders.get(channel_of(lane.id).name)
         return sender.awaiting_reply if sender else 0
 
-    async def run(self, lease: Lease, in_thread: RunInThread) -> None:
-        """Make one attempt and settle it. Raises ``redis.RedisError`` where it cannot be settled."""
+    async def run(self, lease: Lease) -> CompletedAttempt:
+        """Make one attempt, which the caller records. Raises ``redis.RedisError``."""
         began = self._clock()
         result = await self._send(lease)
         verdict, next_attempt_at = self._decide(lease, result)
-        attempt = result.record(lease, began, verdict)
-
-        def settle() -> None:
-            self._lanes.settle(
-                lease,
-                verdict,
-                attempt,
-                next_attempt_at=next_attempt_at,
-                counts=result.counts,
-                asked=result.retry_after is not None,
-            )
-            _log_attempt(lease, verdict, result)
-            if verdict is AttemptVerdict.GONE:
-                self._lane_admin.abandon(lease.lane.id, removed=False)
-
-        await in_thread(settle)
-        self.settled += 1
+        _log_attempt(lease, verdict, result)
+        return CompletedAttempt(
+            lease,
+            verdict,
+            result.record(lease, began, verdict),
+            next_attempt_at,
+            counts=result.counts,
+            asked=result.retry_after is not None,
+        )
 
     async def _send(self, lease: Lease) -> AttemptResult:
         """The result of the sender; a bug in it counts as a failed attempt, but not against the lane."""
@@ -111,6 +96,8 @@ class AttemptRunner:
 
 
 def _log_attempt(lease: Lease, verdict: AttemptVerdict, result: AttemptResult) -> None:
+    if verdict is AttemptVerdict.DELIVERED and not _log.isEnabledFor(logging.INFO):
+        return
     fields = {
         **lease.log_fields,
         "verdict": verdict.value,

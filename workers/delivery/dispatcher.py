@@ -1,15 +1,18 @@
 """The dispatcher: claims due deliveries and makes many attempts at the same time.
 
 It runs in a thread with an event loop. A wake-up call (or the clock) makes it look at the lanes. A receiver
-that does not answer costs a waiting task, so no lane delays another.
+that does not answer costs a waiting task, so no lane delays another. One look records all attempts that were
+completed since the last one, and claims for all lanes with room.
 """
 
 import asyncio
 import contextlib
 import logging
+import math
 import threading
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -20,8 +23,9 @@ from redis import RedisError
 from processor.clock import utc_now
 from processor.delivery import retry_schedule
 from processor.delivery.fan_out import FanOut
-from processor.delivery.lane import Lane, Lease
-from processor.delivery.lanes import RENEW_S, Lanes
+from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
+from processor.delivery.lane_admin import LaneAdmin
+from processor.delivery.lanes import RENEW_S, Lanes, Look
 from workers.delivery.attempt import AttemptRunner
 from workers.redis_outage import RedisOutage
 
@@ -36,7 +40,15 @@ CROWDED = 500
 LOOK_EVERY_S = 5.0
 """Longest time between two looks at the lanes without a wake-up call, in seconds."""
 
-REDIS_THREADS = 4
+GATHER_S = 0.02
+"""Shortest time between two looks, in seconds, so that one look does the work of many attempts."""
+
+EVERYWHERE_EVERY_S = 1.0
+"""Shortest time between two looks at all lanes while calls bring new notifications, in seconds."""
+
+REDIS_THREADS = 2
+"""One for looks, one for the renewal of leases."""
+
 MOST_AWAITING_REPLY = 40
 """Attempts in a lane that await a late reply and are not counted against its limit."""
 
@@ -57,6 +69,7 @@ class Dispatcher:
         lanes: Lanes,
         fan_out: FanOut,
         attempts: AttemptRunner,
+        lane_admin: LaneAdmin,
         *,
         renew_s: float = RENEW_S,
         look_every_s: float = LOOK_EVERY_S,
@@ -66,10 +79,15 @@ class Dispatcher:
         self._lanes = lanes
         self._fan_out = fan_out
         self._attempts = attempts
+        self._lane_admin = lane_admin
         self._renew_s, self._look_every_s, self._grace_s = renew_s, look_every_s, grace_s
         self._clock = clock
         self._leases: dict[tuple[str, str], Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._completed: list[CompletedAttempt] = []
+        self._settled = 0
+        self._called = True
+        self._looked_everywhere_at = -math.inf
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken: asyncio.Event | None = None
@@ -100,10 +118,10 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Look at the lanes now. Thread-safe."""
-        loop, woken = self._loop, self._woken
-        if loop is not None and woken is not None:
+        loop = self._loop
+        if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has just been closed
-                loop.call_soon_threadsafe(woken.set)
+                loop.call_soon_threadsafe(self._call)
 
     def stop(self) -> None:
         """End the thread; deliveries whose attempts take too long are given back and attempted again."""
@@ -115,9 +133,10 @@ class Dispatcher:
 
     def run_once(self) -> int:
         """Deliver until no delivery is due; the number of attempts."""
-        settled_before = self._attempts.settled
+        self._stopping.clear()
+        settled_before = self._settled
         asyncio.run(self._deliver_due())
-        return self._attempts.settled - settled_before
+        return self._settled - settled_before
 
     def _run_thread(self, ready: threading.Event) -> None:
         try:
@@ -130,8 +149,11 @@ class Dispatcher:
     async def _serve(self, ready: threading.Event) -> None:
         async with self._session() as woken:
             ready.set()
+            loop, look_again_at = asyncio.get_running_loop(), 0.0
             while not self._stopping.is_set():
+                await asyncio.sleep(look_again_at - loop.time())
                 woken.clear()
+                look_again_at = loop.time() + GATHER_S
                 wait_s = await self._look_safely()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), wait_s)
@@ -140,16 +162,22 @@ class Dispatcher:
     async def _deliver_due(self) -> None:
         async with self._session():
             while True:
+                called = self._called
                 await self._look()
-                if not self._tasks:
-                    return
-                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                if self._tasks and not self._completed:
+                    await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                elif not self._completed:
+                    if called:
+                        return
+                    self._called = True
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncio.Event]:
         """What the loop works with, and leases that are renewed meanwhile; the event that ``wake`` sets."""
         self._leases.clear()
         self._tasks.clear()
+        self._completed.clear()
+        self._called, self._looked_everywhere_at = True, -math.inf
         self._pool = ThreadPoolExecutor(REDIS_THREADS, thread_name_prefix="dispatcher-redis")
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
         renewing = asyncio.create_task(self._renew_leases())
@@ -173,28 +201,64 @@ class Dispatcher:
         return 1.0
 
     async def _look(self) -> float:
-        """Fan out, claim due deliveries, start attempts; the longest wait until the next look, in seconds."""
-        under_way = Counter(lane_id for lane_id, _ in self._leases)
-        total = len(self._leases)
-        most = 0 if total >= MOST_UNDER_WAY else 1 if total >= CROWDED else retry_schedule.AT_ONCE
+        """Record attempts, claim due deliveries, start attempts; the longest wait for the next look (s).
 
-        def room(lane: Lane) -> int:
-            limit = most + min(self._attempts.awaiting_reply(lane), MOST_AWAITING_REPLY)
-            return 0 if under_way[lane.id] >= limit else limit
+        When it was called, or is overdue, it also fans out. If nothing was fanned out, or from time to time,
+        it is at all lanes: another process may have changed them.
+        """
+        now, completed = time.monotonic(), self._completed
+        since_s = now - self._looked_everywhere_at
+        called = self._called or since_s >= self._look_every_s
+        room = self._room(completed)
 
-        def fan_out_and_claim() -> tuple[list[Lease], datetime | None]:
-            self._fan_out.run()
-            return self._lanes.claim(room)
+        def look() -> tuple[Look, bool]:
+            touched = self._fan_out.run() if called else set()
+            everywhere = called and (not touched or since_s >= EVERYWHERE_EVERY_S)
+            result = self._lanes.look(room, completed, touched=touched, everywhere=everywhere)
+            for attempt in completed:
+                if attempt.verdict is AttemptVerdict.GONE:
+                    self._lane_admin.abandon(attempt.lease.lane.id, removed=False)
+            return result, everywhere
 
-        leases, next_due_at = await self._in_thread(fan_out_and_claim)
-        for lease in leases:
+        self._completed, self._called = [], False
+        try:
+            result, everywhere = await self._in_thread(look)
+        except BaseException:
+            self._completed, self._called = completed + self._completed, self._called or called
+            raise
+        if everywhere:
+            self._looked_everywhere_at = now
+        for attempt in completed:
+            self._drop(attempt.lease)
+        for attempt, error in result.refused:
+            _warn_unrecorded(attempt.lease, error)
+        self._settled += len(completed) - len(result.refused)
+        for lease in result.leases:
             self._leases[lease.lane.id, lease.notification_id] = lease
             task = asyncio.create_task(self._attempt(lease))
             self._tasks.add(task)
             task.add_done_callback(self._task_done)
-        if next_due_at is None:
+        if result.next_due_at is None:
             return self._look_every_s
-        return min(self._look_every_s, max(0.01, (next_due_at - self._clock()).total_seconds()))
+        return min(self._look_every_s, max(0.01, (result.next_due_at - self._clock()).total_seconds()))
+
+    def _room(self, completed: Sequence[CompletedAttempt]) -> Callable[[Lane], int]:
+        """How many attempts may be under way in a lane, once these are recorded."""
+        under_way = Counter(lane_id for lane_id, _ in self._leases)
+        under_way.subtract(attempt.lease.lane.id for attempt in completed)
+        total = under_way.total()
+        most = 0 if total >= MOST_UNDER_WAY else 1 if total >= CROWDED else retry_schedule.AT_ONCE
+
+        def room(lane: Lane) -> int:
+            limit = most + min(self._attempts.awaiting_reply(lane), MOST_AWAITING_REPLY)
+            return 0 if self._stopping.is_set() or under_way[lane.id] >= limit else limit
+
+        return room
+
+    def _call(self) -> None:
+        self._called = True
+        if self._woken is not None:
+            self._woken.set()
 
     def _task_done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -202,15 +266,20 @@ class Dispatcher:
             self._woken.set()
 
     async def _attempt(self, lease: Lease) -> None:
+        completed = None
         try:
-            await self._attempts.run(lease, self._in_thread)
+            completed = await self._attempts.run(lease)
+            self._completed.append(completed)
         except RedisError as error:
-            _log.warning(
-                "an attempt could not be recorded and will be repeated",
-                extra={**lease.log_fields, "error": repr(error)},
-            )
+            _warn_unrecorded(lease, error)
         finally:
-            self._leases.pop((lease.lane.id, lease.notification_id), None)
+            if completed is None:
+                self._drop(lease)
+
+    def _drop(self, lease: Lease) -> None:
+        """Renew this lease no longer."""
+        if self._leases.get((lease.lane.id, lease.notification_id)) is lease:
+            del self._leases[lease.lane.id, lease.notification_id]
 
     async def _renew_leases(self) -> None:
         while True:
@@ -230,13 +299,21 @@ class Dispatcher:
     async def _finish(self) -> None:
         """Wait for the attempts under way, then give back the deliveries of those that take too long."""
         tasks = set(self._tasks)
-        if not tasks:
-            return
-        await asyncio.wait(tasks, timeout=self._grace_s)
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._grace_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._completed:
+            await self._look_safely()
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         """Run a call that blocks on Redis without blocking the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+
+def _warn_unrecorded(lease: Lease, error: RedisError) -> None:
+    _log.warning(
+        "an attempt could not be recorded and will be repeated",
+        extra={**lease.log_fields, "error": repr(error)},
+    )

@@ -12,6 +12,7 @@ from processor.delivery.channels.registry import enabled_channels
 from processor.delivery.channels.webhook import WEBHOOK
 from processor.delivery.fan_out import FanOut
 from processor.delivery.lanes import Lanes
+from processor.delivery.subscribers import SubscriberCache
 from workers.delivery.attempt import AttemptRunner
 from workers.delivery.channels.chat import chat_sender
 from workers.delivery.channels.email import email_sender
@@ -30,7 +31,7 @@ SENDERS: dict[str, Callable[[Container], Sender]] = {
 def dispatcher_of(container: Container) -> Dispatcher:
     """The dispatcher with the collaborators of ``container``. Connects to nothing yet."""
     client, settings, clock = container.redis, container.settings, container.clock
-    subscribers = container.subscribers
+    subscribers = SubscriberCache(container.subscribers)
     names = [WEBHOOK.name, *(channel.name for channel in enabled_channels(settings))]
     lanes = Lanes(
         client,
@@ -42,8 +43,7 @@ def dispatcher_of(container: Container) -> Dispatcher:
     return Dispatcher(
         lanes,
         FanOut(client, subscribers=subscribers, settings=settings, clock=clock),
-        AttemptRunner(
-            lanes, container.lane_admin, {name: SENDERS[name](container) for name in names}, clock=clock
-        ),
+        AttemptRunner(lanes, {name: SENDERS[name](container) for name in names}, clock=clock),
+        container.lane_admin,
         clock=clock,
     )

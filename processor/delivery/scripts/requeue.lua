@@ -1,24 +1,25 @@
 -- Put a notification into a lane (again) with a new retry schedule.
 -- A slow lane is probed at once: the operator expects it to work again.
--- KEYS: 1-7 as in common; 8 lane, 9 lane-flight, 10 notification, 11 guard of the lane (see fan_out.lua), 12 lane-state
+-- KEYS: 1-6 as in common; 7 deliveries, 8 lane, 9 lane-flight, 10 notification, 11 guard of the lane (see
+--       fan_out.lua), 12 lane-state
 -- ARGV: id, lane id, now ms
 -- Returns 1, or 0 when the notification or the lane does not exist.
 local id, lane = ARGV[1], ARGV[2]
 if redis.call('EXISTS', KEYS[10]) == 0 or redis.call('EXISTS', KEYS[11]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], lane .. ':tries', 0)
-redis.call('HDEL', KEYS[1], lane .. ':next', lane .. ':asked')
+redis.call('HSET', KEYS[7], lane .. ':tries', 0)
+redis.call('HDEL', KEYS[7], lane .. ':next', lane .. ':asked')
 redis.call('HDEL', KEYS[12], 'probe_at')
-local before = redis.call('HGET', KEYS[1], lane .. ':status')
-set_status(id, lane, 'pending')
+local before = redis.call('HGET', KEYS[7], lane .. ':status')
+set_status(KEYS[7], id, lane, 'pending')
 for _, member in ipairs(redis.call('ZRANGE', KEYS[9], 0, -1)) do
   if string.sub(member, 1, #id + 1) == id .. ' ' and redis.call('ZSCORE', KEYS[8], id) then return 1 end
 end
 -- Recipients that have it are left out, unless all have it; uncertain ones get it again.
 local sent = lane .. ':sent:'
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+for _, field in ipairs(redis.call('HKEYS', KEYS[7])) do
   if string.sub(field, 1, #sent) == sent
-    and (before == 'delivered' or redis.call('HGET', KEYS[1], field) ~= 'delivered') then
-    redis.call('HDEL', KEYS[1], field)
+    and (before == 'delivered' or redis.call('HGET', KEYS[7], field) ~= 'delivered') then
+    redis.call('HDEL', KEYS[7], field)
   end
 end
 redis.call('ZADD', KEYS[8], ARGV[3], id)

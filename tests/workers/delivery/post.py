@@ -20,7 +20,7 @@ from processor.delivery.lane import Mode
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.lanes import RENEW_S, Lanes
 from processor.delivery.ssrf import Resolver, resolve
-from processor.delivery.subscribers import Subscriber, Subscribers
+from processor.delivery.subscribers import Subscriber, SubscriberCache, Subscribers
 from processor.resources import serializers
 from processor.settings.loading import load
 from processor.store import keys, outbox
@@ -57,7 +57,7 @@ class Post:
         """The lanes as the process ``token`` sees them."""
         return Lanes(
             self.client,
-            subscribers=self.subscribers,
+            subscribers=SubscriberCache(self.subscribers),
             settings=self.settings,
             token=token,
             clock=self.clock,
@@ -67,12 +67,17 @@ class Post:
         """Replace settings."""
         self.settings = dataclasses.replace(self.settings, **settings)
 
-    def fan_out(self) -> int:
-        """Put decided notifications into lanes; their number."""
-        return self._fan_out().run()
+    def fan_out(self) -> None:
+        """Put decided notifications into lanes."""
+        self._fan_out().run()
 
     def _fan_out(self) -> FanOut:
-        return FanOut(self.client, subscribers=self.subscribers, settings=self.settings, clock=self.clock)
+        return FanOut(
+            self.client,
+            subscribers=SubscriberCache(self.subscribers),
+            settings=self.settings,
+            clock=self.clock,
+        )
 
     def dispatcher(
         self,
@@ -101,7 +106,6 @@ class Post:
         lanes = self.lanes(token)
         attempts = AttemptRunner(
             lanes,
-            self.lane_admin,
             {WEBHOOK.name: WebhookSender(http, clock=self.clock), **(senders or {})},
             clock=self.clock,
             chance=chance,
@@ -110,6 +114,7 @@ class Post:
             lanes,
             self._fan_out(),
             attempts,
+            self.lane_admin,
             renew_s=renew_s,
             look_every_s=look_every_s,
             grace_s=grace_s,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from processor.clock import to_iso
-from processor.delivery.lane import AttemptVerdict, Mode
+from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Mode
 from processor.delivery.lanes import LEASE
 from processor.store import keys
 from tests.workers.delivery.post import Post
@@ -22,7 +22,7 @@ def test_what_a_dead_process_had_taken_is_taken_over_when_its_lease_ends(
     id_ = post.decide()
     dead = post.lanes("dead")
     post.fan_out()
-    (claimed,), _ = dead.claim(lambda _: 10)
+    (claimed,) = dead.look(lambda _: 10).leases
     assert claimed.notification_id == id_
 
     dispatcher = post.dispatcher(token="alive")
@@ -38,11 +38,11 @@ def test_a_lease_that_is_renewed_is_not_taken_over(post: Post) -> None:
     id_ = post.decide()
     busy = post.lanes("busy")
     post.fan_out()
-    busy.claim(lambda _: 10)
+    busy.look(lambda _: 10)
     for _ in range(5):
         post.forward(LEASE.total_seconds() - 1)
         busy.renew({mine.id: [id_]})
-        assert post.lanes("other").claim(lambda _: 10)[0] == []
+        assert post.lanes("other").look(lambda _: 10).leases == []
 
 
 def test_leases_are_renewed_while_somebody_takes_his_time(post: Post, receiver: MakeReceiver) -> None:
@@ -106,16 +106,16 @@ def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post: Post
     id_ = post.decide()
     late, quick = post.lanes("late"), post.lanes("quick")
     post.fan_out()
-    (one,), _ = late.claim(lambda _: 10)
+    (one,) = late.look(lambda _: 10).leases
     post.forward(LEASE.total_seconds())
-    (two,), _ = quick.claim(lambda _: 10)
+    (two,) = quick.look(lambda _: 10).leases
     at = {"at": "2026-03-04T12:00:00Z", "outcome": "failed"}
     again = post.clock() + timedelta(days=1)
 
-    late.settle(one, AttemptVerdict.AGAIN, at, next_attempt_at=again)
+    late.settle([CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
     assert post.waiting(mine.id)[id_] == LEASE.total_seconds()
-    quick.settle(two, AttemptVerdict.DELIVERED, at | {"outcome": "delivered"})
-    late.settle(one, AttemptVerdict.AGAIN, at, next_attempt_at=again)
+    quick.settle([CompletedAttempt(two, AttemptVerdict.DELIVERED, at | {"outcome": "delivered"})])
+    late.settle([CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
 
     assert post.status(id_, mine.id) == "delivered"
     assert post.waiting(mine.id) == {}
@@ -129,11 +129,11 @@ def test_an_attempt_that_is_written_down_twice_counts_once(post: Post) -> None:
     for number in range(10):
         id_ = post.decide(f"connection-{number}")
         post.fan_out()
-        (one,), _ = lanes.claim(lambda _: 10)
+        (one,) = lanes.look(lambda _: 10).leases
         attempt = {"at": to_iso(post.clock()), "outcome": "failed"}
         again = post.clock() + timedelta(days=1)
         for _ in range(2):
-            lanes.settle(one, AttemptVerdict.AGAIN, attempt, next_attempt_at=again)
+            lanes.settle([CompletedAttempt(one, AttemptVerdict.AGAIN, attempt, again)])
         post.forward(1)
     state = post.lane_admin.states([mine.id])[mine.id]
     assert (state.failures, state.mode) == (10, Mode.SLOW)
