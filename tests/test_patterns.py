@@ -112,15 +112,8 @@ def _uses(name: str, tree: ast.AST) -> set[str]:
     return (found & COMPILERS) or {"search", "fullmatch"}
 
 
-def _redactor_pattern() -> re.Pattern[str]:
-    pattern = Redactor(["hush-" * 3, "hush-" * 9])._secrets
-    assert pattern is not None
-    return pattern
-
-
 ALL = [
     *(found for path, text in modules() for found in patterns_in(path, text)),
-    Pattern("the redactor's known secrets", _redactor_pattern(), frozenset({"sub"})),
 ]
 
 

@@ -27,9 +27,10 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix, not a secret
 _BASE64 = re.compile(r"([A-Za-z0-9+/]+)={0,2}")
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _EVENT_ID = re.compile(rf"(?!\.{{1,2}}\Z)[!-.0-\[\]-~]{{1,{MAX_EVENT_ID_CHARS}}}")
-_FAMILIES = ("webhook-", "svix-")
-_PARTS = ("id", "timestamp", "signature")
-_SIGNATURE_HEADERS = frozenset(family + part for family in _FAMILIES for part in _PARTS)
+_FAMILIES = tuple(
+    (f"{family}-id", f"{family}-timestamp", f"{family}-signature") for family in ("webhook", "svix")
+)
+_SIGNATURE_HEADERS = frozenset(name for family in _FAMILIES for name in family)
 
 
 class RefusalReason(StrEnum):
@@ -162,10 +163,11 @@ class Authenticator:
         if abs(int(timestamp) - self._clock()) > self._tolerance_s:
             raise NotAuthentic("the signed timestamp is too far from our time", RefusalReason.TIMESTAMP)
         content = b".".join((signed.id, signed.timestamp, body))
-        expected = [base64.b64encode(hmac.digest(key, content, hashlib.sha256)) for key in self._keys]
-        for entry in signed.signatures.split(b" "):
-            version, _, signature = entry.partition(b",")
-            if version == b"v1" and any(hmac.compare_digest(signature, candidate) for candidate in expected):
+        entries = (entry.partition(b",") for entry in signed.signatures.split(b" "))
+        signatures = [signature for version, _, signature in entries if version == b"v1"]
+        for key in self._keys if signatures else ():
+            expected = base64.b64encode(hmac.digest(key, content, "sha256"))
+            if any(hmac.compare_digest(signature, expected) for signature in signatures):
                 return
         raise NotAuthentic("no signature matches", RefusalReason.SIGNATURE)
 
@@ -212,10 +214,9 @@ def _signed(lowered: Mapping[str, str]) -> _Signed | None:
     message can be exchanged.
     """
     for family in _FAMILIES:
-        values = [lowered.get(family + part) for part in _PARTS]
-        octets = [_octets(value) for value in values if value]
-        if len(octets) == len(_PARTS):
-            return _Signed(*octets)
+        message_id, timestamp, signatures = map(lowered.get, family)
+        if message_id and timestamp and signatures:
+            return _Signed(_octets(message_id), _octets(timestamp), _octets(signatures))
     return None
 
 

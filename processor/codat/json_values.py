@@ -78,10 +78,11 @@ def as_id(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    trimmed = folded(value.strip())
-    if not 0 < len(trimmed) <= MAX_ID_CHARS or trimmed == NIL or _is_unusable(trimmed):
+    trimmed = value.strip()
+    if not 0 < len(trimmed) <= MAX_ID_CHARS or _is_unusable(trimmed):
         return None
-    return trimmed
+    trimmed = folded(trimmed)
+    return None if trimmed == NIL else trimmed
 
 
 def as_text(value: object, max_chars: int) -> str | None:
@@ -182,9 +183,11 @@ def as_connection(value: object) -> ConnectionDetails | None:
 
 def as_account_name(value: object) -> str | None:
     """The account, shop or business in ``connectionInfo``; ``None`` if there is none."""
+    if not isinstance(value, dict):
+        return None
     texts = {
         _NOT_LETTERS.sub("", name[:MAX_WORD_CHARS].lower()): text
-        for name, text in islice(as_object(value).items(), MAX_INFO_FIELDS)
+        for name, text in islice(value.items(), MAX_INFO_FIELDS)
     }
     names = (as_text(texts.get(name), MAX_ACCOUNT_NAME_CHARS) for name in _ACCOUNT_NAMES)
     return next((name for name in names if name is not None), None)
