@@ -358,8 +358,8 @@ def test_generated_files_are_up_to_date(path: Path) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    for row in definitions():
-        assert row.help.endswith("."), row.name
+    assert [row.name for row in definitions() if not row.help.endswith(".")] == []
+    assert len(list(definitions())) > 40
 
 
 @pytest.mark.parametrize(
