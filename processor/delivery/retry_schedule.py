@@ -17,7 +17,7 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 """Longest pause that a receiver may ask for by ``Retry-After``."""
 
 AT_ONCE = 10
-"""Attempts under way in one lane."""
+"""Attempts under way in one lane; more where its receiver is quick (see ``in_flight``)."""
 
 SLOW_AFTER = 10
 """Failures in a row after which a lane is only probed: one attempt at a time, with pauses."""

@@ -110,3 +110,11 @@ def _log_attempt(lease: Lease, verdict: AttemptVerdict, result: AttemptResult) -
         _log.warning("a delivery is uncertain: not answered", extra={**fields, "error": result.error})
     else:
         _log.warning("a delivery failed", extra={**fields, "error": result.error})
+
+
+def warn_unrecorded(lease: Lease, error: RedisError) -> None:
+    """Log that Redis did not record an attempt."""
+    _log.warning(
+        "an attempt could not be recorded and will be repeated",
+        extra={**lease.log_fields, "error": repr(error)},
+    )

@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -21,12 +21,12 @@ from typing import TypeVar
 from redis import RedisError
 
 from processor.clock import utc_now
-from processor.delivery import retry_schedule
 from processor.delivery.fan_out import FanOut
+from processor.delivery.in_flight import MOST_AT_ONCE, InFlightLimit, note
 from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.lanes import RENEW_S, Lanes, Look
-from workers.delivery.attempt import AttemptRunner
+from workers.delivery.attempt import AttemptRunner, warn_unrecorded
 from workers.redis_outage import RedisOutage
 
 _log = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._completed: list[CompletedAttempt] = []
         self._settled = 0
+        self._limits: defaultdict[str, InFlightLimit] = defaultdict(InFlightLimit)
         self._called = True
         self._looked_everywhere_at = -math.inf
         self._thread: threading.Thread | None = None
@@ -231,7 +232,7 @@ class Dispatcher:
         for attempt in completed:
             self._drop(attempt.lease)
         for attempt, error in result.refused:
-            _warn_unrecorded(attempt.lease, error)
+            warn_unrecorded(attempt.lease, error)
         self._settled += len(completed) - len(result.refused)
         for lease in result.leases:
             self._leases[lease.lane.id, lease.notification_id] = lease
@@ -245,12 +246,14 @@ class Dispatcher:
     def _room(self, completed: Sequence[CompletedAttempt]) -> Callable[[Lane], int]:
         """How many attempts may be under way in a lane, once these are recorded."""
         under_way = Counter(lane_id for lane_id, _ in self._leases)
+        note(self._limits, completed, under_way)
         under_way.subtract(attempt.lease.lane.id for attempt in completed)
         total = under_way.total()
-        most = 0 if total >= MOST_UNDER_WAY else 1 if total >= CROWDED else retry_schedule.AT_ONCE
+        most = 0 if total >= MOST_UNDER_WAY else 1 if total >= CROWDED else MOST_AT_ONCE
 
         def room(lane: Lane) -> int:
-            limit = most + min(self._attempts.awaiting_reply(lane), MOST_AWAITING_REPLY)
+            limit = min(most, self._limits[lane.id].value)
+            limit += min(self._attempts.awaiting_reply(lane), MOST_AWAITING_REPLY)
             return 0 if self._stopping.is_set() or under_way[lane.id] >= limit else limit
 
         return room
@@ -271,7 +274,7 @@ class Dispatcher:
             completed = await self._attempts.run(lease)
             self._completed.append(completed)
         except RedisError as error:
-            _warn_unrecorded(lease, error)
+            warn_unrecorded(lease, error)
         finally:
             if completed is None:
                 self._drop(lease)
@@ -310,10 +313,3 @@ class Dispatcher:
     async def _in_thread(self, call: Callable[[], T]) -> T:
         """Run a call that blocks on Redis without blocking the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-
-
-def _warn_unrecorded(lease: Lease, error: RedisError) -> None:
-    _log.warning(
-        "an attempt could not be recorded and will be repeated",
-        extra={**lease.log_fields, "error": repr(error)},
-    )

@@ -5,15 +5,19 @@ from typing import Any
 
 import pytest
 
-from processor.delivery import retry_schedule
+from processor.delivery import in_flight, retry_schedule
+from processor.delivery.in_flight import MOST_AT_ONCE
 from processor.delivery.lane import Mode
+from processor.delivery.retry_schedule import AT_ONCE
 from processor.resources import queries
 from processor.store import keys
 from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import MakeReceiver, status
 
 
-def test_up_to_ten_are_under_way_in_a_lane(post: Post, receiver: MakeReceiver) -> None:
+def test_up_to_ten_are_under_way_in_a_lane_of_which_nothing_is_known(
+    post: Post, receiver: MakeReceiver
+) -> None:
     heard = receiver()
     heard.gate.clear()
     mine = post.subscribe(heard.url)
@@ -28,11 +32,32 @@ def test_up_to_ten_are_under_way_in_a_lane(post: Post, receiver: MakeReceiver) -
     finally:
         dispatcher.stop()
 
-    assert heard.most_at_once == 10
+    assert heard.most_at_once <= MOST_AT_ONCE
     assert sorted(heard.ids) == ids
 
 
-def test_two_processes_together_have_ten_under_way_and_send_nothing_twice(
+def test_a_quick_receiver_is_given_more_and_a_failing_one_less(
+    post: Post, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_flight, "QUICK_MS", 1_000_000)  # however slow this machine is
+    monkeypatch.setattr(in_flight, "SLOW_MS", 1_000_000)
+    heard = receiver()
+    mine = post.subscribe(heard.url)
+    dispatcher = post.dispatcher()
+    for number in range(100):
+        post.decide(f"connection-{number}")
+    dispatcher.run_once()
+    assert AT_ONCE < dispatcher._limits[mine.id].value <= MOST_AT_ONCE
+    assert heard.most_at_once <= MOST_AT_ONCE
+
+    heard.answers.extend([status(500)] * 3)
+    for number in range(3):
+        post.decide(f"connection-{number}")
+    dispatcher.run_once()
+    assert dispatcher._limits[mine.id].value == AT_ONCE
+
+
+def test_two_processes_together_have_no_more_under_way_and_send_nothing_twice(
     post: Post, receiver: MakeReceiver
 ) -> None:
     heard = receiver()
@@ -50,7 +75,7 @@ def test_two_processes_together_have_ten_under_way_and_send_nothing_twice(
         for dispatcher in dispatchers:
             dispatcher.stop()
 
-    assert heard.most_at_once <= 10
+    assert heard.most_at_once <= MOST_AT_ONCE
     assert sorted(heard.ids) == ids
 
 
