@@ -25,7 +25,14 @@ from processor.journey.service import Journey
 from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
 from processor.store import keys
-from processor.store.client import COMMAND_CONNECTIONS, WEB_TIMEOUT_S, WEB_WAIT_S, WORKER_TIMEOUT_S, connect
+from processor.store.client import (
+    COMMAND_CONNECTIONS,
+    WEB_TIMEOUT_S,
+    WEB_WAIT_S,
+    WORKER_TIMEOUT_S,
+    close_idle_always,
+    connect,
+)
 from processor.store.connection_limits import SHARES, WEB
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
@@ -98,9 +105,15 @@ class Container:
 
 
 def for_web(settings: Settings) -> Container:
-    """The collaborators of a web process: short time-outs."""
-    client = _client(settings, timeout_s=WEB_TIMEOUT_S, wait_s=WEB_WAIT_S, max_connections=SHARES[WEB])
-    return _build(settings, client, Priority.JOURNEY)
+    """The collaborators of a web process: short time-outs. One connection is left to ``message_inbox``."""
+    return _build(settings, _web_client(settings, SHARES[WEB] - 1), Priority.JOURNEY)
+
+
+def message_inbox(settings: Settings) -> Inbox:
+    """The inbox for the messages of a web process, which never wait for a connection that pages use."""
+    client = _web_client(settings, 1)
+    close_idle_always(client)
+    return _inbox(settings, client)
 
 
 def for_worker(settings: Settings, *, connections: int = COMMAND_CONNECTIONS) -> Container:
@@ -118,6 +131,10 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+def _web_client(settings: Settings, connections: int) -> "Redis[Any]":
+    return _client(settings, timeout_s=WEB_TIMEOUT_S, wait_s=WEB_WAIT_S, max_connections=connections)
+
+
 def _client(settings: Settings, **options: Any) -> "Redis[Any]":
     if settings.redis_url is None:
         raise SettingsError(["REDIS_URL must be set for this process; `codat-processor run` sets it."])
@@ -126,11 +143,7 @@ def _client(settings: Settings, **options: Any) -> "Redis[Any]":
 
 def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Container:
     keys.use_cells(settings.cells)
-    inbox = Inbox(
-        client,
-        retention_days=settings.event_retention_days,
-        dedupe_days=settings.dedupe_days,
-    )
+    inbox = _inbox(settings, client)
     reader, waker = Reader(client), Waker(client)
     codat = client_for(settings, client, rank)
     return Container(
@@ -146,3 +159,8 @@ def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Containe
         codat=codat,
         journey=make_journey(settings, client=client, inbox=inbox, reader=reader, waker=waker, codat=codat),
     )
+
+
+def _inbox(settings: Settings, client: "Redis[Any]") -> Inbox:
+    days = {"retention_days": settings.event_retention_days, "dedupe_days": settings.dedupe_days}
+    return Inbox(client, **days)

@@ -8,7 +8,7 @@ from redis import RedisError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from processor.codat.json_values import folded
-from processor.container import Container, for_web
+from processor.container import Container, for_web, message_inbox
 from processor.reconciliation.baseline import Baseline
 from processor.runtime import logs
 from processor.runtime.sentry import report_errors
@@ -28,7 +28,8 @@ from processor.web import (
     webhooks,
 )
 from processor.web.canonical_request import CanonicalRequest
-from processor.web.dependencies import attach_container, message_receiver, receipt_counter, refusal_log
+from processor.web.dependencies import attach_container, receipt_counter, refusal_log
+from processor.web.message_receiver import MessageReceiver
 from processor.web.request_bodies import BUDGET_BYTES
 from processor.web.rsgi import SMALL_BODY_BYTES, RsgiGateway
 
@@ -92,11 +93,13 @@ def create_gateway_from_environment(*, budget_bytes: int = BUDGET_BYTES) -> Rsgi
     """The application of this process behind the RSGI gateway, for the built-in web server."""
     app = create_app_from_environment()
     with app.app_context():
+        container = dependencies.get_container()
+        inbox = message_inbox(container.settings)
         return RsgiGateway(
             app,
             threads=THREADS,
-            max_body_bytes=dependencies.get_container().settings.max_body_bytes,
-            receiver=message_receiver(),
+            max_body_bytes=container.settings.max_body_bytes,
+            receiver=MessageReceiver(container, receipt_counter(), refusal_log(), inbox=inbox),
             count=receipt_counter().refused,
             refusal_log=refusal_log(),
             budget_bytes=budget_bytes,

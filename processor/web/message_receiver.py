@@ -20,7 +20,7 @@ from processor.alerts.dialects import Unrecognised, recognise
 from processor.alerts.signature import AuthenticatedBy, NotAuthentic, RefusalReason, event_id_of
 from processor.container import Container
 from processor.errors import PROBLEM, Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
-from processor.store.inbox import AcceptResult, ReceivedMessage
+from processor.store.inbox import AcceptResult, Inbox, ReceivedMessage
 from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 
@@ -55,11 +55,19 @@ def problem_response(error: ProcessorError, *more: tuple[str, str]) -> MessageRe
 
 
 class MessageReceiver:
-    """Receives messages for the services of ``container``. Thread-safe."""
+    """Receives messages for the services of ``container``, into ``inbox`` or its own. Thread-safe."""
 
-    def __init__(self, container: Container, counter: ReceiptCounter, refusal_log: RefusalLog) -> None:
+    def __init__(
+        self,
+        container: Container,
+        counter: ReceiptCounter,
+        refusal_log: RefusalLog,
+        *,
+        inbox: Inbox | None = None,
+    ) -> None:
         settings = container.settings
-        self._inbox, self._waker, self._clock = container.inbox, container.waker, container.clock
+        self._inbox = inbox or container.inbox
+        self._waker, self._clock = container.waker, container.clock
         self._authenticator = container.authenticator
         self._counter, self._refusal_log = counter, refusal_log
         self._sender_ips, self._hops = settings.codat_sender_ips, settings.trusted_proxies
