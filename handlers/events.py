@@ -40,7 +40,7 @@ class LinkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Why Codat was asked, where no message was the reason.
+    """Why Codat was asked, where no message was the reason, or what a user did on our page.
 
     ``reason`` completes the sentence on the timeline. ``quiet``: milestones that follow are recorded as told
     without being sent, as in a rebuild. ``repairs``: a change that follows counts as a missed message.

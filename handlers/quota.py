@@ -16,8 +16,8 @@ def quota_changed(
 
 @on(UnhandledEvent)
 def unhandled_event(connection: Connection, event: UnhandledEvent, context: Context) -> HandlerResult:
-    """The message is not about access or reading: nothing follows."""
-    return HandlerResult(remark="the message is not about access or reading")
+    """It is not about access or reading: nothing follows."""
+    return HandlerResult(remark="not about access or reading")
 
 
 @on_company(RateLimitReached)

@@ -21,6 +21,13 @@ COMPANY_COLUMNS: tuple[Column, ...] = (
     ("HEARD OF", "first_heard_at"),
     ("DELETED", "deleted_at"),
 )
+CONSENT_COLUMNS: tuple[Column, ...] = (
+    ("CONSENT", "id"),
+    ("AT", "at"),
+    ("CONNECTION", "connection_id"),
+    ("PLATFORM", "platform_name"),
+    ("VERSION", "version"),
+)
 UNKNOWN_COLUMNS: tuple[Column, ...] = (
     ("COMPANY", "company_id"),
     ("CODAT ASKED", "asked_at"),
@@ -72,6 +79,30 @@ def read_company(company_id: str, *, as_json: bool) -> None:
         print_json(sync)
     else:
         click.echo(f"Codat was told to read {company_id}; `connections list --company` shows how it goes.")
+
+
+@companies.command("consents")
+@click.argument("company_id", metavar="ID", callback=_company_id)
+@paged
+def list_consents(company_id: str, as_json: bool, **query: Any) -> None:
+    """List what a company's users agreed to on the pages, newest first; --json has the texts."""
+    with open_store() as container:
+        queries.company(container.reader, company_id)
+        page = container.journey.consents.of_company(company_id, **query)
+    print_page({"items": page.items, "next_cursor": page.next_cursor}, CONSENT_COLUMNS, as_json=as_json)
+
+
+@companies.command("journey")
+@click.argument("company_id", metavar="ID", callback=_company_id)
+@as_json_option
+def show_journey(company_id: str, *, as_json: bool) -> None:
+    """Show how a company's journey stands, and where its button leads back to."""
+    with open_store() as container:
+        overview = container.journey.overview(company_id)
+    if as_json:
+        print_json(overview)
+    else:
+        print_fields({name: value for name, value in overview.items() if name not in ("id", "connections")})
 
 
 @companies.command("erase")

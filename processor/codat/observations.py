@@ -4,17 +4,12 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from handlers.events import (
     Aspect,
     Company,
-    CompanyCreated,
-    CompanyDeleted,
     CompanyNotShown,
-    ConnectionCreated,
-    ConnectionDeleted,
     ConnectionDetails,
     ConnectionEnded,
     ConnectionEvent,
@@ -29,42 +24,20 @@ from handlers.events import (
     QuestionUnanswered,
     Source,
     Trigger,
+    UnhandledEvent,
 )
 from processor.clock import from_iso, to_iso
 from processor.codat.models import ConnectionResponse, HistoryResponse
+from processor.codat.observation_types import (
+    COMPANY_NOT_SHOWN,
+    CONNECTION_GONE,
+    CONNECTION_SEEN,
+    HISTORY_SEEN,
+    KINDS,
+    UNANSWERED,
+)
 
 VERSION = 1
-
-CONNECTION_SEEN = "codat-api.connection"
-CONNECTION_GONE = "codat-api.gone"
-HISTORY_SEEN = "codat-api.history"
-UNANSWERED = "codat-api.unanswered"
-COMPANY_NOT_SHOWN = "codat-api.company.unknown"
-CONNECTION_FAILED = "codat-api.failed"
-COMPANY_SEEN = "codat-api.company"
-COMPANY_GONE = "codat-api.company.gone"
-CONNECTION_CREATED = "journey.connection.created"
-CONNECTION_UNLINKED = "journey.connection.unlinked"
-CONNECTION_DELETED = "journey.connection.deleted"
-COMPANY_DELETED = "journey.company.deleted"
-
-KINDS: Mapping[str, type[Event]] = MappingProxyType(
-    {
-        CONNECTION_SEEN: ConnectionSeen,
-        CONNECTION_GONE: ConnectionGone,
-        HISTORY_SEEN: HistorySeen,
-        UNANSWERED: QuestionUnanswered,
-        COMPANY_NOT_SHOWN: CompanyNotShown,
-        CONNECTION_FAILED: ConnectionFailed,
-        COMPANY_SEEN: CompanyCreated,
-        COMPANY_GONE: CompanyDeleted,
-        CONNECTION_CREATED: ConnectionCreated,
-        CONNECTION_UNLINKED: ConnectionEnded,
-        CONNECTION_DELETED: ConnectionDeleted,
-        COMPANY_DELETED: CompanyDeleted,
-    }
-)
-"""Classes of observations by event type."""
 
 _TEXTS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
 
@@ -185,6 +158,8 @@ def encode(event: Event) -> bytes:
         }
     if isinstance(event, ConnectionEvent):
         doc["connection"] = _encode_connection(event.connection)
+    if isinstance(event, UnhandledEvent):
+        doc["connection_id"] = event.connection_id
     if isinstance(event, ConnectionSeen):
         doc["status"] = event.status
     if isinstance(event, ConnectionFailed) and event.problem is not None:
@@ -231,6 +206,8 @@ def _decode_details(kind: type[Event], doc: Mapping[str, Any]) -> dict[str, Any]
             status=None if status is None else LinkStatus(status),
             **texts,
         )
+    if kind is UnhandledEvent:
+        details["connection_id"] = _text(doc["connection_id"])
     if kind is ConnectionEnded:
         details["reason"] = LinkStatus.UNLINKED
     if kind is ConnectionSeen:

@@ -180,6 +180,8 @@ def _keys_of(records: CompanyRecords) -> list[str]:
         keys.told_to_read(company_id),
         keys.link_mailed(company_id),
         keys.link_returns(company_id),
+        keys.consents(company_id),
+        keys.consented(company_id),
         keys.slots(company_id),
     ]
     for connection_id in records.connections:

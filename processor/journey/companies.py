@@ -1,5 +1,6 @@
 """Sign-up: one company at Codat for each merchant, however many requests arrive at once."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -72,7 +73,7 @@ class CompanyService:
             self._records.save_company(
                 company,
                 merchant_id=request.merchant_id,
-                local_fields=request.local_fields,
+                local_fields=request.local_fields | self._products_field(request, is_created=is_created),
                 now=self._clock(),
             )
         _log.info("a company signed up", extra={"company_id": company.id, "made_now": is_created})
@@ -111,6 +112,11 @@ class CompanyService:
                 if company is not None:
                     return company
             raise
+
+    def _products_field(self, request: SignUpRequest, *, is_created: bool) -> dict[str, str]:
+        """The products with which the company was created; empty where Codat had it already."""
+        products = request.products or self._products
+        return {"products": json.dumps(products)} if is_created and products else {}
 
     def _updated(self, row: dict[str, str], request: SignUpRequest) -> dict[str, str]:
         """``row`` with the local fields of a repeated sign-up, which are saved."""

@@ -17,8 +17,10 @@ from handlers.events import (
     Event,
     LinkStatus,
     Source,
+    Trigger,
+    UnhandledEvent,
 )
-from processor.codat import observations
+from processor.codat import observation_types, observations
 from processor.codat.models import ConnectionResponse
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
@@ -65,7 +67,7 @@ class JourneyEvents:
         """Record that a connection was created."""
         event = ConnectionCreated(
             **self._event_fields(
-                observations.CONNECTION_CREATED,
+                observation_types.CONNECTION_CREATED,
                 company,
                 response.created or response.asked_at,
                 response.timed,
@@ -87,7 +89,7 @@ class JourneyEvents:
         """Record that Codat unlinked the connection on request."""
         event = ConnectionEnded(
             **self._event_fields(
-                observations.CONNECTION_UNLINKED, company, _ended_at(response, stored), response.timed
+                observation_types.CONNECTION_UNLINKED, company, _ended_at(response, stored), response.timed
             ),
             connection=response.details,
             reason=LinkStatus.UNLINKED,
@@ -97,8 +99,17 @@ class JourneyEvents:
     def record_deleted(self, company: CompanyFields, connection_id: str) -> str:
         """Record that Codat deleted the connection on request, at the local time."""
         event = ConnectionDeleted(
-            **self._event_fields(observations.CONNECTION_DELETED, company, self._clock(), timed=False),
+            **self._event_fields(observation_types.CONNECTION_DELETED, company, self._clock(), timed=False),
             connection=ConnectionDetails(connection_id),
+        )
+        return self._put(event)
+
+    def record_consent(self, company: CompanyFields, connection_id: str, version: str) -> str:
+        """Record that the user agreed to a text before going on to the platform, at the local time."""
+        event = UnhandledEvent(
+            **self._event_fields(observation_types.CONSENT_GIVEN, company, self._clock(), timed=False),
+            connection_id=connection_id,
+            trigger=Trigger(f"the user agreed to the text {version}"),
         )
         return self._put(event)
 
@@ -106,7 +117,7 @@ class JourneyEvents:
         """Record that Codat deleted the company on request, at the local time."""
         return self._put(
             CompanyDeleted(
-                **self._event_fields(observations.COMPANY_DELETED, company, self._clock(), timed=False)
+                **self._event_fields(observation_types.COMPANY_DELETED, company, self._clock(), timed=False)
             )
         )
 

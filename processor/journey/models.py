@@ -15,7 +15,8 @@ class CompanyView:
     """A company that signed up; ``connect_url`` opens its journey and expires after a day.
 
     ``name`` is Codat's name; ``given_name`` is the name from the sign-up, in any characters. ``return_url``
-    and ``state`` are the way back that the caller gave.
+    and ``state`` are the way back that the caller gave; ``products`` are the company's at Codat, as far as
+    known.
     """
 
     company_id: str
@@ -26,6 +27,7 @@ class CompanyView:
     given_name: str | None = field(default=None, repr=False)
     return_url: str | None = field(default=None, repr=False)
     state: str | None = field(default=None, repr=False)
+    products: tuple[str, ...] = ()
 
     @property
     def display_name(self) -> str | None:

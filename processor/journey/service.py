@@ -1,11 +1,13 @@
 """The use cases of a company's journey, from sign-up to deletion, without HTTP."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
+from handlers.state import situation
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.names import source_type_of
@@ -13,6 +15,8 @@ from processor.journey import requests
 from processor.journey.asking import CompanyQuestions
 from processor.journey.companies import CompanyService
 from processor.journey.connections import ConnectionService
+from processor.journey.consent_texts import ConsentText
+from processor.journey.consents import Consents
 from processor.journey.errors import CodatNotSet
 from processor.journey.events import CompanyFields, JourneyEvents
 from processor.journey.lookup import Lookup
@@ -60,10 +64,11 @@ class Journey:
         records: Records,
         events: JourneyEvents,
         tokens: Tokens,
+        consents: Consents,
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.tokens = tokens
+        self.tokens, self.consents = tokens, consents
         self._reader, self._waker = reader, waker
         self._codat, self._platforms = codat, platforms
         self._companies, self._records = companies, records
@@ -223,6 +228,25 @@ class Journey:
         self.way_back.keep(row["id"], connection_id, return_to)
         return session
 
+    def consent(self, company: CompanyView, session: LinkSession, text: ConsentText, *, address: str) -> None:
+        """Keep that the user agreed to ``text`` for the connection, unless that is known already."""
+        row = self._lookup.company(company.company_id)
+        authorization = self.authorization(session.connection_id)
+        if not self.consents.is_given(row["id"], session.connection_id, text, authorization=authorization):
+            self.consents.give(
+                row,
+                session.connection_id,
+                text,
+                platform_name=session.platform_name,
+                authorization=authorization,
+                address=address,
+            )
+
+    def authorization(self, connection_id: str) -> int:
+        """How often access was given through a connection; 0 for one that is not known yet."""
+        stored = self._reader.connection(connection_id)
+        return 0 if stored is None else situation(stored.connection).authorization
+
     def connections(self, company_id: str) -> list[ConnectionView]:
         """The connections of a company, newest first, without deleted ones."""
         return [serializers.connection(stored) for stored in self._lookup.connections(company_id)]
@@ -279,5 +303,6 @@ class Journey:
             connect_url=self.connect_url(row["id"], root=root),
             return_url=row.get("return_url") or None,
             state=row.get("return_state") or None,
+            products=tuple(json.loads(row.get("products", "[]"))) or self._settings.codat_products,
             **fields,
         )

@@ -11,6 +11,8 @@ from redis import Redis
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.journey.companies import CompanyService
+from processor.journey.consent_texts import ConsentTexts
+from processor.journey.consents import Consents
 from processor.journey.events import JourneyEvents
 from processor.journey.platform_cache import platform_cache_of
 from processor.journey.platforms import Platforms, Spawn, run_in_background
@@ -43,6 +45,8 @@ def make_journey(
 ) -> Journey:
     """The use cases of the journey. Opens no connection; ``sleep`` waits before a lost answer is checked."""
     records = Records(client, lock_wait_s=lock_wait_s)
+    events = JourneyEvents(inbox=inbox, waker=waker, reader=reader, clock=clock, settle_s=settle_s)
+    signing_keys = _signing_keys(settings, records)
     platforms = None
     cache = platform_cache_of(client, settings)
     if codat is not None and cache is not None:
@@ -57,8 +61,15 @@ def make_journey(
             records=records, reader=reader, clock=clock, products=settings.codat_products, sleep=sleep
         ),
         records=records,
-        events=JourneyEvents(inbox=inbox, waker=waker, reader=reader, clock=clock, settle_s=settle_s),
-        tokens=Tokens(_signing_keys(settings, records), clock=lambda: clock().timestamp()),
+        events=events,
+        tokens=Tokens(signing_keys, clock=lambda: clock().timestamp()),
+        consents=Consents(
+            client,
+            texts=None if settings.consent == "off" else ConsentTexts(settings),
+            events=events,
+            signing_keys=signing_keys,
+            clock=clock,
+        ),
         settings=settings,
         clock=clock,
     )

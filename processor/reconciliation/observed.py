@@ -13,7 +13,7 @@ from handlers.events import (
     Source,
     Trigger,
 )
-from processor.codat import observations
+from processor.codat import observation_types, observations
 from processor.codat.errors import CodatNotFound
 from processor.codat.models import ConnectionResponse
 from processor.codat.observations import new_id
@@ -40,7 +40,7 @@ def failed_attempt(
         return None
     return ConnectionFailed(
         event_id=new_id(),
-        event_type=observations.CONNECTION_FAILED,
+        event_type=observation_types.CONNECTION_FAILED,
         source=Source.CODAT_API,
         received_at=received_at,
         at=response.problem_at,
@@ -55,7 +55,7 @@ def company(company: Company, *, at: datetime, trigger: Trigger) -> CompanyCreat
     """Codat has the company, with this name and these tags."""
     return CompanyCreated(
         event_id=new_id(),
-        event_type=observations.COMPANY_SEEN,
+        event_type=observation_types.COMPANY_SEEN,
         source=Source.CODAT_API,
         received_at=at,
         at=at,
@@ -71,7 +71,7 @@ def company_gone(
     """Codat no longer shows the company, which it showed to our key before."""
     return CompanyDeleted(
         event_id=new_id(),
-        event_type=observations.COMPANY_GONE,
+        event_type=observation_types.COMPANY_GONE,
         source=Source.CODAT_API,
         received_at=received_at,
         at=error.asked_at,

@@ -63,6 +63,19 @@ class Settings:
     link_days: int = setting(
         kinds.DAYS, "How long the links in e-mails work, in days; all others: 24 hours.", 7
     )
+    privacy_policy_url: str | None = setting(
+        kinds.WEB_ADDRESS, "Your privacy policy, to which the text of the consent links."
+    )
+    consent: str = setting(
+        kinds.CONSENT,
+        "Where the pages ask for consent before a user goes to a platform: `choice`: beside the platforms,"
+        " and choosing one is the consent; `step`: on a page of its own; `off`: nowhere, you ask elsewhere.",
+        "choice",
+    )
+    consent_templates_dir: Path | None = setting(
+        kinds.EXISTING_FOLDER,
+        "Texts of the consent, `PRODUCT.LANGUAGE.txt`, that are used instead of ours; see docs/journey.md.",
+    )
     return_url: str | None = setting(
         kinds.WEB_ADDRESS,
         "Where the pages' button “Back to …” leads, for companies and links without a `return_url`; unset: no"

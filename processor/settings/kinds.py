@@ -211,7 +211,20 @@ def _web_address(text: str) -> str:
     return str(web_addresses.parse(text))
 
 
+def choice(*words: str) -> SettingKind:
+    """One of the words."""
+
+    def read(text: str) -> str:
+        word = text.lower()
+        if word not in words:
+            raise ValueError("another word")
+        return word
+
+    return SettingKind(f"one of {', '.join(words)}", read)
+
+
 TEXT = SettingKind("text", str)
+CONSENT = choice("choice", "step", "off")
 WEB_ADDRESS = SettingKind(
     "an https:// address without a login (http:// for localhost alone)",
     _web_address,

@@ -376,6 +376,16 @@ def link_returns(company_id: str) -> str:
     return f"{PREFIX}link-returns:{company_id}"
 
 
+def consents(company_id: str) -> str:
+    """Stream, field ``consent``: JSON of consents with their texts. Kept until the company is erased."""
+    return f"{PREFIX}consents:{company_id}"
+
+
+def consented(company_id: str) -> str:
+    """Hash: connection id to ``hash authorization`` of its newest consent. Kept like ``consents``."""
+    return f"{PREFIX}consented:{company_id}"
+
+
 def signing_up(merchant: str) -> str:
     """String: lock of the sign-up of a merchant (hash of its id). Expires within two minutes."""
     return f"{PREFIX}signing-up:{merchant}"

@@ -61,6 +61,7 @@ class Card:
     data_types: tuple[SyncProgress, ...]
     error: str | None
     outcome: JourneyOutcome
+    authorization: int
     is_barred: bool = False
     waits_for_computer: bool = False
 

@@ -76,6 +76,7 @@ def card_of(
         data_types=tuple(_sync_progress(row, name, waits=waits) for row in data_types),
         error=_quoted(error) if error and claim != "connected" and not view["end_expected"] else None,
         outcome=outcome_of(view, claim),
+        authorization=view["authorization"],
         waits_for_computer=waits,
     )
 

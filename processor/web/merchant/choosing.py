@@ -9,9 +9,9 @@ from processor.journey.errors import CodatNotSet, TokenExpired
 from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import LinkSession
 from processor.web import csrf
-from processor.web.merchant import tiles
+from processor.web.merchant import consenting, tiles
 from processor.web.merchant.card import Card
-from processor.web.merchant.copy import redirect_outcomes, terms
+from processor.web.merchant.copy import next_steps, redirect_outcomes, terms
 from processor.web.merchant.link_session import (
     PATH,
     PageVisit,
@@ -37,14 +37,17 @@ def show(token: str) -> Response:
     visit = visit_of(token)
     cards = visit.cards()
     live = live_connections(visit, cards)
-    return page(visit, "choose", cards=cards, live=live, **_matching_platforms(cards))
+    steps = next_steps.next_steps(consenting.ANY_PLATFORM)
+    return page(
+        visit, "choose", cards=cards, live=live, next_steps=steps, **_matching_platforms(visit, cards)
+    )
 
 
 @blueprint.get("/<token>/found")
 def matching_platforms(token: str) -> Response:
     """The platforms alone, for a search while typing."""
     visit = visit_of(token)
-    return fragment(visit, PLATFORMS, **_matching_platforms(visit.cards()))
+    return fragment(visit, PLATFORMS, **_matching_platforms(visit, visit.cards()))
 
 
 @blueprint.get("/<token>/live")
@@ -59,7 +62,9 @@ def not_listed(token: str) -> Response:
     """Advice for a platform that is not listed."""
     visit = visit_of(token)
     uploads = [platform for platform in known_platforms().values() if platform.is_upload]
-    return page(visit, "not_listed", uploads=uploads, leave_url=visit.leave_url(visit.cards()))
+    statement = consenting.inline_statement(visit) if uploads else None
+    leave_url = visit.leave_url(visit.cards())
+    return page(visit, "not_listed", uploads=uploads, leave_url=leave_url, statement=statement)
 
 
 @blueprint.get("/<token>/connections")
@@ -75,7 +80,20 @@ def choose(token: str) -> Response:
     platform_key = request.form.get("platform_key", "")
     if not platform_key:
         raise Invalid("Choose a platform first.")
-    return leave_for_link(visit, journey().connect(visit.company_id, platform_key))
+    text = consenting.text_for(visit)
+    if text is not None and consenting.is_missing(text):
+        platform = known_platforms().get(platform_key)
+        return consenting.ask(
+            visit,
+            text,
+            action=visit.url("choose.choose"),
+            name=consenting.name_of(platform),
+            platform=platform,
+            platform_key=platform_key,
+        )
+    session = journey().connect(visit.company_id, platform_key)
+    consenting.keep(visit, session, text)
+    return leave_for_link(visit, session)
 
 
 @blueprint.post("/<token>/new-link")
@@ -113,7 +131,12 @@ def redirect_in_address() -> LinkRedirect | None:
 
 def _connection_list(visit: PageVisit, cards: list[Card], redirect: LinkRedirect | None) -> dict[str, Any]:
     notice = redirect_outcomes.notice_above(redirect, cards) if redirect else None
-    return {"cards": cards, "notice": notice, "leave_url": visit.leave_url(cards)}
+    return {
+        "cards": cards,
+        "notice": notice,
+        "leave_url": visit.leave_url(cards),
+        "statement": consenting.inline_statement(visit),
+    }
 
 
 def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
@@ -124,16 +147,23 @@ def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
     """
     name = terms.name_of(session.platform_name or terms.UNNAMED_PLATFORM)
     platform = known_platforms().get(session.platform_key or "")
-    note = terms.on_premise(name) if platform is not None and platform.is_on_premise else None
-    return forget_thanks(page(visit, "leaving", session=session, name=name, note=note))
+    needs = next_steps.needs_of(platform)
+    return forget_thanks(page(visit, "leaving", session=session, name=name, needs=needs))
 
 
-def _matching_platforms(cards: list[Card]) -> dict[str, Any]:
+def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     """The platforms that match the address's search, and whether the list is available at all."""
     search = " ".join(request.args.get("q", "")[:MAX_SEARCH_CHARS].split())
     try:
         matches = journey().search_platforms(search)
     except (CodatError, CodatNotSet):
-        return {"search": search, "groups": [], "hint": None, "available": False}
+        return {"search": search, "groups": [], "hint": None, "available": False, "statement": None}
     groups = tiles.groups(matches.platforms, cards)
-    return {"search": search, "groups": groups, "hint": matches.hint, "available": True}
+    statement = consenting.inline_statement(visit)
+    return {
+        "search": search,
+        "groups": groups,
+        "hint": matches.hint,
+        "available": True,
+        "statement": statement,
+    }

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, redirect, request
 from handlers.state import State
 from processor.errors import Conflict, NotFound
 from processor.web.dependencies import get_container
+from processor.web.merchant import consenting
 from processor.web.merchant.card import Card
 from processor.web.merchant.cards import Dates, dates_of
 from processor.web.merchant.copy import changes
@@ -73,7 +74,8 @@ def _back(visit: PageVisit, done: str) -> Response:
 
 def _managed(visit: PageVisit) -> dict[str, Any]:
     cards = visit.cards()
-    return {"rows": _rows(cards), "leave_url": visit.leave_url(cards)}
+    statement = consenting.inline_statement(visit, cards)
+    return {"rows": _rows(cards), "leave_url": visit.leave_url(cards), "statement": statement}
 
 
 def _rows(cards: Sequence[Card]) -> list[tuple[Card, Dates]]:

@@ -6,10 +6,18 @@ from flask import Blueprint, Response, redirect, request
 
 from processor.journey.link_redirect import LinkRedirect
 from processor.web.dependencies import get_container
+from processor.web.merchant import consenting
 from processor.web.merchant.card import Card
 from processor.web.merchant.choosing import leave_for_link, redirect_in_address
 from processor.web.merchant.copy import redirect_outcomes
-from processor.web.merchant.link_session import PATH, PageVisit, form_visit_of, journey, visit_of
+from processor.web.merchant.link_session import (
+    PATH,
+    PageVisit,
+    form_visit_of,
+    journey,
+    known_platforms,
+    visit_of,
+)
 from processor.web.merchant.pages import LivePart, fragment, live_part, page, register_handlers
 from processor.web.merchant.polling import PagePolling
 
@@ -50,7 +58,16 @@ def back_to_watching(token: str, connection_id: str) -> Response:
 def resume(token: str, connection_id: str) -> Response:
     """Go to Codat's Link: to finish, to try again, or to connect again."""
     visit = form_visit_of(token)
-    return leave_for_link(visit, journey().link(connection_id, company_id=visit.company_id))
+    text = consenting.text_for(visit)
+    if text is not None:
+        card = visit.card(connection_id)
+        if consenting.is_missing_for(visit, card, text):
+            platform = known_platforms().get(card.platform_key or "")
+            action = visit.url("watch.resume", connection_id=connection_id)
+            return consenting.ask(visit, text, action=action, name=card.name, platform=platform)
+    session = journey().link(connection_id, company_id=visit.company_id)
+    consenting.keep(visit, session, text)
+    return leave_for_link(visit, session)
 
 
 @blueprint.post("/read")
@@ -78,6 +95,7 @@ def _status(visit: PageVisit, card: Card, redirect: LinkRedirect | None) -> dict
         "notice": None,
         "quotation": None,
         "leave_url": visit.leave_url([card]),
+        "statement": consenting.inline_statement(visit, [card]),
     }
     if redirect is not None:
         status["notice"] = redirect_outcomes.notice_beside(redirect, card)

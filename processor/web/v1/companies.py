@@ -11,6 +11,7 @@ from processor.web.dependencies import get_container
 from processor.web.v1.calls import CODAT_ERRORS, Calls
 from processor.web.v1.company_schemas import (
     CompanySchema,
+    ConsentSchema,
     JourneySchema,
     SignedUpSchema,
     SignUpBody,
@@ -18,7 +19,7 @@ from processor.web.v1.company_schemas import (
 )
 from processor.web.v1.connection_schemas import ConnectionPageSchema
 from processor.web.v1.fields import page_of
-from processor.web.v1.parameters import CompanyQuery, StateQuery
+from processor.web.v1.parameters import CompanyQuery, PageQuery, StateQuery
 
 IDS = {"company_id": "A company's id at Codat."}
 
@@ -42,6 +43,18 @@ def get_company(company_id: str) -> dict[str, Any]:
 def list_company_connections(company_id: str, **query: Any) -> dict[str, Any]:
     """The connections of a company, newest first"""
     return queries.company_connections(get_container().reader, company_id, **query)
+
+
+@calls.get("/companies/<company_id>/consents", page_of(ConsentSchema), query=PageQuery)
+def list_company_consents(company_id: str, **query: Any) -> dict[str, Any]:
+    """What a company's users agreed to on the pages, newest first
+
+    The evidence: each text as it was shown, when, and for which connection. It is kept until the company is
+    erased; deleting a connection does not remove it.
+    """
+    queries.company(get_container().reader, company_id)
+    page = get_container().journey.consents.of_company(company_id, **query)
+    return {"items": page.items, "next_cursor": page.next_cursor}
 
 
 @journey_calls.post(

@@ -163,3 +163,24 @@ class JourneySchema(ResponseSchema):
     state = text("Your own text, as the button hands it on.", null=True)
     return_url = text("Where the button leads now, with its parameters.", null=True, format="uri")
     connections = many(ConnectionJourneySchema, "Newest first, without the deleted ones.")
+
+
+class ConsentSchema(ResponseSchema):
+    """One act of consent on the pages."""
+
+    id = text("The consent's id.")
+    at = moment("When it was given, by our clock.")
+    company_id = text("The company.")
+    connection_id = text("The connection that it is for.")
+    platform_name = text("The platform's name.", null=True)
+    authorization = number("How often access had been given before; renewed access needs a new consent.")
+    version = text("The product, the language and a hash of each template that made the text.")
+    hash = text("SHA-256 of `text`, as hexadecimal digits.")
+    language = text("The language of the text, e.g. `en`.")
+    text_ = fields.String(
+        required=True,
+        data_key="text",
+        attribute="text",
+        metadata={"description": "The whole text as it was shown."},
+    )
+    address_hash = text("A keyed hash of the browser's address, to compare acts with each other.")

@@ -29,7 +29,7 @@ from handlers.events import (
     Trigger,
 )
 from processor.codat.models import ConnectionResponse, HistoryResponse
-from processor.codat.observations import (
+from processor.codat.observation_types import (
     COMPANY_DELETED,
     COMPANY_GONE,
     COMPANY_SEEN,
@@ -42,6 +42,8 @@ from processor.codat.observations import (
     HISTORY_SEEN,
     KINDS,
     UNANSWERED,
+)
+from processor.codat.observations import (
     connection_gone,
     connection_seen,
     decode,
@@ -171,7 +173,7 @@ def test_a_finding_that_was_tampered_with_never_breaks_anything(event, data):
 
 def test_every_kind_of_finding_has_a_type_of_its_own():
     by_road = {(name.split(".")[0], kind) for name, kind in KINDS.items()}
-    assert len(by_road) == len(KINDS) == 12
+    assert len(by_road) == len(KINDS) == 13
     assert {name.split(".")[0] for name in KINDS} == {"codat-api", "journey"}
 
 

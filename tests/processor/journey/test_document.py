@@ -99,6 +99,7 @@ def test_the_document_has_a_line_for_every_call_of_the_journey() -> None:
         r"-X DELETE .*connections/",
         r"/sync",
         r"/journey",
+        r"/consents",
         r"/timeline",
         r"/return",
     ):

@@ -414,3 +414,21 @@ def test_codats_key_may_be_the_whole_header(scheme: str) -> None:
         with pytest.raises(SettingsError) as caught:
             load({**ENOUGH, "CODAT_API_KEY": wrong})
         assert caught.value.mistakes[0].startswith("CODAT_API_KEY must be the key")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("default.en.txt", "Hello {{ nobody }}", "default.en.txt does not render"),
+        ("default.en.txt", "{% if %}", "default.en.txt does not render"),
+        ("default.en.txt", "Hello {{ company.x.y }}", "default.en.txt does not render"),
+        ("default.en.txt", "{% if contact %}Write to us{% endif %}", "is empty"),
+        ("lending.txt", "Hello", "lending.txt must be called PRODUCT.LANGUAGE.txt"),
+    ],
+)
+def test_a_consent_that_does_not_render_stops_the_start(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert said in "\n".join(mistakes({**ENOUGH, "CONSENT_TEMPLATES_DIR": str(tmp_path)}))
+    assert len(mistakes({**ENOUGH, "CONSENT": "perhaps"})) == 1

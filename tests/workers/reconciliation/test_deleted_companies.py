@@ -1,7 +1,7 @@
 """Companies that were deleted at Codat or here are erased by the worker."""
 
 from handlers.events import Company, CompanyDeleted, Source
-from processor.codat import observations
+from processor.codat import observation_types, observations
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.lane_admin import LaneAdmin
 from processor.erasure.residue_scan import scan
@@ -71,7 +71,7 @@ def test_a_company_that_its_owner_deletes_here_is_erased_without_grace(truth):
     truth.world.delete_company(company)
     event = CompanyDeleted(
         event_id=messages.fresh(),
-        event_type=observations.COMPANY_DELETED,
+        event_type=observation_types.COMPANY_DELETED,
         source=Source.JOURNEY,
         received_at=truth.clock(),
         at=truth.clock(),

@@ -64,7 +64,7 @@ def test_without_any_platform_nobody_is_told_to_search(
 def test_the_company_is_called_as_it_calls_itself(place: Place, visitor: Browser) -> None:
     _, token = place.company(name="O\u2019Brien & Sœn")
     page = visitor.open(f"/connect/{token}")
-    assert page.text.count("O\u2019Brien & Sœn") == 2
+    assert page.text.count("O\u2019Brien & Sœn") == 3, "above, in the consent, and beside the link to share"
     assert "O%E2%80%99Brien%20%26%20S%C5%93n" in page.answer.text
     assert "O\u2019Brien & Sœn" in visitor.open(f"/connect/{token}/manage").text
 

@@ -1,0 +1,106 @@
+"""Consent: which text a user agreed to, for which connection, when, and from where."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+from processor.clock import to_iso
+from processor.journey.consent_texts import ConsentText, ConsentTexts
+from processor.journey.events import CompanyFields, JourneyEvents
+from processor.journey.models import CompanyView
+from processor.store import cursors, keys
+from processor.store.cursors import ResultPage
+from processor.store.decoding import text
+
+
+class Consents:
+    """Keeps evidence with the company, until that is erased. Every method may raise ``redis.RedisError``.
+
+    ``texts`` is ``None`` where the pages ask for no consent. ``signing_keys`` returns the keys of links; the
+    first makes the hash of an address, which nobody without it can guess.
+    """
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        texts: ConsentTexts | None,
+        events: JourneyEvents,
+        signing_keys: Callable[[], Sequence[str]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client, self._texts, self._events = client, texts, events
+        self._signing_keys, self._clock = signing_keys, clock
+
+    def text(self, company: CompanyView, languages: Sequence[str] = ()) -> ConsentText | None:
+        """The text that the company's users agree to; ``None`` where the pages ask for no consent."""
+        return None if self._texts is None else self._texts.of_company(company, languages)
+
+    def is_given(
+        self, company_id: str, connection_id: str, consent: ConsentText, *, authorization: int
+    ) -> bool:
+        """Whether the user agreed to exactly this text for the connection as often as it was authorised.
+
+        ``authorization`` counts the authorisations, so that renewed access needs a new consent.
+        """
+        newest = self._client.hget(keys.consented(company_id), connection_id)
+        return newest is not None and text(newest) == _mark(consent, authorization)
+
+    def give(
+        self,
+        company: CompanyFields,
+        connection_id: str,
+        consent: ConsentText,
+        *,
+        platform_name: str | None,
+        authorization: int,
+        address: str,
+    ) -> dict[str, Any]:
+        """Keep the evidence and note it on the timeline, unless the company was erased meanwhile; the row."""
+        company_id = company["id"]
+        row = {
+            "id": f"cns_{secrets.token_hex(12)}",
+            "at": to_iso(self._clock()),
+            "company_id": company_id,
+            "connection_id": connection_id,
+            "platform_name": platform_name,
+            "authorization": authorization,
+            "version": consent.version,
+            "hash": consent.hash,
+            "language": consent.language,
+            "text": consent.text,
+            "address_hash": self._address_hash(address),
+        }
+        name = keys.company(company_id)
+
+        def save(pipe: Any) -> None:
+            is_known = pipe.exists(name)
+            pipe.multi()
+            if is_known:
+                pipe.xadd(keys.consents(company_id), {"consent": json.dumps(row, ensure_ascii=False)})
+                pipe.hset(keys.consented(company_id), connection_id, _mark(consent, authorization))
+
+        self._client.transaction(save, name)  # type: ignore[no-untyped-call]
+        self._events.record_consent(company, connection_id, consent.version)
+        return row
+
+    def of_company(self, company_id: str, *, limit: int, cursor: str | None = None) -> ResultPage:
+        """A page of a company's evidence, newest first; raises :class:`Invalid` for a foreign cursor."""
+        newest = "+" if cursor is None else f"({cursors.stream_id(cursor)}"
+        rows = self._client.xrevrange(keys.consents(company_id), max=newest, count=limit + 1)
+        items = [json.loads(fields[b"consent"]) for _, fields in rows[:limit]]
+        return ResultPage(items, text(rows[limit - 1][0]) if len(rows) > limit else None)
+
+    def _address_hash(self, address: str) -> str:
+        key = self._signing_keys()[0].encode()
+        return hmac.new(key, f"consent {address}".encode(), hashlib.sha256).hexdigest()
+
+
+def _mark(consent: ConsentText, authorization: int) -> str:
+    return f"{consent.hash} {authorization}"
