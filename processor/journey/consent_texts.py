@@ -64,5 +64,5 @@ class ConsentTexts:
         """The templates of the products in a language, else the one for any product; empty without either."""
         names = [(product, language) for product in products] + [(DEFAULT_PRODUCT, language)]
         templates = [self._templates[name] for name in names if name in self._templates]
-        own = [template for template in templates if template.product != DEFAULT_PRODUCT]
-        return own or templates
+        specific = [template for template in templates if template.product != DEFAULT_PRODUCT]
+        return specific or templates
