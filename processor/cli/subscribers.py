@@ -49,6 +49,9 @@ def subscribers() -> None:
     help="Sent with each request; may be given again.",
 )
 @click.option("--ordered", is_flag=True, help="Those of one connection never overtake each other.")
+@click.option(
+    "--rate", "rate_per_s", type=float, default=0, metavar="N", help="At most so many requests a second."
+)
 @click.option("--description", default="", help="A note of yours.")
 @as_json_option
 def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: bool, **fields: Any) -> None:

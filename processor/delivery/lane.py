@@ -59,6 +59,11 @@ class Lane:
         """Whether notifications of one connection are delivered in order."""
         return self.subscriber is not None and self.subscriber.ordered
 
+    @property
+    def rate_per_s(self) -> float:
+        """The most attempts a second; 0: any number. Test messages are not counted."""
+        return self.subscriber.rate_per_s if self.subscriber is not None and not self.is_test else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class LaneState:

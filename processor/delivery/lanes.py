@@ -152,7 +152,7 @@ class Lanes:
     def _add_claim(self, trip: RoundTrip, lane: Lane, room: int, now_ms: int) -> None:
         lane_key = keys.lane(lane.id)
         guard = lane_key if lane.id in BUILT_IN else guard_key(lane.id, "")
-        args = [now_ms, room, now_ms + _ms(LEASE), self._token]
+        args = [now_ms, room, now_ms + _ms(LEASE), self._token, lane.rate_per_s]
         if lane.ordered:
             args += [lane.id, keys.deliveries(""), keys.notification(""), keys.outbox_of("")]
         trip.call(self._claim, [lane_key, keys.lane_flight(lane.id), keys.lane_state(lane.id), guard], args)

@@ -1,4 +1,4 @@
-"""Validation of a subscriber's URL, types, headers and description. Pure.
+"""Validation of a subscriber's URL, types, headers, rate and description. Pure.
 
 Each check returns the value, or raises :class:`Invalid` with the field's name.
 """
@@ -16,6 +16,7 @@ LONGEST_URL = 2_000
 MOST_HEADERS = 20
 LONGEST_HEADER = 2_000
 LONGEST_NAME = 200
+LOWEST_RATE, HIGHEST_RATE = 0.01, 10_000
 PORTS = frozenset({80, 443, 8080, 8443})
 """Ports that a subscriber may listen on; any port where private addresses are allowed."""
 
@@ -80,6 +81,13 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise _invalid("headers", f"The value of {name} must be printable ASCII.")
         seen.add(lower)
     return dict(headers)
+
+
+def check_rate(rate_per_s: float | None) -> float:
+    """Check the most requests a second; 0 and ``None`` mean no limit."""
+    if rate_per_s and not LOWEST_RATE <= rate_per_s <= HIGHEST_RATE:  # also refuses what is no number
+        raise _invalid("rate_per_s", f"0 for no limit, or from {LOWEST_RATE:g} to {HIGHEST_RATE:,}.")
+    return rate_per_s or 0.0
 
 
 def check_description(text: str) -> str:

@@ -61,6 +61,7 @@ def subscriber(
         "types": list(subscriber.types),
         "description": subscriber.description,
         "ordered": subscriber.ordered,
+        "rate_per_s": subscriber.rate_per_s,
         "headers": sorted(subscriber.headers),
         "created_at": to_iso(subscriber.created_at),
         "enabled": state.mode in (Mode.ACTIVE, Mode.SLOW),

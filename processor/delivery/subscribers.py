@@ -28,7 +28,11 @@ MOST_OLD_SECRETS = 5
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One subscriber. Empty ``types`` means all; each of ``old_secrets`` signs until the time beside it."""
+    """One subscriber.
+
+    Empty ``types`` means all, and a ``rate_per_s`` of 0 any number of requests a second. Each of
+    ``old_secrets`` signs until the time beside it.
+    """
 
     id: str
     url: str
@@ -37,6 +41,7 @@ class Subscriber:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     description: str = ""
     ordered: bool = False
+    rate_per_s: float = 0.0
     created_at: datetime = field(default_factory=utc_now)
     old_secrets: tuple[tuple[str, datetime], ...] = field(default=(), repr=False)
 
@@ -77,6 +82,7 @@ class Subscribers:
         headers: Mapping[str, str] | None = None,
         description: str = "",
         ordered: bool = False,
+        rate_per_s: float | None = None,
         enabled: bool = True,
     ) -> Subscriber:
         """A new subscriber with a new secret. Raises ``Conflict`` at the largest number of subscribers."""
@@ -89,6 +95,7 @@ class Subscribers:
             headers=rules.check_headers(headers or {}),
             description=rules.check_description(description),
             ordered=ordered,
+            rate_per_s=rules.check_rate(rate_per_s),
             created_at=from_ms(to_ms(now)),
         )
         if self._client.zcard(keys.subscribers()) >= self._most:
@@ -124,7 +131,7 @@ class Subscribers:
         return subscriber
 
     def change(self, subscriber_id: str, **fields: Any) -> Subscriber:
-        """Change the given fields of ``url``, ``types``, ``headers``, ``description`` and ``ordered``."""
+        """Change the given fields: those of ``add``, except ``enabled``."""
         self.get(subscriber_id)
         row: dict[str, Any] = {}
         if "url" in fields:
@@ -137,6 +144,8 @@ class Subscribers:
             row["description"] = rules.check_description(fields["description"] or "")
         if "ordered" in fields:
             row["ordered"] = int(fields["ordered"])
+        if "rate_per_s" in fields:
+            row["rate_per_s"] = rules.check_rate(fields["rate_per_s"])
         if row:
             self._set(subscriber_id, row)
         return self.get(subscriber_id)
@@ -234,6 +243,7 @@ def _row(subscriber: Subscriber) -> dict[str | bytes, str | bytes | int | float]
         "headers": json.dumps(dict(subscriber.headers)),
         "description": subscriber.description,
         "ordered": int(subscriber.ordered),
+        "rate_per_s": subscriber.rate_per_s,
         "created_ms": to_ms(subscriber.created_at),
     }
 
@@ -248,6 +258,7 @@ def _subscriber(row: Mapping[bytes, bytes]) -> Subscriber:
         headers=json.loads(fields["headers"]),
         description=fields["description"],
         ordered=fields["ordered"] == "1",
+        rate_per_s=float(fields.get("rate_per_s", 0)),
         created_at=from_ms(int(fields["created_ms"])),
         old_secrets=tuple(
             (secret, from_ms(until_ms)) for secret, until_ms in json.loads(fields.get("old_secrets", "[]"))

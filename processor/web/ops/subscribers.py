@@ -31,10 +31,12 @@ def subscriber(id_: str) -> Response:
 def add_subscriber() -> Response:
     """Add a subscriber and show its secret, in this response only."""
     auth.check_form()
+    rate = request.form.get("rate_per_s", "").strip()
     added = get_container().subscriber_service.add(
         url=request.form.get("url", "").strip(),
         description=request.form.get("description", "").strip(),
         types=request.form.getlist("types"),
+        rate_per_s=_number(rate) if rate else None,
     )
     return _subscriber_page(added)
 
@@ -58,6 +60,14 @@ def change_subscriber(id_: str) -> Response:
             get_container().subscriber_service.remove(id_)
             return rendering.back(url_for(f"{auth.NAME}.subscribers"), "removed")
     raise Invalid("The form has to say what is to be done with the subscriber.")
+
+
+def _number(text: str) -> float:
+    """The number that was typed. Raises ``Invalid``."""
+    try:
+        return float(text)
+    except ValueError:
+        raise Invalid(errors={"rate_per_s": ["Not a number."]}) from None
 
 
 def _subscriber_page(subscriber: Mapping[str, Any]) -> Response:

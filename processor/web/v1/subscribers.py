@@ -4,9 +4,10 @@ from http import HTTPStatus
 from typing import Any
 
 from marshmallow import fields
+from marshmallow.validate import Range
 
 from processor.delivery.lane import Mode
-from processor.delivery.rules import TYPES
+from processor.delivery.rules import HIGHEST_RATE, LOWEST_RATE, TYPES
 from processor.errors import Invalid
 from processor.web.dependencies import get_container
 from processor.web.v1.bodies import RequestBodySchema
@@ -23,6 +24,7 @@ calls = Calls(
 
 ONLY_TO = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
 ORDERED_DESCRIPTION = "Notifications of one connection never overtake each other."
+RATE_DESCRIPTION = f"The most requests a second, from {LOWEST_RATE:g}; 0: no limit."
 
 
 class ChangeSubscriberBody(RequestBodySchema):
@@ -45,6 +47,11 @@ class ChangeSubscriberBody(RequestBodySchema):
         truthy={True},
         falsy={False},
         metadata={"description": ORDERED_DESCRIPTION},
+    )
+    rate_per_s = fields.Float(
+        allow_none=True,
+        validate=Range(min=0, max=HIGHEST_RATE),
+        metadata={"description": RATE_DESCRIPTION},
     )
     enabled = fields.Boolean(
         truthy={True},
@@ -75,6 +82,9 @@ class SubscriberSchema(StandingSchema):
     types = texts("The types that it gets; none: all.")
     description = text("A note of yours.")
     ordered = flag(ORDERED_DESCRIPTION)
+    rate_per_s = fields.Float(
+        required=True, validate=Range(min=0), metadata={"description": RATE_DESCRIPTION}
+    )
     headers = texts("The names of its own headers; their values are never shown.")
     created_at = moment("When it was added.")
     enabled = flag("Whether anything is sent now.")

@@ -29,14 +29,17 @@ def add(run, url, *more):
 
 
 def test_a_subscriber_from_its_beginning_to_its_end(run, allowed):
-    said = run("subscribers", "add", allowed.url, "--type", "connection.deleted", "--header", "X-Key: hush")
+    said = run(
+        *("subscribers", "add", allowed.url, "--type", "connection.deleted", "--header", "X-Key: hush"),
+        *("--rate", "2.5"),
+    )
     assert said.exit_code == 0, said.output
     assert "whsec_" in said.output
     assert "not shown again" in said.output
     assert "hush" not in said.output
     (listed,) = json.loads(run("subscribers", "list", "--json").output)["items"]
     id_ = listed["id"]
-    assert listed["types"] == ["connection.deleted"]
+    assert (listed["types"], listed["rate_per_s"]) == (["connection.deleted"], 2.5)
     assert "whsec_" not in run("subscribers", "show", id_).output
     rotated = json.loads(run("subscribers", "rotate", id_, "--json").output)
     assert rotated["secret"] not in said.output

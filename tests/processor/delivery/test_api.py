@@ -41,6 +41,10 @@ def test_a_subscriber_is_added_and_its_secret_is_shown_once(call: Call) -> None:
         ({"url": "https://example.com", "types": "initial_sync.completed"}, "types"),
         ({"url": "https://example.com", "headers": {"Host": "x"}}, "headers"),
         ({"url": "https://example.com", "ordered": "yes"}, "ordered"),
+        ({"url": "https://example.com", "rate_per_s": "fast"}, "rate_per_s"),
+        ({"url": "https://example.com", "rate_per_s": -1}, "rate_per_s"),
+        ({"url": "https://example.com", "rate_per_s": 0.001}, "rate_per_s"),
+        ({"url": "https://example.com", "rate_per_s": 10_001}, "rate_per_s"),
         ({"url": "https://example.com", "secret": "whsec_mine"}, "secret"),
     ],
 )
@@ -67,6 +71,9 @@ def test_changes_concern_what_is_named(call: Call) -> None:
 
     changed = call("PATCH", path, {"types": list(TYPES[:2]), "ordered": True}).json
     assert (changed["types"], changed["ordered"], changed["description"]) == (list(TYPES[:2]), True, "first")
+    assert changed["rate_per_s"] == 0
+    assert call("PATCH", path, {"rate_per_s": 2.5}).json["rate_per_s"] == 2.5
+    assert call("PATCH", path, {"rate_per_s": None}).json["rate_per_s"] == 0
     assert call("PATCH", path, {"enabled": False}).json["status"] == "disabled"
     assert call("PATCH", path, {"description": None}).json["enabled"] is False
     assert call("PATCH", path, {"enabled": True}).json["status"] == "active"

@@ -26,6 +26,7 @@ def test_what_was_added_is_found_as_it_was(kept: Subscribers) -> None:
         headers={"X-Own": "1"},
         description="ours",
         ordered=True,
+        rate_per_s=2.5,
     )
     assert kept.find(made.id) == made
     assert kept.all() == [made]
@@ -41,10 +42,12 @@ def test_a_secret_is_in_no_text(kept: Subscribers) -> None:
 
 
 def test_what_is_not_named_stays(kept: Subscribers) -> None:
-    made = kept.add(url="https://example.com/", headers={"X": "1"}, ordered=True)
+    made = kept.add(url="https://example.com/", headers={"X": "1"}, ordered=True, rate_per_s=5)
     changed = kept.change(made.id, url="https://example.org/", types=["connection.deleted"])
     assert (changed.url, changed.types) == ("https://example.org/", ("connection.deleted",))
     assert (changed.headers, changed.ordered, changed.secret) == ({"X": "1"}, True, made.secret)
+    assert changed.rate_per_s == 5
+    assert kept.change(made.id, rate_per_s=None).rate_per_s == 0
     assert kept.change(made.id, types=None, headers=None, ordered=False).types == ()
 
 

@@ -1,6 +1,7 @@
 """The pages of subscribers."""
 
 import json
+from typing import Any
 
 from redis import Redis
 
@@ -52,11 +53,19 @@ def test_a_subscriber_is_added_tested_rotated_and_removed_on_the_pages(
     operator: Operator, store: Redis
 ) -> None:
     """The page could only disable a subscriber; everything else needed the command line or the API."""
-    answer = operator.send("/ops/subscribers", url="http://127.0.0.1:9/in?k=v", description="CRM", types=[])
+    form: dict[str, Any] = {
+        "url": "http://127.0.0.1:9/in?k=v",
+        "description": "CRM",
+        "types": [],
+        "rate_per_s": "2.5",
+    }
+    assert operator.send("/ops/subscribers", **{**form, "rate_per_s": "fast"}).status_code == 422
+    answer = operator.send("/ops/subscribers", **form)
     assert answer.status_code == 200
     (id_,) = (member.decode() for member in store.zrange(keys.subscribers(), 0, -1))
     secret = store.hget(keys.subscriber(id_), "secret").decode()
     assert f'value="{secret}"' in answer.text
+    assert "Requests a second at most 2.5" in text_of(answer)
     path = f"/ops/subscribers/{id_}"
     assert secret not in operator.open(path).text
     assert operator.follow(operator.send(path, action="test")).startswith("A test message is being sent")
