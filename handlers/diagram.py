@@ -1,9 +1,13 @@
-"""Generate ``docs/state-machine.md`` from the table: ``python -m handlers.diagram`` prints it."""
+"""Pictures of the state machine: ``docs/state-machine.md`` from the table, and one connection's road as SVG.
+
+``python -m handlers.diagram`` prints the page.
+"""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from handlers.fold import TABLE, Action, Column, Link
+from handlers.state import State
 
 _NEXT = {
     Action.BEGIN: Link.LINKED,
@@ -84,6 +88,108 @@ def document() -> str:
     diagram = "\n".join(arrows())
     rows = "\n".join(table())
     return f"{_INTRODUCTION}\n{rows}\n\n```mermaid\n{diagram}\n```\n\n{_STATES}"
+
+
+# One connection's road
+
+_WIDTH, _HEIGHT = 172, 40
+_CENTRES: dict[State, tuple[int, int]] = {
+    State.PENDING: (100, 50),
+    State.AUTHORIZED: (340, 50),
+    State.SYNCING: (580, 50),
+    State.READY: (820, 50),
+    State.AUTHORIZATION_FAILED: (100, 170),
+    State.SYNC_FAILED: (700, 170),
+    State.DEAUTHORIZED: (340, 290),
+    State.UNLINKED: (580, 290),
+    State.DELETED: (100, 290),
+}
+"""The centre of each state in the picture."""
+
+USUAL: tuple[tuple[State, State], ...] = (
+    (State.PENDING, State.AUTHORIZED),
+    (State.PENDING, State.AUTHORIZATION_FAILED),
+    (State.AUTHORIZATION_FAILED, State.AUTHORIZED),
+    (State.AUTHORIZED, State.SYNCING),
+    (State.SYNCING, State.READY),
+    (State.SYNCING, State.SYNC_FAILED),
+    (State.SYNC_FAILED, State.READY),
+    (State.AUTHORIZED, State.DEAUTHORIZED),
+    (State.AUTHORIZED, State.UNLINKED),
+    (State.SYNC_FAILED, State.DEAUTHORIZED),
+    (State.SYNC_FAILED, State.UNLINKED),
+)
+"""The changes that are drawn always. From every state with access, access may end; from every state a
+connection may be deleted, and be authorised again."""
+
+
+def road_svg(state: State, road: Sequence[tuple[State, State]]) -> str:
+    """The states as an SVG image: ``state`` is lit, and so are the changes of ``road``, numbered in order.
+
+    It has no style of its own: classes ``state now passed usual taken step`` are the page's.
+    """
+    passed = {end for change in road for end in change}
+    steps: dict[tuple[State, State], list[int]] = {}
+    for number, change in enumerate(road, start=1):
+        steps.setdefault(change, []).append(number)
+    parts = [
+        '<svg class="road" viewBox="0 -24 920 354" role="img" aria-labelledby="road-title">',
+        f'<title id="road-title">{_sentence(state, road)}</title>',
+        _arrowhead("usual"),
+        _arrowhead("taken"),
+        *(_arrow(change) for change in USUAL if change not in steps),
+        *(_arrow(change, numbers) for change, numbers in steps.items()),
+        *(_box(each, is_now=each is state, is_passed=each in passed) for each in State),
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def _sentence(state: State, road: Sequence[tuple[State, State]]) -> str:
+    changes = "; ".join(f"{before} to {after}" for before, after in road)
+    return f"The state is {state}." + (f" The road: {changes}." if road else "")
+
+
+def _arrowhead(name: str) -> str:
+    return (
+        f'<marker id="head-{name}" class="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8"'
+        ' markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z"/></marker>'
+    )
+
+
+def _box(state: State, *, is_now: bool, is_passed: bool) -> str:
+    x, y = _CENTRES[state]
+    kind = "now" if is_now else "passed" if is_passed else ""
+    return (
+        f'<g class="state {kind}"><rect x="{x - _WIDTH // 2}" y="{y - _HEIGHT // 2}" width="{_WIDTH}"'
+        f' height="{_HEIGHT}" rx="10"/><text x="{x}" y="{y + 5}" text-anchor="middle">{state}</text></g>'
+    )
+
+
+def _arrow(change: tuple[State, State], numbers: Sequence[int] = ()) -> str:
+    """An arrow; one that was taken is bent, so that two ways between the same states do not lie together."""
+    (x1, y1), (x2, y2) = (_CENTRES[state] for state in change)
+    length = max(1.0, ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5)
+    bend = (16 + length / 12 if abs(x2 - x1) > 240 or y1 != y2 else 14) if numbers else 0
+    middle = ((x1 + x2) / 2 + (y2 - y1) / length * bend, (y1 + y2) / 2 - (x2 - x1) / length * bend)
+    start, end = _border((x1, y1), middle), _border((x2, y2), middle)
+    name = "taken" if numbers else "usual"
+    path = (
+        f'<path class="{name}" d="M{start[0]:.0f} {start[1]:.0f}Q{middle[0]:.0f} {middle[1]:.0f}'
+        f' {end[0]:.0f} {end[1]:.0f}" marker-end="url(#head-{name})"/>'
+    )
+    if not numbers:
+        return path
+    x, y = ((start[axis] + 2 * middle[axis] + end[axis]) / 4 for axis in (0, 1))
+    label = ", ".join(map(str, numbers))
+    return f'{path}<text class="step" x="{x:.0f}" y="{y - 4:.0f}" text-anchor="middle">{label}</text>'
+
+
+def _border(centre: tuple[float, float], towards: tuple[float, float]) -> tuple[float, float]:
+    """Where the straight line from the centre of a box leaves it."""
+    dx, dy = towards[0] - centre[0], towards[1] - centre[1]
+    reach = max(abs(dx) / (_WIDTH / 2 + 3), abs(dy) / (_HEIGHT / 2 + 3), 1e-9)
+    return centre[0] + dx / reach, centre[1] + dy / reach
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A replay is safe: a message states facts, and a known fact changes nothing.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,6 +104,16 @@ class ReplayService:
         """Ids of the messages with this status, newest first."""
         rows = all_items(partial(self._reader.list_events, status=status, limit=PAGE))
         return (row["event_id"] for row in rows if row.get("status") == status)
+
+    def ids_about(self, connection_id: str, company_id: str | None) -> Iterator[str]:
+        """Ids of the kept messages that name a connection and do not wait, oldest first."""
+        rows = all_items(partial(self._reader.list_events, status=None, company_id=company_id, limit=PAGE))
+        ids: list[str] = []
+        for row in rows:
+            named = json.loads(row.get("connection_ids") or "[]")
+            if row.get("status") != "pending" and connection_id in named:
+                ids.append(row["event_id"])
+        return reversed(ids)
 
     def _row(self, event_id: str) -> dict[str, Any]:
         row = self._reader.event(event_id)

@@ -70,7 +70,7 @@ class Records:
                 pipe.hsetnx(name, "first_heard", to_iso(now))
                 pipe.zadd(keys.companies(), {company.id: to_ms(now)}, nx=True)
                 commits.put_merchant(pipe, company.id, merchant_id, before=previous, heard_ms=heard_ms)
-                commits.write_connections(pipe, connections)
+                commits.write_connections(pipe, connections, now)
                 visibility.mark_shown(pipe, [company.id])
                 pipe.delete(keys.erased(company.id))  # an erased company may sign up again
                 try:

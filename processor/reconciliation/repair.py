@@ -1,31 +1,28 @@
 """Repairs a connection whose record is damaged: from the stored messages, else from Codat."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from redis import Redis, WatchError
 
 from handlers.connection import Connection
-from handlers.events import Event, QuestionUnanswered, Trigger, UnhandledEvent
-from handlers.machine import advance
-from handlers.registry import Context, Policy
+from handlers.events import Trigger
+from handlers.registry import Policy
 from handlers.state import situation
-from processor.alerts.replay import ReplayService, decode_event
-from processor.clock import from_iso, to_ms, utc_now
+from processor.alerts.replay import ReplayService
+from processor.clock import to_ms, utc_now
 from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
+from processor.reconciliation.kept_messages import PAGE_SIZE, KeptMessages
 from processor.resources.queries import STATES
-from processor.store import cursors, keys, records, unreadable
+from processor.store import keys, records, unreadable
 from processor.store.queries import Reader
 from processor.store.records import CONNECTION, StoredConnection
 
 REPAIR = Trigger("the record was damaged, and is made again", quiet=True)
-PAGE_SIZE = 200
 NOT_IN_MESSAGES = "Messages that are kept do not name this connection"
 CHANGED_MEANWHILE = "The record was written by somebody else meanwhile; look at it again."
 
@@ -63,6 +60,7 @@ class ConnectionRepair:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client, self._reader, self._replays = client, reader, replays
+        self._kept = KeptMessages(reader)
         self._policy, self._comparer, self._enqueuer, self._clock = policy, comparer, enqueuer, clock
 
     def run(self, connection_id: str) -> RepairResult:
@@ -77,8 +75,15 @@ class ConnectionRepair:
         if isinstance(row, StoredConnection):
             raise Conflict("The record of this connection can be read: there is nothing to repair.")
         company_id = self._find_company_id(connection_id)
-        messages = self._messages(connection_id, company_id)
-        connection, count = self._from_messages(connection_id, company_id, messages)
+        messages = self._kept.rows(connection_id, company_id)
+        connection, count = self._kept.rebuilt(
+            connection_id,
+            company_id,
+            [message["event_id"] for message in messages if message["status"] == "processed"],
+            policy=self._policy,
+            trigger=REPAIR,
+            now_of=lambda event: event.received_at,
+        )
         if connection is not None:
             self._write(connection)
             source = "messages"
@@ -105,47 +110,6 @@ class ConnectionRepair:
                 if score is not None:
                     return str(company_id)
         return None
-
-    def _messages(self, connection_id: str, company_id: str | None) -> list[dict[str, Any]]:
-        """The stored messages that name the connection or no connection; of all companies for ``None``."""
-        fetch_page = partial(self._reader.list_events, status=None, company_id=company_id, limit=PAGE_SIZE)
-        rows: Iterator[dict[str, Any]] = cursors.all_items(fetch_page)
-        return [row for row in rows if _may_concern(row, connection_id)]
-
-    def _from_messages(
-        self, connection_id: str, company_id: str | None, messages: list[dict[str, Any]]
-    ) -> tuple[Connection | None, int]:
-        """The connection after all processed messages and their number; ``None`` if none names it."""
-        processed = [message["event_id"] for message in messages if message["status"] == "processed"]
-        events = sorted(
-            filter(None, map(self._event, processed)), key=lambda event: (event.received_at, event.at)
-        )
-        merchant_id = (self._reader.company(company_id) or {}).get("merchant_id") if company_id else None
-        connection, count = Connection(connection_id, company_id=company_id, merchant_id=merchant_id), 0
-        context = Context(self._clock(), self._policy, company_known=True)
-        for event in events:
-            is_named = connection_id in event.connection_ids
-            if not (is_named or event.concerns_whole_company):
-                continue
-            if count == 0 and (not is_named or isinstance(event, (UnhandledEvent, QuestionUnanswered))):
-                continue
-            connection = advance(connection, replace(event, trigger=REPAIR), context).connection
-            count += 1
-        return (connection, count) if count else (None, 0)
-
-    def _event(self, event_id: str) -> Event | None:
-        row = self._reader.event(event_id)
-        if row is None:
-            return None
-        try:
-            return decode_event(
-                row["body"],
-                source=row.get("source", ""),
-                event_id=event_id,
-                received_at=from_iso(row["received_at"]),
-            )
-        except ValueError:
-            return None
 
     def _write(self, connection: Connection) -> None:
         """Store the connection. Raises :class:`Conflict` if its record was written meanwhile."""
@@ -192,9 +156,3 @@ class ConnectionRepair:
             pipe.execute()
         self._enqueuer.wake(diff)
         return len(diff.events)
-
-
-def _may_concern(row: dict[str, Any], connection_id: str) -> bool:
-    """Whether a message may concern the connection: it names this connection, or none."""
-    connection_ids = json.loads(row.get("connection_ids") or "[]")
-    return not connection_ids or connection_id in connection_ids

@@ -18,6 +18,7 @@ from processor.reconciliation.enqueue import Enqueuer
 from processor.reconciliation.full_run import Rebuild, Reconciler
 from processor.reconciliation.listing_scan import ListingScan
 from processor.reconciliation.repair import ConnectionRepair
+from processor.reconciliation.verify import ConnectionVerification
 
 BY_OPERATOR = Trigger("asked because an operator wanted to know", repairs=True)
 
@@ -106,6 +107,11 @@ def build_repair(container: Container) -> ConnectionRepair:
         enqueuer=None if services is None else services.enqueuer,
         clock=container.clock,
     )
+
+
+def build_verification(container: Container) -> ConnectionVerification:
+    """Build the verification of connections."""
+    return ConnectionVerification(container.reader, policy=container.policy)
 
 
 def _build_comparer(container: Container, codat: CodatClient) -> CompanyComparer:

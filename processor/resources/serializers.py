@@ -33,8 +33,10 @@ def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[st
     return {"items": list(items), "next_cursor": next_cursor}
 
 
-def connection(stored: StoredConnection | UnreadableConnection) -> dict[str, Any]:
-    """A connection with its current state, open checks and claims."""
+def connection(
+    stored: StoredConnection | UnreadableConnection, *, state: str | None = None
+) -> dict[str, Any]:
+    """A connection with its current state, or a ``state`` of the past, its open checks and claims."""
     if isinstance(stored, UnreadableConnection):
         return _unreadable_connection(stored.id)
     connection = stored.connection
@@ -50,7 +52,7 @@ def connection(stored: StoredConnection | UnreadableConnection) -> dict[str, Any
         "source_type": connection.source_type,
         "integration_id": connection.integration_id,
         "account_name": connection.account_name,
-        "state": now.state.value,
+        "state": state or now.state.value,
         "link_status": link.value if link else None,
         "authorization": now.authorization,
         "authorized_at": iso_or_none(now.authorized_at),
@@ -123,7 +125,8 @@ def progress(connection: Connection, now: Situation) -> int:
 
 def timeline_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry of a connection's timeline: the effect of one message, and the reason."""
-    return {name: entry[name] for name in ("id", *TIMELINE_FIELDS)}
+    handled_at = entry.get("handled_at", entry["known_at"])
+    return {**{name: entry[name] for name in ("id", *TIMELINE_FIELDS)}, "handled_at": handled_at}
 
 
 def company(row: Mapping[str, str]) -> dict[str, Any]:

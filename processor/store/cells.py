@@ -155,7 +155,7 @@ class Cell:
             entry_ids += message.entry_ids
         if entry_ids:
             pipe.xdel(keys.inbox(self.number), *entry_ids)
-        commits.write_connections(pipe, batch)
+        commits.write_connections(pipe, batch, now)
         commits.write_companies(pipe, batch)
         outbox.write(pipe, batch.notifications, stream_length=self._stream_length)
         questions.write(pipe, batch.asks)

@@ -1,7 +1,7 @@
 """The writes of a commit: connections with their timelines, companies, and outcomes of messages."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis.client import Pipeline
@@ -18,8 +18,11 @@ Scores = dict[str | bytes, bytes | float | int | str]
 TIMELINE_LENGTH = 1_000
 """Approximate number of entries of a timeline."""
 
+AT_ONCE = timedelta(seconds=1)
+"""A message that is handled within this time was handled when it came."""
 
-def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
+
+def write_connections(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
     """Stage documents, indexes and timelines of the connections in ``batch``."""
     new: Scores = {}
     entered: dict[str, Scores] = {}
@@ -42,7 +45,7 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch) -> None:
     for state, members in entered.items():
         pipe.zadd(keys.connections_in(state), members)
     for connection_id, event, entry in batch.entries:
-        line = json.dumps(_timeline_row(event, entry), separators=(",", ":"), ensure_ascii=False)
+        line = json.dumps(_timeline_row(event, entry, now), separators=(",", ":"), ensure_ascii=False)
         pipe.xadd(
             keys.timeline(connection_id),
             {"entry": line.encode("utf-8", "surrogatepass")},
@@ -141,7 +144,9 @@ def _received_ms(message: WaitingMessage) -> int:
     return to_ms(datetime.fromisoformat(message.received_at))
 
 
-def _timeline_row(event: Event, entry: TimelineEntry) -> dict[str, Any]:
+def _timeline_row(event: Event, entry: TimelineEntry, now: datetime) -> dict[str, Any]:
+    """The entry as stored; ``handled_at`` only where the message waited, or was handled again."""
+    late = {"handled_at": to_iso(now)} if now - event.received_at >= AT_ONCE else {}
     return {
         "at": to_iso(event.at),
         "known_at": to_iso(event.received_at),
@@ -161,4 +166,5 @@ def _timeline_row(event: Event, entry: TimelineEntry) -> dict[str, Any]:
             }
             for decision in entry.decisions
         ],
+        **late,
     }

@@ -1,11 +1,21 @@
 """The page about the state machine is drawn from the table."""
 
+import itertools
+import re
+from datetime import timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from handlers import diagram
+from handlers.connection import Connection
 from handlers.fold import TABLE, Column, Link
+from handlers.machine import advance
+from handlers.state import State
+from tests.handlers.support.codat_history import BASE, INITIAL_READS, all_histories
+from tests.handlers.support.codat_messages import CONNECTION_ID, current_message
+from tests.handlers.support.deliveries import ARRIVAL, NOBODY_TO_ASK, Deliveries
 
 PAGE = Path(__file__).parents[2] / "docs" / "state-machine.md"
 
@@ -27,3 +37,58 @@ def test_a_missing_cell_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(diagram, "TABLE", poorer)
     with pytest.raises(KeyError):
         list(diagram.table())
+
+
+READY_AGAIN = [
+    (State.PENDING, State.AUTHORIZED),
+    (State.AUTHORIZED, State.READY),
+    (State.READY, State.DEAUTHORIZED),
+    (State.DEAUTHORIZED, State.AUTHORIZED),
+    (State.AUTHORIZED, State.READY),
+]
+
+
+def parsed(state: State, road: list[tuple[State, State]]) -> ElementTree.Element:
+    """The picture, which is well-formed."""
+    return ElementTree.fromstring(diagram.road_svg(state, road))  # noqa: S314 - our own text
+
+
+def test_the_road_lights_the_state_and_numbers_its_changes() -> None:
+    image = parsed(State.READY, READY_AGAIN)
+    states = {group.findtext("text"): group.get("class", "").split()[1:] for group in image.iter("g")}
+    assert list(states) == [state.value for state in State]
+    assert [name for name, kinds in states.items() if "now" in kinds] == ["ready"]
+    assert sorted(name for name, kinds in states.items() if "passed" in kinds if name) == [
+        "authorized",
+        "deauthorized",
+        "pending",
+    ]
+    assert [text.text for text in image.findall("text")] == ["1", "2, 5", "3", "4"]
+    assert [path.get("class") for path in image.findall("path")].count("taken") == 4
+    assert "authorized to ready" in (image.findtext("title") or "")
+
+
+def test_every_pair_of_states_can_be_drawn() -> None:
+    for road in itertools.permutations(State, 2):
+        image = parsed(road[1], [road])
+        numbers = re.findall(r"-?\d+", image.findall("path[@class='taken']")[0].get("d", ""))
+        assert all(-60 <= int(number) <= 980 for number in numbers), road
+
+
+def test_the_image_has_no_style_of_its_own() -> None:
+    """The policy of the pages allows none."""
+    assert "style" not in diagram.road_svg(State.READY, READY_AGAIN)
+
+
+def test_every_usual_change_happens() -> None:
+    """Short histories, in order, take each arrow that is drawn always, but those to and from syncing."""
+    taken = set()
+    for history in itertools.chain.from_iterable(all_histories(length) for length in range(1, 5)):
+        connection = Connection(id=CONNECTION_ID)
+        changes = Deliveries([timedelta(days=1)] * 5, BASE).changes(history, INITIAL_READS)
+        for place, change in enumerate(changes):
+            message = current_message(change, f"event-{place}", ARRIVAL)
+            transition = advance(connection, message, NOBODY_TO_ASK)
+            connection = transition.connection
+            taken.add((transition.before.state, transition.after.state))
+    assert {one for one in diagram.USUAL if State.SYNCING not in one} <= taken

@@ -1,20 +1,24 @@
 """The pages of connections: their states, and why."""
 
-from flask import Response
+from datetime import timedelta
+from typing import Any
 
-from handlers.state import has_failed
+from flask import Response, request
+from markupsafe import Markup
+
+from handlers.diagram import road_svg
+from handlers.state import LINKED_STATES, State, has_failed
 from processor.codat.json_values import folded
 from processor.errors import Conflict
 from processor.reconciliation import wiring
-from processor.resources import queries
+from processor.resources import past, queries
+from processor.resources.serializers import UNREADABLE
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, rendering
 from processor.web.ops.rendering import blueprint
-from processor.web.v1.parameters import ConnectionQuery, PageQuery
+from processor.web.v1.parameters import AtPageQuery, ConnectionQuery
 
 NOTIFICATIONS_SHOWN = 50
-NEVER_ASKED = ("deleted", "unreadable")
-"""States for which Codat cannot be asked."""
 
 
 @blueprint.get("/connections")
@@ -27,24 +31,41 @@ def connections() -> Response:
 
 @blueprint.get("/connections/<id_>")
 def connection(id_: str) -> Response:
-    """One connection with its timeline and notifications."""
-    id_, reader = folded(rendering.requested_id(id_)), get_container().reader
-    connection = queries.connection(reader, id_)
-    timeline = queries.timeline(reader, id_, **rendering.query_of(PageQuery))
-    notifications = queries.notifications(reader, connection_id=id_, limit=NOTIFICATIONS_SHOWN)
-    last_change = next((entry for entry in timeline["items"] if entry["from"] != entry["to"]), None)
+    """One connection with its road, timeline, facts and deliveries; with ``at`` as it was believed to be."""
+    return _connection_page(folded(rendering.requested_id(id_)))
+
+
+def _connection_page(id_: str, **values: Any) -> Response:
+    reader, is_get = get_container().reader, request.method == "GET"
+    query = rendering.query_of(AtPageQuery) if is_get else AtPageQuery().load({})
+    at = query.get("at")
+    connection = past.connection(reader, id_, at)
+    is_readable = connection["state"] != UNREADABLE
+    entries = past.whole_timeline(reader, id_)
+    road = past.road(entries, at)
+    notifications = queries.notifications(
+        reader,
+        connection_id=id_,
+        until=None if at is None else at + timedelta(microseconds=1),
+        limit=NOTIFICATIONS_SHOWN,
+    )
+    is_askable = get_container().codat is not None and connection["company_id"] and is_readable
     return rendering.page(
         "connection",
+        at=at,
         meaning=copy.of_connection(connection),
         connection=connection,
-        timeline=timeline,
+        road=road,
+        picture=Markup(road_svg(State(connection["state"]), road)) if is_readable else "",  # noqa: S704
+        facts=past.facts(reader, id_, at) if is_readable else None,
+        timeline=past.timeline(reader, id_, **query),
         notifications=notifications,
-        last_change=last_change,
+        last_change=past.last_change(entries, at),
         has_failed=has_failed,
         names=rendering.receiver_names(),
-        askable=get_container().codat is not None
-        and connection["company_id"]
-        and connection["state"] not in NEVER_ASKED,
+        askable=at is None and is_askable and connection["state"] != State.DELETED,
+        linked=connection["state"] in LINKED_STATES,
+        **values,
     )
 
 
@@ -65,6 +86,43 @@ def read_now(id_: str) -> Response:
     id_, company_id = _with_known_company(id_, "told to read it")
     get_container().journey.read_again(company_id)
     return rendering.back(rendering.address("connection", id_), "reading")
+
+
+@blueprint.post("/connections/<id_>/link")
+def fresh_link(id_: str) -> Response:
+    """The page with a fresh link of Codat's, which is never part of an address."""
+    auth.check_form()
+    id_ = folded(rendering.requested_id(id_))
+    return _connection_page(id_, link_url=get_container().journey.link(id_).link_url)
+
+
+@blueprint.post("/connections/<id_>/unlink")
+def unlink(id_: str) -> Response:
+    """End access, at Codat first."""
+    auth.check_form()
+    id_ = folded(rendering.requested_id(id_))
+    get_container().journey.unlink(id_)
+    return rendering.back(rendering.address("connection", id_), "unlinked")
+
+
+@blueprint.post("/connections/<id_>/replay")
+def replay_messages(id_: str) -> Response:
+    """Put all kept messages that name the connection into the inbox again."""
+    auth.check_form()
+    id_ = folded(rendering.requested_id(id_))
+    company_id = queries.connection(get_container().reader, id_)["company_id"]
+    replays = get_container().replay_service
+    results = list(replays.replay_each(replays.ids_about(id_, company_id)))
+    count = sum(result.problem is None for result in results)
+    return rendering.back(rendering.address("connection", id_), "replayed-several", count=count)
+
+
+@blueprint.post("/connections/<id_>/verify")
+def verify(id_: str) -> Response:
+    """The page with the result of rebuilding the connection from its kept messages, which changes nothing."""
+    auth.check_form()
+    id_ = folded(rendering.requested_id(id_))
+    return _connection_page(id_, verified=wiring.build_verification(get_container()).run(id_))
 
 
 def _with_known_company(id_: str, purpose: str) -> tuple[str, str]:

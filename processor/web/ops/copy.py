@@ -169,6 +169,15 @@ NOTIFICATIONS: Mapping[str, TermText] = {
     ),
 }
 
+VERIFICATIONS: Mapping[str, TermText] = {
+    "same": TermText("good", "Rebuilt from its kept messages, it is the same."),
+    "different": TermText(
+        "bad", "Rebuilt from its kept messages, it differs.", "Ask Codat now: its answer decides."
+    ),
+    "incomplete": TermText("calm", "Not compared: messages from which it was learnt are not kept any more."),
+    "unreadable": TermText("bad", "Its record cannot be read."),
+}
+
 DELIVERIES: Mapping[str, TermText] = {
     "pending": TermText("wait", "waits, or is tried again"),
     "delivered": TermText("good", "delivered"),
@@ -208,6 +217,7 @@ DONE: Mapping[str, tuple[str, str]] = {
     "redelivered": ("good", "It is being sent again, under the same id."),
     "redelivered-to-several": ("good", "It is being sent again to {count} receivers, under the same id."),
     "reading": ("good", "Codat was told to read the data; what comes of it is on the timeline in minutes."),
+    "unlinked": ("calm", "Access was ended at Codat. The timeline says so in a moment."),
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
     "tested": ("good", "A test message is being sent. What comes of it stands below: load the page again."),
@@ -234,7 +244,7 @@ def done(args: Mapping[str, str], now: datetime) -> tuple[str, str, datetime] | 
     ``None`` when it is older than ``DONE_SHOWN_S``: an address may live on in a tab or bookmark.
     """
     confirmation = DONE.get(args.get("done", ""))
-    at = from_ms(_count(args.get("at"), _MAX_DIGITS_OF_A_TIME) * 1000)
+    at = from_ms(_count(args.get("done_at"), _MAX_DIGITS_OF_A_TIME) * 1000)
     if confirmation is None or abs((now - at).total_seconds()) > DONE_SHOWN_S:
         return None
     tone, sentence = confirmation

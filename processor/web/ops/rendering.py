@@ -29,7 +29,7 @@ ID_IN_QUERY = "-"
 """Path segment for an id that does not fit into a path and is the parameter ``id`` instead."""
 
 _PATH_SAFE = re.compile(r"(?!-$)[A-Za-z0-9_~-][A-Za-z0-9_.~:@=+,!-]*")
-_DONE_PARAMETERS = ("done", "count", "at")
+_DONE_PARAMETERS = ("done", "count", "done_at")
 """Parameters that confirm an action; links do not repeat them."""
 
 _COMMON_PARAMETERS = (*_DONE_PARAMETERS, "refresh")
@@ -79,7 +79,7 @@ def here(**changes: str | int | None) -> str:
 def back(address_: str, done: str, **counts: int) -> Response:
     """Redirect to a page that confirms the action for ``DONE_SHOWN_S``."""
     at_s = int(get_container().clock().timestamp())
-    query = urlencode({"done": done, **counts, "at": at_s})
+    query = urlencode({"done": done, **counts, "done_at": at_s})
     separator = "&" if "?" in address_ else "?"
     return redirect(f"{address_}{separator}{query}", HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
 

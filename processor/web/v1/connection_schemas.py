@@ -4,7 +4,8 @@ from marshmallow import fields
 from marshmallow.validate import Length, OneOf
 
 from handlers.effects import DecisionOutcome
-from handlers.events import LinkStatus, Source
+from handlers.events import Aspect, LinkStatus, Source
+from handlers.facts import FactKind
 from handlers.milestones import NotificationType
 from handlers.timeline import TimelineOutcome
 from processor.journey import requests
@@ -12,7 +13,18 @@ from processor.resources.queries import STATES
 from processor.resources.serializers import UNREADABLE
 from processor.settings import web_addresses
 from processor.web.v1.bodies import RequestBodySchema
-from processor.web.v1.fields import ResponseSchema, flag, many, moment, nullable, number, page_of, text, word
+from processor.web.v1.fields import (
+    ResponseSchema,
+    by_name,
+    flag,
+    many,
+    moment,
+    nullable,
+    number,
+    page_of,
+    text,
+    word,
+)
 
 
 class LinkBody(RequestBodySchema):
@@ -186,3 +198,54 @@ class TimelineEntrySchema(ResponseSchema):
     outcome = word(TimelineOutcome, "What it did.")
     reason = text("Why, in words.")
     decisions = many(DecisionSchema, "What was decided to tell.")
+    handled_at = moment("When it was handled: later than `known_at` where it had to be tried again.")
+
+
+class AsOfSchema(ResponseSchema):
+    """What was believed at a time of the past, and why."""
+
+    at = moment("The time.")
+    complete = flag(
+        "Whether all of that time is known: false where facts were summed up since, or a data type may have"
+        " had an outcome that a newer one replaced."
+    )
+    because = nullable(TimelineEntrySchema, "The last change of the state until then.")
+
+
+class ConnectionAtSchema(ConnectionSchema):
+    """A connection as it is, or as it was believed to be."""
+
+    as_of = fields.Nested(AsOfSchema, metadata={"description": "With `at` only."})
+
+
+class FactSchema(ResponseSchema):
+    """One fact about a connection."""
+
+    kind = word(FactKind, "What happened.")
+    at = moment("When, by Codat's clock.")
+    known_at = moment("When we learnt it.")
+    event_id = text("The message or answer.")
+    status = word(LinkStatus, "Codat's status that was seen, or the reason of an end.", null=True)
+    data_types = by_name(fields.String, "The dataset status of each data type of a read.")
+    claimed = flag("Whether it rests on an alert that Codat did not confirm.")
+    counts = flag("Whether it counts: false where an exact message about the same change came.")
+
+
+class ClaimSchema(ResponseSchema):
+    """What an alert claims that Codat has to confirm first."""
+
+    event_id = text("The alert.")
+    arrived_at = moment("When it came.")
+    since = moment("Since when Codat is asked.")
+    old = word(LinkStatus, "The claimed status before.", null=True)
+    new = word(LinkStatus, "The claimed status; `null` where it claims a read.", null=True)
+    settled_by = word(Aspect, "What Codat is asked for.")
+
+
+class FactsSchema(ResponseSchema):
+    """Everything from which the state of a connection is computed."""
+
+    id = text("The connection's id.")
+    facts = many(FactSchema, "In the order in which they are folded, by Codat's time.")
+    claims = many(ClaimSchema, "Alerts without a time, as long as Codat has not answered.")
+    summed_up_until = moment("Facts of this time and before were summed up.", null=True)

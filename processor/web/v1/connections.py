@@ -1,25 +1,27 @@
 """Calls about connections: reading, timeline, linking, deletion."""
 
 import dataclasses
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from handlers.events import LinkStatus
 from processor.journey.models import LinkSession
-from processor.resources import queries
+from processor.resources import past, queries
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import CODAT_ERRORS, Calls
 from processor.web.v1.connection_schemas import (
     ConnectBody,
+    ConnectionAtSchema,
     ConnectionPageSchema,
-    ConnectionSchema,
     DoneSchema,
+    FactsSchema,
     LinkBody,
     StartedSchema,
     TimelineEntrySchema,
 )
 from processor.web.v1.fields import page_of
-from processor.web.v1.parameters import ConnectionQuery, PageQuery
+from processor.web.v1.parameters import AtPageQuery, AtQuery, ConnectionQuery
 
 ERRORS = (HTTPStatus.CONFLICT, *CODAT_ERRORS)
 CONNECTION_ID = "A connection's id."
@@ -38,16 +40,31 @@ def list_connections(**query: Any) -> dict[str, Any]:
     return queries.connections(get_container().reader, **query)
 
 
-@calls.get("/connections/<connection_id>", ConnectionSchema)
-def get_connection(connection_id: str) -> dict[str, Any]:
-    """One connection"""
-    return queries.connection(get_container().reader, connection_id)
+@calls.get("/connections/<connection_id>", ConnectionAtSchema, query=AtQuery)
+def get_connection(connection_id: str, at: datetime | None = None) -> dict[str, Any]:
+    """One connection
+
+    With `at`: what was believed at that time, and why. 404 if it was not known then.
+    """
+    return past.connection(get_container().reader, connection_id, at)
 
 
-@calls.get("/connections/<connection_id>/timeline", page_of(TimelineEntrySchema), query=PageQuery)
+@calls.get("/connections/<connection_id>/timeline", page_of(TimelineEntrySchema), query=AtPageQuery)
 def get_timeline(connection_id: str, **query: Any) -> dict[str, Any]:
-    """What happened to a connection, newest first"""
-    return queries.timeline(get_container().reader, connection_id, **query)
+    """What happened to a connection, newest first
+
+    With `at`: only what was handled by then.
+    """
+    return past.timeline(get_container().reader, connection_id, **query)
+
+
+@calls.get("/connections/<connection_id>/facts", FactsSchema, query=AtQuery)
+def get_facts(connection_id: str, at: datetime | None = None) -> dict[str, Any]:
+    """The facts of a connection
+
+    Its state is computed from them. With `at`: those that were known at that time.
+    """
+    return past.facts(get_container().reader, connection_id, at)
 
 
 @journey_calls.post(

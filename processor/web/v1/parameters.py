@@ -94,6 +94,18 @@ class Moment(fields.AwareDateTime):
             raise self.make_error("invalid", input=value, obj_type="time in ISO 8601") from error
 
 
+class AtQuery(NoParameters):
+    """A connection as it was believed to be."""
+
+    at = Moment("What was believed at this time.")
+
+
+class AtPageQuery(PageQuery):
+    """A timeline as it was."""
+
+    at = Moment("Only what was handled by this time.")
+
+
 class StateQuery(PageQuery):
     """A list of connections, by state."""
 

@@ -113,14 +113,16 @@ def test_what_was_done_is_said_with_its_time_and_not_for_ever(operator: Operator
 
 def test_loading_again_by_itself_does_not_repeat_what_was_done(operator: Operator) -> None:
     now = str(int(START.timestamp()))
-    text = operator.open("/ops/events", status="dead", done="replayed", count="1", at=now, refresh="30").text
+    text = operator.open(
+        "/ops/events", status="dead", done="replayed", count="1", done_at=now, refresh="30"
+    ).text
     assert "It waits in the inbox again" in text
     assert 'content="30; url=?status=dead&amp;refresh=30"' in text
 
 
 @pytest.mark.parametrize("at", ["", "x", "-1", "0", "1e9", "9" * 11, "9" * 400, "\u0663"])
 def test_an_odd_time_says_nothing(operator: Operator, at: str) -> None:
-    assert operator.read("/ops/events", done="replayed", at=at).startswith("Events")
+    assert operator.read("/ops/events", done="replayed", done_at=at).startswith("Events")
     assert operator.read("/ops/events", done="replayed").startswith("Events")
 
 

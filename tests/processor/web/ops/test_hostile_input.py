@@ -184,7 +184,7 @@ def test_a_blank_parameter_is_not_given(filling: Filling, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/ops", "/ops/events", "/ops/search"])
 def test_every_page_says_what_was_done_and_can_load_itself_again(filling: Filling, path: str) -> None:
-    answer = Operator(filling).open(f"{path}?done=replayed&count=1&at=1&refresh=30")
+    answer = Operator(filling).open(f"{path}?done=replayed&count=1&done_at=1&refresh=30")
     assert answer.status_code == 200
 
 

@@ -145,9 +145,11 @@ class Filling:
             self.container.inbox.requeue(event_id, status="failed", cell=0, only_if=True)
         return event_id
 
-    def make_ready(self, connection: str = "xero", *, company: str = "c1") -> None:
-        """A connection that was authorised and read."""
-        self.tell("connection.created", connection, company=company)
-        self.tell("connection.connected", connection, company=company)
+    def make_ready(self, connection: str = "xero", *, company: str = "c1", in_time: bool = False) -> None:
+        """A connection that was authorised and read; ``in_time``: each message is handled when it comes."""
+        for event_type in ("connection.created", "connection.connected"):
+            self.tell(event_type, connection, company=company)
+            if in_time:
+                self.drain()
         self.read(connection, company=company, invoices="Complete", bills="FetchError")
         self.drain()

@@ -196,6 +196,7 @@ def test_the_timeline_tells_newest_first_what_each_message_did(filling: Filling,
     assert newest == {
         "at": at(3),
         "known_at": at(3),
+        "handled_at": at(3),
         "event_id": "msg_3",
         "event_type": "read.completed.initial",
         "source": "current",

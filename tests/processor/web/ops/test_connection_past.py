@@ -1,0 +1,107 @@
+"""A connection's page: its road, its facts, what was believed at a time, and what an operator can do."""
+
+from datetime import timedelta
+
+import pytest
+
+from processor.clock import to_iso
+from processor.store import keys
+from tests.processor.web.conftest import OpenPlace
+from tests.processor.web.ops.operating import PASSWORD, Operator, forms
+from tests.processor.web.v1.filling import START, Filling
+from tests.support.visiting import Place
+
+PATH = "/ops/connections/xero"
+
+
+def test_the_road_and_the_facts_are_on_the_page(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    answer = operator.open(PATH)
+    assert '<g class="state now"><rect' in answer.text
+    assert answer.text.count('<path class="taken"') == 2
+    shown = operator.read(PATH)
+    assert "1. pending → to authorized; 2. authorized → to ready." in shown
+    facts = shown.partition("as the machine holds them")[2].partition("Notifications and")[0]
+    for word in ("created", "linked", "read", "bills: FetchError, invoices: Complete"):
+        assert word in facts
+
+
+def test_the_page_shows_what_was_believed_at_a_time(operator: Operator, filling: Filling) -> None:
+    filling.make_ready(in_time=True)
+    shown = operator.read(PATH, at="2026-11-22T15:02:30")
+    assert shown.startswith("This is what was believed at")
+    assert "Xero: authorized" in shown
+    assert "Why: pending → authorized" in shown
+    assert "initial_sync.completed" not in shown
+    assert "connection.authorized" in shown
+    assert forms(operator.open(PATH, at="2026-11-22T15:02:30")) == [], "the past cannot be changed"
+    assert operator.open(PATH, at="2026-11-22T14:00:00").status_code == 404
+    assert operator.open(PATH, at="soon").status_code == 422
+
+
+def test_each_line_of_the_timeline_leads_to_its_time(operator: Operator, filling: Filling) -> None:
+    filling.make_ready(in_time=True)
+    answer = operator.open(PATH)
+    first = to_iso(START + timedelta(minutes=1)).replace(":", "%3A")
+    assert f'href="?at={first}"' in answer.text
+    assert "Xero: pending" in operator.open(f"{PATH}?at={first}").text
+
+
+def test_an_unreadable_connection_still_has_a_page(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    filling.container.redis.set(keys.connection("xero"), b"ready\n1\n{garbage")
+    assert "unreadable" in operator.read(PATH)
+    assert operator.open(PATH, at="2026-11-22T15:02:30").status_code == 409
+
+
+def test_its_messages_are_replayed(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    filling.tell("connection.created", "stripe")
+    filling.drain()
+    answer = operator.send(f"{PATH}/replay", seal=operator.seal())
+    assert operator.follow(answer).startswith("3 wait in the inbox again.")
+    before = filling.container.redis.zcard(keys.outbox())
+    filling.drain()
+    assert "Xero: ready" in operator.read(PATH)
+    assert filling.container.redis.zcard(keys.outbox()) == before
+
+
+def test_it_is_verified(operator: Operator, filling: Filling) -> None:
+    filling.make_ready()
+    seal = operator.seal()
+    said = operator.send(f"{PATH}/verify", seal=seal).text
+    assert "Rebuilt from its kept messages, it is the same." in said
+    filling.container.redis.delete(keys.event("msg_2"))
+    assert "Not compared" in operator.send(f"{PATH}/verify", seal=seal).text
+
+
+@pytest.mark.parametrize("action", ["link", "unlink", "replay", "verify", "read"])
+def test_only_a_form_of_this_browser_acts(operator: Operator, filling: Filling, action: str) -> None:
+    filling.make_ready()
+    assert operator.send(f"{PATH}/{action}", seal="0" * 64).status_code in (400, 403)
+
+
+@pytest.fixture
+def place(open_place: OpenPlace) -> Place:
+    """A service with operators' pages beside a simulated Codat."""
+    return open_place(OPERATOR_PASSWORD=PASSWORD)
+
+
+def test_a_fresh_link_is_shown_and_access_is_ended(place: Place) -> None:
+    """Both go to Codat first; the link is on the page and never in an address."""
+    company_id, _ = place.company()
+    connection_id = place.linked(company_id)
+    path = f"/ops/connections/{connection_id}"
+    operator = Operator(place)
+    seal = forms(operator.open(path))[0].partition('name="seal" value="')[2][:64]
+    answer = operator.send(f"{path}/link", seal=seal)
+    assert answer.status_code == 200
+    assert 'id="link-url" readonly value="http' in answer.text
+    assert "Yes, disconnect it" in operator.open(path).text
+    answer = operator.send(f"{path}/unlink", seal=seal)
+    place.settle()
+    said = operator.follow(answer)
+    assert said.startswith("Access was ended at Codat.")
+    assert "unlinked" in said
+    assert "Yes, disconnect it" not in operator.open(path).text
+    assert operator.send(f"{path}/unlink", seal=seal).status_code == 409
