@@ -43,10 +43,18 @@ class RequestBody:
     def add(self, chunk: bytes) -> None:
         """Append a part, which may evict a body; raises ``TimeoutError`` when this one is evicted."""
         self._octets += chunk
-        self.size += len(chunk)
-        self._budget.count(self, len(chunk))
+        self.reserve(len(chunk))
+
+    def reserve(self, size: int) -> None:
+        """Count ``size`` bytes before they arrive; the same as ``add`` otherwise."""
+        self.size += size
+        self._budget.count(self, size)
         if self.is_evicted:
             raise TimeoutError
+
+    def fill(self, octets: bytes) -> None:
+        """Append bytes that were reserved."""
+        self._octets += octets
 
     def take(self) -> bytes:
         """Finish the body and return it; it counts until its context ends, and cannot be evicted any more."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
 from processor.alerts.signature import RefusalReason
 from processor.errors import ProcessorError, StoreUnavailable, TooLarge, Unauthorized
 from processor.web.canonical_request import WEBHOOKS
@@ -166,6 +168,9 @@ class RsgiGateway:
         discarded_bytes, empty_parts = 0, 0
         try:
             async with asyncio.timeout(self._body_within_s) as body.limit:
+                if 0 < length <= min(max_bytes, SMALL_BODY_BYTES) and "transfer-encoding" not in headers:
+                    await _receive_at_once(body, protocol, length)
+                    return
                 async for chunk in protocol:
                     empty_parts += not chunk
                     room = max_bytes + EXCESS_BYTES - body.size
@@ -208,3 +213,15 @@ class RsgiGateway:
                 close()
         status, headers = started[0]
         return status, [(name.lower(), value) for name, value in headers], b"".join(written)
+
+
+async def _receive_at_once(body: RequestBody, protocol: "HTTPProtocol", length: int) -> None:
+    """Read a body of ``length`` bytes in one step; in parts each of them would cost one."""
+    body.reserve(length)
+    try:
+        octets = await protocol()
+    except ProtocolClosed:
+        raise IncompleteBody() from None
+    if len(octets) < length:
+        raise IncompleteBody()
+    body.fill(octets)

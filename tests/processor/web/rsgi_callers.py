@@ -48,6 +48,9 @@ class Protocol:
         if not self.finished:
             await asyncio.Event().wait()
 
+    async def __call__(self) -> bytes:
+        return b"".join([part async for part in self])
+
     def response_bytes(self, status: int, _headers: list[tuple[str, str]], body: bytes) -> None:
         assert self.status is None, "answered twice"
         self.status, self.body = status, body
