@@ -23,7 +23,7 @@ def main() -> None:
         "accept": lambda: accepting.measure(1_500 * scale, runs),
         "drain": lambda: draining.measure(2_000 * scale, runs),
         "together": lambda: together.measure(1_000 * scale),
-        "delivery": lambda: delivering.measure(400 * scale, runs),
+        "delivery": lambda: delivering.measure(4_000 * scale, runs),
         "memory": lambda: [figure for size in (1_000, 10_000 * scale) for figure in memory.measure(size)],
     }
     figures = []

@@ -14,29 +14,45 @@ SLOW_MS = 2_000
 
 
 class InFlightLimit:
-    """The limit of one lane in one process: up by one for a quick success, down to half for a slow one."""
+    """The limit of one lane in one process, which moves as the congestion window of TCP (RFC 5681).
+
+    It doubles with each round of quick successes, until an attempt fails or is slow: then it is halved, and
+    grows by one with each round.
+    """
 
     def __init__(self) -> None:
-        self.value = AT_ONCE
+        self._value = float(AT_ONCE)
+        self._slowed = False
+
+    @property
+    def value(self) -> int:
+        """The number of attempts that may be under way."""
+        return int(self._value)
 
     def note(self, *, succeeded: bool, duration_ms: int, full: bool) -> None:
         """Learn from an attempt; ``full``: as many were under way as allowed, so that more may help."""
         if not succeeded or duration_ms > SLOW_MS:
-            self.value = max(AT_ONCE, self.value // 2)
+            self._value, self._slowed = max(AT_ONCE, self._value / 2), True
         elif full and duration_ms <= QUICK_MS:
-            self.value = min(MOST_AT_ONCE, self.value + 1)
+            self._value = min(MOST_AT_ONCE, self._value + (1 / self.value if self._slowed else 1))
 
 
 def note(
     limits: Mapping[str, InFlightLimit], completed: Iterable[CompletedAttempt], under_way: Mapping[str, int]
 ) -> None:
     """Learn from attempts at subscribers; ``under_way`` was the number in each lane, these included."""
-    for attempt in completed:
-        lane = attempt.lease.lane
-        if lane.subscriber is not None and attempt.counts:
-            limit = limits[lane.id]
-            limit.note(
-                succeeded=attempt.verdict is AttemptVerdict.DELIVERED,
-                duration_ms=attempt.record["duration_ms"],
-                full=under_way[lane.id] >= limit.value,
-            )
+    counted = [
+        attempt for attempt in completed if attempt.lease.lane.subscriber is not None and attempt.counts
+    ]
+    full = {
+        attempt.lease.lane.id
+        for attempt in counted
+        if under_way[attempt.lease.lane.id] >= limits[attempt.lease.lane.id].value
+    }
+    for attempt in counted:
+        lane_id = attempt.lease.lane.id
+        limits[lane_id].note(
+            succeeded=attempt.verdict is AttemptVerdict.DELIVERED,
+            duration_ms=attempt.record["duration_ms"],
+            full=lane_id in full,
+        )

@@ -16,8 +16,8 @@ def test_a_new_receiver_is_given_ten() -> None:
     assert limit_after() == AT_ONCE == 10
 
 
-def test_a_quick_one_is_given_one_more_at_a_time_up_to_64() -> None:
-    assert limit_after((True, QUICK_MS, True)) == 11
+def test_a_quick_one_is_given_twice_as_much_each_round_up_to_64() -> None:
+    assert limit_after(*[(True, QUICK_MS, True)] * 10) == 20
     assert limit_after(*[(True, 0, True)] * 100) == MOST_AT_ONCE == 64
 
 
@@ -34,3 +34,12 @@ def test_a_slow_or_failing_one_is_given_half_and_never_less_than_ten() -> None:
     quick = [(True, 0, True)] * 54
     for bad in ((True, SLOW_MS + 1, True), (False, 0, True)):
         assert [limit_after(*quick, *[bad] * times) for times in range(5)] == [64, 32, 16, 10, 10]
+
+
+def test_after_that_it_is_given_one_more_each_round() -> None:
+    limit = InFlightLimit()
+    limit.note(succeeded=False, duration_ms=0, full=True)
+    for expected in (11, 12, 13):
+        for _ in range(limit.value + 1):
+            limit.note(succeeded=True, duration_ms=0, full=True)
+        assert limit.value == expected

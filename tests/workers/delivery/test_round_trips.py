@@ -1,0 +1,159 @@
+"""Round trips and commands of deliveries, and what is noticed although it is remembered."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from processor.clock import to_iso
+from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lease
+from processor.delivery.lanes import Lanes
+from processor.store import keys
+from tests.support.counting import RoundTrips, commands
+from tests.workers.delivery.post import Post
+
+
+@pytest.fixture
+def trips(post: Post, redis_url: str) -> RoundTrips:
+    """Counts the round trips of everything that is made of ``post`` from now on."""
+    trips = RoundTrips()
+    post.client = trips.client(redis_url)
+    return trips
+
+
+def completed(
+    post: Post, lease: Lease, verdict: AttemptVerdict = AttemptVerdict.DELIVERED
+) -> CompletedAttempt:
+    record = {
+        "at": to_iso(post.clock()),
+        "outcome": "delivered",
+        "id": lease.notification_id,
+        "duration_ms": 1,
+    }
+    return CompletedAttempt(lease, verdict, record, post.clock() + timedelta(seconds=5))
+
+
+def warm(post: Post, lanes: Lanes) -> None:
+    """One delivery from its claim to its end, so that the scripts are loaded and the subscribers known."""
+    post.decide("connection-warm")
+    post.fan_out()
+    lanes.look(lambda _: 1, [completed(post, lease) for lease in lanes.look(lambda _: 1).leases])
+
+
+@pytest.mark.parametrize("subscribers", [1, 5])
+def test_ten_webhooks_cost_two_round_trips_and_the_last_ones_a_third(
+    post: Post, trips: RoundTrips, subscribers: int
+) -> None:
+    """Each claim records what was completed before it: in a long run it is two for each ten."""
+    for number in range(subscribers):
+        post.subscribe(f"http://127.0.0.1:9/{number}")
+    lanes = post.lanes()
+    warm(post, lanes)
+    for number in range(10 // subscribers):
+        post.decide(f"connection-{number}")
+    post.fan_out()
+    trips.reset()
+
+    leases = lanes.look(lambda _: 10).leases
+    assert (len(leases), trips.count) == (10, 2)
+    assert lanes.look(lambda _: 10, [completed(post, lease) for lease in leases]).leases == []
+    assert trips.count == 3
+    assert all(post.status(lease.notification_id, lease.lane.id) == "delivered" for lease in leases)
+
+
+def test_a_hundred_notifications_are_fanned_out_with_three_round_trips(post: Post, trips: RoundTrips) -> None:
+    for number in range(3):
+        post.subscribe(f"http://127.0.0.1:9/{number}")
+    fan_out = post._fan_out()
+    post.decide("connection-warm")
+    fan_out.run()
+    for number in range(100):
+        post.decide(f"connection-{number}")
+    trips.reset()
+    assert len(fan_out.run()) == 3
+    assert trips.count == 3
+
+
+def test_a_look_after_an_attempt_is_at_its_lane_only(post: Post) -> None:
+    for number in range(30):
+        post.subscribe(f"http://127.0.0.1:9/{number}", types=["connection.deleted"])
+    post.subscribe("http://127.0.0.1:9/")
+    lanes = post.lanes()
+    warm(post, lanes)
+    post.decide()
+    post.fan_out()
+    (lease,) = lanes.look(lambda _: 10).leases
+    before = commands(post.client)
+    lanes.look(lambda _: 10, [completed(post, lease)], everywhere=False)
+    after = commands(post.client)
+    assert after["evalsha"] - before["evalsha"] == 2, "one settles, one claims"
+
+
+DELIVERED = {"evalsha": 2, "get": 1, "zrem": 5, "hmget": 2, "exists": 3, "hset": 3, "hincrby": 4, "hdel": 2,
+             "hget": 3, "zscore": 1, "zadd": 1, "zrangebyscore": 2}  # fmt: skip
+"""The commands that the engine runs to record a success, and to claim from the lane, which is empty then."""
+
+
+def test_the_commands_that_record_a_success(post: Post) -> None:
+    post.subscribe("http://127.0.0.1:9/")
+    lanes = post.lanes()
+    warm(post, lanes)
+    post.decide()
+    post.fan_out()
+    (lease,) = lanes.look(lambda _: 10).leases
+    before = commands(post.client)
+    lanes.look(lambda _: 10, [completed(post, lease)], everywhere=False)
+    after = commands(post.client)
+    counts: dict[str, Any] = {name: after[name] - before.get(name, 0) for name in after}
+    assert {name: count for name, count in counts.items() if count and name != "info"} == DELIVERED
+
+
+def test_who_was_removed_or_disabled_gets_nothing_more(post: Post) -> None:
+    removed, disabled = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
+    lanes, fan_out = post.lanes(), post._fan_out()
+    warm(post, lanes)
+    post.decide("connection-1")
+    fan_out.run()
+    post.subscribers.remove(removed.id)
+    post.lane_admin.disable(disabled.id)
+    assert lanes.look(lambda _: 10).leases == []
+    second = post.decide("connection-2")
+    fan_out.run()
+    assert (post.status(second, removed.id), post.status(second, disabled.id)) == (None, None)
+
+
+def test_what_was_changed_counts_from_the_next_claim(post: Post) -> None:
+    """The subscribers are remembered, and each look asks whether they have changed."""
+    mine = post.subscribe("http://127.0.0.1:9/old")
+    lanes = post.lanes()
+    warm(post, lanes)
+    post.subscribers.change(mine.id, url="http://127.0.0.1:9/new")
+    secret = post.subscribers.rotate(mine.id).secret
+    post.decide()
+    post.fan_out()
+    (lease,) = lanes.look(lambda _: 10).leases
+    assert lease.lane.subscriber is not None
+    assert (lease.lane.subscriber.url, lease.lane.subscriber.secret) == ("http://127.0.0.1:9/new", secret)
+
+
+def test_a_new_subscriber_is_told_by_a_process_that_runs(post: Post) -> None:
+    lanes, fan_out = post.lanes(), post._fan_out()
+    warm(post, lanes)
+    fan_out.run()
+    mine = post.subscribe("http://127.0.0.1:9/")
+    post.decide()
+    assert fan_out.run() == {mine.id}
+    assert lanes.look(lambda _: 10, touched=[mine.id], everywhere=False).next_due_at == post.clock()
+    assert len(lanes.look(lambda _: 10, everywhere=False).leases) == 1
+
+
+def test_one_attempt_that_redis_refuses_does_not_keep_the_others(post: Post) -> None:
+    one, two = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
+    lanes = post.lanes()
+    id_ = post.decide()
+    post.fan_out()
+    leases = lanes.look(lambda _: 10).leases
+    post.client.set(keys.lane_flight(one.id), "damaged")
+    result = lanes.look(lambda _: 10, [completed(post, lease) for lease in leases])
+    assert [attempt.lease.lane.id for attempt, _ in result.refused] == [one.id]
+    assert [post.status(id_, lane.id) for lane in (one, two)] == ["pending", "delivered"]
