@@ -17,6 +17,8 @@ import httpx
 from processor.cli.demo_listener import Listener
 from processor.cli.demo_settings import share_settings
 from processor.cli.demo_welcome import (
+    BRAND,
+    BRANDED_COMPANY,
     DEMO_LOGIN,
     print_addresses,
     redirect_url,
@@ -41,7 +43,7 @@ from processor.simulator import (
     story_named,
 )
 from processor.simulator.config import new_authorization, new_webhook_secret
-from processor.simulator.lender import LENDER_PATH
+from processor.simulator.lender import BRANDS, LENDER_PATH
 
 READY_TIMEOUT_S = 60.0
 STORY_TIMEOUT_S = 120.0
@@ -83,6 +85,7 @@ def demo(headless: bool, name: str | None, simulator_port: int | None, within_s:
         service_environ = {
             "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
             "RETURN_URL_ORIGINS": simulator.url,
+            "BRAND_DIR": str(BRANDS),
             **environ,
             "CODAT_API_URL": simulator.url,
             "PORT": str(settings.port),
@@ -146,6 +149,8 @@ def _run(
             print_addresses(settings, simulator.url)
             if name is None:
                 sign_up_company(settings)
+                if settings.brand_dir is None:
+                    sign_up_company(settings, BRANDED_COMPANY, brand=BRAND)
 
         threading.Thread(target=welcome, name="welcome", daemon=True).start()
         if name is None:

@@ -20,6 +20,7 @@ DEMO_LOGIN = "demo"
 """The API key and the operators' password of a demonstration, unless they are set."""
 
 COMPANY = "Corner Shop"
+BRANDED_COMPANY, BRAND = "Harbour Café", "northbank"
 PLACEHOLDERS = (
     "companyId",
     "connectionId",
@@ -87,12 +88,12 @@ def retry_while_busy(request: Callable[[], Result]) -> Result:
         time.sleep(0.1)
 
 
-def sign_up_company(settings: Settings) -> None:
+def sign_up_company(settings: Settings, name: str = COMPANY, *, brand: str | None = None) -> None:
     """Sign up a new company and print its connect link; print the error if that fails.
 
     Each run needs a new company, because the simulated Codat keeps nothing.
     """
-    fields = {"merchant_id": f"demo-{secrets.token_hex(3)}", "name": COMPANY}
+    fields = {"merchant_id": f"demo-{secrets.token_hex(3)}", "name": name, "brand": brand}
 
     def sign_up() -> str:
         response = httpx.post(
@@ -107,6 +108,7 @@ def sign_up_company(settings: Settings) -> None:
     try:
         url = retry_while_busy(sign_up)
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        click.echo(f"\n  {COMPANY} could not be signed up: {error}\n", err=True)
+        click.echo(f"\n  {name} could not be signed up: {error}\n", err=True)
     else:
-        click.echo(f"\n  Start here: the journey of {COMPANY}\n  {url}\n")
+        place = "Start here: the journey" if brand is None else "Under another brand: the journey"
+        click.echo(f"\n  {place} of {name}\n  {url}\n")

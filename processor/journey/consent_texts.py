@@ -1,10 +1,11 @@
 """The text to which a user agrees before leaving for a platform: chosen by product and language."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from processor.journey.models import CompanyView
+from processor.settings.brands import Brand, brand_of
 from processor.settings.consent_templates import (
     DEFAULT_LANGUAGE,
     DEFAULT_PRODUCT,
@@ -33,8 +34,8 @@ class ConsentText:
 class ConsentTexts:
     """Renders the texts from the templates, which were tried when the settings were read."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, brands: Mapping[str, Brand]) -> None:
+        self._brands = brands
         templates = load_templates(settings.consent_templates_dir)
         self._templates = {(template.product, template.language): template for template in templates}
 
@@ -43,16 +44,16 @@ class ConsentTexts:
 
         A company with several products agrees to the texts of all that have one of their own.
         """
-        settings = self._settings
         choices = (self._templates_in(language, company.products) for language in languages)
         templates = next(filter(None, choices), None) or self._templates_in(
             DEFAULT_LANGUAGE, company.products
         )
+        brand = brand_of(self._brands, company.brand)
         values = {
-            "lender": settings.product_name or UNNAMED_LENDER,
+            "lender": brand.name or UNNAMED_LENDER,
             "company": company.display_name,
-            "contact": settings.support_email,
-            "privacy_policy": settings.privacy_policy_url,
+            "contact": brand.support_email,
+            "privacy_policy": brand.privacy_policy_url,
         }
         return ConsentText(
             version="+".join(template.version for template in templates),

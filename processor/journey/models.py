@@ -16,7 +16,7 @@ class CompanyView:
 
     ``name`` is Codat's name; ``given_name`` is the name from the sign-up, in any characters. ``return_url``
     and ``state`` are the way back that the caller gave; ``products`` are the company's at Codat, as far as
-    known.
+    known; ``brand`` is the key of the brand that its pages show.
     """
 
     company_id: str
@@ -28,6 +28,7 @@ class CompanyView:
     return_url: str | None = field(default=None, repr=False)
     state: str | None = field(default=None, repr=False)
     products: tuple[str, ...] = ()
+    brand: str | None = None
 
     @property
     def display_name(self) -> str | None:

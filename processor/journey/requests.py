@@ -3,7 +3,7 @@
 Limits of tags: https://docs.codat.io/platform-api#/operations/create-company
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from marshmallow import ValidationError
@@ -56,11 +56,12 @@ class SignUpRequest:
     given_name: str | None = field(default=None, repr=False)
     products: tuple[str, ...] = ()
     return_to: ReturnTo | None = None
+    brand: str | None = None
 
     @property
     def local_fields(self) -> dict[str, str]:
         """The given fields that are stored here and not sent to Codat."""
-        fields = {"contact_email": self.contact_email, "given_name": self.given_name}
+        fields = {"contact_email": self.contact_email, "given_name": self.given_name, "brand": self.brand}
         if self.return_to is not None:
             fields |= {"return_url": self.return_to.url or "", "return_state": self.return_to.state or ""}
         return {name: value for name, value in fields.items() if value is not None}
@@ -75,11 +76,13 @@ def sign_up_request(
     products: Sequence[str] | None = None,
     return_url: str | None = None,
     state: str | None = None,
+    brand: str | None = None,
+    brands: Container[str] = (),
     origins: Sequence[str] = (),
 ) -> SignUpRequest:
     """The validated sign-up; raises :class:`Invalid` with the mistakes of every field.
 
-    ``origins`` are those to which ``return_url`` may lead.
+    ``origins`` are those to which ``return_url`` may lead; ``brands`` are the keys of the known ones.
     """
     errors: dict[str, object] = {}
     if error := text_error(merchant_id, LONGEST_TAG_VALUE):
@@ -96,6 +99,8 @@ def sign_up_request(
     if product_mistakes := product_errors(products or ()):
         errors["products"] = product_mistakes
     return_to = checked_return(return_url, state, origins=origins, errors=errors)
+    if brand is not None and brand not in brands:
+        errors["brand"] = ["There is no brand with this name in BRAND_DIR."]
     if errors:
         raise Invalid(errors=errors)
     return SignUpRequest(
@@ -106,6 +111,7 @@ def sign_up_request(
         given_name=name,
         products=tuple(products or ()),
         return_to=return_to,
+        brand=brand,
     )
 
 

@@ -36,6 +36,7 @@ from processor.journey.search import search as find_platforms
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.journey.way_back import WayBack
 from processor.resources import serializers
+from processor.settings.brands import Brand
 from processor.settings.definitions import Settings
 from processor.store.queries import Reader
 from processor.store.waker import Waker
@@ -65,10 +66,11 @@ class Journey:
         events: JourneyEvents,
         tokens: Tokens,
         consents: Consents,
+        brands: Mapping[str, Brand],
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.tokens, self.consents = tokens, consents
+        self.tokens, self.consents, self.brands = tokens, consents, brands
         self._reader, self._waker = reader, waker
         self._codat, self._platforms = codat, platforms
         self._companies, self._records = companies, records
@@ -129,6 +131,7 @@ class Journey:
         products: Sequence[str] | None = None,
         return_url: str | None = None,
         state: str | None = None,
+        brand: str | None = None,
         root: str | None = None,
     ) -> tuple[CompanyView, bool]:
         """The merchant's company, created at Codat if it does not exist, and whether this call created it.
@@ -143,6 +146,8 @@ class Journey:
             products=products,
             return_url=return_url,
             state=state,
+            brand=brand,
+            brands=self.brands,
             origins=self._settings.return_url_origins,
         )
         row, is_created = self._companies.sign_up(request, self._client_of_codat)
@@ -303,6 +308,7 @@ class Journey:
             connect_url=self.connect_url(row["id"], root=root),
             return_url=row.get("return_url") or None,
             state=row.get("return_state") or None,
+            brand=row.get("brand") or None,
             products=tuple(json.loads(row.get("products", "[]"))) or self._settings.codat_products,
             **fields,
         )

@@ -1,5 +1,6 @@
 """Builds the journey from the settings and the collaborators of a process."""
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from redis import Redis
 
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
+from processor.errors import SettingsError
 from processor.journey.companies import CompanyService
 from processor.journey.consent_texts import ConsentTexts
 from processor.journey.consents import Consents
@@ -19,6 +21,7 @@ from processor.journey.platforms import Platforms, Spawn, run_in_background
 from processor.journey.records import LOCK_WAIT_S, Records
 from processor.journey.service import Journey
 from processor.journey.tokens import Tokens
+from processor.settings.brands import Brand, load_brands
 from processor.settings.definitions import Settings
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
@@ -45,6 +48,7 @@ def make_journey(
 ) -> Journey:
     """The use cases of the journey. Opens no connection; ``sleep`` waits before a lost answer is checked."""
     records = Records(client, lock_wait_s=lock_wait_s)
+    brands = brands_of(settings)
     events = JourneyEvents(inbox=inbox, waker=waker, reader=reader, clock=clock, settle_s=settle_s)
     signing_keys = _signing_keys(settings, records)
     platforms = None
@@ -65,14 +69,24 @@ def make_journey(
         tokens=Tokens(signing_keys, clock=lambda: clock().timestamp()),
         consents=Consents(
             client,
-            texts=None if settings.consent == "off" else ConsentTexts(settings),
+            texts=None if settings.consent == "off" else ConsentTexts(settings, brands),
             events=events,
             signing_keys=signing_keys,
             clock=clock,
         ),
+        brands=brands,
         settings=settings,
         clock=clock,
     )
+
+
+def brands_of(settings: Settings) -> dict[str, Brand]:
+    """The brands by key, as they were when the settings were read."""
+    values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    brands, mistakes = load_brands(values)
+    if mistakes:
+        raise SettingsError(mistakes)
+    return brands
 
 
 def _signing_keys(settings: Settings, records: Records) -> Callable[[], Sequence[str]]:

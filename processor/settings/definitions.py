@@ -55,6 +55,22 @@ class Settings:
     )
     product_name: str | None = setting(kinds.TEXT, "Whom the pages speak for: shown at the top of each.")
     support_email: str | None = setting(kinds.EMAIL, "Where the pages send people who need help.")
+    brand_color: str | None = setting(
+        kinds.COLOR, "Colour of buttons and links on light pages; refused where it is not legible (WCAG AA)."
+    )
+    brand_color_dark: str | None = setting(
+        kinds.COLOR, "The same on dark pages; unset: the nearest to `BRAND_COLOR` that is legible there."
+    )
+    brand_logo: Path | None = setting(
+        kinds.EXISTING_FILE, "Picture at the top of each page; unset: `PRODUCT_NAME` alone."
+    )
+    brand_favicon: Path | None = setting(kinds.EXISTING_FILE, "Picture in the tab of the browser.")
+    brand_links: tuple[tuple[str, str], ...] = setting(kinds.LINKS, "Links at the foot of each page.", ())
+    brand_dir: Path | None = setting(
+        kinds.EXISTING_FOLDER,
+        "Further brands behind this service, one folder each, for the `brand` of a sign-up; see"
+        " docs/journey.md.",
+    )
     secret_key: tuple[str, ...] | None = setting(
         kinds.SIGNING_KEYS,
         "Signs the links of the journey; several: the first signs, all are accepted.",

@@ -18,7 +18,7 @@ from marshmallow.fields import Boolean
 from redis import ConnectionPool
 
 from handlers.milestones import NotificationType
-from processor.settings import web_addresses
+from processor.settings import brands, colors, web_addresses
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -116,6 +116,13 @@ def _existing_folder(text: str) -> Path:
     path = _path(text)
     if not path.is_dir():
         raise ValueError("no folder")
+    return path
+
+
+def _existing_file(text: str) -> Path:
+    path = _path(text)
+    if not path.is_file():
+        raise ValueError("no file")
     return path
 
 
@@ -224,6 +231,9 @@ def choice(*words: str) -> SettingKind:
 
 
 TEXT = SettingKind("text", str)
+COLOR = SettingKind("a colour such as #0d5b52", colors.parse_color)
+EXISTING_FILE = SettingKind("the path of a file that is there", _existing_file)
+LINKS = SettingKind("a comma-separated list of `Label https://address`", brands.parse_links)
 CONSENT = choice("choice", "step", "off")
 WEB_ADDRESS = SettingKind(
     "an https:// address without a login (http:// for localhost alone)",

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from processor.settings.brands import load_brands
 from processor.settings.consent_templates import template_mistakes
 from processor.settings.kinds import is_mailbox
 
@@ -18,6 +19,7 @@ def unmet_requirements(values: Mapping[str, Any]) -> Iterator[str]:
         yield _missing_library("SENTRY_DSN", "sentry-sdk", extra="sentry")
     if "consent_templates_dir" in values:
         yield from template_mistakes(values["consent_templates_dir"])
+    yield from load_brands(values)[1]
     if "operator_alert_urls" in values:
         yield from _check_alert_urls(values["operator_alert_urls"])
 

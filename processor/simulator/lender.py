@@ -1,11 +1,15 @@
 """The site of a caller, to which the journey's button leads in a demonstration."""
 
+from pathlib import Path
+
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from processor.simulator.link import CONTENT_SECURITY_POLICY
 
 LENDER_PATH = "/lender"
+BRANDS = Path(__file__).with_name("brands")
+"""A folder of brands for a demonstration: ``BRAND_DIR``."""
 
 
 def lender_blueprint() -> Blueprint:

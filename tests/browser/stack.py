@@ -18,7 +18,7 @@ from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.config import new_webhook_secret
-from processor.simulator.lender import LENDER_PATH
+from processor.simulator.lender import BRANDS, LENDER_PATH
 from tests.support.ports import own_port
 
 API_KEY = "browser-tests"
@@ -48,9 +48,10 @@ class Stack:
         """Where the service is."""
         return self.settings.local_url
 
-    def sign_up(self, merchant_id: str, name: str) -> tuple[str, str]:
+    def sign_up(self, merchant_id: str, name: str, *, brand: str | None = None) -> tuple[str, str]:
         """A company that signed up: its id, and its link."""
-        company, _ = self.container.journey.sign_up(merchant_id=merchant_id, name=name, root=self.url)
+        journey = self.container.journey
+        company, _ = journey.sign_up(merchant_id=merchant_id, name=name, brand=brand, root=self.url)
         return company.company_id, company.connect_url
 
     def state(self, connection_id: str) -> str:
@@ -103,6 +104,7 @@ def stack(**more: str) -> Iterator[Stack]:
             "CODAT_API_URL": simulator.url,
             "CODAT_WEBHOOK_SECRETS": secret,
             "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
+            "BRAND_DIR": str(BRANDS),
             "WORKERS": "1",
             "WEB_CONCURRENCY": "1",
             "LOG_LEVEL": "WARNING",

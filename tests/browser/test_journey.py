@@ -102,6 +102,21 @@ def test_from_choosing_to_ready(
     title(page, "Welcome back")
 
 
+@pytest.mark.parametrize(("color_scheme", "accent"), [("light", "#7a1f4b"), ("dark", "#f29ac0")])
+def test_another_brand_is_shown_and_as_legible(
+    service: Stack, open_page: OpenPage, color_scheme: str, accent: str
+) -> None:
+    _, url = service.sign_up(f"harbour-{color_scheme}", "Harbour Café", brand="northbank")
+    page = open_page(url, viewport=PHONE, color_scheme=color_scheme)
+    title(page, "Share your accounts with Northbank")
+    expect(page.get_by_role("img", name="Northbank")).to_be_visible()
+    shown = "getComputedStyle(document.documentElement).getPropertyValue('--accent').trim()"
+    assert page.evaluate(shown) == accent
+    assert faults(page) == []
+    page.goto(f"{url}/manage")
+    assert faults(page) == []
+
+
 @pytest.mark.parametrize(
     ("button", "state", "heading"),
     [

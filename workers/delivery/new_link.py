@@ -9,6 +9,7 @@ from jinja2 import TemplateError
 from processor.container import Container
 from processor.delivery.email_templates import NEW_LINK, EmailTemplates, to_message
 from processor.delivery.mail_server import MailServer
+from processor.settings.brands import brand_of
 
 _log = logging.getLogger(__name__)
 
@@ -19,13 +20,14 @@ def send_new_link(container: Container, company_id: str) -> bool:
     if settings.smtp_url is None or not container.journey.can_mail_link(company_id):
         return False
     company = container.journey.company(company_id)
+    brand = brand_of(container.journey.brands, company.brand)
     try:
         email = EmailTemplates(settings.mail_templates_dir).render(
             {"type": NEW_LINK, "data": {}},
             company_name=company.display_name,
             link=container.journey.mailed_url(company_id),
-            product=settings.product_name,
-            support=settings.support_email,
+            product=brand.name,
+            support=brand.support_email,
             link_days=settings.link_days,
         )
         message = to_message(

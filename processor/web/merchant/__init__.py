@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from processor import errors as processor_errors
 from processor.clock import to_iso
-from processor.web import problem_json
+from processor.web import brand_files, problem_json
 from processor.web.merchant import choosing, managing, pages, returning, watching
 from processor.web.merchant.copy import terms
 
@@ -32,6 +32,8 @@ def register(app: Flask) -> None:
         return url_for("static", filename=name, v=versions.get(name))
 
     app.jinja_env.globals["static_url"] = static_url
+    app.jinja_env.globals["brand_url"] = brand_files.brand_url
+    app.register_blueprint(brand_files.blueprint)
     app.jinja_env.filters["moment"] = terms.moment
     app.jinja_env.filters["iso"] = to_iso
 

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, redirect, request
 
 from handlers.state import State
 from processor.errors import Conflict, NotFound
+from processor.settings.brands import brand_of
 from processor.web.dependencies import get_container
 from processor.web.merchant import consenting
 from processor.web.merchant.card import Card
@@ -45,7 +46,8 @@ def confirm(token: str, connection_id: str, change: str) -> Response:
     card = visit.card(connection_id)
     if card.state is State.DELETED or (change == "unlink" and not card.is_linked):
         return redirect(visit.url("manage.show"), 303)  # type: ignore[return-value]
-    question = changes.question(change, card.name, get_container().settings.product_name)
+    keeper = brand_of(journey().brands, visit.company.brand).name
+    question = changes.question(change, card.name, keeper)
     return page(visit, "confirm", card=card, change=change, question=question)
 
 

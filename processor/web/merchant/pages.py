@@ -12,6 +12,7 @@ from werkzeug.http import generate_etag
 
 from processor.errors import ProcessorError, TooManyAttempts
 from processor.journey.errors import TokenExpired, TokenInvalid
+from processor.settings.brands import brand_of
 from processor.web import csrf, failure_references, headers, html_errors
 from processor.web.dependencies import get_container
 from processor.web.merchant.copy import errors, terms
@@ -62,14 +63,15 @@ def page(visit: PageVisit | None, template: str, status: int = HTTPStatus.OK, **
 
 
 def _render(visit: PageVisit | None, template: str, values: Mapping[str, Any]) -> str:
-    settings = get_container().settings
+    brand = brand_of(journey().brands, visit.company.brand if visit else None)
     return render_template(
         f"merchant/{template}.html",
         visit=visit,
-        leave_label=terms.back_to(settings.product_name),
+        brand=brand,
+        leave_label=terms.back_to(brand.name),
         csrf_token=None if visit is None else csrf.token_of(visit.token),
-        product_name=settings.product_name,
-        support_email=settings.support_email,
+        product_name=brand.name,
+        support_email=brand.support_email,
         **{"leave_url": leave_url_of_stranger() if visit is None else None, **values},
     )
 

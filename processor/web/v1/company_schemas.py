@@ -70,6 +70,14 @@ class SignUpBody(RequestBodySchema):
         validate=Length(1, requests.LONGEST_STATE),
         metadata={"description": "Your own text, handed on to `return_url` as its parameter `state`."},
     )
+    brand = fields.String(
+        allow_none=True,
+        validate=Length(1, 40),
+        metadata={
+            "description": "The brand that its pages and e-mails show: the name of a folder in `BRAND_DIR`;"
+            " none: that of the settings. A new one replaces the one before."
+        },
+    )
 
 
 class SignedUpSchema(ResponseSchema):
@@ -84,6 +92,7 @@ class SignedUpSchema(ResponseSchema):
     connect_url = text("The page on which it connects its platforms; works for 24 hours.", format="uri")
     return_url = text("Where the pages' button leads, as you gave it.", null=True, format="uri")
     state = text("Your own text for `return_url`.", null=True)
+    brand = text("The brand that its pages and e-mails show.", null=True)
 
 
 class CompanySchema(ResponseSchema):

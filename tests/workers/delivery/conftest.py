@@ -9,6 +9,7 @@ from redis import Redis
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.email_templates import EmailTemplates
 from processor.delivery.mail_server import MailServer
+from processor.settings.brands import Brand
 from processor.store import keys
 from tests.support.certificates import trusting
 from tests.workers.delivery.mailing import LINK, Mailbox, MailController
@@ -71,7 +72,12 @@ def mail(post: Post) -> Any:
         grace_s: float = WAIT_S,
         **how: Any,
     ) -> Any:
-        how = {"link_url": lambda _: LINK, "product": "Bank of Dave", "templates": EmailTemplates(), **how}
+        how = {
+            "link_url": lambda _: LINK,
+            "brands": {"default": Brand(name="Bank of Dave")},
+            "templates": EmailTemplates(),
+            **how,
+        }
         email_sender = EmailSender(
             post.client,
             server=MailServer(url, tls=trusting(), verify=verify),

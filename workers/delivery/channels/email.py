@@ -3,7 +3,7 @@
 import json
 import smtplib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Any
@@ -18,6 +18,7 @@ from processor.delivery.email_templates import EmailTemplates, to_message
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.mail_server import FINAL_REPLY_S, MailServer, ReplyLost, reply_text
 from processor.delivery.send_log import LeaseLost, SendLog
+from processor.settings.brands import Brand, brand_of
 from processor.store import keys
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
 from workers.delivery.channels.sender import AttemptResult, Sender
@@ -49,8 +50,7 @@ class EmailSender(Sender):
         templates: EmailTemplates,
         sender: str,
         link_url: LinkUrl = lambda _: None,
-        product: str | None = None,
-        support: str | None = None,
+        brands: Mapping[str, Brand] | None = None,
         link_days: int = 1,
         reply_within_s: float = REPLY_WITHIN_S,
         clock: Callable[[], datetime] = utc_now,
@@ -60,7 +60,7 @@ class EmailSender(Sender):
         self._templates = templates
         self._mail_from = sender
         self._link_url = link_url
-        self._product, self._support, self._link_days = product, support, link_days
+        self._brands, self._link_days = brands or {}, link_days
         self._clock = clock
         self._log = SendLog(client)
         self._sender = BlockingSender("email", begin_within_s=BEGIN_WITHIN_S, reply_within_s=reply_within_s)
@@ -79,14 +79,20 @@ class EmailSender(Sender):
             error = "an earlier attempt ended before its answer came"
             return AttemptResult(AttemptVerdict.UNCERTAIN, 0, error=error)
         company_id = json.loads(lease.body)["data"]["company_id"]
-        contact, given_name, name = self._client.hmget(
-            keys.company(company_id), "contact_email", "given_name", "name"
+        contact, given_name, name, brand = self._client.hmget(
+            keys.company(company_id), "contact_email", "given_name", "name", "brand"
         )
         if not contact:
             error = "the company has no contact any more"
             return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
         try:
-            message = self._message(lease, company_id, contact, given_name or name)
+            message = self._message(
+                lease,
+                company_id,
+                contact,
+                given_name or name,
+                brand_of(self._brands, brand and brand.decode()),
+            )
         except TemplateError as template_error:
             error = f"a template cannot be used ({type(template_error).__name__})"
             return AttemptResult(AttemptVerdict.AGAIN, 0, error=error)
@@ -103,14 +109,16 @@ class EmailSender(Sender):
             self._log.failed(lease, CONTACT)
         return result
 
-    def _message(self, lease: Lease, company_id: str, contact: bytes, name: bytes | None) -> EmailMessage:
+    def _message(
+        self, lease: Lease, company_id: str, contact: bytes, name: bytes | None, brand: Brand
+    ) -> EmailMessage:
         """The e-mail. Raises ``TemplateError``, and ``ValueError`` for an invalid contact."""
         email = self._templates.render(
             json.loads(lease.body),
             company_name=name.decode("utf-8", "replace") if name else None,
             link=self._link_url(company_id),
-            product=self._product,
-            support=self._support,
+            product=brand.name,
+            support=brand.support_email,
             link_days=self._link_days,
         )
         return to_message(
@@ -150,8 +158,7 @@ def email_sender(container: Container) -> EmailSender:
         templates=EmailTemplates(settings.mail_templates_dir),
         sender=settings.sender or "",
         link_url=link_url,
-        product=settings.product_name,
-        support=settings.support_email,
+        brands=container.journey.brands,
         link_days=settings.link_days,
         clock=container.clock,
     )

@@ -129,6 +129,7 @@ def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServe
         "connect_url": first.json["connect_url"],
         "return_url": None,
         "state": None,
+        "brand": None,
     }
     assert re.fullmatch(r"http://localhost/connect/[\w.-]+", first.json["connect_url"])
     again = call("POST", "/v1/companies", {"merchant_id": "shop_7"})
