@@ -10,7 +10,7 @@ from benchmarks import load, servers
 from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated
 from processor.runtime.embedded_engine import Engine
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.service import messages_of
 from tests.support.serving import ADDRESS
 
@@ -75,7 +75,7 @@ def _one_run(client: "Redis[Any]", url: str, folder: Path, count: int) -> dict[s
                 used = engine.used()
                 row["engine cpu"] = used["cpu_s"] / count * 1e6
                 row["commands"], row["reads"] = used["commands"] / count, used["reads"] / count
-                assert client.zcard(keys.events()) >= count
+                assert cells.count(client, keys.events) >= count
                 row["everysec"], row["always"] = _fsync_rates(client, port, count)
                 row["p99"] = _p99_ms(port, count, result.rate / 3)
             elif kind == servers.EMPTY:

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,9 @@ def _lags_ms(
     load.send(service.port, signed_requests(count, prefix=prefix), rate=rate)
     until(lambda: is_done(service, []))
     with client.pipeline(transaction=False) as pipe:
-        for number in range(count):
-            pipe.hmget(keys.event(f"{prefix}_{number:05}"), "received_at", "processed_at")
-        rows = [[from_iso(value.decode()) for value in row] for row in pipe.execute()]
+        for number, cell in product(range(count), keys.cells()):
+            pipe.hmget(keys.event(cell, f"{prefix}_{number:05}"), "received_at", "processed_at")
+        rows = [[from_iso(value.decode()) for value in row] for row in pipe.execute() if row[0]]
     received_at = {f"{prefix}_{number:05}": row[0] for number, row in enumerate(rows)}
     notified = {
         f"/hook {row['id']}": received_at[row["data"]["event_id"]].timestamp()

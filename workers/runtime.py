@@ -100,9 +100,11 @@ def build(
         drain=Drain(
             client,
             policy=container.policy,
+            inbox=container.inbox,
             clock=container.clock,
             stop=stopping,
             yield_to=lambda: waker.queue_length(DRAIN) > 0,
+            on_other_cell=waker.wake_cell,
             on_questions=wake_questions,
             on_notifications=wake_deliveries,
             progress=progress,

@@ -17,7 +17,6 @@ from processor.codat import observations
 from processor.errors import Conflict, Invalid, NotFound, ProcessorError
 from processor.store.cursors import all_items
 from processor.store.inbox import Inbox
-from processor.store.keys import cell_of
 from processor.store.queries import Reader
 from processor.store.waker import Waker
 
@@ -86,13 +85,14 @@ class ReplayService:
         :class:`Conflict` unless its status is one of ``DISCARDABLE``, and ``redis.RedisError``.
         """
         for _ in range(ATTEMPTS):
-            status = self._row(event_id)["status"]
+            row = self._row(event_id)
+            status = row["status"]
             if status == DISCARDED:
                 return {"event_id": event_id, "status": DISCARDED}
             if status not in ((only,) if only is not None else DISCARDABLE):
                 required = only or " or ".join(DISCARDABLE)
                 raise Conflict(f"The event is {status}, not {required}.", event_id=event_id)
-            if self._inbox.discard(event_id, status=status):
+            if self._inbox.discard(event_id, status=status, cell=row["cell"]):
                 return {"event_id": event_id, "status": DISCARDED}
         raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
 
@@ -135,7 +135,7 @@ class ReplayService:
         """Put the message back: its cell, whether it was put, and whether the cell needs a wake-up."""
         event_id, status = row["event_id"], row["status"]
         if status not in (QUARANTINED, DISCARDED) or row.get("source"):
-            cell = cell_of(row.get("company_id"))
+            cell = row["cell"]
             put, wake = self._inbox.requeue(
                 event_id, status=status, cell=cell, only_if=True, fields=("attempts", 0)
             )
@@ -148,5 +148,5 @@ class ReplayService:
                 errors=dict(error.fields),
                 event_id=event_id,
             ) from error
-        put, wake = self._inbox.release(event, status=status)
-        return self._inbox.cell_of(event), put, wake
+        released = self._inbox.release(event, row["body"])
+        return self._inbox.cell_of(event), not released.duplicate, released.sleeping_cell is not None

@@ -1,7 +1,7 @@
 """The facts from which conditions follow, read from Redis in a few round trips."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,10 +122,12 @@ def _gather(
         for role in heartbeats.ROLES:
             pipe.zrange(keys.alive(role), 0, -1, withscores=True)
         for status in OPEN_STATUSES:
-            pipe.zcard(keys.events_of(status))
-            pipe.zrange(keys.events_of(status), 0, 0, withscores=True)
-        pipe.zcount(keys.questions(), "-inf", to_ms(now))
-        pipe.zrange(keys.questions(), 0, 0, withscores=True)
+            for cell in keys.cells():
+                pipe.zcard(keys.events_of(cell, status))
+                pipe.zrange(keys.events_of(cell, status), 0, 0, withscores=True)
+        for cell in keys.cells():
+            pipe.zcount(keys.questions(cell), "-inf", to_ms(now))
+            pipe.zrange(keys.questions(cell), 0, 0, withscores=True)
         pipe.zcard(keys.dead_deliveries())
         pipe.zcard(keys.outbox_with("uncertain"))
         for cell in keys.cells():
@@ -139,8 +141,8 @@ def _gather(
     clients = next(rows)
     redis_now = _redis_now(redis_time, now)
     processes = {role: _times(next(rows)) for role in heartbeats.ROLES}
-    open_messages = {status: (_number(next(rows)), _first_time(next(rows))) for status in OPEN_STATUSES}
-    overdue_questions = (_number(next(rows)), _first_time(next(rows)))
+    open_messages = {status: _count_and_first(rows) for status in OPEN_STATUSES}
+    overdue_questions = _count_and_first(rows)
     dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
     depth, age_s = 0, 0.0
     for _ in keys.cells():
@@ -228,6 +230,12 @@ def _times(answer: Any) -> dict[str, datetime]:
 def _first_time(answer: Any) -> datetime | None:
     """The score of the first member of a sorted set as a time; ``None`` without one."""
     return from_ms(answer[0][1]) if isinstance(answer, list) and answer else None
+
+
+def _count_and_first(rows: Iterator[Any]) -> tuple[int, datetime | None]:
+    """The sum of the counts of all cells, and the earliest of their first times."""
+    pairs = [(_number(next(rows)), _first_time(next(rows))) for _ in keys.cells()]
+    return sum(count for count, _ in pairs), min((at for _, at in pairs if at is not None), default=None)
 
 
 def _age_s(answer: Any, redis_now: datetime) -> float:

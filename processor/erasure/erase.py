@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from redis import Redis, ResponseError, WatchError
@@ -15,7 +16,7 @@ from processor.delivery.channels.registry import lane_ids
 from processor.erasure import company_ids
 from processor.erasure.records import CompanyRecords, RecordFinder, chunks
 from processor.errors import NotFound, StoreUnavailable
-from processor.store import commits, keys, unreadable
+from processor.store import commits, each_cell, inbox, keys, unreadable
 from processor.store.decoding import text_fields, texts
 from processor.store.records import EVENT_STATUSES
 
@@ -56,7 +57,7 @@ class CompanyEraser:
         """Erase the company; the records that were removed. Raises what ``resolve_id`` raises.
 
         One transaction removes all of it, and the commit of a drain that runs meanwhile fails. Messages
-        that arrive later are dropped.
+        that arrive later are dropped. Unrecognised messages are in another cell, and go afterwards.
         """
         company_id = self.resolve_id(typed_id)
         for _ in range(ATTEMPTS):
@@ -77,6 +78,7 @@ class CompanyEraser:
                     pipe.execute()
                 except WatchError:
                     continue
+                inbox.remove_unrecognised(self._client, records.unrecognised)
                 return records
         raise StoreUnavailable("The company is being changed all the time; try again.")
 
@@ -94,15 +96,20 @@ class CompanyEraser:
     def due_companies(self, now: datetime, grace: timedelta) -> Iterator[str]:
         """Companies deleted longer than ``grace`` ago without pending messages or deliveries."""
         limit = to_ms(now - grace)
-        for member in self._client.zrangebyscore(keys.erasures(), "-inf", limit):
-            company_id = member.decode()
+        due = each_cell.replies(
+            self._client, lambda pipe, cell: pipe.zrangebyscore(keys.erasures(cell), "-inf", limit)
+        )
+        for company_id in texts(chain(*due)):
             if not self._is_pending(company_id):
                 yield company_id
 
     def _is_pending(self, company_id: str) -> bool:
         """Whether a message or a delivery of the company is pending."""
         finder = self._finder
-        event_keys = [keys.event(event_id) for event_id in finder.members(keys.company_events(company_id))]
+        cell = keys.cell_of(company_id)
+        event_keys = [
+            keys.event(cell, event_id) for event_id in finder.members(keys.company_events(company_id))
+        ]
         if any(status in (b"pending", b"failed") for status in finder.field_values(event_keys, "status")):
             return True
         notifications = finder.notifications(finder.members(keys.company_connections(company_id)))
@@ -121,29 +128,30 @@ class CompanyEraser:
             pipe.delete(*chunk)
         if "merchant_id" in records.row:
             commits.remove_merchant(pipe, company_id, records.row["merchant_id"])
-        for index in (keys.companies(), keys.looks(), keys.erasures(), keys.not_shown()):
+        cell = keys.cell_of(company_id)
+        for index in (keys.companies(cell), keys.looks(cell), keys.erasures(cell), keys.not_shown(cell)):
             pipe.zrem(index, company_id)
-        for table in keys.of_companies():
+        for table in keys.of_companies(cell):
             pipe.hdel(table, company_id)
-        for marks in (keys.shown(), keys.foreign()):
+        for marks in (keys.shown(cell), keys.foreign(cell)):
             pipe.srem(marks, keys.shown_as(company_id))
         unreadable.forget(pipe, "company", company_id)
         for connection_id in records.connections:
             unreadable.forget(pipe, "connection", connection_id)
             unreadable.forget(pipe, "timeline", connection_id)
         for chunk in chunks(records.connections):
-            for index in (keys.connections(), keys.repairs(), *map(keys.connections_in, State)):
+            for index in _connection_indexes(cell):
                 pipe.zrem(index, *chunk)
         for chunk in chunks(records.events):
-            for index in (keys.events(), keys.retries(), *map(keys.events_of, EVENT_STATUSES)):
+            for index in _event_indexes(cell):
                 pipe.zrem(index, *chunk)
         self._remove_deliveries(pipe, records.notifications)
         for chunk in chunks(records.stream):
             pipe.xdel(keys.stream(), *chunk)
         for chunk in chunks(records.questions):
-            pipe.zrem(keys.questions(), *chunk)
-            pipe.hdel(keys.question_details(), *chunk)
-            pipe.hdel(keys.questions_again(), *chunk)
+            pipe.zrem(keys.questions(cell), *chunk)
+            pipe.hdel(keys.question_details(cell), *chunk)
+            pipe.hdel(keys.questions_again(cell), *chunk)
 
     def _remove_deliveries(self, pipe: "Pipeline[Any]", notifications: Sequence[str]) -> None:
         subscribers = self._finder.members(keys.subscribers())
@@ -167,6 +175,16 @@ class CompanyEraser:
         return bool(self._client.exists(keys.erased(company_id)))
 
 
+def _connection_indexes(cell: int) -> list[str]:
+    states = [keys.connections_in(cell, state) for state in State]
+    return [keys.connections(cell), keys.repairs(cell), *states]
+
+
+def _event_indexes(cell: int) -> list[str]:
+    statuses = [keys.events_of(cell, status) for status in EVENT_STATUSES]
+    return [keys.events(cell), keys.retries(cell), *statuses]
+
+
 def _keys_of(records: CompanyRecords) -> list[str]:
     """The keys that hold nothing but records of the company."""
     company_id = records.company_id
@@ -184,9 +202,14 @@ def _keys_of(records: CompanyRecords) -> list[str]:
         keys.consented(company_id),
         keys.slots(company_id),
     ]
+    cell = keys.cell_of(company_id)
     for connection_id in records.connections:
-        names += [keys.connection(connection_id), keys.timeline(connection_id), keys.outbox_of(connection_id)]
-    names += map(keys.event, records.events)
+        names += [
+            keys.connection(cell, connection_id),
+            keys.timeline(cell, connection_id),
+            keys.outbox_of(connection_id),
+        ]
+    names += [keys.event(cell, event_id) for event_id in records.events]
     for notification_id in records.notifications:
         names += [keys.notification(notification_id), keys.deliveries(notification_id)]
     return names

@@ -3,28 +3,32 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from redis import Redis
 
 from processor.erasure import company_ids
-from processor.store import keys
+from processor.store import each_cell, keys
 from processor.store.decoding import text_fields, texts
+from processor.store.inbox import UNRECOGNISED, UNRECOGNISED_STATUSES
 
 STREAM_PAGE = 1_000
 CHUNK = 500
-UNRECOGNISED = ("quarantined", "discarded")
-"""Statuses of messages that no index assigns to a company: only the body may contain its id."""
 
 
 @dataclass(slots=True)
 class CompanyRecords:
-    """The ids of everything that is stored of a company; ``row`` holds its own fields."""
+    """The ids of everything that is stored of a company; ``row`` holds its own fields.
+
+    ``unrecognised`` are messages that no index assigns to a company, and whose bodies contain its id.
+    """
 
     company_id: str
     row: dict[str, str] = field(default_factory=dict)
     connections: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    unrecognised: list[str] = field(default_factory=list)
     notifications: list[str] = field(default_factory=list)
     stream: list[bytes] = field(default_factory=list)
     questions: list[bytes] = field(default_factory=list)
@@ -47,7 +51,7 @@ class CompanyRecords:
         return {
             "companies": int(bool(self.row)),
             "connections": len(self.connections),
-            "messages": len(self.events),
+            "messages": len(self.events) + len(self.unrecognised),
             "notifications": len(self.notifications),
             "stream entries": len(self.stream),
             "questions": len(self.questions),
@@ -65,20 +69,23 @@ class RecordFinder:
         records = CompanyRecords(company_id, text_fields(self._client.hgetall(keys.company(company_id))))
         records.connections = self.members(keys.company_connections(company_id))
         records.events = self.members(keys.company_events(company_id))
-        unrecognised = self._unrecognised_events(company_id)
-        records.events += [event_id for event_id in unrecognised if event_id not in records.events]
+        records.unrecognised = list(self._unrecognised_events(company_id))
         records.notifications = self.notifications(records.connections)
         records.stream = list(self._stream_entries(company_id))
         records.questions = list(self._questions(company_id))
         merchant_id = records.row.get("merchant_id")
         if merchant_id is not None:
-            companies = self.members(keys.merchant_companies(merchant_id))
-            records.is_only_company = set(companies) <= {company_id}
+            companies = each_cell.replies(
+                self._client,
+                lambda pipe, cell: pipe.zrange(keys.merchant_companies(cell, merchant_id), 0, -1),
+            )
+            records.is_only_company = set(texts(chain(*companies))) <= {company_id}
         return records
 
     def has_records(self, company_id: str) -> bool:
         """Whether an index or a table of the store names the company; bodies are not searched."""
-        indexes = (keys.companies(), keys.looks(), keys.erasures(), keys.not_shown())
+        cell = keys.cell_of(company_id)
+        indexes = (keys.companies(cell), keys.looks(cell), keys.erasures(cell), keys.not_shown(cell))
         with self._client.pipeline(transaction=False) as pipe:
             for index in indexes:
                 pipe.zscore(index, company_id)
@@ -87,9 +94,9 @@ class RecordFinder:
                 keys.company_connections(company_id),
                 keys.company_events(company_id),
             )
-            for table in keys.of_companies():
+            for table in keys.of_companies(cell):
                 pipe.hexists(table, company_id)
-            pipe.sismember(keys.shown(), keys.shown_as(company_id))
+            pipe.sismember(keys.shown(cell), keys.shown_as(company_id))
             replies = pipe.execute()
         scores, flags = replies[: len(indexes)], replies[len(indexes) :]
         return any(score is not None for score in scores) or any(flags)
@@ -120,9 +127,10 @@ class RecordFinder:
         """
         if not company_ids.is_uuid(company_id) and not self.has_records(company_id):
             return
-        for status in UNRECOGNISED:
-            for event_ids in chunks(self.members(keys.events_of(status))):
-                bodies = self.field_values([keys.event(event_id) for event_id in event_ids], "body")
+        for status in UNRECOGNISED_STATUSES:
+            for event_ids in chunks(self.members(keys.events_of(UNRECOGNISED, status))):
+                names = [keys.event(UNRECOGNISED, event_id) for event_id in event_ids]
+                bodies = self.field_values(names, "body")
                 for event_id, body in zip(event_ids, bodies, strict=True):
                     if body is not None and company_ids.names_company(body, company_id):
                         yield event_id
@@ -137,8 +145,9 @@ class RecordFinder:
             start = f"({rows[-1][0].decode()}"
 
     def _questions(self, company_id: str) -> Iterator[bytes]:
-        members = {member for member, _ in self._client.zscan_iter(keys.questions(), count=1_000)}
-        for table in (keys.question_details(), keys.questions_again()):
+        cell = keys.cell_of(company_id)
+        members = {member for member, _ in self._client.zscan_iter(keys.questions(cell), count=1_000)}
+        for table in (keys.question_details(cell), keys.questions_again(cell)):
             members |= {name for name, _ in self._client.hscan_iter(table, count=1_000)}
         for member in members:
             if json.loads(member)[1] == company_id:

@@ -11,7 +11,7 @@ from handlers.events import Aspect
 from handlers.state import LINKED_STATES
 from processor.journey.lookup import Lookup
 from processor.journey.records import Records
-from processor.store import questions, wakeups
+from processor.store import keys, questions, wakeups
 from processor.store.waker import Waker
 
 ASK_PAUSE_S = 3
@@ -63,7 +63,7 @@ class CompanyQuestions:
             )
         ]
         with self._client.pipeline(transaction=True) as pipe:
-            questions.write(pipe, asks)
+            questions.write(pipe, keys.cell_of(company_id), asks)
             pipe.execute()
         if wakeups.claim_question_run(self._client, now):
             self._waker.wake_question_runner()

@@ -55,7 +55,7 @@ class Records:
         fields.update(local_fields.items())
         if company.name is not None:
             fields["name"] = company.name
-        name = keys.company(company.id)
+        name, cell = keys.company(company.id), keys.cell_of(company.id)
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
                 pipe.watch(name, keys.company_connections(company.id))
@@ -68,9 +68,9 @@ class Records:
                 pipe.multi()
                 pipe.hset(name, mapping=fields)
                 pipe.hsetnx(name, "first_heard", to_iso(now))
-                pipe.zadd(keys.companies(), {company.id: to_ms(now)}, nx=True)
+                pipe.zadd(keys.companies(cell), {company.id: to_ms(now)}, nx=True)
                 commits.put_merchant(pipe, company.id, merchant_id, before=previous, heard_ms=heard_ms)
-                commits.write_connections(pipe, connections, now)
+                commits.write_connections(pipe, cell, connections, now)
                 visibility.mark_shown(pipe, [company.id])
                 pipe.delete(keys.erased(company.id))  # an erased company may sign up again
                 try:
@@ -82,12 +82,13 @@ class Records:
 
     def _with_merchant(self, pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> Batch:
         """The company's connections with this merchant id; ``pipe`` watches them from here on."""
+        cell = keys.cell_of(company_id)
         members = self._client.zrange(keys.company_connections(company_id), 0, -1)
         ids = texts(members)
         if ids:
-            pipe.watch(*map(keys.connection, ids))
+            pipe.watch(*(keys.connection(cell, connection_id) for connection_id in ids))
         batch = Batch()
-        for connection_id, row in read_connections(self._client, ids).items():
+        for connection_id, row in read_connections(self._client, {cell: ids}).items():
             if isinstance(row, StoredConnection) and row.connection.merchant_id != merchant_id:
                 connection = replace(row.connection, merchant_id=merchant_id)
                 batch.connections[connection_id] = (connection, row.state, row)

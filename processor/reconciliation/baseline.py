@@ -39,9 +39,10 @@ class Baseline:
         """Start of this store: its first message or the first start of the service. Writes nothing."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hget(keys.sweep(), "began")
-            pipe.zrange(keys.events(), 0, 0, withscores=True)
-            start, first_event = pipe.execute()
-        moments = [from_ms(int(score)) for _, score in first_event]
+            for cell in keys.cells():
+                pipe.zrange(keys.events(cell), 0, 0, withscores=True)
+            start, *first_events = pipe.execute()
+        moments = [from_ms(int(score)) for first_event in first_events for _, score in first_event]
         if start:
             moments.append(from_iso(start.decode()))
         return min(moments, default=self._clock())
@@ -62,7 +63,7 @@ class Baseline:
         """
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hexists(keys.sweep(), "walked")
-            pipe.hget(keys.look_reasons(), company_id)
+            pipe.hget(keys.look_reasons(keys.cell_of(company_id)), company_id)
             scanned, reason = pipe.execute()
         is_planned = reason is not None and Trigger(*json.loads(reason)).quiet
         return self.started_at() if is_planned or not (scanned or is_known) else None

@@ -34,7 +34,8 @@ class FirstSyncs:
         }
         if not missing:
             return False
-        requested = json.loads(self._client.hget(keys.first_syncs(), company_id) or "{}")
+        name = keys.first_syncs(keys.cell_of(company_id))
+        requested = json.loads(self._client.hget(name, company_id) or "{}")
         if all(requested.get(connection_id) == number for connection_id, number in missing.items()):
             return False
         try:
@@ -49,6 +50,6 @@ class FirstSyncs:
                 },
             )
             return False
-        self._client.hset(keys.first_syncs(), company_id, json.dumps({**requested, **missing}))
+        self._client.hset(name, company_id, json.dumps({**requested, **missing}))
         _log.info("a first sync was started", extra={"company_id": company_id})
         return True

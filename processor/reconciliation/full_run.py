@@ -20,7 +20,7 @@ from processor.reconciliation.diff import CompanyDiff
 from processor.reconciliation.enqueue import Enqueuer
 from processor.reconciliation.listing_scan import PAGE_SIZE, ListingScan
 from processor.reconciliation.poll_schedule import PollQueue
-from processor.store import keys
+from processor.store import each_cell, keys
 
 THREADS = 8
 ROUND_SIZE = 64
@@ -94,8 +94,7 @@ class Reconciler:
         for listing in self._codat.find_companies(page_size=PAGE_SIZE):
             company_ids.add(listing.id)
             yield listing.id, listing, RECONCILE
-        for member, _ in self._client.zscan_iter(keys.companies(), count=1_000):
-            company_id = member.decode()
+        for company_id in each_cell.members(self._client, keys.companies):
             if company_id not in company_ids:
                 company_ids.add(company_id)
                 yield company_id, None, RECONCILE

@@ -15,7 +15,7 @@ from processor.codat.client import CodatClient
 from processor.codat.models import CompanyResponse
 from processor.reconciliation.baseline import BEFORE_START, Baseline, to_codat_time
 from processor.reconciliation.poll_schedule import SWEEP, PollQueue
-from processor.store import keys, visibility
+from processor.store import each_cell, keys, visibility
 from processor.store.decoding import text_fields, texts
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection
@@ -122,15 +122,14 @@ class ListingScan:
 
     def _request_vanished(self, listed_ids: set[str]) -> None:
         """Request a poll of the companies that Codat showed before and does not list now."""
-        for chunk in _chunks(self._client.zscan_iter(keys.companies(), count=1_000), 1_000):
-            company_ids = [member.decode() for member, _ in chunk]
+        for company_ids in _chunks(each_cell.members(self._client, keys.companies), 1_000):
             missing = [company_id for company_id in company_ids if company_id not in listed_ids]
             if not missing:
                 continue
             with self._client.pipeline(transaction=False) as pipe:
                 for company_id in missing:
                     pipe.hexists(keys.company(company_id), "deleted_at")
-                    pipe.sismember(keys.shown(), keys.shown_as(company_id))
+                    pipe.sismember(keys.shown(keys.cell_of(company_id)), keys.shown_as(company_id))
                 replies = pipe.execute()
             requests = {
                 company_id: SWEEP

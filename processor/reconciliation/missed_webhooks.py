@@ -32,18 +32,22 @@ class WebhookMonitor:
 
     def check_messages(self, now: datetime) -> None:
         """Warn if changes had to be found by polling because their messages did not arrive."""
-        self._client.zremrangebyscore(keys.repairs(), "-inf", to_ms(now - RETENTION))
         since, until = to_ms(now - OVER), to_ms(now - LATE)
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zcount(keys.repairs(), since, until)
-            pipe.zrangebyscore(keys.repairs(), since, until, start=0, num=1, withscores=True)
-            pipe.hget(keys.counters(), "last_message_ms")
-            count, first_repair, last_ms = pipe.execute()
-        is_silent = bool(first_repair) and (last_ms is None or int(last_ms) < first_repair[0][1])
+            for cell in keys.cells():
+                pipe.zremrangebyscore(keys.repairs(cell), "-inf", to_ms(now - RETENTION))
+                pipe.zcount(keys.repairs(cell), since, until)
+                pipe.zrangebyscore(keys.repairs(cell), since, until, start=0, num=1, withscores=True)
+                pipe.hget(keys.counters(cell), "last_message_ms")
+            replies = pipe.execute()
+        count = sum(replies[1::4])
+        first_repair_ms = min((at_ms for rows in replies[2::4] for _, at_ms in rows), default=None)
+        last_ms = max((int(at_ms) for at_ms in replies[3::4] if at_ms is not None), default=None)
+        is_silent = first_repair_ms is not None and (last_ms is None or last_ms < first_repair_ms)
         if not count or (count < MANY and not is_silent):
             self._clear(MISSING)
             return
-        last_message = f"the last came at {to_iso(from_ms(int(last_ms)))}" if last_ms else "none ever came"
+        last_message = f"the last came at {to_iso(from_ms(last_ms))}" if last_ms else "none ever came"
         changes = "1 change" if count == 1 else f"{count} changes"
         self._warn(
             MISSING,

@@ -14,7 +14,7 @@ from handlers.connection import Connection
 from handlers.events import Trigger
 from handlers.state import AWAITING_FIRST_SYNC, State, situation
 from processor.clock import from_ms, to_ms
-from processor.store import keys
+from processor.store import each_cell, keys
 from processor.store.poll_schedule import FIRST_PAUSE_S, STUCK_PENDING, jittered
 from processor.store.scripts import register
 
@@ -75,15 +75,17 @@ class PollQueue:
 
     def lease(self, now: datetime, limit: int) -> list[DuePoll]:
         """Up to ``limit`` due companies; no other caller gets them for ``LEASE_MS``."""
-        reply = self._lease(
-            keys=[
-                keys.looks(),
-                keys.look_pauses(),
-                keys.looked(),
-                keys.look_reasons(),
-            ],
-            args=[to_ms(now), limit, LEASE_MS],
-        )
+        reply: list[bytes] = []
+        for cell in each_cell.due(self._client, keys.looks, now):
+            free = limit - len(reply) // 4
+            if free > 0:
+                names = [
+                    keys.looks(cell),
+                    keys.look_pauses(cell),
+                    keys.looked(cell),
+                    keys.look_reasons(cell),
+                ]
+                reply += self._lease(keys=names, args=[to_ms(now), free, LEASE_MS])
         return [
             DuePoll(
                 company_id.decode(),
@@ -101,14 +103,14 @@ class PollQueue:
         self, pipe: "Pipeline[Any]", due: DuePoll, plan: PollPlan, *, polled_at: datetime | None
     ) -> None:
         """Add to a transaction: the next poll of the company; ``polled_at`` if it was polled now."""
-        company_id = due.company_id
+        company_id, cell = due.company_id, keys.cell_of(due.company_id)
         self.postpone(due, plan.next_at, pipe)
         if plan.backoff_s is None:
-            pipe.hdel(keys.look_pauses(), company_id)
+            pipe.hdel(keys.look_pauses(cell), company_id)
         else:
-            pipe.hset(keys.look_pauses(), company_id, plan.backoff_s)
+            pipe.hset(keys.look_pauses(cell), company_id, plan.backoff_s)
         if polled_at is not None:
-            pipe.hset(keys.looked(), company_id, to_ms(polled_at))
+            pipe.hset(keys.looked(cell), company_id, to_ms(polled_at))
             self.clear_request(pipe, company_id)
 
     def postpone(
@@ -116,7 +118,7 @@ class PollQueue:
     ) -> None:
         """Poll the company at ``until``, or earlier if that was requested since the lease."""
         self._settle(
-            keys=[keys.looks()],
+            keys=[keys.looks(keys.cell_of(due.company_id))],
             args=[due.company_id, to_ms(until), to_ms(due.leased_until)],
             client=client,
         )
@@ -129,36 +131,42 @@ class PollQueue:
         """
         if not triggers:
             return
-        with self._client.pipeline(transaction=True) as pipe:
+        with self._client.pipeline(transaction=False) as pipe:
             for company_id, trigger in triggers.items():
+                cell = keys.cell_of(company_id)
                 fields = json.dumps([trigger.reason, trigger.quiet, trigger.repairs])
-                pipe.hsetnx(keys.look_reasons(), company_id, fields)
-                pipe.zadd(keys.looks(), {company_id: to_ms(due)}, lt=True)
+                pipe.hsetnx(keys.look_reasons(cell), company_id, fields)
+                pipe.zadd(keys.looks(cell), {company_id: to_ms(due)}, lt=True)
             pipe.execute()
 
     def requests(self) -> dict[str, Trigger]:
         """The requested polls that were not made yet: triggers by company id."""
-        rows = self._client.hscan_iter(keys.look_reasons(), count=1_000)
-        return {company_id.decode(): Trigger(*json.loads(trigger)) for company_id, trigger in rows}
+        return {
+            company_id.decode(): Trigger(*json.loads(trigger))
+            for cell in keys.cells()
+            for company_id, trigger in self._client.hscan_iter(keys.look_reasons(cell), count=1_000)
+        }
 
     def clear_request(self, pipe: "Pipeline[Any]", company_id: str) -> None:
         """Add to a transaction: the requested poll was made."""
-        pipe.hdel(keys.look_reasons(), company_id)
+        pipe.hdel(keys.look_reasons(keys.cell_of(company_id)), company_id)
 
     def schedule(self, company_ids: Iterable[str], now: datetime, interval: timedelta) -> None:
         """Schedule each company that is not scheduled at a random time within ``interval``."""
-        with self._client.pipeline(transaction=True) as pipe:
+        with self._client.pipeline(transaction=False) as pipe:
             for company_id in company_ids:
+                cell = keys.cell_of(company_id)
                 due = now + interval * random.random()  # noqa: S311 - nothing secret is made from it
-                pipe.zadd(keys.looks(), {company_id: to_ms(due)}, nx=True)
-                pipe.hsetnx(keys.looked(), company_id, to_ms(due - interval))
+                pipe.zadd(keys.looks(cell), {company_id: to_ms(due)}, nx=True)
+                pipe.hsetnx(keys.looked(cell), company_id, to_ms(due - interval))
             pipe.execute()
 
     def remove(self, company_id: str) -> None:
         """Remove everything that is stored of the company."""
+        cell = keys.cell_of(company_id)
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.zrem(keys.looks(), company_id)
-            for table in keys.of_companies():
+            pipe.zrem(keys.looks(cell), company_id)
+            for table in keys.of_companies(cell):
                 pipe.hdel(table, company_id)
             pipe.execute()
 

@@ -18,7 +18,7 @@ from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
 from processor.reconciliation.kept_messages import PAGE_SIZE, KeptMessages
 from processor.resources.queries import STATES
-from processor.store import keys, records, unreadable
+from processor.store import each_cell, keys, records, unreadable
 from processor.store.queries import Reader
 from processor.store.records import CONNECTION, StoredConnection
 
@@ -70,11 +70,12 @@ class ConnectionRepair:
         :class:`ProcessorError` if neither the stored messages nor Codat know the connection.
         """
         row = next(iter(self._reader.rows([connection_id])), None)
-        if row is None and self._client.zscore(keys.connections(), connection_id) is None:
+        cell = self._find_cell(connection_id)
+        if cell is None:
             raise NotFound("There is no connection with this id.")
         if isinstance(row, StoredConnection):
             raise Conflict("The record of this connection can be read: there is nothing to repair.")
-        company_id = self._find_company_id(connection_id)
+        company_id = self._find_company_id(cell, connection_id)
         messages = self._kept.rows(connection_id, company_id)
         connection, count = self._kept.rebuilt(
             connection_id,
@@ -85,20 +86,30 @@ class ConnectionRepair:
             now_of=lambda event: event.received_at,
         )
         if connection is not None:
-            self._write(connection)
+            self._write(cell, connection)
             source = "messages"
         else:
-            count = self._from_codat(connection_id, company_id)
+            count = self._from_codat(cell, connection_id, company_id)
             source = "codat"
         unreadable.forget(self._client, CONNECTION, connection_id)
         failed_ids = (message["event_id"] for message in messages if message["status"] in ("failed", "dead"))
         replayed = sum(result.problem is None for result in self._replays.replay_each(failed_ids))
         return RepairResult(connection_id, source, count, replayed)
 
-    def _find_company_id(self, connection_id: str) -> str | None:
+    def _find_cell(self, connection_id: str) -> int | None:
+        """The cell that lists the connection, or has its record; ``None`` for an unknown one."""
+        scores = each_cell.replies(
+            self._client, lambda pipe, cell: pipe.zscore(keys.connections(cell), connection_id)
+        )
+        listing = next((cell for cell in keys.cells() if scores[cell] is not None), None)
+        if listing is not None:
+            return listing
+        return each_cell.cell_with(self._client, lambda cell: keys.connection(cell, connection_id))
+
+    def _find_company_id(self, cell: int, connection_id: str) -> str | None:
         """The company that lists the connection as its own; ``None`` if no company does."""
         company_ids = [
-            member.decode() for member, _ in self._client.zscan_iter(keys.companies(), count=1_000)
+            member.decode() for member, _ in self._client.zscan_iter(keys.companies(cell), count=1_000)
         ]
         for start in range(0, len(company_ids), PAGE_SIZE):
             chunk = company_ids[start : start + PAGE_SIZE]
@@ -111,11 +122,11 @@ class ConnectionRepair:
                     return str(company_id)
         return None
 
-    def _write(self, connection: Connection) -> None:
+    def _write(self, cell: int, connection: Connection) -> None:
         """Store the connection. Raises :class:`Conflict` if its record was written meanwhile."""
         state = situation(connection).state.value
-        record_key = keys.connection(connection.id)
-        heard_ms = int(self._client.zscore(keys.connections(), connection.id) or to_ms(self._clock()))
+        record_key = keys.connection(cell, connection.id)
+        heard_ms = int(self._client.zscore(keys.connections(cell), connection.id) or to_ms(self._clock()))
         with self._client.pipeline(transaction=True) as pipe:
             pipe.watch(record_key)
             if self._reader.connection(connection.id) is not None:
@@ -123,9 +134,9 @@ class ConnectionRepair:
             pipe.multi()
             pipe.set(record_key, records.connection_row(connection, state, heard_ms))
             for other_state in STATES:
-                pipe.zrem(keys.connections_in(other_state), connection.id)
-            pipe.zadd(keys.connections_in(state), {connection.id: heard_ms})
-            pipe.zadd(keys.connections(), {connection.id: heard_ms}, nx=True)
+                pipe.zrem(keys.connections_in(cell, other_state), connection.id)
+            pipe.zadd(keys.connections_in(cell, state), {connection.id: heard_ms})
+            pipe.zadd(keys.connections(cell), {connection.id: heard_ms}, nx=True)
             if connection.company_id is not None:
                 pipe.zadd(keys.company_connections(connection.company_id), {connection.id: heard_ms}, nx=True)
             try:
@@ -133,13 +144,13 @@ class ConnectionRepair:
             except WatchError as error:
                 raise Conflict(CHANGED_MEANWHILE) from error
 
-    def _from_codat(self, connection_id: str, company_id: str | None) -> int:
+    def _from_codat(self, cell: int, connection_id: str, company_id: str | None) -> int:
         """Enqueue Codat's answer, from which the worker rebuilds the connection; the number of events."""
         if company_id is None:
             raise ProcessorError(f"{NOT_IN_MESSAGES}, and its company is not known: Codat cannot be asked.")
         if self._comparer is None or self._enqueuer is None:
             raise ProcessorError(f"{NOT_IN_MESSAGES}, and CODAT_API_KEY is not set: Codat cannot be asked.")
-        record_key = keys.connection(connection_id)
+        record_key = keys.connection(cell, connection_id)
         damaged_record = self._client.getdel(record_key)
         try:
             diff = self._comparer.compare(company_id, REPAIR)
@@ -151,7 +162,7 @@ class ConnectionRepair:
             raise
         with self._client.pipeline(transaction=True) as pipe:
             for state in STATES:
-                pipe.zrem(keys.connections_in(state), connection_id)
+                pipe.zrem(keys.connections_in(cell, state), connection_id)
             self._enqueuer.add(pipe, diff)
             pipe.execute()
         self._enqueuer.wake(diff)

@@ -60,6 +60,9 @@ class Cell:
         inbox = keys.inbox(self.number)
         return bool(self._client.xread({inbox: "0"}, count=1, block=timeout_ms))
 
+    def _connection_key(self, connection_id: str) -> str:
+        return keys.connection(self.number, connection_id)
+
     def begin(self) -> "Pipeline[Any]":
         """Open a commit: watch the cursor before the first read."""
         pipe = self._client.pipeline(transaction=True)
@@ -77,7 +80,7 @@ class Cell:
             return [], []
         with self._client.pipeline(transaction=False) as pipe:
             for event_id in entry_ids_of:
-                pipe.hmget(keys.event(event_id), "body", "received_at", "source", "attempts")
+                pipe.hmget(keys.event(self.number, event_id), "body", "received_at", "source", "attempts")
             rows = pipe.execute()
         waiting, gone = [], []
         for (event_id, entry_ids), (body, received_at, source, attempts) in zip(
@@ -107,14 +110,14 @@ class Cell:
     ) -> LoadedRecords:
         """Load the connections, the companies, and all connections of the expanded companies.
 
-        ``pipe`` watches connections and companies from here on: a message may name a connection of another
-        company, which another cell changes, and a sign-up changes a company.
+        They are in this cell. ``pipe`` watches them from here on: a sign-up changes a company and its
+        connections.
         """
         expanded = list(dict.fromkeys(expanded_company_ids))
         named = list(dict.fromkeys(connection_ids))
         members: dict[str, list[str]] = {}
         if named or company_ids:
-            pipe.watch(*map(keys.company, company_ids), *map(keys.connection, named))
+            pipe.watch(*map(keys.company, company_ids), *map(self._connection_key, named))
         with self._client.pipeline(transaction=False) as reads:
             for company_id in company_ids:
                 reads.hgetall(keys.company(company_id))
@@ -123,7 +126,7 @@ class Cell:
             if company_ids:
                 reads.mget([keys.erased(company_id) for company_id in company_ids])
                 marks = [keys.shown_as(company_id) for company_id in company_ids]
-                for name in (keys.shown(), keys.foreign()):
+                for name in (keys.shown(self.number), keys.foreign(self.number)):
                     reads.smismember(name, marks)  # type: ignore[no-untyped-call]
             answers = reads.execute()
         erasures, *memberships = answers[-3:] if company_ids else ([], [], [])
@@ -141,11 +144,34 @@ class Cell:
             members[company_id] = texts(row)
         all_ids = list(dict.fromkeys([*named, *(id_ for ids in members.values() for id_ in ids)]))
         if len(all_ids) > len(named):
-            pipe.watch(*map(keys.connection, all_ids[len(named) :]))
-        return LoadedRecords(read_connections(self._client, all_ids), companies, members, shown, foreign)
+            pipe.watch(*map(self._connection_key, all_ids[len(named) :]))
+        connections = read_connections(self._client, {self.number: all_ids})
+        return LoadedRecords(connections, companies, members, shown, foreign)
+
+    def homes(self, connection_ids: Sequence[str]) -> dict[str, int]:
+        """The cells of those of the connections that are stored in another cell."""
+        if not connection_ids:
+            return {}
+        others = [cell for cell in keys.cells() if cell != self.number]
+        with self._client.pipeline(transaction=False) as pipe:
+            for cell in others:
+                pipe.exists(*(keys.connection(cell, connection_id) for connection_id in connection_ids))
+            counts = pipe.execute()
+        return {
+            connection_id: cell
+            for cell, count in zip(others, counts, strict=True)
+            if count
+            for connection_id in connection_ids
+            if self._client.exists(keys.connection(cell, connection_id))
+        }
 
     def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
-        """Write all of ``batch``; raises ``CursorConflict`` or ``WriteConflict`` and then writes nothing."""
+        """Write all of ``batch``; raises ``CursorConflict`` or ``WriteConflict`` and then writes nothing.
+
+        News of the whole client is in no cell: it is written first, and again where the commit is repeated.
+        """
+        for polling in batch.polling:
+            questions.write_polling(self._client, polling, now)
         pipe.multi()
         pipe.incr(keys.cursor(self.number))
         pipe.set(keys.wake(self.number), "drains", px=WAKE_MS)
@@ -155,16 +181,14 @@ class Cell:
             entry_ids += message.entry_ids
         if entry_ids:
             pipe.xdel(keys.inbox(self.number), *entry_ids)
-        commits.write_connections(pipe, batch, now)
-        commits.write_companies(pipe, batch)
+        commits.write_connections(pipe, self.number, batch, now)
+        commits.write_companies(pipe, self.number, batch)
         outbox.write(pipe, batch.notifications, stream_length=self._stream_length)
-        questions.write(pipe, batch.asks)
-        for polling in batch.polling:
-            questions.write_polling(pipe, polling, now)
-        poll_schedule.write(pipe, batch, now)
-        commits.write_events(pipe, batch, now)
+        questions.write(pipe, self.number, batch.asks)
+        poll_schedule.write(pipe, self.number, batch, now)
+        commits.write_events(pipe, self.number, batch, now)
         for name, count in batch.counts.items():
-            pipe.hincrby(keys.counters(), name, count)
+            pipe.hincrby(keys.counters(self.number), name, count)
         try:
             pipe.execute()
         except WatchError as error:

@@ -27,28 +27,29 @@ def warnings(client: "Redis[Any]") -> list[dict[str, str]]:
 def read(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
     """The state at ``now``; ``None`` means "never" or "not known"."""
     with client.pipeline(transaction=False) as pipe:
-        pipe.hmget(keys.counters(), "missed_messages", "last_message_ms")
-        pipe.zcount(keys.repairs(), to_ms(now - OVER), to_ms(now - LATE))
         pipe.hget(keys.sweep(), "walked")
         pipe.hvals(keys.warnings())
-        pipe.zcard(keys.looks())
         pipe.hmget(keys.quota(), "limit", "remaining", "resets_ms")
         pipe.hget(keys.pace(), "blocked_ms")
         pipe.get(keys.polling_paused())
         pipe.hgetall(keys.codat_calls())
         pipe.hgetall(keys.receipts())
-        (missed, last_ms), missing, scanned, rows, watched, quota, blocked_ms, paused, *hashes = (
-            pipe.execute()
-        )
-    calls, received = codat_calls.parse(hashes[0]), receipts.parse(hashes[1])
+        for cell in keys.cells():
+            pipe.hmget(keys.counters(cell), "missed_messages", "last_message_ms")
+            pipe.zcount(keys.repairs(cell), to_ms(now - OVER), to_ms(now - LATE))
+            pipe.zcard(keys.looks(cell))
+        scanned, rows, quota, blocked_ms, paused, calls_row, receipts_row, *of_cells = pipe.execute()
+    calls, received = codat_calls.parse(calls_row), receipts.parse(receipts_row)
+    missed = sum(int(count or 0) for count, _ in of_cells[::3])
+    last_ms = max(int(at_ms or 0) for _, at_ms in of_cells[::3])
     blocked = from_ms(int(blocked_ms)) if blocked_ms else None
     return {
-        "missed_messages": int(missed or 0),
-        "missing_now": missing,
-        "last_message_at": to_iso(from_ms(int(last_ms))) if last_ms else None,
+        "missed_messages": missed,
+        "missing_now": sum(of_cells[1::3]),
+        "last_message_at": to_iso(from_ms(last_ms)) if last_ms else None,
         "last_walk_at": text(scanned) if scanned else None,
         "warnings": _parse_warnings(rows),
-        "watched": watched,
+        "watched": sum(of_cells[2::3]),
         "quota": _parse_quota(quota, now),
         "told_to_wait_until": to_iso(blocked) if blocked and blocked > now else None,
         "calls": {

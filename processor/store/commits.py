@@ -22,14 +22,14 @@ AT_ONCE = timedelta(seconds=1)
 """A message that is handled within this time was handled when it came."""
 
 
-def write_connections(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
+def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
     """Stage documents, indexes and timelines of the connections in ``batch``."""
     new: Scores = {}
     entered: dict[str, Scores] = {}
     departed: dict[str, list[str]] = {}
     for connection_id, (connection, state, stored) in batch.connections.items():
         heard_ms = stored.first_heard_ms if stored else to_ms(batch.first_heard[connection_id])
-        pipe.set(keys.connection(connection_id), records.connection_row(connection, state, heard_ms))
+        pipe.set(keys.connection(cell, connection_id), records.connection_row(connection, state, heard_ms))
         if stored is None:
             new[connection_id] = heard_ms
             if connection.company_id is not None:
@@ -39,22 +39,22 @@ def write_connections(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> Non
                 departed.setdefault(stored.state, []).append(connection_id)
             entered.setdefault(state, {})[connection_id] = heard_ms
     if new:
-        pipe.zadd(keys.connections(), new)
+        pipe.zadd(keys.connections(cell), new)
     for state, ids in departed.items():
-        pipe.zrem(keys.connections_in(state), *ids)
+        pipe.zrem(keys.connections_in(cell, state), *ids)
     for state, members in entered.items():
-        pipe.zadd(keys.connections_in(state), members)
+        pipe.zadd(keys.connections_in(cell, state), members)
     for connection_id, event, entry in batch.entries:
         line = json.dumps(_timeline_row(event, entry, now), separators=(",", ":"), ensure_ascii=False)
         pipe.xadd(
-            keys.timeline(connection_id),
+            keys.timeline(cell, connection_id),
             {"entry": line.encode("utf-8", "surrogatepass")},
             maxlen=TIMELINE_LENGTH,
             approximate=True,
         )
 
 
-def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
+def write_companies(pipe: "Pipeline[Any]", cell: int, batch: Batch) -> None:
     """Stage the fields and indexes of the companies in ``batch``."""
     new: Scores = {}
     for company_id, change in batch.companies.items():
@@ -70,12 +70,12 @@ def write_companies(pipe: "Pipeline[Any]", batch: Batch) -> None:
         if change.first_heard_at is not None:
             new[company_id] = to_ms(change.first_heard_at)
         if change.grace_from is not None:
-            pipe.zadd(keys.erasures(), {company_id: to_ms(change.grace_from)}, nx=True)
+            pipe.zadd(keys.erasures(cell), {company_id: to_ms(change.grace_from)}, nx=True)
         fields: dict[str | bytes, str | bytes | int | float] = {}
         fields.update(records.changed_fields(company_id, change))
         pipe.hset(keys.company(company_id), mapping=fields)
     if new:
-        pipe.zadd(keys.companies(), new, nx=True)
+        pipe.zadd(keys.companies(cell), new, nx=True)
 
 
 def put_merchant(
@@ -87,27 +87,28 @@ def put_merchant(
     writes both in one transaction. Each write adds or removes one member and reads nothing, because several
     writers change the companies of one merchant at once.
     """
+    cell = keys.cell_of(company_id)
     if before is not None and before != merchant_id:
         remove_merchant(pipe, company_id, before)
-    pipe.zadd(keys.merchant_companies(merchant_id), {company_id: heard_ms}, nx=True)
+    pipe.zadd(keys.merchant_companies(cell, merchant_id), {company_id: heard_ms}, nx=True)
 
 
 def remove_merchant(pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> None:
     """Stage that a company loses this merchant id."""
-    pipe.zrem(keys.merchant_companies(merchant_id), company_id)
+    pipe.zrem(keys.merchant_companies(keys.cell_of(company_id), merchant_id), company_id)
 
 
-def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
+def write_events(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
     """Stage the outcomes of the messages in ``batch``: processed, failed or dead."""
     stamp, stamp_ms = to_iso(now), to_ms(now)
     for message in batch.done:
-        name = keys.event(message.event_id)
+        name = keys.event(cell, message.event_id)
         pipe.hset(name, mapping={"status": "processed", "processed_at": stamp})
         if message.attempts:
             pipe.hdel(name, "next_attempt_at", "error")
             for status in ("failed", "dead"):
-                pipe.zrem(keys.events_of(status), message.event_id)
-            pipe.zrem(keys.retries(), message.event_id)
+                pipe.zrem(keys.events_of(cell, status), message.event_id)
+            pipe.zrem(keys.retries(cell), message.event_id)
     for message, trace, next_attempt in batch.failed:
         status = "dead" if next_attempt is None else "failed"
         fields: dict[str | bytes, str | bytes | int | float] = {
@@ -117,27 +118,27 @@ def write_events(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
         }
         if next_attempt is not None:
             fields["next_attempt_at"] = to_iso(next_attempt)
-            pipe.zadd(keys.retries(), {message.event_id: to_ms(next_attempt)})
+            pipe.zadd(keys.retries(cell), {message.event_id: to_ms(next_attempt)})
         else:
-            pipe.hdel(keys.event(message.event_id), "next_attempt_at")
-        pipe.hset(keys.event(message.event_id), mapping=fields)
-        pipe.zadd(keys.events_of(status), {message.event_id: _received_ms(message)})
+            pipe.hdel(keys.event(cell, message.event_id), "next_attempt_at")
+        pipe.hset(keys.event(cell, message.event_id), mapping=fields)
+        pipe.zadd(keys.events_of(cell, status), {message.event_id: _received_ms(message)})
     for message, company_id in batch.dropped:
-        name = keys.event(message.event_id)
+        name = keys.event(cell, message.event_id)
         pipe.hset(name, mapping={"status": "processed", "processed_at": stamp})
         pipe.hdel(name, "body", "company_id", "connection_ids", "next_attempt_at", "error")
-        pipe.zrem(keys.retries(), message.event_id)
+        pipe.zrem(keys.retries(cell), message.event_id)
         pipe.delete(keys.company_events(company_id))
     done: dict[str | bytes, str | bytes | int | float] = {
         message.event_id: _received_ms(message)
         for message in (*batch.done, *(message for message, _ in batch.dropped))
     }
     if done:
-        pipe.zadd(keys.events_of("processed"), done)
+        pipe.zadd(keys.events_of(cell, "processed"), done)
     finished: list[str | bytes] = [*done, *(message.event_id for message, _, _ in batch.failed)]
     if finished:
-        pipe.zrem(keys.events_of("pending"), *finished)
-    pipe.hset(keys.counters(), "last_commit_ms", stamp_ms)
+        pipe.zrem(keys.events_of(cell, "pending"), *finished)
+    pipe.hset(keys.counters(cell), "last_commit_ms", stamp_ms)
 
 
 def _received_ms(message: WaitingMessage) -> int:

@@ -38,28 +38,35 @@ def all_items(fetch_page: Callable[..., ResultPage]) -> Iterator[Any]:
             return
 
 
-def page(
+def page(client: "Redis[Any]", index: str, *, limit: int, cursor: str | None) -> ResultPage:
+    """One page of members of a sorted set; a cursor stays valid while members are added and removed.
+
+    Raises :class:`Invalid` for a foreign cursor.
+    """
+    placed = merged_page(client, index, [index], limit=limit, cursor=cursor)
+    return ResultPage([member for member, _ in placed.items], placed.next_cursor)
+
+
+def merged_page(
     client: "Redis[Any]",
     index: str,
+    parts: Sequence[str],
     *,
     limit: int,
     cursor: str | None,
-    parts: Sequence[str] | None = None,
     between: tuple[float | str, float | str] = ("-inf", "+inf"),
 ) -> ResultPage:
-    """One page of members of a sorted set; a cursor stays valid while members are added and removed.
+    """The same of the union of ``parts``, disjoint sorted sets; the items are members with numbers of parts.
 
-    A list without a sorted set of its own is the union of ``parts``, disjoint sorted sets; ``index`` then
-    only names the list for its cursors, so parts may be added and removed as well.
-    ``between`` are the lowest and highest score to return. Raises :class:`Invalid` for a foreign cursor.
+    ``index`` only names the list for its cursors, so parts may be added and removed as well. ``between`` are
+    the lowest and highest score to return.
     """
     position = None if cursor is None else _score_and_member(cursor, index)
-    names = [index] if parts is None else parts
-    candidates = [row for name in names for row in _members_below(client, name, position, limit, between)]
-    if len(names) > 1:
-        candidates.sort(key=lambda row: (row[1], row[0]), reverse=True)
+    candidates = _members_below(client, parts, position, limit, between)
+    candidates.sort(reverse=True)
     rows, more = candidates[:limit], len(candidates) > limit
-    return ResultPage([member for member, _ in rows], _cursor(index, *rows[-1]) if more and rows else None)
+    next_cursor = _cursor(index, rows[-1][1], rows[-1][0]) if more and rows else None
+    return ResultPage([(member, part) for _, member, part in rows], next_cursor)
 
 
 def filtered_page(
@@ -83,26 +90,32 @@ def filtered_page(
 
 def _members_below(
     client: "Redis[Any]",
-    name: str,
+    parts: Sequence[str],
     position: tuple[float, str] | None,
     limit: int,
     between: tuple[float | str, float | str],
-) -> Iterator[tuple[str, float]]:
-    """Members below a position with their scores: up to ``limit`` + 1 of them, or a few more."""
+) -> list[tuple[float, str, int]]:
+    """Members below a position with scores and parts: up to ``limit`` + 1 of each part, or a few more."""
     bottom, top = between
     if position is not None:
         top = min(position[0], float(top))
-    offset = matching = 0
-    while matching <= limit:
-        rows = client.zrevrangebyscore(name, top, bottom, start=offset, num=limit + 1, withscores=True)
-        for raw_member, score in rows:
-            member = text(raw_member)
-            if position is None or (score, member) < position:
-                matching += 1
-                yield member, score
-        offset += len(rows)
-        if len(rows) <= limit:
-            return
+    below: list[tuple[float, str, int]] = []
+    offsets = dict.fromkeys(range(len(parts)), 0)
+    counts = [0] * len(parts)
+    while offsets:
+        with client.pipeline(transaction=False) as pipe:
+            for part, offset in offsets.items():
+                pipe.zrevrangebyscore(parts[part], top, bottom, start=offset, num=limit + 1, withscores=True)
+            pages = dict(zip(offsets, pipe.execute(), strict=True))
+        for part, rows in pages.items():
+            members = ((score, text(raw_member)) for raw_member, score in rows)
+            matching = [row for row in members if position is None or row < position]
+            below += [(*row, part) for row in matching]
+            offsets[part] += len(rows)
+            counts[part] += len(matching)
+            if len(rows) <= limit or counts[part] > limit:
+                del offsets[part]
+    return below
 
 
 def _cursor(index: str, member: str, score: float) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,10 +12,15 @@ from redis.exceptions import NoScriptError
 
 from handlers.events import Event
 from processor.clock import to_iso, to_ms
-from processor.store import keys, visibility
+from processor.store import each_cell, keys, visibility
 from processor.store.scripts import register
 
 DAY_S = 86_400
+UNRECOGNISED = keys.cell_of(None)
+"""The cell of the messages that are not recognised: nothing says which company's they are."""
+
+UNRECOGNISED_STATUSES = ("quarantined", "discarded")
+
 WAKE_MS = 2_000
 """How long a cell counts as awake without a renewal (ms)."""
 
@@ -73,6 +78,10 @@ class Inbox:
         other ``redis.RedisError`` some may be stored: these are duplicates when they are sent again.
         """
         commands = [self._command(message) for message in messages]
+        commands += [
+            ["ZMSCORE", keys.events_of(UNRECOGNISED, status), *(message.event_id for message in messages)]
+            for status in UNRECOGNISED_STATUSES
+        ]
         foreign = [
             message.event.company.id
             for message in messages
@@ -86,14 +95,28 @@ class Inbox:
             again = self._send([commands[number] for number in unknown], [])
             for number, reply in zip(unknown, again, strict=True):
                 replies[number] = reply
+        *replies, quarantined, discarded = replies
+        self._remove_recognised(messages, replies, quarantined, discarded)
         return [self._result(message, reply) for message, reply in zip(messages, replies, strict=True)]
 
     def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
         """Stage the same as ``accept`` in a transaction of the caller."""
-        names, args = self._accept_call(
-            ReceivedMessage(event.event_id, body, event.received_at, event), event
-        )
+        message = ReceivedMessage(event.event_id, body, event.received_at, event)
+        names, args = self._accept_call(message, event, self.cell_of(event))
         self._accept(keys=names, args=args, client=pipe)
+
+    def pass_on(self, event: Event, body: bytes, cell: int) -> bool:
+        """Accept a message about a connection of another cell there, as one without a company.
+
+        It has an id of its own, so that it is accepted once however often the caller repeats this. Returns
+        whether the cell needs a wake-up.
+        """
+        event = replace(event, event_id=f"{event.event_id}~{cell}", company=None)
+        names, args = self._accept_call(
+            ReceivedMessage(event.event_id, body, event.received_at, event), event, cell
+        )
+        _, wake = self._accept(keys=names, args=args)
+        return bool(wake)
 
     def cell_of(self, event: Event) -> int:
         """Cell that handles ``event``."""
@@ -108,20 +131,21 @@ class Inbox:
     def _send(self, commands: Sequence[Sequence[Any]], foreign: Sequence[str]) -> list[Any]:
         """The reply to each command, an error among them; the marks of ``foreign`` companies come first."""
         with self._client.pipeline(transaction=False) as pipe:
-            if foreign:
-                visibility.mark_foreign(pipe, foreign)
+            visibility.mark_foreign(pipe, foreign)
+            marks = len(pipe)
             for command in commands:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]
             replies = pipe.execute(raise_on_error=False)
-        if foreign and isinstance(replies[0], RedisError):
-            raise replies[0]
-        return replies[bool(foreign) :]
+        for reply in replies[:marks]:
+            if isinstance(reply, RedisError):
+                raise reply
+        return list(replies[marks:])
 
     def _command(self, message: ReceivedMessage) -> list[Any]:
         script, (names, args) = (
             (self._quarantine, self._quarantine_call(message))
             if message.event is None
-            else (self._accept, self._accept_call(message, message.event))
+            else (self._accept, self._accept_call(message, message.event, self.cell_of(message.event)))
         )
         return ["EVALSHA", script.sha, len(names), *names, *args]
 
@@ -134,19 +158,18 @@ class Inbox:
         cell = self.cell_of(message.event) if wake else None
         return AcceptResult(message.event_id, duplicate=not kept, sleeping_cell=cell)
 
-    def _accept_call(self, message: ReceivedMessage, event: Event) -> tuple[list[str], list[Any]]:
+    def _accept_call(self, message: ReceivedMessage, event: Event, cell: int) -> tuple[list[str], list[Any]]:
         """The keys and the arguments of the script ``accept``."""
-        cell = self.cell_of(event)
         return [
-            keys.seen(event.event_id),
-            keys.event(event.event_id),
-            keys.events(),
-            keys.events_of("pending"),
+            keys.seen(cell, event.event_id),
+            keys.event(cell, event.event_id),
+            keys.events(cell),
+            keys.events_of(cell, "pending"),
             keys.inbox(cell),
             keys.wake(cell),
-            keys.events_of("quarantined"),
-            keys.company_events(event.company.id) if event.company else "",
-            keys.events_of("discarded"),
+            keys.events_of(cell, "quarantined"),
+            keys.company_events(event.company.id) if event.company else keys.nothing(cell),
+            keys.events_of(cell, "discarded"),
         ], [
             event.event_id,
             self._dedupe_s,
@@ -155,13 +178,15 @@ class Inbox:
             WAKE_MS,
             *_message_fields(message, "pending"),
             *_event_fields(event),
-            "cell",
-            cell,
         ]
 
     def _quarantine_call(self, message: ReceivedMessage) -> tuple[list[str], list[Any]]:
         """The keys and the arguments of the script ``quarantine``."""
-        return [keys.event(message.event_id), keys.events(), keys.events_of("quarantined")], [
+        return [
+            keys.event(UNRECOGNISED, message.event_id),
+            keys.events(UNRECOGNISED),
+            keys.events_of(UNRECOGNISED, "quarantined"),
+        ], [
             message.event_id,
             self._retention_s,
             to_ms(message.received_at),
@@ -178,65 +203,77 @@ class Inbox:
         cell: int,
         only_if: bool = False,
         fields: Sequence[str | int] = (),
-        released: Event | None = None,
     ) -> tuple[bool, bool]:
-        """Put a stored message with this status into the inbox again.
+        """Put a stored message with this status into the inbox of its cell again.
 
         With ``only_if`` nothing happens if its status has changed. ``fields`` (name, value, ...) are set as
-        well. ``released`` is the event in a message that leaves the quarantine. Returns whether the message
-        was put, and whether the cell needs a wake-up.
+        well. Returns whether the message was put, and whether the cell needs a wake-up.
         """
-        company = released.company if released is not None else None
         put, wake = self._requeue(
             keys=[
-                keys.event(event_id),
-                keys.events_of("pending"),
-                keys.events_of(status),
-                keys.retries(),
+                keys.event(cell, event_id),
+                keys.events_of(cell, "pending"),
+                keys.events_of(cell, status),
+                keys.retries(cell),
                 keys.inbox(cell),
                 keys.wake(cell),
-                keys.seen(event_id) if released is not None else "",
-                keys.company_events(company.id) if company is not None else "",
             ],
-            args=[
-                event_id,
-                WAKE_MS,
-                status if only_if else "",
-                self._dedupe_s,
-                self._retention_s,
-                "cell",
-                cell,
-                *fields,
-            ],
+            args=[event_id, WAKE_MS, status if only_if else "", *fields],
         )
         return bool(put), bool(wake)
 
-    def discard(self, event_id: str, *, status: str) -> bool:
+    def discard(self, event_id: str, *, status: str, cell: int) -> bool:
         """Mark a message with this status as discarded; false if it is gone or has another status."""
-        names = [keys.event(event_id), keys.events_of(status), keys.events_of("discarded")]
+        names = [
+            keys.event(cell, event_id),
+            keys.events_of(cell, status),
+            keys.events_of(cell, "discarded"),
+        ]
         return bool(self._discard(keys=names, args=[event_id, status]))
 
-    def release(self, event: Event, *, status: str = "quarantined") -> tuple[bool, bool]:
-        """Put an unrecognised message, which now reads as ``event``, into the inbox.
+    def release(self, event: Event, body: bytes) -> AcceptResult:
+        """Accept an unrecognised message, which now reads as ``event``, and remove it from the quarantine.
 
-        ``status`` is its status: quarantined or discarded. Returns the same as ``requeue``. In the same step
-        its repetitions become duplicates and it joins the messages of its company, so no erasure misses it.
+        A step that is interrupted between the two is repeated with the next attempt: the message is then a
+        duplicate.
         """
-        return self.requeue(
-            event.event_id,
-            status=status,
-            cell=self.cell_of(event),
-            only_if=True,
-            fields=(*_event_fields(event), "error", ""),
-            released=event,
-        )
+        result = self.accept(event, body)
+        if self.cell_of(event) != UNRECOGNISED:
+            remove_unrecognised(self._client, [event.event_id])
+        return result
+
+    def _remove_recognised(
+        self, messages: Sequence[ReceivedMessage], replies: Sequence[Any], *scores: Any
+    ) -> None:
+        """Remove messages from the quarantine that were repeated, and are recognised by now."""
+        if any(isinstance(of_status, RedisError) for of_status in scores):
+            return
+        recognised = [
+            message.event_id
+            for message, reply, *of_status in zip(messages, replies, *scores, strict=True)
+            if any(score is not None for score in of_status)
+            and message.event is not None
+            and self.cell_of(message.event) != UNRECOGNISED
+            and not isinstance(reply, RedisError)
+        ]
+        if recognised:
+            remove_unrecognised(self._client, recognised)
 
     def depth(self) -> int:
         """Number of waiting messages over all cells."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for cell in keys.cells():
-                pipe.xlen(keys.inbox(cell))
-            return sum(pipe.execute())
+        return sum(each_cell.replies(self._client, lambda pipe, cell: pipe.xlen(keys.inbox(cell))))
+
+
+def remove_unrecognised(client: "Redis[Any]", event_ids: Sequence[str]) -> None:
+    """Remove messages that are not recognised."""
+    if not event_ids:
+        return
+    with client.pipeline(transaction=True) as pipe:
+        pipe.delete(*(keys.event(UNRECOGNISED, event_id) for event_id in event_ids))
+        pipe.zrem(keys.events(UNRECOGNISED), *event_ids)
+        for status in UNRECOGNISED_STATUSES:
+            pipe.zrem(keys.events_of(UNRECOGNISED, status), *event_ids)
+        pipe.execute()
 
 
 def _event_fields(event: Event) -> list[str | int]:

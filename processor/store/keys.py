@@ -1,34 +1,64 @@
 """Every key in Redis: one function per key, with the type of its value, its members and its lifetime.
 
 All keys begin with ``codat:``. No other module spells a key. Times are Unix times in the unit given.
+The keys of a cell, and other keys that one step uses together, have a hash tag in common.
 """
 
 import hashlib
-import zlib
+from binascii import crc32, crc_hqx
+from itertools import count, product
+from string import ascii_lowercase
 
 from processor.store.namespace import Prefix
 
 PREFIX = Prefix("codat:")
 
 
+SLOTS = 16_384
+"""Hash slots of a Redis cluster. https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/"""
+
 DEFAULT_CELLS = 16
-_cells = range(DEFAULT_CELLS)
+
+
+def _tags(number: int) -> tuple[str, ...]:
+    """The hash tags of so many cells: each has its slot in its own part of the slots.
+
+    A cluster of two or more nodes, each with a range of the slots, so has about as many cells on each node.
+    """
+
+    def tag(cell: int) -> str:
+        suffixes = (
+            "".join(letters) for length in count() for letters in product(ascii_lowercase, repeat=length)
+        )
+        names = (f"c{cell:02}{suffix}" for suffix in suffixes)
+        return next(name for name in names if crc_hqx(name.encode(), 0) % SLOTS * number // SLOTS == cell)
+
+    return tuple(map(tag, range(number)))
+
+
+_cell_tags = _tags(DEFAULT_CELLS)
 
 
 def use_cells(number: int) -> None:
     """Set the number of cells of the store that this process serves (``CELLS``)."""
-    global _cells
-    _cells = range(number)
+    global _cell_tags
+    if number != len(_cell_tags):
+        _cell_tags = _tags(number)
 
 
 def cells() -> range:
     """The numbers of all cells."""
-    return _cells
+    return range(len(_cell_tags))
 
 
 def cell_of(company_id: str | None) -> int:
     """The cell of a company, by a stable hash; 0 for a message without a company."""
-    return zlib.crc32(company_id.encode("utf-8", "surrogatepass")) % len(_cells) if company_id else 0
+    return crc32(company_id.encode("utf-8", "surrogatepass")) % len(_cell_tags) if company_id else 0
+
+
+def _in(cell: int) -> str:
+    """The beginning of the keys of a cell. In a cluster one node holds all keys with the same tag."""
+    return f"{PREFIX}{{{_cell_tags[cell]}}}:"
 
 
 def layout() -> str:
@@ -38,111 +68,117 @@ def layout() -> str:
 
 def of_old_layout() -> tuple[str, ...]:
     """Keys that a store had before there were cells."""
-    return tuple(f"{PREFIX}{name}" for name in ("shards-ever",))
+    return tuple(f"{PREFIX}{name}" for name in ("events", "connections", "companies", "shards-ever"))
+
+
+def nothing(cell: int) -> str:
+    """String: a key that a script gets instead of one that does not apply. Never written."""
+    return f"{_in(cell)}nothing"
 
 
 # Messages
 
 
-def event(event_id: str) -> str:
+def event(cell: int, event_id: str) -> str:
     """Hash: one message, its body and its outcome. Kept for EVENT_RETENTION_DAYS."""
-    return f"{PREFIX}event:{event_id}"
+    return f"{_in(cell)}event:{event_id}"
 
 
-def seen(event_id: str) -> str:
+def seen(cell: int, event_id: str) -> str:
     """String "1": a message with this id was accepted. Kept for DEDUPE_DAYS, unless ``event`` is as long."""
-    return f"{PREFIX}seen:{event_id}"
+    return f"{_in(cell)}seen:{event_id}"
 
 
-def events() -> str:
+def events(cell: int) -> str:
     """Sorted set: event ids by time of arrival (ms). Trimmed with EVENT_RETENTION_DAYS."""
-    return f"{PREFIX}events"
+    return f"{_in(cell)}events"
 
 
-def events_of(status: str) -> str:
+def events_of(cell: int, status: str) -> str:
     """Sorted set: ids of events with this status by time of arrival (ms). Trimmed like ``events``."""
-    return f"{PREFIX}events:{status}"
+    return f"{_in(cell)}events:{status}"
 
 
 def company_events(company_id: str) -> str:
     """Sorted set: ids of a company's events by time of arrival (ms). Kept for EVENT_RETENTION_DAYS."""
-    return f"{PREFIX}company-events:{company_id}"
+    return f"{_in(cell_of(company_id))}company-events:{company_id}"
 
 
 def inbox(cell: int) -> str:
     """Stream, field ``id``: ids of events to be handled. An entry is deleted once its event is handled."""
-    return f"{PREFIX}inbox:{cell}"
+    return f"{_in(cell)}inbox"
 
 
 def wake(cell: int) -> str:
     """String: a drain of this cell runs or was requested. Expires after 2 s unless renewed."""
-    return f"{PREFIX}wake:{cell}"
+    return f"{_in(cell)}wake"
 
 
 def cursor(cell: int) -> str:
     """Integer: number of committed batches of this cell, watched by every commit. Permanent."""
-    return f"{PREFIX}cursor:{cell}"
+    return f"{_in(cell)}cursor"
 
 
-def retries() -> str:
+def retries(cell: int) -> str:
     """Sorted set: ids of events whose handling raised by time of the next attempt (ms)."""
-    return f"{PREFIX}retries"
+    return f"{_in(cell)}retries"
 
 
 # Connections and companies
 
 
-def connection(connection_id: str) -> str:
+def connection(cell: int, connection_id: str) -> str:
     """String, one row (see ``records``): one connection. Kept until its company is erased."""
-    return f"{PREFIX}connection:{connection_id}"
+    return f"{_in(cell)}connection:{connection_id}"
 
 
-def connections() -> str:
+def connections(cell: int) -> str:
     """Sorted set: connection ids by time when each was first heard of (ms)."""
-    return f"{PREFIX}connections"
+    return f"{_in(cell)}connections"
 
 
-def connections_in(state: str) -> str:
+def connections_in(cell: int, state: str) -> str:
     """Sorted set: ids of connections in this public state by time when first heard of (ms)."""
-    return f"{PREFIX}connections:{state}"
+    return f"{_in(cell)}connections:{state}"
 
 
-def timeline(connection_id: str) -> str:
+def timeline(cell: int, connection_id: str) -> str:
     """Stream, field ``entry``: JSON entries of a timeline, newest last. About 1,000 entries."""
-    return f"{PREFIX}timeline:{connection_id}"
+    return f"{_in(cell)}timeline:{connection_id}"
 
 
 def company(company_id: str) -> str:
     """Hash: fields of a company, from Codat and from its sign-up (``local_fields``). Kept until erased."""
-    return f"{PREFIX}company:{company_id}"
+    return f"{_in(cell_of(company_id))}company:{company_id}"
 
 
-def companies() -> str:
+def companies(cell: int) -> str:
     """Sorted set: company ids by time when each was first heard of (ms)."""
-    return f"{PREFIX}companies"
+    return f"{_in(cell)}companies"
 
 
 def company_connections(company_id: str) -> str:
     """Sorted set: ids of a company's connections by time when first heard of (ms)."""
-    return f"{PREFIX}company-connections:{company_id}"
+    return f"{_in(cell_of(company_id))}company-connections:{company_id}"
 
 
-def merchant_companies(merchant_id: str) -> str:
+def merchant_companies(cell: int, merchant_id: str) -> str:
     """Sorted set: ids of a merchant's companies by time when first heard of (ms)."""
-    return f"{PREFIX}merchant-companies:{merchant_id}"
+    return f"{_in(cell)}merchant-companies:{merchant_id}"
 
 
 # Erasure
 
 
-def erasures() -> str:
+def erasures(cell: int) -> str:
     """Sorted set: ids of companies to erase by time when the grace period began (ms); 0: no grace period."""
-    return f"{PREFIX}erasures"
+    return f"{_in(cell)}erasures"
 
 
 def erased(company_id: str) -> str:
     """String, ISO time: when this company was erased; the key holds a hash of its id. Permanent."""
-    return f"{PREFIX}erased:{hashlib.sha256(company_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    digest = hashlib.sha256(company_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{_in(cell_of(company_id))}erased:{digest}"
 
 
 # Notifications
@@ -229,19 +265,19 @@ def delivering() -> str:
 # Questions to Codat
 
 
-def questions() -> str:
+def questions(cell: int) -> str:
     """Sorted set: questions by earliest time to ask (ms)."""
-    return f"{PREFIX}questions"
+    return f"{_in(cell)}questions"
 
 
-def question_details() -> str:
+def question_details(cell: int) -> str:
     """Hash: question to JSON with its deadline and reason. Removed with the question."""
-    return f"{PREFIX}question-details"
+    return f"{_in(cell)}question-details"
 
 
-def questions_again() -> str:
+def questions_again(cell: int) -> str:
     """Hash: question to JSON of a repeated request, newer than the question being asked."""
-    return f"{PREFIX}questions-again"
+    return f"{_in(cell)}questions-again"
 
 
 def asking() -> str:
@@ -251,65 +287,65 @@ def asking() -> str:
 
 def polling_paused() -> str:
     """String, ISO time: background requests pause until then. Expires then."""
-    return f"{PREFIX}polling-paused"
+    return f"{PREFIX}{{rate}}:polling-paused"
 
 
 def pace() -> str:
     """Hash: tokens for requests to Codat, and the end of a block by Codat. Expires after a day."""
-    return f"{PREFIX}pace"
+    return f"{PREFIX}{{rate}}:pace"
 
 
 def quota() -> str:
     """Hash: Codat's daily quota as of its newest response. Expires when the quota resets."""
-    return f"{PREFIX}quota"
+    return f"{PREFIX}{{rate}}:quota"
 
 
 def slots(company_id: str) -> str:
     """Sorted set: running requests about a company by end of the lease (ms). Expires with the last lease."""
-    return f"{PREFIX}slots:{company_id}"
+    return f"{PREFIX}{{rate}}:slots:{company_id}"
 
 
 # Reconciliation
 
 
-def looks() -> str:
+def looks(cell: int) -> str:
     """Sorted set: company ids by time of the next poll (ms)."""
-    return f"{PREFIX}looks"
+    return f"{_in(cell)}looks"
 
 
-def look_pauses() -> str:
+def look_pauses(cell: int) -> str:
     """Hash: company id to the polling interval while its first sync runs (s)."""
-    return f"{PREFIX}look-pauses"
+    return f"{_in(cell)}look-pauses"
 
 
-def looked() -> str:
+def looked(cell: int) -> str:
     """Hash: company id to time of the last poll (ms). Kept until the company is erased."""
-    return f"{PREFIX}looked"
+    return f"{_in(cell)}looked"
 
 
-def look_reasons() -> str:
+def look_reasons(cell: int) -> str:
     """Hash: company id to the reason of an unconditional next poll, as JSON. Removed with that poll."""
-    return f"{PREFIX}look-reasons"
+    return f"{_in(cell)}look-reasons"
 
 
-def first_syncs() -> str:
+def first_syncs(cell: int) -> str:
     """Hash: company id to authorizations whose first sync was started here, as JSON. Kept until erased."""
-    return f"{PREFIX}first-syncs"
+    return f"{_in(cell)}first-syncs"
 
 
-def of_companies() -> tuple[str, ...]:
+def of_companies(cell: int) -> tuple[str, ...]:
     """The hashes that have one field per company."""
-    return (look_pauses(), looked(), look_reasons(), first_syncs())
+    return (look_pauses(cell), looked(cell), look_reasons(cell), first_syncs(cell))
 
 
-def repairs() -> str:
+def repairs(cell: int) -> str:
     """Sorted set: connections changed by a poll and not confirmed by a message, by time (ms)."""
-    return f"{PREFIX}repairs"
+    return f"{_in(cell)}repairs"
 
 
-def shown() -> str:
+def shown(cell: int) -> str:
     """Set: ``shown_as`` of companies that Codat has shown to this API key. Kept until they are erased."""
-    return f"{PREFIX}shown"
+    return f"{_in(cell)}shown"
 
 
 def shown_as(company_id: str) -> str:
@@ -317,17 +353,17 @@ def shown_as(company_id: str) -> str:
     return hashlib.sha256(f"shown {company_id}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def not_shown() -> str:
+def not_shown(cell: int) -> str:
     """Sorted set: companies that Codat answered it does not know and never showed, by time (ms).
 
     Kept until Codat shows them or they are erased.
     """
-    return f"{PREFIX}not-shown"
+    return f"{_in(cell)}not-shown"
 
 
-def foreign() -> str:
+def foreign(cell: int) -> str:
     """Set: ``shown_as`` of companies of CODAT_FOREIGN_CLIENT_IDS. Kept until they are erased."""
-    return f"{PREFIX}foreign"
+    return f"{_in(cell)}foreign"
 
 
 def polling(what: str) -> str:
@@ -363,27 +399,27 @@ def rebuild() -> str:
 
 def told_to_read(company_id: str) -> str:
     """String "1": a read of this company's data was just requested from Codat. Expires within a minute."""
-    return f"{PREFIX}told-to-read:{company_id}"
+    return f"{_in(cell_of(company_id))}told-to-read:{company_id}"
 
 
 def link_mailed(company_id: str) -> str:
     """String "1": a fresh link was sent to the company's contact. Expires after an hour."""
-    return f"{PREFIX}link-mailed:{company_id}"
+    return f"{_in(cell_of(company_id))}link-mailed:{company_id}"
 
 
 def link_returns(company_id: str) -> str:
     """Hash: connection id to JSON of the way back of its newest link. Kept until the company is erased."""
-    return f"{PREFIX}link-returns:{company_id}"
+    return f"{_in(cell_of(company_id))}link-returns:{company_id}"
 
 
 def consents(company_id: str) -> str:
     """Stream, field ``consent``: JSON of consents with their texts. Kept until the company is erased."""
-    return f"{PREFIX}consents:{company_id}"
+    return f"{_in(cell_of(company_id))}consents:{company_id}"
 
 
 def consented(company_id: str) -> str:
     """Hash: connection id to ``hash authorization`` of its newest consent. Kept like ``consents``."""
-    return f"{PREFIX}consented:{company_id}"
+    return f"{_in(cell_of(company_id))}consented:{company_id}"
 
 
 def signing_up(merchant: str) -> str:
@@ -393,12 +429,12 @@ def signing_up(merchant: str) -> str:
 
 def connecting(company_id: str) -> str:
     """String: lock of choosing a platform for a company. Expires within two minutes."""
-    return f"{PREFIX}connecting:{company_id}"
+    return f"{_in(cell_of(company_id))}connecting:{company_id}"
 
 
 def asked_again(company_id: str) -> str:
     """String "1": Codat was just asked about this company. Expires within seconds."""
-    return f"{PREFIX}asked-again:{company_id}"
+    return f"{_in(cell_of(company_id))}asked-again:{company_id}"
 
 
 def platforms(account: str) -> str:
@@ -423,7 +459,7 @@ def watched(connection_id: str) -> str:
 
 def returns(company_id: str) -> str:
     """Integer: polls caused by returns from Link to this company. Expires after 15 minutes."""
-    return f"{PREFIX}returns:{company_id}"
+    return f"{_in(cell_of(company_id))}returns:{company_id}"
 
 
 def attempts(kind: str, address: str) -> str:
@@ -434,9 +470,9 @@ def attempts(kind: str, address: str) -> str:
 # Operation
 
 
-def counters() -> str:
+def counters(cell: int) -> str:
     """Hash: name of a counter to its value. Permanent."""
-    return f"{PREFIX}counters"
+    return f"{_in(cell)}counters"
 
 
 def alive(role: str) -> str:
@@ -476,9 +512,9 @@ def receipts() -> str:
 
 def failures() -> str:
     """Hash: reference of an error page to JSON of the failure. The newest 1,000, kept for two weeks."""
-    return f"{PREFIX}failures"
+    return f"{PREFIX}{{failures}}:failures"
 
 
 def failure_times() -> str:
     """Sorted set: references of ``failures`` by time of the failure (ms)."""
-    return f"{PREFIX}failure-times"
+    return f"{PREFIX}{{failures}}:failure-times"

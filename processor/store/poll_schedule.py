@@ -25,7 +25,7 @@ def jittered(pause_s: float) -> float:
     return pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not used for a secret
 
 
-def write(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
+def write(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
     """Stage polls that follow from new states, and changes that polls have found."""
     due: dict[str, datetime] = {}
     started: set[str] = set()
@@ -43,12 +43,12 @@ def write(pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
     due |= dict.fromkeys(batch.looks, now)
     if due:
         scores: dict[str | bytes, float] = {company_id: to_ms(at) for company_id, at in due.items()}
-        pipe.zadd(keys.looks(), scores, lt=True)
+        pipe.zadd(keys.looks(cell), scores, lt=True)
     if started:
-        pipe.hdel(keys.look_pauses(), *started)
+        pipe.hdel(keys.look_pauses(cell), *started)
     if batch.confirmed:
-        pipe.zrem(keys.repairs(), *batch.confirmed)
+        pipe.zrem(keys.repairs(cell), *batch.confirmed)
     if batch.repairs:
-        pipe.zadd(keys.repairs(), dict.fromkeys(batch.repairs, to_ms(now)))
+        pipe.zadd(keys.repairs(cell), dict.fromkeys(batch.repairs, to_ms(now)))
     if batch.heard:
-        pipe.hset(keys.counters(), "last_message_ms", to_ms(now))
+        pipe.hset(keys.counters(cell), "last_message_ms", to_ms(now))

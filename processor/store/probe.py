@@ -87,15 +87,18 @@ def _cleaned(client: "Redis[Any]") -> Iterator[None]:
     cell = keys.cell_of(ID)
     with contextlib.suppress(ResponseError), client.pipeline(transaction=False) as pipe:
         for name in (
-            keys.seen(ID),
-            keys.event(ID),
-            keys.events(),
-            *map(keys.events_of, ("pending", "processed", "quarantined", "discarded")),
+            keys.seen(cell, ID),
+            keys.event(cell, ID),
+            keys.events(cell),
+            *(
+                keys.events_of(cell, status)
+                for status in ("pending", "processed", "quarantined", "discarded")
+            ),
             keys.company_events(ID),
             keys.inbox(cell),
             keys.wake(cell),
             keys.cursor(cell),
-            keys.counters(),
+            keys.counters(cell),
         ):
             pipe.delete(name)
         pipe.execute()

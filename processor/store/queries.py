@@ -7,20 +7,22 @@ it.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
-from processor.clock import from_ms, to_us, utc_now
-from processor.store import codat_status, cursors, keys, records, unreadable
+from processor.clock import to_us, utc_now
+from processor.store import cursors, each_cell, keys, records, statistics, unreadable
 from processor.store.cursors import ResultPage
-from processor.store.decoding import text, text_fields, texts
+from processor.store.decoding import text, texts
+from processor.store.inbox import UNRECOGNISED
 from processor.store.records import (
     COMPANY,
     CONNECTION,
     EVENT,
     EVENT_FIELDS,
-    EVENT_STATUSES,
     NOTIFICATION,
     TIMELINE,
     StoredConnection,
@@ -52,7 +54,8 @@ class Reader:
 
     def rows(self, connection_ids: Sequence[str]) -> list[StoredConnection | UnreadableConnection]:
         """The known ones of the connections, in the same order."""
-        rows = records.read_connections(self._client, connection_ids, parse=records.checked_connection)
+        anywhere = dict.fromkeys(keys.cells(), connection_ids)
+        rows = records.read_connections(self._client, anywhere, parse=records.checked_connection)
         return [rows[connection_id] for connection_id in connection_ids if connection_id in rows]
 
     def list_connections(
@@ -68,20 +71,26 @@ class Reader:
 
         An unreadable one is an :class:`UnreadableConnection`, whose state is unknown.
         """
-        parts: list[str] | None = None
-        if company_id is not None:
-            index = keys.company_connections(company_id)
-        elif merchant_id is not None:
-            index = f"{keys.connections()} {keys.merchant_companies(merchant_id)}"
+        if merchant_id is not None or company_id is not None:
+            companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
+            ids = [id_ for id_ in companies if id_ is not None and company_id in (None, id_)]
+            parts = [keys.company_connections(id_) for id_ in ids]
+            cells: Sequence[int] = [keys.cell_of(id_) for id_ in ids]
         else:
-            index = keys.connections() if state is None else keys.connections_in(state)
-        if merchant_id is not None:
-            companies = self.company_ids(merchant_id)
-            parts = [keys.company_connections(id_) for id_ in companies if company_id in (None, id_)]
+            cells = keys.cells()
+            parts = [
+                keys.connections(cell) if state is None else keys.connections_in(cell, state)
+                for cell in cells
+            ]
+        index = f"connections {state} {company_id} {merchant_id}"
 
         def fetch(limit: int, cursor: str | None) -> ResultPage:
-            page = cursors.page(self._client, index, limit=limit, cursor=cursor, parts=parts)
-            return ResultPage(self.rows(page.items), page.next_cursor)
+            page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor)
+            places: dict[int, list[str]] = {}
+            for connection_id, part in page.items:
+                places.setdefault(cells[part], []).append(connection_id)
+            rows = records.read_connections(self._client, places, parse=records.checked_connection)
+            return ResultPage([rows[id_] for id_, _ in page.items if id_ in rows], page.next_cursor)
 
         def matches(row: StoredConnection | UnreadableConnection) -> bool:
             return state is None or getattr(row, "state", None) == state
@@ -90,7 +99,13 @@ class Reader:
 
     def company_ids(self, merchant_id: str) -> list[str]:
         """The ids of all companies of a merchant, including deleted ones, newest last."""
-        return texts(self._client.zrange(keys.merchant_companies(merchant_id), 0, -1))
+        of_cells = each_cell.replies(
+            self._client,
+            lambda pipe, cell: pipe.zrange(
+                keys.merchant_companies(cell, merchant_id), 0, -1, withscores=True
+            ),
+        )
+        return texts(member for _, member in sorted((at_ms, member) for member, at_ms in chain(*of_cells)))
 
     def current_company_id(self, merchant_id: str) -> str | None:
         """The oldest company of a merchant that is not deleted, else the newest; ``None`` without one."""
@@ -104,13 +119,21 @@ class Reader:
 
     def list_companies(self, *, merchant_id: str | None = None, limit: int, cursor: str | None) -> ResultPage:
         """The fields of all companies, or of those of a merchant, newest first."""
-        index = keys.companies() if merchant_id is None else keys.merchant_companies(merchant_id)
-        page = self.member_page(index, limit=limit, cursor=cursor)
+        parts = [
+            keys.companies(cell) if merchant_id is None else keys.merchant_companies(cell, merchant_id)
+            for cell in keys.cells()
+        ]
+        page = cursors.merged_page(
+            self._client, f"companies {merchant_id}", parts, limit=limit, cursor=cursor
+        )
+        company_ids = [company_id for company_id, _ in page.items]
         with self._client.pipeline(transaction=False) as pipe:
-            for company_id in page.items:
+            for company_id in company_ids:
                 pipe.hgetall(keys.company(company_id))
             rows = pipe.execute(raise_on_error=False)
-        companies = (self._company(company_id, row) for company_id, row in zip(page.items, rows, strict=True))
+        companies = (
+            self._company(company_id, row) for company_id, row in zip(company_ids, rows, strict=True)
+        )
         return ResultPage([row for row in companies if row], page.next_cursor)
 
     def company(self, company_id: str) -> dict[str, str] | None:
@@ -133,9 +156,9 @@ class Reader:
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> ResultPage:
         """Entries of a connection's timeline as written, newest first."""
         newest = "+" if cursor is None else f"({cursors.stream_id(cursor)}"
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.xrevrange(keys.timeline(connection_id), max=newest, count=limit + 1)
-            (rows,) = pipe.execute(raise_on_error=False)
+        rows = self._first(
+            lambda pipe, cell: pipe.xrevrange(keys.timeline(cell, connection_id), max=newest, count=limit + 1)
+        )
         if unreadable.is_wrong_type(rows):
             unreadable.note(self._client, TIMELINE, connection_id, rows)
             return ResultPage([], None)
@@ -156,28 +179,35 @@ class Reader:
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One message with its body (bytes); ``None`` if it is unknown or expired."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(keys.event(event_id))
-            (row,) = pipe.execute(raise_on_error=False)
-        if not row:
+            for cell in keys.cells():
+                pipe.hgetall(keys.event(cell, event_id))
+            rows = pipe.execute(raise_on_error=False)
+        # A copy in the quarantine counts least: it goes once the message is accepted.
+        cell = max(keys.cells(), key=lambda cell: (bool(rows[cell]), cell != UNRECOGNISED))
+        if not rows[cell]:
             return None
-        return unreadable.read(self._client, EVENT, event_id, partial(records.event, row))
+        fields = unreadable.read(self._client, EVENT, event_id, partial(records.event, rows[cell]))
+        return None if fields is None else {**fields, "cell": cell}
 
     def list_events(
         self, *, status: str | None, limit: int, cursor: str | None, company_id: str | None = None
     ) -> ResultPage:
         """Messages of a company, else with a status, else all; without bodies, newest first."""
         if company_id is not None:
-            index = keys.company_events(company_id)
+            cells: Sequence[int] = [keys.cell_of(company_id)]
+            parts = [keys.company_events(company_id)]
         else:
-            index = keys.events() if status is None else keys.events_of(status)
-        page = self.member_page(index, limit=limit, cursor=cursor)
+            cells = keys.cells()
+            parts = [keys.events(cell) if status is None else keys.events_of(cell, status) for cell in cells]
+        index = f"events {status} {company_id}"
+        page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor)
         with self._client.pipeline(transaction=False) as pipe:
-            for event_id in page.items:
-                pipe.hmget(keys.event(event_id), *EVENT_FIELDS)
+            for event_id, part in page.items:
+                pipe.hmget(keys.event(cells[part], event_id), *EVENT_FIELDS)
             rows = pipe.execute(raise_on_error=False)
         events = [
             unreadable.read(self._client, EVENT, event_id, partial(records.listed_event, row))
-            for event_id, row in zip(page.items, rows, strict=True)
+            for (event_id, _), row in zip(page.items, rows, strict=True)
         ]
         return ResultPage([event for event in events if event], page.next_cursor)
 
@@ -204,16 +234,18 @@ class Reader:
         ``status`` (of a delivery) is ignored together with a connection, company or merchant.
         """
         index = keys.outbox() if status is None else keys.outbox_with(status)
-        parts: list[str] | None = None
+        parts = [index]
         if connection_id is not None:
             index = keys.outbox_of(connection_id)
+            parts = [index]
         if company_id is not None or merchant_id is not None:
             index = f"{keys.outbox()} {connection_id} {company_id} {merchant_id}"
             members = self._connection_ids(company_id, merchant_id)
             parts = [keys.outbox_of(id_) for id_ in members if connection_id in (None, id_)]
         between = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
-        page = cursors.page(self._client, index, limit=limit, cursor=cursor, parts=parts, between=between)
-        return ResultPage(self._notifications(page.items), page.next_cursor)
+        page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor, between=between)
+        notifications = self._notifications([notification_id for notification_id, _ in page.items])
+        return ResultPage(notifications, page.next_cursor)
 
     def _connection_ids(self, company_id: str | None, merchant_id: str | None) -> list[str]:
         """The connections of a company, of a merchant's companies, or of a company of the merchant."""
@@ -241,48 +273,16 @@ class Reader:
     # Operation
 
     def stats(self, states: Sequence[str]) -> dict[str, Any]:
-        """Counts by state and status, depth and age of the inbox, and counters.
+        """Counts by state and status, and counters (see :func:`statistics.read`)."""
+        return statistics.read(self._client, states)
 
-        ``age_s`` is the waiting time of the oldest message in seconds; 0 if the inbox is empty.
-        """
+    def _first(self, command: Callable[["Pipeline[Any]", int], object]) -> Any:
+        """The first reply of a cell that is not empty, an error among them; else an empty one."""
         with self._client.pipeline(transaction=False) as pipe:
-            for state in states:
-                pipe.zcard(keys.connections_in(state))
-            for status in EVENT_STATUSES:
-                pipe.zcard(keys.events_of(status))
             for cell in keys.cells():
-                pipe.xlen(keys.inbox(cell))
-                pipe.xrange(keys.inbox(cell), count=1)
-            pipe.time()
-            pipe.zcard(keys.questions())
-            pipe.hgetall(keys.counters())
-            pipe.zcard(keys.companies())
-            pipe.zcard(keys.outbox())
-            pipe.zcard(keys.dead_deliveries())
-            pipe.zcard(keys.outbox_with("uncertain"))
-            rows = iter(pipe.execute())
-        by_state = {state: next(rows) for state in states}
-        by_status = {status: next(rows) for status in EVENT_STATUSES}
-        depth, oldest_ms = 0, None
-        for _ in keys.cells():
-            depth += next(rows)
-            for entry_id, _fields in next(rows):
-                entered_ms = int(text(entry_id).split("-")[0])
-                oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
-        seconds, micros = next(rows)
-        age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
-        return {
-            "connections": by_state,
-            "events": by_status,
-            "inbox": {"depth": depth, "age_s": round(age_s, 3)},
-            "questions": next(rows),
-            "counters": {name: int(value) for name, value in sorted(text_fields(next(rows)).items())},
-            "companies": next(rows),
-            "notifications": next(rows),
-            "dead_deliveries": next(rows),
-            "uncertain_deliveries": next(rows),
-            "codat": codat_status.read(self._client, from_ms(seconds * 1000)),
-        }
+                command(pipe, cell)
+            rows = pipe.execute(raise_on_error=False)
+        return next(filter(None, rows), rows[0])
 
     def member_page(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
         """A page of members of a sorted set, highest score first."""

@@ -12,7 +12,7 @@ from redis.client import Pipeline
 from handlers.effects import Ask, PausePolling, ResumePolling
 from handlers.events import Aspect
 from processor.clock import from_iso, from_ms, to_iso, to_ms
-from processor.store import keys, unreadable
+from processor.store import each_cell, keys, unreadable
 from processor.store.scripts import register
 
 LEASE_MS = 30_000
@@ -30,6 +30,11 @@ class Question:
     reason: str
 
     @property
+    def cell(self) -> int:
+        """The cell of its company, where it is stored."""
+        return keys.cell_of(self.company_id)
+
+    @property
     def member(self) -> str:
         """Its member in Redis: one per aspect of a connection, so equal questions coalesce."""
         return member_of(self.aspect, self.company_id, self.connection_id)
@@ -40,7 +45,7 @@ def member_of(aspect: Aspect, company_id: str, connection_id: str | None) -> str
     return json.dumps([aspect.value, company_id, connection_id])
 
 
-def write(pipe: "Pipeline[Any]", asks: Iterable[Ask]) -> None:
+def write(pipe: "Pipeline[Any]", cell: int, asks: Iterable[Ask]) -> None:
     """Stage questions.
 
     A waiting question stays as it is, and the earliest of several counts. A question that is being asked is
@@ -49,24 +54,24 @@ def write(pipe: "Pipeline[Any]", asks: Iterable[Ask]) -> None:
     for ask in sorted(asks, key=lambda ask: ask.not_before):
         member = member_of(ask.aspect, ask.company_id, ask.connection_id)
         not_before_ms = to_ms(ask.not_before)
-        pipe.zadd(keys.questions(), {member: not_before_ms}, nx=True)
+        pipe.zadd(keys.questions(cell), {member: not_before_ms}, nx=True)
         details = json.dumps(
             {"deadline": to_iso(ask.deadline), "reason": ask.reason, "not_before_ms": not_before_ms}
         )
-        pipe.hsetnx(keys.question_details(), member, details)
-        pipe.hset(keys.questions_again(), member, details)
+        pipe.hsetnx(keys.question_details(cell), member, details)
+        pipe.hset(keys.questions_again(cell), member, details)
 
 
-def write_polling(pipe: "Pipeline[Any]", polling: PausePolling | ResumePolling, now: datetime) -> None:
-    """Stage a pause of background questions, or its end."""
+def write_polling(client: "Redis[Any]", polling: PausePolling | ResumePolling, now: datetime) -> None:
+    """Write a pause of background questions, or its end."""
     if isinstance(polling, ResumePolling):
-        pipe.delete(keys.polling_paused(), keys.quota(), keys.pace())
+        client.delete(keys.polling_paused(), keys.quota(), keys.pace())
         return
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     until = polling.until or midnight
     if until > now:
         until = min(until, midnight)
-        pipe.set(keys.polling_paused(), to_iso(until), pxat=to_ms(until))
+        client.set(keys.polling_paused(), to_iso(until), pxat=to_ms(until))
 
 
 class Questions:
@@ -79,10 +84,11 @@ class Questions:
 
     def take(self, now: datetime, limit: int) -> list[Question]:
         """Up to ``limit`` due questions, leased for ``LEASE_MS``."""
-        rows = self._lease(
-            keys=[keys.questions(), keys.question_details(), keys.questions_again()],
-            args=[to_ms(now), limit, LEASE_MS],
-        )
+        rows: list[bytes] = []
+        for cell in each_cell.due(self._client, keys.questions, now):
+            free = limit - len(rows) // 2
+            if free > 0:
+                rows += self._lease(keys=_keys(cell), args=[to_ms(now), free, LEASE_MS])
         questions = []
         for member, details in zip(rows[::2], rows[1::2], strict=True):
             try:
@@ -92,30 +98,33 @@ class Questions:
         return questions
 
     def settle(self, *questions: Question, put: Callable[["Pipeline[Any]"], None] | None = None) -> None:
-        """Remove answered or abandoned questions and ``put`` the answer, in one transaction.
+        """Remove answered or abandoned questions of one company and ``put`` the answer, in one transaction.
 
         If the answer were put first, its handler could ask again before the question is removed, and the
         new question would be removed with the old one.
         """
         with self._client.pipeline(transaction=True) as pipe:
             for question in questions:
-                self._settle(
-                    keys=[keys.questions(), keys.question_details(), keys.questions_again()],
-                    args=[question.member],
-                    client=pipe,
-                )
+                self._settle(keys=_keys(question.cell), args=[question.member], client=pipe)
             if put is not None:
                 put(pipe)
             pipe.execute()
 
     def postpone(self, question: Question, until: datetime) -> None:
         """Return a question to the queue until this time."""
-        self._client.zadd(keys.questions(), {question.member: to_ms(until)}, xx=True)
+        self._client.zadd(keys.questions(question.cell), {question.member: to_ms(until)}, xx=True)
 
     def next_due(self) -> datetime | None:
         """Time of the earliest question; ``None`` if there is none."""
-        first = self._client.zrange(keys.questions(), 0, 0, withscores=True)
-        return from_ms(first[0][1]) if first else None
+        firsts = each_cell.replies(
+            self._client, lambda pipe, cell: pipe.zrange(keys.questions(cell), 0, 0, withscores=True)
+        )
+        return min((from_ms(score) for first in firsts for _, score in first), default=None)
+
+
+def _keys(cell: int) -> list[str]:
+    """The keys of the scripts."""
+    return [keys.questions(cell), keys.question_details(cell), keys.questions_again(cell)]
 
 
 def _parse(member: bytes, details: bytes, now: datetime) -> Question:

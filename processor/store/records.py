@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from redis import Redis
@@ -95,16 +96,27 @@ def checked_connection(connection_id: str, row: bytes) -> StoredConnection:
 
 def read_connections(
     client: "Redis[Any]",
-    connection_ids: Sequence[str],
+    connection_ids: Mapping[int, Sequence[str]],
     *,
     parse: Callable[[str, bytes], StoredConnection] = connection,
 ) -> dict[str, StoredConnection | UnreadableConnection]:
-    """Those of the connections that are stored, by id; one that cannot be read is noted."""
-    if not connection_ids:
+    """Those of the connections that are stored, by id; one that cannot be read is noted.
+
+    ``connection_ids`` are the ids to look for, by cell.
+    """
+    wanted = {cell: ids for cell, ids in connection_ids.items() if ids}
+    if not wanted:
         return {}
-    rows = client.mget([keys.connection(connection_id) for connection_id in connection_ids])
+    names = [[keys.connection(cell, id_) for id_ in ids] for cell, ids in wanted.items()]
+    if len(names) == 1:
+        rows = [client.mget(names[0])]
+    else:
+        with client.pipeline(transaction=False) as pipe:
+            for of_cell in names:
+                pipe.mget(of_cell)
+            rows = pipe.execute()
     records: dict[str, StoredConnection | UnreadableConnection] = {}
-    for connection_id, row in zip(connection_ids, rows, strict=True):
+    for connection_id, row in zip(chain(*wanted.values()), chain(*rows), strict=True):
         if row is None:
             continue
         try:

@@ -2,41 +2,43 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 
 from processor.clock import from_ms, to_ms
-from processor.store import keys
+from processor.store import each_cell, keys
 from processor.store.decoding import text
 
 
 def mark_shown(pipe: "Pipeline[Any] | Redis[Any]", company_ids: Iterable[str]) -> None:
     """Record that Codat showed these companies to this key."""
-    if ids := tuple(company_ids):
-        pipe.sadd(keys.shown(), *map(keys.shown_as, ids))
-        pipe.zrem(keys.not_shown(), *ids)
+    for cell, ids in each_cell.by_cell(company_ids).items():
+        pipe.sadd(keys.shown(cell), *map(keys.shown_as, ids))
+        pipe.zrem(keys.not_shown(cell), *ids)
 
 
 def mark_not_shown(pipe: "Pipeline[Any] | Redis[Any]", company_id: str, now: datetime) -> None:
     """Record that Codat answered with this key that it does not know the company."""
-    pipe.zadd(keys.not_shown(), {company_id: to_ms(now)})
+    pipe.zadd(keys.not_shown(keys.cell_of(company_id)), {company_id: to_ms(now)})
 
 
 def mark_foreign(pipe: "Pipeline[Any] | Redis[Any]", company_ids: Iterable[str]) -> None:
     """Record that the companies belong to other Codat clients, which this key cannot read."""
-    pipe.sadd(keys.foreign(), *map(keys.shown_as, company_ids))
+    for cell, ids in each_cell.by_cell(company_ids).items():
+        pipe.sadd(keys.foreign(cell), *map(keys.shown_as, ids))
 
 
 def is_foreign(client: "Redis[Any]", company_id: str) -> bool:
     """Whether a message said that the company belongs to another Codat client."""
-    return bool(client.sismember(keys.foreign(), keys.shown_as(company_id)))
+    return bool(client.sismember(keys.foreign(keys.cell_of(company_id)), keys.shown_as(company_id)))
 
 
 def was_shown(client: "Redis[Any]", company_id: str) -> bool:
     """Whether Codat ever showed the company to this key."""
-    return bool(client.sismember(keys.shown(), keys.shown_as(company_id)))
+    return bool(client.sismember(keys.shown(keys.cell_of(company_id)), keys.shown_as(company_id)))
 
 
 def not_shown(client: "Redis[Any]", limit: int = 200) -> list[tuple[str, datetime]]:
@@ -44,6 +46,9 @@ def not_shown(client: "Redis[Any]", limit: int = 200) -> list[tuple[str, datetim
 
     Newest first, up to ``limit``.
     """
-    rows = client.zrevrange(keys.not_shown(), 0, limit - 1, withscores=True)
+    pages = each_cell.replies(
+        client, lambda pipe, cell: pipe.zrevrange(keys.not_shown(cell), 0, limit - 1, withscores=True)
+    )
+    rows = sorted(chain(*pages), key=lambda row: row[1], reverse=True)[:limit]
     companies = [(text(company_id), from_ms(at_ms)) for company_id, at_ms in rows]
     return [(company_id, at) for company_id, at in companies if not was_shown(client, company_id)]

@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.store import keys
+from processor.store import each_cell, keys
 from processor.store.decoding import text
 from processor.store.inbox import WAKE_MS
 from processor.store.records import EVENT_STATUSES
@@ -19,26 +19,24 @@ POLL_CLAIM_MS = 30_000
 
 def claim_sleeping_cells(client: "Redis[Any]") -> list[int]:
     """Claim the cells with waiting messages and no drain; the caller has to wake each of them."""
-    cells = keys.cells()
-    with client.pipeline(transaction=False) as pipe:
-        for cell in cells:
-            pipe.xlen(keys.inbox(cell))
-            pipe.exists(keys.wake(cell))
-        rows = pipe.execute()
-    asleep = [cell for cell in cells if rows[2 * cell] and not rows[2 * cell + 1]]
+    depths = each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
+    awake = each_cell.replies(client, lambda pipe, cell: pipe.exists(keys.wake(cell)))
+    asleep = [cell for cell in keys.cells() if depths[cell] and not awake[cell]]
     return [cell for cell in asleep if client.set(keys.wake(cell), "asked", nx=True, px=WAKE_MS)]
 
 
 def due_retries(client: "Redis[Any]", now: datetime) -> Iterator[tuple[str, int]]:
     """Events with a due next attempt, and their cells."""
-    for event_id in client.zrangebyscore(keys.retries(), "-inf", to_ms(now), start=0, num=MAX_RETRIES):
-        name = text(event_id)
-        yield name, int(client.hget(keys.event(name), "cell") or 0)
+    for cell in each_cell.due(client, keys.retries, now):
+        for event_id in client.zrangebyscore(
+            keys.retries(cell), "-inf", to_ms(now), start=0, num=MAX_RETRIES
+        ):
+            yield text(event_id), cell
 
 
 def claim_question_run(client: "Redis[Any]", now: datetime) -> bool:
     """Claim a run of due questions; false if none is due or a run is claimed."""
-    if not client.zcount(keys.questions(), "-inf", to_ms(now)):
+    if not each_cell.due(client, keys.questions, now):
         return False
     return bool(client.set(keys.asking(), "asked", nx=True, px=WAKE_MS))
 
@@ -70,7 +68,7 @@ def release_delivery_run(client: "Redis[Any]") -> None:
 
 def claim_poll_run(client: "Redis[Any]", now: datetime) -> bool:
     """Claim a poll run; false if no company is due or a run is claimed."""
-    if not client.zcount(keys.looks(), "-inf", to_ms(now)):
+    if not each_cell.due(client, keys.looks, now):
         return False
     return bool(client.set(keys.polling("looks"), "asked", nx=True, px=POLL_CLAIM_MS))
 
@@ -89,7 +87,8 @@ def trim(client: "Redis[Any]", before: datetime) -> None:
     """Remove expired messages, which arrived before this time, from the indexes."""
     limit = f"({to_ms(before)}"
     with client.pipeline(transaction=False) as pipe:
-        pipe.zremrangebyscore(keys.events(), "-inf", limit)
-        for status in EVENT_STATUSES:
-            pipe.zremrangebyscore(keys.events_of(status), "-inf", limit)
+        for cell in keys.cells():
+            pipe.zremrangebyscore(keys.events(cell), "-inf", limit)
+            for status in EVENT_STATUSES:
+                pipe.zremrangebyscore(keys.events_of(cell, status), "-inf", limit)
         pipe.execute()

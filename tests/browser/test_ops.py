@@ -14,6 +14,7 @@ from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
 from tests.browser.looking import faults
 from tests.browser.stack import OPERATOR_PASSWORD, Stack
+from tests.support import cells
 from tests.support.service import until
 
 pytestmark = [
@@ -97,7 +98,7 @@ def mend(service: Stack, event_id: str, company_id: str, connection_id: str) -> 
         "payload": {"referenceCompany": {"id": company_id}, "connection": {"id": connection_id}},
     }
     fields: Fields = {"source": "current", "body": json.dumps(body)}
-    service.container.redis.hset(keys.event(event_id), mapping=fields)
+    service.container.redis.hset(cells.where(service.container.redis, keys.event, event_id), mapping=fields)
 
 
 def add_failing(service: Stack, notification_id: str) -> str:

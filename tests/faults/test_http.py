@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.messages import AUTHORIZATION, signed
 from tests.support.service import LIMIT_S, Sender, Service, is_done, until
 from tests.support.serving import ADDRESS
@@ -94,7 +94,7 @@ def answers_on_one_line(service, requests):
 
 
 def kept(service, event_id):
-    return service.redis().hget(keys.event(event_id), "body")
+    return service.redis().hget(cells.where(service.redis(), keys.event, event_id), "body")
 
 
 def test_the_same_message_a_thousand_times_at_once_is_kept_once_and_takes_effect_once(service):

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from processor.store import keys
+from tests.support import cells
 from tests.support.service import (
     DRAINING,
     LIMIT_S,
@@ -50,7 +51,7 @@ def has_handled(service, number):
 
 def handled(service):
     """How many messages were handled, by the counter that each commit raises."""
-    return int(service.redis().hget(keys.counters(), "processed") or 0)
+    return cells.counter(service.redis(), "processed")
 
 
 def test_workers_that_are_killed_in_the_middle_of_many_messages_lose_none_and_repeat_none(service):

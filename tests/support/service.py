@@ -21,7 +21,7 @@ from redis import Redis, RedisError
 
 from handlers.registry import Policy
 from processor.store import heartbeats, keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.ports import own_port
 from tests.support.serving import ADDRESS, ENVIRON
 from tests.support.workbench import Workbench
@@ -313,11 +313,11 @@ def is_done(service: Service, event_ids: Sequence[str]) -> bool:
     """Whether all of these messages were handled."""
     try:
         redis = service.redis()
-        if redis.zcard(keys.events_of("pending")):
+        if cells.count(redis, keys.events_of, "pending"):
             return False
         with redis.pipeline(transaction=False) as pipe:
             for event_id in event_ids:
-                pipe.hget(keys.event(event_id), "status")
+                pipe.hget(cells.where(pipe, keys.event, event_id), "status")
             return set(pipe.execute()) <= {b"processed"}
     except RedisError:
         return False

@@ -29,7 +29,7 @@ from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.simulator.config import Generation
 from processor.simulator.entities import SimulatedConnection
 from processor.store import keys
-from tests.support import messages, serving
+from tests.support import cells, messages, serving
 from tests.support.applications import lent_app
 from tests.support.workbench import Moving, Workbench
 from workers.codat.questions import QuestionRunner
@@ -236,12 +236,12 @@ class TruthBench:
 
     def next_look(self, company_id: str) -> float | None:
         """In how many seconds the company is looked at next."""
-        score = self.bench.client.zscore(keys.looks(), company_id)
+        score = cells.score(self.bench.client, keys.looks, company_id)
         return None if score is None else score / 1000 - self.clock().timestamp()
 
     def count(self, name: str) -> int:
         """How often something happened."""
-        return int(self.bench.client.hget(keys.counters(), name) or 0)
+        return cells.counter(self.bench.client, name)
 
 
 @contextmanager

@@ -9,12 +9,12 @@ from typing import Any
 from redis import Redis
 
 from handlers.registry import Policy
-from processor.store import keys
+from processor.store import each_cell, keys
 from processor.store.inbox import AcceptResult, Inbox
 from processor.store.queries import Reader
 from processor.store.questions import Questions
 from processor.store.waker import Waker
-from tests.support import messages
+from tests.support import cells, messages
 from workers.clock import Clock
 from workers.inbox.drain import Drain
 
@@ -95,7 +95,7 @@ class Workbench:
         return [one.event_id for one in kept]
 
     def drain_all(self) -> int:
-        """Drain every cell that there is or was until nothing waits; how many messages were handled."""
+        """Drain every cell until nothing waits; how many messages were handled."""
         drain, handled = self.drain(), 0
         while waiting := self.waiting():
             for cell in waiting:
@@ -104,9 +104,8 @@ class Workbench:
 
     def waiting(self) -> list[int]:
         """The cells in which something waits."""
-        names = (key.decode() for key in self.client.scan_iter(keys.inbox(0)[:-1] + "*", count=1000))
-        cells = (int(name.rpartition(":")[2]) for name in names)
-        return sorted(cell for cell in cells if self.client.xlen(keys.inbox(cell)))
+        depths = each_cell.replies(self.client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
+        return [cell for cell in keys.cells() if depths[cell]]
 
     def state(self, connection_id: str) -> str | None:
         """The public state of a connection; ``None`` when we never heard of it."""
@@ -115,7 +114,7 @@ class Workbench:
 
     def timeline(self, connection_id: str) -> list[dict[str, Any]]:
         """The timeline of a connection, oldest first."""
-        rows = self.client.xrange(keys.timeline(connection_id))
+        rows = self.client.xrange(cells.where(self.client, keys.timeline, connection_id))
         return [json.loads(fields[b"entry"]) for _, fields in rows]
 
     def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
@@ -151,10 +150,10 @@ class Workbench:
     def corrupt(self, event_id: str) -> Callable[[], None]:
         """Damage the stored body of a message, so that handling it raises; returns the repair."""
         body = self.event(event_id)["body"]
-        self.client.hset(keys.event(event_id), "body", b"\xff damaged")
+        self.client.hset(cells.where(self.client, keys.event, event_id), "body", b"\xff damaged")
 
         def repair() -> None:
-            self.client.hset(keys.event(event_id), "body", body)
+            self.client.hset(cells.where(self.client, keys.event, event_id), "body", body)
 
         return repair
 

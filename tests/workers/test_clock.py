@@ -16,7 +16,7 @@ from processor.runtime.embedded_engine import Engine
 from processor.store import keys, outages, questions
 from processor.store.inbox import DAY_S
 from processor.store.outages import Outage
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import everything
 from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench, company_in
@@ -43,7 +43,11 @@ def woken(bench: Any) -> Any:
 def ask_at(bench: Any, seconds: float) -> None:
     at = bench.clock() + timedelta(seconds=seconds)
     with bench.client.pipeline(transaction=True) as pipe:
-        questions.write(pipe, [Ask(Aspect.CONNECTION, "company-1", "connection-1", at, at, "because")])
+        questions.write(
+            pipe,
+            keys.cell_of("company-1"),
+            [Ask(Aspect.CONNECTION, "company-1", "connection-1", at, at, "because")],
+        )
         pipe.execute()
 
 
@@ -124,13 +128,13 @@ def test_what_was_kept_too_long_is_trimmed_from_the_indexes_and_nothing_else(ben
     clock.tick()
     bench.clock.forward(30 * DAY_S + 1)
     new = bench.handle(messages.other(company_id="company-1"))
-    assert bench.client.zcard(keys.events()) == len(old) + 2
+    assert cells.count(bench.client, keys.events) == len(old) + 2
 
     clock.tick()
 
-    for index in (keys.events(), keys.events_of("processed")):
-        assert bench.client.zrange(index, 0, -1) == [new[0].encode()]
-    assert bench.client.zcard(keys.events_of("quarantined")) == 0
+    assert cells.members(bench.client, keys.events) == [new[0].encode()]
+    assert cells.members(bench.client, keys.events_of, "processed") == [new[0].encode()]
+    assert cells.count(bench.client, keys.events_of, "quarantined") == 0
     assert bench.state("connection-1") == "authorized"
 
 
@@ -138,14 +142,14 @@ def test_trimming_is_rare(bench: Any) -> None:
     clock = bench.ticking()
     clock.tick()
     stale = {"stale": to_ms(bench.clock()) - 40 * DAY_S * 1000}
-    bench.client.zadd(keys.events(), stale)
+    bench.client.zadd(keys.events(0), stale)
 
     bench.clock.forward(TRIM_EVERY.total_seconds() - 1)
     clock.tick()
-    assert bench.client.zcard(keys.events()) == 1
+    assert cells.count(bench.client, keys.events) == 1
     bench.clock.forward(1)
     clock.tick()
-    assert bench.client.zcard(keys.events()) == 0
+    assert cells.count(bench.client, keys.events) == 0
 
 
 def test_a_second_tick_in_the_same_moment_changes_nothing(bench: Any) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.messages import LONG_AGO
 from tests.support.workbench import company_in
 
@@ -48,7 +48,7 @@ def test_it_takes_those_with_it_that_become_known_in_the_same_batch(bench, order
     bench.handle(*(bodies if order == "before" else reversed(bodies)))
 
     assert bench.state("connection-1") == "deleted"
-    assert bench.client.zrange(keys.connections_in("deleted"), 0, -1) == [b"connection-1"]
+    assert cells.members(bench.client, keys.connections_in, "deleted") == [b"connection-1"]
 
 
 def test_what_comes_late_to_a_deleted_connection_does_not_bring_it_back(bench):
@@ -85,7 +85,7 @@ def test_a_company_is_known_from_its_messages(bench):
     assert (row["id"], row["name"], row["merchant_id"]) == (COMPANY, "Toft", "m-1")
     assert json.loads(row["tags"]) == {"region": "us", "merchantId": "m-1"}
     assert bench.reader.current_company_id("m-1") == COMPANY
-    assert bench.client.zrange(keys.companies(), 0, -1) == [COMPANY.encode()]
+    assert cells.members(bench.client, keys.companies) == [COMPANY.encode()]
 
 
 def test_connections_know_the_merchant_that_an_earlier_message_of_their_company_named(bench):

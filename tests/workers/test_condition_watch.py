@@ -72,7 +72,7 @@ def test_dead_and_quarantined_messages_are_told_at_their_beginning_and_at_their_
     """Alerts covered three things; a dead letter and a quarantine alerted nobody."""
     post.live(*heartbeats.ROLES)
     for status in ("dead", "quarantined"):
-        post.redis.zadd(keys.events_of(status), {"msg_1": to_ms(post.clock())})
+        post.redis.zadd(keys.events_of(0, status), {"msg_1": to_ms(post.clock())})
     begun = ["Warning: Messages are in quarantine", "Warning: Messages could not be handled"]
     for _ in range(3):
         post.watch().evaluate()  # each time another process: what was told stands in Redis
@@ -80,7 +80,7 @@ def test_dead_and_quarantined_messages_are_told_at_their_beginning_and_at_their_
         assert post.lane() == begun
 
     for status in ("dead", "quarantined"):
-        post.redis.delete(keys.events_of(status))
+        post.redis.delete(keys.events_of(0, status))
     for _ in range(3):
         post.watch().evaluate()
         post.lane()

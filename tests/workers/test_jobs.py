@@ -103,7 +103,7 @@ def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container: Container)
 @pytest.mark.usefixtures("container")
 def test_jobs_are_harmless_when_there_is_nothing_to_do() -> None:
     assert jobs.drain(0) == 0
-    assert jobs.drain(17) == 0
+    assert jobs.drain(15) == 0
     assert jobs.ask() == 0
 
 

@@ -13,7 +13,7 @@ from processor.clock import to_ms
 from processor.codat.models import CompanyResponse
 from processor.journey.records import Records
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import Interrupted
 from tests.support.effort import examples
 from tests.support.messages import LONG_AGO
@@ -28,11 +28,13 @@ def at(seconds):
 
 def merchants(client):
     """The whole index: merchant id to its companies."""
-    prefix = keys.merchant_companies("")
-    return {
-        name.decode().removeprefix(prefix): [one.decode() for one in client.zrange(name, 0, -1)]
-        for name in client.scan_iter(prefix + "*")
-    }
+    prefixes = {cell: keys.merchant_companies(cell, "") for cell in keys.cells()}
+    index: dict[str, list[str]] = {}
+    for prefix in prefixes.values():
+        for name in client.scan_iter(prefix + "*"):
+            companies = [one.decode() for one in client.zrange(name, 0, -1)]
+            index.setdefault(name.decode().removeprefix(prefix), []).extend(companies)
+    return {merchant: sorted(companies) for merchant, companies in index.items()}
 
 
 def listed(bench, merchant_id, **query):
@@ -98,8 +100,8 @@ def test_its_place_in_the_lists_stays_when_the_tag_changes(bench):
     bench.handle(messages.reconnected(X, "x-1", merchant_id="new", at=at(5)))
 
     assert bench.reader.company_ids("new") == [X, Y]
-    for index in (keys.companies(), keys.merchant_companies("new")):
-        assert bench.client.zscore(index, X) == heard_ms
+    assert cells.score(bench.client, keys.companies, X) == heard_ms
+    assert cells.score(bench.client, keys.merchant_companies, X, "new") == heard_ms
 
 
 def test_what_brings_no_tag_changes_nothing(bench):
@@ -219,7 +221,7 @@ def test_a_sign_up_under_another_id_takes_the_company_and_its_connections_along(
     Records(bench.client).save_company(seen, merchant_id="new", local_fields={}, now=bench.clock())
 
     assert merchants(bench.client) == {"new": [X]}
-    assert bench.client.zscore(keys.merchant_companies("new"), X) == heard_ms
+    assert cells.score(bench.client, keys.merchant_companies, X, "new") == heard_ms
     assert listed(bench, "new", state="authorized") == [("x-1", "new")]
 
 

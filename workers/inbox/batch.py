@@ -55,12 +55,17 @@ class BatchHandler:
             stored, _, member_ids, *_ = cell.load(pipe, [], [], reassigned_ids)
             self._stored |= stored
             self._member_ids |= member_ids
+        self._homes = cell.homes([id_ for id_ in dict.fromkeys(connection_ids) if id_ not in self._stored])
         self._current: dict[str, Connection] = {}
         self._states: dict[str, str] = {}
 
     def is_erased(self, company_id: str) -> bool:
         """Whether the company was erased, so that its messages are dropped."""
         return "erased_at" in self._rows.get(company_id, {})
+
+    def other_cells(self, event: Event) -> set[int]:
+        """The cells of connections that ``event`` names and that belong to another cell."""
+        return {self._homes[id_] for id_ in event.connection_ids if id_ in self._homes}
 
     def learn(self, event: Event) -> None:
         """Apply one event to all that it affects. When it raises, nothing of it is applied."""
@@ -130,7 +135,7 @@ class BatchHandler:
         )
 
     def _affected_ids(self, event: Event) -> list[str]:
-        ids = list(event.connection_ids)
+        ids = [id_ for id_ in event.connection_ids if id_ not in self._homes]
         if event.concerns_whole_company and event.company is not None:
             ids += self._connection_ids_of(event.company.id)
         return list(dict.fromkeys(ids))

@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from handlers.registry import Policy
 from processor.alerts.replay import decode_event
 from processor.clock import from_iso, utc_now
 from processor.store.cells import Cell, CursorConflict, WriteConflict
+from processor.store.inbox import Inbox
+from processor.store.keys import cell_of
 from processor.store.unit_of_work import Batch, WaitingMessage
 from processor.store.waker import HANDLING_RETRIES
 from workers.inbox.batch import BatchHandler
@@ -46,7 +48,8 @@ class Drain:
 
     ``stop`` tells to finish early (after a signal), ``yield_to`` that other cells wait for a worker. The
     drain calls ``on_questions`` when Codat has to be asked now, ``on_notifications`` after a commit with
-    notifications, and ``progress`` at each step. ``on_premise`` says by platform key which platforms are
+    notifications, ``on_other_cell`` where it passed a message on to a cell that sleeps, and ``progress`` at
+    each step. ``inbox`` keeps those messages. ``on_premise`` says by platform key which platforms are
     software on the customer's own computer.
     """
 
@@ -55,9 +58,11 @@ class Drain:
         client: "Redis[Any]",
         *,
         policy: Policy,
+        inbox: Inbox | None = None,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
         yield_to: Callable[[], bool] = lambda: False,
+        on_other_cell: Callable[[int], None] = lambda _cell: None,
         on_questions: Callable[[], None] = lambda: None,
         on_notifications: Callable[[], None] = lambda: None,
         progress: Callable[[], object] = lambda: None,
@@ -69,6 +74,8 @@ class Drain:
         self._clock = clock
         self._stop = stop
         self._yield_to = yield_to
+        self._inbox = inbox or Inbox(client)
+        self._on_other_cell = on_other_cell
         self._on_questions = on_questions
         self._on_notifications = on_notifications
         self._progress = progress
@@ -111,7 +118,7 @@ class Drain:
             if not waiting and not gone:
                 return 0, False
             batch = Batch(gone=gone)
-            events = self._understand(waiting, batch, now)
+            events = self._understand(cell, waiting, batch, now)
             handler = BatchHandler(
                 cell,
                 pipe,
@@ -121,6 +128,7 @@ class Drain:
                 batch,
                 on_premise=self._on_premise(),
             )
+            passed_on: list[tuple[Event, bytes, int]] = []
             for message, event in events:
                 self._progress()
                 if event.company is not None and handler.is_erased(event.company.id):
@@ -134,7 +142,12 @@ class Drain:
                     _fail(batch, message, now)
                 else:
                     batch.done.append(message)
+                    for number in handler.other_cells(event):
+                        passed_on.append((event, message.body, number))
             handler.finish()
+            for event, body, number in passed_on:  # before the commit: repeated with it, and kept once
+                if self._inbox.pass_on(event, body, number):
+                    self._on_other_cell(number)
             batch.count("processed", len(batch.done))
             cell.commit(pipe, batch, now)
         _report(batch)
@@ -145,7 +158,7 @@ class Drain:
 
     @staticmethod
     def _understand(
-        waiting: list[WaitingMessage], batch: Batch, now: datetime
+        cell: Cell, waiting: list[WaitingMessage], batch: Batch, now: datetime
     ) -> list[tuple[WaitingMessage, Event]]:
         """The events of the messages that can be parsed."""
         events = []
@@ -162,6 +175,8 @@ class Drain:
             except Exception:
                 _fail(batch, message, now)
                 continue
+            if event.company is not None and cell_of(event.company.id) != cell.number:
+                event = replace(event, company=None)  # passed on by the cell of its company
             events.append((message, event))
         return events
 

@@ -1,5 +1,5 @@
--- Accept one message: detect a duplicate, store it, and append it to the inbox of its cell.
--- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined, company-events ('': no company),
+-- Accept one message of a cell: detect a duplicate, store it, and append it to the inbox.
+-- KEYS: seen, event, events, events:pending, inbox, wake, events:quarantined, company-events (no company: nothing),
 --       events:discarded
 -- ARGV: event id, dedupe s (0: the message itself is kept as long), retention s, received ms, wake ms,
 --       field, value, ...
@@ -24,7 +24,7 @@ redis.call('EXPIRE', KEYS[2], ARGV[3])
 redis.call('XADD', KEYS[5], '*', 'id', ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1])
-if KEYS[8] ~= '' then
+if string.sub(KEYS[8], -8) ~= ':nothing' then
   redis.call('ZADD', KEYS[8], ARGV[4], ARGV[1])
   redis.call('EXPIRE', KEYS[8], ARGV[3])
   if ARGV[4] % 16 == 0 then -- often enough to keep it short

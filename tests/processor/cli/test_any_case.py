@@ -5,7 +5,7 @@ import json
 from processor.store import keys
 from tests.processor.cli.conftest import Run
 from tests.processor.web.v1.filling import Filling
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.serving import ADDRESS, serving
 from tests.support.workbench import Workbench
 
@@ -47,7 +47,9 @@ def test_ids_in_upper_case_name_the_connection_that_is_known(
     for path in (f"/ops/connections/{connection}", f"/ops/companies/{company}"):
         assert caller.get(path, auth=("operator", OPERATOR)).status_code == 200, path
     assert json.loads(run("connections", "show", connection, "--json").stdout)["id"] == CONNECTION
-    filling.container.redis.set(keys.connection(CONNECTION), b"ready\n1\n{garbage")
+    filling.container.redis.set(
+        cells.where(filling.container.redis, keys.connection, CONNECTION), b"ready\n1\n{garbage"
+    )
     repaired = run("connections", "repair", connection, "--json")
     assert repaired.exit_code == 0, repaired.output
     assert json.loads(repaired.stdout)["state"] == "deauthorized"

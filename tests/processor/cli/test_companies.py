@@ -92,7 +92,7 @@ def test_in_capitals_it_is_the_same_company_and_the_second_time_says_when_the_fi
     assert "nothing is left" in again.output
     said = json.loads(run("companies", "erase", COMPANY, "--json").output)
     assert said["erased_at"] == erased_at
-    assert full.container.redis.keys(b"codat:erased:*") == [keys.erased(COMPANY).encode()]
+    assert full.container.redis.keys(b"codat:{*}:erased:*") == [keys.erased(COMPANY).encode()]
 
 
 def test_what_came_since_is_asked_about_again(full: Filling, run: Run) -> None:

@@ -13,6 +13,7 @@ from processor.store import keys
 from processor.store.queries import unreadable_records
 from tests.processor.cli import test_reconciliation
 from tests.processor.web.v1.filling import Filling
+from tests.support import cells
 from tests.support.workbench import Workbench
 
 Run = Callable[..., Result]
@@ -27,7 +28,7 @@ def test_a_damaged_connection_is_made_again_from_kept_messages(filling: Filling,
     filling.make_ready("xero")
     before = run("connections", "show", "xero", "--json").stdout
     told = filling.container.redis.zrange(keys.outbox(), 0, -1)
-    filling.container.redis.set(keys.connection("xero"), GARBAGE)
+    filling.container.redis.set(cells.where(filling.container.redis, keys.connection, "xero"), GARBAGE)
     filling.tell("connection.disconnected", "xero", said={"status": "Unlinked"})
     filling.drain()
     assert run("connections", "list").exit_code == 0
@@ -44,7 +45,7 @@ def test_a_damaged_connection_is_made_again_from_kept_messages(filling: Filling,
     now = filling.container.redis.zrange(keys.outbox(), 0, -1)
     assert now[: len(told)] == told
     assert unreadable_records(filling.container.redis, filling.container.reader) == []
-    assert filling.container.redis.zscore(keys.connections_in("ready"), "xero") is None
+    assert cells.score(filling.container.redis, keys.connections_in, "xero", "ready") is None
 
     again = run("connections", "repair", "xero")
     assert again.exit_code == 1
@@ -56,13 +57,13 @@ def test_without_kept_messages_and_without_codat_nothing_is_lost(filling: Fillin
     """Where neither messages nor Codat can tell, the damaged bytes stay for whoever can read them."""
     filling.make_ready("xero")
     store = filling.container.redis
-    store.set(keys.connection("xero"), GARBAGE)
-    store.delete(*store.keys(keys.event("*")), keys.events(), keys.company_events("c1"))
+    store.set(cells.where(store, keys.connection, "xero"), GARBAGE)
+    cells.forget_messages(store, "c1")
 
     result = run("connections", "repair", "xero")
     assert result.exit_code == 1
     assert "CODAT_API_KEY" in result.output
-    assert store.get(keys.connection("xero")) == GARBAGE
+    assert store.get(cells.where(store, keys.connection, "xero")) == GARBAGE
 
 
 codat, bench = test_reconciliation.codat, test_reconciliation.bench
@@ -80,8 +81,8 @@ def test_without_kept_messages_codat_is_asked(
     other, _ = test_reconciliation.shop(codat, "Florist", "authorize")
     assert ask("reconcile").exit_code == 0
     store: Redis[Any] = bench.client
-    store.set(keys.connection(connection), GARBAGE)
-    store.delete(*store.keys(keys.event("*")), keys.events(), keys.company_events(company))
+    store.set(cells.where(store, keys.connection, connection), GARBAGE)
+    cells.forget_messages(store, company)
     told = store.zcard(keys.outbox())
 
     compared = ask("reconcile", "--json")

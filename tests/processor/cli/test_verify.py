@@ -7,6 +7,7 @@ from processor.store import keys, records
 from tests.processor.cli.conftest import Run
 from tests.processor.cli.test_browse import api
 from tests.processor.web.v1.filling import Filling
+from tests.support import cells
 
 
 def damage(filling: Filling) -> None:
@@ -15,7 +16,7 @@ def damage(filling: Filling) -> None:
     assert stored is not None
     less = dataclasses.replace(stored.connection, facts=stored.connection.facts[:-1])
     row = records.connection_row(less, stored.state, stored.first_heard_ms)
-    filling.container.redis.set(keys.connection("xero"), row)
+    filling.container.redis.set(cells.where(filling.container.redis, keys.connection, "xero"), row)
 
 
 def test_what_is_rebuilt_is_the_same(filling: Filling, run: Run) -> None:
@@ -51,8 +52,8 @@ def test_all_are_counted_and_those_that_differ_are_named(filling: Filling, run: 
         == "same: 3, different: 0, incomplete: 0, unreadable: 0\n"
     )
     damage(filling)
-    filling.container.redis.set(keys.connection("stripe"), b"garbage")
-    filling.container.redis.delete(keys.event("msg_7"))
+    filling.container.redis.set(cells.where(filling.container.redis, keys.connection, "stripe"), b"garbage")
+    filling.container.redis.delete(cells.where(filling.container.redis, keys.event, "msg_7"))
     result = run("connections", "verify", "--all")
     assert result.exit_code == 1
     assert "xero  different" in result.stdout

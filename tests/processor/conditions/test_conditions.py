@@ -27,7 +27,7 @@ from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import clock_skew, keys, questions
 from processor.store.queries import unreadable_records
 from tests.processor.web.ops.operating import PASSWORD, basic
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.applications import lent_app
 from tests.support.messages import signed
 from tests.support.ports import own_port
@@ -213,11 +213,11 @@ def test_a_message_that_is_tried_again_dead_or_not_understood_is_a_condition(mak
         ("quarantined", "messages_quarantined"),
     ):
         assert service.says(code) is None
-        service.container.redis.zadd(keys.events_of(status), {"msg_1": to_ms(service.clock())})
+        service.container.redis.zadd(keys.events_of(0, status), {"msg_1": to_ms(service.clock())})
         found = service.says(code)
         assert found is not None
         assert found.since is not None
-        service.container.redis.zrem(keys.events_of(status), "msg_1")
+        service.container.redis.zrem(keys.events_of(0, status), "msg_1")
         assert service.says(code) is None
 
 
@@ -269,7 +269,7 @@ def test_questions_that_nobody_asks_are_a_condition(make: Make) -> None:
         reason="a test",
     )
     with redis.pipeline() as pipe:
-        questions.write(pipe, [ask])
+        questions.write(pipe, keys.cell_of(ask.company_id), [ask])
         pipe.execute()
     assert service.says("questions_overdue") is None
     service.clock.forward(300)
@@ -286,8 +286,8 @@ def test_a_record_that_cannot_be_read_is_a_condition_until_it_can(make: Make) ->
     redis = service.container.redis
     assert service.post(messages.connected("c1", "n1")) == 202
     Workbench(redis).drain_all()
-    whole = redis.get(keys.connection("n1"))
-    redis.set(keys.connection("n1"), b"ready\n1\n{garbage")
+    whole = redis.get(cells.where(redis, keys.connection, "n1"))
+    redis.set(cells.where(redis, keys.connection, "n1"), b"ready\n1\n{garbage")
     answer = service.http.get("/v1/connections/n1", headers={"Authorization": f"Bearer {KEY}"})
     assert answer.get_json()["state"] == "unreadable"
     damaged = service.says("record_unreadable")
@@ -295,7 +295,7 @@ def test_a_record_that_cannot_be_read_is_a_condition_until_it_can(make: Make) ->
     assert damaged.sentence == "1 record cannot be read: connection n1."
     assert damaged.since is not None
 
-    redis.set(keys.connection("n1"), whole or b"")
+    redis.set(cells.where(redis, keys.connection, "n1"), whole or b"")
     unreadable_records(redis, service.container.reader)  # the clock looks every five minutes
     assert service.says("record_unreadable") is None
 

@@ -60,14 +60,15 @@ def live(bench, company=COMPANY, connection=CONNECTION, merchant=MERCHANT, conta
     bench.drain_all()
     bench.send(messages.read(company, connection, at=at))  # still waits
     bench.inbox.quarantine(messages.fresh(), json.dumps({"x": company}).encode(), at, "why")
+    cell = keys.cell_of(company)
     ask = Ask(Aspect.CONNECTION, company, connection, at, at + timedelta(hours=1), "because")
     with bench.client.pipeline(transaction=True) as pipe:
-        questions.write(pipe, [ask])
+        questions.write(pipe, cell, [ask])
         pipe.execute()
     for notification in bench.told(connection):
         LaneAdmin(bench.client, clock=bench.clock).requeue(notification["id"], EMAIL.name)
-    bench.client.hset(keys.looked(), company, 1)
-    bench.client.hset(keys.look_reasons(), company, "[]")
-    bench.client.zadd(keys.repairs(), {connection: 1})
-    bench.client.sadd(keys.shown(), keys.shown_as(company))
+    bench.client.hset(keys.looked(cell), company, 1)
+    bench.client.hset(keys.look_reasons(cell), company, "[]")
+    bench.client.zadd(keys.repairs(cell), {connection: 1})
+    bench.client.sadd(keys.shown(cell), keys.shown_as(company))
     bench.client.set(keys.asked_again(company), 1)

@@ -18,7 +18,7 @@ from processor.journey.platforms import MISS_FRESH_FOR
 from processor.simulator import SimulatorServer
 from processor.store import keys
 from tests.processor.journey.conftest import CodatClock
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.journeying import Desk
 
 
@@ -75,8 +75,13 @@ def timeline(desk: Desk, connection_id: str) -> Any:
 
 def kept(client: Redis) -> Any:
     """Everything that says what we know of connections and companies."""
-    names = [*client.scan_iter(keys.connection("*")), *client.scan_iter(keys.timeline("*"))]
-    return {name: client.dump(name) for name in names}, client.zcard(keys.events())
+    names = [
+        name
+        for cell in keys.cells()
+        for kind in (keys.connection, keys.timeline)
+        for name in client.scan_iter(kind(cell, "*"))
+    ]
+    return {name: client.dump(name) for name in names}, cells.count(client, keys.events)
 
 
 def test_a_chosen_platform_is_pending_at_once_and_has_a_link(
@@ -262,7 +267,7 @@ def test_where_the_answer_is_lost_codat_is_asked_what_became_of_it(
     codat.simulation.faults.plan({"method": method, "hang_s": 600.0})
     with pytest.raises(CodatUncertain):
         getattr(desk.journey, act)(linked)
-    assert desk.client.zcard(keys.questions())
+    assert cells.count(desk.client, keys.questions)
     with codat.simulation.lock:
         connection = codat.simulation.world.find_connection(linked)
     codat.simulation.faults.stopping.set()  # now it goes on

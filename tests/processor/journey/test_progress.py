@@ -11,6 +11,7 @@ from processor.journey import asking
 from processor.journey.progress import sync_view
 from processor.simulator import SimulatorServer
 from processor.store import keys
+from tests.support import cells
 from tests.support.journeying import Desk
 
 AT = "2026-11-22T15:00:00.000000Z"
@@ -124,12 +125,13 @@ def test_however_often_codat_is_to_be_asked_it_is_asked_once_in_a_while(
     drain()
     for _ in range(50):
         assert desk.journey.queue_questions(company_id, connection_id)
-    assert client.zcard(keys.questions()) == 1
+    assert cells.count(client, keys.questions) == 1
     assert 0 < client.ttl(keys.asked_again(company_id)) <= 600
     drain()
-    assert client.zcard(keys.questions()) == 0
+    assert cells.count(client, keys.questions) == 0
     desk.journey.queue_questions(company_id, connection_id)
-    ((_, due_ms),) = client.zrange(keys.questions(), 0, -1, withscores=True)
+    (question,) = cells.members(client, keys.questions)
+    due_ms = cells.score(client, keys.questions, question)
     assert due_ms / 1000 > desk.clock().timestamp()
 
 
@@ -137,4 +139,4 @@ def test_asking_about_strangers_asks_nothing(desk: Desk, client: Redis) -> None:
     company_id = desk.company()
     assert not desk.journey.queue_questions(company_id, "nothing")
     assert not desk.journey.queue_questions("nobody")
-    assert client.zcard(keys.questions()) == 0
+    assert cells.count(client, keys.questions) == 0

@@ -58,7 +58,7 @@ def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(trut
     before = everything(truth.bench.client)
     shown = list(truth.polling.reconciler.run_all(dry_run=True))
     assert sum(len(one.diff.differences) for one in shown) >= 10
-    unchanged = {"codat:codat-calls", "codat:pace", "codat:quota"}
+    unchanged = {"codat:codat-calls", "codat:{rate}:pace", "codat:{rate}:quota"}
     after = everything(truth.bench.client)
     assert {name for name in after if before.get(name) != after[name]} <= unchanged
 
@@ -184,7 +184,7 @@ def test_what_agrees_leaves_no_trace(truth):
     assert [outcome.diff.events for outcome in outcomes] == [[]]
     after = everything(truth.bench.client)
     changed = {name for name in before if before[name] != after.get(name)}
-    assert changed <= {"codat:codat-calls", "codat:pace", "codat:quota"}
+    assert changed <= {"codat:codat-calls", "codat:{rate}:pace", "codat:{rate}:quota"}
 
 
 def test_a_dry_run_shows_the_same_and_changes_nothing(truth):
@@ -200,8 +200,8 @@ def test_a_dry_run_shows_the_same_and_changes_nothing(truth):
 
     assert {name for name in before if before[name] != after.get(name)} <= {
         "codat:codat-calls",
-        "codat:pace",
-        "codat:quota",
+        "codat:{rate}:pace",
+        "codat:{rate}:quota",
     }
     assert [one.after for one in shown.diff.differences] == ["unlinked"]
     assert [one.after for one in done.diff.differences] == ["unlinked"]

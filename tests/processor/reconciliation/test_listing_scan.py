@@ -4,7 +4,7 @@ import random
 
 from processor.reconciliation import poll_schedule
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.truth import EVERY
 
 
@@ -99,7 +99,7 @@ def test_a_walk_over_what_agrees_is_one_request_for_two_hundred_companies(truth)
     for number in range(250):
         truth.company(f"Shop {number}")
     truth.run(for_s=900, step_s=60)
-    assert truth.bench.client.zcard(keys.looks()) == 250
+    assert cells.count(truth.bench.client, keys.looks) == 250
     before = len(truth.wire.requests)
 
     assert truth.polling.scan.run() == 250
@@ -115,7 +115,7 @@ def test_each_company_is_looked_at_once_a_day_spread_evenly(truth, monkeypatch):
         truth.change(connection, "authorize")
         truth.change(connection, "unlink")
     truth.run(for_s=600, step_s=60)
-    truth.bench.client.delete(keys.looks(), keys.looked())
+    cells.delete(truth.bench.client, keys.looks, keys.looked)
     monkeypatch.setattr(
         poll_schedule, "random", random.Random(24)
     )  # chance leaves a quarter empty now and then

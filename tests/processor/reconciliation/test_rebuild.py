@@ -9,7 +9,7 @@ from processor.codat.http_headers import Quota
 from processor.codat.rate_limit import Priority
 from processor.errors import CodatError, CodatRateLimited, Conflict
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import everything
 
 STEPS = (
@@ -53,7 +53,7 @@ def test_five_hundred_companies_come_back_without_one_notification(truth):
     assert truth.ours() == truth.truth()
     assert truth.bench.told() == []
     assert truth.bench.client.zcard(keys.outbox()) == 0
-    assert truth.bench.client.zcard(keys.companies()) == 500
+    assert cells.count(truth.bench.client, keys.companies) == 500
     assert truth.bench.reader.current_company_id("m-Shop 17") == made[17][0]
     assert truth.count("missed_messages") == 0
     most = _most_in_a_minute([at for at, _ in truth.wire.requests if at >= began])
@@ -65,7 +65,8 @@ def test_five_hundred_companies_come_back_without_one_notification(truth):
         for decision in line["decisions"]
     ]
     assert {decision["verdict"] for decision in decisions} == {"known"}
-    assert not truth.bench.client.exists(keys.rebuild(), keys.look_reasons())
+    assert not truth.bench.client.exists(keys.rebuild())
+    assert cells.fields(truth.bench.client, keys.look_reasons) == 0
 
 
 def _most_in_a_minute(moments):
@@ -111,7 +112,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_was(truth, after):
         if stop():
             break  # as Ctrl-C does
     truth.settle()
-    finished = 200 - truth.bench.client.hlen(keys.look_reasons())
+    finished = 200 - cells.fields(truth.bench.client, keys.look_reasons)
     assert after <= finished <= 200
     requests = len(truth.wire.requests)
 
@@ -131,7 +132,7 @@ def test_a_rebuild_that_codat_stops_names_the_problem_and_goes_on_later(truth):
     parts, _ = rebuild(truth)
     assert 0 < len(parts.failures) < 20
     assert truth.bench.client.exists(keys.rebuild())
-    assert truth.bench.client.hlen(keys.look_reasons()) == len(parts.failures)
+    assert cells.fields(truth.bench.client, keys.look_reasons) == len(parts.failures)
 
     again, _ = rebuild(truth)
     assert again.failures == []
@@ -226,7 +227,7 @@ def test_a_rebuild_without_codats_list_leaves_nothing(truth):
         truth.parts().rebuild.prepare()
 
     changed = {name for name, value in everything(truth.bench.client).items() if before.get(name) != value}
-    assert changed <= {"codat:codat-calls", "codat:pace", "codat:quota"}
+    assert changed <= {"codat:codat-calls", "codat:{rate}:pace", "codat:{rate}:quota"}
     truth.reconcile()
     truth.change(connection, "authorize")
     truth.clock.forward(5)
@@ -246,7 +247,7 @@ def test_what_an_interrupted_rebuild_left_becomes_known_by_itself(truth):
     parts = truth.parts(stop=stop).rebuild
     for _ in parts.run(parts.prepare()):
         done += 1
-    assert truth.bench.client.hlen(keys.look_reasons()) == 6
+    assert cells.fields(truth.bench.client, keys.look_reasons) == 6
 
     truth.run(for_s=1_200, step_s=30)
 

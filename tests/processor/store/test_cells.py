@@ -9,7 +9,7 @@ from handlers.company import CompanyChange
 from processor.store import keys
 from processor.store.cells import Cell, CursorConflict
 from processor.store.unit_of_work import Batch
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import everything
 from tests.support.workbench import Workbench, company_in
 
@@ -109,7 +109,7 @@ def test_a_commit_keeps_the_cell_awake(client, cell):
 
 def test_a_message_that_is_gone_is_told_apart_from_those_that_wait(client, bench, cell):
     gone_id, waiting_id = bench.fill([messages.connected(COMPANY, "connection-1")] * 2)
-    client.delete(keys.event(gone_id))
+    client.delete(cells.where(client, keys.event, gone_id))
 
     waiting, gone = cell.read(10)
 

@@ -11,10 +11,10 @@ from redis import Redis, RedisError
 from processor.clock import to_iso, to_ms
 from processor.store import keys
 from processor.store.cells import Cell
-from processor.store.inbox import DAY_S, WAKE_MS, Inbox, ReceivedMessage
+from processor.store.inbox import DAY_S, UNRECOGNISED, WAKE_MS, Inbox, ReceivedMessage
 from processor.store.waker import Waker
 from tests.processor.store.conftest import AWAKE_MS
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import RoundTrips, commands, everything
 
 COMPANY = "company-1"
@@ -42,7 +42,7 @@ def test_an_accepted_message_is_kept_whole_and_waits_in_the_cell_of_its_company(
     cell = keys.cell_of(COMPANY)
     assert (kept.event_id, kept.duplicate, kept.sleeping_cell) == ("msg_1", False, cell)
     assert waiting(client) == {cell: ["msg_1"]}
-    assert client.hgetall(keys.event("msg_1")) == {
+    assert client.hgetall(cells.where(client, keys.event, "msg_1")) == {
         b"event_id": b"msg_1",
         b"body": BODY,
         b"received_at": to_iso(event.received_at).encode(),
@@ -52,21 +52,21 @@ def test_an_accepted_message_is_kept_whole_and_waits_in_the_cell_of_its_company(
         b"type": b"connection.connected",
         b"company_id": COMPANY.encode(),
         b"connection_ids": json.dumps([CONNECTION]).encode(),
-        b"cell": str(cell).encode(),
     }
-    for index in (keys.events(), keys.events_of("pending")):
+    for index in (keys.events(cell), keys.events_of(cell, "pending")):
         assert client.zrange(index, 0, -1, withscores=True) == [(b"msg_1", float(to_ms(event.received_at)))]
 
 
 def test_the_second_time_it_is_a_duplicate_that_is_counted_and_nothing_else(client, inbox):
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
-    before = client.hgetall(keys.event("msg_1"))
-    later = messages.understood(b'{"eventType": "x"}', "msg_1", received_at=messages.LONG_AGO + timedelta(1))
+    before = client.hgetall(cells.where(client, keys.event, "msg_1"))
+    other = messages.other(company_id=COMPANY)
+    later = messages.understood(other, "msg_1", received_at=messages.LONG_AGO + timedelta(1))
 
-    kept = inbox.accept(later, b'{"eventType": "x"}')
+    kept = inbox.accept(later, other)
 
     assert (kept.duplicate, kept.sleeping_cell) == (True, None)
-    assert client.hgetall(keys.event("msg_1")) == before | {b"duplicates": b"1"}
+    assert client.hgetall(cells.where(client, keys.event, "msg_1")) == before | {b"duplicates": b"1"}
     assert inbox.depth() == 1
 
 
@@ -85,7 +85,7 @@ def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client
     assert sum(not one.duplicate for one in kept) == 1
     assert [one.sleeping_cell for one in kept if one.sleeping_cell is not None] == [keys.cell_of(COMPANY)]
     assert waiting(client) == {keys.cell_of(COMPANY): ["msg_1"]}
-    assert client.hget(keys.event("msg_1"), "duplicates") == b"999"
+    assert client.hget(cells.where(client, keys.event, "msg_1"), "duplicates") == b"999"
 
 
 def of_a_script(before, after):
@@ -97,6 +97,9 @@ def of_a_script(before, after):
 ACCEPTING = {"evalsha": 1, "exists": 1, "hset": 1, "expire": 2, "xadd": 1, "zadd": 3, "set": 1}
 REFUSING = {"evalsha": 1, "exists": 2, "hexists": 1, "hincrby": 1, "hlen": 1}
 """The commands that the engine runs for a message that is new, and for its first repetition."""
+
+QUARANTINE = {"zmscore": 2}
+"""The commands of a batch that look for its messages among those that were not recognised."""
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_accepting_is_one_round_trip_and_so_many_commands(redis_url, client, eve
 
     inbox.accept(event, BODY)
 
-    assert (trips.count, of_a_script(before, commands(client))) == (1, expected)
+    assert (trips.count, of_a_script(before, commands(client))) == (1, expected | QUARANTINE)
 
 
 def test_many_messages_are_one_round_trip_and_the_commands_of_each(redis_url, client):
@@ -122,7 +125,7 @@ def test_many_messages_are_one_round_trip_and_the_commands_of_each(redis_url, cl
     received_at = messages.LONG_AGO + timedelta(milliseconds=1)
     received = []
     for number in range(40):
-        body = messages.connected(f"company-{number % 7}", f"connection-{number}")
+        body = messages.connected(f"company-{1 + number % 7}", f"connection-{number}")
         event = messages.understood(body, f"msg_{number}", received_at=received_at)
         received.append(ReceivedMessage(event.event_id, body, received_at, event))
     before = commands(client)
@@ -133,6 +136,7 @@ def test_many_messages_are_one_round_trip_and_the_commands_of_each(redis_url, cl
     assert [result.duplicate for result in results] == [True] + [False] * 39
     assert trips.count == 1
     calls = of_a_script(before, commands(client))
+    assert {name: calls.pop(name) for name in QUARANTINE} == QUARANTINE
     assert calls == {name: 39 * ACCEPTING.get(name, 0) + REFUSING.get(name, 0) for name in calls}
 
 
@@ -152,7 +156,7 @@ def test_scripts_that_the_engine_forgot_are_sent_again_for_a_whole_batch(client,
         ("msg_1", False),
         ("msg_2", False),
     ]
-    assert client.hget(keys.event("msg_odd"), "status") == b"quarantined"
+    assert client.hget(cells.where(client, keys.event, "msg_odd"), "status") == b"quarantined"
     assert inbox.depth() == 3
 
 
@@ -170,7 +174,7 @@ def test_an_index_that_cannot_be_written_loses_no_message(client, inbox):
 def test_while_the_message_itself_is_kept_as_long_nothing_else_remembers_its_id(client, inbox):
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
 
-    assert not client.exists(keys.seen("msg_1"))
+    assert not client.exists(keys.seen(keys.cell_of(COMPANY), "msg_1"))
 
 
 @pytest.mark.parametrize(("status", "duplicate"), [("dead", True), ("quarantined", False)])
@@ -179,11 +183,12 @@ def test_what_was_discarded_is_accepted_again_only_if_it_was_not_recognised(clie
         handled(client, inbox, "dead")
     else:
         inbox.quarantine("msg_1", BODY, messages.LONG_AGO, "why")
-    assert inbox.discard("msg_1", status=status)
+    cell = keys.cell_of(COMPANY) if status == "dead" else UNRECOGNISED
+    assert inbox.discard("msg_1", status=status, cell=cell)
 
     assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate is duplicate
 
-    assert client.zcard(keys.events_of("discarded")) == int(duplicate)
+    assert cells.count(client, keys.events_of, "discarded") == int(duplicate)
 
 
 def test_the_messages_of_a_company_are_those_of_the_last_days(client, redis_url):
@@ -255,14 +260,14 @@ def test_news_without_a_company_goes_to_the_first_cell(client, inbox):
     inbox.accept(messages.understood(body, "msg_1"), body)
 
     assert waiting(client) == {0: ["msg_1"]}
-    assert client.hget(keys.event("msg_1"), "company_id") == b""
+    assert client.hget(cells.where(client, keys.event, "msg_1"), "company_id") == b""
 
 
 def test_any_bytes_are_kept_as_they_are(client, inbox):
     body = bytes(range(256))
     inbox.accept(messages.understood(BODY, "msg_1"), body)
 
-    assert client.hget(keys.event("msg_1"), "body") == body
+    assert client.hget(cells.where(client, keys.event, "msg_1"), "body") == body
 
 
 def test_what_cannot_be_kept_leaves_no_trace(client, inbox):
@@ -284,10 +289,10 @@ def test_what_cannot_be_kept_leaves_no_trace(client, inbox):
 def test_a_repetition_after_the_message_itself_expired_leaves_nothing_behind(client, redis_url):
     inbox = Inbox(Redis.from_url(redis_url), retention_days=1, dedupe_days=21)
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
-    client.delete(keys.event("msg_1"))
+    client.delete(cells.where(client, keys.event, "msg_1"))
 
     assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
-    assert not client.exists(keys.event("msg_1"))
+    assert not client.exists(cells.where(client, keys.event, "msg_1"))
 
 
 def test_lifetimes_are_as_configured(client, redis_url):
@@ -297,14 +302,19 @@ def test_lifetimes_are_as_configured(client, redis_url):
     inbox.quarantine("msg_2", b"?", messages.LONG_AGO, "why")
     ended_ms = now_ms(client)
 
-    for key, days in ((keys.event("msg_1"), 2), (keys.event("msg_2"), 2), (keys.seen("msg_1"), 5)):
+    cell = keys.cell_of(COMPANY)
+    for key, days in (
+        (keys.event(cell, "msg_1"), 2),
+        (keys.event(0, "msg_2"), 2),
+        (keys.seen(cell, "msg_1"), 5),
+    ):
         assert began_ms <= client.pexpiretime(key) - days * DAY_S * 1000 <= ended_ms
 
 
 def test_an_event_can_be_put_by_somebodys_transaction(client, inbox):
     event = messages.understood(BODY, "msg_1")
     with client.pipeline(transaction=True) as pipe:
-        pipe.set(keys.counters() + "-of-this-test", "1")
+        pipe.set(keys.counters(0) + "-of-this-test", "1")
         inbox.add(pipe, event, BODY)
         assert waiting(client) == {}
         pipe.execute()
@@ -318,15 +328,15 @@ def test_an_event_can_be_put_by_somebodys_transaction(client, inbox):
 def test_a_message_that_nobody_understands_is_kept_outside_of_the_inbox(client, inbox):
     inbox.quarantine("msg_1", b"\xff?", messages.LONG_AGO, "the body is not UTF-8")
 
-    row = client.hgetall(keys.event("msg_1"))
+    row = client.hgetall(cells.where(client, keys.event, "msg_1"))
     assert (row[b"body"], row[b"status"], row[b"error"]) == (
         b"\xff?",
         b"quarantined",
         b"the body is not UTF-8",
     )
-    assert client.zrange(keys.events_of("quarantined"), 0, -1) == [b"msg_1"]
-    assert client.zrange(keys.events(), 0, -1) == [b"msg_1"]
-    assert client.zcard(keys.events_of("pending")) == 0
+    assert cells.members(client, keys.events_of, "quarantined") == [b"msg_1"]
+    assert cells.members(client, keys.events) == [b"msg_1"]
+    assert cells.count(client, keys.events_of, "pending") == 0
     assert (waiting(client), inbox.depth()) == ({}, 0)
 
 
@@ -334,30 +344,30 @@ def test_it_is_quarantined_once_however_often_it_comes(client, inbox):
     for _ in range(3):
         inbox.quarantine("msg_1", b"?", messages.LONG_AGO, "why")
 
-    assert client.hget(keys.event("msg_1"), "duplicates") == b"2"
-    assert client.zcard(keys.events_of("quarantined")) == 1
+    assert client.hget(cells.where(client, keys.event, "msg_1"), "duplicates") == b"2"
+    assert cells.count(client, keys.events_of, "quarantined") == 1
 
 
 def test_it_is_released_when_it_is_understood_at_last(client, inbox):
     inbox.quarantine("msg_1", BODY, messages.LONG_AGO, "why")
 
-    assert inbox.release(messages.understood(BODY, "msg_1")) == (True, True)
+    released = inbox.release(messages.understood(BODY, "msg_1"), BODY)
+    assert (released.duplicate, released.sleeping_cell) == (False, keys.cell_of(COMPANY))
 
     cell = keys.cell_of(COMPANY)
     assert waiting(client) == {cell: ["msg_1"]}
-    assert client.zcard(keys.events_of("quarantined")) == 0
-    assert client.zrange(keys.events_of("pending"), 0, -1) == [b"msg_1"]
-    assert client.hmget(keys.event("msg_1"), "status", "type", "company_id", "cell") == [
+    assert cells.count(client, keys.events_of, "quarantined") == 0
+    assert cells.members(client, keys.events_of, "pending") == [b"msg_1"]
+    assert client.hmget(cells.where(client, keys.event, "msg_1"), "status", "type", "company_id") == [
         b"pending",
         b"connection.connected",
         COMPANY.encode(),
-        str(cell).encode(),
     ]
     assert client.zrange(keys.company_events(COMPANY), 0, -1, withscores=True) == [
         (b"msg_1", float(to_ms(messages.LONG_AGO)))
     ]
     assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
-    assert inbox.release(messages.understood(BODY, "msg_1")) == (False, False)
+    assert inbox.release(messages.understood(BODY, "msg_1"), BODY).duplicate
 
 
 def test_a_quarantined_message_that_is_sent_again_and_understood_by_now_leaves_the_quarantine(client, inbox):
@@ -366,10 +376,10 @@ def test_a_quarantined_message_that_is_sent_again_and_understood_by_now_leaves_t
 
     assert not inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
 
-    assert client.hget(keys.event("msg_1"), "status") == b"pending"
-    assert client.zrange(keys.events_of("pending"), 0, -1) == [b"msg_1"]
-    assert client.zrange(keys.events_of("quarantined"), 0, -1) == []
-    assert not client.hget(keys.event("msg_1"), "error")
+    assert client.hget(cells.where(client, keys.event, "msg_1"), "status") == b"pending"
+    assert cells.members(client, keys.events_of, "pending") == [b"msg_1"]
+    assert cells.members(client, keys.events_of, "quarantined") == []
+    assert not client.hget(cells.where(client, keys.event, "msg_1"), "error")
 
 
 # Again
@@ -380,40 +390,40 @@ def handled(client, inbox, status="processed"):
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
     cell = keys.cell_of(COMPANY)
     client.delete(keys.inbox(cell), keys.wake(cell))
-    client.hset(keys.event("msg_1"), "status", status)
-    client.zrem(keys.events_of("pending"), "msg_1")
-    client.zadd(keys.events_of(status), {"msg_1": to_ms(messages.LONG_AGO)})
+    client.hset(cells.where(client, keys.event, "msg_1"), "status", status)
+    client.zrem(keys.events_of(cell, "pending"), "msg_1")
+    client.zadd(keys.events_of(cell, status), {"msg_1": to_ms(messages.LONG_AGO)})
     return cell
 
 
 def test_a_message_is_put_into_the_inbox_again(client, inbox):
     cell = handled(client, inbox, "failed")
-    client.zadd(keys.retries(), {"msg_1": 1})
+    client.zadd(keys.retries(keys.cell_of(COMPANY)), {"msg_1": 1})
 
     assert inbox.requeue("msg_1", status="failed", cell=cell) == (True, True)
 
     assert waiting(client) == {cell: ["msg_1"]}
-    assert client.hget(keys.event("msg_1"), "status") == b"pending"
-    assert client.zscore(keys.events_of("pending"), "msg_1") == to_ms(messages.LONG_AGO)
-    assert client.zcard(keys.events_of("failed")) == 0
-    assert client.zcard(keys.retries()) == 0
+    assert client.hget(cells.where(client, keys.event, "msg_1"), "status") == b"pending"
+    assert cells.score(client, keys.events_of, "msg_1", "pending") == to_ms(messages.LONG_AGO)
+    assert cells.count(client, keys.events_of, "failed") == 0
+    assert cells.count(client, keys.retries) == 0
     assert inbox.requeue("msg_1", status="pending", cell=cell) == (True, False)
 
 
 def test_a_message_whose_status_changed_meanwhile_stays_where_it_is(client, inbox):
     cell = handled(client, inbox, "processed")
-    client.zadd(keys.retries(), {"msg_1": 1})
+    client.zadd(keys.retries(keys.cell_of(COMPANY)), {"msg_1": 1})
 
     assert inbox.requeue("msg_1", status="failed", cell=cell, only_if=True) == (False, False)
 
-    assert (waiting(client), client.zcard(keys.retries())) == ({}, 0)
-    assert client.hget(keys.event("msg_1"), "status") == b"processed"
+    assert (waiting(client), cells.count(client, keys.retries)) == ({}, 0)
+    assert client.hget(cells.where(client, keys.event, "msg_1"), "status") == b"processed"
 
 
 def test_a_message_that_is_gone_cannot_be_put_again(client, inbox):
-    client.zadd(keys.retries(), {"msg_1": 1})
+    client.zadd(keys.retries(keys.cell_of(COMPANY)), {"msg_1": 1})
 
-    assert inbox.requeue("msg_1", status="failed", cell=0) == (False, False)
+    assert inbox.requeue("msg_1", status="failed", cell=keys.cell_of(COMPANY)) == (False, False)
     assert everything(client) == {}
 
 

@@ -14,15 +14,21 @@ from processor.store import heartbeats, keys, visibility
 from processor.store.inbox import DAY_S, Inbox
 from processor.store.keys import PREFIX, cell_of
 from tests.processor.store.conftest import AWAKE_MS
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.workbench import Moving, Workbench
+
+
+def key_of(function, value):
+    """A key of the function: with this value for every parameter but the cell."""
+    names = inspect.signature(function).parameters
+    return function(*[0 if name == "cell" else value for name in names])
 
 
 def makes_a_key(function):
     """Whether a function of the modules for keys makes one; others help."""
-    if inspect.signature(function).return_annotation is not str:
+    if function.__name__.startswith("_") or inspect.signature(function).return_annotation is not str:
         return False
-    return function(*["x"] * len(inspect.signature(function).parameters)).startswith(PREFIX)
+    return key_of(function, "x").startswith(PREFIX)
 
 
 FUNCTIONS = {
@@ -67,11 +73,8 @@ EXPIRES = re.compile(r"Expires|DEDUPE_DAYS|(?<!Trimmed with )EVENT_RETENTION_DAY
 
 def pattern(function):
     """Matches the keys that a function makes."""
-    named = [f"@{name}@" for name in inspect.signature(function).parameters]
-    spelt = re.escape(function(*named))
-    for name in named:
-        spelt = spelt.replace(re.escape(name), r"[^:]+")
-    return re.compile(spelt)
+    spelt = re.escape(key_of(function, "@"))
+    return re.compile(re.sub(r"\\{c\d\d\w*\\}", r"\\{c[^:]+\\}", spelt).replace("@", "[^:]+"))
 
 
 def maker(key):
@@ -153,7 +156,7 @@ def test_no_two_functions_can_make_the_same_key():
     for name, function in FUNCTIONS.items():
         parameters = inspect.signature(function).parameters
         for value in hostile if parameters else ("",):
-            key = function(*[value] * len(parameters))
+            key = key_of(function, value)
             assert made.setdefault(key, name) == name, key
 
 
@@ -163,14 +166,14 @@ def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client):
     bench = Workbench(client)
     bench.inbox = inbox
     ids = bench.handle(messages.connected("company-1", "connection-1"), messages.other())
-    assert all(0 < client.ttl(keys.event(event_id)) <= DAY_S for event_id in ids)
+    assert all(0 < client.ttl(cells.where(client, keys.event, event_id)) <= DAY_S for event_id in ids)
     for event_id in ids:
-        client.persist(keys.event(event_id))
-        client.delete(keys.event(event_id))
+        client.persist(cells.where(client, keys.event, event_id))
+        client.delete(cells.where(client, keys.event, event_id))
         inbox.requeue(event_id, status="processed", cell=1)
     bench.drain_all()
 
-    assert not any(client.exists(keys.event(event_id)) for event_id in ids)
+    assert not any(client.exists(cells.where(client, keys.event, event_id)) for event_id in ids)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +182,18 @@ def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client):
 def test_the_cell_of_a_company_never_changes(company_id, cell):
     """Were the hash another after an update, what is stored would not be found any more."""
     assert cell_of(company_id) == cell
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 16, 100, 256])
+def test_the_cells_are_spread_evenly_over_the_slots_of_a_cluster(client, number):
+    keys.use_cells(number)
+    try:
+        slots = [client.execute_command("CLUSTER KEYSLOT", keys.inbox(cell)) for cell in keys.cells()]
+        assert [slot * number // keys.SLOTS for slot in slots] == list(range(number))
+        for cell, slot in enumerate(slots):
+            assert client.execute_command("CLUSTER KEYSLOT", keys.event(cell, "msg_{1}")) == slot
+    finally:
+        keys.use_cells(keys.DEFAULT_CELLS)
 
 
 def test_companies_are_spread_evenly():

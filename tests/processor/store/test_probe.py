@@ -76,15 +76,11 @@ def test_a_replica_fails_the_proof(data_dir: Path, prove) -> None:
             prove(client)
 
 
-def test_on_a_cluster_accepting_fails_and_readyz_says_so(data_dir: Path) -> None:
-    """A cluster passed: ``/readyz`` wrote one key and said 200 while every message was answered 503."""
-    with cluster_node(data_dir) as url:
-        caller = serving(url)
-        assert caller.post(ADDRESS, data=BODY, headers=signed(BODY)).status_code == 503
-        answer = caller.get("/readyz")
-
-        assert answer.status_code == 503
-        assert "slot" in answer.json["reasons"][0]
-        for prove in (prove_accepting, prove_draining):
-            with Redis.from_url(url) as client, pytest.raises(RedisError):
-                prove(client)
+def test_on_a_cluster_accepting_and_draining_succeed_and_queueing_fails(data_dir: Path) -> None:
+    """A cell has one slot; RQ does not run on a cluster."""
+    with cluster_node(data_dir) as url, Redis.from_url(url) as client:
+        prove_accepting(client)
+        prove_draining(client)
+        assert client.keys() == []
+        with pytest.raises(RedisError, match="slot"):
+            prove_enqueuing(client)

@@ -12,7 +12,7 @@ from processor.errors import Invalid
 from processor.store import keys
 from processor.store.queries import Reader
 from processor.store.records import TIMELINE_FIELDS
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.effort import examples
 
 
@@ -63,7 +63,7 @@ def test_what_comes_and_goes_between_two_pages_moves_nothing_else(client, inbox,
         keep(inbox, number, at=messages.LONG_AGO + timedelta(seconds=number))
     first = reader.list_events(status=None, limit=4, cursor=None)
     keep(inbox, 30, at=messages.LONG_AGO + timedelta(hours=1))
-    client.zrem(keys.events(), "msg_016", "msg_019", "msg_013")
+    cells.remove(client, keys.events, "msg_016", "msg_019", "msg_013")
 
     second = reader.list_events(status=None, limit=4, cursor=first.next_cursor)
 
@@ -84,7 +84,7 @@ def test_members_that_stay_are_listed_exactly_once_whatever_comes_and_goes(
     client.flushall()
     reader = Reader(client)
     for number, score in enumerate(scores):
-        client.zadd(keys.companies(), {f"company-{number}": score})
+        client.zadd(keys.companies(keys.cell_of(f"company-{number}")), {f"company-{number}": score})
         client.hset(keys.company(f"company-{number}"), "id", f"company-{number}")
     touched = {number for number, _ in changes}
     left = list(changes)
@@ -95,9 +95,9 @@ def test_members_that_stay_are_listed_exactly_once_whatever_comes_and_goes(
         if left:
             number, score = left.pop()
             if score is None:
-                client.zrem(keys.companies(), f"company-{number}")
+                cells.remove(client, keys.companies, f"company-{number}")
             else:
-                client.zadd(keys.companies(), {f"company-{number}": score})
+                client.zadd(keys.companies(keys.cell_of(f"company-{number}")), {f"company-{number}": score})
                 client.hset(keys.company(f"company-{number}"), "id", f"company-{number}")
 
     stayed = [number for number in range(len(scores)) if number not in touched]
@@ -109,7 +109,7 @@ def test_members_that_stay_are_listed_exactly_once_whatever_comes_and_goes(
 def test_entries_whose_object_expired_are_passed_over_and_the_list_goes_on(client, inbox, reader):
     for number in range(10):
         keep(inbox, number, at=messages.LONG_AGO + timedelta(seconds=number))
-    client.delete(*[keys.event(f"msg_{number:03}") for number in range(3, 10)])
+    client.delete(*[cells.where(client, keys.event, f"msg_{number:03}") for number in range(3, 10)])
 
     listed = list(pages(lambda **where: reader.list_events(status=None, **where), 3))
 
@@ -169,9 +169,11 @@ def test_what_is_no_cursor_of_a_timeline_is_named_as_such(reader, cursor):
 def test_a_timeline_is_read_newest_first_page_by_page(client, reader):
     entry = dict.fromkeys(TIMELINE_FIELDS)
     for number in range(7):
-        client.xadd(keys.timeline("connection-1"), {"entry": json.dumps(entry | {"n": number})})
+        client.xadd(
+            cells.where(client, keys.timeline, "connection-1"), {"entry": json.dumps(entry | {"n": number})}
+        )
     first = reader.timeline("connection-1", limit=3, cursor=None)
-    client.xadd(keys.timeline("connection-1"), {"entry": json.dumps(entry | {"n": 7})})
+    client.xadd(cells.where(client, keys.timeline, "connection-1"), {"entry": json.dumps(entry | {"n": 7})})
     second = reader.timeline("connection-1", limit=3, cursor=first.next_cursor)
     third = reader.timeline("connection-1", limit=3, cursor=second.next_cursor)
 

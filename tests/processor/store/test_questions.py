@@ -9,7 +9,7 @@ from handlers.events import Aspect
 from processor.clock import from_iso, to_iso, to_ms
 from processor.store import keys, questions
 from processor.store.questions import LEASE_MS, Questions
-from tests.support import messages
+from tests.support import cells, messages
 
 NOW = messages.LONG_AGO
 SOON = timedelta(seconds=3)
@@ -26,7 +26,7 @@ def write(client):
 
     def write(*asks):
         with client.pipeline(transaction=True) as pipe:
-            questions.write(pipe, asks)
+            questions.write(pipe, keys.cell_of(asks[0].company_id), asks)
             pipe.execute()
 
     return write
@@ -70,7 +70,7 @@ def test_of_several_in_one_commit_the_earliest_counts(client, waiting, write):
     write(ask(after=SOON, deadline=timedelta(seconds=90)), ask(), ask(after=SOON * 2))
 
     assert waiting.next_due() == NOW
-    assert client.zcard(keys.questions()) == 1
+    assert cells.count(client, keys.questions) == 1
     assert waiting.take(NOW, 10)[0].deadline == NOW + timedelta(seconds=60)
 
 
@@ -87,7 +87,10 @@ def test_a_settled_question_is_gone_with_its_details(client, waiting, write):
 
     waiting.settle(taken)
 
-    assert (client.zcard(keys.questions()), client.hlen(keys.question_details())) == (0, 0)
+    assert (
+        cells.count(client, keys.questions),
+        client.hlen(keys.question_details(keys.cell_of("company-1"))),
+    ) == (0, 0)
     assert waiting.next_due() is None
 
 
@@ -96,13 +99,13 @@ def test_the_answer_is_put_in_the_same_transaction(client, waiting, write):
     (taken,) = waiting.take(NOW, 1)
 
     def put(pipe):
-        assert client.zcard(keys.questions()) == 1
-        pipe.set(keys.counters(), "answer")
-        assert not client.exists(keys.counters())
+        assert cells.count(client, keys.questions) == 1
+        pipe.set(keys.counters(0), "answer")
+        assert not client.exists(keys.counters(0))
 
     waiting.settle(taken, put=put)
 
-    assert (client.get(keys.counters()), client.zcard(keys.questions())) == (b"answer", 0)
+    assert (client.get(keys.counters(0)), cells.count(client, keys.questions)) == (b"answer", 0)
 
 
 def test_a_question_stays_when_its_answer_cannot_be_put(client, waiting, write):
@@ -114,7 +117,7 @@ def test_a_question_stays_when_its_answer_cannot_be_put(client, waiting, write):
 
     with pytest.raises(RuntimeError):
         waiting.settle(taken, put=put)
-    assert client.zcard(keys.questions()) == 1
+    assert cells.count(client, keys.questions) == 1
 
 
 def test_a_postponed_question_comes_back_with_its_deadline(waiting, write):
@@ -134,7 +137,7 @@ def test_a_question_that_was_settled_meanwhile_is_not_postponed(client, waiting,
 
     waiting.postpone(taken, NOW)
 
-    assert client.zcard(keys.questions()) == 0
+    assert cells.count(client, keys.questions) == 0
 
 
 def test_what_is_asked_anew_while_the_question_is_under_way_is_asked_again(waiting, write):
@@ -150,7 +153,7 @@ def test_what_is_asked_anew_while_the_question_is_under_way_is_asked_again(waiti
 
 def test_a_question_whose_details_are_lost_is_still_handed_out(client, waiting, write):
     write(ask())
-    client.delete(keys.question_details())
+    cells.delete(client, keys.question_details)
 
     (taken,) = waiting.take(NOW, 1)
 

@@ -11,6 +11,7 @@ from processor.store import keys
 from processor.store.queries import unreadable_records
 from tests.processor.web.ops.operating import PASSWORD, Operator
 from tests.processor.web.v1.filling import KEY, Filling
+from tests.support import cells
 
 GARBAGE = b"ready\n1\n{garbage"
 
@@ -58,8 +59,8 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
     Now the lists go on and show it as unreadable, and a note names it until it is whole again.
     """
     store = filling.container.redis
-    before = store.get(keys.connection("xero"))
-    store.set(keys.connection("xero"), row)
+    before = store.get(cells.where(store, keys.connection, "xero"))
+    store.set(cells.where(store, keys.connection, "xero"), row)
     client = filling.app.test_client()
 
     for path in ("/v1/connections", "/v1/connections?merchant_id=m-c1", "/v1/companies/c1/connections"):
@@ -88,7 +89,7 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
         assert operator.open(path).status_code in (200, 302), path
     assert noted(filling) == [("connection", "xero")]
 
-    store.set(keys.connection("xero"), before or b"")
+    store.set(cells.where(store, keys.connection, "xero"), before or b"")
     assert noted(filling) == []
 
 
@@ -98,18 +99,42 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
         ("company", "c1", lambda store: store.hset(keys.company("c1"), "tags", "{garbage")),
         ("company", "c1", lambda store: store.hdel(keys.company("c1"), "id")),
         ("company", "c1", lambda store: replaced(store, keys.company("c1"))),
-        ("event", "msg_1", lambda store: store.hset(keys.event("msg_1"), "connection_ids", "[garbage")),
-        ("event", "msg_1", lambda store: store.hset(keys.event("msg_1"), "attempts", "many")),
-        ("event", "msg_1", lambda store: store.hset(keys.event("msg_1"), "received_at", "lately")),
-        ("event", "msg_1", lambda store: store.hdel(keys.event("msg_1"), "status")),
-        ("event", "msg_1", lambda store: replaced(store, keys.event("msg_1"))),
+        (
+            "event",
+            "msg_1",
+            lambda store: store.hset(cells.where(store, keys.event, "msg_1"), "connection_ids", "[garbage"),
+        ),
+        (
+            "event",
+            "msg_1",
+            lambda store: store.hset(cells.where(store, keys.event, "msg_1"), "attempts", "many"),
+        ),
+        (
+            "event",
+            "msg_1",
+            lambda store: store.hset(cells.where(store, keys.event, "msg_1"), "received_at", "lately"),
+        ),
+        ("event", "msg_1", lambda store: store.hdel(cells.where(store, keys.event, "msg_1"), "status")),
+        ("event", "msg_1", lambda store: replaced(store, cells.where(store, keys.event, "msg_1"))),
         ("notification", "*", lambda store: store.hset(keys.notification(first(store)), "body", "{garbage")),
         ("notification", "*", lambda store: store.hdel(keys.notification(first(store)), "body")),
         ("notification", "*", lambda store: replaced(store, keys.notification(first(store)))),
-        ("timeline", "xero", lambda store: store.xadd(keys.timeline("xero"), {"entry": "{garbage"})),
-        ("timeline", "xero", lambda store: store.xadd(keys.timeline("xero"), {"entry": "{}"})),
-        ("timeline", "xero", lambda store: store.xadd(keys.timeline("xero"), {"other": "1"})),
-        ("timeline", "xero", lambda store: replaced(store, keys.timeline("xero"))),
+        (
+            "timeline",
+            "xero",
+            lambda store: store.xadd(cells.where(store, keys.timeline, "xero"), {"entry": "{garbage"}),
+        ),
+        (
+            "timeline",
+            "xero",
+            lambda store: store.xadd(cells.where(store, keys.timeline, "xero"), {"entry": "{}"}),
+        ),
+        (
+            "timeline",
+            "xero",
+            lambda store: store.xadd(cells.where(store, keys.timeline, "xero"), {"other": "1"}),
+        ),
+        ("timeline", "xero", lambda store: replaced(store, cells.where(store, keys.timeline, "xero"))),
     ],
 )
 def test_every_kind_of_record_costs_itself_alone(

@@ -23,7 +23,7 @@ from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 from processor.web.rsgi import RsgiGateway
 from tests.processor.web.rsgi_callers import Headers, Protocol, ask, scope
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import RoundTrips, breaking
 from tests.support.service import until
 from tests.support.serving import ENVIRON, kept
@@ -135,7 +135,7 @@ def test_what_waits_while_a_batch_is_stored_is_the_next_batch_and_one_round_trip
     assert [told(request) for request in (first, *later)] == [(202, "accepted")] * (count + 1)
     assert [wire.count(b"EVALSHA") for wire in trips.sent] == [1, count]
     assert trips.count == 2
-    assert store.zcard(keys.events()) == count + 2
+    assert cells.count(store, keys.events) == count + 2
 
 
 def test_a_batch_of_every_kind_is_one_round_trip_and_each_gets_its_own_answer(
@@ -217,12 +217,12 @@ def test_while_the_thread_hangs_all_are_answered_in_time_and_what_it_had_not_tak
         assert clock.waited_for.is_set()
         assert ask(gateway, *waiting) == [503] * 3
     patient = gateway_of(container)
-    until(lambda: store.zcard(keys.events()) > 0)  # the thread goes on with what it had taken
+    until(lambda: cells.count(store, keys.events) > 0)  # the thread goes on with what it had taken
 
     assert ask(patient, taken_again := sent(new(0), "msg_taken")) == [200]
     assert told(taken_again) == (200, "duplicate")
     until(lambda: ask(gateway, sent(new(9), "msg_after")) != [503])  # the machine may be slow
-    assert [store.exists(keys.event(f"msg_{n}")) for n in range(1, 4)] == [0, 0, 0]
+    assert [store.exists(cells.where(store, keys.event, f"msg_{n}")) for n in range(1, 4)] == [0, 0, 0]
     assert json.loads(waiting[0][1].body)["status"] == 503
 
 
@@ -233,7 +233,7 @@ def test_the_same_message_from_many_callers_at_once_is_kept_once(container: Cont
     statuses = ask(gateway, *requests)
 
     assert sorted(status or 0 for status in statuses) == [200] * 199 + [202]
-    assert store.hget(keys.event("msg_1"), "duplicates") == b"199"
+    assert store.hget(cells.where(store, keys.event, "msg_1"), "duplicates") == b"199"
 
 
 @pytest.mark.parametrize(
@@ -267,5 +267,5 @@ def test_many_threads_may_receive_at_once(container: Container, redis_url: str, 
     with ThreadPoolExecutor(8) as pool:
         statuses = [status for many in pool.map(receive, range(8)) for status in many]
 
-    assert statuses.count(202) == store.zcard(keys.events()) == 57
+    assert statuses.count(202) == cells.count(store, keys.events) == 57
     assert set(statuses) == {200, 202}

@@ -26,7 +26,7 @@ def test_prometheus_can_read_every_number(redis_url: str) -> None:
 def test_what_was_counted_is_shown_and_times_are_not(redis_url: str) -> None:
     caller = serving(redis_url)
     with redis.Redis.from_url(redis_url) as store:
-        store.hset(keys.counters(), mapping={"processed": 3, "last_commit_ms": 1})
+        store.hset(keys.counters(0), mapping={"processed": 3, "last_commit_ms": 1})
     text = caller.get("/metrics").get_data(as_text=True)
     assert 'codat_happenings_total{what="processed"} 3.0' in text
     assert "last_commit_ms" not in text

@@ -9,7 +9,7 @@ from handlers.events import Aspect
 from processor.codat.client import CodatClient
 from processor.codat.questions import QuestionClient
 from processor.simulator import SimulatorServer
-from processor.store import questions
+from processor.store import keys, questions
 from tests.support import messages
 from tests.support.workbench import Workbench
 from workers.codat.questions import QuestionRunner
@@ -98,7 +98,8 @@ def linked(codat: Codat) -> SimpleNamespace:
 def write(codat: Codat, *asks: Ask) -> None:
     """Store questions as a commit does."""
     with codat.bench.client.pipeline(transaction=True) as pipe:
-        questions.write(pipe, asks)
+        for ask in asks:
+            questions.write(pipe, keys.cell_of(ask.company_id), [ask])
         pipe.execute()
 
 

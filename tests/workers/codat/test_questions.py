@@ -13,7 +13,7 @@ from processor.codat.client import CodatClient
 from processor.codat.http import CodatHttp
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import everything
 from tests.support.workbench import Workbench
 from tests.workers.codat.asking import BUDGET_S, PATIENCE_S, Codat, ask, linked, write
@@ -183,14 +183,14 @@ def test_a_fault_of_ours_in_one_question_does_not_take_the_others_with_it(codat:
     connection = linked(codat)
     bad = SimpleNamespace(id="connection-0", company="company-0")
     write(codat, ask(codat, bad), ask(codat, connection))
-    codat.bench.client.set(keys.connection("connection-0"), "damaged")
+    codat.bench.client.set(cells.where(codat.bench.client, keys.connection, "connection-0"), "damaged")
 
     codat.asking.run()
-    codat.bench.client.delete(keys.connection("connection-0"))
+    codat.bench.client.delete(cells.where(codat.bench.client, keys.connection, "connection-0"))
 
     codat.bench.drain_all()
     assert codat.bench.timeline(connection.id)[-1]["source"] == "codat-api"
-    assert codat.bench.client.zcard(keys.questions()) == 1
+    assert cells.count(codat.bench.client, keys.questions) == 1
 
 
 def test_the_drain_asks_nobody_without_a_key(bench: Workbench) -> None:

@@ -63,7 +63,7 @@ def test_a_company_of_which_codat_answers_counts_as_shown(codat: Codat, redis_ur
         for aspect in (Aspect.CONNECTION, Aspect.HISTORY):
             connection = codat.connect()
             shown_as = keys.shown_as(connection.company)
-            assert not client.sismember(keys.shown(), shown_as)
+            assert not client.sismember(keys.shown(keys.cell_of(connection.company)), shown_as)
             write(codat, ask(codat, connection, aspect=aspect))
             assert codat.asking.run() == 1
-            assert client.sismember(keys.shown(), shown_as)
+            assert client.sismember(keys.shown(keys.cell_of(connection.company)), shown_as)

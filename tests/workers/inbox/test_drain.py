@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.counting import Interrupted, RoundTrips, commands, everything
 from tests.support.messages import LONG_AGO
 from tests.support.workbench import Workbench, company_in
@@ -85,8 +85,8 @@ def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(ben
 
 def test_the_indexes_follow_the_state(bench):
     bench.handle(messages.created(COMPANY, CONNECTION, at=at(0)))
-    assert bench.client.zrange(keys.connections_in("pending"), 0, -1) == [CONNECTION.encode()]
-    heard = bench.client.zscore(keys.connections(), CONNECTION)
+    assert cells.members(bench.client, keys.connections_in, "pending") == [CONNECTION.encode()]
+    heard = cells.score(bench.client, keys.connections, CONNECTION)
 
     bench.clock.forward(60)
     bench.handle(
@@ -95,13 +95,13 @@ def test_the_indexes_follow_the_state(bench):
     )
 
     for index in (
-        keys.connections(),
-        keys.connections_in("ready"),
+        keys.connections(CELL),
+        keys.connections_in(CELL, "ready"),
         keys.company_connections(COMPANY),
     ):
         assert bench.client.zrange(index, 0, -1, withscores=True) == [(CONNECTION.encode(), heard)]
     for state in ("pending", "authorized", "syncing"):
-        assert bench.client.zcard(keys.connections_in(state)) == 0
+        assert cells.count(bench.client, keys.connections_in, state) == 0
     assert bench.told_types() == ["connection.authorized", "initial_sync.completed"]
 
 
@@ -127,7 +127,7 @@ def test_what_is_none_of_our_business_makes_no_connection_known(bench):
 
     assert bench.reader.connection("never-heard-of") is None
     assert bench.timeline("never-heard-of") == []
-    assert bench.client.zcard(keys.connections()) == 0
+    assert cells.count(bench.client, keys.connections) == 0
 
 
 def test_a_legacy_alert_that_is_none_of_our_business_makes_none_known_either(bench):
@@ -211,7 +211,7 @@ def test_two_drains_at_once_handle_each_message_once(bench, redis_url):
     lines = [line["event_id"] for number in range(7) for line in bench.timeline(f"connection-{number}")]
     assert sorted(lines) == sorted(ids)
     assert {bench.status(event_id) for event_id in ids} == {"processed"}
-    assert bench.client.hget(keys.counters(), "processed") == b"1500"
+    assert cells.counter(bench.client, "processed") == 1500
     assert len(bench.told_types()) == 7
 
 
@@ -223,7 +223,7 @@ def test_a_message_that_waits_twice_is_handled_once(bench):
 
     assert len(bench.timeline(CONNECTION)) == 1
     assert bench.client.xlen(keys.inbox(CELL)) == 0
-    assert bench.client.hget(keys.counters(), "processed") == b"1"
+    assert cells.counter(bench.client, "processed") == 1
 
 
 def test_a_processed_message_that_is_replayed_tells_nothing_again(bench):
@@ -236,18 +236,18 @@ def test_a_processed_message_that_is_replayed_tells_nothing_again(bench):
     assert bench.told_types() == ["connection.authorized"]
     assert [line["outcome"] for line in bench.timeline(CONNECTION)] == ["applied", "twin"]
     assert bench.status(event_id) == "processed"
-    assert bench.client.zcard(keys.events_of("pending")) == 0
+    assert cells.count(bench.client, keys.events_of, "pending") == 0
 
 
 def test_a_message_that_expired_while_it_waited_is_forgotten(bench):
     bench.send(messages.connected(COMPANY, CONNECTION), event_id="msg_1")
     bench.send(messages.connected(COMPANY, "connection-2"))
-    bench.client.delete(keys.event("msg_1"))
+    bench.client.delete(cells.where(bench.client, keys.event, "msg_1"))
 
     bench.drain_all()
 
     assert bench.client.xlen(keys.inbox(CELL)) == 0
-    assert not bench.client.exists(keys.event("msg_1"))
+    assert not bench.client.exists(cells.where(bench.client, keys.event, "msg_1"))
     assert (bench.state(CONNECTION), bench.state("connection-2")) == (None, "authorized")
 
 
@@ -289,7 +289,7 @@ def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
     def disturb():
         rounds.append(len(rounds))
         assert len(rounds) < 20, "it goes on although it is told to stop"
-        bench.client.append(keys.connection(CONNECTION), " ")
+        bench.client.append(cells.where(bench.client, keys.connection, CONNECTION), " ")
         if len(rounds) == 3:
             stopping.set()
         disturbed.meanwhile = disturb
@@ -357,7 +357,7 @@ def test_the_timeline_of_a_connection_is_trimmed_to_about_a_thousand_lines(bench
         bench.fill([messages.connected(COMPANY, CONNECTION)] * BATCH)
         bench.drain_all()
 
-    assert 1_000 <= bench.client.xlen(keys.timeline(CONNECTION)) < 1_200
+    assert 1_000 <= bench.client.xlen(cells.where(bench.client, keys.timeline, CONNECTION)) < 1_200
 
 
 def test_a_connection_that_changes_for_ever_stays_small(bench):
@@ -370,7 +370,7 @@ def test_a_connection_that_changes_for_ever_stays_small(bench):
     stored = bench.reader.connection(CONNECTION)
     assert stored.state == "authorized"
     assert stored.connection.history.authorization == 301
-    assert bench.client.strlen(keys.connection(CONNECTION)) < 50_000
+    assert bench.client.strlen(cells.where(bench.client, keys.connection, CONNECTION)) < 50_000
 
 
 def test_every_line_about_a_message_names_it(bench, caplog):

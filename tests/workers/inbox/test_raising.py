@@ -9,7 +9,7 @@ from rq.timeouts import JobTimeoutException
 from processor.clock import to_iso, to_ms
 from processor.store import keys
 from processor.store.waker import HANDLING_RETRIES
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.workbench import company_in
 from workers.inbox import drain
 
@@ -26,7 +26,9 @@ def body(number=1):
 def indexes(bench, event_id):
     """The statuses under which a message is listed."""
     found = ("pending", "processed", "failed", "dead", "quarantined")
-    return [status for status in found if bench.client.zscore(keys.events_of(status), event_id) is not None]
+    return [
+        status for status in found if cells.score(bench.client, keys.events_of, event_id, status) is not None
+    ]
 
 
 def fail_until_dead(bench, event_id):
@@ -36,7 +38,7 @@ def fail_until_dead(bench, event_id):
     bench.drain_all()
     while bench.status(event_id) == "failed":
         times.append((bench.clock() - began).total_seconds())
-        due = bench.client.zscore(keys.retries(), event_id)
+        due = cells.score(bench.client, keys.retries, event_id)
         bench.clock.now += timedelta(milliseconds=due - to_ms(bench.clock()))
         clock.tick()
         bench.drain_all()
@@ -58,7 +60,7 @@ def test_what_one_message_raises_is_recorded_and_the_rest_of_the_batch_goes_on(b
     assert event["next_attempt_at"] == to_iso(bench.clock() + HANDLING_RETRIES[0])
     assert indexes(bench, ids[1]) == ["failed"]
     assert bench.waiting() == []
-    assert bench.client.hmget(keys.counters(), "handling_failures", "processed") == [b"1", b"2"]
+    assert bench.client.hmget(keys.counters(CELL), "handling_failures", "processed") == [b"1", b"2"]
 
 
 def test_a_job_that_ran_out_of_time_is_no_fault_of_the_message_that_was_handled_then(bench, monkeypatch):
@@ -98,7 +100,7 @@ def test_it_is_tried_again_at_its_time_and_not_before(bench):
     assert (bench.status(event_id), indexes(bench, event_id)) == ("processed", ["processed"])
     assert bench.told_types() == ["connection.authorized"]
     assert "next_attempt_at" not in bench.event(event_id)
-    assert bench.client.zcard(keys.retries()) == 0
+    assert cells.count(bench.client, keys.retries) == 0
 
 
 def test_after_the_last_attempt_it_is_a_dead_letter(bench):
@@ -113,8 +115,8 @@ def test_after_the_last_attempt_it_is_a_dead_letter(bench):
     assert (event["status"], event["attempts"]) == ("dead", str(len(HANDLING_RETRIES) + 1))
     assert "Traceback" in event["error"]
     assert indexes(bench, event_id) == ["dead"]
-    assert bench.client.zcard(keys.retries()) == 0
-    assert bench.client.hget(keys.counters(), "dead_letters") == b"1"
+    assert cells.count(bench.client, keys.retries) == 0
+    assert cells.counter(bench.client, "dead_letters") == 1
     bench.clock.forward(10 * 24 * 3600)
     bench.ticking().tick()
     assert bench.waiting() == []
@@ -199,7 +201,9 @@ def test_two_that_raise_do_not_hinder_each_other(bench):
 
 def test_a_body_or_a_secret_is_not_in_the_recorded_error(bench):
     (event_id,) = (one.event_id for one in bench.send(body()))
-    bench.client.hset(keys.event(event_id), "body", b'[1, 2, "something that nobody may see"]')
+    bench.client.hset(
+        cells.where(bench.client, keys.event, event_id), "body", b'[1, 2, "something that nobody may see"]'
+    )
     bench.drain_all()
 
     assert "something that nobody may see" not in bench.event(event_id)["error"]
@@ -207,7 +211,7 @@ def test_a_body_or_a_secret_is_not_in_the_recorded_error(bench):
 
 def test_a_finding_of_ours_that_is_damaged_is_recorded_like_any_other(bench):
     (event_id,) = (one.event_id for one in bench.send(body()))
-    bench.client.hset(keys.event(event_id), "source", "codat-api")
+    bench.client.hset(cells.where(bench.client, keys.event, event_id), "source", "codat-api")
     bench.drain_all()
 
     assert bench.status(event_id) == "failed"
@@ -216,7 +220,7 @@ def test_a_finding_of_ours_that_is_damaged_is_recorded_like_any_other(bench):
 def test_what_is_stored_of_a_connection_and_damaged_stops_only_the_messages_that_need_it(bench):
     """One unreadable document must not keep a whole cell waiting."""
     bench.handle(body(1))
-    bench.client.set(keys.connection("connection-1"), "damaged")
+    bench.client.set(cells.where(bench.client, keys.connection, "connection-1"), "damaged")
     ids = [bench.send(one)[0].event_id for one in (body(1), body(2))]
 
     bench.drain().run(CELL)

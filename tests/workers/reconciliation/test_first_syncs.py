@@ -106,7 +106,7 @@ def test_it_is_started_once_per_authorisation(truth: TruthBench, monkeypatch: py
     assert len(truth.wire.paths("/data/all")) == 2
 
     truth.erasure.erase(company, truth.clock())
-    assert not truth.bench.client.hexists(keys.first_syncs(), company)
+    assert not truth.bench.client.hexists(keys.first_syncs(keys.cell_of(company)), company)
 
 
 def test_what_codat_refuses_is_tried_again(truth: TruthBench) -> None:

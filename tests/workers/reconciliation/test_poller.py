@@ -282,7 +282,7 @@ def test_an_erased_company_is_not_looked_at_any_more(truth):
     company = truth.company()
     authorised(truth, company)
     truth.erasure.erase(company, truth.clock())
-    truth.bench.client.zadd(keys.looks(), {company: 0})
+    truth.bench.client.zadd(keys.looks(keys.cell_of(company)), {company: 0})
     before = len(truth.wire.requests)
 
     truth.monitor.run()

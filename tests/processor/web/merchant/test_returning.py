@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from processor.store import keys
 from processor.web.merchant.polling import MAX_RETURNS
 from tests.processor.simulator.pages import Browser
+from tests.support import cells
 from tests.support.applications import lent_app
 from tests.support.effort import examples
 from tests.support.visiting import OURS, Place
@@ -70,11 +71,11 @@ def test_it_changes_no_state_and_has_codat_asked(place: Place, visitor: Browser)
     connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
     place.settle()
     visitor.open(f"/connect/{token}")
-    events = place.container.redis.zcard(keys.events())
+    events = cells.count(place.container.redis, keys.events)
     visitor.open(f"/return?statusCode=200&connectionId={connection_id}")
-    assert place.container.redis.zcard(keys.events()) == events
+    assert cells.count(place.container.redis, keys.events) == events
     assert place.bench.state(connection_id) == "pending"
-    assert place.container.redis.zcard(keys.questions())
+    assert cells.count(place.container.redis, keys.questions)
     place.later(5)
     place.settle()
     assert place.bench.state(connection_id) == "pending", "Codat says so, whatever the address claims"
@@ -110,10 +111,10 @@ def test_codat_is_asked_only_for_a_browser_that_holds_a_visit_to_the_company(
         for claimed in ("", f"&companyId={company_id}"):
             address = f"/return?statusCode=200&connectionId={connection_id}{claimed}"
             assert who.http.get(address).status_code == 200
-    assert not place.container.redis.zcard(keys.questions())
+    assert not cells.count(place.container.redis, keys.questions)
     visitor.open(f"/connect/{token}")
     visitor.http.get(f"/return?statusCode=200&connectionId={connection_id}")
-    assert place.container.redis.zcard(keys.questions())
+    assert cells.count(place.container.redis, keys.questions)
 
 
 def test_coming_back_again_and_again_has_codat_asked_within_a_budget(place: Place) -> None:
@@ -129,7 +130,7 @@ def test_coming_back_again_and_again_has_codat_asked_within_a_budget(place: Plac
         for _ in range(200):
             clock.forward(4)
             holder.get(f"/return?statusCode=200&connectionId={connection_id}")
-            asked += bool(place.container.redis.delete(keys.questions()))
+            asked += bool(cells.delete(place.container.redis, keys.questions))
     assert MAX_RETURNS <= asked <= MAX_RETURNS + 40
 
 

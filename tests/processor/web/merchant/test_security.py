@@ -11,6 +11,7 @@ from processor.web.headers import page_policy
 from tests.processor.simulator.pages import Browser, Form, Page
 from tests.processor.simulator.receiving import Receiver
 from tests.processor.web.conftest import OpenPlace
+from tests.support import cells
 from tests.support.visiting import Place, Wall
 
 
@@ -144,10 +145,10 @@ def test_no_connection_of_another_company_is_ever_reached(
 def test_nothing_changes_by_looking(place: Place, visitor: Browser) -> None:
     company_id, token = place.company()
     connection_id = place.linked(company_id)
-    events = place.container.redis.zcard(keys.events())
+    events = cells.count(place.container.redis, keys.events)
     for change in ("link", "unlink", "delete"):
         assert visitor.http.get(f"/connect/{token}/connections/{connection_id}/{change}").status_code == 200
-    assert place.container.redis.zcard(keys.events()) == events
+    assert cells.count(place.container.redis, keys.events) == events
     assert place.codat.simulation.world.find_connection(connection_id).status == "Linked"
 
 

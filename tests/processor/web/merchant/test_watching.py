@@ -9,6 +9,7 @@ import pytest
 
 from processor.store import keys
 from tests.processor.simulator.pages import Browser
+from tests.support import cells
 from tests.support.applications import lent_app
 from tests.support.visiting import OURS, Place
 from tests.support.workbench import Moving
@@ -112,7 +113,7 @@ def test_looking_at_a_page_has_codat_asked_ever_more_seldom(place: Place, visito
         for second in range(600):
             clock.forward(1)
             watcher.get(f"/connect/{token}/connections/{connection_id}/live")
-            if place.container.redis.delete(keys.questions()):
+            if cells.delete(place.container.redis, keys.questions):
                 asked_at.append(second)
     waits = [later - earlier for earlier, later in pairwise(asked_at)]
     assert waits == sorted(waits)
@@ -120,7 +121,7 @@ def test_looking_at_a_page_has_codat_asked_ever_more_seldom(place: Place, visito
     assert len(asked_at) < 30
     visitor.open(f"/connect/{token}")
     visitor.http.get(f"/return?statusCode=200&connectionId={connection_id}")
-    assert place.container.redis.exists(keys.questions()), "who has just come back does not wait"
+    assert cells.count(place.container.redis, keys.questions), "who has just come back does not wait"
 
 
 def test_the_changing_part_is_had_alone_and_only_when_it_changed(place: Place, visitor: Browser) -> None:

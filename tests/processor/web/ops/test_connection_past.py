@@ -9,6 +9,7 @@ from processor.store import keys
 from tests.processor.web.conftest import OpenPlace
 from tests.processor.web.ops.operating import PASSWORD, Operator, forms
 from tests.processor.web.v1.filling import START, Filling
+from tests.support import cells
 from tests.support.visiting import Place
 
 PATH = "/ops/connections/xero"
@@ -49,7 +50,9 @@ def test_each_line_of_the_timeline_leads_to_its_time(operator: Operator, filling
 
 def test_an_unreadable_connection_still_has_a_page(operator: Operator, filling: Filling) -> None:
     filling.make_ready()
-    filling.container.redis.set(keys.connection("xero"), b"ready\n1\n{garbage")
+    filling.container.redis.set(
+        cells.where(filling.container.redis, keys.connection, "xero"), b"ready\n1\n{garbage"
+    )
     assert "unreadable" in operator.read(PATH)
     assert operator.open(PATH, at="2026-11-22T15:02:30").status_code == 409
 
@@ -71,7 +74,7 @@ def test_it_is_verified(operator: Operator, filling: Filling) -> None:
     seal = operator.seal()
     said = operator.send(f"{PATH}/verify", seal=seal).text
     assert "Rebuilt from its kept messages, it is the same." in said
-    filling.container.redis.delete(keys.event("msg_2"))
+    filling.container.redis.delete(cells.where(filling.container.redis, keys.event, "msg_2"))
     assert "Not compared" in operator.send(f"{PATH}/verify", seal=seal).text
 
 

@@ -12,6 +12,7 @@ from processor.store import keys
 from processor.web.ops import search
 from tests.processor.web.ops.operating import Operator, add_subscriber, told_of
 from tests.processor.web.v1.filling import START, Filling
+from tests.support import cells
 
 
 def keep_companies(store: Redis, *rows: dict[str, str]) -> None:
@@ -19,7 +20,7 @@ def keep_companies(store: Redis, *rows: dict[str, str]) -> None:
     with store.pipeline(transaction=False) as pipe:
         for number, row in enumerate(rows):
             pipe.hset(keys.company(row["id"]), mapping=dict[Any, Any](row))
-            pipe.zadd(keys.companies(), {row["id"]: to_ms(START) + number})
+            pipe.zadd(keys.companies(keys.cell_of(row["id"])), {row["id"]: to_ms(START) + number})
         pipe.execute()
 
 
@@ -111,7 +112,7 @@ def test_a_search_that_stopped_says_so(operator: Operator, store: Redis) -> None
     answer = operator.open("/ops/search", q="shop")
     assert "at most 50 are shown" in answer.text
     assert answer.text.count('href="/ops/companies/') == search.MAX_RESULTS
-    store.zrem(keys.companies(), "oldest")
+    cells.remove(store, keys.companies, "oldest")
     assert "compared, the newest first" not in operator.read("/ops/search", q="Shop 9999")
 
 

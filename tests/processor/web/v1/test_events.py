@@ -10,6 +10,7 @@ from processor.clock import to_iso
 from processor.store import keys
 from tests.processor.web.v1.conftest import Call, Get
 from tests.processor.web.v1.filling import START, Filling
+from tests.support import cells
 
 UNKNOWN = b'{"neither": "one nor the other"}'
 UNDERSTOOD = json.dumps(
@@ -135,7 +136,7 @@ def test_a_list_by_status_holds_nothing_of_another_status(filling: Filling, get:
     ids = [filling.tell("connection.created", f"n{number}") for number in range(4)]
     filling.drain()
     with Redis.from_url(redis_url) as client:
-        client.zadd(keys.events_of("dead"), {ids[3]: 4, ids[2]: 3})
+        client.zadd(keys.events_of(0, "dead"), {ids[3]: 4, ids[2]: 3})
     filling.let_die()
     page = get("/v1/events", status="dead", limit=1)
     assert [event["id"] for event in page["items"]] == ["broken"]
@@ -163,7 +164,9 @@ def test_a_processed_message_may_be_replayed_and_changes_nothing(
 def test_a_dead_letter_may_be_replayed(filling: Filling, get: Get, call: Call, redis_url: str) -> None:
     filling.let_die()
     with Redis.from_url(redis_url) as client:
-        client.hset(keys.event("broken"), mapping={"source": "current", "body": UNDERSTOOD})
+        client.hset(
+            cells.where(client, keys.event, "broken"), mapping={"source": "current", "body": UNDERSTOOD}
+        )
     assert call("/v1/events/broken/replay", "POST").status_code == 202
     filling.drain()
     shown = get("/v1/events/broken")
@@ -179,7 +182,7 @@ def test_a_failed_message_that_is_replayed_is_not_tried_again_by_itself(
     filling.drain()
     assert call("/v1/events/broken/replay", "POST").status_code == 202
     with Redis.from_url(redis_url) as client:
-        assert client.zcard(keys.retries()) == 0
+        assert cells.count(client, keys.retries) == 0
 
 
 def test_a_pending_message_may_be_replayed(filling: Filling, get: Get, call: Call) -> None:
@@ -207,7 +210,9 @@ def test_a_quarantined_message_that_is_understood_now_is_handled(
 ) -> None:
     event_id = filling.accept(UNKNOWN)
     with Redis.from_url(redis_url) as client:
-        client.hset(keys.event(event_id), "body", UNDERSTOOD)  # we learnt to read it, as it were
+        client.hset(
+            cells.where(client, keys.event, event_id), "body", UNDERSTOOD
+        )  # we learnt to read it, as it were
     filling.now += timedelta(hours=1)
     assert call(f"/v1/events/{event_id}/replay", "POST").status_code == 202
     shown = get(f"/v1/events/{event_id}")

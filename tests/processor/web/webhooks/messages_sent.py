@@ -5,7 +5,7 @@ import hashlib
 from redis import Redis
 
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.anything import COMPANY, CONNECTION
 
 CURRENT = messages.connected(COMPANY, CONNECTION)
@@ -29,5 +29,5 @@ def is_empty(store: Redis) -> bool:
 
 def is_kept(store: Redis, event_id: str, body: bytes, status: str = "pending") -> bool:
     """Whether the message is stored with this body and status."""
-    row = store.hgetall(keys.event(event_id))
+    row = store.hgetall(cells.where(store, keys.event, event_id))
     return (row.get(b"body"), row.get(b"status")) == (body, status.encode())

@@ -10,7 +10,7 @@ from redis import Redis
 
 from processor.store import keys
 from tests.processor.web.webhooks.messages_sent import CURRENT, depth, fingerprint, is_empty, is_kept
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.anything import COMPANY, CONNECTION
 from tests.support.messages import authorised, signed
 from tests.support.serving import ADDRESS, problem, serving
@@ -78,7 +78,7 @@ def test_what_is_not_recognised_is_answered_202_and_kept_in_quarantine(
         {"event_id": event_id, "status": "duplicate"},
     ]
     assert is_kept(store, event_id, body, "quarantined")
-    assert store.zrange(keys.events_of("quarantined"), 0, -1) == [event_id.encode()]
+    assert cells.members(store, keys.events_of, "quarantined") == [event_id.encode()]
     assert depth(store) == 0
 
 
@@ -86,7 +86,7 @@ def test_the_places_of_missing_ids_are_kept_with_the_message(caller: FlaskClient
     body = messages.current("connection.connected", {})
     caller.post(ADDRESS, data=body, headers=signed(body, "msg_1"))
 
-    error = store.hget(keys.event("msg_1"), "error").decode()
+    error = store.hget(cells.where(store, keys.event, "msg_1"), "error").decode()
     assert "payload.referenceCompany.id, payload.connection.id" in error
 
 

@@ -1,0 +1,50 @@
+"""Reads of all cells, each in one round trip."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from processor.clock import to_ms
+from processor.store import keys
+from processor.store.decoding import text
+
+
+def replies(client: "Redis[Any]", stage: Callable[["Pipeline[Any]", int], object]) -> list[Any]:
+    """The replies to the command that ``stage`` adds to a pipeline for a cell, by cell."""
+    with client.pipeline(transaction=False) as pipe:
+        for cell in keys.cells():
+            stage(pipe, cell)
+        return pipe.execute()
+
+
+def cell_with(client: "Redis[Any]", name: Callable[[int], str]) -> int | None:
+    """The first cell in which the key ``name(cell)`` exists; ``None``: it does in none."""
+    exists = replies(client, lambda pipe, cell: pipe.exists(name(cell)))
+    return next((cell for cell in keys.cells() if exists[cell]), None)
+
+
+def members(client: "Redis[Any]", index: Callable[[int], str]) -> Iterator[str]:
+    """The members of a sorted set in every cell, in no order; one that changes meanwhile may come twice."""
+    for cell in keys.cells():
+        for member, _ in client.zscan_iter(index(cell), count=1_000):
+            yield text(member)
+
+
+def due(client: "Redis[Any]", index: Callable[[int], str], now: datetime) -> dict[int, int]:
+    """Cells with members of ``index(cell)`` that are due, in random order, and how many each has."""
+    counts = replies(client, lambda pipe, cell: pipe.zcount(index(cell), "-inf", to_ms(now)))
+    cells = [cell for cell in keys.cells() if counts[cell]]
+    random.shuffle(cells)
+    return {cell: counts[cell] for cell in cells}
+
+
+def by_cell(company_ids: Iterable[str]) -> dict[int, list[str]]:
+    """The companies of each cell."""
+    companies: dict[int, list[str]] = {}
+    for company_id in company_ids:
+        companies.setdefault(keys.cell_of(company_id), []).append(company_id)
+    return companies

@@ -1,0 +1,69 @@
+"""Counts over the whole store, for operators."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from redis import Redis
+
+from processor.clock import from_ms
+from processor.store import codat_status, keys
+from processor.store.decoding import text, text_fields
+from processor.store.records import EVENT_STATUSES
+
+
+def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
+    """Counts by state and status, depth and age of the inbox, and counters.
+
+    ``age_s`` is the waiting time of the oldest message in seconds; 0 if the inbox is empty.
+    """
+    with client.pipeline(transaction=False) as pipe:
+        for cell in keys.cells():
+            for state in states:
+                pipe.zcard(keys.connections_in(cell, state))
+            for status in EVENT_STATUSES:
+                pipe.zcard(keys.events_of(cell, status))
+            pipe.xlen(keys.inbox(cell))
+            pipe.xrange(keys.inbox(cell), count=1)
+            pipe.zcard(keys.questions(cell))
+            pipe.zcard(keys.companies(cell))
+            pipe.hgetall(keys.counters(cell))
+        pipe.time()
+        pipe.zcard(keys.outbox())
+        pipe.zcard(keys.dead_deliveries())
+        pipe.zcard(keys.outbox_with("uncertain"))
+        rows = iter(pipe.execute())
+    counts: Counter[str] = Counter()
+    counters: list[dict[str, str]] = []
+    oldest_ms: int | None = None
+    for _ in keys.cells():
+        counts.update({name: next(rows) for name in (*states, *EVENT_STATUSES, "inbox")})
+        for entry_id, _fields in next(rows):
+            entered_ms = int(text(entry_id).split("-")[0])
+            oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
+        counts.update({name: next(rows) for name in ("questions", "companies")})
+        counters.append(text_fields(next(rows)))
+    seconds, micros = next(rows)
+    age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
+    return {
+        "connections": {state: counts[state] for state in states},
+        "events": {status: counts[status] for status in EVENT_STATUSES},
+        "inbox": {"depth": counts["inbox"], "age_s": round(age_s, 3)},
+        "questions": counts["questions"],
+        "counters": _merged(counters),
+        "companies": counts["companies"],
+        "notifications": next(rows),
+        "dead_deliveries": next(rows),
+        "uncertain_deliveries": next(rows),
+        "codat": codat_status.read(client, from_ms(seconds * 1000)),
+    }
+
+
+def _merged(counters: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    """The counters of all cells: sums, and the latest of times (``_ms``)."""
+    merged = {}
+    for name in sorted(set(chain(*counters))):
+        values = [int(row[name]) for row in counters if name in row]
+        merged[name] = max(values) if name.endswith("_ms") else sum(values)
+    return merged
