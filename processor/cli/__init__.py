@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "rebuild": "reconciliation",
     "webhooks": "webhooks",
     "companies": "companies",
+    "migration": "migration",
 }
 """The module of each command, in the order of ``--help``; the command is a function of the same name."""
 

@@ -8,6 +8,7 @@ from processor.web.ops import (
     companies,
     connections,
     events,
+    migration,
     notifications,
     overview,
     rendering,
@@ -15,7 +16,7 @@ from processor.web.ops import (
     subscribers,
 )
 
-SUBJECTS = (overview, search, connections, companies, events, notifications, subscribers)
+SUBJECTS = (overview, search, connections, companies, events, notifications, subscribers, migration)
 """The modules that add their views to the blueprint."""
 
 
