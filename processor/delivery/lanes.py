@@ -34,12 +34,13 @@ class Look:
     """The result of a look at the lanes.
 
     ``next_due_at``: when another look finds something, as far as is known. ``refused``: the attempts that
-    Redis did not record, with its errors.
+    Redis did not record, with its errors. ``error``: the first one at a claim.
     """
 
     leases: Sequence[Lease]
     next_due_at: datetime | None
     refused: Sequence[tuple[CompletedAttempt, RedisError]]
+    error: RedisError | None
 
 
 class Lanes:
@@ -104,14 +105,13 @@ class Lanes:
         ]
         *replies, version = replies[len(batches) :]
         claims = self._claims(lanes, replies)
-        errors = [reply for reply in (*replies, version) if isinstance(reply, RedisError)]
-        if errors and not claims:
-            raise errors[0]
-        changed = version != self._version
+        error = next((reply for reply in (*replies, version) if isinstance(reply, RedisError)), None)
+        changed = version != self._version and not isinstance(version, RedisError)
         if changed:
             self._know(version)
         next_ms = now_ms if changed else min(self._due_ms.values(), default=None)
-        return Look(self._leases(claims), None if next_ms is None else from_ms(next_ms), refused)
+        next_due_at = None if next_ms is None else from_ms(next_ms)
+        return Look(self._leases(claims), next_due_at, refused, error)
 
     def settle(self, completed: Sequence[CompletedAttempt]) -> None:
         """Record attempts and their consequences for the deliveries and the lanes."""

@@ -239,6 +239,8 @@ class Dispatcher:
             task = asyncio.create_task(self._attempt(lease))
             self._tasks.add(task)
             task.add_done_callback(self._task_done)
+        if result.error and not result.leases:
+            raise result.error
         if result.next_due_at is None:
             return self._look_every_s
         return min(self._look_every_s, max(0.01, (result.next_due_at - self._clock()).total_seconds()))

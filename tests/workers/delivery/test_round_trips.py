@@ -147,6 +147,30 @@ def test_a_new_subscriber_is_told_by_a_process_that_runs(post: Post) -> None:
     assert len(lanes.look(lambda _: 10, everywhere=False).leases) == 1
 
 
+def test_after_a_restart_of_redis_attempts_are_recorded_before_the_next_claim(post: Post) -> None:
+    """A script that Redis does not know is called again: the claim would come first, and find no room."""
+    post.subscribe("http://127.0.0.1:9/")
+    lanes = post.lanes()
+    for number in range(2):
+        post.decide(f"connection-{number}")
+    post.fan_out()
+    (first,) = lanes.look(lambda _: 1).leases
+    post.client.script_flush()
+    (second,) = lanes.look(lambda _: 1, [completed(post, first)]).leases
+    assert first.notification_id != second.notification_id
+
+
+def test_a_lane_that_cannot_be_read_does_not_keep_the_others(post: Post) -> None:
+    one, two = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
+    lanes = post.lanes()
+    post.decide()
+    post.fan_out()
+    post.client.set(keys.lane_flight(one.id), "damaged")
+    result = lanes.look(lambda _: 10)
+    assert [lease.lane.id for lease in result.leases] == [two.id]
+    assert "WRONGTYPE" in str(result.error)
+
+
 def test_one_attempt_that_redis_refuses_does_not_keep_the_others(post: Post) -> None:
     one, two = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
     lanes = post.lanes()
