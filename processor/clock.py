@@ -13,7 +13,7 @@ def utc_now() -> datetime:
 
 def to_iso(moment: datetime) -> str:
     """Format a time as ``2026-11-22T15:00:00.123456Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def iso_or_none(moment: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ from redis import Redis
 
 from processor.erasure import company_ids
 from processor.store import each_cell, keys
+from processor.store.bodies import unpack
 from processor.store.decoding import text_fields, texts
 from processor.store.inbox import UNRECOGNISED, UNRECOGNISED_STATUSES
 
@@ -132,7 +133,7 @@ class RecordFinder:
                 names = [keys.event(UNRECOGNISED, event_id) for event_id in event_ids]
                 bodies = self.field_values(names, "body")
                 for event_id, body in zip(event_ids, bodies, strict=True):
-                    if body is not None and company_ids.names_company(body, company_id):
+                    if body is not None and company_ids.names_company(unpack(body), company_id):
                         yield event_id
 
     def _stream_entries(self, company_id: str) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from redis import Redis
 from processor.erasure import company_ids
 from processor.erasure.erase import CompanyEraser
 from processor.erasure.records import CompanyRecords
+from processor.store import bodies
 from processor.store.keys import PREFIX
 
 PAGE_SIZE = 1_000
@@ -112,7 +113,7 @@ def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
     elif kind == b"hash":
         for field, value in client.hscan_iter(name, count=PAGE_SIZE):
             yield field
-            yield value
+            yield bodies.unpack(value)
     elif kind == b"zset":
         for member, _ in client.zscan_iter(name, count=PAGE_SIZE):
             yield member

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import commits, keys, outbox, poll_schedule, questions
+from processor.store import bodies, commits, keys, outbox, poll_schedule, questions
 from processor.store.decoding import text, text_fields, texts
 from processor.store.inbox import WAKE_MS
 from processor.store.records import StoredConnection, UnreadableConnection, read_connections
@@ -93,7 +93,7 @@ class Cell:
                 WaitingMessage(
                     event_id,
                     tuple(entry_ids),
-                    body,
+                    bodies.unpack(body),
                     text(received_at),
                     text(source or b""),
                     int(attempts or 0),

@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError
 
 from handlers.events import Event
 from processor.clock import to_iso, to_ms
-from processor.store import each_cell, keys, visibility
+from processor.store import bodies, each_cell, keys, visibility
 from processor.store.scripts import register
 
 DAY_S = 86_400
@@ -294,7 +294,7 @@ def _message_fields(message: ReceivedMessage, status: str) -> list[str | bytes |
         "event_id",
         message.event_id,
         "body",
-        message.body,
+        bodies.pack(message.body),
         "received_at",
         to_iso(message.received_at),
         "received_ms",

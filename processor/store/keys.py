@@ -80,7 +80,7 @@ def nothing(cell: int) -> str:
 
 
 def event(cell: int, event_id: str) -> str:
-    """Hash: one message, its body and its outcome. Kept for EVENT_RETENTION_DAYS."""
+    """Hash: one message, its body (see ``bodies``) and its outcome. Kept for EVENT_RETENTION_DAYS."""
     return f"{_in(cell)}event:{event_id}"
 
 

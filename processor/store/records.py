@@ -12,7 +12,7 @@ from handlers.company import CompanyChange, CompanyRecord
 from handlers.connection import Connection
 from handlers.state import State, situation
 from processor.clock import from_iso, from_ms, to_iso
-from processor.store import keys, serialization, unreadable
+from processor.store import bodies, keys, serialization, unreadable
 from processor.store.decoding import text, text_fields
 
 CONNECTION = "connection"
@@ -184,7 +184,7 @@ def timeline_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> dict[str, 
 def event(row: Any) -> dict[str, Any] | None:
     """A message with its body (bytes); ``None`` if only other fields of it are left."""
     row = dict(_checked_reply(row))
-    body = row.pop(b"body", b"")
+    body = bodies.unpack(row.pop(b"body", b""))
     fields = text_fields(row)
     return {**_checked_event(fields), "body": body} if "event_id" in fields else None
 

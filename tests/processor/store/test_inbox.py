@@ -9,7 +9,7 @@ import pytest
 from redis import Redis, RedisError
 
 from processor.clock import to_iso, to_ms
-from processor.store import keys
+from processor.store import bodies, keys
 from processor.store.cells import Cell
 from processor.store.inbox import DAY_S, UNRECOGNISED, WAKE_MS, Inbox, ReceivedMessage
 from processor.store.waker import Waker
@@ -44,7 +44,7 @@ def test_an_accepted_message_is_kept_whole_and_waits_in_the_cell_of_its_company(
     assert waiting(client) == {cell: ["msg_1"]}
     assert client.hgetall(cells.where(client, keys.event, "msg_1")) == {
         b"event_id": b"msg_1",
-        b"body": BODY,
+        b"body": bodies.pack(BODY),
         b"received_at": to_iso(event.received_at).encode(),
         b"received_ms": str(to_ms(event.received_at)).encode(),
         b"status": b"pending",
@@ -267,7 +267,7 @@ def test_any_bytes_are_kept_as_they_are(client, inbox):
     body = bytes(range(256))
     inbox.accept(messages.understood(BODY, "msg_1"), body)
 
-    assert client.hget(cells.where(client, keys.event, "msg_1"), "body") == body
+    assert bodies.unpack(client.hget(cells.where(client, keys.event, "msg_1"), "body")) == body
 
 
 def test_what_cannot_be_kept_leaves_no_trace(client, inbox):
@@ -329,7 +329,7 @@ def test_a_message_that_nobody_understands_is_kept_outside_of_the_inbox(client, 
     inbox.quarantine("msg_1", b"\xff?", messages.LONG_AGO, "the body is not UTF-8")
 
     row = client.hgetall(cells.where(client, keys.event, "msg_1"))
-    assert (row[b"body"], row[b"status"], row[b"error"]) == (
+    assert (bodies.unpack(row[b"body"]), row[b"status"], row[b"error"]) == (
         b"\xff?",
         b"quarantined",
         b"the body is not UTF-8",
