@@ -7,13 +7,21 @@ is sent again; one that the thread has not taken by then is dropped.
 
 import asyncio
 import contextlib
+import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
 from processor.errors import StoreUnavailable
-from processor.web.message_receiver import MessageReceiver, MessageRequest, MessageResponse
+from processor.web.message_receiver import (
+    MessageReceiver,
+    MessageRequest,
+    MessageResponse,
+    problem_response,
+)
+
+_log = logging.getLogger(__name__)
 
 MAX_BATCH = 64
 MAX_BATCH_BYTES = 1_048_576
@@ -66,7 +74,7 @@ class MessageQueue:
             batch = self._take()
             if not batch:
                 continue
-            responses, asleep = self._receiver.receive([request for _, request in batch])
+            responses, asleep = self._receive([request for _, request in batch])
             answered = [
                 (waiting.response, response) for (waiting, _), response in zip(batch, responses, strict=True)
             ]
@@ -75,6 +83,14 @@ class MessageQueue:
             if asleep:  # in a thread of its own: the server of RQ may hang
                 self._waker.submit(self._receiver.wake, asleep)
             del batch, answered  # the next request may be long in coming
+
+    def _receive(self, requests: Sequence[MessageRequest]) -> tuple[list[MessageResponse], set[int]]:
+        """The same as ``receive``; a bug in it must not end the thread."""
+        try:
+            return self._receiver.receive(requests)
+        except Exception:
+            _log.exception("messages could not be kept because of an internal error")
+            return [problem_response(StoreUnavailable())] * len(requests), set()
 
     def _take(self) -> list[tuple[_Waiting, MessageRequest]]:
         """Wait for a request and take all that wait with it, within the bounds of a batch."""

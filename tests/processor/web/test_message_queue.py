@@ -4,19 +4,19 @@ import contextlib
 import dataclasses
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 import pytest
-from redis import Redis
+from redis import Redis, RedisError
 
 from processor.clock import utc_now
 from processor.container import Container, for_worker
 from processor.settings.loading import load
 from processor.store import keys
-from processor.store.inbox import Inbox
+from processor.store.inbox import AcceptResult, Inbox, ReceivedMessage
 from processor.web.message_queue import MAX_BATCH
 from processor.web.message_receiver import MessageReceiver, MessageRequest
 from processor.web.receipt_counter import ReceiptCounter
@@ -224,6 +224,27 @@ def test_while_the_thread_hangs_all_are_answered_in_time_and_what_it_had_not_tak
     until(lambda: ask(gateway, sent(new(9), "msg_after")) != [503])  # the machine may be slow
     assert [store.exists(cells.where(store, keys.event, f"msg_{n}")) for n in range(1, 4)] == [0, 0, 0]
     assert json.loads(waiting[0][1].body)["status"] == 503
+
+
+class Forgetful(Inbox):
+    """An inbox with a bug that nobody foresaw."""
+
+    forgets = True
+
+    def accept_many(self, messages: Sequence[ReceivedMessage]) -> list[AcceptResult | RedisError]:
+        return [] if self.forgets else super().accept_many(messages)
+
+
+def test_a_bug_is_answered_503_and_does_not_end_the_thread(
+    container: Container, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    inbox = Forgetful(Redis.from_url(redis_url))
+    gateway = gateway_of(dataclasses.replace(container, inbox=inbox))
+
+    assert ask(gateway, sent(new(1), "msg_1")) == [503]
+    assert "internal error" in caplog.text
+    inbox.forgets = False
+    assert ask(gateway, sent(new(1), "msg_1")) == [202]
 
 
 def test_the_same_message_from_many_callers_at_once_is_kept_once(container: Container, store: Redis) -> None:
