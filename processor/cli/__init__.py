@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "webhooks": "webhooks",
     "companies": "companies",
     "migration": "migration",
+    "wake": "wake",
 }
 """The module of each command, in the order of ``--help``; the command is a function of the same name."""
 

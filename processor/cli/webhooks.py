@@ -11,7 +11,7 @@ from processor.codat.client import CodatClient
 from processor.codat.models import WebhookConsumer
 from processor.container import Container
 from processor.errors import ProcessorError
-from processor.reconciliation import webhook_registration
+from processor.reconciliation import webhook_registration, wiring
 
 CONSUMER_COLUMNS: tuple[Column, ...] = (
     ("CONSUMER", "id"),
@@ -40,6 +40,7 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
         registration = webhook_registration.register(
             _client(container), url, public_url=public_url, force=force
         )
+        wiring.check_consumers(container)
     if as_json:
         print_json({**_fields(registration.consumer), "made": registration.is_new})
         return

@@ -17,6 +17,7 @@ from processor.reconciliation.diff import CompanyDiff
 from processor.reconciliation.enqueue import Enqueuer
 from processor.reconciliation.full_run import Rebuild, Reconciler
 from processor.reconciliation.listing_scan import ListingScan
+from processor.reconciliation.missed_webhooks import WebhookMonitor
 from processor.reconciliation.repair import ConnectionRepair
 from processor.reconciliation.verify import ConnectionVerification
 
@@ -93,6 +94,17 @@ def compare_now(container: Container, company_id: str) -> CompanyDiff:
     diff = comparer.compare(company_id, BY_OPERATOR, record_unchanged=True)
     _build_enqueuer(container).enqueue(diff)
     return diff
+
+
+def check_consumers(container: Container) -> None:
+    """Compare Codat's webhook consumers with what this service needs, and set or clear the warning.
+
+    Raises :class:`Conflict` without an API key, and ``CodatError`` where Codat does not answer.
+    """
+    if container.codat is None:
+        raise Conflict("Codat cannot be asked: CODAT_API_KEY is unset.")
+    monitor = WebhookMonitor(container.redis, settings=container.settings)
+    monitor.check_consumers(container.codat.list_webhooks(), container.clock())
 
 
 def build_repair(container: Container) -> ConnectionRepair:

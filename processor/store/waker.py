@@ -13,6 +13,7 @@ from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from processor.store import keys
 from processor.store.connection_errors import connection_error_reason
 
 _log = logging.getLogger(__name__)
@@ -84,6 +85,15 @@ class Waker:
     def wake_maintenance(self) -> None:
         """Request a run of due maintenance tasks."""
         self._enqueue(SWEEP_COMPANIES)
+
+    def wake_all(self) -> None:
+        """Request a run of everything, for an operator: harmless where nothing waits."""
+        for cell in keys.cells():
+            self.wake_cell(cell)
+        self.wake_question_runner()
+        self.wake_dispatcher()
+        self.wake_poller()
+        self.wake_maintenance()
 
     def queue_length(self, queue: str) -> int:
         """Number of wake-up calls in this queue."""

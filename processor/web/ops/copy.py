@@ -217,6 +217,13 @@ DONE: Mapping[str, tuple[str, str]] = {
     "redelivered": ("good", "It is being sent again, under the same id."),
     "redelivered-to-several": ("good", "It is being sent again to {count} receivers, under the same id."),
     "reading": ("good", "Codat was told to read the data; what comes of it is on the timeline in minutes."),
+    "woken": ("good", "The workers were asked to look for work."),
+    "registered": (
+        "wait",
+        "The consumer is registered at Codat. Now copy its signing secret from Codat's portal into"
+        " CODAT_WEBHOOK_SECRETS, and restart.",
+    ),
+    "registered-before": ("calm", "Codat has the consumer already; nothing was changed."),
     "unlinked": ("calm", "Access was ended at Codat. The timeline says so in a moment."),
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
