@@ -89,7 +89,9 @@ class Lanes:
         now_ms = to_ms(self._clock())
         self._ready.update(self._lanes if everywhere else touched)
         self._ready.update(attempt.lease.lane.id for attempt in completed)
-        self._ready.update(lane_id for lane_id, due_ms in self._due_ms.items() if due_ms <= now_ms)
+        for lane_id in [lane_id for lane_id, due_ms in self._due_ms.items() if due_ms <= now_ms]:
+            del self._due_ms[lane_id]  # where there is no room, the end of an attempt leads to the next look
+            self._ready.add(lane_id)
         lanes = [lane for lane_id, lane in self._lanes.items() if lane_id in self._ready and room(lane) > 0]
         trip = RoundTrip(self._client, self._claim, self._settle, self._renew)
         batches = self._add_settling(trip, completed, now_ms)
@@ -112,14 +114,6 @@ class Lanes:
         next_ms = now_ms if changed else min(self._due_ms.values(), default=None)
         next_due_at = None if next_ms is None else from_ms(next_ms)
         return Look(self._leases(claims), next_due_at, refused, error)
-
-    def settle(self, completed: Sequence[CompletedAttempt]) -> None:
-        """Record attempts and their consequences for the deliveries and the lanes."""
-        trip = RoundTrip(self._client, self._claim, self._settle, self._renew)
-        self._add_settling(trip, completed, to_ms(self._clock()))
-        for reply in trip.execute():
-            if isinstance(reply, RedisError):
-                raise reply
 
     def renew(self, notification_ids: Mapping[str, Sequence[str]]) -> None:
         """Renew the leases of deliveries under way, by lane id."""

@@ -112,10 +112,10 @@ def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post: Post
     at = {"at": "2026-03-04T12:00:00Z", "outcome": "failed"}
     again = post.clock() + timedelta(days=1)
 
-    late.settle([CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
+    late.look(lambda _: 0, [CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
     assert post.waiting(mine.id)[id_] == LEASE.total_seconds()
-    quick.settle([CompletedAttempt(two, AttemptVerdict.DELIVERED, at | {"outcome": "delivered"})])
-    late.settle([CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
+    quick.look(lambda _: 0, [CompletedAttempt(two, AttemptVerdict.DELIVERED, at | {"outcome": "delivered"})])
+    late.look(lambda _: 0, [CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
 
     assert post.status(id_, mine.id) == "delivered"
     assert post.waiting(mine.id) == {}
@@ -133,7 +133,7 @@ def test_an_attempt_that_is_written_down_twice_counts_once(post: Post) -> None:
         attempt = {"at": to_iso(post.clock()), "outcome": "failed"}
         again = post.clock() + timedelta(days=1)
         for _ in range(2):
-            lanes.settle([CompletedAttempt(one, AttemptVerdict.AGAIN, attempt, again)])
+            lanes.look(lambda _: 0, [CompletedAttempt(one, AttemptVerdict.AGAIN, attempt, again)])
         post.forward(1)
     state = post.lane_admin.states([mine.id])[mine.id]
     assert (state.failures, state.mode) == (10, Mode.SLOW)

@@ -108,6 +108,20 @@ def test_the_commands_that_record_a_success(post: Post) -> None:
     assert {name: count for name, count in counts.items() if count and name != "info"} == DELIVERED
 
 
+def test_a_lane_without_room_is_not_due_again_and_again(post: Post) -> None:
+    """Its next look follows the end of an attempt, not the time of a delivery that cannot begin."""
+    post.subscribe("http://127.0.0.1:9/")
+    lanes = post.lanes()
+    post.decide("connection-1")
+    post.fan_out()
+    (lease,) = lanes.look(lambda _: 1).leases
+    again = completed(post, lease, AttemptVerdict.AGAIN)
+    assert lanes.look(lambda _: 1, [again]).next_due_at == again.next_attempt_at
+    post.forward(5)
+    assert lanes.look(lambda _: 0, everywhere=False).next_due_at is None
+    assert len(lanes.look(lambda _: 1, everywhere=False).leases) == 1
+
+
 def test_who_was_removed_or_disabled_gets_nothing_more(post: Post) -> None:
     removed, disabled = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
     lanes, fan_out = post.lanes(), post._fan_out()
