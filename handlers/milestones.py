@@ -202,6 +202,7 @@ def notification(
             "platform_key": connection.platform_key,
             "platform_name": connection.platform_name,
             "source_type": connection.source_type,
+            "account_name": connection.account_name,
             "state": now.state.value,
             "previous_state": previous_state,
             "authorization": now.authorization,

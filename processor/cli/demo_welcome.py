@@ -31,6 +31,7 @@ PLACEHOLDERS = (
     "statusCode",
     "errorMessage",
     "statusText",
+    "data.company.companyName",
 )
 """https://docs.codat.io/auth-flow/customize/set-up-redirects"""
 TIMEOUT_S = 30.0

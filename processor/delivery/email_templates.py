@@ -85,7 +85,7 @@ class EmailTemplates:
         type_, data = str(body["type"]), body["data"]
         values: dict[str, Any] = {
             "type": type_,
-            "platform": _line(data.get("platform_name")) or "your accounting software",
+            "platform": _platform(data),
             "company": _line(company_name),
             "product": _line(product),
             "link": link if type_ in ACTIONABLE else None,
@@ -129,6 +129,13 @@ def to_message(email: RenderedEmail, *, message_id: str, sender: str, to: str, a
     message.set_content(email.text)
     message.add_alternative(email.html, subtype="html")
     return message
+
+
+def _platform(data: Mapping[str, Any]) -> str:
+    """The platform, and the account, shop or business there, where Codat shows one."""
+    platform = _line(data.get("platform_name")) or "your accounting software"
+    account = _line(data.get("account_name"))
+    return f"{platform} ({account})" if account and account not in platform else platform
 
 
 def _line(text: object) -> str:

@@ -17,20 +17,24 @@ KINDS: Mapping[int, Kind] = {
 }
 """https://docs.codat.io/auth-flow/authorize-hosted-link"""
 
+ACCOUNT_NAME = "data.company.companyName"
+"""The placeholder of Codat for the name of the business that was connected."""
+
 MAX_MESSAGE_CHARS = 300
 MAX_NAME_CHARS = 100
 
 _CODE = re.compile(r"[0-9]{3}")
 _ID = re.compile(r"[A-Za-z0-9-]{1,100}")
-_PLACEHOLDER = re.compile(r"\{[A-Za-z]+\}")
+_PLACEHOLDER = re.compile(r"\{[A-Za-z.]+\}")
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRedirect:
     """The end of a visit to Link as the address claims it.
 
-    ``message`` and ``platform_name`` are single printable lines of bounded length; templates still have to
-    escape them. Ids are well-formed and unverified. ``is_new``: the merchant has not read the notice yet.
+    ``message``, ``platform_name`` and ``account_name`` (of the account, shop or business) are single
+    printable lines of bounded length; templates still have to escape them. Ids are well-formed and
+    unverified. ``is_new``: the merchant has not read the notice yet.
     """
 
     status_code: int | None = None
@@ -38,6 +42,7 @@ class LinkRedirect:
     connection_id: str | None = None
     company_id: str | None = None
     platform_name: str | None = None
+    account_name: str | None = None
     message: str | None = None
     is_new: bool = True
 
@@ -47,6 +52,8 @@ class LinkRedirect:
         parameters = {"statusCode": "" if self.status_code is None else str(self.status_code)}
         if self.message:
             parameters["errorMessage"] = self.message
+        if self.account_name:
+            parameters[ACCOUNT_NAME] = self.account_name
         return parameters if self.is_new else parameters | {"told": "1"}
 
     @classmethod
@@ -63,6 +70,7 @@ class LinkRedirect:
             connection_id=_id(fields.get("connectionid")),
             company_id=_id(fields.get("companyid")),
             platform_name=_text(fields.get("platformname"), MAX_NAME_CHARS),
+            account_name=_text(fields.get(ACCOUNT_NAME.casefold()), MAX_NAME_CHARS),
             is_new="told" not in fields,
             message=_text(fields.get("errormessage"), MAX_MESSAGE_CHARS)
             or _text(fields.get("statustext"), MAX_MESSAGE_CHARS),

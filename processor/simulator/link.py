@@ -112,13 +112,19 @@ def way_back(template: str, connection: SimulatedConnection, ending: Ending, mes
         "statusCode": str(ending.status_code),
         "errorMessage": message,
         "statusText": ending.status_text,
+        "data.company.companyName": _company_name(connection, ending),
     }
 
     def fill(match: re.Match[str]) -> str:
         return quote(values.get(match[1], match[0]), safe="")
 
     # Browsers and settings pages may have encoded the braces.
-    return re.sub(r"(?:\{|%7B)(\w+)(?:\}|%7D)", fill, template, flags=re.IGNORECASE)
+    return re.sub(r"(?:\{|%7B)([\w.]+)(?:\}|%7D)", fill, template, flags=re.IGNORECASE)
+
+
+def _company_name(connection: SimulatedConnection, ending: Ending) -> str:
+    """The name of the business at the platform; empty where nothing was connected."""
+    return (connection.account_name or "") if ending.status_code == 200 else ""
 
 
 def _apply(simulation: Simulation, connection: SimulatedConnection, ending: Ending) -> tuple[Ending, str]:

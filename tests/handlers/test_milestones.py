@@ -58,6 +58,7 @@ def test_the_body_of_a_notification_has_the_fields_of_the_contract() -> None:
         "occurred_at": at(20),
         "event_id": "webhook-7",
         "expected": False,
+        "account_name": None,
         "data_types": {"complete": ["invoices"], "failed": {"bills": "FetchError"}},
         "error": None,
     }

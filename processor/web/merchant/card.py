@@ -45,13 +45,15 @@ class Card:
     """One connection.
 
     ``name`` is the platform's, extended where the company has several connections to it; ``account`` is the
-    account, shop or business at the platform. ``is_barred``: another accounting platform is connected.
-    ``waits_for_computer``: nothing is read until the customer's computer is on.
+    account, shop or business at the platform; ``account_hint`` is what the address of the way back calls it,
+    while Codat does not say. ``is_barred``: another accounting platform is connected. ``waits_for_computer``:
+    nothing is read until the customer's computer is on.
     """
 
     id: str
     name: str
     account: str | None
+    account_hint: str | None
     platform_key: str | None
     group: str
     logo_url: str | None
@@ -64,6 +66,12 @@ class Card:
     authorization: int
     is_barred: bool = False
     waits_for_computer: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """The name with the account at the platform, for a sentence that must not mean another one."""
+        is_told_apart = "(" in self.name
+        return self.name if is_told_apart or not self.account else f"{self.name} ({self.account})"
 
     @property
     def is_linked(self) -> bool:

@@ -67,6 +67,7 @@ def card_of(
         id=view["id"],
         name=name,
         account=terms.name_of(view["account_name"]) if view["account_name"] else None,
+        account_hint=_account_hint(view, redirect),
         platform_key=view["platform_key"],
         group=group_of(view["source_type"]),
         logo_url=logo_of(platform),
@@ -158,6 +159,13 @@ def dates_of(connection: Connection) -> Dates:
     begun = [at for at in (connection.base.begun_at, connection.history.begun_at) if at is not None]
     read = [row.at for row in connection.data_types.values() if row.status == COMPLETE]
     return Dates(min([*linked, *notified, *begun], default=None), max(read, default=None))
+
+
+def _account_hint(view: ConnectionView, redirect: LinkRedirect | None) -> str | None:
+    """The name in the address with which the merchant came back; anybody could have written it."""
+    if redirect is None or redirect.kind != "connected" or not redirect.account_name or view["account_name"]:
+        return None
+    return terms.name_of(redirect.account_name)
 
 
 def _displayed_state(state: State, data_types: Sequence[Mapping[str, Any]]) -> State:

@@ -47,7 +47,7 @@ def confirm(token: str, connection_id: str, change: str) -> Response:
     if card.state is State.DELETED or (change == "unlink" and not card.is_linked):
         return redirect(visit.url("manage.show"), 303)  # type: ignore[return-value]
     keeper = brand_of(journey().brands, visit.company.brand).name
-    question = changes.question(change, card.name, keeper)
+    question = changes.question(change, card.full_name, keeper)
     return page(visit, "confirm", card=card, change=change, question=question)
 
 

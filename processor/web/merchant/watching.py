@@ -64,7 +64,7 @@ def resume(token: str, connection_id: str) -> Response:
         if consenting.is_missing_for(visit, card, text):
             platform = known_platforms().get(card.platform_key or "")
             action = visit.url("watch.resume", connection_id=connection_id)
-            return consenting.ask(visit, text, action=action, name=card.name, platform=platform)
+            return consenting.ask(visit, text, action=action, name=card.full_name, platform=platform)
     session = journey().link(connection_id, company_id=visit.company_id)
     consenting.keep(visit, session, text)
     return leave_for_link(visit, session)

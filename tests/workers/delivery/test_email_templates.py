@@ -81,3 +81,11 @@ def test_an_e_mail_says_one_thing_about_handing_it_on(notice: NotificationType) 
             assert text.count("forward this e-mail") == (LINK in text)
             asks = "get in touch with us, and we send you a link" in text
             assert asks == (link is None and notice.value in ACTIONABLE)
+
+
+def test_the_account_at_the_platform_is_named() -> None:
+    data = {"platform_name": "Shopify", "account_name": "North\nShop", "data_types": {}}
+    body = {"type": "connection.deauthorized", "data": data}
+    letter = EmailTemplates().render(body, company_name=None, link=LINK, product=None)
+    assert letter.subject == "Shopify (North Shop) no longer gives access"
+    assert "connect Shopify (North Shop) again" in letter.html

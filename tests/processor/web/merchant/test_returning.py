@@ -1,6 +1,7 @@
 """``/return``: what is said for each status code, to whom, and that it believes nothing."""
 
 import dataclasses
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -270,3 +271,26 @@ def test_a_cookie_that_has_expired_or_was_tampered_with_counts_for_nothing(
 def test_whatever_stands_in_the_address_there_is_a_page(visitor: Browser, query: dict[str, str]) -> None:
     encoded = urlencode(query, errors="surrogatepass")
     assert visitor.http.get("/return?" + encoded).status_code == 200
+
+
+def test_the_name_in_the_way_back_is_a_hint_until_codat_says_it(place: Place, visitor: Browser) -> None:
+    company_id, token = place.company()
+    xero = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    visitor.open(f"/connect/{token}")
+    back = f"/return?statusCode=200&connectionId={xero}&data.company.companyName=North%20%3Cb%3EShop"
+    page = visitor.open(back)
+    assert "You chose “North <b>Shop” there, as the way back says" in page.text
+    assert "<b>Shop" not in page.answer.text
+    assert place.desk.journey.connection(xero)["account_name"] is None, "an address proves nothing"
+    live = re.search('data-live="([^"]+)"', page.answer.text)
+    assert live is not None
+    assert "You chose" in visitor.open(live[1].replace("&amp;", "&")).text
+    place.change(xero, "authorize", account_name="North Shop Ltd")
+    page = visitor.open(back)
+    assert "You chose" not in page.text
+    assert "North Shop Ltd" in page.text
+    empty = visitor.open(
+        f"/return?statusCode=200&connectionId={xero}&data.company.companyName=%7Bdata.company.companyName%7D"
+    )
+    assert "{data." not in empty.text

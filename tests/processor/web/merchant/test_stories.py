@@ -228,11 +228,12 @@ def test_two_connections_of_one_platform_are_told_apart(
 
 
 def test_one_connection_of_a_platform_has_the_platforms_name(place: Place, visitor: Browser) -> None:
-    """A number or a name is no help where there is nothing to tell apart; the account is shown beside."""
+    """A number is no help where there is nothing to tell apart; what is ended is asked with its account."""
     company_id, token = place.company()
     connection_id = place.desk.journey.connect(company_id, "shpf").connection_id
     place.change(connection_id, "authorize", account_name="North Shop")
-    assert "Disconnect Shopify?" in visitor.open(f"/connect/{token}/connections/{connection_id}/unlink").text
+    question = visitor.open(f"/connect/{token}/connections/{connection_id}/unlink").text
+    assert "Disconnect Shopify (North Shop)?" in question
     assert "North Shop" in visitor.open(f"/connect/{token}/manage").text
 
 
