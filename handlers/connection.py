@@ -53,7 +53,8 @@ class Connection:
     at or before ``compacted_until`` are stale. ``described_at`` is the time of the newest message that
     described the platform. ``on_premise``: the platform is software on the customer's own computer, ``None``
     where Codat's list of platforms was unknown. ``nothing_queued_at`` is when Codat first showed that no read
-    is queued for an authorisation, ``None`` if it never did.
+    is queued for an authorisation, ``None`` if it never did. ``previous_account_name`` is the account, shop
+    or business before ``account_name``, where another one was connected.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Connection:
     account_name: str | None = None
     on_premise: bool | None = None
     nothing_queued_at: datetime | None = None
+    previous_account_name: str | None = None
 
     @property
     def is_on_premise(self) -> bool:
@@ -98,6 +100,8 @@ class Connection:
             for name, value in _description(event, details).items()
             if value != getattr(self, name) and (is_newest or getattr(self, name) is None)
         }
+        if self.account_name is not None and "account_name" in changes:
+            changes["previous_account_name"] = self.account_name
         describes_platform = details is not None and details.platform_key is not None
         described_at = event.at if describes_platform and is_newest else self.described_at
         if not changes and described_at == self.described_at:

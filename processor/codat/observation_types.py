@@ -32,6 +32,7 @@ CONNECTION_UNLINKED = "journey.connection.unlinked"
 CONNECTION_DELETED = "journey.connection.deleted"
 COMPANY_DELETED = "journey.company.deleted"
 CONSENT_GIVEN = "journey.consent.given"
+ACCOUNT_CONFIRMED = "journey.account.confirmed"
 
 KINDS: Mapping[str, type[Event]] = MappingProxyType(
     {
@@ -48,6 +49,7 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
         CONNECTION_DELETED: ConnectionDeleted,
         COMPANY_DELETED: CompanyDeleted,
         CONSENT_GIVEN: UnhandledEvent,
+        ACCOUNT_CONFIRMED: UnhandledEvent,
     }
 )
 """Classes of observations by event type."""

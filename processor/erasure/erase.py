@@ -199,6 +199,7 @@ def _keys_of(records: CompanyRecords) -> list[str]:
         keys.link_mailed(company_id),
         keys.link_returns(company_id),
         keys.consents(company_id),
+        keys.confirmed_accounts(company_id),
         keys.consented(company_id),
         keys.slots(company_id),
     ]

@@ -113,6 +113,15 @@ class JourneyEvents:
         )
         return self._put(event)
 
+    def record_account_confirmed(self, company: CompanyFields, connection_id: str, account_name: str) -> str:
+        """Record that the user meant to connect another account than before, at the local time."""
+        event = UnhandledEvent(
+            **self._event_fields(observation_types.ACCOUNT_CONFIRMED, company, self._clock(), timed=False),
+            connection_id=connection_id,
+            trigger=Trigger(f"the user confirmed that it is {account_name} now"),
+        )
+        return self._put(event)
+
     def record_company_deleted(self, company: CompanyFields) -> str:
         """Record that Codat deleted the company on request, at the local time."""
         return self._put(

@@ -18,7 +18,7 @@ from processor.clock import from_iso, to_iso, to_ms
 from processor.codat.models import CompanyResponse
 from processor.errors import StoreUnavailable
 from processor.store import commits, keys, visibility
-from processor.store.decoding import texts
+from processor.store.decoding import text_fields, texts
 from processor.store.records import StoredConnection, read_connections
 from processor.store.unit_of_work import Batch
 
@@ -133,6 +133,22 @@ class Records:
             return None
         url, state = json.loads(row)
         return url, state
+
+    def confirm_account(self, company_id: str, connection_id: str, account_name: str) -> None:
+        """Store that the user meant to connect another account; nothing of a company erased meanwhile."""
+        company = keys.company(company_id)
+
+        def save(pipe: "Pipeline[Any]") -> None:
+            is_known = pipe.exists(company)
+            pipe.multi()
+            if is_known:
+                pipe.hset(keys.confirmed_accounts(company_id), connection_id, account_name)
+
+        self._client.transaction(save, company)  # type: ignore[no-untyped-call]
+
+    def confirmed_accounts(self, company_id: str) -> dict[str, str]:
+        """The accounts that users confirmed, by connection."""
+        return text_fields(self._client.hgetall(keys.confirmed_accounts(company_id)))
 
     def signing_up(self, merchant_id: str) -> AbstractContextManager[None]:
         """Allow one sign-up of a merchant at a time; raises after ``lock_wait_s``."""

@@ -11,6 +11,7 @@ from handlers.state import situation
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.names import source_type_of
+from processor.errors import Conflict
 from processor.journey import requests
 from processor.journey.asking import CompanyQuestions
 from processor.journey.companies import CompanyService
@@ -73,7 +74,7 @@ class Journey:
         self.tokens, self.consents, self.brands = tokens, consents, brands
         self._reader, self._waker = reader, waker
         self._codat, self._platforms = codat, platforms
-        self._companies, self._records = companies, records
+        self._companies, self._records, self._events = companies, records, events
         self._settings = settings
         self._lookup = Lookup(companies, reader)
         self.way_back = WayBack(records=records, settings=settings)
@@ -246,6 +247,18 @@ class Journey:
                 authorization=authorization,
                 address=address,
             )
+
+    def confirmed_accounts(self, company_id: str) -> dict[str, str]:
+        """The accounts that users said they meant to connect instead of others, by connection."""
+        return self._records.confirmed_accounts(company_id)
+
+    def confirm_account(self, connection_id: str, account_name: str, *, company_id: str) -> None:
+        """Keep that another account than before is meant; raises :class:`Conflict` if it is not connected."""
+        row, stored = self._lookup.existing(connection_id, company_id)
+        if stored.connection.account_name != account_name:
+            raise Conflict("Another account is connected by now.")
+        self._records.confirm_account(company_id, connection_id, account_name)
+        self._events.record_account_confirmed(row, connection_id, account_name)
 
     def authorization(self, connection_id: str) -> int:
         """How often access was given through a connection; 0 for one that is not known yet."""

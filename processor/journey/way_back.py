@@ -5,11 +5,11 @@ An address that a browser brings proves nothing, so what stands in it is a hint,
 in ``RETURN_URL_ORIGINS``, which is looked up each time: an origin that is taken off the list ends at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from handlers.state import AWAITING_FIRST_SYNC, State
+from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State
 from processor.errors import Invalid
 from processor.journey.connections import with_query
 from processor.journey.link_redirect import Kind
@@ -45,15 +45,29 @@ _BY_CLAIM: dict[Kind | None, JourneyOutcome] = {
     "failed": JourneyOutcome.FAILED,
     "unsupported": JourneyOutcome.FAILED,
 }
-_COPIED = ("id", "connection_id", "platform_key", "platform_name", "source_type", "account_name", "state")
+_COPIED = (
+    *("id", "connection_id", "platform_key", "platform_name", "source_type"),
+    *("account_name", "previous_account_name", "state"),
+)
 
 
-def outcome_of(view: ConnectionView, claim: Kind | None = None) -> JourneyOutcome:
+def is_other_account(view: ConnectionView, confirmed_accounts: Mapping[str, str]) -> bool:
+    """Whether another account than before has access, and its user did not say that this is meant.
+
+    ``confirmed_accounts`` are the accounts that users confirmed, by connection.
+    """
+    is_changed = view["previous_account_name"] is not None and State(view["state"]) in LINKED_STATES
+    return is_changed and confirmed_accounts.get(view["id"]) != view["account_name"]
+
+
+def outcome_of(view: ConnectionView, claim: Kind | None = None, *, is_other: bool = False) -> JourneyOutcome:
     """How the journey to one connection stands.
 
     ``claim`` is what Codat's redirect says of a connection that waits for access, and counts until the store
-    knows better.
+    knows better. ``is_other``: it does not count yet, see :func:`is_other_account`.
     """
+    if is_other:
+        return JourneyOutcome.LEFT
     state = State(view["state"])
     if state is State.PENDING:
         return outcome_of_claim(claim)
@@ -143,7 +157,10 @@ class WayBack:
     def journey(self, company: CompanyView, views: Sequence[ConnectionView]) -> dict[str, Any]:
         """How a company's journey stands, and where its button leads now; ``views`` newest first."""
         company_id = company.company_id
-        outcome, connection_id = overall([(outcome_of(view), view["id"]) for view in views])
+        confirmed = self._records.confirmed_accounts(company_id)
+        others = {view["id"] for view in views if is_other_account(view, confirmed)}
+        outcomes = {view["id"]: outcome_of(view, is_other=view["id"] in others) for view in views}
+        outcome, connection_id = overall([(outcomes[view["id"]], view["id"]) for view in views])
         return_to = self.of_company(company, connection_id)
         return {
             "id": company_id,
@@ -155,7 +172,11 @@ class WayBack:
                 return_to, outcome, company_id=company_id, connection_id=connection_id
             ),
             "connections": [
-                {**{name: view[name] for name in _COPIED}, "outcome": outcome_of(view).value}
+                {
+                    **{name: view[name] for name in _COPIED},
+                    "account_confirmed": view["id"] not in others,
+                    "outcome": outcomes[view["id"]].value,
+                }
                 for view in views
             ],
         }

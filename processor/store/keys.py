@@ -412,6 +412,11 @@ def link_returns(company_id: str) -> str:
     return f"{_in(cell_of(company_id))}link-returns:{company_id}"
 
 
+def confirmed_accounts(company_id: str) -> str:
+    """Hash: connection id to the account that its user confirmed after a change. Kept like ``consents``."""
+    return f"{_in(cell_of(company_id))}confirmed-accounts:{company_id}"
+
+
 def consents(company_id: str) -> str:
     """Stream, field ``consent``: JSON of consents with their texts. Kept until the company is erased."""
     return f"{_in(cell_of(company_id))}consents:{company_id}"

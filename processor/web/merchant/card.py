@@ -46,7 +46,9 @@ class Card:
 
     ``name`` is the platform's, extended where the company has several connections to it; ``account`` is the
     account, shop or business at the platform; ``account_hint`` is what the address of the way back calls it,
-    while Codat does not say. ``is_barred``: another accounting platform is connected. ``waits_for_computer``:
+    while Codat does not say; ``previous_account`` is the one before, until somebody says that this is meant;
+    ``raw_account`` is ``account`` as Codat spells it, for the form that says so.
+    ``is_barred``: another accounting platform is connected. ``waits_for_computer``:
     nothing is read until the customer's computer is on.
     """
 
@@ -54,6 +56,8 @@ class Card:
     name: str
     account: str | None
     account_hint: str | None
+    previous_account: str | None
+    raw_account: str | None
     platform_key: str | None
     group: str
     logo_url: str | None

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from handlers.connection import Connection
@@ -16,9 +17,11 @@ from processor.humanize import data_type
 from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import ConnectionView, PlatformView
 from processor.journey.search import group_of
-from processor.journey.way_back import outcome_of
+from processor.journey.way_back import is_other_account, outcome_of
 from processor.web.merchant.card import ACCOUNTING, Card, SyncProgress
 from processor.web.merchant.copy import connection_states, terms
+
+NO_ACCOUNTS: Mapping[str, str] = MappingProxyType({})
 
 _NOT_BEGUN = frozenset({"Initial", "Queued"})
 """Statuses of data types that are not being read yet."""
@@ -38,16 +41,18 @@ def card_of(
     *,
     redirect: LinkRedirect | None = None,
     name: str | None = None,
+    confirmed_accounts: Mapping[str, str] = NO_ACCOUNTS,
 ) -> Card:
     """The card of a connection; ``platforms`` by key provide logo and name.
 
     ``redirect`` is the unverified outcome with which the merchant just came back. ``name`` defaults to the
-    platform's.
+    platform's. ``confirmed_accounts``: as for :func:`is_other_account`.
     """
     platform = platforms.get(view["platform_key"] or "")
     name = name or _platform_name(view, platforms)
     data_types = [row for row in view["data_types"] if row["current"]]
     state = _displayed_state(State(view["state"]), data_types)
+    is_other = is_other_account(view, confirmed_accounts)
     error = view["error"] if state in (State.AUTHORIZATION_FAILED, State.DEAUTHORIZED) else None
     claim = redirect.kind if redirect else None
     failed_statuses = {row["status"] for row in data_types if has_failed(row["status"], row["progress"])}
@@ -68,6 +73,8 @@ def card_of(
         name=name,
         account=terms.name_of(view["account_name"]) if view["account_name"] else None,
         account_hint=_account_hint(view, redirect),
+        raw_account=view["account_name"],
+        previous_account=terms.name_of(view["previous_account_name"]) if is_other else None,
         platform_key=view["platform_key"],
         group=group_of(view["source_type"]),
         logo_url=logo_of(platform),
@@ -76,7 +83,7 @@ def card_of(
         progress=view["progress"],
         data_types=tuple(_sync_progress(row, name, waits=waits) for row in data_types),
         error=_quoted(error) if error and claim != "connected" and not view["end_expected"] else None,
-        outcome=outcome_of(view, claim),
+        outcome=outcome_of(view, claim, is_other=is_other),
         authorization=view["authorization"],
         waits_for_computer=waits,
     )

@@ -4,7 +4,7 @@ The token is part of the address, so no address of a page is logged, sent as a r
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from processor.web import csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
 from processor.web.merchant.card import Card
-from processor.web.merchant.cards import card_of, distinct_names, in_order, mark_barred
+from processor.web.merchant.cards import NO_ACCOUNTS, card_of, distinct_names, in_order, mark_barred
 from processor.web.merchant.copy import terms
 
 PATH = "/connect"
@@ -60,16 +60,26 @@ class PageVisit:
         """The card of one connection; ``redirect`` as in :func:`card_of`."""
         platforms, views = known_platforms(), journey().connections(self.company_id)
         view, names = self.connection(connection_id), distinct_names(views, platforms)
-        card = card_of(view, platforms, redirect=redirect, name=names.get(connection_id))
+        confirmed = self._confirmed_accounts([view])
+        name = names.get(connection_id)
+        card = card_of(view, platforms, redirect=redirect, name=name, confirmed_accounts=confirmed)
         cards = [card_of(other, platforms, name=names[other["id"]]) for other in views]
         return mark_barred([card, *cards])[0]
 
     def cards(self) -> list[Card]:
         """The cards of the company, those that need the merchant's attention first."""
         platforms, views = known_platforms(), journey().connections(self.company_id)
-        names = distinct_names(views, platforms)
-        cards = [card_of(view, platforms, name=names[view["id"]]) for view in views]
+        names, confirmed = distinct_names(views, platforms), self._confirmed_accounts(views)
+        cards = [
+            card_of(view, platforms, name=names[view["id"]], confirmed_accounts=confirmed) for view in views
+        ]
         return in_order(mark_barred(cards))
+
+    def _confirmed_accounts(self, views: Sequence[ConnectionView]) -> Mapping[str, str]:
+        """The confirmed accounts, which are read only where another account was connected."""
+        if not any(view["previous_account_name"] for view in views):
+            return NO_ACCOUNTS
+        return journey().confirmed_accounts(self.company_id)
 
     @property
     def link_address(self) -> str:

@@ -70,6 +70,21 @@ def resume(token: str, connection_id: str) -> Response:
     return leave_for_link(visit, session)
 
 
+@blueprint.get("/account")
+def back_from_confirming(token: str, connection_id: str) -> Response:
+    """The status page at the address of that form."""
+    return show(token, connection_id)
+
+
+@blueprint.post("/account")
+def confirm_account(token: str, connection_id: str) -> Response:
+    """Keep that another account than before is meant."""
+    visit = form_visit_of(token)
+    name = request.form.get("account", "")
+    journey().confirm_account(connection_id, name, company_id=visit.company_id)
+    return redirect(visit.url("watch.show", connection_id=connection_id), 303)  # type: ignore[return-value]
+
+
 @blueprint.post("/read")
 def read_again(token: str, connection_id: str) -> Response:
     """Have Codat read the data again, and show the status."""

@@ -8,7 +8,7 @@ from processor.journey.way_back import JourneyOutcome
 from processor.resources.queries import STATES
 from processor.settings import web_addresses
 from processor.web.v1.bodies import RequestBodySchema
-from processor.web.v1.fields import ResponseSchema, by_name, many, moment, number, text, word
+from processor.web.v1.fields import ResponseSchema, by_name, flag, many, moment, number, text, word
 
 OUTCOMES = ("reading", "complete", "failed", "unsupported")
 SYNC_STATUSES = ("idle", "reading", "complete", "failed")
@@ -153,6 +153,10 @@ class ConnectionJourneySchema(ResponseSchema):
     platform_name = text("The platform's name.", null=True)
     source_type = text("`Accounting`, `Banking`, ...", null=True)
     account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
+    previous_account_name = text("The one before, where another account was connected since.", null=True)
+    account_confirmed = flag(
+        "Whether that is the first account, or its user said on the pages that the change is meant."
+    )
     state = word(STATES, "Its state.")
     outcome = word(JourneyOutcome, "What that means for the journey.")
 
@@ -165,8 +169,8 @@ class JourneySchema(ResponseSchema):
     outcome = word(
         JourneyOutcome,
         "`syncing`: something is being read for the first time; `ready`: something was read; `failed`;"
-        " `cancelled`: the user gave up at the platform; `left`: nothing was authorised, or access was given"
-        " up.",
+        " `cancelled`: the user gave up at the platform; `left`: nothing was authorised, access was given"
+        " up, or another account than before was connected and nobody said yet that this is meant.",
     )
     connection_id = text("The connection that `outcome` is about.", null=True)
     state = text("Your own text, as the button hands it on.", null=True)

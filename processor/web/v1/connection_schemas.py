@@ -143,6 +143,7 @@ class ConnectionSchema(ResponseSchema):
     source_type = text("`Accounting`, `Banking`, ...", null=True)
     integration_id = text("Codat's id of the integration.", null=True)
     account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
+    previous_account_name = text("The one before, where another account was connected since.", null=True)
     state = word(
         (*STATES, UNREADABLE),
         "The state; `unreadable` where our record is damaged: an operator has to repair it.",

@@ -69,6 +69,7 @@ CONNECTIONS = st.builds(
             "source_type",
             "integration_id",
             "account_name",
+            "previous_account_name",
         ),
         st.none() | TEXTS,
     ),

@@ -27,6 +27,7 @@ def view(state: State, **members: object) -> dict[str, object]:
         "platform_key": "gbol",
         "platform_name": "Xero",
         "account_name": None,
+        "previous_account_name": None,
         "authorization": 1,
         "source_type": "Accounting",
         "state": state.value,

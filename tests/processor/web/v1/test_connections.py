@@ -28,6 +28,7 @@ def test_a_connection_is_shown_whole(filling: Filling, get: Get) -> None:
         "source_type": "Accounting",
         "integration_id": "8a156a5a-39cb-4f9d-856e-76ef9b9a9607",
         "account_name": None,
+        "previous_account_name": None,
         "state": "ready",
         "link_status": "Linked",
         "authorization": 1,
