@@ -13,7 +13,7 @@ from redis import Redis
 from processor.clock import to_iso
 from processor.journey.consent_texts import ConsentText, ConsentTexts
 from processor.journey.events import CompanyFields, JourneyEvents
-from processor.journey.models import CompanyView
+from processor.journey.models import CompanyView, LinkSession
 from processor.store import cursors, keys
 from processor.store.cursors import ResultPage
 from processor.store.decoding import text
@@ -55,21 +55,20 @@ class Consents:
     def give(
         self,
         company: CompanyFields,
-        connection_id: str,
+        session: LinkSession,
         consent: ConsentText,
         *,
-        platform_name: str | None,
         authorization: int,
         address: str,
     ) -> dict[str, Any]:
         """Keep the evidence and note it on the timeline, unless the company was erased meanwhile; the row."""
-        company_id = company["id"]
+        company_id, connection_id = company["id"], session.connection_id
         row = {
             "id": f"cns_{secrets.token_hex(12)}",
             "at": to_iso(self._clock()),
             "company_id": company_id,
             "connection_id": connection_id,
-            "platform_name": platform_name,
+            "platform_name": session.platform_name,
             "authorization": authorization,
             "version": consent.version,
             "hash": consent.hash,

@@ -239,14 +239,7 @@ class Journey:
         row = self._lookup.company(company.company_id)
         authorization = self.authorization(session.connection_id)
         if not self.consents.is_given(row["id"], session.connection_id, text, authorization=authorization):
-            self.consents.give(
-                row,
-                session.connection_id,
-                text,
-                platform_name=session.platform_name,
-                authorization=authorization,
-                address=address,
-            )
+            self.consents.give(row, session, text, authorization=authorization, address=address)
 
     def confirmed_accounts(self, company_id: str) -> dict[str, str]:
         """The accounts that users said they meant to connect instead of others, by connection."""
