@@ -66,7 +66,7 @@ def _one_run(
         if hindered:
             subscribers.add(url=stack.enter_context(receiver(SLOW_S)).url)
             subscribers.add(url=f"http://127.0.0.1:{own_port()}/dead")
-        drain = Drain(client, policy=Policy(), yield_to=lambda: True)
+        drain = Drain(client, policy=Policy(), linger_s=0.0)
         for cell in keys.cells():
             while client.xlen(keys.inbox(cell)):
                 drain.run(cell, run_s=3600)

@@ -66,7 +66,7 @@ def _one_run(client: "Redis[Any]", url: str, count: int) -> dict[str, float]:
 
 def _drained(client: "Redis[Any]", count: int) -> dict[str, float]:
     fill(client, count)
-    drain = Drain(client, policy=Policy(), yield_to=lambda: True)
+    drain = Drain(client, policy=Policy(), linger_s=0.0)
     engine, cpu, began = EngineMeter(client), time.process_time(), time.perf_counter()
     handled = 0
     for cell in keys.cells():

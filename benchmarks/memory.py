@@ -31,7 +31,7 @@ def measure(connections: int) -> list[Figure]:
         empty = _used(client)
         bench = Workbench(client)
         message_bytes = connection_bytes = 0
-        drain = Drain(client, policy=Policy(), yield_to=lambda: True)
+        drain = Drain(client, policy=Policy(), linger_s=0.0)
         took = 0.0
         for start in range(0, connections, _STEP):
             before = _used(client)

@@ -71,12 +71,12 @@ class Clock:
         """Do one tick. Raises ``redis.RedisError``."""
         now = self._clock()
         heartbeats.record(self._client, "clock", self._name)
+        asleep = False
         for event_id, cell in wakeups.due_retries(self._client, now):
             _, wake = self._inbox.requeue(event_id, status="failed", cell=cell, only_if=True)
-            if wake:
-                self._waker.wake_cell(cell)
-        for cell in wakeups.claim_sleeping_cells(self._client):
-            self._waker.wake_cell(cell)
+            asleep = asleep or wake
+        if wakeups.claim_sleeping_cells(self._client) or asleep:
+            self._waker.wake_drain()
         if wakeups.claim_question_run(self._client, now):
             self._waker.wake_question_runner()
         if wakeups.claim_due_delivery_run(self._client) and not self._waker.queue_length(DELIVER):

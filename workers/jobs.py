@@ -4,12 +4,12 @@ from workers import runtime
 from workers.delivery.new_link import send_new_link
 
 
-def drain(cell: int) -> int:
-    """Drain a cell, and wake it again where messages remain; the number of handled messages."""
+def drain() -> int:
+    """Drain the cells that no drain serves; request another run if messages remain. The number handled."""
     current = runtime.current()
-    drained = current.drain.run(cell)
+    drained = current.drain.run()
     if drained.more and not current.stopping():
-        current.waker.wake_cell(cell)
+        current.waker.wake_drain()
     return drained.handled
 
 

@@ -90,6 +90,10 @@ def build(
         if wakeups.claim_question_run(client, container.clock()):
             waker.wake_question_runner()
 
+    def wake_another_drain() -> None:
+        if not waker.queue_length(DRAIN):
+            waker.wake_drain()
+
     def wake_deliveries() -> None:
         if wakeups.claim_delivery_run(client):
             waker.wake_dispatcher()
@@ -103,8 +107,7 @@ def build(
             inbox=container.inbox,
             clock=container.clock,
             stop=stopping,
-            yield_to=lambda: waker.queue_length(DRAIN) > 0,
-            on_other_cell=waker.wake_cell,
+            on_backlog=wake_another_drain,
             on_questions=wake_questions,
             on_notifications=wake_deliveries,
             progress=progress,

@@ -67,9 +67,9 @@ class ReplayService:
                 raise Conflict("The event's company was erased, and its body with it.", event_id=event_id)
             if only is not None and row["status"] != only:
                 raise Conflict(f"The event is {row['status']}, not {only}.", event_id=event_id)
-            cell, put, wake = self._requeue(row)
+            put, wake = self._requeue(row)
             if wake:
-                self._waker.wake_cell(cell)
+                self._waker.wake_drain()
             if put:
                 return {"event_id": event_id, "status": "pending"}
         raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
@@ -131,15 +131,13 @@ class ReplayService:
             else:
                 yield ReplayResult(event_id)
 
-    def _requeue(self, row: dict[str, Any]) -> tuple[int, bool, bool]:
-        """Put the message back: its cell, whether it was put, and whether the cell needs a wake-up."""
+    def _requeue(self, row: dict[str, Any]) -> tuple[bool, bool]:
+        """Put the message back: whether it was put, and whether its cell needs a wake-up."""
         event_id, status = row["event_id"], row["status"]
         if status not in (QUARANTINED, DISCARDED) or row.get("source"):
-            cell = row["cell"]
-            put, wake = self._inbox.requeue(
-                event_id, status=status, cell=cell, only_if=True, fields=("attempts", 0)
+            return self._inbox.requeue(
+                event_id, status=status, cell=row["cell"], only_if=True, fields=("attempts", 0)
             )
-            return cell, put, wake
         try:
             event = recognise(row["body"], event_id=event_id, received_at=from_iso(row["received_at"]))
         except Unrecognised as error:
@@ -149,4 +147,4 @@ class ReplayService:
                 event_id=event_id,
             ) from error
         released = self._inbox.release(event, row["body"])
-        return self._inbox.cell_of(event), not released.duplicate, released.sleeping_cell is not None
+        return not released.duplicate, released.sleeping_cell is not None

@@ -158,7 +158,7 @@ class JourneyEvents:
     def _put(self, event: Event) -> str:
         accepted = self._inbox.accept(event, observations.encode(event))
         if accepted.sleeping_cell is not None:
-            self._waker.wake_cell(accepted.sleeping_cell)
+            self._waker.wake_drain()
         return event.event_id
 
 

@@ -13,7 +13,7 @@ from processor.store.waker import Waker
 
 
 class Enqueuer:
-    """Puts the events of a :class:`CompanyDiff` into the inbox and wakes its cell."""
+    """Puts the events of a :class:`CompanyDiff` into the inbox and requests a drain."""
 
     def __init__(self, client: "Redis[Any]", *, inbox: Inbox, waker: Waker) -> None:
         self._client, self._inbox, self._waker = client, inbox, waker
@@ -26,12 +26,12 @@ class Enqueuer:
             visibility.mark_shown(pipe, [diff.company_id])
 
     def wake(self, diff: CompanyDiff) -> None:
-        """Wake the cell of the company if there are events; call it after the transaction."""
+        """Request a drain if there are events; call it after the transaction."""
         if diff.events:
-            self._waker.wake_cell(self._inbox.cell_of(diff.events[0]))
+            self._waker.wake_drain()
 
     def enqueue(self, diff: CompanyDiff) -> None:
-        """Write the events in a transaction of their own and wake the cell."""
+        """Write the events in a transaction of their own and request a drain."""
         with self._client.pipeline(transaction=True) as pipe:
             self.add(pipe, diff)
             pipe.execute()

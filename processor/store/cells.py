@@ -9,9 +9,7 @@ from redis.client import Pipeline
 
 from processor.store import bodies, commits, keys, outbox, poll_schedule, questions
 from processor.store.decoding import text, text_fields, texts
-from processor.store.inbox import WAKE_MS
 from processor.store.records import StoredConnection, UnreadableConnection, read_connections
-from processor.store.scripts import register
 from processor.store.unit_of_work import Batch, WaitingMessage
 
 
@@ -44,21 +42,7 @@ class Cell:
         self.number = number
         self._client = client
         self._stream_length = stream_length
-        self._rest = register(client, "rest")
         self._seen_cursor: Any = None
-
-    def stay_awake(self) -> None:
-        """Record that a drain of this cell runs."""
-        self._client.set(keys.wake(self.number), "drains", px=WAKE_MS)
-
-    def rest(self) -> bool:
-        """Let the cell sleep; false if a message has arrived and it stays awake."""
-        return bool(self._rest(keys=[keys.inbox(self.number), keys.wake(self.number)]))
-
-    def wait(self, timeout_ms: int) -> bool:
-        """Wait up to ``timeout_ms`` for a message; whether there is one."""
-        inbox = keys.inbox(self.number)
-        return bool(self._client.xread({inbox: "0"}, count=1, block=timeout_ms))
 
     def _connection_key(self, connection_id: str) -> str:
         return keys.connection(self.number, connection_id)
@@ -174,7 +158,6 @@ class Cell:
             questions.write_polling(self._client, polling, now)
         pipe.multi()
         pipe.incr(keys.cursor(self.number))
-        pipe.set(keys.wake(self.number), "drains", px=WAKE_MS)
         entry_ids = list(batch.gone)
         handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
         for message in handled:

@@ -21,8 +21,11 @@ UNRECOGNISED = keys.cell_of(None)
 
 UNRECOGNISED_STATUSES = ("quarantined", "discarded")
 
+ASKED = "asked"
+"""Holder of a cell for which a drain was requested."""
+
 WAKE_MS = 2_000
-"""How long a cell counts as awake without a renewal (ms)."""
+"""How long a requested drain is waited for (ms)."""
 
 
 class ReceivedMessage(NamedTuple):

@@ -110,7 +110,7 @@ def inbox(cell: int) -> str:
 
 
 def wake(cell: int) -> str:
-    """String: a drain of this cell runs or was requested. Expires after 2 s unless renewed."""
+    """String: the drain of this cell, or that one was requested. Expires after 2 s unless renewed."""
     return f"{_in(cell)}wake"
 
 

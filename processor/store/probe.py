@@ -18,6 +18,7 @@ from handlers.events import Company, Event, Source, UnhandledEvent
 from processor.store import keys
 from processor.store.cells import Cell
 from processor.store.inbox import Inbox
+from processor.store.leases import CellLeases
 from processor.store.namespace import in_namespace
 from processor.store.unit_of_work import Batch
 
@@ -40,15 +41,16 @@ def prove_draining(client: "Redis[Any]") -> None:
     with in_namespace(f"{ID}-{secrets.token_hex(4)}"), _cleaned(client):
         _accept(client)
         cell = Cell(client, keys.cell_of(ID))
-        cell.stay_awake()
+        leases = CellLeases(client, only=[cell.number])
+        leases.renew()
         with cell.begin() as pipe:
             waiting, _ = cell.read(1)
             if not waiting:
                 raise ResponseError("an accepted message is gone")
             cell.load(pipe, [ID], [ID], [ID])
             cell.commit(pipe, Batch(done=waiting), datetime.now(UTC))
-        cell.wait(1)
-        cell.rest()
+        leases.waiting(1)
+        leases.release()
 
 
 def prove_enqueuing(client: "Redis[Any]") -> None:

@@ -44,7 +44,7 @@ class Job:
     timeout_s: int = JOB_TIMEOUT_S
 
 
-DRAIN_CELL = Job(DRAIN, "workers.jobs.drain")
+DRAIN_CELLS = Job(DRAIN, "workers.jobs.drain")
 ASK_CODAT = Job(ASK, "workers.jobs.ask", timeout_s=300)
 DELIVER_DUE = Job(DELIVER, "workers.jobs.deliver")
 SEND_LINK = Job(DELIVER, "workers.jobs.send_link", timeout_s=900)
@@ -62,9 +62,9 @@ class Waker:
         }
         self._failing = False
 
-    def wake_cell(self, cell: int) -> None:
-        """Request a drain of the cell."""
-        self._enqueue(DRAIN_CELL, cell)
+    def wake_drain(self) -> None:
+        """Request a drain of the cells that no drain serves."""
+        self._enqueue(DRAIN_CELLS)
 
     def wake_question_runner(self) -> None:
         """Request a run that asks Codat the due questions."""

@@ -92,9 +92,9 @@ class MessageReceiver:
         return responses, asleep
 
     def wake(self, cells: Iterable[int]) -> None:
-        """Request a drain of each cell."""
-        for cell in cells:
-            self._waker.wake_cell(cell)
+        """Request a drain of the cells, if there are any."""
+        if set(cells):
+            self._waker.wake_drain()
 
     def refuse_too_large(self) -> MessageResponse:
         """The response to a message whose body is too large."""

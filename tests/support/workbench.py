@@ -57,7 +57,7 @@ class Workbench:
 
     def drain(self, client: "Redis[Any] | None" = None, **how: Any) -> Drain:
         """A drain that does not linger."""
-        how = {"yield_to": lambda: True, **how}
+        how = {"linger_s": 0.0, **how}
         return Drain(
             client or self.client,
             policy=self.policy,

@@ -46,7 +46,7 @@ def container(redis_url: str) -> Iterator[Container]:
 def send(container: Container, body: Any, event_id: str = "msg_1") -> None:
     kept = container.inbox.accept(messages.understood(body, event_id, received_at=container.clock()), body)
     if kept.sleeping_cell is not None:
-        container.waker.wake_cell(kept.sleeping_cell)
+        container.waker.wake_drain()
 
 
 @pytest.fixture
@@ -102,8 +102,7 @@ def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container: Container)
 
 @pytest.mark.usefixtures("container")
 def test_jobs_are_harmless_when_there_is_nothing_to_do() -> None:
-    assert jobs.drain(0) == 0
-    assert jobs.drain(15) == 0
+    assert jobs.drain() == 0
     assert jobs.ask() == 0
 
 
@@ -112,13 +111,12 @@ def test_a_drain_that_hands_over_rings_again(container: Container) -> None:
     bench.fill([messages.connected("company-1", "connection-1")] * 600)
     own = runtime.install(container, stopping=lambda: False)
     object.__setattr__(own, "drain", bench.drain())
-    cell = keys.cell_of("company-1")
     at_once: Any = partial(own.drain.run, run_s=0)
     own.drain.run = at_once
 
-    assert jobs.drain(cell) == 500
+    assert jobs.drain() == 500
 
-    assert bench.jobs()["workers.jobs.drain"] == [[cell]]
+    assert bench.jobs()["workers.jobs.drain"] == [[]]
 
 
 @pytest.mark.usefixtures("_signals_as_they_were")

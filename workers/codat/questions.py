@@ -194,7 +194,7 @@ class QuestionRunner:
                 visibility.mark_not_shown(pipe, questions[0].company_id, self._clock())
 
         self._questions.settle(*questions, put=put)
-        self._waker.wake_cell(self._inbox.cell_of(event))
+        self._waker.wake_drain()
 
 
 def _connection_ids(questions: Sequence[Question]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Drain a cell of the inbox: read messages, apply them to the state machine, commit once per batch."""
+"""Drain cells: read messages, apply them to the state machine, commit once per batch."""
 
 import logging
 import time
@@ -18,6 +18,7 @@ from processor.clock import from_iso, utc_now
 from processor.store.cells import Cell, CursorConflict, WriteConflict
 from processor.store.inbox import Inbox
 from processor.store.keys import cell_of
+from processor.store.leases import CellLeases
 from processor.store.unit_of_work import Batch, WaitingMessage
 from processor.store.waker import HANDLING_RETRIES
 from workers.inbox.batch import BatchHandler
@@ -25,12 +26,17 @@ from workers.inbox.batch import BatchHandler
 _log = logging.getLogger(__name__)
 
 BATCH = 500
-LINGER_MS = 100
-RUN_S = 5.0
-"""Longest run of one drain, in seconds."""
+LINGER_S = 3.0
+"""How long a drain waits for more messages, in seconds; meanwhile accepting needs no wake-up call."""
 
-SHARE_S = 0.25
-"""Longest run of one drain while other cells wait for a worker, in seconds."""
+RUN_S = 10.0
+"""Longest run of one drain, in seconds: then RQ learns that its worker lives."""
+
+RENEW_S = 0.4
+"""How often a drain renews the leases of its cells, in seconds."""
+
+ASK_FOR_HELP_S = 1.0
+"""Pause between two requests for another drain while messages pile up, in seconds."""
 
 MOST_TRACE = 4_000
 
@@ -46,11 +52,10 @@ class Drained:
 class Drain:
     """Drains cells.
 
-    ``stop`` tells to finish early (after a signal), ``yield_to`` that other cells wait for a worker. The
-    drain calls ``on_questions`` when Codat has to be asked now, ``on_notifications`` after a commit with
-    notifications, ``on_other_cell`` where it passed a message on to a cell that sleeps, and ``progress`` at
-    each step. ``inbox`` keeps those messages. ``on_premise`` says by platform key which platforms are
-    software on the customer's own computer.
+    ``stop`` tells to finish early (after a signal). The drain calls ``on_questions`` when Codat has to be
+    asked now, ``on_notifications`` after a commit with notifications, ``on_backlog`` where another drain
+    would help, and ``progress`` at each step. ``inbox`` keeps messages that are passed on to another cell.
+    ``on_premise`` says by platform key which platforms are software on the customer's own computer.
     """
 
     def __init__(
@@ -61,8 +66,8 @@ class Drain:
         inbox: Inbox | None = None,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
-        yield_to: Callable[[], bool] = lambda: False,
-        on_other_cell: Callable[[int], None] = lambda _cell: None,
+        linger_s: float = LINGER_S,
+        on_backlog: Callable[[], None] = lambda: None,
         on_questions: Callable[[], None] = lambda: None,
         on_notifications: Callable[[], None] = lambda: None,
         progress: Callable[[], object] = lambda: None,
@@ -73,40 +78,62 @@ class Drain:
         self._policy = policy
         self._clock = clock
         self._stop = stop
-        self._yield_to = yield_to
+        self._linger_s = linger_s
+        self._help_at = 0.0
         self._inbox = inbox or Inbox(client)
-        self._on_other_cell = on_other_cell
+        self._on_backlog = on_backlog
         self._on_questions = on_questions
         self._on_notifications = on_notifications
         self._progress = progress
         self._on_premise = on_premise
         self._stream_length = stream_length
 
-    def run(self, number: int, *, run_s: float = RUN_S) -> Drained:
-        """Drain cell ``number`` until it is empty, or until the time of a run is over."""
-        cell = Cell(self._client, number, stream_length=self._stream_length)
-        started = time.monotonic()
+    def run(self, *numbers: int, run_s: float = RUN_S) -> Drained:
+        """Drain these cells, by default those that no other drain serves, until no message comes for a while.
+
+        Ends as well when the time of a run is over.
+        """
+        leases = CellLeases(self._client, numbers)
+        started = last_handled = time.monotonic()
         handled = 0
-        cell.stay_awake()
         while True:
-            conflicted = False
-            try:
-                count, ask_now = self.batch(cell)
-            except CursorConflict:
-                _log.debug("another drain works on this cell", extra={"cell": number})
-                return Drained(handled, more=False)
-            except WriteConflict:  # repeat the batch, but check stop and time first
-                count, ask_now, conflicted = 0, False, True
-            handled += count
-            if ask_now:
-                self._on_questions()
-            ran_s = time.monotonic() - started
-            if self._stop() or ran_s >= run_s or (ran_s >= SHARE_S and self._yield_to()):
-                return Drained(handled, more=not cell.rest())
-            if count == 0 and not conflicted:
-                lingers = not self._yield_to() and cell.wait(LINGER_MS)
-                if not lingers and cell.rest():
-                    return Drained(handled, more=False)
+            self._progress()
+            leases.renew()
+            renewed = time.monotonic()
+            while (now := time.monotonic()) < renewed + RENEW_S:
+                idle_at = last_handled + self._linger_s
+                waiting = self._waiting(leases, min(renewed + RENEW_S, idle_at) - now)
+                for number in waiting:
+                    if time.monotonic() < renewed + RENEW_S and (count := self._drain_once(leases, number)):
+                        handled += count
+                        last_handled = time.monotonic()
+                now = time.monotonic()
+                is_idle = not waiting and now >= idle_at
+                if self._stop() or is_idle or now - started >= run_s:
+                    return Drained(handled, more=leases.release())
+
+    def _waiting(self, leases: CellLeases, timeout_s: float) -> list[int]:
+        """The leased cells with messages; without a leased cell, wait until another drain may have gone."""
+        if leases.held:
+            return leases.waiting(max(0, int(timeout_s * 1000)))
+        time.sleep(max(0.0, timeout_s))
+        return []
+
+    def _drain_once(self, leases: CellLeases, number: int) -> int:
+        """Handle one batch of a cell; the number of messages."""
+        try:
+            count, ask_now = self.batch(Cell(self._client, number, stream_length=self._stream_length))
+        except CursorConflict:
+            _log.debug("another drain works on this cell", extra={"cell": number})
+            return 0
+        except WriteConflict:  # the batch is repeated in the next round
+            return 0
+        if ask_now:
+            self._on_questions()
+        if count >= BATCH and len(leases.held) > 1 and time.monotonic() >= self._help_at:
+            self._help_at = time.monotonic() + ASK_FOR_HELP_S
+            self._on_backlog()
+        return count
 
     def batch(self, cell: Cell) -> tuple[int, bool]:
         """Handle and commit one batch. Return the number of messages, and whether to ask Codat now."""
@@ -147,7 +174,7 @@ class Drain:
             handler.finish()
             for event, body, number in passed_on:  # before the commit: repeated with it, and kept once
                 if self._inbox.pass_on(event, body, number):
-                    self._on_other_cell(number)
+                    self._on_backlog()
             batch.count("processed", len(batch.done))
             cell.commit(pipe, batch, now)
         _report(batch)

@@ -1,7 +1,13 @@
--- End a drain: remove the wake flag if the inbox is empty.
+-- Give up a cell: free it, or request a drain if messages wait. Nothing happens if another drain has taken it.
 -- KEYS: inbox, wake
--- Returns 1 if the cell sleeps now, 0 if messages wait.
+-- ARGV: token of this drain, holder of a requested drain, lifetime of the request ms
+-- Returns 0 if messages wait for a drain to be requested, else 1.
+local holder = redis.call('GET', KEYS[2])
+if holder and holder ~= ARGV[1] then
+  return 1
+end
 if redis.call('XLEN', KEYS[1]) > 0 then
+  redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
   return 0
 end
 redis.call('DEL', KEYS[2])

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from processor.store import cells, wakeups
 from processor.store import inbox as keeping
+from processor.store import leases, wakeups
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
 
@@ -17,9 +17,10 @@ AWAKE_MS = 600_000
 @pytest.fixture(autouse=True)
 def _flags_outlast_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """They expire by Redis's clock; here they stand longer than any test takes."""
-    for place in (keeping, cells, wakeups):
+    for place in (keeping, wakeups):
         monkeypatch.setattr(place, "WAKE_MS", AWAKE_MS)
     monkeypatch.setattr(wakeups, "POLL_CLAIM_MS", AWAKE_MS)
+    monkeypatch.setattr(leases, "LEASE_MS", AWAKE_MS)
 
 
 @pytest.fixture

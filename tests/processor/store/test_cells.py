@@ -1,7 +1,5 @@
 """A batch of one cell: read, loaded, and committed whole or not at all."""
 
-import threading
-
 import pytest
 from redis import Redis
 
@@ -101,12 +99,6 @@ def test_what_arrives_between_reading_and_committing_stays(bench, cell):
     assert [message.event_id for message in cell.read(10)[0]] == [late]
 
 
-def test_a_commit_keeps_the_cell_awake(client, cell):
-    cell.commit(cell.begin(), Batch(), NOW)
-
-    assert client.pttl(keys.wake(1)) > 0
-
-
 def test_a_message_that_is_gone_is_told_apart_from_those_that_wait(client, bench, cell):
     gone_id, waiting_id = bench.fill([messages.connected(COMPANY, "connection-1")] * 2)
     client.delete(cells.where(client, keys.event, gone_id))
@@ -115,18 +107,6 @@ def test_a_message_that_is_gone_is_told_apart_from_those_that_wait(client, bench
 
     assert [message.event_id for message in waiting] == [waiting_id]
     assert len(gone) == 1
-
-
-def test_waiting_ends_as_soon_as_something_comes(bench, cell):
-    assert not cell.wait(1)
-    found = []
-    thread = threading.Thread(target=lambda: found.append(cell.wait(60_000)))
-    thread.start()
-    bench.fill([messages.connected(COMPANY, "connection-1")])
-    thread.join(30)
-
-    assert found == [True]
-    assert cell.wait(60_000)
 
 
 def test_the_members_of_whole_companies_are_loaded_with_the_rest(bench, cell):

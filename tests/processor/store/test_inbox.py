@@ -10,8 +10,8 @@ from redis import Redis, RedisError
 
 from processor.clock import to_iso, to_ms
 from processor.store import bodies, keys
-from processor.store.cells import Cell
 from processor.store.inbox import DAY_S, UNRECOGNISED, WAKE_MS, Inbox, ReceivedMessage
+from processor.store.leases import CellLeases
 from processor.store.waker import Waker
 from tests.processor.store.conftest import AWAKE_MS
 from tests.support import cells, messages
@@ -239,20 +239,9 @@ def test_cells_wake_by_themselves(inbox):
 
 
 def test_a_cell_that_is_drained_needs_no_waking(client, inbox):
-    Cell(client, keys.cell_of(COMPANY)).stay_awake()
+    CellLeases(client).renew()
 
     assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell is None
-
-
-def test_a_cell_goes_to_rest_only_when_nothing_waits(client, inbox):
-    cell = Cell(client, keys.cell_of(COMPANY))
-    inbox.accept(messages.understood(BODY), BODY)
-    assert not cell.rest()
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell is None
-
-    client.delete(keys.inbox(cell.number))
-    assert cell.rest()
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell == cell.number
 
 
 def test_news_without_a_company_goes_to_the_first_cell(client, inbox):
@@ -455,5 +444,5 @@ def test_the_depth_counts_all_cells(client, inbox):
 def test_a_bell_that_cannot_ring_is_no_reason_to_fail(data_dir):
     nowhere = Redis.from_url(f"unix://{data_dir}/nobody.sock?db=0")
 
-    Waker(nowhere).wake_cell(0)
+    Waker(nowhere).wake_drain()
     Waker(nowhere).wake_question_runner()

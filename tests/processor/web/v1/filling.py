@@ -132,7 +132,7 @@ class Filling:
             self.container.redis,
             policy=self.policy,
             clock=lambda: self.now,
-            yield_to=lambda: True,
+            linger_s=0.0,
         )
         for cell in keys.cells():
             drain.run(cell)

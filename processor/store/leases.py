@@ -1,0 +1,82 @@
+"""Leases of cells: which drain serves which cell. They share work; the cursor alone guards a commit."""
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+
+from processor.store import each_cell, keys
+from processor.store.decoding import text
+from processor.store.inbox import ASKED
+from processor.store.scripts import register
+
+LEASE_MS = 1_500
+"""Lifetime of a lease without a renewal (ms): a killed worker's cells are free after it."""
+
+
+class CellLeases:
+    """The cells that one drain serves.
+
+    Every drain takes free cells, and, with fewer than its share, cells of a drain that has more. A drain that
+    loses a cell notices at its next renewal; until then the later commit of the two fails. ``only`` are cells
+    to serve whoever else does.
+    """
+
+    def __init__(self, client: "Redis[Any]", only: Sequence[int] = ()) -> None:
+        self._client = client
+        self._only = only
+        self._token = secrets.token_hex(4)
+        self._rest: Any = register(client, "rest")
+        self.held: list[int] = []
+
+    def renew(self) -> None:
+        """Renew the leases, and take or give up cells."""
+        if not self._only:
+            holders = each_cell.replies(self._client, lambda pipe, cell: pipe.get(keys.wake(cell)))
+            self.held = _shared([text(holder or b"") for holder in holders], self._token)
+        else:
+            self.held = list(self._only)
+        with self._client.pipeline(transaction=False) as pipe:
+            for cell in self.held:
+                pipe.set(keys.wake(cell), self._token, px=LEASE_MS)
+            pipe.execute()
+
+    def waiting(self, timeout_ms: int) -> list[int]:
+        """The held cells with messages, in no order; waits up to ``timeout_ms`` for the first one."""
+        names = {keys.inbox(cell): cell for cell in self.held}
+        streams: dict[Any, Any] = dict.fromkeys(names, "0")
+        rows = self._client.xread(streams, count=1, block=timeout_ms or None)
+        cells = [names[text(name)] for name, _ in rows or ()]
+        random.shuffle(cells)  # the caller may not get to all of them
+        return cells
+
+    def release(self) -> bool:
+        """Give up all cells; whether messages wait in one of them."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for cell in self.held:
+                self._rest(
+                    keys=[keys.inbox(cell), keys.wake(cell)], args=[self._token, ASKED, LEASE_MS], client=pipe
+                )
+            sleeps = pipe.execute()
+        self.held = []
+        return not all(sleeps)
+
+
+def _shared(holders: Sequence[str], token: str) -> list[int]:
+    """The cells that the drain ``token`` serves from now on, if ``holders`` serve them so far."""
+    mine = [cell for cell, holder in enumerate(holders) if holder == token]
+    free = [cell for cell, holder in enumerate(holders) if holder in ("", ASKED)]
+    counts = Counter(holder for holder in holders if holder not in ("", ASKED, token))
+    drains = len(counts) + 1
+    least, most = len(holders) // drains, -(-len(holders) // drains)
+    taken = mine + free[: max(0, most - len(mine))]
+    for cell, holder in enumerate(holders):
+        if len(taken) >= least:
+            break
+        if counts[holder] > most:
+            counts[holder] -= 1
+            taken.append(cell)
+    return taken

@@ -1,0 +1,89 @@
+"""Messages that name a connection of another cell, and a cluster, on which a cell has one slot."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from processor.store import keys
+from processor.store.cells import Cell
+from tests.support import cells, messages
+from tests.support.counting import Interrupted
+from tests.support.engines import cluster_node
+from tests.support.workbench import Workbench, company_in
+
+HOME, OTHER = company_in(1), company_in(2)
+CONNECTION = "connection-1"
+
+
+@pytest.fixture
+def linked(bench: Workbench) -> Workbench:
+    """A connection of a company in cell 1."""
+    bench.handle(messages.connected(HOME, CONNECTION))
+    return bench
+
+
+def test_a_message_about_a_connection_of_another_cell_is_handled_there(linked: Workbench) -> None:
+    linked.clock.forward(60)
+    (event_id,) = linked.handle(messages.initial_read(OTHER, CONNECTION))
+
+    assert linked.state(CONNECTION) == "ready"
+    assert linked.event(event_id)["company_id"] == OTHER
+    assert linked.timeline(CONNECTION)[-1]["event_id"] == f"{event_id}~1"
+    assert linked.status(f"{event_id}~1") == "processed"
+    assert cells.where(linked.client, keys.connection, CONNECTION) == keys.connection(1, CONNECTION)
+    assert not linked.client.exists(keys.connection(2, CONNECTION))
+    assert linked.reader.company(OTHER) is not None, "its company learns of it"
+
+
+def test_it_is_passed_on_once_however_often_the_commit_is_repeated(linked: Workbench, redis_url: str) -> None:
+    linked.clock.forward(60)
+    linked.send(messages.connected(OTHER, "connection-2"))
+    linked.drain_all()
+    linked.send(
+        messages.initial_read(OTHER, CONNECTION),
+        messages.disconnected(OTHER, "connection-2"),
+    )
+    disturbed: Any = Interrupted.from_url(redis_url)
+    rounds: list[int] = []
+
+    def disturb() -> None:
+        rounds.append(len(rounds))
+        if len(rounds) < 3:
+            linked.client.append(keys.connection(2, "connection-2"), " ")
+            disturbed.meanwhile = disturb
+
+    disturbed.meanwhile = disturb
+    assert linked.drain(disturbed).run(2).handled == 2
+    assert linked.client.xlen(keys.inbox(1)) == 1
+    linked.drain_all()
+
+    assert len(rounds) == 3
+    assert linked.told_types(CONNECTION) == ["connection.authorized", "initial_sync.completed"]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Workbench]:
+    """A node of a cluster."""
+    with cluster_node(tmp_path) as url, Redis.from_url(url) as client:
+        yield Workbench(client)
+
+
+def test_messages_are_accepted_and_handled_within_one_slot(node: Workbench) -> None:
+    """A script or transaction with keys of two slots fails on a cluster, whatever node holds them."""
+    bodies = [messages.created(company_in(cell), f"connection-{cell}") for cell in keys.cells()]
+    ids = [result.event_id for result in node.send(*bodies)]
+    (broken,) = (result.event_id for result in node.send(messages.created(HOME, "connection-x")))
+    node.corrupt(broken)
+    for cell in keys.cells():  # a drain waits for all cells at once, which a single server can
+        node.drain().batch(Cell(node.client, cell))
+
+    assert {node.status(event_id) for event_id in ids} == {"processed"}
+    assert {node.state(f"connection-{cell}") for cell in keys.cells()} == {"pending"}
+    assert node.status(broken) == "failed"
+    assert node.inbox.requeue(broken, status="failed", cell=1, only_if=True)[0]
+    node.inbox.quarantine("odd", b"?", node.clock(), "why")
+    assert node.inbox.discard("odd", status="quarantined", cell=0)
+    assert len(node.reader.list_connections(limit=50, cursor=None).items) == len(keys.cells())
