@@ -13,7 +13,6 @@ from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from processor.store import keys
 from processor.store.connection_errors import connection_error_reason
 
 _log = logging.getLogger(__name__)
@@ -88,8 +87,7 @@ class Waker:
 
     def wake_all(self) -> None:
         """Request a run of everything, for an operator: harmless where nothing waits."""
-        for cell in keys.cells():
-            self.wake_cell(cell)
+        self.wake_drain()
         self.wake_question_runner()
         self.wake_dispatcher()
         self.wake_poller()
