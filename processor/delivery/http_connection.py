@@ -16,8 +16,8 @@ IDLE_S = 30.0
 LONGEST_AGE_S = 60.0
 """A connection takes no more requests after this time, in seconds: a changed address takes effect by then."""
 
-MOST_IDLE = 256
-"""Idle connections of one process."""
+MOST_IDLE = 500
+"""Idle connections of one process: as many as requests that may be under way before all lanes get fewer."""
 
 EXCERPT_BYTES = 1024
 MOST_BYTES = 65_536
