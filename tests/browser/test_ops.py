@@ -220,6 +220,7 @@ def test_every_page_can_be_used_by_everybody(
         "/ops/notifications",
         f"/ops/notifications/{told['id']}",
         "/ops/subscribers",
+        "/ops/migration",
         f"/ops/subscribers/{lane}",
         "/ops/search?q=nobody",
         "/ops/search?q=corner",
