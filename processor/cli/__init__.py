@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "rebuild": "reconciliation",
     "webhooks": "webhooks",
     "companies": "companies",
+    "funnel": "funnel",
     "migration": "migration",
     "wake": "wake",
 }

@@ -76,10 +76,11 @@ class ConnectionVerification:
         for row in cursors.all_items(pages):
             yield self._verify(row)
 
-    def _verify(self, stored: StoredConnection | UnreadableConnection) -> VerificationResult:
-        if isinstance(stored, UnreadableConnection):
-            return VerificationResult(stored.id, VerificationOutcome.UNREADABLE)
-        connection = stored.connection
+    def rebuilt(self, connection: Connection) -> tuple[Connection | None, int, int]:
+        """The connection from its kept messages, their number, and the number of those that are gone.
+
+        ``None`` where messages are gone from which it was learnt.
+        """
         entries = past.whole_timeline(self._reader, connection.id)
         handled_at: dict[str, datetime] = {}
         for entry in entries:
@@ -89,7 +90,7 @@ class ConnectionVerification:
         facts = (*connection.facts, *summed_up_facts(connection))
         gone = {fact.event_id for fact in facts} - kept
         if gone or not kept:
-            return VerificationResult(connection.id, VerificationOutcome.INCOMPLETE, gone=len(gone))
+            return None, 0, len(gone)
         handled = [
             row["event_id"] for row in rows if row["status"] == "processed" or row["event_id"] in handled_at
         ]
@@ -105,7 +106,16 @@ class ConnectionVerification:
             now_of=now_of,
             places={event_id: place for place, event_id in enumerate(handled_at)},
         )
-        differences = _differences(stored, rebuilt or Connection(connection.id))
+        return rebuilt or Connection(connection.id), count, 0
+
+    def _verify(self, stored: StoredConnection | UnreadableConnection) -> VerificationResult:
+        if isinstance(stored, UnreadableConnection):
+            return VerificationResult(stored.id, VerificationOutcome.UNREADABLE)
+        connection = stored.connection
+        rebuilt, count, gone = self.rebuilt(connection)
+        if rebuilt is None:
+            return VerificationResult(connection.id, VerificationOutcome.INCOMPLETE, gone=gone)
+        differences = _differences(stored, rebuilt)
         outcome = VerificationOutcome.DIFFERENT if differences else VerificationOutcome.SAME
         return VerificationResult(connection.id, outcome, count, differences=differences)
 

@@ -8,6 +8,7 @@ from processor.web.ops import (
     companies,
     connections,
     events,
+    funnel,
     migration,
     notifications,
     overview,
@@ -16,7 +17,7 @@ from processor.web.ops import (
     subscribers,
 )
 
-SUBJECTS = (overview, search, connections, companies, events, notifications, subscribers, migration)
+SUBJECTS = (overview, search, connections, companies, events, notifications, subscribers, migration, funnel)
 """The modules that add their views to the blueprint."""
 
 

@@ -7,6 +7,7 @@ from processor.web.v1 import (
     companies,
     connections,
     events,
+    funnel,
     integrations,
     notifications,
     stats,
@@ -24,6 +25,7 @@ CALLS = (
     notifications.calls,
     subscribers.calls,
     stats.calls,
+    funnel.calls,
 )
 """The calls in the order of the OpenAPI document."""
 

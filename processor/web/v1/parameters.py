@@ -106,6 +106,14 @@ class AtPageQuery(PageQuery):
     at = Moment("Only what was handled by this time.")
 
 
+class DaysQuery(NoParameters):
+    """How far to look back."""
+
+    days = Limit(
+        load_default=30, validate=Range(1, 400), metadata={"description": "How many days to look back."}
+    )
+
+
 class StateQuery(PageQuery):
     """A list of connections, by state."""
 
