@@ -16,7 +16,7 @@ Scores = dict[str | bytes, bytes | float | int | str]
 """Members of a sorted set and their scores, as typed by ``redis``."""
 
 TIMELINE_LENGTH = 1_000
-"""Approximate number of entries of a timeline."""
+"""Largest number of entries of a timeline."""
 
 AT_ONCE = timedelta(seconds=1)
 """A message that is handled within this time was handled when it came."""
@@ -44,14 +44,13 @@ def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datet
         pipe.zrem(keys.connections_in(cell, state), *ids)
     for state, members in entered.items():
         pipe.zadd(keys.connections_in(cell, state), members)
+    lines: dict[str, list[bytes]] = {}
     for connection_id, event, entry in batch.entries:
         line = json.dumps(_timeline_row(event, entry, now), separators=(",", ":"), ensure_ascii=False)
-        pipe.xadd(
-            keys.timeline(cell, connection_id),
-            {"entry": line.encode("utf-8", "surrogatepass")},
-            maxlen=TIMELINE_LENGTH,
-            approximate=True,
-        )
+        lines.setdefault(connection_id, []).append(line.encode("utf-8", "surrogatepass"))
+    for connection_id, added in lines.items():
+        pipe.rpush(keys.timeline(cell, connection_id), *added)
+        pipe.ltrim(keys.timeline(cell, connection_id), -TIMELINE_LENGTH, -1)
 
 
 def write_companies(pipe: "Pipeline[Any]", cell: int, batch: Batch) -> None:

@@ -149,3 +149,10 @@ def stream_id(cursor: str) -> str:
     ):
         raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
     return cursor
+
+
+def place(cursor: str) -> int:
+    """Check that a cursor is a place in a list. Raises :class:`Invalid`."""
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > MAX_DIGITS:
+        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
+    return int(cursor)

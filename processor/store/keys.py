@@ -143,7 +143,7 @@ def connections_in(cell: int, state: str) -> str:
 
 
 def timeline(cell: int, connection_id: str) -> str:
-    """Stream, field ``entry``: JSON entries of a timeline, newest last. About 1,000 entries."""
+    """List: JSON entries of a timeline, newest last. Up to 1,000 entries."""
     return f"{_in(cell)}timeline:{connection_id}"
 
 

@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any
 
 from redis import Redis
-from redis.client import Pipeline
 
 from processor.clock import to_us, utc_now
 from processor.store import cursors, each_cell, keys, records, statistics, unreadable
@@ -155,24 +154,29 @@ class Reader:
 
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> ResultPage:
         """Entries of a connection's timeline as written, newest first."""
-        newest = "+" if cursor is None else f"({cursors.stream_id(cursor)}"
-        rows = self._first(
-            lambda pipe, cell: pipe.xrevrange(keys.timeline(cell, connection_id), max=newest, count=limit + 1)
-        )
+        end = None if cursor is None else cursors.place(cursor)
+        cell = each_cell.cell_with(self._client, lambda cell: keys.timeline(cell, connection_id))
+        if cell is None or end == 0:
+            return ResultPage([], None)
+        name = keys.timeline(cell, connection_id)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.llen(name)
+            pipe.lrange(name, -limit if end is None else max(0, end - limit), -1 if end is None else end - 1)
+            length, rows = pipe.execute(raise_on_error=False)
         if unreadable.is_wrong_type(rows):
             unreadable.note(self._client, TIMELINE, connection_id, rows)
             return ResultPage([], None)
+        first = max(0, (length if end is None else end) - limit)
         entries = [
             entry
-            for entry_id, fields in rows[:limit]
+            for row in reversed(rows)
             if (
                 entry := unreadable.read(
-                    self._client, TIMELINE, connection_id, partial(records.timeline_entry, entry_id, fields)
+                    self._client, TIMELINE, connection_id, partial(records.timeline_entry, row)
                 )
             )
         ]
-        next_cursor = text(rows[limit - 1][0]) if len(rows) > limit else None
-        return ResultPage(entries, next_cursor)
+        return ResultPage(entries, str(first) if first else None)
 
     # Messages
 
@@ -275,14 +279,6 @@ class Reader:
     def stats(self, states: Sequence[str]) -> dict[str, Any]:
         """Counts by state and status, and counters (see :func:`statistics.read`)."""
         return statistics.read(self._client, states)
-
-    def _first(self, command: Callable[["Pipeline[Any]", int], object]) -> Any:
-        """The first reply of a cell that is not empty, an error among them; else an empty one."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for cell in keys.cells():
-                command(pipe, cell)
-            rows = pipe.execute(raise_on_error=False)
-        return next(filter(None, rows), rows[0])
 
     def member_page(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
         """A page of members of a sorted set, highest score first."""

@@ -1,5 +1,6 @@
 """Rows of Redis as records. A damaged row raises one of ``unreadable.FAULTS``."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -173,9 +174,9 @@ def _tags(document: str) -> dict[str, str]:
     return tags if isinstance(tags, dict) else {}
 
 
-def timeline_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """An entry of a timeline."""
-    entry = {"id": text(entry_id), **json.loads(fields[b"entry"])}
+def timeline_entry(row: bytes) -> dict[str, Any]:
+    """An entry of a timeline; its id is a digest of it."""
+    entry = {"id": hashlib.blake2b(row, digest_size=8).hexdigest(), **json.loads(row)}
     if not entry.keys() >= set(TIMELINE_FIELDS):
         raise ValueError("not an entry of a timeline")
     return entry

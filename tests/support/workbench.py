@@ -114,8 +114,8 @@ class Workbench:
 
     def timeline(self, connection_id: str) -> list[dict[str, Any]]:
         """The timeline of a connection, oldest first."""
-        rows = self.client.xrange(cells.where(self.client, keys.timeline, connection_id))
-        return [json.loads(fields[b"entry"]) for _, fields in rows]
+        rows = self.client.lrange(cells.where(self.client, keys.timeline, connection_id), 0, -1)
+        return [json.loads(row) for row in rows]
 
     def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
         """What is on the stream, of one connection or of all, oldest first."""

@@ -158,7 +158,7 @@ def test_what_is_no_cursor_is_named_as_such(reader, cursor):
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "-", "x", "1", "1-", "-1", "1-x", "\u0661-\u0662", "1-1-1", "9" * 30 + "-1", f"{2**64}-0", "+", "("],
+    ["", "-", "x", "1-", "-1", "1-x", "\u0661-\u0662", "1-1-1", "9" * 30 + "-1", f"{2**64}-0", "+", "("],
 )
 def test_what_is_no_cursor_of_a_timeline_is_named_as_such(reader, cursor):
     with pytest.raises(Invalid) as caught:
@@ -169,11 +169,9 @@ def test_what_is_no_cursor_of_a_timeline_is_named_as_such(reader, cursor):
 def test_a_timeline_is_read_newest_first_page_by_page(client, reader):
     entry = dict.fromkeys(TIMELINE_FIELDS)
     for number in range(7):
-        client.xadd(
-            cells.where(client, keys.timeline, "connection-1"), {"entry": json.dumps(entry | {"n": number})}
-        )
+        client.rpush(cells.where(client, keys.timeline, "connection-1"), json.dumps(entry | {"n": number}))
     first = reader.timeline("connection-1", limit=3, cursor=None)
-    client.xadd(cells.where(client, keys.timeline, "connection-1"), {"entry": json.dumps(entry | {"n": 7})})
+    client.rpush(cells.where(client, keys.timeline, "connection-1"), json.dumps(entry | {"n": 7}))
     second = reader.timeline("connection-1", limit=3, cursor=first.next_cursor)
     third = reader.timeline("connection-1", limit=3, cursor=second.next_cursor)
 

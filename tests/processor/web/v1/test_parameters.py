@@ -58,7 +58,7 @@ def test_a_wrong_cursor_is_named_even_where_the_list_is_empty(call: Call, query:
     assert call("/v1/notifications", cursor="x", status="dead").status_code == 422
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "1", "1-", "-1", "1-x", "²-1", f"{2**64}-0", "1-" + "9" * 30])
+@pytest.mark.parametrize("cursor", ["", "x", "1-", "-1", "1-x", "²-1", f"{2**64}-0", "1-" + "9" * 30])
 def test_a_wrong_cursor_of_a_timeline_is_422_and_named(filling: Filling, call: Call, cursor: str) -> None:
     filling.tell("connection.created")
     filling.drain()
