@@ -1,0 +1,38 @@
+"""What a handled message and a connection cost the engine: counts and bytes, which hold on every machine."""
+
+from datetime import timedelta
+
+from processor.store import keys
+from tests.support import cells, messages
+from tests.support.counting import commands
+from tests.support.messages import LONG_AGO
+from tests.support.workbench import Workbench
+
+CONNECTIONS = 400
+
+
+def test_a_backlog_takes_few_commands_for_each_message(bench: Workbench) -> None:
+    bench.fill(
+        messages.connected(
+            f"company-{number % CONNECTIONS}",
+            f"connection-{number % CONNECTIONS}",
+            at=LONG_AGO + timedelta(seconds=number),
+        )
+        for number in range(2_000)
+    )
+    before = commands(bench.client)
+
+    bench.drain_all()
+
+    calls = {name: count - before.get(name, 0) for name, count in commands(bench.client).items()}
+    assert sum(calls.values()) <= 2_000 * 5
+
+
+def test_a_connection_with_its_first_message_takes_few_bytes(bench: Workbench) -> None:
+    bench.handle(*(messages.connected(f"company-{n}", f"connection-{n}") for n in range(CONNECTIONS)))
+
+    names = list(bench.client.scan_iter(count=1_000))
+    used = sum(bench.client.memory_usage(name, samples=0) or 0 for name in names)
+    timeline = cells.where(bench.client, keys.timeline, "connection-7")
+    assert used <= CONNECTIONS * 5_200
+    assert (bench.client.memory_usage(timeline, samples=0) or 0) <= 600
