@@ -15,6 +15,7 @@ from processor.runtime.sentry import report_errors
 from processor.runtime.supervisor import Child, Supervisor
 from processor.settings.definitions import Settings
 from processor.settings.loading import load_from_environment
+from processor.store.client import close_idle_always
 from processor.store.connection_limits import CLOCK, SHARES
 from processor.store.waker import ASK, DELIVER, DRAIN, POLL
 from workers.clock import Clock
@@ -73,6 +74,7 @@ def children(settings: Settings) -> list[Child]:
 def run_clock(settings: Settings) -> None:
     """Run the clock until SIGTERM or SIGINT."""
     container = for_worker(settings, connections=SHARES[CLOCK])
+    close_idle_always(container.redis)
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
