@@ -59,7 +59,7 @@ def test_an_operator_can_have_it_read(place: Place) -> None:
     assert "Codat was told to read the data" in http.get(answer.headers["Location"], headers=headers).text
     place.settle()
     assert place.bench.state(connection_id) in ("syncing", "ready")
-    assert "Read now" not in http.get(address, headers=headers).text
+    assert not place.desk.journey.connection(connection_id)["first_sync_missing"]
     assert http.post(f"{address}/read", data={"seal": "0" * 64}, headers=headers).status_code == 403
 
 
