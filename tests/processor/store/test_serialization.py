@@ -131,7 +131,7 @@ def test_every_field_of_every_part_is_written():
         "c", "co", "m", "gbol", "Xero", "Accounting", "i", at, (fact,), walk, at, {"bills": kind},
         (Claim("e", at, at, LinkStatus.PENDING, LinkStatus.LINKED),),
         (Check("connection.unlinked", at, at, "ready"),),
-        (LedgerEntry("connection.unlinked", at, "n", True),), "North Shop", True, at,
+        (LedgerEntry("connection.unlinked", at, "n", True),), "North Shop", True, at, "South Shop",
     )  # fmt: skip
     blank = Connection("c")
 
