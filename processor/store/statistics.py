@@ -34,25 +34,27 @@ def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
         pipe.zcard(keys.dead_deliveries())
         pipe.zcard(keys.outbox_with("uncertain"))
         rows = iter(pipe.execute())
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     counters: list[dict[str, str]] = []
     oldest_ms: int | None = None
     for _ in keys.cells():
-        counts.update({name: next(rows) for name in (*states, *EVENT_STATUSES, "inbox")})
+        counts.update({("connections", state): next(rows) for state in states})
+        counts.update({("events", status): next(rows) for status in EVENT_STATUSES})
+        counts["inbox", ""] += next(rows)
         for entry_id, _fields in next(rows):
             entered_ms = int(text(entry_id).split("-")[0])
             oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
-        counts.update({name: next(rows) for name in ("questions", "companies")})
+        counts.update({(name, ""): next(rows) for name in ("questions", "companies")})
         counters.append(text_fields(next(rows)))
     seconds, micros = next(rows)
     age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
     return {
-        "connections": {state: counts[state] for state in states},
-        "events": {status: counts[status] for status in EVENT_STATUSES},
-        "inbox": {"depth": counts["inbox"], "age_s": round(age_s, 3)},
-        "questions": counts["questions"],
+        "connections": {state: counts["connections", state] for state in states},
+        "events": {status: counts["events", status] for status in EVENT_STATUSES},
+        "inbox": {"depth": counts["inbox", ""], "age_s": round(age_s, 3)},
+        "questions": counts["questions", ""],
         "counters": _merged(counters),
-        "companies": counts["companies"],
+        "companies": counts["companies", ""],
         "notifications": next(rows),
         "dead_deliveries": next(rows),
         "uncertain_deliveries": next(rows),

@@ -26,6 +26,7 @@ class NotificationDataSchema(ResponseSchema):
     platform_key = text("Codat's key of the platform.", null=True)
     platform_name = text("The platform's name.", null=True)
     source_type = text("`Accounting`, `Banking`, ...", null=True)
+    account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
     state = word(STATES, "The state when it was decided.")
     previous_state = word(STATES, "The state before.")
     authorization = number("Which authorisation it is about.")
