@@ -24,6 +24,10 @@ BACKLOG = 2048
 MAX_CONNECTIONS = 16_384
 """Open connections per process; further callers wait. An idle connection takes about 10 KB."""
 
+CONNECTION_BUFFER_BYTES = 81_920
+"""What the server reads ahead of a connection: more than the longest head, of some 64 KB, and far less than
+the 400 KB by default, which many slow callers would fill."""
+
 RESERVED_FILES = 256
 """Open files that a process needs besides the connections of its callers."""
 
@@ -52,7 +56,9 @@ def serve(settings: Settings, target: str = TARGET) -> None:
         backlog=BACKLOG,
         backpressure=connections_for(_raise_file_limit()),
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=KEEP_ALIVE_S * 1000, max_buffer_size=CONNECTION_BUFFER_BYTES
+        ),
         websockets=False,
         log_level=LogLevels.warning,
         log_dictconfig=LOG_CONFIG,
