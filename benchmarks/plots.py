@@ -31,7 +31,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_t
     parts = [
         f'<path d="M{margin} 10V{height - margin}H{width - 10}" fill="none" stroke="#444"/>',
         _label(width - 10, height - margin + 36, x_title, "end"),
-        _label(margin, 10 - 2 + 14, y_title),
+        _label(margin + 6, 22, y_title),
     ]
 
     def place(x: float, y: float) -> tuple[float, float]:
