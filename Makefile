@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
 	@echo "make test   style, types and the whole suite"
-	@echo "make test-fast  the core, the store and the web, in less than a minute"
+	@echo "make test-fast  the core, the store and the web, in some minutes"
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
