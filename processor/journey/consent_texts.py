@@ -44,10 +44,10 @@ class ConsentTexts:
 
         A company with several products agrees to the texts of all that have one of their own.
         """
-        choices = (self._templates_in(language, company.products) for language in languages)
-        templates = next(filter(None, choices), None) or self._templates_in(
-            DEFAULT_LANGUAGE, company.products
-        )
+        known_products = {product for product, _ in self._templates}
+        products = [product for product in company.products if product in known_products] or [DEFAULT_PRODUCT]
+        common = [word for word in languages if all((name, word) in self._templates for name in products)]
+        templates = [self._template(product, (*common, DEFAULT_LANGUAGE)) for product in products]
         brand = brand_of(self._brands, company.brand)
         values = {
             "lender": brand.name or UNNAMED_LENDER,
@@ -61,9 +61,7 @@ class ConsentTexts:
             text="\n\n".join(template.render(values) for template in templates),
         )
 
-    def _templates_in(self, language: str, products: Sequence[str]) -> list[ConsentTemplate]:
-        """The templates of the products in a language, else the one for any product; empty without either."""
-        names = [(product, language) for product in products] + [(DEFAULT_PRODUCT, language)]
-        templates = [self._templates[name] for name in names if name in self._templates]
-        specific = [template for template in templates if template.product != DEFAULT_PRODUCT]
-        return specific or templates
+    def _template(self, product: str, languages: Sequence[str]) -> ConsentTemplate:
+        """The product's template in the first of the languages that it has, else in any."""
+        of_product = {word: template for (name, word), template in self._templates.items() if name == product}
+        return next(of_product[word] for word in (*languages, *of_product) if word in of_product)

@@ -49,8 +49,8 @@ class Consents:
 
         ``authorization`` counts the authorisations, so that renewed access needs a new consent.
         """
-        newest = self._client.hget(keys.consented(company_id), connection_id)
-        return newest is not None and text(newest) == _mark(consent, authorization)
+        given = self._client.hget(keys.consented(company_id), _mark(connection_id, consent))
+        return given is not None and int(given) == authorization
 
     def give(
         self,
@@ -83,7 +83,7 @@ class Consents:
             pipe.multi()
             if is_known:
                 pipe.xadd(keys.consents(company_id), {"consent": json.dumps(row, ensure_ascii=False)})
-                pipe.hset(keys.consented(company_id), connection_id, _mark(consent, authorization))
+                pipe.hset(keys.consented(company_id), _mark(connection_id, consent), authorization)
 
         self._client.transaction(save, name)  # type: ignore[no-untyped-call]
         self._events.record_consent(company, connection_id, consent.version)
@@ -101,5 +101,5 @@ class Consents:
         return hmac.new(key, f"consent {address}".encode(), hashlib.sha256).hexdigest()
 
 
-def _mark(consent: ConsentText, authorization: int) -> str:
-    return f"{consent.hash} {authorization}"
+def _mark(connection_id: str, consent: ConsentText) -> str:
+    return f"{connection_id} {consent.hash}"

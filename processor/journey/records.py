@@ -134,8 +134,13 @@ class Records:
         url, state = json.loads(row)
         return url, state
 
-    def confirm_account(self, company_id: str, connection_id: str, account_name: str) -> None:
-        """Store that the user meant to connect another account; nothing of a company erased meanwhile."""
+    def confirm_account(self, company_id: str, connection_id: str, account_name: str) -> bool:
+        """Store that the user meant to connect another account; nothing of a company erased meanwhile.
+
+        False: that was stored already.
+        """
+        if self.confirmed_accounts(company_id).get(connection_id) == account_name:
+            return False
         company = keys.company(company_id)
 
         def save(pipe: "Pipeline[Any]") -> None:
@@ -145,6 +150,7 @@ class Records:
                 pipe.hset(keys.confirmed_accounts(company_id), connection_id, account_name)
 
         self._client.transaction(save, company)  # type: ignore[no-untyped-call]
+        return True
 
     def confirmed_accounts(self, company_id: str) -> dict[str, str]:
         """The accounts that users confirmed, by connection."""

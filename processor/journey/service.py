@@ -202,19 +202,20 @@ class Journey:
         parameters: Mapping[str, str] | None = None,
         return_url: str | None = None,
         state: str | None = None,
+        keep_way_back: bool = False,
     ) -> LinkSession:
         """A connection to a platform to be authorised; a pending one is used again.
 
-        ``parameters`` are added to the link; ``return_url`` and ``state`` are its way back. Raises
-        :class:`AlreadyConnected` for a second linked accounting connection, and :class:`Invalid` for an
-        unknown platform.
+        ``parameters`` are added to the link; ``return_url`` and ``state`` are its way back; with
+        ``keep_way_back`` that of the link before stays. Raises :class:`AlreadyConnected` for a second linked
+        accounting connection, and :class:`Invalid` for an unknown platform.
         """
         row = self._lookup.company(company_id)
         requests.check_platform_key(platform_key)
         link_parameters = requests.link_parameters(parameters)
         return_to = self.way_back.checked(return_url, state)
         session = self._connection_service().connect(row, platform_key, link_parameters)
-        self.way_back.keep(company_id, session.connection_id, return_to)
+        self.way_back.keep(company_id, session.connection_id, return_to, replaces=not keep_way_back)
         return session
 
     def link(
@@ -225,19 +226,21 @@ class Journey:
         parameters: Mapping[str, str] | None = None,
         return_url: str | None = None,
         state: str | None = None,
+        keep_way_back: bool = False,
     ) -> LinkSession:
         """A fresh one-time link to resume or reconnect, with its way back."""
         link_parameters = requests.link_parameters(parameters)
         row, _ = self._lookup.existing(connection_id, company_id)
         return_to = self.way_back.checked(return_url, state)
         session = self._connection_service().link(row, connection_id, link_parameters)
-        self.way_back.keep(row["id"], connection_id, return_to)
+        self.way_back.keep(row["id"], connection_id, return_to, replaces=not keep_way_back)
         return session
 
     def consent(self, company: CompanyView, session: LinkSession, text: ConsentText, *, address: str) -> None:
         """Keep that the user agreed to ``text`` for the connection, unless that is known already."""
         row = self._lookup.company(company.company_id)
-        authorization = self.authorization(session.connection_id)
+        stored = self._reader.connection(session.connection_id)
+        authorization = 0 if stored is None else situation(stored.connection).authorization
         if not self.consents.is_given(row["id"], session.connection_id, text, authorization=authorization):
             self.consents.give(row, session, text, authorization=authorization, address=address)
 
@@ -250,13 +253,8 @@ class Journey:
         row, stored = self._lookup.existing(connection_id, company_id)
         if stored.connection.account_name != account_name:
             raise Conflict("Another account is connected by now.")
-        self._records.confirm_account(company_id, connection_id, account_name)
-        self._events.record_account_confirmed(row, connection_id, account_name)
-
-    def authorization(self, connection_id: str) -> int:
-        """How often access was given through a connection; 0 for one that is not known yet."""
-        stored = self._reader.connection(connection_id)
-        return 0 if stored is None else situation(stored.connection).authorization
+        if self._records.confirm_account(company_id, connection_id, account_name):
+            self._events.record_account_confirmed(row, connection_id, account_name)
 
     def connections(self, company_id: str) -> list[ConnectionView]:
         """The connections of a company, newest first, without deleted ones."""

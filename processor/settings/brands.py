@@ -4,6 +4,7 @@ Each sub-folder of BRAND_DIR is a brand: its name is what a sign-up calls ``bran
 ``brand.toml`` says what differs from the settings.
 """
 
+import functools
 import hashlib
 import re
 import tomllib
@@ -74,10 +75,15 @@ class Brand:
     @property
     def version(self) -> str:
         """A short hash of the files, so that browsers can keep them for long."""
-        digest = hashlib.sha256((self.stylesheet or "").encode())
-        for picture in filter(None, (self.logo, self.favicon)):
-            digest.update(picture.read_bytes())
-        return digest.hexdigest()[:10]
+        return _version_of(self)
+
+
+@functools.cache
+def _version_of(brand: Brand) -> str:
+    digest = hashlib.sha256((brand.stylesheet or "").encode())
+    for picture in filter(None, (brand.logo, brand.favicon)):
+        digest.update(picture.read_bytes())
+    return digest.hexdigest()[:10]
 
 
 def load_brands(values: Mapping[str, Any]) -> tuple[dict[str, Brand], list[str]]:

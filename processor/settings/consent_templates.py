@@ -5,6 +5,7 @@ first line is the title.
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,16 +28,12 @@ _environment = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
 
-SAMPLES: tuple[Mapping[str, str | None], ...] = (
-    {
-        "lender": "A lender",
-        "company": "A company",
-        "contact": "a@b.example",
-        "privacy_policy": "https://b.example/",
-    },
-    {"lender": "A lender", "company": None, "contact": None, "privacy_policy": None},
+_GIVEN = {"company": "A company", "contact": "a@b.example", "privacy_policy": "https://b.example/"}
+SAMPLES: tuple[Mapping[str, str | None], ...] = tuple(
+    {"lender": "A lender", **dict(zip(_GIVEN, values, strict=True))}
+    for values in itertools.product(*((value, None) for value in _GIVEN.values()))
 )
-"""Values with which each template is tried: all are given, or only the one that always is."""
+"""Values with which each template is tried: each is given or not, but for the one that always is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +58,8 @@ class ConsentTemplate:
             raise ValueError(f"{type(error).__name__}: {error}") from None
         lines = (line.rstrip() for line in text.strip().splitlines())
         text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
-        if not text or len(text) > LONGEST_TEXT:
-            raise ValueError(f"the text is empty or longer than {LONGEST_TEXT} characters")
+        if not text:
+            raise ValueError("the text is empty")
         return text
 
 
@@ -71,9 +68,9 @@ def load_templates(folder: Path | None) -> tuple[ConsentTemplate, ...]:
 
     Raises ``ValueError`` for a file that is no text in UTF-8.
     """
-    paths = {
-        path.name: path for place in (BUILT_IN, folder) if place for path in sorted(place.glob(f"*{SUFFIX}"))
-    }
+    has_default = folder is not None and any(folder.glob(f"{DEFAULT_PRODUCT}.*{SUFFIX}"))
+    places = (folder,) if has_default else (BUILT_IN, folder)
+    paths = {path.name: path for place in places if place for path in sorted(place.glob(f"*{SUFFIX}"))}
     templates = []
     for name, path in paths.items():
         match = _NAME.fullmatch(name)
@@ -98,7 +95,8 @@ def template_mistakes(folder: Path) -> Iterator[str]:
     for template in templates:
         for values in SAMPLES:
             try:
-                template.render(values)
+                if len(template.render(values)) > LONGEST_TEXT:
+                    raise ValueError(f"the text is longer than {LONGEST_TEXT} characters")
             except ValueError as error:
                 name = f"{template.product}.{template.language}{SUFFIX}"
                 yield f"CONSENT_TEMPLATES_DIR: {name} does not render: {error}."

@@ -51,7 +51,10 @@ def parse(text: str) -> WebAddress:
     if scheme == "http" and host not in LOCAL_HOSTS:
         raise ValueError("Must begin with https:// (http:// is for localhost alone).")
     suffix = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
-    return WebAddress(f"{scheme}://{host}{suffix}", rest if rest.startswith("/") else f"/{rest}")
+    address = WebAddress(f"{scheme}://{host}{suffix}", rest if rest.startswith("/") else f"/{rest}")
+    if len(str(address)) > LONGEST:  # its normal form may be a character longer, and is read again
+        raise ValueError(f"Longer than {LONGEST} characters.")
+    return address
 
 
 def parse_origin(text: str) -> str:

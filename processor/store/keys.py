@@ -423,7 +423,7 @@ def consents(company_id: str) -> str:
 
 
 def consented(company_id: str) -> str:
-    """Hash: connection id to ``hash authorization`` of its newest consent. Kept like ``consents``."""
+    """Hash: ``connection hash`` of an agreed text to the authorization. Kept like ``consents``."""
     return f"{_in(cell_of(company_id))}consented:{company_id}"
 
 

@@ -91,7 +91,7 @@ def choose(token: str) -> Response:
             platform=platform,
             platform_key=platform_key,
         )
-    session = journey().connect(visit.company_id, platform_key)
+    session = journey().connect(visit.company_id, platform_key, keep_way_back=True)
     consenting.keep(visit, session, text)
     return leave_for_link(visit, session)
 
@@ -135,7 +135,8 @@ def _connection_list(visit: PageVisit, cards: list[Card], redirect: LinkRedirect
         "cards": cards,
         "notice": notice,
         "leave_url": visit.leave_url(cards),
-        "statement": consenting.inline_statement(visit),
+        # Beside the notice of a redirect there is no text, so its buttons lead to the page that asks.
+        "statement": None if redirect else consenting.inline_statement(visit),
     }
 
 
@@ -154,12 +155,12 @@ def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
 def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     """The platforms that match the address's search, and whether the list is available at all."""
     search = " ".join(request.args.get("q", "")[:MAX_SEARCH_CHARS].split())
+    statement = consenting.inline_statement(visit)
     try:
         matches = journey().search_platforms(search)
     except (CodatError, CodatNotSet):
-        return {"search": search, "groups": [], "hint": None, "available": False, "statement": None}
+        return {"search": search, "groups": [], "hint": None, "available": False, "statement": statement}
     groups = tiles.groups(matches.platforms, cards)
-    statement = consenting.inline_statement(visit)
     return {
         "search": search,
         "groups": groups,

@@ -85,7 +85,7 @@ def is_missing(text: ConsentText | None) -> bool:
 
 def is_missing_for(visit: PageVisit, card: Card, text: ConsentText | None) -> bool:
     """The same for a connection, which may have a consent already."""
-    return text is not None and is_missing(text) and _asks(visit, card, text)
+    return text is not None and is_missing(text) and not _is_given(visit, card, text)
 
 
 def ask(
@@ -123,9 +123,11 @@ def name_of(platform: PlatformView | None) -> str:
 
 def _asks(visit: PageVisit, card: Card, text: ConsentText) -> bool:
     """Whether the card leads to its platform, and nobody agreed to this text for its access yet."""
-    return card.text.action is not None and not journey().consents.is_given(
-        visit.company_id, card.id, text, authorization=card.authorization
-    )
+    return card.text.action is not None and not _is_given(visit, card, text)
+
+
+def _is_given(visit: PageVisit, card: Card, text: ConsentText) -> bool:
+    return journey().consents.is_given(visit.company_id, card.id, text, authorization=card.authorization)
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[TextBlock]:

@@ -65,7 +65,7 @@ def resume(token: str, connection_id: str) -> Response:
             platform = known_platforms().get(card.platform_key or "")
             action = visit.url("watch.resume", connection_id=connection_id)
             return consenting.ask(visit, text, action=action, name=card.full_name, platform=platform)
-    session = journey().link(connection_id, company_id=visit.company_id)
+    session = journey().link(connection_id, company_id=visit.company_id, keep_way_back=True)
     consenting.keep(visit, session, text)
     return leave_for_link(visit, session)
 
