@@ -78,7 +78,7 @@ class SubjectDay:
 class MigrationReport:
     """Days and subjects, newest day first, and the verdict.
 
-    ``clean_since`` is the end of the last alert without a current message, or the first message of all.
+    ``clean_since`` is since when both generations come and no alert came without a current message.
     ``safe_from`` is when legacy may be switched off if nothing goes wrong until then; ``None`` if there is
     no legacy alert. ``obstacles`` are sentences.
     """
@@ -160,7 +160,7 @@ def _with_verdict(
             safe_from=None,
             obstacles=("No current message has come: register a consumer first.", *obstacles),
         )
-    clean_since = max([first_current, *last_alone.values()])
+    clean_since = max([first_current, alerts[0].at, *last_alone.values()])
     safe_from = clean_since + timedelta(days=CLEAN_DAYS)
     if not obstacles and now < safe_from:
         obstacles = [f"Both generations have come for less than {CLEAN_DAYS} days."]

@@ -106,12 +106,17 @@ class ReplayService:
         return (row["event_id"] for row in rows if row.get("status") == status)
 
     def ids_about(self, connection_id: str, company_id: str | None) -> Iterator[str]:
-        """Ids of the kept messages that name a connection and do not wait, oldest first."""
+        """Ids of the kept messages that name a connection and were handled, or failed, oldest first.
+
+        Raises :class:`Conflict` if its record cannot be read: each of its messages would fail.
+        """
+        if self._reader.connection(connection_id) is None:
+            raise Conflict("What is stored of this connection cannot be read; repair it first.")
         rows = all_items(partial(self._reader.list_events, status=None, company_id=company_id, limit=PAGE))
         ids: list[str] = []
         for row in rows:
             named = json.loads(row.get("connection_ids") or "[]")
-            if row.get("status") != "pending" and connection_id in named:
+            if row.get("status") not in ("pending", DISCARDED) and connection_id in named:
                 ids.append(row["event_id"])
         return reversed(ids)
 

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from handlers.migration import CLEAN_DAYS
 from processor.cli.options import as_json_option
 from processor.cli.printing import Column, print_json, print_table
 from processor.cli.store_access import open_store
@@ -23,7 +24,11 @@ DAY_COLUMNS: tuple[Column, ...] = (
 
 @click.command()
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="How far to look back."
+    "--days",
+    type=click.IntRange(CLEAN_DAYS + 1, 3650),
+    default=30,
+    show_default=True,
+    help="How far to look back.",
 )
 @as_json_option
 def migration(days: int, *, as_json: bool) -> None:

@@ -98,6 +98,8 @@ class HttpConnection(asyncio.Protocol):
 
     async def send(self, request: bytes) -> Response:
         """Send a request; the response as soon as its head is there. Raises :class:`NoResponse`."""
+        if not self.is_open:
+            raise NoResponse("the connection was closed", untouched=True)
         response = Response(self._loop.create_future(), self._loop.create_future())
         self._response = response
         self._transport.write(request)
@@ -190,9 +192,10 @@ class ConnectionPool:
 
     def take(self, to: Destination) -> HttpConnection | None:
         """The open connection to this very destination that was used last, if there is one."""
-        entries = self._idle.get(to, [])
-        while entries:
+        while entries := self._idle.get(to):
             connection, expiry = entries.pop()
+            if not entries:
+                del self._idle[to]
             expiry.cancel()
             self._count -= 1
             if connection.is_open and connection.age_s < LONGEST_AGE_S:

@@ -115,6 +115,10 @@ class Lanes:
         next_due_at = None if next_ms is None else from_ms(next_ms)
         return Look(self._leases(claims), next_due_at, refused, error)
 
+    def forget_subscribers(self) -> None:
+        """The next look asks for the subscribers first."""
+        self._version = self
+
     def renew(self, notification_ids: Mapping[str, Sequence[str]]) -> None:
         """Renew the leases of deliveries under way, by lane id."""
         until_ms = to_ms(self._clock() + LEASE)

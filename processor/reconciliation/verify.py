@@ -109,6 +109,15 @@ class ConnectionVerification:
         return rebuilt or Connection(connection.id), count, 0
 
     def _verify(self, stored: StoredConnection | UnreadableConnection) -> VerificationResult:
+        """Compare; once more with the newest record if that was written since ``stored`` was read."""
+        result = self._compared(stored)
+        if result.outcome is VerificationOutcome.DIFFERENT:
+            newest = next(iter(self._reader.rows([result.connection_id])), None)
+            if newest is not None and newest != stored:
+                return self._compared(newest)
+        return result
+
+    def _compared(self, stored: StoredConnection | UnreadableConnection) -> VerificationResult:
         if isinstance(stored, UnreadableConnection):
             return VerificationResult(stored.id, VerificationOutcome.UNREADABLE)
         connection = stored.connection

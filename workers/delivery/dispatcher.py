@@ -175,9 +175,9 @@ class Dispatcher:
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncio.Event]:
         """What the loop works with, and leases that are renewed meanwhile; the event that ``wake`` sets."""
-        self._leases.clear()
-        self._tasks.clear()
-        self._completed.clear()
+        self._lanes.forget_subscribers()
+        for of_last_session in (self._leases, self._tasks, self._completed):
+            of_last_session.clear()
         self._called, self._looked_everywhere_at = True, -math.inf
         self._pool = ThreadPoolExecutor(REDIS_THREADS, thread_name_prefix="dispatcher-redis")
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
@@ -216,8 +216,9 @@ class Dispatcher:
             touched = self._fan_out.run() if called else set()
             everywhere = called and (not touched or since_s >= EVERYWHERE_EVERY_S)
             result = self._lanes.look(room, completed, touched=touched, everywhere=everywhere)
+            refused = [attempt for attempt, _ in result.refused]
             for attempt in completed:
-                if attempt.verdict is AttemptVerdict.GONE:
+                if attempt.verdict is AttemptVerdict.GONE and attempt not in refused:
                     self._lane_admin.abandon(attempt.lease.lane.id, removed=False)
             return result, everywhere
 
@@ -235,6 +236,8 @@ class Dispatcher:
             warn_unrecorded(attempt.lease, error)
         self._settled += len(completed) - len(result.refused)
         for lease in result.leases:
+            if (lease.lane.id, lease.notification_id) in self._leases:
+                continue  # its lease had ended and is this process's again: the attempt goes on
             self._leases[lease.lane.id, lease.notification_id] = lease
             task = asyncio.create_task(self._attempt(lease))
             self._tasks.add(task)
@@ -303,9 +306,9 @@ class Dispatcher:
 
     async def _finish(self) -> None:
         """Wait for the attempts under way, then give back the deliveries of those that take too long."""
-        tasks = set(self._tasks)
-        if tasks:
+        if tasks := set(self._tasks):
             await asyncio.wait(tasks, timeout=self._grace_s)
+            await self._look_safely()  # record first: Redis may be slow, and the process be killed
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -46,7 +46,7 @@ def _connection_page(id_: str, **values: Any) -> Response:
     notifications = queries.notifications(
         reader,
         connection_id=id_,
-        until=None if at is None else at + timedelta(microseconds=1),
+        until=at + timedelta(microseconds=1) if at and at < get_container().clock() else None,
         limit=NOTIFICATIONS_SHOWN,
     )
     is_askable = get_container().codat is not None and connection["company_id"] and is_readable

@@ -32,6 +32,9 @@ _PATH_SAFE = re.compile(r"(?!-$)[A-Za-z0-9_~-][A-Za-z0-9_.~:@=+,!-]*")
 _DONE_PARAMETERS = ("done", "count", "done_at")
 """Parameters that confirm an action; links do not repeat them."""
 
+_ACTIONS_WITH_PAGES = (f"{auth.NAME}.fresh_link", f"{auth.NAME}.verify")
+"""Actions that answer with the page of their connection, one segment up."""
+
 _COMMON_PARAMETERS = (*_DONE_PARAMETERS, "refresh")
 """Parameters of every page."""
 
@@ -73,7 +76,8 @@ def here(**changes: str | int | None) -> str:
         if name not in _DONE_PARAMETERS and name not in changes
     }
     parameters |= {name: str(value) for name, value in changes.items() if value is not None}
-    return f"?{urlencode(parameters)}"
+    path = request.path.rpartition("/")[0] if request.endpoint in _ACTIONS_WITH_PAGES else ""
+    return f"{path}?{urlencode(parameters)}"
 
 
 def back(address_: str, done: str, **counts: int) -> Response:

@@ -21,6 +21,16 @@ def test_a_channel_that_cannot_be_made_ready_stops_the_start(
     assert not dispatcher.is_running
 
 
+def test_a_run_delivers_to_a_subscriber_that_was_added_since_the_last_one(
+    post: Post, receiver: MakeReceiver
+) -> None:
+    dispatcher = post.dispatcher()
+    assert dispatcher.run_once() == 0
+    post.subscribe(receiver().url)
+    post.decide()
+    assert dispatcher.run_once() == 1
+
+
 def test_a_dispatcher_whose_thread_has_ended_leaves_the_work_to_wake_up_calls(
     post: Post, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,7 @@ from processor.clock import to_iso
 from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Mode
 from processor.delivery.lanes import LEASE
 from processor.store import keys
+from tests.support.service import until
 from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import WAIT_S, MakeReceiver
 
@@ -72,6 +73,24 @@ def test_leases_are_renewed_while_somebody_takes_his_time(post: Post, receiver: 
         heard.gate.set()
         dispatcher.stop()
     assert len(heard.received) == 1
+
+
+def test_an_attempt_whose_lease_ended_meanwhile_is_not_made_twice(post: Post, receiver: MakeReceiver) -> None:
+    """Redis was away for longer than a lease: everything under way was posted again."""
+    heard = receiver()
+    heard.gate.clear()
+    mine, id_ = post.subscribe(heard.url), post.decide()
+    dispatcher = post.dispatcher(renew_s=WAIT_S)
+    dispatcher.start()
+    try:
+        heard.wait_for(1)
+        post.forward(LEASE.total_seconds())
+        dispatcher.wake()
+        until(lambda: post.waiting(mine.id).get(id_, 0) > 0)  # leased again
+    finally:
+        heard.gate.set()
+        dispatcher.stop()
+    assert heard.ids == [id_]
 
 
 def test_a_fault_while_leases_are_renewed_ends_nothing(
