@@ -74,6 +74,7 @@ class CompanyEraser:
                 pipe.set(keys.erased(company_id), to_iso(now), nx=True)
                 pipe.incr(cursor)
                 self._remove(pipe, records)
+                self._remove_passed_on(records.events)
                 try:
                     pipe.execute()
                 except WatchError:
@@ -152,6 +153,16 @@ class CompanyEraser:
             pipe.zrem(keys.questions(cell), *chunk)
             pipe.hdel(keys.question_details(cell), *chunk)
             pipe.hdel(keys.questions_again(cell), *chunk)
+
+    def _remove_passed_on(self, event_ids: Sequence[str]) -> None:
+        """Remove the copies of messages that were passed on to other cells."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for cell in keys.cells():
+                for chunk in chunks([inbox.passed_on_id(event_id, cell) for event_id in event_ids]):
+                    pipe.delete(*(keys.event(cell, event_id) for event_id in chunk))
+                    for index in _event_indexes(cell):
+                        pipe.zrem(index, *chunk)
+            pipe.execute()
 
     def _remove_deliveries(self, pipe: "Pipeline[Any]", notifications: Sequence[str]) -> None:
         subscribers = self._finder.members(keys.subscribers())

@@ -114,7 +114,7 @@ class Inbox:
         It has an id of its own, so that it is accepted once however often the caller repeats this. Returns
         whether the cell needs a wake-up.
         """
-        event = replace(event, event_id=f"{event.event_id}~{cell}", company=None)
+        event = replace(event, event_id=passed_on_id(event.event_id, cell), company=None)
         names, args = self._accept_call(
             ReceivedMessage(event.event_id, body, event.received_at, event), event, cell
         )
@@ -265,6 +265,16 @@ class Inbox:
     def depth(self) -> int:
         """Number of waiting messages over all cells."""
         return sum(each_cell.replies(self._client, lambda pipe, cell: pipe.xlen(keys.inbox(cell))))
+
+
+def passed_on_id(event_id: str, cell: int) -> str:
+    """Id of the copy of a message that is passed on to a cell."""
+    return f"{event_id}~{cell}"
+
+
+def is_passed_on(event_id: str, cell: int) -> bool:
+    """Whether a message of a cell is a copy from another one, which names all cells itself."""
+    return event_id.endswith(passed_on_id("", cell))
 
 
 def remove_unrecognised(client: "Redis[Any]", event_ids: Sequence[str]) -> None:

@@ -29,6 +29,9 @@ HANDLING_RETRIES = tuple(
 )
 """Delays between attempts to handle an event; after the last one it is a dead letter."""
 
+MAX_WAITING_DRAINS = 16
+"""More calls are of no use, since a drain serves every free cell; without a worker they would fill Redis."""
+
 JOB_TIMEOUT_S = 60
 RESULT_TTL_S = 10
 FAILURE_TTL_S = 3600
@@ -98,8 +101,11 @@ class Waker:
         return int(self._queues[queue].count)
 
     def _enqueue(self, job: Job, *args: int | str) -> None:
+        queue = self._queues[job.queue]
         try:
-            self._queues[job.queue].enqueue_call(
+            if job == DRAIN_CELLS and queue.count >= MAX_WAITING_DRAINS:
+                return
+            queue.enqueue_call(
                 job.function,
                 args=args,
                 timeout=job.timeout_s,

@@ -13,6 +13,7 @@ from processor.reconciliation.baseline import Baseline
 from processor.runtime import logs
 from processor.runtime.sentry import report_errors
 from processor.settings.loading import load_from_environment
+from processor.store import layout
 from processor.store.client import close_idle_always
 from processor.web import (
     compression,
@@ -82,6 +83,7 @@ def create_app_from_environment() -> Flask:
     container = for_web(settings)
     close_idle_always(container.redis)
     with contextlib.suppress(RedisError):  # the next process that starts notes it
+        layout.claim(container.redis, settings.cells)
         Baseline(container.redis).mark_started()
     app = create_app(container)
     with app.app_context():

@@ -23,7 +23,7 @@ from processor.runtime.embedded_engine import Engine
 from processor.runtime.watchdog import Pulse
 from processor.settings.loading import load
 from processor.store import keys, waker
-from processor.store.waker import DRAIN, QUEUES
+from processor.store.waker import DRAIN, MAX_WAITING_DRAINS, QUEUES
 from tests.support import messages
 from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench
@@ -82,6 +82,12 @@ def test_a_wake_up_call_leads_to_a_drain(container: Container) -> None:
 
     assert container.reader.event("msg_1")["status"] == "processed"
     assert container.waker.queue_length(DRAIN) == 0
+
+
+def test_without_a_worker_the_calls_for_drains_do_not_pile_up(container: Container) -> None:
+    for _ in range(MAX_WAITING_DRAINS + 5):
+        container.waker.wake_drain()
+    assert container.waker.queue_length(DRAIN) == MAX_WAITING_DRAINS
 
 
 def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container: Container) -> None:

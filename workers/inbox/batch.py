@@ -24,6 +24,7 @@ from handlers.machine import advance, company_effects
 from handlers.registry import Context, Policy
 from handlers.timeline import TimelineEntry
 from processor.store.cells import Cell
+from processor.store.inbox import is_passed_on
 from processor.store.records import StoredConnection, UnreadableConnection, company_record
 from processor.store.unit_of_work import MESSAGES, Batch
 
@@ -43,7 +44,7 @@ class BatchHandler:
         on_premise: Mapping[str, bool],
     ) -> None:
         """Load what ``events`` affect. ``on_premise``: by platform key, as in ``Context``."""
-        self._on_premise = on_premise
+        self._on_premise, self._cell_number = on_premise, cell.number
         self._policy, self._now, self._batch = policy, now, batch
         connection_ids = [connection_id for event in events for connection_id in event.connection_ids]
         company_ids = list(dict.fromkeys(event.company.id for event in events if event.company))
@@ -64,7 +65,12 @@ class BatchHandler:
         return "erased_at" in self._rows.get(company_id, {})
 
     def other_cells(self, event: Event) -> set[int]:
-        """The cells of connections that ``event`` names and that belong to another cell."""
+        """The cells of connections that ``event`` names and that belong to another cell.
+
+        None for a message that was passed on itself: its first cell has passed it on to all of them.
+        """
+        if is_passed_on(event.event_id, self._cell_number):
+            return set()
         return {self._homes[id_] for id_ in event.connection_ids if id_ in self._homes}
 
     def learn(self, event: Event) -> None:
@@ -160,6 +166,8 @@ class BatchHandler:
             raise stored.error
         if stored is not None:
             return stored.connection
+        if is_passed_on(event.event_id, self._cell_number):  # only stored connections are of this cell
+            return None
         return new_connection(connection_id, event, self._record(event.company.id) if event.company else None)
 
     def _record(self, company_id: str) -> CompanyRecord | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from redis import Redis
+from redis import Redis, ResponseError
 from rq.timeouts import BaseTimeoutException
 
 from handlers.events import Event
@@ -96,21 +96,34 @@ class Drain:
         leases = CellLeases(self._client, numbers)
         started = last_handled = time.monotonic()
         handled = 0
+        refused: dict[int, ResponseError] = {}  # by cell: a damaged record stops its cell, and no other
         while True:
             self._progress()
             leases.renew()
+            leases.held = [number for number in leases.held if number not in refused]
             renewed = time.monotonic()
             while (now := time.monotonic()) < renewed + RENEW_S:
                 idle_at = last_handled + self._linger_s
                 waiting = self._waiting(leases, min(renewed + RENEW_S, idle_at) - now)
                 for number in waiting:
-                    if time.monotonic() < renewed + RENEW_S and (count := self._drain_once(leases, number)):
+                    if time.monotonic() >= renewed + RENEW_S:
+                        break
+                    try:
+                        count = self._drain_once(leases, number)
+                    except ResponseError as error:
+                        refused[number] = error
+                        leases.held.remove(number)
+                        continue
+                    if count:
                         handled += count
                         last_handled = time.monotonic()
                 now = time.monotonic()
                 is_idle = not waiting and now >= idle_at
                 if self._stop() or is_idle or now - started >= run_s:
-                    return Drained(handled, more=leases.release())
+                    more = leases.release()
+                    if refused:
+                        raise next(iter(refused.values()))
+                    return Drained(handled, more=more)
 
     def _waiting(self, leases: CellLeases, timeout_s: float) -> list[int]:
         """The leased cells with messages; without a leased cell, wait until another drain may have gone."""
@@ -169,8 +182,7 @@ class Drain:
                     _fail(batch, message, now)
                 else:
                     batch.done.append(message)
-                    for number in handler.other_cells(event):
-                        passed_on.append((event, message.body, number))
+                    passed_on += [(event, message.body, number) for number in handler.other_cells(event)]
             handler.finish()
             for event, body, number in passed_on:  # before the commit: repeated with it, and kept once
                 if self._inbox.pass_on(event, body, number):

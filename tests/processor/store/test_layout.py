@@ -8,6 +8,7 @@ from processor.errors import SettingsError
 from processor.runtime.preflight.redis import check_redis
 from processor.settings.loading import load
 from processor.store import keys, layout
+from processor.web import create_app_from_environment
 
 ENVIRON = {"CODAT_ALERT_AUTHORIZATIONS": "Bearer of-the-tests"}
 COMMANDS = (["run"], ["web"], ["worker"], ["clock"], ["events", "list"])
@@ -37,6 +38,15 @@ def test_another_number_is_refused_with_both(client, redis_url):
     for output in refuse_all(redis_url, cells="8"):
         assert "CELLS is 8, but this store was first used with CELLS=16" in output
     assert client.get(keys.layout()) == b"16"
+
+
+def test_an_application_for_another_server_is_refused_too(client, redis_url, monkeypatch):
+    """Its messages were answered 202, and no drain looked at its cells."""
+    layout.claim(client, 16)
+    for name, value in {**ENVIRON, "REDIS_URL": redis_url, "CELLS": "32"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match="CELLS is 32"):
+        create_app_from_environment()
 
 
 @pytest.mark.parametrize("name", keys.of_old_layout())

@@ -1,12 +1,15 @@
 """Messages that name a connection of another cell, and a cluster, on which a cell has one slot."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
+from redis import Redis, ResponseError
 
+from processor.erasure import residue_scan
+from processor.erasure.erase import CompanyEraser
 from processor.store import keys
 from processor.store.cells import Cell
 from tests.support import cells, messages
@@ -62,6 +65,76 @@ def test_it_is_passed_on_once_however_often_the_commit_is_repeated(linked: Workb
 
     assert len(rounds) == 3
     assert linked.told_types(CONNECTION) == ["connection.authorized", "initial_sync.completed"]
+
+
+def about_two(company_id: str, *connection_ids: str) -> bytes:
+    """A first read of one company whose data types are of several connections."""
+    body = json.loads(messages.initial_read(company_id, connection_ids[0]))
+    (row, *_) = body["payload"]["dataTypes"]
+    body["payload"]["dataTypes"] = [{**row, "connectionId": id_} for id_ in connection_ids]
+    return json.dumps(body).encode()
+
+
+def test_a_message_about_connections_of_two_cells_is_passed_on_once(linked: Workbench) -> None:
+    """Each copy named the connection of the other cell, and was passed on again without end."""
+    linked.handle(messages.connected(OTHER, "connection-2"))
+    linked.clock.forward(60)
+    linked.handle(about_two(HOME, CONNECTION, "connection-2"))
+
+    ids = [id_.decode() for cell in keys.cells() for id_ in linked.client.zrange(keys.events(cell), 0, -1)]
+    assert len(ids) == 4, "three messages and one copy"
+    assert (linked.state(CONNECTION), linked.state("connection-2")) == ("ready", "ready")
+
+
+def test_a_new_connection_beside_one_of_another_cell_has_one_home(
+    linked: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is there before the commit: the other cell stored the new connection as its own."""
+    linked.clock.forward(60)
+    linked.send(about_two(OTHER, "connection-new", CONNECTION))
+    commit = Cell.commit
+
+    def commit_late(cell: Cell, *args: Any) -> None:
+        if cell.number == 2:
+            linked.drain().batch(Cell(linked.client, 1))
+        commit(cell, *args)
+
+    monkeypatch.setattr(Cell, "commit", commit_late)
+    linked.drain().batch(Cell(linked.client, 2))
+
+    key = keys.connection
+    assert [cell for cell in keys.cells() if linked.client.exists(key(cell, "connection-new"))] == [2]
+
+
+def test_a_message_that_was_passed_on_brings_no_erased_connection_back(linked: Workbench) -> None:
+    linked.clock.forward(60)
+    linked.send(messages.initial_read(OTHER, CONNECTION))
+    linked.drain().batch(Cell(linked.client, 2))
+    CompanyEraser(linked.client).erase(HOME, linked.clock())
+    linked.drain_all()
+
+    assert linked.state(CONNECTION) is None
+
+
+def test_an_erasure_removes_what_was_passed_on(linked: Workbench) -> None:
+    linked.clock.forward(60)
+    linked.handle(messages.initial_read(OTHER, CONNECTION))
+    eraser = CompanyEraser(linked.client)
+    report = residue_scan.erase_and_scan(
+        linked.client, eraser, OTHER, clock=linked.clock, sleep=lambda _: None
+    )
+    assert report.scan.residue == ()
+
+
+def test_a_damaged_record_stops_its_cell_and_no_other(bench: Workbench) -> None:
+    bench.client.set(keys.company(HOME), "a record of another type")
+    bench.send(messages.connected(HOME, CONNECTION))
+    bench.send(*(messages.connected(company_in(cell), f"connection-{cell}") for cell in range(2, 16)))
+
+    with pytest.raises(ResponseError):
+        bench.drain(linger_s=0.0).run()
+
+    assert bench.waiting() == [1]
 
 
 @pytest.fixture
