@@ -16,7 +16,7 @@ from processor.clock import from_iso
 from processor.codat import observations
 from processor.errors import Conflict, Invalid, NotFound, ProcessorError
 from processor.store.cursors import all_items
-from processor.store.inbox import Inbox
+from processor.store.inbox import UNRECOGNISED, Inbox
 from processor.store.queries import Reader
 from processor.store.waker import Waker
 
@@ -124,6 +124,8 @@ class ReplayService:
         row = self._reader.event(event_id)
         if row is None:
             raise NotFound("There is no event with this id, or it is not kept any more.", event_id=event_id)
+        if row["cell"] != UNRECOGNISED:  # a release may have been interrupted
+            self._inbox.forget_unrecognised(event_id)
         return row
 
     @staticmethod

@@ -147,10 +147,7 @@ def verify_connections(connection_id: str | None, *, every: bool, as_json: bool)
             counts[result.outcome] += 1
             if as_json:
                 items.append(dataclasses.asdict(result))
-            elif not every or result.outcome not in (
-                VerificationOutcome.SAME,
-                VerificationOutcome.INCOMPLETE,
-            ):
+            elif not every or result.outcome not in _QUIET:
                 _print_verification(result)
     if as_json:
         print_json({"items": items, **counts})

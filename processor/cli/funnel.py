@@ -35,7 +35,7 @@ COLUMNS: tuple[Column, ...] = (
 @as_json_option
 def funnel(*, days: int, verify: bool, as_json: bool) -> None:
     """Count how far connections came, by day, platform and source type."""
-    is_same = True
+    is_same, left_out = True, 0
     with open_store() as container:
         now = container.clock()
         counted = report(container.reader, now, days=days)
@@ -43,12 +43,15 @@ def funnel(*, days: int, verify: bool, as_json: bool) -> None:
             verification = wiring.build_verification(container)
 
             def from_messages(stored: StoredConnection) -> Connection:
-                return verification.rebuilt(stored.connection)[0] or stored.connection
+                nonlocal left_out
+                rebuilt = verification.rebuilt(stored.connection)[0]
+                left_out += rebuilt is None
+                return rebuilt or stored.connection
 
             recounted = report(container.reader, now, days=days, source=from_messages)
             is_same = _figures(recounted) == _figures(counted)
     if as_json:
-        print_json({**counted, **({"same": is_same} if verify else {})})
+        print_json({**counted, **({"same": is_same, "not_recounted": left_out} if verify else {})})
     else:
         print_table(counted["rows"], COLUMNS)
         total = counted["total"]
@@ -56,6 +59,8 @@ def funnel(*, days: int, verify: bool, as_json: bool) -> None:
         if verify:
             verb = "is the same" if is_same else "differs"
             click.echo(f"The recount from the kept messages {verb}.")
+            if left_out:
+                click.echo(f"Not recounted, for their messages are not kept any more: {left_out}.")
     sys.exit(0 if is_same else 1)
 
 

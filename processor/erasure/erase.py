@@ -20,6 +20,9 @@ from processor.store import commits, each_cell, inbox, keys, unreadable
 from processor.store.decoding import text_fields, texts
 from processor.store.records import EVENT_STATUSES
 
+REPEATED_FOR_S = 2 * 86_400
+"""Codat repeats an unanswered message for 28 hours."""
+
 ATTEMPTS = 20
 
 
@@ -143,6 +146,8 @@ class CompanyEraser:
         for chunk in chunks(records.connections):
             for index in _connection_indexes(cell):
                 pipe.zrem(index, *chunk)
+        for event_id in records.events:  # Codat may still repeat them, after a new sign-up too
+            pipe.set(keys.seen(cell, event_id), "1", ex=REPEATED_FOR_S)
         for chunk in chunks(records.events):
             for index in _event_indexes(cell):
                 pipe.zrem(index, *chunk)

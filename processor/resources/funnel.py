@@ -15,6 +15,9 @@ from processor.store.records import StoredConnection
 
 PAGE_SIZE = 200
 DAYS = 30
+MAX_ON_PAGE = 20_000
+"""Connections that a request looks at, newest first; the command line looks at all."""
+
 STEPS = tuple(step.value for step in Step)
 
 
@@ -23,19 +26,24 @@ def report(
     now: datetime,
     *,
     days: int = DAYS,
+    max_connections: int | None = None,
     source: Callable[[StoredConnection], Connection] = lambda stored: stored.connection,
 ) -> dict[str, Any]:
     """The funnel of the connections that were first heard of in the last ``days``.
 
-    ``source`` gives the connection to count for a stored one.
+    At most ``max_connections`` are looked at; ``complete`` says whether these were all. ``source`` gives the
+    connection to count for a stored one.
     """
-    since = now - timedelta(days=days)
+    since, is_complete = now - timedelta(days=days), True
     connections: list[Progress] = []
     for row in all_items(partial(reader.list_connections, limit=PAGE_SIZE)):
         if not isinstance(row, StoredConnection):
             continue
         chosen_at = from_ms(row.first_heard_ms)
         if chosen_at < since:
+            break
+        if len(connections) == max_connections:
+            is_complete = False
             break
         connections.append(progress_of(source(row), chosen_at))
     rows = funnel(connections)
@@ -45,6 +53,7 @@ def report(
     total = whole[0] if whole else FunnelRow(now.date(), "", "", dict.fromkeys(Step, 0))
     return {
         "since": to_iso(since),
+        "complete": is_complete,
         "total": _figures(total),
         "rows": [
             {

@@ -237,13 +237,16 @@ class Inbox:
     def release(self, event: Event, body: bytes) -> AcceptResult:
         """Accept an unrecognised message, which now reads as ``event``, and remove it from the quarantine.
 
-        A step that is interrupted between the two is repeated with the next attempt: the message is then a
-        duplicate.
+        What an interruption between the two leaves is removed by the next attempt (``forget_unrecognised``).
         """
         result = self.accept(event, body)
         if self.cell_of(event) != UNRECOGNISED:
             remove_unrecognised(self._client, [event.event_id])
         return result
+
+    def forget_unrecognised(self, event_id: str) -> None:
+        """Remove the copy of an accepted message from the quarantine."""
+        remove_unrecognised(self._client, [event_id])
 
     def _remove_recognised(
         self, messages: Sequence[ReceivedMessage], replies: Sequence[Any], *scores: Any

@@ -14,5 +14,6 @@ def funnel_page() -> Response:
     """The funnel of the last days."""
     query = rendering.query_of(DaysQuery)
     container = get_container()
-    counted = funnel.report(container.reader, container.clock(), **query)
+    most = funnel.MAX_ON_PAGE
+    counted = funnel.report(container.reader, container.clock(), max_connections=most, **query)
     return rendering.page("funnel", counted=counted, days=query["days"], steps=funnel.STEPS)

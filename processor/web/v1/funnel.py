@@ -7,7 +7,7 @@ from marshmallow import fields
 from processor.resources import funnel
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
-from processor.web.v1.fields import ResponseSchema, by_name, many, moment, number, text
+from processor.web.v1.fields import ResponseSchema, by_name, flag, many, moment, number, text
 from processor.web.v1.parameters import DaysQuery
 
 calls = Calls("funnel", "How far connections come")
@@ -39,6 +39,7 @@ class FunnelSchema(ResponseSchema):
     """The funnel."""
 
     since = moment("Connections first heard of since then.")
+    complete = flag(f"Whether all were looked at: `false` beyond the newest {funnel.MAX_ON_PAGE:,}.")
     total = fields.Nested(FunnelFiguresSchema, required=True)
     rows = many(FunnelRowSchema, "By day, platform and source type; newest day first.")
 
@@ -50,4 +51,5 @@ def get_funnel(days: int) -> dict[str, Any]:
     Without personal data.
     """
     container = get_container()
-    return funnel.report(container.reader, container.clock(), days=days)
+    now = container.clock()
+    return funnel.report(container.reader, now, days=days, max_connections=funnel.MAX_ON_PAGE)

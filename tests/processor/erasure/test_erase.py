@@ -89,6 +89,18 @@ def test_the_tombstone_tells_nothing_of_the_company(bench, erasure):
     assert bench.client.ttl(stone) == -1
 
 
+def test_a_message_that_codat_repeats_after_an_erasure_and_a_new_sign_up_is_a_duplicate(bench, erasure):
+    body = messages.connected(COMPANY, CONNECTION, at=bench.clock())
+    bench.send(body, event_id="msg_repeated")
+    bench.drain_all()
+    erasure.erase(COMPANY, bench.clock())
+    bench.client.delete(keys.erased(COMPANY))
+    (result,) = bench.send(body, event_id="msg_repeated")
+    assert result.duplicate
+    bench.drain_all()
+    assert bench.state(CONNECTION) is None
+
+
 def test_a_drain_under_way_cannot_bring_it_back(bench, erasure):
     """The drain has read the company; the erasure comes between its reading and its commit."""
     bench.handle(messages.connected(COMPANY, CONNECTION, at=bench.clock()))

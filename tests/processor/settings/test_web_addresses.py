@@ -66,6 +66,13 @@ def test_what_a_browser_may_read_differently_is_refused(text: str) -> None:
         web_addresses.parse(text)
 
 
+def test_the_normal_form_is_no_longer_than_what_is_read_again() -> None:
+    """It gained a slash, and every page of the company failed."""
+    address = "https://app.example?x="
+    with pytest.raises(ValueError, match="Longer"):
+        web_addresses.parse(address + "y" * (web_addresses.LONGEST - len(address)))
+
+
 def test_the_settings_are_a_list_of_origins_and_an_address() -> None:
     settings = load(
         {
