@@ -52,15 +52,20 @@ def _lags_ms(
     with client.pipeline(transaction=False) as pipe:
         for number, cell in product(range(count), keys.cells()):
             pipe.hmget(keys.event(cell, f"{prefix}_{number:05}"), "received_at", "processed_at")
-        rows = [[from_iso(value.decode()) for value in row] for row in pipe.execute() if row[0]]
-    received_at = {f"{prefix}_{number:05}": row[0] for number, row in enumerate(rows)}
+        replies = zip(product(range(count), keys.cells()), pipe.execute(), strict=True)
+    rows = {
+        f"{prefix}_{number:05}": [from_iso(value.decode()) for value in row]
+        for (number, _), row in replies
+        if row[0]
+    }
+    received_at = {event_id: received for event_id, (received, _) in rows.items()}
     notified = {
         f"/hook {row['id']}": received_at[row["data"]["event_id"]].timestamp()
         for row in _notifications(client)
         if row["data"]["event_id"] in received_at
     }
     times = _arrivals(subscriber, set(notified))
-    commits = [(done - received).total_seconds() * 1000 for received, done in rows]
+    commits = [(done - received).total_seconds() * 1000 for received, done in rows.values()]
     return commits, [(times[key] - since) * 1000 for key, since in notified.items()]
 
 

@@ -25,7 +25,7 @@ def show(key: str, name: str) -> ResponseReturnValue:
         response.cache_control.public = True
         return response
     picture = None if brand is None or name not in ("logo", "favicon") else getattr(brand, name)
-    if picture is None:
+    if picture is None or not picture.is_file():
         raise NotFound("The brand has no such file.")
     return send_file(
         picture.absolute(), mimetype=PICTURE_TYPES[picture.suffix.lower()], max_age=MAX_AGE_S, etag=False

@@ -110,8 +110,11 @@ def test_a_connection_is_closed_when_it_was_idle_for_too_long(
     async def run() -> None:
         sender = HttpSender(allow_private=True, lookups=ThreadPoolExecutor(1))
         await sender.post(heard.url, b"", {"webhook-id": "ntf_1"})
-        while sender._pool._idle:
-            await asyncio.sleep(0)
+        ((connection, _),) = next(iter(sender._pool._idle.values()))
+        async with asyncio.timeout(WAIT_S):
+            while sender._pool._idle:
+                await asyncio.sleep(0)
+        assert not connection.is_open
 
     asyncio.run(run())
 

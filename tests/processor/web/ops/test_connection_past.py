@@ -38,6 +38,7 @@ def test_the_page_shows_what_was_believed_at_a_time(operator: Operator, filling:
     assert forms(operator.open(PATH, at="2026-11-22T15:02:30")) == [], "the past cannot be changed"
     assert operator.open(PATH, at="2026-11-22T14:00:00").status_code == 404
     assert operator.open(PATH, at="soon").status_code == 422
+    assert "Xero: ready" in operator.read(PATH, at="9999-12-31T23:59:59.999999Z")
 
 
 def test_each_line_of_the_timeline_leads_to_its_time(operator: Operator, filling: Filling) -> None:
