@@ -8,7 +8,7 @@ from processor.journey.way_back import JourneyOutcome
 from processor.resources.queries import STATES
 from processor.settings import web_addresses
 from processor.web.v1.bodies import RequestBodySchema
-from processor.web.v1.fields import ResponseSchema, by_name, flag, many, moment, number, text, word
+from processor.web.v1.fields import ResponseSchema, by_name, flag, many, moment, number, optional, text, word
 
 OUTCOMES = ("reading", "complete", "failed", "unsupported")
 SYNC_STATUSES = ("idle", "reading", "complete", "failed")
@@ -22,22 +22,16 @@ class SignUpBody(RequestBodySchema):
         validate=Length(1, requests.LONGEST_TAG_VALUE),
         metadata={"description": "Your own id of the company; repeated, it leads to the same one."},
     )
-    name = fields.String(
-        allow_none=True,
-        validate=Length(1, requests.LONGEST_NAME),
-        metadata={
-            "description": "Its name, in any characters for its own people; cleaned at Codat where Codat"
-            " needs that. Without one it is called `merchant_id`."
-        },
+    name = optional(
+        "Its name, in any characters for its own people; cleaned at Codat where Codat"
+        " needs that. Without one it is called `merchant_id`.",
+        requests.LONGEST_NAME,
     )
-    contact_email = fields.String(
-        allow_none=True,
-        validate=Length(1, requests.LONGEST_EMAIL),
-        metadata={
-            "description": "Whom we write to; kept here alone. An international domain is kept in its ASCII"
-            " form; the part before the @ must be ASCII.",
-            "format": "email",
-        },
+    contact_email = optional(
+        "Whom we write to; kept here alone. An international domain is kept in its ASCII"
+        " form; the part before the @ must be ASCII.",
+        requests.LONGEST_EMAIL,
+        format="email",
     )
     tags = fields.Dict(
         keys=fields.String(),
@@ -56,27 +50,20 @@ class SignUpBody(RequestBodySchema):
             " those in `CODAT_PRODUCTS`, else the default ones of the Codat client."
         },
     )
-    return_url = fields.String(
-        allow_none=True,
-        validate=Length(1, web_addresses.LONGEST),
-        metadata={
-            "description": "Where the pages' button leads when the user is done or leaves; its origin stands"
-            " in `RETURN_URL_ORIGINS`. A new one replaces the one before, with its `state`.",
-            "format": "uri",
-        },
+    return_url = optional(
+        "Where the pages' button leads when the user is done or leaves; its origin stands"
+        " in `RETURN_URL_ORIGINS`. A new one replaces the one before, with its `state`.",
+        web_addresses.LONGEST,
+        format="uri",
     )
-    state = fields.String(
-        allow_none=True,
-        validate=Length(1, requests.LONGEST_STATE),
-        metadata={"description": "Your own text, handed on to `return_url` as its parameter `state`."},
+    state = optional(
+        "Your own text, handed on to `return_url` as its parameter `state`.",
+        requests.LONGEST_STATE,
     )
-    brand = fields.String(
-        allow_none=True,
-        validate=Length(1, 40),
-        metadata={
-            "description": "The brand that its pages and e-mails show: the name of a folder in `BRAND_DIR`;"
-            " none: that of the settings. A new one replaces the one before."
-        },
+    brand = optional(
+        "The brand that its pages and e-mails show: the name of a folder in `BRAND_DIR`;"
+        " none: that of the settings. A new one replaces the one before.",
+        40,
     )
 
 

@@ -21,6 +21,7 @@ from processor.web.v1.fields import (
     moment,
     nullable,
     number,
+    optional,
     page_of,
     text,
     word,
@@ -38,19 +39,15 @@ class LinkBody(RequestBodySchema):
             "description": "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
         },
     )
-    return_url = fields.String(
-        allow_none=True,
-        validate=Length(1, web_addresses.LONGEST),
-        metadata={
-            "description": "Where the pages' button leads after this link, instead of the `return_url` of the"
-            " sign-up; its origin stands in `RETURN_URL_ORIGINS`.",
-            "format": "uri",
-        },
+    return_url = optional(
+        "Where the pages' button leads after this link, instead of the `return_url` of the"
+        " sign-up; its origin stands in `RETURN_URL_ORIGINS`.",
+        web_addresses.LONGEST,
+        format="uri",
     )
-    state = fields.String(
-        allow_none=True,
-        validate=Length(1, requests.LONGEST_STATE),
-        metadata={"description": "Your own text, handed on to `return_url` as its parameter `state`."},
+    state = optional(
+        "Your own text, handed on to `return_url` as its parameter `state`.",
+        requests.LONGEST_STATE,
     )
 
 

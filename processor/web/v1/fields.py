@@ -1,9 +1,9 @@
-"""Fields of response schemas: one function for each kind of member."""
+"""Fields of schemas: one function for each kind of member."""
 
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import Length, OneOf, Range
 
 
 class ResponseSchema(Schema):
@@ -16,6 +16,13 @@ class ResponseSchema(Schema):
 def text(description: str, *, null: bool = False, **more: Any) -> fields.String:
     """A required text, or ``null``."""
     return fields.String(required=True, allow_none=null, metadata={"description": description, **more})
+
+
+def optional(description: str, longest: int, **more: Any) -> fields.String:
+    """A text of a request that may be left out; at most ``longest`` characters."""
+    return fields.String(
+        allow_none=True, validate=Length(1, longest), metadata={"description": description, **more}
+    )
 
 
 def moment(description: str, *, null: bool = False) -> fields.String:
