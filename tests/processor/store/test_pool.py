@@ -16,7 +16,7 @@ from processor.store.client import close_idle_always, connect
 from processor.store.connection_errors import connection_error_reason
 from tests.support import messages
 from tests.support.engines import own_engine
-from tests.support.failover import proxy
+from tests.support.fault_proxy import fault_proxy
 from tests.support.messages import signed
 from tests.support.service import LIMIT_S, until
 from tests.support.serving import ADDRESS, serving
@@ -130,7 +130,7 @@ def test_after_a_failover_behind_one_name_messages_are_kept_again_without_a_rest
     with (
         own_engine(data_dir / "a") as first,
         own_engine(data_dir / "b") as second,
-        proxy(port_of(first)) as name,
+        fault_proxy(port_of(first)) as name,
         Redis.from_url(first) as old,
     ):
         caller = serving(name.url)
