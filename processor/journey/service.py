@@ -10,9 +10,8 @@ from redis import Redis
 from handlers.state import situation
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
-from processor.codat.names import source_type_of
-from processor.errors import Conflict
 from processor.journey import requests
+from processor.journey.accounts import Accounts
 from processor.journey.asking import CompanyQuestions
 from processor.journey.companies import CompanyService
 from processor.journey.connections import ConnectionService
@@ -20,30 +19,26 @@ from processor.journey.consent_texts import ConsentText
 from processor.journey.consents import Consents
 from processor.journey.errors import CodatNotSet
 from processor.journey.events import CompanyFields, JourneyEvents
+from processor.journey.links import Links
 from processor.journey.lookup import Lookup
 from processor.journey.models import (
     ChangeResult,
     CompanyView,
     ConnectionView,
     LinkSession,
-    PlatformView,
     SyncView,
 )
+from processor.journey.offers import Offers
 from processor.journey.platforms import Platforms
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
-from processor.journey.search import PlatformMatches
-from processor.journey.search import search as find_platforms
-from processor.journey.tokens import LIFETIME_S, Tokens
+from processor.journey.tokens import Tokens
 from processor.journey.way_back import WayBack
 from processor.resources import serializers
 from processor.settings.brands import Brand
 from processor.settings.definitions import Settings
 from processor.store.queries import Reader
 from processor.store.waker import Waker
-
-LINK_PAUSE_S = 3600
-"""Minimum seconds between two links e-mailed to one company's contact."""
 
 
 class Journey:
@@ -72,11 +67,14 @@ class Journey:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tokens, self.consents, self.brands = tokens, consents, brands
-        self._reader, self._waker = reader, waker
-        self._codat, self._platforms = codat, platforms
-        self._companies, self._records, self._events = companies, records, events
-        self._settings = settings
+        self._reader, self._codat, self._platforms = reader, codat, platforms
+        self._companies, self._settings = companies, settings
         self._lookup = Lookup(companies, reader)
+        self.links = Links(
+            tokens=tokens, companies=companies, records=records, waker=waker, settings=settings
+        )
+        self.offers = Offers(platforms)
+        self.accounts = Accounts(lookup=self._lookup, records=records, events=events)
         self.way_back = WayBack(records=records, settings=settings)
         self._questions = CompanyQuestions(
             client=client,
@@ -97,30 +95,6 @@ class Journey:
             )
 
     # Companies
-
-    def connect_url(self, company_id: str, *, root: str | None = None, lifetime_s: int = LIFETIME_S) -> str:
-        """A fresh link to the journey of a company, valid for ``lifetime_s`` seconds.
-
-        It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
-        which the service listens.
-        """
-        base = (self._settings.public_url or root or self._settings.local_url).rstrip("/")
-        return f"{base}/connect/{self.tokens.make(company_id, lifetime_s=lifetime_s)}"
-
-    def mailed_url(self, company_id: str) -> str:
-        """A link for an e-mail, valid for LINK_DAYS."""
-        return self.connect_url(company_id, lifetime_s=self._settings.link_days * 86_400)
-
-    def can_mail_link(self, company_id: str) -> bool:
-        """Whether e-mail is configured and the company's contact is known."""
-        if self._settings.smtp_url is None or self._settings.public_url is None:
-            return False
-        return bool((self._companies.company(company_id) or {}).get("contact_email"))
-
-    def mail_link(self, company_id: str) -> None:
-        """E-mail a fresh link to the company's contact, if possible, at most once in ``LINK_PAUSE_S``."""
-        if self.can_mail_link(company_id) and self._records.begin_link_pause(company_id, LINK_PAUSE_S):
-            self._waker.wake_link_sender(company_id)
 
     def sign_up(
         self,
@@ -170,27 +144,6 @@ class Journey:
         if "deleted_at" in (self._reader.company(company_id) or {}):
             return None
         return self._connection_service().delete_company(self._lookup.company(company_id))
-
-    # Platforms
-
-    def integrations(
-        self, *, source_type: str | None = None, search: str | None = None
-    ) -> list[PlatformView]:
-        """The enabled platforms that match, by source type and name.
-
-        Raises :class:`Invalid` for a source type that Codat does not have.
-        """
-        if self._platforms is None:
-            raise CodatNotSet()
-        platforms = self._platforms.all()
-        if source_type is not None:
-            known_type = source_type_of(source_type)
-            platforms = tuple(platform for platform in platforms if platform.source_type == known_type)
-        return find_platforms(platforms, search or "").platforms
-
-    def search_platforms(self, text: str) -> PlatformMatches:
-        """The enabled platforms that ``text`` may mean, with a hint if they are listed under another name."""
-        return find_platforms(self.integrations(), text)
 
     # Connections
 
@@ -243,18 +196,6 @@ class Journey:
         authorization = 0 if stored is None else situation(stored.connection).authorization
         if not self.consents.is_given(row["id"], session.connection_id, text, authorization=authorization):
             self.consents.give(row, session, text, authorization=authorization, address=address)
-
-    def confirmed_accounts(self, company_id: str) -> dict[str, str]:
-        """The accounts that users said they meant to connect instead of others, by connection."""
-        return self._records.confirmed_accounts(company_id)
-
-    def confirm_account(self, connection_id: str, account_name: str, *, company_id: str) -> None:
-        """Keep that another account than before is meant; raises :class:`Conflict` if it is not connected."""
-        row, stored = self._lookup.existing(connection_id, company_id)
-        if stored.connection.account_name != account_name:
-            raise Conflict("Another account is connected by now.")
-        if self._records.confirm_account(company_id, connection_id, account_name):
-            self._events.record_account_confirmed(row, connection_id, account_name)
 
     def connections(self, company_id: str) -> list[ConnectionView]:
         """The connections of a company, newest first, without deleted ones."""
@@ -309,7 +250,7 @@ class Journey:
         fields = {name: row.get(name) for name in ("merchant_id", "name", "contact_email", "given_name")}
         return CompanyView(
             company_id=row["id"],
-            connect_url=self.connect_url(row["id"], root=root),
+            connect_url=self.links.connect_url(row["id"], root=root),
             return_url=row.get("return_url") or None,
             state=row.get("return_state") or None,
             brand=row.get("brand") or None,

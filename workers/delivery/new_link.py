@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 def send_new_link(container: Container, company_id: str) -> bool:
     """Send the e-mail; whether the mail server accepted it. There is no retry: the merchant can ask again."""
     settings = container.settings
-    if settings.smtp_url is None or not container.journey.can_mail_link(company_id):
+    if settings.smtp_url is None or not container.journey.links.can_mail(company_id):
         return False
     company = container.journey.company(company_id)
     brand = brand_of(container.journey.brands, company.brand)
@@ -25,7 +25,7 @@ def send_new_link(container: Container, company_id: str) -> bool:
         email = EmailTemplates(settings.mail_templates_dir).render(
             {"type": NEW_LINK, "data": {}},
             company_name=company.display_name,
-            link=container.journey.mailed_url(company_id),
+            link=container.journey.links.mailed_url(company_id),
             product=brand.name,
             support=brand.support_email,
             link_days=settings.link_days,

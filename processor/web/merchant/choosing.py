@@ -103,7 +103,7 @@ def new_link(token: str) -> Response:
     try:
         visit = visit_of(token)
     except TokenExpired as error:
-        journey().mail_link(error.company_id)
+        journey().links.mail(error.company_id)
         return page(None, "link_sent")
     return redirect(visit.url("choose.show"), 303)  # type: ignore[return-value]
 
@@ -157,7 +157,7 @@ def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     search = " ".join(request.args.get("q", "")[:MAX_SEARCH_CHARS].split())
     statement = consenting.inline_statement(visit)
     try:
-        matches = journey().search_platforms(search)
+        matches = journey().offers.search(search)
     except (CodatError, CodatNotSet):
         return {"search": search, "groups": [], "hint": None, "available": False, "statement": statement}
     groups = tiles.groups(matches.platforms, cards)

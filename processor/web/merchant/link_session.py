@@ -79,7 +79,7 @@ class PageVisit:
         """The confirmed accounts, which are read only where another account was connected."""
         if not any(view["previous_account_name"] for view in views):
             return NO_ACCOUNTS
-        return journey().confirmed_accounts(self.company_id)
+        return journey().accounts.confirmed(self.company_id)
 
     @property
     def link_address(self) -> str:
@@ -130,7 +130,7 @@ def journey() -> Journey:
 def known_platforms() -> dict[str, PlatformView]:
     """The platforms by key; empty when Codat cannot be asked and none are cached."""
     try:
-        return {platform.key: platform for platform in journey().integrations()}
+        return {platform.key: platform for platform in journey().offers.enabled()}
     except (CodatError, CodatNotSet):
         return {}
 

@@ -110,7 +110,7 @@ def _new_link_csrf_token(error: ProcessorError) -> str | None:
     if not isinstance(error, TokenExpired) or not token:
         return None
     try:
-        return csrf.token_of(token) if journey().can_mail_link(error.company_id) else None
+        return csrf.token_of(token) if journey().links.can_mail(error.company_id) else None
     except RedisError:
         return None
 

@@ -81,7 +81,7 @@ def confirm_account(token: str, connection_id: str) -> Response:
     """Keep that another account than before is meant."""
     visit = form_visit_of(token)
     name = request.form.get("account", "")
-    journey().confirm_account(connection_id, name, company_id=visit.company_id)
+    journey().accounts.confirm(connection_id, name, company_id=visit.company_id)
     return redirect(visit.url("watch.show", connection_id=connection_id), 303)  # type: ignore[return-value]
 
 

@@ -57,7 +57,7 @@ def list_integrations(limit: int, cursor: str | None = None, **query: Any) -> di
 
     Codat is asked at most once a day; what it said last is served while it is down.
     """
-    platforms = get_container().journey.integrations(**query)
+    platforms = get_container().journey.offers.enabled(**query)
     if cursor is not None:
         last_key = _key_of(cursor)
         platforms = [platform for platform in platforms if sort_key(platform) > last_key]

@@ -299,11 +299,11 @@ def test_links_lead_to_the_public_address_or_where_the_caller_came_from(
 ) -> None:
     company_id = desk.company()
     public = open_desk(PUBLIC_URL="https://data.example/")
-    assert desk.journey.connect_url(company_id).startswith("http://127.0.0.1:8000/connect/")
-    assert desk.journey.connect_url(company_id, root="https://us.example/").startswith(
+    assert desk.journey.links.connect_url(company_id).startswith("http://127.0.0.1:8000/connect/")
+    assert desk.journey.links.connect_url(company_id, root="https://us.example/").startswith(
         "https://us.example/connect/"
     )
-    assert public.journey.connect_url(company_id, root="https://evil.example/").startswith(
+    assert public.journey.links.connect_url(company_id, root="https://evil.example/").startswith(
         "https://data.example/connect/"
     )
 

@@ -165,7 +165,7 @@ def test_a_platform_that_was_enabled_since_the_list_was_read_is_found(
 ) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr("processor.simulator.api.PLATFORMS", ())
-        assert desk.journey.integrations() == []
+        assert desk.journey.offers.enabled() == []
     with pytest.raises(Invalid):
         desk.journey.connect(company_id, "gbol")
     desk.later = MISS_FRESH_FOR + timedelta(seconds=1)

@@ -35,7 +35,7 @@ def names(found: Any) -> Any:
 
 
 def test_enabled_ones_are_listed_by_source_type_and_name(desk: Desk) -> None:
-    found = desk.journey.integrations()
+    found = desk.journey.offers.enabled()
     assert {one.key for one in found} == {one.key for one in ENABLED}
     assert names(found)[:3] == ["FreeAgent", "Oracle NetSuite", "QuickBooks Desktop"]
     kinds = [str(one.source_type) for one in found]
@@ -48,24 +48,24 @@ def test_enabled_ones_are_listed_by_source_type_and_name(desk: Desk) -> None:
 
 
 def test_the_query_is_encoded_as_codat_wants_it(desk: Desk) -> None:
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     (asked,) = lists(desk)
     assert asked.url.query == b"page=1&pageSize=100&query=enabled%3Dtrue"
 
 
 def test_they_are_filtered_by_source_type_in_any_case_and_by_words(desk: Desk) -> None:
-    assert names(desk.journey.integrations(source_type="banking")) == ["Plaid", "TrueLayer"]
-    assert names(desk.journey.integrations(source_type="BANKFEED")) == ["QuickBooks Online Bank Feeds"]
-    assert names(desk.journey.integrations(search="quick")) == [
+    assert names(desk.journey.offers.enabled(source_type="banking")) == ["Plaid", "TrueLayer"]
+    assert names(desk.journey.offers.enabled(source_type="BANKFEED")) == ["QuickBooks Online Bank Feeds"]
+    assert names(desk.journey.offers.enabled(search="quick")) == [
         "QuickBooks Desktop",
         "QuickBooks Online",
         "QuickBooks Online Bank Feeds",
     ]
-    assert names(desk.journey.integrations(search="  ONLINE  feeds ")) == ["QuickBooks Online Bank Feeds"]
-    assert names(desk.journey.integrations(source_type="commerce", search="xero")) == []
-    assert len(desk.journey.integrations(search="")) == len(ENABLED)
+    assert names(desk.journey.offers.enabled(search="  ONLINE  feeds ")) == ["QuickBooks Online Bank Feeds"]
+    assert names(desk.journey.offers.enabled(source_type="commerce", search="xero")) == []
+    assert len(desk.journey.offers.enabled(search="")) == len(ENABLED)
     with pytest.raises(Invalid) as caught:
-        desk.journey.integrations(source_type="shoes")
+        desk.journey.offers.enabled(source_type="shoes")
     assert list(caught.value.errors) == ["source_type"]
     assert len(lists(desk)) == 1
 
@@ -76,17 +76,17 @@ def test_all_pages_are_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
         for number in range(230)
     )
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", more)
-    assert len(desk.journey.integrations()) == 230
+    assert len(desk.journey.offers.enabled()) == 230
     assert [dict(one.url.params)["page"] for one in lists(desk)] == ["1", "2", "3"]
 
 
 def test_the_pictures_come_in_the_background_once_each(desk: Desk) -> None:
-    first = desk.journey.integrations(search="QuickBooks Online")[0]
+    first = desk.journey.offers.enabled(search="QuickBooks Online")[0]
     assert first.logo_url == f"{desk.codat.url}/branding/qhyg/square.svg"
     assert first.button_url is None
     assert pictures(desk) == []
     assert desk.do_in_background() == 1
-    shown = desk.journey.integrations(search="QuickBooks Online")[0]
+    shown = desk.journey.offers.enabled(search="QuickBooks Online")[0]
     assert shown == dataclasses.replace(
         first,
         logo_url=f"{desk.codat.url}/branding/qhyg/full.svg",
@@ -102,13 +102,13 @@ def test_the_pictures_come_in_the_background_once_each(desk: Desk) -> None:
 def test_a_view_costs_no_call_and_another_process_finds_what_the_first_read(
     desk: Desk, open_desk: Callable[..., Desk]
 ) -> None:
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     desk.do_in_background()
     asked = len(desk.wire.requests)
     for _ in range(100):
-        desk.journey.integrations()
+        desk.journey.offers.enabled()
     other = open_desk()
-    assert other.journey.integrations() == desk.journey.integrations()
+    assert other.journey.offers.enabled() == desk.journey.offers.enabled()
     assert (len(desk.wire.requests), other.wire.requests) == (asked, [])
 
 
@@ -122,7 +122,7 @@ def test_a_thousand_first_views_at_once_in_two_processes_cost_one_call(
 
     def view(number: Any) -> Any:
         gate.wait()
-        return len(desks[number % 2].journey.integrations())
+        return len(desks[number % 2].journey.offers.enabled())
 
     with ThreadPoolExecutor(1_000) as pool:
         assert set(pool.map(view, range(1_000))) == {len(ENABLED)}
@@ -132,28 +132,28 @@ def test_a_thousand_first_views_at_once_in_two_processes_cost_one_call(
 
 
 def test_after_a_day_the_old_ones_are_served_while_they_are_read_anew(desk: Desk) -> None:
-    before = desk.journey.integrations()
+    before = desk.journey.offers.enabled()
     desk.do_in_background()
     desk.wire.requests.clear()
     desk.later = FRESH_FOR
-    assert names(desk.journey.integrations()) == names(before)
+    assert names(desk.journey.offers.enabled()) == names(before)
     assert desk.wire.requests == []
     assert desk.do_in_background() == 1
     assert (len(lists(desk)), len(pictures(desk))) == (1, len(ENABLED))
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     assert desk.do_in_background() == 0
 
 
 def test_while_codat_is_down_the_old_ones_are_served_and_it_is_left_alone(
     desk: Desk, codat: SimulatorServer
 ) -> None:
-    before = desk.journey.integrations()
+    before = desk.journey.offers.enabled()
     desk.do_in_background()
     codat.simulation.faults.plan({"status": 503, "count": 1_000})
     desk.later = timedelta(days=3)
     desk.wire.requests.clear()
     for _ in range(5):
-        assert names(desk.journey.integrations()) == names(before)
+        assert names(desk.journey.offers.enabled()) == names(before)
         desk.do_in_background()
     assert 0 < len(desk.wire.requests) <= 3  # one attempt with its brief retries, then a rest
 
@@ -161,13 +161,13 @@ def test_while_codat_is_down_the_old_ones_are_served_and_it_is_left_alone(
 def test_what_was_removed_at_codat_goes_away_and_what_is_kept_keeps_its_pictures(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     desk.do_in_background()
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", PLATFORMS[:2])
     desk.later = FRESH_FOR
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     desk.do_in_background()
-    found = desk.journey.integrations()
+    found = desk.journey.offers.enabled()
     assert names(found) == ["QuickBooks Online", "Xero"]
     assert all(one.button_url for one in found)
 
@@ -178,7 +178,7 @@ def test_one_platform_that_cannot_be_read_takes_no_other_away(
     """One integration with a blank name, and every merchant saw an empty list."""
     blank = dataclasses.replace(PLATFORMS[0], key="odd1", name="   ")
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank, *PLATFORMS))
-    assert {one.key for one in desk.journey.integrations()} == {one.key for one in ENABLED}
+    assert {one.key for one in desk.journey.offers.enabled()} == {one.key for one in ENABLED}
     (record,) = [one for one in caplog.records if "is skipped" in one.getMessage()]
     assert vars(record)["row"] == "odd1"
     assert desk.journey.connect(desk.company(), "gbol").created
@@ -190,17 +190,17 @@ def test_a_list_of_which_nothing_can_be_read_is_no_empty_list(
     blank = dataclasses.replace(PLATFORMS[0], name="   ")
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank,))
     with pytest.raises(CodatError):
-        desk.journey.integrations()
+        desk.journey.offers.enabled()
 
 
 def test_a_picture_that_codat_has_not_holds_up_nothing(desk: Desk, codat: SimulatorServer) -> None:
     codat.simulation.faults.plan({"status": 404, "path": "/integrations/gbol/branding"})
     codat.simulation.faults.plan({"broken_json": True, "path": "/integrations/qhyg/branding"})
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     desk.do_in_background()
-    without = [one.name for one in desk.journey.integrations() if one.button_url is None]
+    without = [one.name for one in desk.journey.offers.enabled() if one.button_url is None]
     assert without == ["QuickBooks Online", "Xero"]
-    assert all(one.logo_url for one in desk.journey.integrations())
+    assert all(one.logo_url for one in desk.journey.offers.enabled())
     assert desk.do_in_background() == 0
 
 
@@ -214,7 +214,7 @@ def test_a_first_view_while_codat_is_down_says_so_once_for_all(
     def view(_: Any) -> Any:
         gate.wait()
         with pytest.raises(CodatError) as caught:
-            desk.journey.integrations()
+            desk.journey.offers.enabled()
         return caught.value.correlation_id
 
     with ThreadPoolExecutor(20) as pool:
@@ -223,19 +223,19 @@ def test_a_first_view_while_codat_is_down_says_so_once_for_all(
     assert not client.exists(keys.reading_platforms("*"))
     codat.simulation.faults.clear()
     desk.later = timedelta(seconds=FAILURE_S)
-    assert desk.journey.integrations()
+    assert desk.journey.offers.enabled()
 
 
 def test_signing_up_reads_them_ahead(desk: Desk) -> None:
     desk.company()
     desk.do_in_background()
     asked = len(desk.wire.requests)
-    assert desk.journey.integrations()[0].button_url
+    assert desk.journey.offers.enabled()[0].button_url
     assert len(desk.wire.requests) == asked
 
 
 def test_what_another_version_kept_is_read_again(desk: Desk, client: Redis) -> None:
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     (name,) = client.scan_iter(keys.platforms("*"))
     for odd in (b"{}", b"nonsense", b'{"version": 0}', b"[]", b'{"version": 1, "platforms": 3}'):
         client.set(name, odd)
@@ -244,12 +244,12 @@ def test_what_another_version_kept_is_read_again(desk: Desk, client: Redis) -> N
 
 def test_without_an_api_key_there_are_none_and_it_says_why(open_desk: Callable[..., Desk]) -> None:
     with pytest.raises(CodatNotSet):
-        open_desk(api_key=None).journey.integrations()
+        open_desk(api_key=None).journey.offers.enabled()
 
 
 def test_two_accounts_do_not_share_theirs(desk: Desk, open_desk: Callable[..., Desk], client: Redis) -> None:
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     other = open_desk(api_key="another-api-key")
     with pytest.raises(CodatError):
-        other.journey.integrations()
+        other.journey.offers.enabled()
     assert len(list(client.scan_iter(keys.platforms("*")))) == 1

@@ -16,7 +16,7 @@ def test_what_a_journey_leaves_behind_has_the_stated_lifetime(
     desk: Desk, client: Redis, drain: Callable[[], None]
 ) -> None:
     company_id = desk.company()
-    desk.journey.integrations()
+    desk.journey.offers.enabled()
     desk.do_in_background()
     connection_id = desk.journey.connect(company_id, "gbol").connection_id
     drain()

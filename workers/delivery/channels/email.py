@@ -150,7 +150,7 @@ def email_sender(container: Container) -> EmailSender:
     def link_url(company_id: str) -> str | None:
         if settings.public_url is None or container.codat is None:
             return None  # readers could not reach the link, or could not connect there
-        return container.journey.mailed_url(company_id)
+        return container.journey.links.mailed_url(company_id)
 
     return EmailSender(
         container.redis,

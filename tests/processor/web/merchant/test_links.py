@@ -83,7 +83,7 @@ def test_a_mailed_link_works_for_a_week_and_others_for_a_day(open_place: OpenPla
     """The link in Friday evening's mail was dead on Monday."""
     place = open_place(LINK_DAYS="7")
     company_id, token = place.company()
-    mailed = place.desk.journey.mailed_url(company_id).rpartition("/")[2]
+    mailed = place.desk.journey.links.mailed_url(company_id).rpartition("/")[2]
     visitor = place.visitor()
     place.later(6.9 * 86_400)
     assert visitor.open(f"/connect/{token}").answer.status_code == 410

@@ -72,7 +72,7 @@ def test_the_same_account_is_not_asked_about(place: Place, visitor: Browser) -> 
 def test_what_was_confirmed_is_erased_with_the_company(place: Place) -> None:
     company_id, _ = place.company()
     shop = moved(place, company_id)
-    place.desk.journey.confirm_account(shop, "South Shop", company_id=company_id)
+    place.desk.journey.accounts.confirm(shop, "South Shop", company_id=company_id)
     place.settle()
     assert place.desk.client.exists(keys.confirmed_accounts(company_id))
     CompanyEraser(place.desk.client).erase(company_id, place.desk.clock())

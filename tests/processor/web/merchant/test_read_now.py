@@ -106,7 +106,7 @@ def test_a_read_that_takes_hours_is_neither_stuck_nor_failed(place: Place, visit
         assert place.desk.journey.queue_questions(company_id)
         place.settle()
         assert place.bench.state(connection_id) == "syncing"
-        link = place.desk.journey.connect_url(company_id).rpartition("/")[2]
+        link = place.desk.journey.links.connect_url(company_id).rpartition("/")[2]
         page = visitor.open(f"/connect/{link}/connections/{connection_id}").text
         assert "tried again for up to twelve hours" in page
         assert not list(visitor.open(f"/connect/{link}").forms_with("Read again"))

@@ -1,0 +1,50 @@
+"""Links to the journey of a company: their addresses, and how they are sent by e-mail."""
+
+from processor.journey.companies import CompanyService
+from processor.journey.records import Records
+from processor.journey.tokens import LIFETIME_S, Tokens
+from processor.settings.definitions import Settings
+from processor.store.waker import Waker
+
+LINK_PAUSE_S = 3600
+"""Minimum seconds between two links e-mailed to one company's contact."""
+
+
+class Links:
+    """Makes and mails links; every method may raise ``redis.RedisError``."""
+
+    def __init__(
+        self,
+        *,
+        tokens: Tokens,
+        companies: CompanyService,
+        records: Records,
+        waker: Waker,
+        settings: Settings,
+    ) -> None:
+        self._tokens, self._companies, self._records = tokens, companies, records
+        self._waker, self._settings = waker, settings
+
+    def connect_url(self, company_id: str, *, root: str | None = None, lifetime_s: int = LIFETIME_S) -> str:
+        """A fresh link to the journey of a company, valid for ``lifetime_s`` seconds.
+
+        It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
+        which the service listens.
+        """
+        base = (self._settings.public_url or root or self._settings.local_url).rstrip("/")
+        return f"{base}/connect/{self._tokens.make(company_id, lifetime_s=lifetime_s)}"
+
+    def mailed_url(self, company_id: str) -> str:
+        """A link for an e-mail, valid for LINK_DAYS."""
+        return self.connect_url(company_id, lifetime_s=self._settings.link_days * 86_400)
+
+    def can_mail(self, company_id: str) -> bool:
+        """Whether e-mail is configured and the company's contact is known."""
+        if self._settings.smtp_url is None or self._settings.public_url is None:
+            return False
+        return bool((self._companies.company(company_id) or {}).get("contact_email"))
+
+    def mail(self, company_id: str) -> None:
+        """E-mail a fresh link to the company's contact, if possible, at most once in ``LINK_PAUSE_S``."""
+        if self.can_mail(company_id) and self._records.begin_link_pause(company_id, LINK_PAUSE_S):
+            self._waker.wake_link_sender(company_id)
