@@ -56,7 +56,7 @@ def fill(client: "Redis[Any]", count: int) -> None:
 
 
 def _one_run(client: "Redis[Any]", url: str, count: int) -> dict[str, float]:
-    row = _drained(client, count)
+    row = drained(client, count)
     row["noop"] = _noop(client, count // 8)
     for name in LIBRARIES:
         fill(client, count // 8)
@@ -64,7 +64,8 @@ def _one_run(client: "Redis[Any]", url: str, count: int) -> dict[str, float]:
     return row
 
 
-def _drained(client: "Redis[Any]", count: int) -> dict[str, float]:
+def drained(client: "Redis[Any]", count: int) -> dict[str, float]:
+    """Costs of ``count`` messages, drained in this process from an emptied store."""
     fill(client, count)
     drain = Drain(client, policy=Policy(), linger_s=0.0)
     engine, cpu, began = EngineMeter(client), time.process_time(), time.perf_counter()
