@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from handlers.registry import Policy
+from processor.access.sessions import OperatorSessions
 from processor.alerts.replay import ReplayService
 from processor.alerts.signature import Authenticator
 from processor.clock import utc_now
@@ -97,6 +98,11 @@ class Container:
             reader=self.reader,
             waker=self.waker,
         )
+
+    @cached_property
+    def operator_sessions(self) -> OperatorSessions:
+        """The sessions of operators."""
+        return OperatorSessions(self.redis, self.settings, clock=self.clock)
 
     @cached_property
     def replay_service(self) -> ReplayService:

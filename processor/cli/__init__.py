@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "funnel": "funnel",
     "migration": "migration",
     "wake": "wake",
+    "operators": "operators",
 }
 """The module of each command, in the order of ``--help``; the command is a function of the same name."""
 

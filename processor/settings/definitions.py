@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from processor.settings import kinds
 from processor.settings.kinds import SettingKind
+from processor.settings.people import masked_parts
 from processor.settings.requirements import default_sender
 
 DATA_DIR = Path("./var")
@@ -103,12 +104,37 @@ class Settings:
         (),
     )
     api_keys: tuple[str, ...] = setting(
-        kinds.PRINTABLES, "Callers of `/v1` send one as `Authorization: Bearer KEY`.", (), secret=True
+        kinds.API_KEYS,
+        "Callers of `/v1` send one as `Authorization: Bearer KEY`. A plain one may do everything; a named one"
+        " what its scopes allow: `read`, `write` (includes `read`), `admin` (includes both). See"
+        " docs/access.md.",
+        (),
+        secret=True,
     )
     operator_password: str | None = setting(
         kinds.TEXT,
-        "HTTP Basic password of the user `operator` for `/ops`; unset: there are no operators' pages.",
+        "HTTP Basic password of the user `operator`, an admin, for `/ops`; without this setting, `OPERATORS`"
+        " and `OIDC_ISSUER` there are no operators' pages.",
         secret=True,
+    )
+    operators: tuple[str, ...] = setting(
+        kinds.OPERATORS,
+        "Operators with names of their own, who sign in at `/ops/sign-in`; see docs/access.md.",
+        (),
+        secret=True,
+    )
+    oidc_issuer: str | None = setting(
+        kinds.HTTP_URL, "OpenID Connect provider by which operators may sign in (extra `oidc`)."
+    )
+    oidc_client_id: str | None = setting(kinds.TEXT, "This service's client id at `OIDC_ISSUER`.")
+    oidc_client_secret: str | None = setting(
+        kinds.TEXT, "The client's secret at `OIDC_ISSUER`; unset: a public client.", secret=True
+    )
+    oidc_groups: tuple[tuple[str, str], ...] = setting(
+        kinds.ROLE_GROUPS,
+        "Groups in the `groups` claim and the role of their members; of several the highest counts, and"
+        " nobody else may sign in.",
+        (),
     )
     codat_api_key: str | None = setting(
         kinds.CODAT_KEY, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True
@@ -236,6 +262,8 @@ class Settings:
             value = getattr(self, field.name)
             if field.metadata["secret"] and value:
                 values += [value] if isinstance(value, str) else value
+        for entry in (*self.api_keys, *self.operators):
+            values += masked_parts(entry)
         passwords = [urlsplit(value).password or "" for value in values if "://" in value]
         return (*values, *filter(None, passwords), *filter(None, map(unquote, passwords)))
 

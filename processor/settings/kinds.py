@@ -18,7 +18,7 @@ from marshmallow.fields import Boolean
 from redis import ConnectionPool
 
 from handlers.milestones import NotificationType
-from processor.settings import brands, colors, web_addresses
+from processor.settings import brands, colors, people, web_addresses
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -218,6 +218,33 @@ def _web_address(text: str) -> str:
     return str(web_addresses.parse(text))
 
 
+def _operators(text: str) -> tuple[str, ...]:
+    entries = _printables(text)
+    names = [people.operator_of(entry).name for entry in entries]
+    if len(set(names)) < len(names):
+        raise ValueError("a name twice")
+    return entries
+
+
+def _api_keys(text: str) -> tuple[str, ...]:
+    entries = _printables(text)
+    names = [people.api_key_of(entry, number).name for number, entry in enumerate(entries, 1)]
+    if len(set(names)) < len(names):
+        raise ValueError("a name twice")
+    return entries
+
+
+def _role_groups(text: str) -> tuple[tuple[str, str], ...]:
+    """``group=role`` pairs."""
+    pairs = []
+    for entry in _texts(text):
+        group, _, role = entry.rpartition("=")
+        if not group.strip():
+            raise ValueError("no group")
+        pairs.append((group.strip(), people.role_of(role.strip()).label))
+    return tuple(pairs)
+
+
 def choice(*words: str) -> SettingKind:
     """One of the words."""
 
@@ -272,6 +299,17 @@ REDIS_URL = SettingKind(
     _redis_url,
 )
 SENTRY_DSN = SettingKind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
+OPERATORS = SettingKind(
+    "a comma-separated list of `name:role:hash`, each name once, with the role viewer, operator or admin and"
+    " a hash of `codat-processor operators hash`",
+    _operators,
+)
+API_KEYS = SettingKind(
+    "a comma-separated list of printable ASCII values: `KEY`, `name:scope+scope:KEY` or"
+    " `name:scope+scope:sha256:HEX`, each name once",
+    _api_keys,
+)
+ROLE_GROUPS = SettingKind("a comma-separated list of `group=role`", _role_groups)
 NETWORKS = SettingKind("a comma-separated list of IP addresses or networks", _networks)
 SIGNING_KEYS = SettingKind("a comma-separated list of keys", _texts)
 CODAT_KEY = SettingKind("the key, or the whole `Basic …` value that Codat's portal shows", _codat_key)

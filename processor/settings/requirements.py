@@ -17,6 +17,8 @@ def unmet_requirements(values: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each unmet requirement of ``values``, the settings that are set, by field."""
     if "sentry_dsn" in values and not _is_installed("sentry_sdk"):
         yield _missing_library("SENTRY_DSN", "sentry-sdk", extra="sentry")
+    if "oidc_issuer" in values:
+        yield from _check_oidc(values)
     if "consent_templates_dir" in values:
         yield from template_mistakes(values["consent_templates_dir"])
     yield from load_brands(values)[1]
@@ -32,6 +34,17 @@ def default_sender(smtp_url: str, public_url: str | None) -> str:
         return account
     host = (urlsplit(public_url).hostname if public_url else None) or parts.hostname or "localhost"
     return f"no-reply@{host}"
+
+
+def _check_oidc(values: Mapping[str, Any]) -> Iterator[str]:
+    if not _is_installed("authlib"):
+        yield _missing_library("OIDC_ISSUER", "authlib", extra="oidc")
+    for name in ("oidc_client_id", "oidc_groups"):
+        if name not in values:
+            yield f"OIDC_ISSUER needs {name.upper()}."
+    issuer = urlsplit(values["oidc_issuer"])
+    if issuer.scheme != "https" and issuer.hostname not in ("localhost", "127.0.0.1", "::1"):
+        yield "OIDC_ISSUER must begin with https:// (http:// for localhost alone)."
 
 
 def _check_alert_urls(urls: Sequence[str]) -> Iterator[str]:

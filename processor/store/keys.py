@@ -472,6 +472,19 @@ def attempts(kind: str, address: str) -> str:
     return f"{PREFIX}attempts:{kind}:{address}"
 
 
+# Access
+
+
+def operator_session(session_id: str) -> str:
+    """Hash: a session of an operator, by a digest of its token. Expires an hour after its last request."""
+    return f"{PREFIX}{{access}}:session:{session_id}"
+
+
+def operator_sessions() -> str:
+    """Sorted set: ids of sessions of operators by time when each began (ms). The last twelve hours."""
+    return f"{PREFIX}{{access}}:sessions"
+
+
 # Operation
 
 

@@ -12,6 +12,7 @@ import secrets
 from flask import Response, g, request
 
 from processor.errors import Forbidden
+from processor.web import cookies
 
 COOKIE = "browser"
 FIELD = "seal"
@@ -35,7 +36,7 @@ def token_of(key: str) -> str:
 
 def check_form(key: str) -> None:
     """Raise :class:`FormExpired` unless the current form carries the token of this browser and ``key``."""
-    nonce = request.cookies.get(COOKIE, "")
+    nonce = cookies.get(COOKIE)
     token = request.form.get(FIELD, "")
     fetch_site = request.headers.get("Sec-Fetch-Site", "same-origin")
     is_valid = hmac.compare_digest(token.encode(), _token(key, nonce).encode())
@@ -47,13 +48,13 @@ def set_cookie(response: Response, path: str) -> Response:
     """Set the browser's cookie if this request created its value."""
     nonce = g.get("new_browser_nonce")
     if nonce is not None:
-        response.set_cookie(COOKIE, nonce, path=path, secure=request.is_secure, httponly=True, samesite="Lax")
+        cookies.put(response, COOKIE, nonce, path=path)
     return response
 
 
 def _browser_nonce() -> str:
     """The value of the browser's cookie; a new one for a browser without a cookie."""
-    nonce = request.cookies.get(COOKIE) or g.get("new_browser_nonce")
+    nonce = cookies.get(COOKIE) or g.get("new_browser_nonce")
     if not nonce:
         nonce = g.new_browser_nonce = secrets.token_urlsafe(_NONCE_BYTES)
     return str(nonce)

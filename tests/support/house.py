@@ -25,7 +25,7 @@ LEVELS = (
     {"errors", "clock", "humanize"},
     {"settings"},
     {"store", "codat", "alerts"},
-    {"journey", "reconciliation", "delivery", "erasure", "conditions", "resources", "runtime"},
+    {"access", "journey", "reconciliation", "delivery", "erasure", "conditions", "resources", "runtime"},
     {"container"},
     {"web", "cli", "simulator"},
 )

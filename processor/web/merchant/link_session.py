@@ -18,7 +18,7 @@ from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import CompanyView, ConnectionView, PlatformView
 from processor.journey.service import Journey
 from processor.journey.way_back import outcome_of_claim, overall
-from processor.web import csrf
+from processor.web import cookies, csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
 from processor.web.merchant.card import Card
@@ -174,8 +174,8 @@ def form_visit_of(token: str) -> PageVisit:
 def visits_of_browser() -> list[PageVisit]:
     """The valid visits of this browser in the last day, for the way back from Codat."""
     visits = []
-    tokens = [value for name, value in request.cookies.items() if name.startswith(VISIT_COOKIE)]
-    for token in tokens[:MAX_VISITS]:
+    tokens = cookies.with_prefix(VISIT_COOKIE).values()
+    for token in list(tokens)[:MAX_VISITS]:
         try:
             visits.append(visit_of(token))
         except (TokenExpired, TokenInvalid, CompanyGone):
@@ -188,37 +188,25 @@ def remember_visit(response: Response, visit: PageVisit) -> None:
     for path in (PATH, RETURN_PATH):  # a new value set on the way back would expire forms in other tabs
         csrf.set_cookie(response, path)
     name = VISIT_COOKIE + _digest(visit.company_id)
-    _set_return_cookie(response, name, visit.token, max_age_s=VISIT_LIFETIME_S)
+    cookies.put(response, name, visit.token, path=RETURN_PATH, max_age_s=VISIT_LIFETIME_S)
 
 
 def was_thanked(redirect: LinkRedirect) -> bool:
     """Whether this browser has already shown the notice of this redirect."""
-    return request.cookies.get(THANKED_COOKIE) == _digest(redirect.connection_id or "")
+    return cookies.get(THANKED_COOKIE) == _digest(redirect.connection_id or "")
 
 
 def remember_thanks(response: Response, redirect: LinkRedirect) -> Response:
     """Have the same address show its notice once, until the merchant leaves for Codat again."""
     if redirect.kind == "connected":
-        _set_return_cookie(response, THANKED_COOKIE, _digest(redirect.connection_id or ""))
+        cookies.put(response, THANKED_COOKIE, _digest(redirect.connection_id or ""), path=RETURN_PATH)
     return response
 
 
 def forget_thanks(response: Response) -> Response:
     """Have the next redirect show its notice."""
-    response.delete_cookie(THANKED_COOKIE, path=RETURN_PATH)
+    cookies.remove(response, THANKED_COOKIE, path=RETURN_PATH)
     return response
-
-
-def _set_return_cookie(response: Response, name: str, value: str, *, max_age_s: int | None = None) -> None:
-    response.set_cookie(
-        name,
-        value,
-        max_age=max_age_s,
-        path=RETURN_PATH,
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
 
 
 def _digest(text: str) -> str:

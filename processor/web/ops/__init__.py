@@ -14,15 +14,27 @@ from processor.web.ops import (
     overview,
     rendering,
     search,
+    signing_in,
     subscribers,
 )
 
-SUBJECTS = (overview, search, connections, companies, events, notifications, subscribers, migration, funnel)
+SUBJECTS = (
+    overview,
+    search,
+    connections,
+    companies,
+    events,
+    notifications,
+    subscribers,
+    migration,
+    funnel,
+    signing_in,
+)
 """The modules that add their views to the blueprint."""
 
 
 def register(app: Flask) -> None:
-    """Add the pages, behind OPERATOR_PASSWORD, to ``app``."""
+    """Add the pages, for operators alone, to ``app``."""
     auth.register(app)
     app.register_blueprint(rendering.blueprint)
 

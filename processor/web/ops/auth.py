@@ -1,87 +1,130 @@
-"""HTTP Basic authentication (RFC 7617) of the operators' pages: ``operator`` with OPERATOR_PASSWORD.
+"""Identity of operators: a session of the sign-in page, or HTTP Basic (RFC 7617) with OPERATOR_PASSWORD.
 
-A browser sends these credentials with forms of foreign sites too, so every form carries a CSRF token
-(:mod:`processor.web.csrf`).
+A browser sends both with forms of foreign sites too, so every form carries a CSRF token
+(:mod:`processor.web.csrf`). This is the one place that checks identity, role and form of every request.
 """
 
 import base64
-import functools
-import hashlib
-import hmac
 import logging
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
+from processor.access.operators import Operator, are_pages_open, form_key, is_password_of_user
 from processor.errors import NotFound, Unauthorized
-from processor.web import csrf
+from processor.settings.people import USER, Role
+from processor.web import cookies, csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container, refusal_log
+from processor.web.ops import permissions
 
 _log = logging.getLogger(__name__)
 
 NAME = "ops"
 PREFIX = "/ops"
-USER = "operator"
 SCHEME = 'Basic realm="operators", charset="UTF-8"'
 MAX_FORM_BYTES = 65_536
-_KEY_ROUNDS = 200_000
-_KEY_SALT = b"codat-processor forms of operators"
+SESSION_COOKIE = "operator"
+SIGN_IN_VIEWS = frozenset(f"{NAME}.{view}" for view in ("sign_in_page", "sign_in", "sso", "sso_callback"))
+"""Views that need no identity."""
+
+SIGN_IN_KEY = "sign-in"
+"""The key of the form of the sign-in page: its token proves that the browser loaded the page."""
 
 
 class PagesClosed(NotFound):
-    """OPERATOR_PASSWORD is not set, so nobody can log in."""
+    """No setting names an operator, so nobody can sign in."""
 
     code = "pages_closed"
-    remedy = "Operators: set `OPERATOR_PASSWORD` to have pages under /ops."
-    sentence = "The operators' pages are closed: set OPERATOR_PASSWORD to open them."
+    remedy = "Operators: set `OPERATOR_PASSWORD`, `OPERATORS` or `OIDC_ISSUER` to have pages under /ops."
+    sentence = (
+        "The operators' pages are closed: set OPERATOR_PASSWORD, OPERATORS or OIDC_ISSUER to open them."
+    )
 
 
 def register(app: Flask) -> None:
-    """Require the password for every path under ``/ops``, also for unknown ones."""
+    """Require an operator for every path under ``/ops``, also for unknown ones."""
     app.before_request(_guard)
     app.after_request(_forbid_caching)
 
 
-def check(authorization: str | None, password: str) -> None:
-    """Raise :class:`Unauthorized` unless the header carries the user and ``password``; constant time."""
-    user, sent_password = _credentials(authorization)
-    is_user = hmac.compare_digest(_digest(user), _digest(USER.encode()))
-    is_password = hmac.compare_digest(_digest(sent_password), _digest(password.encode()))
-    if not (is_user and is_password):
-        raise Unauthorized(f"Log in as {USER}, with the value of OPERATOR_PASSWORD.", scheme=SCHEME)
+def check(authorization: str | None) -> None:
+    """Raise :class:`Unauthorized` unless the header carries ``operator`` and OPERATOR_PASSWORD."""
+    settings = get_container().settings
+    if not is_password_of_user(settings, *_credentials(authorization)):
+        scheme = SCHEME if settings.operator_password else None
+        detail = f"Log in as {USER}, with the value of OPERATOR_PASSWORD" if scheme else "Sign in"
+        raise Unauthorized(f"{detail}, or at {PREFIX}/sign-in.", scheme=scheme)
+
+
+def current_operator() -> Operator | None:
+    """The operator of this request; ``None`` on the pages that need none."""
+    operator: Operator | None = g.get("operator")
+    return operator
 
 
 def csrf_token() -> str:
     """The CSRF token of forms."""
-    return csrf.token_of(_form_key(get_container().settings.operator_password or ""))
+    return csrf.token_of(_form_key())
 
 
 def check_form() -> None:
     """Raise :class:`FormExpired` unless the current form carries a valid CSRF token."""
-    csrf.check_form(_form_key(get_container().settings.operator_password or ""))
+    csrf.check_form(_form_key())
+
+
+def _form_key() -> str:
+    """The session's token; without a session a key of OPERATOR_PASSWORD."""
+    if current_operator() is None:
+        return SIGN_IN_KEY
+    if g.get("operator_session") is not None:
+        return cookies.get(SESSION_COOKIE)
+    return form_key(get_container().settings.operator_password or "")
 
 
 def _guard() -> None:
     if not _is_ops_request():
         return
     request.max_content_length = MAX_FORM_BYTES
-    password = get_container().settings.operator_password
-    if not password:
+    if not are_pages_open(get_container().settings):
         raise PagesClosed()
+    if request.endpoint not in SIGN_IN_VIEWS:
+        g.operator = _identify()
+    if request.blueprint != NAME or request.method in permissions.READING:
+        return
+    operator, view = current_operator(), (request.endpoint or "").removeprefix(f"{NAME}.")
+    if operator is not None:
+        permissions.check(operator.role, request.method, view, request.form.get("action", ""))
+    check_form()
+
+
+def _identify() -> Operator:
+    """The operator of this request. Raises :class:`Unauthorized` and ``redis.RedisError``."""
     authorization = request.headers.get("Authorization")
     if authorization is None:
-        check(authorization, password)
+        token = cookies.get(SESSION_COOKIE)
+        session = get_container().operator_sessions.find(token) if token else None
+        if session is None:
+            check(None)
+        else:
+            g.operator_session = session
+            return Operator(session.name, session.role)
     try:
         with throttled(Credential.OPERATOR, Unauthorized):
-            check(authorization, password)
+            check(authorization)
     except Unauthorized:
-        refusal_log().warn(
-            _log,
-            "a login to the operators' pages was refused",
-            reason="unauthorized",
-            address=request.remote_addr,
-        )
+        note_refusal()
         raise
+    return Operator(USER, Role.ADMIN)
+
+
+def note_refusal() -> None:
+    """Log that credentials of an operator were refused, without them."""
+    refusal_log().warn(
+        _log,
+        "a login to the operators' pages was refused",
+        reason="unauthorized",
+        address=request.remote_addr,
+    )
 
 
 def _forbid_caching(response: Response) -> Response:
@@ -105,13 +148,3 @@ def _credentials(authorization: str | None) -> tuple[bytes, bytes]:
     except ValueError:
         return b"", b""
     return user, password
-
-
-def _digest(octets: bytes) -> bytes:
-    return hashlib.sha256(octets).digest()
-
-
-@functools.lru_cache(maxsize=4)
-def _form_key(password: str) -> str:
-    """The key of CSRF tokens: the same in every process; a saved page does not reveal the password."""
-    return hashlib.pbkdf2_hmac("sha256", password.encode(), _KEY_SALT, _KEY_ROUNDS).hex()

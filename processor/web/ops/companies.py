@@ -7,7 +7,7 @@ from flask import Response, request
 from processor.codat.json_values import folded
 from processor.resources import queries
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, rendering
+from processor.web.ops import rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
 
@@ -23,7 +23,6 @@ def company(id_: str) -> Response:
 @blueprint.post("/companies/<id_>")
 def make_link(id_: str) -> Response:
     """The page with a fresh link to the journey, which is never part of an address."""
-    auth.check_form()
     id_ = folded(rendering.requested_id(id_))
     company = get_container().journey.company(id_, root=request.url_root)
     return _company_page(id_, connect_url=company.connect_url)

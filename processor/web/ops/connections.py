@@ -14,7 +14,7 @@ from processor.reconciliation import wiring
 from processor.resources import past, queries
 from processor.resources.serializers import UNREADABLE
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, copy, rendering
+from processor.web.ops import copy, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import AtPageQuery, ConnectionQuery
 
@@ -72,7 +72,6 @@ def _connection_page(id_: str, **values: Any) -> Response:
 @blueprint.post("/connections/<id_>")
 def ask_codat(id_: str) -> Response:
     """Ask Codat about the connection's company now; the answer appears on the timeline."""
-    auth.check_form()
     id_, company_id = _with_known_company(id_, "asked about it")
     diff = wiring.compare_now(get_container(), company_id)
     done = "asked-codat" if id_ in diff.connections and diff.events else "asked-codat-in-vain"
@@ -82,7 +81,6 @@ def ask_codat(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/read")
 def read_now(id_: str) -> Response:
     """Have Codat read the data of the connection's company now."""
-    auth.check_form()
     id_, company_id = _with_known_company(id_, "told to read it")
     get_container().journey.read_again(company_id)
     return rendering.back(rendering.address("connection", id_), "reading")
@@ -91,7 +89,6 @@ def read_now(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/link")
 def fresh_link(id_: str) -> Response:
     """The page with a fresh link of Codat's, which is never part of an address."""
-    auth.check_form()
     id_ = folded(rendering.requested_id(id_))
     return _connection_page(id_, link_url=get_container().journey.link(id_).link_url)
 
@@ -99,7 +96,6 @@ def fresh_link(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/unlink")
 def unlink(id_: str) -> Response:
     """End access, at Codat first."""
-    auth.check_form()
     id_ = folded(rendering.requested_id(id_))
     get_container().journey.unlink(id_)
     return rendering.back(rendering.address("connection", id_), "unlinked")
@@ -108,7 +104,6 @@ def unlink(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/replay")
 def replay_messages(id_: str) -> Response:
     """Put all kept messages that name the connection into the inbox again."""
-    auth.check_form()
     id_ = folded(rendering.requested_id(id_))
     company_id = queries.connection(get_container().reader, id_)["company_id"]
     replays = get_container().replay_service
@@ -120,7 +115,6 @@ def replay_messages(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/verify")
 def verify(id_: str) -> Response:
     """The page with the result of rebuilding the connection from its kept messages, which changes nothing."""
-    auth.check_form()
     id_ = folded(rendering.requested_id(id_))
     return _connection_page(id_, verified=wiring.build_verification(get_container()).run(id_))
 

@@ -64,7 +64,6 @@ def event(id_: str) -> Response:
 @blueprint.post("/events/<id_>")
 def handle(id_: str) -> Response:
     """Replay or discard one message."""
-    auth.check_form()
     id_ = rendering.requested_id(id_)
     if request.form.get("action") == DISCARD:
         get_container().replay_service.discard(id_)
@@ -76,7 +75,6 @@ def handle(id_: str) -> Response:
 @blueprint.post("/events")
 def handle_several() -> Response:
     """Replay or discard the messages of one page of the list that still have its status."""
-    auth.check_form()
     is_discard = request.form.get("action") == DISCARD
     allowed_statuses = DISCARDABLE if is_discard else REPLAYABLE
     status = request.form.get("status")

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from marshmallow import Schema, ValidationError
 from redis import BusyLoadingError, RedisError
 
@@ -45,6 +45,8 @@ def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
     html = render_template(
         f"ops/{template}.html",
         csrf_token=auth.csrf_token(),
+        operator=auth.current_operator(),
+        operator_session=g.get("operator_session"),
         now=now,
         refresh_s=_refresh_s(),
         done_message=copy.done(request.args, now),
@@ -117,6 +119,8 @@ def error_page(error: ProcessorError) -> Response:
     if isinstance(error, auth.PagesClosed):
         return problem_json.of_processor(error)
     if isinstance(error, Unauthorized | TooManyAttempts):
+        if _prefers_sign_in(error):
+            return redirect(sign_in_address(), HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
         wait_s = error.retry_after_s if isinstance(error, TooManyAttempts) else None
         response = _response(render_template("ops/login.html", wait_s=wait_s), int(error.status))
     else:
@@ -129,6 +133,20 @@ def error_page(error: ProcessorError) -> Response:
         )
     response.headers.update(error.headers())
     return response
+
+
+def sign_in_address() -> str:
+    """The address of the sign-in page, which leads back to the current page."""
+    return url_for(f"{auth.NAME}.sign_in_page", next=request.full_path.rstrip("?"))
+
+
+def _prefers_sign_in(error: ProcessorError) -> bool:
+    """Whether a browser without credentials is led to the sign-in page, instead of asking by itself."""
+    settings = get_container().settings
+    is_person = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+    has_names = bool(settings.operators or settings.oidc_issuer)
+    is_page = request.method == "GET" and "Authorization" not in request.headers
+    return isinstance(error, Unauthorized) and has_names and is_person and is_page
 
 
 def receiver_names() -> dict[str, str]:

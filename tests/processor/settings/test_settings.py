@@ -315,6 +315,8 @@ def secret_environment() -> dict[str, str]:
         "SECRET_KEY": "hush-0123456789abcdef",
         "API_KEYS": "hush-key-1,hush-key-2",
         "OPERATOR_PASSWORD": "hush-password",
+        "OPERATORS": "anna:viewer:scrypt:1:1:1$hush$hush",
+        "OIDC_CLIENT_SECRET": "hush-oidc",
         "CODAT_API_KEY": "hush-codat",
         "SMTP_URL": "smtp://user%40bank.example:hush-sm%25tp@localhost",
         "OPERATOR_ALERT_URLS": "json://hush-pager",

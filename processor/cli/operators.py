@@ -1,0 +1,75 @@
+"""``operators``: hashes of passwords for OPERATORS, and sessions."""
+
+import sys
+from typing import Any
+
+import click
+from werkzeug.security import generate_password_hash
+
+from processor.access.operators import LONGEST_PASSWORD
+from processor.access.sessions import SHOWN_ID_CHARS, OperatorSession
+from processor.cli.options import as_json_option
+from processor.cli.printing import Column, print_json, print_page
+from processor.cli.store_access import open_store
+from processor.clock import to_iso
+
+SHORTEST_PASSWORD = 12
+SESSION_COLUMNS: tuple[Column, ...] = (
+    ("SESSION", "id"),
+    ("NAME", "name"),
+    ("ROLE", "role"),
+    ("BY", "method"),
+    ("SINCE", "began_at"),
+    ("UNTIL", "ends_at"),
+)
+
+
+@click.group()
+def operators() -> None:
+    """Who may use the operators' pages."""
+
+
+@operators.command("hash")
+def hash_password() -> None:
+    """Print the hash of a password for OPERATORS; the password is read from the input, or asked for."""
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise click.UsageError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
+    click.echo(generate_password_hash(password))
+
+
+@operators.command("sessions")
+@as_json_option
+def list_sessions(*, as_json: bool) -> None:
+    """List who is signed in."""
+    with open_store() as container:
+        items = [session_row(session) for session in container.operator_sessions.all()]
+    print_page({"items": items}, SESSION_COLUMNS, as_json=as_json)
+
+
+@operators.command("revoke")
+@click.argument("name")
+@as_json_option
+def revoke_sessions(name: str, *, as_json: bool) -> None:
+    """End every session of an operator."""
+    with open_store() as container:
+        count = container.operator_sessions.revoke(name=name)
+    if as_json:
+        print_json({"name": name, "revoked": count})
+    else:
+        click.echo(f"{count} sessions of {name} ended.")
+
+
+def session_row(session: OperatorSession) -> dict[str, Any]:
+    """A session as lists show it."""
+    return {
+        "id": session.id[:SHOWN_ID_CHARS],
+        "name": session.name,
+        "role": session.role.label,
+        "method": session.method,
+        "began_at": to_iso(session.began_at),
+        "ends_at": to_iso(session.ends_at),
+    }

@@ -1,0 +1,122 @@
+"""Operators and API keys as the settings name them, and the roles and scopes that they have."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+USER = "operator"
+"""The operator of OPERATOR_PASSWORD, who is an admin."""
+
+HASH_METHODS = ("scrypt:", "pbkdf2:")
+_NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
+_HASHED = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Role(IntEnum):
+    """What an operator may do; each role may also do what the ones before it may."""
+
+    VIEWER = 1
+    """Reads every page."""
+    OPERATOR = 2
+    """Mends: replays, redelivers, asks Codat, hands out links."""
+    ADMIN = 3
+    """Changes who is told and who has access, and removes."""
+
+    @property
+    def label(self) -> str:
+        """The name in settings and on pages."""
+        return self.name.lower()
+
+
+class Scope(StrEnum):
+    """What an API key may do; ``write`` includes ``read``, and ``admin`` both."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+ALL_SCOPES = frozenset(Scope)
+_INCLUDED = {
+    Scope.READ: frozenset({Scope.READ}),
+    Scope.WRITE: frozenset({Scope.READ, Scope.WRITE}),
+    Scope.ADMIN: ALL_SCOPES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAccount:
+    """An operator of OPERATORS."""
+
+    name: str
+    role: Role
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key: its name, what it may do, and the SHA-256 of the key itself in hex."""
+
+    name: str
+    scopes: frozenset[Scope]
+    digest: str = field(repr=False)
+
+    def matches(self, key: str) -> bool:
+        """Whether ``key`` is this key; runs in constant time."""
+        return hmac.compare_digest(self.digest, digest_of(key))
+
+
+def digest_of(key: str) -> str:
+    """The digest under which a key is kept: keys are random, so a fast hash is enough."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def scopes_of(text: str) -> frozenset[Scope]:
+    """The scopes in ``read+write``, with those that they include. Raises ``ValueError``."""
+    return frozenset().union(*(_INCLUDED[Scope(word)] for word in text.split("+")))
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of an operator or of a key."""
+    return _NAME.fullmatch(text) is not None
+
+
+def role_of(text: str) -> Role:
+    """The role by its name. Raises ``ValueError``."""
+    try:
+        return Role[text.upper()]
+    except KeyError:
+        raise ValueError("no role") from None
+
+
+def operator_of(entry: str) -> OperatorAccount:
+    """The operator in ``name:role:hash``. Raises ``ValueError``."""
+    name, _, rest = entry.partition(":")
+    role, _, password_hash = rest.partition(":")
+    if not is_name(name) or name == USER:
+        raise ValueError("not a name")
+    if not password_hash.startswith(HASH_METHODS) or password_hash.count("$") != 2:
+        raise ValueError("not a hash")
+    return OperatorAccount(name, role_of(role), password_hash)
+
+
+def api_key_of(entry: str, number: int) -> ApiKey:
+    """The key in ``name:scope+scope:key``, ``name:scope+scope:sha256:HEX``, or a plain one.
+
+    A plain key has every scope and is called ``key-NUMBER``. What does not have the form of the others is
+    plain, so that no key that worked before stops.
+    """
+    name, _, rest = entry.partition(":")
+    scopes, _, key = rest.partition(":")
+    words = set(scopes.split("+"))
+    if not (is_name(name) and key and words <= set(Scope)):
+        return ApiKey(f"key-{number}", ALL_SCOPES, digest_of(entry))
+    is_hashed = _HASHED.fullmatch(key) is not None
+    return ApiKey(name, scopes_of(scopes), key.removeprefix("sha256:") if is_hashed else digest_of(key))
+
+
+def masked_parts(entry: str) -> tuple[str, ...]:
+    """The parts of an entry of API_KEYS or OPERATORS that are secrets, to mask them in log lines."""
+    return entry, entry.split(":", 2)[-1]

@@ -1,0 +1,50 @@
+"""Cookies of pages: HttpOnly, SameSite=Lax, and over https Secure with the prefix ``__Host-``.
+
+A browser takes a cookie with that prefix only from this very host, over https and for all its paths, so no
+other host of the domain can plant one. Over plain http, as on localhost, names have no prefix.
+https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie
+"""
+
+from flask import Response, request
+
+HOST_PREFIX = "__Host-"
+
+
+def name_of(name: str) -> str:
+    """The name under which the browser knows the cookie."""
+    return HOST_PREFIX + name if request.is_secure else name
+
+
+def get(name: str) -> str:
+    """The value of a cookie; empty without one."""
+    return request.cookies.get(name_of(name), "")
+
+
+def with_prefix(name: str) -> dict[str, str]:
+    """The cookies whose names begin with ``name``."""
+    full_name = name_of(name)
+    return {key: value for key, value in request.cookies.items() if key.startswith(full_name)}
+
+
+def put(response: Response, name: str, value: str, *, path: str, max_age_s: int | None = None) -> None:
+    """Set a cookie; ``path`` counts over plain http alone."""
+    response.set_cookie(
+        name_of(name),
+        value,
+        max_age=max_age_s,
+        path="/" if request.is_secure else path,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def remove(response: Response, name: str, *, path: str) -> None:
+    """Remove a cookie."""
+    response.delete_cookie(
+        name_of(name),
+        path="/" if request.is_secure else path,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )

@@ -1,0 +1,78 @@
+"""The sign-in page of operators, and signing out."""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from flask import Response, redirect, request, url_for
+
+from processor.access import operators
+from processor.access.operators import Operator
+from processor.access.sessions import LIFETIME
+from processor.errors import Unauthorized
+from processor.web import cookies
+from processor.web.credential_throttle import Credential, throttled
+from processor.web.dependencies import get_container
+from processor.web.ops import auth, rendering
+from processor.web.ops.rendering import blueprint
+
+WRONG = "The name or the password is wrong."
+
+
+@blueprint.get("/sign-in")
+def sign_in_page() -> Response:
+    """The form for name and password, and the way to the provider of OIDC_ISSUER."""
+    return _form()
+
+
+@blueprint.post("/sign-in")
+def sign_in() -> Response:
+    """Open a session for the right name and password."""
+    name, password = request.form.get("name", "").strip(), request.form.get("password", "")
+    try:
+        with throttled(Credential.OPERATOR, Unauthorized):
+            operator = operators.sign_in(get_container().settings, name, password)
+            if operator is None:
+                raise Unauthorized(WRONG)
+    except Unauthorized:
+        auth.note_refusal()
+        return _form(WRONG)
+    return begin_session(operator, operators.PASSWORD, request.form.get("next", ""))
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> Response:
+    """End this browser's session."""
+    get_container().operator_sessions.end(cookies.get(auth.SESSION_COOKIE))
+    response: Response = redirect(url_for(f"{auth.NAME}.sign_in_page"), HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
+    cookies.remove(response, auth.SESSION_COOKIE, path=auth.PREFIX)
+    return response
+
+
+def begin_session(operator: Operator, method: str, next_path: str) -> Response:
+    """Open a session and lead to the page that was asked for."""
+    token = get_container().operator_sessions.open(operator, method)
+    response: Response = redirect(local_path(next_path), HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
+    lifetime_s = int(LIFETIME.total_seconds())
+    cookies.put(response, auth.SESSION_COOKIE, token, path=auth.PREFIX, max_age_s=lifetime_s)
+    return response
+
+
+def local_path(path: str) -> str:
+    """The path if it is one of these pages, else that of the overview: never an address elsewhere."""
+    parts = urlsplit(path)
+    is_ours = parts.path == auth.PREFIX or parts.path.startswith(auth.PREFIX + "/")
+    if is_ours and not parts.scheme and not parts.netloc and path.isprintable() and "\\" not in path:
+        return path
+    return url_for(f"{auth.NAME}.overview")
+
+
+def _form(error: str = "") -> Response:
+    settings = get_container().settings
+    return rendering.page(
+        "sign_in",
+        HTTPStatus.UNAUTHORIZED if error else HTTPStatus.OK,
+        error=error,
+        has_passwords=bool(settings.operators or settings.operator_password),
+        has_sso=bool(settings.oidc_issuer),
+        next_path=local_path(request.values.get("next", "")),
+    )
