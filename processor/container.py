@@ -1,7 +1,7 @@
 """The composition root: every collaborator, built once from the settings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -36,6 +36,7 @@ from processor.store.client import (
 )
 from processor.store.connection_limits import SHARES, WEB
 from processor.store.inbox import Inbox
+from processor.store.metrics import Metrics
 from processor.store.queries import Reader
 from processor.store.waker import Waker
 
@@ -57,6 +58,7 @@ class Container:
     codat: CodatClient | None
     journey: Journey
     clock: Callable[[], datetime] = utc_now
+    metrics: Metrics = field(default_factory=Metrics)
 
     @cached_property
     def subscribers(self) -> Subscribers:
@@ -150,7 +152,8 @@ def _client(settings: Settings, **options: Any) -> "Redis[Any]":
 def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Container:
     keys.use_cells(settings.cells)
     inbox = _inbox(settings, client)
-    reader, waker = Reader(client), Waker(client)
+    metrics = Metrics()
+    reader, waker = Reader(client), Waker(client, metrics)
     codat = client_for(settings, client, rank)
     return Container(
         settings=settings,
@@ -164,6 +167,7 @@ def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Containe
         policy=policy_of(settings),
         codat=codat,
         journey=make_journey(settings, client=client, inbox=inbox, reader=reader, waker=waker, codat=codat),
+        metrics=metrics,
     )
 
 

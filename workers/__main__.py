@@ -91,6 +91,7 @@ def run_clock(settings: Settings) -> None:
         waker=container.waker,
         retention_days=settings.event_retention_days,
         name=f"clock-{socket.gethostname()}-{os.getpid()}",
+        metrics=container.metrics,
     ).run(stop)
     watch.stop()
 

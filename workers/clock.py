@@ -11,6 +11,7 @@ from redis import Redis, RedisError, ResponseError
 from processor.clock import to_iso, utc_now
 from processor.store import heartbeats, outages, wakeups
 from processor.store.inbox import Inbox
+from processor.store.metrics import Metrics
 from processor.store.outages import Outage
 from processor.store.queries import Reader, unreadable_records
 from processor.store.waker import DELIVER, Waker
@@ -33,6 +34,7 @@ class Clock:
         retention_days: int,
         name: str,
         clock: Callable[[], datetime] = utc_now,
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._inbox = inbox
@@ -40,6 +42,7 @@ class Clock:
         self._retention = timedelta(days=retention_days)
         self._name = name
         self._clock = clock
+        self._metrics = metrics or Metrics()
         self._trimmed_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -70,7 +73,7 @@ class Clock:
     def tick(self) -> None:
         """Do one tick. Raises ``redis.RedisError``."""
         now = self._clock()
-        heartbeats.record(self._client, "clock", self._name)
+        heartbeats.record(self._client, "clock", self._name, metrics=self._metrics)
         asleep = False
         for event_id, cell in wakeups.due_retries(self._client, now):
             _, wake = self._inbox.requeue(event_id, status="failed", cell=cell, only_if=True)

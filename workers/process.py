@@ -20,6 +20,8 @@ from processor.reconciliation.baseline import Baseline
 from processor.runtime.watchdog import PROGRESS_TIMEOUT_S, Pulse
 from processor.store import heartbeats, layout
 from processor.store.connection_errors import is_unblocked
+from processor.store.metrics import Metrics
+from processor.store.pool import peak_use
 from processor.store.waker import DELIVER, DRAIN, POLL
 from workers import runtime
 from workers.condition_watch import ConditionWatch
@@ -114,10 +116,11 @@ class InProcessWorker(SimpleWorker):
 
 
 class Heartbeat:
-    """Writes to Redis, every two seconds from a thread, when this process last made progress."""
+    """Writes to Redis, every two seconds from a thread, when this process last made progress, and metrics."""
 
-    def __init__(self, client: "Redis[Any]", name: str, pulse: Pulse) -> None:
+    def __init__(self, client: "Redis[Any]", name: str, pulse: Pulse, metrics: Metrics | None = None) -> None:
         self._client, self._name, self._pulse = client, name, pulse
+        self._metrics = metrics or Metrics()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -135,7 +138,10 @@ class Heartbeat:
         while not self._stop.is_set():
             silent_ms = int(self._pulse.silent_s() * 1000)
             with contextlib.suppress(RedisError):  # the jobs meet the same error, and log it
-                heartbeats.record(self._client, "worker", self._name, silent_ms=silent_ms)
+                self._metrics.pool_used(self._name.partition("-")[0], peak_use(self._client))
+                heartbeats.record(
+                    self._client, "worker", self._name, silent_ms=silent_ms, metrics=self._metrics
+                )
                 self._client.connection_pool.close_idle()
             self._stop.wait(HEARTBEAT_S)
 
@@ -159,7 +165,7 @@ def work(container: Container, queue: str) -> None:
             # Before the process reports that it is ready: later connections are new.
             Baseline(client).mark_started()
 
-    heartbeat = Heartbeat(client, worker.name, pulse)
+    heartbeat = Heartbeat(client, worker.name, pulse, container.metrics)
     try:
         worker.listen(prepare, heartbeat.start)
     except StopRequested:
@@ -170,6 +176,7 @@ def work(container: Container, queue: str) -> None:
         heartbeat.stop()
     try:
         worker.register_death()  # type: ignore[no-untyped-call]
+        heartbeats.record(client, "worker", worker.name, metrics=container.metrics)
         heartbeats.remove(client, "worker", worker.name)
     except RedisError as error:
         _log.info("a worker could not remove its heartbeat", extra={"error": repr(error)})

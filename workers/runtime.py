@@ -113,6 +113,7 @@ def build(
             progress=progress,
             on_premise=OnPremisePlatforms(platform_cache_of(client, container.settings)),
             stream_length=container.settings.stream_length,
+            metrics=container.metrics,
         ),
         question_runner=QuestionRunner(
             questions=Questions(client),

@@ -22,10 +22,17 @@ from processor.codat.refusals import rest_s
 from processor.settings.definitions import Settings
 from processor.store import clock_skew, codat_calls
 from processor.store.codat_calls import TIMEOUT, UNREACHABLE, Call
+from processor.store.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
 DATE_IS_EXACT_TO_S = 1.0
+
+_PATH_WORDS = frozenset(
+    {"companies", "connections", "data", "dataStatus", "history", "all"}
+    | {"integrations", "branding", "webhooks"}
+)
+"""The parts of paths that are no ids."""
 
 OnEnd = Callable[[httpx.TransportError | None], None]
 """Called once when a response was read, with the error that interrupted it, if any."""
@@ -55,14 +62,14 @@ class RateLimitedTransport(httpx.BaseTransport):
         except BaseException as error:
             self._rate_limiter.release(permit)
             if isinstance(error, httpx.TransportError):
-                self._record(permit, Call(_failure_word(error), time.monotonic() - began), None)
+                self._record(request, permit, Call(_failure_word(error), time.monotonic() - began), None)
             raise
         skew_s = _clock_skew_s(response.headers, began_at, self._clock())
 
         def on_end(error: httpx.TransportError | None) -> None:
             self._release(permit, response)
             status = response.status_code if error is None else _failure_word(error)
-            self._record(permit, Call(status, time.monotonic() - began), skew_s)
+            self._record(request, permit, Call(status, time.monotonic() - began), skew_s)
 
         return httpx.Response(
             response.status_code,
@@ -82,13 +89,20 @@ class RateLimitedTransport(httpx.BaseTransport):
         block_s = rest_s(headers, asked_at) if is_limited else None
         self._rate_limiter.release(permit, quota_of(headers, asked_at), block_s)
 
-    def _record(self, permit: Permit | None, call: Call, skew_s: float | None) -> None:
+    def _record(
+        self, request: httpx.Request, permit: Permit | None, call: Call, skew_s: float | None
+    ) -> None:
         """Record the call, unless there is no permit: then Redis does not answer."""
         if permit is None:
             return
+        metrics, now = Metrics(), self._clock()
+        metrics.asked_codat(call_name(request), call.name, call.seconds, failed=call.failed)
         try:
-            with self._rate_limiter.client.pipeline(transaction=False) as pipe:
-                codat_calls.add(pipe, call, self._clock())
+            with (
+                self._rate_limiter.client.pipeline(transaction=False) as pipe,
+                metrics.staged(pipe, now),
+            ):
+                codat_calls.add(pipe, call, now)
                 if skew_s is not None:
                     clock_skew.add(pipe, clock_skew.CODAT, skew_s)
                 pipe.execute()
@@ -132,6 +146,13 @@ def _clock_skew_s(headers: httpx.Headers, began_at: datetime, ended_at: datetime
         return None
     began = began_at.timestamp() - DATE_IS_EXACT_TO_S
     return clock_skew.off_s(began, ended_at.timestamp(), date.timestamp())
+
+
+def call_name(request: httpx.Request) -> str:
+    """Method and path without ids, such as ``GET /companies/*/connections``: one of some twenty."""
+    parts = request.url.path.strip("/").split("/")
+    named = (part if part in _PATH_WORDS else "*" for part in parts)
+    return f"{request.method} /{'/'.join(named)}"
 
 
 def company_in(path: str) -> str | None:

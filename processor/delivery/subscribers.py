@@ -16,7 +16,7 @@ from processor.clock import from_ms, to_ms, utc_now
 from processor.delivery import rules
 from processor.delivery.signing import new_secret
 from processor.errors import Conflict, NotFound
-from processor.store import keys, unreadable
+from processor.store import keys, metrics, unreadable
 from processor.store.decoding import text_fields, texts
 
 SECRET_OVERLAP = timedelta(hours=24)
@@ -175,6 +175,7 @@ class Subscribers:
         with self._client.pipeline(transaction=True) as pipe:
             pipe.delete(keys.subscriber(subscriber_id))
             pipe.zrem(keys.subscribers(), subscriber_id)
+            metrics.forget_lane(pipe, subscriber_id)
             pipe.incr(keys.subscribers_version())
             pipe.execute()
 

@@ -8,6 +8,7 @@ from redis import Redis
 from processor.clock import from_ms
 from processor.store import keys
 from processor.store.decoding import text
+from processor.store.metrics import Metrics
 
 ROLES = ("worker", "clock")
 MISSED_AFTER_MS = 20_000
@@ -16,11 +17,17 @@ MISSED_AFTER_MS = 20_000
 FORGOTTEN_AFTER_MS = 5 * MISSED_AFTER_MS
 
 
-def record(client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0) -> None:
-    """Record progress of the process ``name`` of this role, ``silent_ms`` ago by the clock of Redis."""
+def record(
+    client: "Redis[Any]", role: str, name: str, *, silent_ms: int = 0, metrics: Metrics | None = None
+) -> None:
+    """Record progress of the process ``name`` of this role, ``silent_ms`` ago by the clock of Redis.
+
+    The ``metrics`` of the process are handed over with it.
+    """
     seconds, micros = client.time()
     seen_ms = seconds * 1000 + micros // 1000 - silent_ms
-    with client.pipeline(transaction=False) as pipe:
+    now = from_ms(seen_ms + silent_ms)
+    with client.pipeline(transaction=False) as pipe, (metrics or Metrics()).staged(pipe, now):
         pipe.zadd(keys.alive(role), {name: seen_ms})
         pipe.zremrangebyscore(keys.alive(role), "-inf", seen_ms + silent_ms - FORGOTTEN_AFTER_MS)
         pipe.execute()

@@ -513,6 +513,26 @@ def conditions() -> str:
     return f"{PREFIX}conditions"
 
 
+def metrics() -> str:
+    """Hash: counts and histograms of all processes since the store began (see ``metrics``). Permanent."""
+    return f"{PREFIX}{{metrics}}:totals"
+
+
+def trend(resolution: str, part: int) -> str:
+    """Hash: ``slot series`` to its count in one part of a ring (see ``trends``). Expires before its reuse."""
+    return f"{PREFIX}{{metrics}}:trend:{resolution}:{part}"
+
+
+def lane_trend(lane_id: str, part: int) -> str:
+    """Hash: ``hour series`` to its count for one lane, like ``trend``. Expires before its reuse."""
+    return f"{PREFIX}{{metrics}}:lane-trend:{lane_id}:{part}"
+
+
+def mutes() -> str:
+    """Hash: code, or code and subject, of a muted condition to the end of its mute (ms)."""
+    return f"{PREFIX}mutes"
+
+
 def codat_calls() -> str:
     """Hash: counts, durations and failures of calls to Codat. Permanent."""
     return f"{PREFIX}codat-calls"

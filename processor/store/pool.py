@@ -92,17 +92,25 @@ class Pool(BlockingConnectionPool):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(queue_class=_WorkingFirst, **options)
+        self._peak = 0
 
     def get_connection(self, *_args: Any, **_options: Any) -> Any:
         """A connection; raises ``redis.ConnectionError`` if none is free or works in time."""
         until = time.monotonic() + float(self.timeout or 0)
         while True:
             try:
-                return super().get_connection()  # type: ignore[call-arg]
+                connection = super().get_connection()  # type: ignore[call-arg]
+                self._peak = max(self._peak, self.max_connections - self.pool.qsize())
+                return connection
             except RedisConnectionError:
                 if time.monotonic() >= until or not self._any_works():
                     raise
             time.sleep(RETRY_S)
+
+    def take_peak(self) -> float:
+        """The largest share of the connections that was in use at once since the last call."""
+        peak, self._peak = self._peak, 0
+        return peak / self.max_connections
 
     def release(self, connection: Any) -> None:
         """Take a connection back; close it and the idle ones if its server has moved."""
@@ -131,6 +139,12 @@ class Pool(BlockingConnectionPool):
 
     def _any_works(self) -> bool:
         return any(connection.works for connection in self._connections.copy())
+
+
+def peak_use(client: Any) -> float:
+    """``take_peak`` of the client's pool; 0 for a client without one of this kind."""
+    pool = getattr(client, "connection_pool", None)
+    return pool.take_peak() if isinstance(pool, Pool) else 0.0
 
 
 def _close_idle(pool: "weakref.ref[Pool]", idle_s: float) -> None:

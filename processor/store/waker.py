@@ -14,6 +14,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from processor.store.connection_errors import connection_error_reason
+from processor.store.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ SWEEP_COMPANIES = Job(POLL, "workers.jobs.sweep", timeout_s=1800)
 class Waker:
     """Enqueues wake-up calls. A failed call is harmless: the clock process repeats it within seconds."""
 
-    def __init__(self, client: "Redis[Any]") -> None:
+    def __init__(self, client: "Redis[Any]", metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
         self._queues = {
             name: Queue(name, connection=client, serializer=JSONSerializer, default_timeout=JOB_TIMEOUT_S)
             for name in QUEUES
@@ -120,3 +122,4 @@ class Waker:
             self._failing = True
         else:
             self._failing = False
+            self._metrics.woke(job.queue)

@@ -21,7 +21,9 @@ def attach_container(app: Flask, container: Container) -> None:
     """Attach the container to ``app``."""
     app.extensions[_NAME] = container
     log = app.extensions[_REFUSAL_LOG] = RefusalLog()
-    counter = app.extensions[_RECEIPT_COUNTER] = ReceiptCounter(container.redis, clock=container.clock)
+    counter = app.extensions[_RECEIPT_COUNTER] = ReceiptCounter(
+        container.redis, clock=container.clock, metrics=container.metrics
+    )
     app.extensions[_MESSAGE_RECEIVER] = MessageReceiver(container, counter, log)
 
 

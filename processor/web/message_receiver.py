@@ -80,15 +80,19 @@ class MessageReceiver:
         messages = [message for message in checked if isinstance(message, ReceivedMessage)]
         results = iter(self._accept(messages))
         asleep: set[int] = set()
-        responses = []
+        responses, statuses = [], []
         for message in checked:
             if isinstance(message, ReceivedMessage):
                 result = next(results)
-                if isinstance(result, AcceptResult) and result.sleeping_cell is not None:
-                    asleep.add(result.sleeping_cell)
+                if isinstance(result, AcceptResult):
+                    statuses.append(_status(message, result))
+                    if result.sleeping_cell is not None:
+                        asleep.add(result.sleeping_cell)
                 responses.append(_response(message, result))
             else:
                 responses.append(message)
+        if statuses:
+            self._counter.answered(statuses)
         return responses, asleep
 
     def wake(self, cells: Iterable[int]) -> None:
@@ -179,14 +183,17 @@ def _response(message: ReceivedMessage, result: AcceptResult | RedisError) -> Me
     """The response to a message, which is logged."""
     if isinstance(result, RedisError):
         return problem_response(StoreUnavailable())
-    event_id = message.event_id
-    status = "duplicate" if result.duplicate else "accepted" if message.event else "quarantined"
+    event_id, status = message.event_id, _status(message, result)
     if status == "quarantined":
         extra = {"event_id": event_id, "reason": message.reason}
         _log.warning("a message is in quarantine: it was not recognised", extra=extra)
     _log.info("a message was received", extra={"event_id": event_id, "status": status})
     body = json.dumps({"event_id": event_id, "status": status}).encode()
     return MessageResponse(200 if result.duplicate else 202, JSON_HEADERS, body)
+
+
+def _status(message: ReceivedMessage, result: AcceptResult) -> str:
+    return "duplicate" if result.duplicate else "accepted" if message.event else "quarantined"
 
 
 def _lowered(client_ids: Sequence[str]) -> frozenset[str]:

@@ -1,7 +1,11 @@
-"""``/metrics`` for Prometheus, read from the counters in Redis: every process answers the same."""
+"""``/metrics`` for Prometheus, read from the counters in Redis: every process answers the same.
+
+The histograms and counters of :mod:`processor.store.metrics` are sums over all processes (decision 33).
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from flask import Blueprint, Response
@@ -10,13 +14,18 @@ from prometheus_client.core import (
     CollectorRegistry,
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     SummaryMetricFamily,
 )
 from prometheus_client.metrics_core import Metric
+from prometheus_client.utils import floatToGoString
 
 from processor.alerts.signature import RefusalReason
 from processor.conditions.registry import DEFINITIONS
 from processor.resources import queries
+from processor.store import keys
+from processor.store.metrics import DEFINITIONS as DEFINITIONS_OF_PROCESSES
+from processor.store.metrics import MetricDefinition, parse
 from processor.web.dependencies import conditions, get_container
 
 blueprint = Blueprint("metrics", __name__)
@@ -27,8 +36,13 @@ def metrics() -> Response:
     """The numbers of ``/v1/stats`` in Prometheus' text format."""
     container = get_container()
     stats = queries.stats(container.reader, container.redis, conditions())
+    with container.redis.pipeline(transaction=False) as pipe:
+        pipe.hgetall(keys.metrics())
+        pipe.info("memory")
+        row, memory = pipe.execute()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StatsCollector(stats))
+    registry.register(_ProcessCollector(row, memory))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -74,6 +88,38 @@ class _StatsCollector:
             if not name.endswith("_ms"):
                 counter.add_metric([name], count)
         yield counter
+
+
+class _ProcessCollector:
+    """Exports what all processes counted, and the memory of Redis."""
+
+    def __init__(self, row: Mapping[bytes, bytes], memory: Mapping[str, Any]) -> None:
+        self._counters, self._histograms = parse(row)
+        self._memory = memory
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric of ``DEFINITIONS``, also one without a sample yet."""
+        for definition in DEFINITIONS_OF_PROCESSES:
+            if definition.buckets:
+                yield self._histogram(definition)
+                continue
+            counter = CounterMetricFamily(definition.name, definition.text, labels=definition.labels)
+            for labels, count in sorted(self._counters.get(definition.name, {}).items()):
+                counter.add_metric(labels, count)
+            yield counter
+        for name, text, field in (
+            ("codat_redis_memory_bytes", "Memory that Redis uses.", "used_memory"),
+            ("codat_redis_max_memory_bytes", "Its limit; 0: none.", "maxmemory"),
+        ):
+            yield GaugeMetricFamily(name, text, value=self._memory.get(field, 0))
+
+    def _histogram(self, definition: MetricDefinition) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(definition.name, definition.text, labels=definition.labels)
+        bounds = (*map(floatToGoString, definition.buckets), "+Inf")
+        for labels, histogram in sorted(self._histograms.get(definition.name, {}).items()):
+            buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+            family.add_metric(labels, buckets, histogram.sum)
+        return family
 
 
 def _codat(codat: Mapping[str, Any]) -> Iterator[Metric]:

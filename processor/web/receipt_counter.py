@@ -1,10 +1,10 @@
-"""Counts refused messages in memory; each process writes its sums to Redis every few seconds."""
+"""Counts refused messages in memory; each process writes its sums, and its metrics, every few seconds."""
 
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from redis import Redis, RedisError
 
 from processor.alerts.signature import RefusalReason
 from processor.store import clock_skew, receipts
+from processor.store.metrics import Metrics
+from processor.store.pool import peak_use
 
 _log = logging.getLogger(__name__)
 
@@ -22,9 +24,15 @@ class ReceiptCounter:
     """Counts of this process since its last write. Thread-safe. ``wall`` is in seconds since 1970."""
 
     def __init__(
-        self, client: "Redis[Any]", *, clock: Callable[[], datetime], wall: Callable[[], float] = time.time
+        self,
+        client: "Redis[Any]",
+        *,
+        clock: Callable[[], datetime],
+        wall: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
     ) -> None:
         self._client, self._clock, self._wall = client, clock, wall
+        self._metrics = metrics or Metrics()
         self._lock = threading.Lock()
         self._refused: Counter[RefusalReason] = Counter()
         self._authentic = False
@@ -33,6 +41,10 @@ class ReceiptCounter:
         """Count a refused message."""
         with self._lock:
             self._refused[reason] += 1
+
+    def answered(self, statuses: Sequence[str]) -> None:
+        """Count what authentic messages were answered."""
+        self._metrics.received(statuses)
 
     def authentic(self) -> None:
         """Note that an authentic message arrived."""
@@ -43,11 +55,13 @@ class ReceiptCounter:
         with self._lock:
             refused, self._refused = self._refused, Counter()
             authentic, self._authentic = self._authentic, False
-        if not refused and not authentic:
+        if not refused and not authentic and self._metrics.is_empty:
             return
+        self._metrics.pool_used("web", peak_use(self._client))
+        now = self._clock()
         try:
-            with self._client.pipeline(transaction=False) as pipe:
-                receipts.add(pipe, refused, authentic=authentic, now=self._clock())
+            with self._client.pipeline(transaction=False) as pipe, self._metrics.staged(pipe, now):
+                receipts.add(pipe, refused, authentic=authentic, now=now)
                 pipe.time()
                 started_at = self._wall()
                 *_, (seconds, micros) = pipe.execute()

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+import msgspec
 from redis import RedisError
 
 from processor.clock import utc_now
@@ -13,9 +14,19 @@ from processor.delivery import retry_schedule
 from processor.delivery.channels.registry import channel_of
 from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
 from processor.delivery.lanes import Lanes
+from processor.store.metrics import Metrics
 from workers.delivery.channels.sender import AttemptResult, Sender
 
 _log = logging.getLogger(__name__)
+
+
+class _Decision(msgspec.Struct):
+    """The part of a notification that says when it was decided."""
+
+    timestamp: datetime | None = None
+
+
+_DECISION = msgspec.json.Decoder(_Decision)
 
 
 class AttemptRunner:
@@ -31,11 +42,13 @@ class AttemptRunner:
         *,
         clock: Callable[[], datetime] = utc_now,
         chance: Callable[[], float] = random.random,
+        metrics: Metrics | None = None,
     ) -> None:
         self._lanes = lanes
         self._senders = senders
         self._clock = clock
         self._chance = chance
+        self._metrics = metrics or Metrics()
 
     def prepare(self) -> None:
         """Prepare all senders. Raises what a sender raises."""
@@ -58,6 +71,8 @@ class AttemptRunner:
         result = await self._send(lease)
         verdict, next_attempt_at = self._decide(lease, result)
         _log_attempt(lease, verdict, result)
+        if not lease.lane.is_test:
+            self._count(lease, verdict, result)
         return CompletedAttempt(
             lease,
             verdict,
@@ -66,6 +81,13 @@ class AttemptRunner:
             counts=result.counts,
             asked=result.retry_after is not None,
         )
+
+    def _count(self, lease: Lease, verdict: AttemptVerdict, result: AttemptResult) -> None:
+        lag_s = None
+        if verdict is AttemptVerdict.DELIVERED and (at := _DECISION.decode(lease.body).timestamp):
+            lag_s = (self._clock() - at).total_seconds()
+        channel, seconds = channel_of(lease.lane.id).name, result.duration_ms / 1000
+        self._metrics.attempted(lease.lane.id, channel, verdict.value, seconds, lag_s)
 
     async def _send(self, lease: Lease) -> AttemptResult:
         """The result of the sender; a bug in it counts as a failed attempt, but not against the lane."""

@@ -43,7 +43,12 @@ def dispatcher_of(container: Container) -> Dispatcher:
     return Dispatcher(
         lanes,
         FanOut(client, subscribers=subscribers, settings=settings, clock=clock),
-        AttemptRunner(lanes, {name: SENDERS[name](container) for name in names}, clock=clock),
+        AttemptRunner(
+            lanes,
+            {name: SENDERS[name](container) for name in names},
+            clock=clock,
+            metrics=container.metrics,
+        ),
         container.lane_admin,
         clock=clock,
     )

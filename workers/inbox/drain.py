@@ -19,7 +19,8 @@ from processor.store.cells import Cell, CursorConflict, WriteConflict
 from processor.store.inbox import Inbox
 from processor.store.keys import cell_of
 from processor.store.leases import CellLeases
-from processor.store.unit_of_work import Batch, WaitingMessage
+from processor.store.metrics import Metrics
+from processor.store.unit_of_work import MESSAGES, Batch, WaitingMessage
 from processor.store.waker import HANDLING_RETRIES
 from workers.inbox.batch import BatchHandler
 
@@ -73,7 +74,9 @@ class Drain:
         progress: Callable[[], object] = lambda: None,
         on_premise: Callable[[], Mapping[str, bool]] = dict,
         stream_length: int = 100_000,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self._client = client
         self._policy = policy
         self._clock = clock
@@ -189,6 +192,13 @@ class Drain:
                     self._on_backlog()
             batch.count("processed", len(batch.done))
             cell.commit(pipe, batch, now)
+        committed_at = self._clock()
+        lags = [
+            (committed_at - event.received_at).total_seconds()
+            for message, event in events
+            if event.source in MESSAGES and not message.attempts
+        ]
+        self._metrics.handled(lags, failed=len(batch.failed), told=len(batch.notifications))
         _report(batch)
         if batch.notifications:
             self._on_notifications()
