@@ -73,7 +73,7 @@ class CompanyService:
             self._records.save_company(
                 company,
                 merchant_id=request.merchant_id,
-                local_fields=request.local_fields | self._products_field(request, is_created=is_created),
+                local_fields={**request.local_fields, **self._products_field(request, is_created=is_created)},
                 now=self._clock(),
             )
         _log.info("a company signed up", extra={"company_id": company.id, "made_now": is_created})

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from processor.settings.asked_for import SOURCE_TYPES, AskedFor
+
 ConnectionView = dict[str, Any]
 """A connection as :func:`processor.resources.serializers.connection` represents it."""
 
@@ -11,12 +13,23 @@ SyncView = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class PlatformChoice:
+    """Keys of platforms: ``shown`` alone, not ``hidden``, ``recommended`` first; ``None``: not said."""
+
+    shown: tuple[str, ...] | None = None
+    hidden: tuple[str, ...] | None = None
+    recommended: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CompanyView:
     """A company that signed up; ``connect_url`` opens its journey and expires after a day.
 
     ``name`` is Codat's name; ``given_name`` is the name from the sign-up, in any characters. ``return_url``
     and ``state`` are the way back that the caller gave; ``products`` are the company's at Codat, as far as
-    known; ``brand`` is the key of the brand that its pages show.
+    known; ``brand`` is the key of the brand that its pages show. ``asked_for`` is what its users are asked to
+    connect, ``skipped`` are the source types that they left for later, and ``group`` is what companies that
+    belong together share.
     """
 
     company_id: str
@@ -29,6 +42,10 @@ class CompanyView:
     state: str | None = field(default=None, repr=False)
     products: tuple[str, ...] = ()
     brand: str | None = None
+    asked_for: tuple[AskedFor, ...] = ()
+    skipped: tuple[str, ...] = ()
+    platforms: PlatformChoice = PlatformChoice()
+    group: str | None = None
 
     @property
     def display_name(self) -> str | None:
@@ -62,6 +79,30 @@ class PlatformView:
     def is_on_premise(self) -> bool:
         """Whether it is software on the customer's computer, which is read while the computer is on."""
         return self.is_offline and not self.is_upload
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is a platform of Codat's with made-up data."""
+        return "sandbox" in self.name.casefold()
+
+    @property
+    def counts_as(self) -> str:
+        """The source type that it is asked for as."""
+        return counts_as(self.source_type, self.name)
+
+
+def counts_as(source_type: str | None, name: str) -> str:
+    """The source type as which a platform is asked for: uploaded accounts count as accounting software."""
+    words = name.casefold()
+    if "upload" in words:
+        for word, meant in _UPLOADED.items():
+            if word in words:
+                return meant
+    return source_type if source_type in SOURCE_TYPES else OTHER
+
+
+OTHER = "Other"
+_UPLOADED = {"account": "Accounting", "bank": "Banking", "commerce": "Commerce"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,13 @@ Limits of tags: https://docs.codat.io/platform-api#/operations/create-company
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from marshmallow import ValidationError
-from marshmallow.validate import Email
+from typing import Unpack
 
 from handlers.events import MERCHANT_TAG
 from processor.codat.names import company_name
-from processor.delivery.email_addresses import with_ascii_domain
 from processor.errors import Invalid
-from processor.settings import web_addresses
+from processor.journey.company_fields import LONGEST_PLATFORM_KEY, CompanyDetails, reset_fields, stored_fields
+from processor.journey.field_checks import text_error
 
 MOST_TAGS = 10
 """Including ``merchantId``."""
@@ -22,22 +20,8 @@ LONGEST_TAG_KEY = 27
 LONGEST_TAG_VALUE = 100
 MOST_PRODUCTS = 20
 LONGEST_PRODUCT = 100
-LONGEST_NAME = 200
-LONGEST_EMAIL = 254
-LONGEST_PLATFORM_KEY = 50
 MOST_PARAMETERS = 20
 LONGEST_PARAMETER = 500
-LONGEST_STATE = 500
-
-_validate_email = Email()
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnTo:
-    """Where a caller wants the user back: an address in its normal form, and the caller's own ``state``."""
-
-    url: str | None
-    state: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +29,24 @@ class SignUpRequest:
     """A sign-up in Codat's form: ``tags`` with the merchant's id, ``name`` in Codat's characters.
 
     Without ``products`` the company gets those of CODAT_PRODUCTS, else the Codat client's defaults.
-    ``given_name``, ``contact_email``, its domain in ASCII, and ``return_to`` are not sent to Codat; ``None``:
-    not given.
+    ``local_fields`` are stored here and not sent to Codat.
     """
 
     merchant_id: str
     name: str
     tags: Mapping[str, str]
-    contact_email: str | None = field(repr=False)
-    given_name: str | None = field(default=None, repr=False)
     products: tuple[str, ...] = ()
-    return_to: ReturnTo | None = None
-    brand: str | None = None
-
-    @property
-    def local_fields(self) -> dict[str, str]:
-        """The given fields that are stored here and not sent to Codat."""
-        fields = {"contact_email": self.contact_email, "given_name": self.given_name, "brand": self.brand}
-        if self.return_to is not None:
-            fields |= {"return_url": self.return_to.url or "", "return_state": self.return_to.state or ""}
-        return {name: value for name, value in fields.items() if value is not None}
+    local_fields: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def sign_up_request(
     *,
     merchant_id: str,
-    name: str | None,
-    contact_email: str | None,
-    tags: Mapping[str, str] | None,
+    tags: Mapping[str, str] | None = None,
     products: Sequence[str] | None = None,
-    return_url: str | None = None,
-    state: str | None = None,
-    brand: str | None = None,
     brands: Container[str] = (),
     origins: Sequence[str] = (),
+    **details: Unpack[CompanyDetails],
 ) -> SignUpRequest:
     """The validated sign-up; raises :class:`Invalid` with the mistakes of every field.
 
@@ -87,63 +55,31 @@ def sign_up_request(
     errors: dict[str, object] = {}
     if error := text_error(merchant_id, LONGEST_TAG_VALUE):
         errors["merchant_id"] = [error]
-    if name is not None and (error := text_error(name, LONGEST_NAME)):
-        errors["name"] = [error]
-    if contact_email is not None:
-        contact_email, error = _contact(contact_email)
-        if error:
-            errors["contact_email"] = [error]
-    all_tags = {**(tags or {}), MERCHANT_TAG: merchant_id}
     if tag_mistakes := tag_errors(tags or {}, merchant_id):
         errors["tags"] = tag_mistakes
     if product_mistakes := product_errors(products or ()):
         errors["products"] = product_mistakes
-    return_to = checked_return(return_url, state, origins=origins, errors=errors)
-    if brand is not None and brand not in brands:
-        errors["brand"] = ["There is no brand with this name in BRAND_DIR."]
+    local_fields = stored_fields(details, brands=brands, origins=origins, errors=errors)
     if errors:
         raise Invalid(errors=errors)
     return SignUpRequest(
         merchant_id,
-        company_name(name, merchant_id),
-        all_tags,
-        contact_email,
-        given_name=name,
+        company_name(details.get("name"), merchant_id),
+        {**(tags or {}), MERCHANT_TAG: merchant_id},
         products=tuple(products or ()),
-        return_to=return_to,
-        brand=brand,
+        local_fields=local_fields,
     )
 
 
-def checked_return(
-    return_url: str | None, state: str | None, *, origins: Sequence[str], errors: dict[str, object]
-) -> ReturnTo | None:
-    """The caller's way back; ``None`` when it gives none. Mistakes are added to ``errors`` by field."""
-    url = None
-    if return_url is not None:
-        try:
-            address = web_addresses.parse(return_url)
-            if address.origin not in origins:
-                raise ValueError(f"{address.origin} is not in RETURN_URL_ORIGINS.")
-            url = str(address)
-        except ValueError as mistake:
-            errors["return_url"] = [str(mistake)]
-    if state is not None and (mistake_in_state := text_error(state, LONGEST_STATE)):
-        errors["state"] = [mistake_in_state]
-    return None if return_url is None and state is None else ReturnTo(url, state)
-
-
-def _contact(text: str) -> tuple[str, str | None]:
-    """The address with its domain in ASCII, and its mistake or ``None``."""
-    if not is_email(text):
-        return text, "Not a valid e-mail address."
-    if not text.rpartition("@")[0].isascii():
-        return text, "The part before the @ must be ASCII: many mail servers take nothing else."
-    try:
-        text = with_ascii_domain(text)
-    except ValueError:
-        return text, "The domain is not one that e-mail can be sent to."
-    return text, None if is_email(text) else "Not a valid e-mail address."
+def changed_fields(
+    details: CompanyDetails, *, brands: Container[str], origins: Sequence[str]
+) -> dict[str, str]:
+    """The stored fields that a change sets; ``None`` resets one. Raises :class:`Invalid`."""
+    errors: dict[str, object] = {}
+    fields = stored_fields(details, brands=brands, origins=origins, errors=errors)
+    if errors:
+        raise Invalid(errors=errors)
+    return {**fields, **reset_fields(details)}
 
 
 def product_errors(products: Sequence[str]) -> list[str]:
@@ -173,17 +109,6 @@ def tag_errors(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[st
     return None
 
 
-def is_email(text: str) -> bool:
-    """Whether it has the form of an e-mail address and is safe in a mail header."""
-    if len(text) > LONGEST_EMAIL or not text.isprintable():
-        return False
-    try:
-        _validate_email(text)
-    except ValidationError:
-        return False
-    return True
-
-
 def link_parameters(parameters: Mapping[str, str] | None) -> dict[str, str]:
     """The validated query parameters to add to a link; raises :class:`Invalid`."""
     parameters = dict(parameters or {})
@@ -200,16 +125,3 @@ def check_platform_key(platform_key: str) -> None:
     """Raise :class:`Invalid` for a text that cannot be a platform's key."""
     if error := text_error(platform_key, LONGEST_PLATFORM_KEY):
         raise Invalid(errors={"platform_key": [error]})
-
-
-def text_error(text: str, longest: int) -> str | None:
-    """What is wrong with a text that is one printable line, or ``None``."""
-    if not text.strip():
-        return "Must not be empty."
-    if len(text) > longest:
-        return f"Longer than {longest} characters."
-    if not text.isprintable():
-        return "Has a character that cannot be shown."
-    if text != text.strip():
-        return "Begins or ends with a space."
-    return None

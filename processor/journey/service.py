@@ -3,17 +3,19 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from redis import Redis
 
 from handlers.state import situation
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
+from processor.errors import Invalid
 from processor.journey import requests
 from processor.journey.accounts import Accounts
 from processor.journey.asking import CompanyQuestions
 from processor.journey.companies import CompanyService
+from processor.journey.company_fields import CompanyDetails, asked_of, platforms_of
 from processor.journey.connections import ConnectionService
 from processor.journey.consent_texts import ConsentText
 from processor.journey.consents import Consents
@@ -35,6 +37,7 @@ from processor.journey.records import Records
 from processor.journey.tokens import Tokens
 from processor.journey.way_back import WayBack
 from processor.resources import serializers
+from processor.settings.asked_for import Need
 from processor.settings.brands import Brand
 from processor.settings.definitions import Settings
 from processor.store.queries import Reader
@@ -68,12 +71,12 @@ class Journey:
     ) -> None:
         self.tokens, self.consents, self.brands = tokens, consents, brands
         self._reader, self._codat, self._platforms = reader, codat, platforms
-        self._companies, self._settings = companies, settings
+        self._companies, self._records, self._settings = companies, records, settings
         self._lookup = Lookup(companies, reader)
         self.links = Links(
             tokens=tokens, companies=companies, records=records, waker=waker, settings=settings
         )
-        self.offers = Offers(platforms)
+        self.offers = Offers(platforms, settings)
         self.accounts = Accounts(lookup=self._lookup, records=records, events=events)
         self.way_back = WayBack(records=records, settings=settings)
         self._questions = CompanyQuestions(
@@ -100,14 +103,10 @@ class Journey:
         self,
         *,
         merchant_id: str,
-        name: str | None = None,
-        contact_email: str | None = None,
         tags: Mapping[str, str] | None = None,
         products: Sequence[str] | None = None,
-        return_url: str | None = None,
-        state: str | None = None,
-        brand: str | None = None,
         root: str | None = None,
+        **details: Unpack[CompanyDetails],
     ) -> tuple[CompanyView, bool]:
         """The merchant's company, created at Codat if it does not exist, and whether this call created it.
 
@@ -115,20 +114,39 @@ class Journey:
         """
         request = requests.sign_up_request(
             merchant_id=merchant_id,
-            name=name,
-            contact_email=contact_email,
             tags=tags,
             products=products,
-            return_url=return_url,
-            state=state,
-            brand=brand,
             brands=self.brands,
             origins=self._settings.return_url_origins,
+            **details,
         )
         row, is_created = self._companies.sign_up(request, self._client_of_codat)
         if self._platforms is not None:
             self._platforms.warm()
         return self._view(row, root), is_created
+
+    def change_company(
+        self, company_id: str, *, root: str | None = None, **details: Unpack[CompanyDetails]
+    ) -> CompanyView:
+        """Change what the caller said of a company; ``None`` resets a member. Codat learns nothing of it.
+
+        Raises :class:`Invalid` with the mistakes of each field.
+        """
+        row = self._lookup.company(company_id)
+        origins = self._settings.return_url_origins
+        fields = requests.changed_fields(details, brands=self.brands, origins=origins)
+        if fields:
+            self._records.save_local_fields(company_id, fields)
+        return self._view({**row, **fields}, root)
+
+    def skip(self, company: CompanyView, source_type: str, *, is_skipped: bool = True) -> None:
+        """Keep that users leave an optional source type for later, or that they take it up again."""
+        skipped = [known for known in company.skipped if known != source_type]
+        optional = [asked.source_type for asked in company.asked_for if asked.need is Need.OPTIONAL]
+        if source_type not in optional:
+            raise Invalid("Only what is optional can be left for later.")
+        fields = {"skipped": json.dumps([*skipped, source_type] if is_skipped else skipped)}
+        self._records.save_local_fields(company.company_id, fields)
 
     def company(self, company_id: str, *, root: str | None = None) -> CompanyView:
         """A company; raises :class:`NotFound` when it is unknown or deleted."""
@@ -254,6 +272,10 @@ class Journey:
             return_url=row.get("return_url") or None,
             state=row.get("return_state") or None,
             brand=row.get("brand") or None,
+            asked_for=self._settings.ask_for if (asked := asked_of(row)) is None else asked,
+            skipped=tuple(json.loads(row.get("skipped") or "[]")),
+            platforms=platforms_of(row),
+            group=row.get("group") or None,
             products=tuple(json.loads(row.get("products", "[]"))) or self._settings.codat_products,
             **fields,
         )

@@ -5,97 +5,29 @@ An address that a browser brings proves nothing, so what stands in it is a hint,
 in ``RETURN_URL_ORIGINS``, which is looked up each time: an origin that is taken off the list ends at once.
 """
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from typing import Any
 
-from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State
 from processor.errors import Invalid
 from processor.journey.connections import with_query
-from processor.journey.link_redirect import Kind
+from processor.journey.field_checks import ReturnTo, checked_return
 from processor.journey.models import CompanyView, ConnectionView
 from processor.journey.records import Records
-from processor.journey.requests import ReturnTo, checked_return
+from processor.journey.standing import (
+    JourneyOutcome,
+    Standing,
+    connection_standing,
+    is_other_account,
+    outcome_of,
+    standing_of,
+)
 from processor.settings import web_addresses
 from processor.settings.definitions import Settings
 
-CANCELLED_CODE = "403"
-"""Codat's code of an attempt that the user gave up."""
-
-
-class JourneyOutcome(StrEnum):
-    """How a journey stands, in the order in which one counts for the whole company."""
-
-    SYNCING = "syncing"
-    READY = "ready"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    LEFT = "left"
-
-
-_BY_STATE = {
-    State.READY: JourneyOutcome.READY,
-    State.SYNC_FAILED: JourneyOutcome.FAILED,
-    State.DEAUTHORIZED: JourneyOutcome.FAILED,
-    **dict.fromkeys(AWAITING_FIRST_SYNC, JourneyOutcome.SYNCING),
-}
-_BY_CLAIM: dict[Kind | None, JourneyOutcome] = {
-    "connected": JourneyOutcome.SYNCING,
-    "cancelled": JourneyOutcome.CANCELLED,
-    "failed": JourneyOutcome.FAILED,
-    "unsupported": JourneyOutcome.FAILED,
-}
 _COPIED = (
     *("id", "connection_id", "platform_key", "platform_name", "source_type"),
     *("account_name", "previous_account_name", "state"),
 )
-
-
-def is_other_account(view: ConnectionView, confirmed_accounts: Mapping[str, str]) -> bool:
-    """Whether another account than before has access, and its user did not say that this is meant.
-
-    ``confirmed_accounts`` are the accounts that users confirmed, by connection.
-    """
-    is_changed = view["previous_account_name"] is not None and State(view["state"]) in LINKED_STATES
-    return is_changed and confirmed_accounts.get(view["id"]) != view["account_name"]
-
-
-def outcome_of(view: ConnectionView, claim: Kind | None = None, *, is_other: bool = False) -> JourneyOutcome:
-    """How the journey to one connection stands.
-
-    ``claim`` is what Codat's redirect says of a connection that waits for access, and counts until the store
-    knows better. ``is_other``: it does not count yet, see :func:`is_other_account`.
-    """
-    if is_other:
-        return JourneyOutcome.LEFT
-    state = State(view["state"])
-    if state is State.PENDING:
-        return outcome_of_claim(claim)
-    if state is State.AUTHORIZATION_FAILED:
-        if claim == "connected":
-            return JourneyOutcome.SYNCING
-        was_cancelled = (view["error"] or {}).get("status_code") == CANCELLED_CODE
-        return JourneyOutcome.CANCELLED if was_cancelled else JourneyOutcome.FAILED
-    if view["end_expected"]:
-        return JourneyOutcome.READY
-    return _BY_STATE.get(state, JourneyOutcome.LEFT)
-
-
-def outcome_of_claim(claim: Kind | None) -> JourneyOutcome:
-    """What Codat's redirect claims."""
-    return _BY_CLAIM.get(claim, JourneyOutcome.LEFT)
-
-
-def overall(outcomes: Sequence[tuple[JourneyOutcome, str]]) -> tuple[JourneyOutcome, str | None]:
-    """How a company's journey stands, from the outcomes and ids of its connections, newest first.
-
-    Also the connection of which that is said.
-    """
-    for outcome in JourneyOutcome:
-        for candidate, connection_id in outcomes:
-            if candidate is outcome:
-                return outcome, connection_id
-    return JourneyOutcome.LEFT, None
 
 
 class WayBack:
@@ -167,7 +99,12 @@ class WayBack:
         confirmed = self._records.confirmed_accounts(company_id)
         others = {view["id"] for view in views if is_other_account(view, confirmed)}
         outcomes = {view["id"]: outcome_of(view, is_other=view["id"] in others) for view in views}
-        outcome, connection_id = overall([(outcomes[view["id"]], view["id"]) for view in views])
+        standing = standing_of(
+            [connection_standing(view, outcomes[view["id"]]) for view in views],
+            company.asked_for,
+            company.skipped,
+        )
+        outcome, connection_id = standing.outcome, standing.connection_id
         return_to = self.of_company(company, connection_id)
         return {
             "id": company_id,
@@ -178,6 +115,7 @@ class WayBack:
             "return_url": self.address(
                 return_to, outcome, company_id=company_id, connection_id=connection_id
             ),
+            **_asked_for(standing),
             "connections": [
                 {
                     **{name: view[name] for name in _COPIED},
@@ -193,3 +131,23 @@ class WayBack:
         origins = self._settings.return_url_origins
         allowed = (url for url in urls if url and web_addresses.parse(url).origin in origins)
         return next(allowed, self._settings.return_url)
+
+
+def _asked_for(standing: Standing) -> dict[str, Any]:
+    """What is asked for, and what of it is still missing."""
+    return {
+        "asked_for": [
+            {
+                "source_type": step.source_type,
+                "need": step.need.value,
+                "outcome": step.outcome and step.outcome.value,
+                "connection_id": step.connection_id,
+                "is_met": step.is_met,
+                "is_skipped": step.is_skipped,
+            }
+            for step in standing.steps
+        ],
+        "missing": [step.source_type for step in standing.missing],
+        "steps_done": standing.done,
+        "steps": standing.of,
+    }

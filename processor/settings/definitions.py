@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from processor.settings import kinds
+from processor.settings.asked_for import AskedFor
 from processor.settings.kinds import SettingKind
 from processor.settings.people import masked_parts
 from processor.settings.requirements import default_sender
@@ -79,6 +80,24 @@ class Settings:
     )
     link_days: int = setting(
         kinds.DAYS, "How long the links in e-mails work, in days; all others: 24 hours.", 7
+    )
+    ask_for: tuple[AskedFor, ...] = setting(
+        kinds.ASKED_FOR,
+        "What the pages ask a company to connect, in this order, where its `asked_for` does not say; unset:"
+        " everything is offered, and nothing is asked for in particular.",
+        (),
+    )
+    platforms_shown: tuple[str, ...] = setting(
+        kinds.TEXTS, "Keys of the only platforms that the pages offer; unset: all that are enabled.", ()
+    )
+    platforms_hidden: tuple[str, ...] = setting(
+        kinds.TEXTS, "Keys of platforms that the pages do not offer.", ()
+    )
+    platforms_recommended: tuple[str, ...] = setting(
+        kinds.TEXTS, "Keys of platforms that the pages offer first, as recommended.", ()
+    )
+    allow_sandbox: bool = setting(
+        kinds.FLAG, "`true`: the pages offer Codat's sandbox too, which has made-up data.", False
     )
     privacy_policy_url: str | None = setting(
         kinds.WEB_ADDRESS, "Your privacy policy, to which the text of the consent links."

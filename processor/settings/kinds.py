@@ -18,7 +18,7 @@ from marshmallow.fields import Boolean
 from redis import ConnectionPool
 
 from handlers.milestones import NotificationType
-from processor.settings import brands, colors, people, web_addresses
+from processor.settings import asked_for, brands, colors, people, web_addresses
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -262,6 +262,9 @@ COLOR = SettingKind("a colour such as #0d5b52", colors.parse_color)
 EXISTING_FILE = SettingKind("the path of a file that is there", _existing_file)
 LINKS = SettingKind("a comma-separated list of `Label https://address`", brands.parse_links)
 CONSENT = choice("choice", "step", "off")
+ASKED_FOR = SettingKind(
+    "a comma-separated list of source types such as `accounting,banking:optional`", asked_for.parse
+)
 WEB_ADDRESS = SettingKind(
     "an https:// address without a login (http:// for localhost alone)",
     _web_address,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State
-from processor.journey.way_back import JourneyOutcome
+from processor.journey.standing import JourneyOutcome
 from processor.web.merchant.copy.connection_states import STEP_LABELS, StateText
 
 ACCOUNTING = "Accounting"
@@ -47,6 +47,7 @@ class Card:
     ``name`` is the platform's, extended where the company has several connections to it; ``account`` is the
     account, shop or business at the platform; ``account_hint`` is what the address of the way back calls it,
     while Codat does not say; ``previous_account`` is the one before, until somebody says that this is meant;
+    ``counts_as`` is the source type as which it is asked for.
     ``raw_account`` is ``account`` as Codat spells it, for the form that says so.
     ``is_barred``: another accounting platform is connected. ``waits_for_computer``:
     nothing is read until the customer's computer is on.
@@ -68,6 +69,7 @@ class Card:
     error: str | None
     outcome: JourneyOutcome
     authorization: int
+    counts_as: str
     is_barred: bool = False
     waits_for_computer: bool = False
 

@@ -15,9 +15,9 @@ from handlers.state import AWAITING_FIRST_SYNC, State, has_failed, is_running
 from processor.clock import from_iso
 from processor.humanize import data_type
 from processor.journey.link_redirect import LinkRedirect
-from processor.journey.models import ConnectionView, PlatformView
+from processor.journey.models import ConnectionView, PlatformView, counts_as
 from processor.journey.search import group_of
-from processor.journey.way_back import is_other_account, outcome_of
+from processor.journey.standing import is_other_account, outcome_of
 from processor.web.merchant.card import ACCOUNTING, Card, SyncProgress
 from processor.web.merchant.copy import connection_states, terms
 
@@ -85,6 +85,7 @@ def card_of(
         error=_quoted(error) if error and claim != "connected" and not view["end_expected"] else None,
         outcome=outcome_of(view, claim, is_other=is_other),
         authorization=view["authorization"],
+        counts_as=counts_as(view["source_type"], view["platform_name"] or ""),
         waits_for_computer=waits,
     )
 

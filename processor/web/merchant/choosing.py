@@ -7,11 +7,11 @@ from flask import Blueprint, Response, redirect, request
 from processor.errors import CodatError, Invalid, NotFound
 from processor.journey.errors import CodatNotSet, TokenExpired
 from processor.journey.link_redirect import LinkRedirect
-from processor.journey.models import LinkSession
+from processor.journey.models import LinkSession, PlatformView
 from processor.web import csrf
 from processor.web.merchant import consenting, tiles
 from processor.web.merchant.card import Card
-from processor.web.merchant.copy import next_steps, redirect_outcomes, terms
+from processor.web.merchant.copy import asked_for, next_steps, redirect_outcomes, terms
 from processor.web.merchant.link_session import (
     PATH,
     PageVisit,
@@ -61,7 +61,7 @@ def live(token: str) -> Response:
 def not_listed(token: str) -> Response:
     """Advice for a platform that is not listed."""
     visit = visit_of(token)
-    uploads = [platform for platform in known_platforms().values() if platform.is_upload]
+    uploads = [platform for platform in _offered(visit) if platform.is_upload]
     statement = consenting.inline_statement(visit) if uploads else None
     leave_url = visit.leave_url(visit.cards())
     return page(visit, "not_listed", uploads=uploads, leave_url=leave_url, statement=statement)
@@ -80,6 +80,8 @@ def choose(token: str) -> Response:
     platform_key = request.form.get("platform_key", "")
     if not platform_key:
         raise Invalid("Choose a platform first.")
+    if platform_key in known_platforms() and not journey().offers.of_company(visit.company).has(platform_key):
+        raise Invalid("This platform is not offered.")
     text = consenting.text_for(visit)
     if text is not None and consenting.is_missing(text):
         platform = known_platforms().get(platform_key)
@@ -94,6 +96,21 @@ def choose(token: str) -> Response:
     session = journey().connect(visit.company_id, platform_key, keep_way_back=True)
     consenting.keep(visit, session, text)
     return leave_for_link(visit, session)
+
+
+@blueprint.get("/<token>/skip")
+def back_from_skipping(token: str) -> Response:
+    """Redirect from the address of that form to the page with it."""
+    return redirect(visit_of(token).url("choose.show"), 303)  # type: ignore[return-value]
+
+
+@blueprint.post("/<token>/skip")
+def skip(token: str) -> Response:
+    """Leave an optional source type for later, or take it up again."""
+    visit = form_visit_of(token)
+    is_skipped = "undo" not in request.form
+    journey().skip(visit.company, request.form.get("source_type", ""), is_skipped=is_skipped)
+    return redirect(visit.url("choose.show"), 303)  # type: ignore[return-value]
 
 
 @blueprint.post("/<token>/new-link")
@@ -131,8 +148,11 @@ def redirect_in_address() -> LinkRedirect | None:
 
 def _connection_list(visit: PageVisit, cards: list[Card], redirect: LinkRedirect | None) -> dict[str, Any]:
     notice = redirect_outcomes.notice_above(redirect, cards) if redirect else None
+    standing = visit.standing(cards)
     return {
         "cards": cards,
+        "asked": None if redirect else asked_for.progress_of(standing),
+        "is_complete": not standing.missing,
         "notice": notice,
         "leave_url": visit.leave_url(cards),
         # Beside the notice of a redirect there is no text, so its buttons lead to the page that asks.
@@ -152,15 +172,26 @@ def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
     return forget_thanks(page(visit, "leaving", session=session, name=name, needs=needs))
 
 
+def _offered(visit: PageVisit) -> tuple[PlatformView, ...]:
+    """The platforms that the company is offered; none when the list cannot be read."""
+    try:
+        return journey().offers.of_company(visit.company).platforms
+    except (CodatError, CodatNotSet):
+        return ()
+
+
 def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     """The platforms that match the address's search, and whether the list is available at all."""
     search = " ".join(request.args.get("q", "")[:MAX_SEARCH_CHARS].split())
     statement = consenting.inline_statement(visit)
     try:
-        matches = journey().offers.search(search)
+        offer = journey().offers.of_company(visit.company)
     except (CodatError, CodatNotSet):
         return {"search": search, "groups": [], "hint": None, "available": False, "statement": statement}
-    groups = tiles.groups(matches.platforms, cards)
+    matches = offer.search(search)
+    skipped = () if search else visit.company.skipped
+    asked = [item.source_type for item in visit.company.asked_for if item.source_type not in skipped]
+    groups = tiles.groups(matches.platforms, cards, recommended=offer.recommended, asked_types=asked)
     return {
         "search": search,
         "groups": groups,

@@ -17,7 +17,7 @@ from processor.journey.errors import CodatNotSet, CompanyGone, TokenExpired, Tok
 from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import CompanyView, ConnectionView, PlatformView
 from processor.journey.service import Journey
-from processor.journey.way_back import outcome_of_claim, overall
+from processor.journey.standing import ConnectionStanding, Standing, outcome_of_claim, standing_of
 from processor.web import cookies, csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
@@ -97,10 +97,23 @@ class PageVisit:
 
         ``None`` when there is nowhere to go back to.
         """
-        outcome, connection_id = overall([(card.outcome, card.id) for card in cards])
-        way_back = journey().way_back
+        standing = self.standing(cards)
+        way_back, connection_id = journey().way_back, standing.connection_id
         return_to = way_back.of_company(self.company, connection_id)
-        return way_back.address(return_to, outcome, company_id=self.company_id, connection_id=connection_id)
+        return way_back.address(
+            return_to, standing.outcome, company_id=self.company_id, connection_id=connection_id
+        )
+
+    def standing(self, cards: Sequence[Card]) -> Standing:
+        """How the company's journey stands, if these are its connections."""
+        rows = [ConnectionStanding(card.id, card.counts_as, card.outcome) for card in cards]
+        return standing_of(rows, self.company.asked_for, self.company.skipped)
+
+    def cards_beside(self, card: Card) -> list[Card]:
+        """This card, and where something is asked for the others too, which count for the whole."""
+        if not self.company.asked_for:
+            return [card]
+        return [card if other.id == card.id else other for other in self.cards()]
 
     def url(self, endpoint: str, **values: Any) -> str:
         """The path of another page of this visit."""

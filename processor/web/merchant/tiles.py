@@ -1,6 +1,6 @@
 """The platforms as tiles, in groups. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from processor.journey.models import PlatformView
@@ -34,6 +34,7 @@ class Tile:
     badge: str | None
     tone: str | None
     note: str | None
+    is_recommended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,24 @@ class TileGroup:
     taken_by: str | None = None
 
 
-def groups(platforms: Sequence[PlatformView], cards: Sequence[Card]) -> list[TileGroup]:
-    """The non-empty groups of platforms, in the order of the page."""
+def groups(
+    platforms: Sequence[PlatformView],
+    cards: Sequence[Card],
+    *,
+    recommended: Container[str] = (),
+    asked_types: Sequence[str] = (),
+) -> list[TileGroup]:
+    """The non-empty groups of platforms, in the order of the page.
+
+    ``asked_types`` are the source types that are asked for, in that order; without any all are shown.
+    """
     card_by_platform = {card.platform_key: card for card in reversed(in_order(cards))}
-    tiles_by_group: dict[str, list[Tile]] = {key: [] for key in GROUPS}
+    tiles_by_group: dict[str, list[Tile]] = {key: [] for key in asked_types or GROUPS}
     for platform in platforms:
-        tile = _tile(platform, card_by_platform.get(platform.key))
-        tiles_by_group[group_of(platform.source_type)].append(tile)
+        key = platform.counts_as if asked_types else group_of(platform.source_type)
+        if key in tiles_by_group:
+            card = card_by_platform.get(platform.key)
+            tiles_by_group[key].append(_tile(platform, card, platform.key in recommended))
     return [
         TileGroup(key, GROUPS[key], tuple(tiles), connected_accounting(cards) if key == ACCOUNTING else None)
         for key, tiles in tiles_by_group.items()
@@ -60,7 +72,7 @@ def groups(platforms: Sequence[PlatformView], cards: Sequence[Card]) -> list[Til
     ]
 
 
-def _tile(platform: PlatformView, card: Card | None) -> Tile:
+def _tile(platform: PlatformView, card: Card | None, is_recommended: bool) -> Tile:
     is_branded = any(word in platform.name.casefold() for word in _BRANDED_BUTTON)
     button_url = platform.button_url if is_branded else None
     name = terms.name_of(platform.name)
@@ -74,5 +86,6 @@ def _tile(platform: PlatformView, card: Card | None) -> Tile:
         button_hover_url=platform.button_hover_url if button_url else None,
         badge=card.text.badge if card else None,
         tone=card.text.tone if card else None,
+        is_recommended=is_recommended,
         note=terms.on_premise_briefly(name) if platform.is_on_premise else None,
     )

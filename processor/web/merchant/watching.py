@@ -9,7 +9,7 @@ from processor.web.dependencies import get_container
 from processor.web.merchant import consenting
 from processor.web.merchant.card import Card
 from processor.web.merchant.choosing import leave_for_link, redirect_in_address
-from processor.web.merchant.copy import redirect_outcomes
+from processor.web.merchant.copy import asked_for, redirect_outcomes
 from processor.web.merchant.link_session import (
     PATH,
     PageVisit,
@@ -105,11 +105,14 @@ def live_status(visit: PageVisit, card: Card, *, redirect: LinkRedirect | None =
 
 
 def _status(visit: PageVisit, card: Card, redirect: LinkRedirect | None) -> dict[str, Any]:
+    cards = visit.cards_beside(card)
+    asked = asked_for.progress_of(visit.standing(cards))
     status: dict[str, Any] = {
         "card": card,
+        "next_step": asked and asked.next_step,
         "notice": None,
         "quotation": None,
-        "leave_url": visit.leave_url([card]),
+        "leave_url": visit.leave_url(cards),
         "statement": consenting.inline_statement(visit, [card]),
     }
     if redirect is not None:

@@ -6,10 +6,12 @@ from typing import Any
 
 from flask import request
 
+from processor.journey.models import CompanyView
 from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import CODAT_ERRORS, Calls
 from processor.web.v1.company_schemas import (
+    CompanyChangeBody,
     CompanySchema,
     ConsentSchema,
     JourneySchema,
@@ -73,8 +75,18 @@ def sign_up_company(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     the pages and in e-mails, though not at Codat.
     """
     company, is_created = get_container().journey.sign_up(**body, root=request.url_root)
-    response = {**dataclasses.asdict(company), "id": company.company_id}
-    return response, HTTPStatus.CREATED if is_created else HTTPStatus.OK
+    return _signed_up(company), HTTPStatus.CREATED if is_created else HTTPStatus.OK
+
+
+@journey_calls.patch("/companies/<company_id>", SignedUpSchema, body=CompanyChangeBody)
+def change_company(body: dict[str, Any], company_id: str) -> dict[str, Any]:
+    """Change what you said of a company
+
+    Its name on the pages, its contact, its way back, its brand, what its users are asked to connect, and
+    which platforms they are offered. Codat's own name of it stays.
+    """
+    company = get_container().journey.change_company(company_id, **body, root=request.url_root)
+    return _signed_up(company)
 
 
 @journey_calls.delete("/companies/<company_id>", errors=CODAT_ERRORS)
@@ -104,6 +116,10 @@ def read_company(company_id: str) -> dict[str, Any]:
 def get_company_sync(company_id: str) -> dict[str, Any]:
     """How reading a company's data stands"""
     return get_container().journey.sync(company_id)
+
+
+def _signed_up(company: CompanyView) -> dict[str, Any]:
+    return {**dataclasses.asdict(company), "id": company.company_id}
 
 
 @journey_calls.get("/companies/<company_id>/journey", JourneySchema)

@@ -1,37 +1,123 @@
 """Schemas of companies: sign-up, representation, and sync."""
 
-from marshmallow import fields
-from marshmallow.validate import Length
+from typing import Any
 
-from processor.journey import requests
-from processor.journey.way_back import JourneyOutcome
+from marshmallow import fields
+from marshmallow.validate import Length, OneOf
+
+from processor.journey import company_fields, requests
+from processor.journey.field_checks import LONGEST_STATE
+from processor.journey.standing import JourneyOutcome
 from processor.resources.queries import STATES
 from processor.settings import web_addresses
+from processor.settings.asked_for import SOURCE_TYPES, Need
 from processor.web.v1.bodies import RequestBodySchema
-from processor.web.v1.fields import ResponseSchema, by_name, flag, many, moment, number, optional, text, word
+from processor.web.v1.fields import (
+    ResponseSchema,
+    by_name,
+    flag,
+    many,
+    moment,
+    number,
+    optional,
+    text,
+    texts,
+    word,
+)
 
 OUTCOMES = ("reading", "complete", "failed", "unsupported")
 SYNC_STATUSES = ("idle", "reading", "complete", "failed")
 
 
-class SignUpBody(RequestBodySchema):
+def platform_keys(description: str) -> "fields.List[Any]":
+    """A list of keys of platforms that may be left out."""
+    return fields.List(
+        fields.String(validate=Length(1, company_fields.LONGEST_PLATFORM_KEY)),
+        allow_none=True,
+        validate=Length(0, company_fields.MOST_PLATFORMS),
+        metadata={"description": description},
+    )
+
+
+class AskedForBody(RequestBodySchema):
+    """A source type that is asked for."""
+
+    source_type = fields.String(
+        required=True,
+        validate=Length(1, 20),
+        metadata={"description": f"{', '.join(SOURCE_TYPES)}, in any case."},
+    )
+    need = fields.String(
+        validate=OneOf([need.value for need in Need]),
+        load_default=Need.REQUIRED.value,
+        metadata={"description": "Whether the journey is complete without it."},
+    )
+
+
+class PlatformChoiceBody(RequestBodySchema):
+    """Which platforms the pages offer; a list that is left out is that of the settings."""
+
+    shown = platform_keys("The only platforms that are offered, by their keys.")
+    hidden = platform_keys("Platforms that are not offered.")
+    recommended = platform_keys("Platforms that stand first, as recommended.")
+
+
+class CompanyChangeBody(RequestBodySchema):
+    """Changes of a company; `null` resets a member, and one that is left out stays as it is."""
+
+    name = optional(
+        "Its name, in any characters for its own people; cleaned at Codat where Codat"
+        " needs that. Without one it is called `merchant_id`.",
+        company_fields.LONGEST_NAME,
+    )
+    contact_email = optional(
+        "Whom we write to; kept here alone. An international domain is kept in its ASCII"
+        " form; the part before the @ must be ASCII.",
+        company_fields.LONGEST_EMAIL,
+        format="email",
+    )
+    return_url = optional(
+        "Where the pages' button leads when the user is done or leaves; its origin stands"
+        " in `RETURN_URL_ORIGINS`. A new one replaces the one before, with its `state`.",
+        web_addresses.LONGEST,
+        format="uri",
+    )
+    state = optional(
+        "Your own text, handed on to `return_url` as its parameter `state`.",
+        LONGEST_STATE,
+    )
+    brand = optional(
+        "The brand that its pages and e-mails show: the name of a folder in `BRAND_DIR`;"
+        " none: that of the settings. A new one replaces the one before.",
+        40,
+    )
+    asked_for = fields.List(
+        fields.Nested(AskedForBody),
+        allow_none=True,
+        validate=Length(0, len(SOURCE_TYPES)),
+        metadata={
+            "description": "What its users are asked to connect, in this order; source types that are left"
+            " out are not offered. None: `ASK_FOR`; an empty list: everything is offered."
+        },
+    )
+    platforms = fields.Nested(
+        PlatformChoiceBody,
+        allow_none=True,
+        metadata={"description": "Which platforms its pages offer; none: as the settings say."},
+    )
+    group = optional(
+        "What companies that belong together share.",
+        company_fields.LONGEST_GROUP,
+    )
+
+
+class SignUpBody(CompanyChangeBody):
     """A company at sign-up."""
 
     merchant_id = fields.String(
         required=True,
         validate=Length(1, requests.LONGEST_TAG_VALUE),
         metadata={"description": "Your own id of the company; repeated, it leads to the same one."},
-    )
-    name = optional(
-        "Its name, in any characters for its own people; cleaned at Codat where Codat"
-        " needs that. Without one it is called `merchant_id`.",
-        requests.LONGEST_NAME,
-    )
-    contact_email = optional(
-        "Whom we write to; kept here alone. An international domain is kept in its ASCII"
-        " form; the part before the @ must be ASCII.",
-        requests.LONGEST_EMAIL,
-        format="email",
     )
     tags = fields.Dict(
         keys=fields.String(),
@@ -50,21 +136,21 @@ class SignUpBody(RequestBodySchema):
             " those in `CODAT_PRODUCTS`, else the default ones of the Codat client."
         },
     )
-    return_url = optional(
-        "Where the pages' button leads when the user is done or leaves; its origin stands"
-        " in `RETURN_URL_ORIGINS`. A new one replaces the one before, with its `state`.",
-        web_addresses.LONGEST,
-        format="uri",
-    )
-    state = optional(
-        "Your own text, handed on to `return_url` as its parameter `state`.",
-        requests.LONGEST_STATE,
-    )
-    brand = optional(
-        "The brand that its pages and e-mails show: the name of a folder in `BRAND_DIR`;"
-        " none: that of the settings. A new one replaces the one before.",
-        40,
-    )
+
+
+class AskedForSchema(ResponseSchema):
+    """A source type that is asked for."""
+
+    source_type = text("`Accounting`, `Banking`, ...")
+    need = word(Need, "Whether the journey is complete without it.")
+
+
+class PlatformChoiceSchema(ResponseSchema):
+    """Which platforms the pages offer, as the caller said."""
+
+    shown = fields.List(fields.String(), allow_none=True, metadata={"description": "The only ones."})
+    hidden = fields.List(fields.String(), allow_none=True, metadata={"description": "Not offered."})
+    recommended = fields.List(fields.String(), allow_none=True, metadata={"description": "Offered first."})
 
 
 class SignedUpSchema(ResponseSchema):
@@ -80,6 +166,11 @@ class SignedUpSchema(ResponseSchema):
     return_url = text("Where the pages' button leads, as you gave it.", null=True, format="uri")
     state = text("Your own text for `return_url`.", null=True)
     brand = text("The brand that its pages and e-mails show.", null=True)
+    asked_for = many(AskedForSchema, "What its users are asked to connect, in order.")
+    platforms = fields.Nested(
+        PlatformChoiceSchema, required=True, metadata={"description": "Which platforms its pages offer."}
+    )
+    group = text("What the companies that belong together share.", null=True)
 
 
 class CompanySchema(ResponseSchema):
@@ -148,6 +239,15 @@ class ConnectionJourneySchema(ResponseSchema):
     outcome = word(JourneyOutcome, "What that means for the journey.")
 
 
+class StepSchema(AskedForSchema):
+    """How something that is asked for stands."""
+
+    outcome = word(JourneyOutcome, "How its best connection stands; `null` without one.", null=True)
+    connection_id = text("That connection.", null=True)
+    is_met = flag("Whether there is nothing more for the user to do about it.")
+    is_skipped = flag("Whether it is optional, and the user left it for later.")
+
+
 class JourneySchema(ResponseSchema):
     """How the journey of a company stands."""
 
@@ -157,11 +257,16 @@ class JourneySchema(ResponseSchema):
         JourneyOutcome,
         "`syncing`: something is being read for the first time; `ready`: something was read; `failed`;"
         " `cancelled`: the user gave up at the platform; `left`: nothing was authorised, access was given"
-        " up, or another account than before was connected and nobody said yet that this is meant.",
+        " up, or another account than before was connected and nobody said yet that this is meant. Where"
+        " something is required, the whole is only as good as the worst of that; `left` if one is missing.",
     )
     connection_id = text("The connection that `outcome` is about.", null=True)
     state = text("Your own text, as the button hands it on.", null=True)
     return_url = text("Where the button leads now, with its parameters.", null=True, format="uri")
+    asked_for = many(StepSchema, "What is asked for, in order; empty: nothing in particular.")
+    missing = texts("The required source types that are not connected yet.")
+    steps_done = number("How many of the source types that are asked for are connected.")
+    steps = number("How many are asked for, without the optional ones that the user left for later.")
     connections = many(ConnectionJourneySchema, "Newest first, without the deleted ones.")
 
 

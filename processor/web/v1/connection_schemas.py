@@ -8,7 +8,8 @@ from handlers.events import Aspect, LinkStatus, Source
 from handlers.facts import FactKind
 from handlers.milestones import NotificationType
 from handlers.timeline import TimelineOutcome
-from processor.journey import requests
+from processor.journey.company_fields import LONGEST_PLATFORM_KEY
+from processor.journey.field_checks import LONGEST_STATE
 from processor.resources.queries import STATES
 from processor.resources.serializers import UNREADABLE
 from processor.settings import web_addresses
@@ -47,7 +48,7 @@ class LinkBody(RequestBodySchema):
     )
     state = optional(
         "Your own text, handed on to `return_url` as its parameter `state`.",
-        requests.LONGEST_STATE,
+        LONGEST_STATE,
     )
 
 
@@ -56,7 +57,7 @@ class ConnectBody(LinkBody):
 
     platform_key = fields.String(
         required=True,
-        validate=Length(1, requests.LONGEST_PLATFORM_KEY),
+        validate=Length(1, LONGEST_PLATFORM_KEY),
         metadata={"description": "The key of an enabled platform, as `GET /v1/integrations` lists it."},
     )
 

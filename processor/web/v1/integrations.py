@@ -4,6 +4,7 @@ import base64
 import binascii
 import dataclasses
 import json
+from collections.abc import Container
 from typing import Any
 
 from marshmallow import fields
@@ -12,11 +13,12 @@ from marshmallow.validate import Length
 from processor.codat.names import SOURCE_TYPES
 from processor.errors import Invalid
 from processor.journey.catalogue import sort_key
+from processor.journey.offers import matching
 from processor.resources import serializers
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import ResponseSchema, flag, page_of, text
-from processor.web.v1.parameters import PageQuery
+from processor.web.v1.parameters import PageQuery, codat_id_filter
 
 calls = Calls("integrations", "Platforms that can be connected")
 
@@ -32,6 +34,7 @@ class IntegrationQuery(PageQuery):
         validate=Length(0, 200),
         metadata={"description": "Only platforms whose names have all of these words."},
     )
+    company_id = codat_id_filter("Only platforms that the pages of this company offer.")
 
 
 class IntegrationSchema(ResponseSchema):
@@ -48,20 +51,37 @@ class IntegrationSchema(ResponseSchema):
     button_hover_url = text("The button under the pointer.", null=True)
     is_beta = flag("Whether Codat calls it beta.")
     is_offline = flag("Whether software has to be installed for it.")
+    is_recommended = flag("Whether the pages offer it first, as recommended.")
     integration_id = text("Codat's id of the integration.", null=True)
 
 
 @calls.get("/integrations", page_of(IntegrationSchema), query=IntegrationQuery)
-def list_integrations(limit: int, cursor: str | None = None, **query: Any) -> dict[str, Any]:
+def list_integrations(
+    limit: int,
+    cursor: str | None = None,
+    company_id: str | None = None,
+    source_type: str | None = None,
+    search: str | None = None,
+) -> dict[str, Any]:
     """Enabled platforms, by source type and name
 
     Codat is asked at most once a day; what it said last is served while it is down.
     """
-    platforms = get_container().journey.offers.enabled(**query)
+    container = get_container()
+    recommended: Container[str] = container.settings.platforms_recommended
+    if company_id is None:
+        platforms = container.journey.offers.enabled(source_type=source_type, search=search)
+    else:
+        offer = container.journey.offers.of_company(container.journey.company(company_id))
+        platforms, recommended = sorted(offer.platforms, key=sort_key), offer.recommended
+        platforms = matching(platforms, source_type, search)
     if cursor is not None:
         last_key = _key_of(cursor)
         platforms = [platform for platform in platforms if sort_key(platform) > last_key]
-    items = [{**dataclasses.asdict(platform), "id": platform.key} for platform in platforms[:limit]]
+    items = [
+        {**dataclasses.asdict(platform), "id": platform.key, "is_recommended": platform.key in recommended}
+        for platform in platforms[:limit]
+    ]
     next_cursor = _cursor_of(sort_key(platforms[limit - 1])) if len(platforms) > limit else None
     return serializers.page(items, next_cursor)
 

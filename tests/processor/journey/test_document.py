@@ -92,6 +92,7 @@ def test_the_document_has_a_line_for_every_call_of_the_journey() -> None:
         r'companies" -d',
         r"companies\?merchant_id=",
         r"-X DELETE .*companies/",
+        r"-X PATCH .*companies/",
         r"integrations\?",
         r'connections" -d',
         r"/link",

@@ -9,7 +9,7 @@ import pytest
 
 from processor.erasure.erase import CompanyEraser
 from processor.errors import Invalid
-from processor.journey.way_back import JourneyOutcome
+from processor.journey.standing import JourneyOutcome
 from processor.store import keys
 from tests.processor.simulator.pages import Page
 from tests.processor.web.conftest import OpenPlace

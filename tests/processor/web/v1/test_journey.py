@@ -130,6 +130,9 @@ def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServe
         "return_url": None,
         "state": None,
         "brand": None,
+        "asked_for": [],
+        "platforms": {"shown": None, "hidden": None, "recommended": None},
+        "group": None,
     }
     assert re.fullmatch(r"http://localhost/connect/[\w.-]+", first.json["connect_url"])
     again = call("POST", "/v1/companies", {"merchant_id": "shop_7"})
@@ -346,3 +349,53 @@ def test_without_an_api_key_of_codats_the_calls_say_so(redis_url: str) -> None:
     said = refused(client.post("/v1/companies", json={"merchant_id": "m"}, headers=KEY), 503)
     assert said["detail"] == "CODAT_API_KEY is not set."
     refused(client.get("/v1/integrations", headers=KEY), 503)
+
+
+def test_what_is_asked_for_is_said_at_sign_up_and_changed_later(call: Callable[..., Any]) -> None:
+    asked = [{"source_type": "accounting"}, {"source_type": "banking", "need": "optional"}]
+    company = call("POST", "/v1/companies", {"merchant_id": "m-2", "asked_for": asked}).json
+    assert company["asked_for"] == [
+        {"source_type": "Accounting", "need": "required"},
+        {"source_type": "Banking", "need": "optional"},
+    ]
+    address = f"/v1/companies/{company['company_id']}"
+    journey = call("GET", f"{address}/journey").json
+    assert (journey["missing"], journey["steps_done"], journey["steps"]) == (["Accounting"], 0, 2)
+    offered = call("GET", f"/v1/integrations?company_id={company['company_id']}").json["items"]
+    assert {row["source_type"] for row in offered} == {"Accounting", "Banking", "Other"}
+    change = {
+        "platforms": {"shown": ["gbol", "pldx"], "recommended": ["pldx"]},
+        "name": "Shop",
+        "brand": None,
+    }
+    changed = call("PATCH", address, change)
+    assert (changed.status_code, changed.json["given_name"]) == (200, "Shop")
+    assert changed.json["platforms"] == {
+        "shown": ["gbol", "pldx"],
+        "hidden": None,
+        "recommended": ["pldx"],
+    }
+    offered = call("GET", f"/v1/integrations?company_id={company['company_id']}").json["items"]
+    assert [(row["key"], row["is_recommended"]) for row in offered] == [("gbol", False), ("pldx", True)]
+    assert call("PATCH", address, {"asked_for": None, "platforms": None}).json["asked_for"] == []
+    assert len(call("GET", f"/v1/integrations?company_id={company['company_id']}").json["items"]) > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"asked_for": [{"source_type": "shoes"}]}, "asked_for"),
+        ({"asked_for": [{"source_type": "banking", "need": "perhaps"}]}, "asked_for"),
+        ({"asked_for": [{"source_type": "banking"}, {"source_type": "BANKING"}]}, "asked_for"),
+        ({"platforms": {"preferred": []}}, "platforms"),
+        ({"platforms": {"shown": ["x" * 51]}}, "platforms"),
+        ({"merchant_id": "m-3"}, "merchant_id"),
+        ({"brand": "nobody"}, "brand"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_a_wrong_change_of_a_company_names_the_field(
+    call: Callable[..., Any], company_id: str, change: dict[str, Any], field: str
+) -> None:
+    problem = refused(call("PATCH", f"/v1/companies/{company_id}", change), 422)
+    assert list(problem["errors"]) == [field]
