@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,10 @@ for profile, max_examples in (("desk", examples(100)), ("ci", 100)):
     )
 settings.load_profile("ci" if IN_CI else "desk")
 
+
+# Without bytecode every process of a test compiles every module anew, and so does each worker of pytest.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 TESTS = Path(__file__).parent
 SEED = "HISTORIES_SEED"

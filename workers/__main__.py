@@ -6,11 +6,12 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from types import FrameType
 
 from processor.container import for_worker
 from processor.runtime import logs
-from processor.runtime.parent_watch import watch_parent
+from processor.runtime.parent_watch import orphan_check, watch_parent
 from processor.runtime.sentry import report_errors
 from processor.runtime.supervisor import Child, Supervisor
 from processor.settings.definitions import Settings
@@ -42,9 +43,9 @@ def main(argv: list[str]) -> int:
     settings = load_from_environment(inbound=argv[0] in SERVICE)
     logs.configure(settings.log_level, settings.secrets())
     report_errors(settings)
-    watch_parent()
     if argv[0] == "worker":
-        return Supervisor(children(settings)).run()
+        return Supervisor(children(settings), is_orphaned=orphan_check()).run()
+    watch_parent()
     if argv[0] == "clock":
         run_clock(settings)
         return 0
@@ -63,9 +64,9 @@ def children(settings: Settings) -> list[Child]:
         Child(
             name=name,
             argv=(sys.executable, "-m", "workers", name.split("-")[0]),
-            env={},
             stop_after_s=STOP_AFTER_S,
             watched=True,
+            target=partial(main, [name.split("-")[0]]),
         )
         for name in names
     ]

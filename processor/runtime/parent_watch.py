@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import os
+import select
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -18,15 +20,30 @@ def watch_parent(grace_s: float = 8.5) -> None:
 
     Does nothing in a process without a supervisor. Call it once, before starting processes.
     """
+    fd = _parent_fd()
+    if fd is not None:
+        end_with_writer(fd, "Supervisor is gone: ending", grace_s)
+
+
+def orphan_check() -> Callable[[], bool]:
+    """A function that returns whether our supervisor is gone, for a process that must not have threads."""
+    fd = _parent_fd()
+    if fd is None:
+        return lambda: False
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)  # without O_NONBLOCK, which all processes with this pipe would share
+    return lambda: bool(poll.poll(0))
+
+
+def _parent_fd() -> int | None:
+    """The pipe from our supervisor, if there is one."""
     number = os.environ.pop(PARENT_FD, None)
     if number is None:
-        return
-    fd = int(number)
-    try:
-        os.set_inheritable(fd, False)
-    except OSError:
-        return
-    end_with_writer(fd, "Supervisor is gone: ending", grace_s)
+        return None
+    with contextlib.suppress(OSError):
+        os.set_inheritable(int(number), False)
+        return int(number)
+    return None
 
 
 def end_with_writer(fd: int, log_line: str, grace_s: float) -> None:

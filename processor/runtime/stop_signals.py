@@ -1,4 +1,9 @@
-"""Catches the signals that ask a process to stop."""
+"""Catches the signals that ask a process to stop.
+
+A forked process inherits the handlers of its parent. A signal that comes before it has its own would be lost.
+So signals are blocked during the fork (:func:`block`, :func:`unblock`), and the child resets them with
+:func:`reset`.
+"""
 
 import contextlib
 import queue
@@ -9,6 +14,26 @@ from typing import Any
 POLL_S = 1.0
 """The longest wait of the main thread, in seconds: the handler of a signal that the system delivers to
 another thread runs when the main thread wakes."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def block() -> None:
+    """Hold back stop signals while this process forks."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def unblock() -> None:
+    """Deliver the stop signals that were held back."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def reset() -> None:
+    """Let stop signals end a forked process from its first moment; those that were ignored stay ignored."""
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    unblock()
 
 
 class StopSignals:
@@ -37,7 +62,7 @@ class StopSignals:
                 received.get(timeout=POLL_S)
 
     def __enter__(self) -> "StopSignals":
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue
             self._previous[number] = signal.signal(number, self._receive)

@@ -3,26 +3,31 @@
 Each child leads a process group: Ctrl-C in a terminal reaches only the supervisor, which stops the
 children in order. A child inherits the reading end of a pipe whose other end closes with the supervisor;
 :func:`~processor.runtime.parent_watch.watch_parent` turns that into SIGTERM, so that no child survives
-``kill -9`` of the supervisor.
+``kill -9`` of the supervisor. A child with a ``target`` is forked where that is safe, and shares the modules
+that the supervisor has loaded.
 """
 
 import contextlib
 import logging
-import math
 import os
 import queue
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from processor.runtime.forked_process import ForkedProcess, may_fork
 from processor.runtime.parent_watch import PARENT_FD
-from processor.runtime.stop_signals import POLL_S, StopSignals
+from processor.runtime.stop_signals import StopSignals
 from processor.runtime.watchdog import PULSE_FD, Watchdog
 
 log = logging.getLogger(__name__)
+
+CHECK_INTERVAL_S = 0.1
+"""How often the supervisor looks after its children, in seconds. It needs no thread for that, and a process
+with one thread may fork."""
 
 BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Delays before a child that keeps ending is started again, in seconds; the last one repeats."""
@@ -37,7 +42,7 @@ class Child:
 
     ``env`` is added to our environment; ``stop_after_s`` is the time between SIGTERM and SIGKILL. A
     ``watched`` child reports its progress (``processor.runtime.watchdog``); without progress it is killed and
-    started again.
+    started again. ``target`` does the same as ``argv`` in a fork, and returns the exit code.
     """
 
     name: str
@@ -45,29 +50,20 @@ class Child:
     env: Mapping[str, str] = field(default_factory=dict)
     stop_after_s: float = 10.0
     watched: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _ChildEnded:
-    index: int
-    pid: int
-    code: int
-
-
-class _StopRequest:
-    pass
+    target: Callable[[], int] | None = None
 
 
 class Supervisor:
-    """Keeps children running until it is stopped.
+    """Keeps children running until it is stopped, or until ``is_orphaned`` returns true.
 
     Use ``run()``, which blocks until a stop signal, or ``start()`` and ``stop()``; also a context manager.
     """
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], *, is_orphaned: Callable[[], bool] = lambda: False) -> None:
         self._children = tuple(children)
-        self._events: queue.SimpleQueue[_ChildEnded | _StopRequest] = queue.SimpleQueue()
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._is_orphaned = is_orphaned
+        self._stop_requests: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._running: dict[int, subprocess.Popen[bytes] | ForkedProcess] = {}
         self._started_at: dict[int, float] = {}
         self._deaths = [0] * len(self._children)
         self._restart_at: dict[int, float] = {}
@@ -101,7 +97,7 @@ class Supervisor:
 
     def request_stop(self) -> None:
         """Request the stop without waiting; safe in a signal handler."""
-        self._events.put(_StopRequest())
+        self._stop_requests.put(None)
 
     def pids(self) -> dict[str, int]:
         """The process ids of the running children, by name."""
@@ -126,20 +122,19 @@ class Supervisor:
                 os.close(end)
 
     def _keep_running(self) -> None:
-        while True:
-            restart_s = min(self._restart_at.values(), default=math.inf) - time.monotonic()
-            wait_s = max(0.0, min(restart_s, POLL_S))
-            try:
-                event = self._events.get(timeout=wait_s)
-            except queue.Empty:
-                self._kill_hung()
-                for index in [index for index, at in self._restart_at.items() if at <= time.monotonic()]:
-                    del self._restart_at[index]
-                    self._launch(index)
-                continue
-            if isinstance(event, _StopRequest):
+        while not self._is_orphaned():
+            with contextlib.suppress(queue.Empty):
+                self._stop_requests.get(timeout=CHECK_INTERVAL_S)
                 return
-            self._handle_end(event)
+            for index, process in list(self._running.items()):
+                code = process.poll()
+                if code is not None:
+                    self._handle_end(index, process.pid, code)
+            self._kill_hung()
+            for index in [index for index, at in self._restart_at.items() if at <= time.monotonic()]:
+                del self._restart_at[index]
+                self._launch(index)
+        log.error("Supervisor is gone: ending")
 
     def _kill_hung(self) -> None:
         """Kill children that make no progress; they are started again like any other."""
@@ -155,20 +150,26 @@ class Supervisor:
     def _launch(self, index: int) -> None:
         child = self._children[index]
         assert self._pipe is not None  # noqa: S101 - opened before the first launch
-        env = {**os.environ, **child.env, PARENT_FD: str(self._pipe[0])}
         pass_fds = [self._pipe[0]]
+        env = {**child.env, PARENT_FD: str(self._pipe[0])}
         if child.watched:
             pass_fds.append(self._watchdog.open(index))
             env[PULSE_FD] = str(pass_fds[-1])
         self._started_at[index] = time.monotonic()
         try:
-            process = subprocess.Popen(
-                list(child.argv),
-                env=env,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                pass_fds=pass_fds,
-            )
+            if child.target is not None and may_fork():
+                ours = [self._pipe[1], *self._watchdog.pipes()]
+                process: subprocess.Popen[bytes] | ForkedProcess = ForkedProcess(
+                    child.name, child.target, env=env, close_fds=ours
+                )
+            else:
+                process = subprocess.Popen(
+                    list(child.argv),
+                    env={**os.environ, **env},
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                    pass_fds=pass_fds,
+                )
         except OSError:
             log.exception("Process could not be started", extra={"child": child.name})
             self._watchdog.close(index)
@@ -179,22 +180,17 @@ class Supervisor:
                 os.close(fd)
         self._running[index] = process
         log.info("Process started", extra={"child": child.name, "pid": process.pid})
-        threading.Thread(target=self._wait_for_end, args=(index, process), daemon=True).start()
 
-    def _wait_for_end(self, index: int, process: subprocess.Popen[bytes]) -> None:
-        code = process.wait()
-        self._events.put(_ChildEnded(index, process.pid, code))
-
-    def _handle_end(self, ended: _ChildEnded) -> None:
+    def _handle_end(self, index: int, pid: int, code: int) -> None:
         """Schedule the next start of a child that ended."""
-        self._running.pop(ended.index)
-        self._watchdog.close(ended.index)
-        _kill_group(ended.pid)
+        del self._running[index]
+        self._watchdog.close(index)
+        _kill_group(pid)
         log.error(
             "Process died and is started again",
-            extra={"child": self._children[ended.index].name, "pid": ended.pid, "exit_code": ended.code},
+            extra={"child": self._children[index].name, "pid": pid, "exit_code": code},
         )
-        self._schedule_restart(ended.index)
+        self._schedule_restart(index)
 
     def _schedule_restart(self, index: int) -> None:
         """Set when the child is started again."""

@@ -52,8 +52,12 @@ class Watchdog:
             os.close(self._pipes.pop(index))
             del self._heard_at[index]
 
+    def pipes(self) -> list[int]:
+        """The reading ends, which a forked child closes."""
+        return list(self._pipes.values())
+
     def hung(self) -> list[int]:
-        """The children that hang. Call it every second."""
+        """The children that hang. Call it every second, or more often."""
         now = self._clock()
         was_suspended = now - self._checked_at > SUSPENDED_AFTER_S
         self._checked_at = now

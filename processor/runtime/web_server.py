@@ -1,19 +1,23 @@
 """The web server: granian with several processes of four threads each (see ``processor.web.rsgi``)."""
 
 import contextlib
+import gc
 import logging
+import multiprocessing
 import os
 import resource
-import signal
 import socket
+import sys
 import threading
 import time
+from importlib import import_module
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from processor.runtime import stop_signals
 from processor.runtime.parent_watch import end_with_writer
 from processor.settings.definitions import Settings
 
@@ -37,7 +41,9 @@ connection that we have just closed. https://devcenter.heroku.com/articles/http-
 STOP_AFTER_S = 7
 """How long running requests may take to finish, in seconds; everything ends within ten."""
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+FORKS = sys.platform == "linux"
+"""Elsewhere a fork without exec is unsafe, and the processes of the server start anew."""
+
 LOG_CONFIG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 """Send granian's log records to our handlers."""
 
@@ -47,6 +53,7 @@ def serve(settings: Settings, target: str = TARGET) -> None:
 
     ``target`` is ``module:function``; the function creates the RSGI application in each process.
     """
+    _preload(target)
     server = Granian(
         target,
         address=settings.host,
@@ -90,26 +97,22 @@ def _raise_file_limit() -> int:
     return soft
 
 
+def _preload(target: str) -> None:
+    """Import the application before granian forks its processes, which then share it."""
+    if FORKS:
+        multiprocessing.set_start_method("fork", force=True)  # Python 3.14 has another default
+        import_module(target.partition(":")[0])
+        gc.freeze()
+
+
 def _reset_signals_at_fork() -> None:
-    """Let SIGTERM and SIGINT end a process that granian forks from its first moment.
+    """Let a signal end a process that granian forks from its first moment.
 
-    The process inherits the handlers of its parent, which only set a flag, and installs its own a second
-    later, when the application is loaded. A signal in between would be lost. Signals are blocked during the
-    fork itself.
+    It installs its own handlers a second later, when the application is loaded.
     """
-
-    def block() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-
-    def unblock() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-
-    def reset() -> None:
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        unblock()
-
-    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=reset)
+    os.register_at_fork(
+        before=stop_signals.block, after_in_parent=stop_signals.unblock, after_in_child=stop_signals.reset
+    )
 
 
 def _end_forks_with_parent() -> None:

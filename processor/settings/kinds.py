@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from marshmallow.fields import Boolean
 from redis import ConnectionPool
 
 from handlers.milestones import NotificationType
 from processor.settings import asked_for, brands, colors, people, web_addresses
 
+TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -127,11 +127,9 @@ def _existing_file(text: str) -> Path:
 
 
 def _flag(text: str) -> bool:
-    if text in Boolean.truthy:
-        return True
-    if text in Boolean.falsy:
-        return False
-    raise ValueError("neither true nor false")
+    if text.lower() not in (*TRUE, *FALSE):
+        raise ValueError("neither true nor false")
+    return text.lower() in TRUE
 
 
 def _log_level(text: str) -> str:

@@ -52,6 +52,24 @@ children = [Child(name, (sys.executable, *sys.argv[1:4], name)) for name in sys.
 sys.exit(Supervisor(children).run())
 """
 
+FORKING_SUPERVISOR = """
+import sys
+from functools import partial
+from processor.runtime.parent_watch import orphan_check
+from processor.runtime.supervisor import Child, Supervisor
+
+code, home = sys.argv[2:4]
+
+def run(name):
+    sys.argv[1:] = [home, name]
+    exec(code, {})
+    return 0
+
+children = [Child(name, ("/no/such/command",), target=partial(run, name)) for name in sys.argv[4:]]
+sys.exit(Supervisor(children, is_orphaned=orphan_check()).run())
+"""
+"""The same with forks, without a command to start instead."""
+
 
 @dataclass
 class Call:

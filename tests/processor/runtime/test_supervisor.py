@@ -10,8 +10,8 @@ import pytest
 
 from processor.runtime.parent_watch import PARENT_FD
 from processor.runtime.supervisor import Child, Supervisor
-from tests.processor.runtime.conftest import CHILD, SUPERVISOR, Home, read_word, running
-from tests.support.service import until
+from tests.processor.runtime.conftest import CHILD, FORKING_SUPERVISOR, SUPERVISOR, Home, read_word, running
+from tests.support.service import ROOT, until
 
 
 def test_children_run_with_their_own_environment_and_end_by_sigterm(home: Home) -> None:
@@ -77,9 +77,19 @@ def test_what_a_child_left_behind_when_it_ended_is_killed_too(home: Home) -> Non
     assert call.rest() == "SIGTERM\n"
 
 
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks are for Linux only")
+either_way = pytest.mark.parametrize(
+    "script",
+    [pytest.param(SUPERVISOR, id="started"), pytest.param(FORKING_SUPERVISOR, id="forked", marks=on_linux)],
+)
+
+
+@either_way
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_supervisor_ends_everything_with_exit_code_0(home: Home, number: int) -> None:
-    with supervising(home, "one", "two") as supervisor:
+def test_a_signal_to_the_supervisor_ends_everything_with_exit_code_0(
+    home: Home, number: int, script: str
+) -> None:
+    with supervising(home, "one", "two", script=script) as supervisor:
         calls = [home.call(), home.call()]
         supervisor.send_signal(number)
         assert [call.rest() for call in calls] == ["SIGTERM\n", "SIGTERM\n"]
@@ -117,8 +127,9 @@ def test_a_signal_that_another_thread_takes_ends_the_supervisor_too() -> None:
             process.kill()
 
 
-def test_kill_9_of_the_supervisor_ends_its_children(home: Home) -> None:
-    with supervising(home, "one", "stubborn", "parent") as supervisor:
+@either_way
+def test_kill_9_of_the_supervisor_ends_its_children(home: Home, script: str) -> None:
+    with supervising(home, "one", "stubborn", "parent", script=script) as supervisor:
         calls = {call.behaviour: call for call in (home.call(), home.call(), home.call())}
         supervisor.kill()
         assert calls["one"].rest() == "SIGTERM\n"
@@ -126,6 +137,33 @@ def test_kill_9_of_the_supervisor_ends_its_children(home: Home) -> None:
         # Only its direct child hears of it; what that one starts is its own to end.
         assert read_word(calls["parent"].line) == "SIGTERM"
         os.killpg(calls["parent"].pid, signal.SIGKILL)
+
+
+@on_linux
+def test_a_forked_child_leads_a_group_is_started_again_and_ends_what_it_left_behind(home: Home) -> None:
+    with supervising(home, "parent", "dying", script=FORKING_SUPERVISOR) as supervisor:
+        calls = [home.call() for _ in range(4)]
+        parent = next(call for call in calls if call.behaviour == "parent")
+        assert os.getpgid(parent.pid) == parent.pid
+        assert len({call.pid for call in calls}) == 4  # one of them dies again and again
+        os.kill(parent.pid, signal.SIGKILL)
+        assert parent.rest() == ""
+        again = next(call for call in iter(home.call, None) if call.behaviour == "parent")
+        supervisor.terminate()
+        assert again.rest() == "SIGTERM\n"
+        assert supervisor.wait() == 0
+
+
+@on_linux
+def test_a_process_with_two_threads_does_not_fork() -> None:
+    """A lock that the other thread holds would stay locked in the child."""
+    script = (
+        "import threading; from processor.runtime.forked_process import may_fork; print(may_fork());"
+        "stop = threading.Event(); threading.Thread(target=stop.wait).start(); print(may_fork()); stop.set()"
+    )
+    argv = [sys.executable, "-c", script]
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert printed.split() == ["True", "False"]
 
 
 def test_a_process_started_by_hand_watches_nobody(home: Home) -> None:
@@ -142,6 +180,8 @@ def test_a_child_that_is_told_of_a_pipe_it_does_not_have_runs_all_the_same(home:
         assert call.rest() == "SIGTERM\n"
 
 
-def supervising(home: Home, *behaviours: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+def supervising(
+    home: Home, *behaviours: str, script: str = SUPERVISOR
+) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
     """A supervisor in a process of its own."""
-    return running([sys.executable, "-c", SUPERVISOR, "-c", CHILD, str(home.port), *behaviours])
+    return running([sys.executable, "-c", script, "-c", CHILD, str(home.port), *behaviours])

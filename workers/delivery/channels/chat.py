@@ -1,11 +1,10 @@
-"""The operators' chat or pager, by apprise (the extra ``chat``).
+"""The operators' chat or pager, by apprise (the extra ``chat``), which is loaded at the first send.
 
 Each address has its own outcome: a retry goes to the addresses that failed, not to those that have, or may
 have, the message.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import logging
@@ -27,11 +26,6 @@ from processor.delivery.operator_alerts import ALERT_TYPE
 from processor.delivery.send_log import DELIVERED, LeaseLost, SendLog
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
 from workers.delivery.channels.sender import AttemptResult, Sender
-
-apprise: Any = None
-requests: Any = None
-with contextlib.suppress(ImportError):  # an extra; without it OPERATOR_ALERT_URLS is refused at start
-    apprise, requests = import_module("apprise"), import_module("requests")
 
 BEGIN_WITHIN_S = 20.0
 READ_TIMEOUT_S = 60.0
@@ -62,7 +56,8 @@ _error_recorder = _ErrorRecorder()
 
 
 def send_by_apprise(url: str, title: str, text: str) -> AttemptVerdict:
-    """Send to one address by apprise."""
+    """Send to one address by apprise. The loading of the settings has checked that it is installed."""
+    apprise: Any = import_module("apprise")
     log = logging.getLogger("apprise")
     log.addFilter(_error_recorder)  # idempotent
     log.setLevel(logging.WARNING)
@@ -87,6 +82,7 @@ def direct_send(url: str) -> Callable[[str, str], bool]:
 
 def _may_have_arrived(error: BaseException) -> bool:
     """Whether a request was sent although it ended with this error: its response was lost or late."""
+    requests: Any = import_module("requests")
     if isinstance(error, requests.RequestException):
         if isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError)):
             return False
