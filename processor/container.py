@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from handlers.registry import Policy
+from processor.access.audit import AuditTrail
 from processor.access.sessions import OperatorSessions
 from processor.alerts.replay import ReplayService
 from processor.alerts.signature import Authenticator
@@ -100,6 +101,11 @@ class Container:
             reader=self.reader,
             waker=self.waker,
         )
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """The audit trail."""
+        return AuditTrail(self.redis, days=self.settings.audit_days, clock=self.clock)
 
     @cached_property
     def operator_sessions(self) -> OperatorSessions:

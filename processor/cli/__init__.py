@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "migration": "migration",
     "wake": "wake",
     "operators": "operators",
+    "audit": "audit",
 }
 """The module of each command, in the order of ``--help``; the command is a function of the same name."""
 

@@ -30,7 +30,8 @@ def operators() -> None:
 
 
 @operators.command("hash")
-def hash_password() -> None:
+@as_json_option
+def hash_password(*, as_json: bool) -> None:
     """Print the hash of a password for OPERATORS; the password is read from the input, or asked for."""
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -38,7 +39,11 @@ def hash_password() -> None:
         password = sys.stdin.readline().rstrip("\r\n")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise click.UsageError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
-    click.echo(generate_password_hash(password))
+    password_hash = generate_password_hash(password)
+    if as_json:
+        print_json({"hash": password_hash})
+    else:
+        click.echo(password_hash)
 
 
 @operators.command("sessions")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from redis import RedisError
 
+from processor.cli import audited
 from processor.cli.demo_settings import load_settings
 from processor.cli.run import store_environment
 from processor.container import Container, for_worker
@@ -31,7 +32,12 @@ def open_store() -> Iterator[Container]:
         try:
             if reason := layout.refusal(container.redis, settings.cells):
                 raise SettingsError([reason], who="The command")
-            yield container
+            try:
+                yield container
+            except BaseException as error:
+                audited.record_failure(container, error)
+                raise
+            audited.record(container, "done")
         except RedisError as error:
             reason = connection_error_reason(error) or type(error).__name__
             raise StoreUnavailable(f"Redis could not be used: {reason}.") from error

@@ -10,6 +10,7 @@ from redis import Redis, ResponseError, WatchError
 from redis.client import Pipeline
 
 from handlers.state import State
+from processor.access import audit
 from processor.clock import to_iso, to_ms
 from processor.delivery import serializers
 from processor.delivery.channels.registry import lane_ids
@@ -83,6 +84,7 @@ class CompanyEraser:
                 except WatchError:
                     continue
                 inbox.remove_unrecognised(self._client, records.unrecognised)
+                audit.forget_targets(self._client, records.identifiers)
                 return records
         raise StoreUnavailable("The company is being changed all the time; try again.")
 

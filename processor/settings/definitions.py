@@ -155,6 +155,7 @@ class Settings:
         " nobody else may sign in.",
         (),
     )
+    audit_days: int = setting(kinds.DAYS, "How long the audit trail is kept, in days.", 400)
     codat_api_key: str | None = setting(
         kinds.CODAT_KEY, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True
     )

@@ -485,6 +485,21 @@ def operator_sessions() -> str:
     return f"{PREFIX}{{access}}:sessions"
 
 
+def audit() -> str:
+    """Stream, field ``entry``: JSON of an action of the audit trail. Kept for AUDIT_DAYS."""
+    return f"{PREFIX}{{access}}:audit"
+
+
+def audit_head() -> str:
+    """String: number and hash of the newest entry of ``audit``. Permanent."""
+    return f"{PREFIX}{{access}}:audit-head"
+
+
+def audit_targets() -> str:
+    """Hash: number of an entry of ``audit`` to JSON of salt and target. Kept as long as the entry."""
+    return f"{PREFIX}{{access}}:audit-targets"
+
+
 # Operation
 
 

@@ -4,6 +4,7 @@ from flask import Flask, Response
 
 from processor.errors import NotFound
 from processor.web.ops import (
+    audit,
     auth,
     companies,
     connections,
@@ -29,6 +30,7 @@ SUBJECTS = (
     migration,
     funnel,
     signing_in,
+    audit,
 )
 """The modules that add their views to the blueprint."""
 

@@ -9,10 +9,11 @@ import logging
 
 from flask import Flask, Response, g, request
 
+from processor.access.audit import ActorKind
 from processor.access.operators import Operator, are_pages_open, form_key, is_password_of_user
 from processor.errors import NotFound, Unauthorized
 from processor.settings.people import USER, Role
-from processor.web import cookies, csrf
+from processor.web import audit_hooks, cookies, csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container, refusal_log
 from processor.web.ops import permissions
@@ -26,6 +27,11 @@ MAX_FORM_BYTES = 65_536
 SESSION_COOKIE = "operator"
 SIGN_IN_VIEWS = frozenset(f"{NAME}.{view}" for view in ("sign_in_page", "sign_in", "sso", "sso_callback"))
 """Views that need no identity."""
+
+KNOWN_ACTIONS = frozenset(
+    {"enable", "disable", "test", "rotate", "remove", "discard", "replay", "edit", "revoke"}
+)
+"""Values of a form's ``action`` that the audit trail names."""
 
 SIGN_IN_KEY = "sign-in"
 """The key of the form of the sign-in page: its token proves that the browser loaded the page."""
@@ -45,6 +51,7 @@ def register(app: Flask) -> None:
     """Require an operator for every path under ``/ops``, also for unknown ones."""
     app.before_request(_guard)
     app.after_request(_forbid_caching)
+    app.after_request(_record_action)
 
 
 def check(authorization: str | None) -> None:
@@ -91,10 +98,23 @@ def _guard() -> None:
         g.operator = _identify()
     if request.blueprint != NAME or request.method in permissions.READING:
         return
-    operator, view = current_operator(), (request.endpoint or "").removeprefix(f"{NAME}.")
-    if operator is not None:
-        permissions.check(operator.role, request.method, view, request.form.get("action", ""))
+    operator = current_operator()
+    if operator is None:
+        check_form()
+        return
+    view, action = _action()
+    try:
+        permissions.check(operator.role, request.method, view, action)
+    except permissions.RoleTooLow:
+        g.is_audited = True
+        raise
     check_form()
+    g.is_audited = True
+
+
+def _action() -> tuple[str, str]:
+    """The view of this request, and the action that its form names."""
+    return (request.endpoint or "").removeprefix(f"{NAME}."), request.form.get("action", "")
 
 
 def _identify() -> Operator:
@@ -131,6 +151,17 @@ def _forbid_caching(response: Response) -> Response:
     if _is_ops_request():
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def _record_action(response: Response) -> Response:
+    """Record what an operator did, or was refused for the role. A form of a foreign site is neither."""
+    operator = current_operator()
+    if operator is not None and g.get("is_audited"):
+        view, action = _action()
+        known = action if action in KNOWN_ACTIONS else ""
+        name = f"ops {view} {known}".rstrip()
+        audit_hooks.record(ActorKind.OPERATOR, operator.name, name, response)
     return response
 
 

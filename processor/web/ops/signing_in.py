@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 from flask import Response, redirect, request, url_for
 
 from processor.access import operators
+from processor.access.audit import ActorKind
 from processor.access.operators import Operator
 from processor.access.sessions import LIFETIME
 from processor.errors import Unauthorized
-from processor.web import cookies
+from processor.web import audit_hooks, cookies
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, rendering
@@ -51,6 +52,7 @@ def sign_out() -> Response:
 def begin_session(operator: Operator, method: str, next_path: str) -> Response:
     """Open a session and lead to the page that was asked for."""
     token = get_container().operator_sessions.open(operator, method)
+    audit_hooks.record(ActorKind.OPERATOR, operator.name, f"ops sign_in {method}", "done")
     response: Response = redirect(local_path(next_path), HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
     lifetime_s = int(LIFETIME.total_seconds())
     cookies.put(response, auth.SESSION_COOKIE, token, path=auth.PREFIX, max_age_s=lifetime_s)

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from processor.access.audit import ActorKind
 from processor.codat.json_values import folded
 from processor.delivery.rules import TYPES
 from processor.resources.queries import STATES
@@ -138,6 +139,15 @@ class EventQuery(PageQuery):
 
     status = word_filter(EVENT_STATUSES, "Only messages with this status.")
     company_id = codat_id_filter("Only messages about this company.")
+
+
+class AuditQuery(PageQuery):
+    """A list of actions."""
+
+    kind = word_filter(tuple(ActorKind), "Only actions of this kind of actor.")
+    actor = id_filter("Only actions of this operator, key or command's user.")
+    action = id_filter("Only this action.")
+    target = id_filter("Only actions on the object with this id.")
 
 
 class NotificationQuery(PageQuery):

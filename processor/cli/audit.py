@@ -1,0 +1,57 @@
+"""``audit``: what operators, API keys and commands did."""
+
+import dataclasses
+import sys
+from typing import Any
+
+import click
+
+from processor.access.audit import ActorKind
+from processor.cli.options import as_json_option, paged
+from processor.cli.printing import Column, print_json, print_page
+from processor.cli.store_access import open_store
+
+COLUMNS: tuple[Column, ...] = (
+    ("NUMBER", "number"),
+    ("AT", "at"),
+    ("WHO", "actor"),
+    ("AS", "kind"),
+    ("ACTION", "action"),
+    ("TARGET", "target"),
+    ("OUTCOME", "outcome"),
+    ("FROM", "address"),
+)
+
+
+@click.group()
+def audit() -> None:
+    """The audit trail: who did what, and when."""
+
+
+@audit.command("list")
+@click.option("--kind", type=click.Choice(list(ActorKind)), help="Only this kind of actor.")
+@click.option("--actor", metavar="NAME", help="Only what this one did.")
+@click.option("--action", metavar="ACTION", help="Only this action.")
+@click.option("--target", metavar="ID", help="Only what was done to this.")
+@paged
+def list_entries(as_json: bool, **query: Any) -> None:
+    """List actions, newest first."""
+    with open_store() as container:
+        page = container.audit.entries(**query)
+    print_page({"items": page.items, "next_cursor": page.next_cursor}, COLUMNS, as_json=as_json)
+
+
+@audit.command("verify")
+@as_json_option
+def verify(*, as_json: bool) -> None:
+    """Check that no entry was changed, inserted or removed; exit code 1 if one was."""
+    with open_store() as container:
+        result = container.audit.verify()
+    if as_json:
+        print_json(dataclasses.asdict(result))
+    else:
+        for fault in result.faults:
+            click.echo(fault)
+        verdict = "NOT WHOLE" if result.faults else "whole"
+        click.echo(f"{result.entries} entries, {verdict}; the newest hash is {result.head or '-'}.")
+    sys.exit(1 if result.faults else 0)

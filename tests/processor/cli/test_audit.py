@@ -1,0 +1,103 @@
+"""Commands in the audit trail."""
+
+import json
+
+import click
+import pytest
+
+from processor.access.audit import ActorKind, AuditedAction
+from processor.cli import audited, main
+from processor.store.waker import Waker
+from tests.processor.cli.conftest import Run
+from tests.processor.web.v1.filling import Filling
+
+WITHOUT_STORE = {"run", "web", "worker", "clock", "demo", "check", "operators hash"}
+"""Commands that act on no stored object by themselves."""
+
+CHANGING = {
+    *("connections ask", "connections link", "connections repair", "connections replay"),
+    *("connections unlink", "events discard", "events replay", "notifications redeliver"),
+    *("dead-letters replay", "subscribers add", "subscribers disable", "subscribers enable"),
+    *("subscribers remove", "subscribers rotate", "subscribers test", "reconcile", "rebuild"),
+    *("webhooks register", "webhooks remove", "companies erase", "companies read", "wake"),
+    "operators revoke",
+}
+
+
+def leaves(command: click.Command | None, path: tuple[str, ...] = ()) -> list[str]:
+    """The names of all commands below ``command``."""
+    assert command is not None
+    if not isinstance(command, click.Group):
+        return [" ".join(path)]
+    context = click.Context(command)
+    names = command.list_commands(context)
+    return [leaf for name in names for leaf in leaves(command.get_command(context, name), (*path, name))]
+
+
+def test_every_command_reads_or_is_recorded() -> None:
+    commands = set(leaves(main))
+    assert commands >= audited.READ_ONLY
+    assert commands - audited.READ_ONLY - WITHOUT_STORE == CHANGING
+
+
+@pytest.fixture
+def entries(filling: Filling):
+    """What was recorded, oldest first."""
+    return lambda: [
+        (row["kind"], row["action"], row["target"], row["outcome"])
+        for row in reversed(filling.container.audit.entries(limit=50).items)
+    ]
+
+
+def test_a_command_is_recorded_with_its_end_and_without_secrets(run: Run, entries) -> None:
+    assert run("subscribers", "list").exit_code == 0
+    assert (
+        run("subscribers", "add", "https://receiver.example/?key=hush", "--header", "X:hush").exit_code == 0
+    )
+    assert run("subscribers", "rotate", "none").exit_code == 1  # refused: nothing was done
+    assert run("wake").exit_code == 0
+    seen = entries()
+    assert [row[1:] for row in seen] == [
+        ("subscribers add", None, "done"),
+        ("wake", None, "done"),
+    ]
+    assert {row[0] for row in seen} == {"command"}
+    listed = run("audit", "list", "--json")
+    assert [row["action"] for row in json.loads(listed.output)["items"]] == [row[1] for row in reversed(seen)]
+    assert "hush" not in listed.output
+
+
+def test_a_company_is_erased_from_the_trail_and_the_erasure_stays(
+    run: Run, filling: Filling, entries
+) -> None:
+    filling.make_ready()
+    filling.container.audit.append(AuditedAction(ActorKind.OPERATOR, "anna", "ops unlink", "c1 xero", "done"))
+    result = run("companies", "erase", "c1", "--yes")
+    assert "nothing is left" in result.output
+    assert entries() == [
+        ("operator", "ops unlink", None, "done"),
+        ("command", "companies erase", None, "done"),
+    ]
+    assert run("audit", "verify").exit_code == 0
+
+
+def test_a_command_that_fails_half_way_is_recorded(
+    run: Run, monkeypatch: pytest.MonkeyPatch, entries
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError("half-way")
+
+    monkeypatch.setattr(Waker, "wake_all", fail)
+    assert run("wake").exit_code == 1
+    assert entries() == [("command", "wake", None, "failed")]
+
+
+def test_verify_says_what_is_not_whole(run: Run, filling: Filling) -> None:
+    run("wake")
+    run("wake")
+    store = filling.container.redis
+    (oldest, _), _ = store.xrange("codat:{access}:audit")
+    store.xdel("codat:{access}:audit", oldest)
+    result = run("audit", "verify")
+    assert result.exit_code == 1
+    assert "The oldest entries are missing." in result.output
