@@ -27,6 +27,7 @@ from processor.journey.service import Journey
 from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
 from processor.store import keys
+from processor.store.acknowledgement import Acknowledgement
 from processor.store.client import (
     COMMAND_CONNECTIONS,
     WEB_TIMEOUT_S,
@@ -35,7 +36,7 @@ from processor.store.client import (
     close_idle_always,
     connect,
 )
-from processor.store.connection_limits import SHARES, WEB
+from processor.store.connection_limits import QUEUE_CONNECTIONS, SHARES, WEB
 from processor.store.inbox import Inbox
 from processor.store.metrics import Metrics
 from processor.store.queries import Reader
@@ -44,13 +45,14 @@ from processor.store.waker import Waker
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """The collaborators of one process. ``codat`` is ``None`` without an API key.
+    """The collaborators of one process. ``codat`` is ``None`` without an API key; ``queue_redis`` is RQ's.
 
     Services are built from the other collaborators on first use.
     """
 
     settings: Settings
     redis: "Redis[Any]"
+    queue_redis: "Redis[Any]"
     inbox: Inbox
     reader: Reader
     waker: Waker
@@ -60,6 +62,13 @@ class Container:
     journey: Journey
     clock: Callable[[], datetime] = utc_now
     metrics: Metrics = field(default_factory=Metrics)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.redis.close()
+        self.queue_redis.close()
+        if self.codat is not None:
+            self.codat.close()
 
     @cached_property
     def subscribers(self) -> Subscribers:
@@ -120,7 +129,9 @@ class Container:
 
 def for_web(settings: Settings) -> Container:
     """The collaborators of a web process: short time-outs. One connection is left to ``message_inbox``."""
-    return _build(settings, _web_client(settings, SHARES[WEB] - 1), Priority.JOURNEY)
+    client = _web_client(settings, SHARES[WEB] - 1)
+    queue = _queue_client(settings, client, timeout_s=WEB_TIMEOUT_S, wait_s=WEB_WAIT_S)
+    return _build(settings, client, queue, Priority.JOURNEY)
 
 
 def message_inbox(settings: Settings) -> Inbox:
@@ -133,7 +144,9 @@ def message_inbox(settings: Settings) -> Inbox:
 def for_worker(settings: Settings, *, connections: int = COMMAND_CONNECTIONS) -> Container:
     """The collaborators of a process in the background, or of a command, with so many connections."""
     client = _client(settings, timeout_s=WORKER_TIMEOUT_S, max_connections=connections)
-    return _build(settings, client, Priority.CHECK)
+    return _build(
+        settings, client, _queue_client(settings, client, timeout_s=WORKER_TIMEOUT_S), Priority.CHECK
+    )
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -155,15 +168,24 @@ def _client(settings: Settings, **options: Any) -> "Redis[Any]":
     return connect(settings.redis_url, verify_tls=settings.redis_tls_verify, **options)
 
 
-def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Container:
+def _queue_client(settings: Settings, client: "Redis[Any]", **options: Any) -> "Redis[Any]":
+    """The client of RQ's own server; ``client`` where RQ has none."""
+    if settings.queue_redis_url is None:
+        return client
+    options |= {"verify_tls": settings.redis_tls_verify, "max_connections": QUEUE_CONNECTIONS}
+    return connect(settings.queue_redis_url, **options)
+
+
+def _build(settings: Settings, client: "Redis[Any]", queue_client: "Redis[Any]", rank: Priority) -> Container:
     keys.use_cells(settings.cells)
     inbox = _inbox(settings, client)
     metrics = Metrics()
-    reader, waker = Reader(client), Waker(client, metrics)
+    reader, waker = Reader(client), Waker(queue_client, metrics)
     codat = client_for(settings, client, rank)
     return Container(
         settings=settings,
         redis=client,
+        queue_redis=queue_client,
         inbox=inbox,
         reader=reader,
         waker=waker,
@@ -178,5 +200,9 @@ def _build(settings: Settings, client: "Redis[Any]", rank: Priority) -> Containe
 
 
 def _inbox(settings: Settings, client: "Redis[Any]") -> Inbox:
-    days = {"retention_days": settings.event_retention_days, "dedupe_days": settings.dedupe_days}
-    return Inbox(client, **days)
+    return Inbox(
+        client,
+        retention_days=settings.event_retention_days,
+        dedupe_days=settings.dedupe_days,
+        acknowledgement=Acknowledgement.of(settings),
+    )

@@ -19,6 +19,7 @@ from processor.container import Container
 from processor.reconciliation.baseline import Baseline
 from processor.runtime.watchdog import PROGRESS_TIMEOUT_S, Pulse
 from processor.store import heartbeats, layout
+from processor.store.client import close_idle
 from processor.store.connection_errors import is_unblocked
 from processor.store.metrics import Metrics
 from processor.store.pool import peak_use
@@ -142,7 +143,7 @@ class Heartbeat:
                 heartbeats.record(
                     self._client, "worker", self._name, silent_ms=silent_ms, metrics=self._metrics
                 )
-                self._client.connection_pool.close_idle()
+                close_idle(self._client)
             self._stop.wait(HEARTBEAT_S)
 
 
@@ -184,9 +185,9 @@ def work(container: Container, queue: str) -> None:
 
 def _create_worker(container: Container, queue: str, pulse: Pulse) -> InProcessWorker:
     worker = InProcessWorker(
-        [Queue(queue, connection=container.redis, serializer=JSONSerializer)],
+        [Queue(queue, connection=container.queue_redis, serializer=JSONSerializer)],
         name=f"{queue}-{socket.gethostname()}-{os.getpid()}",
-        connection=container.redis,
+        connection=container.queue_redis,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_S,
         maintenance_interval=MAINTENANCE_INTERVAL_S,

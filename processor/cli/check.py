@@ -12,7 +12,7 @@ from processor.runtime import logs
 from processor.runtime.embedded_engine import Engine
 from processor.runtime.preflight.codat import check_codat
 from processor.runtime.preflight.conditions import check_conditions
-from processor.runtime.preflight.redis import check_redis
+from processor.runtime.preflight.redis import check_queue, check_redis
 from processor.runtime.preflight.results import REDIS, SETTINGS, CheckResult, CheckStatus
 from processor.runtime.preflight.settings import check_mail, check_mistakes, check_settings
 from processor.settings.definitions import Settings
@@ -40,6 +40,7 @@ def _run_checks() -> Iterator[CheckResult]:
     for sentence in find_misspelled(os.environ, DOTENV):
         yield SETTINGS.warning(sentence)
     yield from _check_store(settings)
+    yield from check_queue(settings)
     yield from check_codat(settings)
     yield from check_mail(settings)
 

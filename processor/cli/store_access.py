@@ -46,9 +46,7 @@ def open_store() -> Iterator[Container]:
         except UnicodeEncodeError as error:
             raise ProcessorError("An argument is not text in this terminal's encoding.") from error
         finally:
-            container.redis.close()
-            if container.codat is not None:
-                container.codat.close()
+            container.close()
 
 
 def describe_error(error: ProcessorError) -> str:

@@ -16,6 +16,7 @@ from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.subscribers import Subscribers, names_of
 from processor.settings.definitions import Settings
 from processor.store import clock_skew, codat_calls, codat_status, heartbeats, keys, outages, receipts
+from processor.store.acknowledgement import Acknowledgement
 from processor.store.clock_skew import Skew
 from processor.store.codat_calls import CodatCalls
 from processor.store.outages import Outage
@@ -83,7 +84,7 @@ def gather(
     """The current facts. Never raises ``redis.RedisError``: an outage is one of the facts."""
     write_error: str | None = None
     try:
-        write_error = _write_error(client)
+        write_error = _write_error(client, settings)
         return _gather(client, settings, now, wall, write_error)
     except BusyLoadingError:  # a subclass of ConnectionError
         return Facts(now=now, redis_now=now, store=StoreFacts(loading=True))
@@ -93,10 +94,10 @@ def gather(
         return Facts(now=now, redis_now=now, store=StoreFacts(error=type(error).__name__))
 
 
-def _write_error(client: "Redis[Any]") -> str | None:
+def _write_error(client: "Redis[Any]", settings: Settings) -> str | None:
     """Why Redis refuses writes; ``None`` where it accepts them."""
     try:
-        prove_accepting(client)
+        prove_accepting(client, Acknowledgement.of(settings))
     except ResponseError as error:
         return str(error)
     return None

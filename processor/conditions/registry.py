@@ -44,6 +44,13 @@ DEFINITIONS: tuple[Definition, ...] = (
         "The words behind the colon are Redis's own; its log says more.",
     ),
     Definition(
+        "redis_not_replicated",
+        _CRITICAL,
+        "Too few replicas have what Redis keeps",
+        "ACK_REPLICAS replicas must follow the primary. Meanwhile Codat is answered 503 and sends again;"
+        " a lower ACK_REPLICAS accepts at once, and a failover can then lose what was accepted just before.",
+    ),
+    Definition(
         "redis_connections_low",
         _WARNING,
         "Redis is near its connection limit",

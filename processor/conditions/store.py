@@ -46,6 +46,8 @@ def _refusing(store: StoreFacts, write_error: str) -> Condition:
         return make("redis_read_only", "Redis is a replica and cannot be written to")
     if store.most_bytes and store.used_bytes >= store.most_bytes:
         return make("redis_full", "Redis is full")
+    if write_error.startswith("NOREPLICAS "):
+        return make("redis_not_replicated", "Too few replicas have what Redis keeps")
     return make("redis_refuses_writes", f"Redis refuses a write: {write_error}")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from processor.settings import kinds
+from processor.settings import kinds, redis_address
 from processor.settings.asked_for import AskedFor
 from processor.settings.kinds import SettingKind
 from processor.settings.people import masked_parts
@@ -42,8 +42,21 @@ class Settings:
     """The validated settings. ``None`` and ``()`` mean "not set"."""
 
     redis_url: str | None = setting(
-        kinds.REDIS_URL, "Redis or Valkey; unset: the embedded engine in `DATA_DIR`.", secret=True
+        kinds.REDIS_URL,
+        "Redis or Valkey, see docs/scaling.md; unset: the embedded engine in `DATA_DIR`.",
+        secret=True,
     )
+    queue_redis_url: str | None = setting(
+        kinds.QUEUE_REDIS_URL,
+        "RQ's own server, which may lose everything; unset: `REDIS_URL`; required with a cluster.",
+        secret=True,
+    )
+    ack_replicas: int = setting(
+        kinds.REPLICAS,
+        "How many replicas must have a message before Codat is answered 2xx; too few: 503.",
+        0,
+    )
+    ack_timeout_ms: int = setting(kinds.ACK_MS, "How long to wait for `ACK_REPLICAS`, in milliseconds.", 500)
     redis_tls_verify: bool = setting(
         kinds.FLAG, "`false` accepts any certificate behind `rediss://`; Heroku signs its own.", True
     )
@@ -285,6 +298,7 @@ class Settings:
         for entry in (*self.api_keys, *self.operators):
             values += masked_parts(entry)
         passwords = [urlsplit(value).password or "" for value in values if "://" in value]
+        passwords += () if self.redis_url is None else redis_address.parse(self.redis_url).secrets
         return (*values, *filter(None, passwords), *filter(None, map(unquote, passwords)))
 
 

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from redis import ConnectionPool
-
 from handlers.milestones import NotificationType
-from processor.settings import asked_for, brands, colors, people, web_addresses
+from processor.settings import asked_for, brands, colors, people, redis_address, web_addresses
 
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -73,18 +71,13 @@ def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _redis_url(text: str) -> str:
-    """A URL that redis-py can use; the library itself finds some mistakes only when it connects."""
-    parts = _split(text, ("redis", "rediss", "unix"))
-    if not (parts.path if parts.scheme == "unix" else parts.hostname):
-        raise ValueError("nowhere")
-    database = "" if parts.scheme == "unix" else parts.path.removeprefix("/")
-    if database and not (database.isascii() and database.isdigit()):
-        raise ValueError("not the number of a database")
-    try:
-        pool = ConnectionPool.from_url(text)
-        pool.connection_class(**pool.connection_kwargs)
-    except Exception:  # an option may raise anything, and the text could quote the password
-        raise ValueError("not usable") from None
+    redis_address.parse(text)
+    return text
+
+
+def _queue_url(text: str) -> str:
+    if redis_address.parse(text).kind is not redis_address.EngineKind.SERVER:
+        raise ValueError("RQ needs a plain server")
     return text
 
 
@@ -295,10 +288,14 @@ NOTIFICATION_TYPES = SettingKind(
 )
 LENGTH = whole_number(1, 1_000_000_000)
 REDIS_URL = SettingKind(
-    "a URL such as redis://:password@host:6379/0, rediss://… (TLS) or unix:///path?db=0;"
-    " its options, if any, those of redis-py",
+    "a URL such as redis://:password@host:6379/0, rediss://… (TLS) or unix:///path?db=0 (its options, if any,"
+    " those of redis-py), redis+sentinel://user:password@host:26379,host:26379/SERVICE/0 or"
+    " redis+cluster://user:password@host:6379,host:6379 (rediss+…: TLS)",
     _redis_url,
 )
+QUEUE_REDIS_URL = SettingKind("the URL of a plain server, as REDIS_URL may be", _queue_url)
+REPLICAS = whole_number(0, 5)
+ACK_MS = whole_number(1, 550)
 SENTRY_DSN = SettingKind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
 OPERATORS = SettingKind(
     "a comma-separated list of `name:role:hash`, each name once, with the role viewer, operator or admin and"

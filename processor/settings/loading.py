@@ -13,6 +13,7 @@ from dotenv.parser import parse_stream
 from processor.errors import SettingsError
 from processor.settings.definitions import Settings, definitions
 from processor.settings.misspelled import misspelled
+from processor.settings.redis_address import AddressMistake
 from processor.settings.requirements import unmet_requirements
 
 DOTENV = Path(".env")
@@ -35,6 +36,8 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
         try:
             variables[name].encode()  # refuses a value in another encoding than UTF-8
             values[field.name] = kind.read(variables[name])
+        except AddressMistake as mistake:
+            mistakes.append(f"{name} {mistake}.")
         except ValueError:
             mistakes.append(f"{name} must be {kind.phrase}.")
     mistakes += unmet_requirements(values)

@@ -11,10 +11,13 @@ from urllib.parse import unquote, urlsplit
 from processor.settings.brands import load_brands
 from processor.settings.consent_templates import template_mistakes
 from processor.settings.kinds import is_mailbox
+from processor.settings.redis_address import EngineKind, kind_of
 
 
 def unmet_requirements(values: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each unmet requirement of ``values``, the settings that are set, by field."""
+    if kind_of(values.get("redis_url", "")) is EngineKind.CLUSTER and "queue_redis_url" not in values:
+        yield "QUEUE_REDIS_URL must be set where REDIS_URL is a cluster: RQ needs a plain server."
     if "sentry_dsn" in values and not _is_installed("sentry_sdk"):
         yield _missing_library("SENTRY_DSN", "sentry-sdk", extra="sentry")
     if "oidc_issuer" in values:

@@ -1,6 +1,5 @@
 """Connections to Redis: one client per process, with a bounded number of connections."""
 
-import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +8,9 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from processor.store.pool import CONNECTIONS, IDLE_S, Pool
+from processor.settings.redis_address import EngineKind, parse
+from processor.store import sentinel
+from processor.store.pool import CONNECTIONS, IDLE_S, Pool, tls_options
 
 WEB_TIMEOUT_S = 0.65
 """Time limit of a command in a web process: Codat expects a response within a second."""
@@ -38,22 +39,29 @@ def connect(
     caller waits ``wait_s`` for one (``None``: ``timeout_s``). Without ``verify_tls`` a self-signed
     certificate, as Heroku has it, is accepted.
     """
-    options: dict[str, Any] = {}
-    if url.startswith("rediss://") and not verify_tls:
-        options = {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}
-    pool = Pool.from_url(
-        url,
-        connection_class=CONNECTIONS[urlsplit(url).scheme],
-        max_connections=max_connections,
-        timeout=timeout_s if wait_s is None else wait_s,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        health_check_interval=0,
-        **options,
-    )
+    address = parse(url)
+    options: dict[str, Any] = {
+        "max_connections": max_connections,
+        "timeout": timeout_s if wait_s is None else wait_s,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        "health_check_interval": 0,
+        **tls_options(address, verify_tls=verify_tls),
+    }
+    if address.kind is EngineKind.SERVER:
+        pool = Pool.from_url(url, connection_class=CONNECTIONS[urlsplit(url).scheme], **options)
+    else:
+        account = {"username": address.username, "password": address.password}
+        options |= account | dict(address.timeouts)
+        pool = Pool(**options | sentinel.connection_options(address, verify_tls=verify_tls))
     client: Redis[Any] = Redis.from_pool(pool)  # type: ignore[attr-defined]
     return client
+
+
+def close_idle(client: "Redis[Any]") -> None:
+    """Close connections of ``client`` that were idle for a while."""
+    client.connection_pool.close_idle()
 
 
 def close_idle_always(client: "Redis[Any]", idle_s: float = IDLE_S) -> None:

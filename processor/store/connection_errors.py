@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from redis import AuthenticationError, BusyLoadingError, ResponseError
 from redis import ConnectionError as RedisConnectionError
 
+from processor.store.sentinel import PrimaryUnknown
+
 HOSTNAME_MISMATCH = 62
 ADDRESS_MISMATCH = 64
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH; their texts contain the address."""
@@ -32,6 +34,8 @@ def connection_error_reason(error: BaseException) -> str | None:
             return _redis_message(cause)
         if isinstance(cause, RedisConnectionError) and TOO_MANY in str(cause):
             return TOO_MANY
+        if isinstance(cause, PrimaryUnknown):
+            return str(cause)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {_certificate_fault(cause)}"
         if isinstance(cause, ssl.SSLError):

@@ -12,6 +12,9 @@ WORKER = "worker"
 SHARES = MappingProxyType({WEB: 5, DRAIN: 3, ASK: 3, DELIVER: 5, POLL: 3, CLOCK: 2})
 """Maximum connections of one process of this kind."""
 
+QUEUE_CONNECTIONS = 2
+"""Maximum connections of one process to ``QUEUE_REDIS_URL``: a blocked read of a worker, and its commands."""
+
 
 def by_process_type(settings: Settings) -> dict[str, int]:
     """Maximum connections of each line of the ``Procfile``: ``web``, ``worker`` and ``clock``."""
@@ -20,6 +23,12 @@ def by_process_type(settings: Settings) -> dict[str, int]:
         WORKER: settings.workers * SHARES[DRAIN] + SHARES[ASK] + SHARES[DELIVER] + SHARES[POLL],
         CLOCK: SHARES[CLOCK],
     }
+
+
+def needed_by_queue(settings: Settings) -> int:
+    """Maximum connections of the service to ``QUEUE_REDIS_URL``, where it is set."""
+    processes = settings.web_concurrency + settings.workers + len((ASK, DELIVER, POLL, CLOCK))
+    return processes * QUEUE_CONNECTIONS
 
 
 def needed(settings: Settings) -> int:

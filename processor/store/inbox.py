@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from redis import Redis, RedisError
 from redis.client import Pipeline
-from redis.exceptions import NoScriptError
 
 from handlers.events import Event
 from processor.clock import to_iso, to_ms
 from processor.store import bodies, each_cell, keys, visibility
+from processor.store.acknowledgement import NONE, Acknowledgement
+from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
 
 DAY_S = 86_400
@@ -57,8 +58,16 @@ class Inbox:
     Every method raises ``redis.RedisError`` if Redis refuses or does not answer.
     """
 
-    def __init__(self, client: "Redis[Any]", *, retention_days: int = 30, dedupe_days: int = 21) -> None:
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        retention_days: int = 30,
+        dedupe_days: int = 21,
+        acknowledgement: Acknowledgement = NONE,
+    ) -> None:
         self._client = client
+        self._acknowledgement = acknowledgement
         self._retention_s = retention_days * DAY_S
         self._dedupe_s = dedupe_days * DAY_S if dedupe_days > retention_days else 0
         self._accept: Any = register(client, "accept")
@@ -75,30 +84,31 @@ class Inbox:
         return self._accept_single(ReceivedMessage(event_id, body, received_at, None, reason))
 
     def accept_many(self, messages: Sequence[ReceivedMessage]) -> list[AcceptResult | RedisError]:
-        """Accept or quarantine messages in one round trip.
+        """Accept or quarantine messages in one round trip, each on as many replicas as are required.
 
         Returns the result of each message, or the error with which Redis refused this one alone. After any
-        other ``redis.RedisError`` some may be stored: these are duplicates when they are sent again.
+        other ``redis.RedisError`` some may be stored: these are duplicates when they are sent again, as are
+        those whose error is ``NotReplicated``.
         """
-        commands = [self._command(message) for message in messages]
-        commands += [
-            ["ZMSCORE", keys.events_of(UNRECOGNISED, status), *(message.event_id for message in messages)]
-            for status in UNRECOGNISED_STATUSES
-        ]
+        trip = RoundTrip(self._client, self._accept, self._quarantine, acknowledgement=self._acknowledgement)
         foreign = [
             message.event.company.id
             for message in messages
             if message.is_foreign and message.event and message.event.company
         ]
-        replies = self._send(commands, foreign)
-        unknown = [number for number, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if unknown:  # Redis was restarted
-            for script in (self._accept, self._quarantine):
-                self._client.script_load(script.script)  # type: ignore[no-untyped-call]
-            again = self._send([commands[number] for number in unknown], [])
-            for number, reply in zip(unknown, again, strict=True):
-                replies[number] = reply
-        *replies, quarantined, discarded = replies
+        marks = list(visibility.foreign_marks(foreign))
+        for mark in marks:
+            trip.add(*mark)
+        for message in messages:
+            self._add(trip, message)
+        ids = [message.event_id for message in messages]
+        for status in UNRECOGNISED_STATUSES:
+            trip.add("ZMSCORE", keys.events_of(UNRECOGNISED, status), *ids)
+        replies = trip.execute()
+        for reply in replies[: len(marks)]:
+            if isinstance(reply, RedisError):
+                raise reply
+        *replies, quarantined, discarded = replies[len(marks) :]
         self._remove_recognised(messages, replies, quarantined, discarded)
         return [self._result(message, reply) for message, reply in zip(messages, replies, strict=True)]
 
@@ -131,26 +141,12 @@ class Inbox:
             raise result
         return result
 
-    def _send(self, commands: Sequence[Sequence[Any]], foreign: Sequence[str]) -> list[Any]:
-        """The reply to each command, an error among them; the marks of ``foreign`` companies come first."""
-        with self._client.pipeline(transaction=False) as pipe:
-            visibility.mark_foreign(pipe, foreign)
-            marks = len(pipe)
-            for command in commands:
-                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
-            replies = pipe.execute(raise_on_error=False)
-        for reply in replies[:marks]:
-            if isinstance(reply, RedisError):
-                raise reply
-        return list(replies[marks:])
-
-    def _command(self, message: ReceivedMessage) -> list[Any]:
-        script, (names, args) = (
-            (self._quarantine, self._quarantine_call(message))
-            if message.event is None
-            else (self._accept, self._accept_call(message, message.event, self.cell_of(message.event)))
-        )
-        return ["EVALSHA", script.sha, len(names), *names, *args]
+    def _add(self, trip: RoundTrip, message: ReceivedMessage) -> None:
+        if message.event is None:
+            trip.call(self._quarantine, *self._quarantine_call(message))
+        else:
+            cell = self.cell_of(message.event)
+            trip.call(self._accept, *self._accept_call(message, message.event, cell))
 
     def _result(self, message: ReceivedMessage, reply: Any) -> AcceptResult | RedisError:
         if isinstance(reply, RedisError):

@@ -6,6 +6,7 @@ connection whose server is no longer the primary is closed together with all idl
 server may now answer under the same name.
 """
 
+import ssl
 import threading
 import time
 import weakref
@@ -15,6 +16,8 @@ from typing import Any
 from redis import BlockingConnectionPool, Connection, RedisError, ResponseError, SSLConnection
 from redis import ConnectionError as RedisConnectionError
 from redis.connection import UnixDomainSocketConnection
+
+from processor.settings.redis_address import RedisAddress
 
 IDLE_S = 30.0
 """A connection is closed after this idle time."""
@@ -47,20 +50,27 @@ class _Watched:
             raise
 
 
-class _TcpConnection(_Watched, Connection):
+class TcpConnection(_Watched, Connection):
     pass
 
 
-class _TlsConnection(_Watched, SSLConnection):
+class TlsConnection(_Watched, SSLConnection):
     pass
 
 
-class _UnixConnection(_Watched, UnixDomainSocketConnection):
+class UnixConnection(_Watched, UnixDomainSocketConnection):
     pass
 
 
-CONNECTIONS: dict[str, type] = {"redis": _TcpConnection, "rediss": _TlsConnection, "unix": _UnixConnection}
+CONNECTIONS: dict[str, type] = {"redis": TcpConnection, "rediss": TlsConnection, "unix": UnixConnection}
 """Connection class by URL scheme."""
+
+
+def tls_options(address: RedisAddress, *, verify_tls: bool) -> dict[str, Any]:
+    """Options of a connection that accept any certificate, unless ``verify_tls``; none without TLS."""
+    if not address.tls or verify_tls:
+        return {}
+    return {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}
 
 
 def says_moved(error: RedisError) -> bool:

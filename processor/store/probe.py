@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from redis import Redis, ResponseError
+from redis import Redis, RedisError, ResponseError
 from rq import Queue
 from rq.exceptions import DequeueTimeout
 from rq.serializers import JSONSerializer
 
 from handlers.events import Company, Event, Source, UnhandledEvent
 from processor.store import keys
+from processor.store.acknowledgement import NONE, Acknowledgement
 from processor.store.cells import Cell
-from processor.store.inbox import Inbox
+from processor.store.inbox import Inbox, ReceivedMessage
 from processor.store.leases import CellLeases
 from processor.store.namespace import in_namespace
 from processor.store.unit_of_work import Batch
@@ -30,10 +31,10 @@ WAIT_S = 1
 """Time limit for the enqueued job to appear."""
 
 
-def prove_accepting(client: "Redis[Any]") -> None:
-    """Accept a message with the script that accepts Codat's."""
+def prove_accepting(client: "Redis[Any]", acknowledgement: Acknowledgement = NONE) -> None:
+    """Accept a message with the script that accepts Codat's, on as many replicas."""
     with in_namespace(ID), _cleaned(client):
-        _accept(client)
+        _accept(client, acknowledgement)
 
 
 def prove_draining(client: "Redis[Any]") -> None:
@@ -70,12 +71,15 @@ def prove_enqueuing(client: "Redis[Any]") -> None:
             queue.delete()
 
 
-def _accept(client: "Redis[Any]") -> None:
+def _accept(client: "Redis[Any]", acknowledgement: Acknowledgement = NONE) -> None:
     now = datetime.now(UTC)
     event: Event = UnhandledEvent(
         event_id=ID, event_type=ID, source=Source.CODAT_API, received_at=now, at=now, company=Company(ID)
     )
-    Inbox(client, retention_days=1, dedupe_days=1).accept(event, BODY)
+    inbox = Inbox(client, retention_days=1, dedupe_days=1, acknowledgement=acknowledgement)
+    (result,) = inbox.accept_many([ReceivedMessage(ID, BODY, now, event)])
+    if isinstance(result, RedisError):
+        raise result
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Companies that Codat shows to this API key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -25,10 +25,10 @@ def mark_not_shown(pipe: "Pipeline[Any] | Redis[Any]", company_id: str, now: dat
     pipe.zadd(keys.not_shown(keys.cell_of(company_id)), {company_id: to_ms(now)})
 
 
-def mark_foreign(pipe: "Pipeline[Any] | Redis[Any]", company_ids: Iterable[str]) -> None:
-    """Record that the companies belong to other Codat clients, which this key cannot read."""
+def foreign_marks(company_ids: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Commands that record that the companies belong to other Codat clients, which this key cannot read."""
     for cell, ids in each_cell.by_cell(company_ids).items():
-        pipe.sadd(keys.foreign(cell), *map(keys.shown_as, ids))
+        yield ("SADD", keys.foreign(cell), *map(keys.shown_as, ids))
 
 
 def is_foreign(client: "Redis[Any]", company_id: str) -> bool:

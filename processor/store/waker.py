@@ -99,8 +99,11 @@ class Waker:
         self.wake_maintenance()
 
     def queue_length(self, queue: str) -> int:
-        """Number of wake-up calls in this queue."""
-        return int(self._queues[queue].count)
+        """Number of wake-up calls in this queue; 0 if its server, which may be RQ's own, does not answer."""
+        try:
+            return int(self._queues[queue].count)
+        except RedisError:
+            return 0
 
     def _enqueue(self, job: Job, *args: int | str) -> None:
         queue = self._queues[job.queue]

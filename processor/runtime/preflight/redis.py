@@ -1,22 +1,23 @@
-"""Checks Redis: tries the operations of the service, then reads the information that the server shows.
+"""Checks Redis, and RQ's own: tries the operations of the service, then reads what the server shows.
 
 Managed servers hide their configuration: what is not shown is ``unknown``, which is no error.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.exceptions import NoPermissionError
 
+from processor.runtime.preflight import failover
 from processor.runtime.preflight.results import REDIS, CheckResult
 from processor.settings.definitions import Settings
 from processor.store import layout
 from processor.store.client import connect
 from processor.store.connection_errors import TOO_MANY, connection_error_reason
-from processor.store.connection_limits import needed
+from processor.store.connection_limits import needed, needed_by_queue
 from processor.store.probe import prove_accepting, prove_draining, prove_enqueuing
 
 TIMEOUT_S = 5.0
@@ -27,11 +28,13 @@ MIN_MEMORY = 16 * 1024 * 1024
 NEARLY_FULL = 0.9
 TIMEOUT_REASON = f"no reply within {TIMEOUT_S:.0f} s"
 
-OPERATIONS: tuple[tuple[str, Callable[["redis.Redis[Any]"], None]], ...] = (
+Operation = tuple[str, Callable[["redis.Redis[Any]"], None]]
+
+STORE_OPERATIONS: tuple[Operation, ...] = (
     ("keep a message", prove_accepting),
     ("handle a message", prove_draining),
-    ("queue a job", prove_enqueuing),
 )
+QUEUE_OPERATION: Operation = ("queue a job", prove_enqueuing)
 
 Info = Mapping[str, Any]
 """The reply of INFO; empty if the user may not run it."""
@@ -48,7 +51,8 @@ def check_redis(settings: Settings, url: str) -> Iterator[CheckResult]:
                 yield REDIS.error(_sentinel(client))
                 return
             yield _version(hello, info)
-            yield _operations(client, hello, info, url)
+            operations = STORE_OPERATIONS + (() if settings.queue_redis_url else (QUEUE_OPERATION,))
+            yield _operations(client, hello, info, url, operations)
             if reason := layout.refusal(client, settings.cells):
                 yield REDIS.error(reason)
         except redis.RedisError as error:
@@ -58,7 +62,25 @@ def check_redis(settings: Settings, url: str) -> Iterator[CheckResult]:
         yield _persistence(info, config)
         yield _eviction(info, config)
         yield from _capacity(info, config, needed(settings))
-        yield from _failover(info)
+        yield from failover.check_replicas(settings, info)
+    yield from failover.check_sentinels(settings, url)
+
+
+def check_queue(settings: Settings) -> Iterator[CheckResult]:
+    """Check RQ's own server, which may lose its data; no result without QUEUE_REDIS_URL."""
+    url = settings.queue_redis_url
+    if url is None:
+        return
+    client = connect(url, timeout_s=TIMEOUT_S, verify_tls=settings.redis_tls_verify)
+    with contextlib.closing(client):
+        try:
+            hello, info = _hello(client), _info(client)
+            yield _version(hello, info)
+            yield _operations(client, hello, info, url, (QUEUE_OPERATION,))
+        except redis.RedisError as error:
+            yield _unreachable(error, settings, url)
+            return
+        yield from _capacity(info, _config(client), needed_by_queue(settings))
 
 
 def _hello(client: "redis.Redis[Any]") -> dict[str, Any]:
@@ -109,19 +131,28 @@ def _version(hello: Mapping[str, str], info: Info) -> CheckResult:
     return REDIS.ok(f"{name} answers.")
 
 
-def _operations(client: "redis.Redis[Any]", hello: Mapping[str, str], info: Info, url: str) -> CheckResult:
-    """Try the operations of the service, each in a separate namespace."""
-    for operation, prove in OPERATIONS:
+def _operations(
+    client: "redis.Redis[Any]",
+    hello: Mapping[str, str],
+    info: Info,
+    url: str,
+    operations: Sequence[Operation],
+) -> CheckResult:
+    """Try operations of the service, each in a separate namespace."""
+    for operation, prove in operations:
         try:
             prove(client)
         except redis.ResponseError as error:
             return REDIS.error(f"Redis cannot {operation}: {_cause(error, hello, info, url)}")
-    return REDIS.ok("A message was kept and handled, and a job queued, in a namespace of their own.")
+    done = " and to ".join(operation for operation, _ in operations)
+    return REDIS.ok(f"It was tried to {done}, in a namespace of its own.")
 
 
 def _cause(error: redis.ResponseError, hello: Mapping[str, str], info: Info, url: str) -> str:
     if (hello.get("mode") or info.get("redis_mode")) == "cluster":
-        return "it is a node of a cluster, on which a message is more than one node's. Use a plain server."
+        return (
+            "it is a node of a cluster. REDIS_URL must begin with redis+cluster:// (rediss+cluster://: TLS)."
+        )
     if (hello.get("role") or info.get("role")) in ("replica", "slave"):
         return "it is a replica, which takes no writes. REDIS_URL must lead to the primary."
     if "OOM" in str(error) or "maxmemory" in str(error):
@@ -141,7 +172,10 @@ def _sentinel(client: "redis.Redis[Any]") -> str:
         masters = client.sentinel_masters()  # type: ignore[no-untyped-call]
         places = [f"{name} at {row['ip']}:{row['port']}" for name, row in sorted(masters.items())]
         primaries = f" It watches {', '.join(places)}." if places else ""
-    return f"REDIS_URL leads to a Sentinel, which keeps no data: name the primary itself.{primaries}"
+    return (
+        "REDIS_URL leads to a Sentinel, which keeps no data: it must begin with redis+sentinel:// and end"
+        f" with /NAME of the primary.{primaries}"
+    )
 
 
 def _persistence(info: Info, config: Mapping[str, str]) -> CheckResult:
@@ -191,16 +225,6 @@ def _capacity(info: Info, config: Mapping[str, str], connections: int) -> Iterat
         yield REDIS.warning(
             f"{in_use} of its {clients} connections are in use, and the service opens up to {connections}."
             " Those of a release that ends are free again soon."
-        )
-
-
-def _failover(info: Info) -> Iterator[CheckResult]:
-    """Warn of what a failover can lose if there are replicas."""
-    replicas = int(info.get("connected_slaves") or 0)
-    if replicas:
-        yield REDIS.warning(
-            f"{replicas} replica(s) follow it a moment later: a failover can lose messages that were accepted"
-            " just before. Then let Codat replay them and run `codat-processor reconcile`."
         )
 
 

@@ -3,7 +3,7 @@
 --       events:discarded
 -- ARGV: event id, dedupe s (0: the message itself is kept as long), retention s, received ms, wake ms,
 --       field, value, ...
--- Returns {stored, cell needs a wake-up}, both 0 or 1.
+-- Returns {stored, cell needs a wake-up}, both 0 or 1. A duplicate is a write too: see acknowledgement.py.
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
   -- Only a message that was not recognised has no source: it is accepted if it is recognised now.
   if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('HEXISTS', KEYS[2], 'source') == 1 then

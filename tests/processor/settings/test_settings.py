@@ -312,6 +312,7 @@ def secret_environment() -> dict[str, str]:
         "CODAT_WEBHOOK_SECRETS": SECRET,
         "CODAT_ALERT_AUTHORIZATIONS": "Bearer hush-authorization",
         "REDIS_URL": "redis://:hush-redis@localhost:6379/0",
+        "QUEUE_REDIS_URL": "redis://:hush-queue@localhost:6379/1",
         "SECRET_KEY": "hush-0123456789abcdef",
         "API_KEYS": "hush-key-1,hush-key-2",
         "OPERATOR_PASSWORD": "hush-password",

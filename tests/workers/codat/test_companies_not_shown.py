@@ -83,7 +83,8 @@ def test_a_company_that_codat_shows_only_later_is_told_then(codat: Codat) -> Non
 
 def test_news_of_a_foreign_client_is_told_unchecked(codat: Codat) -> None:
     """Two Codat clients share one endpoint: our key never sees the companies of the other."""
-    visibility.mark_foreign(codat.bench.client, ["theirs"])
+    for mark in visibility.foreign_marks(["theirs"]):
+        codat.bench.client.execute_command(*mark)
     at = codat.bench.clock() - timedelta(days=3)
     codat.bench.handle(
         messages.connected("theirs", "connection", at=at),

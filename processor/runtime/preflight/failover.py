@@ -1,0 +1,57 @@
+"""Checks what a failover needs: replicas that follow, and Sentinels that agree."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import redis
+
+from processor.runtime.preflight.results import REDIS, CheckResult
+from processor.settings.definitions import Settings
+from processor.settings.redis_address import EngineKind, parse
+from processor.store.sentinel import sentinels_of
+
+
+def check_replicas(settings: Settings, info: Mapping[str, Any], name: str = "it") -> Iterator[CheckResult]:
+    """Check the replicas of a primary that the reply of INFO shows; ``name`` is the primary's."""
+    if "connected_slaves" not in info:
+        if settings.ack_replicas:
+            yield REDIS.unknown("The server does not show its replicas, on which ACK_REPLICAS waits.")
+        return
+    replicas = int(info["connected_slaves"])
+    if replicas < settings.ack_replicas:
+        yield REDIS.error(
+            f"ACK_REPLICAS is {settings.ack_replicas}, and {replicas} replica(s) follow {name}:"
+            " every message would be answered 503."
+        )
+    elif settings.ack_replicas:
+        yield REDIS.ok(
+            f"{replicas} replica(s) follow {name}; a 2xx waits until {settings.ack_replicas} has the message."
+        )
+    elif replicas:
+        yield REDIS.warning(
+            f"{replicas} replica(s) follow {name} a moment later: a failover can lose messages that were"
+            " accepted just before. ACK_REPLICAS=1 waits for a replica before each 2xx."
+        )
+
+
+def check_sentinels(settings: Settings, url: str) -> Iterator[CheckResult]:
+    """Check that the Sentinels of ``url`` answer, and could agree on a failover; no result without any."""
+    address = parse(url)
+    if address.kind is not EngineKind.SENTINEL:
+        return
+    answers, complaint = 0, ""
+    for client in sentinels_of(address, verify_tls=settings.redis_tls_verify).sentinels:
+        with client:
+            try:
+                client.execute_command("SENTINEL", "CKQUORUM", address.service)
+                answers += 1
+            except redis.ResponseError as error:
+                answers, complaint = answers + 1, str(error)
+            except redis.RedisError:
+                continue
+    if complaint:
+        yield REDIS.error(f"The Sentinels could not agree on a failover: {complaint}.")
+    elif answers < len(address.nodes):
+        yield REDIS.warning(f"{answers} of {len(address.nodes)} Sentinels answer.")
+    else:
+        yield REDIS.ok(f"{answers} Sentinel(s) answer, and can agree on a failover.")
