@@ -7,12 +7,14 @@ is sent once.
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from redis import RedisError
 
 from processor.conditions import evaluation, memory
+from processor.conditions.facts import gather
 from processor.conditions.memory import Alert, ConditionMemory, RememberedCondition
 from processor.conditions.model import Condition, Severity
 from processor.container import Container
@@ -37,6 +39,7 @@ class ConditionWatch:
         self._container = container
         self._memory = ConditionMemory(container.redis, add_alert=container.operator_alerts.add_alert)
         self._remembered: dict[str, RememberedCondition] = {}
+        self._mutes: Mapping[str, datetime] = {}  # as last read: Redis may be away
         self._unsent: list[tuple[Send, deque[Alert]]] = [(send, deque(maxlen=MOST_UNSENT)) for send in sends]
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -54,7 +57,10 @@ class ConditionWatch:
         """Evaluate and store the conditions, and send alerts. Raises ``redis.RedisError``."""
         container = self._container
         now = container.clock()
-        conditions = evaluation.current(container.redis, container.settings, now=now)
+        facts = gather(container.redis, container.settings, now=now)
+        if facts.answers:
+            self._mutes = facts.mutes
+        conditions = evaluation.evaluate(replace(facts, mutes=self._mutes))
         critical = [condition for condition in conditions if condition.severity is Severity.CRITICAL]
         if self._unsent:
             self._add_unsent(self._remember_here(critical, now))

@@ -9,6 +9,7 @@ from redis import Redis
 from processor.conditions import codat, deliveries, messages, receiving, store
 from processor.conditions.facts import Facts, gather
 from processor.conditions.model import Condition, Severity
+from processor.conditions.mutes import muted_until
 from processor.settings.definitions import Settings
 
 RULES = (store, codat, receiving, messages, deliveries)
@@ -18,7 +19,11 @@ _ORDER = tuple(Severity)
 def evaluate(facts: Facts) -> list[Condition]:
     """The conditions that follow from the facts, the worst first. Pure."""
     conditions = [
-        condition if condition.since else replace(condition, since=facts.since.get(condition.key))
+        replace(
+            condition,
+            since=condition.since or facts.since.get(condition.key),
+            muted_until=muted_until(facts.mutes, condition.code, condition.key),
+        )
         for rules in RULES
         for condition in rules.conditions(facts)
     ]

@@ -10,6 +10,7 @@ from redis import BusyLoadingError, Redis, RedisError, ResponseError
 
 from processor.clock import from_ms, to_ms
 from processor.conditions import memory as memory_module
+from processor.conditions import mutes
 from processor.delivery.channels.registry import BUILT_IN
 from processor.delivery.lane import LaneState
 from processor.delivery.lane_admin import LaneAdmin
@@ -50,7 +51,8 @@ class Facts:
     progress of each worker process. ``open_messages``: number of messages with each of ``OPEN_STATUSES``, and
     arrival of the first. ``names``: of subscribers, by id. ``since``: start of remembered conditions, by key.
     ``overdue_questions``: number of due questions to Codat, and due time of the first. ``unreadable``: start
-    of each unreadable record, by ``kind id``. ``connections``: used and most connections of Redis.
+    of each unreadable record, by ``kind id``. ``mutes``: end of each mute. ``connections``: used and most
+    connections of Redis.
     """
 
     now: datetime
@@ -73,6 +75,7 @@ class Facts:
     receipts: Receipts = field(default_factory=Receipts)
     overdue_questions: tuple[int, datetime | None] = (0, None)
     unreadable: Mapping[str, datetime] = field(default_factory=dict)
+    mutes: Mapping[str, datetime] = field(default_factory=dict)
     connections: tuple[int, int] | None = None
     mails_without_links: bool = False
     outages: Sequence[Outage] = ()
@@ -119,6 +122,7 @@ def _gather(
         pipe.hgetall(keys.receipts())
         pipe.hgetall(keys.clocks())
         pipe.hgetall(keys.unreadable())
+        pipe.hgetall(keys.mutes())
         pipe.info("clients")
         for role in heartbeats.ROLES:
             pipe.zrange(keys.alive(role), 0, -1, withscores=True)
@@ -138,7 +142,7 @@ def _gather(
         rows = iter(pipe.execute(raise_on_error=False))
         ended = wall()
     memory, replication, redis_time = (next(rows) for _ in range(3))
-    remembered, calls, receipts_, skews, unreadable = (_hash(next(rows)) for _ in range(5))
+    remembered, calls, receipts_, skews, unreadable, muted = (_hash(next(rows)) for _ in range(6))
     clients = next(rows)
     redis_now = _redis_now(redis_time, now)
     processes = {role: _times(next(rows)) for role in heartbeats.ROLES}
@@ -172,6 +176,7 @@ def _gather(
         overdue_questions=overdue_questions,
         skews=_skews(clock_skew.parse(skews), began, ended, redis_time),
         unreadable={name.decode(): from_ms(int(at_ms)) for name, at_ms in unreadable.items()},
+        mutes=mutes.parse(muted, now),
         connections=_connections(clients),
         mails_without_links=settings.smtp_url is not None and settings.public_url is None,
         codat=codat_status.read(client, redis_now),

@@ -70,7 +70,8 @@ def plan(
         elif memory.absent_since is not None:
             memory = replace(memory, absent_since=None)
         age = now - from_iso(memory.first_seen)
-        if not memory.alerted and age >= timedelta(seconds=condition.alert_after_s):
+        is_due = age >= timedelta(seconds=condition.alert_after_s) and condition.muted_until is None
+        if not memory.alerted and is_due:
             memory = replace(memory, alerted=True, sentence=condition.sentence)
             changes.alerts.append(_start_alert(condition, memory))
         if memory != remembered.get(key):

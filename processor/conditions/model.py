@@ -43,12 +43,13 @@ class Condition(Definition):
     """A condition that holds now.
 
     ``subject`` (the id of a subscriber, the name of a machine) distinguishes conditions of one code, or is
-    empty. ``since`` is ``None`` where the start is unknown.
+    empty. ``since`` is ``None`` where the start is unknown. ``muted_until``: its beginning alerts nobody.
     """
 
     sentence: str
     since: datetime | None = None
     subject: str = ""
+    muted_until: datetime | None = None
 
     @property
     def key(self) -> str:

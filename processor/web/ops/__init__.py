@@ -7,6 +7,7 @@ from processor.web.ops import (
     audit,
     auth,
     companies,
+    condition_actions,
     connections,
     events,
     funnel,
@@ -21,6 +22,7 @@ from processor.web.ops import (
 
 SUBJECTS = (
     overview,
+    condition_actions,
     search,
     connections,
     companies,

@@ -169,6 +169,11 @@ NOTIFICATIONS: Mapping[str, TermText] = {
     ),
 }
 
+WINDOWS: Mapping[str, str] = {"hour": "1 hour", "day": "1 day", "month": "30 days"}
+"""The windows of trends."""
+
+FIGURES: Mapping[str, str] = {"accepted": "accepted", "handled": "handled", "told": "told"}
+
 VERIFICATIONS: Mapping[str, TermText] = {
     "same": TermText("good", "Rebuilt from its kept messages, it is the same."),
     "different": TermText(
@@ -217,6 +222,12 @@ DONE: Mapping[str, tuple[str, str]] = {
     "redelivered": ("good", "It is being sent again, under the same id."),
     "redelivered-to-several": ("good", "It is being sent again to {count} receivers, under the same id."),
     "reading": ("good", "Codat was told to read the data; what comes of it is on the timeline in minutes."),
+    "codat-answers": ("good", "Codat answers, and takes the key."),
+    "tried": ("good", "It is tried again now; what comes of it stands here in moments."),
+    "sent-again": ("good", "{count} are being sent again, under the same ids."),
+    "repaired": ("good", "{count} records were looked at and made again where they were damaged."),
+    "muted": ("calm", "Muted: its beginning alerts nobody until then. What alerted before still ends so."),
+    "unmuted": ("good", "No longer muted: it alerts if it holds."),
     "woken": ("good", "The workers were asked to look for work."),
     "registered": (
         "wait",

@@ -1,22 +1,25 @@
-"""``/ops``: what is wrong, since when, and what to do."""
+"""``/ops``: what is wrong, since when, what to do, and how it goes. Live, also while Redis is away."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from flask import Response, url_for
+from flask import Response, current_app
+from marshmallow import Schema, fields
+from redis import RedisError
 
 from processor.conditions.model import Severity
-from processor.errors import Conflict
-from processor.reconciliation import webhook_registration, wiring
-from processor.resources import queries
+from processor.resources import queries, trends
+from processor.resources.trends import Window
 from processor.store import heartbeats
 from processor.web.dependencies import conditions, get_container
-from processor.web.ops import auth, copy, rendering
+from processor.web.ops import condition_actions, copy, rendering, sparkline
 from processor.web.ops.rendering import blueprint
 
 TONES = {Severity.CRITICAL: "bad", Severity.ERROR: "bad", Severity.WARNING: "wait", Severity.INFO: "calm"}
 
 LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
     "inbox_stalled": ("events", {"status": "pending"}),
+    "message_retrying": ("events", {"status": "failed"}),
     "messages_dead": ("events", {"status": "dead"}),
     "messages_quarantined": ("events", {"status": "quarantined"}),
     "deliveries_dead": ("notifications", {"status": "dead"}),
@@ -24,60 +27,70 @@ LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
 }
 """The list, with its filter, that shows the subjects of a condition."""
 
+POLICY = rendering.POLICY + "; script-src 'self'; connect-src 'self'"
+"""The overview has a script, which loads it again without a reload; without the script it is the same."""
 
-ACTIONS: Mapping[str, tuple[str, str]] = {
-    "inbox_stalled": ("wake", "Wake the workers"),
-    "deliveries_stalled": ("wake", "Wake the workers"),
-    "questions_overdue": ("wake", "Wake the workers"),
-    "no_clock": ("wake", "Wake the workers"),
-    "webhooks_missing": ("register_consumer", "Register the consumer"),
-}
-"""The view and the label of the button that does something about a condition."""
+_LAST_KNOWN = "codat-processor-last-known-overview"
 
-WITHOUT_CODAT = {code: action for code, action in ACTIONS.items() if action[0] != "register_consumer"}
-"""The buttons where no consumer can be registered."""
+
+class OverviewQuery(Schema):
+    """The parameters of the overview."""
+
+    window = fields.Enum(Window, by_value=True, load_default=Window.HOUR)
 
 
 @blueprint.get("", strict_slashes=False)
 def overview() -> Response:
     """The state of the service."""
-    rendering.query_of()
+    response = rendering.page("overview", **_values(rendering.query_of(OverviewQuery)["window"]))
+    response.headers["Content-Security-Policy"] = POLICY
+    return response
+
+
+@blueprint.get("/live")
+def live_overview() -> Response:
+    """The part of the overview that changes, for its script."""
+    values = _values(rendering.query_of(OverviewQuery)["window"])
+    response = rendering.fragment("_overview", **values)
+    response.headers["Content-Security-Policy"] = POLICY
+    return response
+
+
+def _values(window: Window) -> dict[str, Any]:
+    """What the page shows.
+
+    While Redis is away it is what this process read last, with the conditions of now and ``stale_since``.
+    Raises ``redis.RedisError`` where this process has read nothing yet.
+    """
     container = get_container()
-    current = conditions()
-    return rendering.page(
-        "overview",
-        stats=queries.stats(container.reader, container.redis, current),
-        processes=heartbeats.live_processes(container.redis),
-        missed_after_s=heartbeats.MISSED_AFTER_MS // 1000,
-        wrong=[condition for condition in current if condition.severity is not Severity.INFO],
-        notes=[condition for condition in current if condition.severity is Severity.INFO],
-        names=rendering.receiver_names(),
-        headline=copy.headline(current),
-        tones=TONES,
-        lists=LISTS,
-        actions=ACTIONS if container.codat and container.settings.public_url else WITHOUT_CODAT,
-    )
-
-
-@blueprint.post("/wake")
-def wake() -> Response:
-    """Have the workers look for work now."""
-    auth.check_form()
-    get_container().waker.wake_all()
-    return rendering.back(url_for(f"{auth.NAME}.overview"), "woken")
-
-
-@blueprint.post("/register-consumer")
-def register_consumer() -> Response:
-    """Create our webhook consumer at Codat, if it is not there, and check Codat's list again."""
-    auth.check_form()
-    container = get_container()
-    public_url = container.settings.public_url
-    if container.codat is None or public_url is None:
-        raise Conflict("A consumer can be registered where CODAT_API_KEY and PUBLIC_URL are set.")
-    url = f"{public_url.rstrip('/')}{webhook_registration.WEBHOOK_PATH}"
-    registration = webhook_registration.register(container.codat, url, public_url=public_url)
-    wiring.check_consumers(container)
-    return rendering.back(
-        url_for(f"{auth.NAME}.overview"), "registered" if registration.is_new else "registered-before"
-    )
+    now, current = container.clock(), conditions()
+    last_known: dict[Window, dict[str, Any]] = current_app.extensions.setdefault(_LAST_KNOWN, {})
+    try:
+        read = {
+            "stats": queries.stats(container.reader, container.redis, current),
+            "processes": heartbeats.live_processes(container.redis),
+            "names": rendering.receiver_names(),
+            "figures": trends.figures(container.redis, now),
+            "trends": trends.read(container.redis, window, now),
+            "read_at": now,
+        }
+    except RedisError:
+        if window not in last_known:
+            raise
+        stale_since = last_known[window]["read_at"]
+    else:
+        last_known[window], stale_since = read, None
+    return {
+        **last_known[window],
+        "stale_since": stale_since,
+        "missed_after_s": heartbeats.MISSED_AFTER_MS // 1000,
+        "wrong": [condition for condition in current if condition.severity is not Severity.INFO],
+        "notes": [condition for condition in current if condition.severity is Severity.INFO],
+        "headline": copy.headline(current),
+        "tones": TONES,
+        "lists": LISTS,
+        "actions": condition_actions.available(container),
+        "mutes": condition_actions.MUTES,
+        "windows": copy.WINDOWS,
+        "spark": sparkline,
+    }

@@ -7,7 +7,8 @@ from processor.settings.people import Role
 
 NEEDED: Mapping[str, Role] = {
     "sign_out": Role.VIEWER,
-    "wake": Role.OPERATOR,
+    "condition_action": Role.OPERATOR,
+    "condition_action register_consumer": Role.ADMIN,
     "handle": Role.OPERATOR,
     "handle_several": Role.OPERATOR,
     "redeliver": Role.OPERATOR,

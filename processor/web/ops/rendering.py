@@ -22,7 +22,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-"""The pages have no script and load nothing from other origins."""
+"""The pages have no script, but for the overview, and load nothing from other origins."""
 
 REFRESH_S = 30
 ID_IN_QUERY = "-"
@@ -41,6 +41,11 @@ _COMMON_PARAMETERS = (*_DONE_PARAMETERS, "refresh")
 
 def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
     """A page for a logged-in operator."""
+    return csrf.set_cookie(fragment(template, status, **values), auth.PREFIX)
+
+
+def fragment(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
+    """A page, or a part of one, without the cookie of its forms."""
     now = get_container().clock()
     html = render_template(
         f"ops/{template}.html",
@@ -54,7 +59,7 @@ def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
         **_HELPERS,
         **values,
     )
-    return csrf.set_cookie(_response(html, status), auth.PREFIX)
+    return _response(html, status)
 
 
 def address(kind: str, id_: str) -> str:

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from tests.processor.web.ops.operating import SEAL, Operator
+from tests.processor.web.ops.operating import OWN_SCRIPT, SEAL, Operator
 from tests.processor.web.v1.filling import Filling
 
 NASTY = "\"><script>alert(1)</script>'"
@@ -14,13 +14,14 @@ ID = "a/b?c#d%2F..\"'<i>é"
 """An id that Codat might send, and that fits into no address as it is."""
 
 
-def test_pages_have_a_strict_policy_without_scripts(filling: Filling) -> None:
+def test_pages_have_a_strict_policy(filling: Filling) -> None:
     operator = Operator(filling)
     for path in ("/ops", "/ops/events", "/ops/nowhere", "/ops/events/none"):
         headers = operator.open(path).headers
+        own_script = "; script-src 'self'; connect-src 'self'" if path == "/ops" else ""
         assert headers["Content-Security-Policy"] == (
             "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
+            f"base-uri 'none'; frame-ancestors 'none'{own_script}"
         )
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["Referrer-Policy"] == "no-referrer"
@@ -65,7 +66,7 @@ def test_hostile_content_is_only_ever_text(filling: Filling) -> None:
         known.add(path)
         answer = operator.open(path)
         assert answer.status_code == 200, path
-        assert "<script" not in answer.text, path
+        assert answer.text.count("<script") == answer.text.count(OWN_SCRIPT), path
         assert "<i>" not in answer.text, path
         seen += "&lt;script&gt;alert(1)&lt;/script&gt;" in answer.text
         waiting += [link for link in links(answer.text) if link.startswith("/ops")]
