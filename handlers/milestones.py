@@ -32,6 +32,18 @@ class NotificationType(StrEnum):
         return self in (NotificationType.DEAUTHORIZED, NotificationType.UNLINKED)
 
 
+class JourneyNotificationType(StrEnum):
+    """The types of notifications about a company's journey, which are no milestones of a connection."""
+
+    PLATFORM_REQUESTED = "journey.platform_requested"
+
+
+NOTIFICATION_TYPES = (
+    *(type_.value for type_ in NotificationType),
+    *(type_.value for type_ in JourneyNotificationType),
+)
+"""The public names of all types."""
+
 _BASE_TYPE = {NotificationType.REAUTHORIZED: NotificationType.AUTHORIZED}
 
 
@@ -54,7 +66,7 @@ class Notification:
     """A notification with its stable id, its type and its public body."""
 
     id: str
-    type: NotificationType
+    type: NotificationType | JourneyNotificationType
     timestamp: datetime
     data: Mapping[str, Any]
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from handlers.milestones import NotificationType
+from handlers.milestones import NOTIFICATION_TYPES
 from processor.delivery.ssrf import refusal_of_literal
 from processor.errors import Invalid
 
-TYPES = tuple(type_.value for type_ in NotificationType)
+TYPES = NOTIFICATION_TYPES
 LONGEST_URL = 2_000
 MOST_HEADERS = 20
 LONGEST_HEADER = 2_000

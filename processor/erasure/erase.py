@@ -118,7 +118,9 @@ class CompanyEraser:
         ]
         if any(status in (b"pending", b"failed") for status in finder.field_values(event_keys, "status")):
             return True
-        notifications = finder.notifications(finder.members(keys.company_connections(company_id)))
+        notifications = finder.notifications(
+            [company_id, *finder.members(keys.company_connections(company_id))]
+        )
         undistributed = texts(self._client.lrange(keys.fan_out(), 0, -1))
         if not set(undistributed).isdisjoint(notifications):
             return True
@@ -219,6 +221,8 @@ def _keys_of(records: CompanyRecords) -> list[str]:
         keys.consents(company_id),
         keys.confirmed_accounts(company_id),
         keys.consented(company_id),
+        keys.platform_requests(company_id),
+        keys.outbox_of(company_id),
         keys.slots(company_id),
     ]
     cell = keys.cell_of(company_id)

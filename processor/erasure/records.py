@@ -71,7 +71,7 @@ class RecordFinder:
         records.connections = self.members(keys.company_connections(company_id))
         records.events = self.members(keys.company_events(company_id))
         records.unrecognised = list(self._unrecognised_events(company_id))
-        records.notifications = self.notifications(records.connections)
+        records.notifications = self.notifications([company_id, *records.connections])
         records.stream = list(self._stream_entries(company_id))
         records.questions = list(self._questions(company_id))
         merchant_id = records.row.get("merchant_id")
@@ -114,7 +114,7 @@ class RecordFinder:
             return list(pipe.execute()) if names else []
 
     def notifications(self, connection_ids: Iterable[str]) -> list[str]:
-        """The ids of the notifications of these connections."""
+        """The ids of the notifications of these connections, and of a company whose id is among them."""
         return [
             notification_id
             for connection_id in connection_ids

@@ -31,6 +31,7 @@ from processor.journey.models import (
     SyncView,
 )
 from processor.journey.offers import Offers
+from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
@@ -65,11 +66,13 @@ class Journey:
         events: JourneyEvents,
         tokens: Tokens,
         consents: Consents,
+        platform_requests: PlatformRequests,
         brands: Mapping[str, Brand],
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tokens, self.consents, self.brands = tokens, consents, brands
+        self.platform_requests = platform_requests
         self._reader, self._codat, self._platforms = reader, codat, platforms
         self._companies, self._records, self._settings = companies, records, settings
         self._lookup = Lookup(companies, reader)
@@ -156,6 +159,12 @@ class Journey:
         """The company of a merchant; ``None`` without one, or when it was deleted."""
         row = self._companies.company_of(merchant_id)
         return None if row is None else self._view(row, root)
+
+    def request_platform(
+        self, company_id: str, name: str, note: str | None = None
+    ) -> tuple[dict[str, Any], bool]:
+        """Keep that a company misses a platform, and tell it; the note, and whether it is new."""
+        return self.platform_requests.add(self._lookup.company(company_id), name, note)
 
     def delete_company(self, company_id: str) -> ChangeResult | None:
         """Delete a company with all its connections, first at Codat; ``None`` when it is already deleted."""

@@ -17,6 +17,7 @@ from processor.journey.consent_texts import ConsentTexts
 from processor.journey.consents import Consents
 from processor.journey.events import JourneyEvents
 from processor.journey.platform_cache import platform_cache_of
+from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms, Spawn, run_in_background
 from processor.journey.records import LOCK_WAIT_S, Records
 from processor.journey.service import Journey
@@ -73,6 +74,9 @@ def make_journey(
             events=events,
             signing_keys=signing_keys,
             clock=clock,
+        ),
+        platform_requests=PlatformRequests(
+            client, waker=waker, stream_length=settings.stream_length, clock=clock
         ),
         brands=brands,
         settings=settings,

@@ -8,33 +8,15 @@ import dataclasses
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from processor.settings import kinds, redis_address
 from processor.settings.asked_for import AskedFor
-from processor.settings.kinds import SettingKind
+from processor.settings.definition import SettingDefinition, definitions_of, setting
 from processor.settings.people import masked_parts
 from processor.settings.requirements import default_sender
 
 DATA_DIR = Path("./var")
-
-
-@dataclass(frozen=True, slots=True)
-class SettingDefinition:
-    """One setting as the documentation shows it; ``default`` is written as in ``.env``."""
-
-    name: str
-    default: str
-    kind: SettingKind
-    help: str
-    secret: bool
-
-
-def setting(kind: SettingKind, help: str, default: Any = None, *, secret: bool = False) -> Any:
-    """Define a field of :class:`Settings`; ``repr`` does not show a secret one."""
-    metadata = {"kind": kind, "help": help, "secret": secret}
-    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +250,12 @@ class Settings:
     operator_alert_types: tuple[str, ...] = setting(
         kinds.NOTIFICATION_TYPES,
         "Which notifications the operators' chat or pager gets besides alerts; `all`: every one.",
-        ("connection.authorization_failed", "connection.deauthorized", "initial_sync.failed"),
+        (
+            "connection.authorization_failed",
+            "connection.deauthorized",
+            "initial_sync.failed",
+            "journey.platform_requested",
+        ),
     )
     sentry_dsn: str | None = setting(
         kinds.SENTRY_DSN, "Where errors are reported (extra `sentry`).", secret=True
@@ -304,17 +291,4 @@ class Settings:
 
 def definitions() -> tuple[SettingDefinition, ...]:
     """The definitions in order, for the documentation and ``.env.example``."""
-    return tuple(
-        SettingDefinition(field.name.upper(), _format_default(field.default), **field.metadata)
-        for field in dataclasses.fields(Settings)
-    )
-
-
-def _format_default(default: Any) -> str:
-    if default is None or default == ():
-        return ""
-    if isinstance(default, Path):
-        return f"./{default}"
-    if isinstance(default, tuple):
-        return ",".join(default)
-    return str(default).lower() if isinstance(default, bool) else f"{default}"
+    return definitions_of(Settings)

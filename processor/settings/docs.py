@@ -5,7 +5,8 @@ A test compares both files with the settings.
 
 from pathlib import Path
 
-from processor.settings.definitions import SettingDefinition, definitions
+from processor.settings.definition import SettingDefinition
+from processor.settings.definitions import definitions
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from handlers.milestones import NotificationType
+from handlers import milestones
 from processor.settings import asked_for, brands, colors, people, redis_address, web_addresses
 
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
@@ -133,7 +133,7 @@ def _log_level(text: str) -> str:
 
 
 def _notification_types(text: str) -> tuple[str, ...]:
-    values, types = _texts(text), tuple(type_.value for type_ in NotificationType)
+    values, types = _texts(text), milestones.NOTIFICATION_TYPES
     if values == ("all",):
         return types
     if not set(values) <= set(types):

@@ -417,6 +417,11 @@ def confirmed_accounts(company_id: str) -> str:
     return f"{_in(cell_of(company_id))}confirmed-accounts:{company_id}"
 
 
+def platform_requests(company_id: str) -> str:
+    """Hash: id to JSON of a note about a missing platform. At most 20; kept like ``consents``."""
+    return f"{_in(cell_of(company_id))}platform-requests:{company_id}"
+
+
 def consents(company_id: str) -> str:
     """Stream, field ``consent``: JSON of consents with their texts. Kept until the company is erased."""
     return f"{_in(cell_of(company_id))}consents:{company_id}"

@@ -33,7 +33,7 @@ def write(pipe: "Pipeline[Any]", notifications: Sequence[Notification], *, strea
     for position, notification in enumerate(notifications):
         body = body_of(notification)
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
-        connection_id = notification.data["connection_id"]
+        connection_id = notification.data["connection_id"] or notification.data["company_id"]
         pipe.hset(keys.notification(notification.id), mapping={"body": body, "connection_id": connection_id})
         pipe.zadd(keys.outbox_of(connection_id), {notification.id: at_us})
         pipe.xadd(keys.stream(), {"notification": body}, maxlen=stream_length, approximate=True)

@@ -244,21 +244,21 @@ class Reader:
             parts = [index]
         if company_id is not None or merchant_id is not None:
             index = f"{keys.outbox()} {connection_id} {company_id} {merchant_id}"
-            members = self._connection_ids(company_id, merchant_id)
+            members = self._told_about(company_id, merchant_id)
             parts = [keys.outbox_of(id_) for id_ in members if connection_id in (None, id_)]
         between = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
         page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor, between=between)
         notifications = self._notifications([notification_id for notification_id, _ in page.items])
         return ResultPage(notifications, page.next_cursor)
 
-    def _connection_ids(self, company_id: str | None, merchant_id: str | None) -> list[str]:
-        """The connections of a company, of a merchant's companies, or of a company of the merchant."""
+    def _told_about(self, company_id: str | None, merchant_id: str | None) -> list[str]:
+        """A company, a merchant's companies, or a company of the merchant, with their connections."""
         companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
         return [
             connection_id
             for id_ in companies
             if id_ is not None and company_id in (None, id_)
-            for connection_id in texts(self._client.zrange(keys.company_connections(id_), 0, -1))
+            for connection_id in (id_, *texts(self._client.zrange(keys.company_connections(id_), 0, -1)))
         ]
 
     def _notifications(self, notification_ids: Sequence[str]) -> list[dict[str, Any]]:

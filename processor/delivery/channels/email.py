@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from handlers.milestones import NotificationType
 from processor.delivery.channels.channel import BuiltInChannel, FailureCondition
 from processor.delivery.lane import LaneState
 from processor.settings.definitions import Settings
@@ -15,8 +16,12 @@ PERMANENT = 500
 
 
 def _wants(_settings: Settings, body: Mapping[str, Any], company: Mapping[str, str]) -> bool:
-    """Whether there is a contact, and something to do: an expected change needs no e-mail."""
-    return bool(company.get("contact_email")) and not body["data"].get("expected")
+    """Whether there is a contact, and something to do: an expected change needs no e-mail.
+
+    What users say on the journey is for the caller, and not for themselves.
+    """
+    is_milestone = body["type"] in tuple(NotificationType)
+    return is_milestone and bool(company.get("contact_email")) and not body["data"].get("expected")
 
 
 def _is_failing(lane: LaneState) -> bool:

@@ -63,8 +63,30 @@ def not_listed(token: str) -> Response:
     visit = visit_of(token)
     uploads = [platform for platform in _offered(visit) if platform.is_upload]
     statement = consenting.inline_statement(visit) if uploads else None
-    leave_url = visit.leave_url(visit.cards())
-    return page(visit, "not_listed", uploads=uploads, leave_url=leave_url, statement=statement)
+    return page(
+        visit,
+        "not_listed",
+        uploads=uploads,
+        leave_url=visit.leave_url(visit.cards()),
+        statement=statement,
+        searched=_search_text(),
+        requested=journey().platform_requests.of_company(visit.company_id),
+        is_told=request.args.get("done") == "told",
+    )
+
+
+@blueprint.get("/<token>/platform-requests")
+def back_to_not_listed(token: str) -> Response:
+    """Redirect from the address of the form to the page with the form."""
+    return redirect(visit_of(token).url("choose.not_listed"), 303)  # type: ignore[return-value]
+
+
+@blueprint.post("/<token>/platform-requests")
+def request_platform(token: str) -> Response:
+    """Tell whoever sent the link which platform is missing."""
+    visit = form_visit_of(token)
+    journey().request_platform(visit.company_id, request.form.get("name", ""), request.form.get("note"))
+    return redirect(visit.url("choose.not_listed", done="told"), 303)  # type: ignore[return-value]
 
 
 @blueprint.get("/<token>/connections")
@@ -172,6 +194,10 @@ def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
     return forget_thanks(page(visit, "leaving", session=session, name=name, needs=needs))
 
 
+def _search_text() -> str:
+    return " ".join(request.args.get("q", "")[:MAX_SEARCH_CHARS].split())
+
+
 def _offered(visit: PageVisit) -> tuple[PlatformView, ...]:
     """The platforms that the company is offered; none when the list cannot be read."""
     try:
@@ -182,7 +208,7 @@ def _offered(visit: PageVisit) -> tuple[PlatformView, ...]:
 
 def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     """The platforms that match the address's search, and whether the list is available at all."""
-    search = " ".join(request.args.get("q", "")[:MAX_SEARCH_CHARS].split())
+    search = _search_text()
     statement = consenting.inline_statement(visit)
     try:
         offer = journey().offers.of_company(visit.company)

@@ -41,5 +41,6 @@ def _company_page(id_: str, **values: Any) -> Response:
         contact=row.get("contact_email"),
         page=page,
         events=events,
+        requested=get_container().journey.platform_requests.of_company(id_),
         **values,
     )

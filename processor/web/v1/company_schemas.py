@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import Length, OneOf
 
-from processor.journey import company_fields, requests
+from processor.journey import company_fields, platform_requests, requests
 from processor.journey.field_checks import LONGEST_STATE
 from processor.journey.standing import JourneyOutcome
 from processor.resources.queries import STATES
@@ -289,3 +289,24 @@ class ConsentSchema(ResponseSchema):
         metadata={"description": "The whole text as it was shown."},
     )
     address_hash = text("A keyed hash of the browser's address, to compare acts with each other.")
+
+
+class PlatformRequestBody(RequestBodySchema):
+    """A platform that is missing."""
+
+    name = fields.String(
+        required=True,
+        validate=Length(1, platform_requests.LONGEST_NAME),
+        metadata={"description": "Its name, as the user calls it."},
+    )
+    note = optional("What the user adds.", platform_requests.LONGEST_NOTE)
+
+
+class PlatformRequestSchema(ResponseSchema):
+    """A note that a platform is missing."""
+
+    id = text("The note's id.")
+    at = moment("When it was written, by our clock.")
+    company_id = text("The company.")
+    name = text("The platform, as the user calls it.")
+    note = text("What the user added.", null=True)

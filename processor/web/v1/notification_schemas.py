@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from handlers.milestones import NotificationType
+from handlers.milestones import NOTIFICATION_TYPES
 from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.web.v1.connection_schemas import ErrorSchema
@@ -22,30 +22,32 @@ class NotificationDataSchema(ResponseSchema):
 
     merchant_id = text("Your own id of the company.", null=True)
     company_id = text("The company.", null=True)
-    connection_id = text("The connection.")
+    connection_id = text("The connection; `null` of `journey.platform_requested`.", null=True)
     platform_key = text("Codat's key of the platform.", null=True)
     platform_name = text("The platform's name.", null=True)
     source_type = text("`Accounting`, `Banking`, ...", null=True)
     account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
-    state = word(STATES, "The state when it was decided.")
-    previous_state = word(STATES, "The state before.")
+    state = word(STATES, "The state when it was decided.", null=True)
+    previous_state = word(STATES, "The state before.", null=True)
     authorization = number("Which authorisation it is about.")
     authorized_at = moment("When that began.", null=True)
     occurred_at = moment("When it happened, by Codat's clock.")
-    event_id = text("The message from which we know.")
+    event_id = text("The message from which we know.", null=True)
     expected = flag(
         "Of `connection.deauthorized`: it is no bad news, for a connector that is read once ended so after"
         " its first sync. Otherwise `false`."
     )
     data_types = fields.Nested(OutcomesSchema, required=True)
     error = fields.Nested(ErrorSchema, required=True, allow_none=True)
+    request_id = fields.String(metadata={"description": "Of `journey.platform_requested`: the note's id."})
+    note = fields.String(allow_none=True, metadata={"description": "Of the same: what the user added."})
 
 
 class NotificationSchema(ResponseSchema):
     """A notification and its deliveries."""
 
     id = text("Its id, the same by whatever road it is learnt.")
-    type = word(NotificationType, "Its type.")
+    type = word(NOTIFICATION_TYPES, "Its type.")
     timestamp = moment("When it was decided.")
     data = fields.Nested(NotificationDataSchema, required=True)
     status = word(

@@ -101,6 +101,8 @@ def test_the_document_has_a_line_for_every_call_of_the_journey() -> None:
         r"/sync",
         r"/journey",
         r"/consents",
+        r'/platform-requests" -d',
+        r'/platform-requests"  #',
         r"/timeline",
         r"/return",
     ):

@@ -197,6 +197,8 @@ def message_of(body: Mapping[str, Any]) -> tuple[str, str]:
     ):
         if data.get(name):
             lines.append(f"{label} {data[name]}")
+    if data.get("note"):
+        lines.append(f"note: {data['note']}")
     failed = (data.get("data_types") or {}).get("failed")
     if failed:
         lines.append(

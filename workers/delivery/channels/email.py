@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import TemplateError
 from redis import Redis
 
+from handlers.milestones import NotificationType
 from processor.clock import elapsed_ms, utc_now
 from processor.container import Container
 from processor.delivery.channels.email import PERMANENT
@@ -78,7 +79,10 @@ class EmailSender(Sender):
         if CONTACT in self._log.outcomes(lease):
             error = "an earlier attempt ended before its answer came"
             return AttemptResult(AttemptVerdict.UNCERTAIN, 0, error=error)
-        company_id = json.loads(lease.body)["data"]["company_id"]
+        body = json.loads(lease.body)
+        if body["type"] not in tuple(NotificationType):
+            return AttemptResult(AttemptVerdict.DEAD, 0, error="there is no such e-mail", counts=False)
+        company_id = body["data"]["company_id"]
         contact, given_name, name, brand = self._client.hmget(
             keys.company(company_id), "contact_email", "given_name", "name", "brand"
         )

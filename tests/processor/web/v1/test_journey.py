@@ -399,3 +399,16 @@ def test_a_wrong_change_of_a_company_names_the_field(
 ) -> None:
     problem = refused(call("PATCH", f"/v1/companies/{company_id}", change), 422)
     assert list(problem["errors"]) == [field]
+
+
+def test_a_missing_platform_is_noted_once(call: Callable[..., Any], company_id: str) -> None:
+    address = f"/v1/companies/{company_id}/platform-requests"
+    first = call("POST", address, {"name": "Ledgers", "note": "since 2019"})
+    assert (first.status_code, first.json["name"]) == (201, "Ledgers")
+    again = call("POST", address, {"name": "ledgers"})
+    assert (again.status_code, again.json) == (200, first.json)
+    assert call("GET", address).json == {"items": [first.json], "next_cursor": None}
+    told = call("GET", "/v1/notifications?type=journey.platform_requested").json["items"]
+    assert [row["data"]["request_id"] for row in told] == [first.json["id"]]
+    assert list(refused(call("POST", address, {"name": ""}), 422)["errors"]) == ["name"]
+    refused(call("POST", "/v1/companies/nobody/platform-requests", {"name": "Ledgers"}), 404)
