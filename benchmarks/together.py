@@ -13,9 +13,8 @@ from benchmarks import load
 from benchmarks.accepting import signed_requests
 from benchmarks.measure import Figure, percentile
 from benchmarks.receivers import ReceiverProcess, receiver
-from processor.clock import from_iso
 from processor.delivery.subscribers import Subscribers
-from processor.store import keys
+from processor.store import keys, message_records
 from tests.support.service import Service, is_done, until
 
 SHARES = (0.25, 0.5, 0.75)
@@ -51,21 +50,21 @@ def _lags_ms(
     until(lambda: is_done(service, []))
     with client.pipeline(transaction=False) as pipe:
         for number, cell in product(range(count), keys.cells()):
-            pipe.hmget(keys.event(cell, f"{prefix}_{number:05}"), "received_at", "processed_at")
+            pipe.hget(keys.messages(cell), f"{prefix}_{number:05}")
         replies = zip(product(range(count), keys.cells()), pipe.execute(), strict=True)
-    rows = {
-        f"{prefix}_{number:05}": [from_iso(value.decode()) for value in row]
-        for (number, _), row in replies
-        if row[0]
-    }
-    received_at = {event_id: received for event_id, (received, _) in rows.items()}
+    rows = {f"{prefix}_{number:05}": message_records.load(row) for (number, _), row in replies if row}
+    received_at = {event_id: record.received_at for event_id, record in rows.items()}
     notified = {
         f"/hook {row['id']}": received_at[row["data"]["event_id"]].timestamp()
         for row in _notifications(client)
         if row["data"]["event_id"] in received_at
     }
     times = _arrivals(subscriber, set(notified))
-    commits = [(done - received).total_seconds() * 1000 for received, done in rows.values()]
+    commits = [
+        (record.processed_at - record.received_at).total_seconds() * 1000
+        for record in rows.values()
+        if record.processed_at
+    ]
     return commits, [(times[key] - since) * 1000 for key, since in notified.items()]
 
 

@@ -36,6 +36,11 @@ def to_us(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def from_us(us: int) -> datetime:
+    """The inverse of ``to_us``."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
 def elapsed_ms(began: float) -> int:
     """Whole milliseconds since ``began``, a value of ``time.monotonic()``."""
     return int((time.monotonic() - began) * 1000)

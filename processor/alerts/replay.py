@@ -3,7 +3,6 @@
 A replay is safe: a message states facts, and a known fact changes nothing.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,8 +114,7 @@ class ReplayService:
         rows = all_items(partial(self._reader.list_events, status=None, company_id=company_id, limit=PAGE))
         ids: list[str] = []
         for row in rows:
-            named = json.loads(row.get("connection_ids") or "[]")
-            if row.get("status") not in ("pending", DISCARDED) and connection_id in named:
+            if row["status"] not in ("pending", DISCARDED) and connection_id in row["connection_ids"]:
                 ids.append(row["event_id"])
         return reversed(ids)
 
@@ -142,9 +140,7 @@ class ReplayService:
         """Put the message back: whether it was put, and whether its cell needs a wake-up."""
         event_id, status = row["event_id"], row["status"]
         if status not in (QUARANTINED, DISCARDED) or row.get("source"):
-            return self._inbox.requeue(
-                event_id, status=status, cell=row["cell"], only_if=True, fields=("attempts", 0)
-            )
+            return self._inbox.requeue(event_id, status=status, cell=row["cell"], only_if=True, attempts=0)
         try:
             event = recognise(row["body"], event_id=event_id, received_at=from_iso(row["received_at"]))
         except Unrecognised as error:

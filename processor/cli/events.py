@@ -11,7 +11,7 @@ from processor.cli.options import as_json_option, company_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import describe_error, open_store
 from processor.resources import queries
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import EVENT_STATUSES
 
 REPLAYABLE = ("dead", "quarantined", "failed")
 

@@ -19,7 +19,7 @@ from processor.erasure.records import CompanyRecords, RecordFinder, chunks
 from processor.errors import NotFound, StoreUnavailable
 from processor.store import commits, each_cell, inbox, keys, unreadable
 from processor.store.decoding import text_fields, texts
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import INDEXED_STATUSES
 
 REPEATED_FOR_S = 2 * 86_400
 """Codat repeats an unanswered message for 28 hours."""
@@ -113,10 +113,8 @@ class CompanyEraser:
         """Whether a message or a delivery of the company is pending."""
         finder = self._finder
         cell = keys.cell_of(company_id)
-        event_keys = [
-            keys.event(cell, event_id) for event_id in finder.members(keys.company_events(company_id))
-        ]
-        if any(status in (b"pending", b"failed") for status in finder.field_values(event_keys, "status")):
+        messages = finder.messages(cell, finder.members(keys.company_events(company_id)))
+        if any(record.status in ("pending", "failed") for _, record in messages):
             return True
         notifications = finder.notifications(
             [company_id, *finder.members(keys.company_connections(company_id))]
@@ -153,6 +151,8 @@ class CompanyEraser:
         for event_id in records.events:  # Codat may still repeat them, after a new sign-up too
             pipe.set(keys.seen(cell, event_id), "1", ex=REPEATED_FOR_S)
         for chunk in chunks(records.events):
+            for table in (keys.messages(cell), keys.repeats(cell)):
+                pipe.hdel(table, *chunk)
             for index in _event_indexes(cell):
                 pipe.zrem(index, *chunk)
         self._remove_deliveries(pipe, records.notifications)
@@ -168,7 +168,7 @@ class CompanyEraser:
         with self._client.pipeline(transaction=False) as pipe:
             for cell in keys.cells():
                 for chunk in chunks([inbox.passed_on_id(event_id, cell) for event_id in event_ids]):
-                    pipe.delete(*(keys.event(cell, event_id) for event_id in chunk))
+                    pipe.hdel(keys.messages(cell), *chunk)
                     for index in _event_indexes(cell):
                         pipe.zrem(index, *chunk)
             pipe.execute()
@@ -201,7 +201,7 @@ def _connection_indexes(cell: int) -> list[str]:
 
 
 def _event_indexes(cell: int) -> list[str]:
-    statuses = [keys.events_of(cell, status) for status in EVENT_STATUSES]
+    statuses = [keys.events_of(cell, status) for status in INDEXED_STATUSES]
     return [keys.events(cell), keys.retries(cell), *statuses]
 
 
@@ -232,7 +232,6 @@ def _keys_of(records: CompanyRecords) -> list[str]:
             keys.timeline(cell, connection_id),
             keys.outbox_of(connection_id),
         ]
-    names += [keys.event(cell, event_id) for event_id in records.events]
     for notification_id in records.notifications:
         names += [keys.notification(notification_id), keys.deliveries(notification_id)]
     return names

@@ -10,9 +10,9 @@ from redis import Redis
 
 from processor.erasure import company_ids
 from processor.store import each_cell, keys
-from processor.store.bodies import unpack
 from processor.store.decoding import text_fields, texts
 from processor.store.inbox import UNRECOGNISED, UNRECOGNISED_STATUSES
+from processor.store.message_records import MessageRecord, load_anything, unpack_content
 
 STREAM_PAGE = 1_000
 CHUNK = 500
@@ -106,12 +106,13 @@ class RecordFinder:
         """The members of a sorted set."""
         return texts(self._client.zrange(index, 0, -1))
 
-    def field_values(self, names: Sequence[str], field_name: str) -> list[bytes | None]:
-        """One field of each of these hashes; ``None`` where it is missing."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for name in names:
-                pipe.hget(name, field_name)
-            return list(pipe.execute()) if names else []
+    def messages(self, cell: int, event_ids: Sequence[str]) -> Iterator[tuple[str, MessageRecord]]:
+        """Those of the messages that are stored, with their ids."""
+        for some_ids in chunks(event_ids):
+            rows = self._client.hmget(keys.messages(cell), some_ids)
+            for event_id, row in zip(some_ids, rows, strict=True):
+                if row is not None:
+                    yield event_id, load_anything(row)
 
     def notifications(self, connection_ids: Iterable[str]) -> list[str]:
         """The ids of the notifications of these connections, and of a company whose id is among them."""
@@ -130,10 +131,8 @@ class RecordFinder:
             return
         for status in UNRECOGNISED_STATUSES:
             for event_ids in chunks(self.members(keys.events_of(UNRECOGNISED, status))):
-                names = [keys.event(UNRECOGNISED, event_id) for event_id in event_ids]
-                bodies = self.field_values(names, "body")
-                for event_id, body in zip(event_ids, bodies, strict=True):
-                    if body is not None and company_ids.names_company(unpack(body), company_id):
+                for event_id, record in self.messages(UNRECOGNISED, event_ids):
+                    if company_ids.names_company(unpack_content(record.content)[1], company_id):
                         yield event_id
 
     def _stream_entries(self, company_id: str) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from redis import Redis
 from processor.erasure import company_ids
 from processor.erasure.erase import CompanyEraser
 from processor.erasure.records import CompanyRecords
-from processor.store import bodies
+from processor.store import message_records
 from processor.store.keys import PREFIX
 
 PAGE_SIZE = 1_000
@@ -111,9 +111,10 @@ def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
     if kind == b"string":
         yield client.get(name) or b""
     elif kind == b"hash":
+        holds_messages = name.endswith(b":messages")
         for field, value in client.hscan_iter(name, count=PAGE_SIZE):
             yield field
-            yield bodies.unpack(value)
+            yield message_records.searchable(value) if holds_messages else value
     elif kind == b"zset":
         for member, _ in client.zscan_iter(name, count=PAGE_SIZE):
             yield member

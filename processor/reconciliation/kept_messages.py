@@ -1,6 +1,5 @@
 """The kept messages about a connection, and the connection that follows from them."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -86,5 +85,4 @@ class KeptMessages:
 
 def _may_concern(row: Mapping[str, Any], connection_id: str) -> bool:
     """Whether a message may concern the connection: it names this connection, or none."""
-    connection_ids = json.loads(row.get("connection_ids") or "[]")
-    return not connection_ids or connection_id in connection_ids
+    return not row["connection_ids"] or connection_id in row["connection_ids"]

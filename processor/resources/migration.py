@@ -1,7 +1,6 @@
 """The report on the move from legacy alerts to current messages, from the kept messages."""
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -97,7 +96,7 @@ def _messages_of(reader: Reader, row: Mapping[str, Any]) -> Iterator[ChangeMessa
     subject = _subject(reader, row, Source(source))
     if subject is None:
         return
-    ids = json.loads(row.get("connection_ids") or "[]")
+    ids = row["connection_ids"]
     company_id = row.get("company_id") or "the client"
     about = ids if ids and subject not in _WITHOUT_CONNECTION else [company_id]
     subjects = [subject]

@@ -158,13 +158,13 @@ def event(row: Mapping[str, Any]) -> dict[str, Any]:
         "source": row.get("source") or None,
         "type": row.get("type") or None,
         "received_at": row["received_at"],
-        "processed_at": row.get("processed_at") if processed else None,
+        "processed_at": row["processed_at"] if processed else None,
         "company_id": row.get("company_id") or None,
-        "connection_ids": json.loads(row.get("connection_ids") or "[]"),
-        "attempts": int(row.get("attempts") or 0),
-        "next_attempt_at": row.get("next_attempt_at") if row["status"] == "failed" else None,
-        "error": None if processed else row.get("error") or None,
-        "duplicates": int(row.get("duplicates") or 0),
+        "connection_ids": list(row["connection_ids"]),
+        "attempts": row["attempts"],
+        "next_attempt_at": row["next_attempt_at"] if row["status"] == "failed" else None,
+        "error": None if processed else row["error"] or None,
+        "duplicates": row["duplicates"],
     }
 
 

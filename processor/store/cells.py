@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import bodies, commits, keys, outbox, poll_schedule, questions
+from processor.store import commits, keys, message_records, outbox, poll_schedule, questions
 from processor.store.decoding import text, text_fields, texts
 from processor.store.records import StoredConnection, UnreadableConnection, read_connections
 from processor.store.unit_of_work import Batch, WaitingMessage
@@ -62,25 +62,17 @@ class Cell:
             entry_ids_of.setdefault(text(fields[b"id"]), []).append(entry_id)
         if not entry_ids_of:
             return [], []
-        with self._client.pipeline(transaction=False) as pipe:
-            for event_id in entry_ids_of:
-                pipe.hmget(keys.event(self.number, event_id), "body", "received_at", "source", "attempts")
-            rows = pipe.execute()
-        waiting, gone = [], []
-        for (event_id, entry_ids), (body, received_at, source, attempts) in zip(
-            entry_ids_of.items(), rows, strict=True
-        ):
-            if body is None:
+        rows = self._client.hmget(keys.messages(self.number), list(entry_ids_of))
+        waiting: list[WaitingMessage] = []
+        gone: list[bytes] = []
+        for (event_id, entry_ids), row in zip(entry_ids_of.items(), rows, strict=True):
+            if row is None:
                 gone += entry_ids
                 continue
+            record = message_records.load_anything(row)
             waiting.append(
                 WaitingMessage(
-                    event_id,
-                    tuple(entry_ids),
-                    bodies.unpack(body),
-                    text(received_at),
-                    text(source or b""),
-                    int(attempts or 0),
+                    event_id, tuple(entry_ids), record, *message_records.unpack_content(record.content)
                 )
             )
         return waiting, gone

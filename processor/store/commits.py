@@ -9,7 +9,8 @@ from redis.client import Pipeline
 from handlers.events import Event
 from handlers.timeline import TimelineEntry
 from processor.clock import to_iso, to_ms
-from processor.store import keys, records
+from processor.store import keys, message_records, records
+from processor.store.message_records import MessageRecord
 from processor.store.unit_of_work import Batch, WaitingMessage
 
 Scores = dict[str | bytes, bytes | float | int | str]
@@ -99,49 +100,37 @@ def remove_merchant(pipe: "Pipeline[Any]", company_id: str, merchant_id: str) ->
 
 def write_events(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
     """Stage the outcomes of the messages in ``batch``: processed, failed or dead."""
-    stamp, stamp_ms = to_iso(now), to_ms(now)
+    rows: dict[str | bytes, str | bytes | int | float] = {}
+    left: list[str] = []
+    """Messages that are no longer failed or dead, nor to be attempted again."""
     for message in batch.done:
-        name = keys.event(cell, message.event_id)
-        pipe.hset(name, mapping={"status": "processed", "processed_at": stamp})
-        if message.attempts:
-            pipe.hdel(name, "next_attempt_at", "error")
-            for status in ("failed", "dead"):
-                pipe.zrem(keys.events_of(cell, status), message.event_id)
-            pipe.zrem(keys.retries(cell), message.event_id)
+        rows[message.event_id] = message_records.dump(_processed(message, message.record.content, now))
+        if message.record.attempts:
+            left.append(message.event_id)
+    for message, company_id in batch.dropped:
+        content = message_records.pack_content(message.head._replace(company_id="", connection_ids=()), b"")
+        rows[message.event_id] = message_records.dump(_processed(message, content, now))
+        left.append(message.event_id)
+        pipe.delete(keys.company_events(company_id))
+    if left:
+        for index in (keys.events_of(cell, "failed"), keys.events_of(cell, "dead"), keys.retries(cell)):
+            pipe.zrem(index, *left)
     for message, trace, next_attempt in batch.failed:
         status = "dead" if next_attempt is None else "failed"
-        fields: dict[str | bytes, str | bytes | int | float] = {
-            "status": status,
-            "error": trace,
-            "attempts": message.attempts + 1,
-        }
+        failed = message.record._replace(
+            status=status, error=trace, attempts=message.record.attempts + 1, next_attempt_at=next_attempt
+        )
+        rows[message.event_id] = message_records.dump(failed)
         if next_attempt is not None:
-            fields["next_attempt_at"] = to_iso(next_attempt)
             pipe.zadd(keys.retries(cell), {message.event_id: to_ms(next_attempt)})
-        else:
-            pipe.hdel(keys.event(cell, message.event_id), "next_attempt_at")
-        pipe.hset(keys.event(cell, message.event_id), mapping=fields)
-        pipe.zadd(keys.events_of(cell, status), {message.event_id: _received_ms(message)})
-    for message, company_id in batch.dropped:
-        name = keys.event(cell, message.event_id)
-        pipe.hset(name, mapping={"status": "processed", "processed_at": stamp})
-        pipe.hdel(name, "body", "company_id", "connection_ids", "next_attempt_at", "error")
-        pipe.zrem(keys.retries(cell), message.event_id)
-        pipe.delete(keys.company_events(company_id))
-    done: dict[str | bytes, str | bytes | int | float] = {
-        message.event_id: _received_ms(message)
-        for message in (*batch.done, *(message for message, _ in batch.dropped))
-    }
-    if done:
-        pipe.zadd(keys.events_of(cell, "processed"), done)
-    finished: list[str | bytes] = [*done, *(message.event_id for message, _, _ in batch.failed)]
-    if finished:
-        pipe.zrem(keys.events_of(cell, "pending"), *finished)
-    pipe.hset(keys.counters(cell), "last_commit_ms", stamp_ms)
+        pipe.zadd(keys.events_of(cell, status), {message.event_id: to_ms(message.record.received_at)})
+    if rows:
+        pipe.hset(keys.messages(cell), mapping=rows)
+    pipe.hset(keys.counters(cell), "last_commit_ms", to_ms(now))
 
 
-def _received_ms(message: WaitingMessage) -> int:
-    return to_ms(datetime.fromisoformat(message.received_at))
+def _processed(message: WaitingMessage, content: bytes, now: datetime) -> MessageRecord:
+    return MessageRecord("processed", message.record.received_at, content, processed_at=now)
 
 
 def _timeline_row(event: Event, entry: TimelineEntry, now: datetime) -> dict[str, Any]:

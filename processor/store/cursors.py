@@ -69,6 +69,41 @@ def merged_page(
     return ResultPage([(member, part) for _, member, part in rows], next_cursor)
 
 
+def stream_page(
+    client: "Redis[Any]",
+    index: str,
+    parts: Sequence[str],
+    field: bytes,
+    *,
+    limit: int,
+    cursor: str | None,
+) -> ResultPage:
+    """The same of ``field`` in the entries of streams, newest first."""
+    last_id, last_part = ("+", len(parts)) if cursor is None else _stream_place(cursor, index)
+    with client.pipeline(transaction=False) as pipe:
+        for part, name in enumerate(parts):
+            pipe.xrevrange(name, max=last_id if part < last_part else f"({last_id}", count=limit + 1)
+        pages = pipe.execute()
+    entries: list[tuple[int, int, int, str]] = []
+    for part, rows in enumerate(pages):
+        for entry_id, fields in rows:
+            ms, number = map(int, entry_id.split(b"-"))
+            entries.append((ms, number, part, text(fields[field])))
+    entries.sort(reverse=True)
+    items, next_cursor = entries[:limit], None
+    if len(entries) > limit and items:
+        ms, number, part, _ = items[-1]
+        next_cursor = _cursor(index, f"{number}-{part}", ms)
+    return ResultPage([(member, part) for _, _, part, member in items], next_cursor)
+
+
+def _stream_place(cursor: str, index: str) -> tuple[str, int]:
+    """Id of an entry, and the number of its stream."""
+    ms, member = _score_and_member(cursor, index)
+    number, _, part = member.partition("-")
+    return stream_id(f"{int(ms)}-{number}"), place(part)
+
+
 def filtered_page(
     fetch: Callable[[int, str | None], ResultPage],
     matches: Callable[[Any], bool],

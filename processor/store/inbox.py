@@ -1,6 +1,5 @@
 """The inbox: accepted messages that wait to be handled."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,9 +9,10 @@ from redis import Redis, RedisError
 from redis.client import Pipeline
 
 from handlers.events import Event
-from processor.clock import to_iso, to_ms
-from processor.store import bodies, each_cell, keys, visibility
+from processor.clock import to_ms
+from processor.store import each_cell, keys, message_records, visibility
 from processor.store.acknowledgement import NONE, Acknowledgement
+from processor.store.message_records import MessageHead, MessageRecord
 from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
 
@@ -68,7 +68,6 @@ class Inbox:
     ) -> None:
         self._client = client
         self._acknowledgement = acknowledgement
-        self._retention_s = retention_days * DAY_S
         self._dedupe_s = dedupe_days * DAY_S if dedupe_days > retention_days else 0
         self._accept: Any = register(client, "accept")
         self._quarantine: Any = register(client, "quarantine")
@@ -159,76 +158,73 @@ class Inbox:
 
     def _accept_call(self, message: ReceivedMessage, event: Event, cell: int) -> tuple[list[str], list[Any]]:
         """The keys and the arguments of the script ``accept``."""
+        company_id = event.company.id if event.company else ""
+        head = MessageHead(event.source.value, event.event_type, company_id, event.connection_ids)
+        content = message_records.pack_content(head, message.body)
         return [
             keys.seen(cell, event.event_id),
-            keys.event(cell, event.event_id),
-            keys.events(cell),
-            keys.events_of(cell, "pending"),
+            keys.messages(cell),
+            keys.repeats(cell),
             keys.inbox(cell),
+            keys.events(cell),
+            keys.company_events(company_id) if company_id else keys.nothing(cell),
             keys.wake(cell),
             keys.events_of(cell, "quarantined"),
-            keys.company_events(event.company.id) if event.company else keys.nothing(cell),
             keys.events_of(cell, "discarded"),
         ], [
             event.event_id,
             self._dedupe_s,
-            self._retention_s,
             to_ms(event.received_at),
             WAKE_MS,
-            *_message_fields(message, "pending"),
-            *_event_fields(event),
+            message_records.dump(MessageRecord("pending", message.received_at, content)),
         ]
 
     def _quarantine_call(self, message: ReceivedMessage) -> tuple[list[str], list[Any]]:
         """The keys and the arguments of the script ``quarantine``."""
+        content = message_records.pack_content(MessageHead(), message.body)
+        record = MessageRecord("quarantined", message.received_at, content, error=message.reason)
         return [
-            keys.event(UNRECOGNISED, message.event_id),
+            keys.messages(UNRECOGNISED),
+            keys.repeats(UNRECOGNISED),
             keys.events(UNRECOGNISED),
             keys.events_of(UNRECOGNISED, "quarantined"),
-        ], [
-            message.event_id,
-            self._retention_s,
-            to_ms(message.received_at),
-            *_message_fields(message, "quarantined"),
-            "error",
-            message.reason,
-        ]
+        ], [message.event_id, to_ms(message.received_at), message_records.dump(record)]
 
     def requeue(
-        self,
-        event_id: str,
-        *,
-        status: str,
-        cell: int,
-        only_if: bool = False,
-        fields: Sequence[str | int] = (),
+        self, event_id: str, *, status: str, cell: int, only_if: bool = False, attempts: int | None = None
     ) -> tuple[bool, bool]:
         """Put a stored message with this status into the inbox of its cell again.
 
-        With ``only_if`` nothing happens if its status has changed. ``fields`` (name, value, ...) are set as
-        well. Returns whether the message was put, and whether the cell needs a wake-up.
+        With ``only_if`` nothing happens if its status has changed. ``attempts`` is the new number of failed
+        attempts. Returns whether the message was put, and whether the cell needs a wake-up.
         """
         put, wake = self._requeue(
             keys=[
-                keys.event(cell, event_id),
-                keys.events_of(cell, "pending"),
+                keys.messages(cell),
                 keys.events_of(cell, status),
                 keys.retries(cell),
                 keys.inbox(cell),
                 keys.wake(cell),
             ],
-            args=[event_id, WAKE_MS, status if only_if else "", *fields],
+            args=[
+                event_id,
+                WAKE_MS,
+                message_records.beginning(status) if only_if else "",
+                message_records.beginning("pending", attempts),
+            ],
         )
         return bool(put), bool(wake)
 
     def discard(self, event_id: str, *, status: str, cell: int) -> bool:
         """Mark a message with this status as discarded; false if it is gone or has another status."""
         names = [
-            keys.event(cell, event_id),
+            keys.messages(cell),
+            keys.events(cell),
             keys.events_of(cell, status),
             keys.events_of(cell, "discarded"),
         ]
-        return bool(self._discard(keys=names, args=[event_id, status]))
+        before, after = message_records.beginning(status), message_records.discarded_code(status)
+        return bool(self._discard(keys=names, args=[event_id, before, after]))
 
     def release(self, event: Event, body: bytes) -> AcceptResult:
         """Accept an unrecognised message, which now reads as ``event``, and remove it from the quarantine.
@@ -281,36 +277,9 @@ def remove_unrecognised(client: "Redis[Any]", event_ids: Sequence[str]) -> None:
     if not event_ids:
         return
     with client.pipeline(transaction=True) as pipe:
-        pipe.delete(*(keys.event(UNRECOGNISED, event_id) for event_id in event_ids))
+        for table in (keys.messages(UNRECOGNISED), keys.repeats(UNRECOGNISED)):
+            pipe.hdel(table, *event_ids)
         pipe.zrem(keys.events(UNRECOGNISED), *event_ids)
         for status in UNRECOGNISED_STATUSES:
             pipe.zrem(keys.events_of(UNRECOGNISED, status), *event_ids)
         pipe.execute()
-
-
-def _event_fields(event: Event) -> list[str | int]:
-    return [
-        "source",
-        event.source.value,
-        "type",
-        event.event_type,
-        "company_id",
-        event.company.id if event.company else "",
-        "connection_ids",
-        json.dumps(event.connection_ids),
-    ]
-
-
-def _message_fields(message: ReceivedMessage, status: str) -> list[str | bytes | int]:
-    return [
-        "event_id",
-        message.event_id,
-        "body",
-        bodies.pack(message.body),
-        "received_at",
-        to_iso(message.received_at),
-        "received_ms",
-        to_ms(message.received_at),
-        "status",
-        status,
-    ]

@@ -79,13 +79,21 @@ def nothing(cell: int) -> str:
 # Messages
 
 
-def event(cell: int, event_id: str) -> str:
-    """Hash: one message, its body (see ``bodies``) and its outcome. Kept for EVENT_RETENTION_DAYS."""
-    return f"{_in(cell)}event:{event_id}"
+def messages(cell: int) -> str:
+    """Hash: event id to the message, its body and its outcome (see ``message_records``).
+
+    Trimmed with EVENT_RETENTION_DAYS.
+    """
+    return f"{_in(cell)}messages"
+
+
+def repeats(cell: int) -> str:
+    """Hash: event id to the number of its repetitions. Trimmed like ``messages``."""
+    return f"{_in(cell)}repeats"
 
 
 def seen(cell: int, event_id: str) -> str:
-    """String "1": a message with this id was accepted. Kept for DEDUPE_DAYS, unless ``event`` is as long."""
+    """String "1": a message with this id was accepted. Kept for DEDUPE_DAYS, if messages are kept shorter."""
     return f"{_in(cell)}seen:{event_id}"
 
 
@@ -95,12 +103,15 @@ def events(cell: int) -> str:
 
 
 def events_of(cell: int, status: str) -> str:
-    """Sorted set: ids of events with this status by time of arrival (ms). Trimmed like ``events``."""
+    """Sorted set: ids of events with this status by time of arrival (ms). Trimmed like ``events``.
+
+    Only of messages that an operator may have to look at: failed, dead, quarantined and discarded.
+    """
     return f"{_in(cell)}events:{status}"
 
 
 def company_events(company_id: str) -> str:
-    """Sorted set: ids of a company's events by time of arrival (ms). Kept for EVENT_RETENTION_DAYS."""
+    """Sorted set: ids of a company's events by time of arrival (ms). Trimmed like ``events``."""
     return f"{_in(cell_of(company_id))}company-events:{company_id}"
 
 

@@ -94,12 +94,9 @@ def _cleaned(client: "Redis[Any]") -> Iterator[None]:
     with contextlib.suppress(ResponseError), client.pipeline(transaction=False) as pipe:
         for name in (
             keys.seen(cell, ID),
-            keys.event(cell, ID),
+            keys.messages(cell),
+            keys.repeats(cell),
             keys.events(cell),
-            *(
-                keys.events_of(cell, status)
-                for status in ("pending", "processed", "quarantined", "discarded")
-            ),
             keys.company_events(ID),
             keys.inbox(cell),
             keys.wake(cell),

@@ -13,15 +13,13 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import to_us, utc_now
-from processor.store import cursors, each_cell, keys, records, statistics, unreadable
+from processor.store import cursors, each_cell, keys, message_queries, records, statistics, unreadable
 from processor.store.cursors import ResultPage
 from processor.store.decoding import text, texts
-from processor.store.inbox import UNRECOGNISED
 from processor.store.records import (
     COMPANY,
     CONNECTION,
     EVENT,
-    EVENT_FIELDS,
     NOTIFICATION,
     TIMELINE,
     StoredConnection,
@@ -182,38 +180,15 @@ class Reader:
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One message with its body (bytes); ``None`` if it is unknown or expired."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for cell in keys.cells():
-                pipe.hgetall(keys.event(cell, event_id))
-            rows = pipe.execute(raise_on_error=False)
-        # A copy in the quarantine counts least: it goes once the message is accepted.
-        cell = max(keys.cells(), key=lambda cell: (bool(rows[cell]), cell != UNRECOGNISED))
-        if not rows[cell]:
-            return None
-        fields = unreadable.read(self._client, EVENT, event_id, partial(records.event, rows[cell]))
-        return None if fields is None else {**fields, "cell": cell}
+        return message_queries.message(self._client, event_id)
 
     def list_events(
         self, *, status: str | None, limit: int, cursor: str | None, company_id: str | None = None
     ) -> ResultPage:
-        """Messages of a company, else with a status, else all; without bodies, newest first."""
-        if company_id is not None:
-            cells: Sequence[int] = [keys.cell_of(company_id)]
-            parts = [keys.company_events(company_id)]
-        else:
-            cells = keys.cells()
-            parts = [keys.events(cell) if status is None else keys.events_of(cell, status) for cell in cells]
-        index = f"events {status} {company_id}"
-        page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor)
-        with self._client.pipeline(transaction=False) as pipe:
-            for event_id, part in page.items:
-                pipe.hmget(keys.event(cells[part], event_id), *EVENT_FIELDS)
-            rows = pipe.execute(raise_on_error=False)
-        events = [
-            unreadable.read(self._client, EVENT, event_id, partial(records.listed_event, row))
-            for (event_id, _), row in zip(page.items, rows, strict=True)
-        ]
-        return ResultPage([event for event in events if event], page.next_cursor)
+        """Messages of a company, else those that may have a status, else all; newest first."""
+        return message_queries.page(
+            self._client, status=status, company_id=company_id, limit=limit, cursor=cursor
+        )
 
     # Notifications
 

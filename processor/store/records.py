@@ -13,7 +13,7 @@ from handlers.company import CompanyChange, CompanyRecord
 from handlers.connection import Connection
 from handlers.state import State, situation
 from processor.clock import from_iso, from_ms, to_iso
-from processor.store import bodies, keys, serialization, unreadable
+from processor.store import keys, serialization, unreadable
 from processor.store.decoding import text, text_fields
 
 CONNECTION = "connection"
@@ -23,7 +23,6 @@ NOTIFICATION = "notification"
 TIMELINE = "timeline"
 """Kinds of records, as notes of unreadable ones name them."""
 
-EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined", "discarded")
 TIMELINE_FIELDS = (
     "at",
     "known_at",
@@ -39,21 +38,6 @@ TIMELINE_FIELDS = (
 NOTIFICATION_FIELDS = frozenset(("id", "type", "timestamp", "data"))
 ATTEMPT = ":attempt:"
 """Part of the name of a field that holds one attempt of a delivery."""
-
-EVENT_FIELDS = (
-    "event_id",
-    "received_at",
-    "processed_at",
-    "status",
-    "source",
-    "type",
-    "company_id",
-    "connection_ids",
-    "duplicates",
-    "attempts",
-    "next_attempt_at",
-    "error",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,32 +164,6 @@ def timeline_entry(row: bytes) -> dict[str, Any]:
     if not entry.keys() >= set(TIMELINE_FIELDS):
         raise ValueError("not an entry of a timeline")
     return entry
-
-
-def event(row: Any) -> dict[str, Any] | None:
-    """A message with its body (bytes); ``None`` if only other fields of it are left."""
-    row = dict(_checked_reply(row))
-    body = bodies.unpack(row.pop(b"body", b""))
-    fields = text_fields(row)
-    return {**_checked_event(fields), "body": body} if "event_id" in fields else None
-
-
-def listed_event(row: Any) -> dict[str, str] | None:
-    """A message without its body from the values of ``EVENT_FIELDS``; ``None`` if it is gone."""
-    values = zip(EVENT_FIELDS, _checked_reply(row), strict=True)
-    fields = {name: text(value) for name, value in values if value is not None}
-    return _checked_event(fields) if "event_id" in fields else None
-
-
-def _checked_event(fields: dict[str, str]) -> dict[str, str]:
-    """Check that the fields of a message can be shown."""
-    ids = json.loads(fields.get("connection_ids") or "[]")
-    if fields["status"] not in EVENT_STATUSES or not isinstance(ids, list):
-        raise ValueError("not the fields of a message")
-    from_iso(fields["received_at"])
-    for name in ("attempts", "duplicates"):
-        int(fields.get(name) or 0)
-    return fields
 
 
 def notification(row: Any, deliveries: Any) -> dict[str, Any]:

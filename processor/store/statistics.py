@@ -10,7 +10,7 @@ from redis import Redis
 from processor.clock import from_ms
 from processor.store import codat_status, keys
 from processor.store.decoding import text, text_fields
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import EVENT_STATUSES, INDEXED_STATUSES
 
 
 def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
@@ -22,8 +22,9 @@ def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
         for cell in keys.cells():
             for state in states:
                 pipe.zcard(keys.connections_in(cell, state))
-            for status in EVENT_STATUSES:
+            for status in INDEXED_STATUSES:
                 pipe.zcard(keys.events_of(cell, status))
+            pipe.hlen(keys.messages(cell))
             pipe.xlen(keys.inbox(cell))
             pipe.xrange(keys.inbox(cell), count=1)
             pipe.zcard(keys.questions(cell))
@@ -39,13 +40,17 @@ def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
     oldest_ms: int | None = None
     for _ in keys.cells():
         counts.update({("connections", state): next(rows) for state in states})
-        counts.update({("events", status): next(rows) for status in EVENT_STATUSES})
+        counts.update({("events", status): next(rows) for status in INDEXED_STATUSES})
+        counts["messages", ""] += next(rows)
         counts["inbox", ""] += next(rows)
         for entry_id, _fields in next(rows):
             entered_ms = int(text(entry_id).split("-")[0])
             oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
         counts.update({(name, ""): next(rows) for name in ("questions", "companies")})
         counters.append(text_fields(next(rows)))
+    counts["events", "pending"] = counts["inbox", ""]
+    others = sum(counts["events", status] for status in EVENT_STATUSES)
+    counts["events", "processed"] = max(0, counts["messages", ""] - others)
     seconds, micros = next(rows)
     age_s = 0.0 if oldest_ms is None else max(0.0, seconds + micros / 1e6 - oldest_ms / 1000)
     return {

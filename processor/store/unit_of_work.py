@@ -10,6 +10,7 @@ from handlers.events import Event, HistorySeen, Source
 from handlers.milestones import Notification
 from handlers.state import State
 from handlers.timeline import TimelineEntry, TimelineOutcome
+from processor.store.message_records import MessageHead, MessageRecord
 from processor.store.records import StoredConnection
 
 MESSAGES = frozenset({Source.CURRENT, Source.LEGACY})
@@ -24,10 +25,9 @@ class WaitingMessage:
 
     event_id: str
     entry_ids: tuple[bytes, ...]
+    record: MessageRecord
+    head: MessageHead
     body: bytes
-    received_at: str
-    source: str
-    attempts: int
 
 
 @dataclass(slots=True)

@@ -7,12 +7,13 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.store import each_cell, keys
+from processor.store import each_cell, keys, message_records
 from processor.store.decoding import text
 from processor.store.inbox import WAKE_MS
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import INDEXED_STATUSES
 
 MAX_RETRIES = 1_000
+MAX_TRIMMED = 1_000
 POLL_CLAIM_MS = 30_000
 """Lifetime of a claim of a poll run or a maintenance run."""
 
@@ -84,11 +85,34 @@ def claim_maintenance_run(client: "Redis[Any]") -> bool:
 
 
 def trim(client: "Redis[Any]", before: datetime) -> None:
-    """Remove expired messages, which arrived before this time, from the indexes."""
-    limit = f"({to_ms(before)}"
-    with client.pipeline(transaction=False) as pipe:
-        for cell in keys.cells():
-            pipe.zremrangebyscore(keys.events(cell), "-inf", limit)
-            for status in EVENT_STATUSES:
-                pipe.zremrangebyscore(keys.events_of(cell, status), "-inf", limit)
+    """Remove the messages that arrived before this time."""
+    for cell in keys.cells():
+        while _trim_some(client, cell, f"({to_ms(before)}"):
+            pass
+
+
+def _trim_some(client: "Redis[Any]", cell: int, limit: str) -> bool:
+    """Remove up to ``MAX_TRIMMED`` messages of a cell; whether there are more.
+
+    The commit of a drain that is handling one of them fails, so that it does not write the message again.
+    """
+    ids = client.zrangebyscore(keys.events(cell), "-inf", limit, start=0, num=MAX_TRIMMED)
+    if not ids:
+        return False
+    expired_of: dict[str, list[bytes]] = {}
+    for event_id, row in zip(ids, client.hmget(keys.messages(cell), ids), strict=True):
+        record = message_records.load_anything(row or b"")
+        company_id = message_records.unpack_content(record.content)[0].company_id
+        if company_id:
+            expired_of.setdefault(company_id, []).append(event_id)
+    with client.pipeline(transaction=True) as pipe:
+        pipe.incr(keys.cursor(cell))
+        pipe.hdel(keys.messages(cell), *ids)
+        pipe.hdel(keys.repeats(cell), *ids)
+        pipe.zrem(keys.events(cell), *ids)
+        for status in INDEXED_STATUSES:
+            pipe.zrem(keys.events_of(cell, status), *ids)
+        for company_id, expired in expired_of.items():
+            pipe.zrem(keys.company_events(company_id), *expired)
         pipe.execute()
+    return len(ids) == MAX_TRIMMED

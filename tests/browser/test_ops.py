@@ -79,9 +79,7 @@ def die(service: Stack, event_id: str) -> None:
         return row is not None and row["status"] == status
 
     def is_tried_for_the_last_time() -> bool:
-        put, _ = own.inbox.requeue(
-            event_id, status="failed", cell=cell, only_if=True, fields=("attempts", LAST_BUT_ONE)
-        )
+        put, _ = own.inbox.requeue(event_id, status="failed", cell=cell, only_if=True, attempts=LAST_BUT_ONE)
         return put
 
     own.inbox.accept(event, b"nothing of ours")
@@ -97,8 +95,7 @@ def mend(service: Stack, event_id: str, company_id: str, connection_id: str) -> 
         "generatedDate": datetime.now(UTC).isoformat(),
         "payload": {"referenceCompany": {"id": company_id}, "connection": {"id": connection_id}},
     }
-    fields: Fields = {"source": "current", "body": json.dumps(body)}
-    service.container.redis.hset(cells.where(service.container.redis, keys.event, event_id), mapping=fields)
+    cells.change_message(service.container.redis, event_id, json.dumps(body).encode(), source="current")
 
 
 def add_failing(service: Stack, notification_id: str) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from processor.store import bodies, keys
 from tests.support import cells, messages
 from tests.support.messages import AUTHORIZATION, signed
 from tests.support.service import LIMIT_S, Sender, Service, is_done, until
@@ -94,8 +93,7 @@ def answers_on_one_line(service, requests):
 
 
 def kept(service, event_id):
-    stored = service.redis().hget(cells.where(service.redis(), keys.event, event_id), "body")
-    return None if stored is None else bodies.unpack(stored)
+    return cells.message(service.redis(), event_id).get("body")
 
 
 def test_the_same_message_a_thousand_times_at_once_is_kept_once_and_takes_effect_once(service):

@@ -5,7 +5,7 @@ from typing import Any
 
 from redis import Redis
 
-from processor.store import each_cell, keys
+from processor.store import each_cell, keys, message_queries, message_records
 
 
 def where(client: "Redis[Any]", name: Callable[..., str], *args: str) -> str:
@@ -56,6 +56,38 @@ def delete(client: "Redis[Any]", *names: Callable[[int], str]) -> int:
 def forget_messages(client: "Redis[Any]", company_id: str) -> None:
     """Remove all messages of a company's cell."""
     cell = keys.cell_of(company_id)
-    found = client.zrange(keys.events(cell), 0, -1)
-    client.delete(*(keys.event(cell, event_id.decode()) for event_id in found))
-    client.delete(keys.events(cell), keys.company_events(company_id))
+    client.delete(keys.messages(cell), keys.events(cell), keys.company_events(company_id))
+
+
+def stored_message(client: "Redis[Any]", event_id: str) -> tuple[int, bytes | None]:
+    """The cell and the record of a message; cell 0 where there is none."""
+    rows = each_cell.replies(client, lambda pipe, cell: pipe.hget(keys.messages(cell), event_id))
+    return next(((cell, row) for cell, row in enumerate(rows) if row is not None), (0, None))
+
+
+def message(client: "Redis[Any]", event_id: str) -> dict[str, Any]:
+    """A message as queries return it; empty where there is none."""
+    return message_queries.message(client, event_id) or {}
+
+
+def change_message(client: "Redis[Any]", event_id: str, body: bytes | None = None, **changes: Any) -> None:
+    """Replace parts of a stored message: its body, parts of its head, or of its record."""
+    cell, row = stored_message(client, event_id)
+    assert row is not None
+    record = message_records.load(row)
+    head, old_body = message_records.unpack_content(record.content)
+    of_head = {name: changes.pop(name) for name in list(changes) if name in head._fields}
+    content = message_records.pack_content(head._replace(**of_head), old_body if body is None else body)
+    record = record._replace(content=content, **changes)
+    client.hset(keys.messages(cell), event_id, message_records.dump(record))
+
+
+def forget_message(client: "Redis[Any]", event_id: str) -> None:
+    """Remove the record of a message, and leave it in the indexes."""
+    cell, _ = stored_message(client, event_id)
+    client.hdel(keys.messages(cell), event_id)
+
+
+def pending(client: "Redis[Any]") -> list[bytes]:
+    """The ids of the messages that wait, oldest first in each cell."""
+    return [fields[b"id"] for cell in keys.cells() for _, fields in client.xrange(keys.inbox(cell))]

@@ -313,12 +313,9 @@ def is_done(service: Service, event_ids: Sequence[str]) -> bool:
     """Whether all of these messages were handled."""
     try:
         redis = service.redis()
-        if cells.count(redis, keys.events_of, "pending"):
+        if cells.pending(redis):
             return False
-        with redis.pipeline(transaction=False) as pipe:
-            for event_id in event_ids:
-                pipe.hget(cells.where(pipe, keys.event, event_id), "status")
-            return set(pipe.execute()) <= {b"processed"}
+        return all(cells.message(redis, event_id).get("status") == "processed" for event_id in event_ids)
     except RedisError:
         return False
 

@@ -150,10 +150,10 @@ class Workbench:
     def corrupt(self, event_id: str) -> Callable[[], None]:
         """Damage the stored body of a message, so that handling it raises; returns the repair."""
         body = self.event(event_id)["body"]
-        self.client.hset(cells.where(self.client, keys.event, event_id), "body", b"\xff damaged")
+        cells.change_message(self.client, event_id, b"\xff damaged")
 
         def repair() -> None:
-            self.client.hset(cells.where(self.client, keys.event, event_id), "body", body)
+            cells.change_message(self.client, event_id, body)
 
         return repair
 

@@ -14,7 +14,7 @@ from rq.timeouts import BaseTimeoutException
 from handlers.events import Event
 from handlers.registry import Policy
 from processor.alerts.replay import decode_event
-from processor.clock import from_iso, utc_now
+from processor.clock import utc_now
 from processor.store.cells import Cell, CursorConflict, WriteConflict
 from processor.store.inbox import Inbox
 from processor.store.keys import cell_of
@@ -215,9 +215,9 @@ class Drain:
             try:
                 event = decode_event(
                     message.body,
-                    source=message.source,
+                    source=message.head.source,
                     event_id=message.event_id,
-                    received_at=from_iso(message.received_at),
+                    received_at=message.record.received_at,
                 )
             except BaseTimeoutException:
                 raise
@@ -250,12 +250,12 @@ def _report(batch: Batch) -> None:
 def _fail(batch: Batch, message: WaitingMessage, now: datetime) -> None:
     """Record the error that handling ``message`` raised, and the time of the next attempt."""
     trace = traceback.format_exc()[-MOST_TRACE:]
-    is_last = message.attempts >= len(HANDLING_RETRIES)
-    again = None if is_last else now + HANDLING_RETRIES[message.attempts]
+    is_last = message.record.attempts >= len(HANDLING_RETRIES)
+    again = None if is_last else now + HANDLING_RETRIES[message.record.attempts]
     batch.failed.append((message, trace, again))
     batch.count("dead_letters" if is_last else "handling_failures")
     _log.error(
         "handling a message raised",
         exc_info=True,
-        extra={"event_id": message.event_id, "attempt": message.attempts + 1, "dead": is_last},
+        extra={"event_id": message.event_id, "attempt": message.record.attempts + 1, "dead": is_last},
     )

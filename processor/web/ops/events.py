@@ -8,7 +8,7 @@ from flask import Response, request, url_for
 from processor.alerts.replay import DISCARDABLE, ReplayResult
 from processor.errors import Invalid
 from processor.resources import queries
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import EVENT_STATUSES
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, copy, rendering
 from processor.web.ops.rendering import blueprint

@@ -4,7 +4,7 @@ from marshmallow import fields
 
 from handlers.events import Source
 from processor.alerts.replay import DISCARDED
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import EVENT_STATUSES
 from processor.web.v1.fields import ResponseSchema, moment, number, text, texts, word
 
 

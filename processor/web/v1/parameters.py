@@ -13,7 +13,7 @@ from processor.codat.json_values import folded
 from processor.delivery.rules import TYPES
 from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import EVENT_STATUSES
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

@@ -12,6 +12,8 @@ from handlers.facts import Claim, DataType, Fact, FactKind
 from handlers.state import situation
 from processor.clock import to_iso, to_ms
 from processor.resources import serializers
+from processor.store import message_records
+from processor.store.message_records import MessageRecord
 from processor.store.records import StoredConnection
 
 BEGUN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -114,7 +116,9 @@ def test_what_is_open_and_what_was_told_is_listed() -> None:
     ]
 
 
-A_ROW: dict[str, Any] = {"event_id": "msg_1", "status": "processed", "received_at": to_iso(BEGUN)}
+A_ROW = message_records.fields(
+    "msg_1", message_records.dump(MessageRecord("processed", BEGUN, b"", processed_at=BEGUN)), None
+)
 
 
 def test_an_event_of_which_little_is_known_is_shown() -> None:
@@ -136,7 +140,7 @@ def test_an_event_of_which_little_is_known_is_shown() -> None:
 
 
 def test_a_processed_event_has_no_error_left_of_earlier_attempts() -> None:
-    row = {**A_ROW, "error": "Traceback", "attempts": "2", "next_attempt_at": to_iso(LATER)}
+    row = {**A_ROW, "error": "Traceback", "attempts": 2, "next_attempt_at": to_iso(LATER)}
     event = serializers.event(row)
     assert (event["error"], event["attempts"], event["next_attempt_at"]) == (None, 2, None)
 

@@ -40,8 +40,8 @@ def test_messages_are_read_in_the_order_in_which_they_came(bench, cell):
 
     assert [message.event_id for message in waiting] == ids[:3]
     assert gone == []
-    assert waiting[0].attempts == 0
-    assert waiting[0].source == "current"
+    assert waiting[0].record.attempts == 0
+    assert waiting[0].head.source == "current"
 
 
 def test_an_empty_cell_has_nothing_to_read(cell):
@@ -101,7 +101,7 @@ def test_what_arrives_between_reading_and_committing_stays(bench, cell):
 
 def test_a_message_that_is_gone_is_told_apart_from_those_that_wait(client, bench, cell):
     gone_id, waiting_id = bench.fill([messages.connected(COMPANY, "connection-1")] * 2)
-    client.delete(cells.where(client, keys.event, gone_id))
+    cells.forget_message(client, gone_id)
 
     waiting, gone = cell.read(10)
 

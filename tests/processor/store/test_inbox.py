@@ -1,6 +1,5 @@
 """The inbox on the real engine: kept once, in one round trip, and somebody is woken for it."""
 
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,9 +8,10 @@ import pytest
 from redis import Redis, RedisError
 
 from processor.clock import to_iso, to_ms
-from processor.store import bodies, keys
+from processor.store import keys
 from processor.store.inbox import DAY_S, UNRECOGNISED, WAKE_MS, Inbox, ReceivedMessage
 from processor.store.leases import CellLeases
+from processor.store.message_records import INDEXED_STATUSES
 from processor.store.waker import Waker
 from tests.processor.store.conftest import AWAKE_MS
 from tests.support import cells, messages
@@ -42,31 +42,38 @@ def test_an_accepted_message_is_kept_whole_and_waits_in_the_cell_of_its_company(
     cell = keys.cell_of(COMPANY)
     assert (kept.event_id, kept.duplicate, kept.sleeping_cell) == ("msg_1", False, cell)
     assert waiting(client) == {cell: ["msg_1"]}
-    assert client.hgetall(cells.where(client, keys.event, "msg_1")) == {
-        b"event_id": b"msg_1",
-        b"body": bodies.pack(BODY),
-        b"received_at": to_iso(event.received_at).encode(),
-        b"received_ms": str(to_ms(event.received_at)).encode(),
-        b"status": b"pending",
-        b"source": b"current",
-        b"type": b"connection.connected",
-        b"company_id": COMPANY.encode(),
-        b"connection_ids": json.dumps([CONNECTION]).encode(),
+    row = cells.message(client, "msg_1")
+    assert row == {
+        "event_id": "msg_1",
+        "body": BODY,
+        "received_at": to_iso(event.received_at),
+        "processed_at": None,
+        "next_attempt_at": None,
+        "attempts": 0,
+        "duplicates": 0,
+        "error": "",
+        "status": "pending",
+        "source": "current",
+        "type": "connection.connected",
+        "company_id": COMPANY,
+        "connection_ids": [CONNECTION],
+        "cell": cell,
     }
-    for index in (keys.events(cell), keys.events_of(cell, "pending")):
-        assert client.zrange(index, 0, -1, withscores=True) == [(b"msg_1", float(to_ms(event.received_at)))]
+    assert client.zrange(keys.events(cell), 0, -1, withscores=True) == [
+        (b"msg_1", float(to_ms(event.received_at)))
+    ]
 
 
 def test_the_second_time_it_is_a_duplicate_that_is_counted_and_nothing_else(client, inbox):
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
-    before = client.hgetall(cells.where(client, keys.event, "msg_1"))
+    before = cells.message(client, "msg_1")
     other = messages.other(company_id=COMPANY)
     later = messages.understood(other, "msg_1", received_at=messages.LONG_AGO + timedelta(1))
 
     kept = inbox.accept(later, other)
 
     assert (kept.duplicate, kept.sleeping_cell) == (True, None)
-    assert client.hgetall(cells.where(client, keys.event, "msg_1")) == before | {b"duplicates": b"1"}
+    assert cells.message(client, "msg_1") == before | {"duplicates": 1}
     assert inbox.depth() == 1
 
 
@@ -85,7 +92,7 @@ def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client
     assert sum(not one.duplicate for one in kept) == 1
     assert [one.sleeping_cell for one in kept if one.sleeping_cell is not None] == [keys.cell_of(COMPANY)]
     assert waiting(client) == {keys.cell_of(COMPANY): ["msg_1"]}
-    assert client.hget(cells.where(client, keys.event, "msg_1"), "duplicates") == b"999"
+    assert cells.message(client, "msg_1")["duplicates"] == 999
 
 
 def of_a_script(before, after):
@@ -94,8 +101,8 @@ def of_a_script(before, after):
     return {name: count for name, count in calls.items() if count and name not in ("info", "client|setinfo")}
 
 
-ACCEPTING = {"evalsha": 1, "exists": 1, "hset": 1, "expire": 2, "xadd": 1, "zadd": 3, "set": 1}
-REFUSING = {"evalsha": 1, "exists": 2, "hexists": 1, "hincrby": 1, "hlen": 1}
+ACCEPTING = {"evalsha": 1, "exists": 1, "hsetnx": 1, "xadd": 1, "zadd": 2, "set": 1}
+REFUSING = {"evalsha": 1, "exists": 1, "hsetnx": 1, "hget": 1, "hincrby": 1}
 """The commands that the engine runs for a message that is new, and for its first repetition."""
 
 QUARANTINE = {"zmscore": 2}
@@ -156,7 +163,7 @@ def test_scripts_that_the_engine_forgot_are_sent_again_for_a_whole_batch(client,
         ("msg_1", False),
         ("msg_2", False),
     ]
-    assert client.hget(cells.where(client, keys.event, "msg_odd"), "status") == b"quarantined"
+    assert cells.message(client, "msg_odd")["status"] == "quarantined"
     assert inbox.depth() == 3
 
 
@@ -189,19 +196,6 @@ def test_what_was_discarded_is_accepted_again_only_if_it_was_not_recognised(clie
     assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate is duplicate
 
     assert cells.count(client, keys.events_of, "discarded") == int(duplicate)
-
-
-def test_the_messages_of_a_company_are_those_of_the_last_days(client, redis_url):
-    inbox = Inbox(Redis.from_url(redis_url), retention_days=2)
-    for number in range(400):
-        event = messages.understood(
-            BODY,
-            f"msg_{number}",
-            received_at=messages.LONG_AGO + timedelta(hours=number, milliseconds=number),
-        )
-        inbox.accept(event, BODY)
-
-    assert 48 <= client.zcard(keys.company_events(COMPANY)) <= 48 + 2 * 16
 
 
 def test_an_engine_that_forgot_the_script_learns_it_again(client, inbox):
@@ -249,14 +243,14 @@ def test_news_without_a_company_goes_to_the_first_cell(client, inbox):
     inbox.accept(messages.understood(body, "msg_1"), body)
 
     assert waiting(client) == {0: ["msg_1"]}
-    assert client.hget(cells.where(client, keys.event, "msg_1"), "company_id") == b""
+    assert cells.message(client, "msg_1")["company_id"] == ""
 
 
 def test_any_bytes_are_kept_as_they_are(client, inbox):
     body = bytes(range(256))
     inbox.accept(messages.understood(BODY, "msg_1"), body)
 
-    assert bodies.unpack(client.hget(cells.where(client, keys.event, "msg_1"), "body")) == body
+    assert cells.message(client, "msg_1")["body"] == body
 
 
 def test_what_cannot_be_kept_leaves_no_trace(client, inbox):
@@ -278,26 +272,20 @@ def test_what_cannot_be_kept_leaves_no_trace(client, inbox):
 def test_a_repetition_after_the_message_itself_expired_leaves_nothing_behind(client, redis_url):
     inbox = Inbox(Redis.from_url(redis_url), retention_days=1, dedupe_days=21)
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
-    client.delete(cells.where(client, keys.event, "msg_1"))
+    cells.forget_message(client, "msg_1")
 
     assert inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
-    assert not client.exists(cells.where(client, keys.event, "msg_1"))
+    assert not client.exists(keys.messages(keys.cell_of(COMPANY)), keys.repeats(keys.cell_of(COMPANY)))
 
 
-def test_lifetimes_are_as_configured(client, redis_url):
+def test_the_id_of_a_message_is_remembered_as_long_as_configured(client, redis_url):
     inbox = Inbox(Redis.from_url(redis_url), retention_days=2, dedupe_days=5)
     began_ms = now_ms(client)
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
-    inbox.quarantine("msg_2", b"?", messages.LONG_AGO, "why")
     ended_ms = now_ms(client)
 
-    cell = keys.cell_of(COMPANY)
-    for key, days in (
-        (keys.event(cell, "msg_1"), 2),
-        (keys.event(0, "msg_2"), 2),
-        (keys.seen(cell, "msg_1"), 5),
-    ):
-        assert began_ms <= client.pexpiretime(key) - days * DAY_S * 1000 <= ended_ms
+    expires_ms = client.pexpiretime(keys.seen(keys.cell_of(COMPANY), "msg_1"))
+    assert began_ms <= expires_ms - 5 * DAY_S * 1000 <= ended_ms
 
 
 def test_an_event_can_be_put_by_somebodys_transaction(client, inbox):
@@ -317,15 +305,10 @@ def test_an_event_can_be_put_by_somebodys_transaction(client, inbox):
 def test_a_message_that_nobody_understands_is_kept_outside_of_the_inbox(client, inbox):
     inbox.quarantine("msg_1", b"\xff?", messages.LONG_AGO, "the body is not UTF-8")
 
-    row = client.hgetall(cells.where(client, keys.event, "msg_1"))
-    assert (bodies.unpack(row[b"body"]), row[b"status"], row[b"error"]) == (
-        b"\xff?",
-        b"quarantined",
-        b"the body is not UTF-8",
-    )
+    row = cells.message(client, "msg_1")
+    assert (row["body"], row["status"], row["error"]) == (b"\xff?", "quarantined", "the body is not UTF-8")
     assert cells.members(client, keys.events_of, "quarantined") == [b"msg_1"]
     assert cells.members(client, keys.events) == [b"msg_1"]
-    assert cells.count(client, keys.events_of, "pending") == 0
     assert (waiting(client), inbox.depth()) == ({}, 0)
 
 
@@ -333,7 +316,7 @@ def test_it_is_quarantined_once_however_often_it_comes(client, inbox):
     for _ in range(3):
         inbox.quarantine("msg_1", b"?", messages.LONG_AGO, "why")
 
-    assert client.hget(cells.where(client, keys.event, "msg_1"), "duplicates") == b"2"
+    assert cells.message(client, "msg_1")["duplicates"] == 2
     assert cells.count(client, keys.events_of, "quarantined") == 1
 
 
@@ -346,12 +329,9 @@ def test_it_is_released_when_it_is_understood_at_last(client, inbox):
     cell = keys.cell_of(COMPANY)
     assert waiting(client) == {cell: ["msg_1"]}
     assert cells.count(client, keys.events_of, "quarantined") == 0
-    assert cells.members(client, keys.events_of, "pending") == [b"msg_1"]
-    assert client.hmget(cells.where(client, keys.event, "msg_1"), "status", "type", "company_id") == [
-        b"pending",
-        b"connection.connected",
-        COMPANY.encode(),
-    ]
+    assert cells.pending(client) == [b"msg_1"]
+    row = cells.message(client, "msg_1")
+    assert (row["status"], row["type"], row["company_id"]) == ("pending", "connection.connected", COMPANY)
     assert client.zrange(keys.company_events(COMPANY), 0, -1, withscores=True) == [
         (b"msg_1", float(to_ms(messages.LONG_AGO)))
     ]
@@ -365,10 +345,10 @@ def test_a_quarantined_message_that_is_sent_again_and_understood_by_now_leaves_t
 
     assert not inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
 
-    assert client.hget(cells.where(client, keys.event, "msg_1"), "status") == b"pending"
-    assert cells.members(client, keys.events_of, "pending") == [b"msg_1"]
+    assert cells.message(client, "msg_1")["status"] == "pending"
+    assert cells.pending(client) == [b"msg_1"]
     assert cells.members(client, keys.events_of, "quarantined") == []
-    assert not client.hget(cells.where(client, keys.event, "msg_1"), "error")
+    assert not cells.message(client, "msg_1")["error"]
 
 
 # Again
@@ -379,9 +359,9 @@ def handled(client, inbox, status="processed"):
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
     cell = keys.cell_of(COMPANY)
     client.delete(keys.inbox(cell), keys.wake(cell))
-    client.hset(cells.where(client, keys.event, "msg_1"), "status", status)
-    client.zrem(keys.events_of(cell, "pending"), "msg_1")
-    client.zadd(keys.events_of(cell, status), {"msg_1": to_ms(messages.LONG_AGO)})
+    cells.change_message(client, "msg_1", status=status)
+    if status in INDEXED_STATUSES:
+        client.zadd(keys.events_of(cell, status), {"msg_1": to_ms(messages.LONG_AGO)})
     return cell
 
 
@@ -392,8 +372,7 @@ def test_a_message_is_put_into_the_inbox_again(client, inbox):
     assert inbox.requeue("msg_1", status="failed", cell=cell) == (True, True)
 
     assert waiting(client) == {cell: ["msg_1"]}
-    assert client.hget(cells.where(client, keys.event, "msg_1"), "status") == b"pending"
-    assert cells.score(client, keys.events_of, "msg_1", "pending") == to_ms(messages.LONG_AGO)
+    assert cells.message(client, "msg_1")["status"] == "pending"
     assert cells.count(client, keys.events_of, "failed") == 0
     assert cells.count(client, keys.retries) == 0
     assert inbox.requeue("msg_1", status="pending", cell=cell) == (True, False)
@@ -406,7 +385,7 @@ def test_a_message_whose_status_changed_meanwhile_stays_where_it_is(client, inbo
     assert inbox.requeue("msg_1", status="failed", cell=cell, only_if=True) == (False, False)
 
     assert (waiting(client), cells.count(client, keys.retries)) == ({}, 0)
-    assert client.hget(cells.where(client, keys.event, "msg_1"), "status") == b"processed"
+    assert cells.message(client, "msg_1")["status"] == "processed"
 
 
 def test_a_message_that_is_gone_cannot_be_put_again(client, inbox):

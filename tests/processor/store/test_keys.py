@@ -5,16 +5,18 @@ import inspect
 import pkgutil
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from handlers.registry import Policy
 from processor import store
-from processor.store import heartbeats, keys, visibility
-from processor.store.inbox import DAY_S, Inbox
+from processor.store import heartbeats, keys, visibility, wakeups
+from processor.store.inbox import DAY_S
 from processor.store.keys import PREFIX, cell_of
 from tests.processor.store.conftest import AWAKE_MS
-from tests.support import cells, messages
+from tests.support import messages
+from tests.support.counting import Interrupted
 from tests.support.workbench import Moving, Workbench
 
 
@@ -50,7 +52,6 @@ TYPES = {
 }
 
 LONGEST_S = {
-    "event": 30 * DAY_S,
     "seen": 21 * DAY_S,
     "wake": AWAKE_MS / 1000,
     "asking": AWAKE_MS / 1000,
@@ -59,7 +60,7 @@ LONGEST_S = {
 """How long keys of these functions live at the most, in seconds."""
 
 RECEIVING = {
-    *("event", "events", "events_of", "inbox", "wake", "cursor", "retries"),
+    *("messages", "repeats", "events", "events_of", "company_events", "inbox", "wake", "cursor", "retries"),
     *("connection", "connections", "connections_in", "timeline", "merchant_companies"),
     *("company", "companies", "company_connections"),
     *("stream", "notification", "outbox", "outbox_of"),
@@ -67,7 +68,7 @@ RECEIVING = {
 }
 """The functions whose keys receiving and handling messages must have written."""
 
-EXPIRES = re.compile(r"Expires|DEDUPE_DAYS|(?<!Trimmed with )EVENT_RETENTION_DAYS|Seconds\.|minutes\.")
+EXPIRES = re.compile(r"Expires|DEDUPE_DAYS|Seconds\.|minutes\.")
 """How a docstring says that a key does not stay."""
 
 
@@ -160,20 +161,25 @@ def test_no_two_functions_can_make_the_same_key():
             assert made.setdefault(key, name) == name, key
 
 
-def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client):
-    """Handled long after they expired, messages must not come back as hashes that stay for ever."""
-    inbox = Inbox(client, retention_days=1)
+def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client, redis_url):
+    """Handled or repeated long after they were trimmed, messages must not come back and stay for ever."""
     bench = Workbench(client)
-    bench.inbox = inbox
-    ids = bench.handle(messages.connected("company-1", "connection-1"), messages.other())
-    assert all(0 < client.ttl(cells.where(client, keys.event, event_id)) <= DAY_S for event_id in ids)
+    body = messages.connected("company-1", "connection-1")
+    ids = bench.handle(body, messages.other())
+    assert bench.inbox.accept(messages.understood(body, ids[0]), body).duplicate
+    bench.send(body, event_id="waiting")
+    bench.inbox.quarantine("odd", b"?", bench.clock(), "why")
+    slow: Any = Interrupted.from_url(redis_url)
+    slow.meanwhile = lambda: wakeups.trim(client, bench.clock() + timedelta(seconds=1))
+    bench.drain(slow).run(keys.cell_of("company-1"))
     for event_id in ids:
-        client.persist(cells.where(client, keys.event, event_id))
-        client.delete(cells.where(client, keys.event, event_id))
-        inbox.requeue(event_id, status="processed", cell=1)
+        bench.inbox.requeue(event_id, status="processed", cell=1)
     bench.drain_all()
 
-    assert not any(client.exists(cells.where(client, keys.event, event_id)) for event_id in ids)
+    left = {name.partition("}:")[2] for name in map(bytes.decode, client.scan_iter())}
+    assert not left & {"messages", "repeats", "events", "company-events:company-1"}
+    assert bench.waiting() == []
+    assert not any(name.startswith("events:") for name in left)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +197,7 @@ def test_the_cells_are_spread_evenly_over_the_slots_of_a_cluster(client, number)
         slots = [client.execute_command("CLUSTER KEYSLOT", keys.inbox(cell)) for cell in keys.cells()]
         assert [slot * number // keys.SLOTS for slot in slots] == list(range(number))
         for cell, slot in enumerate(slots):
-            assert client.execute_command("CLUSTER KEYSLOT", keys.event(cell, "msg_{1}")) == slot
+            assert client.execute_command("CLUSTER KEYSLOT", keys.connection(cell, "xero-{1}")) == slot
     finally:
         keys.use_cells(keys.DEFAULT_CELLS)
 

@@ -99,23 +99,11 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
         ("company", "c1", lambda store: store.hset(keys.company("c1"), "tags", "{garbage")),
         ("company", "c1", lambda store: store.hdel(keys.company("c1"), "id")),
         ("company", "c1", lambda store: replaced(store, keys.company("c1"))),
-        (
-            "event",
-            "msg_1",
-            lambda store: store.hset(cells.where(store, keys.event, "msg_1"), "connection_ids", "[garbage"),
-        ),
-        (
-            "event",
-            "msg_1",
-            lambda store: store.hset(cells.where(store, keys.event, "msg_1"), "attempts", "many"),
-        ),
-        (
-            "event",
-            "msg_1",
-            lambda store: store.hset(cells.where(store, keys.event, "msg_1"), "received_at", "lately"),
-        ),
-        ("event", "msg_1", lambda store: store.hdel(cells.where(store, keys.event, "msg_1"), "status")),
-        ("event", "msg_1", lambda store: replaced(store, cells.where(store, keys.event, "msg_1"))),
+        ("event", "msg_1", lambda store: damaged_message(store, b"0")),
+        ("event", "msg_1", lambda store: damaged_message(store, b"garbage")),
+        ("event", "msg_1", lambda store: damaged_message(store, b"90" + whole(store)[2:])),
+        ("event", "msg_1", lambda store: damaged_message(store, whole(store)[:-5])),
+        ("event", "msg_1", lambda store: damaged_message(store, b"00\x92\xcf" + b"\xff" * 8 + b"\xc4\x00")),
         ("notification", "*", lambda store: store.hset(keys.notification(first(store)), "body", "{garbage")),
         ("notification", "*", lambda store: store.hdel(keys.notification(first(store)), "body")),
         ("notification", "*", lambda store: replaced(store, keys.notification(first(store)))),
@@ -176,6 +164,16 @@ def test_one_damaged_subscriber_stops_no_other(filling: Filling) -> None:
 
 def first(store: "Redis[Any]") -> str:
     return str(store.zrange(keys.outbox(), 0, 0)[0].decode())
+
+
+def whole(store: "Redis[Any]") -> bytes:
+    """The record of the first message."""
+    return cells.stored_message(store, "msg_1")[1] or b""
+
+
+def damaged_message(store: "Redis[Any]", record: bytes) -> None:
+    """Something else instead of the record of the first message."""
+    store.hset(keys.messages(cells.stored_message(store, "msg_1")[0]), "msg_1", record)
 
 
 def replaced(store: "Redis[Any]", key: str) -> None:

@@ -10,7 +10,7 @@ from processor.delivery.lane import Mode
 from processor.delivery.serializers import DELIVERY_STATUSES
 from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
-from processor.store.records import EVENT_STATUSES
+from processor.store.message_records import EVENT_STATUSES
 from processor.web.ops import copy
 from tests.processor.web.v1.filling import START
 

@@ -152,8 +152,7 @@ def poisoned(night: Night) -> Callable[[], None]:
         night.bench.inbox.requeue("msg_bad", status="failed", cell=0, only_if=True)
     night.values["EVENT"] = "msg_bad"
     body = messages.connected("c1", "n1", at=now)
-    mended: dict[Any, Any] = {"source": "current", "body": body}  # as by an update
-    night.store.hset(cells.where(night.store, keys.event, "msg_bad"), mapping=mended)
+    cells.change_message(night.store, "msg_bad", body, source="current")  # as by an update
     return lambda: void(night.bench.drain_all())
 
 

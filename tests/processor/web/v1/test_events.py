@@ -164,9 +164,7 @@ def test_a_processed_message_may_be_replayed_and_changes_nothing(
 def test_a_dead_letter_may_be_replayed(filling: Filling, get: Get, call: Call, redis_url: str) -> None:
     filling.let_die()
     with Redis.from_url(redis_url) as client:
-        client.hset(
-            cells.where(client, keys.event, "broken"), mapping={"source": "current", "body": UNDERSTOOD}
-        )
+        cells.change_message(client, "broken", UNDERSTOOD, source="current")
     assert call("/v1/events/broken/replay", "POST").status_code == 202
     filling.drain()
     shown = get("/v1/events/broken")
@@ -210,9 +208,7 @@ def test_a_quarantined_message_that_is_understood_now_is_handled(
 ) -> None:
     event_id = filling.accept(UNKNOWN)
     with Redis.from_url(redis_url) as client:
-        client.hset(
-            cells.where(client, keys.event, event_id), "body", UNDERSTOOD
-        )  # we learnt to read it, as it were
+        cells.change_message(client, event_id, UNDERSTOOD)  # we learnt to read it, as it were
     filling.now += timedelta(hours=1)
     assert call(f"/v1/events/{event_id}/replay", "POST").status_code == 202
     shown = get(f"/v1/events/{event_id}")

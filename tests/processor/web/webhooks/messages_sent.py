@@ -4,7 +4,7 @@ import hashlib
 
 from redis import Redis
 
-from processor.store import bodies, keys
+from processor.store import keys
 from tests.support import cells, messages
 from tests.support.anything import COMPANY, CONNECTION
 
@@ -29,5 +29,5 @@ def is_empty(store: Redis) -> bool:
 
 def is_kept(store: Redis, event_id: str, body: bytes, status: str = "pending") -> bool:
     """Whether the message is stored with this body and status."""
-    row = store.hgetall(cells.where(store, keys.event, event_id))
-    return (bodies.unpack(row.get(b"body", b"")), row.get(b"status")) == (body, status.encode())
+    row = cells.message(store, event_id)
+    return (row.get("body"), row.get("status")) == (body, status)

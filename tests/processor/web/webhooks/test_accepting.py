@@ -50,7 +50,7 @@ def test_a_migrated_rule_is_authentic_by_its_signature_and_read_by_its_body(
     answer = caller.post(ADDRESS, data=LEGACY, headers={**authorised(), **signed(LEGACY, "msg_1")})
 
     assert (answer.status_code, answer.json["event_id"]) == (202, "msg_1")
-    assert store.hget(cells.where(store, keys.event, "msg_1"), "source") == b"legacy"
+    assert cells.message(store, "msg_1")["source"] == "legacy"
 
 
 def test_a_current_body_with_an_authorization_only_is_as_good(caller: FlaskClient) -> None:

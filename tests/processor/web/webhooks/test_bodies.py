@@ -86,7 +86,7 @@ def test_the_places_of_missing_ids_are_kept_with_the_message(caller: FlaskClient
     body = messages.current("connection.connected", {})
     caller.post(ADDRESS, data=body, headers=signed(body, "msg_1"))
 
-    error = store.hget(cells.where(store, keys.event, "msg_1"), "error").decode()
+    error = cells.message(store, "msg_1")["error"]
     assert "payload.referenceCompany.id, payload.connection.id" in error
 
 
