@@ -196,7 +196,7 @@ class Drain:
         lags = [
             (committed_at - event.received_at).total_seconds()
             for message, event in events
-            if event.source in MESSAGES and not message.attempts
+            if event.source in MESSAGES and not message.record.attempts
         ]
         self._metrics.handled(lags, failed=len(batch.failed), told=len(batch.notifications))
         _report(batch)
