@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from processor.clock import from_iso
+from processor.languages.current import gettext, mark
 
 _SPANS = (
     ("d", timedelta(days=2), 86_400),
@@ -14,16 +15,33 @@ _SPANS = (
 )
 
 _DATA_TYPES: Mapping[str, str] = {
-    "chartOfAccounts": "Chart of accounts",
-    "company": "Company details",
-    "banking-accounts": "Bank accounts",
-    "banking-accountBalances": "Account balances",
-    "banking-transactions": "Bank transactions",
-    "banking-transactionCategories": "Transaction categories",
-    "profitAndLoss": "Profit and loss",
-    "balanceSheet": "Balance sheet",
-    "cashFlowStatement": "Cash flow statement",
+    "chartOfAccounts": mark("Chart of accounts"),
+    "company": mark("Company details"),
+    "banking-accounts": mark("Bank accounts"),
+    "banking-accountBalances": mark("Account balances"),
+    "banking-transactions": mark("Bank transactions"),
+    "banking-transactionCategories": mark("Transaction categories"),
+    "profitAndLoss": mark("Profit and loss"),
+    "balanceSheet": mark("Balance sheet"),
+    "cashFlowStatement": mark("Cash flow statement"),
 }
+
+_SPLIT_NAMES = (
+    *(mark("Account transactions"), mark("Bank transactions"), mark("Bill credit notes")),
+    *(mark("Bill payments"), mark("Bills"), mark("Company info"), mark("Credit notes"), mark("Customers")),
+    *(
+        mark("Direct costs"),
+        mark("Direct incomes"),
+        mark("Disputes"),
+        mark("Invoices"),
+        mark("Item receipts"),
+    ),
+    *(mark("Items"), mark("Journal entries"), mark("Journals"), mark("Locations"), mark("Orders")),
+    *(mark("Payment methods"), mark("Payments"), mark("Product categories"), mark("Products")),
+    *(mark("Purchase orders"), mark("Sales orders"), mark("Suppliers"), mark("Tax components")),
+    *(mark("Tax rates"), mark("Tracking categories"), mark("Transactions"), mark("Transfers")),
+)
+"""Data types of Codat whose names are split into words: https://docs.codat.io/core-concepts/data-type-settings"""
 
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
@@ -64,8 +82,12 @@ def number(count: int, singular: str, plural: str) -> str:
 
 
 def data_type(name: str) -> str:
-    """``chartOfAccounts`` as ``Chart of accounts``; an unknown name is split into words."""
+    """``chartOfAccounts`` as ``Chart of accounts``, in the current language.
+
+    An unknown name is split into words.
+    """
     if name in _DATA_TYPES:
-        return _DATA_TYPES[name]
+        return gettext(_DATA_TYPES[name])
     words = _WORD.findall(name.partition("-")[2] or name)
-    return " ".join(words).capitalize() or name
+    label = " ".join(words).capitalize()
+    return gettext(label) if label else name

@@ -39,7 +39,7 @@ TIMEOUT_S = 30.0
 
 def redirect_url(local_url: str) -> str:
     """The redirect URL as it is set in Codat's portal; ``local_url`` is the address of this service."""
-    return f"{local_url}/return?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
+    return f"{local_url}/return?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS) + "&lang={lang}"
 
 
 def print_addresses(settings: Settings, simulator_url: str) -> None:

@@ -18,12 +18,15 @@ from jinja2 import (
     FileSystemLoader,
     PackageLoader,
     StrictUndefined,
+    Template,
     select_autoescape,
 )
 
 from handlers.milestones import NotificationType
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.humanize import data_type
+from processor.languages.catalogues import SOURCE, match
+from processor.languages.current import current, gettext, translate_templates, written_in
 
 NEW_LINK = "journey.link"
 """The template of the e-mail with a new link, for a merchant whose link expired."""
@@ -66,6 +69,7 @@ class EmailTemplates:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        translate_templates(self._environment)
 
     def render(
         self,
@@ -76,12 +80,26 @@ class EmailTemplates:
         product: str | None,
         support: str | None = None,
         link_days: int = 1,
+        language: str = SOURCE,
     ) -> RenderedEmail:
         """The e-mail for a notification; ``link`` appears for ``ACTIONABLE`` types alone.
 
-        The link is valid for ``link_days`` days; ``support`` is the address for questions. Raises
-        ``jinja2.TemplateError`` for an unusable template of the operator.
+        The link is valid for ``link_days`` days; ``support`` is the address for questions. An operator's
+        template in a sub-folder named like the ``language`` goes before. Raises ``jinja2.TemplateError``
+        for an unusable template of the operator.
         """
+        with written_in(match(language) or SOURCE):
+            return self._render(body, company_name, link, product, support, link_days)
+
+    def _render(
+        self,
+        body: Mapping[str, Any],
+        company_name: str | None,
+        link: str | None,
+        product: str | None,
+        support: str | None,
+        link_days: int,
+    ) -> RenderedEmail:
         type_, data = str(body["type"]), body["data"]
         values: dict[str, Any] = {
             "type": type_,
@@ -92,17 +110,21 @@ class EmailTemplates:
             "to_do": type_ in ACTIONABLE,
             "support": support,
             "link_days": link_days,
+            "language": current(),
             "failed": sorted(((data.get("data_types") or {}).get("failed") or {}).items()),
             "data": data,
         }
         values["unread"] = [data_type(name) for name, _ in values["failed"]]
-        text = self._environment.get_template(f"{type_}.txt").render(values)
+        text = self._template(f"{type_}.txt").render(values)
         subject, _, rest = text.partition("\n")
         return RenderedEmail(
             subject=_line(subject.removeprefix("Subject:")),
             text=re.sub(r"\n{3,}", "\n\n", rest.strip()) + "\n",
-            html=self._environment.get_template(f"{type_}.html").render(values),
+            html=self._template(f"{type_}.html").render(values),
         )
+
+    def _template(self, name: str) -> Template:
+        return self._environment.select_template([f"{current().tag}/{name}", name])
 
 
 def to_message(email: RenderedEmail, *, message_id: str, sender: str, to: str, at: datetime) -> EmailMessage:
@@ -133,7 +155,7 @@ def to_message(email: RenderedEmail, *, message_id: str, sender: str, to: str, a
 
 def _platform(data: Mapping[str, Any]) -> str:
     """The platform, and the account, shop or business there, where Codat shows one."""
-    platform = _line(data.get("platform_name")) or "your accounting software"
+    platform = _line(data.get("platform_name")) or gettext("your accounting software")
     account = _line(data.get("account_name"))
     return f"{platform} ({account})" if account and account not in platform else platform
 

@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 from marshmallow.validate import Email
 
 from processor.delivery.email_addresses import with_ascii_domain
-from processor.journey.field_checks import checked_return, text_error
+from processor.journey.field_checks import checked_language, checked_return, text_error
 from processor.journey.models import PlatformChoice
 from processor.settings.asked_for import AskedFor, asked_for
 
@@ -36,6 +36,7 @@ class CompanyDetails(TypedDict, total=False):
     asked_for: Sequence[Mapping[str, str]] | None
     platforms: Mapping[str, Sequence[str] | None] | None
     group: str | None
+    language: str | None
 
 
 def stored_fields(
@@ -61,6 +62,8 @@ def stored_fields(
         fields["brand"] = brand
         unknown = None if brand in brands else "There is no brand with this name in BRAND_DIR."
         _note(errors, "brand", unknown)
+    if language := checked_language(details.get("language"), "language", errors):
+        fields["language"] = language
     if (group := details.get("group")) is not None:
         fields["group"] = group
         _note(errors, "group", text_error(group, LONGEST_GROUP))

@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from processor.journey.models import CompanyView
+from processor.languages.catalogues import SOURCE, match
+from processor.languages.current import gettext, mark, written_in
 from processor.settings.brands import Brand, brand_of
 from processor.settings.consent_templates import (
-    DEFAULT_LANGUAGE,
     DEFAULT_PRODUCT,
     ConsentTemplate,
     load_templates,
 )
 from processor.settings.definitions import Settings
 
-UNNAMED_LENDER = "the company that sent you here"
+UNNAMED_LENDER = mark("the company that sent you here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ConsentTexts:
     """Renders the texts from the templates, which were tried when the settings were read."""
 
     def __init__(self, settings: Settings, brands: Mapping[str, Brand]) -> None:
-        self._brands = brands
+        self._brands, self._default_language = brands, settings.default_language
         templates = load_templates(settings.consent_templates_dir)
         self._templates = {(template.product, template.language): template for template in templates}
 
@@ -47,17 +48,22 @@ class ConsentTexts:
         known_products = {product for product, _ in self._templates}
         products = [product for product in company.products if product in known_products] or [DEFAULT_PRODUCT]
         common = [word for word in languages if all((name, word) in self._templates for name in products)]
-        templates = [self._template(product, (*common, DEFAULT_LANGUAGE)) for product in products]
+        templates = [
+            self._template(product, (*common, self._default_language, SOURCE)) for product in products
+        ]
         brand = brand_of(self._brands, company.brand)
+        language = templates[0].language
+        with written_in(match(language) or SOURCE):
+            unnamed = gettext(UNNAMED_LENDER)
         values = {
-            "lender": brand.name or UNNAMED_LENDER,
+            "lender": brand.name or unnamed,
             "company": company.display_name,
             "contact": brand.support_email,
             "privacy_policy": brand.privacy_policy_url,
         }
         return ConsentText(
             version="+".join(template.version for template in templates),
-            language=templates[0].language,
+            language=language,
             text="\n\n".join(template.render(values) for template in templates),
         )
 

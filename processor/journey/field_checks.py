@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from processor.languages import catalogues
 from processor.settings import web_addresses
 
 LONGEST_STATE = 500
+LONGEST_LANGUAGE = 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,14 @@ def checked_return(
     if state is not None and (mistake_in_state := text_error(state, LONGEST_STATE)):
         errors["state"] = [mistake_in_state]
     return None if return_url is None and state is None else ReturnTo(url, state)
+
+
+def checked_language(tag: str | None, field_name: str, errors: dict[str, object]) -> str | None:
+    """The language for a caller's tag, ``None`` without one; a mistake is added to ``errors`` by field."""
+    language = catalogues.match(tag)
+    if tag is not None and language is None:
+        errors[field_name] = [f"Must be one of {', '.join(catalogues.LANGUAGES)}."]
+    return language
 
 
 def text_error(text: str, longest: int) -> str | None:

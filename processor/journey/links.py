@@ -3,6 +3,7 @@
 from processor.journey.companies import CompanyService
 from processor.journey.records import Records
 from processor.journey.tokens import LIFETIME_S, Tokens
+from processor.languages.catalogues import match
 from processor.settings.definitions import Settings
 from processor.store.waker import Waker
 
@@ -25,14 +26,23 @@ class Links:
         self._tokens, self._companies, self._records = tokens, companies, records
         self._waker, self._settings = waker, settings
 
-    def connect_url(self, company_id: str, *, root: str | None = None, lifetime_s: int = LIFETIME_S) -> str:
-        """A fresh link to the journey of a company, valid for ``lifetime_s`` seconds.
+    def connect_url(
+        self,
+        company_id: str,
+        *,
+        root: str | None = None,
+        lifetime_s: int = LIFETIME_S,
+        lang: str | None = None,
+    ) -> str:
+        """A fresh link to the journey of a company, for ``lifetime_s`` seconds in the language ``lang``.
 
         It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
         which the service listens.
         """
         base = (self._settings.public_url or root or self._settings.local_url).rstrip("/")
-        return f"{base}/connect/{self._tokens.make(company_id, lifetime_s=lifetime_s)}"
+        language = match(lang)
+        query = f"?lang={language}" if language else ""
+        return f"{base}/connect/{self._tokens.make(company_id, lifetime_s=lifetime_s)}{query}"
 
     def mailed_url(self, company_id: str) -> str:
         """A link for an e-mail, valid for LINK_DAYS."""

@@ -27,7 +27,8 @@ class CompanyView:
 
     ``name`` is Codat's name; ``given_name`` is the name from the sign-up, in any characters. ``return_url``
     and ``state`` are the way back that the caller gave; ``products`` are the company's at Codat, as far as
-    known; ``brand`` is the key of the brand that its pages show. ``asked_for`` is what its users are asked to
+    known; ``brand`` is the key of the brand that its pages show, ``language`` the tag of the language of its
+    pages and e-mails. ``asked_for`` is what its users are asked to
     connect, ``skipped`` are the source types that they left for later, and ``group`` is what companies that
     belong together share.
     """
@@ -46,6 +47,7 @@ class CompanyView:
     skipped: tuple[str, ...] = ()
     platforms: PlatformChoice = PlatformChoice()
     group: str | None = None
+    language: str | None = None
 
     @property
     def display_name(self) -> str | None:

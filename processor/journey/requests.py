@@ -11,7 +11,7 @@ from handlers.events import MERCHANT_TAG
 from processor.codat.names import company_name
 from processor.errors import Invalid
 from processor.journey.company_fields import LONGEST_PLATFORM_KEY, CompanyDetails, reset_fields, stored_fields
-from processor.journey.field_checks import text_error
+from processor.journey.field_checks import checked_language, text_error
 
 MOST_TAGS = 10
 """Including ``merchantId``."""
@@ -44,6 +44,7 @@ def sign_up_request(
     merchant_id: str,
     tags: Mapping[str, str] | None = None,
     products: Sequence[str] | None = None,
+    lang: str | None = None,
     brands: Container[str] = (),
     origins: Sequence[str] = (),
     **details: Unpack[CompanyDetails],
@@ -59,6 +60,7 @@ def sign_up_request(
         errors["tags"] = tag_mistakes
     if product_mistakes := product_errors(products or ()):
         errors["products"] = product_mistakes
+    checked_language(lang, "lang", errors)
     local_fields = stored_fields(details, brands=brands, origins=origins, errors=errors)
     if errors:
         raise Invalid(errors=errors)
@@ -109,9 +111,15 @@ def tag_errors(tags: Mapping[str, str], merchant_id: str) -> list[str] | dict[st
     return None
 
 
-def link_parameters(parameters: Mapping[str, str] | None) -> dict[str, str]:
-    """The validated query parameters to add to a link; raises :class:`Invalid`."""
+def link_parameters(parameters: Mapping[str, str] | None, lang: str | None = None) -> dict[str, str]:
+    """The validated query parameters to add to a link, with ``lang``; raises :class:`Invalid`."""
     parameters = dict(parameters or {})
+    errors: dict[str, object] = {}
+    language = checked_language(lang, "lang", errors)
+    if errors:
+        raise Invalid(errors=errors)
+    if language is not None:
+        parameters["lang"] = language
     if len(parameters) > MOST_PARAMETERS:
         raise Invalid(errors={"parameters": [f"At most {MOST_PARAMETERS}."]})
     for name, value in parameters.items():

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from processor.codat.names import without_accents
 from processor.journey.models import PlatformView
+from processor.languages.current import either, gettext, mark
 
 GROUPS: Mapping[str, str] = {
-    "Accounting": "Accounting software",
-    "Banking": "Bank accounts",
-    "Commerce": "Online shops and payments",
-    "Expense": "Expenses and cards",
-    "BankFeed": "Bank feeds",
-    "Other": "Other ways",
+    "Accounting": mark("Accounting software"),
+    "Banking": mark("Bank accounts"),
+    "Commerce": mark("Online shops and payments"),
+    "Expense": mark("Expenses and cards"),
+    "BankFeed": mark("Bank feeds"),
+    "Other": mark("Other ways"),
 }
 """Labels of the source types in the order of the pages; any other type belongs to the last group."""
 
@@ -110,16 +111,20 @@ def search(platforms: Sequence[PlatformView], text: str) -> PlatformMatches:
         banks = [] if named else _banks(typed, match)
         for_banks = [platform for platform in platforms if group_of(platform.source_type) == BANKING]
         if banks and for_banks:
-            bank = banks[0] if len(banks) == 1 else "Your bank"
+            bank = banks[0] if len(banks) == 1 else gettext("Your bank")
+            reached = gettext("{bank} is reached through {platforms}.").replace("{bank}", bank)
             return PlatformMatches(
                 [platform for platform in platforms if platform in matches or platform in for_banks],
-                f"{bank} is reached through {_either(for_banks)}.",
+                reached.replace("{platforms}", _either(for_banks)),
             )
         if matches:
             is_other_name = (
                 match is _begins and not named and not any(_is_in_group(matches[0], word) for word in typed)
             )
-            hint = f"“{text.strip()}” is listed as {_either(matches)}." if is_other_name else None
+            hint = None
+            if is_other_name:
+                listed = gettext("“{search}” is listed as {platforms}.")
+                hint = listed.replace("{platforms}", _either(matches)).replace("{search}", text.strip())
             return PlatformMatches(matches, hint)
     return PlatformMatches([])
 
@@ -141,7 +146,9 @@ def _matches(platform: PlatformView, word: str, match: WordMatch) -> bool:
 
 
 def _group_words(platform: PlatformView) -> list[str]:
-    return _WORD.findall(normalized(GROUPS[group_of(platform.source_type)]))
+    """The words of the group's label, in English and in the current language."""
+    label = GROUPS[group_of(platform.source_type)]
+    return _WORD.findall(normalized(f"{label} {gettext(label)}"))
 
 
 def _name_words(platform: PlatformView) -> list[str]:
@@ -165,8 +172,7 @@ def _banks(typed: Sequence[str], match: WordMatch) -> list[str]:
 
 
 def _either(platforms: Sequence[PlatformView]) -> str:
-    names = [platform.name for platform in platforms[:MAX_NAMES_IN_HINT]]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return either([platform.name for platform in platforms[:MAX_NAMES_IN_HINT]])
 
 
 def _begins(word: str, typed: str) -> bool:

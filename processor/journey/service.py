@@ -108,6 +108,7 @@ class Journey:
         merchant_id: str,
         tags: Mapping[str, str] | None = None,
         products: Sequence[str] | None = None,
+        lang: str | None = None,
         root: str | None = None,
         **details: Unpack[CompanyDetails],
     ) -> tuple[CompanyView, bool]:
@@ -119,6 +120,7 @@ class Journey:
             merchant_id=merchant_id,
             tags=tags,
             products=products,
+            lang=lang,
             brands=self.brands,
             origins=self._settings.return_url_origins,
             **details,
@@ -126,7 +128,7 @@ class Journey:
         row, is_created = self._companies.sign_up(request, self._client_of_codat)
         if self._platforms is not None:
             self._platforms.warm()
-        return self._view(row, root), is_created
+        return self._view(row, root, lang), is_created
 
     def change_company(
         self, company_id: str, *, root: str | None = None, **details: Unpack[CompanyDetails]
@@ -180,19 +182,20 @@ class Journey:
         platform_key: str,
         *,
         parameters: Mapping[str, str] | None = None,
+        lang: str | None = None,
         return_url: str | None = None,
         state: str | None = None,
         keep_way_back: bool = False,
     ) -> LinkSession:
         """A connection to a platform to be authorised; a pending one is used again.
 
-        ``parameters`` are added to the link; ``return_url`` and ``state`` are its way back; with
+        ``parameters`` and ``lang`` are added to the link; ``return_url`` and ``state`` are its way back; with
         ``keep_way_back`` that of the link before stays. Raises :class:`AlreadyConnected` for a second linked
         accounting connection, and :class:`Invalid` for an unknown platform.
         """
         row = self._lookup.company(company_id)
         requests.check_platform_key(platform_key)
-        link_parameters = requests.link_parameters(parameters)
+        link_parameters = requests.link_parameters(parameters, lang)
         return_to = self.way_back.checked(return_url, state)
         session = self._connection_service().connect(row, platform_key, link_parameters)
         self.way_back.keep(company_id, session.connection_id, return_to, replaces=not keep_way_back)
@@ -204,12 +207,13 @@ class Journey:
         *,
         company_id: str | None = None,
         parameters: Mapping[str, str] | None = None,
+        lang: str | None = None,
         return_url: str | None = None,
         state: str | None = None,
         keep_way_back: bool = False,
     ) -> LinkSession:
         """A fresh one-time link to resume or reconnect, with its way back."""
-        link_parameters = requests.link_parameters(parameters)
+        link_parameters = requests.link_parameters(parameters, lang)
         row, _ = self._lookup.existing(connection_id, company_id)
         return_to = self.way_back.checked(return_url, state)
         session = self._connection_service().link(row, connection_id, link_parameters)
@@ -273,11 +277,11 @@ class Journey:
             raise CodatNotSet()
         return self._connections
 
-    def _view(self, row: CompanyFields, root: str | None) -> CompanyView:
+    def _view(self, row: CompanyFields, root: str | None, lang: str | None = None) -> CompanyView:
         fields = {name: row.get(name) for name in ("merchant_id", "name", "contact_email", "given_name")}
         return CompanyView(
             company_id=row["id"],
-            connect_url=self.links.connect_url(row["id"], root=root),
+            connect_url=self.links.connect_url(row["id"], root=root, lang=lang),
             return_url=row.get("return_url") or None,
             state=row.get("return_state") or None,
             brand=row.get("brand") or None,
@@ -285,6 +289,7 @@ class Journey:
             skipped=tuple(json.loads(row.get("skipped") or "[]")),
             platforms=platforms_of(row),
             group=row.get("group") or None,
+            language=row.get("language") or None,
             products=tuple(json.loads(row.get("products", "[]"))) or self._settings.codat_products,
             **fields,
         )

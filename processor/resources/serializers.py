@@ -140,6 +140,7 @@ def company(row: Mapping[str, str]) -> dict[str, Any]:
         "name": row.get("name"),
         "given_name": row.get("given_name"),
         "tags": json.loads(row.get("tags", "{}")),
+        "language": row.get("language"),
         "first_heard_at": row.get("first_heard"),
         "deleted_at": row.get("deleted_at"),
     }

@@ -15,7 +15,6 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 DEFAULT_PRODUCT = "default"
-DEFAULT_LANGUAGE = "en"
 BUILT_IN = Path(__file__).resolve().parents[1] / "journey" / "templates" / "consent"
 SUFFIX = ".txt"
 LONGEST_TEXT = 20_000

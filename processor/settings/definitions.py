@@ -1,7 +1,6 @@
 """The table of settings: name, kind, default and help of each, and whether it is secret.
 
-:class:`Settings` is the table. The attribute ``max_body_bytes`` is the environment variable
-``MAX_BODY_BYTES``; docs/settings.md is generated from it.
+The attribute ``max_body_bytes`` is the environment variable ``MAX_BODY_BYTES``.
 """
 
 import dataclasses
@@ -52,6 +51,9 @@ class Settings:
     )
     product_name: str | None = setting(kinds.TEXT, "Whom the pages speak for: shown at the top of each.")
     support_email: str | None = setting(kinds.EMAIL, "Where the pages send people who need help.")
+    default_language: str = setting(
+        kinds.LANGUAGE, "Language where no link, company or browser has one.", "en"
+    )
     brand_color: str | None = setting(
         kinds.COLOR, "Colour of buttons and links on light pages; refused where it is not legible (WCAG AA)."
     )

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from handlers import milestones
+from processor.languages.catalogues import LANGUAGES
 from processor.settings import asked_for, brands, colors, people, redis_address, web_addresses
 
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
@@ -252,6 +253,7 @@ TEXT = SettingKind("text", str)
 COLOR = SettingKind("a colour such as #0d5b52", colors.parse_color)
 EXISTING_FILE = SettingKind("the path of a file that is there", _existing_file)
 LINKS = SettingKind("a comma-separated list of `Label https://address`", brands.parse_links)
+LANGUAGE = choice(*LANGUAGES)
 CONSENT = choice("choice", "step", "off")
 ASKED_FOR = SettingKind(
     "a comma-separated list of source types such as `accounting,banking:optional`", asked_for.parse

@@ -6,6 +6,7 @@ https://docs.codat.io/auth-flow/authorize-hosted-link and /auth-flow/customize/s
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import quote
 
 from flask import Blueprint, Response, redirect, render_template, request
@@ -19,6 +20,9 @@ from processor.simulator.world import FAILURES
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
                 company=simulation.world.company(connection.company_id),
                 endings=ENDINGS,
                 visit=visit,
+                parameters={name: value for name, value in request.args.items() if name != "otp"},
             )
 
     @link.post("/<connection_id>")
@@ -89,7 +94,7 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
             ending, message = _apply(simulation, connection, ending)
             template = simulation.config.redirect_url
             if template is not None:
-                return redirect(way_back(template, connection, ending, message), 303)
+                return redirect(way_back(template, connection, ending, message, request.args), 303)
             return render_template(
                 "simulator/message.html",
                 title=ending.status_text,
@@ -100,9 +105,19 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
     return link
 
 
-def way_back(template: str, connection: SimulatedConnection, ending: Ending, message: str) -> str:
-    """The redirect URL with its placeholders filled in; what is no placeholder stays as it is."""
+def way_back(
+    template: str,
+    connection: SimulatedConnection,
+    ending: Ending,
+    message: str,
+    parameters: Mapping[str, str] = NO_PARAMETERS,
+) -> str:
+    """The redirect URL with its placeholders filled in; what is no placeholder stays as it is.
+
+    ``parameters`` of the link fill placeholders of the client's own.
+    """
     values = {
+        **parameters,
         "companyId": connection.company_id,
         "connectionId": connection.id,
         "integrationId": connection.platform.integration_id,

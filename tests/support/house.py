@@ -22,7 +22,7 @@ KEYS = "processor/store/keys.py"
 """The only file that may contain a Redis key."""
 
 LEVELS = (
-    {"errors", "clock", "humanize"},
+    {"errors", "clock", "humanize", "languages"},
     {"settings"},
     {"store", "codat", "alerts"},
     {"access", "journey", "reconciliation", "delivery", "erasure", "conditions", "resources", "runtime"},

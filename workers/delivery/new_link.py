@@ -29,6 +29,7 @@ def send_new_link(container: Container, company_id: str) -> bool:
             product=brand.name,
             support=brand.support_email,
             link_days=settings.link_days,
+            language=company.language or settings.default_language,
         )
         message = to_message(
             email,

@@ -8,9 +8,10 @@ from werkzeug.exceptions import NotFound
 
 from processor import errors as processor_errors
 from processor.clock import to_iso
+from processor.languages import current
+from processor.languages.catalogues import SOURCE
 from processor.web import brand_files, problem_json
-from processor.web.merchant import choosing, managing, pages, returning, watching
-from processor.web.merchant.copy import terms
+from processor.web.merchant import choosing, language_choice, managing, pages, returning, watching
 
 MAX_FORM_BYTES = 16_384
 STATIC_MAX_AGE_S = 31_536_000
@@ -34,13 +35,24 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["static_url"] = static_url
     app.jinja_env.globals["brand_url"] = brand_files.brand_url
     app.register_blueprint(brand_files.blueprint)
-    app.jinja_env.filters["moment"] = terms.moment
+    current.translate_templates(app.jinja_env)
+    app.jinja_env.filters["moment"] = current.moment
+    app.jinja_env.filters["percent"] = current.percent
     app.jinja_env.filters["iso"] = to_iso
 
     @app.before_request
     def limit_form() -> None:
         if request.blueprint in blueprints:
             request.max_content_length = MAX_FORM_BYTES
+
+    @app.before_request
+    def choose_language() -> None:
+        if request.blueprint in translated:
+            language_choice.choose_for_request()
+
+    @app.teardown_request
+    def forget_language(_: BaseException | None) -> None:
+        current.choose(SOURCE)
 
     @app.errorhandler(404)
     def not_found(error: NotFound) -> Response:
@@ -54,6 +66,7 @@ def register(app: Flask) -> None:
         return response
 
     blueprints = {subject.blueprint.name for subject in SUBJECTS}
+    translated = {*blueprints, "home", None}  # None: an unknown address
 
 
 def _static_versions(folder: Path) -> dict[str, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from handlers.state import AWAITING_FIRST_SYNC, LINKED_STATES, State
 from processor.journey.standing import JourneyOutcome
+from processor.languages.current import gettext
+from processor.web.merchant.copy import terms
 from processor.web.merchant.copy.connection_states import STEP_LABELS, StateText
 
 ACCOUNTING = "Accounting"
@@ -118,7 +120,7 @@ class Card:
     @property
     def initials(self) -> str:
         """Letters that replace a missing logo."""
-        return "".join(word[0] for word in self.name.split()[:2] if word[0].isalnum()).upper()
+        return terms.initials(self.name)
 
     @property
     def steps(self) -> tuple[JourneyStep, ...]:
@@ -134,4 +136,4 @@ class Card:
                 return "ahead"
             return "failed" if self.state is State.SYNC_FAILED else "now"
 
-        return tuple(JourneyStep(label, status_of(step)) for step, label in enumerate(STEP_LABELS))
+        return tuple(JourneyStep(gettext(label), status_of(step)) for step, label in enumerate(STEP_LABELS))

@@ -18,6 +18,7 @@ from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import ConnectionView, PlatformView, counts_as
 from processor.journey.search import group_of
 from processor.journey.standing import is_other_account, outcome_of
+from processor.languages.current import gettext
 from processor.web.merchant.card import ACCOUNTING, Card, SyncProgress
 from processor.web.merchant.copy import connection_states, terms
 
@@ -115,7 +116,9 @@ def distinct_names(views: Sequence[ConnectionView], platforms: Mapping[str, Plat
 
 def _platform_name(view: ConnectionView, platforms: Mapping[str, PlatformView]) -> str:
     platform = platforms.get(view["platform_key"] or "")
-    return terms.name_of(view["platform_name"] or (platform.name if platform else terms.UNNAMED_PLATFORM))
+    return terms.name_of(
+        view["platform_name"] or (platform.name if platform else gettext(terms.UNNAMED_PLATFORM))
+    )
 
 
 def logo_of(platform: PlatformView | None) -> str | None:

@@ -8,8 +8,9 @@ from processor.errors import CodatError, Invalid, NotFound
 from processor.journey.errors import CodatNotSet, TokenExpired
 from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import LinkSession, PlatformView
+from processor.languages.current import gettext
 from processor.web import csrf
-from processor.web.merchant import consenting, tiles
+from processor.web.merchant import consenting, language_choice, tiles
 from processor.web.merchant.card import Card
 from processor.web.merchant.copy import asked_for, next_steps, redirect_outcomes, terms
 from processor.web.merchant.link_session import (
@@ -37,7 +38,7 @@ def show(token: str) -> Response:
     visit = visit_of(token)
     cards = visit.cards()
     live = live_connections(visit, cards)
-    steps = next_steps.next_steps(consenting.ANY_PLATFORM)
+    steps = next_steps.next_steps(gettext(consenting.ANY_PLATFORM))
     return page(
         visit, "choose", cards=cards, live=live, next_steps=steps, **_matching_platforms(visit, cards)
     )
@@ -78,7 +79,7 @@ def not_listed(token: str) -> Response:
 @blueprint.get("/<token>/platform-requests")
 def back_to_not_listed(token: str) -> Response:
     """Redirect from the address of the form to the page with the form."""
-    return redirect(visit_of(token).url("choose.not_listed"), 303)  # type: ignore[return-value]
+    return redirect(visit_of(token).url("choose.not_listed", lang=language_choice.of_link()), 303)  # type: ignore[return-value]
 
 
 @blueprint.post("/<token>/platform-requests")
@@ -90,9 +91,10 @@ def request_platform(token: str) -> Response:
 
 
 @blueprint.get("/<token>/connections")
+@blueprint.get("/<token>/skip")
 def back_to_choosing(token: str) -> Response:
     """Redirect from the address of the form to the page with the form."""
-    return redirect(visit_of(token).url("choose.show"), 303)  # type: ignore[return-value]
+    return redirect(visit_of(token).url("choose.show", lang=language_choice.of_link()), 303)  # type: ignore[return-value]
 
 
 @blueprint.post("/<token>/connections")
@@ -118,12 +120,6 @@ def choose(token: str) -> Response:
     session = journey().connect(visit.company_id, platform_key, keep_way_back=True)
     consenting.keep(visit, session, text)
     return leave_for_link(visit, session)
-
-
-@blueprint.get("/<token>/skip")
-def back_from_skipping(token: str) -> Response:
-    """Redirect from the address of that form to the page with it."""
-    return redirect(visit_of(token).url("choose.show"), 303)  # type: ignore[return-value]
 
 
 @blueprint.post("/<token>/skip")
@@ -188,7 +184,7 @@ def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
     It is not a redirect: browsers apply ``form-action`` to redirects after a form too, and it would have to
     allow every platform's login page. https://www.w3.org/TR/CSP3/#directive-form-action
     """
-    name = terms.name_of(session.platform_name or terms.UNNAMED_PLATFORM)
+    name = terms.name_of(session.platform_name or gettext(terms.UNNAMED_PLATFORM))
     platform = known_platforms().get(session.platform_key or "")
     needs = next_steps.needs_of(platform)
     return forget_thanks(page(visit, "leaving", session=session, name=name, needs=needs))

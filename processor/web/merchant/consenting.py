@@ -12,7 +12,9 @@ from flask import Response, request
 
 from processor.journey.consent_texts import ConsentText
 from processor.journey.models import LinkSession, PlatformView
+from processor.languages.current import gettext, mark
 from processor.web.dependencies import get_container
+from processor.web.merchant import language_choice
 from processor.web.merchant.card import Card
 from processor.web.merchant.copy import next_steps, terms
 from processor.web.merchant.link_session import PageVisit, journey
@@ -22,7 +24,7 @@ FIELD = "consent"
 INLINE = "choice"
 """The value of CONSENT with which the text stands beside the platforms."""
 
-ANY_PLATFORM = "the platform"
+ANY_PLATFORM = mark("the platform")
 
 _LINK = re.compile(r"(https?://[^\s<>\"]{1,500}|[^\s@<>\"]{1,100}@[A-Za-z0-9.-]{1,200})")
 _LIST_ITEM = "- "
@@ -55,10 +57,8 @@ class ConsentStatement:
 
 
 def text_for(visit: PageVisit) -> ConsentText | None:
-    """The text that users of this visit agree to, in a language of their browser; ``None``: not asked."""
-    wanted = (tag for tag, _ in request.accept_languages)
-    languages = [language for tag in wanted for language in (tag, tag.partition("-")[0].lower())]
-    return journey().consents.text(visit.company, languages)
+    """The text that users of this visit agree to, in a language that they want; ``None``: not asked."""
+    return journey().consents.text(visit.company, language_choice.wanted())
 
 
 def inline_statement(visit: PageVisit, cards: Sequence[Card] | None = None) -> ConsentStatement | None:
@@ -118,7 +118,7 @@ def keep(visit: PageVisit, session: LinkSession, text: ConsentText | None) -> No
 
 def name_of(platform: PlatformView | None) -> str:
     """The platform's name for a sentence."""
-    return terms.name_of(platform.name) if platform else terms.UNNAMED_PLATFORM
+    return terms.name_of(platform.name) if platform else gettext(terms.UNNAMED_PLATFORM)
 
 
 def _asks(visit: PageVisit, card: Card, text: ConsentText) -> bool:

@@ -21,6 +21,7 @@ from processor.journey.standing import ConnectionStanding, Standing, outcome_of_
 from processor.web import cookies, csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
+from processor.web.merchant import language_choice
 from processor.web.merchant.card import Card
 from processor.web.merchant.cards import NO_ACCOUNTS, card_of, distinct_names, in_order, mark_barred
 from processor.web.merchant.copy import terms
@@ -28,6 +29,7 @@ from processor.web.merchant.copy import terms
 PATH = "/connect"
 RETURN_PATH = "/return"
 VISIT_COOKIE = "visit-"
+LANGUAGE_COOKIE = "lang-"
 THANKED_COOKIE = "thanked"
 VISIT_LIFETIME_S = 24 * 3600
 MAX_VISITS = 8
@@ -149,10 +151,22 @@ def known_platforms() -> dict[str, PlatformView]:
 
 
 def visit_of(token: str) -> PageVisit:
-    """The visit with ``token``.
+    """The visit with ``token``, whose language the page is in from now on.
 
     Raises :class:`TokenExpired`, :class:`TokenInvalid`, :class:`CompanyGone` or :class:`TooManyAttempts`.
     """
+    visit = _visit_of(token)
+    speak_to(visit)
+    return visit
+
+
+def speak_to(visit: PageVisit) -> None:
+    """Choose the language for a page of this visit."""
+    kept = cookies.get(LANGUAGE_COOKIE + _digest(visit.company_id))
+    language_choice.choose_for_company(visit.company.language, kept)
+
+
+def _visit_of(token: str) -> PageVisit:
     try:
         with throttled(Credential.LINK, TokenInvalid):
             claims = journey().tokens.claims(token)
@@ -190,7 +204,7 @@ def visits_of_browser() -> list[PageVisit]:
     tokens = cookies.with_prefix(VISIT_COOKIE).values()
     for token in list(tokens)[:MAX_VISITS]:
         try:
-            visits.append(visit_of(token))
+            visits.append(_visit_of(token))
         except (TokenExpired, TokenInvalid, CompanyGone):
             continue
     return visits
@@ -202,6 +216,11 @@ def remember_visit(response: Response, visit: PageVisit) -> None:
         csrf.set_cookie(response, path)
     name = VISIT_COOKIE + _digest(visit.company_id)
     cookies.put(response, name, visit.token, path=RETURN_PATH, max_age_s=VISIT_LIFETIME_S)
+    language = language_choice.of_link()
+    if language is not None:
+        cookie = LANGUAGE_COOKIE + _digest(visit.company_id)
+        for path in (PATH, RETURN_PATH):
+            cookies.put(response, cookie, language, path=path, max_age_s=VISIT_LIFETIME_S)
 
 
 def was_thanked(redirect: LinkRedirect) -> bool:

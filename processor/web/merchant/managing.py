@@ -27,7 +27,7 @@ MANAGED = "_managed"
 def show(token: str) -> Response:
     """Every connection with its dates."""
     visit = visit_of(token)
-    done = changes.DONE.get(request.args.get("done", ""))
+    done = changes.after(request.args.get("done", ""))
     part = live_part(visit, visit.url("manage.live"), MANAGED, **_managed(visit))
     return page(visit, "manage", done=done, live=part)
 

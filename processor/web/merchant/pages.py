@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -12,12 +13,16 @@ from werkzeug.http import generate_etag
 
 from processor.errors import ProcessorError, TooManyAttempts
 from processor.journey.errors import TokenExpired, TokenInvalid
+from processor.languages.catalogues import LANGUAGES, language
+from processor.languages.current import current
 from processor.settings.brands import brand_of
 from processor.web import csrf, failure_references, headers, html_errors
 from processor.web.dependencies import get_container
+from processor.web.merchant import language_choice
 from processor.web.merchant.copy import errors, terms
 from processor.web.merchant.link_session import (
     PATH,
+    RETURN_PATH,
     PageVisit,
     journey,
     leave_url_of_stranger,
@@ -71,15 +76,25 @@ def _render(visit: PageVisit | None, template: str, values: Mapping[str, Any]) -
         leave_label=terms.back_to(brand.name),
         csrf_token=None if visit is None else csrf.token_of(visit.token),
         product_name=brand.name,
+        language=current(),
+        languages=[language(tag) for tag in LANGUAGES],
+        language_url=partial(language_choice.url_in, **_card_parameters(values)),
         support_email=brand.support_email,
         **{"leave_url": leave_url_of_stranger() if visit is None else None, **values},
     )
+
+
+def _card_parameters(values: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters by which the page at the address of the way back is about the same connection."""
+    card = values.get("card") if request.path.startswith(RETURN_PATH) else None
+    return {} if card is None else {"connectionId": card.id}
 
 
 def _response(visit: PageVisit | None, html: str, status: int) -> Response:
     response = make_response(html, status)
     policy = headers.page_policy(get_container().settings.codat_api_url)
     response.headers["Content-Security-Policy"] = policy
+    response.content_language.add(current().tag)
     if visit is not None:
         remember_visit(response, visit)
     return response

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from processor.journey.models import PlatformView
 from processor.journey.search import GROUPS, group_of
+from processor.languages.current import gettext
 from processor.web.merchant.card import ACCOUNTING, Card
 from processor.web.merchant.cards import connected_accounting, in_order, logo_of
 from processor.web.merchant.copy import terms
@@ -66,7 +67,12 @@ def groups(
             card = card_by_platform.get(platform.key)
             tiles_by_group[key].append(_tile(platform, card, platform.key in recommended))
     return [
-        TileGroup(key, GROUPS[key], tuple(tiles), connected_accounting(cards) if key == ACCOUNTING else None)
+        TileGroup(
+            key,
+            gettext(GROUPS[key]),
+            tuple(tiles),
+            connected_accounting(cards) if key == ACCOUNTING else None,
+        )
         for key, tiles in tiles_by_group.items()
         if tiles
     ]
@@ -80,7 +86,7 @@ def _tile(platform: PlatformView, card: Card | None, is_recommended: bool) -> Ti
         key=platform.key,
         name=name,
         logo_url=logo_of(platform),
-        initials="".join(word[0] for word in platform.name.split()[:2]).upper(),
+        initials=terms.initials(name),
         is_beta=platform.is_beta,
         button_url=button_url,
         button_hover_url=platform.button_hover_url if button_url else None,

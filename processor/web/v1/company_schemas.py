@@ -16,6 +16,7 @@ from processor.web.v1.fields import (
     ResponseSchema,
     by_name,
     flag,
+    language_tag,
     many,
     moment,
     number,
@@ -91,6 +92,7 @@ class CompanyChangeBody(RequestBodySchema):
         " none: that of the settings. A new one replaces the one before.",
         40,
     )
+    language = language_tag("The language of its pages and e-mails; none: the browser's on pages.")
     asked_for = fields.List(
         fields.Nested(AskedForBody),
         allow_none=True,
@@ -136,6 +138,7 @@ class SignUpBody(CompanyChangeBody):
             " those in `CODAT_PRODUCTS`, else the default ones of the Codat client."
         },
     )
+    lang = language_tag("The language of this `connect_url`, whatever the company's is.")
 
 
 class AskedForSchema(ResponseSchema):
@@ -166,6 +169,7 @@ class SignedUpSchema(ResponseSchema):
     return_url = text("Where the pages' button leads, as you gave it.", null=True, format="uri")
     state = text("Your own text for `return_url`.", null=True)
     brand = text("The brand that its pages and e-mails show.", null=True)
+    language = text("The language of its pages and e-mails.", null=True)
     asked_for = many(AskedForSchema, "What its users are asked to connect, in order.")
     platforms = fields.Nested(
         PlatformChoiceSchema, required=True, metadata={"description": "Which platforms its pages offer."}
@@ -182,6 +186,7 @@ class CompanySchema(ResponseSchema):
     name = text("Its name at Codat.", null=True)
     given_name = text("Its name as it was given at sign-up, in any characters.", null=True)
     tags = by_name(fields.String, "Its tags at Codat.")
+    language = text("The language of its pages and e-mails, as given at sign-up.", null=True)
     first_heard_at = moment("When we first heard of it.", null=True)
     deleted_at = moment("When it was deleted at Codat.", null=True)
 

@@ -18,6 +18,7 @@ from processor.web.v1.fields import (
     ResponseSchema,
     by_name,
     flag,
+    language_tag,
     many,
     moment,
     nullable,
@@ -49,6 +50,10 @@ class LinkBody(RequestBodySchema):
     state = optional(
         "Your own text, handed on to `return_url` as its parameter `state`.",
         LONGEST_STATE,
+    )
+    lang = language_tag(
+        "The language of the page to which the user comes back: added to `link_url`, and handed on where the"
+        " redirect URL at Codat has `lang={lang}`."
     )
 
 

@@ -5,6 +5,9 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from processor.journey.field_checks import LONGEST_LANGUAGE
+from processor.languages.catalogues import LANGUAGES
+
 
 class ResponseSchema(Schema):
     """A response; members may be added at any time."""
@@ -23,6 +26,12 @@ def optional(description: str, longest: int, **more: Any) -> fields.String:
     return fields.String(
         allow_none=True, validate=Length(1, longest), metadata={"description": description, **more}
     )
+
+
+def language_tag(help: str) -> fields.String:
+    """An optional language of ``LANGUAGES``; ``help`` is a sentence that describes it."""
+    tags = ", ".join(f"`{tag}`" for tag in LANGUAGES)
+    return optional(f"{help} One of {tags}, or a tag that begins so, such as `fr-CA`.", LONGEST_LANGUAGE)
 
 
 def moment(description: str, *, null: bool = False) -> fields.String:

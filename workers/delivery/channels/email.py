@@ -19,6 +19,7 @@ from processor.delivery.email_templates import EmailTemplates, to_message
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.mail_server import FINAL_REPLY_S, MailServer, ReplyLost, reply_text
 from processor.delivery.send_log import LeaseLost, SendLog
+from processor.languages.catalogues import SOURCE
 from processor.settings.brands import Brand, brand_of
 from processor.store import keys
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
@@ -53,6 +54,7 @@ class EmailSender(Sender):
         link_url: LinkUrl = lambda _: None,
         brands: Mapping[str, Brand] | None = None,
         link_days: int = 1,
+        default_language: str = SOURCE,
         reply_within_s: float = REPLY_WITHIN_S,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -62,6 +64,7 @@ class EmailSender(Sender):
         self._mail_from = sender
         self._link_url = link_url
         self._brands, self._link_days = brands or {}, link_days
+        self._default_language = default_language
         self._clock = clock
         self._log = SendLog(client)
         self._sender = BlockingSender("email", begin_within_s=BEGIN_WITHIN_S, reply_within_s=reply_within_s)
@@ -83,8 +86,8 @@ class EmailSender(Sender):
         if body["type"] not in tuple(NotificationType):
             return AttemptResult(AttemptVerdict.DEAD, 0, error="there is no such e-mail", counts=False)
         company_id = body["data"]["company_id"]
-        contact, given_name, name, brand = self._client.hmget(
-            keys.company(company_id), "contact_email", "given_name", "name", "brand"
+        contact, given_name, name, brand, language = self._client.hmget(
+            keys.company(company_id), "contact_email", "given_name", "name", "brand", "language"
         )
         if not contact:
             error = "the company has no contact any more"
@@ -96,6 +99,7 @@ class EmailSender(Sender):
                 contact,
                 given_name or name,
                 brand_of(self._brands, brand and brand.decode()),
+                language.decode() if language else self._default_language,
             )
         except TemplateError as template_error:
             error = f"a template cannot be used ({type(template_error).__name__})"
@@ -114,7 +118,13 @@ class EmailSender(Sender):
         return result
 
     def _message(
-        self, lease: Lease, company_id: str, contact: bytes, name: bytes | None, brand: Brand
+        self,
+        lease: Lease,
+        company_id: str,
+        contact: bytes,
+        name: bytes | None,
+        brand: Brand,
+        language: str,
     ) -> EmailMessage:
         """The e-mail. Raises ``TemplateError``, and ``ValueError`` for an invalid contact."""
         email = self._templates.render(
@@ -124,6 +134,7 @@ class EmailSender(Sender):
             product=brand.name,
             support=brand.support_email,
             link_days=self._link_days,
+            language=language,
         )
         return to_message(
             email,
@@ -164,6 +175,7 @@ def email_sender(container: Container) -> EmailSender:
         link_url=link_url,
         brands=container.journey.brands,
         link_days=settings.link_days,
+        default_language=settings.default_language,
         clock=container.clock,
     )
 

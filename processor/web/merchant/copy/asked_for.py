@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from processor.journey.search import GROUPS
 from processor.journey.standing import AskedForStanding, Standing
+from processor.languages.current import gettext, mark
 from processor.settings.asked_for import Need
 
-ALL_DONE = "Everything that is needed is connected."
-GO_ON = "You can stop at any time and go on later with the same link."
+ALL_DONE = mark("Everything that is needed is connected.")
+GO_ON = mark("You can stop at any time and go on later with the same link.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,10 @@ def progress_of(standing: Standing) -> AskedProgress | None:
     if not standing.steps:
         return None
     steps = tuple(map(_step, standing.steps))
+    title = gettext("{done} of {of} connected")
     return AskedProgress(
-        title=f"{standing.done} of {standing.of} connected",
-        note=GO_ON if standing.missing else ALL_DONE,
+        title=title.replace("{done}", str(standing.done)).replace("{of}", str(standing.of)),
+        note=gettext(GO_ON if standing.missing else ALL_DONE),
         done=standing.done,
         of=standing.of,
         steps=steps,
@@ -56,18 +58,18 @@ def progress_of(standing: Standing) -> AskedProgress | None:
 
 def _step(step: AskedForStanding) -> AskedStep:
     if step.is_met:
-        badge, tone = "Connected", "good"
+        badge, tone = mark("Connected"), "good"
     elif step.is_skipped:
-        badge, tone = "Left for later", "calm"
+        badge, tone = mark("Left for later"), "calm"
     elif step.need is Need.OPTIONAL:
-        badge, tone = "Optional", "calm"
+        badge, tone = mark("Optional"), "calm"
     else:
-        badge, tone = "Needed", "wait"
+        badge, tone = mark("Needed"), "wait"
     is_optional = step.need is Need.OPTIONAL
     return AskedStep(
         source_type=step.source_type,
-        label=GROUPS[step.source_type],
-        badge=badge,
+        label=gettext(GROUPS[step.source_type]),
+        badge=gettext(badge),
         tone=tone,
         is_open=step.is_open,
         can_skip=is_optional and step.is_open,

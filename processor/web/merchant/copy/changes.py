@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DONE: Mapping[str, str] = {
-    "disconnected": "It is disconnected: no new data is read.",
-    "deleted": "The connection is deleted. What was read through it was deleted at Codat with it.",
+from processor.languages.current import gettext, mark
+
+_AFTER: Mapping[str, str] = {
+    "disconnected": mark("It is disconnected: no new data is read."),
+    "deleted": mark("The connection is deleted. What was read through it was deleted at Codat with it."),
 }
-"""Messages after a change, by the value of the address parameter ``done``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +22,27 @@ class ConfirmQuestion:
 
 _QUESTIONS: Mapping[str, ConfirmQuestion] = {
     "unlink": ConfirmQuestion(
-        "Disconnect {platform}?",
+        mark("Disconnect {platform}?"),
         (
-            "No new data is read from {platform}.",
-            "Data that was read already stays where it is; to have it deleted, delete the connection.",
-            "You can connect it again at any time.",
+            mark("No new data is read from {platform}."),
+            mark("Data that was read already stays where it is; to have it deleted, delete the connection."),
+            mark("You can connect it again at any time."),
         ),
-        "Disconnect",
+        mark("Disconnect"),
     ),
     "delete": ConfirmQuestion(
-        "Delete the connection to {platform}?",
+        mark("Delete the connection to {platform}?"),
         (
-            "Access to {platform} ends at once.",
-            "The connection disappears from this list for good.",
-            "What was read through it is deleted with it at Codat, which reads it for us, and cannot be "
-            "brought back.",
-            "Copies that {keeper} made before are not deleted by this: ask there.",
-            "To share data from {platform} again, you have to add it anew.",
+            mark("Access to {platform} ends at once."),
+            mark("The connection disappears from this list for good."),
+            mark(
+                "What was read through it is deleted with it at Codat, which reads it for us, and cannot be "
+                "brought back."
+            ),
+            mark("Copies that {keeper} made before are not deleted by this: ask there."),
+            mark("To share data from {platform} again, you have to add it anew."),
         ),
-        "Delete for good",
+        mark("Delete for good"),
     ),
 }
 
@@ -47,12 +50,16 @@ _QUESTIONS: Mapping[str, ConfirmQuestion] = {
 def question(change: str, platform: str, product_name: str | None) -> ConfirmQuestion:
     """The question before ``change``, which is ``unlink`` or ``delete``; ``platform`` is its full name."""
     template = _QUESTIONS[change]
-    keeper = product_name or "whoever sent you the link"
+    keeper = product_name or gettext("whoever sent you the link")
+
+    def fill(text: str) -> str:
+        return gettext(text).replace("{platform}", platform).replace("{keeper}", keeper)
+
     return ConfirmQuestion(
-        template.title.replace("{platform}", platform),
-        tuple(
-            consequence.replace("{platform}", platform).replace("{keeper}", keeper)
-            for consequence in template.consequences
-        ),
-        template.label,
+        fill(template.title), tuple(map(fill, template.consequences)), gettext(template.label)
     )
+
+
+def after(change: str) -> str | None:
+    """The message after a change, by the value of the address parameter ``done``; ``None`` without one."""
+    return gettext(_AFTER[change]) if change in _AFTER else None

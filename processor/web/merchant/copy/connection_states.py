@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from handlers.facts import AUTH_ERROR
 from handlers.state import State
+from processor.languages.current import gettext, mark
 from processor.web.merchant.copy import terms
 
 
@@ -33,129 +34,138 @@ class StateText:
     to_share: bool = False
 
 
-STEP_LABELS = ("You give access", "We read your data", "Ready")
+STEP_LABELS = (mark("You give access"), mark("We read your data"), mark("Ready"))
 """The steps of the journey."""
 
 _STATES: Mapping[State, StateText] = {
     State.PENDING: StateText(
-        "Started",
+        mark("Started"),
         "wait",
-        "Waiting for you to give access",
-        "Sign in at {platform} and allow access. This page notices by itself when you have.",
-        "You can stop here and finish later with the same link.",
-        "Continue with {platform}",
+        mark("Waiting for you to give access"),
+        mark("Sign in at {platform} and allow access. This page notices by itself when you have."),
+        mark("You can stop here and finish later with the same link."),
+        mark("Continue with {platform}"),
         to_share=True,
     ),
     State.AUTHORIZED: StateText(
-        "Access given",
+        mark("Access given"),
         "wait",
-        "You gave access to {platform}",
-        "Reading your data is about to begin. You do not need to do anything.",
+        mark("You gave access to {platform}"),
+        mark("Reading your data is about to begin. You do not need to do anything."),
     ),
     State.SYNCING: StateText(
-        "Reading",
+        mark("Reading"),
         "wait",
-        "Reading your data from {platform}",
-        "The first time can take from a minute to an hour, depending on how much there is. What {platform} "
-        "does not hand out at once is tried again for up to twelve hours.",
-        "You can close this page: reading goes on without it.",
+        mark("Reading your data from {platform}"),
+        mark(
+            "The first time can take from a minute to an hour, depending on how much there is. "
+            "What {platform} does not hand out at once is tried again for up to twelve hours."
+        ),
+        mark("You can close this page: reading goes on without it."),
     ),
     State.READY: StateText(
-        "Connected",
+        mark("Connected"),
         "good",
-        "{platform} is connected",
-        "Your data was read. There is nothing more to do.",
+        mark("{platform} is connected"),
+        mark("Your data was read. There is nothing more to do."),
     ),
     State.AUTHORIZATION_FAILED: StateText(
-        "Not connected",
+        mark("Not connected"),
         "bad",
-        "{platform} could not be connected",
-        "Something went wrong on the way. Nothing was read.",
-        "Try again; you need a login at {platform} that may give access.",
-        "Try again",
+        mark("{platform} could not be connected"),
+        mark("Something went wrong on the way. Nothing was read."),
+        mark("Try again; you need a login at {platform} that may give access."),
+        mark("Try again"),
         to_share=True,
     ),
     State.SYNC_FAILED: StateText(
-        "Nothing read",
+        mark("Nothing read"),
         "bad",
-        "You gave access, but your data could not be read",
-        "{platform} let us in, but reading ended with an error.",
-        "Have it read again. If that does not help, disconnect {platform} under “Manage” and connect it "
-        "again.",
+        mark("You gave access, but your data could not be read"),
+        mark("{platform} let us in, but reading ended with an error."),
+        mark(
+            "Have it read again. If that does not help, disconnect {platform} under “Manage” and connect it "
+            "again."
+        ),
         read_again=True,
     ),
     State.DEAUTHORIZED: StateText(
-        "Access ended",
+        mark("Access ended"),
         "bad",
-        "{platform} no longer gives access",
-        "Access was withdrawn at {platform}, or it expired. New data is not read.",
-        "Connect again to go on.",
-        "Connect again",
+        mark("{platform} no longer gives access"),
+        mark("Access was withdrawn at {platform}, or it expired. New data is not read."),
+        mark("Connect again to go on."),
+        mark("Connect again"),
         to_share=True,
     ),
     State.UNLINKED: StateText(
-        "Disconnected",
+        mark("Disconnected"),
         "calm",
-        "{platform} is disconnected",
-        "No new data is read. You can connect it again at any time.",
+        mark("{platform} is disconnected"),
+        mark("No new data is read. You can connect it again at any time."),
         None,
-        "Connect again",
+        mark("Connect again"),
     ),
     State.DELETED: StateText(
-        "Deleted",
+        mark("Deleted"),
         "calm",
-        "The connection to {platform} was deleted",
-        "It is gone for good, and so is our access.",
-        "You can add a new connection at any time.",
+        mark("The connection to {platform} was deleted"),
+        mark("It is gone for good, and so is our access."),
+        mark("You can add a new connection at any time."),
     ),
 }
 
 _WAITING_FOR_COMPUTER = StateText(
-    "Waiting for your computer",
+    mark("Waiting for your computer"),
     "calm",
-    "Waiting for your computer",
-    "You gave access. {expect}",
-    "Leave that computer on, and there is nothing more to do. You can close this page.",
+    mark("Waiting for your computer"),
+    mark("You gave access. {expect}"),
+    mark("Leave that computer on, and there is nothing more to do. You can close this page."),
 )
 
 _FIRST_SYNC_MISSING = StateText(
-    "Access given",
+    mark("Access given"),
     "wait",
-    "You gave access to {platform}, and nothing is being read yet",
-    "Reading does not begin by itself here.",
-    "Have it read now.",
+    mark("You gave access to {platform}, and nothing is being read yet"),
+    mark("Reading does not begin by itself here."),
+    mark("Have it read now."),
     read_again=True,
 )
 
 _READ_ONCE = StateText(
-    "Read once",
+    mark("Read once"),
     "calm",
-    "Your data was read from {platform}, once",
-    "The connector on your computer is set to share once, so access ended when that was done, as it should.",
-    "There is nothing more to do. To share newer data, connect again.",
-    "Connect again",
+    mark("Your data was read from {platform}, once"),
+    mark(
+        "The connector on your computer is set to share once, so access ended when that was "
+        "done, as it should."
+    ),
+    mark("There is nothing more to do. To share newer data, connect again."),
+    mark("Connect again"),
 )
 
 _PARTLY_READ = StateText(
-    "Read in part",
+    mark("Read in part"),
     "calm",
-    "{platform} is connected, but was read in part only",
-    "Some of it could not be read, as you see below.",
-    "It is tried again by itself; you do not need to do anything.",
+    mark("{platform} is connected, but was read in part only"),
+    mark("Some of it could not be read, as you see below."),
+    mark("It is tried again by itself; you do not need to do anything."),
 )
 _PARTLY_READ_WITHOUT_RIGHTS = replace(
     _PARTLY_READ,
     tone="wait",
-    body="Some of it could not be read, as you see below: {platform} asks for you to sign in again, or your "
-    "login may not see it.",
-    advice="Connect again, with a login at {platform} that may see all of it.",
-    action="Connect again",
+    body=mark(
+        "Some of it could not be read, as you see below: {platform} asks for you to sign in again, or your "
+        "login may not see it."
+    ),
+    advice=mark("Connect again, with a login at {platform} that may see all of it."),
+    action=mark("Connect again"),
 )
 _NOT_READ_WITHOUT_RIGHTS = replace(
     _STATES[State.SYNC_FAILED],
-    body="{platform} let us in, but asks for you to sign in again, or your login may not see the data.",
-    advice="Connect again, with a login at {platform} that may see it.",
-    action="Connect again",
+    body=mark("{platform} let us in, but asks for you to sign in again, or your login may not see the data."),
+    advice=mark("Connect again, with a login at {platform} that may see it."),
+    action=mark("Connect again"),
     read_again=False,
     to_share=True,
 )
@@ -166,52 +176,52 @@ CANCELLED_CODE = "403"
 NOT_SUPPORTED_CODE = "501"
 
 _CANCELLED = StateText(
-    "Not connected",
+    mark("Not connected"),
     "calm",
-    "You did not give access",
-    "Nothing was connected and nothing was read. You can try again whenever you like.",
+    mark("You did not give access"),
+    mark("Nothing was connected and nothing was read. You can try again whenever you like."),
     None,
-    "Try again",
+    mark("Try again"),
     to_share=True,
 )
 _UNSUPPORTED = replace(
     _STATES[State.AUTHORIZATION_FAILED],
-    title="This platform is not supported",
-    body="{platform} cannot be connected yet, or not in the form that you use. Nothing was read.",
-    advice="Choose another one, or see what else helps.",
+    title=mark("This platform is not supported"),
+    body=mark("{platform} cannot be connected yet, or not in the form that you use. Nothing was read."),
+    advice=mark("Choose another one, or see what else helps."),
     is_missing=True,
     to_share=False,
 )
 _BY_CODE = {CANCELLED_CODE: _CANCELLED, NOT_SUPPORTED_CODE: _UNSUPPORTED}
 
 _CHECKING = StateText(
-    "Checking",
+    mark("Checking"),
     "wait",
-    "Checking with {platform}",
-    "You were sent back as connected. We make sure of it; this takes a few seconds.",
-    "If nothing changes within a minute, access was not given after all: continue with {platform}.",
-    "Continue with {platform}",
+    mark("Checking with {platform}"),
+    mark("You were sent back as connected. We make sure of it; this takes a few seconds."),
+    mark("If nothing changes within a minute, access was not given after all: continue with {platform}."),
+    mark("Continue with {platform}"),
 )
 
-_CONTINUE = "Continue with {platform}"
+_CONTINUE = mark("Continue with {platform}")
 _BY_CLAIM: Mapping[str | None, StateText] = {
     "connected": _CHECKING,
     "left": StateText(
-        "Not connected",
+        mark("Not connected"),
         "calm",
-        "You left before anything was connected",
-        "You can go on whenever you like, now or later with the same link.",
+        mark("You left before anything was connected"),
+        mark("You can go on whenever you like, now or later with the same link."),
         None,
         _CONTINUE,
         to_share=True,
     ),
     "cancelled": replace(_CANCELLED, action=_CONTINUE),
     "failed": StateText(
-        "Not connected",
+        mark("Not connected"),
         "bad",
-        "Something went wrong",
-        "{platform} could not be connected because of an error that is not yours. Nothing was read.",
-        "Wait a few minutes and try again.",
+        mark("Something went wrong"),
+        mark("{platform} could not be connected because of an error that is not yours. Nothing was read."),
+        mark("Wait a few minutes and try again."),
         _CONTINUE,
         to_share=True,
     ),
@@ -249,10 +259,11 @@ def of_state(
     expect = terms.on_premise(platform)
 
     def fill(text: str) -> str:
-        return text.replace("{platform}", platform).replace("{expect}", expect)
+        return gettext(text).replace("{platform}", platform).replace("{expect}", expect)
 
     return replace(
         template,
+        badge=gettext(template.badge),
         title=fill(template.title),
         body=fill(template.body),
         advice=template.advice and fill(template.advice),
@@ -263,11 +274,13 @@ def of_state(
 def barred(text: StateText, platform: str, connected: str, *, is_unfinished: bool) -> StateText:
     """The text of a connection that the accounting platform ``connected`` prevents."""
     return StateText(
-        badge="Not connected" if is_unfinished else text.badge,
+        badge=gettext("Not connected") if is_unfinished else text.badge,
         tone="calm",
-        title=f"{platform} is not connected" if is_unfinished else text.title,
+        title=gettext("{platform} is not connected").replace("{platform}", platform)
+        if is_unfinished
+        else text.title,
         body=terms.single_connection(connected),
-        advice=terms.TO_CHANGE,
+        advice=gettext(terms.TO_CHANGE),
         to_manage=True,
     )
 

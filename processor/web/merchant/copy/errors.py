@@ -4,7 +4,7 @@ The ``detail`` of an error addresses API callers and readers of logs, and is not
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain, CompanyUnseen
@@ -22,6 +22,7 @@ from processor.errors import (
     TooManyAttempts,
 )
 from processor.journey.errors import AlreadyConnected, CodatNotSet, CompanyGone
+from processor.languages.current import gettext, mark
 from processor.web.csrf import FormExpired
 from processor.web.merchant.copy import terms
 
@@ -43,53 +44,61 @@ class MerchantError:
 
 
 NOT_NOW = MerchantError(
-    "This does not work just now",
-    "That is not your fault, and nothing is lost. Wait a minute and load this page again, which shows how "
-    "things stand.",
+    mark("This does not work just now"),
+    mark(
+        "That is not your fault, and nothing is lost. Wait a minute and load this page again, "
+        "which shows how things stand."
+    ),
     is_passing=True,
 )
 OURS = MerchantError(
-    "We have to mend this",
-    "Something on our side does not work as it should. That is not your fault, and nothing is lost; trying "
-    "again helps only after we have mended it.",
+    mark("We have to mend this"),
+    mark(
+        "Something on our side does not work as it should. That is not your fault, and nothing "
+        "is lost; trying again helps only after we have mended it."
+    ),
     is_ours=True,
 )
 UNCERTAIN = MerchantError(
-    "We do not know yet whether that worked",
-    "The answer was lost on the way. Look how things stand before you try again; in a minute we know.",
+    mark("We do not know yet whether that worked"),
+    mark("The answer was lost on the way. Look how things stand before you try again; in a minute we know."),
     is_passing=True,
 )
 BROKEN = MerchantError(
-    "Something went wrong here",
-    "That is a fault of ours and not yours. Load the page again; if it happens once more, tell us.",
+    mark("Something went wrong here"),
+    mark("That is a fault of ours and not yours. Load the page again; if it happens once more, tell us."),
     is_passing=True,
     is_ours=True,
 )
 GONE = MerchantError(
-    "It is not there any more",
-    "It was deleted meanwhile, as it seems. Your list shows in a moment how things stand.",
+    mark("It is not there any more"),
+    mark("It was deleted meanwhile, as it seems. Your list shows in a moment how things stand."),
 )
 NOWHERE = MerchantError(
-    "There is nothing here",
-    "This address leads to no page and to no connection of yours. Perhaps it was deleted, or the address is "
-    "not complete.",
+    mark("There is nothing here"),
+    mark(
+        "This address leads to no page and to no connection of yours. Perhaps it was deleted, or "
+        "the address is not complete."
+    ),
 )
-UNUSABLE = MerchantError("That could not be used", "Go back to the list and choose again.")
+UNUSABLE = MerchantError(mark("That could not be used"), mark("Go back to the list and choose again."))
 EXPIRED_FORM = MerchantError(
-    "This form has expired",
-    "Open the page again and repeat what you did. Your browser has to accept our cookie for that.",
+    mark("This form has expired"),
+    mark("Open the page again and repeat what you did. Your browser has to accept our cookie for that."),
 )
 CHANGED = MerchantError(
-    "That is not possible now",
-    "Somebody may have changed something meanwhile. Look how things stand, and choose again.",
+    mark("That is not possible now"),
+    mark("Somebody may have changed something meanwhile. Look how things stand, and choose again."),
 )
 DELETED = MerchantError(
-    "This company was deleted here",
-    "All its connections ended with that, and so did our access to its data. There is nothing that you need "
-    "to do. If that was not meant to happen, tell whoever sent you the link.",
+    mark("This company was deleted here"),
+    mark(
+        "All its connections ended with that, and so did our access to its data. There is "
+        "nothing that you need to do. If that was not meant to happen, tell whoever sent you the link."
+    ),
     is_calm=True,
 )
-UNNAMED_ACCOUNTING = "Your accounting platform"
+UNNAMED_ACCOUNTING = mark("Your accounting platform")
 
 _ERRORS: Mapping[type[ProcessorError], MerchantError] = {
     StoreUnavailable: NOT_NOW,
@@ -117,13 +126,14 @@ _ERRORS: Mapping[type[ProcessorError], MerchantError] = {
 def of(error: ProcessorError) -> MerchantError:
     """The text for ``error``."""
     if isinstance(error, AlreadyConnected):
-        name = terms.name_of(error.platform_name or UNNAMED_ACCOUNTING)
-        text = f"{terms.single_connection(name)} {terms.TO_CHANGE}"
-        return MerchantError(f"{name} is connected already", text, is_calm=True, to_manage=True)
+        name = terms.name_of(error.platform_name or gettext(UNNAMED_ACCOUNTING))
+        title = gettext("{platform} is connected already").replace("{platform}", name)
+        text = f"{terms.single_connection(name)} {gettext(terms.TO_CHANGE)}"
+        return MerchantError(title, text, is_calm=True, to_manage=True)
     error_text = next(_ERRORS[base] for base in type(error).__mro__ if base in _ERRORS)
-    if error_text is not BROKEN:
-        return error_text
-    return _of_status(int(error.status))
+    if error_text is BROKEN:
+        error_text = _of_status(int(error.status))
+    return replace(error_text, title=gettext(error_text.title), text=gettext(error_text.text))
 
 
 def _of_status(status: int) -> MerchantError:

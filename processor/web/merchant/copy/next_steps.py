@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from processor.journey.models import PlatformView
+from processor.languages.current import gettext, mark
 from processor.web.merchant.copy import terms
 
 NEXT_STEPS = (
-    "You go to the pages of {platform}, sign in there and allow access.",
-    "You come back here by yourself.",
-    "We read your data: in some minutes as a rule. You can close the page meanwhile.",
+    mark("You go to the pages of {platform}, sign in there and allow access."),
+    mark("You come back here by yourself."),
+    mark("We read your data: in some minutes as a rule. You can close the page meanwhile."),
 )
 
 
@@ -27,40 +28,51 @@ class PlatformNeeds:
 _NEEDS: Mapping[str, PlatformNeeds] = {
     "netsuite": PlatformNeeds(
         (
-            "You need the login of an administrator at NetSuite.",
-            "On the way you install a bundle there and switch on SuiteScript, REST web services and "
-            "token-based authentication; without them the connection fails.",
+            mark("You need the login of an administrator at NetSuite."),
+            mark(
+                "On the way you install a bundle there and switch on SuiteScript, REST web services and "
+                "token-based authentication; without them the connection fails."
+            ),
         ),
         to_prepare=True,
     ),
     "intacct": PlatformNeeds(
         (
-            "You need the rights of a full administrator at Sage Intacct, and access at entity level.",
-            "Have your company id at hand. On the way you switch on Web Services and create a user for them.",
+            mark("You need the rights of a full administrator at Sage Intacct, and access at entity level."),
+            mark(
+                "Have your company id at hand. On the way you switch on Web Services and create "
+                "a user for them."
+            ),
         ),
         to_prepare=True,
     ),
     "business central": PlatformNeeds(
         (
-            "On the way a package called “App Link” is installed in your Business Central. That takes "
-            "10 to 20 minutes: leave its page open.",
-            "Leave the package where it is afterwards, for nothing can be read without it.",
+            mark(
+                "On the way a package called “App Link” is installed in your Business Central. That takes "
+                "10 to 20 minutes: leave its page open."
+            ),
+            mark("Leave the package where it is afterwards, for nothing can be read without it."),
         ),
         to_prepare=True,
     ),
     "quickbooks desktop": PlatformNeeds(
         (
-            "Do this at the Windows computer that QuickBooks Desktop runs on; you install a connector there.",
-            "Open your company in QuickBooks Desktop first: the connector reads the open one.",
-            "It reads at night on weekdays, from 19:00 to 07:00, unless you choose other hours in it.",
+            mark(
+                "Do this at the Windows computer that QuickBooks Desktop runs on; you install a "
+                "connector there."
+            ),
+            mark("Open your company in QuickBooks Desktop first: the connector reads the open one."),
+            mark("It reads at night on weekdays, from 19:00 to 07:00, unless you choose other hours in it."),
         ),
         to_prepare=True,
     ),
     "sage 50": PlatformNeeds(
-        ("Do this at the computer that Sage 50 runs on: you install a connector there.",), to_prepare=True
+        (mark("Do this at the computer that Sage 50 runs on: you install a connector there."),),
+        to_prepare=True,
     ),
     "xero": PlatformNeeds(
-        ("Xero asks which organisation to share: choose the one that has the name of your company.",)
+        (mark("Xero asks which organisation to share: choose the one that has the name of your company."),)
     ),
 }
 """By a part of the name of the platform."""
@@ -68,7 +80,7 @@ _NEEDS: Mapping[str, PlatformNeeds] = {
 
 def next_steps(platform: str) -> tuple[str, ...]:
     """What happens next, in three lines; ``platform`` is its full name, or a word for any."""
-    return tuple(line.replace("{platform}", platform) for line in NEXT_STEPS)
+    return tuple(gettext(line).replace("{platform}", platform) for line in NEXT_STEPS)
 
 
 def needs_of(platform: PlatformView | None) -> PlatformNeeds:
@@ -77,6 +89,7 @@ def needs_of(platform: PlatformView | None) -> PlatformNeeds:
         return PlatformNeeds()
     name = platform.name.casefold()
     needs = next((needs for words, needs in _NEEDS.items() if words in name), PlatformNeeds())
-    if not platform.is_on_premise:
-        return needs
-    return PlatformNeeds((terms.on_premise(terms.name_of(platform.name)), *needs.sentences), needs.to_prepare)
+    sentences = tuple(map(gettext, needs.sentences))
+    if platform.is_on_premise:
+        sentences = (terms.on_premise(terms.name_of(platform.name)), *sentences)
+    return PlatformNeeds(sentences, needs.to_prepare)

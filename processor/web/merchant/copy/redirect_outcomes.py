@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from handlers.state import State
 from processor.journey.link_redirect import LinkRedirect
+from processor.languages.current import gettext, mark
 from processor.web.merchant.card import Card
 from processor.web.merchant.copy import terms
 
@@ -21,48 +22,54 @@ class RedirectNotice:
 _NOTICES = {
     "connected": RedirectNotice(
         "good",
-        "Thank you, you are back",
-        "Below you see how it goes on. You can close this page whenever you like.",
+        mark("Thank you, you are back"),
+        mark("Below you see how it goes on. You can close this page whenever you like."),
     ),
     "left": RedirectNotice(
         "calm",
-        "You left before anything was connected",
-        "Nothing was connected. You can go on whenever you like.",
+        mark("You left before anything was connected"),
+        mark("Nothing was connected. You can go on whenever you like."),
     ),
     "cancelled": RedirectNotice(
         "calm",
-        "You did not give access",
-        "Nothing was connected. You can try again whenever you like.",
+        mark("You did not give access"),
+        mark("Nothing was connected. You can try again whenever you like."),
     ),
     "failed": RedirectNotice(
         "bad",
-        "Something went wrong",
-        "The platform could not be connected because of an error that is not yours. "
-        "Wait a few minutes and try again.",
+        mark("Something went wrong"),
+        mark(
+            "The platform could not be connected because of an error that is not yours. "
+            "Wait a few minutes and try again."
+        ),
     ),
     "unsupported": RedirectNotice(
         "bad",
-        "This platform is not supported",
-        "It cannot be connected yet. Choose another one, or look at what to do when yours is missing.",
+        mark("This platform is not supported"),
+        mark("It cannot be connected yet. Choose another one, or look at what to do when yours is missing."),
     ),
     "unknown": RedirectNotice(
         "calm",
-        "You are back",
-        "We look at what happened; below you see how it stands as soon as we know.",
+        mark("You are back"),
+        mark("We look at what happened; below you see how it stands as soon as we know."),
     ),
 }
 _TO_STRANGERS = {
-    "connected": "We check that now. You can close this page; open your link again to see how it goes on.",
-    "unknown": "You can close this page. Open your link again to see how your connections stand.",
+    "connected": mark(
+        "We check that now. You can close this page; open your link again to see how it goes on."
+    ),
+    "unknown": mark("You can close this page. Open your link again to see how your connections stand."),
 }
 _QUOTED_KINDS = ("failed", "unsupported", "unknown")
 _NOT_CONNECTED_KINDS = ("left", "failed", "cancelled", "unsupported")
 """Kinds that claim that nothing was connected, which the stored state may contradict."""
 
 _GIVEN = RedirectNotice(
-    "calm", "You are back", "Access is given, whatever came of this visit. Below you see how it stands."
+    "calm",
+    mark("You are back"),
+    mark("Access is given, whatever came of this visit. Below you see how it stands."),
 )
-_SEE_BELOW = RedirectNotice("calm", "You are back", "Below you see how it stands.")
+_SEE_BELOW = RedirectNotice("calm", mark("You are back"), mark("Below you see how it stands."))
 
 
 def notice_of(redirect: LinkRedirect, *, to_stranger: bool) -> RedirectNotice:
@@ -70,8 +77,8 @@ def notice_of(redirect: LinkRedirect, *, to_stranger: bool) -> RedirectNotice:
     notice = _NOTICES[redirect.kind]
     if to_stranger and redirect.kind in _TO_STRANGERS:
         tone = "calm" if notice.tone == "good" else notice.tone
-        return RedirectNotice(tone, notice.title, _TO_STRANGERS[redirect.kind])
-    return notice
+        notice = RedirectNotice(tone, notice.title, _TO_STRANGERS[redirect.kind])
+    return _translated(notice)
 
 
 def notice_beside(redirect: LinkRedirect, card: Card) -> RedirectNotice | None:
@@ -79,9 +86,9 @@ def notice_beside(redirect: LinkRedirect, card: Card) -> RedirectNotice | None:
     if card.is_barred or _is_old(redirect) or (redirect.kind in _NOT_CONNECTED_KINDS and card.is_unfinished):
         return None
     if redirect.kind in _NOT_CONNECTED_KINDS and card.is_linked:
-        return _GIVEN
+        return _translated(_GIVEN)
     if redirect.kind in _NOT_CONNECTED_KINDS and card.state is State.DELETED:
-        return _SEE_BELOW
+        return _translated(_SEE_BELOW)
     return notice_of(redirect, to_stranger=False)
 
 
@@ -90,8 +97,12 @@ def notice_above(redirect: LinkRedirect, cards: Collection[Card]) -> RedirectNot
     if _is_old(redirect):
         return None
     if redirect.kind in _NOT_CONNECTED_KINDS and any(card.is_linked for card in cards):
-        return _SEE_BELOW
+        return _translated(_SEE_BELOW)
     return notice_of(redirect, to_stranger=False)
+
+
+def _translated(notice: RedirectNotice) -> RedirectNotice:
+    return RedirectNotice(notice.tone, gettext(notice.title), gettext(notice.text))
 
 
 def _is_old(redirect: LinkRedirect) -> bool:

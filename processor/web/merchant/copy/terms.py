@@ -7,38 +7,47 @@ from datetime import datetime
 from urllib.parse import quote
 
 from handlers.facts import AUTH_ERROR, COMPLETE, NOT_SUPPORTED
+from processor.languages.current import current, day, gettext, mark, moment
 
 _STATUSES: Mapping[str, str] = {
-    COMPLETE: "Done",
-    NOT_SUPPORTED: "Not kept at {platform}",
-    AUTH_ERROR: "{platform} asks you to sign in again",
-    "PermissionsError": "Your login may not see this",
-    "RateLimitError": "{platform} was too busy",
-    "PrerequisiteNotMet": "Something else has to be read first",
-    "Cancelled": "Stopped",
-    "Initial": "Waiting",
-    "Queued": "Waiting",
+    COMPLETE: mark("Done"),
+    NOT_SUPPORTED: mark("Not kept at {platform}"),
+    AUTH_ERROR: mark("{platform} asks you to sign in again"),
+    "PermissionsError": mark("Your login may not see this"),
+    "RateLimitError": mark("{platform} was too busy"),
+    "PrerequisiteNotMet": mark("Something else has to be read first"),
+    "Cancelled": mark("Stopped"),
+    "Initial": mark("Waiting"),
+    "Queued": mark("Waiting"),
 }
 
 
-UNNAMED_PLATFORM = "your platform"
-TO_CHANGE = "To change, disconnect it under “Manage” first."
+UNNAMED_PLATFORM = mark("your platform")
+TO_CHANGE = mark("To change, disconnect it under “Manage” first.")
 
 
 def single_connection(name: str) -> str:
     """Why another accounting platform cannot be connected beside ``name``."""
-    return f"{name} is connected, and a company has one accounting platform at a time."
+    text = gettext("{platform} is connected, and a company has one accounting platform at a time.")
+    return text.replace("{platform}", name)
 
 
 def on_premise(name: str) -> str:
     """What to expect of software on the customer's computer."""
-    hours = ", in the hours that you chose there" if _has_hours(name) else ""
-    return f"{name} is on your own computer, so it is read when that computer is on{hours}."
+    text = gettext("{platform} is on your own computer, so it is read when that computer is on.")
+    if _has_hours(name):
+        text = gettext(
+            "{platform} is on your own computer, so it is read when that computer is on, in the hours that "
+            "you chose there."
+        )
+    return text.replace("{platform}", name)
 
 
 def on_premise_briefly(name: str) -> str:
     """The same in a few words."""
-    return "Read when your computer is on" + (", in the hours you chose" if _has_hours(name) else "")
+    if _has_hours(name):
+        return gettext("Read when your computer is on, in the hours you chose")
+    return gettext("Read when your computer is on")
 
 
 def _has_hours(name: str) -> bool:
@@ -48,51 +57,50 @@ def _has_hours(name: str) -> bool:
 
 def back_to(product_name: str | None) -> str:
     """The label of the button that leads back to the caller's own site."""
-    return f"Back to {product_name}" if product_name else "Back to where you came from"
+    if product_name:
+        return gettext("Back to {product}").replace("{product}", product_name)
+    return gettext("Back to where you came from")
 
 
 def mail_to_colleague(company: str | None, address: str, expires_at: datetime) -> str:
     """A ``mailto:`` without a recipient that asks a colleague to connect the accounts at ``address``."""
-    name = company or "our company"
-    subject = f"Please connect the accounts of {name}"
-    body = (
-        f"Hello,\n\nwe were asked to connect the software that {name} keeps its books in. You hold the "
-        f"login, so could you do it for us? It takes a few minutes:\n\n{address}\n\n"
+    name = company or gettext("our company")
+    subject = gettext("Please connect the accounts of {company}").replace("{company}", name)
+    body = gettext(
+        "Hello,\n\nwe were asked to connect the software that {company} keeps its books in. You hold the "
+        "login, so could you do it for us? It takes a few minutes:\n\n{address}\n\n"
         "Whoever has this link can connect and disconnect our accounts, so please do not pass it on. "
-        f"It works until {moment(expires_at)}.\n\nThank you"
+        "It works until {moment}.\n\nThank you"
     )
+    values = {"{company}": name, "{address}": address, "{moment}": moment(expires_at)}
+    for placeholder, value in values.items():
+        body = body.replace(placeholder, value)
     return f"mailto:?subject={quote(subject)}&body={quote(body)}"
-
-
-def moment(at: datetime) -> str:
-    """``22 November 2026, 15:04 UTC``."""
-    return f"{day(at)}, {at:%H:%M} UTC"
-
-
-def day(at: datetime) -> str:
-    """``22 November 2026``."""
-    return f"{at.day} {at:%B %Y}"
 
 
 def numbered_name(platform: str, number: int, begun_at: datetime) -> str:
     """The name of one of several connections to a platform."""
-    return f"{platform} {number} (begun {day(begun_at)})"
+    text = gettext("{platform} {number} (begun {day})").replace("{number}", str(number))
+    return text.replace("{day}", day(begun_at)).replace("{platform}", platform)
 
 
 def name_of(text: str) -> str:
     """A name from outside that does not change the writing direction of the sentence around it.
 
-    Directional control characters are removed, and a name in a right-to-left script is isolated.
+    Directional control characters are removed. A name in a right-to-left script is isolated, and in a
+    language that is written so, every name.
     https://www.w3.org/International/questions/qa-bidi-unicode-controls
     """
-    plain = "".join(character for character in text if character not in _DIRECTIONAL)
-    is_right_to_left = any(unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in plain)
-    return f"\u2068{plain}\u2069" if is_right_to_left else plain
+    plain = _without_directions(text)
+    is_isolated = current().is_right_to_left or any(
+        unicodedata.bidirectional(character) in _RIGHT_TO_LEFT for character in plain
+    )
+    return f"\u2068{plain}\u2069" if is_isolated else plain
 
 
 def quotation(text: str) -> str:
     """A message from Codat or a platform, without ids, which mean nothing to a merchant."""
-    return " ".join(_ID.sub("…", name_of(text)).split())
+    return " ".join(_ID.sub("…", _without_directions(text)).split())
 
 
 _ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -100,7 +108,17 @@ _DIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 
 
+def initials(name: str) -> str:
+    """Letters that replace a missing logo."""
+    words = _without_directions(name).split()[:2]
+    return "".join(word[0] for word in words if word[0].isalnum()).upper()
+
+
+def _without_directions(text: str) -> str:
+    return "".join(character for character in text if character not in _DIRECTIONAL)
+
+
 def of_status(status: str, platform: str, *, failed: bool) -> str:
     """The status of a dataset in a few words; ``failed``: reading it has failed."""
-    fallback = "Could not be read" if failed else "Reading"
-    return _STATUSES.get(status, fallback).replace("{platform}", platform)
+    fallback = mark("Could not be read") if failed else mark("Reading")
+    return gettext(_STATUSES.get(status, fallback)).replace("{platform}", platform)

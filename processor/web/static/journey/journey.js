@@ -11,12 +11,14 @@
   const STALE_AFTER_FAILURES = 3;
 
   const announcer = document.getElementById("announcer");
+  // The digits and the order of the server's dates.
+  const locale = { en: "en-GB", ar: "ar-u-nu-latn" }[document.documentElement.lang] || document.documentElement.lang;
 
   function enhance(root) {
     for (const time of root.querySelectorAll("time[datetime]")) {
       const date = new Date(time.dateTime);
       if (!Number.isNaN(date.getTime())) {
-        time.textContent = date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
+        time.textContent = date.toLocaleString(locale, { dateStyle: "long", timeStyle: "short" });
       }
     }
     for (const image of root.querySelectorAll("img[data-fallback]")) {
@@ -69,7 +71,7 @@
       const isStale = failures >= STALE_AFTER_FAILURES;
       if (isStale && note.hidden) {
         time.dateTime = lastAnswer.toISOString();
-        time.textContent = lastAnswer.toLocaleTimeString("en-GB", { timeStyle: "short" });
+        time.textContent = lastAnswer.toLocaleTimeString(locale, { timeStyle: "short" });
         announcer.textContent = note.textContent;
       } else if (!isStale && !note.hidden) {
         announcer.textContent = note.dataset.again;
@@ -171,8 +173,8 @@
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(field.value);
-        button.textContent = "Copied";
-        announcer.textContent = "The link was copied";
+        button.textContent = announcer.dataset.copied;
+        announcer.textContent = announcer.dataset.linkCopied;
       } catch {
         field.select();
       }

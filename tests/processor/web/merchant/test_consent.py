@@ -153,7 +153,7 @@ def test_each_product_and_language_has_its_text(open_place: OpenPlace, tmp_path:
     visitor.http.headers["Accept-Language"] = "fr-CA, en;q=0.5"
     page = visitor.open(f"/connect/{token}")
     assert "Pour un prêt." in page.text
-    assert '<div lang="fr">' in page.answer.text
+    assert '<div lang="fr" dir="auto">' in page.answer.text
     visitor.press(page, "Xero")
     (kept,) = evidence(place, company_id)
     assert (kept["language"], kept["text"]) == ("fr", "Prêt\nPour un prêt.")

@@ -13,6 +13,7 @@ from processor.journey.errors import AlreadyConnected
 from processor.journey.link_redirect import Kind, LinkRedirect
 from processor.journey.models import PlatformView
 from processor.journey.search import OTHER, group_of
+from processor.languages import current
 from processor.web.merchant.cards import card_of, dates_of
 from processor.web.merchant.copy import connection_states, errors, redirect_outcomes, terms
 from processor.web.merchant.tiles import groups
@@ -176,4 +177,4 @@ def test_somebody_unknown_is_promised_nothing_below(kind: Kind) -> None:
 
 
 def test_moments_are_written_out() -> None:
-    assert terms.moment(NOON) == "22 November 2026, 12:04 UTC"
+    assert current.moment(NOON) == "22 November 2026, 12:04 UTC"

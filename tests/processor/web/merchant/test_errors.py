@@ -76,7 +76,7 @@ def test_every_page_works_without_scripts_and_for_a_screen_reader(place: Place, 
         page = visitor.open(base + path)
         html = page.answer.text
         assert page.answer.status_code == 200
-        assert '<html lang="en">' in html
+        assert '<html lang="en" dir="ltr">' in html
         assert html.count("<h1") == 1, path
         assert html.count("<title>") == 1
         assert 'href="#main"' in html

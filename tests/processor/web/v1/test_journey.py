@@ -116,6 +116,7 @@ def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServe
         "name": "Zoë's",
         "contact_email": "zoe@shop.example",
         "tags": {"region": "uk"},
+        "language": "fr-CA",
     }
     first = call("POST", "/v1/companies", body)
     assert first.status_code == 201
@@ -133,6 +134,7 @@ def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServe
         "asked_for": [],
         "platforms": {"shown": None, "hidden": None, "recommended": None},
         "group": None,
+        "language": "fr",
     }
     assert re.fullmatch(r"http://localhost/connect/[\w.-]+", first.json["connect_url"])
     again = call("POST", "/v1/companies", {"merchant_id": "shop_7"})

@@ -1,0 +1,121 @@
+"""The language of a page: of the link, else of the company, else of the browser, else the default."""
+
+import re
+from typing import Any
+
+import pytest
+
+from processor.errors import Invalid
+from tests.processor.simulator.pages import Browser, Page
+from tests.processor.web.conftest import OpenPlace
+from tests.support.visiting import Place
+
+FRENCH = "Rechercher par nom"
+
+
+def language_of(page: Page) -> str:
+    match = re.search(r'<html lang="([\w-]+)" dir="(?:ltr|rtl)">', page.answer.text)
+    assert match is not None
+    assert page.answer.headers["Content-Language"] == match[1]
+    return match[1]
+
+
+def signed_up(place: Place, language: str | None, lang: str | None = None) -> tuple[str, str]:
+    company, _ = place.desk.journey.sign_up(merchant_id="m-1", name="Shop", language=language, lang=lang)
+    place.desk.do_in_background()
+    return company.company_id, "/connect/" + company.connect_url.partition("/connect/")[2]
+
+
+@pytest.mark.parametrize(
+    ("lang", "company", "browser", "default", "language"),
+    [
+        ("fr", "en", "en", "en", "fr"),
+        ("fr-CA", "en", "en", "en", "fr"),
+        (None, "fr", "en", "en", "fr"),
+        (None, None, "xx, fr-BE;q=0.8, en;q=0.5", "en", "fr"),
+        (None, None, "xx", "fr", "fr"),
+        (None, None, None, "fr", "fr"),
+        ("xx", "fr", "en", "en", "fr"),
+    ],
+)
+def test_link_company_browser_and_default_count_in_this_order(
+    open_place: OpenPlace,
+    lang: str | None,
+    company: str | None,
+    browser: str | None,
+    default: str,
+    language: str,
+) -> None:
+    place = open_place(DEFAULT_LANGUAGE=default)
+    _, path = signed_up(place, company)
+    visitor = place.visitor()
+    visitor.http.headers.pop("Accept-Language", None)
+    if browser is not None:
+        visitor.http.headers["Accept-Language"] = browser
+    page = visitor.open(path if lang is None else f"{path}?lang={lang}")
+    assert language_of(page) == language
+    assert (FRENCH in page.text) == (language == "fr")
+
+
+def test_the_language_of_a_link_stays_for_its_company_in_this_browser(place: Place) -> None:
+    company_id, path = signed_up(place, "en", "fr")
+    assert path.endswith("?lang=fr")
+    visitor = place.visitor()
+    assert language_of(visitor.open(path)) == "fr"
+    path = path.partition("?")[0]
+    assert language_of(visitor.open(f"{path}/manage")) == "fr"
+    assert language_of(visitor.open(f"/return?statusCode=201&companyId={company_id}")) == "fr"
+    other, _ = place.desk.journey.sign_up(merchant_id="m-2", name="Other", language="en")
+    assert language_of(visitor.open("/connect/" + other.connect_url.rpartition("/")[2])) == "en"
+    assert language_of(place.visitor().open(path)) == "en"
+
+
+def test_every_page_offers_every_language_without_scripts(place: Place, visitor: Browser) -> None:
+    _, path = signed_up(place, None)
+    for address in (path, f"{path}?q=xero", f"{path}/manage", "/", "/nothing", "/return?statusCode=403"):
+        visitor.http.headers["Accept"] = "text/html"
+        page = visitor.open(address)
+        assert language_of(page) == "en"
+        (french,) = re.findall(r'<a href="([^"]*)" lang="fr" hreflang="fr">Français</a>', page.answer.text)
+        there = visitor.open(str(page.answer.url.join(french.replace("&amp;", "&"))))
+        assert language_of(there) == "fr", address
+        visitor.http.cookies.clear()
+
+
+def test_the_page_of_a_form_changes_its_language_too(place: Place, visitor: Browser) -> None:
+    """The address of a form leads to its page, and dropped the language on the way."""
+    _, path = signed_up(place, None)
+    answer = visitor.open(f"{path}/connections?lang=fr").answer
+    assert language_of(visitor.open(answer.headers["Location"])) == "fr"
+
+
+def test_messages_of_codat_stay_in_their_language(place: Place, visitor: Browser) -> None:
+    company_id, path = signed_up(place, "fr")
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    place.change(connection_id, "fail", status_code=500)
+    page = visitor.open(f"{path}/connections/{connection_id}")
+    assert "La connexion à Xero a échoué" in page.text
+    assert '<q lang="en" dir="auto">' in page.answer.text
+
+
+def test_a_search_finds_groups_in_the_language_of_the_page(place: Place, visitor: Browser) -> None:
+    _, path = signed_up(place, "fr")
+    assert "QuickBooks Online" in visitor.open(f"{path}?q=comptabilit%C3%A9").text
+
+
+@pytest.mark.parametrize("field", ["language", "lang"])
+def test_a_language_that_there_is_not_is_refused(place: Place, field: str) -> None:
+    wrong: Any = {field: "xx"}
+    with pytest.raises(Invalid) as refused:
+        place.desk.journey.sign_up(merchant_id="m-1", **wrong)
+    assert list(refused.value.errors) == [field]
+
+
+def test_a_link_hands_its_language_on(place: Place) -> None:
+    company_id, _ = signed_up(place, None)
+    session = place.desk.journey.connect(company_id, "gbol", lang="fr-CA")
+    assert "lang=fr" in session.link_url
+    with pytest.raises(Invalid) as refused:
+        place.desk.journey.link(session.connection_id, lang="xx")
+    assert list(refused.value.errors) == ["lang"]
