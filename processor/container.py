@@ -86,7 +86,10 @@ class Container:
     def operator_alerts(self) -> OperatorAlerts:
         """Alerts the operators."""
         return OperatorAlerts(
-            lane_admin=self.lane_admin, waker=self.waker, reachable=bool(self.settings.operator_alert_urls)
+            lane_admin=self.lane_admin,
+            waker=self.waker,
+            reachable=bool(self.settings.operator_alert_urls),
+            subscribers=self.subscribers,
         )
 
     @cached_property

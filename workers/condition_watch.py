@@ -32,15 +32,26 @@ class ConditionWatch:
     """Evaluates conditions until ``stop``.
 
     ``sends`` has a function for each address. They bypass the operators' lane while nothing is delivered from
-    it: while Redis stores nothing, and while no worker runs. Without them another process sends these alerts.
+    it: while Redis stores nothing, and while no worker runs. Where it is ``None``, another process does this.
     """
 
-    def __init__(self, container: Container, *, sends: Sequence[Send] = ()) -> None:
+    def __init__(self, container: Container, *, sends: Sequence[Send] | None = None) -> None:
         self._container = container
-        self._memory = ConditionMemory(container.redis, add_alert=container.operator_alerts.add_alert)
+        public_url = container.settings.public_url
+        self._link = f"{public_url.rstrip('/')}/ops" if public_url else None
+        self._memory = ConditionMemory(
+            container.redis,
+            add_alert=container.operator_alerts.add_alert,
+            add_webhooks=container.operator_alerts.add_webhooks,
+            link=self._link,
+        )
         self._remembered: dict[str, RememberedCondition] = {}
         self._mutes: Mapping[str, datetime] = {}  # as last read: Redis may be away
-        self._unsent: list[tuple[Send, deque[Alert]]] = [(send, deque(maxlen=MOST_UNSENT)) for send in sends]
+        self._unsent: list[tuple[Send, deque[Alert]]] = [
+            (send, deque(maxlen=MOST_UNSENT)) for send in sends or ()
+        ]
+        self._is_direct = sends is not None
+        self._owed: deque[Alert] = deque(maxlen=MOST_UNSENT)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -62,9 +73,12 @@ class ConditionWatch:
             self._mutes = facts.mutes
         conditions = evaluation.evaluate(replace(facts, mutes=self._mutes))
         critical = [condition for condition in conditions if condition.severity is Severity.CRITICAL]
-        if self._unsent:
-            self._add_unsent(self._remember_here(critical, now))
+        if self._is_direct:
+            alerts_here = self._remember_here(critical, now)
+            self._add_unsent(alerts_here)
+            self._owed.extend(alerts_here)
         if not critical:
+            self._send_owed()
             directly = bool(self._unsent) and any(condition.code == "no_worker" for condition in conditions)
             alerts = self._memory.update(conditions, now, directly=directly)
             if directly:
@@ -74,9 +88,20 @@ class ConditionWatch:
         self._send_unsent()
         return conditions
 
+    def _send_owed(self) -> None:
+        """Put the webhooks about critical conditions into their lanes, now that Redis stores them."""
+        if not self._owed:
+            return
+        with self._container.redis.pipeline(transaction=True) as pipe:
+            for alert in self._owed:
+                self._container.operator_alerts.add_webhooks(pipe, alert.type, alert.data)
+            pipe.execute()
+        self._owed.clear()
+        self._container.waker.wake_dispatcher()
+
     def _remember_here(self, critical: Sequence[Condition], now: datetime) -> Sequence[Alert]:
         """Alerts of critical conditions, which this process remembers because Redis may store nothing."""
-        changes = memory.plan(critical, self._remembered, now)
+        changes = memory.plan(critical, self._remembered, now, link=self._link)
         self._remembered |= changes.put
         for key in changes.forget:
             del self._remembered[key]

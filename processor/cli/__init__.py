@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "companies": "companies",
     "funnel": "funnel",
     "migration": "migration",
+    "conditions": "conditions",
     "wake": "wake",
     "operators": "operators",
     "audit": "audit",

@@ -22,7 +22,15 @@ READ_ONLY = frozenset(
         *("dead-letters list", "dead-letters deliveries"),
         *("subscribers list", "subscribers show"),
         *("companies list", "companies unknown", "companies consents", "companies journey"),
-        *("webhooks list", "funnel", "migration", "operators sessions", "audit list", "audit verify"),
+        *(
+            "webhooks list",
+            "funnel",
+            "migration",
+            "conditions list",
+            "operators sessions",
+            "audit list",
+            "audit verify",
+        ),
     }
 )
 """Commands that change nothing; every other command that opens the store is recorded."""
@@ -30,7 +38,7 @@ READ_ONLY = frozenset(
 WITHOUT_TARGET = frozenset({"companies erase"})
 """Commands after which the id that they were given must not be in the store."""
 
-TARGETS = ("company_id", "connection_id", "event_id", "notification_id", "subscriber_id", "name")
+TARGETS = ("company_id", "connection_id", "event_id", "notification_id", "subscriber_id", "name", "condition")
 """Arguments that are recorded. Others may be secrets or addresses."""
 
 SEVERAL_TARGETS = ("event_ids", "notification_ids")

@@ -8,7 +8,7 @@ import click
 from processor.cli.options import as_json_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import open_store
-from processor.delivery.rules import TYPES
+from processor.delivery.rules import SUBSCRIBABLE_TYPES
 from processor.delivery.subscriber_service import SubscriberService
 
 KEEP_HINT = "Keep the secret now: it is not shown again."
@@ -26,7 +26,7 @@ COLUMNS: tuple[Column, ...] = (
     ("DELIVERED", "delivered"),
     ("DEAD", "dead"),
     ("LAST", _last_attempt),
-    ("TYPES", lambda item: item["types"] or "all"),
+    ("SUBSCRIBABLE_TYPES", lambda item: item["types"] or "all"),
     ("URL", "url"),
 )
 
@@ -39,7 +39,11 @@ def subscribers() -> None:
 @subscribers.command("add")
 @click.argument("url")
 @click.option(
-    "--type", "types", multiple=True, type=click.Choice(TYPES), help="Only this type; may be given again."
+    "--type",
+    "types",
+    multiple=True,
+    type=click.Choice(SUBSCRIBABLE_TYPES),
+    help="Only this type; may be given again.",
 )
 @click.option(
     "--header",

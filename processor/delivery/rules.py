@@ -12,6 +12,10 @@ from processor.delivery.ssrf import refusal_of_literal
 from processor.errors import Invalid
 
 TYPES = NOTIFICATION_TYPES
+CONDITION_BEGAN, CONDITION_ENDED = OPERATOR_TYPES = ("operator.condition.began", "operator.condition.ended")
+"""Types about the service itself: only a subscriber that names them receives them."""
+
+SUBSCRIBABLE_TYPES = (*TYPES, *OPERATOR_TYPES)
 LONGEST_URL = 2_000
 MOST_HEADERS = 20
 LONGEST_HEADER = 2_000
@@ -59,9 +63,9 @@ def port_of(parts: SplitResult) -> int:
 
 
 def check_types(types: Sequence[str]) -> tuple[str, ...]:
-    """Check notification types; none means all."""
+    """Check notification types; none means all but ``OPERATOR_TYPES``."""
     for type_ in types:
-        if type_ not in TYPES:
+        if type_ not in SUBSCRIBABLE_TYPES:
             raise _invalid("types", f"Not a type of notification: {type_[:LONGEST_NAME]!r}.")
     return tuple(dict.fromkeys(types))
 

@@ -30,8 +30,8 @@ MOST_OLD_SECRETS = 5
 class Subscriber:
     """One subscriber.
 
-    Empty ``types`` means all, and a ``rate_per_s`` of 0 any number of requests a second. Each of
-    ``old_secrets`` signs until the time beside it.
+    Empty ``types`` means all but those for operators, and a ``rate_per_s`` of 0 any number of requests a
+    second. Each of ``old_secrets`` signs until the time beside it.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Subscriber:
 
     def wants(self, type_: str) -> bool:
         """Whether the subscriber receives notifications of this type."""
-        return not self.types or type_ in self.types
+        return type_ in self.types or (not self.types and type_ not in rules.OPERATOR_TYPES)
 
     def signing_keys(self, now: datetime) -> tuple[str, ...]:
         """The secrets that sign now, newest first."""

@@ -3,12 +3,14 @@
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from processor.clock import to_ms
+from processor.conditions import mutes
 from processor.container import Container, for_worker
 from processor.delivery.channels.operators import OPERATORS
 from processor.runtime.embedded_engine import Engine
@@ -18,7 +20,11 @@ from tests.support import messages
 from tests.support.workbench import Moving
 from workers.condition_watch import ConditionWatch, Send
 
-ENVIRON = {"CODAT_WEBHOOK_SECRETS": messages.SECRET, "OPERATOR_ALERT_URLS": "json://127.0.0.1:9"}
+ENVIRON = {
+    "CODAT_WEBHOOK_SECRETS": messages.SECRET,
+    "OPERATOR_ALERT_URLS": "json://127.0.0.1:9",
+    "PUBLIC_URL": "https://service.example",
+}
 
 
 class Post:
@@ -162,3 +168,84 @@ def test_an_address_that_fails_brings_no_copies_to_the_others(post: Post) -> Non
         watch.evaluate()
     assert len(post.sent) == len(set(post.sent)) > 0
     assert len(failed) > 1
+
+
+def test_who_asks_for_the_types_of_operators_gets_a_signed_webhook_at_the_beginning_and_the_end(
+    post: Post,
+) -> None:
+    wants, all_types = (
+        post.container.subscribers.add(url="https://example.com/hook", types=types).id
+        for types in (["operator.condition.began", "operator.condition.ended"], [])
+    )
+    post.live(*heartbeats.ROLES)
+    post.redis.zadd(keys.events_of(0, "dead"), {"msg_1": to_ms(post.clock())})
+    for _ in range(2):
+        post.watch().evaluate()
+        post.clock.forward(20)
+    post.redis.zrem(keys.events_of(0, "dead"), "msg_1")
+    for _ in range(3):
+        post.watch().evaluate()
+        post.clock.forward(20)
+    assert post.redis.zcard(keys.lane(all_types)) == 0
+    bodies = [
+        json.loads(post.redis.hget(keys.notification(id_.decode()), "body") or b"{}")
+        for id_ in post.redis.zrange(keys.lane(wants), 0, -1)
+    ]
+    began, ended = sorted(bodies, key=lambda body: body["type"])
+    assert (began["type"], ended["type"]) == ("operator.condition.began", "operator.condition.ended")
+    assert began["data"] == {
+        "code": "messages_dead",
+        "subject": None,
+        "severity": "warning",
+        "title": "Messages could not be handled",
+        "sentence": "1 message could not be handled (dead letter).",
+        "advice": began["data"]["advice"],
+        "since": began["data"]["since"],
+        "ended_at": None,
+        "link": "https://service.example/ops",
+    }
+    assert "Replay" in began["data"]["advice"] or "replay" in began["data"]["advice"]
+    assert ended["data"]["ended_at"] > ended["data"]["since"] == began["data"]["since"]
+
+
+def test_critical_conditions_reach_subscribers_once_redis_stores_again(post: Post) -> None:
+    wants = post.container.subscribers.add(
+        url="https://example.com/hook", types=["operator.condition.began", "operator.condition.ended"]
+    ).id
+    post.live(*heartbeats.ROLES)
+    watch = post.watch(direct=True)
+    post.redis.config_set("maxmemory", 1)
+    try:
+        watch.evaluate()
+        post.clock.forward(60)
+        watch.evaluate()
+    finally:
+        post.redis.config_set("maxmemory", 0)
+    for _ in range(3):
+        watch.evaluate()
+        post.clock.forward(20)
+    types = [
+        json.loads(post.redis.hget(keys.notification(id_.decode()), "body") or b"{}")["type"]
+        for id_ in post.redis.zrange(keys.lane(wants), 0, -1)
+    ]
+    assert sorted(types) == ["operator.condition.began", "operator.condition.ended"]
+
+
+def test_a_muted_condition_alerts_when_the_mute_is_over_and_ends_with_an_alert(post: Post) -> None:
+    post.live(*heartbeats.ROLES)
+    now = post.clock()
+    mutes.mute(post.redis, "messages_dead", now + timedelta(hours=1), now)
+    post.redis.zadd(keys.events_of(0, "dead"), {"msg_1": to_ms(now)})
+    for _ in range(2):
+        post.watch().evaluate()
+        assert post.lane() == []
+        post.clock.forward(1_800)
+    post.watch().evaluate()
+    begun = ["Warning: Messages could not be handled"]
+    assert post.lane() == begun
+    mutes.mute(post.redis, "messages_dead", post.clock() + timedelta(hours=1), post.clock())
+    post.redis.zrem(keys.events_of(0, "dead"), "msg_1")
+    for _ in range(2):
+        post.watch().evaluate()
+        post.clock.forward(20)
+    assert post.lane() == ["Over: Messages could not be handled", *begun]

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from processor.delivery.rules import TYPES
+from processor.delivery.rules import SUBSCRIBABLE_TYPES
 from processor.delivery.subscribers import without_query
 from processor.errors import Invalid
 from processor.web.dependencies import get_container
@@ -77,7 +77,7 @@ def _list_page(page: Mapping[str, Any], **values: Any) -> Response:
         "subscribers",
         page=page,
         names=rendering.receiver_names(),
-        types=TYPES,
+        types=SUBSCRIBABLE_TYPES,
         without_query=without_query,
         **values,
     )

@@ -7,7 +7,7 @@ from marshmallow import fields
 from marshmallow.validate import Range
 
 from processor.delivery.lane import Mode
-from processor.delivery.rules import HIGHEST_RATE, LOWEST_RATE, TYPES
+from processor.delivery.rules import HIGHEST_RATE, LOWEST_RATE, SUBSCRIBABLE_TYPES
 from processor.errors import Invalid
 from processor.web.dependencies import get_container
 from processor.web.v1.bodies import RequestBodySchema
@@ -34,7 +34,10 @@ class ChangeSubscriberBody(RequestBodySchema):
     types = fields.List(
         fields.String(),
         allow_none=True,
-        metadata={"description": f"Only these types: {', '.join(TYPES)}; none, or `null`: all."},
+        metadata={
+            "description": f"Only these types: {', '.join(SUBSCRIBABLE_TYPES)}; none, or `null`: all but"
+            " those of operators."
+        },
     )
     headers = fields.Dict(
         keys=fields.String(),

@@ -70,8 +70,9 @@ def text_of(answer: TestResponse) -> str:
 
 
 def forms(answer: TestResponse) -> list[str]:
-    """The forms of a page that change something."""
-    return re.findall(r'<form[^>]*method="post".*?</form>', answer.text, re.DOTALL)
+    """The forms of a page's content that change something."""
+    content = answer.text.partition("<main")[2].partition("<footer")[0]
+    return re.findall(r'<form[^>]*method="post".*?</form>', content, re.DOTALL)
 
 
 def add_subscriber(
