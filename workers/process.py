@@ -19,10 +19,9 @@ from processor.container import Container
 from processor.reconciliation.baseline import Baseline
 from processor.runtime.watchdog import PROGRESS_TIMEOUT_S, Pulse
 from processor.store import heartbeats, layout
-from processor.store.client import close_idle
+from processor.store.client import close_idle, peak_use
 from processor.store.connection_errors import is_unblocked
 from processor.store.metrics import Metrics
-from processor.store.pool import peak_use
 from processor.store.waker import DELIVER, DRAIN, POLL
 from workers import runtime
 from workers.condition_watch import ConditionWatch

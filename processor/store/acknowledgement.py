@@ -7,6 +7,7 @@ from redis import RedisError, ResponseError
 from redis.client import Pipeline
 
 from processor.settings.definitions import Settings
+from processor.store.cluster_pipelines import NodesPipeline
 
 
 class NotReplicated(ResponseError):
@@ -29,10 +30,16 @@ class Acknowledgement:
         return cls(settings.ack_replicas, settings.ack_timeout_ms)
 
     def execute(self, pipe: "Pipeline[Any]") -> list[Any]:
-        """Execute ``pipe``; the replies, errors among them: ``NotReplicated`` for what is not confirmed."""
-        if not self.replicas:
+        """Execute ``pipe``; the replies, errors among them: ``NotReplicated`` for what is not confirmed.
+
+        Of a cluster, also the error of each node that cannot be reached.
+        """
+        wait = ("WAIT", self.replicas, self.timeout_ms) if self.replicas else ()
+        if isinstance(pipe, NodesPipeline):
+            return pipe.execute_each(wait, self.checked) if wait else pipe.execute_each()
+        if not wait:
             return list(pipe.execute(raise_on_error=False))
-        pipe.execute_command("WAIT", self.replicas, self.timeout_ms)  # type: ignore[no-untyped-call]
+        pipe.execute_command(*wait)  # type: ignore[no-untyped-call]
         *replies, confirmed = pipe.execute(raise_on_error=False)
         return [self.checked(reply, confirmed) for reply in replies]
 

@@ -9,8 +9,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from processor.settings.redis_address import EngineKind, parse
-from processor.store import sentinel
-from processor.store.pool import CONNECTIONS, IDLE_S, Pool, tls_options
+from processor.store import pool, sentinel
+from processor.store.cluster import ClusterClient
+from processor.store.pool import CONNECTIONS, IDLE_S, HasConnections, Pool, tls_options
 
 WEB_TIMEOUT_S = 0.65
 """Time limit of a command in a web process: Codat expects a response within a second."""
@@ -50,20 +51,37 @@ def connect(
         **tls_options(address, verify_tls=verify_tls),
     }
     if address.kind is EngineKind.SERVER:
-        pool = Pool.from_url(url, connection_class=CONNECTIONS[urlsplit(url).scheme], **options)
+        connections = Pool.from_url(url, connection_class=CONNECTIONS[urlsplit(url).scheme], **options)
     else:
         account = {"username": address.username, "password": address.password}
         options |= account | dict(address.timeouts)
-        pool = Pool(**options | sentinel.connection_options(address, verify_tls=verify_tls))
-    client: Redis[Any] = Redis.from_pool(pool)  # type: ignore[attr-defined]
+        if address.kind is EngineKind.CLUSTER:
+            return ClusterClient(address, **options)
+        connections = Pool(**options | sentinel.connection_options(address, verify_tls=verify_tls))
+    client: Redis[Any] = Redis.from_pool(connections)  # type: ignore[attr-defined]
     return client
 
 
 def close_idle(client: "Redis[Any]") -> None:
     """Close connections of ``client`` that were idle for a while."""
-    client.connection_pool.close_idle()
+    if (pools := _pools(client)) is not None:
+        pools.close_idle()
 
 
 def close_idle_always(client: "Redis[Any]", idle_s: float = IDLE_S) -> None:
     """Close connections of ``client`` that were idle for ``idle_s``, for the rest of this process."""
-    client.connection_pool.close_idle_always(idle_s)
+    if (pools := _pools(client)) is not None:
+        pool.close_idle_always(pools, idle_s)
+
+
+def peak_use(client: "Redis[Any]") -> float:
+    """The largest share of its connections that was in use at once since the last call."""
+    pools = _pools(client)
+    return 0.0 if pools is None else pools.take_peak()
+
+
+def _pools(client: "Redis[Any]") -> HasConnections | None:
+    """The connections of a client of ``connect``; ``None`` for any other client."""
+    if isinstance(client, ClusterClient):
+        return client
+    return client.connection_pool if isinstance(client.connection_pool, Pool) else None

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 from redis import Redis
 
 from processor.store import each_cell, keys
+from processor.store.cluster import ClusterClient
 from processor.store.decoding import text
 from processor.store.inbox import ASKED
 from processor.store.scripts import register
 
 LEASE_MS = 1_500
 """Lifetime of a lease without a renewal (ms): a killed worker's cells are free after it."""
+
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.03
+"""Pauses between two looks at the cells of a cluster, in seconds; each is twice as long as the one before."""
 
 
 class CellLeases:
@@ -46,12 +51,30 @@ class CellLeases:
 
     def waiting(self, timeout_ms: int) -> list[int]:
         """The held cells with messages, in no order; waits up to ``timeout_ms`` for the first one."""
+        if isinstance(self._client, ClusterClient):
+            return self._waiting_in_cluster(time.monotonic() + timeout_ms / 1000)
         names = {keys.inbox(cell): cell for cell in self.held}
         streams: dict[Any, Any] = dict.fromkeys(names, "0")
         rows = self._client.xread(streams, count=1, block=timeout_ms or None)
         cells = [names[text(name)] for name, _ in rows or ()]
         random.shuffle(cells)  # the caller may not get to all of them
         return cells
+
+    def _waiting_in_cluster(self, until: float) -> list[int]:
+        """The same for cells of several nodes, which no single command can wait for: look again and again."""
+        pause_s = SHORTEST_PAUSE_S
+        while True:
+            with self._client.pipeline(transaction=False) as pipe:
+                for cell in self.held:
+                    pipe.xlen(keys.inbox(cell))
+                depths = pipe.execute()
+            cells = [cell for cell, depth in zip(self.held, depths, strict=True) if depth]
+            rest_s = until - time.monotonic()
+            if cells or rest_s <= 0:
+                random.shuffle(cells)
+                return cells
+            time.sleep(min(pause_s, rest_s))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def release(self) -> bool:
         """Give up all cells; whether messages wait in one of them."""

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from queue import LifoQueue
-from typing import Any
+from typing import Any, Protocol
 
 from redis import BlockingConnectionPool, Connection, RedisError, ResponseError, SSLConnection
 from redis import ConnectionError as RedisConnectionError
@@ -142,23 +142,28 @@ class Pool(BlockingConnectionPool):
                     connection.disconnect()
             free.sort(key=lambda connection: connection is not None and connection.works)
 
-    def close_idle_always(self, idle_s: float = IDLE_S) -> None:
-        """Close connections that were idle for ``idle_s``, in a thread that ends with the pool."""
-        arguments = (weakref.ref(self), idle_s)
-        threading.Thread(target=_close_idle, args=arguments, name="idle", daemon=True).start()
-
     def _any_works(self) -> bool:
         return any(connection.works for connection in self._connections.copy())
 
 
-def peak_use(client: Any) -> float:
-    """``take_peak`` of the client's pool; 0 for a client without one of this kind."""
-    pool = getattr(client, "connection_pool", None)
-    return pool.take_peak() if isinstance(pool, Pool) else 0.0
+class HasConnections(Protocol):
+    """A pool, or the client of a cluster, which has one pool for each node."""
+
+    def take_peak(self) -> float:
+        """The largest share of the connections that was in use at once since the last call."""
+
+    def close_idle(self, idle_s: float = IDLE_S) -> None:
+        """Close connections that were idle for ``idle_s``."""
 
 
-def _close_idle(pool: "weakref.ref[Pool]", idle_s: float) -> None:
-    while (target := pool()) is not None:
+def close_idle_always(pools: HasConnections, idle_s: float = IDLE_S) -> None:
+    """Close connections that were idle for ``idle_s``, in a thread that ends with ``pools``."""
+    arguments = (weakref.ref(pools), idle_s)
+    threading.Thread(target=_close_idle, args=arguments, name="idle", daemon=True).start()
+
+
+def _close_idle(pools: "weakref.ref[HasConnections]", idle_s: float) -> None:
+    while (target := pools()) is not None:
         target.close_idle(idle_s)
         del target
         time.sleep(idle_s / 3)

@@ -12,8 +12,8 @@ from redis import Redis, RedisError
 
 from processor.alerts.signature import RefusalReason
 from processor.store import clock_skew, receipts
+from processor.store.client import peak_use
 from processor.store.metrics import Metrics
-from processor.store.pool import peak_use
 
 _log = logging.getLogger(__name__)
 

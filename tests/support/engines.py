@@ -79,6 +79,40 @@ def watched_service(folder: Path, *, replicas: int) -> Iterator[str]:
         yield f"redis+sentinel://{urlsplit(watching).netloc}/ours"
 
 
+@contextlib.contextmanager
+def cluster(folder: Path, primaries: int, *, replicas: int = 0) -> Iterator[str]:
+    """The address of a cluster; each primary has an equal part of the slots and so many replicas."""
+    with contextlib.ExitStack() as stack:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *PROMPT_SYNC)
+        urls = [
+            stack.enter_context(own_engine(folder / f"node-{number}", *options))
+            for number in range(primaries * (1 + replicas))
+        ]
+        clients = [stack.enter_context(Redis.from_url(url)) for url in urls]
+        for number, client in enumerate(clients):
+            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            if number < primaries:
+                first, end = (16384 * part // primaries for part in (number, number + 1))
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+            for other in clients[:number]:
+                server = other.connection_pool.connection_kwargs
+                bus = other.config_get("cluster-port")["cluster-port"]
+                client.execute_command("CLUSTER", "MEET", server["host"], server["port"], bus)
+        until(lambda: all(_knows(client, len(clients)) for client in clients))
+        for number, client in enumerate(clients[primaries:]):
+            client.execute_command(
+                "CLUSTER", "REPLICATE", clients[number % primaries].execute_command("CLUSTER", "MYID")
+            )
+        until(lambda: all(replicas_of(client) == replicas for client in clients[:primaries]))
+        until(lambda: all(b"cluster_state:ok" in raw_cluster_info(client) for client in clients))
+        yield f"redis+cluster://{','.join(urlsplit(url).netloc for url in urls)}"
+
+
+def _knows(client: "Redis[Any]", nodes: int) -> bool:
+    info = raw_cluster_info(client)
+    return f"cluster_known_nodes:{nodes}".encode() in info and b"cluster_state:ok" in info
+
+
 def replicas_of(client: "Redis[Any]") -> int:
     """How many replicas follow that have all that was written before they came."""
     rows = client.info("replication").values()

@@ -1,0 +1,198 @@
+"""A cluster used like one server."""
+
+import contextlib
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis, WatchError
+
+from processor.store import each_cell, keys
+from processor.store.client import connect
+from processor.store.cluster import ClusterClient
+from processor.store.leases import CellLeases
+from processor.store.scripts import register
+from tests.support import messages
+from tests.support.engines import cluster, kill_primary
+from tests.support.messages import signed
+from tests.support.service import until
+from tests.support.serving import ADDRESS, serving
+from tests.support.workbench import Workbench
+
+PRIMARIES = 3
+PATIENT = "?socket_timeout=60&socket_connect_timeout=60"
+AUTHORIZED = {"Authorization": "Bearer key"}
+NOWHERE = "unix:///nonexistent"
+
+
+@pytest.fixture(scope="module")
+def cluster_url() -> Iterator[str]:
+    """A cluster of three primaries, for the tests of this module."""
+    with tempfile.TemporaryDirectory(prefix="codat-") as folder, cluster(Path(folder), PRIMARIES) as url:
+        yield url + PATIENT
+
+
+@pytest.fixture
+def client(cluster_url: str) -> Iterator[ClusterClient]:
+    """A client of the emptied cluster."""
+    with contextlib.closing(connect(cluster_url, timeout_s=5)) as made:
+        assert isinstance(made, ClusterClient)
+        made.flushall()
+        yield made
+
+
+class Sender:
+    """Sends messages of new companies, and knows which were accepted."""
+
+    def __init__(self, url: str, **environ: Any) -> None:
+        self.caller = serving(url, QUEUE_REDIS_URL=NOWHERE, API_KEYS="key", **environ)
+        self.accepted: set[str] = set()
+        self._numbers = itertools.count()
+
+    def post(self, cell: int | None = None) -> int:
+        """The status of the answer to the next message, or to the next one of a company of this cell."""
+        company_id = next(
+            name
+            for name in (f"company-{number}" for number in self._numbers)
+            if cell in (None, keys.cell_of(name))
+        )
+        body = messages.created(company_id, f"connection-of-{company_id}")
+        answer = self.caller.post(ADDRESS, data=body, headers=signed(body, company_id))
+        assert answer.status_code in (202, 503), answer.data
+        if answer.status_code == 202:
+            self.accepted.add(company_id)
+        return answer.status_code
+
+    def lost(self) -> set[str]:
+        """The accepted messages that were not handled."""
+        return {
+            event_id
+            for event_id in self.accepted
+            if (self.caller.get(f"/v1/events/{event_id}", headers=AUTHORIZED).json or {}).get("status")
+            != "processed"
+        }
+
+
+def handle_all(client: "Redis[Any]") -> None:
+    """Handle all messages that wait."""
+    bench = Workbench(client)
+    while bench.inbox.depth():
+        bench.drain().run()
+
+
+def test_messages_of_all_nodes_are_kept_and_handled(client: ClusterClient, cluster_url: str) -> None:
+    sender = Sender(cluster_url)
+
+    assert [sender.post(cell) for cell in keys.cells()] == [202] * len(keys.cells())
+    leases = CellLeases(client)
+    leases.renew()
+    assert set(leases.waiting(0)) == set(keys.cells())
+    leases.release()
+    handle_all(client)
+
+    assert sender.lost() == set()
+    assert sum(1 for _ in each_cell.members(client, keys.events)) == len(keys.cells())
+    assert all(int(node.dbsize()) > 0 for node in client.primaries())
+
+
+def test_a_pipeline_goes_to_all_nodes(client: ClusterClient) -> None:
+    each_cell.replies(client, lambda pipe, cell: pipe.set(keys.cursor(cell), cell))
+    before = [calls(node, "get") for node in client.primaries()]
+
+    cursors = each_cell.replies(client, lambda pipe, cell: pipe.get(keys.cursor(cell)))
+
+    assert [int(cursor) for cursor in cursors] == list(keys.cells())
+    after = [calls(node, "get") for node in client.primaries()]
+    assert sum(after) - sum(before) == len(keys.cells())
+    assert all(now > then for now, then in zip(after, before, strict=True))
+
+
+def test_a_script_that_a_node_lost_is_loaded_again(client: ClusterClient) -> None:
+    script = register(client, "rest")
+    for node in client.primaries():
+        node.script_flush()
+
+    with client.pipeline(transaction=False) as pipe:
+        for cell in keys.cells():
+            script(keys=[keys.inbox(cell), keys.wake(cell)], args=["token", "asked", 1000], client=pipe)
+        assert len(pipe.execute()) == len(keys.cells())
+
+
+def test_a_transaction_watches_in_its_slot(client: ClusterClient) -> None:
+    name = keys.cursor(3)
+    with client.pipeline(transaction=True) as pipe:
+        pipe.watch(name)
+        client.set(name, 5)
+        pipe.multi()
+        pipe.incr(name)
+        with pytest.raises(WatchError):
+            pipe.execute()
+    with client.pipeline(transaction=True) as pipe:
+        pipe.incr(name)
+        pipe.set(keys.wake(3), "token")
+        assert pipe.execute() == [6, True]
+
+
+def test_slots_that_move_under_load_lose_nothing(client: ClusterClient, cluster_url: str) -> None:
+    """What was watched on the old node is repeated on the new one."""
+    sender = Sender(cluster_url)
+    source, target = client.primaries()[:2]
+    target_id = target.execute_command("CLUSTER", "MYID").decode()
+    for cell in keys.cells():
+        sender.post(cell)
+    moved = [cell for cell in keys.cells() if client.node_of(keys.cursor(cell)) is source]
+    pipe = client.pipeline(transaction=True)
+    pipe.watch(keys.cursor(moved[0]))
+
+    for cell in moved:
+        slot = client.connected().keyslot(keys.cursor(cell))
+        source.execute_command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", target_id)
+        until(posting(sender, None))
+    until(lambda: all(sender.post(cell) == 202 for cell in moved))
+    until(lambda: source.dbsize() == 0)
+
+    with pipe:
+        pipe.multi()
+        pipe.incr(keys.cursor(moved[0]))
+        with pytest.raises(WatchError):
+            pipe.execute()
+    handle_all(client)
+    assert sender.lost() == set()
+    assert all(client.node_of(keys.cursor(cell)) is target for cell in moved)
+
+
+def test_a_killed_primary_costs_no_message_and_stops_its_cells_alone(tmp_path: Path) -> None:
+    """Its replica is promoted; then this part of the slots has no replica any more."""
+    with (
+        cluster(tmp_path, PRIMARIES, replicas=1) as url,
+        contextlib.closing(connect(url, timeout_s=5)) as own,
+    ):
+        assert isinstance(own, ClusterClient)
+        careful, careless = Sender(url, ACK_REPLICAS="1"), Sender(url)
+        first, *_, last = keys.cells()
+        for cell in keys.cells():
+            until(posting(careful, cell))
+
+        kill_primary(own.node_of(keys.cursor(first)))
+
+        assert careful.post(first) == 503
+        assert careful.caller.get("/readyz").status_code == 503
+        until(posting(careful, last))
+        until(posting(careless, first))
+        assert careful.post(first) == 503  # no replica follows the promoted one
+        until(lambda: careless.caller.get("/readyz").status_code == 200)
+        handle_all(own)
+        assert careful.lost() | careless.lost() == set()
+
+
+def posting(sender: Sender, cell: int | None) -> Callable[[], bool]:
+    """A function that sends a message of this cell, and says whether it was accepted."""
+    return lambda: sender.post(cell) == 202
+
+
+def calls(node: "Redis[Any]", command: str) -> int:
+    """How often this command was executed by a node."""
+    return int(node.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
