@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from handlers.registry import Policy
+from processor.access.api_keys import ApiKeys
 from processor.access.audit import AuditTrail
 from processor.access.sessions import OperatorSessions
 from processor.alerts.replay import ReplayService
@@ -113,6 +114,11 @@ class Container:
             reader=self.reader,
             waker=self.waker,
         )
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The keys of callers of the API."""
+        return ApiKeys(self.redis, self.settings.api_keys, clock=self.clock)
 
     @cached_property
     def audit(self) -> AuditTrail:

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "conditions": "conditions",
     "wake": "wake",
     "operators": "operators",
+    "api-keys": "api_keys",
     "audit": "audit",
 }
 """The module of each command, in the order of ``--help``; the command is a function of the same name."""

@@ -29,7 +29,7 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--kind", type=click.Choice(list(ActorKind)), help="Only this kind of actor.")
+@click.option("--kind", type=click.Choice([kind.value for kind in ActorKind]), help="Only this kind of actor.")
 @click.option("--actor", metavar="NAME", help="Only what this one did.")
 @click.option("--action", metavar="ACTION", help="Only this action.")
 @click.option("--target", metavar="ID", help="Only what was done to this.")

@@ -30,6 +30,7 @@ READ_ONLY = frozenset(
             "operators sessions",
             "audit list",
             "audit verify",
+            "api-keys list",
         ),
     }
 )

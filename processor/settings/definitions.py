@@ -127,6 +127,11 @@ class Settings:
         (),
         secret=True,
     )
+    protect_internals: bool = setting(
+        kinds.FLAG,
+        "`true` keeps `/metrics`, `/openapi.json` and the details of `/readyz` for holders of an API key.",
+        False,
+    )
     operator_password: str | None = setting(
         kinds.TEXT,
         "HTTP Basic password of the user `operator`, an admin, for `/ops`; without this setting, `OPERATORS`"

@@ -501,6 +501,11 @@ def operator_sessions() -> str:
     return f"{PREFIX}{{access}}:sessions"
 
 
+def api_keys() -> str:
+    """Hash: digest of a key that was made to JSON of its name, scopes and time. Kept until it is revoked."""
+    return f"{PREFIX}{{access}}:api-keys"
+
+
 def audit() -> str:
     """Stream, field ``entry``: JSON of an action of the audit trail. Kept for AUDIT_DAYS."""
     return f"{PREFIX}{{access}}:audit"

@@ -15,6 +15,13 @@ STYLESHEET = "colors.css"
 blueprint = Blueprint("brand", __name__, url_prefix="/brand")
 
 
+@blueprint.after_request
+def let_mails_show_it(response: Response) -> Response:
+    """Let pages of other origins, such as a mailbox, show the pictures."""
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
 @blueprint.get("/<key>/<name>")
 def show(key: str, name: str) -> ResponseReturnValue:
     """A file of a brand; raises :class:`NotFound`."""

@@ -10,6 +10,16 @@ from flask import Flask, Response, request
 LOAD_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The policy of a response that is not a page."""
 
+NO_PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer"),
+        *("microphone", "midi", "payment", "publickey-credentials-get", "screen-wake-lock", "usb"),
+        *("browsing-topics", "xr-spatial-tracking"),
+    )
+)
+"""No page uses a device, a sensor or a payment. https://www.w3.org/TR/permissions-policy/"""
+
 HSTS = "max-age=31536000"
 
 
@@ -26,6 +36,8 @@ def add_security_headers(response: Response) -> Response:
     headers.setdefault("Content-Security-Policy", LOAD_NOTHING)
     headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", NO_PERMISSIONS)
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", HSTS)
     return response

@@ -6,6 +6,7 @@ from processor.conditions.model import Severity
 from processor.errors import StoreUnavailable
 from processor.resources import serializers
 from processor.web import dependencies
+from processor.web.v1 import auth
 
 blueprint = Blueprint("health", __name__)
 
@@ -24,6 +25,13 @@ def readyz() -> Response:
     ]
     if not conditions:
         return jsonify(status="ok")
+    if not auth.may_see_internals():
+        conditions = [condition for condition in conditions if condition.severity is Severity.CRITICAL]
+        response = jsonify(status="unavailable" if conditions else "ok")
+        if conditions:
+            response.status_code = 503
+            response.headers.update(StoreUnavailable().headers())
+        return response
     reasons = [condition.sentence for condition in conditions if condition.severity is Severity.CRITICAL]
     objects = [serializers.condition_row(condition) for condition in conditions]
     if not reasons:

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from processor.web.v1 import (
+    audit,
     auth,
     companies,
     connections,
@@ -26,6 +27,7 @@ CALLS = (
     subscribers.calls,
     stats.calls,
     funnel.calls,
+    audit.calls,
 )
 """The calls in the order of the OpenAPI document."""
 

@@ -92,7 +92,11 @@ def describe(app: Flask) -> ProblemApi:
             "security": [{SECURITY: []}],
         },
     )
-    scheme = {"type": "http", "scheme": "bearer", "description": "One of `API_KEYS`."}
+    scheme = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "One of `API_KEYS`, or a key of `codat-processor api-keys add`.",
+    }
     api.spec.components.security_scheme(SECURITY, scheme)
     return api
 

@@ -13,7 +13,12 @@ from processor.web.v1.parameters import NoParameters
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-COMMON_ERRORS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+COMMON_ERRORS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 """Errors of every call."""
 
 CODAT_ERRORS = (HTTPStatus.BAD_GATEWAY,)

@@ -20,7 +20,7 @@ CHANGING = {
     *("dead-letters replay", "subscribers add", "subscribers disable", "subscribers enable"),
     *("subscribers remove", "subscribers rotate", "subscribers test", "reconcile", "rebuild"),
     *("webhooks register", "webhooks remove", "companies erase", "companies read", "wake"),
-    "operators revoke",
+    *("operators revoke", "api-keys add", "api-keys revoke"),
 }
 
 
@@ -101,3 +101,19 @@ def test_verify_says_what_is_not_whole(run: Run, filling: Filling) -> None:
     result = run("audit", "verify")
     assert result.exit_code == 1
     assert "The oldest entries are missing." in result.output
+
+
+def test_a_key_is_made_listed_and_revoked(run: Run, entries) -> None:
+    made = json.loads(run("api-keys", "add", "billing", "--scope", "read", "--json").output)
+    assert made["key"].startswith("cpk_")
+    listed = json.loads(run("api-keys", "list", "--json").output)["items"]
+    assert [(row["name"], row["scopes"]) for row in listed[-1:]] == [("billing", ["read"])]
+    assert made["key"] not in str(listed)
+    assert run("api-keys", "add", "billing", "--scope", "read").exit_code == 1
+    assert run("api-keys", "revoke", "billing").exit_code == 0
+    assert run("api-keys", "revoke", "billing").exit_code == 1
+    assert run("api-keys", "revoke", "key-1").exit_code == 1
+    assert [row[1:] for row in entries()] == [
+        ("api-keys add", "billing", "done"),
+        ("api-keys revoke", "billing", "done"),
+    ]

@@ -1,7 +1,9 @@
 """Who may call the API."""
 
 import pytest
+from redis import Redis
 
+from processor.access.api_keys import ApiKeys
 from processor.errors import Unauthorized
 from processor.web.v1.auth import check
 from tests.processor.web.v1.filling import KEY, SECOND_KEY, Filling
@@ -39,12 +41,12 @@ def test_without_a_key_everything_under_v1_is_401(filling: Filling, path: str, m
 )
 def test_what_is_no_key_is_refused(authorization: str) -> None:
     with pytest.raises(Unauthorized):
-        check(authorization, (KEY, SECOND_KEY))
+        check(authorization, ApiKeys(Redis(), (KEY, SECOND_KEY)))
 
 
 @pytest.mark.parametrize("authorization", [f"Bearer {KEY}", f"bearer {SECOND_KEY}", f"BEARER  {KEY} "])
 def test_each_of_the_keys_is_accepted(authorization: str) -> None:
-    check(authorization, (KEY, SECOND_KEY))
+    check(authorization, ApiKeys(Redis(), (KEY, SECOND_KEY)))
 
 
 def test_a_key_opens_the_api(filling: Filling) -> None:
