@@ -27,7 +27,7 @@ from processor.errors import SettingsError
 from processor.journey.service import Journey
 from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
-from processor.store import keys
+from processor.store import encryption, keys
 from processor.store.acknowledgement import Acknowledgement
 from processor.store.client import (
     COMMAND_CONNECTIONS,
@@ -187,6 +187,7 @@ def _queue_client(settings: Settings, client: "Redis[Any]", **options: Any) -> "
 
 def _build(settings: Settings, client: "Redis[Any]", queue_client: "Redis[Any]", rank: Priority) -> Container:
     keys.use_cells(settings.cells)
+    encryption.use_keys(settings.encryption_keys)
     inbox = _inbox(settings, client)
     metrics = Metrics()
     reader, waker = Reader(client), Waker(queue_client, metrics)

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "operators": "operators",
     "api-keys": "api_keys",
     "audit": "audit",
+    "encryption": "encryption",
 }
 """The module of each command, in the order of ``--help``; the command is a function of the same name."""
 

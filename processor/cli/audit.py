@@ -11,6 +11,7 @@ from processor.cli.options import as_json_option, paged
 from processor.cli.printing import Column, print_json, print_page
 from processor.cli.store_access import open_store
 
+KINDS = [kind.value for kind in ActorKind]
 COLUMNS: tuple[Column, ...] = (
     ("NUMBER", "number"),
     ("AT", "at"),
@@ -29,7 +30,7 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--kind", type=click.Choice([kind.value for kind in ActorKind]), help="Only this kind of actor.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only this kind of actor.")
 @click.option("--actor", metavar="NAME", help="Only what this one did.")
 @click.option("--action", metavar="ACTION", help="Only this action.")
 @click.option("--target", metavar="ID", help="Only what was done to this.")

@@ -18,6 +18,7 @@ from processor.delivery.signing import new_secret
 from processor.errors import Conflict, NotFound
 from processor.store import keys, metrics, unreadable
 from processor.store.decoding import text_fields, texts
+from processor.store.encryption import decrypt, encrypt
 
 SECRET_OVERLAP = timedelta(hours=24)
 """How long a replaced secret still signs."""
@@ -139,7 +140,7 @@ class Subscribers:
         if "types" in fields:
             row["types"] = json.dumps(rules.check_types(fields["types"] or ()))
         if "headers" in fields:
-            row["headers"] = json.dumps(rules.check_headers(fields["headers"] or {}))
+            row["headers"] = encrypt(json.dumps(rules.check_headers(fields["headers"] or {})))
         if "description" in fields:
             row["description"] = rules.check_description(fields["description"] or "")
         if "ordered" in fields:
@@ -163,7 +164,7 @@ class Subscribers:
             pipe.multi()
             pipe.hset(
                 keys.subscriber(subscriber_id),
-                mapping={"secret": new_secret(), "old_secrets": json.dumps(valid)},
+                mapping={"secret": encrypt(new_secret()), "old_secrets": encrypt(json.dumps(valid))},
             )
             pipe.incr(keys.subscribers_version())
 
@@ -239,9 +240,9 @@ def _row(subscriber: Subscriber) -> dict[str | bytes, str | bytes | int | float]
     return {
         "id": subscriber.id,
         "url": subscriber.url,
-        "secret": subscriber.secret,
+        "secret": encrypt(subscriber.secret),
         "types": json.dumps(subscriber.types),
-        "headers": json.dumps(dict(subscriber.headers)),
+        "headers": encrypt(json.dumps(dict(subscriber.headers))),
         "description": subscriber.description,
         "ordered": int(subscriber.ordered),
         "rate_per_s": subscriber.rate_per_s,
@@ -254,14 +255,15 @@ def _subscriber(row: Mapping[bytes, bytes]) -> Subscriber:
     return Subscriber(
         id=fields["id"],
         url=fields["url"],
-        secret=fields["secret"],
+        secret=decrypt(fields["secret"]),
         types=tuple(json.loads(fields["types"])),
-        headers=json.loads(fields["headers"]),
+        headers=json.loads(decrypt(fields["headers"])),
         description=fields["description"],
         ordered=fields["ordered"] == "1",
         rate_per_s=float(fields.get("rate_per_s", 0)),
         created_at=from_ms(int(fields["created_ms"])),
         old_secrets=tuple(
-            (secret, from_ms(until_ms)) for secret, until_ms in json.loads(fields.get("old_secrets", "[]"))
+            (secret, from_ms(until_ms))
+            for secret, until_ms in json.loads(decrypt(fields.get("old_secrets", "[]")))
         ),
     )

@@ -1,5 +1,6 @@
 """Finds every record that the store keeps of a company."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from redis import Redis
 from processor.erasure import company_ids
 from processor.store import each_cell, keys
 from processor.store.decoding import text_fields, texts
+from processor.store.encryption import KeyMissing, decrypt
 from processor.store.inbox import UNRECOGNISED, UNRECOGNISED_STATUSES
 from processor.store.message_records import MessageRecord, load_anything, unpack_content
 
@@ -68,6 +70,9 @@ class RecordFinder:
     def find(self, company_id: str) -> CompanyRecords:
         """Everything that is stored of the company now."""
         records = CompanyRecords(company_id, text_fields(self._client.hgetall(keys.company(company_id))))
+        if contact := records.row.get("contact_email"):
+            with contextlib.suppress(KeyMissing):  # erased all the same
+                records.row["contact_email"] = decrypt(contact)
         records.connections = self.members(keys.company_connections(company_id))
         records.events = self.members(keys.company_events(company_id))
         records.unrecognised = list(self._unrecognised_events(company_id))

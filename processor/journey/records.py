@@ -19,6 +19,7 @@ from processor.codat.models import CompanyResponse
 from processor.errors import StoreUnavailable
 from processor.store import commits, keys, visibility
 from processor.store.decoding import text_fields, texts
+from processor.store.encryption import encrypt
 from processor.store.records import StoredConnection, read_connections
 from processor.store.unit_of_work import Batch
 
@@ -52,7 +53,7 @@ class Records:
             "tags": json.dumps(dict(company.tags), ensure_ascii=False),
             "tagged_at": to_iso(min(company.asked_at, now)),
         }
-        fields.update(local_fields.items())
+        fields.update(_stored(local_fields))
         if company.name is not None:
             fields["name"] = company.name
         name, cell = keys.company(company.id), keys.cell_of(company.id)
@@ -97,7 +98,7 @@ class Records:
     def save_local_fields(self, company_id: str, local_fields: Mapping[str, str]) -> None:
         """Store the given name and contact of a company, unless it was erased meanwhile."""
         name = keys.company(company_id)
-        fields: dict[str | bytes, str | bytes | int | float] = dict(local_fields.items())
+        fields = _stored(local_fields)
 
         def save(pipe: "Pipeline[Any]") -> None:
             is_known = pipe.exists(name)
@@ -206,3 +207,11 @@ class Records:
             # The lock may have expired, or Redis may be away: then it expires.
             with contextlib.suppress(RedisError):
                 lock.release()
+
+
+def _stored(local_fields: Mapping[str, str]) -> dict[str | bytes, str | bytes | int | float]:
+    """The fields as stored, with the contact encrypted."""
+    fields: dict[str | bytes, str | bytes | int | float] = dict(local_fields.items())
+    if contact := local_fields.get("contact_email"):
+        fields["contact_email"] = encrypt(contact)
+    return fields

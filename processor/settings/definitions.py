@@ -158,6 +158,13 @@ class Settings:
         (),
     )
     audit_days: int = setting(kinds.DAYS, "How long the audit trail is kept, in days.", 400)
+    encryption_keys: tuple[str, ...] = setting(
+        kinds.ENCRYPTION_KEYS,
+        "Encrypt subscribers' secrets and companies' contacts in the store; several: the first encrypts, all"
+        " decrypt; unset: plain. See docs/access.md.",
+        (),
+        secret=True,
+    )
     codat_api_key: str | None = setting(
         kinds.CODAT_KEY, "Codat's API key; unset: what messages claim is not checked with Codat.", secret=True
     )

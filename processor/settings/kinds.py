@@ -19,6 +19,7 @@ from processor.languages.catalogues import LANGUAGES
 from processor.settings import asked_for, brands, colors, people, redis_address, web_addresses
 
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
+ENCRYPTION_KEY_BYTES = 32
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -226,6 +227,15 @@ def _api_keys(text: str) -> tuple[str, ...]:
     return entries
 
 
+def _encryption_keys(text: str) -> tuple[str, ...]:
+    """32 bytes each, in base64 for addresses."""
+    values = _printables(text)
+    for value in values:
+        if len(base64.b64decode(value, altchars=b"-_", validate=True)) != ENCRYPTION_KEY_BYTES:
+            raise ValueError("not a key")
+    return values
+
+
 def _role_groups(text: str) -> tuple[tuple[str, str], ...]:
     """``group=role`` pairs."""
     pairs = []
@@ -310,6 +320,9 @@ API_KEYS = SettingKind(
     _api_keys,
 )
 ROLE_GROUPS = SettingKind("a comma-separated list of `group=role`", _role_groups)
+ENCRYPTION_KEYS = SettingKind(
+    "a comma-separated list of keys of `codat-processor encryption key`", _encryption_keys
+)
 NETWORKS = SettingKind("a comma-separated list of IP addresses or networks", _networks)
 SIGNING_KEYS = SettingKind("a comma-separated list of keys", _texts)
 CODAT_KEY = SettingKind("the key, or the whole `Basic …` value that Codat's portal shows", _codat_key)

@@ -15,6 +15,7 @@ from handlers.state import State, situation
 from processor.clock import from_iso, from_ms, to_iso
 from processor.store import keys, serialization, unreadable
 from processor.store.decoding import text, text_fields
+from processor.store.encryption import decrypt
 
 CONNECTION = "connection"
 COMPANY = "company"
@@ -117,6 +118,8 @@ def company(row: Any) -> dict[str, str]:
     fields = text_fields(_checked_reply(row))
     if not isinstance(json.loads(fields.get("tags", "{}")), dict) or "id" not in fields:
         raise ValueError("not the fields of a company")
+    if "contact_email" in fields:
+        fields["contact_email"] = decrypt(fields["contact_email"])
     return fields
 
 

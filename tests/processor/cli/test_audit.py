@@ -11,7 +11,7 @@ from processor.store.waker import Waker
 from tests.processor.cli.conftest import Run
 from tests.processor.web.v1.filling import Filling
 
-WITHOUT_STORE = {"run", "web", "worker", "clock", "demo", "check", "operators hash"}
+WITHOUT_STORE = {"run", "web", "worker", "clock", "demo", "check", "operators hash", "encryption key"}
 """Commands that act on no stored object by themselves."""
 
 CHANGING = {
@@ -20,7 +20,7 @@ CHANGING = {
     *("dead-letters replay", "subscribers add", "subscribers disable", "subscribers enable"),
     *("subscribers remove", "subscribers rotate", "subscribers test", "reconcile", "rebuild"),
     *("webhooks register", "webhooks remove", "companies erase", "companies read", "wake"),
-    *("operators revoke", "api-keys add", "api-keys revoke"),
+    *("operators revoke", "api-keys add", "api-keys revoke", "encryption rotate"),
 }
 
 

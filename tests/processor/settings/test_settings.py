@@ -318,6 +318,7 @@ def secret_environment() -> dict[str, str]:
         "OPERATOR_PASSWORD": "hush-password",
         "OPERATORS": "anna:viewer:scrypt:1:1:1$hush$hush",
         "OIDC_CLIENT_SECRET": "hush-oidc",
+        "ENCRYPTION_KEYS": "hush" * 10 + "hus=",
         "CODAT_API_KEY": "hush-codat",
         "SMTP_URL": "smtp://user%40bank.example:hush-sm%25tp@localhost",
         "OPERATOR_ALERT_URLS": "json://hush-pager",

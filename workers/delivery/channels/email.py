@@ -22,6 +22,7 @@ from processor.delivery.send_log import LeaseLost, SendLog
 from processor.languages.catalogues import SOURCE
 from processor.settings.brands import Brand, brand_of
 from processor.store import keys
+from processor.store.encryption import KeyMissing, decrypt
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
 from workers.delivery.channels.sender import AttemptResult, Sender
 
@@ -104,6 +105,8 @@ class EmailSender(Sender):
         except TemplateError as template_error:
             error = f"a template cannot be used ({type(template_error).__name__})"
             return AttemptResult(AttemptVerdict.AGAIN, 0, error=error)
+        except KeyMissing as missing:
+            return AttemptResult(AttemptVerdict.AGAIN, 0, error=str(missing))
         except ValueError:
             error = "the contact is no e-mail address"
             return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
@@ -140,7 +143,7 @@ class EmailSender(Sender):
             email,
             message_id=lease.notification_id,
             sender=self._mail_from,
-            to=contact.decode("utf-8", "replace"),
+            to=decrypt(contact.decode("utf-8", "replace")),
             at=self._clock(),
         )
 

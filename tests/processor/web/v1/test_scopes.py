@@ -86,7 +86,7 @@ def test_a_key_is_made_and_revoked_while_the_service_runs(scoped: Filling, store
     _, key = scoped.container.api_keys.add("billing", ["read"])
     assert client.get("/v1/stats", headers=bearer(key)).status_code == 200
     assert client.post("/v1/companies", json={}, headers=bearer(key)).status_code == 403
-    assert key.encode() not in store.dump(keys.api_keys())
+    assert key.encode() not in (store.dump(keys.api_keys()) or b"")
     assert key not in str(scoped.container.api_keys.rows())
     scoped.container.api_keys.revoke("billing")
     assert client.get("/v1/stats", headers=bearer(key)).status_code == 401
