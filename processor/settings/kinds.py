@@ -19,7 +19,6 @@ from processor.languages.catalogues import LANGUAGES
 from processor.settings import asked_for, brands, colors, people, redis_address, web_addresses
 
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
-ENCRYPTION_KEY_BYTES = 32
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -211,42 +210,6 @@ def _web_address(text: str) -> str:
     return str(web_addresses.parse(text))
 
 
-def _operators(text: str) -> tuple[str, ...]:
-    entries = _printables(text)
-    names = [people.operator_of(entry).name for entry in entries]
-    if len(set(names)) < len(names):
-        raise ValueError("a name twice")
-    return entries
-
-
-def _api_keys(text: str) -> tuple[str, ...]:
-    entries = _printables(text)
-    names = [people.api_key_of(entry, number).name for number, entry in enumerate(entries, 1)]
-    if len(set(names)) < len(names):
-        raise ValueError("a name twice")
-    return entries
-
-
-def _encryption_keys(text: str) -> tuple[str, ...]:
-    """32 bytes each, in base64 for addresses."""
-    values = _printables(text)
-    for value in values:
-        if len(base64.b64decode(value, altchars=b"-_", validate=True)) != ENCRYPTION_KEY_BYTES:
-            raise ValueError("not a key")
-    return values
-
-
-def _role_groups(text: str) -> tuple[tuple[str, str], ...]:
-    """``group=role`` pairs."""
-    pairs = []
-    for entry in _texts(text):
-        group, _, role = entry.rpartition("=")
-        if not group.strip():
-            raise ValueError("no group")
-        pairs.append((group.strip(), people.role_of(role.strip()).label))
-    return tuple(pairs)
-
-
 def choice(*words: str) -> SettingKind:
     """One of the words."""
 
@@ -312,16 +275,19 @@ SENTRY_DSN = SettingKind("a URL such as https://KEY@HOST/PROJECT", _sentry_dsn)
 OPERATORS = SettingKind(
     "a comma-separated list of `name:role:hash`, each name once, with the role viewer, operator or admin and"
     " a hash of `codat-processor operators hash`",
-    _operators,
+    lambda text: people.checked_operators(_printables(text)),
 )
 API_KEYS = SettingKind(
     "a comma-separated list of printable ASCII values: `KEY`, `name:scope+scope:KEY` or"
     " `name:scope+scope:sha256:HEX`, each name once",
-    _api_keys,
+    lambda text: people.checked_api_keys(_printables(text)),
 )
-ROLE_GROUPS = SettingKind("a comma-separated list of `group=role`", _role_groups)
+ROLE_GROUPS = SettingKind(
+    "a comma-separated list of `group=role`", lambda text: people.roles_of_groups(_texts(text))
+)
 ENCRYPTION_KEYS = SettingKind(
-    "a comma-separated list of keys of `codat-processor encryption key`", _encryption_keys
+    "a comma-separated list of keys of `codat-processor encryption key`",
+    lambda text: people.checked_encryption_keys(_printables(text)),
 )
 NETWORKS = SettingKind("a comma-separated list of IP addresses or networks", _networks)
 SIGNING_KEYS = SettingKind("a comma-separated list of keys", _texts)

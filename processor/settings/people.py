@@ -1,5 +1,6 @@
 """Operators and API keys as the settings name them, and the roles and scopes that they have."""
 
+import base64
 import hashlib
 import hmac
 import re
@@ -9,6 +10,7 @@ from enum import IntEnum, StrEnum
 USER = "operator"
 """The operator of OPERATOR_PASSWORD, who is an admin."""
 
+ENCRYPTION_KEY_BYTES = 32
 HASH_METHODS = ("scrypt:", "pbkdf2:")
 _NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _HASHED = re.compile(r"sha256:[0-9a-f]{64}")
@@ -115,6 +117,38 @@ def api_key_of(entry: str, number: int) -> ApiKey:
         return ApiKey(f"key-{number}", ALL_SCOPES, digest_of(entry))
     is_hashed = _HASHED.fullmatch(key) is not None
     return ApiKey(name, scopes_of(scopes), key.removeprefix("sha256:") if is_hashed else digest_of(key))
+
+
+def checked_operators(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """The entries of OPERATORS. Raises ``ValueError`` for a wrong one, or a name twice."""
+    return _with_names(entries, [operator_of(entry).name for entry in entries])
+
+
+def checked_api_keys(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """The entries of API_KEYS. Raises ``ValueError`` for a name twice."""
+    return _with_names(entries, [api_key_of(entry, number).name for number, entry in enumerate(entries, 1)])
+
+
+def checked_encryption_keys(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Keys of 32 bytes in base64 for addresses. Raises ``ValueError``."""
+    for value in values:
+        if len(base64.b64decode(value, altchars=b"-_", validate=True)) != ENCRYPTION_KEY_BYTES:
+            raise ValueError("not a key")
+    return values
+
+
+def roles_of_groups(entries: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The pairs in entries ``group=role``. Raises ``ValueError``."""
+    pairs = [entry.rpartition("=") for entry in entries]
+    if not all(group.strip() for group, _, _ in pairs):
+        raise ValueError("no group")
+    return tuple((group.strip(), role_of(role.strip()).label) for group, _, role in pairs)
+
+
+def _with_names(entries: tuple[str, ...], names: list[str]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name twice")
+    return entries
 
 
 def masked_parts(entry: str) -> tuple[str, ...]:
