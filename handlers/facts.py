@@ -3,8 +3,9 @@
 ``handlers.fold`` explains how they become a state.
 """
 
+import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from handlers.events import Aspect, LinkStatus, Problem
@@ -12,6 +13,7 @@ from handlers.events import Aspect, LinkStatus, Problem
 COMPLETE = "Complete"
 AUTH_ERROR = "AuthError"
 NOT_SUPPORTED = "NotSupported"
+_PAUSED = re.compile(r"Paused until ([0-9T:.Z+-]{10,40})", re.IGNORECASE)
 FAILED_STATUSES = frozenset(
     {
         "FetchError",
@@ -170,6 +172,21 @@ class DataType:
         if self.timed and not other.timed:
             return self.at >= other.at - CLAIM_WINDOW
         return (self._earliest_at, self.status) > (other._earliest_at, other.status)
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """Until when Codat pauses a read that is running, as its message says; ``None``: not paused.
+
+        ``Paused until 2022-10-23T00:00:00.000Z``: https://docs.codat.io/core-concepts/status
+        """
+        paused = _PAUSED.match(self.message or "") if self.status in RUNNING_STATUSES else None
+        if paused is None:
+            return None
+        try:
+            until = datetime.fromisoformat(paused[1])
+        except ValueError:
+            return None
+        return (until if until.tzinfo else until.replace(tzinfo=UTC)).astimezone(UTC)
 
     @property
     def _earliest_at(self) -> datetime:

@@ -165,6 +165,23 @@ class CodatClient:
             if not _is_read_running(error):
                 raise
 
+    # Products
+
+    def add_product(self, company_id: str, product: str) -> None:
+        """Give a company a product of the account. Raises ``CodatNotFound``."""
+        self._http.write("PUT", "companies", company_id, "products", product)
+
+    def remove_product(self, company_id: str, product: str) -> None:
+        """Take a product from a company. Raises ``CodatNotFound``."""
+        self._http.write("DELETE", "companies", company_id, "products", product)
+
+    def refresh_product(self, company_id: str, product: str) -> None:
+        """Read the data of a custom product again; refused (400) while one is being read.
+
+        https://docs.codat.io/platform-api#/operations/refresh-product-data
+        """
+        self._http.write("POST", "companies", company_id, "products", product, "refresh")
+
     # Integrations
 
     def list_integrations(self) -> list[Integration]:

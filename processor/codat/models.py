@@ -37,7 +37,7 @@ class CompanyResponse:
     """A company; ``asked_at`` and ``timed`` as in ``ConnectionResponse``.
 
     ``connections`` is ``None`` if the response has no list of them. Unreadable connections are omitted, and
-    ``all_readable`` is then false.
+    ``all_readable`` is then false. ``products`` are the identifiers of its products.
     """
 
     id: str
@@ -47,6 +47,7 @@ class CompanyResponse:
     timed: bool = True
     created: datetime | None = None
     connections: tuple[ConnectionResponse, ...] | None = None
+    products: tuple[str, ...] | None = None
     all_readable: bool = True
 
     @property

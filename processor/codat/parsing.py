@@ -121,6 +121,7 @@ def company_of(value: object, response: CodatResponse) -> CompanyResponse:
         timed=response.timed,
         created=as_instant(fields.get("created")),
         connections=connections,
+        products=as_ids(fields["products"]) if isinstance(fields.get("products"), list) else None,
         all_readable=isinstance(rows, list) and connections is not None and len(connections) == len(rows),
     )
 

@@ -1,5 +1,7 @@
 """Changes of connections: choose a platform, link, unlink, delete. Codat changes first, then the store."""
 
+import contextlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -7,9 +9,9 @@ from urllib.parse import quote_plus, unquote_plus, urlencode
 
 from handlers.events import LinkStatus
 from processor.codat.client import CodatClient
-from processor.codat.errors import CodatNotFound, CodatUncertain
+from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain
 from processor.codat.models import ConnectionResponse
-from processor.errors import CodatError, Conflict, Invalid, NotFound
+from processor.errors import CodatError, CodatRefused, Conflict, Invalid, NotFound
 from processor.journey.companies import LOST_ANSWER_CHECKS_S
 from processor.journey.errors import AlreadyConnected
 from processor.journey.events import CompanyFields, JourneyEvents
@@ -146,7 +148,17 @@ class ConnectionService:
             except CodatError:
                 self._records.end_read_pause(company_id)
                 raise
+            self._refresh_products(company)
         self._queue_questions(company_id)
+
+    def _refresh_products(self, company: CompanyFields) -> None:
+        """Have custom products read too, which the read of the company leaves out.
+
+        Codat refuses that for its standard products, and while one is being read.
+        """
+        for product in json.loads(company.get("products") or "[]"):
+            with contextlib.suppress(CodatRefused, CodatNotFound, CodatConflict):
+                self._codat.refresh_product(company["id"], product)
 
     def delete_company(self, company: CompanyFields) -> ChangeResult:
         """Delete a company with all its connections."""

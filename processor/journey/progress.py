@@ -46,7 +46,10 @@ def _connection_sync(connection: ConnectionView) -> dict[str, Any]:
     linked = connection["state"] in LINKED_STATES
     rows = [row for row in connection["data_types"] if row["current"]] if linked else []
     read_times = [row["at"] for row in connection["data_types"] if row["status"] == COMPLETE]
-    copied = ("id", "platform_key", "platform_name", "source_type", "state", "authorized_at")
+    copied = (
+        *("id", "platform_key", "platform_name", "source_type", "state", "authorized_at"),
+        *("waits_for_computer", "paused_until"),
+    )
     return {
         "connection_id": connection["id"],
         **{name: connection[name] for name in copied},

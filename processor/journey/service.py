@@ -33,6 +33,7 @@ from processor.journey.models import (
 from processor.journey.offers import Offers
 from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms
+from processor.journey.products import ProductService, stored_products
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
 from processor.journey.tokens import Tokens
@@ -90,7 +91,8 @@ class Journey:
             patience_s=settings.check_patience_s,
             clock=clock,
         )
-        self._connections = None
+        self._connections: ConnectionService | None = None
+        self._products: ProductService | None = None
         if codat is not None and platforms is not None:
             self._connections = ConnectionService(
                 codat=codat,
@@ -98,6 +100,9 @@ class Journey:
                 records=records,
                 events=events,
                 queue_questions=self.queue_questions,
+            )
+            self._products = ProductService(
+                codat=codat, records=records, queue_questions=self.queue_questions
             )
 
     # Companies
@@ -173,6 +178,25 @@ class Journey:
         if "deleted_at" in (self._reader.company(company_id) or {}):
             return None
         return self._connection_service().delete_company(self._lookup.company(company_id))
+
+    # Products
+
+    def products(self, company_id: str) -> list[str]:
+        """The Codat products of a company, as Codat shows them."""
+        return self._product_service().of_company(self._lookup.company(company_id))
+
+    def add_product(self, company_id: str, product: str) -> list[str]:
+        """Give a company a product, first at Codat; its products now."""
+        return self._product_service().add(self._lookup.company(company_id), product)
+
+    def remove_product(self, company_id: str, product: str) -> list[str]:
+        """Take a product from a company, first at Codat; its products now."""
+        return self._product_service().remove(self._lookup.company(company_id), product)
+
+    def _product_service(self) -> ProductService:
+        if self._products is None:
+            raise CodatNotSet()
+        return self._products
 
     # Connections
 
@@ -290,6 +314,6 @@ class Journey:
             platforms=platforms_of(row),
             group=row.get("group") or None,
             language=row.get("language") or None,
-            products=tuple(json.loads(row.get("products", "[]"))) or self._settings.codat_products,
+            products=tuple(stored_products(row)) if row.get("products") else self._settings.codat_products,
             **fields,
         )

@@ -6,13 +6,14 @@ apply".
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Never
 
 from handlers.connection import Connection, link_status
 from handlers.events import Problem
 from handlers.facts import DataType
-from handlers.state import Situation, State, is_running, situation
+from handlers.state import AWAITING_FIRST_SYNC, Situation, State, is_running, situation
 from processor.alerts.dialects import is_too_deep
 from processor.clock import from_ms, iso_or_none, to_iso
 from processor.conditions.model import Condition
@@ -23,6 +24,9 @@ NOTIFICATION_STATUSES = delivery_serializers.STATUSES
 
 UNREADABLE = "unreadable"
 """State of a connection whose record cannot be read."""
+
+_NOT_BEGUN = frozenset({"Initial", "Queued"})
+"""Statuses of data types that are not being read yet."""
 
 DONE = 100
 """Progress of a finished read."""
@@ -42,6 +46,7 @@ def connection(
     connection = stored.connection
     now = situation(connection)
     link = link_status(now.history)
+    current = [row for row in connection.data_types.values() if _is_current(row, now)]
     return {
         "id": connection.id,
         "connection_id": connection.id,
@@ -61,6 +66,10 @@ def connection(
         "progress": progress(connection, now),
         "data_types": [_data_type(data_type, now) for _, data_type in sorted(connection.data_types.items())],
         "on_premise": connection.is_on_premise,
+        "waits_for_computer": connection.is_on_premise
+        and not now.first_sync_missing
+        and waits_for_computer(now.state, [(row.status, row.progress) for row in current]),
+        "paused_until": iso_or_none(_paused_until(current)),
         "first_sync_missing": now.first_sync_missing,
         "end_expected": now.end_expected,
         "error": _error(now),
@@ -75,6 +84,22 @@ def connection(
             {"id": entry.id, "type": entry.kind, "at": to_iso(entry.at)} for entry in connection.ledger
         ],
     }
+
+
+def waits_for_computer(state: State, data_types: Iterable[tuple[str, int]]) -> bool:
+    """Whether a first read of software on the customer's computer has not begun.
+
+    ``data_types`` are the status and the progress of each.
+    """
+    running = {status for status, progress in data_types if is_running(status, progress)}
+    return state in AWAITING_FIRST_SYNC and running <= _NOT_BEGUN
+
+
+def _paused_until(data_types: Iterable[DataType]) -> datetime | None:
+    """When reading goes on, if all that is being read is paused; ``None``: it is not."""
+    pauses = [row.paused_until for row in data_types if is_running(row.status, row.progress)]
+    known = [until for until in pauses if until is not None]
+    return min(known) if known and len(known) == len(pauses) else None
 
 
 def _unreadable_connection(connection_id: str) -> dict[str, Any]:
@@ -102,6 +127,8 @@ def _unreadable_connection(connection_id: str) -> dict[str, Any]:
         "progress": 0,
         "data_types": [],
         "on_premise": False,
+        "waits_for_computer": False,
+        "paused_until": None,
         "first_sync_missing": False,
         "end_expected": False,
         "open": {"checks": [], "claims": 0},
@@ -229,6 +256,7 @@ def _data_type(data_type: DataType, now: Situation) -> dict[str, Any]:
         "progress": data_type.progress,
         "at": to_iso(data_type.at),
         "message": data_type.message,
+        "paused_until": iso_or_none(data_type.paused_until),
         "current": _is_current(data_type, now),
     }
 

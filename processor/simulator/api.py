@@ -19,6 +19,7 @@ from processor.simulator.entities import (
 )
 from processor.simulator.faults import SENTENCES, Fault
 from processor.simulator.platforms import PLATFORMS, JsonObject, SimulatedPlatform, platform_of
+from processor.simulator.products import add_product_calls
 from processor.simulator.query import matching, page_of
 from processor.simulator.quota import SimulatedQuota
 from processor.simulator.simulation import Simulation
@@ -210,6 +211,8 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
                 if connection.status is Status.LINKED:
                     simulation.reading.run_read(connection.id, simulation.sync_s)
         return "", 204
+
+    add_product_calls(api, simulation)
 
     @api.get("/integrations")
     def list_integrations() -> ResponseReturnValue:

@@ -51,6 +51,7 @@ class Card:
     while Codat does not say; ``previous_account`` is the one before, until somebody says that this is meant;
     ``counts_as`` is the source type as which it is asked for.
     ``raw_account`` is ``account`` as Codat spells it, for the form that says so.
+    ``can_be_read``: its data was read, and can be read again now.
     ``is_barred``: another accounting platform is connected. ``waits_for_computer``:
     nothing is read until the customer's computer is on.
     """
@@ -72,6 +73,7 @@ class Card:
     outcome: JourneyOutcome
     authorization: int
     counts_as: str
+    can_be_read: bool = False
     is_barred: bool = False
     waits_for_computer: bool = False
 

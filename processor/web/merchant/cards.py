@@ -19,13 +19,11 @@ from processor.journey.models import ConnectionView, PlatformView, counts_as
 from processor.journey.search import group_of
 from processor.journey.standing import is_other_account, outcome_of
 from processor.languages.current import gettext
+from processor.resources.serializers import waits_for_computer
 from processor.web.merchant.card import ACCOUNTING, Card, SyncProgress
 from processor.web.merchant.copy import connection_states, terms
 
 NO_ACCOUNTS: Mapping[str, str] = MappingProxyType({})
-
-_NOT_BEGUN = frozenset({"Initial", "Queued"})
-"""Statuses of data types that are not being read yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,9 @@ def card_of(
     claim = redirect.kind if redirect else None
     failed_statuses = {row["status"] for row in data_types if has_failed(row["status"], row["progress"])}
     on_premise = view["on_premise"] if platform is None else platform.is_on_premise
-    waits = on_premise and not view["first_sync_missing"] and _waits_for_computer(state, data_types)
+    statuses = [(row["status"], row["progress"]) for row in data_types]
+    waits = on_premise and not view["first_sync_missing"] and waits_for_computer(state, statuses)
+    paused_until = from_iso(view["paused_until"]) if view["paused_until"] else None
     text = connection_states.of_state(
         state,
         name,
@@ -68,6 +68,7 @@ def card_of(
         waits_for_computer=waits,
         first_sync_missing=view["first_sync_missing"],
         end_expected=view["end_expected"],
+        paused_until=paused_until if state in AWAITING_FIRST_SYNC else None,
     )
     return Card(
         id=view["id"],
@@ -88,6 +89,7 @@ def card_of(
         authorization=view["authorization"],
         counts_as=counts_as(view["source_type"], view["platform_name"] or ""),
         waits_for_computer=waits,
+        can_be_read=state is State.READY and not any(is_running(*row) for row in statuses),
     )
 
 
@@ -192,20 +194,15 @@ def _quoted(error: Mapping[str, str | None]) -> str | None:
     return terms.quotation(error["message"] or error["status_text"] or "") or None
 
 
-def _waits_for_computer(state: State, data_types: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a first read of software on the customer's computer has not begun."""
-    running = [row["status"] for row in data_types if is_running(row["status"], row["progress"])]
-    return state in AWAITING_FIRST_SYNC and _NOT_BEGUN.issuperset(running)
-
-
 def _sync_progress(row: Mapping[str, Any], platform_name: str, *, waits: bool) -> SyncProgress:
     status = row["status"]
     running = is_running(status, row["progress"]) and not waits
     failed = has_failed(status, row["progress"])
     tone = "wait" if running else "good" if status == COMPLETE else "calm"
+    paused = from_iso(row["paused_until"]) if row["paused_until"] else None
     return SyncProgress(
         label=data_type(row["data_type"]),
-        status=terms.of_status(status, platform_name, failed=failed),
+        status=terms.paused(paused) if paused else terms.of_status(status, platform_name, failed=failed),
         tone="bad" if failed else tone,
         progress=row["progress"] if running else 100,
     )

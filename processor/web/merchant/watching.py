@@ -33,7 +33,7 @@ def show(token: str, connection_id: str) -> Response:
     visit = visit_of(token)
     card = visit.card(connection_id)
     page_polling().ask_if_due(visit.company_id, card)
-    is_read_requested = request.args.get("asked") == "read" and card.text.read_again
+    is_read_requested = request.args.get("asked") == "read" and card.is_linked
     return page(visit, "watch", card=card, live=live_status(visit, card), is_read_requested=is_read_requested)
 
 

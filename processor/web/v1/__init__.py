@@ -11,6 +11,7 @@ from processor.web.v1 import (
     funnel,
     integrations,
     notifications,
+    products,
     stats,
     subscribers,
 )
@@ -18,6 +19,7 @@ from processor.web.v1.api import ProblemApi, describe
 
 CALLS = (
     companies.journey_calls,
+    products.calls,
     integrations.calls,
     connections.journey_calls,
     connections.calls,

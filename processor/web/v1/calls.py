@@ -65,6 +65,12 @@ class Calls:
         required_body = None if body is None else (body, body_required)
         return self._declare("POST", rule, statuses, response, query, errors, required_body)
 
+    def put(
+        self, rule: str, response: type[Schema], *, errors: tuple[HTTPStatus, ...] = ()
+    ) -> Callable[[View], View]:
+        """Declare a call without a body that adds what its address names."""
+        return self._declare("PUT", rule, (HTTPStatus.OK,), response, NoParameters, errors)
+
     def patch(self, rule: str, response: type[Schema], *, body: type[Schema]) -> Callable[[View], View]:
         """Declare a call that changes the members of ``body``, the view's first argument."""
         return self._declare("PATCH", rule, (HTTPStatus.OK,), response, NoParameters, (), (body, True))

@@ -200,6 +200,7 @@ class DataTypeSyncSchema(ResponseSchema):
     progress = number("0 to 100.", max=100)
     at = moment("When it had this status, by Codat's clock.")
     message = text("Codat's explanation.", null=True)
+    paused_until = moment("Until when Codat pauses reading it.", null=True)
 
 
 class ConnectionSyncSchema(ResponseSchema):
@@ -214,6 +215,8 @@ class ConnectionSyncSchema(ResponseSchema):
     progress = number("Of the current authorisation, 0 to 100.", max=100)
     authorized_at = moment("When that began.", null=True)
     last_read_at = moment("When something was last read well.", null=True)
+    waits_for_computer = flag("Whether its first sync waits for the customer's computer.")
+    paused_until = moment("When reading goes on, where Codat pauses all that is being read.", null=True)
     data_types = many(DataTypeSyncSchema, "Of the current authorisation.")
 
 

@@ -108,6 +108,7 @@ class DataTypeSchema(ResponseSchema):
     progress = number("0 to 100.", max=100)
     at = moment("When this outcome was, by Codat's clock.")
     message = text("Codat's explanation.", null=True)
+    paused_until = moment("Until when Codat pauses reading it.", null=True)
     current = flag("Whether it belongs to the current authorisation.")
 
 
@@ -158,6 +159,8 @@ class ConnectionSchema(ResponseSchema):
     progress = number("Of the first sync of the current authorisation, 0 to 100.", max=100)
     data_types = many(DataTypeSchema, "The newest outcome of each data type.")
     on_premise = flag("Whether its platform is software on the customer's computer.")
+    waits_for_computer = flag("Whether its first sync waits until that computer is on.")
+    paused_until = moment("When reading goes on, where Codat pauses all that is being read.", null=True)
     first_sync_missing = flag(
         "Access is given and Codat has queued nothing to read: `POST /v1/companies/{id}/read` has it read."
     )

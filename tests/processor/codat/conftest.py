@@ -72,4 +72,7 @@ def writing(bench: Bench) -> Calls:
         "create_webhook": lambda: client.create_webhook("https://us.example/hook", ["read.completed"]),
         "delete_webhook": lambda: client.delete_webhook(CONNECTION),
         "read_again": lambda: client.read_again(COMPANY),
+        "add_product": lambda: client.add_product(COMPANY, "lending"),
+        "remove_product": lambda: client.remove_product(COMPANY, "lending"),
+        "refresh_product": lambda: client.refresh_product(COMPANY, "lending"),
     }

@@ -23,7 +23,7 @@ READING = (
 )  # fmt: skip
 WRITING = (
     "create_company", "delete_company", "create_connection", "unlink", "delete_connection",
-    "create_webhook", "delete_webhook", "read_again",
+    "create_webhook", "delete_webhook", "read_again", "add_product", "remove_product", "refresh_product",
 )  # fmt: skip
 
 

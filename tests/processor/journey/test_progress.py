@@ -24,6 +24,7 @@ def row(name: str, status: Any, progress: Any = 0, *, current: Any = True, at: A
         "progress": progress,
         "at": at,
         "message": None,
+        "paused_until": None,
         "current": current,
     }
 
@@ -37,6 +38,8 @@ def connection(state: Any, progress: Any = 0, *data_types, id_: Any = "c-1") -> 
         "state": state,
         "progress": progress,
         "authorized_at": AT,
+        "waits_for_computer": False,
+        "paused_until": None,
         "data_types": list(data_types),
     }
 

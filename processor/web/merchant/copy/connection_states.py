@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from handlers.facts import AUTH_ERROR
 from handlers.state import State
-from processor.languages.current import gettext, mark
+from processor.languages.current import gettext, mark, moment
 from processor.web.merchant.copy import terms
 
 
@@ -121,6 +122,14 @@ _WAITING_FOR_COMPUTER = StateText(
     mark("Waiting for your computer"),
     mark("You gave access. {expect}"),
     mark("Leave that computer on, and there is nothing more to do. You can close this page."),
+)
+
+_PAUSED = StateText(
+    mark("Paused"),
+    "calm",
+    mark("Reading from {platform} is paused"),
+    mark("{platform} hands out no more for now. Reading goes on by itself; it is paused until {until}."),
+    mark("There is nothing to do. You can close this page."),
 )
 
 _FIRST_SYNC_MISSING = StateText(
@@ -240,6 +249,7 @@ def of_state(
     waits_for_computer: bool = False,
     first_sync_missing: bool = False,
     end_expected: bool = False,
+    paused_until: datetime | None = None,
 ) -> StateText:
     """The text of ``state``; ``platform`` is the full name of the platform.
 
@@ -247,6 +257,7 @@ def of_state(
     yet. ``code``: Codat's code of the newest error. ``failed_statuses``: of the data types that could not be
     read. ``waits_for_computer``: nothing is read until the customer's computer is on. ``first_sync_missing``:
     Codat has queued nothing to read. ``end_expected``: the connector was set to be read once, and it was.
+    ``paused_until``: when a first sync that is paused goes on.
     """
     if first_sync_missing:
         template = _FIRST_SYNC_MISSING
@@ -254,12 +265,16 @@ def of_state(
         template = _READ_ONCE
     elif waits_for_computer:
         template = _WAITING_FOR_COMPUTER
+    elif paused_until is not None:
+        template = _PAUSED
     else:
         template = _template_of(state, claim, code, failed_statuses)
     expect = terms.on_premise(platform)
+    until = moment(paused_until) if paused_until else ""
 
     def fill(text: str) -> str:
-        return gettext(text).replace("{platform}", platform).replace("{expect}", expect)
+        words = gettext(text).replace("{platform}", platform)
+        return words.replace("{expect}", expect).replace("{until}", until)
 
     return replace(
         template,

@@ -118,6 +118,11 @@ def _without_directions(text: str) -> str:
     return "".join(character for character in text if character not in _DIRECTIONAL)
 
 
+def paused(until: datetime) -> str:
+    """The status of a dataset that is paused."""
+    return gettext("Paused until {moment}").replace("{moment}", moment(until))
+
+
 def of_status(status: str, platform: str, *, failed: bool) -> str:
     """The status of a dataset in a few words; ``failed``: reading it has failed."""
     fallback = mark("Could not be read") if failed else mark("Reading")

@@ -1,0 +1,50 @@
+"""Products of a company: https://docs.codat.io/platform-api#/operations/add-product"""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from processor.simulator.entities import FirstSync, SimulatedCompany, SimulatorRefusal, Status
+from processor.simulator.simulation import Simulation
+
+
+def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
+    """Add the calls about products to the API of one simulated Codat."""
+    world, lock = simulation.world, simulation.lock
+
+    def check_product(product: str) -> None:
+        if product not in simulation.config.products:
+            raise SimulatorRefusal(404, f"The product '{product}' does not exist", "ClientsApi")
+
+    def read(company: SimulatedCompany) -> None:
+        for connection in company.present:
+            if connection.status is Status.LINKED:
+                simulation.reading.run_read(connection.id, simulation.sync_s)
+
+    @api.put("/companies/<company_id>/products/<product>")
+    def add_product(company_id: str, product: str) -> ResponseReturnValue:
+        check_product(product)
+        with lock:
+            company = world.company(company_id)
+            if product not in company.products:
+                company.products = (*company.products, product)
+                read(company)
+        return "", 204
+
+    @api.delete("/companies/<company_id>/products/<product>")
+    def remove_product(company_id: str, product: str) -> ResponseReturnValue:
+        check_product(product)
+        with lock:
+            company = world.company(company_id)
+            company.products = tuple(known for known in company.products if known != product)
+        return "", 204
+
+    @api.post("/companies/<company_id>/products/<product>/refresh")
+    def refresh_product(company_id: str, product: str) -> ResponseReturnValue:
+        """Read a custom product again; refused (400) while a read is running."""
+        check_product(product)
+        with lock:
+            company = world.company(company_id)
+            if any(connection.first_sync is FirstSync.RUNNING for connection in company.present):
+                raise SimulatorRefusal(400, "A sync is already in progress for this product")
+            read(company)
+        return "", 202
