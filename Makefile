@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint docs screenshots bench clean
+.PHONY: help run test test-fast lint docs screenshots bench faults clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
@@ -16,6 +16,7 @@ help:
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
 	@echo "make bench  what a message costs on this machine, written to docs/performance.md (BENCH=--quick: 3 minutes)"
+	@echo "make faults  kill, cut and fill everything under load, written to docs/reliability.md (FAULTS=--rounds 1: some minutes)"
 	@echo "make clean  remove what make made; data in ./var stays"
 
 run: $(VENV)/.installed-run
@@ -41,6 +42,9 @@ screenshots: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --write $(BENCH)
+
+faults: $(VENV)/.installed-test
+	$(BIN)/python -m tests.reliability --write $(FAULTS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.measure import percentile
+from tests.support.percentile import percentile
 
 LIMIT_S = 120.0
 _ENOUGH = 65_536

@@ -1,7 +1,7 @@
 """Figures and the meters behind them: CPU time of processes, and what the engine counted."""
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,6 @@ def ratio(name: str, above: Figure, below: Figure, *, target: str = "") -> Figur
     """``above / below``, run by run; both were measured in turn within one run."""
     values = tuple(a / b for a, b in zip(above.values, below.values, strict=True))
     return Figure(name, "times", values, target)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` (0 to 1) of all ``values`` do not exceed. Raises ``IndexError`` if empty."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def repeated(runs: int, measure: Callable[[], dict[str, float]]) -> dict[str, tuple[float, ...]]:

@@ -11,10 +11,11 @@ from redis import Redis
 
 from benchmarks import load
 from benchmarks.accepting import signed_requests
-from benchmarks.measure import Figure, percentile
+from benchmarks.measure import Figure
 from benchmarks.receivers import ReceiverProcess, receiver
 from processor.delivery.subscribers import Subscribers
 from processor.store import keys, message_records
+from tests.support.percentile import percentile
 from tests.support.service import Service, is_done, until
 
 SHARES = (0.25, 0.5, 0.75)

@@ -159,6 +159,23 @@ class Service:
         mine = set(self.everybody())
         return [pid for pid in pids if pid in mine]
 
+    def pids_of(self, command: str) -> list[int]:
+        """Its processes with these words in their command lines."""
+        lines = subprocess.run(
+            [
+                shutil.which("ps") or "ps",
+                "-ww",
+                "-o",
+                "pid=,args=",
+                "-p",
+                ",".join(map(str, self.everybody())),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,  # one of them may have ended
+        ).stdout.splitlines()
+        return [int(line.split()[0]) for line in lines if f" {command}" in line]
+
     def parent_of(self, pid: int) -> int:
         """The process that started ``pid``."""
         return dict(processes())[pid]

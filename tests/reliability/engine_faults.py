@@ -1,0 +1,114 @@
+"""The engine stands still, is full, refuses writes, loses the end of its file: under load, then judged."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from tests.reliability.outside import Client, Faults, judge, traffic
+from tests.support import messages
+from tests.support.service import LIMIT_S, Service, until
+from tests.support.serving import ADDRESS
+
+PAUSE_S = 0.02
+"""Between two posts during a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A fault of the engine: the answers meanwhile, and the seconds until a message was handled again."""
+
+    name: str
+    statuses: tuple[int, ...]
+    slowest_s: float
+    recovery_s: float
+
+
+@contextmanager
+def _still(service: Service) -> Iterator[None]:
+    pid = service.engine()
+    service.kill(pid, number=signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        service.kill(pid, number=signal.SIGCONT)
+
+
+@contextmanager
+def _full(service: Service) -> Iterator[None]:
+    with service.redis() as client:
+        client.config_set("maxmemory", "1mb")
+        try:
+            yield
+        finally:
+            client.config_set("maxmemory", "0")
+
+
+@contextmanager
+def _read_only(service: Service) -> Iterator[None]:
+    with service.redis() as client:
+        client.config_set("min-replicas-to-write", "1")
+        try:
+            yield
+        finally:
+            client.config_set("min-replicas-to-write", "0")
+
+
+@contextmanager
+def _truncated(service: Service) -> Iterator[None]:
+    """A power cut in the middle of a write: the file ends with half of a command that nobody was told of."""
+    service.kill_everything()
+    file = max(Path(service.folder).glob("engine/**/*.incr.aof"), key=lambda path: path.stat().st_size)
+    with file.open("ab") as written:
+        written.write(b"*3\r\n$3\r\nSET\r\n$4\r\nha")
+    yield
+    service.start()
+
+
+FAULTS: dict[str, Callable[..., object]] = {
+    "the engine stands still": _still,
+    "its memory is full": _full,
+    "it takes no writes": _read_only,
+    "its file ends in the middle of a command": _truncated,
+}
+
+
+def run(lasting_s: float) -> tuple[list[Outage], Faults]:
+    """Each fault for so many seconds, one after the other, on one service under load."""
+    outages = []
+    with traffic() as (service, sent, subscriber):
+        client = Client(service)
+        for number, (name, fault) in enumerate(FAULTS.items()):
+            statuses, slowest_s = set(), 0.0
+            with fault(service):  # type: ignore[attr-defined]
+                ends_at = time.monotonic() + lasting_s
+                while time.monotonic() < ends_at:
+                    began = time.monotonic()
+                    statuses.add(_post_once(service, f"during-{number}-{began}"))
+                    slowest_s = max(slowest_s, time.monotonic() - began)
+                    time.sleep(PAUSE_S)
+            began = time.monotonic()
+            event_id = f"after-{number}"
+            client.post(event_id, messages.connected("company-after", event_id, at=datetime.now(UTC)))
+            until(lambda event_id=event_id: client.is_handled(event_id), poll_s=0.01)  # type: ignore[misc]
+            outages.append(Outage(name, tuple(sorted(statuses)), slowest_s, time.monotonic() - began))
+        client.close()
+        sent.stop()
+        return outages, judge(service, sent, subscriber)
+
+
+def _post_once(service: Service, event_id: str) -> int:
+    """The status of one post; 0 where nobody listens."""
+    body = messages.connected("company-during", event_id, at=datetime.now(UTC))
+    try:
+        headers = messages.signed(body, event_id)
+        return httpx.post(
+            service.url + ADDRESS, content=body, headers=headers, trust_env=False, timeout=LIMIT_S
+        ).status_code
+    except httpx.HTTPError:
+        return 0

@@ -1,0 +1,113 @@
+"""``kill -9`` at every named point of the route, of every process, and of everything, under load."""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.reliability import fault_points
+from tests.reliability.outside import Client, Faults, judge, traffic
+from tests.support import messages
+from tests.support.percentile import percentile
+from tests.support.service import Service, until
+
+PROCESSES = {
+    "web": "-m processor web",
+    "drain": "-m workers drain",
+    "deliver": "-m workers deliver",
+    "ask": "-m workers ask",
+    "poll": "-m workers poll",
+    "clock": "-m workers clock",
+}
+"""Process types that are killed at a moment of chance, and what their command lines have."""
+
+
+@dataclass(slots=True)
+class Recoveries:
+    """Kills of one kind: the seconds from each to the end of a message that was sent right after it."""
+
+    name: str
+    seconds: list[float] = field(default_factory=list)
+
+    def percentile(self, share: float) -> float:
+        """The seconds that ``share`` of the recoveries do not exceed."""
+        return percentile(self.seconds, share)
+
+
+@dataclass(slots=True)
+class KillReport:
+    """What the kills led to."""
+
+    recoveries: list[Recoveries]
+    faults: Faults
+    accepted: int
+    repeated: int
+
+
+class _Campaign:
+    def __init__(self, service: Service, folder: Path) -> None:
+        self._service, self._folder = service, folder
+        self._client = Client(service)
+        self._probes = itertools.count()
+
+    def kill_at(self, point: str) -> float:
+        """Seconds from the death of the next process that comes to this point to the recovery."""
+        trigger = fault_points.Trigger(self._folder, point)
+        until(lambda: trigger.is_pulled, poll_s=0.002)
+        return self._recovery_s()
+
+    def kill_process(self, name: str) -> float:
+        """Seconds from the death of all processes of this type to the recovery."""
+        running = self._service.pids_of(PROCESSES[name])
+        assert running, f"no process: {PROCESSES[name]}"
+        self._service.kill(*running)
+        return self._recovery_s()
+
+    def kill_engine(self) -> float:
+        """Seconds from the death of the engine to the recovery."""
+        self._service.kill(self._service.engine())
+        return self._recovery_s()
+
+    def kill_everything(self) -> float:
+        """Seconds from the start after a power cut to the recovery."""
+        self._service.kill_everything()
+        self._service.start()
+        return self._recovery_s()
+
+    def _recovery_s(self) -> float:
+        """Seconds until a message that is sent now is handled."""
+        began, number = time.monotonic(), next(self._probes)
+        event_id = f"probe-{number}"
+        body = messages.connected("company-probe", f"probe-{number}", at=datetime.now(UTC))
+        self._client.post(event_id, body)
+        until(lambda: self._client.is_handled(event_id), poll_s=0.01)
+        return time.monotonic() - began
+
+
+def run(rounds: int, *, everything: int) -> KillReport:
+    """Every point and process type ``rounds`` times, the engine half as often, ``everything`` power cuts."""
+    with (
+        tempfile.TemporaryDirectory(prefix="codat-") as armed,
+        traffic(**fault_points.environ(Path(armed))) as (service, sent, subscriber),
+    ):
+        campaign = _Campaign(service, Path(armed))
+        plan: list[tuple[str, Callable[[], float], int]] = [
+            *((name, lambda name=name: campaign.kill_at(name), rounds) for name in fault_points.POINTS),
+            *(
+                (f"{name}: any moment", lambda name=name: campaign.kill_process(name), rounds)
+                for name in PROCESSES
+            ),
+            ("engine: any moment", campaign.kill_engine, (rounds + 1) // 2),
+            ("everything: a power cut", campaign.kill_everything, everything),
+        ]
+        recoveries = {name: Recoveries(name) for name, _, _ in plan}
+        for turn in range(max(times for _, _, times in plan)):
+            for name, kill, times in plan:
+                if turn < times:
+                    recoveries[name].seconds.append(kill())
+        sent.stop()
+        faults = judge(service, sent, subscriber)
+        return KillReport(list(recoveries.values()), faults, len(sent.accepted), sent.repeated)

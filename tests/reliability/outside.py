@@ -1,0 +1,183 @@
+"""The service as its users see it: what they send, and what the API, the stream and a subscriber say."""
+
+import contextlib
+import json
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.receivers import ReceiverProcess, receiver
+from processor.delivery.subscribers import Subscribers
+from tests.support import messages
+from tests.support.service import LIMIT_S, Service, until
+from tests.support.serving import ADDRESS
+
+API_KEY = "a-key-of-the-reliability-run"
+RATE = 30.0
+"""Messages a second while something is broken."""
+
+MILESTONES = ("connection.authorized", "initial_sync.completed")
+_KINDS: Sequence[Callable[..., bytes]] = (messages.connected, messages.initial_read, messages.read)
+_RETRY_S = 0.02
+
+
+class Client:
+    """A caller of a service: posts messages as Codat does, and reads ``/v1``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        self._http = httpx.Client(base_url=service.url, headers=headers, trust_env=False, timeout=30)
+
+    def post(self, event_id: str, body: bytes) -> int:
+        """Send a message until it gets a 2xx, as Codat does; how often it was sent. Other answers fail."""
+        for sent in range(1, 1_000_000):
+            with contextlib.suppress(httpx.HTTPError):
+                answer = self._http.post(ADDRESS, content=body, headers=messages.signed(body, event_id))
+                if answer.status_code in {200, 202}:
+                    return sent
+                assert answer.status_code == 503, answer.text
+            time.sleep(_RETRY_S)  # as Codat, which waits longer
+        raise AssertionError("never accepted")
+
+    def read(self, path: str, **parameters: str) -> Any:
+        """The JSON at an address under ``/v1``; ``None`` while the service cannot answer."""
+        try:
+            answer = self._http.get(f"/v1{path}", params=parameters)
+        except httpx.HTTPError:
+            return None
+        return answer.json() if answer.is_success else None
+
+    def items(self, path: str, **parameters: str) -> list[dict[str, Any]]:
+        """All rows of a list."""
+        rows: list[dict[str, Any]] = []
+        while (page := self.read(path, limit="200", **parameters)) is not None:
+            rows += page["items"]
+            if page["next_cursor"] is None:
+                return rows
+            parameters["cursor"] = page["next_cursor"]
+        raise AssertionError(f"{path} cannot be read")
+
+    def is_handled(self, event_id: str) -> bool:
+        """Whether a message was understood and decided."""
+        event = self.read(f"/events/{event_id}")
+        return event is not None and event["status"] == "processed"
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._http.close()
+
+
+class Traffic:
+    """Sends true histories of connections, ``rate`` messages a second, until it is stopped.
+
+    Three messages a connection: access, first sync, a later sync.
+    """
+
+    def __init__(self, service: Service, rate: float) -> None:
+        self.accepted: list[str] = []
+        self.repeated = 0
+        self._service, self._rate = service, rate
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    @property
+    def connections(self) -> int:
+        """How many connections have all of their messages accepted."""
+        return len(self.accepted) // len(_KINDS)
+
+    def start(self) -> None:
+        """Send in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send no more; wait until what was begun is accepted."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(LIMIT_S)
+
+    def _run(self) -> None:
+        client = Client(self._service)
+        began = time.monotonic()
+        for number, (event_id, body) in enumerate(_messages()):
+            if number % len(_KINDS) == 0 and self._stop.wait(
+                max(0.0, began + number / self._rate - time.monotonic())
+            ):
+                break
+            self.repeated += client.post(event_id, body) - 1
+            self.accepted.append(event_id)
+        client.close()
+
+
+def _messages() -> Iterator[tuple[str, bytes]]:
+    number = 0
+    while True:
+        for step, kind in enumerate(_KINDS):
+            body = kind(f"company-{number % 50}", connection_id(number), at=datetime.now(UTC))
+            yield f"msg-{number}-{step}", body
+        number += 1
+
+
+def connection_id(number: int) -> str:
+    """The id of a connection of the traffic."""
+    return f"connection-{number}"
+
+
+@contextlib.contextmanager
+def traffic(**environ: str) -> Iterator[tuple[Service, Traffic, ReceiverProcess]]:
+    """A service with these settings and a subscriber, to which messages are sent."""
+    settings = {"API_KEYS": API_KEY, "LOG_LEVEL": "WARNING", "ALLOW_PRIVATE_SUBSCRIBERS": "true", **environ}
+    with (
+        tempfile.TemporaryDirectory(prefix="codat-") as folder,
+        receiver() as subscriber,
+        Service(Path(folder), **settings) as service,
+    ):
+        Subscribers(service.redis(), allow_private=True).add(url=subscriber.url)
+        sent = Traffic(service, RATE)
+        sent.start()
+        try:
+            yield service, sent, subscriber
+        finally:
+            sent.stop()
+
+
+class Faults(Counter[str]):
+    """What is wrong in the end, by promise."""
+
+
+def judge(service: Service, traffic: Traffic, receiver: ReceiverProcess) -> Faults:
+    """Check the promises from outside once everything is handled and delivered."""
+    client, faults = Client(service), Faults()
+    until(lambda: client.read("/stats") is not None)
+    until(lambda: not client.items("/events", status="pending"))
+    until(lambda: not client.items("/notifications", status="pending"))
+    handled = Counter(row["id"] for row in client.items("/events", status="processed"))
+    faults["accepted messages lost"] = sum(event_id not in handled for event_id in traffic.accepted)
+    rows = client.items("/notifications")
+    told = Counter((row["data"]["connection_id"], row["type"]) for row in rows)
+    wanted = [(connection_id(n), kind) for n in range(traffic.connections) for kind in MILESTONES]
+    faults["milestones not told"] = sum(told[key] == 0 for key in wanted)
+    faults["milestones decided twice"] = sum(max(0, count - 1) for count in told.values())
+    ids = {row["id"] for row in rows}
+    stream = Counter(
+        json.loads(fields[b"notification"])["id"]
+        for _, fields in service.redis().xrange("codat:notifications")
+    )
+    faults["stream entries missing or double"] = sum(stream[id_] != 1 for id_ in ids | set(stream))
+    arrived = {key.split(" ")[1] for key in receiver.arrivals().times}
+    faults["webhooks not delivered"] = len(ids - arrived)
+    faults["webhooks of nothing"] = len(arrived - ids)
+    for number in range(traffic.connections):
+        timeline = Counter(
+            row["event_id"] for row in client.items(f"/connections/{connection_id(number)}/timeline")
+        )
+        faults["messages decided twice"] += sum(max(0, count - 1) for count in timeline.values())
+    client.close()
+    return faults
