@@ -3,14 +3,12 @@
 import signal
 import threading
 from collections import Counter
-from functools import partial
 
 import pytest
 
 from processor.store import keys
 from tests.support import cells
 from tests.support.service import (
-    DRAINING,
     LIMIT_S,
     Sender,
     applied,
@@ -86,25 +84,6 @@ def test_workers_that_are_killed_in_the_middle_of_many_messages_lose_none_and_re
     assert took_s < max(RECOVERED_WITHIN_S, STARTS * start_before_s, STARTS * start_s())
 
 
-def test_workers_that_die_again_and_again_while_messages_come_lose_none_and_repeat_none(service):
-    bodies = messages_of(500)
-    sender = Sender(service)
-    sending = threading.Thread(target=sender.send, args=(bodies,))
-    sending.start()
-    for at_least in (1, 150, 300):
-        until(partial(has_handled, service, at_least))
-        service.kill(*service.working())
-    sending.join()
-    service.kill(*service.working())
-
-    until(lambda: is_done(service, list(bodies)))
-
-    assert sender.accepted == sorted(bodies)
-    assert applied(service.bench()) == dict.fromkeys(bodies, 1)
-    told_once(service.bench())
-    assert handled(service) == 500
-
-
 def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effect_once(make_service):
     service = make_service().start()
     bodies = messages_of(400)
@@ -140,32 +119,6 @@ def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effec
     told_once(again.bench())
 
 
-def test_an_engine_that_is_killed_comes_back_and_nobody_is_lied_to(service):
-    bodies = messages_of(400)
-    sender = Sender(service, give_up=True)
-
-    first = threading.Lock()
-
-    def answered(good):
-        if good >= 100 and first.acquire(blocking=False):
-            service.kill(service.engine())
-
-    sender.send(bodies, on_answer=answered)
-    # 200: a web process that stood still meanwhile asked again, and what it had sent before was kept
-    assert set(sender.codes) <= {200, 202, 503}
-    accepted = sender.accepted
-    until(service.is_ready)
-    until(lambda: is_done(service, accepted))
-
-    again = Sender(service)
-    again.send(bodies)
-    until(lambda: is_done(service, list(bodies)))
-
-    assert all(again.answers[event_id] == 200 for event_id in accepted)
-    assert applied(service.bench()) == dict.fromkeys(bodies, 1)
-    told_once(service.bench())
-
-
 def test_sigterm_ends_everything_in_time_and_what_was_accepted_is_handled_after_the_next_start(make_service):
     service = make_service().start()
     bodies = messages_of(300)
@@ -192,20 +145,3 @@ def test_sigterm_ends_everything_in_time_and_what_was_accepted_is_handled_after_
     until(lambda: is_done(again, sender.accepted))
     counts = applied(again.bench())
     assert {event_id: counts[event_id] for event_id in sender.accepted} == dict.fromkeys(sender.accepted, 1)
-
-
-def test_processes_of_every_kind_that_are_killed_are_started_again(service):
-    """All but the one that starts them and the engine: whoever serves, works, asks and ticks."""
-    spared = {service.pid, service.engine()}
-    killed = [pid for pid in service.everybody() if pid not in spared]
-
-    service.kill(*killed)
-
-    until(lambda: len(service.working()) == DRAINING and service.is_ready())
-    until(lambda: not set(killed) & set(service.everybody()))
-    sender = Sender(service)
-    bodies = messages_of(80)
-    sender.send(bodies)
-    assert sender.accepted == sorted(bodies)
-    until(lambda: is_done(service, list(bodies)))
-    told_once(service.bench())

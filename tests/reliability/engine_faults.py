@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.reliability.outside import Client, Faults, judge, traffic
+from tests.reliability.outside import RATE, Client, Faults, judge, traffic
 from tests.support import messages
 from tests.support.service import LIMIT_S, Service, until
 from tests.support.serving import ADDRESS
@@ -78,10 +78,10 @@ FAULTS: dict[str, Callable[..., object]] = {
 }
 
 
-def run(lasting_s: float) -> tuple[list[Outage], Faults]:
+def run(lasting_s: float, *, rate: float = RATE) -> tuple[list[Outage], Faults]:
     """Each fault for so many seconds, one after the other, on one service under load."""
     outages = []
-    with traffic() as (service, sent, subscriber):
+    with traffic(rate) as (service, sent, subscriber):
         client = Client(service)
         for number, (name, fault) in enumerate(FAULTS.items()):
             statuses, slowest_s = set(), 0.0
@@ -95,7 +95,7 @@ def run(lasting_s: float) -> tuple[list[Outage], Faults]:
             began = time.monotonic()
             event_id = f"after-{number}"
             client.post(event_id, messages.connected("company-after", event_id, at=datetime.now(UTC)))
-            until(lambda event_id=event_id: client.is_handled(event_id), poll_s=0.01)  # type: ignore[misc]
+            until(lambda event_id=event_id: client.is_handled(event_id), poll_s=0.05)  # type: ignore[misc]
             outages.append(Outage(name, tuple(sorted(statuses)), slowest_s, time.monotonic() - began))
         client.close()
         sent.stop()

@@ -131,8 +131,8 @@ def connection_id(number: int) -> str:
 
 
 @contextlib.contextmanager
-def traffic(**environ: str) -> Iterator[tuple[Service, Traffic, ReceiverProcess]]:
-    """A service with these settings and a subscriber, to which messages are sent."""
+def traffic(rate: float = RATE, **environ: str) -> Iterator[tuple[Service, Traffic, ReceiverProcess]]:
+    """A service with these settings and a subscriber, to which ``rate`` messages a second are sent."""
     settings = {"API_KEYS": API_KEY, "LOG_LEVEL": "WARNING", "ALLOW_PRIVATE_SUBSCRIBERS": "true", **environ}
     with (
         tempfile.TemporaryDirectory(prefix="codat-") as folder,
@@ -140,7 +140,7 @@ def traffic(**environ: str) -> Iterator[tuple[Service, Traffic, ReceiverProcess]
         Service(Path(folder), **settings) as service,
     ):
         Subscribers(service.redis(), allow_private=True).add(url=subscriber.url)
-        sent = Traffic(service, RATE)
+        sent = Traffic(service, rate)
         sent.start()
         try:
             yield service, sent, subscriber

@@ -160,21 +160,16 @@ class Service:
         return [pid for pid in pids if pid in mine]
 
     def pids_of(self, command: str) -> list[int]:
-        """Its processes with these words in their command lines."""
+        """Its processes whose name begins with ``command``, or whose arguments end with it."""
+        pids = ",".join(map(str, self.everybody()))
         lines = subprocess.run(
-            [
-                shutil.which("ps") or "ps",
-                "-ww",
-                "-o",
-                "pid=,args=",
-                "-p",
-                ",".join(map(str, self.everybody())),
-            ],
+            [shutil.which("ps") or "ps", "-ww", "-o", "pid=,comm=,args=", "-p", pids],
             capture_output=True,
             text=True,
             check=False,  # one of them may have ended
         ).stdout.splitlines()
-        return [int(line.split()[0]) for line in lines if f" {command}" in line]
+        rows = [line.split(maxsplit=2) for line in lines]
+        return [int(pid) for pid, name, args in rows if name.startswith(command) or args.endswith(command)]
 
     def parent_of(self, pid: int) -> int:
         """The process that started ``pid``."""

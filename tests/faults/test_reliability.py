@@ -1,0 +1,53 @@
+"""The short cut of ``make faults``: each kill once, each fault of the engine for a second."""
+
+import pytest
+
+from tests.reliability import engine_faults, fault_points, kills, report
+from tests.reliability.outside import Client, judge, traffic
+from tests.support.service import until
+
+RATE = 6.0
+"""Messages a second: as few as a small machine carries beside everything else."""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_no_kill_loses_a_message_or_decides_it_twice() -> None:
+    killed = kills.run(1, everything=1, rate=RATE)
+
+    assert killed.faults.total() == 0, killed.faults
+    assert killed.accepted > 0
+    assert {row.name for row in killed.recoveries} >= set(fault_points.POINTS)
+    assert all(row.seconds for row in killed.recoveries)
+    page = report.text(killed, [], killed.faults)
+    assert "| accepted messages lost | 0 | 0 |" in page
+
+
+def test_no_fault_of_the_engine_loses_a_message_or_makes_another_answer_than_503() -> None:
+    outages, faults = engine_faults.run(1.0, rate=RATE)
+
+    assert faults.total() == 0, faults
+    assert [outage.name for outage in outages] == list(engine_faults.FAULTS)
+    for outage in outages:
+        assert set(outage.statuses) <= {0, 202, 503}, outage
+        assert set(outage.statuses) & {0, 503}, outage
+
+
+def test_the_judge_notices_what_is_missing_and_what_is_there_twice() -> None:
+    with traffic() as (service, sent, subscriber):
+        until(lambda: sent.connections >= 2)
+        sent.stop()
+        assert judge(service, sent, subscriber).total() == 0
+
+        sent.accepted += ["never-sent-1", "never-sent-2", "never-sent-3"]
+        client = service.redis()
+        _, fields = client.xrange("codat:notifications", count=1)[0]
+        client.xadd("codat:notifications", fields)
+        caller = Client(service)
+        assert caller.read(f"/events/{sent.accepted[0]}")["status"] == "processed"
+        caller.close()
+        faults = judge(service, sent, subscriber)
+
+    assert faults["accepted messages lost"] == 3
+    assert faults["milestones not told"] == 2
+    assert faults["stream entries missing or double"] == 1
