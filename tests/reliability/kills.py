@@ -53,6 +53,10 @@ class _Campaign:
         self._client = Client(service)
         self._probes = itertools.count()
 
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
+
     def kill_at(self, point: str) -> float:
         """Seconds from the death of the next process that comes to this point to the recovery."""
         trigger = fault_points.Trigger(self._folder, point)
@@ -108,6 +112,7 @@ def run(rounds: int, *, everything: int, rate: float = RATE) -> KillReport:
             for name, kill, times in plan:
                 if turn < times:
                     recoveries[name].seconds.append(kill())
+        campaign.close()
         sent.stop()
         faults = judge(service, sent, subscriber)
         return KillReport(list(recoveries.values()), faults, len(sent.accepted), sent.repeated)

@@ -139,7 +139,8 @@ def traffic(rate: float = RATE, **environ: str) -> Iterator[tuple[Service, Traff
         receiver() as subscriber,
         Service(Path(folder), **settings) as service,
     ):
-        Subscribers(service.redis(), allow_private=True).add(url=subscriber.url)
+        with service.redis() as redis:
+            Subscribers(redis, allow_private=True).add(url=subscriber.url)
         sent = Traffic(service, rate)
         sent.start()
         try:
@@ -166,10 +167,9 @@ def judge(service: Service, traffic: Traffic, receiver: ReceiverProcess) -> Faul
     faults["milestones not told"] = sum(told[key] == 0 for key in wanted)
     faults["milestones decided twice"] = sum(max(0, count - 1) for count in told.values())
     ids = {row["id"] for row in rows}
-    stream = Counter(
-        json.loads(fields[b"notification"])["id"]
-        for _, fields in service.redis().xrange("codat:notifications")
-    )
+    with service.redis() as redis:
+        entries = redis.xrange("codat:notifications")
+    stream = Counter(json.loads(fields[b"notification"])["id"] for _, fields in entries)
     faults["stream entries missing or double"] = sum(stream[id_] != 1 for id_ in ids | set(stream))
     arrived = {key.split(" ")[1] for key in receiver.arrivals().times}
     faults["webhooks not delivered"] = len(ids - arrived)
