@@ -48,27 +48,32 @@ class Client:
         raise AssertionError("never accepted")
 
     def read(self, path: str, **parameters: str) -> Any:
-        """The JSON at an address under ``/v1``; ``None`` while the service cannot answer."""
+        """The JSON at an address under ``/v1``; ``{}`` if there is nothing, ``None`` if nobody answers."""
         try:
             answer = self._http.get(f"/v1{path}", params=parameters)
         except httpx.HTTPError:
             return None
+        if answer.status_code == 404:
+            return {}
         return answer.json() if answer.is_success else None
 
     def items(self, path: str, **parameters: str) -> list[dict[str, Any]]:
-        """All rows of a list."""
+        """All rows of a list, as soon as the service can answer."""
         rows: list[dict[str, Any]] = []
-        while (page := self.read(path, limit="200", **parameters)) is not None:
-            rows += page["items"]
-            if page["next_cursor"] is None:
+        cursor: dict[str, str] = {}
+        while True:
+            page = None
+            while page is None:
+                page = self.read(path, limit="200", **cursor, **parameters)
+            rows += page.get("items", [])
+            if page.get("next_cursor") is None:
                 return rows
-            parameters["cursor"] = page["next_cursor"]
-        raise AssertionError(f"{path} cannot be read")
+            cursor = {"cursor": page["next_cursor"]}
 
     def is_handled(self, event_id: str) -> bool:
         """Whether a message was understood and decided."""
         event = self.read(f"/events/{event_id}")
-        return event is not None and event["status"] == "processed"
+        return bool(event) and event["status"] == "processed"
 
     def close(self) -> None:
         """Give back the connections."""
