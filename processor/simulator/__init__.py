@@ -4,7 +4,6 @@ It has an HTTP API, a Link page, messages of both generations, and a control API
 that can happen at Codat. The service itself does not use it.
 """
 
-from processor.simulator.app import create_simulator
 from processor.simulator.clients import ProductClient, SimulatorClient
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.player import play
@@ -19,7 +18,6 @@ __all__ = [
     "SimulatorConfig",
     "SimulatorServer",
     "Story",
-    "create_simulator",
     "play",
     "story_named",
 ]

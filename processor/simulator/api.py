@@ -21,7 +21,6 @@ from processor.simulator.faults import SENTENCES, Fault
 from processor.simulator.platforms import PLATFORMS, JsonObject, SimulatedPlatform, platform_of
 from processor.simulator.products import add_product_calls
 from processor.simulator.query import matching, page_of
-from processor.simulator.quota import SimulatedQuota
 from processor.simulator.simulation import Simulation
 from processor.simulator.times import codat_time
 
@@ -69,14 +68,12 @@ def error_response(refused: SimulatorRefusal) -> Response:
 def api_blueprint(simulation: Simulation) -> Blueprint:
     """The API of one simulated Codat."""
     api = Blueprint("api", __name__)
-    world, lock = simulation.world, simulation.lock
-    quota = SimulatedQuota(simulation)
 
     @api.before_request
     def apply_fault_and_check_key() -> ResponseReturnValue | None:
         fault = simulation.faults.take(request.method, request.path)
         g.fault = fault
-        quota.count()
+        simulation.quota.count()
         if fault is not None and fault.hang_s:
             simulation.faults.stopping.wait(fault.hang_s)
         if fault is not None and fault.status is not None:
@@ -90,7 +87,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.after_request
     def add_headers(response: Response) -> Response:
-        quota.add_headers(response)
+        simulation.quota.add_headers(response)
         offset_s = simulation.faults.date_offset_s
         now = datetime.fromtimestamp(simulation.clock() + offset_s, tz=UTC)
         response.date = now
@@ -119,95 +116,105 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.get("/companies")
     def list_companies() -> ResponseReturnValue:
-        with lock:
-            return listed([show_company(company) for company in world.companies()], _COMPANY_NAMES, "Company")
+        with simulation.lock:
+            return listed(
+                [show_company(company) for company in simulation.world.companies()], _COMPANY_NAMES, "Company"
+            )
 
     @api.post("/companies")
     def create_company() -> ResponseReturnValue:
         body = json_body()
-        with lock:
+        with simulation.lock:
             products = _assigned_products(body.get("products"), simulation.config.products)
-            return jsonify(show_company(world.create_company(body.get("name"), body.get("tags"), products)))
+            return jsonify(
+                show_company(simulation.world.create_company(body.get("name"), body.get("tags"), products))
+            )
 
     @api.get("/companies/<company_id>")
     def get_company(company_id: str) -> ResponseReturnValue:
-        with lock:
-            return jsonify(show_company(world.company(company_id)))
+        with simulation.lock:
+            return jsonify(show_company(simulation.world.company(company_id)))
 
     @api.delete("/companies/<company_id>")
     def delete_company(company_id: str) -> ResponseReturnValue:
-        world.delete_company(company_id)
+        simulation.world.delete_company(company_id)
         return "", 204
 
     @api.get("/companies/<company_id>/connections")
     def list_connections(company_id: str) -> ResponseReturnValue:
-        with lock:
-            rows = [show_connection(connection) for connection in world.company(company_id).present]
+        with simulation.lock:
+            rows = [
+                show_connection(connection) for connection in simulation.world.company(company_id).present
+            ]
             return listed(rows, _CONNECTION_NAMES, "DataConnection")
 
     @api.post("/companies/<company_id>/connections")
     def create_connection(company_id: str) -> ResponseReturnValue:
         body = json_body()
-        with lock:
-            return jsonify(show_connection(world.create_connection(company_id, body.get("platformKey"))))
+        with simulation.lock:
+            return jsonify(
+                show_connection(simulation.world.create_connection(company_id, body.get("platformKey")))
+            )
 
     @api.get("/companies/<company_id>/connections/<connection_id>")
     def get_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
-        with lock:
-            return jsonify(show_connection(world.connection(company_id, connection_id)))
+        with simulation.lock:
+            return jsonify(show_connection(simulation.world.connection(company_id, connection_id)))
 
     @api.patch("/companies/<company_id>/connections/<connection_id>")
     def unlink_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
         body = json_body()
-        with lock:
-            connection = world.connection(company_id, connection_id)
+        with simulation.lock:
+            connection = simulation.world.connection(company_id, connection_id)
             if body.get("status") != Status.UNLINKED.value:
                 raise SimulatorRefusal(400, "The status of a data connection can only be set to Unlinked")
             if connection.status is not Status.LINKED:
                 raise SimulatorRefusal(
                     400, f"A data connection that is {connection.status.value} cannot be unlinked"
                 )
-            return jsonify(show_connection(world.unlink(connection_id)))
+            return jsonify(show_connection(simulation.world.unlink(connection_id)))
 
     @api.delete("/companies/<company_id>/connections/<connection_id>")
     def delete_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
-        with lock:
-            world.connection(company_id, connection_id)
-            world.delete_connection(connection_id)
+        with simulation.lock:
+            simulation.world.connection(company_id, connection_id)
+            simulation.world.delete_connection(connection_id)
         return "", 200
 
     @api.put("/companies/<company_id>/connections/<connection_id>/authorization")
     def authorize_with_token(company_id: str, connection_id: str) -> ResponseReturnValue:
         """A token of the client's own integration gives access; Codat starts no first read."""
         json_body()
-        with lock:
-            world.connection(company_id, connection_id)
-            return jsonify(show_connection(world.authorize(connection_id)))
+        with simulation.lock:
+            simulation.world.connection(company_id, connection_id)
+            return jsonify(show_connection(simulation.world.authorize(connection_id)))
 
     @api.get("/companies/<company_id>/dataStatus")
     def data_status(company_id: str) -> ResponseReturnValue:
-        with lock:
-            return jsonify(_data_statuses(world.company(company_id).datasets))
+        with simulation.lock:
+            return jsonify(_data_statuses(simulation.world.company(company_id).datasets))
 
     @api.get("/companies/<company_id>/data/history")
     def history(company_id: str) -> ResponseReturnValue:
-        with lock:
-            rows = [dataset.as_history(company_id) for dataset in world.company(company_id).datasets]
+        with simulation.lock:
+            rows = [
+                dataset.as_history(company_id) for dataset in simulation.world.company(company_id).datasets
+            ]
             rows.sort(key=lambda row: str(row["requested"]), reverse=True)
             return listed(rows, _HISTORY_NAMES, "Dataset")
 
     @api.get("/companies/<company_id>/data/history/<dataset_id>")
     def get_dataset(company_id: str, dataset_id: str) -> ResponseReturnValue:
-        with lock:
-            for dataset in world.company(company_id).datasets:
+        with simulation.lock:
+            for dataset in simulation.world.company(company_id).datasets:
                 if dataset.id == dataset_id:
                     return jsonify(dataset.as_history(company_id))
         raise SimulatorRefusal(404, f"There is no dataset {dataset_id}", "PullApi")
 
     @api.post("/companies/<company_id>/data/all")
     def read_again(company_id: str) -> ResponseReturnValue:
-        with lock:
-            for connection in world.company(company_id).present:
+        with simulation.lock:
+            for connection in simulation.world.company(company_id).present:
                 if connection.status is Status.LINKED:
                     simulation.reading.run_read(connection.id, simulation.sync_s)
         return "", 204
@@ -229,18 +236,18 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.get("/webhooks")
     def list_consumers() -> ResponseReturnValue:
-        with lock:
+        with simulation.lock:
             return jsonify({"results": [consumer.as_json() for consumer in simulation.consumers.all()]})
 
     @api.post("/webhooks")
     def add_consumer() -> ResponseReturnValue:
         body = json_body()
-        with lock:
+        with simulation.lock:
             return jsonify(simulation.consumers.add(body).as_json()), 201
 
     @api.delete("/webhooks/<consumer_id>")
     def remove_consumer(consumer_id: str) -> ResponseReturnValue:
-        with lock:
+        with simulation.lock:
             simulation.consumers.remove(consumer_id)
         return "", 204
 

@@ -1,36 +1,33 @@
 """The Flask app of the simulated Codat."""
 
-import time
+import functools
 from datetime import UTC, datetime
+from typing import cast
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
+from werkzeug.local import LocalProxy
 
 from processor.simulator.api import api_blueprint, error_response
-from processor.simulator.config import SimulatorConfig
 from processor.simulator.control import control_blueprint
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.home import home_blueprint
 from processor.simulator.lender import lender_blueprint
 from processor.simulator.link import link_blueprint
 from processor.simulator.simulation import Simulation
-from processor.simulator.times import Clock
 
-_EXTENSION = "codat-simulator"
+SIMULATION = "codat-simulator.simulation"
+"""The key of the WSGI environment under which a server puts its simulation."""
 
 
-def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask:
-    """Create a simulated Codat as a WSGI app; ``clock`` returns seconds since 1970.
-
-    Its threads start with the first message or read; ``simulation_of(app).stop()`` ends them. With port 0 and
-    without ``public_url`` its URLs are wrong: ``SimulatorServer`` finds the port first.
-    """
+@functools.cache
+def simulator_app() -> Flask:
+    """The WSGI app of every simulation of this process; each request says which one it is for."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = 1_048_576
-    simulation = Simulation(config, clock)
-    app.extensions[_EXTENSION] = simulation
+    simulation = cast(Simulation, LocalProxy(lambda: request.environ[SIMULATION]))
     app.register_blueprint(api_blueprint(simulation))
     app.register_blueprint(control_blueprint(simulation))
     app.register_blueprint(link_blueprint(simulation))
@@ -42,7 +39,7 @@ def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask
     @app.after_request
     def date(answer: Response) -> Response:
         if answer.date is None:
-            answer.date = datetime.fromtimestamp(clock(), tz=UTC)
+            answer.date = datetime.fromtimestamp(simulation.clock(), tz=UTC)
         return answer
 
     @app.errorhandler(HTTPException)
@@ -50,9 +47,3 @@ def create_simulator(config: SimulatorConfig, clock: Clock = time.time) -> Flask
         return error_response(SimulatorRefusal(error.code or 500, error.description or error.name))
 
     return app
-
-
-def simulation_of(app: Flask) -> Simulation:
-    """The simulation behind an app made by ``create_simulator``."""
-    simulation: Simulation = app.extensions[_EXTENSION]
-    return simulation

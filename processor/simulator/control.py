@@ -17,26 +17,27 @@ from processor.simulator.simulation import Simulation, steer_of
 def control_blueprint(simulation: Simulation) -> Blueprint:
     """The control API of one simulated Codat."""
     control = Blueprint("control", __name__, url_prefix="/simulator")
-    world, delivery = simulation.world, simulation.delivery
 
     @control.post("/companies")
     def create_company() -> ResponseReturnValue:
         options = _options()
-        with delivery.steered(steer_of(options)):
-            company = world.create_company(options.get("name", "Simulated company"), options.get("tags"))
+        with simulation.delivery.steered(steer_of(options)):
+            company = simulation.world.create_company(
+                options.get("name", "Simulated company"), options.get("tags")
+            )
         return jsonify({"company_id": company.id}), 201
 
     @control.delete("/companies/<company_id>")
     def delete_company(company_id: str) -> ResponseReturnValue:
-        with delivery.steered(steer_of(_options())):
-            world.delete_company(company_id)
+        with simulation.delivery.steered(steer_of(_options())):
+            simulation.world.delete_company(company_id)
         return jsonify({"company_id": company_id})
 
     @control.post("/companies/<company_id>/connections")
     def create_connection(company_id: str) -> ResponseReturnValue:
         options = _options()
-        with delivery.steered(steer_of(options)):
-            connection = world.create_connection(company_id, options.get("platform_key", "gbol"))
+        with simulation.delivery.steered(steer_of(options)):
+            connection = simulation.world.create_connection(company_id, options.get("platform_key", "gbol"))
         with simulation.lock:
             link_url = simulation.fresh_link_url(connection)
         return jsonify({"connection_id": connection.id, "link_url": link_url}), 201
@@ -48,16 +49,18 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
 
     @control.get("/chaos")
     def show_chaos() -> ResponseReturnValue:
-        return jsonify(delivery.chaos.as_json())
+        return jsonify(simulation.delivery.chaos.as_json())
 
     @control.patch("/chaos")
     def change_chaos() -> ResponseReturnValue:
-        return jsonify(delivery.disturb(_options()).as_json())
+        return jsonify(simulation.delivery.disturb(_options()).as_json())
 
     @control.post("/release")
     def release() -> ResponseReturnValue:
         shuffle = _options().get("shuffle")
-        return jsonify({"released": delivery.release(shuffle=None if shuffle is None else bool(shuffle))})
+        return jsonify(
+            {"released": simulation.delivery.release(shuffle=None if shuffle is None else bool(shuffle))}
+        )
 
     @control.get("/settings")
     def show_settings() -> ResponseReturnValue:
@@ -79,7 +82,7 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
 
     @control.get("/deliveries")
     def show_deliveries() -> ResponseReturnValue:
-        return jsonify(delivery.as_json())
+        return jsonify(simulation.delivery.as_json())
 
     @control.get("/truth")
     def show_truth() -> ResponseReturnValue:

@@ -32,7 +32,6 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
         static_folder="static",
         static_url_path="/simulator/static",
     )
-    world = simulation.world
 
     @home.after_request
     def protect(answer: Response) -> Response:
@@ -49,7 +48,7 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
     @home.get("/")
     def show() -> ResponseReturnValue:
         with simulation.lock:
-            companies = world.companies()
+            companies = simulation.world.companies()
             connections = [connection for company in companies for connection in company.present]
             is_reading = any(read.running for connection in connections for read in connection.reads)
             return render_template(
@@ -65,28 +64,28 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
 
     @home.post("/home/companies")
     def create_company() -> ResponseReturnValue:
-        company = world.create_company(request.form.get("name", "").strip())
+        company = simulation.world.create_company(request.form.get("name", "").strip())
         return redirect(url_for("home.show", _anchor=f"company-{company.id}"), 303)
 
     @home.post("/home/companies/<company_id>/delete")
     def delete_company(company_id: str) -> ResponseReturnValue:
-        world.delete_company(company_id)
+        simulation.world.delete_company(company_id)
         return redirect(url_for("home.show"), 303)
 
     @home.post("/home/companies/<company_id>/connect")
     def connect(company_id: str) -> ResponseReturnValue:
-        connection = world.create_connection(company_id, request.form.get("platform_key"))
+        connection = simulation.world.create_connection(company_id, request.form.get("platform_key"))
         return _to_link_page(connection)
 
     @home.post("/home/connections/<connection_id>/link")
     def link(connection_id: str) -> ResponseReturnValue:
         with simulation.lock:
-            return _to_link_page(world.find_connection(connection_id))
+            return _to_link_page(simulation.world.find_connection(connection_id))
 
     @home.post("/home/connections/<connection_id>/<change>")
     def change_connection(connection_id: str, change: str) -> ResponseReturnValue:
         with simulation.lock:
-            connection = world.find_connection(connection_id)
+            connection = simulation.world.find_connection(connection_id)
             name, options = _named(connection, change)
             simulation.change(connection_id, name, options)
         return redirect(url_for("home.show", _anchor=f"company-{connection.company_id}"), 303)

@@ -1,10 +1,12 @@
 """The quota of API calls: https://docs.codat.io/using-the-api/rate-limits"""
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from flask import Response
 
-from processor.simulator.simulation import Simulation
+if TYPE_CHECKING:
+    from processor.simulator.simulation import Simulation
 
 _CALLS_PER_COMPANY = 1_000
 
@@ -12,7 +14,7 @@ _CALLS_PER_COMPANY = 1_000
 class SimulatedQuota:
     """Counts the calls since midnight (UTC) against the limit."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: "Simulation") -> None:
         self._simulation = simulation
         self._day = ""
         self._calls = 0

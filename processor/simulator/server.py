@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Self
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from processor.simulator.app import create_simulator, simulation_of
+from processor.simulator.app import SIMULATION, simulator_app
 from processor.simulator.config import SimulatorConfig
 from processor.simulator.simulation import Simulation
 from processor.simulator.times import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # How long it takes the serving thread to notice that it has to end.
@@ -30,12 +32,6 @@ class _QuietHandler(WSGIRequestHandler):
         """Say nothing."""
 
 
-def _not_ready(_: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
-    """Stands in for the app, which needs to know the port first."""
-    start_response("503 Service Unavailable", [])
-    return []
-
-
 class SimulatorServer:
     """A simulated Codat at ``url`` between ``start`` and ``stop``; also usable as a context manager.
 
@@ -45,11 +41,12 @@ class SimulatorServer:
     def __init__(self, config: SimulatorConfig | None = None, clock: Clock = time.time) -> None:
         config = config or SimulatorConfig()
         self._server: BaseWSGIServer = make_server(
-            config.host, config.port, _not_ready, threaded=True, request_handler=_QuietHandler
+            config.host, config.port, self._respond, threaded=True, request_handler=_QuietHandler
         )
         self.config = replace(config, port=self._server.server_port)
-        self.app = create_simulator(self.config, clock)
-        self._server.app = self.app
+        self.simulation = Simulation(self.config, clock)
+        """What the server serves, for tests that look inside."""
+        self._app = simulator_app()
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": _STOP_WITHIN_S},
@@ -61,11 +58,6 @@ class SimulatorServer:
     def url(self) -> str:
         """The address of the simulator, without a slash at the end."""
         return self.config.base_url
-
-    @property
-    def simulation(self) -> Simulation:
-        """What the server serves, for tests that look inside."""
-        return simulation_of(self.app)
 
     def start(self) -> Self:
         """Begin to answer."""
@@ -85,3 +77,6 @@ class SimulatorServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _respond(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+        return self._app({**environ, SIMULATION: self.simulation}, start_response)

@@ -15,6 +15,7 @@ from processor.simulator.faults import Faults
 from processor.simulator.messages import Composer
 from processor.simulator.passwords import OneTimePasswords
 from processor.simulator.platforms import JsonObject
+from processor.simulator.quota import SimulatedQuota
 from processor.simulator.reading import SimulatedSync
 from processor.simulator.times import Clock, Ticker
 from processor.simulator.world import World
@@ -36,6 +37,7 @@ class Simulation:
         self.auto_sync = config.auto_sync
         self.sync_s = config.sync_s
         self.faults = Faults()
+        self.quota = SimulatedQuota(self)
         self.consumers = Consumers(config.webhook_url)
         self.passwords = OneTimePasswords(clock)
         self.composer = Composer(
