@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -62,6 +63,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in markers_of(item.path.relative_to(TESTS).as_posix()):
             item.add_marker(marker)
+
+
+_test_running: list[pytest.Item] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Remember the test that is running, for ``_refuse_processes``."""
+    _test_running.append(item)
+    try:
+        return (yield)
+    finally:
+        _test_running.clear()
+
+
+def _refuse_processes(event: str, arguments: tuple[Any, ...]) -> None:
+    """Fail a fast test that starts an interpreter: it belongs to another marker."""
+    is_ours = event == "subprocess.Popen" and str(arguments[0]) == sys.executable
+    if is_ours and any(item.get_closest_marker("fast") for item in _test_running):
+        pytest.fail("a fast test starts no process of ours; see tests/support/markers.py")
+
+
+sys.addaudithook(_refuse_processes)
 
 
 @pytest.fixture(autouse=True)

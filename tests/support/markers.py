@@ -19,6 +19,7 @@ MARKERS = {
         "processor/runtime/test_supervisor.py",
         "processor/runtime/test_web_server.py",
         "processor/simulator/test_process.py",
+        "processor/web/ops/test_runbook.py",
         "stories/",
         "workers/delivery/test_processes.py",
         "workers/test_process.py",
@@ -26,7 +27,10 @@ MARKERS = {
     "browser": ("browser/",),
     "durability": ("faults/test_kill.py", "processor/runtime/test_embedded_engine.py"),
 }
-"""Marker to files and folders. A folder ends with a slash; a test that has another marker is not fast."""
+"""Marker to files and folders. A folder ends with a slash; a test that has another marker is not fast.
+
+A fast test that starts a process of ours fails: ``tests/conftest.py`` listens for it.
+"""
 
 
 def markers_of(path: str) -> list[str]:
