@@ -1,6 +1,6 @@
 """Looks into the cells of a store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis import Redis
@@ -50,7 +50,10 @@ def remove(client: "Redis[Any]", name: Callable[[int], str], *removed: str) -> N
 
 def delete(client: "Redis[Any]", *names: Callable[[int], str]) -> int:
     """Delete keys in all cells; how many there were."""
-    return sum(client.delete(name(cell)) for name in names for cell in keys.cells())
+    with client.pipeline(transaction=False) as pipe:
+        for cell in keys.cells():
+            pipe.delete(*(name(cell) for name in names))
+        return sum(pipe.execute())
 
 
 def forget_messages(client: "Redis[Any]", company_id: str) -> None:
@@ -68,6 +71,15 @@ def stored_message(client: "Redis[Any]", event_id: str) -> tuple[int, bytes | No
 def message(client: "Redis[Any]", event_id: str) -> dict[str, Any]:
     """A message as queries return it; empty where there is none."""
     return message_queries.message(client, event_id) or {}
+
+
+def statuses(client: "Redis[Any]", event_ids: Sequence[str]) -> set[str]:
+    """The statuses of these messages; an empty text stands for a message that is not there."""
+    if not event_ids:
+        return set()
+    rows = each_cell.replies(client, lambda pipe, cell: pipe.hmget(keys.messages(cell), event_ids))
+    records = [next((row for row in of_one if row is not None), None) for of_one in zip(*rows, strict=True)]
+    return {message_records.load(record).status if record else "" for record in records}
 
 
 def change_message(client: "Redis[Any]", event_id: str, body: bytes | None = None, **changes: Any) -> None:
@@ -90,4 +102,5 @@ def forget_message(client: "Redis[Any]", event_id: str) -> None:
 
 def pending(client: "Redis[Any]") -> list[bytes]:
     """The ids of the messages that wait, oldest first in each cell."""
-    return [fields[b"id"] for cell in keys.cells() for _, fields in client.xrange(keys.inbox(cell))]
+    rows = each_cell.replies(client, lambda pipe, cell: pipe.xrange(keys.inbox(cell)))
+    return [fields[b"id"] for row in rows for _, fields in row]

@@ -12,7 +12,8 @@ from handlers.registry import Policy
 from processor.container import for_web
 from processor.journey.platform_cache import account_digest
 from processor.settings.loading import load
-from processor.simulator import SimulatorServer
+from processor.simulator import SimulatorServer, api
+from processor.simulator.platforms import PLATFORMS
 from processor.store import keys
 from tests.processor.simulator.pages import Browser
 from tests.processor.simulator.receiving import Receiver
@@ -87,14 +88,17 @@ class Place:
         return found.company_id, found.connect_url.rpartition("/")[2]
 
     def _copy_platforms(self) -> None:
-        """Store what an earlier test read of the platforms: reading it takes as long as most tests."""
-        if _platforms_read:
+        """Store what an earlier test read of the platforms, unless this test has others.
+
+        Reading it takes as long as most tests.
+        """
+        if _platforms_read and vars(api)["PLATFORMS"] is PLATFORMS:
             text = _platforms_read[0].replace(SIMULATOR, self.codat.url)
             self._client.set(keys.platforms(self._account), text, nx=True)
 
     def _remember_platforms(self) -> None:
         stored = self._client.get(keys.platforms(self._account))
-        if stored is not None and not _platforms_read:
+        if stored is not None and not _platforms_read and vars(api)["PLATFORMS"] is PLATFORMS:
             _platforms_read.append(stored.decode().replace(self.codat.url, SIMULATOR))
 
     def visitor(self, base_url: str = OURS) -> Browser:

@@ -119,8 +119,8 @@ class Workbench:
 
     def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
         """What is on the stream, of one connection or of all, oldest first."""
-        rows = self.client.xrange(keys.stream())
-        bodies = [json.loads(fields[b"notification"]) for _, fields in rows]
+        raws = [fields[b"notification"] for _, fields in self.client.xrange(keys.stream())]
+        bodies = [json.loads(raw) for raw in raws if connection_id is None or connection_id.encode() in raw]
         return [
             body for body in bodies if connection_id is None or body["data"]["connection_id"] == connection_id
         ]
