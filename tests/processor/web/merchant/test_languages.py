@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from processor.errors import Invalid
+from processor.languages import messages
+from processor.languages.catalogues import LANGUAGES, SOURCE
 from tests.processor.simulator.pages import Browser, Page
 from tests.processor.web.conftest import OpenPlace
 from tests.support.visiting import Place
@@ -102,6 +104,59 @@ def test_messages_of_codat_stay_in_their_language(place: Place, visitor: Browser
 def test_a_search_finds_groups_in_the_language_of_the_page(place: Place, visitor: Browser) -> None:
     _, path = signed_up(place, "fr")
     assert "QuickBooks Online" in visitor.open(f"{path}?q=comptabilit%C3%A9").text
+
+
+UNTRANSLATED = re.compile(r"\{\w+\}|%\(\w+\)s")
+ENGLISH = [
+    str(message.id)
+    for message in messages.collected()
+    if isinstance(message.id, str) and len(message.id) > 12 and not UNTRANSLATED.search(message.id)
+]
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_every_page_in_every_state_is_in_its_language(open_place: OpenPlace, tag: str) -> None:
+    place = open_place(CONSENT="step", SUPPORT_EMAIL="help@lender.example", DEFAULT_LANGUAGE=tag)
+    company_id, path = signed_up(place, tag)
+    states: dict[str, list[tuple[str, dict[str, Any]]]] = {
+        "gbol": [],
+        "strp": [("fail", {"status_code": 403})],
+        "shpf": [("authorize", {})],
+        "sqre": [("authorize", {}), ("deauthorize", {})],
+        "pqsw": [("fail", {"status_code": 500})],
+    }
+    addresses = [path, f"{path}?q=xero", f"{path}?q=nothing-like-it", f"{path}/manage?done=deleted"]
+    addresses += [f"{path}/not-listed?done=told", f"{path}/nowhere", "/", "/nowhere", "/connect/nothing"]
+    for key, changes in states.items():
+        connection_id = place.desk.journey.connect(company_id, key).connection_id
+        place.settle()
+        for change, options in changes:
+            place.change(connection_id, change, **options)
+        watched = f"{path}/connections/{connection_id}"
+        addresses += [watched, f"{watched}/unlink", f"{watched}/delete", f"{watched}/live"]
+        addresses += [
+            f"/return?connectionId={connection_id}&statusCode={code}" for code in (200, 201, 403, 500, 501)
+        ]
+    visitor, stranger = place.visitor(), place.visitor()
+    visitor.http.headers["Accept"] = "text/html"
+    pages = [(address, visitor.open(address)) for address in addresses]
+    pages += [(f"{code}", stranger.open(f"/return?statusCode={code}")) for code in (200, 403, 501, 999)]
+    form = next(visitor.open(path).forms_with("Stripe"), None) or visitor.open(path).forms[-1]
+    for name in ("gbol", "akxx"):
+        asking = Page(visitor.http.post(form.action, data={**form.fields, "platform_key": name}))
+        pages.append((f"consent for {name}", asking))
+    place.later(86_400 * 2)
+    pages.append(("expired", visitor.open(path)))
+    for address, page in pages:
+        assert not UNTRANSLATED.search(page.text), address
+        if page.answer.status_code == 303:
+            continue
+        if "/live" not in address:
+            assert language_of(page) == tag, address
+            assert f'dir="{"rtl" if tag == "ar" else "ltr"}"' in page.answer.text
+        if tag != SOURCE:
+            own_words = re.sub(r'<q lang="en".*?</q>', "", page.answer.text)  # without Codat's
+            assert [text for text in ENGLISH if text in own_words] == [], address
 
 
 @pytest.mark.parametrize("field", ["language", "lang"])
