@@ -123,8 +123,9 @@ class Connection:
             added.append(fact)
         if not added:
             return self
-        merged = sorted((*self.facts, *added), key=lambda fact: fact.order)
-        return replace(self, facts=tuple(merged))
+        if len(added) > 1 or (self.facts and added[0].order < self.facts[-1].order):
+            return replace(self, facts=tuple(sorted((*self.facts, *added), key=lambda fact: fact.order)))
+        return replace(self, facts=(*self.facts, *added))
 
     def with_data_types(self, outcomes: Iterable[DataType]) -> "Connection":
         """Let each data type keep its newest outcome."""
@@ -173,19 +174,20 @@ def _description(event: Event, details: ConnectionDetails | None) -> dict[str, s
     return {name: value for name, value in fields.items() if value is not None}
 
 
-_recent_folds: tuple[tuple[tuple[Fact, ...], AuthorizationHistory, AuthorizationHistory], ...] = ()
-"""The last folds as (facts, base, result): one step needs the same one or two several times."""
+_recent_folds: dict[int, tuple[tuple[Fact, ...], AuthorizationHistory, AuthorizationHistory]] = {}
+"""Folds as (facts, base, result) by the identity of the facts: a batch needs the same ones several times."""
 
-_MOST_RECENT = 4
+_MOST_RECENT = 1_024
 
 
 def _cached_fold(facts: tuple[Fact, ...], base: AuthorizationHistory) -> AuthorizationHistory:
-    global _recent_folds
-    for recent_facts, recent_base, history in _recent_folds:
-        if recent_facts is facts and recent_base is base:
-            return history
+    recent = _recent_folds.get(id(facts))
+    if recent is not None and recent[0] is facts and recent[1] is base:
+        return recent[2]
     history = fold(facts, base)
-    _recent_folds = ((facts, base, history), *_recent_folds[: _MOST_RECENT - 1])
+    if len(_recent_folds) >= _MOST_RECENT:
+        _recent_folds.clear()
+    _recent_folds[id(facts)] = (facts, base, history)
     return history
 
 

@@ -181,10 +181,13 @@ def fold(facts: Sequence[Fact], start: AuthorizationHistory = START) -> Authoriz
 def column_of(fact: Fact) -> Column:
     """The column of the table for ``fact``."""
     if fact.kind is not FactKind.SEEN:
-        return Column[fact.kind.name]
+        return _COLUMNS[fact.kind]
     if fact.status is LinkStatus.LINKED:
         return Column.SEEN_LINKED
     return Column.SEEN_PENDING if fact.status in (LinkStatus.PENDING, None) else Column.SEEN_ENDED
+
+
+_COLUMNS = {kind: Column[kind.name] for kind in FactKind if kind is not FactKind.SEEN}
 
 
 def _begin(
@@ -194,17 +197,14 @@ def _begin(
         previous_end_at: datetime | None = fact.at
     else:
         previous_end_at = history.ended.at if history.ended else None
-    return replace(
-        history,
+    return AuthorizationHistory(
         link=Link.LINKED,
         authorization=history.authorization + 1,
         begun=fact,
         begun_at=at or fact.at,
         previous_end_at=previous_end_at,
-        ended=None,
         initial_reads=reads,
-        orphaned_reads=(),
-        failed=None,
+        deleted=history.deleted,
     )
 
 

@@ -102,12 +102,11 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     effects += asks_for(learnt, event, result, checks, context, lag)
     if result.compare_company and context.policy.can_ask and learnt.company_id is not None:
         effects.append(CompareCompany(learnt.company_id))
-    entries = (ledger_entry(learnt, milestone) for milestone in (*plan.silent, *plan.told))
-    learnt = replace(
-        learnt,
-        checks=tuple(pending.check for pending in plan.pending),
-        ledger=(*learnt.ledger, *entries),
-    ).compacted()
+    checked = tuple(pending.check for pending in plan.pending)
+    entries = tuple(ledger_entry(learnt, milestone) for milestone in (*plan.silent, *plan.told))
+    if entries or checked != learnt.checks:
+        learnt = replace(learnt, checks=checked, ledger=(*learnt.ledger, *entries))
+    learnt = learnt.compacted()
     outcome, reason = explain(connection, learnt, before, after, result, expired)
     if event.trigger is not None:
         reason = f"{reason}; {event.trigger.reason}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from handlers.connection import Connection, LedgerEntry
@@ -44,7 +45,11 @@ NOTIFICATION_TYPES = (
 )
 """The public names of all types."""
 
-_BASE_TYPE = {NotificationType.REAUTHORIZED: NotificationType.AUTHORIZED}
+_BASE_TYPES: Mapping[str, NotificationType] = {
+    type_: NotificationType.AUTHORIZED if type_ is NotificationType.REAUTHORIZED else type_
+    for type_ in NotificationType
+}
+"""By type, as in the ledger: *authorized* and *reauthorized* are one kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,8 @@ def _was_told(milestone: Milestone, ledger: tuple[LedgerEntry, ...], now: Situat
     authorisation, beyond doubt if an end was told since. An end: the last entry about access is the same end;
     its time does not matter, because an alert without a time may be told later than it happened.
     """
-    base_type = _base_type(milestone.type)
-    same = [entry for entry in ledger if _base_type(NotificationType(entry.kind)) is base_type]
+    base_type = _BASE_TYPES[milestone.type]
+    same = [entry for entry in ledger if _BASE_TYPES[entry.kind] is base_type]
     if milestone.type is NotificationType.DELETED:
         return bool(same) or not ledger
     if milestone.type.is_end:
@@ -141,7 +146,7 @@ def _was_told(milestone: Milestone, ledger: tuple[LedgerEntry, ...], now: Situat
 def _last_access_type(ledger: tuple[LedgerEntry, ...]) -> NotificationType | None:
     """The type of the last entry about access, given or ended."""
     for entry in reversed(ledger):
-        kind = _base_type(NotificationType(entry.kind))
+        kind = _BASE_TYPES[entry.kind]
         if kind is NotificationType.AUTHORIZED or kind.is_end:
             return kind
     return None
@@ -162,11 +167,7 @@ def _reaches(entry: LedgerEntry, since: datetime) -> bool:
     """
     if not entry.is_observed:
         return entry.at >= since
-    tolerance = {
-        NotificationType.AUTHORIZED: SEEN_TOLERANCE,
-        NotificationType.AUTHORIZATION_FAILED: CLAIM_WINDOW,
-    }
-    return entry.at + tolerance.get(_base_type(NotificationType(entry.kind)), timedelta()) >= since
+    return entry.at + _TOLERANCE.get(_BASE_TYPES[entry.kind], timedelta()) >= since
 
 
 def _reaches_for_certain(entry: LedgerEntry, since: datetime) -> bool:
@@ -174,8 +175,10 @@ def _reaches_for_certain(entry: LedgerEntry, since: datetime) -> bool:
     return entry.at - (API_LAG if entry.is_observed else timedelta()) >= since
 
 
-def _base_type(type_: NotificationType) -> NotificationType:
-    return _BASE_TYPE.get(type_, type_)
+_TOLERANCE = {
+    NotificationType.AUTHORIZED: SEEN_TOLERANCE,
+    NotificationType.AUTHORIZATION_FAILED: CLAIM_WINDOW,
+}
 
 
 def notification_id(connection: Connection, milestone: Milestone) -> str:
@@ -184,8 +187,14 @@ def notification_id(connection: Connection, milestone: Milestone) -> str:
     A milestone is told again only if a later notification proved wrong (an alert without a time that was
     misunderstood). Then it gets another id.
     """
-    name = f"{connection.id}\n{_base_type(milestone.type)}\n{milestone.at.isoformat()}"
     count = sum(entry.kind == milestone.type and entry.at == milestone.at for entry in connection.ledger)
+    return _digest(connection.id, _BASE_TYPES[milestone.type], milestone.at, count)
+
+
+@lru_cache(maxsize=64)
+def _digest(connection_id: str, type_: NotificationType, at: datetime, count: int) -> str:
+    """The id of a milestone that was told ``count`` times; one step needs the same one several times."""
+    name = f"{connection_id}\n{type_}\n{at.isoformat()}"
     if count:
         name += f"\n{count}"
     return "ntf_" + hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -14,6 +14,7 @@ from processor.erasure.erase import CompanyEraser
 from processor.erasure.records import CompanyRecords
 from processor.store import message_records
 from processor.store.keys import PREFIX
+from processor.store.records import searchable_connection
 
 PAGE_SIZE = 1_000
 MAX_WAIT_S = 8.0
@@ -109,7 +110,9 @@ def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
     yield name
     kind = client.execute_command("TYPE", name)
     if kind == b"string":
-        yield client.get(name) or b""
+        value = client.get(name) or b""
+        yield value
+        yield searchable_connection(value)
     elif kind == b"hash":
         holds_messages = name.endswith(b":messages")
         for field, value in client.hscan_iter(name, count=PAGE_SIZE):

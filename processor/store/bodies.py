@@ -1,38 +1,41 @@
-"""Bodies of messages as they are stored: compressed with a dictionary of Codat's vocabulary.
+"""Bodies of messages, and connections, as they are stored: compressed with a dictionary of what they repeat.
 
-The first byte of a stored body is the number of its dictionary, a file in ``dictionaries``. A dictionary is
-never changed, because stored bodies need it: a better one gets the next number.
+The first byte of the stored form is the number of its dictionary, a file in ``dictionaries``. A dictionary is
+never changed, because stored data need it: a better one gets the next number.
 """
 
 import zlib
 from importlib.resources import files
 
-NEWEST = 1
+OF_BODIES, OF_CONNECTIONS = 1, 2
+"""The newest dictionaries: Codat's vocabulary, and a connection with every field."""
+
+DICTIONARIES = {OF_BODIES: "1.txt", OF_CONNECTIONS: "2.msgpack"}
 LEVEL = 6
 WINDOW_BITS = -13
-"""Raw deflate with a window of 8 KB, which holds the dictionary; a larger one costs twice as much a body."""
+"""Raw deflate with a window of 8 KB, which holds a dictionary; a larger one costs twice as much a body."""
 
 MEMORY_LEVEL = 4
 
-
-def _dictionary(number: int) -> bytes:
-    return files(__package__).joinpath("dictionaries", f"{number}.txt").read_bytes()
-
-
-_DICTIONARIES = {bytes([number]): _dictionary(number) for number in range(1, NEWEST + 1)}
-_MARK = bytes([NEWEST])
-_compressor = zlib.compressobj(
-    LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, _DICTIONARIES[_MARK]
-)
+_CONTENTS = {
+    number: files(__package__).joinpath("dictionaries", name).read_bytes()
+    for number, name in DICTIONARIES.items()
+}
+_compressors = {
+    number: zlib.compressobj(
+        LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, dictionary
+    )
+    for number, dictionary in _CONTENTS.items()
+}
 _decompressors = {
-    mark: zlib.decompressobj(WINDOW_BITS, dictionary) for mark, dictionary in _DICTIONARIES.items()
+    bytes([number]): zlib.decompressobj(WINDOW_BITS, dictionary) for number, dictionary in _CONTENTS.items()
 }
 
 
-def pack(body: bytes) -> bytes:
+def pack(body: bytes, dictionary: int = OF_BODIES) -> bytes:
     """A body in its stored form."""
-    compressor = _compressor.copy()
-    return _MARK + compressor.compress(body) + compressor.flush()
+    compressor = _compressors[dictionary].copy()
+    return bytes([dictionary]) + compressor.compress(body) + compressor.flush()
 
 
 def unpack(stored: bytes) -> bytes:

@@ -13,7 +13,7 @@ from handlers.company import CompanyChange, CompanyRecord
 from handlers.connection import Connection
 from handlers.state import State, situation
 from processor.clock import from_iso, from_ms, to_iso
-from processor.store import keys, serialization, unreadable
+from processor.store import bodies, keys, serialization, unreadable
 from processor.store.decoding import text, text_fields
 from processor.store.encryption import decrypt
 
@@ -70,6 +70,11 @@ def connection(connection_id: str, row: bytes) -> StoredConnection:
     if stored.connection.id != connection_id:
         raise ValueError("the record is of another connection")
     return stored
+
+
+def searchable_connection(row: bytes) -> bytes:
+    """The document in a row, uncompressed; other strings as they are."""
+    return bodies.unpack(row.split(b"\n", 2)[-1])
 
 
 def checked_connection(connection_id: str, row: bytes) -> StoredConnection:

@@ -25,7 +25,16 @@ def test_a_backlog_takes_few_commands_for_each_message(bench: Workbench) -> None
     bench.drain_all()
 
     calls = {name: count - before.get(name, 0) for name, count in commands(bench.client).items()}
-    assert sum(calls.values()) <= 2_000 * 5
+    assert sum(calls.values()) <= 2_000 * 2.5
+
+
+def test_a_kept_message_takes_few_bytes(bench: Workbench) -> None:
+    ids = bench.handle(*(messages.connected(f"company-{n}", f"connection-{n}") for n in range(CONNECTIONS)))
+
+    parts = ("*:messages", "*:events", "*:company-events:*", "*:repeats", "*:inbox", "*:seen:*", "*:events:*")
+    names = {name for part in parts for name in bench.client.scan_iter(part, count=1_000)}
+    used = sum(bench.client.memory_usage(name, samples=0) or 0 for name in names)
+    assert used <= len(ids) * 520
 
 
 def test_a_connection_with_its_first_message_takes_few_bytes(bench: Workbench) -> None:
@@ -34,5 +43,5 @@ def test_a_connection_with_its_first_message_takes_few_bytes(bench: Workbench) -
     names = list(bench.client.scan_iter(count=1_000))
     used = sum(bench.client.memory_usage(name, samples=0) or 0 for name in names)
     timeline = cells.where(bench.client, keys.timeline, "connection-7")
-    assert used <= CONNECTIONS * 5_200
+    assert used <= CONNECTIONS * 3_700
     assert (bench.client.memory_usage(timeline, samples=0) or 0) <= 600
