@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "migration": "migration",
     "conditions": "conditions",
     "wake": "wake",
+    "store": "store",
     "operators": "operators",
     "api-keys": "api_keys",
     "audit": "audit",

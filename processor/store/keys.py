@@ -66,6 +66,11 @@ def layout() -> str:
     return f"{PREFIX}layout"
 
 
+def importing() -> str:
+    """Hash: id of the file that is being imported, and the number of its frames that are done."""
+    return f"{PREFIX}importing"
+
+
 def of_old_layout() -> tuple[str, ...]:
     """Keys that a store had before there were cells."""
     return tuple(f"{PREFIX}{name}" for name in ("events", "connections", "companies", "shards-ever"))

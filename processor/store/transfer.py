@@ -1,0 +1,310 @@
+"""Exports a store into a file and imports it into another one, of any kind and version.
+
+Values are read and written by type: what DUMP writes can be read by servers of the same version alone. Both
+ways go on where they were interrupted. Nothing may write to the store meanwhile; RQ's queue is no part of it.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from processor.clock import to_iso, utc_now
+from processor.errors import Conflict
+from processor.store import keys
+from processor.store.archive import (
+    ArchiveFrame,
+    ArchiveHeader,
+    ArchiveRecord,
+    ArchiveUnreadable,
+    FrameCodec,
+    new_salt,
+    read_header,
+    read_parts,
+    write_header,
+    write_part,
+)
+from processor.store.cluster import ClusterClient
+from processor.store.decoding import text
+
+PAGE = 500
+"""Keys of one page of SCAN."""
+
+LARGEST = 2_000
+"""Members of one record; a larger key has several."""
+
+FRAME_BYTES = 1 << 20
+"""A frame is written when its records have about so many bytes."""
+
+Progress = Callable[[int], object]
+"""Called with the number of records that are done."""
+
+
+def export_store(
+    client: "Redis[Any]", path: Path, *, cells: int, key: bytes | None, progress: Progress = lambda _: None
+) -> int:
+    """Write the whole store into ``path``; the number of records.
+
+    An interrupted export goes on from its ``.part`` file, if the servers are the same and have not restarted.
+    Raises ``redis.RedisError`` and ``OSError``.
+    """
+    servers = _servers(client)
+    source = ",".join(str(server.info("server").get("run_id", secrets.token_hex(8))) for server in servers)
+    part = path.with_name(f"{path.name}.part")
+    with part.open("r+b" if part.exists() else "w+b") as file:
+        resumed = _resume(file, source, cells, key)
+        if resumed is None:
+            file.seek(0)
+            file.truncate()
+            salt = b"" if key is None else new_salt()
+            header = ArchiveHeader(secrets.token_hex(8), cells, to_iso(utc_now()), source, salt)
+            write_header(file, header)
+            resumed = _Resumed(FrameCodec(header, key), 0, 0, 0, 0)
+        codec, number, total, first_server, cursor = resumed
+        for index, server in enumerate(servers[first_server:], first_server):
+            for frame in _frames(server, index, cursor if index == first_server else 0):
+                write_part(file, codec.encode(number, frame))
+                number, total = number + 1, total + len(frame.records)
+                progress(total)
+        write_part(file, codec.encode(number, ArchiveFrame(0, 0, [], total)))
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return total
+
+
+def import_store(
+    client: "Redis[Any]",
+    path: Path,
+    *,
+    cells: int,
+    key: bytes | None,
+    replace: bool = False,
+    progress: Progress = lambda _: None,
+) -> int:
+    """Write the records of ``path`` into an empty store; their number.
+
+    The same file goes on where its import was interrupted. Raises :class:`Conflict` for a store that is not
+    empty, unless it is to be replaced; ``ArchiveUnreadable``; ``redis.RedisError`` and ``OSError``.
+    """
+    with path.open("rb") as file:
+        header = read_header(file)
+        if header.cells != cells:
+            raise Conflict(f"The file is of a store with CELLS={header.cells}: set CELLS={header.cells}.")
+        codec = FrameCodec(header, key)
+        state = client.hgetall(keys.importing())
+        done = int(state.get(b"frames", 0)) if state.get(b"id") == header.id.encode() else 0
+        if not done:
+            _check_whole(path, codec)
+            _prepare(client, replace=replace or bool(state))
+            client.hset(keys.importing(), mapping={"id": header.id, "frames": 0})
+        total = 0
+        for number, data in enumerate(read_parts(file)):
+            frame = codec.decode(number, data)
+            total += len(frame.records)
+            if number >= done and frame.total < 0:
+                _write(client, frame.records)
+                client.hset(keys.importing(), "frames", number + 1)
+                progress(total)
+    client.delete(keys.importing())
+    return total
+
+
+class _Resumed(NamedTuple):
+    codec: FrameCodec
+    number: int
+    total: int
+    server: int
+    cursor: int
+
+
+def _resume(file: Any, source: str, cells: int, key: bytes | None) -> _Resumed | None:
+    """Where an interrupted export goes on, with ``file`` after its last whole frame; ``None``: anew."""
+    try:
+        header = read_header(file)
+        if (header.source, header.cells) != (source, cells):
+            return None
+        codec, end, number, total = FrameCodec(header, key), file.tell(), 0, 0
+        last = ArchiveFrame(0, 0, [])
+        for number, data in enumerate(read_parts(file), 1):
+            last, end = codec.decode(number - 1, data), file.tell()
+            total += len(last.records)
+    except ArchiveUnreadable:
+        return None
+    if last.total >= 0:
+        return None
+    file.seek(end)
+    file.truncate()
+    return _Resumed(codec, number, total, last.server, last.cursor)
+
+
+def _check_whole(path: Path, codec: FrameCodec) -> None:
+    """Raise ``ArchiveUnreadable`` unless the file has all its frames."""
+    total, last = 0, ArchiveFrame(0, 0, [])
+    with path.open("rb") as file:
+        read_header(file)
+        for number, data in enumerate(read_parts(file)):
+            last = codec.decode(number, data)
+            total += len(last.records)
+    if last.total != total:
+        raise ArchiveUnreadable("The file is not whole: its export did not end.")
+
+
+def _servers(client: "Redis[Any]") -> "list[Redis[Any]]":
+    """The servers that hold the store, always in the same order."""
+    if not isinstance(client, ClusterClient):
+        return [client]
+    return sorted(client.primaries(), key=lambda node: str(node.connection_pool.connection_kwargs["port"]))
+
+
+def _prepare(client: "Redis[Any]", *, replace: bool) -> None:
+    for server in _servers(client):
+        for name in server.scan_iter(match=f"{keys.PREFIX}*", count=PAGE):
+            if not replace:
+                raise Conflict(
+                    "The store is not empty: empty it, or use --replace, which deletes what it has."
+                )
+            server.unlink(name)
+
+
+def _frames(server: "Redis[Any]", index: int, cursor: int) -> Iterator[ArchiveFrame]:
+    """The keys of a server from a cursor of SCAN on."""
+    while True:
+        after, names = server.scan(cursor, match=f"{keys.PREFIX}*", count=PAGE)
+        records: list[ArchiveRecord] = []
+        size = 0
+        for record in _records(server, names):
+            records.append(record)
+            size += len(record.key) + sum(map(_size, record.value))
+            if size > FRAME_BYTES:
+                yield ArchiveFrame(index, cursor, records)
+                records, size = [], 0
+        if records:
+            yield ArchiveFrame(index, cursor, records)
+        if not after:
+            return
+        cursor = after
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, bytes) else 8
+
+
+def _records(server: "Redis[Any]", names: list[bytes]) -> Iterator[ArchiveRecord]:
+    with server.pipeline(transaction=False) as pipe:
+        pipe.time()
+        for name in names:
+            pipe.type(name)
+            pipe.pttl(name)
+        (seconds, micros), *rows = pipe.execute()
+    now_ms = seconds * 1000 + micros // 1000
+    for name, kind, ttl_ms in zip(names, rows[::2], rows[1::2], strict=True):
+        if ttl_ms == -2:  # it has just expired
+            continue
+        expires_ms = now_ms + ttl_ms if ttl_ms >= 0 else 0
+        start = 0
+        for value in _READERS[text(kind)](server, name):
+            yield ArchiveRecord(name, text(kind), start, expires_ms, value)
+            start += len(value)
+
+
+def _read_string(server: "Redis[Any]", name: bytes) -> Iterator[list[Any]]:
+    yield [server.get(name)]
+
+
+def _read_scanned(rows: Iterator[Any]) -> Iterator[list[Any]]:
+    value: list[Any] = []
+    for row in rows:
+        value += row if isinstance(row, tuple) else (row,)
+        if len(value) >= LARGEST:
+            yield value
+            value = []
+    if value:
+        yield value
+
+
+def _read_list(server: "Redis[Any]", name: bytes) -> Iterator[list[Any]]:
+    start = 0
+    while value := server.lrange(name, start, start + LARGEST - 1):
+        yield value
+        start += len(value)
+
+
+def _read_stream(server: "Redis[Any]", name: bytes) -> Iterator[list[Any]]:
+    """Entries, and a last row: the newest id of all times, if that entry is gone, and the groups."""
+    start = "-"
+    while entries := server.xrange(name, start, count=LARGEST):
+        yield [[id_, [part for pair in fields.items() for part in pair]] for id_, fields in entries]
+        start = f"({text(entries[-1][0])}"
+    rows = server.xinfo_groups(name)  # type: ignore[no-untyped-call]
+    groups = [[row["name"], row["last-delivered-id"]] for row in rows]
+    newest, last_id = server.xrevrange(name, count=1), server.xinfo_stream(name)["last-generated-id"]
+    yield [[b"" if newest and newest[0][0] == last_id else last_id, None, groups]]
+
+
+_READERS: dict[str, Callable[["Redis[Any]", bytes], Iterator[list[Any]]]] = {
+    "string": _read_string,
+    "hash": lambda server, name: _read_scanned(server.hscan_iter(name, count=PAGE)),
+    "set": lambda server, name: _read_scanned(server.sscan_iter(name, count=PAGE)),
+    "zset": lambda server, name: _read_scanned(server.zscan_iter(name, count=PAGE)),
+    "list": _read_list,
+    "stream": _read_stream,
+}
+
+
+def _write(client: "Redis[Any]", records: list[ArchiveRecord]) -> None:
+    """Write records; those of a frame that was interrupted are written once more, with the same result."""
+    now_ms = int(utc_now().timestamp() * 1000)
+    with client.pipeline(transaction=False) as pipe:
+        for record in records:
+            if 0 < record.expires_ms <= now_ms:
+                continue
+            if record.start == 0:
+                pipe.delete(record.key)
+            for command in _commands(record):
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+            if record.expires_ms:
+                pipe.pexpireat(record.key, record.expires_ms)
+        replies = pipe.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, Exception) and not _is_repeated(reply):
+            raise reply
+
+
+def _is_repeated(error: Exception) -> bool:
+    """Whether an entry of a stream, or a group, is there already."""
+    return "equal or smaller than the target stream top item" in str(error) or "BUSYGROUP" in str(error)
+
+
+def _commands(record: ArchiveRecord) -> Iterator[tuple[Any, ...]]:
+    name, value = record.key, record.value
+    if record.type == "string":
+        yield ("SET", name, *value)
+    elif record.type == "hash":
+        yield ("HSET", name, *value)
+    elif record.type == "set":
+        yield ("SADD", name, *value)
+    elif record.type == "zset":
+        yield ("ZADD", name, *(part for pair in zip(value[1::2], value[::2], strict=True) for part in pair))
+    elif record.type == "list":
+        if record.start:
+            yield ("LTRIM", name, 0, record.start - 1)
+        yield ("RPUSH", name, *value)
+    elif record.type == "stream":
+        for row in value:
+            yield from _stream_commands(name, row)
+
+
+def _stream_commands(name: bytes, row: list[Any]) -> Iterator[tuple[Any, ...]]:
+    id_, fields, *groups = row
+    if fields is not None:
+        yield ("XADD", name, id_, *fields)
+        return
+    if id_ not in (b"", b"0-0"):  # later entries get later ids than those that are gone
+        yield ("XADD", name, id_, "newest", "")
+        yield ("XDEL", name, id_)
+    for group, last in groups[0]:
+        yield ("XGROUP CREATE", name, group, last, "MKSTREAM")
