@@ -10,7 +10,7 @@ from functools import partial
 from types import FrameType
 
 from processor.container import for_worker
-from processor.runtime import logs
+from processor.runtime import logs, tracing
 from processor.runtime.parent_watch import orphan_check, watch_parent
 from processor.runtime.sentry import report_errors
 from processor.runtime.supervisor import Child, Supervisor
@@ -43,6 +43,7 @@ def main(argv: list[str]) -> int:
     settings = load_from_environment(inbound=argv[0] in SERVICE)
     logs.configure(settings.log_level, settings.secrets())
     report_errors(settings)
+    tracing.configure(argv[0])
     if argv[0] == "worker":
         return Supervisor(children(settings), is_orphaned=orphan_check()).run()
     watch_parent()

@@ -52,6 +52,7 @@ def subscribers() -> None:
     metavar="NAME:VALUE",
     help="Sent with each request; may be given again.",
 )
+@click.option("--traceparent", is_flag=True, help="Pass the trace of each message on in this header.")
 @click.option("--ordered", is_flag=True, help="Those of one connection never overtake each other.")
 @click.option(
     "--rate", "rate_per_s", type=float, default=0, metavar="N", help="At most so many requests a second."

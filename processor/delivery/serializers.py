@@ -61,6 +61,7 @@ def subscriber(
         "types": list(subscriber.types),
         "description": subscriber.description,
         "ordered": subscriber.ordered,
+        "traceparent": subscriber.traceparent,
         "rate_per_s": subscriber.rate_per_s,
         "headers": sorted(subscriber.headers),
         "created_at": to_iso(subscriber.created_at),

@@ -42,6 +42,7 @@ class Subscriber:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     description: str = ""
     ordered: bool = False
+    traceparent: bool = False
     rate_per_s: float = 0.0
     created_at: datetime = field(default_factory=utc_now)
     old_secrets: tuple[tuple[str, datetime], ...] = field(default=(), repr=False)
@@ -83,6 +84,7 @@ class Subscribers:
         headers: Mapping[str, str] | None = None,
         description: str = "",
         ordered: bool = False,
+        traceparent: bool = False,
         rate_per_s: float | None = None,
         enabled: bool = True,
     ) -> Subscriber:
@@ -96,6 +98,7 @@ class Subscribers:
             headers=rules.check_headers(headers or {}),
             description=rules.check_description(description),
             ordered=ordered,
+            traceparent=traceparent,
             rate_per_s=rules.check_rate(rate_per_s),
             created_at=from_ms(to_ms(now)),
         )
@@ -145,6 +148,8 @@ class Subscribers:
             row["description"] = rules.check_description(fields["description"] or "")
         if "ordered" in fields:
             row["ordered"] = int(fields["ordered"])
+        if "traceparent" in fields:
+            row["traceparent"] = int(fields["traceparent"])
         if "rate_per_s" in fields:
             row["rate_per_s"] = rules.check_rate(fields["rate_per_s"])
         if row:
@@ -245,6 +250,7 @@ def _row(subscriber: Subscriber) -> dict[str | bytes, str | bytes | int | float]
         "headers": encrypt(json.dumps(dict(subscriber.headers))),
         "description": subscriber.description,
         "ordered": int(subscriber.ordered),
+        "traceparent": int(subscriber.traceparent),
         "rate_per_s": subscriber.rate_per_s,
         "created_ms": to_ms(subscriber.created_at),
     }
@@ -260,6 +266,7 @@ def _subscriber(row: Mapping[bytes, bytes]) -> Subscriber:
         headers=json.loads(decrypt(fields["headers"])),
         description=fields["description"],
         ordered=fields["ordered"] == "1",
+        traceparent=fields.get("traceparent") == "1",
         rate_per_s=float(fields.get("rate_per_s", 0)),
         created_at=from_ms(int(fields["created_ms"])),
         old_secrets=tuple(

@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from processor.codat.json_values import folded
 from processor.container import Container, for_web, message_inbox
 from processor.reconciliation.baseline import Baseline
-from processor.runtime import logs
+from processor.runtime import logs, tracing
 from processor.runtime.sentry import report_errors
 from processor.settings.loading import load_from_environment
 from processor.store import layout
@@ -80,6 +80,7 @@ def create_app_from_environment() -> Flask:
     settings = load_from_environment()
     logs.configure(settings.log_level, settings.secrets())
     report_errors(settings)
+    tracing.configure("web")
     container = for_web(settings)
     close_idle_always(container.redis)
     with contextlib.suppress(RedisError):  # the next process that starts notes it

@@ -20,6 +20,7 @@ from processor.alerts.dialects import Unrecognised, recognise
 from processor.alerts.signature import AuthenticatedBy, NotAuthentic, RefusalReason, event_id_of
 from processor.container import Container
 from processor.errors import PROBLEM, Forbidden, ProcessorError, StoreUnavailable, TooLarge, Unauthorized
+from processor.runtime import tracing
 from processor.store.inbox import AcceptResult, Inbox, ReceivedMessage
 from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
@@ -86,6 +87,14 @@ class MessageReceiver:
                 result = next(results)
                 if isinstance(result, AcceptResult):
                     statuses.append(_status(message, result))
+                    if tracing.is_on() and not result.duplicate:
+                        tracing.record(
+                            tracing.ROOT,
+                            message.event_id,
+                            message.received_at,
+                            self._clock(),
+                            status=statuses[-1],
+                        )
                     if result.sleeping_cell is not None:
                         asleep.add(result.sleeping_cell)
                 responses.append(_response(message, result))

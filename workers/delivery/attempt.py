@@ -14,6 +14,7 @@ from processor.delivery import retry_schedule
 from processor.delivery.channels.registry import channel_of
 from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
 from processor.delivery.lanes import Lanes
+from processor.runtime import tracing
 from processor.store.metrics import Metrics
 from workers.delivery.channels.sender import AttemptResult, Sender
 
@@ -71,6 +72,8 @@ class AttemptRunner:
         result = await self._send(lease)
         verdict, next_attempt_at = self._decide(lease, result)
         _log_attempt(lease, verdict, result)
+        if tracing.is_on():
+            self._trace(lease, verdict, result, began)
         if not lease.lane.is_test:
             self._count(lease, verdict, result)
         return CompletedAttempt(
@@ -80,6 +83,21 @@ class AttemptRunner:
             next_attempt_at,
             counts=result.counts,
             asked=result.retry_after is not None,
+        )
+
+    def _trace(self, lease: Lease, verdict: AttemptVerdict, result: AttemptResult, began: datetime) -> None:
+        event_id = lease.log_fields["event_id"]
+        tracing.record(
+            "deliver",
+            event_id if isinstance(event_id, str) else None,
+            began,
+            self._clock(),
+            span_id=tracing.attempt_span_id(lease.notification_id, lease.lane.id, lease.tries),
+            is_error=verdict is not AttemptVerdict.DELIVERED,
+            notification_id=lease.notification_id,
+            lane=lease.lane.id,
+            verdict=verdict.value,
+            status_code=result.status,
         )
 
     def _count(self, lease: Lease, verdict: AttemptVerdict, result: AttemptResult) -> None:

@@ -15,6 +15,7 @@ from handlers.events import Event
 from handlers.registry import Policy
 from processor.alerts.replay import decode_event
 from processor.clock import utc_now
+from processor.runtime import tracing
 from processor.store.cells import Cell, CursorConflict, WriteConflict
 from processor.store.inbox import Inbox
 from processor.store.keys import cell_of
@@ -199,6 +200,8 @@ class Drain:
             if event.source in MESSAGES and not message.record.attempts
         ]
         self._metrics.handled(lags, failed=len(batch.failed), told=len(batch.notifications))
+        if tracing.is_on():
+            _trace(batch, now, committed_at)
         _report(batch)
         if batch.notifications:
             self._on_notifications()
@@ -228,6 +231,21 @@ class Drain:
                 event = replace(event, company=None)  # passed on by the cell of its company
             events.append((message, event))
         return events
+
+
+def _trace(batch: Batch, began: datetime, ended: datetime) -> None:
+    """Record the spans of a committed batch."""
+    for message in batch.done:
+        tracing.record("handle", message.event_id, began, ended, attempts=message.record.attempts + 1)
+    for notification in batch.notifications:
+        tracing.record(
+            "decide",
+            notification.data["event_id"],
+            ended,
+            ended,
+            notification_id=notification.id,
+            type=str(notification.type),
+        )
 
 
 def _report(batch: Batch) -> None:

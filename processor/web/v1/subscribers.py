@@ -23,6 +23,7 @@ calls = Calls(
 )
 
 ONLY_TO = f"Only to this subscriber, wanted or not, or only to {BUILT_IN_LANES}."
+TRACEPARENT_DESCRIPTION = "Whether each request has the header `traceparent` (W3C) of its message's trace."
 ORDERED_DESCRIPTION = "Notifications of one connection never overtake each other."
 RATE_DESCRIPTION = f"The most requests a second, from {LOWEST_RATE:g}; 0: no limit."
 
@@ -50,6 +51,11 @@ class ChangeSubscriberBody(RequestBodySchema):
         truthy={True},
         falsy={False},
         metadata={"description": ORDERED_DESCRIPTION},
+    )
+    traceparent = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        metadata={"description": TRACEPARENT_DESCRIPTION},
     )
     rate_per_s = fields.Float(
         allow_none=True,
@@ -85,6 +91,7 @@ class SubscriberSchema(StandingSchema):
     types = texts("The types that it gets; none: all.")
     description = text("A note of yours.")
     ordered = flag(ORDERED_DESCRIPTION)
+    traceparent = flag(TRACEPARENT_DESCRIPTION)
     rate_per_s = fields.Float(
         required=True, validate=Range(min=0), metadata={"description": RATE_DESCRIPTION}
     )

@@ -11,6 +11,7 @@ from processor.container import Container
 from processor.delivery.http_sender import HttpSender
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.signing import signed_headers
+from processor.runtime import tracing
 from workers.delivery.channels.sender import AttemptResult, Sender
 
 LOOKUPS = 64
@@ -44,6 +45,11 @@ class WebhookSender(Sender):
         now = self._clock()
         signed = signed_headers(lease.notification_id, lease.body, now, subscriber.signing_keys(now))
         headers = {**subscriber.headers, "Content-Type": "application/json", **signed}
+        event_id = lease.log_fields["event_id"] if subscriber.traceparent else None
+        if isinstance(event_id, str):
+            span_id = tracing.attempt_span_id(lease.notification_id, lease.lane.id, lease.tries)
+            headers = {name: value for name, value in headers.items() if name.lower() != "traceparent"}
+            headers["traceparent"] = tracing.traceparent(event_id, span_id)
         response = await self._http.post(subscriber.url, lease.body.encode(), headers, owner=subscriber.id)
         retry_after_s = pause_s(response.retry_after, self._clock())
         return AttemptResult(
