@@ -78,7 +78,7 @@ def record(
     if _tracer is None or not event_id:
         return
     trace_id, root_id = trace_id_of(event_id), span_id_of(event_id)
-    own_id = root_id if name == ROOT else span_id
+    fixed_span_id = root_id if name == ROOT else span_id
     context = None
     if name != ROOT:
         flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
@@ -86,7 +86,7 @@ def record(
         context = trace.set_span_in_context(trace.NonRecordingSpan(parent))
     fields = {name: value for name, value in attributes.items() if value is not None}
     with _lock:
-        _ids.fixed = (int(trace_id, 16), int(own_id, 16) if own_id else None)
+        _ids.fixed = (int(trace_id, 16), int(fixed_span_id, 16) if fixed_span_id else None)
         span = _tracer.start_span(
             name, context=context, start_time=_nanoseconds(began), attributes={"event_id": event_id, **fields}
         )
@@ -136,7 +136,7 @@ def _make_ids() -> Any:
 
         def generate_span_id(self) -> int:
             """The fixed id, or a random one."""
-            own = self.fixed[1] if self.fixed else None
-            return own if own is not None else int(super().generate_span_id())
+            fixed_id = self.fixed[1] if self.fixed else None
+            return fixed_id if fixed_id is not None else int(super().generate_span_id())
 
     return Ids()
