@@ -105,6 +105,20 @@ def show_journey(company_id: str, *, as_json: bool) -> None:
         print_fields({name: value for name, value in overview.items() if name not in ("id", "connections")})
 
 
+@companies.command("revoke-links")
+@click.argument("company_id", metavar="ID", callback=_company_id)
+@as_json_option
+def revoke_links(company_id: str, *, as_json: bool) -> None:
+    """End all links of a company that were made so far, also those in e-mails; prints a fresh one."""
+    with open_store() as container:
+        container.journey.links.revoke(company_id)
+        company = container.journey.company(company_id)
+    if as_json:
+        print_json({"company_id": company.company_id, "connect_url": company.connect_url})
+    else:
+        click.echo(f"The links of {company_id} are revoked. A fresh one: {company.connect_url}")
+
+
 @companies.command("erase")
 @click.argument("typed_id", metavar="ID", callback=_company_id)
 @click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is asked in any case.")

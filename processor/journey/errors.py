@@ -9,7 +9,7 @@ ProcessorError
 ├── Conflict
 │   └── AlreadyConnected      409   another accounting connection is linked
 └── NotFound
-    └── TokenInvalid          404   the link was not made here, or its key was taken out of SECRET_KEY
+    └── TokenInvalid          404   the link was not made here, or its key is gone, or it was revoked
 """
 
 from http import HTTPStatus
@@ -76,9 +76,9 @@ class TokenExpired(ProcessorError):
     title = "This link has expired"
     sentence = "The link works no longer; ask for a new one."
 
-    def __init__(self, company_id: str) -> None:
+    def __init__(self, company_id: str, generation: int = 0) -> None:
         super().__init__()
-        self.company_id = company_id
+        self.company_id, self.generation = company_id, generation
 
 
 class CompanyGone(ProcessorError):

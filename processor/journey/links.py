@@ -1,7 +1,10 @@
 """Links to the journey of a company: their addresses, and how they are sent by e-mail."""
 
+from collections.abc import Mapping
+
+from processor.errors import NotFound
 from processor.journey.companies import CompanyService
-from processor.journey.records import Records
+from processor.journey.records import LINK_GENERATION, Records
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.languages.catalogues import match
 from processor.settings.definitions import Settings
@@ -9,6 +12,11 @@ from processor.store.waker import Waker
 
 LINK_PAUSE_S = 3600
 """Minimum seconds between two links e-mailed to one company's contact."""
+
+
+def generation_of(row: Mapping[str, str]) -> int:
+    """The generation of a company's links: how often they were revoked."""
+    return int(row.get(LINK_GENERATION) or 0)
 
 
 class Links:
@@ -33,20 +41,37 @@ class Links:
         root: str | None = None,
         lifetime_s: int = LIFETIME_S,
         lang: str | None = None,
+        generation: int | None = None,
     ) -> str:
         """A fresh link to the journey of a company, for ``lifetime_s`` seconds in the language ``lang``.
 
         It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
-        which the service listens.
+        which the service listens. ``generation`` is that of the company's links; ``None``: it is read.
         """
+        if generation is None:
+            generation = generation_of(self._companies.company(company_id) or {})
         base = (self._settings.public_url or root or self._settings.local_url).rstrip("/")
         language = match(lang)
         query = f"?lang={language}" if language else ""
-        return f"{base}/connect/{self._tokens.make(company_id, lifetime_s=lifetime_s)}{query}"
+        token = self._tokens.make(company_id, lifetime_s=lifetime_s, generation=generation)
+        return f"{base}/connect/{token}{query}"
 
     def mailed_url(self, company_id: str) -> str:
         """A link for an e-mail, valid for LINK_DAYS."""
         return self.connect_url(company_id, lifetime_s=self._settings.link_days * 86_400)
+
+    def url_of(self, row: Mapping[str, str], *, root: str | None, lang: str | None) -> str:
+        """A fresh link for the company with these fields, as ``connect_url`` makes it."""
+        return self.connect_url(row["id"], root=root, lang=lang, generation=generation_of(row))
+
+    def revoke(self, company_id: str) -> None:
+        """End all links of a company that were made so far, also those in e-mails and open pages.
+
+        Raises :class:`NotFound` when it is unknown or deleted.
+        """
+        if self._companies.company(company_id) is None:
+            raise NotFound("There is no company with this id.")
+        self._records.revoke_links(company_id)
 
     def can_mail(self, company_id: str) -> bool:
         """Whether e-mail is configured and the company's contact is known."""

@@ -30,7 +30,7 @@ class CompanyView:
     known; ``brand`` is the key of the brand that its pages show, ``language`` the tag of the language of its
     pages and e-mails. ``asked_for`` is what its users are asked to
     connect, ``skipped`` are the source types that they left for later, and ``group`` is what companies that
-    belong together share.
+    belong together share. Links of another ``link_generation`` are revoked.
     """
 
     company_id: str
@@ -48,6 +48,7 @@ class CompanyView:
     platforms: PlatformChoice = PlatformChoice()
     group: str | None = None
     language: str | None = None
+    link_generation: int = 0
 
     @property
     def display_name(self) -> str | None:

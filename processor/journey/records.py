@@ -30,6 +30,9 @@ ATTEMPTS = 20
 LOCK_WAIT_S = 15.0
 """How long a caller waits for a lock by default, in seconds."""
 
+LINK_GENERATION = "link_generation"
+"""Field of a company: how often its links were revoked."""
+
 _LOCK_POLL_S = 0.05
 _BUSY = "The same request is being handled at the moment; try again shortly."
 
@@ -107,6 +110,18 @@ class Records:
                 pipe.hset(name, mapping=fields)
 
         self._client.transaction(save, name)  # type: ignore[no-untyped-call]
+
+    def revoke_links(self, company_id: str) -> None:
+        """Begin another generation of a company's links, unless it was erased meanwhile."""
+        name = keys.company(company_id)
+
+        def begin(pipe: "Pipeline[Any]") -> None:
+            is_known = pipe.exists(name)
+            pipe.multi()
+            if is_known:
+                pipe.hincrby(name, LINK_GENERATION, 1)
+
+        self._client.transaction(begin, name)  # type: ignore[no-untyped-call]
 
     def save_return(
         self, company_id: str, connection_id: str, return_to: tuple[str | None, str | None] | None

@@ -21,7 +21,7 @@ from processor.journey.consent_texts import ConsentText
 from processor.journey.consents import Consents
 from processor.journey.errors import CodatNotSet
 from processor.journey.events import CompanyFields, JourneyEvents
-from processor.journey.links import Links
+from processor.journey.links import Links, generation_of
 from processor.journey.lookup import Lookup
 from processor.journey.models import (
     ChangeResult,
@@ -305,7 +305,8 @@ class Journey:
         fields = {name: row.get(name) for name in ("merchant_id", "name", "contact_email", "given_name")}
         return CompanyView(
             company_id=row["id"],
-            connect_url=self.links.connect_url(row["id"], root=root, lang=lang),
+            connect_url=self.links.url_of(row, root=root, lang=lang),
+            link_generation=generation_of(row),
             return_url=row.get("return_url") or None,
             state=row.get("return_state") or None,
             brand=row.get("brand") or None,

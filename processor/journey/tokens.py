@@ -19,10 +19,14 @@ _SALT = "codat-processor connect"
 
 @dataclass(frozen=True, slots=True)
 class LinkClaims:
-    """The content of a token: the company it gives access to, and when it stops working."""
+    """The content of a token: the company it gives access to, and when it stops working.
+
+    It works only while ``generation`` is that of the company's links.
+    """
 
     company_id: str
     expires_at: datetime
+    generation: int = 0
 
 
 class Tokens:
@@ -35,9 +39,11 @@ class Tokens:
     def __init__(self, keys: Callable[[], Sequence[str]], *, clock: Callable[[], float] = time.time) -> None:
         self._keys, self._clock = keys, clock
 
-    def make(self, company_id: str, *, lifetime_s: int = LIFETIME_S) -> str:
+    def make(self, company_id: str, *, lifetime_s: int = LIFETIME_S, generation: int = 0) -> str:
         """A token for this company, valid for ``lifetime_s`` seconds from now."""
         claims: object = company_id if lifetime_s == LIFETIME_S else [company_id, lifetime_s]
+        if generation:
+            claims = [company_id, lifetime_s, generation]
         token = self._serializer().dumps(claims)
         return token if isinstance(token, str) else token.decode()
 
@@ -51,7 +57,7 @@ class Tokens:
             raise TokenInvalid() from error
         claims = _claims_of(payload, signed_at)
         if self._clock() > claims.expires_at.timestamp():
-            raise TokenExpired(claims.company_id)
+            raise TokenExpired(claims.company_id, claims.generation)
         return claims
 
     def _serializer(self) -> URLSafeTimedSerializer:
@@ -77,4 +83,6 @@ def _claims_of(payload: object, signed_at: datetime) -> LinkClaims:
     match payload:
         case [str(company_id), int(lifetime_s)] if company_id:
             return LinkClaims(company_id, signed_at + timedelta(seconds=lifetime_s))
+        case [str(company_id), int(lifetime_s), int(generation)] if company_id:
+            return LinkClaims(company_id, signed_at + timedelta(seconds=lifetime_s), generation)
     raise TokenInvalid()

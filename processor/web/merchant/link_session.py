@@ -3,6 +3,7 @@
 The token is part of the address, so no address of a page is logged, sent as a referrer, or cached.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -171,24 +172,22 @@ def _visit_of(token: str) -> PageVisit:
         with throttled(Credential.LINK, TokenInvalid):
             claims = journey().tokens.claims(token)
     except TokenExpired as error:
-        if _is_deleted(error.company_id):
-            raise CompanyGone() from error
+        with contextlib.suppress(RedisError):
+            _company_of_link(error.company_id, error.generation)
         raise
+    company = _company_of_link(claims.company_id, claims.generation)
+    return PageVisit(token, company, claims.expires_at)
+
+
+def _company_of_link(company_id: str, generation: int) -> CompanyView:
+    """The company; raises :class:`CompanyGone`, or :class:`TokenInvalid` if the link was revoked."""
     try:
-        return PageVisit(token, journey().company(claims.company_id), claims.expires_at)
+        company = journey().company(company_id)
     except NotFound as error:
         raise CompanyGone() from error
-
-
-def _is_deleted(company_id: str) -> bool:
-    """Whether a company was deleted; false while Redis does not answer."""
-    try:
-        journey().company(company_id)
-    except NotFound:
-        return True
-    except RedisError:
-        return False
-    return False
+    if generation != company.link_generation:
+        raise TokenInvalid()
+    return company
 
 
 def form_visit_of(token: str) -> PageVisit:

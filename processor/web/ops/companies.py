@@ -28,6 +28,14 @@ def make_link(id_: str) -> Response:
     return _company_page(id_, connect_url=company.connect_url)
 
 
+@blueprint.post("/companies/<id_>/links")
+def revoke_links(id_: str) -> Response:
+    """End all links of a company."""
+    id_ = folded(rendering.requested_id(id_))
+    get_container().journey.links.revoke(id_)
+    return rendering.back(rendering.address("company", id_), "links-revoked")
+
+
 def _company_page(id_: str, **values: Any) -> Response:
     reader = get_container().reader
     company = queries.company(reader, id_)

@@ -236,6 +236,7 @@ DONE: Mapping[str, tuple[str, str]] = {
     ),
     "registered-before": ("calm", "Codat has the consumer already; nothing was changed."),
     "unlinked": ("calm", "Access was ended at Codat. The timeline says so in a moment."),
+    "links-revoked": ("calm", "The links of this company that were made before are revoked."),
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
     "tested": ("good", "A test message is being sent. What comes of it stands below: load the page again."),

@@ -1,6 +1,9 @@
 """The sign-in page of operators, and signing out."""
 
+import hmac
 from http import HTTPStatus
+from importlib import import_module
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, redirect, request, url_for
@@ -9,13 +12,15 @@ from processor.access import operators
 from processor.access.audit import ActorKind
 from processor.access.operators import Operator
 from processor.access.sessions import LIFETIME
-from processor.errors import Unauthorized
+from processor.errors import NotFound, Unauthorized
 from processor.web import audit_hooks, cookies
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, rendering
 from processor.web.ops.rendering import blueprint
 
+PENDING_COOKIE = "sign-in"
+PENDING_S = 600
 WRONG = "The name or the password is wrong."
 
 
@@ -38,6 +43,55 @@ def sign_in() -> Response:
         auth.note_refusal()
         return _form(WRONG)
     return begin_session(operator, operators.PASSWORD, request.form.get("next", ""))
+
+
+@blueprint.post("/sign-in/sso")
+def sso() -> Response:
+    """Leave for the provider of OIDC_ISSUER."""
+    address, pending = _provider().begin(local_path(request.form.get("next", "")))
+    response: Response = redirect(address, HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
+    # Chromium applies form-action to the redirect that answers a form.
+    policy = rendering.POLICY.replace("form-action 'self'", f"form-action 'self' {_origin(address)}")
+    response.headers["Content-Security-Policy"] = policy
+    cookies.put(response, PENDING_COOKIE, pending.dump(), path=auth.PREFIX, max_age_s=PENDING_S)
+    return response
+
+
+@blueprint.get("/sign-in/callback")
+def sso_callback() -> Response:
+    """Come back from the provider, and open a session for whom it names."""
+    provider, pending = _provider(), _sso().PendingSignIn.load(cookies.get(PENDING_COOKIE))
+    state, code = request.args.get("state", ""), request.args.get("code", "")
+    try:
+        with throttled(Credential.OPERATOR, Unauthorized):
+            if not hmac.compare_digest(state.encode(), pending.state.encode()) or not code:
+                raise Unauthorized("The sign-in was not begun in this browser, or the provider refused it.")
+            operator = provider.finish(code, pending)
+    except Unauthorized as error:
+        auth.note_refusal()
+        response = _form(error.detail)
+    else:
+        response = begin_session(operator, operators.SSO, pending.next_path)
+    cookies.remove(response, PENDING_COOKIE, path=auth.PREFIX)
+    return response
+
+
+def _provider() -> Any:
+    settings = get_container().settings
+    if not settings.oidc_issuer:
+        raise NotFound("OIDC_ISSUER is not set.")
+    root = (settings.public_url or request.url_root).rstrip("/")
+    return _sso().Provider(settings, root + url_for(f"{auth.NAME}.sso_callback"))
+
+
+def _sso() -> Any:
+    """The module with the library, which takes half a second to load and is an extra."""
+    return import_module("processor.web.ops.sso")
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 @blueprint.post("/sign-out")

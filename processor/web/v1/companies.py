@@ -90,6 +90,19 @@ def request_platform(body: dict[str, Any], company_id: str) -> tuple[dict[str, A
     return row, HTTPStatus.CREATED if is_new else HTTPStatus.OK
 
 
+@journey_calls.post("/companies/<company_id>/links/revoke", SignedUpSchema, status=HTTPStatus.OK)
+def revoke_links(company_id: str) -> dict[str, Any]:
+    """End all links of a company
+
+    Links that were made so far stop at once, also those in e-mails and on open pages. `connect_url` of the
+    answer is a fresh one. Requires a key with the scope `admin`.
+    """
+    journey = get_container().journey
+    journey.links.revoke(company_id)
+    company = journey.company(company_id, root=request.url_root)
+    return {**dataclasses.asdict(company), "id": company.company_id}
+
+
 @journey_calls.post(
     "/companies",
     SignedUpSchema,

@@ -90,3 +90,22 @@ def test_a_mailed_link_works_for_a_week_and_others_for_a_day(open_place: OpenPla
     assert visitor.open(f"/connect/{mailed}").answer.status_code == 200
     place.later(0.2 * 86_400)
     assert visitor.open(f"/connect/{mailed}").answer.status_code == 410
+
+
+def test_revoked_links_of_one_company_stop_and_later_ones_work(place: Place, visitor: Browser) -> None:
+    company_id, token = place.company()
+    other = place.desk.journey.sign_up(merchant_id="another")[0].connect_url.rpartition("/")[2]
+    journey = place.desk.journey
+    mailed = journey.links.mailed_url(company_id).rpartition("/")[2]
+    assert visitor.open(f"/connect/{token}").answer.status_code == 200
+    journey.links.revoke(company_id)
+    fresh = journey.company(company_id).connect_url.rpartition("/")[2]
+    for revoked in (token, mailed):
+        assert visitor.http.get(f"/connect/{revoked}").status_code == 404
+        assert visitor.http.post(f"/connect/{revoked}/connections").status_code == 404
+    for working in (fresh, other, journey.links.mailed_url(company_id).rpartition("/")[2]):
+        assert visitor.http.get(f"/connect/{working}").status_code == 200
+    journey.links.revoke(company_id)
+    assert visitor.http.get(f"/connect/{fresh}").status_code == 404
+    place.later(24 * 3600 + 1)  # no new one is mailed in place of a revoked one that has expired
+    assert visitor.http.get(f"/connect/{token}").status_code == 404

@@ -40,7 +40,7 @@ def test_what_operators_do_is_recorded_and_what_they_read_is_not(redis_url: str)
     seal = SEAL.search(admin.open("/ops").text)[1]
     added = admin.send("/ops/subscribers", seal=seal, url="http://127.0.0.1:9/?token=hush-hush")
     assert added.status_code == 200
-    signed_in(filling, "viewers-name").http.post("/ops/wake")
+    signed_in(filling, "viewers-name").http.post("/ops/conditions", data={"action": "wake"})
     seen = rows(filling.container.audit)
     assert seen[:2] == [
         ("admins-name", "ops sign_in password", None, "done"),
@@ -49,7 +49,7 @@ def test_what_operators_do_is_recorded_and_what_they_read_is_not(redis_url: str)
     assert seen[3:] == [
         ("admins-name", "ops add_subscriber", None, "done"),
         ("viewers-name", "ops sign_in password", None, "done"),
-        ("viewers-name", "ops wake", None, "refused 403"),
+        ("viewers-name", "ops condition_action wake", None, "refused 403"),
     ]
     page = admin.read("/ops/audit", actor="admins-name")
     assert "ops add_subscriber" in page

@@ -58,7 +58,7 @@ def test_every_call_asks_for_its_scope(scoped: Filling) -> None:
 
 
 def test_every_call_of_the_table_exists(scoped: Filling) -> None:
-    assert {operation for _, _, operation in calls_of(scoped)} >= scopes.ADMIN_CALLS - {"revoke_links"}
+    assert {operation for _, _, operation in calls_of(scoped)} >= scopes.ADMIN_CALLS
 
 
 def test_a_key_of_the_plain_form_may_do_everything_as_before(scoped: Filling) -> None:

@@ -1,0 +1,171 @@
+"""Sign-in by an OpenID Connect provider (OIDC_ISSUER): authorization code with PKCE, state and nonce.
+
+Loaded only where OIDC_ISSUER is set. https://openid.net/specs/openid-connect-core-1_0.html
+"""
+
+import json
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.httpx_client import OAuth2Client
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from processor.access.operators import Operator
+from processor.errors import Forbidden, ProcessorError, Unauthorized
+from processor.settings.definitions import Settings
+from processor.settings.people import is_name, role_of
+
+_log = logging.getLogger(__name__)
+
+DISCOVERY = "/.well-known/openid-configuration"
+SCOPE = "openid profile email groups"
+ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
+"""Signatures of ID tokens; never `none`, and none with a shared key."""
+
+TIMEOUT_S = 5.0
+LEEWAY_S = 60
+MAX_ANSWER_BYTES = 262_144
+
+
+class ProviderFailed(ProcessorError):
+    """The provider of OIDC_ISSUER did not do its part."""
+
+    code = "sign_in_provider_failed"
+    status = HTTPStatus.BAD_GATEWAY
+    remedy = "Try again; operators find the cause in the log of this service."
+    title = "The sign-in provider could not be used"
+    sentence = "The provider of OIDC_ISSUER did not answer as it should; try again."
+
+
+class NoGroup(Forbidden):
+    """The person is known to the provider and belongs to no group of OIDC_GROUPS."""
+
+    code = "no_group"
+    remedy = "Operators: add one of the person's groups to `OIDC_GROUPS`."
+    title = "You have no role here"
+    sentence = "Your account belongs to no group that may use these pages."
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSignIn:
+    """What the browser's cookie keeps between leaving for the provider and coming back."""
+
+    state: str
+    nonce: str
+    verifier: str
+    next_path: str
+
+    def dump(self) -> str:
+        """The text for the cookie."""
+        return json.dumps([self.state, self.nonce, self.verifier, self.next_path])
+
+    @classmethod
+    def load(cls, text: str) -> "PendingSignIn":
+        """The inverse of ``dump``. Raises :class:`Unauthorized`."""
+        try:
+            return cls(*map(str, json.loads(text)))
+        except (TypeError, ValueError):
+            raise Unauthorized("The sign-in was not begun in this browser, or too long ago.") from None
+
+
+class Provider:
+    """One provider. Each method raises :class:`ProviderFailed`."""
+
+    def __init__(self, settings: Settings, redirect_uri: str) -> None:
+        self._settings, self._redirect_uri = settings, redirect_uri
+
+    def begin(self, next_path: str) -> tuple[str, PendingSignIn]:
+        """The address to which the browser goes, and what it brings back."""
+        pending = PendingSignIn(
+            secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48), next_path
+        )
+        with self._client() as client:
+            address, _ = client.create_authorization_url(
+                self._metadata()["authorization_endpoint"],
+                state=pending.state,
+                nonce=pending.nonce,
+                code_verifier=pending.verifier,
+            )
+        return str(address), pending
+
+    def finish(self, code: str, pending: PendingSignIn) -> Operator:
+        """The operator whom the provider names. Raises also :class:`Unauthorized` and :class:`NoGroup`."""
+        metadata = self._metadata()
+        try:
+            with self._client() as client:
+                token = client.fetch_token(
+                    metadata["token_endpoint"], code=code, code_verifier=pending.verifier
+                )
+            keys = KeySet.import_key_set(self._read(metadata["jwks_uri"]))
+            claims = jwt.decode(str(token["id_token"]), keys, algorithms=ALGORITHMS).claims
+            jwt.JWTClaimsRegistry(
+                now=int(time.time()),
+                leeway=LEEWAY_S,
+                iss={"essential": True, "value": metadata["issuer"]},
+                aud={"essential": True, "value": self._settings.oidc_client_id or ""},
+                exp={"essential": True},
+                iat={"essential": True},
+                sub={"essential": True},
+                nonce={"essential": True, "value": pending.nonce},
+            ).validate(claims)
+        except (OAuthError, JoseError, KeyError, ValueError) as error:
+            _log.warning("a sign-in was refused", extra={"error": type(error).__name__})
+            raise Unauthorized("The provider's answer is not valid; sign in again.") from error
+        except httpx.HTTPError as error:
+            raise self._failed(error) from error
+        return self._operator(claims)
+
+    def _operator(self, claims: dict[str, Any]) -> Operator:
+        parties = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        if len(parties) > 1 and claims.get("azp") != self._settings.oidc_client_id:
+            raise Unauthorized("The provider's answer is for another client.")
+        groups = claims.get("groups")
+        names = set(map(str, groups)) if isinstance(groups, list) else {str(groups)}
+        roles = [role_of(role) for group, role in self._settings.oidc_groups if group in names]
+        if not roles:
+            raise NoGroup()
+        candidates = (claims.get("email"), claims.get("preferred_username"), claims["sub"])
+        name = next((str(text) for text in candidates if text and is_name(str(text))), "oidc-user")
+        return Operator(name, max(roles))
+
+    def _metadata(self) -> dict[str, Any]:
+        issuer = self._settings.oidc_issuer or ""
+        metadata: dict[str, Any] = self._read(issuer + DISCOVERY)
+        wanted = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        if str(metadata.get("issuer", "")).rstrip("/") != issuer or not all(
+            metadata.get(name) for name in wanted
+        ):
+            raise self._failed(ValueError("the discovery document is of another issuer, or incomplete"))
+        return metadata
+
+    def _read(self, address: str) -> Any:
+        try:
+            answer = httpx.get(address, timeout=TIMEOUT_S, follow_redirects=False).raise_for_status()
+            if len(answer.content) > MAX_ANSWER_BYTES:
+                raise ValueError("too long")
+            return answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def _client(self) -> OAuth2Client:
+        return OAuth2Client(  # type: ignore[no-untyped-call]
+            client_id=self._settings.oidc_client_id,
+            client_secret=self._settings.oidc_client_secret,
+            token_endpoint_auth_method="client_secret_basic" if self._settings.oidc_client_secret else "none",
+            scope=SCOPE,
+            redirect_uri=self._redirect_uri,
+            code_challenge_method="S256",
+            timeout=TIMEOUT_S,
+        )
+
+    def _failed(self, error: Exception) -> ProviderFailed:
+        _log.warning("the sign-in provider could not be used", extra={"error": type(error).__name__})
+        return ProviderFailed()

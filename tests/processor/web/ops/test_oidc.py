@@ -1,0 +1,123 @@
+"""Sign-in by an OpenID Connect provider."""
+
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from joserfc.jwk import RSAKey
+from werkzeug.test import TestResponse
+
+from tests.processor.web.ops.operating import SEAL
+from tests.processor.web.v1.filling import Filling
+from tests.support.oidc_issuer import CLIENT_ID, CLIENT_SECRET, Issuer
+
+
+@pytest.fixture
+def issuer():
+    issuer = Issuer()
+    yield issuer
+    issuer.close()
+
+
+@pytest.fixture
+def service(redis_url: str, issuer: Issuer):
+    filling = Filling(
+        redis_url,
+        OIDC_ISSUER=issuer.url,
+        OIDC_CLIENT_ID=CLIENT_ID,
+        OIDC_CLIENT_SECRET=CLIENT_SECRET,
+        OIDC_GROUPS="readers=viewer,ops=operator,chiefs=admin",
+    )
+    yield filling
+    filling.close()
+
+
+def leave(client: FlaskClient) -> str:
+    """The address at the provider to which the sign-in page leads."""
+    seal = SEAL.search(client.get("/ops/sign-in").text)
+    assert seal is not None
+    answer = client.post("/ops/sign-in/sso", data={"seal": seal[1], "next": "/ops/events"})
+    assert answer.status_code == 303
+    return answer.headers["Location"]
+
+
+def come_back(client: FlaskClient, brought: dict[str, str]) -> TestResponse:
+    return client.get("/ops/sign-in/callback", query_string=brought)
+
+
+def test_a_member_of_a_group_gets_its_role(service: Filling, issuer: Issuer) -> None:
+    client = service.app.test_client()
+    address = leave(client)
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["redirect_uri"] == "http://localhost/ops/sign-in/callback"
+    assert CLIENT_SECRET not in address
+    brought = issuer.authorize(address)
+    answer = come_back(client, brought)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/ops/events")
+    assert "<bdi>anna@bank.example</bdi>, operator." in client.get("/ops").text
+    assert come_back(client, brought).status_code == 401  # the cookie is gone with its use
+    (session,) = service.container.operator_sessions.all()
+    assert session.method == "oidc"
+
+
+@pytest.mark.parametrize(
+    ("groups", "role"), [(["readers"], "viewer"), (["x", "readers", "chiefs"], "admin"), ("ops", "operator")]
+)
+def test_the_highest_group_counts(service: Filling, issuer: Issuer, groups: Any, role: str) -> None:
+    issuer.claims["groups"] = groups
+    client = service.app.test_client()
+    assert come_back(client, issuer.authorize(leave(client))).status_code == 303
+    assert f"</bdi>, {role}." in client.get("/ops").text
+
+
+@pytest.mark.parametrize("groups", [[], ["guests"], None, ["OPS"], "readers,ops"])
+def test_who_is_in_no_group_gets_nothing(service: Filling, issuer: Issuer, groups: Any) -> None:
+    issuer.claims["groups"] = groups
+    client = service.app.test_client()
+    assert come_back(client, issuer.authorize(leave(client))).status_code == 403
+    assert service.container.operator_sessions.all() == []
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "nonce": {"nonce": "another"},
+    "issuer": {"iss": "https://evil.example"},
+    "audience": {"aud": "another-client"},
+    "several audiences": {"aud": [CLIENT_ID, "another-client"]},
+    "expired": {"exp": int(time.time()) - 3_600},
+    "no subject": {"sub": None},
+}
+
+
+@pytest.mark.parametrize("lie", [*LIES, "signature", "state", "no state", "other browser", "code", "refused"])
+def test_a_lie_opens_no_session(service: Filling, issuer: Issuer, lie: str) -> None:
+    issuer.claims.update(LIES.get(lie, {}))
+    if lie == "signature":
+        issuer.key = RSAKey.generate_key(2048)
+    client = service.app.test_client()
+    brought = issuer.authorize(leave(client))
+    if lie == "state":
+        brought["state"] = "another"
+    elif lie == "no state":
+        del brought["state"]
+    elif lie == "code":
+        brought["code"] = "guess"
+    elif lie == "refused":
+        brought = {"error": "access_denied", "state": brought["state"]}
+    elif lie == "other browser":
+        client = service.app.test_client()
+    answer = come_back(client, brought)
+    assert answer.status_code == 401
+    assert service.container.operator_sessions.all() == []
+    assert client.get("/ops", headers={"Accept": "application/json"}).status_code == 401
+
+
+def test_a_provider_that_is_away_is_an_error_in_words(service: Filling, issuer: Issuer) -> None:
+    client = service.app.test_client()
+    address = leave(client)
+    issuer.metadata = lambda: {"issuer": "https://evil.example"}
+    answer = come_back(client, issuer.authorize(address))
+    assert answer.status_code == 502
+    assert "The sign-in provider could not be used" in answer.text
