@@ -74,7 +74,7 @@ _UNNAMED = """
   }
   if (document.querySelectorAll("h1").length !== 1) faults.push("not one h1");
   if (document.querySelectorAll("main").length !== 1) faults.push("not one main");
-  if (document.documentElement.lang !== "en") faults.push("no language");
+  if (!document.documentElement.lang) faults.push("no language");
   return faults;
 }
 """

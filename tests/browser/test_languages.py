@@ -1,0 +1,50 @@
+"""The pages at 320 pixels in a language of each direction: nothing is cut off, and every page can be used."""
+
+import pytest
+from playwright.sync_api import ViewportSize, expect
+
+from tests.browser.chrome import PATIENCE_MS, executable
+from tests.browser.conftest import OpenPage
+from tests.browser.looking import faults
+from tests.browser.stack import Stack
+from tests.support.service import until
+
+pytestmark = [
+    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
+    pytest.mark.timeout(600),
+]
+
+NARROW: ViewportSize = {"width": 320, "height": 720}
+
+
+@pytest.mark.parametrize(
+    ("tag", "direction", "name", "label"),
+    [("de", "ltr", "Deutsch", "Nach Namen suchen"), ("ar", "rtl", "العربية", "البحث بالاسم")],
+)
+def test_pages_fit_and_read_in_both_directions(
+    service: Stack, open_page: OpenPage, tag: str, direction: str, name: str, label: str
+) -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+    _, url = service.sign_up(f"shop-{tag}", "Harbour Café")
+    page = open_page(url, viewport=NARROW)
+    page.get_by_role("link", name=name).click()
+    expect(page.locator("html")).to_have_attribute("dir", direction)
+    expect(page.get_by_label(label)).to_be_visible()
+    assert faults(page) == []
+    page.locator("button[value=gbol]").click()
+    page.get_by_role("button", name="Authorise").wait_for()
+    connection_id = page.url.partition("/link/")[2].partition("?")[0]
+    until(lambda: service.state(connection_id))
+    page.get_by_role("button", name="Authorise").click()
+    page.wait_for_url("**/return?**")
+    for path in ("", f"/connections/{connection_id}", "/manage", f"/connections/{connection_id}/delete"):
+        if path or page.url.startswith(url):
+            page.goto(url + path)
+        expect(page.locator("html")).to_have_attribute("lang", tag)
+        assert faults(page) == [], path
+    page.goto(f"{url}/manage")
+    logo, heading = page.locator(".managed .logo").first, page.locator(".managed .name").first
+    logo_x, name_x = (place.bounding_box() for place in (logo, heading))
+    assert logo_x is not None
+    assert name_x is not None
+    assert (logo_x["x"] < name_x["x"]) == (direction == "ltr")
