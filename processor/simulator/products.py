@@ -9,7 +9,6 @@ from processor.simulator.simulation import Simulation
 
 def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
     """Add the calls about products to the API of one simulated Codat."""
-    world, lock = simulation.world, simulation.lock
 
     def check_product(product: str) -> None:
         if product not in simulation.config.products:
@@ -23,8 +22,8 @@ def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
     @api.put("/companies/<company_id>/products/<product>")
     def add_product(company_id: str, product: str) -> ResponseReturnValue:
         check_product(product)
-        with lock:
-            company = world.company(company_id)
+        with simulation.lock:
+            company = simulation.world.company(company_id)
             if product not in company.products:
                 company.products = (*company.products, product)
                 read(company)
@@ -33,8 +32,8 @@ def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
     @api.delete("/companies/<company_id>/products/<product>")
     def remove_product(company_id: str, product: str) -> ResponseReturnValue:
         check_product(product)
-        with lock:
-            company = world.company(company_id)
+        with simulation.lock:
+            company = simulation.world.company(company_id)
             company.products = tuple(known for known in company.products if known != product)
         return "", 204
 
@@ -42,8 +41,8 @@ def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
     def refresh_product(company_id: str, product: str) -> ResponseReturnValue:
         """Read a custom product again; refused (400) while a read is running."""
         check_product(product)
-        with lock:
-            company = world.company(company_id)
+        with simulation.lock:
+            company = simulation.world.company(company_id)
             if any(connection.first_sync is FirstSync.RUNNING for connection in company.present):
                 raise SimulatorRefusal(400, "A sync is already in progress for this product")
             read(company)
