@@ -15,6 +15,7 @@ from tests.support.house import (
     ROOT,
     UPWARD_IMPORTS,
     Checker,
+    built_keys,
     environment_read_at_import,
     imported,
     imported_rooms,
@@ -27,6 +28,7 @@ from tests.support.house import (
     public_classes,
     repeated,
     reserved_fields,
+    scripts,
     upward_imports,
     words_of,
     wrong_imports,
@@ -52,6 +54,11 @@ WORKPLACE = re.compile(
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.__name__)
 def test_every_module_keeps_the_rule(checker: Checker) -> None:
     assert [fault for path, text in modules() for fault in checker(path, text)] == []
+
+
+def test_scripts_use_the_keys_that_they_are_given() -> None:
+    assert [fault for path, text in scripts() for fault in built_keys(path, text)] == []
+    assert len(list(scripts())) > 20
 
 
 def test_there_are_modules_to_check() -> None:
@@ -120,6 +127,9 @@ def test_every_allowed_late_import_is_still_there() -> None:
         (late_imports, "processor/x.py", "class A:\n    async def f(self):\n        from os import path"),
         (key_literals, "processor/web/x.py", 'KEY = "codat:inbox"'),
         (key_literals, "workers/x.py", 'def f(n):\n    return f"codat:inbox:{n}"'),
+        (built_keys, "processor/x.lua", "redis.call('HGET', ARGV[8] .. id, 'body')"),
+        (built_keys, "processor/x.lua", "local name = prefix .. id\nredis.call('HEXISTS', name, 'x')"),
+        (built_keys, "processor/x.lua", "redis.call('DEL', 'codat:inbox')"),
         (reserved_fields, "processor/x.py", 'log.info("It happened", extra={"process": 1})'),
         (reserved_fields, "processor/x.py", 'log.info("It happened", extra={"message": 1})'),
         (private_words, "processor/store/upkeep.py", ""),
@@ -149,6 +159,7 @@ def test_a_fault_is_found(checker: Checker, path: str, text: str) -> None:
         (late_imports, "processor/x.py", "try:\n    import apprise\nexcept ImportError:\n    apprise = None"),
         (key_literals, KEYS, 'KEY = "codat:inbox"'),
         (key_literals, "processor/x.py", '"""Reads codat:inbox."""'),
+        (built_keys, "processor/x.lua", "local name = lane .. ':status'\nredis.call('HGET', KEYS[1], name)"),
         (reserved_fields, "processor/x.py", 'log.info("It happened", extra={"event_id": 1})'),
         (environment_read_at_import, "processor/x.py", "import os\ndef f():\n    return os.environ"),
     ],

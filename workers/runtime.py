@@ -112,7 +112,6 @@ def build(
             on_notifications=wake_deliveries,
             progress=progress,
             on_premise=OnPremisePlatforms(platform_cache_of(client, container.settings)),
-            stream_length=container.settings.stream_length,
             metrics=container.metrics,
         ),
         question_runner=QuestionRunner(

@@ -133,8 +133,9 @@ def _gather(
         for cell in keys.cells():
             pipe.zcount(keys.questions(cell), "-inf", to_ms(now))
             pipe.zrange(keys.questions(cell), 0, 0, withscores=True)
-        pipe.zcard(keys.dead_deliveries())
-        pipe.zcard(keys.outbox_with("uncertain"))
+        for cell in keys.cells():
+            pipe.zcard(keys.dead_deliveries(cell))
+            pipe.zcard(keys.outbox_with(cell, "uncertain"))
         for cell in keys.cells():
             pipe.xlen(keys.inbox(cell))
             pipe.xrange(keys.inbox(cell), count=1)
@@ -148,7 +149,10 @@ def _gather(
     processes = {role: _times(next(rows)) for role in heartbeats.ROLES}
     open_messages = {status: _count_and_first(rows) for status in OPEN_STATUSES}
     overdue_questions = _count_and_first(rows)
-    dead_deliveries, uncertain_deliveries = _number(next(rows)), _number(next(rows))
+    dead_deliveries = uncertain_deliveries = 0
+    for _ in keys.cells():
+        dead_deliveries += _number(next(rows))
+        uncertain_deliveries += _number(next(rows))
     depth, age_s = 0, 0.0
     for _ in keys.cells():
         depth += _number(next(rows))

@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 from processor.delivery.subscribers import Subscriber
 from processor.store import keys
 
+LEASE = timedelta(seconds=6)
+
 _TEST_SUFFIX = ".test"
+
+_numbers = count(1)
 
 
 class Mode(StrEnum):
@@ -88,6 +93,7 @@ class Lease:
     """A delivery that the process ``token`` attempts now; ``tries`` counts the attempts before this one."""
 
     lane: Lane
+    cell: int
     notification_id: str
     connection_id: str
     body: str
@@ -110,7 +116,7 @@ class CompletedAttempt:
     """An attempt that is to be recorded.
 
     ``record`` is its stored form. ``counts``: a failure counts against the lane. ``asked``: the receiver
-    asked for the next attempt's time.
+    asked for the next attempt's time. ``number`` rises from one attempt of this process to the next.
     """
 
     lease: Lease
@@ -119,6 +125,7 @@ class CompletedAttempt:
     next_attempt_at: datetime | None = None
     counts: bool = True
     asked: bool = False
+    number: int = field(default_factory=lambda: next(_numbers))
 
 
 def lane_of_tests(subscriber_id: str) -> str:
@@ -131,10 +138,15 @@ def subscriber_id_of(lane_id: str) -> str:
     return lane_id.removesuffix(_TEST_SUFFIX)
 
 
-def common_keys() -> list[str]:
+def common_keys(cell: int) -> list[str]:
     """The first keys of every script that changes statuses (``common.lua``)."""
     return [
-        keys.outbox(),
-        *(keys.outbox_with(status) for status in ("pending", "delivered", "dead", "uncertain")),
-        keys.dead_deliveries(),
+        keys.outbox(cell),
+        *(keys.outbox_with(cell, status) for status in ("pending", "delivered", "dead", "uncertain")),
+        keys.dead_deliveries(cell),
     ]
+
+
+def milliseconds(span: timedelta) -> int:
+    """A span in whole milliseconds, as scripts count time."""
+    return span // timedelta(milliseconds=1)

@@ -2,23 +2,26 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 from redis.client import Pipeline
 
 from processor.clock import to_iso, to_ms, utc_now
-from processor.delivery.channels.registry import BUILT_IN, guard_key
+from processor.delivery.channels.registry import BUILT_IN, subscriber_keys
 from processor.delivery.lane import LaneState, Mode, common_keys, lane_of_tests
-from processor.delivery.scripts import register
-from processor.store import keys, unreadable
+from processor.delivery.scripts import RoundTrip, register
+from processor.store import each_cell, keys, unreadable
 from processor.store.decoding import moment, text_fields, texts
 
 UNLISTED_TTL_S = 7 * 86_400
 """How long test messages and alerts are kept, in seconds."""
+
+CLOSED_TTL_S = 3_600
+"""How long a lane stays closed, in seconds: much longer than a process remembers its subscriber."""
 
 CHUNK = 500
 TEST_TYPE = "subscriber.test"
@@ -30,13 +33,34 @@ class LaneAdmin:
     def __init__(self, client: "Redis[Any]", *, clock: Callable[[], datetime] = utc_now) -> None:
         self._client = client
         self._clock = clock
-        self._requeue = register(client, "requeue")
-        self._abandon = register(client, "abandon")
-        self._enable = register(client, "enable")
+        self._scripts = {name: register(client, name) for name in ("requeue", "abandon", "figures")}
 
-    def requeue(self, notification_id: str, lane_id: str) -> bool:
-        """Put a notification into a lane (again), due now; false when either does not exist."""
-        return bool(self._put(self._client, notification_id, lane_id))
+    def requeue(self, notification_id: str, lane_id: str, *, cell: int) -> bool:
+        """Put a notification into a lane (again), due now; false when either does not exist.
+
+        A slow lane is probed at once: the operator expects it to work again.
+        """
+        needed = subscriber_keys(lane_id)
+        if needed and not self._client.exists(*needed):
+            return False
+        self.probe_at_once(lane_id)
+        return bool(
+            self._scripts["requeue"](
+                keys=[
+                    *common_keys(cell),
+                    keys.deliveries(cell, notification_id),
+                    keys.lane(cell, lane_id),
+                    keys.lane_flight(cell, lane_id),
+                    keys.notification(cell, notification_id),
+                    keys.closed_lanes(cell),
+                ],
+                args=[notification_id, lane_id, to_ms(self._clock())],
+            )
+        )
+
+    def probe_at_once(self, lane_id: str) -> None:
+        """Let a slow lane have its next attempt now."""
+        self._client.hdel(keys.lane_state(lane_id), "probe_at")
 
     def send_test(self, subscriber_id: str) -> str:
         """Send a test message to a subscriber, whatever the mode of its lane; the message's id."""
@@ -49,22 +73,30 @@ class LaneAdmin:
     def add_unlisted(
         self, pipe: "Pipeline[Any]", prefix: str, type_: str, data: Mapping[str, Any], lane_id: str
     ) -> str:
-        """Add a message to a transaction that enters a lane, is in no list, and expires; its id."""
+        """Add a message to a transaction that enters a lane, is in no list, and expires; its id.
+
+        The transaction may use the keys of the cell ``keys.UNLISTED``.
+        """
         id_ = f"{prefix}_{secrets.token_hex(16)}"
         body = {"id": id_, "type": type_, "timestamp": to_iso(self._clock()), "data": data}
         text = json.dumps(body, separators=(",", ":"))
-        pipe.hset(keys.notification(id_), mapping={"body": text, "connection_id": ""})
-        pipe.expire(keys.notification(id_), UNLISTED_TTL_S)
-        self._put(pipe, id_, lane_id)
-        pipe.expire(keys.deliveries(id_), UNLISTED_TTL_S)
+        record, delivery = keys.notification(keys.UNLISTED, id_), keys.deliveries(keys.UNLISTED, id_)
+        pipe.hset(record, mapping={"body": text, "connection_id": ""})
+        pipe.hset(delivery, mapping={f"{lane_id}:status": "pending", f"{lane_id}:tries": 0, "n:pending": 1})
+        for name in (record, delivery):
+            pipe.expire(name, UNLISTED_TTL_S)
+        pipe.zadd(keys.lane(keys.UNLISTED, lane_id), {id_: to_ms(self._clock())})
         return id_
 
     def enable(self, lane_id: str) -> None:
-        """Reset a lane to active without failures; waiting retries are due now."""
-        self._enable(
-            keys=[keys.lane(lane_id), keys.lane_flight(lane_id), keys.lane_state(lane_id)],
-            args=[lane_id, to_ms(self._clock()), keys.deliveries("")],
-        )
+        """Reset a lane to active without failures; waiting retries are due at the dispatcher's next look."""
+        each_cell.replies(self._client, lambda pipe, cell: pipe.srem(keys.closed_lanes(cell), lane_id))
+        state_key = keys.lane_state(lane_id)
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hset(state_key, mapping={"mode": Mode.ACTIVE.value, "recovered": 1})
+            pipe.hdel(state_key, "since", "failures", "failing_since", "probe_at", "probe_pause")
+            pipe.incr(keys.subscribers_version())
+            pipe.execute()
 
     def disable(self, lane_id: str) -> None:
         """Stop deliveries and refuse new ones; waiting deliveries stay. Idempotent."""
@@ -75,42 +107,68 @@ class LaneAdmin:
             pipe.multi()
             if mode != Mode.DISABLED.value.encode():
                 pipe.hset(state_key, mapping={"mode": Mode.DISABLED.value, "since": to_ms(self._clock())})
+                pipe.incr(keys.subscribers_version())
 
         self._client.transaction(set_disabled, state_key)  # type: ignore[no-untyped-call]
 
     def abandon(self, lane_id: str, *, removed: bool) -> int:
-        """Give up all waiting deliveries as dead, or as cancelled if ``removed``; their number."""
+        """Give up all waiting deliveries as dead, or as cancelled if ``removed``; their number.
+
+        Before, the lane is closed in every cell: another process may not know yet that it has ended.
+        """
+
+        def close(pipe: "Pipeline[Any]", cell: int) -> None:
+            pipe.sadd(keys.closed_lanes(cell), lane_id)
+            pipe.expire(keys.closed_lanes(cell), CLOSED_TTL_S)
+
+        each_cell.replies(self._client, close)
         count = 0
-        while ids := self._client.zrange(keys.lane(lane_id), 0, CHUNK - 1):
-            with self._client.pipeline(transaction=False) as pipe:
-                for id_ in ids:
-                    self._abandon(
-                        keys=[*common_keys(), keys.deliveries(id_.decode()), keys.lane(lane_id)],
-                        args=[id_, lane_id, "cancelled" if removed else "dead"],
-                        client=pipe,
-                    )
-                count += sum(pipe.execute())
+        while waiting := self._waiting(lane_id):
+            trip = RoundTrip(self._client, self._scripts["abandon"])
+            for cell, id_ in waiting:
+                trip.call(
+                    self._scripts["abandon"],
+                    [*common_keys(cell), keys.deliveries(cell, id_), keys.lane(cell, lane_id)],
+                    [id_, lane_id, "cancelled" if removed else "dead"],
+                )
+            count += sum(trip.results())
         if removed:
-            self._client.delete(keys.lane_flight(lane_id), keys.lane_state(lane_id))
+            each_cell.replies(self._client, lambda pipe, cell: pipe.delete(keys.lane_flight(cell, lane_id)))
+            self._client.delete(keys.lane_state(lane_id))
         return count
+
+    def _waiting(self, lane_id: str) -> list[tuple[int, str]]:
+        """Some deliveries that wait in a lane, with their cells."""
+        rows = each_cell.replies(
+            self._client, lambda pipe, cell: pipe.zrange(keys.lane(cell, lane_id), 0, CHUNK - 1)
+        )
+        return [(cell, id_) for cell, ids in enumerate(rows) for id_ in texts(ids)]
 
     def states(self, lane_ids: list[str]) -> dict[str, LaneState]:
         """The states of lanes, by id; an unreadable one counts as new."""
+        if not lane_ids:
+            return {}
         now_ms = to_ms(self._clock())
-        with self._client.pipeline(transaction=False) as pipe:
-            for lane_id in lane_ids:
-                pipe.hgetall(keys.lane_state(lane_id))
-                pipe.zcard(keys.lane(lane_id))
-                pipe.zcount(keys.lane_flight(lane_id), now_ms, "+inf")
-                pipe.zrange(keys.lane(lane_id), 0, 0, withscores=True)
-            rows = pipe.execute() if lane_ids else []
+        trip = RoundTrip(self._client, self._scripts["figures"])
+        for lane_id in lane_ids:
+            trip.add("HGETALL", keys.lane_state(lane_id))
+        for cell in keys.cells():
+            names = [
+                name
+                for lane_id in lane_ids
+                for name in (keys.lane(cell, lane_id), keys.lane_flight(cell, lane_id))
+            ]
+            trip.call(self._scripts["figures"], names, [now_ms])
+        replies = trip.execute()
+        rows, cells = replies[: len(lane_ids)], replies[len(lane_ids) :]
+        for reply in cells:
+            if isinstance(reply, RedisError):
+                raise reply
         states = {}
-        for index, lane_id in enumerate(lane_ids):
-            row, *figures = rows[4 * index : 4 * index + 4]
-            state = unreadable.read(
-                self._client, "lane", lane_id, partial(_state, lane_id, row, *figures, now_ms=now_ms)
-            )
-            states[lane_id] = state or _state(lane_id, {}, *figures, now_ms=now_ms)
+        for lane_id, row, *figures in zip(lane_ids, rows, *cells, strict=True):
+            parse = partial(_state, lane_id, row, figures, now_ms=now_ms)
+            state = unreadable.read(self._client, "lane", lane_id, parse)
+            states[lane_id] = state or _state(lane_id, {}, figures, now_ms=now_ms)
         return states
 
     def used_states(self) -> list[LaneState]:
@@ -120,39 +178,26 @@ class LaneAdmin:
             state for state in states if state.lane_id not in BUILT_IN or state.waiting or state.last_attempt
         ]
 
-    def _put(self, client: Any, id_: str, lane_id: str) -> Any:
-        return self._requeue(
-            keys=[
-                *common_keys(),
-                keys.deliveries(id_),
-                keys.lane(lane_id),
-                keys.lane_flight(lane_id),
-                keys.notification(id_),
-                guard_key(lane_id, id_),
-                keys.lane_state(lane_id),
-            ],
-            args=[id_, lane_id, to_ms(self._clock())],
-            client=client,
-        )
-
 
 def _state(
     lane_id: str,
-    row: Mapping[bytes, bytes],
-    waiting: int,
-    under_way: int,
-    oldest: list[tuple[bytes, float]],
+    row: Any,
+    figures: Sequence[tuple[int, int, bytes]],
     *,
     now_ms: int,
 ) -> LaneState:
+    """``row`` is the stored state, ``figures`` those of each cell. Raises one of ``unreadable.FAULTS``."""
+    if unreadable.is_wrong_type(row):
+        raise TypeError("a key of another type")
     fields = text_fields(row)
+    first_ms = min((float(due_ms) for _, _, due_ms in figures if due_ms), default=now_ms)
     return LaneState(
         lane_id=lane_id,
         mode=Mode(fields.get("mode", Mode.ACTIVE.value)),
         since=moment(fields, "since"),
-        waiting=waiting,
-        under_way=under_way,
-        overdue_s=max(0.0, (now_ms - oldest[0][1]) / 1000) if oldest else 0.0,
+        waiting=sum(waiting for waiting, _, _ in figures),
+        under_way=sum(under_way for _, under_way, _ in figures),
+        overdue_s=max(0.0, (now_ms - first_ms) / 1000),
         failures=int(fields.get("failures", 0)),
         failing_since=moment(fields, "failing_since"),
         delivered=int(fields.get("delivered", 0)),

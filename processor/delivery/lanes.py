@@ -1,32 +1,38 @@
 """Lanes: due deliveries are claimed under a lease, attempted, and settled.
 
-Each subscriber has a lane and a second one for its test messages; each built-in channel has one. A lease
-names the process that attempts a delivery. If the process dies, the lease ends within seconds, and another
-process attempts the delivery under the same id.
+Each subscriber has a lane and a second one for its test messages; each built-in channel has one. The
+deliveries of a lane lie in the cells of their connections; its state is shared. A lease names the process
+that attempts a delivery. If the process dies, the lease ends within seconds, and another process attempts the
+delivery under the same id.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import msgspec
 from redis import Redis, RedisError
 
 from processor.clock import from_ms, to_ms, utc_now
-from processor.delivery import retry_schedule
-from processor.delivery.channels.registry import BUILT_IN, enabled_channels, guard_key
-from processor.delivery.lane import CompletedAttempt, Lane, Lease, common_keys, lane_of_tests
+from processor.delivery.attempt_recorder import AttemptRecorder
+from processor.delivery.channels.registry import enabled_channels
+from processor.delivery.claims import Claims, DueDelivery, LanePlan, keys_of
+from processor.delivery.lane import LEASE, CompletedAttempt, Lane, Lease, Mode, lane_of_tests
+from processor.delivery.lane_places import LanePlaces, Place
 from processor.delivery.scripts import RoundTrip, register
-from processor.delivery.subscribers import SubscriberCache
+from processor.delivery.subscriber_cache import SubscriberCache
 from processor.settings.definitions import Settings
 from processor.store import keys
 
-LEASE = timedelta(seconds=6)
 RENEW_S = 1.5
 """Interval between renewals of a lease, in seconds; several fit into one lease."""
 
-ATTEMPTS_KEPT = 30
+ORDERED_AT_ONCE = 100
+"""Due deliveries of an ordered lane that are looked at in a cell: some wait for older ones."""
+
+FEWEST = 10
+"""Due deliveries of a lane that are looked at in a cell, at least, when it shares the room with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,79 +69,83 @@ class Lanes:
         self._channels = enabled_channels(settings)
         self._token = token
         self._clock = clock
-        self._claim, self._read, self._settle, self._renew, self._release = (
-            register(client, name) for name in ("claim", "read", "settle", "renew", "release")
+        self._recorder = AttemptRecorder(client, token)
+        self._peek, self._renew, self._release = (
+            register(client, name) for name in ("peek", "renew", "release")
         )
+        self._places = LanePlaces()
+        self._claims = Claims(client, token, self._places)
         self._version: object = self
         self._lanes: dict[str, Lane] = {}
-        self._ready: set[str] = set()
-        self._due_ms: dict[str, float] = {}
 
     def look(
         self,
         room: Callable[[Lane], int],
         completed: Sequence[CompletedAttempt] = (),
         *,
-        touched: Iterable[str] = (),
+        touched: Iterable[Place] = (),
         everywhere: bool = True,
     ) -> Look:
         """Record attempts and lease due deliveries, in two round trips.
 
-        ``room`` is the number of attempts that may be under way in a lane. A look is at the lanes in
-        ``touched`` and those that have something due as far as this process knows, or ``everywhere``.
+        A lane that is slow, ordered, has a rate or has just recovered takes one or two more. ``room`` is the
+        number of attempts that may be under way in a lane. A look is at the places in ``touched`` and those
+        that have something due as far as this process knows, or ``everywhere``.
         """
         if self._version is self:
             self._know(self._client.get(keys.subscribers_version()))
         now_ms = to_ms(self._clock())
-        self._ready.update(self._lanes if everywhere else touched)
-        self._ready.update(attempt.lease.lane.id for attempt in completed)
-        for lane_id in [lane_id for lane_id, due_ms in self._due_ms.items() if due_ms <= now_ms]:
-            del self._due_ms[lane_id]  # where there is no room, the end of an attempt leads to the next look
-            self._ready.add(lane_id)
-        lanes = [lane for lane_id, lane in self._lanes.items() if lane_id in self._ready and room(lane) > 0]
-        trip = RoundTrip(self._client, self._claim, self._settle, self._renew)
-        batches = self._add_settling(trip, completed, now_ms)
-        for lane in lanes:
-            self._add_claim(trip, lane, room(lane), now_ms)
+        ready = self._places.ready
+        ready.update(self._everywhere() if everywhere else touched)
+        ready.update((attempt.lease.lane.id, attempt.lease.cell) for attempt in completed)
+        self._places.note_time(now_ms)
+        counts = Counter(lane_id for lane_id, _ in ready if lane_id in self._lanes)
+        plans = {
+            lane_id: LanePlan(self._lanes[lane_id], limit, self._most(lane_id, limit, count))
+            for lane_id, count in counts.items()
+            if (limit := room(self._lanes[lane_id])) > 0
+        }
+        trip = RoundTrip(self._client, *self._recorder.scripts, self._peek)
+        batches = self._recorder.add(trip, completed, now_ms)
+        recording = len(trip)
+        cells = self._add_peeks(trip, plans, now_ms)
         trip.add("GET", keys.subscribers_version())
-        replies = trip.execute()
-        refused = [
-            (attempt, reply)
-            for batch, reply in zip(batches, replies, strict=False)
-            if isinstance(reply, RedisError)
-            for attempt in batch
-        ]
-        *replies, version = replies[len(batches) :]
-        claims = self._claims(lanes, replies)
-        error = next((reply for reply in (*replies, version) if isinstance(reply, RedisError)), None)
+        *replies, version = trip.execute()
+        recorded = self._recorder.read(batches, replies[:recording])
+        errors = [reply for reply in (*replies[len(batches) :], version) if isinstance(reply, RedisError)]
+        states = replies[recording : recording + len(plans)]
+        self._read_peeks(plans, cells, replies[recording + len(plans) :], errors)
+        self._read_states(plans, states)
         changed = version != self._version and not isinstance(version, RedisError)
         if changed:
             self._know(version)
-        next_ms = now_ms if changed else min(self._due_ms.values(), default=None)
-        next_due_at = None if next_ms is None else from_ms(next_ms)
-        return Look(self._leases(claims), next_due_at, refused, error)
+            plans = {lane_id: plan for lane_id, plan in plans.items() if lane_id in self._lanes}
+            for lane_id, plan in plans.items():
+                plan.lane = self._lanes[lane_id]
+        leases = self._claims.claim(plans, recorded.next_ids, now_ms, errors)
+        next_ms = now_ms if changed else self._places.next_due_ms
+        next_due_at = None if next_ms is None else from_ms(max(next_ms, now_ms))
+        return Look(leases, next_due_at, recorded.refused, next(iter(errors), None))
 
     def forget_subscribers(self) -> None:
         """The next look asks for the subscribers first."""
         self._version = self
 
-    def renew(self, notification_ids: Mapping[str, Sequence[str]]) -> None:
-        """Renew the leases of deliveries under way, by lane id."""
+    def renew(self, leases: Iterable[Lease]) -> None:
+        """Renew the leases of deliveries under way."""
         until_ms = to_ms(self._clock() + LEASE)
-        trip = RoundTrip(self._client, self._claim, self._settle, self._renew)
-        for lane_id, ids in notification_ids.items():
-            trip.call(
-                self._renew, [keys.lane(lane_id), keys.lane_flight(lane_id)], [until_ms, self._token, *ids]
-            )
-        for reply in trip.execute():
-            if isinstance(reply, RedisError):
-                raise reply
+        ids: defaultdict[Place, list[str]] = defaultdict(list)
+        for lease in leases:
+            ids[lease.lane.id, lease.cell].append(lease.notification_id)
+        trip = RoundTrip(self._client, self._renew)
+        for place, of_place in ids.items():
+            trip.call(self._renew, keys_of(place), [until_ms, self._token, *of_place])
+        trip.results()
 
     def release(self, lease: Lease) -> None:
         """Give back a delivery whose attempt was not completed."""
-        lane_id = lease.lane.id
         self._release(
-            keys=[keys.lane(lane_id), keys.lane_flight(lane_id)],
+            keys=keys_of((lease.lane.id, lease.cell)),
             args=[lease.notification_id, self._token, to_ms(self._clock())],
         )
 
@@ -145,109 +155,64 @@ class Lanes:
         for subscriber in self._subscribers.at(version):
             lanes += [Lane(subscriber.id, subscriber), Lane(lane_of_tests(subscriber.id), subscriber)]
         self._version, self._lanes = version, {lane.id: lane for lane in lanes}
-        self._ready, self._due_ms = set(self._lanes), {}
+        self._places.reset(self._everywhere())
 
-    def _add_claim(self, trip: RoundTrip, lane: Lane, room: int, now_ms: int) -> None:
-        lane_key = keys.lane(lane.id)
-        guard = lane_key if lane.id in BUILT_IN else guard_key(lane.id, "")
-        args = [now_ms, room, now_ms + _ms(LEASE), self._token, lane.rate_per_s]
-        if lane.ordered:
-            args += [lane.id, keys.deliveries(""), keys.notification(""), keys.outbox_of("")]
-        trip.call(self._claim, [lane_key, keys.lane_flight(lane.id), keys.lane_state(lane.id), guard], args)
+    def _everywhere(self) -> Iterable[Place]:
+        """All places; test messages are in one cell."""
+        for lane in self._lanes.values():
+            for cell in (keys.UNLISTED,) if lane.is_test else keys.cells():
+                yield lane.id, cell
 
-    def _claims(self, lanes: Sequence[Lane], replies: Sequence[Any]) -> list[tuple[str, str]]:
-        """Lane and notification of each claimed delivery; notes what is known about the lanes now."""
-        claims = []
-        for lane, reply in zip(lanes, replies, strict=True):
-            if isinstance(reply, RedisError):
-                continue
-            next_due, more, *ids = reply
-            claims += [(lane.id, id_.decode()) for id_ in ids]
-            if not more:
-                self._ready.discard(lane.id)
-            self._due_ms.pop(lane.id, None)
-            if next_due:
-                self._due_ms[lane.id] = float(next_due)
-        return claims
+    def _most(self, lane_id: str, limit: int, places: int) -> int:
+        """How many due deliveries of a lane to read in a cell, where so many places share the limit."""
+        return ORDERED_AT_ONCE if self._lanes[lane_id].ordered else max(FEWEST, 2 * limit // places)
 
-    def _leases(self, claims: Sequence[tuple[str, str]]) -> list[Lease]:
-        """The leases with what the senders need; deliveries of erased notifications are removed."""
-        lanes_of: dict[str, list[str]] = {}
-        for lane_id, id_ in claims:
-            lanes_of.setdefault(id_, []).append(lane_id)
-        if not lanes_of:
-            return []
-        rows = self._read(
-            keys=[key for id_ in lanes_of for key in (keys.notification(id_), keys.deliveries(id_))],
-            args=["".join(f"{lane_id} " for lane_id in lane_ids) for lane_ids in lanes_of.values()],
-        )
-        leases = []
-        for (id_, lane_ids), row in zip(lanes_of.items(), rows, strict=True):
-            if not row:
-                for lane_id in lane_ids:
-                    self._forget(lane_id, id_)
-                continue
-            body, connection_id, *tries = row
-            leases += [
-                Lease(lane, id_, (connection_id or b"").decode(), body.decode(), int(number), self._token)
-                for lane_id, number in zip(lane_ids, tries, strict=True)
-                if (lane := self._lanes.get(lane_id))
-            ]
-        return leases
+    def _add_peeks(self, trip: RoundTrip, plans: Mapping[str, LanePlan], now_ms: int) -> dict[int, list[str]]:
+        """Add reads of the states of lanes, and of their ready places; the lanes of each cell."""
+        for lane_id in plans:
+            trip.add("HMGET", keys.lane_state(lane_id), "mode", "recovered")
+        cells: defaultdict[int, list[str]] = defaultdict(list)
+        for lane_id, cell in self._places.ready:
+            if lane_id in plans:
+                cells[cell].append(lane_id)
+        for cell, lane_ids in cells.items():
+            names = [key for lane_id in lane_ids for key in keys_of((lane_id, cell))]
+            trip.call(self._peek, names, [now_ms, *(plans[lane_id].most for lane_id in lane_ids)])
+        return cells
 
-    def _forget(self, lane_id: str, notification_id: str) -> None:
-        """Remove an erased notification from a lane."""
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.zrem(keys.lane(lane_id), notification_id)
-            pipe.zrem(keys.lane_flight(lane_id), f"{notification_id} {self._token}")
-            pipe.execute()
-
-    def _add_settling(
-        self, trip: RoundTrip, completed: Sequence[CompletedAttempt], now_ms: int
-    ) -> list[list[CompletedAttempt]]:
-        """Add a call for each lane to ``trip``; the attempts that each of them records."""
-        batches: dict[str, list[CompletedAttempt]] = {}
-        for attempt in completed:
-            batches.setdefault(attempt.lease.lane.id, []).append(attempt)
-        for lane_id, batch in batches.items():
-            lane = batch[0].lease.lane
-            script_keys = [
-                *common_keys(),
-                keys.lane(lane_id),
-                keys.lane_flight(lane_id),
-                keys.lane_state(lane_id),
-            ]
-            args = [
-                lane_id,
-                self._token,
-                now_ms,
-                ATTEMPTS_KEPT,
-                retry_schedule.SLOW_AFTER,
-                _ms(retry_schedule.PROBE_PAUSE),
-                _ms(retry_schedule.LONGEST_PROBE_PAUSE),
-                _ms(retry_schedule.PAUSE_AFTER),
-                keys.deliveries(""),
-                int(lane.ordered),
-            ]
-            for attempt in batch:
-                id_ = attempt.lease.notification_id
-                script_keys += [
-                    keys.deliveries(id_),
-                    keys.notification(id_),
-                    keys.outbox_of(attempt.lease.connection_id),
-                    guard_key(lane_id, id_),
+    def _read_peeks(
+        self,
+        plans: Mapping[str, LanePlan],
+        cells: Mapping[int, Sequence[str]],
+        replies: Sequence[Any],
+        errors: list[RedisError],
+    ) -> None:
+        """Read what is due."""
+        for (cell, lane_ids), reply in zip(cells.items(), replies, strict=True):
+            rows = [] if isinstance(reply, RedisError) else reply
+            for lane_id, row in zip(lane_ids, rows, strict=False):
+                if isinstance(row, RedisError):
+                    errors.append(row)
+                    continue
+                under_way, later, due = row
+                plan = plans[lane_id]
+                plan.due += [
+                    DueDelivery(float(due_ms), cell, id_.decode())
+                    for id_, due_ms in zip(due[::2], due[1::2], strict=True)
                 ]
-                args += [
-                    id_,
-                    attempt.verdict.value,
-                    to_ms(attempt.next_attempt_at) if attempt.next_attempt_at else now_ms,
-                    msgspec.json.encode(attempt.record),
-                    int(attempt.counts and not lane.is_test),
-                    int(attempt.asked),
-                ]
-            trip.call(self._settle, script_keys, args)
-        return list(batches.values())
+                more = len(due) >= 2 * plan.most
+                later_ms = float(later) if later else None
+                self._places.note_peek((lane_id, cell), under_way, later_ms, more=more)
 
-
-def _ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+    def _read_states(self, plans: Mapping[str, LanePlan], states: Sequence[Any]) -> None:
+        """Read the modes of lanes, and decide how many deliveries to claim."""
+        for (lane_id, plan), state in zip(plans.items(), states, strict=True):
+            mode, recovered = (Mode.PAUSED, None) if isinstance(state, RedisError) else state
+            plan.due.sort()
+            plan.is_slow, plan.has_recovered = mode == b"slow", recovered is not None
+            if mode not in (None, b"active", b"slow"):
+                plan.due = []
+                for cell in keys.cells():
+                    self._places.forget_due((lane_id, cell))
+            under_way = self._places.under_way(lane_id, keys.cells())
+            plan.room = max(0, min(len(plan.due), plan.limit - under_way))

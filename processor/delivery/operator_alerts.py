@@ -28,7 +28,10 @@ class OperatorAlerts:
         self._reachable = reachable
 
     def add_alert(self, pipe: "Pipeline[Any]", subject: str, text: str) -> None:
-        """Add an alert to a transaction; a worker delivers it with retries. ``text`` must hold no secret."""
+        """Add an alert to a transaction; a worker delivers it with retries. ``text`` must hold no secret.
+
+        The transaction may use the keys of the cell ``keys.UNLISTED``.
+        """
         if self._reachable:
             data = {"subject": subject, "text": text}
             self._lane_admin.add_unlisted(pipe, "alr", ALERT_TYPE, data, OPERATORS.name)
@@ -43,5 +46,7 @@ class OperatorAlerts:
         """Log the alerts of a committed transaction, and wake a worker that delivers them."""
         for subject in subjects:
             _log.warning("operators are alerted", extra={"subject": subject})
+        if subjects and self._reachable:
+            self._lane_admin.probe_at_once(OPERATORS.name)
         if subjects:
             self._waker.wake_dispatcher()

@@ -13,12 +13,9 @@ from processor.delivery.channels.registry import BUILT_IN
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.errors import Conflict, NotFound
-from processor.store import keys
-from processor.store.decoding import texts
+from processor.store import each_cell, keys
 from processor.store.queries import Reader
 from processor.store.waker import Waker
-
-PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +77,11 @@ class RedeliveryService:
         A subscriber receives the types that it wants, also where ``subscriber_id`` names it.
         """
         recipients = self._recipients(subscriber_id)
-        lowest, offset = to_us(moment), 0
-        while True:
-            ids = texts(self._client.zrangebyscore(keys.outbox(), lowest, "+inf", start=offset, num=PAGE))
-            for id_ in ids:
-                row = self._reader.notification(id_)
-                lanes = self._lanes(row, recipients, subscriber_id, undelivered=undelivered) if row else ()
-                if row and lanes:
-                    yield self._put(row, lanes, dry_run=dry_run)
-            offset += len(ids)
-            if len(ids) < PAGE:
-                return
+        for cell, id_ in each_cell.by_score(self._client, keys.outbox, lowest=to_us(moment)):
+            row = self._reader.notification(id_, cell=cell)
+            lanes = self._lanes(row, recipients, subscriber_id, undelivered=undelivered) if row else ()
+            if row and lanes:
+                yield self._put(row, lanes, dry_run=dry_run)
 
     def redeliver_dead(
         self, *, subscriber_id: str | None = None, dry_run: bool = False
@@ -105,7 +96,7 @@ class RedeliveryService:
 
     def dead_letters(self, *, subscriber_id: str | None = None) -> Iterator[tuple[str, str]]:
         """Notification id and lane of every dead letter, oldest first."""
-        for member in texts(self._client.zrange(keys.dead_deliveries(), 0, -1)):
+        for _, member in each_cell.by_score(self._client, keys.dead_deliveries):
             id_, _, lane_id = member.partition(" ")
             if subscriber_id in (None, lane_id):
                 yield id_, lane_id
@@ -164,7 +155,10 @@ class RedeliveryService:
     def _put(self, row: Mapping[str, Any], lanes: tuple[str, ...], *, dry_run: bool) -> RedeliveryResult:
         body = row["body"]
         if not dry_run:
-            lanes = tuple(lane for lane in lanes if self._lane_admin.requeue(body["id"], lane))
+            lanes = tuple(lane for lane in lanes if self._requeue(row, lane))
             if lanes:
                 self._waker.wake_dispatcher()
         return RedeliveryResult(body["id"], body["type"], lanes)
+
+    def _requeue(self, row: Mapping[str, Any], lane_id: str) -> bool:
+        return self._lane_admin.requeue(row["body"]["id"], lane_id, cell=row["cell"])

@@ -30,7 +30,7 @@ class SendLog:
 
     def outcomes(self, lease: Lease) -> dict[str, str]:
         """``delivered`` or ``uncertain`` for each recipient of an earlier send."""
-        fields = text_fields(self._client.hgetall(keys.deliveries(lease.notification_id)))
+        fields = text_fields(self._client.hgetall(keys.deliveries(lease.cell, lease.notification_id)))
         return dict(fields_with_prefix(fields, f"{lease.lane.id}:sent:"))
 
     def begin(self, lease: Lease, recipient: str) -> None:
@@ -50,7 +50,7 @@ class SendLog:
         id_, lane_id = lease.notification_id, lease.lane.id
         return bool(
             self._script(
-                keys=[keys.deliveries(id_), keys.lane_flight(lane_id)],
+                keys=[keys.deliveries(lease.cell, id_), keys.lane_flight(lease.cell, lane_id)],
                 args=[id_, lease.token, lane_id, recipient, outcome],
             )
         )

@@ -203,21 +203,6 @@ class Subscribers:
         self._client.transaction(set_fields, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
 
 
-class SubscriberCache:
-    """The subscribers as this process knows them, read again when their version has changed."""
-
-    def __init__(self, subscribers: Subscribers) -> None:
-        self._subscribers = subscribers
-        self._version: object = self
-        self._all: list[Subscriber] = []
-
-    def at(self, version: object) -> list[Subscriber]:
-        """All subscribers, where ``version`` was just read from ``subscribers_version``."""
-        if version != self._version:
-            self._all, self._version = self._subscribers.all(), version
-        return self._all
-
-
 def names_of(subscribers: Iterable[Subscriber]) -> dict[str, str]:
     """Names for people by id: the description, else the host, as a whole URL may hold secrets.
 

@@ -1,6 +1,5 @@
 """Erases a company: all records of it are removed, and a tombstone without personal data stays."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
@@ -13,6 +12,7 @@ from handlers.state import State
 from processor.access import audit
 from processor.clock import to_iso, to_ms
 from processor.delivery import serializers
+from processor.delivery.attempt_recorder import forget_attempt
 from processor.delivery.channels.registry import lane_ids
 from processor.erasure import company_ids
 from processor.erasure.records import CompanyRecords, RecordFinder, chunks
@@ -60,8 +60,9 @@ class CompanyEraser:
     def erase(self, typed_id: str, now: datetime) -> CompanyRecords:
         """Erase the company; the records that were removed. Raises what ``resolve_id`` raises.
 
-        One transaction removes all of it, and the commit of a drain that runs meanwhile fails. Messages
-        that arrive later are dropped. Unrecognised messages are in another cell, and go afterwards.
+        One transaction removes what is in its cell, and the commit of a drain that runs meanwhile fails.
+        Messages that arrive later are dropped. What is elsewhere goes afterwards; the company stays in
+        ``erasures`` until then, so that an erasure that was interrupted is completed.
         """
         company_id = self.resolve_id(typed_id)
         for _ in range(ATTEMPTS):
@@ -83,8 +84,7 @@ class CompanyEraser:
                     pipe.execute()
                 except WatchError:
                     continue
-                inbox.remove_unrecognised(self._client, records.unrecognised)
-                audit.forget_targets(self._client, records.identifiers)
+                self._remove_elsewhere(records)
                 return records
         raise StoreUnavailable("The company is being changed all the time; try again.")
 
@@ -116,15 +116,14 @@ class CompanyEraser:
         messages = finder.messages(cell, finder.members(keys.company_events(company_id)))
         if any(record.status in ("pending", "failed") for _, record in messages):
             return True
-        notifications = finder.notifications(
-            [company_id, *finder.members(keys.company_connections(company_id))]
-        )
-        undistributed = texts(self._client.lrange(keys.fan_out(), 0, -1))
+        about = [company_id, *finder.members(keys.company_connections(company_id))]
+        notifications = finder.notifications(cell, about)
+        undistributed = texts(fields[b"id"] for _, fields in self._client.xrange(keys.fan_out(cell)))
         if not set(undistributed).isdisjoint(notifications):
             return True
         with self._client.pipeline(transaction=False) as pipe:
             for notification_id in notifications:
-                pipe.hgetall(keys.deliveries(notification_id))
+                pipe.hgetall(keys.deliveries(cell, notification_id))
             replies = pipe.execute() if notifications else []
         return any(serializers.status(text_fields(row)) == "pending" for row in replies)
 
@@ -135,16 +134,13 @@ class CompanyEraser:
         if "merchant_id" in records.row:
             commits.remove_merchant(pipe, company_id, records.row["merchant_id"])
         cell = keys.cell_of(company_id)
-        for index in (keys.companies(cell), keys.looks(cell), keys.erasures(cell), keys.not_shown(cell)):
+        for index in (keys.companies(cell), keys.looks(cell), keys.not_shown(cell)):
             pipe.zrem(index, company_id)
+        pipe.zadd(keys.erasures(cell), {company_id: 0})
         for table in keys.of_companies(cell):
             pipe.hdel(table, company_id)
         for marks in (keys.shown(cell), keys.foreign(cell)):
             pipe.srem(marks, keys.shown_as(company_id))
-        unreadable.forget(pipe, "company", company_id)
-        for connection_id in records.connections:
-            unreadable.forget(pipe, "connection", connection_id)
-            unreadable.forget(pipe, "timeline", connection_id)
         for chunk in chunks(records.connections):
             for index in _connection_indexes(cell):
                 pipe.zrem(index, *chunk)
@@ -155,9 +151,7 @@ class CompanyEraser:
                 pipe.hdel(table, *chunk)
             for index in _event_indexes(cell):
                 pipe.zrem(index, *chunk)
-        self._remove_deliveries(pipe, records.notifications)
-        for chunk in chunks(records.stream):
-            pipe.xdel(keys.stream(), *chunk)
+        self._remove_deliveries(pipe, cell, records.notifications)
         for chunk in chunks(records.questions):
             pipe.zrem(keys.questions(cell), *chunk)
             pipe.hdel(keys.question_details(cell), *chunk)
@@ -173,23 +167,37 @@ class CompanyEraser:
                         pipe.zrem(index, *chunk)
             pipe.execute()
 
-    def _remove_deliveries(self, pipe: "Pipeline[Any]", notifications: Sequence[str]) -> None:
-        subscribers = self._finder.members(keys.subscribers())
-        lanes = lane_ids(subscribers)
-        indexes = [keys.outbox(), *map(keys.outbox_with, serializers.STATUSES), *map(keys.lane, lanes)]
+    def _remove_deliveries(self, pipe: "Pipeline[Any]", cell: int, notifications: Sequence[str]) -> None:
+        """Stage the removal of indexes of notifications; the fan-out drops those that do not exist."""
+        lanes = self._lanes()
+        statuses = [keys.outbox_with(cell, status) for status in serializers.STATUSES]
+        indexes = [keys.outbox(cell), *statuses, *(keys.lane(cell, lane) for lane in lanes)]
         for chunk in chunks(notifications):
             for index in indexes:
                 pipe.zrem(index, *chunk)
             dead = [f"{notification_id} {lane}" for notification_id in chunk for lane in lanes]
             for part in chunks(dead):
-                pipe.zrem(keys.dead_deliveries(), *part)
-            for notification_id in chunk:
-                pipe.lrem(keys.fan_out(), 0, notification_id)
-        removed = set(notifications)
-        for lane in lanes:
-            last_attempt = self._client.hget(keys.lane_state(lane), "last_attempt")
-            if last_attempt is not None and json.loads(last_attempt).get("id") in removed:
-                pipe.hdel(keys.lane_state(lane), "last_attempt")
+                pipe.zrem(keys.dead_deliveries(cell), *part)
+
+    def _lanes(self) -> list[str]:
+        return lane_ids(self._finder.members(keys.subscribers()))
+
+    def _remove_elsewhere(self, records: CompanyRecords) -> None:
+        """Remove what is not in the cell of the company."""
+        company_id = records.company_id
+        inbox.remove_unrecognised(self._client, records.unrecognised)
+        self._finder.read_stream(records)  # a dispatcher may have appended meanwhile
+        for chunk in chunks(records.stream):
+            self._client.xdel(keys.stream(), *chunk)
+        for lane in self._lanes():
+            forget_attempt(self._client, lane, set(records.notifications))
+        unreadable.forget(self._client, "company", company_id)
+        for connection_id in records.connections:
+            unreadable.forget(self._client, "connection", connection_id)
+            unreadable.forget(self._client, "timeline", connection_id)
+        audit.forget_targets(self._client, records.identifiers)
+        self._client.delete(keys.slots(company_id))
+        self._client.zrem(keys.erasures(keys.cell_of(company_id)), company_id)
 
     def _was_erased(self, company_id: str) -> bool:
         return bool(self._client.exists(keys.erased(company_id)))
@@ -222,16 +230,15 @@ def _keys_of(records: CompanyRecords) -> list[str]:
         keys.confirmed_accounts(company_id),
         keys.consented(company_id),
         keys.platform_requests(company_id),
-        keys.outbox_of(company_id),
-        keys.slots(company_id),
+        keys.outbox_of(keys.cell_of(company_id), company_id),
     ]
     cell = keys.cell_of(company_id)
     for connection_id in records.connections:
         names += [
             keys.connection(cell, connection_id),
             keys.timeline(cell, connection_id),
-            keys.outbox_of(connection_id),
+            keys.outbox_of(cell, connection_id),
         ]
     for notification_id in records.notifications:
-        names += [keys.notification(notification_id), keys.deliveries(notification_id)]
+        names += [keys.notification(cell, notification_id), keys.deliveries(cell, notification_id)]
     return names

@@ -25,6 +25,7 @@ class CompanyRecords:
     """The ids of everything that is stored of a company; ``row`` holds its own fields.
 
     ``unrecognised`` are messages that no index assigns to a company, and whose bodies contain its id.
+    ``stream_end`` is up to where ``stream`` was read.
     """
 
     company_id: str
@@ -34,6 +35,7 @@ class CompanyRecords:
     unrecognised: list[str] = field(default_factory=list)
     notifications: list[str] = field(default_factory=list)
     stream: list[bytes] = field(default_factory=list)
+    stream_end: str = "-"
     questions: list[bytes] = field(default_factory=list)
     is_only_company: bool = False
     """Whether the merchant has no other company, so that the merchant id goes too."""
@@ -76,8 +78,9 @@ class RecordFinder:
         records.connections = self.members(keys.company_connections(company_id))
         records.events = self.members(keys.company_events(company_id))
         records.unrecognised = list(self._unrecognised_events(company_id))
-        records.notifications = self.notifications([company_id, *records.connections])
-        records.stream = list(self._stream_entries(company_id))
+        cell = keys.cell_of(company_id)
+        records.notifications = self.notifications(cell, [company_id, *records.connections])
+        self.read_stream(records)
         records.questions = list(self._questions(company_id))
         merchant_id = records.row.get("merchant_id")
         if merchant_id is not None:
@@ -119,13 +122,20 @@ class RecordFinder:
                 if row is not None:
                     yield event_id, load_anything(row)
 
-    def notifications(self, connection_ids: Iterable[str]) -> list[str]:
-        """The ids of the notifications of these connections, and of a company whose id is among them."""
-        return [
-            notification_id
-            for connection_id in connection_ids
-            for notification_id in self.members(keys.outbox_of(connection_id))
-        ]
+    def notifications(self, cell: int, ids: Iterable[str]) -> list[str]:
+        """The ids of the notifications about these connections, or companies, of a cell."""
+        return [notification_id for id_ in ids for notification_id in self.members(keys.outbox_of(cell, id_))]
+
+    def read_stream(self, records: CompanyRecords) -> None:
+        """Read the rest of the stream, and add the entries of the company."""
+        company_id = records.company_id
+        quoted_id = json.dumps(company_id).encode()
+        while rows := self._client.xrange(keys.stream(), min=records.stream_end, count=STREAM_PAGE):
+            for entry_id, fields in rows:
+                body = fields.get(b"notification", b"")
+                if quoted_id in body and json.loads(body)["data"]["company_id"] == company_id:
+                    records.stream.append(entry_id)
+            records.stream_end = f"({rows[-1][0].decode()}"
 
     def _unrecognised_events(self, company_id: str) -> Iterator[str]:
         """Unrecognised messages whose bodies contain the company's id.
@@ -139,15 +149,6 @@ class RecordFinder:
                 for event_id, record in self.messages(UNRECOGNISED, event_ids):
                     if company_ids.names_company(unpack_content(record.content)[1], company_id):
                         yield event_id
-
-    def _stream_entries(self, company_id: str) -> Iterator[bytes]:
-        quoted_id, start = json.dumps(company_id).encode(), "-"
-        while rows := self._client.xrange(keys.stream(), min=start, count=STREAM_PAGE):
-            for entry_id, fields in rows:
-                body = fields.get(b"notification", b"")
-                if quoted_id in body and json.loads(body)["data"]["company_id"] == company_id:
-                    yield entry_id
-            start = f"({rows[-1][0].decode()}"
 
     def _questions(self, company_id: str) -> Iterator[bytes]:
         cell = keys.cell_of(company_id)

@@ -38,10 +38,9 @@ class LoadedRecords(NamedTuple):
 class Cell:
     """Reads and commits batches of one cell, guarded by its cursor."""
 
-    def __init__(self, client: "Redis[Any]", number: int, *, stream_length: int = 100_000) -> None:
+    def __init__(self, client: "Redis[Any]", number: int) -> None:
         self.number = number
         self._client = client
-        self._stream_length = stream_length
         self._seen_cursor: Any = None
 
     def _connection_key(self, connection_id: str) -> str:
@@ -158,7 +157,7 @@ class Cell:
             pipe.xdel(keys.inbox(self.number), *entry_ids)
         commits.write_connections(pipe, self.number, batch, now)
         commits.write_companies(pipe, self.number, batch)
-        outbox.write(pipe, batch.notifications, stream_length=self._stream_length)
+        outbox.write(pipe, self.number, batch.notifications)
         questions.write(pipe, self.number, batch.asks)
         poll_schedule.write(pipe, self.number, batch, now)
         commits.write_events(pipe, self.number, batch, now)

@@ -1,5 +1,6 @@
 """Reads of all cells, each in one round trip."""
 
+import heapq
 import random
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -11,6 +12,9 @@ from redis.client import Pipeline
 from processor.clock import to_ms
 from processor.store import keys
 from processor.store.decoding import text
+
+PAGE = 200
+"""Members of a sorted set that are read at a time."""
 
 
 def replies(client: "Redis[Any]", stage: Callable[["Pipeline[Any]", int], object]) -> list[Any]:
@@ -32,6 +36,26 @@ def members(client: "Redis[Any]", index: Callable[[int], str]) -> Iterator[str]:
     for cell in keys.cells():
         for member, _ in client.zscan_iter(index(cell), count=1_000):
             yield text(member)
+
+
+def by_score(
+    client: "Redis[Any]", index: Callable[[int], str], *, lowest: float | str = "-inf"
+) -> Iterator[tuple[int, str]]:
+    """Cell and member of a sorted set in every cell, from the lowest score on, read in pages."""
+
+    def page(reader: "Redis[Any] | Pipeline[Any]", cell: int, offset: int) -> Any:
+        return reader.zrangebyscore(index(cell), lowest, "+inf", start=offset, num=PAGE, withscores=True)
+
+    def of_cell(cell: int, rows: Any) -> Iterator[tuple[float, int, str]]:
+        offset = 0
+        while rows:
+            yield from ((score, cell, text(member)) for member, score in rows)
+            offset += len(rows)
+            rows = page(client, cell, offset) if len(rows) == PAGE else ()
+
+    first_pages = replies(client, lambda pipe, cell: page(pipe, cell, 0))
+    for _, cell, member in heapq.merge(*map(of_cell, keys.cells(), first_pages)):
+        yield cell, member
 
 
 def due(client: "Redis[Any]", index: Callable[[int], str], now: datetime) -> dict[int, int]:

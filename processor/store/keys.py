@@ -205,72 +205,85 @@ def stream() -> str:
     return f"{PREFIX}notifications"
 
 
-def notification(notification_id: str) -> str:
+def stream_progress() -> str:
+    """Hash: cell to the newest entry of its ``fan_out`` that was appended to ``stream``. Permanent."""
+    return f"{PREFIX}stream-progress:{{{stream()}}}"
+
+
+def notification(cell: int, notification_id: str) -> str:
     """Hash: one notification, its body and connection. Kept until its company is erased; tests a week."""
-    return f"{PREFIX}notification:{notification_id}"
+    return f"{_in(cell)}notification:{notification_id}"
 
 
-def outbox() -> str:
+def outbox(cell: int) -> str:
     """Sorted set: notification ids by time of the decision (µs)."""
-    return f"{PREFIX}outbox"
+    return f"{_in(cell)}outbox"
 
 
-def outbox_of(connection_id: str) -> str:
+def outbox_of(cell: int, connection_id: str) -> str:
     """Sorted set: ids of a connection's notifications by time of the decision (µs)."""
-    return f"{PREFIX}outbox-of:{connection_id}"
+    return f"{_in(cell)}outbox-of:{connection_id}"
 
 
-def outbox_with(status: str) -> str:
+def outbox_with(cell: int, status: str) -> str:
     """Sorted set: ids of notifications with this delivery status by time of the decision (µs)."""
-    return f"{PREFIX}outbox:{status}"
+    return f"{_in(cell)}outbox:{status}"
 
 
 # Deliveries
 
+UNLISTED = 0
+"""The cell of messages that are about no company: alerts for operators, and tests."""
 
-def fan_out() -> str:
-    """List: ids of notifications that are not yet distributed to lanes, oldest first."""
-    return f"{PREFIX}fan-out"
+
+def fan_out(cell: int) -> str:
+    """Stream, field ``id``: ids of notifications that are not yet on ``stream`` and in lanes."""
+    return f"{_in(cell)}fan-out"
+
+
+def lane(cell: int, lane_id: str) -> str:
+    """Sorted set: ids of notifications that wait in this lane by time of the next attempt (ms)."""
+    return f"{_in(cell)}lane:{lane_id}"
+
+
+def lane_flight(cell: int, lane_id: str) -> str:
+    """Sorted set: ``id token`` of running attempts of this lane by end of the lease (ms)."""
+    return f"{_in(cell)}lane-flight:{lane_id}"
+
+
+def closed_lanes(cell: int) -> str:
+    """Set: lanes whose subscriber is removed or gone. Expires an hour after the last one."""
+    return f"{_in(cell)}closed-lanes"
+
+
+def deliveries(cell: int, notification_id: str) -> str:
+    """Hash: status and attempts of a notification by lane. Kept as long as the notification."""
+    return f"{_in(cell)}deliveries:{notification_id}"
+
+
+def dead_deliveries(cell: int) -> str:
+    """Sorted set: ``notification-id lane`` of dead letters by time of the decision (µs)."""
+    return f"{_in(cell)}dead-deliveries"
 
 
 def subscribers() -> str:
     """Sorted set: subscriber ids by time when each was added (ms)."""
-    return f"{PREFIX}subscribers"
+    return f"{PREFIX}{{lanes}}:subscribers"
 
 
 def subscriber(subscriber_id: str) -> str:
     """Hash: settings of a subscriber with its secrets. Kept until the subscriber is removed."""
-    return f"{PREFIX}subscriber:{subscriber_id}"
+    return f"{PREFIX}{{lanes}}:subscriber:{subscriber_id}"
 
 
 def subscribers_version() -> str:
     """Integer: number of changes of subscribers, for processes that remember them. Permanent."""
-    return f"{PREFIX}subscribers-version"
-
-
-def lane(lane_id: str) -> str:
-    """Sorted set: ids of notifications that wait in this lane by time of the next attempt (ms)."""
-    return f"{PREFIX}lane:{lane_id}"
-
-
-def lane_flight(lane_id: str) -> str:
-    """Sorted set: ``id token`` of running attempts of this lane by end of the lease (ms)."""
-    return f"{PREFIX}lane-flight:{lane_id}"
+    return f"{PREFIX}{{lanes}}:subscribers-version"
 
 
 def lane_state(lane_id: str) -> str:
     """Hash: mode, consecutive failures and counts of this lane. Kept until the lane is removed."""
-    return f"{PREFIX}lane-state:{lane_id}"
-
-
-def deliveries(notification_id: str) -> str:
-    """Hash: status and attempts of a notification by lane. Kept as long as the notification."""
-    return f"{PREFIX}deliveries:{notification_id}"
-
-
-def dead_deliveries() -> str:
-    """Sorted set: ``notification-id lane`` of dead letters by time of the decision (µs)."""
-    return f"{PREFIX}dead-deliveries"
+    return f"{PREFIX}{{lanes}}:lane-state:{lane_id}"
 
 
 def delivering() -> str:
@@ -551,7 +564,7 @@ def unreadable() -> str:
 
 def conditions() -> str:
     """Hash: code and subject of a condition to JSON of its start and alerts. Removed when it ends."""
-    return f"{PREFIX}conditions"
+    return f"{_in(UNLISTED)}conditions"
 
 
 def metrics() -> str:

@@ -1,4 +1,4 @@
-"""The outbox: decided notifications, and the stream that publishes them."""
+"""The outbox: decided notifications."""
 
 import json
 from collections.abc import Sequence
@@ -27,17 +27,18 @@ def body_of(notification: Notification) -> str:
     return json.dumps(body, separators=(",", ":"))
 
 
-def write(pipe: "Pipeline[Any]", notifications: Sequence[Notification], *, stream_length: int) -> None:
-    """Stage notifications in order: records, indexes and stream entries."""
+def write(pipe: "Pipeline[Any]", cell: int, notifications: Sequence[Notification]) -> None:
+    """Stage notifications in order: records, indexes, and what the dispatcher has to publish."""
     scores: dict[str | bytes, float] = {}
     for position, notification in enumerate(notifications):
-        body = body_of(notification)
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"] or notification.data["company_id"]
-        pipe.hset(keys.notification(notification.id), mapping={"body": body, "connection_id": connection_id})
-        pipe.zadd(keys.outbox_of(connection_id), {notification.id: at_us})
-        pipe.xadd(keys.stream(), {"notification": body}, maxlen=stream_length, approximate=True)
+        pipe.hset(
+            keys.notification(cell, notification.id),
+            mapping={"body": body_of(notification), "connection_id": connection_id},
+        )
+        pipe.zadd(keys.outbox_of(cell, connection_id), {notification.id: at_us})
+        pipe.xadd(keys.fan_out(cell), {"id": notification.id})
         scores[notification.id] = at_us
     if scores:
-        pipe.zadd(keys.outbox(), scores)
-        pipe.rpush(keys.fan_out(), *scores)
+        pipe.zadd(keys.outbox(cell), scores)

@@ -192,9 +192,13 @@ class Reader:
 
     # Notifications
 
-    def notification(self, notification_id: str) -> dict[str, Any] | None:
-        """One notification with its parsed public ``body`` and its ``deliveries``; ``None`` if unknown."""
-        return next(iter(self._notifications([notification_id])), None)
+    def notification(self, notification_id: str, *, cell: int | None = None) -> dict[str, Any] | None:
+        """One notification with its parsed public ``body``, its ``deliveries`` and its ``cell``.
+
+        ``None`` if it is unknown. It is looked for in ``cell``, or in all.
+        """
+        cells = keys.cells() if cell is None else (cell,)
+        return next(iter(self._notifications([(cell, notification_id) for cell in cells])), None)
 
     def list_notifications(
         self,
@@ -212,42 +216,51 @@ class Reader:
 
         ``status`` (of a delivery) is ignored together with a connection, company or merchant.
         """
-        index = keys.outbox() if status is None else keys.outbox_with(status)
-        parts = [index]
-        if connection_id is not None:
-            index = keys.outbox_of(connection_id)
-            parts = [index]
+        index = f"notifications {status} {connection_id} {company_id} {merchant_id}"
         if company_id is not None or merchant_id is not None:
-            index = f"{keys.outbox()} {connection_id} {company_id} {merchant_id}"
-            members = self._told_about(company_id, merchant_id)
-            parts = [keys.outbox_of(id_) for id_ in members if connection_id in (None, id_)]
+            places = self._told_about(company_id, merchant_id)
+            parts = [
+                (cell, keys.outbox_of(cell, id_)) for cell, id_ in places if connection_id in (None, id_)
+            ]
+        elif connection_id is not None:
+            parts = [(cell, keys.outbox_of(cell, connection_id)) for cell in keys.cells()]
+        else:
+            parts = [
+                (cell, keys.outbox(cell) if status is None else keys.outbox_with(cell, status))
+                for cell in keys.cells()
+            ]
         between = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
-        page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor, between=between)
-        notifications = self._notifications([notification_id for notification_id, _ in page.items])
+        names = [name for _, name in parts]
+        page = cursors.merged_page(self._client, index, names, limit=limit, cursor=cursor, between=between)
+        notifications = self._notifications([(parts[part][0], id_) for id_, part in page.items])
         return ResultPage(notifications, page.next_cursor)
 
-    def _told_about(self, company_id: str | None, merchant_id: str | None) -> list[str]:
-        """A company, a merchant's companies, or a company of the merchant, with their connections."""
+    def _told_about(self, company_id: str | None, merchant_id: str | None) -> list[tuple[int, str]]:
+        """A company, a merchant's companies, or a company of the merchant, with their connections.
+
+        Each with its cell.
+        """
         companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
         return [
-            connection_id
+            (keys.cell_of(id_), connection_id)
             for id_ in companies
             if id_ is not None and company_id in (None, id_)
             for connection_id in (id_, *texts(self._client.zrange(keys.company_connections(id_), 0, -1)))
         ]
 
-    def _notifications(self, notification_ids: Sequence[str]) -> list[dict[str, Any]]:
+    def _notifications(self, places: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
+        """Those of the notifications that are in these cells."""
         with self._client.pipeline(transaction=False) as pipe:
-            for notification_id in notification_ids:
-                pipe.hgetall(keys.notification(notification_id))
-                pipe.hgetall(keys.deliveries(notification_id))
+            for place in places:
+                pipe.hgetall(keys.notification(*place))
+                pipe.hgetall(keys.deliveries(*place))
             rows = pipe.execute(raise_on_error=False)
-        notifications = [
-            unreadable.read(self._client, NOTIFICATION, id_, partial(records.notification, row, deliveries))
-            for id_, row, deliveries in zip(notification_ids, rows[::2], rows[1::2], strict=True)
-            if row
-        ]
-        return [notification for notification in notifications if notification is not None]
+        notifications = []
+        for (cell, id_), row, deliveries in zip(places, rows[::2], rows[1::2], strict=True):
+            parse = partial(records.notification, row, deliveries)
+            if row and (fields := unreadable.read(self._client, NOTIFICATION, id_, parse)) is not None:
+                notifications.append({**fields, "cell": cell})
+        return notifications
 
     # Operation
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 from redis.exceptions import NoScriptError
 
 from processor.store.acknowledgement import NONE, Acknowledgement
@@ -20,6 +20,10 @@ class RoundTrip:
         self._scripts = scripts
         self._acknowledgement = acknowledgement
         self._commands: list[tuple[Any, ...]] = []
+
+    def __len__(self) -> int:
+        """The number of commands that were added."""
+        return len(self._commands)
 
     def add(self, *command: Any) -> None:
         """Add a command."""
@@ -42,6 +46,14 @@ class RoundTrip:
             again = self._send([self._commands[number] for number in unknown])
             for number, reply in zip(unknown, again, strict=True):
                 replies[number] = reply
+        return replies
+
+    def results(self) -> list[Any]:
+        """The same; an error among the replies is raised."""
+        replies = self.execute()
+        for reply in replies:
+            if isinstance(reply, RedisError):
+                raise reply
         return replies
 
     def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -1,7 +1,7 @@
 """Counts over the whole store, for operators."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -11,6 +11,15 @@ from processor.clock import from_ms
 from processor.store import codat_status, keys
 from processor.store.decoding import text, text_fields
 from processor.store.message_records import EVENT_STATUSES, INDEXED_STATUSES
+
+_COUNTED: dict[str, Callable[[int], str]] = {
+    "questions": keys.questions,
+    "companies": keys.companies,
+    "notifications": keys.outbox,
+    "dead_deliveries": keys.dead_deliveries,
+    "uncertain_deliveries": lambda cell: keys.outbox_with(cell, "uncertain"),
+}
+"""Sorted sets of a cell whose members are counted, by the name of the figure."""
 
 
 def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
@@ -27,13 +36,10 @@ def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
             pipe.hlen(keys.messages(cell))
             pipe.xlen(keys.inbox(cell))
             pipe.xrange(keys.inbox(cell), count=1)
-            pipe.zcard(keys.questions(cell))
-            pipe.zcard(keys.companies(cell))
+            for index in _COUNTED.values():
+                pipe.zcard(index(cell))
             pipe.hgetall(keys.counters(cell))
         pipe.time()
-        pipe.zcard(keys.outbox())
-        pipe.zcard(keys.dead_deliveries())
-        pipe.zcard(keys.outbox_with("uncertain"))
         rows = iter(pipe.execute())
     counts: Counter[tuple[str, str]] = Counter()
     counters: list[dict[str, str]] = []
@@ -46,7 +52,7 @@ def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
         for entry_id, _fields in next(rows):
             entered_ms = int(text(entry_id).split("-")[0])
             oldest_ms = entered_ms if oldest_ms is None else min(oldest_ms, entered_ms)
-        counts.update({(name, ""): next(rows) for name in ("questions", "companies")})
+        counts.update({(name, ""): next(rows) for name in _COUNTED})
         counters.append(text_fields(next(rows)))
     counts["events", "pending"] = counts["inbox", ""]
     others = sum(counts["events", status] for status in EVENT_STATUSES)
@@ -57,12 +63,8 @@ def read(client: "Redis[Any]", states: Sequence[str]) -> dict[str, Any]:
         "connections": {state: counts["connections", state] for state in states},
         "events": {status: counts["events", status] for status in EVENT_STATUSES},
         "inbox": {"depth": counts["inbox", ""], "age_s": round(age_s, 3)},
-        "questions": counts["questions", ""],
         "counters": _merged(counters),
-        "companies": counts["companies", ""],
-        "notifications": next(rows),
-        "dead_deliveries": next(rows),
-        "uncertain_deliveries": next(rows),
+        **{name: counts[name, ""] for name in _COUNTED},
         "codat": codat_status.read(client, from_ms(seconds * 1000)),
     }
 

@@ -59,7 +59,9 @@ def claim_delivery_run(client: "Redis[Any]") -> bool:
 
 def claim_due_delivery_run(client: "Redis[Any]") -> bool:
     """Claim a run over the lanes if notifications are not yet distributed to them."""
-    return bool(client.llen(keys.fan_out())) and claim_delivery_run(client)
+    return any(each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.fan_out(cell)))) and (
+        claim_delivery_run(client)
+    )
 
 
 def release_delivery_run(client: "Redis[Any]") -> None:

@@ -125,7 +125,7 @@ def add_failing(service: Stack, notification_id: str) -> str:
         "n:dead": 1,
     }
     store = service.container.redis
-    store.hset(keys.deliveries(notification_id), mapping=row)
+    store.hset(cells.deliveries(store, notification_id), mapping=row)
     store.hset(keys.lane_state(lane), mapping={"failures": 1, "last_attempt": attempt})
     return lane
 

@@ -15,7 +15,7 @@ from processor.delivery.retry_schedule import AT_ONCE, RETRIES, SLOW_AFTER
 from processor.delivery.rules import PORTS, TYPES
 from processor.delivery.signing import new_secret, signed_headers
 from processor.store import keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.workbench import Workbench
 from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import Receiver
@@ -104,6 +104,7 @@ def test_a_consumer_group_reads_the_stream_and_takes_over_from_the_dead(redis_ur
     with Redis.from_url(f"{redis_url}{'&' if '?' in redis_url else '?'}protocol=2") as client:
         post = Post(client)
         ids = [post.decide(f"connection-{number}") for number in range(3)]
+        post.fan_out()
         join(client, "billing")
         join(client, "billing")
         client.xreadgroup("billing", "dead", {stream: ">"}, count=1)
@@ -126,7 +127,9 @@ def test_what_was_not_handled_to_the_end_comes_again(redis_url: str) -> None:
     example_code = namespace_of("stream")
     read = example_code["read"]
     with Redis.from_url(f"{redis_url}{'&' if '?' in redis_url else '?'}protocol=2") as client:
-        id_ = Post(client).decide()
+        post = Post(client)
+        id_ = post.decide()
+        post.fan_out()
         example_code["join"](client, "billing")
 
         def fail(notification: dict[str, Any]) -> None:
@@ -154,7 +157,7 @@ def test_the_stream_is_bounded_by_the_setting(redis_url: str) -> None:
         bench = Workbench(client)
         for number in range(30):
             bench.send(*(messages.connected(f"company-{number}", f"c-{number}-{one}") for one in range(20)))
-            for cell in bench.waiting():
-                bench.drain(stream_length=100).run(cell)
-        assert client.zcard(keys.outbox()) == 600
+            bench.drain_all()
+            bench.publish(stream_length=100)
+        assert cells.count(client, keys.outbox) == 600
         assert 100 <= client.xlen(keys.stream()) < 300

@@ -11,6 +11,7 @@ from processor.settings.loading import load
 from processor.store import keys
 from processor.store.client import connect
 from processor.store.connection_limits import needed
+from tests.support import cells
 from tests.support.engines import own_engine
 from tests.support.service import Sender, Service, is_done, messages_of, until
 from tests.support.serving import ENVIRON
@@ -79,7 +80,7 @@ def test_an_overload_leaves_nothing_untold_and_no_connection_behind(
 
         until(lambda: is_done(service, list(bodies)))
         until(lambda: len({one.id for one in receiver.received}) == TOLD)
-        until(lambda: client.zcard(keys.outbox_with("pending")) == 0)
+        until(lambda: cells.count(client, keys.outbox_with, "pending") == 0)
 
         assert max(seen) <= min(most, needed(load({**ENVIRON, "WORKERS": "2", **processes})))
         until(lambda: open_to(client) < 16)  # what is idle is closed

@@ -13,6 +13,12 @@ def where(client: "Redis[Any]", name: Callable[..., str], *args: str) -> str:
     return name(each_cell.cell_with(client, lambda cell: name(cell, *args)) or 0, *args)
 
 
+def deliveries(client: "Redis[Any]", notification_id: str) -> str:
+    """The key of the deliveries of a notification, in its cell."""
+    cell = each_cell.cell_with(client, lambda cell: keys.notification(cell, notification_id))
+    return keys.deliveries(cell or 0, notification_id)
+
+
 def count(client: "Redis[Any]", name: Callable[..., str], *args: str) -> int:
     """How many members a sorted set has in all cells."""
     return sum(each_cell.replies(client, lambda pipe, cell: pipe.zcard(name(cell, *args))))

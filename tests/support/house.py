@@ -158,6 +158,26 @@ def key_literals(path: str, text: str) -> list[str]:
     return [f"{path} spells {value}" for value in strings if path != KEYS and value.startswith("codat:")]
 
 
+_SCRIPT_CALL = re.compile(r"redis\.p?call\(\s*'[A-Z]+'\s*,\s*([^,)]+)")
+
+
+def scripts() -> Iterator[tuple[str, str]]:
+    """Every server-side script: its path from the root, its text."""
+    for path in sorted((ROOT / "processor").rglob("*.lua")):
+        yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+
+
+def built_keys(path: str, text: str) -> list[str]:
+    """Keys that a script was not given: a cluster cannot know where they are."""
+    names = {name.strip() for name in _SCRIPT_CALL.findall(text)}
+    return [
+        f"{path} uses the key {name}"
+        for name in sorted(names)
+        if not re.fullmatch(r"KEYS\[[^\]]+\]", name)
+        and (not name.isidentifier() or re.search(rf"\b{name}\b[^=\n]*=[^=\n]*\.\.", text))
+    ]
+
+
 def reserved_fields(path: str, text: str) -> list[str]:
     """Fields of log lines that raise KeyError as soon as the level is switched on."""
     return [

@@ -1,5 +1,6 @@
 """Inbox, drain and reader on one engine, under a clock that only the test moves."""
 
+import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterable
@@ -9,12 +10,17 @@ from typing import Any
 from redis import Redis
 
 from handlers.registry import Policy
+from processor.delivery.fan_out import FanOut
+from processor.delivery.subscriber_cache import SubscriberCache
+from processor.delivery.subscribers import Subscribers
+from processor.settings.loading import load
 from processor.store import each_cell, keys
 from processor.store.inbox import AcceptResult, Inbox
 from processor.store.queries import Reader
 from processor.store.questions import Questions
 from processor.store.waker import Waker
 from tests.support import cells, messages
+from tests.support.serving import ENVIRON
 from workers.clock import Clock
 from workers.inbox.drain import Drain
 
@@ -102,6 +108,12 @@ class Workbench:
                 handled += drain.run(cell).handled
         return handled
 
+    def publish(self, **settings: Any) -> None:
+        """Put what was decided on the stream and into lanes, as the dispatcher does."""
+        cache = SubscriberCache(self.client, Subscribers(self.client, allow_private=True))
+        chosen = dataclasses.replace(load(ENVIRON), **settings)
+        FanOut(self.client, subscribers=cache, settings=chosen, clock=self.clock).run()
+
     def waiting(self) -> list[int]:
         """The cells in which something waits."""
         depths = each_cell.replies(self.client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
@@ -118,15 +130,18 @@ class Workbench:
         return [json.loads(row) for row in rows]
 
     def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
-        """What is on the stream, of one connection or of all, oldest first."""
-        raws = [fields[b"notification"] for _, fields in self.client.xrange(keys.stream())]
+        """What was decided to be told, of one connection or of all, oldest first."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for cell, id_ in each_cell.by_score(self.client, keys.outbox):
+                pipe.hget(keys.notification(cell, id_), "body")
+            raws = pipe.execute()
         bodies = [json.loads(raw) for raw in raws if connection_id is None or connection_id.encode() in raw]
         return [
             body for body in bodies if connection_id is None or body["data"]["connection_id"] == connection_id
         ]
 
     def told_types(self, connection_id: str | None = None) -> list[str]:
-        """The types of what is on the stream."""
+        """The types of what was decided to be told."""
         return [body["type"] for body in self.told(connection_id)]
 
     def event(self, event_id: str) -> dict[str, Any]:

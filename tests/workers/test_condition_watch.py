@@ -60,8 +60,10 @@ class Post:
 
     def lane(self) -> list[str]:
         """The subjects of all alerts so far; the operators' lane is emptied, as a worker does."""
-        for id_, _ in self.redis.zpopmin(keys.lane(OPERATORS.name), 1_000):
-            body = json.loads(self.redis.hget(keys.notification(id_.decode()), "body") or b"{}")
+        for id_, _ in self.redis.zpopmin(keys.lane(keys.UNLISTED, OPERATORS.name), 1_000):
+            body = json.loads(
+                self.redis.hget(keys.notification(keys.UNLISTED, id_.decode()), "body") or b"{}"
+            )
             self.alerts.append(body["data"]["subject"])
         return sorted(self.alerts)
 

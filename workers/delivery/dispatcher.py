@@ -164,11 +164,11 @@ class Dispatcher:
         async with self._session():
             while True:
                 called = self._called
-                await self._look()
+                wait_s = await self._look()
                 if self._tasks and not self._completed:
                     await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
                 elif not self._completed:
-                    if called:
+                    if called and wait_s:
                         return
                     self._called = True
 
@@ -246,7 +246,7 @@ class Dispatcher:
             raise result.error
         if result.next_due_at is None:
             return self._look_every_s
-        return min(self._look_every_s, max(0.01, (result.next_due_at - self._clock()).total_seconds()))
+        return min(self._look_every_s, max(0.0, (result.next_due_at - self._clock()).total_seconds()))
 
     def _room(self, completed: Sequence[CompletedAttempt]) -> Callable[[Lane], int]:
         """How many attempts may be under way in a lane, once these are recorded."""
@@ -292,13 +292,10 @@ class Dispatcher:
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(self._renew_s)
-            notification_ids: dict[str, list[str]] = {}
-            for lane_id, id_ in self._leases:
-                notification_ids.setdefault(lane_id, []).append(id_)
-            if not notification_ids:
+            if not self._leases:
                 continue
             try:
-                await self._in_thread(partial(self._lanes.renew, notification_ids))
+                await self._in_thread(partial(self._lanes.renew, tuple(self._leases.values())))
             except RedisError as error:
                 _log.warning("leases could not be renewed", extra={"error": repr(error)})
             except Exception:

@@ -12,7 +12,7 @@ from processor.delivery.channels.registry import enabled_channels
 from processor.delivery.channels.webhook import WEBHOOK
 from processor.delivery.fan_out import FanOut
 from processor.delivery.lanes import Lanes
-from processor.delivery.subscribers import SubscriberCache
+from processor.delivery.subscriber_cache import SubscriberCache
 from workers.delivery.attempt import AttemptRunner
 from workers.delivery.channels.chat import chat_sender
 from workers.delivery.channels.email import email_sender
@@ -31,7 +31,7 @@ SENDERS: dict[str, Callable[[Container], Sender]] = {
 def dispatcher_of(container: Container) -> Dispatcher:
     """The dispatcher with the collaborators of ``container``. Connects to nothing yet."""
     client, settings, clock = container.redis, container.settings, container.clock
-    subscribers = SubscriberCache(container.subscribers)
+    subscribers = SubscriberCache(client, container.subscribers)
     names = [WEBHOOK.name, *(channel.name for channel in enabled_channels(settings))]
     lanes = Lanes(
         client,

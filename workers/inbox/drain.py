@@ -74,7 +74,6 @@ class Drain:
         on_notifications: Callable[[], None] = lambda: None,
         progress: Callable[[], object] = lambda: None,
         on_premise: Callable[[], Mapping[str, bool]] = dict,
-        stream_length: int = 100_000,
         metrics: Metrics | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
@@ -90,7 +89,6 @@ class Drain:
         self._on_notifications = on_notifications
         self._progress = progress
         self._on_premise = on_premise
-        self._stream_length = stream_length
 
     def run(self, *numbers: int, run_s: float = RUN_S) -> Drained:
         """Drain these cells, by default those that no other drain serves, until no message comes for a while.
@@ -139,7 +137,7 @@ class Drain:
     def _drain_once(self, leases: CellLeases, number: int) -> int:
         """Handle one batch of a cell; the number of messages."""
         try:
-            count, ask_now = self.batch(Cell(self._client, number, stream_length=self._stream_length))
+            count, ask_now = self.batch(Cell(self._client, number))
         except CursorConflict:
             _log.debug("another drain works on this cell", extra={"cell": number})
             return 0

@@ -35,8 +35,6 @@ def lane_ids(subscriber_ids: Iterable[str]) -> list[str]:
     return [*ids, *map(lane_of_tests, ids), *BUILT_IN]
 
 
-def guard_key(lane_id: str, notification_id: str) -> str:
-    """Key whose deletion invalidates the lane: the subscriber, or the notification for built-in lanes."""
-    if lane_id in BUILT_IN:
-        return keys.notification(notification_id)
-    return keys.subscriber(subscriber_id_of(lane_id))
+def subscriber_keys(lane_id: str) -> list[str]:
+    """The key of the subscriber without which a lane is invalid; none for a built-in lane."""
+    return [] if lane_id in BUILT_IN else [keys.subscriber(subscriber_id_of(lane_id))]

@@ -1,6 +1,6 @@
 """Server-side scripts of the lanes: steps that must be atomic.
 
-Each starts with ``common.lua``. Some build key names from prefixes, which a Redis Cluster does not allow.
+Each starts with ``common.lua``, gets all of its keys as ``KEYS``, and these share one hash tag.
 """
 
 from importlib.resources import files

@@ -1,5 +1,5 @@
 -- Shared by the scripts that change statuses: the deliveries of notifications, and the indexes by status.
--- KEYS 1-6: outbox, outbox:pending, outbox:delivered, outbox:dead, outbox:uncertain, dead-deliveries
+-- KEYS 1-6, all of one cell: outbox, outbox:pending, outbox:delivered, outbox:dead, outbox:uncertain, dead-deliveries
 -- The hash of a notification's deliveries has, for each lane: <lane>:status (pending, delivered, dead, uncertain,
 -- cancelled), <lane>:tries (attempts since it was queued), <lane>:total (attempts ever), <lane>:attempt:<n>,
 -- <lane>:next, <lane>:asked (the receiver asked for the time), <lane>:sent:<recipient> (see log_send.lua); and
@@ -37,20 +37,9 @@ local function set_status(deliveries, id, lane, status)
   end
 end
 
--- A receiver works again: waiting retries are due now, except where the receiver asked for a pause
--- (<lane>:asked) or the attempt is under way.
-local function bring_forward(lane_key, flight_key, lane, now, deliveries_prefix)
-  local under_way = {}
-  for _, member in ipairs(redis.call('ZRANGE', flight_key, 0, -1)) do
-    under_way[string.match(member, '^%S+')] = true
-  end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane_key, '(' .. now, '+inf', 'LIMIT', 0, 1000)) do
-    local name = deliveries_prefix .. id
-    if not under_way[id] and redis.call('HEXISTS', name, lane .. ':asked') == 0 then
-      redis.call('ZADD', lane_key, 'XX', now, id)
-      if redis.call('HEXISTS', name, lane .. ':next') == 1 then
-        redis.call('HSET', name, lane .. ':next', now)
-      end
-    end
-  end
+-- The reply of a function that works on one record; the error where the record cannot be read.
+local function try(call, ...)
+  local is_well, reply = pcall(call, ...)
+  if is_well then return reply end
+  return type(reply) == 'table' and reply or {err = tostring(reply)}
 end

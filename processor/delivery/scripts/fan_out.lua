@@ -1,23 +1,22 @@
--- Put the oldest notification of the fan-out list into its lanes, once, and remove it from the list.
--- KEYS: 1-6 as in common; 7 fan-out, 8 deliveries; then for each lane: the lane, its state, and its guard (a key
---       whose deletion invalidates the lane)
--- ARGV: notification id, now ms, lane id, ...
--- Returns 1, or 0 when another notification is the oldest: another process fanned this one out.
-if redis.call('LINDEX', KEYS[7], 0) ~= ARGV[1] then return 0 end
-redis.call('LPOP', KEYS[7])
+-- Put a notification into its lanes, once, and remove it from the fan-out.
+-- KEYS: 1-6 as in common; 7 fan-out, 8 closed-lanes, 9 deliveries, 10 notification; then the lanes
+-- ARGV: 1 entry of the fan-out, 2 notification id, 3 now ms; then the lane ids
+-- Returns 1; 0 when another process did it; -1 when the notification was erased.
+local removed = redis.call('XDEL', KEYS[7], ARGV[1])
+if redis.call('EXISTS', KEYS[10]) == 0 then return -1 end
+if removed == 0 then return 0 end
 local count = 0
-for index = 3, #ARGV do
-  local name, at = ARGV[index] .. ':status', 3 * index
-  local mode = redis.call('HGET', KEYS[at + 1], 'mode')
-  if mode ~= 'disabled' and mode ~= 'gone' and redis.call('EXISTS', KEYS[at + 2]) == 1
-    and redis.call('HSETNX', KEYS[8], name, 'pending') == 1 then
-    redis.call('ZADD', KEYS[at], ARGV[2], ARGV[1])
+for index = 4, #ARGV do
+  local lane = ARGV[index]
+  if redis.call('SISMEMBER', KEYS[8], lane) == 0
+    and redis.call('HSETNX', KEYS[9], lane .. ':status', 'pending') == 1 then
+    redis.call('ZADD', KEYS[index + 7], ARGV[3], ARGV[2])
     count = count + 1
   end
 end
 if count > 0 then
-  redis.call('HINCRBY', KEYS[8], 'n:pending', count)
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-  if score then list(KEYS[8], ARGV[1], score) end
+  redis.call('HINCRBY', KEYS[9], 'n:pending', count)
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[2])
+  if score then list(KEYS[9], ARGV[2], score) end
 end
 return 1

@@ -1,14 +1,11 @@
--- Put a notification into a lane (again) with a new retry schedule.
--- A slow lane is probed at once: the operator expects it to work again.
--- KEYS: 1-6 as in common; 7 deliveries, 8 lane, 9 lane-flight, 10 notification, 11 guard of the lane (see
---       fan_out.lua), 12 lane-state
+-- Put a notification into a lane of its cell (again) with a new retry schedule.
+-- KEYS: 1-6 as in common; 7 deliveries, 8 lane, 9 lane-flight, 10 notification, 11 closed-lanes
 -- ARGV: id, lane id, now ms
 -- Returns 1, or 0 when the notification or the lane does not exist.
 local id, lane = ARGV[1], ARGV[2]
-if redis.call('EXISTS', KEYS[10]) == 0 or redis.call('EXISTS', KEYS[11]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[10]) == 0 or redis.call('SISMEMBER', KEYS[11], lane) == 1 then return 0 end
 redis.call('HSET', KEYS[7], lane .. ':tries', 0)
 redis.call('HDEL', KEYS[7], lane .. ':next', lane .. ':asked')
-redis.call('HDEL', KEYS[12], 'probe_at')
 local before = redis.call('HGET', KEYS[7], lane .. ':status')
 set_status(KEYS[7], id, lane, 'pending')
 for _, member in ipairs(redis.call('ZRANGE', KEYS[9], 0, -1)) do

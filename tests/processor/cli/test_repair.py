@@ -27,7 +27,7 @@ def test_a_damaged_connection_is_made_again_from_kept_messages(filling: Filling,
     """
     filling.make_ready("xero")
     before = run("connections", "show", "xero", "--json").stdout
-    told = filling.container.redis.zrange(keys.outbox(), 0, -1)
+    told = cells.members(filling.container.redis, keys.outbox)
     filling.container.redis.set(cells.where(filling.container.redis, keys.connection, "xero"), GARBAGE)
     filling.tell("connection.disconnected", "xero", said={"status": "Unlinked"})
     filling.drain()
@@ -42,7 +42,7 @@ def test_a_damaged_connection_is_made_again_from_kept_messages(filling: Filling,
     assert after["state"] == "unlinked"
     kept = ("authorization", "authorized_at", "data_types", "merchant_id", "platform_name", "first_heard_at")
     assert {name: after[name] for name in kept} == {name: json.loads(before)[name] for name in kept}
-    now = filling.container.redis.zrange(keys.outbox(), 0, -1)
+    now = cells.members(filling.container.redis, keys.outbox)
     assert now[: len(told)] == told
     assert unreadable_records(filling.container.redis, filling.container.reader) == []
     assert cells.score(filling.container.redis, keys.connections_in, "xero", "ready") is None
@@ -83,7 +83,7 @@ def test_without_kept_messages_codat_is_asked(
     store: Redis[Any] = bench.client
     store.set(cells.where(store, keys.connection, connection), GARBAGE)
     cells.forget_messages(store, company)
-    told = store.zcard(keys.outbox())
+    told = cells.count(store, keys.outbox)
 
     compared = ask("reconcile", "--json")
     assert compared.exit_code == 1, compared.output
@@ -95,6 +95,6 @@ def test_without_kept_messages_codat_is_asked(
     assert result.exit_code == 0, result.output
     assert "is ready: made again from" in result.output
     assert bench.state(connection) == "ready"
-    assert store.zcard(keys.outbox()) == told
+    assert cells.count(store, keys.outbox) == told
     assert ask("reconcile").exit_code == 0
     del redis_url, other

@@ -65,8 +65,9 @@ def live(bench, company=COMPANY, connection=CONNECTION, merchant=MERCHANT, conta
     with bench.client.pipeline(transaction=True) as pipe:
         questions.write(pipe, cell, [ask])
         pipe.execute()
+    bench.publish()
     for notification in bench.told(connection):
-        LaneAdmin(bench.client, clock=bench.clock).requeue(notification["id"], EMAIL.name)
+        LaneAdmin(bench.client, clock=bench.clock).requeue(notification["id"], EMAIL.name, cell=cell)
     bench.client.hset(keys.looked(cell), company, 1)
     bench.client.hset(keys.look_reasons(cell), company, "[]")
     bench.client.zadd(keys.repairs(cell), {connection: 1})

@@ -63,7 +63,7 @@ RECEIVING = {
     *("messages", "repeats", "events", "events_of", "company_events", "inbox", "wake", "cursor", "retries"),
     *("connection", "connections", "connections_in", "timeline", "merchant_companies"),
     *("company", "companies", "company_connections"),
-    *("stream", "notification", "outbox", "outbox_of"),
+    *("stream", "stream_progress", "notification", "outbox", "outbox_of", "fan_out"),
     *("questions", "question_details", "asking", "polling_paused", "counters", "alive"),
 }
 """The functions whose keys receiving and handling messages must have written."""
@@ -119,6 +119,7 @@ def everywhere(client):
     bench.inbox.quarantine("quarantined", b"?", now, "why")
     for _ in range(2):
         bench.send(messages.connected(company, "connection-3", at=now), event_id="waiting")
+    bench.publish()
     bench.clock.forward(4)  # the question is due, the next attempt is not
     bench.ticking().tick()
     return bench

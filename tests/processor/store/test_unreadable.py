@@ -104,9 +104,21 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
         ("event", "msg_1", lambda store: damaged_message(store, b"90" + whole(store)[2:])),
         ("event", "msg_1", lambda store: damaged_message(store, whole(store)[:-5])),
         ("event", "msg_1", lambda store: damaged_message(store, b"00\x92\xcf" + b"\xff" * 8 + b"\xc4\x00")),
-        ("notification", "*", lambda store: store.hset(keys.notification(first(store)), "body", "{garbage")),
-        ("notification", "*", lambda store: store.hdel(keys.notification(first(store)), "body")),
-        ("notification", "*", lambda store: replaced(store, keys.notification(first(store)))),
+        (
+            "notification",
+            "*",
+            lambda store: store.hset(cells.where(store, keys.notification, first(store)), "body", "{garbage"),
+        ),
+        (
+            "notification",
+            "*",
+            lambda store: store.hdel(cells.where(store, keys.notification, first(store)), "body"),
+        ),
+        (
+            "notification",
+            "*",
+            lambda store: replaced(store, cells.where(store, keys.notification, first(store))),
+        ),
         (
             "timeline",
             "xero",
@@ -163,7 +175,7 @@ def test_one_damaged_subscriber_stops_no_other(filling: Filling) -> None:
 
 
 def first(store: "Redis[Any]") -> str:
-    return str(store.zrange(keys.outbox(), 0, 0)[0].decode())
+    return str(cells.members(store, keys.outbox)[0].decode())
 
 
 def whole(store: "Redis[Any]") -> bytes:

@@ -41,7 +41,7 @@ def test_lanes_what_is_missing_and_the_quota_are_shown(redis_url: str) -> None:
         lane = Subscribers(store, allow_private=False).add(url="https://example.com/hook").id
         assert "codat_quota_remaining" not in caller.get("/metrics").get_data(as_text=True)
         store.hset(keys.quota(), mapping={"limit": 1000, "remaining": 7, "resets_ms": tomorrow})
-        store.zadd(keys.dead_deliveries(), {"ntf_1 sub_1": 1})
+        store.zadd(keys.dead_deliveries(3), {"ntf_1 sub_1": 1})
     text = caller.get("/metrics").get_data(as_text=True)
     assert f'codat_lane_waiting{{channel="webhook",lane="{lane}"}} 0.0' in text
     assert f'codat_lane_overdue_seconds{{channel="webhook",lane="{lane}"}} 0.0' in text

@@ -20,10 +20,11 @@ from processor.delivery.lane import Mode
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.lanes import RENEW_S, Lanes
 from processor.delivery.ssrf import Resolver, resolve
-from processor.delivery.subscribers import Subscriber, SubscriberCache, Subscribers
+from processor.delivery.subscriber_cache import SubscriberCache
+from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.resources import serializers
 from processor.settings.loading import load
-from processor.store import keys, outbox
+from processor.store import each_cell, keys, outbox
 from processor.store.queries import Reader
 from tests.support.serving import ENVIRON
 from tests.support.workbench import Moving
@@ -51,13 +52,14 @@ class Post:
         self.lane_admin = LaneAdmin(client, clock=self.clock)
         self.reader = Reader(client)
         self.settings = load(ENVIRON)
+        self.cell = keys.cell_of("company-1")
         self._numbers = itertools.count(1)
 
     def lanes(self, token: str = "me") -> Lanes:
         """The lanes as the process ``token`` sees them."""
         return Lanes(
             self.client,
-            subscribers=SubscriberCache(self.subscribers),
+            subscribers=SubscriberCache(self.client, self.subscribers),
             settings=self.settings,
             token=token,
             clock=self.clock,
@@ -74,7 +76,7 @@ class Post:
     def _fan_out(self) -> FanOut:
         return FanOut(
             self.client,
-            subscribers=SubscriberCache(self.subscribers),
+            subscribers=SubscriberCache(self.client, self.subscribers),
             settings=self.settings,
             clock=self.clock,
         )
@@ -133,7 +135,7 @@ class Post:
         company_id: str = "company-1",
         **data: Any,
     ) -> str:
-        """Commit a notification; its id."""
+        """Commit a notification in the cell of ``company-1``; its id."""
         number = next(self._numbers)
         id_ = f"ntf_{number:032x}"
         notification = Notification(
@@ -159,7 +161,7 @@ class Post:
             },
         )
         with self.client.pipeline(transaction=True) as pipe:
-            outbox.write(pipe, [notification], stream_length=1000)
+            outbox.write(pipe, self.cell, [notification])
             pipe.execute()
         return id_
 
@@ -174,8 +176,11 @@ class Post:
 
     def status(self, notification_id: str, lane_id: str) -> str | None:
         """What became of a notification in a lane."""
-        status = self.client.hget(keys.deliveries(notification_id), f"{lane_id}:status")
-        return status.decode() if status else None
+        rows = each_cell.replies(
+            self.client,
+            lambda pipe, cell: pipe.hget(keys.deliveries(cell, notification_id), f"{lane_id}:status"),
+        )
+        return next((status.decode() for status in rows if status), None)
 
     def attempts(self, notification_id: str) -> list[dict[str, Any]]:
         """The attempts of a notification with one delivery, as the API shows them."""
@@ -188,8 +193,10 @@ class Post:
     def waiting(self, lane_id: str) -> dict[str, float]:
         """The deliveries that wait in a lane, with the seconds until their next attempt."""
         now_ms = self.clock().timestamp() * 1000
-        rows = self.client.zrange(keys.lane(lane_id), 0, -1, withscores=True)
-        return {id_.decode(): (score - now_ms) / 1000 for id_, score in rows}
+        rows = each_cell.replies(
+            self.client, lambda pipe, cell: pipe.zrange(keys.lane(cell, lane_id), 0, -1, withscores=True)
+        )
+        return {id_.decode(): (score - now_ms) / 1000 for row in rows for id_, score in row}
 
     def mode(self, lane_id: str) -> Mode:
         """The mode of a lane."""

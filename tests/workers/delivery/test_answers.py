@@ -104,7 +104,7 @@ def test_the_schedule_is_that_of_the_contract_and_ends_with_a_dead_letter(
 
     assert waits == [5, 300, 1800, 7200, 18000, 36000, 36000]
     assert post.status(id_, mine.id) == "dead"
-    assert post.client.zrange(keys.dead_deliveries(), 0, -1) == [f"{id_} {mine.id}".encode()]
+    assert post.client.zrange(keys.dead_deliveries(post.cell), 0, -1) == [f"{id_} {mine.id}".encode()]
     assert len(post.attempts(id_)) == len(heard.received) == 8
     assert len(set(heard.ids)) == 1
 
@@ -141,7 +141,10 @@ def test_410_ends_the_subscription_and_what_waited_is_a_dead_letter(
     third = post.decide("connection-3")
     assert dispatcher.run_once() == 0
     assert post.status(third, mine.id) is None
-    assert post.reader.member_page(keys.outbox_with("dead"), limit=10, cursor=None).items == [second, first]
+    assert post.reader.member_page(keys.outbox_with(post.cell, "dead"), limit=10, cursor=None).items == [
+        second,
+        first,
+    ]
 
 
 @pytest.mark.parametrize("code", [429, 503])

@@ -182,7 +182,7 @@ def test_a_retry_goes_only_to_the_addresses_that_failed(
     assert (len(good.received), len(bad.received)) == (1, 4)
     assert post.status(id_, OPERATORS) == "delivered"
 
-    assert post.lane_admin.requeue(id_, OPERATORS)
+    assert post.lane_admin.requeue(id_, OPERATORS, cell=post.cell)
     dispatcher.run_once()
     assert (len(good.received), len(bad.received)) == (2, 5)
 
@@ -211,7 +211,7 @@ def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(
     (attempt,) = post.attempts(id_)
     assert (attempt["outcome"], attempt["error"]) == ("uncertain", "1 of 2 may have been told (number 1)")
 
-    assert post.lane_admin.requeue(id_, OPERATORS)
+    assert post.lane_admin.requeue(id_, OPERATORS, cell=post.cell)
     dispatcher.run_once()
     assert (len(silent.received), len(good.received)) == (2, 1)
 

@@ -32,29 +32,30 @@ def test_without_subscribers_a_notification_stays_published(post: Post) -> None:
     id_ = post.decide()
     post.dispatcher().run_once()
 
-    assert post.client.llen(keys.fan_out()) == 0
-    assert post.client.exists(keys.deliveries(id_)) == 0
+    assert post.client.xlen(keys.fan_out(post.cell)) == 0
+    assert post.client.exists(keys.deliveries(post.cell, id_)) == 0
 
 
 def test_dividing_twice_tells_nobody_twice(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     post.subscribe(heard.url)
     id_ = post.decide()
-    post.client.rpush(keys.fan_out(), id_, id_)
+    for _ in range(2):
+        post.client.xadd(keys.fan_out(post.cell), {"id": id_})
 
     post.dispatcher().run_once()
 
     assert heard.ids == [id_]
-    assert post.client.llen(keys.fan_out()) == 0
+    assert post.client.xlen(keys.fan_out(post.cell)) == 0
 
 
 def test_a_notification_that_was_erased_meanwhile_goes_to_nobody(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver()
     mine = post.subscribe(heard.url)
     before, between = post.decide("connection-1"), post.decide("connection-2")
-    post.client.delete(keys.notification(before))
+    post.client.delete(keys.notification(post.cell, before))
     post.fan_out()
-    post.client.delete(keys.notification(between))
+    post.client.delete(keys.notification(post.cell, between))
 
     assert post.dispatcher().run_once() == 0
     assert (heard.received, post.waiting(mine.id)) == ([], {})

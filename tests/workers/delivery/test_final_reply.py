@@ -62,7 +62,7 @@ def test_what_was_not_answered_after_the_final_dot_is_uncertain_and_not_sent_aga
     assert [serializers.notification(row)["status"] for row in shown.items] == ["uncertain"]
 
     mailbox.hangs_up = False
-    assert post.lane_admin.requeue(id_, EMAIL)
+    assert post.lane_admin.requeue(id_, EMAIL, cell=post.cell)
     dispatcher.run_once()
     assert (mailbox.handed_over, post.status(id_, EMAIL)) == (2, "delivered")
 
@@ -89,7 +89,7 @@ def test_one_who_died_after_the_final_dot_leaves_it_uncertain(
     first = mail(f"smtp://127.0.0.1:{port}")
     first.start()
     until(lambda: mailbox.handed_over)
-    post.client.delete(keys.lane_flight(EMAIL))  # as if its lease had ended with it
+    post.client.delete(keys.lane_flight(post.cell, EMAIL))  # as if its lease had ended with it
     post.forward(60)
     mail(f"smtp://127.0.0.1:{port}").run_once()
     assert (post.status(id_, EMAIL), mailbox.handed_over) == ("uncertain", 1)

@@ -178,9 +178,9 @@ def test_a_test_message_is_sent_once_whatever_the_mode(post: Post, receiver: Mak
 
     assert heard.ids == [id_]
     assert post.status(id_, mine.id + ".test") == "delivered"
-    assert post.client.ttl(keys.notification(id_)) > 0
-    assert post.client.ttl(keys.deliveries(id_)) > 0
-    assert post.client.zcard(keys.outbox()) == 0
+    assert post.client.ttl(keys.notification(keys.UNLISTED, id_)) > 0
+    assert post.client.ttl(keys.deliveries(keys.UNLISTED, id_)) > 0
+    assert post.client.zcard(keys.outbox(keys.UNLISTED)) == 0
 
 
 def test_a_test_message_that_fails_is_not_repeated_and_speaks_against_nobody(
@@ -197,7 +197,7 @@ def test_a_test_message_that_fails_is_not_repeated_and_speaks_against_nobody(
     assert dispatcher.run_once() == 0
     assert len(heard.received) == 20
     assert post.mode(mine.id) is Mode.ACTIVE
-    assert post.client.zcard(keys.dead_deliveries()) == 0
+    assert post.client.zcard(keys.dead_deliveries(keys.UNLISTED)) == 0
 
 
 @pytest.mark.parametrize("later", [False, True])

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from processor.clock import to_iso
-from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Mode
-from processor.delivery.lanes import LEASE
+from processor.delivery.lane import LEASE, AttemptVerdict, CompletedAttempt, Mode
 from processor.store import keys
 from tests.support.service import until
 from tests.workers.delivery.post import Post
@@ -35,14 +34,15 @@ def test_what_a_dead_process_had_taken_is_taken_over_when_its_lease_ends(
 
 
 def test_a_lease_that_is_renewed_is_not_taken_over(post: Post) -> None:
-    mine = post.subscribe("http://127.0.0.1:9/")
-    id_ = post.decide()
+    post.subscribe("http://127.0.0.1:9/")
+    post.decide()
     busy = post.lanes("busy")
     post.fan_out()
-    busy.look(lambda _: 10)
+    leases = busy.look(lambda _: 10).leases
+    assert len(leases) == 1
     for _ in range(5):
         post.forward(LEASE.total_seconds() - 1)
-        busy.renew({mine.id: [id_]})
+        busy.renew(leases)
         assert post.lanes("other").look(lambda _: 10).leases == []
 
 
@@ -138,7 +138,7 @@ def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post: Post
 
     assert post.status(id_, mine.id) == "delivered"
     assert post.waiting(mine.id) == {}
-    assert post.client.hget(keys.deliveries(id_), f"{mine.id}:total") == b"3"
+    assert post.client.hget(keys.deliveries(post.cell, id_), f"{mine.id}:total") == b"3"
 
 
 def test_an_attempt_that_is_written_down_twice_counts_once(post: Post) -> None:
@@ -151,12 +151,13 @@ def test_an_attempt_that_is_written_down_twice_counts_once(post: Post) -> None:
         (one,) = lanes.look(lambda _: 10).leases
         attempt = {"at": to_iso(post.clock()), "outcome": "failed"}
         again = post.clock() + timedelta(days=1)
+        completed = CompletedAttempt(one, AttemptVerdict.AGAIN, attempt, again)
         for _ in range(2):
-            lanes.look(lambda _: 0, [CompletedAttempt(one, AttemptVerdict.AGAIN, attempt, again)])
+            lanes.look(lambda _: 0, [completed])
         post.forward(1)
     state = post.lane_admin.states([mine.id])[mine.id]
     assert (state.failures, state.mode) == (10, Mode.SLOW)
-    assert post.client.hget(keys.deliveries(id_), f"{mine.id}:tries") == b"1"
+    assert post.client.hget(keys.deliveries(post.cell, id_), f"{mine.id}:tries") == b"1"
 
 
 def test_stopping_gives_back_what_is_under_way(post: Post, receiver: MakeReceiver) -> None:

@@ -26,7 +26,7 @@ def connected(truth):
 
 def delivered(truth):
     """The notices go out: there is no subscriber, so nothing waits in a lane."""
-    truth.bench.client.delete(keys.fan_out())
+    truth.bench.publish()
 
 
 def test_a_company_deleted_at_codat_is_told_and_erased_after_the_grace_time(truth):
@@ -55,7 +55,7 @@ def test_it_is_not_erased_before_its_notices_are_delivered_or_dead(truth):
     delivered(truth)
     notice = truth.bench.told(connection)[-1]["id"]
     control = LaneAdmin(truth.bench.client, clock=truth.clock)
-    control.requeue(notice, EMAIL.name)
+    control.requeue(notice, EMAIL.name, cell=keys.cell_of(company))
     truth.clock.forward(120)
     truth.sweep.run()
     assert truth.bench.state(connection) == "deleted"  # waits in a lane

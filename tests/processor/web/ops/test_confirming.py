@@ -11,6 +11,7 @@ from processor.store import keys
 from processor.web.ops import copy
 from tests.processor.web.ops.operating import Operator, add_subscriber, forms, told_of
 from tests.processor.web.v1.filling import START, Filling
+from tests.support import cells
 
 
 def asked(text: str, question: str) -> str:
@@ -31,7 +32,7 @@ def test_disabling_asks_first_and_says_what_is_lost(
 ) -> None:
     """One tap on a phone, and nothing new waited for the loan engine any more."""
     lane = add_subscriber(filling, description="Loan <engine>")
-    store.zadd(keys.lane(lane), {f"ntf_{number}": to_ms(START) for number in range(3)})
+    store.zadd(keys.lane(3, lane), {f"ntf_{number}": to_ms(START) for number in range(3)})
     for path in ("/ops/subscribers", f"/ops/subscribers/{lane}"):
         answer = operator.open(path)
         said = asked(answer.text, "Disable Loan &lt;engine&gt;")
@@ -60,7 +61,7 @@ def test_sending_again_to_everybody_says_to_whom_and_asks(
     off = add_subscriber(filling, description="Old CRM")
     store.hset(keys.lane_state(off), "mode", "disabled")
     id_ = told_of(filling)
-    store.hset(keys.deliveries(id_), mapping={f"{first}:status": "delivered", "n:delivered": 1})
+    store.hset(cells.deliveries(store, id_), mapping={f"{first}:status": "delivered", "n:delivered": 1})
     path = f"/ops/notifications/{id_}"
     said = asked(operator.open(path).text, "Send again to everybody who wants it")
     assert "<strong>2 receivers</strong>" in said
@@ -72,7 +73,7 @@ def test_sending_again_to_everybody_says_to_whom_and_asks(
     done = operator.follow(operator.send(path))
     assert done.startswith("It is being sent again to 2 receivers, under the same id.")
     for lane in (first, second):
-        assert store.zscore(keys.lane(lane), id_) is not None
+        assert cells.score(store, keys.lane, id_, lane) is not None
 
 
 def test_where_nobody_would_get_it_there_is_nothing_to_press(operator: Operator, filling: Filling) -> None:

@@ -64,10 +64,10 @@ def test_its_messages_are_replayed(operator: Operator, filling: Filling) -> None
     filling.drain()
     answer = operator.send(f"{PATH}/replay", seal=operator.seal())
     assert operator.follow(answer).startswith("3 wait in the inbox again.")
-    before = filling.container.redis.zcard(keys.outbox())
+    before = cells.count(filling.container.redis, keys.outbox)
     filling.drain()
     assert "Xero: ready" in operator.read(PATH)
-    assert filling.container.redis.zcard(keys.outbox()) == before
+    assert cells.count(filling.container.redis, keys.outbox) == before
 
 
 def test_it_is_verified(operator: Operator, filling: Filling) -> None:

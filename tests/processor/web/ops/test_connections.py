@@ -9,10 +9,10 @@ import pytest
 from redis import Redis
 
 from processor.clock import to_iso
-from processor.store import keys
 from tests.processor.web.conftest import OpenPlace
 from tests.processor.web.ops.operating import PASSWORD, Operator, add_subscriber, forms
 from tests.processor.web.v1.filling import Filling
+from tests.support import cells
 from tests.support.visiting import Place
 
 ASK = "Ask Codat now"
@@ -118,7 +118,7 @@ def test_the_deliveries_of_a_connection_are_one_table(
         row: dict[Any, Any] = {}
         for lane in lanes:
             row |= {f"{lane}:status": "dead", f"{lane}:total": 1, f"{lane}:attempt:1": json.dumps(attempt)}
-        store.hset(keys.deliveries(one["body"]["id"]), mapping=row)
+        store.hset(cells.deliveries(store, one["body"]["id"]), mapping=row)
     section = operator.open("/ops/connections/xero").text.partition('id="told"')[2].partition("</section>")[0]
     rows = [unescape(re.sub(r"<[^>]*>", " ", one)).split() for one in section.split("<tr>")[2:]]
     assert section.count("<table") == 1

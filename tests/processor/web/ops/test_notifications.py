@@ -5,13 +5,13 @@ import json
 from redis import Redis
 
 from processor.clock import to_iso
-from processor.store import keys
 from tests.processor.web.ops.operating import (
     Operator,
     add_subscriber,
     told_of,
 )
 from tests.processor.web.v1.filling import START, Filling
+from tests.support import cells
 
 
 def test_notifications_are_listed_and_shown(operator: Operator, filling: Filling) -> None:
@@ -59,7 +59,7 @@ def test_each_attempt_is_shown(operator: Operator, filling: Filling, store: Redi
         f"{lane}:attempt:1": json.dumps(attempt),
         "n:dead": 1,
     }
-    store.hset(keys.deliveries(id_), mapping=row)
+    store.hset(cells.deliveries(store, id_), mapping=row)
     answer = operator.open(f"/ops/notifications/{id_}")
     assert "&lt;h1&gt;boom&lt;/h1&gt;" in answer.text
     assert "It answered 500" in answer.text

@@ -131,7 +131,7 @@ def test_a_lane_that_was_disabled_and_forgotten_is_told_without_looking_broken(
     """Disabled in the evening, forgotten by the morning: the overview said that all is well."""
     everybody_lives(store)
     lane = add_subscriber(filling, description="Loan engine")
-    store.zadd(keys.lane(lane), {"ntf_1": to_ms(START)})
+    store.zadd(keys.lane(3, lane), {"ntf_1": to_ms(START)})
     operator.send(f"/ops/subscribers/{lane}", action="disable")
     shown = operator.read("/ops")
     assert shown.startswith("It works, and something is switched off")

@@ -69,7 +69,7 @@ def test_a_subscriber_is_added_tested_rotated_and_removed_on_the_pages(
     path = f"/ops/subscribers/{id_}"
     assert secret not in operator.open(path).text
     assert operator.follow(operator.send(path, action="test")).startswith("A test message is being sent")
-    assert store.zcard(keys.lane(id_ + ".test")) == 1
+    assert store.zcard(keys.lane(keys.UNLISTED, id_ + ".test")) == 1
     answer = operator.send(path, action="rotate")
     new = store.hget(keys.subscriber(id_), "secret").decode()
     assert new != secret

@@ -9,11 +9,13 @@ from redis import Redis
 from processor.store import keys
 from tests.processor.web.v1.conftest import Call, Get
 from tests.processor.web.v1.filling import Filling
+from tests.support.workbench import Workbench
 
 
 def test_a_notification_is_what_stands_on_the_stream(filling: Filling, get: Get, redis_url: str) -> None:
     filling.make_ready()
     with Redis.from_url(redis_url) as client:
+        Workbench(client).publish()
         told = [json.loads(entry[b"notification"]) for _, entry in client.xrange(keys.stream())]
     shown = get("/v1/notifications")["items"]
     assert shown == [{**one, "status": "published", "deliveries": []} for one in reversed(told)]

@@ -1,0 +1,109 @@
+"""The way of a notification on a cluster, where a script or transaction with keys of two slots fails."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from processor.clock import to_iso
+from processor.conditions.memory import ConditionMemory
+from processor.delivery.channels.operators import OPERATORS
+from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lease
+from processor.delivery.operator_alerts import OperatorAlerts
+from processor.delivery.redelivery import RedeliveryService
+from processor.erasure.erase import CompanyEraser
+from processor.store import keys
+from processor.store.cells import Cell
+from tests.support import cells, messages
+from tests.support.engines import cluster_node
+from tests.support.workbench import Moving, Workbench, company_in
+from tests.workers.delivery.post import Post
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Workbench]:
+    """A store on a cluster with messages of every cell that were drained: each tells of one connection."""
+    with cluster_node(tmp_path) as url, Redis.from_url(url) as client:
+        bench = Workbench(client, clock=Moving())
+        bench.send(*(messages.connected(company_in(cell), f"connection-{cell}") for cell in keys.cells()))
+        for cell in keys.cells():
+            bench.drain().batch(Cell(client, cell))
+        yield bench
+
+
+def attempted(post: Post, lease: Lease, verdict: AttemptVerdict) -> CompletedAttempt:
+    record = {"at": to_iso(post.clock()), "id": lease.notification_id, "duration_ms": 1}
+    return CompletedAttempt(lease, verdict, record, post.clock() + timedelta(seconds=5))
+
+
+def test_what_is_decided_in_any_cell_is_delivered_and_published_once(bench: Workbench) -> None:
+    post = Post(bench.client, clock=bench.clock)
+    plain = post.subscribe("http://127.0.0.1:9/1")
+    ordered = post.subscribe("http://127.0.0.1:9/2", ordered=True)
+    limited = post.subscribe("http://127.0.0.1:9/3", rate_per_s=1_000)
+    lanes = post.lanes()
+    post.fan_out()
+    post.fan_out()
+    streamed = [json.loads(fields[b"notification"]) for _, fields in post.client.xrange(keys.stream())]
+    assert sorted(body["id"] for body in streamed) == sorted(body["id"] for body in bench.told())
+    assert len(streamed) == len(keys.cells())
+
+    leases = [*lanes.look(lambda _: 64).leases]
+    while more := lanes.look(lambda _: 64).leases:
+        leases += more
+    counts = {
+        lane.id: sum(lease.lane.id == lane.id for lease in leases) for lane in (plain, ordered, limited)
+    }
+    assert counts == dict.fromkeys(counts, len(keys.cells()))
+    lanes.renew(leases)
+    lanes.release(leases[0])
+    first, *others = leases
+    again = attempted(post, others[0], AttemptVerdict.AGAIN)
+    done = [attempted(post, lease, AttemptVerdict.DELIVERED) for lease in others[1:]]
+    gave_back = lanes.look(lambda _: 64, [again, *done])
+    assert (gave_back.refused, gave_back.error) == ([], None)
+    assert [(lease.lane.id, lease.notification_id) for lease in gave_back.leases] == [
+        (first.lane.id, first.notification_id)
+    ]
+    dead = attempted(post, gave_back.leases[0], AttemptVerdict.DEAD)
+    assert lanes.look(lambda _: 64, [dead]).refused == []
+    states = post.lane_admin.states([plain.id, ordered.id, limited.id])
+    assert sum(state.delivered for state in states.values()) == len(leases) - 2
+    assert sum(state.waiting for state in states.values()) == 1
+
+
+def test_operators_and_erasures_stay_within_slots(bench: Workbench) -> None:
+    post = Post(bench.client, clock=bench.clock)
+    mine = post.subscribe("http://127.0.0.1:9/")
+    post.fan_out()
+    service = RedeliveryService(
+        post.client,
+        subscribers=post.subscribers,
+        lane_admin=post.lane_admin,
+        reader=post.reader,
+        waker=bench.waker,
+    )
+    alerts = OperatorAlerts(lane_admin=post.lane_admin, waker=bench.waker, reachable=True)
+    with post.client.pipeline(transaction=True) as pipe:
+        pipe.hset(keys.conditions(), "no_worker", "{}")
+        alerts.add_alert(pipe, "subject", "text")
+        pipe.execute()
+    assert post.lane_admin.states([OPERATORS.name])[OPERATORS.name].waiting == 1
+    post.client.delete(keys.conditions())
+    assert ConditionMemory(post.client, add_alert=alerts.add_alert).update([], post.clock()) == ()
+    assert post.lane_admin.abandon(mine.id, removed=False) == len(keys.cells())
+    assert len(list(service.dead_letters())) == len(keys.cells())
+    post.lane_admin.enable(mine.id)
+    assert len(list(service.redeliver_dead())) == len(keys.cells())
+    post.lane_admin.send_test(mine.id)
+    post.lane_admin.disable(mine.id)
+
+    eraser = CompanyEraser(post.client)
+    for cell in keys.cells():
+        removed = eraser.erase(company_in(cell), post.clock())
+        assert (len(removed.notifications), len(removed.stream)) == (1, 1)
+    assert (post.client.xlen(keys.stream()), cells.count(post.client, keys.outbox)) == (0, 0)
+    assert cells.count(post.client, keys.erasures) == 0
