@@ -236,10 +236,7 @@ class Reader:
         return ResultPage(notifications, page.next_cursor)
 
     def _told_about(self, company_id: str | None, merchant_id: str | None) -> list[tuple[int, str]]:
-        """A company, a merchant's companies, or a company of the merchant, with their connections.
-
-        Each with its cell.
-        """
+        """Companies of a merchant, or one company, with their connections, and their cells."""
         companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
         return [
             (keys.cell_of(id_), connection_id)
