@@ -12,7 +12,7 @@ from processor.delivery.subscribers import Subscriber
 from processor.store.decoding import moment
 
 PUBLISHED = "published"
-"""The status of a notification that is on the stream and has no delivery."""
+"""The status of a notification that has no delivery: only the stream gets it."""
 
 STATUSES = (PUBLISHED, "pending", "delivered", "dead", "uncertain")
 DELIVERY_STATUSES = ("pending", "delivered", "dead", "uncertain", "cancelled")

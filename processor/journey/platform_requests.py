@@ -33,11 +33,9 @@ class PlatformRequests:
         client: "Redis[Any]",
         *,
         waker: Waker,
-        stream_length: int,
         clock: Callable[[], datetime],
     ) -> None:
-        self._client, self._waker = client, waker
-        self._stream_length, self._clock = stream_length, clock
+        self._client, self._waker, self._clock = client, waker, clock
 
     def add(self, company: CompanyFields, name: str, note: str | None = None) -> tuple[dict[str, Any], bool]:
         """Keep that a platform is missed, and tell it; the row, and whether it is new.
@@ -70,7 +68,7 @@ class PlatformRequests:
                 raise Conflict(f"At most {MOST_REQUESTS} platforms can be asked for.")
             if is_known_company:
                 pipe.hset(table, row["id"], json.dumps(row, ensure_ascii=False))
-                outbox.write(pipe, [notification], stream_length=self._stream_length)
+                outbox.write(pipe, keys.cell_of(company_id), [notification])
             return None
 
         known = self._client.transaction(  # type: ignore[no-untyped-call]

@@ -75,9 +75,7 @@ def make_journey(
             signing_keys=signing_keys,
             clock=clock,
         ),
-        platform_requests=PlatformRequests(
-            client, waker=waker, stream_length=settings.stream_length, clock=clock
-        ),
+        platform_requests=PlatformRequests(client, waker=waker, clock=clock),
         brands=brands,
         settings=settings,
         clock=clock,
