@@ -35,11 +35,13 @@ STARTS = 4
 
 
 def told_once(bench, *, connections=40):
-    """What was told: both milestones of each connection, each once."""
+    """What was told: both milestones of each connection, each once, and each once on the stream."""
     told = Counter((one["data"]["connection_id"], one["type"]) for one in bench.told())
     types = ("connection.authorized", "initial_sync.completed")
     assert told == {(f"connection-{n}", kind): 1 for n in range(connections) for kind in types}
     assert len({one["id"] for one in bench.told()}) == 2 * connections
+    until(lambda: len(bench.published()) >= 2 * connections)
+    assert sorted(one["id"] for one in bench.published()) == sorted(one["id"] for one in bench.told())
 
 
 def has_handled(service, number):

@@ -108,6 +108,10 @@ class Workbench:
                 handled += drain.run(cell).handled
         return handled
 
+    def published(self) -> list[dict[str, Any]]:
+        """What is on the stream, oldest first."""
+        return [json.loads(fields[b"notification"]) for _, fields in self.client.xrange(keys.stream())]
+
     def publish(self, **settings: Any) -> None:
         """Put what was decided on the stream and into lanes, as the dispatcher does."""
         cache = SubscriberCache(self.client, Subscribers(self.client, allow_private=True))

@@ -1,6 +1,12 @@
 """Fan-out: which notifications enter which lanes."""
 
+import json
+from typing import Any
+
+import pytest
+
 from handlers.milestones import NotificationType
+from processor.delivery.fan_out import FanOut
 from processor.store import keys
 from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import MakeReceiver
@@ -59,3 +65,60 @@ def test_a_notification_that_was_erased_meanwhile_goes_to_nobody(post: Post, rec
 
     assert post.dispatcher().run_once() == 0
     assert (heard.received, post.waiting(mine.id)) == ([], {})
+
+
+def test_a_crash_between_the_stream_and_the_lanes_publishes_nothing_twice(
+    post: Post, receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark beside the stream says what is on it, though the fan-out still names it."""
+    heard = receiver()
+    post.subscribe(heard.url)
+    ids = [post.decide(f"connection-{number}") for number in range(3)]
+
+    def crash(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FanOut, "_add_fan_out", crash)
+        with pytest.raises(RuntimeError, match="killed"):
+            post.fan_out()
+    assert published(post) == ids
+    ids.append(post.decide("connection-3"))
+    post.dispatcher().run_once()
+
+    assert published(post) == ids
+    assert sorted(heard.ids) == ids
+
+
+def test_what_is_erased_while_it_is_published_leaves_the_stream(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, erased = post.decide("connection-1"), post.decide("connection-2")
+    publish = FanOut._publish
+
+    def erase_then(fan_out: FanOut, *args: Any) -> Any:
+        post.client.delete(keys.notification(post.cell, erased))
+        return publish(fan_out, *args)
+
+    monkeypatch.setattr(FanOut, "_publish", erase_then)
+    post.fan_out()
+
+    assert published(post) == [kept]
+
+
+def test_what_another_process_does_not_know_yet_enters_no_lane_that_has_ended(post: Post) -> None:
+    mine = post.subscribe("http://127.0.0.1:9/")
+    slow = post._fan_out()
+    slow.run()
+    post.subscribers.remove(mine.id)
+    post.lane_admin.abandon(mine.id, removed=True)
+    post.client.decr(keys.subscribers_version())  # as if it had been read before
+    id_ = post.decide()
+    slow.run()
+
+    assert (post.status(id_, mine.id), post.waiting(mine.id)) == (None, {})
+
+
+def published(post: Post) -> list[str]:
+    """The ids on the stream."""
+    return [json.loads(fields[b"notification"])["id"] for _, fields in post.client.xrange(keys.stream())]

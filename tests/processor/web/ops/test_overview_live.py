@@ -20,6 +20,7 @@ from tests.processor.web.ops.operating import (
     told_of,
 )
 from tests.processor.web.v1.filling import Filling
+from tests.support import cells
 from tests.support.serving import patient
 
 
@@ -126,7 +127,7 @@ def test_a_receiver_that_was_disabled_is_enabled_and_gets_what_it_missed(
     missed = told_of(filling)
     shown = act(operator, "enable_and_send", "receiver_disabled", lane)
     assert "are being sent again, under the same ids." in shown
-    assert missed in {id_.decode() for id_ in store.zrange(keys.lane(3, lane), 0, -1)}
+    assert missed in {id_.decode() for id_ in cells.members(store, keys.lane, lane)}
     assert "Nothing is sent to" not in operator.read("/ops")
 
 
