@@ -188,10 +188,10 @@ def test_who_asks_for_the_types_of_operators_gets_a_signed_webhook_at_the_beginn
     for _ in range(3):
         post.watch().evaluate()
         post.clock.forward(20)
-    assert post.redis.zcard(keys.lane(all_types)) == 0
+    assert post.redis.zcard(keys.lane(keys.UNLISTED, all_types)) == 0
     bodies = [
-        json.loads(post.redis.hget(keys.notification(id_.decode()), "body") or b"{}")
-        for id_ in post.redis.zrange(keys.lane(wants), 0, -1)
+        json.loads(post.redis.hget(keys.notification(keys.UNLISTED, id_.decode()), "body") or b"{}")
+        for id_ in post.redis.zrange(keys.lane(keys.UNLISTED, wants), 0, -1)
     ]
     began, ended = sorted(bodies, key=lambda body: body["type"])
     assert (began["type"], ended["type"]) == ("operator.condition.began", "operator.condition.ended")
@@ -227,8 +227,8 @@ def test_critical_conditions_reach_subscribers_once_redis_stores_again(post: Pos
         watch.evaluate()
         post.clock.forward(20)
     types = [
-        json.loads(post.redis.hget(keys.notification(id_.decode()), "body") or b"{}")["type"]
-        for id_ in post.redis.zrange(keys.lane(wants), 0, -1)
+        json.loads(post.redis.hget(keys.notification(keys.UNLISTED, id_.decode()), "body") or b"{}")["type"]
+        for id_ in post.redis.zrange(keys.lane(keys.UNLISTED, wants), 0, -1)
     ]
     assert sorted(types) == ["operator.condition.began", "operator.condition.ended"]
 
