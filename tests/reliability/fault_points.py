@@ -15,6 +15,7 @@ POINTS: Mapping[str, str] = {
     "drain: decided, not committed": "processor.store.cells:Cell.commit:before",
     "drain: committed, nobody woken": "processor.store.cells:Cell.commit:after",
     "drain: idle, cells not released": "processor.store.leases:CellLeases.release:before",
+    "deliver: published, in no lane": "processor.delivery.fan_out:FanOut._publish:after",
     "deliver: divided among the lanes": "processor.delivery.fan_out:FanOut.run:after",
     "deliver: claimed, not sent": "workers.delivery.attempt:AttemptRunner.run:before",
     "deliver: sent, not recorded": "workers.delivery.attempt:AttemptRunner.run:after",

@@ -1,11 +1,11 @@
 """The way of a notification on a cluster, where a script or transaction with keys of two slots fails."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from processor.clock import to_iso
 from processor.conditions.memory import ConditionMemory
@@ -16,16 +16,19 @@ from processor.delivery.redelivery import RedeliveryService
 from processor.erasure.erase import CompanyEraser
 from processor.store import keys
 from processor.store.cells import Cell
+from processor.store.client import connect
 from tests.support import cells, messages
-from tests.support.engines import cluster_node
+from tests.support.engines import cluster
 from tests.support.workbench import Moving, Workbench, company_in
 from tests.workers.delivery.post import Post
+
+PATIENT = "?socket_timeout=60&socket_connect_timeout=60"
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Workbench]:
-    """A store on a cluster with messages of every cell that were drained: each tells of one connection."""
-    with cluster_node(tmp_path) as url, Redis.from_url(url) as client:
+    """A store on three nodes with messages of every cell that were drained: each tells of one connection."""
+    with cluster(tmp_path, 3) as url, contextlib.closing(connect(f"{url}{PATIENT}", timeout_s=5)) as client:
         bench = Workbench(client, clock=Moving())
         bench.send(*(messages.connected(company_in(cell), f"connection-{cell}") for cell in keys.cells()))
         for cell in keys.cells():
