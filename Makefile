@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
 	@echo "make test   style, types and the whole suite"
-	@echo "make test-fast  the core, the store and the web, in some minutes"
+	@echo "make test-fast  the core, the store and the web, in a minute"
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
@@ -26,7 +26,7 @@ test: lint
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m fast
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m fast
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

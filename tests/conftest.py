@@ -1,5 +1,6 @@
 """Shared by all tests: a real engine, emptied before each test that asks for it."""
 
+import gc
 import logging
 import os
 import signal
@@ -56,6 +57,18 @@ def pytest_configure() -> None:
 def pytest_report_header() -> str:
     """Print the seed of the sampled histories, so that a run can be repeated."""
     return f"{SEED}={os.environ[SEED]}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even load the other tests when only fast ones are wanted."""
+    if config.option.markexpr != "fast" or not collection_path.name.startswith("test_"):
+        return None
+    return True if "fast" not in markers_of(collection_path.relative_to(TESTS).as_posix()) else None
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the objects of thousands of tests, which all live until the end."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
