@@ -116,3 +116,10 @@ def test_a_hundred_first_reads_of_one_authorisation_are_kept_as_one_outcome() ->
     assert len(story.connection.facts) <= MOST_FACTS
     assert story.state is State.READY
     assert story.told == ["connection.authorized", "initial_sync.failed", "initial_sync.completed"]
+
+
+def test_of_observations_that_repeat_one_status_the_first_and_the_last_stay() -> None:
+    story = Story(linked(10), *(seen(100 + number, LINKED) for number in range(MOST_FACTS)))
+    facts = story.connection.facts
+    assert story.connection.compacted_until is None
+    assert [fact.at for fact in facts] == [at(10), at(100), at(100 + MOST_FACTS - 1)]

@@ -18,6 +18,7 @@ from tests.handlers.support.story import (
     at,
     claim,
     created,
+    deleted,
     ended,
     failed,
     linked,
@@ -133,3 +134,12 @@ def test_what_the_event_says_stands_before_what_follows_from_it() -> None:
     story = Story(linked(10), seen(100, DEAUTHORIZED))
     assert story.last is not None
     assert story.last.entry.reason == "Codat shows Deauthorized; authorized → deauthorized"
+
+
+def test_a_repeated_change_is_a_twin_and_says_what_is_known() -> None:
+    story = Story(linked(10), claim(2_000, PENDING, LINKED))
+    assert story.last is not None
+    assert (story.outcome, story.last.entry.reason) == ("twin", "PendingAuth → Linked is known already")
+    story = Story(linked(10), deleted(20), deleted(30))
+    assert story.last is not None
+    assert (story.outcome, story.last.entry.reason) == ("twin", "this change is known already")

@@ -1,0 +1,41 @@
+"""Boundaries of the fold: which facts count, and to which authorisation a data type belongs."""
+
+import pytest
+
+from handlers.events import LinkStatus
+from handlers.facts import DataType, Fact, FactKind
+from handlers.fold import effective_facts, fold
+from tests.handlers.support.story import at
+
+
+def fact(kind: FactKind, second: float, **fields: object) -> Fact:
+    return Fact(kind, at(second), at(second), f"{kind}-{second}", **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("second", "counts"), [(8, False), (11, False), (12, False), (13, True)])
+def test_an_observation_within_two_seconds_of_an_exact_change_does_not_count(
+    second: int, counts: bool
+) -> None:
+    linked, seen = fact(FactKind.LINKED, 10), fact(FactKind.SEEN, second, status=LinkStatus.LINKED)
+    assert list(effective_facts([linked, seen])) == ([linked, seen] if counts else [linked])
+    assert list(effective_facts([linked])) == [linked]
+
+
+@pytest.mark.parametrize(("requested", "counts"), [(19, False), (20, False), (20.5, True)])
+def test_a_data_type_requested_up_to_the_end_of_an_authorisation_belongs_to_it(
+    requested: float, counts: bool
+) -> None:
+    facts = (
+        fact(FactKind.LINKED, 10),
+        fact(FactKind.ENDED, 20, status=LinkStatus.UNLINKED),
+        fact(FactKind.RELINKED, 30),
+        fact(FactKind.READ, 40, types=(("bills", "Complete"),), requested=(("bills", at(requested)),)),
+    )
+    assert bool(fold(facts).initial_reads) == counts
+
+
+def test_of_two_outcomes_of_one_time_the_greater_status_wins_and_an_equal_one_changes_nothing() -> None:
+    complete, failed = DataType("bills", "Complete", at(1)), DataType("bills", "MapError", at(1))
+    assert failed.is_newer_than(complete)
+    assert not complete.is_newer_than(failed)
+    assert not complete.is_newer_than(complete)
