@@ -106,6 +106,12 @@ def forget_message(client: "Redis[Any]", event_id: str) -> None:
     client.hdel(keys.messages(cell), event_id)
 
 
+def waiting(client: "Redis[Any]") -> list[int]:
+    """The cells in which a message waits."""
+    depths = each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
+    return [cell for cell in keys.cells() if depths[cell]]
+
+
 def pending(client: "Redis[Any]") -> list[bytes]:
     """The ids of the messages that wait, oldest first in each cell."""
     rows = each_cell.replies(client, lambda pipe, cell: pipe.xrange(keys.inbox(cell)))

@@ -21,10 +21,10 @@ from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorServer
-from processor.store import keys
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
 from processor.store.waker import Waker
+from tests.support import cells
 from tests.support.serving import ENVIRON
 from workers import runtime
 
@@ -153,9 +153,8 @@ def working(settings: Settings) -> Iterator[None]:
 
     def work() -> None:
         while not stop.wait(0.01):
-            for cell in keys.cells():
-                if container.redis.xlen(keys.inbox(cell)):
-                    own.drain.run(cell)
+            for cell in cells.waiting(container.redis):
+                own.drain.run(cell)
             own.ask()
 
     thread = threading.Thread(target=work, name="workers")

@@ -120,8 +120,7 @@ class Workbench:
 
     def waiting(self) -> list[int]:
         """The cells in which something waits."""
-        depths = each_cell.replies(self.client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
-        return [cell for cell in keys.cells() if depths[cell]]
+        return cells.waiting(self.client)
 
     def state(self, connection_id: str) -> str | None:
         """The public state of a connection; ``None`` when we never heard of it."""
