@@ -5,7 +5,19 @@ import pytest
 from handlers.events import LinkStatus
 from handlers.facts import DataType, Fact, FactKind
 from handlers.fold import effective_facts, fold
-from tests.handlers.support.story import at
+from tests.handlers.support.story import (
+    LINKED,
+    PENDING,
+    Story,
+    at,
+    claim,
+    dataset,
+    ended,
+    history,
+    linked,
+    read,
+    relinked,
+)
 
 
 def fact(kind: FactKind, second: float, **fields: object) -> Fact:
@@ -39,3 +51,26 @@ def test_of_two_outcomes_of_one_time_the_greater_status_wins_and_an_equal_one_ch
     assert failed.is_newer_than(complete)
     assert not complete.is_newer_than(failed)
     assert not complete.is_newer_than(complete)
+
+
+@pytest.mark.parametrize(("requested", "state"), [(19, "authorized"), (20, "authorized"), (20.5, "ready")])
+def test_a_row_of_the_history_requested_up_to_the_end_belongs_to_the_earlier_authorisation(
+    requested: float, state: str
+) -> None:
+    story = Story(linked(10), read(15, bills="MapError"), ended(20), relinked(30))
+    story.hear(history(100, dataset("bills", "Complete", requested=requested, completed=40)))
+    assert story.state == state
+
+
+@pytest.mark.parametrize(("arrival", "begun_at"), [(97.5, 97.5), (98, 100), (280, 100)])
+def test_an_alert_from_two_seconds_before_an_exact_change_on_is_of_that_change(
+    arrival: float, begun_at: float
+) -> None:
+    story = Story(claim(arrival, PENDING, LINKED), linked(100, known=400))
+    assert story.now.authorized_at == at(begun_at)
+    assert len(story.notes) == 1
+
+
+@pytest.mark.parametrize(("second", "outcome"), [(49, "stale"), (50, "no_change"), (51, "applied")])
+def test_only_what_lies_before_the_last_change_is_stale(second: float, outcome: str) -> None:
+    assert Story(linked(10), ended(50), linked(second, id="again")).outcome == outcome
