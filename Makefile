@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint docs screenshots bench faults clean
+.PHONY: help run test test-fast lint docs languages screenshots bench faults clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-fast  the core, the store and the web, in a minute"
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
+	@echo "make languages  write new messages into every catalogue"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
 	@echo "make bench  what a message costs on this machine, written to docs/performance.md (BENCH=--quick: 3 minutes)"
 	@echo "make faults  kill, cut and fill everything under load, written to docs/reliability.md (FAULTS=--rounds 1: some minutes)"
@@ -36,6 +37,9 @@ lint: $(VENV)/.installed-test
 docs: $(VENV)/.installed-run
 	$(BIN)/python -m processor.settings.docs
 	$(BIN)/python -m handlers.diagram > docs/state-machine.md
+
+languages: $(VENV)/.installed-run
+	$(BIN)/python -m processor.languages.messages
 
 screenshots: $(VENV)/.installed-test
 	$(BIN)/python -m tests.browser.screenshots

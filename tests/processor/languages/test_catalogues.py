@@ -2,6 +2,7 @@
 
 import functools
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,17 @@ def faults(message: Message, of_source: Message, plurals: int) -> list[str]:
     return wrong
 
 
+def test_an_installed_package_has_every_catalogue() -> None:
+    pyproject = tomllib.loads((messages.ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = pyproject["tool"]["setuptools"]["package-data"]["*"]
+    package = FOLDER.parent
+    carried = {path for pattern in patterns for path in package.glob(pattern)}
+    assert {FOLDER / f"{tag}.po" for tag in TRANSLATED} <= carried
+
+
 def test_there_are_messages_and_languages() -> None:
     assert len(source()) > 300
-    assert set(LANGUAGES) >= {"en", "fr"}
+    assert set(LANGUAGES) == {"ar", "de", "en", "es", "fr", "nl"}
     assert all(path.stem in LANGUAGES for path in FOLDER.iterdir())
 
 
