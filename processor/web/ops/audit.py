@@ -1,13 +1,20 @@
 """The page of the audit trail."""
 
+from operator import itemgetter
+from typing import Any
+
 from flask import Response
 
 from processor.access.audit import ActorKind
 from processor.web.dependencies import get_container
-from processor.web.ops import rendering
+from processor.web.ops import csv_export, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import AuditQuery
 
+COLUMNS: tuple[csv_export.Column, ...] = tuple(
+    (name, itemgetter(name))
+    for name in ("number", "at", "kind", "actor", "action", "target", "outcome", "address", "hash")
+)
 KINDS = tuple(kind.value for kind in ActorKind)
 
 
@@ -15,6 +22,11 @@ KINDS = tuple(kind.value for kind in ActorKind)
 def audit_trail() -> Response:
     """What operators, API keys and commands did, newest first."""
     query = rendering.query_of(AuditQuery)
+    if csv_export.is_wanted():
+        return csv_export.response("audit", COLUMNS, _page, query)
+    return rendering.page("audit", page=_page(**query), query=query, kinds=KINDS)
+
+
+def _page(**query: Any) -> dict[str, Any]:
     page = get_container().audit.entries(**query)
-    items = {"items": page.items, "next_cursor": page.next_cursor}
-    return rendering.page("audit", page=items, query=query, kinds=KINDS)
+    return {"items": page.items, "next_cursor": page.next_cursor}

@@ -1,6 +1,8 @@
 """The pages of connections: their states, and why."""
 
 from datetime import timedelta
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from flask import Response, request
@@ -14,19 +16,30 @@ from processor.reconciliation import wiring
 from processor.resources import past, queries
 from processor.resources.serializers import UNREADABLE
 from processor.web.dependencies import get_container
-from processor.web.ops import copy, rendering
+from processor.web.ops import copy, csv_export, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import AtPageQuery, ConnectionQuery
 
 NOTIFICATIONS_SHOWN = 50
 
 
+COLUMNS: tuple[csv_export.Column, ...] = tuple(
+    (name, itemgetter(name))
+    for name in (
+        *("id", "state", "company_id", "merchant_id", "platform_key", "platform_name", "source_type"),
+        *("authorization", "authorized_at", "progress"),
+    )
+)
+
+
 @blueprint.get("/connections")
 def connections() -> Response:
     """Connections, newest first."""
     query = rendering.query_of(ConnectionQuery)
-    page = queries.connections(get_container().reader, **query)
-    return rendering.page("connections", page=page, query=query, states=queries.STATES)
+    fetch = partial(queries.connections, get_container().reader)
+    if csv_export.is_wanted():
+        return csv_export.response("connections", COLUMNS, fetch, query)
+    return rendering.page("connections", page=fetch(**query), query=query, states=queries.STATES)
 
 
 @blueprint.get("/connections/<id_>")

@@ -1,6 +1,8 @@
 """The pages of messages: their status, its reason, replay and discard."""
 
 from collections.abc import Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from flask import Response, request, url_for
@@ -10,7 +12,7 @@ from processor.errors import Invalid
 from processor.resources import queries
 from processor.store.message_records import EVENT_STATUSES
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, copy, rendering
+from processor.web.ops import auth, copy, csv_export, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import MAX_LIMIT, EventQuery
 
@@ -19,10 +21,23 @@ DISCARD = "discard"
 """The form value that discards; any other replays."""
 
 
+COLUMNS: tuple[csv_export.Column, ...] = (
+    *(
+        (name, itemgetter(name))
+        for name in ("id", "status", "type", "source", "received_at", "company_id", "connection_ids")
+    ),
+    ("error", lambda item: copy.last_line(item["error"])),
+)
+
+
 @blueprint.get("/events")
 def events() -> Response:
     """Messages without their bodies, newest first."""
-    return _list_page(rendering.query_of(EventQuery))
+    query = rendering.query_of(EventQuery)
+    if csv_export.is_wanted():
+        fetch = partial(queries.events, get_container().reader)
+        return csv_export.response("events", COLUMNS, fetch, query)
+    return _list_page(query)
 
 
 def _list_page(

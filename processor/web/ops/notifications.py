@@ -1,12 +1,16 @@
 """The pages of notifications: receivers, attempts, redelivery."""
 
+from functools import partial
+from operator import itemgetter
+
 from flask import Response, request
 
+from processor.delivery.rules import TYPES
 from processor.errors import Conflict
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.web.dependencies import get_container
-from processor.web.ops import copy, rendering
+from processor.web.ops import copy, csv_export, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import NotificationQuery
 
@@ -14,12 +18,27 @@ NOT_SENT = ("deliveries", "status")
 """Members of a notification that are not part of the payload."""
 
 
+COLUMNS: tuple[csv_export.Column, ...] = (
+    ("id", itemgetter("id")),
+    ("type", itemgetter("type")),
+    ("status", itemgetter("status")),
+    ("decided_at", itemgetter("timestamp")),
+    ("connection_id", lambda item: item["data"]["connection_id"]),
+    ("company_id", lambda item: item["data"]["company_id"]),
+    ("merchant_id", lambda item: item["data"]["merchant_id"]),
+)
+
+
 @blueprint.get("/notifications")
 def notifications() -> Response:
     """Notifications, newest first."""
     query = rendering.query_of(NotificationQuery)
-    page = queries.notifications(get_container().reader, **query)
-    return rendering.page("notifications", page=page, query=query, statuses=NOTIFICATION_STATUSES)
+    fetch = partial(queries.notifications, get_container().reader)
+    if csv_export.is_wanted():
+        return csv_export.response("notifications", COLUMNS, fetch, query)
+    return rendering.page(
+        "notifications", page=fetch(**query), query=query, statuses=NOTIFICATION_STATUSES, types=TYPES
+    )
 
 
 @blueprint.get("/notifications/<id_>")

@@ -35,7 +35,7 @@ _DONE_PARAMETERS = ("done", "count", "done_at")
 _ACTIONS_WITH_PAGES = (f"{auth.NAME}.fresh_link", f"{auth.NAME}.verify")
 """Actions that answer with the page of their connection, one segment up."""
 
-_COMMON_PARAMETERS = (*_DONE_PARAMETERS, "refresh")
+_COMMON_PARAMETERS = (*_DONE_PARAMETERS, "refresh", "format")
 """Parameters of every page."""
 
 
