@@ -18,7 +18,7 @@ def refusal(client: "Redis[Any]", cells: int) -> str | None:
             f"CELLS is {cells}, but this store was first used with CELLS={int(stored)}, which cannot be"
             f" changed: set CELLS={int(stored)}, or use an empty store."
         )
-    if client.exists(*keys.of_old_layout()):
+    if any(client.exists(name) for name in keys.of_old_layout()):
         return (
             "The store was written by a version of this service without cells, and cannot be read: use an"
             " empty store, and `codat-processor rebuild` to fill it from Codat."

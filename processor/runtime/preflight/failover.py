@@ -1,6 +1,6 @@
 """Checks what a failover needs: replicas that follow, and Sentinels that agree."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -8,6 +8,7 @@ import redis
 from processor.runtime.preflight.results import REDIS, CheckResult
 from processor.settings.definitions import Settings
 from processor.settings.redis_address import EngineKind, parse
+from processor.store.keys import SLOTS
 from processor.store.sentinel import sentinels_of
 
 
@@ -32,6 +33,18 @@ def check_replicas(settings: Settings, info: Mapping[str, Any], name: str = "it"
             f"{replicas} replica(s) follow {name} a moment later: a failover can lose messages that were"
             " accepted just before. ACK_REPLICAS=1 waits for a replica before each 2xx."
         )
+
+
+def check_slots(primaries: "Sequence[redis.Redis[Any]]") -> CheckResult:
+    """Check that a cluster serves all slots, and so every company."""
+    try:
+        info = primaries[0].execute_command("CLUSTER INFO")
+        served = int(info["cluster_slots_ok"])
+    except (redis.RedisError, IndexError, KeyError, TypeError):
+        return REDIS.unknown("The cluster does not show which slots it serves.")
+    if served < SLOTS:
+        return REDIS.error(f"The cluster serves {served:,} of {SLOTS:,} slots: some companies are left out.")
+    return REDIS.ok(f"The cluster serves all slots with {len(primaries)} primaries.")
 
 
 def check_sentinels(settings: Settings, url: str) -> Iterator[CheckResult]:

@@ -4,6 +4,7 @@ Managed servers hide their configuration: what is not shown is ``unknown``, whic
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,10 +13,11 @@ import redis
 from redis.exceptions import NoPermissionError
 
 from processor.runtime.preflight import failover
-from processor.runtime.preflight.results import REDIS, CheckResult
+from processor.runtime.preflight.results import REDIS, CheckResult, CheckStatus
 from processor.settings.definitions import Settings
 from processor.store import layout
 from processor.store.client import connect
+from processor.store.cluster import ClusterClient
 from processor.store.connection_errors import TOO_MANY, connection_error_reason
 from processor.store.connection_limits import needed, needed_by_queue
 from processor.store.probe import prove_accepting, prove_draining, prove_enqueuing
@@ -58,12 +60,37 @@ def check_redis(settings: Settings, url: str) -> Iterator[CheckResult]:
         except redis.RedisError as error:
             yield _unreachable(error, settings, url)
             return
-        config = _config(client)
-        yield _persistence(info, config)
-        yield _eviction(info, config)
-        yield from _capacity(info, config, needed(settings))
-        yield from failover.check_replicas(settings, info)
+        yield from _check_servers(settings, client)
     yield from failover.check_sentinels(settings, url)
+
+
+def _check_servers(settings: Settings, client: "redis.Redis[Any]") -> Iterator[CheckResult]:
+    """Check each server that holds a part of the store; what is well with all of them is said once."""
+    if not isinstance(client, ClusterClient):
+        yield from _check_server(settings, client)
+        return
+    servers = client.primaries()
+    yield failover.check_slots(servers)
+    shown: set[CheckResult] = set()
+    for server in servers:
+        place = "{host}:{port}".format(**server.connection_pool.connection_kwargs)
+        try:
+            for result in _check_server(settings, server):
+                if result.status is not CheckStatus.OK:
+                    yield dataclasses.replace(result, sentence=f"{place}: {result.sentence}")
+                elif result not in shown:
+                    shown.add(result)
+                    yield result
+        except redis.RedisError as error:
+            yield REDIS.error(f"{place} cannot be reached ({type(error).__name__}).")
+
+
+def _check_server(settings: Settings, server: "redis.Redis[Any]") -> Iterator[CheckResult]:
+    info, config = _info(server), _config(server)
+    yield _persistence(info, config)
+    yield _eviction(info, config)
+    yield from _capacity(info, config, needed(settings))
+    yield from failover.check_replicas(settings, info)
 
 
 def check_queue(settings: Settings) -> Iterator[CheckResult]:

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from redis import Redis, WatchError
 
+from processor.runtime.preflight.redis import check_redis
+from processor.runtime.preflight.results import CheckStatus
+from processor.settings.loading import load
 from processor.store import each_cell, keys
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
@@ -19,7 +22,7 @@ from tests.support import messages
 from tests.support.engines import cluster, kill_primary
 from tests.support.messages import signed
 from tests.support.service import until
-from tests.support.serving import ADDRESS, serving
+from tests.support.serving import ADDRESS, ENVIRON, serving
 from tests.support.workbench import Workbench
 
 PRIMARIES = 3
@@ -108,6 +111,34 @@ def test_a_pipeline_goes_to_all_nodes(client: ClusterClient) -> None:
     after = [calls(node, "get") for node in client.primaries()]
     assert sum(after) - sum(before) == len(keys.cells())
     assert all(now > then for now, then in zip(after, before, strict=True))
+
+
+def test_check_knows_a_cluster_and_what_it_lacks(client: ClusterClient, cluster_url: str) -> None:
+    settings = load({**ENVIRON, "REDIS_URL": cluster_url, "QUEUE_REDIS_URL": NOWHERE, "ACK_REPLICAS": "1"})
+    client.primaries()[1].config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        results = [(result.status, result.sentence) for result in check_redis(settings, cluster_url)]
+    finally:
+        client.primaries()[1].config_set("maxmemory-policy", "noeviction")
+
+    assert (CheckStatus.OK, "The cluster serves all slots with 3 primaries.") in results
+    errors = [sentence for status, sentence in results if status is CheckStatus.ERROR]
+    assert sum("Persistence is off" in sentence for sentence in errors) == PRIMARIES
+    assert sum("every message would be answered 503" in sentence for sentence in errors) == PRIMARIES
+    assert sum("allkeys-lru" in sentence for sentence in errors) == 1
+    assert client.dbsize() == 0
+
+
+def test_a_primary_that_takes_no_writes_is_found_by_readyz(client: ClusterClient, cluster_url: str) -> None:
+    """A message to one cell proves nothing of the others."""
+    caller = serving(cluster_url, QUEUE_REDIS_URL=NOWHERE)
+    for full in client.primaries():
+        full.config_set("maxmemory", "1")
+        try:
+            assert caller.get("/readyz").status_code == 503
+        finally:
+            full.config_set("maxmemory", "0")
+    assert caller.get("/readyz").status_code == 200
 
 
 def test_a_script_that_a_node_lost_is_loaded_again(client: ClusterClient) -> None:
