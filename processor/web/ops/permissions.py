@@ -21,6 +21,7 @@ NEEDED: Mapping[str, Role] = {
     "change_subscriber enable": Role.OPERATOR,
     "change_subscriber disable": Role.OPERATOR,
     "change_subscriber test": Role.OPERATOR,
+    "change_subscriber send_missed": Role.OPERATOR,
 }
 """The role by view, or by view and the form's ``action``; every other change requires an admin."""
 

@@ -1,6 +1,8 @@
 """The pages of subscribers: their lanes, secrets, test messages."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from flask import Response, request, url_for
@@ -8,10 +10,17 @@ from flask import Response, request, url_for
 from processor.delivery.rules import SUBSCRIBABLE_TYPES
 from processor.delivery.subscribers import without_query
 from processor.errors import Invalid
+from processor.resources import trends as trend_figures
+from processor.resources.failed_attempts import failed_attempts
+from processor.store import trends
+from processor.store.trends import LANE_HOURS
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, rendering
+from processor.web.ops import auth, rendering, sparkline
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
+
+MOST_AT_ONCE = 1_000
+"""Notifications of one click; the rest follows with the next one."""
 
 
 @blueprint.get("/subscribers")
@@ -52,12 +61,28 @@ def change_subscriber(id_: str) -> Response:
         case "test":
             get_container().subscriber_service.send_test(id_)
             return rendering.back(here, "tested")
+        case "send_missed":
+            since = _moment(request.form.get("since", ""))
+            missed = get_container().redelivery_service.redeliver_since(
+                since, subscriber_id=id_, undelivered=True
+            )
+            count = sum(bool(result.lanes) for result in islice(missed, MOST_AT_ONCE))
+            return rendering.back(here, "sent-again", count=count)
         case "rotate":
             return _subscriber_page(get_container().subscriber_service.rotate(id_))
         case "remove":
             get_container().subscriber_service.remove(id_)
             return rendering.back(url_for(f"{auth.NAME}.subscribers"), "removed")
     raise Invalid("The form has to say what is to be done with the subscriber.")
+
+
+def _moment(text: str) -> datetime:
+    """The time that was typed, as UTC where it names no zone. Raises ``Invalid``."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise Invalid(errors={"since": ["Not a time, such as 2026-11-22T15:00."]}) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _number(text: str) -> float:
@@ -69,7 +94,16 @@ def _number(text: str) -> float:
 
 
 def _subscriber_page(subscriber: Mapping[str, Any]) -> Response:
-    return _list_page({"items": [subscriber], "next_cursor": None}, single=subscriber)
+    container, id_ = get_container(), subscriber["id"]
+    now = container.clock()
+    hours = trends.read_lanes(container.redis, [id_], LANE_HOURS.slots * 7, now)[id_]
+    return _list_page(
+        {"items": [subscriber], "next_cursor": None},
+        single=subscriber,
+        trends=trend_figures.of_lane(hours, now),
+        failures=failed_attempts(container.reader, id_),
+        spark=sparkline,
+    )
 
 
 def _list_page(page: Mapping[str, Any], **values: Any) -> Response:

@@ -1,17 +1,20 @@
 """The pages of subscribers."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from redis import Redis
 
 from processor.clock import to_iso, to_ms
 from processor.store import keys
+from processor.store.metrics import Metrics
 from tests.processor.web.ops.operating import (
     Operator,
     add_subscriber,
     everybody_lives,
     text_of,
+    told_of,
 )
 from tests.processor.web.v1.filling import START, Filling
 
@@ -101,3 +104,41 @@ def test_the_last_attempt_of_a_subscriber_is_shown(
     shown = operator.read(f"/ops/subscribers/{id_}")
     assert "only probed from time to time" in shown
     assert "refused" in shown
+
+
+def test_the_page_of_a_subscriber_has_its_week_its_failures_and_sends_what_it_missed(
+    operator: Operator, filling: Filling, store: Redis
+) -> None:
+    lane = add_subscriber(filling)
+    metrics = Metrics()
+    for result in ("delivered", "delivered", "delivered", "again"):
+        metrics.attempted(lane, "webhook", result, 0.25, None)
+    with store.pipeline(transaction=False) as pipe, metrics.staged(pipe, filling.now):
+        pipe.execute()
+    operator.send(f"/ops/subscribers/{lane}", action="disable")
+    filling.make_ready()
+    since = filling.now - timedelta(hours=1)
+    operator.send(f"/ops/subscribers/{lane}", action="enable")
+    shown = operator.read(f"/ops/subscribers/{lane}")
+    assert "Success rate 75 %" in shown
+    assert "Latency 250 ms" in shown
+    assert "None among the newest notifications." in shown
+    missed = told_of(filling)
+    assert store.zscore(keys.lane(lane), missed) is None
+    answer = operator.send(f"/ops/subscribers/{lane}", action="send_missed", since=f"{since:%Y-%m-%dT%H:%M}")
+    assert "are being sent again" in operator.follow(answer)
+    assert store.zscore(keys.lane(lane), missed) is not None
+    attempt = {
+        "at": to_iso(filling.now),
+        "outcome": "failed",
+        "status_code": 500,
+        "duration_ms": 9,
+        "error": "answered 500",
+        "answer": "out of order",
+    }
+    store.hset(
+        keys.deliveries(missed), mapping={f"{lane}:total": 1, f"{lane}:attempt:1": json.dumps(attempt)}
+    )
+    assert "answered 500 out of order" in operator.read(f"/ops/subscribers/{lane}")
+    refused = operator.send(f"/ops/subscribers/{lane}", action="send_missed", since="yesterday")
+    assert refused.status_code == 422
