@@ -17,6 +17,7 @@ from tests.processor.web.ops.operating import (
     told_of,
 )
 from tests.processor.web.v1.filling import START, Filling
+from tests.support import cells
 
 
 def test_a_subscriber_is_disabled_and_enabled(operator: Operator, filling: Filling, store: Redis) -> None:
@@ -124,10 +125,10 @@ def test_the_page_of_a_subscriber_has_its_week_its_failures_and_sends_what_it_mi
     assert "Latency 250 ms" in shown
     assert "None among the newest notifications." in shown
     missed = told_of(filling)
-    assert store.zscore(keys.lane(lane), missed) is None
+    assert cells.score(store, keys.lane, missed, lane) is None
     answer = operator.send(f"/ops/subscribers/{lane}", action="send_missed", since=f"{since:%Y-%m-%dT%H:%M}")
     assert "are being sent again" in operator.follow(answer)
-    assert store.zscore(keys.lane(lane), missed) is not None
+    assert cells.score(store, keys.lane, missed, lane) is not None
     attempt = {
         "at": to_iso(filling.now),
         "outcome": "failed",
@@ -137,7 +138,8 @@ def test_the_page_of_a_subscriber_has_its_week_its_failures_and_sends_what_it_mi
         "answer": "out of order",
     }
     store.hset(
-        keys.deliveries(missed), mapping={f"{lane}:total": 1, f"{lane}:attempt:1": json.dumps(attempt)}
+        cells.deliveries(store, missed),
+        mapping={f"{lane}:total": 1, f"{lane}:attempt:1": json.dumps(attempt)},
     )
     assert "answered 500 out of order" in operator.read(f"/ops/subscribers/{lane}")
     refused = operator.send(f"/ops/subscribers/{lane}", action="send_missed", since="yesterday")
