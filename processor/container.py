@@ -25,7 +25,8 @@ from processor.delivery.subscriber_service import SubscriberService
 from processor.delivery.subscribers import Subscribers
 from processor.errors import SettingsError
 from processor.journey.service import Journey
-from processor.journey.wiring import make_journey
+from processor.journey.tokens import Tokens
+from processor.journey.wiring import make_journey, portal_tokens
 from processor.settings.definitions import Settings
 from processor.store import encryption, keys
 from processor.store.acknowledgement import Acknowledgement
@@ -103,6 +104,11 @@ class Container:
             waker=self.waker,
             clock=self.clock,
         )
+
+    @cached_property
+    def portal_tokens(self) -> Tokens:
+        """Signs and verifies the links to receivers' own pages."""
+        return portal_tokens(self.settings, self.redis, self.clock)
 
     @cached_property
     def redelivery_service(self) -> RedeliveryService:

@@ -115,6 +115,23 @@ _add_command(
 )
 
 
+@subscribers.command("portal")
+@click.argument("subscriber_id", metavar="ID")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How long it works.")
+@as_json_option
+def portal(subscriber_id: str, days: int, as_json: bool) -> None:
+    """Print a link to its deliveries alone, for its owner: attempts, test, rotate, send again."""
+    with open_store() as container:
+        id_ = container.subscribers.get(subscriber_id).id
+        token = container.portal_tokens.make(id_, lifetime_s=days * 86_400)
+        base = (container.settings.public_url or container.settings.local_url).rstrip("/")
+    fields = {"subscriber_id": id_, "url": f"{base}/receivers/{token}", "days": days}
+    if as_json:
+        print_json(fields)
+    else:
+        click.echo(fields["url"])
+
+
 @subscribers.command("remove")
 @click.argument("subscriber_id", metavar="ID")
 @as_json_option

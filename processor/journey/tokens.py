@@ -33,11 +33,13 @@ class Tokens:
     """Signs and verifies the tokens in the journey's links.
 
     ``keys`` returns the signing keys: the first signs, all verify. Removing a key revokes the tokens that it
-    signed. ``clock`` returns seconds since 1970.
+    signed. ``clock`` returns seconds since 1970. Tokens of one ``salt`` do not verify under another.
     """
 
-    def __init__(self, keys: Callable[[], Sequence[str]], *, clock: Callable[[], float] = time.time) -> None:
-        self._keys, self._clock = keys, clock
+    def __init__(
+        self, keys: Callable[[], Sequence[str]], *, clock: Callable[[], float] = time.time, salt: str = _SALT
+    ) -> None:
+        self._keys, self._clock, self._salt = keys, clock, salt
 
     def make(self, company_id: str, *, lifetime_s: int = LIFETIME_S, generation: int = 0) -> str:
         """A token for this company, valid for ``lifetime_s`` seconds from now."""
@@ -71,7 +73,7 @@ class Tokens:
 
         return URLSafeTimedSerializer(
             list(reversed(self._keys())),
-            salt=_SALT,
+            salt=self._salt,
             signer=Signer,
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )

@@ -32,6 +32,9 @@ SETTLE_S = 1.0
 """How long a caller waits until a worker has handled the change that Codat made, in seconds."""
 
 
+PORTAL_SALT = "codat-processor receiver portal"
+
+
 def make_journey(
     settings: Settings,
     *,
@@ -80,6 +83,14 @@ def make_journey(
         settings=settings,
         clock=clock,
     )
+
+
+def portal_tokens(
+    settings: Settings, client: "Redis[Any]", clock: Callable[[], datetime] = utc_now
+) -> Tokens:
+    """The tokens of the receivers' own pages: each names one subscriber in the place of a company."""
+    keys = _signing_keys(settings, Records(client))
+    return Tokens(keys, clock=lambda: clock().timestamp(), salt=PORTAL_SALT)
 
 
 def brands_of(settings: Settings) -> dict[str, Brand]:

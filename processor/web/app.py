@@ -25,6 +25,7 @@ from processor.web import (
     metrics,
     ops,
     problem_json,
+    receiver_portal,
     v1,
     webhooks,
 )
@@ -60,6 +61,7 @@ def create_app(container: Container) -> Flask:
     app.register_blueprint(metrics.blueprint)
     merchant.register(app)
     ops.register(app)
+    app.register_blueprint(receiver_portal.blueprint)
     v1.register(app)
     app.url_value_preprocessor(_fold_ids)
     return app

@@ -1,0 +1,128 @@
+"""``/receivers/{token}``: the deliveries of one subscriber, for the owner of that receiver.
+
+The link is signed, names one subscriber and expires. It shows the attempts of that subscriber's deliveries,
+and lets its owner test, rotate the secret and send a notification again: nothing else.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from processor.access.audit import ActorKind
+from processor.delivery import serializers
+from processor.errors import Invalid, NotFound, ProcessorError
+from processor.journey.errors import TokenExpired, TokenInvalid
+from processor.resources import trends as trend_figures
+from processor.store import trends
+from processor.store.trends import LANE_HOURS
+from processor.web import audit_hooks, csrf, html_errors
+from processor.web.credential_throttle import Credential, throttled
+from processor.web.dependencies import get_container
+from processor.web.ops import copy, rendering, sparkline
+
+blueprint = Blueprint("receivers", __name__, url_prefix="/receivers")
+
+MOST_SHOWN = 30
+MAX_FORM_BYTES = 4_096
+_STATUSES = ("pending", "dead", "delivered")
+
+
+@blueprint.get("/<token>")
+def portal(token: str) -> Response:
+    """The deliveries of one subscriber."""
+    return _page(token, get_container().subscriber_service.show(_subscriber_id(token)))
+
+
+@blueprint.post("/<token>")
+def act(token: str) -> Response:
+    """Test, rotate the secret, or send a notification of this subscriber again."""
+    request.max_content_length = MAX_FORM_BYTES
+    subscriber_id = _subscriber_id(token)
+    csrf.check_form(token)
+    service, action = get_container().subscriber_service, request.form.get("action", "")
+    match action:
+        case "test":
+            service.send_test(subscriber_id)
+        case "rotate":
+            rotated = service.rotate(subscriber_id)
+            audit_hooks.record(ActorKind.OPERATOR, "receiver portal", "portal rotate", "done", subscriber_id)
+            return _page(token, rotated)
+        case "send_again":
+            _send_again(subscriber_id, request.form.get("notification_id", ""))
+        case _:
+            raise Invalid("The form has to say what is to be done.")
+    audit_hooks.record(ActorKind.OPERATOR, "receiver portal", f"portal {action}", "done", subscriber_id)
+    return redirect(url_for("receivers.portal", token=token), 303)  # type: ignore[return-value]
+
+
+def _subscriber_id(token: str) -> str:
+    """The subscriber that the link names. Raises ``NotFound`` for a link that is not valid any more."""
+    container = get_container()
+    with throttled(Credential.LINK, NotFound):
+        try:
+            subscriber_id = container.portal_tokens.claims(token).company_id
+        except (TokenInvalid, TokenExpired) as error:
+            raise NotFound("This link is not valid any more. Ask the service for a new one.") from error
+    return container.subscribers.get(subscriber_id).id
+
+
+def _send_again(subscriber_id: str, notification_id: str) -> None:
+    """Raises ``NotFound`` for a notification that this subscriber was not to get."""
+    container = get_container()
+    row = container.reader.notification(notification_id)
+    if row is None or f"{subscriber_id}:status" not in row["deliveries"]:
+        raise NotFound("There is no such notification.")
+    container.redelivery_service.redeliver(notification_id, subscriber_id=subscriber_id)
+
+
+def _deliveries(subscriber_id: str) -> list[dict[str, Any]]:
+    """The newest deliveries of this subscriber, with their attempts and nothing about merchants."""
+    shown: dict[str, dict[str, Any]] = {}
+    for status in _STATUSES:
+        page = get_container().reader.list_notifications(status=status, limit=100, cursor=None)
+        for row in page.items:
+            for delivery in serializers.deliveries(row["deliveries"]):
+                if delivery["id"] == subscriber_id:
+                    body = row["body"]
+                    shown[body["id"]] = {
+                        **delivery,
+                        "id": body["id"],
+                        "type": body["type"],
+                        "timestamp": body["timestamp"],
+                    }
+    return sorted(shown.values(), key=lambda row: str(row["timestamp"]), reverse=True)[:MOST_SHOWN]
+
+
+def _page(token: str, subscriber: dict[str, Any]) -> Response:
+    container = get_container()
+    now, id_ = container.clock(), subscriber["id"]
+    hours = trends.read_lanes(container.redis, [id_], LANE_HOURS.slots * 7, now)[id_]
+    html = render_template(
+        "ops/portal.html",
+        subscriber=subscriber,
+        deliveries=_deliveries(id_),
+        trends=trend_figures.of_lane(hours, now),
+        spark=sparkline,
+        copy=copy,
+        now=now,
+        csrf_token=csrf.token_of(token),
+    )
+    return csrf.set_cookie(_response(html), blueprint.url_prefix or "/")
+
+
+def _error_page(error: ProcessorError) -> Response:
+    html = render_template("ops/portal_problem.html", error=error)
+    response = _response(html, int(error.status))
+    response.headers.update(error.headers())
+    return response
+
+
+def _response(html: str, status: int = 200) -> Response:
+    response = make_response(html.encode("utf-8", "backslashreplace"), status)
+    response.headers["Content-Security-Policy"] = rendering.POLICY
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+html_errors.register(blueprint, _error_page)
