@@ -21,7 +21,7 @@ CHANGING = {
     *("subscribers remove", "subscribers rotate", "subscribers test", "reconcile", "rebuild"),
     *("webhooks register", "webhooks remove", "companies erase", "companies read", "wake"),
     *("operators revoke", "api-keys add", "api-keys revoke", "encryption rotate"),
-    *("companies revoke-links", "conditions mute", "conditions unmute"),
+    *("companies revoke-links", "conditions mute", "conditions unmute", "store export", "store import"),
 }
 
 
