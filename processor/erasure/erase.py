@@ -186,6 +186,8 @@ class CompanyEraser:
         """Remove what is not in the cell of the company."""
         company_id = records.company_id
         inbox.remove_unrecognised(self._client, records.unrecognised)
+        if group := records.row.get("group"):
+            self._client.srem(keys.company_group(group), company_id)
         self._finder.read_stream(records)  # a dispatcher may have appended meanwhile
         for chunk in chunks(records.stream):
             self._client.xdel(keys.stream(), *chunk)

@@ -21,6 +21,7 @@ from processor.journey.consent_texts import ConsentText
 from processor.journey.consents import Consents
 from processor.journey.errors import CodatNotSet
 from processor.journey.events import CompanyFields, JourneyEvents
+from processor.journey.groups import Groups
 from processor.journey.links import Links, generation_of
 from processor.journey.lookup import Lookup
 from processor.journey.models import (
@@ -77,6 +78,10 @@ class Journey:
         self._reader, self._codat, self._platforms = reader, codat, platforms
         self._companies, self._records, self._settings = companies, records, settings
         self._lookup = Lookup(companies, reader)
+        self.products = ProductService(
+            codat=codat, lookup=self._lookup, records=records, queue_questions=self.queue_questions
+        )
+        self.groups = Groups(client, companies.company)
         self.links = Links(
             tokens=tokens, companies=companies, records=records, waker=waker, settings=settings
         )
@@ -92,7 +97,6 @@ class Journey:
             clock=clock,
         )
         self._connections: ConnectionService | None = None
-        self._products: ProductService | None = None
         if codat is not None and platforms is not None:
             self._connections = ConnectionService(
                 codat=codat,
@@ -100,9 +104,6 @@ class Journey:
                 records=records,
                 events=events,
                 queue_questions=self.queue_questions,
-            )
-            self._products = ProductService(
-                codat=codat, records=records, queue_questions=self.queue_questions
             )
 
     # Companies
@@ -131,6 +132,7 @@ class Journey:
             **details,
         )
         row, is_created = self._companies.sign_up(request, self._client_of_codat)
+        self.groups.join(row["id"], request.local_fields.get("group"))
         if self._platforms is not None:
             self._platforms.warm()
         return self._view(row, root, lang), is_created
@@ -147,6 +149,7 @@ class Journey:
         fields = requests.changed_fields(details, brands=self.brands, origins=origins)
         if fields:
             self._records.save_local_fields(company_id, fields)
+            self.groups.join(company_id, fields.get("group"))
         return self._view({**row, **fields}, root)
 
     def skip(self, company: CompanyView, source_type: str, *, is_skipped: bool = True) -> None:
@@ -161,6 +164,10 @@ class Journey:
     def company(self, company_id: str, *, root: str | None = None) -> CompanyView:
         """A company; raises :class:`NotFound` when it is unknown or deleted."""
         return self._view(self._lookup.company(company_id), root)
+
+    def group(self, company: CompanyView) -> list[CompanyView]:
+        """The other companies of the company's group, by name."""
+        return [self._view(row, None) for row in self.groups.others(company.company_id, company.group)]
 
     def find_company(self, merchant_id: str, *, root: str | None = None) -> CompanyView | None:
         """The company of a merchant; ``None`` without one, or when it was deleted."""
@@ -178,25 +185,6 @@ class Journey:
         if "deleted_at" in (self._reader.company(company_id) or {}):
             return None
         return self._connection_service().delete_company(self._lookup.company(company_id))
-
-    # Products
-
-    def products(self, company_id: str) -> list[str]:
-        """The Codat products of a company, as Codat shows them."""
-        return self._product_service().of_company(self._lookup.company(company_id))
-
-    def add_product(self, company_id: str, product: str) -> list[str]:
-        """Give a company a product, first at Codat; its products now."""
-        return self._product_service().add(self._lookup.company(company_id), product)
-
-    def remove_product(self, company_id: str, product: str) -> list[str]:
-        """Take a product from a company, first at Codat; its products now."""
-        return self._product_service().remove(self._lookup.company(company_id), product)
-
-    def _product_service(self) -> ProductService:
-        if self._products is None:
-            raise CodatNotSet()
-        return self._products
 
     # Connections
 
@@ -267,7 +255,12 @@ class Journey:
 
     def overview(self, company_id: str) -> dict[str, Any]:
         """How the whole journey of a company stands, and where its button leads back to."""
-        return self.way_back.journey(self.company(company_id), self.connections(company_id))
+        company = self.company(company_id)
+        return {
+            **self.way_back.journey(company, self.connections(company_id)),
+            "group": company.group,
+            "group_companies": self.groups.listed(company_id, company.group),
+        }
 
     def read_again(self, company_id: str) -> None:
         """Have Codat read the company's data, at most once a minute, and ask how it goes."""

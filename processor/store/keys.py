@@ -446,6 +446,11 @@ def confirmed_accounts(company_id: str) -> str:
     return f"{_in(cell_of(company_id))}confirmed-accounts:{company_id}"
 
 
+def company_group(group: str) -> str:
+    """Set: ids of companies that were put into a group. Members are removed when they left it."""
+    return f"{PREFIX}company-group:{group}"
+
+
 def platform_requests(company_id: str) -> str:
     """Hash: id to JSON of a note about a missing platform. At most 20; kept like ``consents``."""
     return f"{_in(cell_of(company_id))}platform-requests:{company_id}"

@@ -390,6 +390,32 @@ def test_handing_the_link_on_and_the_ways_out(open_page: OpenPage, sign_up: Sign
     expect(page.get_by_role("link", name="help@northbank.example").first).to_be_visible()
 
 
+def test_what_is_asked_for_and_a_note_about_a_missing_platform(
+    service: Stack, open_page: OpenPage, sign_up: SignUp
+) -> None:
+    company_id, url = sign_up()
+    asked = [{"source_type": "Accounting"}, {"source_type": "Commerce", "need": "optional"}]
+    service.container.journey.change_company(company_id, asked_for=asked, group="Harbour")
+    service.container.journey.sign_up(merchant_id=f"{company_id}-2", name="Harbour Café", group="Harbour")
+    page = open_page(url, viewport={"width": 320, "height": 740})
+    expect(page.get_by_role("heading", name="0 of 2 connected")).to_be_visible()
+    expect(page.get_by_role("link", name="Harbour Café")).to_be_visible()
+    assert faults(page) == []
+    skip = page.get_by_role("button", name=re.compile("Skip for now"))
+    skip.focus()
+    skip.press("Enter")
+    expect(page.get_by_role("heading", name="0 of 1 connected")).to_be_visible()
+    expect(page.get_by_role("button", name="Connect Shopify")).to_have_count(0)
+    assert faults(page) == []
+    page.goto(f"{url}/not-listed?q=Ledgers")
+    name = page.get_by_label("The name of the software, bank or shop")
+    expect(name).to_have_value("Ledgers")
+    name.press("Enter")
+    says(page, "Thank you, your note was sent.")
+    says(page, "You told us about: Ledgers")
+    assert faults(page) == []
+
+
 def test_powered_by_codat_is_a_picture_or_words(open_page: OpenPage, sign_up: SignUp) -> None:
     _, url = sign_up()
     picture = '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="32"/>'

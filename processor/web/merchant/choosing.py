@@ -40,7 +40,13 @@ def show(token: str) -> Response:
     live = live_connections(visit, cards)
     steps = next_steps.next_steps(gettext(consenting.ANY_PLATFORM))
     return page(
-        visit, "choose", cards=cards, live=live, next_steps=steps, **_matching_platforms(visit, cards)
+        visit,
+        "choose",
+        cards=cards,
+        live=live,
+        next_steps=steps,
+        companies=visit.group(),
+        **_matching_platforms(visit, cards),
     )
 
 

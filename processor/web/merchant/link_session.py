@@ -13,6 +13,7 @@ from typing import Any
 from flask import Response, request, url_for
 from redis import RedisError
 
+from handlers.state import LINKED_STATES
 from processor.errors import CodatError, NotFound
 from processor.journey.errors import CodatNotSet, CompanyGone, TokenExpired, TokenInvalid
 from processor.journey.link_redirect import LinkRedirect
@@ -35,6 +36,15 @@ THANKED_COOKIE = "thanked"
 VISIT_LIFETIME_S = 24 * 3600
 MAX_VISITS = 8
 """Visits of one browser that ``/return`` considers; an accountant may have several."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """Another company of a group: its name, its pages, and how many connections have access."""
+
+    name: str
+    url: str = field(repr=False)
+    linked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,23 @@ class PageVisit:
         if not self.company.asked_for:
             return [card]
         return [card if other.id == card.id else other for other in self.cards()]
+
+    def group(self) -> list[GroupMember]:
+        """The other companies of the company's group; their links live no longer than this visit's."""
+        lifetime_s = int((self.expires_at - get_container().clock()).total_seconds())
+        members = []
+        for company in journey().group(self.company) if lifetime_s > 0 else ():
+            link = journey().links.connect_url(company.company_id, lifetime_s=lifetime_s)
+            token = link.rpartition("/")[2]
+            states = [view["state"] for view in journey().connections(company.company_id)]
+            members.append(
+                GroupMember(
+                    name=terms.name_of(company.display_name or company.merchant_id or company.company_id),
+                    url=url_for("choose.show", token=token),
+                    linked=sum(state in LINKED_STATES for state in states),
+                )
+            )
+        return members
 
     def url(self, endpoint: str, **values: Any) -> str:
         """The path of another page of this visit."""

@@ -29,7 +29,7 @@ def show(token: str) -> Response:
     visit = visit_of(token)
     done = changes.after(request.args.get("done", ""))
     part = live_part(visit, visit.url("manage.live"), MANAGED, **_managed(visit))
-    return page(visit, "manage", done=done, live=part)
+    return page(visit, "manage", done=done, live=part, companies=visit.group())
 
 
 @blueprint.get("/manage/live")

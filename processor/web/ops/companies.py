@@ -49,6 +49,8 @@ def _company_page(id_: str, **values: Any) -> Response:
         contact=row.get("contact_email"),
         page=page,
         events=events,
+        group=row.get("group"),
+        group_rows=get_container().journey.groups.others(id_, row.get("group")),
         requested=get_container().journey.platform_requests.of_company(id_),
         **values,
     )

@@ -11,6 +11,7 @@ from processor.web.v1 import (
     funnel,
     integrations,
     notifications,
+    platform_requests,
     products,
     stats,
     subscribers,
@@ -20,6 +21,7 @@ from processor.web.v1.api import ProblemApi, describe
 CALLS = (
     companies.journey_calls,
     products.calls,
+    platform_requests.calls,
     integrations.calls,
     connections.journey_calls,
     connections.calls,

@@ -15,8 +15,6 @@ from processor.web.v1.company_schemas import (
     CompanySchema,
     ConsentSchema,
     JourneySchema,
-    PlatformRequestBody,
-    PlatformRequestSchema,
     SignedUpSchema,
     SignUpBody,
     SyncSchema,
@@ -59,35 +57,6 @@ def list_company_consents(company_id: str, **query: Any) -> dict[str, Any]:
     queries.company(get_container().reader, company_id)
     page = get_container().journey.consents.of_company(company_id, **query)
     return {"items": page.items, "next_cursor": page.next_cursor}
-
-
-@calls.get("/companies/<company_id>/platform-requests", page_of(PlatformRequestSchema))
-def list_platform_requests(company_id: str) -> dict[str, Any]:
-    """The platforms that a company misses, newest first
-
-    At most 20. Those of all companies are the notifications of the type `journey.platform_requested`.
-    """
-    queries.company(get_container().reader, company_id)
-    rows = get_container().journey.platform_requests.of_company(company_id)
-    return {"items": rows, "next_cursor": None}
-
-
-@journey_calls.post(
-    "/companies/<company_id>/platform-requests",
-    PlatformRequestSchema,
-    status=HTTPStatus.CREATED,
-    or_status=HTTPStatus.OK,
-    body=PlatformRequestBody,
-    errors=(HTTPStatus.CONFLICT,),
-)
-def request_platform(body: dict[str, Any], company_id: str) -> tuple[dict[str, Any], int]:
-    """Say that a company misses a platform
-
-    What the pages do where a platform is not listed: told once as `journey.platform_requested`, to
-    subscribers and to the operators' chat. A name that is known already changes nothing (200).
-    """
-    row, is_new = get_container().journey.request_platform(company_id, **body)
-    return row, HTTPStatus.CREATED if is_new else HTTPStatus.OK
 
 
 @journey_calls.post("/companies/<company_id>/links/revoke", SignedUpSchema, status=HTTPStatus.OK)

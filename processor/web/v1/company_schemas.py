@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import Length, OneOf
 
-from processor.journey import company_fields, platform_requests, requests
+from processor.journey import company_fields, requests
 from processor.journey.field_checks import LONGEST_STATE
 from processor.journey.standing import JourneyOutcome
 from processor.resources.queries import STATES
@@ -108,7 +108,7 @@ class CompanyChangeBody(RequestBodySchema):
         metadata={"description": "Which platforms its pages offer; none: as the settings say."},
     )
     group = optional(
-        "What companies that belong together share.",
+        "What companies that belong together share: the pages of each lead to the others.",
         company_fields.LONGEST_GROUP,
     )
 
@@ -256,6 +256,15 @@ class StepSchema(AskedForSchema):
     is_skipped = flag("Whether it is optional, and the user left it for later.")
 
 
+class GroupCompanySchema(ResponseSchema):
+    """Another company of the group."""
+
+    id = text("The company's id.")
+    company_id = text("The same.")
+    merchant_id = text("Your own id of it.", null=True)
+    name = text("Its name as it was given, else as Codat has it.", null=True)
+
+
 class JourneySchema(ResponseSchema):
     """How the journey of a company stands."""
 
@@ -275,6 +284,8 @@ class JourneySchema(ResponseSchema):
     missing = texts("The required source types that are not connected yet.")
     steps_done = number("How many of the source types that are asked for are connected.")
     steps = number("How many are asked for, without the optional ones that the user left for later.")
+    group = text("What the companies that belong together share.", null=True)
+    group_companies = many(GroupCompanySchema, "The other companies of the group, by name; at most 50.")
     connections = many(ConnectionJourneySchema, "Newest first, without the deleted ones.")
 
 
@@ -297,24 +308,3 @@ class ConsentSchema(ResponseSchema):
         metadata={"description": "The whole text as it was shown."},
     )
     address_hash = text("A keyed hash of the browser's address, to compare acts with each other.")
-
-
-class PlatformRequestBody(RequestBodySchema):
-    """A platform that is missing."""
-
-    name = fields.String(
-        required=True,
-        validate=Length(1, platform_requests.LONGEST_NAME),
-        metadata={"description": "Its name, as the user calls it."},
-    )
-    note = optional("What the user adds.", platform_requests.LONGEST_NOTE)
-
-
-class PlatformRequestSchema(ResponseSchema):
-    """A note that a platform is missing."""
-
-    id = text("The note's id.")
-    at = moment("When it was written, by our clock.")
-    company_id = text("The company.")
-    name = text("The platform, as the user calls it.")
-    note = text("What the user added.", null=True)

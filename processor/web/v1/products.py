@@ -27,7 +27,7 @@ def list_products(company_id: str) -> dict[str, Any]:
 
     As Codat shows them.
     """
-    return _products(company_id, get_container().journey.products(company_id))
+    return _products(company_id, get_container().journey.products.of_company(company_id))
 
 
 @calls.put("/companies/<company_id>/products/<product>", ProductsSchema, errors=CODAT_ERRORS)
@@ -37,7 +37,7 @@ def add_product(company_id: str, product: str) -> dict[str, Any]:
     Codat then reads what the product needs. 404 for a product that your Codat client lacks; one that the
     company has already changes nothing.
     """
-    return _products(company_id, get_container().journey.add_product(company_id, product))
+    return _products(company_id, get_container().journey.products.add(company_id, product))
 
 
 @calls.delete("/companies/<company_id>/products/<product>", errors=CODAT_ERRORS)
@@ -46,7 +46,7 @@ def remove_product(company_id: str, product: str) -> None:
 
     Its last one too: then Codat reads nothing more of it by itself.
     """
-    get_container().journey.remove_product(company_id, product)
+    get_container().journey.products.remove(company_id, product)
 
 
 def _products(company_id: str, products: list[str]) -> dict[str, Any]:

@@ -32,16 +32,16 @@ def signed_up(place: Place) -> tuple[str, str]:
 def test_products_are_added_and_removed_at_codat_first(place: Place) -> None:
     company_id, _ = signed_up(place)
     journey = place.desk.journey
-    assert journey.add_product(company_id, "insights") == ["lending", "insights"]
-    assert journey.add_product(company_id, "insights") == ["lending", "insights"]
+    assert journey.products.add(company_id, "insights") == ["lending", "insights"]
+    assert journey.products.add(company_id, "insights") == ["lending", "insights"]
     assert journey.company(company_id).products == ("lending", "insights")
-    assert journey.remove_product(company_id, "lending") == ["insights"]
-    assert journey.remove_product(company_id, "insights") == []
+    assert journey.products.remove(company_id, "lending") == ["insights"]
+    assert journey.products.remove(company_id, "insights") == []
     assert journey.company(company_id).products == (), "a company may lose its last product"
     with pytest.raises(CodatNotFound):
-        journey.add_product(company_id, "unknown")
+        journey.products.add(company_id, "unknown")
     place.codat.simulation.world.company(company_id).products = ("lending",)
-    assert journey.products(company_id) == ["lending"]
+    assert journey.products.of_company(company_id) == ["lending"]
     assert journey.company(company_id).products == ("lending",), "what Codat shows is kept"
 
 
