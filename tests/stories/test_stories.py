@@ -1,5 +1,6 @@
 """Every story end to end: a simulated Codat, real HTTP, the whole service as real processes."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from processor.simulator import (
     play,
 )
 from tests.support import messages
+from tests.support.engines import watched_service
 from tests.support.ports import own_port
 from tests.support.service import ROOT, Service
 
@@ -30,24 +32,31 @@ RETRY_SCALE = 0.1
 pytestmark = pytest.mark.timeout(600)
 
 
+@contextlib.contextmanager
+def _stage(folder: Path, **environ: str) -> Iterator[tuple[str, str]]:
+    """The URLs of a simulated Codat and of the service that it sends messages to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = own_port()
+    service = Service(
+        folder, API_KEYS=KEY, CODAT_API_KEY=KEY, CODAT_API_URL=f"http://127.0.0.1:{port}", **environ
+    )
+    config = SimulatorConfig(
+        port=port,
+        api_key=KEY,
+        webhook_url=f"{service.url}/webhooks/codat",
+        webhook_secret=messages.SECRET,
+        alert_authorization=messages.AUTHORIZATION,
+        retry_scale=RETRY_SCALE,
+    )
+    with SimulatorServer(config) as codat, service:
+        yield codat.url, service.url
+
+
 @pytest.fixture(scope="module")
 def stage() -> Iterator[tuple[str, str]]:
-    """Return the URLs of a simulated Codat and of the service that it sends messages to."""
-    port = own_port()
-    with tempfile.TemporaryDirectory(prefix="codat-") as folder:
-        service = Service(
-            Path(folder), API_KEYS=KEY, CODAT_API_KEY=KEY, CODAT_API_URL=f"http://127.0.0.1:{port}"
-        )
-        config = SimulatorConfig(
-            port=port,
-            api_key=KEY,
-            webhook_url=f"{service.url}/webhooks/codat",
-            webhook_secret=messages.SECRET,
-            alert_authorization=messages.AUTHORIZATION,
-            retry_scale=RETRY_SCALE,
-        )
-        with SimulatorServer(config) as codat, service:
-            yield codat.url, service.url
+    """A stage for all stories, on the embedded engine."""
+    with tempfile.TemporaryDirectory(prefix="codat-") as folder, _stage(Path(folder)) as urls:
+        yield urls
 
 
 @pytest.mark.parametrize("story", STORIES, ids=[story.name for story in STORIES])
@@ -82,3 +91,21 @@ def test_the_command_exits_with_1_when_what_was_expected_did_not_come_in_time() 
     process = run_demo("--story", "revoked-and-back", "--within", "0")
     assert process.returncode == 1, process.stdout + process.stderr
     assert "not as expected" in process.stdout
+
+
+def test_a_story_is_told_behind_sentinels(tmp_path: Path) -> None:
+    """Accepting, workers, clock and RQ reach the primary through the Sentinels."""
+    with watched_service(tmp_path / "engines", replicas=1) as url:
+        _play(tmp_path / "service", "happy", REDIS_URL=url, ACK_REPLICAS="1")
+
+
+def _play(folder: Path, name: str, **environ: str) -> None:
+    """Play a story on a service of its own."""
+    story = next(story for story in STORIES if story.name == name)
+    lines: list[str] = []
+    with (
+        _stage(folder, **environ) as (codat_url, service_url),
+        SimulatorClient(codat_url) as simulator,
+        ProductClient(service_url, KEY) as product,
+    ):
+        assert play(story, simulator, product, lines.append, LIMIT_S, settle_s=LIMIT_S), "\n".join(lines)

@@ -21,6 +21,7 @@ from redis import Redis, RedisError
 
 from handlers.registry import Policy
 from processor.store import heartbeats, keys
+from processor.store.client import connect
 from tests.support import cells, messages
 from tests.support.ports import own_port
 from tests.support.serving import ADDRESS, ENVIRON
@@ -183,7 +184,7 @@ class Service:
     def redis(self) -> "Redis[Any]":
         """A client of its engine."""
         url = self._environ.get("REDIS_URL") or (self.folder / "engine" / "address").read_text()
-        return Redis.from_url(url, socket_timeout=LIMIT_S)
+        return connect(url, timeout_s=LIMIT_S)
 
     def bench(self) -> Workbench:
         """What is in its store."""
