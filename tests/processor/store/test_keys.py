@@ -20,7 +20,7 @@ from tests.support.counting import Interrupted
 from tests.support.workbench import Moving, Workbench
 
 
-def key_of(function, value):
+def key_of(function: Any, value: Any) -> Any:
     """A key of the function: with this value for every parameter but the cell."""
     names = inspect.signature(function).parameters
     return function(*[0 if name == "cell" else value for name in names])
@@ -72,13 +72,13 @@ EXPIRES = re.compile(r"Expires|DEDUPE_DAYS|Seconds\.|minutes\.")
 """How a docstring says that a key does not stay."""
 
 
-def pattern(function):
+def pattern(function: Any) -> re.Pattern[str]:
     """Matches the keys that a function makes."""
     spelt = re.escape(key_of(function, "@"))
     return re.compile(re.sub(r"\\{c\d\d\w*\\}", r"\\{c[^:]+\\}", spelt).replace("@", "[^:]+"))
 
 
-def maker(key):
+def maker(key: str) -> str:
     """The name of the one function that makes ``key``."""
     found = [name for name, function in FUNCTIONS.items() if pattern(function).fullmatch(key)]
     assert len(found) == 1, (key, found)
