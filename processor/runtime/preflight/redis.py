@@ -12,10 +12,11 @@ from urllib.parse import unquote, urlsplit
 import redis
 from redis.exceptions import NoPermissionError
 
+from processor.clock import utc_now
 from processor.runtime.preflight import failover
 from processor.runtime.preflight.results import REDIS, CheckResult, CheckStatus
 from processor.settings.definitions import Settings
-from processor.store import layout
+from processor.store import capacity, layout
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
 from processor.store.connection_errors import TOO_MANY, connection_error_reason
@@ -88,7 +89,7 @@ def _check_servers(settings: Settings, client: "redis.Redis[Any]") -> Iterator[C
 def _check_server(settings: Settings, server: "redis.Redis[Any]") -> Iterator[CheckResult]:
     info, config = _info(server), _config(server)
     yield _persistence(info, config)
-    yield _eviction(info, config)
+    yield _eviction(info, config, _memory(server))
     yield from _capacity(info, config, needed(settings))
     yield from failover.check_replicas(settings, info)
 
@@ -225,12 +226,12 @@ def _persistence(info: Info, config: Mapping[str, str]) -> CheckResult:
     return REDIS.error("Persistence is off: a restart loses accepted messages; set appendonly yes.")
 
 
-def _eviction(info: Info, config: Mapping[str, str]) -> CheckResult:
+def _eviction(info: Info, config: Mapping[str, str], memory: str) -> CheckResult:
     policy = info.get("maxmemory_policy") or config.get("maxmemory-policy")
     if policy is None:
         return REDIS.unknown("The server does not show its maxmemory-policy: it must be noeviction.")
     if policy == "noeviction":
-        return REDIS.ok("Nothing is evicted (noeviction).")
+        return REDIS.ok(f"Nothing is evicted (noeviction). {memory}".rstrip())
     return REDIS.error(f"maxmemory-policy is {policy}: accepted messages may vanish; set noeviction.")
 
 
@@ -253,6 +254,14 @@ def _capacity(info: Info, config: Mapping[str, str], connections: int) -> Iterat
             f"{in_use} of its {clients} connections are in use, and the service opens up to {connections}."
             " Those of a release that ends are free again soon."
         )
+
+
+def _memory(client: "redis.Redis[Any]") -> str:
+    """A sentence about what still fits; empty if that is not known."""
+    try:
+        return str(capacity.read(client, utc_now()) or "")
+    except redis.RedisError:  # what could not be tried was said before
+        return ""
 
 
 def _mebibytes(count: int) -> str:

@@ -10,7 +10,7 @@ from redis import RedisError
 from processor.conditions.model import Severity
 from processor.resources import queries, trends
 from processor.resources.trends import Window
-from processor.store import heartbeats
+from processor.store import capacity, heartbeats
 from processor.web.dependencies import conditions, get_container
 from processor.web.ops import condition_actions, copy, rendering, sparkline
 from processor.web.ops.rendering import blueprint
@@ -72,6 +72,7 @@ def _values(window: Window) -> dict[str, Any]:
             "names": rendering.receiver_names(),
             "figures": trends.figures(container.redis, now),
             "trends": trends.read(container.redis, window, now),
+            "capacity": capacity.read(container.redis, now),
             "read_at": now,
         }
     except RedisError:
