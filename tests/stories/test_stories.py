@@ -20,7 +20,7 @@ from processor.simulator import (
     play,
 )
 from tests.support import messages
-from tests.support.engines import watched_service
+from tests.support.engines import cluster, own_engine, watched_service
 from tests.support.ports import own_port
 from tests.support.service import ROOT, Service
 
@@ -97,6 +97,12 @@ def test_a_story_is_told_behind_sentinels(tmp_path: Path) -> None:
     """Accepting, workers, clock and RQ reach the primary through the Sentinels."""
     with watched_service(tmp_path / "engines", replicas=1) as url:
         _play(tmp_path / "service", "happy", REDIS_URL=url, ACK_REPLICAS="1")
+
+
+def test_a_story_is_told_on_a_cluster(tmp_path: Path) -> None:
+    """Three primaries, and a plain server for RQ."""
+    with cluster(tmp_path / "engines", 3) as url, own_engine(tmp_path / "queue") as queue_url:
+        _play(tmp_path / "service", "happy", REDIS_URL=url, QUEUE_REDIS_URL=queue_url)
 
 
 def _play(folder: Path, name: str, **environ: str) -> None:
