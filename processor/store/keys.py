@@ -62,7 +62,7 @@ def _in(cell: int) -> str:
 
 
 def layout() -> str:
-    """String: the number of cells, written when the store is first used. Permanent."""
+    """String: version of the layout and number of cells, written when the store is first used. Permanent."""
     return f"{PREFIX}layout"
 
 

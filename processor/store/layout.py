@@ -1,4 +1,4 @@
-"""The layout of a store: its number of cells, fixed when it is first used."""
+"""The layout of a store: its version and its number of cells, fixed when it is first used."""
 
 from typing import Any
 
@@ -7,32 +7,40 @@ from redis import Redis
 from processor.errors import SettingsError
 from processor.store import keys
 
+VERSION = 2
+"""Raised by each change after which a store of before cannot be read."""
+
+_OTHER_VERSION = (
+    "The store was written by another version of this service, and cannot be read: use an empty store, and"
+    " `codat-processor rebuild` to fill it from Codat."
+)
+
 
 def refusal(client: "Redis[Any]", cells: int) -> str | None:
     """Why a store cannot be used with ``CELLS=cells``; ``None``: it can. Raises ``redis.RedisError``."""
     stored = client.get(keys.layout())
     if stored is not None:
-        if int(stored) == cells:
+        version, _, number = stored.decode().partition(" ")
+        if version != str(VERSION):
+            return _OTHER_VERSION
+        if number == str(cells):
             return None
         return (
-            f"CELLS is {cells}, but this store was first used with CELLS={int(stored)}, which cannot be"
-            f" changed: set CELLS={int(stored)}, or use an empty store."
+            f"CELLS is {cells}, but this store was first used with CELLS={number}, which cannot be"
+            f" changed: set CELLS={number}, or use an empty store."
         )
     if any(client.exists(name) for name in keys.of_old_layout()):
-        return (
-            "The store was written by a version of this service without cells, and cannot be read: use an"
-            " empty store, and `codat-processor rebuild` to fill it from Codat."
-        )
+        return _OTHER_VERSION
     return None
 
 
 def claim(client: "Redis[Any]", cells: int) -> None:
-    """Write the number of cells into a new store.
+    """Write the version and the number of cells into a new store.
 
     Raises :class:`SettingsError` for a store of another layout, and ``redis.RedisError``.
     """
     reason = refusal(client, cells)
-    if reason is None and not client.set(keys.layout(), cells, nx=True):
+    if reason is None and not client.set(keys.layout(), f"{VERSION} {cells}", nx=True):
         reason = refusal(client, cells)  # another process was first
     if reason is not None:
         raise SettingsError([reason])

@@ -1,6 +1,6 @@
 """Access of views to the container and the services of the current application."""
 
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, current_app
 
@@ -11,6 +11,7 @@ from processor.web.message_receiver import MessageReceiver
 from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 
+_LAST_READ = "codat-processor-last-read"
 _NAME = "codat-processor"
 _RECEIPT_COUNTER = "codat-processor-receipt-counter"
 _REFUSAL_LOG = "codat-processor-refusal-log"
@@ -20,6 +21,7 @@ _MESSAGE_RECEIVER = "codat-processor-message-receiver"
 def attach_container(app: Flask, container: Container) -> None:
     """Attach the container to ``app``."""
     app.extensions[_NAME] = container
+    app.extensions[_LAST_READ] = {}
     log = app.extensions[_REFUSAL_LOG] = RefusalLog()
     counter = app.extensions[_RECEIPT_COUNTER] = ReceiptCounter(
         container.redis, clock=container.clock, metrics=container.metrics
@@ -52,3 +54,8 @@ def conditions() -> list[Condition]:
     container = get_container()
     receipt_counter().flush()
     return evaluation.current(container.redis, container.settings, now=container.clock())
+
+
+def get_last_read() -> dict[Any, dict[str, Any]]:
+    """What pages of this process read last from the store, by what was read: shown while Redis is away."""
+    return cast(dict[Any, dict[str, Any]], current_app.extensions[_LAST_READ])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response
 from marshmallow import Schema, fields
 from redis import RedisError
 
@@ -11,7 +11,7 @@ from processor.conditions.model import Severity
 from processor.resources import queries, trends
 from processor.resources.trends import Window
 from processor.store import capacity, heartbeats
-from processor.web.dependencies import conditions, get_container
+from processor.web.dependencies import conditions, get_container, get_last_read
 from processor.web.ops import condition_actions, copy, rendering, sparkline
 from processor.web.ops.rendering import blueprint
 
@@ -29,8 +29,6 @@ LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
 
 POLICY = rendering.POLICY + "; script-src 'self'; connect-src 'self'"
 """The overview has a script, which loads it again without a reload; without the script it is the same."""
-
-_LAST_KNOWN = "codat-processor-last-known-overview"
 
 
 class OverviewQuery(Schema):
@@ -64,7 +62,7 @@ def _values(window: Window) -> dict[str, Any]:
     """
     container = get_container()
     now, current = container.clock(), conditions()
-    last_known: dict[Window, dict[str, Any]] = current_app.extensions.setdefault(_LAST_KNOWN, {})
+    last_known = get_last_read()
     try:
         read = {
             "stats": queries.stats(container.reader, container.redis, current),

@@ -26,7 +26,7 @@ def refuse_all(redis_url, *, cells):
 def test_the_first_start_writes_the_number_and_the_same_number_is_taken(client):
     for _ in range(2):
         layout.claim(client, 16)
-        assert client.get(keys.layout()) == b"16"
+        assert client.get(keys.layout()) == b"%d 16" % layout.VERSION
         assert layout.refusal(client, 16) is None
 
 
@@ -37,7 +37,7 @@ def test_another_number_is_refused_with_both(client, redis_url):
         layout.claim(client, 8)
     for output in refuse_all(redis_url, cells="8"):
         assert "CELLS is 8, but this store was first used with CELLS=16" in output
-    assert client.get(keys.layout()) == b"16"
+    assert client.get(keys.layout()) == b"%d 16" % layout.VERSION
 
 
 def test_an_application_for_another_server_is_refused_too(client, redis_url, monkeypatch):
@@ -54,5 +54,12 @@ def test_a_store_without_cells_is_refused_and_left_as_it_is(client, redis_url, n
     client.set(name, "old")
 
     for output in refuse_all(redis_url, cells="16"):
-        assert "written by a version of this service without cells" in output
+        assert "written by another version of this service" in output
     assert client.keys() == [name.encode()]
+
+
+@pytest.mark.parametrize("written", ["16", "1 16", f"{layout.VERSION + 1} 16"])
+def test_a_store_of_another_version_is_refused(client, written):
+    client.set(keys.layout(), written)
+
+    assert "written by another version" in (layout.refusal(client, 16) or "")
