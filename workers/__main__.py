@@ -43,9 +43,9 @@ def main(argv: list[str]) -> int:
     settings = load_from_environment(inbound=argv[0] in SERVICE)
     logs.configure(settings.log_level, settings.secrets())
     report_errors(settings)
-    tracing.configure(argv[0])
     if argv[0] == "worker":
         return Supervisor(children(settings), is_orphaned=orphan_check()).run()
+    tracing.configure(argv[0])  # starts a thread: a supervisor could not fork any more
     watch_parent()
     if argv[0] == "clock":
         run_clock(settings)

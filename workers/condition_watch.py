@@ -78,7 +78,6 @@ class ConditionWatch:
             self._add_unsent(alerts_here)
             self._owed.extend(alerts_here)
         if not critical:
-            self._send_owed()
             directly = bool(self._unsent) and any(condition.code == "no_worker" for condition in conditions)
             alerts = self._memory.update(conditions, now, directly=directly)
             if directly:
@@ -86,6 +85,8 @@ class ConditionWatch:
             else:
                 container.operator_alerts.announce([alert.subject for alert in alerts])
         self._send_unsent()
+        if not critical:
+            self._send_owed()
         return conditions
 
     def _send_owed(self) -> None:

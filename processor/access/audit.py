@@ -1,4 +1,4 @@
-"""The audit trail: every action of operators, API keys and commands, chained by hashes.
+"""The audit trail: every action of operators, API keys, commands and receivers, chained by hashes.
 
 An entry contains the hash of the entry before it, so a changed, inserted or removed entry breaks the chain.
 Nothing here changes an entry; the oldest are dropped by age and number. The id of what was acted on is
@@ -45,6 +45,8 @@ class ActorKind(StrEnum):
     OPERATOR = "operator"
     API_KEY = "api-key"
     COMMAND = "command"
+    RECEIVER = "receiver"
+    """Who holds the link to a receiver's own page."""
 
 
 @dataclass(frozen=True, slots=True)

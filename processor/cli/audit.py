@@ -1,4 +1,4 @@
-"""``audit``: what operators, API keys and commands did."""
+"""``audit``: what operators, API keys, commands and receivers did."""
 
 import dataclasses
 import sys

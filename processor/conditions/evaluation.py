@@ -22,7 +22,7 @@ def evaluate(facts: Facts) -> list[Condition]:
         replace(
             condition,
             since=condition.since or facts.since.get(condition.key),
-            muted_until=muted_until(facts.mutes, condition.code, condition.key),
+            muted_until=muted_until(facts.mutes, condition.code, condition.key, facts.now),
         )
         for rules in RULES
         for condition in rules.conditions(facts)

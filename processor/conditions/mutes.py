@@ -53,6 +53,10 @@ def parse(row: Mapping[bytes, bytes], now: datetime) -> dict[str, datetime]:
     return {key: until for key, until in mutes.items() if until > now}
 
 
-def muted_until(mutes: Mapping[str, datetime], code: str, key: str) -> datetime | None:
-    """When the mute of a condition ends; ``None`` where it is not muted."""
-    return max((mutes[name] for name in {code, key} & mutes.keys()), default=None)
+def muted_until(mutes: Mapping[str, datetime], code: str, key: str, now: datetime) -> datetime | None:
+    """When the mute of a condition ends; ``None`` where it is not muted, or not any more.
+
+    The mutes may have been read a while ago: Redis may be away.
+    """
+    ends = (mutes[name] for name in {code, key} & mutes.keys())
+    return max((end for end in ends if end > now), default=None)

@@ -4,6 +4,7 @@ Only a process with one thread may fork: a lock that another thread holds at tha
 child. The system is asked for the number, because libraries have threads of which Python knows nothing.
 """
 
+import atexit
 import contextlib
 import gc
 import multiprocessing
@@ -71,4 +72,10 @@ def _run(name: str, target: Callable[[], int], env: Mapping[str, str], close_fds
     os.environ.update(env)
     with contextlib.suppress(OSError):
         _NAME.write_text(name)
-    raise SystemExit(target())
+    # As Python itself does from 3.13 on: what the parent registered is not for us to do, and what we register
+    # (the last report of an error, the last spans) is done at our end.
+    atexit._clear()
+    try:
+        raise SystemExit(target())
+    finally:
+        atexit._run_exitfuncs()

@@ -1,5 +1,6 @@
 """Reports errors to Sentry if ``SENTRY_DSN`` is set (extra ``sentry``)."""
 
+import atexit
 import re
 from collections.abc import Callable
 from importlib import import_module
@@ -7,6 +8,9 @@ from typing import Any
 
 from processor.runtime.logs import Redactor
 from processor.settings.definitions import Settings
+
+_LAST_REPORT_S = 2.0
+"""How long the end of a process waits for its last reports, in seconds."""
 
 _WORDS = re.compile(r"(\s+)")
 
@@ -19,7 +23,8 @@ def report_errors(settings: Settings) -> bool:
     """
     if settings.sentry_dsn is None:
         return False
-    import_module("sentry_sdk").init(
+    sdk = import_module("sentry_sdk")
+    sdk.init(
         dsn=settings.sentry_dsn,
         send_default_pii=False,
         max_request_body_size="never",
@@ -28,6 +33,7 @@ def report_errors(settings: Settings) -> bool:
         before_breadcrumb=_without_requests,
         before_send=lambda event, _hint: _masked(event, Redactor(settings.secrets())),
     )
+    atexit.register(sdk.flush, timeout=_LAST_REPORT_S)  # its own function at the end is lost in a fork
     return True
 
 

@@ -53,10 +53,12 @@ class Ring:
         return slot // self.slots % self.parts, slot % self.slots
 
 
-MINUTES = Ring("minutes", 60, 30, 49, timedelta(hours=24))
-HOURS = Ring("hours", 3600, 24, 31, timedelta(days=30))
-LANE_HOURS = Ring("lane-hours", 3600, 24, 8, timedelta(days=7))
-"""A day of minutes in 49 hashes of half an hour, 30 days of hours in 31 of a day; a week for each lane."""
+MINUTES = Ring("minutes", 60, 30, 50, timedelta(hours=24))
+HOURS = Ring("hours", 3600, 24, 32, timedelta(days=30))
+LANE_HOURS = Ring("lane-hours", 3600, 24, 9, timedelta(days=7))
+"""A day of minutes in 50 hashes of half an hour, 30 days of hours in 32 of a day; a week for each lane.
+
+One part more than is needed: what is counted late, or by a clock that is behind, postpones the expiry."""
 
 NORMAL_DAYS = 7
 

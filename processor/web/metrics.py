@@ -146,11 +146,12 @@ def _by_label(name: str, text: str, label: str, values: dict[str, int]) -> Gauge
 
 
 def _conditions(conditions: Sequence[Mapping[str, Any]]) -> GaugeMetricFamily:
-    """The number of conditions of every code; 0 for a code that does not hold."""
-    counts = Counter(condition["code"] for condition in conditions)
+    """The conditions by code and severity as they hold; 0 for a code that does not hold, as it is usual."""
+    counts = Counter((condition["code"], condition["severity"]) for condition in conditions)
+    usual = ((definition.code, definition.severity.value) for definition in DEFINITIONS)
     family = GaugeMetricFamily("codat_condition", "Conditions that hold now.", labels=["code", "severity"])
-    for definition in DEFINITIONS:
-        family.add_metric([definition.code, definition.severity.value], counts[definition.code])
+    for labels in dict.fromkeys((*usual, *counts)):
+        family.add_metric(labels, counts[labels])
     return family
 
 

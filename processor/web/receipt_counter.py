@@ -1,5 +1,6 @@
 """Counts refused messages in memory; each process writes its sums, and its metrics, every few seconds."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -65,12 +66,14 @@ class ReceiptCounter:
                 pipe.time()
                 started_at = self._wall()
                 *_, (seconds, micros) = pipe.execute()
-                clock_skew.compare(self._client, started_at, self._wall(), seconds + micros / 1e6)
         except RedisError as error:
             _log.info("refused messages could not be counted yet", extra={"error": repr(error)})
             with self._lock:
                 self._refused += refused
                 self._authentic = self._authentic or authentic
+            return
+        with contextlib.suppress(RedisError):  # the counts are written
+            clock_skew.compare(self._client, started_at, self._wall(), seconds + micros / 1e6)
 
     def keep_flushing(self, *, also: Callable[[], object]) -> None:
         """Flush and call ``also`` every ``FLUSH_EVERY_S`` in a daemon thread."""

@@ -45,13 +45,13 @@ def act(token: str) -> Response:
             service.send_test(subscriber_id)
         case "rotate":
             rotated = service.rotate(subscriber_id)
-            audit_hooks.record(ActorKind.OPERATOR, "receiver portal", "portal rotate", "done", subscriber_id)
+            audit_hooks.record(ActorKind.RECEIVER, "receiver portal", "portal rotate", "done", subscriber_id)
             return _page(token, rotated)
         case "send_again":
             _send_again(subscriber_id, request.form.get("notification_id", ""))
         case _:
             raise Invalid("The form has to say what is to be done.")
-    audit_hooks.record(ActorKind.OPERATOR, "receiver portal", f"portal {action}", "done", subscriber_id)
+    audit_hooks.record(ActorKind.RECEIVER, "receiver portal", f"portal {action}", "done", subscriber_id)
     return redirect(url_for("receivers.portal", token=token), 303)  # type: ignore[return-value]
 
 

@@ -152,6 +152,16 @@ def test_a_redis_that_is_full_or_away_is_told_directly_and_so_is_its_end(data_di
             watch.evaluate()
             post.clock.forward(60)
         assert post.sent[3:] == ["Over: Redis does not answer"]
+        mutes.mute(post.redis, "redis_unreachable", post.clock() + timedelta(hours=1), post.clock())
+        watch.evaluate()
+        engine.stop()
+        for _ in range(2):
+            watch.evaluate()
+            assert post.sent[4:] == []
+            post.clock.forward(1_800)
+        watch.evaluate()  # the mute is over, which nobody can read
+        assert post.sent[4:] == ["Critical: Redis does not answer"]
+        engine.start()
         post.redis.close()
 
 

@@ -20,7 +20,7 @@ KINDS = tuple(kind.value for kind in ActorKind)
 
 @blueprint.get("/audit")
 def audit_trail() -> Response:
-    """What operators, API keys and commands did, newest first."""
+    """What operators, API keys, commands and receivers did, newest first."""
     query = rendering.query_of(AuditQuery)
     if csv_export.is_wanted():
         return csv_export.response("audit", COLUMNS, _page, query)

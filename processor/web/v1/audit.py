@@ -8,7 +8,7 @@ from processor.web.v1.calls import Calls
 from processor.web.v1.fields import ResponseSchema, moment, number, page_of, text, word
 from processor.web.v1.parameters import AuditQuery
 
-calls = Calls("audit", "What operators, API keys and commands did")
+calls = Calls("audit", "What operators, API keys, commands and receivers did")
 
 
 class AuditEntrySchema(ResponseSchema):
@@ -29,7 +29,7 @@ class AuditEntrySchema(ResponseSchema):
 
 @calls.get("/audit", page_of(AuditEntrySchema), query=AuditQuery)
 def list_audit(**query: Any) -> dict[str, Any]:
-    """What operators, API keys and commands did, newest first
+    """What operators, API keys, commands and receivers did, newest first
 
     Requires a key with the scope `admin`.
     """

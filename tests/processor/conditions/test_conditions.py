@@ -91,7 +91,8 @@ class Service:
         there = code in found
         assert (code in ready) == there
         assert (code in {one["code"] for one in self.stats()["conditions"]}) == there
-        assert self.metric("codat_condition", code=code) == there
+        labels = {"code": code, "severity": found[code].severity.value} if there else {"code": code}
+        assert self.metric("codat_condition", **labels) == there
         if there:
             assert found[code].sentence.split(": ")[0].replace("'", "&#39;") in self.ops()
         return found.get(code)

@@ -166,6 +166,20 @@ def test_a_process_with_two_threads_does_not_fork() -> None:
     assert printed.split() == ["True", "False"]
 
 
+@on_linux
+def test_a_fork_does_at_its_end_what_it_registered_itself_and_nothing_of_its_parent() -> None:
+    """Before Python 3.13 a fork ends without it: the last report of an error, the last spans were lost."""
+    script = (
+        "import atexit, os; from processor.runtime.forked_process import ForkedProcess;"
+        "atexit.register(os.write, 1, b'parent ');"
+        "target = lambda: atexit.register(os.write, 1, b'child ') is None;"
+        "assert ForkedProcess('one', target, env={}, close_fds=()).wait(60) == 0"
+    )
+    argv = [sys.executable, "-c", script]
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert printed.split() == ["child", "parent"]
+
+
 def test_a_process_started_by_hand_watches_nobody(home: Home) -> None:
     with running(home.argv("one")) as process:
         call = home.call()

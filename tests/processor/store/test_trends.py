@@ -58,8 +58,7 @@ def test_counts_that_redis_did_not_take_are_handed_over_the_next_time(client: Re
 @pytest.mark.parametrize("ring", [MINUTES, HOURS, LANE_HOURS], ids=lambda ring: ring.name)
 def test_a_part_expires_after_its_last_slot_and_before_its_place_is_used_again(ring: trends.Ring) -> None:
     span = timedelta(seconds=ring.step_s * ring.slots)
-    assert span * ring.parts - span <= ring.ttl + span
-    assert span + ring.ttl <= span * ring.parts
+    assert span + ring.ttl == span * (ring.parts - 1)  # one is spare: counts may be written late
 
 
 def test_a_ring_has_a_fixed_number_of_fields(client: Redis) -> None:

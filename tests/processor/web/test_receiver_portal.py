@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from processor.access.audit import ActorKind
 from processor.delivery.lane import lane_of_tests
 from processor.store import keys
 from tests.processor.web.ops.operating import add_subscriber, told_of
@@ -58,6 +59,8 @@ def test_its_owner_tests_rotates_and_sends_again(filling: Filling, lane: str, st
     store.zrem(keys.lane(cell, lane), told_of(filling))
     assert send(client, path, action="send_again", notification_id=told_of(filling)) == 303
     assert cells.score(store, keys.lane, told_of(filling), lane) is not None
+    done = filling.container.audit.entries(limit=10, kind=ActorKind.RECEIVER.value).items
+    assert [entry["action"] for entry in done] == ["portal send_again", "portal rotate", "portal test"]
 
 
 def test_it_does_nothing_else(filling: Filling, lane: str) -> None:

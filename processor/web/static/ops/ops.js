@@ -49,7 +49,7 @@
   }
 
   async function load() {
-    if (document.hidden || isLoading || isBusy()) return;
+    if (document.hidden || isLoading) return;
     isLoading = true;
     try {
       const controller = new AbortController();
@@ -63,8 +63,10 @@
       }
       if (response.ok) {
         const html = await response.text();
-        if (html !== lastHtml && !isBusy()) render(html);
-        lastHtml = html;
+        if (html !== lastHtml && !isBusy()) {
+          render(html);
+          lastHtml = html;
+        }
       }
       noteAnswer(response.ok);
     } catch {
