@@ -68,7 +68,8 @@ class Claims:
         """
         self._limit(plans, now_ms, errors)
         connections, forward = self._ask(plans, now_ms, errors)
-        forward.update(next_ids)
+        for place, ids in next_ids.items():
+            forward[place] = [*forward.get(place, ()), *ids]
         trip = self._trip()
         for place, ids in forward.items():
             self._add_forward(trip, place, ids, now_ms)
@@ -79,8 +80,13 @@ class Claims:
             self._note_left(lane_id, plan.due[plan.room :])
         replies = trip.execute()
         errors += [reply for reply in replies if isinstance(reply, RedisError)]
+        refused = {
+            lane_id
+            for (lane_id, _), reply in zip(forward, replies, strict=False)
+            if isinstance(reply, RedisError)
+        }
         for lane_id, plan in plans.items():
-            if plan.has_recovered:
+            if plan.has_recovered and lane_id not in refused:
                 self._client.hdel(keys.lane_state(lane_id), "recovered")
         leases: list[Lease] = []
         for (lane, cell, ids), rows in zip(calls, replies[len(forward) :], strict=True):
@@ -119,7 +125,10 @@ class Claims:
     def _ask(
         self, plans: Mapping[str, LanePlan], now_ms: int, errors: list[RedisError]
     ) -> tuple[dict[DueDelivery, str], dict[Place, Sequence[str]]]:
-        """The connections of ordered deliveries, and the waiting retries of lanes that have recovered."""
+        """The connections of ordered deliveries, and the waiting retries of lanes that have recovered.
+
+        What cannot be read is left for another look: without its connection a delivery has no order.
+        """
         trip = self._trip()
         ordered = [row for plan in plans.values() if plan.room and plan.lane.ordered for row in plan.due]
         for row in ordered:
@@ -132,9 +141,22 @@ class Claims:
             trip.add("ZRANGEBYSCORE", keys.lane(cell, lane_id), f"({now_ms}", "+inf", *limit)
         replies = trip.execute()
         errors += [reply for reply in replies if isinstance(reply, RedisError)]
-        values = (None if isinstance(reply, RedisError) else reply for reply in replies)
-        connections = {row: text(next(values) or b"") for row in ordered}
-        return connections, {place: texts(ids) for place in places if (ids := next(values))}
+        connections = {
+            row: text(reply or b"")
+            for row, reply in zip(ordered, replies, strict=False)
+            if not isinstance(reply, RedisError)
+        }
+        for lane_id, plan in plans.items():
+            if plan.room and plan.lane.ordered:
+                self._note_left(lane_id, [row for row in plan.due if row not in connections])
+                plan.due = [row for row in plan.due if row in connections]
+        forward: dict[Place, Sequence[str]] = {}
+        for place, reply in zip(places, replies[len(ordered) :], strict=True):
+            if isinstance(reply, RedisError):
+                plans[place[0]].has_recovered = False  # as far as this look goes
+            elif reply:
+                forward[place] = texts(reply)
+        return connections, forward
 
     def _note_left(self, lane_id: str, left: Sequence[DueDelivery]) -> None:
         for row in left:

@@ -181,8 +181,10 @@ class Subscribers:
         with self._client.pipeline(transaction=True) as pipe:
             pipe.delete(keys.subscriber(subscriber_id))
             pipe.zrem(keys.subscribers(), subscriber_id)
-            metrics.forget_lane(pipe, subscriber_id)
             pipe.incr(keys.subscribers_version())
+            pipe.execute()
+        with self._client.pipeline(transaction=False) as pipe:
+            metrics.forget_lane(pipe, subscriber_id)
             pipe.execute()
 
     def _read(self, subscriber_id: str, row: Mapping[bytes, bytes]) -> Subscriber | None:

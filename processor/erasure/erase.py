@@ -79,7 +79,7 @@ class CompanyEraser:
                 pipe.set(keys.erased(company_id), to_iso(now), nx=True)
                 pipe.incr(cursor)
                 self._remove(pipe, records)
-                self._remove_passed_on(records.events)
+                self._remove_passed_on(records)
                 try:
                     pipe.execute()
                 except WatchError:
@@ -157,14 +157,22 @@ class CompanyEraser:
             pipe.hdel(keys.question_details(cell), *chunk)
             pipe.hdel(keys.questions_again(cell), *chunk)
 
-    def _remove_passed_on(self, event_ids: Sequence[str]) -> None:
-        """Remove the copies of messages that were passed on to other cells."""
+    def _remove_passed_on(self, records: CompanyRecords) -> None:
+        """Remove the copies of messages that were passed on to other cells.
+
+        The commit of a drain that has read one of them fails, so that it does not write the copy again.
+        """
+        home = keys.cell_of(records.company_id)
         with self._client.pipeline(transaction=False) as pipe:
-            for cell in keys.cells():
-                for chunk in chunks([inbox.passed_on_id(event_id, cell) for event_id in event_ids]):
-                    pipe.hdel(keys.messages(cell), *chunk)
+            for cell in keys.cells() if records.events else ():
+                if cell == home:
+                    continue
+                for chunk in chunks([inbox.passed_on_id(event_id, cell) for event_id in records.events]):
+                    for table in (keys.messages(cell), keys.repeats(cell)):
+                        pipe.hdel(table, *chunk)
                     for index in _event_indexes(cell):
                         pipe.zrem(index, *chunk)
+                pipe.incr(keys.cursor(cell))
             pipe.execute()
 
     def _remove_deliveries(self, pipe: "Pipeline[Any]", cell: int, notifications: Sequence[str]) -> None:
@@ -185,6 +193,7 @@ class CompanyEraser:
     def _remove_elsewhere(self, records: CompanyRecords) -> None:
         """Remove what is not in the cell of the company."""
         company_id = records.company_id
+        self._remove_passed_on(records)  # a drain may have passed one on meanwhile
         inbox.remove_unrecognised(self._client, records.unrecognised)
         if group := records.row.get("group"):
             self._client.srem(keys.company_group(group), company_id)

@@ -92,12 +92,16 @@ class NodesPipeline(Pipeline):  # type: ignore[type-arg]
         for number, (args, _) in enumerate(commands):
             node = self._client.node_for(args)
             parts.setdefault(id(node), _Part(node)).numbers.append(number)
-        for part in parts.values():
-            part.write([commands[number] for number in part.numbers], last)
-        for part in parts.values():
-            *of_part, confirmed = part.read() if last else [*part.read(), None]
-            for number, reply in zip(part.numbers, of_part, strict=True):
-                replies[number] = check(reply, confirmed)
+        try:
+            for part in parts.values():
+                part.write([commands[number] for number in part.numbers], last)
+            for part in parts.values():
+                *of_part, confirmed = part.read() if last else [*part.read(), None]
+                for number, reply in zip(part.numbers, of_part, strict=True):
+                    replies[number] = check(reply, confirmed)
+        finally:  # the time limit of a job may end any step
+            for part in parts.values():
+                part.release()
         for number, reply in enumerate(replies):
             if isinstance(reply, ELSEWHERE):
                 replies[number] = check(self._again(*commands[number]), reply if last else None)
@@ -118,6 +122,7 @@ class _Part:
         self._node = node
         self._commands: list[Command] = []
         self._connection: Any = None
+        self._unread = 0
         self._error: RedisError | None = None
 
     def write(self, commands: Sequence[Command], last: Sequence[Any]) -> None:
@@ -125,6 +130,7 @@ class _Part:
         pool = self._node.connection_pool
         try:
             self._connection = pool.get_connection()
+            self._unread = len(self._commands)
             packed = self._connection.pack_commands([args for args, _ in self._commands])
             self._connection.send_packed_command(packed)
         except RedisError as error:
@@ -135,14 +141,17 @@ class _Part:
         try:
             while self._error is None and len(replies) < len(self._commands):
                 replies.append(self._reply(*self._commands[len(replies)]))
+                self._unread -= 1
         except NOT_REACHED as error:
             self._fail(error)
-        finally:
-            if self._connection is not None:
-                if len(replies) < len(self._commands):
-                    self._connection.disconnect()
-                self._node.connection_pool.release(self._connection)
         return replies + [self._error] * (len(self._commands) - len(replies))
+
+    def release(self) -> None:
+        """Give back the connection; one with replies that were not read is closed."""
+        if self._connection is not None:
+            if self._unread:
+                self._connection.disconnect()
+            self._node.connection_pool.release(self._connection)
 
     def _reply(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         try:

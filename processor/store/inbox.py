@@ -127,7 +127,9 @@ class Inbox:
         names, args = self._accept_call(
             ReceivedMessage(event.event_id, body, event.received_at, event), event, cell
         )
-        _, wake = self._accept(keys=names, args=args)
+        trip = RoundTrip(self._client, self._accept, acknowledgement=self._acknowledgement)
+        trip.call(self._accept, names, args)
+        ((_, wake),) = trip.results()
         return bool(wake)
 
     def cell_of(self, event: Event) -> int:

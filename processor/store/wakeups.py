@@ -1,6 +1,6 @@
 """Claims of due work by the clock process: each claim lets one caller enqueue a wake-up call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from processor.store import each_cell, keys, message_records
 from processor.store.decoding import text
 from processor.store.inbox import WAKE_MS
 from processor.store.message_records import INDEXED_STATUSES
+from processor.store.scripts import register
 
 MAX_RETRIES = 1_000
 MAX_TRIMMED = 1_000
@@ -87,34 +88,34 @@ def claim_maintenance_run(client: "Redis[Any]") -> bool:
 
 
 def trim(client: "Redis[Any]", before: datetime) -> None:
-    """Remove the messages that arrived before this time."""
+    """Remove the messages that arrived before this time, except those that still wait to be handled."""
+    script = register(client, "trim")
     for cell in keys.cells():
-        while _trim_some(client, cell, f"({to_ms(before)}"):
-            pass
+        _trim_cell(client, script, cell, f"({to_ms(before)}")
 
 
-def _trim_some(client: "Redis[Any]", cell: int, limit: str) -> bool:
-    """Remove up to ``MAX_TRIMMED`` messages of a cell; whether there are more.
+def _trim_cell(client: "Redis[Any]", script: Any, cell: int, limit: str) -> None:
+    """Remove up to ``MAX_TRIMMED`` messages at a time, and go on behind those that stay."""
+    first: float | str = "-inf"
+    passed = 0
+    """Messages that arrived at the time ``first`` and stay."""
+    while rows := client.zrangebyscore(
+        keys.events(cell), first, limit, start=passed, num=MAX_TRIMMED, withscores=True
+    ):
+        removed = _remove_expired(client, script, cell, [event_id for event_id, _ in rows])
+        last = rows[-1][1]
+        stay = sum(score == last and not gone for (_, score), gone in zip(rows, removed, strict=True))
+        first, passed = last, stay + (passed if last == first else 0)
 
-    The commit of a drain that is handling one of them fails, so that it does not write the message again.
-    """
-    ids = client.zrangebyscore(keys.events(cell), "-inf", limit, start=0, num=MAX_TRIMMED)
-    if not ids:
-        return False
-    expired_of: dict[str, list[bytes]] = {}
-    for event_id, row in zip(ids, client.hmget(keys.messages(cell), ids), strict=True):
+
+def _remove_expired(client: "Redis[Any]", script: Any, cell: int, ids: Sequence[bytes]) -> Sequence[int]:
+    """Remove these messages of a cell unless they wait; for each whether it was removed (1 or 0)."""
+    indexes = [keys.events(cell), *(keys.events_of(cell, status) for status in INDEXED_STATUSES)]
+    names = [keys.cursor(cell), keys.messages(cell), keys.repeats(cell), *indexes]
+    for row in client.hmget(keys.messages(cell), ids):
         record = message_records.load_anything(row or b"")
         company_id = message_records.unpack_content(record.content)[0].company_id
-        if company_id:
-            expired_of.setdefault(company_id, []).append(event_id)
-    with client.pipeline(transaction=True) as pipe:
-        pipe.incr(keys.cursor(cell))
-        pipe.hdel(keys.messages(cell), *ids)
-        pipe.hdel(keys.repeats(cell), *ids)
-        pipe.zrem(keys.events(cell), *ids)
-        for status in INDEXED_STATUSES:
-            pipe.zrem(keys.events_of(cell, status), *ids)
-        for company_id, expired in expired_of.items():
-            pipe.zrem(keys.company_events(company_id), *expired)
-        pipe.execute()
-    return len(ids) == MAX_TRIMMED
+        names.append(keys.company_events(company_id) if company_id else keys.nothing(cell))
+    waiting = [message_records.beginning(status) for status in ("pending", "failed")]
+    removed: Sequence[int] = script(keys=names, args=[len(indexes), *waiting, *ids])
+    return removed

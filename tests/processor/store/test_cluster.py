@@ -16,6 +16,7 @@ from processor.settings.loading import load
 from processor.store import each_cell, keys
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
+from processor.store.cluster_pipelines import NodesPipeline
 from processor.store.leases import CellLeases
 from processor.store.scripts import register
 from tests.support import messages
@@ -150,6 +151,28 @@ def test_a_script_that_a_node_lost_is_loaded_again(client: ClusterClient) -> Non
         for cell in keys.cells():
             script(keys=[keys.inbox(cell), keys.wake(cell)], args=["token", "asked", 1000], client=pipe)
         assert len(pipe.execute()) == len(keys.cells())
+
+
+def test_an_interrupted_pipeline_leaves_no_connection_behind(client: ClusterClient) -> None:
+    """The time limit of a job may end it while the replies of other nodes are on their way."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    pipe = client.pipeline(transaction=False)
+    assert isinstance(pipe, NodesPipeline)
+    for cell in keys.cells():
+        pipe.set(keys.cursor(cell), 5)
+        pipe.get(keys.cursor(cell))
+    with pytest.raises(KeyboardInterrupt):
+        pipe.execute_each(check=interrupt)
+
+    for node in client.primaries():
+        pool = node.connection_pool
+        assert pool.pool.qsize() == pool.max_connections
+    assert each_cell.replies(client, lambda pipe, cell: pipe.get(keys.cursor(cell))) == [b"5"] * len(
+        keys.cells()
+    )
 
 
 def test_a_transaction_watches_in_its_slot(client: ClusterClient) -> None:

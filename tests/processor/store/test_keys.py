@@ -4,14 +4,17 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from handlers.registry import Policy
 from processor import store
 from processor.store import heartbeats, keys, visibility, wakeups
+from processor.store.decoding import texts
 from processor.store.inbox import DAY_S
 from processor.store.keys import PREFIX, cell_of
 from tests.processor.store.conftest import AWAKE_MS
@@ -163,7 +166,10 @@ def test_no_two_functions_can_make_the_same_key():
 
 
 def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client, redis_url):
-    """Handled or repeated long after they were trimmed, messages must not come back and stay for ever."""
+    """Handled or repeated long after they were trimmed, messages must not come back and stay for ever.
+
+    One that still waits is trimmed once it is handled, also while a drain handles it.
+    """
     bench = Workbench(client)
     body = messages.connected("company-1", "connection-1")
     ids = bench.handle(body, messages.other())
@@ -171,8 +177,12 @@ def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client, red
     bench.send(body, event_id="waiting")
     bench.inbox.quarantine("odd", b"?", bench.clock(), "why")
     slow: Any = Interrupted.from_url(redis_url)
-    slow.meanwhile = lambda: wakeups.trim(client, bench.clock() + timedelta(seconds=1))
+    expired = bench.clock() + timedelta(seconds=1)
+    slow.meanwhile = lambda: wakeups.trim(client, expired)
     bench.drain(slow).run(keys.cell_of("company-1"))
+    assert bench.status("waiting") == "processed"
+    assert bench.reader.event(ids[0]) is None
+    wakeups.trim(client, expired)
     for event_id in ids:
         bench.inbox.requeue(event_id, status="processed", cell=1)
     bench.drain_all()
@@ -181,6 +191,46 @@ def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client, red
     assert not left & {"messages", "repeats", "events", "company-events:company-1"}
     assert bench.waiting() == []
     assert not any(name.startswith("events:") for name in left)
+
+
+class RequeuedMeanwhile(Redis):
+    """A client that requeues a message once, right after it has read records."""
+
+    requeue: Callable[[], object] | None = None
+
+    def hmget(self, *args: Any, **kwargs: Any) -> Any:
+        """The records, as they were before ``requeue``."""
+        found = super().hmget(*args, **kwargs)
+        requeue, self.requeue = self.requeue, None
+        if requeue is not None:
+            requeue()
+        return found
+
+
+def test_what_waits_to_be_handled_is_never_trimmed(client, redis_url, monkeypatch):
+    """After days without a drain everything that waits is older than messages are kept."""
+    monkeypatch.setattr(wakeups, "MAX_TRIMMED", 2)
+    bench = Workbench(client)
+    bodies = [messages.created("company-1", f"connection-{number}") for number in range(9)]
+    handled = bench.handle(*bodies[:5])
+    (broken,) = (result.event_id for result in bench.send(bodies[5]))
+    bench.corrupt(broken)
+    bench.drain_all()
+    waiting = [result.event_id for result in bench.send(*bodies[6:])]
+    cell = keys.cell_of("company-1")
+    replayed = [handled.pop(), handled.pop(0)]
+    bench.inbox.requeue(replayed[0], status="processed", cell=cell)
+    racing: Any = RequeuedMeanwhile.from_url(redis_url)
+    racing.requeue = lambda: bench.inbox.requeue(replayed[1], status="processed", cell=cell)
+
+    wakeups.trim(racing, bench.clock() + timedelta(seconds=1))
+
+    assert {bench.status(event_id) for event_id in (*waiting, *replayed)} == {"pending"}
+    assert bench.status(broken) == "failed"
+    assert set(texts(client.hkeys(keys.messages(cell)))) == {broken, *waiting, *replayed}
+    bench.drain_all()
+    wakeups.trim(client, bench.clock() + timedelta(seconds=1))
+    assert texts(client.zrange(keys.events(cell), 0, -1)) == [broken]
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,8 @@ def test_operators_and_erasures_stay_within_slots(bench: Workbench) -> None:
     assert len(list(service.redeliver_dead())) == len(keys.cells())
     post.lane_admin.send_test(mine.id)
     post.lane_admin.disable(mine.id)
+    post.subscribers.remove(mine.id)
+    assert post.subscribers.all() == []
 
     eraser = CompanyEraser(post.client)
     for cell in keys.cells():

@@ -11,7 +11,9 @@ from redis import Redis, ResponseError
 from processor.erasure import residue_scan
 from processor.erasure.erase import CompanyEraser
 from processor.store import keys
+from processor.store.acknowledgement import Acknowledgement, NotReplicated
 from processor.store.cells import Cell
+from processor.store.inbox import Inbox
 from tests.support import cells, messages
 from tests.support.counting import Interrupted
 from tests.support.engines import cluster_node
@@ -124,6 +126,49 @@ def test_an_erasure_removes_what_was_passed_on(linked: Workbench) -> None:
         linked.client, eraser, OTHER, clock=linked.clock, sleep=lambda _: None
     )
     assert report.scan.residue == ()
+
+
+def test_a_copy_that_is_handled_during_the_erasure_does_not_come_back(
+    linked: Workbench, redis_url: str
+) -> None:
+    linked.clock.forward(60)
+    linked.send(messages.initial_read(OTHER, CONNECTION))
+    linked.drain().batch(Cell(linked.client, 2))
+    (copy,) = (id_ for id_ in linked.client.hkeys(keys.messages(1)) if id_.endswith(b"~1"))
+    linked.client.hincrby(keys.repeats(1), copy, 1)
+    slow: Any = Interrupted.from_url(redis_url)
+    slow.meanwhile = lambda: CompanyEraser(linked.client).erase(OTHER, linked.clock())
+    linked.drain(slow).run(1)
+
+    assert not linked.client.hexists(keys.messages(1), copy)
+    assert not linked.client.hexists(keys.repeats(1), copy)
+
+
+def test_a_copy_that_is_passed_on_during_the_erasure_is_removed(
+    linked: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked.clock.forward(60)
+    body = messages.initial_read(OTHER, CONNECTION)
+    (result,) = linked.send(body)
+    remove = CompanyEraser._remove_passed_on
+
+    def remove_and_pass_on(*args: Any) -> None:
+        monkeypatch.undo()
+        remove(*args)
+        linked.inbox.pass_on(messages.understood(body, result.event_id), body, 1)
+
+    monkeypatch.setattr(CompanyEraser, "_remove_passed_on", remove_and_pass_on)
+    CompanyEraser(linked.client).erase(OTHER, linked.clock())
+
+    assert not linked.client.hexists(keys.messages(1), f"{result.event_id}~1")
+
+
+def test_a_copy_that_no_replica_confirms_is_not_passed_on(linked: Workbench) -> None:
+    """Without a replica none confirms; the original stays in its inbox until one does."""
+    careful = Inbox(linked.client, acknowledgement=Acknowledgement(1, timeout_ms=1))
+    body = messages.initial_read(OTHER, CONNECTION)
+    with pytest.raises(NotReplicated):
+        careful.pass_on(messages.understood(body), body, 1)
 
 
 def test_a_damaged_record_stops_its_cell_and_no_other(bench: Workbench) -> None:
