@@ -92,6 +92,7 @@ class AuditTrail:
                 pipe.watch(stream, keys.audit_head())
                 number, previous = self._head(pipe)
                 oldest = self._oldest_kept(pipe, number + 1)
+                dropped = self._dropped(pipe, oldest)
                 entry = {
                     "number": number + 1,
                     "at": to_iso(self._clock()),
@@ -107,11 +108,12 @@ class AuditTrail:
                 if target is not None:
                     pipe.hset(keys.audit_targets(), str(number + 1), json.dumps([salt, target]))
                 pipe.xtrim(stream, maxlen=number + 2 - oldest, approximate=False)
+                if dropped:
+                    pipe.hdel(keys.audit_targets(), *dropped)
                 try:
                     pipe.execute()
                 except WatchError:
                     continue
-            self._drop_targets_before(oldest)
             return {**entry, "target": target}
         raise StoreUnavailable()
 
@@ -185,11 +187,11 @@ class AuditTrail:
         oldest = int(json.loads(rows[0][1][FIELD.encode()])["number"]) if rows else number
         return max(oldest, number + 1 - MAX_ENTRIES)
 
-    def _drop_targets_before(self, oldest: int) -> None:
-        """Remove the targets of dropped entries."""
-        if oldest > 1 and self._client.hexists(keys.audit_targets(), str(oldest - 1)):
-            numbers = (int(name) for name in self._client.hkeys(keys.audit_targets()))
-            self._client.hdel(keys.audit_targets(), *(str(number) for number in numbers if number < oldest))
+    def _dropped(self, pipe: Any, oldest: int) -> list[str]:
+        """Numbers of the entries before ``oldest``, which are dropped now."""
+        rows = pipe.xrange(keys.audit(), count=1)
+        first = int(json.loads(rows[0][1][FIELD.encode()])["number"]) if rows else oldest
+        return [str(number) for number in range(first, oldest)]
 
     def _oldest_first(self) -> Iterator[tuple[dict[str, Any], list[str] | None]]:
         start = "-"

@@ -39,6 +39,9 @@ READ_ONLY = frozenset(
 WITHOUT_TARGET = frozenset({"companies erase"})
 """Commands after which the id that they were given must not be in the store."""
 
+WRITES_TRAIL = frozenset({"store import"})
+"""Commands that write the trail itself: after a failure an entry would lie in the middle of another chain."""
+
 TARGETS = ("company_id", "connection_id", "event_id", "notification_id", "subscriber_id", "name", "condition")
 """Arguments that are recorded. Others may be secrets or addresses."""
 
@@ -48,6 +51,9 @@ MAX_TARGETS = 5
 
 def record_failure(container: Container, error: BaseException) -> None:
     """Append an entry for a command that failed half-way; one that was refused or called off did nothing."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.command_path.partition(" ")[2] in WRITES_TRAIL:
+        return
     is_refused = isinstance(error, ProcessorError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
     if not is_refused and not isinstance(error, click.Abort | click.UsageError):
         record(container, "failed")

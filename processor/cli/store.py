@@ -36,9 +36,12 @@ def export_file(*, file: Path, key_file: Path | None, running: bool) -> None:
     with open_store() as container:
         if not running:
             _require_rest(container)
-        total = export_store(
-            container.redis, file, cells=container.settings.cells, key=_key(key_file), progress=_report
-        )
+        try:
+            total = export_store(
+                container.redis, file, cells=container.settings.cells, key=_key(key_file), progress=_report
+            )
+        except OSError as error:
+            raise ProcessorError(f"The file cannot be written: {error.strerror}.") from error
     click.echo(f"{total:,} records were exported.")
 
 
@@ -48,7 +51,7 @@ def export_file(*, file: Path, key_file: Path | None, running: bool) -> None:
 @click.option("--replace", is_flag=True, help="Delete what the store has.")
 def import_file(*, file: Path, key_file: Path | None, replace: bool) -> None:
     """Write FILE into an empty store with the same CELLS. If it is interrupted, repeat it."""
-    with open_store() as container:
+    with open_store(to_import=True) as container:
         _require_rest(container)
         try:
             total = import_store(
@@ -61,8 +64,8 @@ def import_file(*, file: Path, key_file: Path | None, replace: bool) -> None:
             )
         except ArchiveUnreadable as error:
             raise ProcessorError(str(error)) from error
-        except FileNotFoundError as error:
-            raise ProcessorError("There is no such file.") from error
+        except OSError as error:
+            raise ProcessorError(f"The file cannot be read: {error.strerror}.") from error
     click.echo(f"{total:,} records were imported.")
 
 

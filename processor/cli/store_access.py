@@ -17,12 +17,13 @@ from processor.store.connection_errors import connection_error_reason
 
 
 @contextlib.contextmanager
-def open_store() -> Iterator[Container]:
+def open_store(*, to_import: bool = False) -> Iterator[Container]:
     """The container of a command; without ``REDIS_URL`` the command uses the embedded engine.
 
     Commands receive no messages, so the secrets that authenticate messages may be missing. A command that
     is started in the folder of a running demonstration uses its settings. An error of Redis or of an
     argument leaves the context as a :class:`ProcessorError` with the whole explanation in ``detail``.
+    ``to_import`` also opens a store whose import was interrupted.
     """
     settings = load_settings(inbound=False)
     logs.configure("WARNING", settings.secrets())
@@ -30,7 +31,7 @@ def open_store() -> Iterator[Container]:
         url = env.get("REDIS_URL", settings.redis_url)
         container = for_worker(dataclasses.replace(settings, redis_url=url))
         try:
-            if reason := layout.refusal(container.redis, settings.cells):
+            if reason := layout.refusal(container.redis, settings.cells, to_import=to_import):
                 raise SettingsError([reason], who="The command")
             try:
                 yield container

@@ -11,7 +11,12 @@ USER = "operator"
 """The operator of OPERATOR_PASSWORD, who is an admin."""
 
 ENCRYPTION_KEY_BYTES = 32
-HASH_METHODS = ("scrypt:", "pbkdf2:")
+_PASSWORD_HASH = re.compile(
+    r"(?:scrypt(?::([1-9][0-9]{0,7}):[1-9][0-9]?:[1-9][0-9]?)?|pbkdf2:sha(?:1|224|256|384|512)"
+    r"(?::[1-9][0-9]{0,7})?)\$[!-#%-~]+\$[!-#%-~]+"
+)
+"""What werkzeug's ``generate_password_hash`` writes; the group is the cost of scrypt, a power of two."""
+
 _NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _HASHED = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -99,7 +104,8 @@ def operator_of(entry: str) -> OperatorAccount:
     role, _, password_hash = rest.partition(":")
     if not is_name(name) or name == USER:
         raise ValueError("not a name")
-    if not password_hash.startswith(HASH_METHODS) or password_hash.count("$") != 2:
+    match = _PASSWORD_HASH.fullmatch(password_hash)
+    if match is None or int(match[1] or 2).bit_count() != 1 or match[1] == "1":
         raise ValueError("not a hash")
     return OperatorAccount(name, role_of(role), password_hash)
 

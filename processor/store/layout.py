@@ -15,9 +15,16 @@ _OTHER_VERSION = (
     " `codat-processor rebuild` to fill it from Codat."
 )
 
+_HALF_IMPORTED = "An import into this store was interrupted: repeat it, or empty the store."
 
-def refusal(client: "Redis[Any]", cells: int) -> str | None:
-    """Why a store cannot be used with ``CELLS=cells``; ``None``: it can. Raises ``redis.RedisError``."""
+
+def refusal(client: "Redis[Any]", cells: int, *, to_import: bool = False) -> str | None:
+    """Why a store cannot be used with ``CELLS=cells``; ``None``: it can. Raises ``redis.RedisError``.
+
+    A store whose import was interrupted can be used ``to_import`` alone.
+    """
+    if not to_import and client.exists(keys.importing()):
+        return _HALF_IMPORTED
     stored = client.get(keys.layout())
     if stored is not None:
         version, _, number = stored.decode().partition(" ")

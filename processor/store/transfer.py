@@ -54,7 +54,9 @@ def export_store(
     servers = _servers(client)
     source = ",".join(str(server.info("server").get("run_id", secrets.token_hex(8))) for server in servers)
     part = path.with_name(f"{path.name}.part")
-    with part.open("r+b" if part.exists() else "w+b") as file:
+    # What is in it, secrets too, is for its owner alone.
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
         resumed = _resume(file, source, cells, key)
         if resumed is None:
             file.seek(0)
@@ -96,11 +98,15 @@ def import_store(
             raise Conflict(f"The file is of a store with CELLS={header.cells}: set CELLS={header.cells}.")
         codec = FrameCodec(header, key)
         state = client.hgetall(keys.importing())
-        done = int(state.get(b"frames", 0)) if state.get(b"id") == header.id.encode() else 0
+        is_begun = state.get(b"id") == header.id.encode()
+        done = int(state.get(b"frames", 0)) if is_begun else 0
         if not done:
             _check_whole(path, codec)
-            _prepare(client, replace=replace or bool(state))
+            if not (replace or is_begun):
+                _require_empty(client)
+            # Before anything is deleted: a store that is half empty is refused like one that is half filled.
             client.hset(keys.importing(), mapping={"id": header.id, "frames": 0})
+            _empty(client)
         total = 0
         for number, data in enumerate(read_parts(file)):
             frame = codec.decode(number, data)
@@ -160,14 +166,18 @@ def _servers(client: "Redis[Any]") -> "list[Redis[Any]]":
     return sorted(client.primaries(), key=lambda node: str(node.connection_pool.connection_kwargs["port"]))
 
 
-def _prepare(client: "Redis[Any]", *, replace: bool) -> None:
+def _require_empty(client: "Redis[Any]") -> None:
+    for server in _servers(client):
+        if next(server.scan_iter(match=f"{keys.PREFIX}*", count=PAGE), None) is not None:
+            raise Conflict("The store is not empty: empty it, or use --replace, which deletes what it has.")
+
+
+def _empty(client: "Redis[Any]") -> None:
+    """Delete all keys but the one that says that an import is under way."""
     for server in _servers(client):
         for name in server.scan_iter(match=f"{keys.PREFIX}*", count=PAGE):
-            if not replace:
-                raise Conflict(
-                    "The store is not empty: empty it, or use --replace, which deletes what it has."
-                )
-            server.unlink(name)
+            if name != keys.importing().encode():
+                server.unlink(name)
 
 
 def _frames(server: "Redis[Any]", index: int, cursor: int) -> Iterator[ArchiveFrame]:

@@ -60,10 +60,11 @@ def sso() -> Response:
 @blueprint.get("/sign-in/callback")
 def sso_callback() -> Response:
     """Come back from the provider, and open a session for whom it names."""
-    provider, pending = _provider(), _sso().PendingSignIn.load(cookies.get(PENDING_COOKIE))
+    provider = _provider()
     state, code = request.args.get("state", ""), request.args.get("code", "")
     try:
         with throttled(Credential.OPERATOR, Unauthorized):
+            pending = _sso().PendingSignIn.load(cookies.get(PENDING_COOKIE))
             if not hmac.compare_digest(state.encode(), pending.state.encode()) or not code:
                 raise Unauthorized("The sign-in was not begun in this browser, or the provider refused it.")
             operator = provider.finish(code, pending)
@@ -115,9 +116,8 @@ def begin_session(operator: Operator, method: str, next_path: str) -> Response:
 
 def local_path(path: str) -> str:
     """The path if it is one of these pages, else that of the overview: never an address elsewhere."""
-    parts = urlsplit(path)
-    is_ours = parts.path == auth.PREFIX or parts.path.startswith(auth.PREFIX + "/")
-    if is_ours and not parts.scheme and not parts.netloc and path.isprintable() and "\\" not in path:
+    is_ours = path == auth.PREFIX or path.startswith((auth.PREFIX + "/", auth.PREFIX + "?"))
+    if is_ours and path.isprintable() and "\\" not in path:
         return path
     return url_for(f"{auth.NAME}.overview")
 

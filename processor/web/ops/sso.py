@@ -71,9 +71,13 @@ class PendingSignIn:
     def load(cls, text: str) -> "PendingSignIn":
         """The inverse of ``dump``. Raises :class:`Unauthorized`."""
         try:
-            return cls(*map(str, json.loads(text)))
-        except (TypeError, ValueError):
-            raise Unauthorized("The sign-in was not begun in this browser, or too long ago.") from None
+            pending = cls(*map(str, json.loads(text)))
+            "".join((pending.state, pending.nonce, pending.verifier, pending.next_path)).encode()
+            if pending.state:  # an empty one would equal that of an address without a state
+                return pending
+        except (TypeError, ValueError, RecursionError):
+            pass
+        raise Unauthorized("The sign-in was not begun in this browser, or too long ago.")
 
 
 class Provider:

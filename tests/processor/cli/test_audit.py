@@ -1,6 +1,7 @@
 """Commands in the audit trail."""
 
 import json
+from pathlib import Path
 
 import click
 import pytest
@@ -98,6 +99,21 @@ def test_a_command_that_fails_half_way_is_recorded(
     monkeypatch.setattr(Waker, "wake_all", fail)
     assert run("wake").exit_code == 1
     assert entries() == [("command", "wake", None, "failed")]
+
+
+def test_a_failed_import_writes_nothing_into_the_store(run: Run, filling: Filling, tmp_path: Path) -> None:
+    (tmp_path / "store.export").write_bytes(b"no export")
+    result = run("store", "import", "store.export")
+    assert result.exit_code == 1
+    assert not list(filling.container.redis.scan_iter("codat:{access}:*"))
+
+
+def test_a_file_that_cannot_be_opened_is_one_sentence(run: Run) -> None:
+    for way in ("export", "import"):
+        result = run("store", way, "/nonexistent/x")
+        assert result.exit_code == 1
+        assert "No such file or directory." in result.output
+        assert len(result.output.splitlines()) == 1, result.output
 
 
 def test_verify_says_what_is_not_whole(run: Run, filling: Filling) -> None:

@@ -316,7 +316,7 @@ def secret_environment() -> dict[str, str]:
         "SECRET_KEY": "hush-0123456789abcdef",
         "API_KEYS": "hush-key-1,hush-key-2",
         "OPERATOR_PASSWORD": "hush-password",
-        "OPERATORS": "anna:viewer:scrypt:1:1:1$hush$hush",
+        "OPERATORS": "anna:viewer:scrypt:2:1:1$hush$hush",
         "OIDC_CLIENT_SECRET": "hush-oidc",
         "ENCRYPTION_KEYS": "hush" * 10 + "hus=",
         "CODAT_API_KEY": "hush-codat",

@@ -63,3 +63,12 @@ def test_a_store_of_another_version_is_refused(client, written):
     client.set(keys.layout(), written)
 
     assert "written by another version" in (layout.refusal(client, 16) or "")
+
+
+def test_a_store_that_is_half_imported_is_refused(client, redis_url):
+    layout.claim(client, 16)
+    client.hset(keys.importing(), mapping={"id": "x", "frames": 1})
+
+    for output in refuse_all(redis_url, cells="16"):
+        assert "An import into this store was interrupted: repeat it, or empty the store." in output
+    assert layout.refusal(client, 16, to_import=True) is None

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from processor.errors import Conflict
-from processor.store import keys, transfer
+from processor.store import keys, layout, transfer
 from processor.store.archive import ArchiveUnreadable, read_key
 from processor.store.transfer import export_store, import_store
 from tests.processor.web.v1.filling import KEY, Filling
@@ -116,6 +116,29 @@ def test_a_round_trip_gives_the_same_answers(
     with pytest.raises(Conflict, match="not empty"):
         import_store(target, path, cells=CELLS, key=key)
     assert import_store(target, path, cells=CELLS, key=key, replace=True) == total
+
+
+def test_a_half_imported_store_takes_the_same_file_or_is_replaced(
+    source: Any, target: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    monkeypatch.setattr(transfer, "FRAME_BYTES", 10_000)
+    for path in (first, second):
+        export_store(source, path, cells=CELLS, key=None)
+        assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(Interruption):
+        import_store(target, first, cells=CELLS, key=None, progress=interrupt)
+    before = sorted(target.scan_iter())
+    with pytest.raises(Conflict, match="not empty"):
+        import_store(target, second, cells=CELLS, key=None)
+    assert sorted(target.scan_iter()) == before
+    with monkeypatch.context() as patched:
+        patched.setattr(transfer, "_empty", interrupt)
+        with pytest.raises(Interruption):
+            import_store(target, second, cells=CELLS, key=None, replace=True)
+    assert layout.refusal(target, CELLS) is not None  # nothing may work on a store that is half empty
+    assert import_store(target, second, cells=CELLS, key=None) > 0
+    assert sorted(target.scan_iter()) == sorted(source.scan_iter())
 
 
 def test_a_file_that_cannot_be_imported_changes_nothing(source: Any, target: Any, tmp_path: Path) -> None:

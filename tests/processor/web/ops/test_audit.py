@@ -145,6 +145,21 @@ def test_old_entries_go_and_the_chain_stays_whole(
     assert (result.entries, result.faults) == (1, ())
 
 
+def test_an_entry_costs_the_same_however_long_the_trail_is(
+    trail: AuditTrail, store: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each entry drops one, the numbers of all were read."""
+    monkeypatch.setattr(audit_module, "MAX_ENTRIES", 40)
+    for _ in range(45):
+        trail.append(MINE)
+    store.config_resetstat()
+    read = store.info("stats")["total_net_output_bytes"]
+    trail.append(MINE)
+    assert store.info("stats")["total_net_output_bytes"] - read < 12_000
+    assert "cmdstat_hkeys" not in store.info("commandstats")
+    assert sorted(map(int, store.hkeys(keys.audit_targets()))) == list(range(7, 47))
+
+
 def test_an_erased_company_leaves_the_chain_whole_and_no_id(trail: AuditTrail, store: Redis) -> None:
     trail.append(MINE)
     trail.append(AuditedAction(ActorKind.API_KEY, "billing", "v1 unlink_connection", "c-77 conn-9", "done"))

@@ -114,6 +114,29 @@ def test_a_lie_opens_no_session(service: Filling, issuer: Issuer, lie: str) -> N
     assert client.get("/ops", headers={"Accept": "application/json"}).status_code == 401
 
 
+BROKEN = {
+    "none": None,
+    "deep": "[" * 3_000,
+    "lone surrogate": '["\\ud800", "n", "v", "/ops"]',
+    "no state": '["", "n", "v", "/ops"]',
+    "no list": "7",
+}
+
+
+@pytest.mark.parametrize("cookie", BROKEN.values(), ids=list(BROKEN))
+def test_a_broken_cookie_is_refused_and_counted(service: Filling, cookie: str | None) -> None:
+    client = service.app.test_client()
+    codes = []
+    for _ in range(11):
+        if cookie is not None:
+            # As a browser sends it: a quoted value with octal escapes.
+            client.set_cookie("sign-in", cookie, path="/ops")
+        answer = client.get("/ops/sign-in/callback?state=&code=x", headers={"Accept": "text/html"})
+        codes.append(answer.status_code)
+        assert "callback" not in answer.text
+    assert codes == [401] * 10 + [429]
+
+
 def test_a_provider_that_is_away_is_an_error_in_words(service: Filling, issuer: Issuer) -> None:
     client = service.app.test_client()
     address = leave(client)

@@ -10,6 +10,8 @@ from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
 from processor.cli import main
+from processor.errors import SettingsError
+from processor.settings.loading import load
 from processor.settings.people import Role
 from processor.store import keys
 from processor.web.ops import permissions
@@ -122,10 +124,16 @@ def test_a_form_of_another_site_signs_nobody_in(named: Filling) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["//evil.example/ops", "https://evil.example/ops", "/opsx", "/v1", "/ops\\@evil", "/ops\n/x", ""]
+    "path",
+    [
+        *("//evil.example/ops", "https://evil.example/ops", "//[", "/opsx", "/v1", "/ops\\@evil"),
+        *("/ops\n/x", ""),
+    ],
 )
 def test_signing_in_leads_to_these_pages_alone(named: Filling, path: str) -> None:
-    assert sign_in(named.app.test_client(), next=path).headers["Location"] == "/ops"
+    client = named.app.test_client()
+    assert client.get("/ops/sign-in", query_string={"next": path}).status_code == 200
+    assert sign_in(client, next=path).headers["Location"] == "/ops"
 
 
 def test_the_password_of_the_setting_signs_in_as_admin(filling: Filling) -> None:
@@ -214,6 +222,20 @@ def test_an_operator_mends_and_an_admin_alone_changes_who_is_told(named: Filling
     fields = {"url": "http://127.0.0.1:9/hook"}
     assert operator.send("/ops/subscribers", seal=seal, **fields).status_code == 403
     assert admin.send("/ops/subscribers", **fields).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("scrypt:3:8:1$salt$00", "scrypt:1:8:1$salt$00", "scrypt:2:8$salt$00", "scrypt:2:0:1$salt$00"),
+        *("pbkdf2:sha256:0$salt$00", "pbkdf2:md4:1$salt$00", "pbkdf2:sha256:x$salt$00", "scrypt:$$", "$a$b"),
+        "pbkdf2:sha256:1$salt$",
+    ],
+)
+def test_a_hash_that_cannot_be_checked_stops_the_start(wrong: str) -> None:
+    """It was an error of the sign-in page, for whoever tried that name."""
+    with pytest.raises(SettingsError, match="OPERATORS"):
+        load({"OPERATORS": f"anna:viewer:{wrong}"}, inbound=False)
 
 
 def test_every_role_of_the_table_belongs_to_a_view(named: Filling) -> None:
