@@ -92,8 +92,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def _refuse_processes(event: str, arguments: tuple[Any, ...]) -> None:
-    """Fail a fast test that starts an interpreter: it belongs to another marker."""
-    is_ours = event == "subprocess.Popen" and str(arguments[0]) == sys.executable
+    """Fail a fast test that starts an interpreter or forks: it belongs to another marker."""
+    is_ours = event == "os.fork" or (event == "subprocess.Popen" and str(arguments[0]) == sys.executable)
     if is_ours and any(item.get_closest_marker("fast") for item in _test_running):
         pytest.fail("a fast test starts no process of ours; see tests/support/markers.py")
 

@@ -1,6 +1,7 @@
 """The rules of the house, checked on every file; each checker is tried on a bad sample and a good one too."""
 
 import re
+import sys
 
 import pytest
 
@@ -197,3 +198,9 @@ def test_classes_of_one_name_are_found() -> None:
     names = public_classes("class A:\n    class Meta: ...\nclass _B: ...\nclass _B: ...\nclass A: ...")
     assert names == ["A", "A"]
     assert repeated([*names, "C"]) == ["A"]
+
+
+@pytest.mark.parametrize("event", [("os.fork",), ("subprocess.Popen", sys.executable, [], None, None)])
+def test_a_fast_test_that_starts_a_process_of_ours_fails(event: tuple[object, ...]) -> None:
+    with pytest.raises(pytest.fail.Exception):
+        sys.audit(*event)  # type: ignore[arg-type]

@@ -66,9 +66,8 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class TrendSet:
-    """All curves of a window: the beginning and the length of each step."""
+    """Several curves over the same time: the beginning and the length of each step."""
 
-    window: Window
     starts: Sequence[datetime]
     step: timedelta
     curves: Sequence[Trend]
@@ -108,7 +107,7 @@ def read(client: "Redis[Any]", window: Window, now: datetime) -> TrendSet:
     )
     first = last - count * width + 1
     starts = [from_ms(at * ring.step_s * 1000) for at in range(first, last + 1, width)]
-    return TrendSet(window, starts, timedelta(seconds=ring.step_s * width), curves)
+    return TrendSet(starts, timedelta(seconds=ring.step_s * width), curves)
 
 
 def of_lane(slots: Slots, now: datetime) -> TrendSet:
@@ -126,4 +125,4 @@ def of_lane(slots: Slots, now: datetime) -> TrendSet:
     )
     first = last - count * width + 1
     starts = [from_ms(at * LANE_HOURS.step_s * 1000) for at in range(first, last + 1, width)]
-    return TrendSet(Window.MONTH, starts, timedelta(hours=width), curves)
+    return TrendSet(starts, timedelta(hours=width), curves)

@@ -75,6 +75,14 @@ def test_every_rule_is_complete_and_about_metrics_that_exist(names: set[str]) ->
     assert len({rule["alert"] for rule in rules()}) == len(rules())
 
 
+def test_a_rate_is_taken_of_one_instance_because_each_answers_that_of_the_whole_store() -> None:
+    expressions = [rule["expr"] for rule in rules()]
+    expressions += [target["expr"] for panel in panels() for target in panel["targets"]]
+    taken = [re.findall(r"(?:max by \([a-z, ]+\) \()?rate\(", expression) for expression in expressions]
+    assert sum(map(len, taken)) > 10
+    assert all(rate.startswith("max by ") for rates in taken for rate in rates)
+
+
 def test_severities_and_labels_in_the_rules_exist() -> None:
     severities = {definition.severity.value for definition in DEFINITIONS}
     named = {match for rule in rules() for match in re.findall(r'severity="(\w+)"', rule["expr"])}

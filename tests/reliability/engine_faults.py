@@ -89,13 +89,18 @@ def run(lasting_s: float, *, rate: float = RATE) -> tuple[list[Outage], Faults]:
                 ends_at = time.monotonic() + lasting_s
                 while time.monotonic() < ends_at:
                     began = time.monotonic()
-                    statuses.add(_post_once(service, f"during-{number}-{began}"))
+                    event_id = f"during-{number}-{began}"
+                    status = _post_once(service, event_id)
+                    statuses.add(status)
+                    if status in {200, 202}:
+                        sent.others.append(event_id)
                     slowest_s = max(slowest_s, time.monotonic() - began)
                     time.sleep(PAUSE_S)
             began = time.monotonic()
             event_id = f"after-{number}"
             client.post(event_id, messages.connected("company-after", event_id, at=datetime.now(UTC)))
             until(lambda event_id=event_id: client.is_handled(event_id), poll_s=0.05)  # type: ignore[misc]
+            sent.others.append(event_id)
             outages.append(Outage(name, tuple(sorted(statuses)), slowest_s, time.monotonic() - began))
         client.close()
         sent.stop()

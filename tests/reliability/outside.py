@@ -88,10 +88,14 @@ class Traffic:
 
     def __init__(self, service: Service, rate: float) -> None:
         self.accepted: list[str] = []
+        self.others: list[str] = []
+        """Messages that somebody else sent, and that were accepted."""
+
         self.repeated = 0
+        self._failure: BaseException | None = None
         self._service, self._rate = service, rate
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     @property
     def connections(self) -> int:
@@ -103,12 +107,21 @@ class Traffic:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send no more; wait until what was begun is accepted."""
+        """Send no more; wait until what was begun is accepted. Raises what went wrong meanwhile."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(LIMIT_S)
+        self._thread.join(LIMIT_S)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        assert not self._thread.is_alive(), "what was begun is not accepted in time"
 
     def _run(self) -> None:
+        try:
+            self._send()
+        except BaseException as error:
+            self._failure = error
+
+    def _send(self) -> None:
         client = Client(self._service)
         began = time.monotonic()
         for number, (event_id, body) in enumerate(_messages()):
@@ -166,7 +179,8 @@ def judge(service: Service, traffic: Traffic, receiver: ReceiverProcess) -> Faul
     for status in ("published", "pending"):  # not divided among the lanes, not delivered
         until(lambda status=status: not client.items("/notifications", status=status))  # type: ignore[misc]
     handled = Counter(row["id"] for row in client.items("/events", status="processed"))
-    faults["accepted messages lost"] = sum(event_id not in handled for event_id in traffic.accepted)
+    accepted = (*traffic.accepted, *traffic.others)
+    faults["accepted messages lost"] = sum(event_id not in handled for event_id in accepted)
     rows = client.items("/notifications")
     told = Counter((row["data"]["connection_id"], row["type"]) for row in rows)
     wanted = [(connection_id(n), kind) for n in range(traffic.connections) for kind in MILESTONES]

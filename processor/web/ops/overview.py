@@ -90,6 +90,7 @@ def _values(window: Window) -> dict[str, Any]:
         "lists": LISTS,
         "actions": condition_actions.available(container),
         "mutes": condition_actions.MUTES,
+        "window": window,
         "windows": copy.WINDOWS,
         "spark": sparkline,
     }

@@ -7,6 +7,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from processor.clock import utc_now
 from processor.runtime import tracing
 from tests.support import messages
 from tests.support.serving import serving
@@ -74,6 +75,19 @@ def test_one_message_is_one_trace_to_the_receivers_answers(
     assert (version, trace_id, flags) == ("00", tracing.trace_id_of("msg_1"), "01")
     assert span_id in {span.span_id.hex() for span in deliveries}
     assert all("traceparent" not in request.headers for request in other.received)
+
+
+@pytest.mark.parametrize(("ratio", "names"), [("0", set()), ("1", {"receive", "handle"})])
+def test_a_trace_is_exported_as_a_whole_or_not_at_all(
+    collector: Receiver, monkeypatch: pytest.MonkeyPatch, ratio: str, names: set[str]
+) -> None:
+    tracing.stop()
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
+    assert tracing.configure("test")
+    for name in ("receive", "handle"):
+        tracing.record(name, "msg_1", utc_now(), utc_now())
+    assert {span.name for span in spans(collector)} == names
 
 
 def test_without_an_exporter_nothing_is_recorded_and_a_receiver_still_gets_the_header(
