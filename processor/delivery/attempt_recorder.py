@@ -14,6 +14,7 @@ from processor.delivery.channels.registry import subscriber_keys
 from processor.delivery.lane import CompletedAttempt, common_keys, milliseconds
 from processor.delivery.scripts import RoundTrip, register
 from processor.store import keys
+from processor.store.cluster_pipelines import NOT_REACHED
 
 ATTEMPTS_KEPT = 30
 ERASED = 0
@@ -24,23 +25,30 @@ ERASED = 0
 class Recorded:
     """What Redis replied.
 
-    ``refused`` are attempts that it did not record, with its errors. ``next_ids`` are notifications that may
-    have waited for one that was recorded, by lane and cell. ``erased`` are lanes and notifications that no
-    longer exist.
+    ``refused`` are attempts that it did not record, with its errors. ``unreached`` are those of a node of a
+    cluster that did not answer, and may have recorded them: recording one again changes nothing.
+    ``next_ids`` are notifications that may have waited for one that was recorded, by lane and cell.
+    ``erased`` are lanes and notifications that no longer exist.
     """
 
     refused: list[tuple[CompletedAttempt, RedisError]] = field(default_factory=list)
+    unreached: list[CompletedAttempt] = field(default_factory=list)
     next_ids: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     erased: list[tuple[str, str]] = field(default_factory=list)
 
 
 class AttemptRecorder:
-    """Records the attempts of the process ``token``. Raises ``redis.RedisError``."""
+    """Records the attempts of the process ``token``. Raises ``redis.RedisError``.
+
+    What the state of a lane did not learn, because its node did not answer, is added to the next round trip.
+    """
 
     def __init__(self, client: "Redis[Any]", token: str) -> None:
         self._client = client
         self._token = token
         self._settle, self._note = (register(client, name) for name in ("settle", "note"))
+        self._to_note: dict[str, dict[int, CompletedAttempt]] = {}
+        """Attempts by lane and number that are not yet in the state of their lane."""
 
     @property
     def scripts(self) -> tuple[Any, ...]:
@@ -52,21 +60,27 @@ class AttemptRecorder:
     ) -> list[list[CompletedAttempt]]:
         """Add calls to ``trip``; the attempts of each of the first ones."""
         by_place: dict[tuple[str, int], list[CompletedAttempt]] = {}
-        by_lane: dict[str, list[CompletedAttempt]] = {}
         for attempt in completed:
             lane_id = attempt.lease.lane.id
             by_place.setdefault((lane_id, attempt.lease.cell), []).append(attempt)
-            by_lane.setdefault(lane_id, []).append(attempt)
+            self._to_note.setdefault(lane_id, {})[attempt.number] = attempt
         for (lane_id, cell), batch in by_place.items():
             self._add_settling(trip, lane_id, cell, batch, now_ms)
-        for lane_id, batch in by_lane.items():
-            self._add_note(trip, lane_id, batch, now_ms)
+        for lane_id, of_lane in self._to_note.items():
+            self._add_note(trip, lane_id, list(of_lane.values()), now_ms)
         return list(by_place.values())
 
     def read(self, batches: Sequence[Sequence[CompletedAttempt]], replies: Sequence[Any]) -> Recorded:
         """What the replies to the calls of ``add`` say."""
         recorded = Recorded()
+        notes = zip(tuple(self._to_note), replies[len(batches) :], strict=True)
+        for lane_id, reply in notes:
+            if not isinstance(reply, NOT_REACHED):
+                del self._to_note[lane_id]
         for batch, reply in zip(batches, replies, strict=False):
+            if isinstance(reply, NOT_REACHED):
+                recorded.unreached += batch
+                continue
             if isinstance(reply, RedisError):
                 recorded.refused += [(attempt, reply) for attempt in batch]
                 continue

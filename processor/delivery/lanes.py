@@ -24,6 +24,7 @@ from processor.delivery.scripts import RoundTrip, register
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.settings.definitions import Settings
 from processor.store import keys
+from processor.store.cluster_pipelines import NOT_REACHED
 
 RENEW_S = 1.5
 """Interval between renewals of a lease, in seconds; several fit into one lease."""
@@ -40,12 +41,14 @@ class Look:
     """The result of a look at the lanes.
 
     ``next_due_at``: when another look finds something, as far as is known. ``refused``: the attempts that
-    Redis did not record, with its errors. ``error``: the first one at a claim.
+    Redis did not record, with its errors. ``unreached``: those that have to be recorded again, because a node
+    of a cluster did not answer. ``error``: the first one at a claim, or of such a node.
     """
 
     leases: Sequence[Lease]
     next_due_at: datetime | None
     refused: Sequence[tuple[CompletedAttempt, RedisError]]
+    unreached: Sequence[CompletedAttempt]
     error: RedisError | None
 
 
@@ -112,7 +115,10 @@ class Lanes:
         trip.add("GET", keys.subscribers_version())
         *replies, version = trip.execute()
         recorded = self._recorder.read(batches, replies[:recording])
-        errors = [reply for reply in (*replies[len(batches) :], version) if isinstance(reply, RedisError)]
+        errors: list[RedisError] = [
+            reply for reply in replies[: len(batches)] if isinstance(reply, NOT_REACHED)
+        ]
+        errors += [reply for reply in (*replies[len(batches) :], version) if isinstance(reply, RedisError)]
         states = replies[recording : recording + len(plans)]
         self._read_peeks(plans, cells, replies[recording + len(plans) :], errors)
         self._read_states(plans, states)
@@ -125,7 +131,8 @@ class Lanes:
         leases = self._claims.claim(plans, recorded.next_ids, now_ms, errors)
         next_ms = now_ms if changed else self._places.next_due_ms
         next_due_at = None if next_ms is None else from_ms(max(next_ms, now_ms))
-        return Look(leases, next_due_at, recorded.refused, next(iter(errors), None))
+        error = next(iter(errors), None)
+        return Look(leases, next_due_at, recorded.refused, recorded.unreached, error)
 
     def forget_subscribers(self) -> None:
         """The next look asks for the subscribers first."""

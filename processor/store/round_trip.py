@@ -36,7 +36,8 @@ class RoundTrip:
     def execute(self) -> list[Any]:
         """The replies in order, an error among them where Redis refused a command.
 
-        Raises ``redis.RedisError`` for a failed connection.
+        Raises ``redis.RedisError`` for a failed connection to one server. Of a cluster, the replies of a node
+        that cannot be reached are such errors (``NOT_REACHED``), and its commands may have been executed.
         """
         replies = self._send(self._commands)
         unknown = [number for number, reply in enumerate(replies) if isinstance(reply, NoScriptError)]

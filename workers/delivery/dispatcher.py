@@ -216,9 +216,9 @@ class Dispatcher:
             touched = self._fan_out.run() if called else set()
             everywhere = called and (not touched or since_s >= EVERYWHERE_EVERY_S)
             result = self._lanes.look(room, completed, touched=touched, everywhere=everywhere)
-            refused = [attempt for attempt, _ in result.refused]
+            unrecorded = [*result.unreached, *(attempt for attempt, _ in result.refused)]
             for attempt in completed:
-                if attempt.verdict is AttemptVerdict.GONE and attempt not in refused:
+                if attempt.verdict is AttemptVerdict.GONE and attempt not in unrecorded:
                     self._lane_admin.abandon(attempt.lease.lane.id, removed=False)
             return result, everywhere
 
@@ -230,11 +230,14 @@ class Dispatcher:
             raise
         if everywhere:
             self._looked_everywhere_at = now
+        self._completed = [*result.unreached, *self._completed]
+        recorded_again = {attempt.number for attempt in result.unreached}
         for attempt in completed:
-            self._drop(attempt.lease)
+            if attempt.number not in recorded_again:
+                self._drop(attempt.lease)
         for attempt, error in result.refused:
             warn_unrecorded(attempt.lease, error)
-        self._settled += len(completed) - len(result.refused)
+        self._settled += len(completed) - len(result.refused) - len(result.unreached)
         for lease in result.leases:
             if (lease.lane.id, lease.notification_id) in self._leases:
                 continue  # its lease had ended and is this process's again: the attempt goes on

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,6 +18,7 @@ from processor.erasure.erase import CompanyEraser
 from processor.store import keys
 from processor.store.cells import Cell
 from processor.store.client import connect
+from processor.store.cluster import ClusterClient
 from tests.support import cells, messages
 from tests.support.engines import cluster
 from tests.support.workbench import Moving, Workbench, company_in
@@ -26,9 +28,16 @@ PATIENT = "?socket_timeout=60&socket_connect_timeout=60"
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
+def url(tmp_path: Path) -> Iterator[str]:
+    """The address of three nodes."""
+    with cluster(tmp_path, 3) as url:
+        yield url
+
+
+@pytest.fixture
+def bench(url: str) -> Iterator[Workbench]:
     """A store on three nodes with messages of every cell that were drained: each tells of one connection."""
-    with cluster(tmp_path, 3) as url, contextlib.closing(connect(f"{url}{PATIENT}", timeout_s=5)) as client:
+    with contextlib.closing(connect(f"{url}{PATIENT}", timeout_s=5)) as client:
         bench = Workbench(client, clock=Moving())
         bench.send(*(messages.connected(company_in(cell), f"connection-{cell}") for cell in keys.cells()))
         for cell in keys.cells():
@@ -74,6 +83,37 @@ def test_what_is_decided_in_any_cell_is_delivered_and_published_once(bench: Work
     states = post.lane_admin.states([plain.id, ordered.id, limited.id])
     assert sum(state.delivered for state in states.values()) == len(leases) - 2
     assert sum(state.waiting for state in states.values()) == 1
+
+
+def test_an_attempt_is_recorded_once_whichever_node_does_not_answer(bench: Workbench, url: str) -> None:
+    """The node of its cell, or that of its lane's state; what has no reply may have been executed."""
+    post = Post(bench.client, clock=bench.clock)
+    nodes = cast(ClusterClient, bench.client).primaries()
+    receivers = [post.subscribe(f"http://127.0.0.1:9/{number}").id for number in range(len(nodes))]
+    post.fan_out()
+    patient, leases = post.lanes(), list[Lease]()
+    while more := patient.look(lambda _: 64).leases:
+        leases += more
+    with contextlib.closing(connect(f"{url}?socket_timeout=0.2", timeout_s=5)) as impatient:
+        lanes = Post(impatient, clock=bench.clock).lanes()
+        for node, receiver in zip(nodes, receivers, strict=True):
+            mine = [lease for lease in leases if lease.lane.id == receiver]
+            done = [attempted(post, lease, AttemptVerdict.DELIVERED) for lease in mine]
+            node.client_pause(600_000, all=False)
+            look = lanes.look(lambda _: 0, done)
+            node.client_unpause()
+            assert look.unreached
+            assert look.refused == []
+            while look.error is not None:
+                look = lanes.look(lambda _: 0, look.unreached)
+
+    totals = [
+        bench.client.hget(keys.deliveries(lease.cell, lease.notification_id), f"{lease.lane.id}:total")
+        for lease in leases
+    ]
+    assert totals == [b"1"] * len(receivers) * len(keys.cells())
+    states = post.lane_admin.states(receivers).values()
+    assert [(state.delivered, state.waiting) for state in states] == [(len(keys.cells()), 0)] * len(receivers)
 
 
 def test_operators_and_erasures_stay_within_slots(bench: Workbench) -> None:
