@@ -1,9 +1,11 @@
 """Lanes whose receiver fails are slowed and paused, and recover."""
 
+from datetime import timedelta
 from itertools import pairwise
 
+from processor.clock import to_iso
 from processor.delivery import retry_schedule
-from processor.delivery.lane import Mode
+from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Mode
 from processor.store import keys
 from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import MakeReceiver, status
@@ -52,6 +54,26 @@ def test_one_success_brings_the_lane_back_to_its_pace(post: Post, receiver: Make
 
     assert post.mode(mine.id) is Mode.ACTIVE
     assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
+
+
+def test_a_recovery_is_kept_until_what_waited_is_brought_forward(post: Post) -> None:
+    mine = post.subscribe("http://127.0.0.1:9/")
+    id_ = post.decide()
+    post.fan_out()
+    lanes = post.lanes()
+    (lease,) = lanes.look(lambda _: 10).leases
+    record = {"at": to_iso(post.clock()), "id": id_, "duration_ms": 1}
+    later = post.clock() + timedelta(hours=1)
+    lanes.look(lambda _: 10, [CompletedAttempt(lease, AttemptVerdict.AGAIN, record, later)])
+    post.client.hset(keys.lane_state(mine.id), "recovered", 1)
+    post.client.set(keys.lane_flight(post.cell, mine.id), "of another type")
+    assert lanes.look(lambda _: 10).error is not None
+    post.client.delete(keys.lane_flight(post.cell, mine.id))
+
+    lanes.look(lambda _: 10)
+
+    assert [lease.notification_id for lease in lanes.look(lambda _: 10).leases] == [id_]
+    assert not post.client.hexists(keys.lane_state(mine.id), "recovered")
 
 
 def test_five_days_without_success_pause_the_lane(post: Post, receiver: MakeReceiver) -> None:
