@@ -91,3 +91,8 @@ def data_type(name: str) -> str:
     words = _WORD.findall(name.partition("-")[2] or name)
     label = " ".join(words).capitalize()
     return gettext(label) if label else name
+
+
+def printable_line(text: object) -> str:
+    """Foreign text as a single line, without characters that cannot be shown, such as marks of direction."""
+    return " ".join("".join(char if char.isprintable() else " " for char in str(text or "")).split())

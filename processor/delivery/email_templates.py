@@ -24,7 +24,7 @@ from jinja2 import (
 
 from handlers.milestones import NotificationType
 from processor.delivery.email_addresses import with_ascii_domain
-from processor.humanize import data_type
+from processor.humanize import data_type, printable_line
 from processor.languages.catalogues import SOURCE, match
 from processor.languages.current import current, gettext, translate_templates, written_in
 
@@ -162,5 +162,4 @@ def _platform(data: Mapping[str, Any]) -> str:
 
 def _line(text: object) -> str:
     """Foreign text as one line of bounded length."""
-    words = "".join(character if character.isprintable() else " " for character in str(text or "")).split()
-    return " ".join(words)[:LONGEST_NAME]
+    return printable_line(text)[:LONGEST_NAME]

@@ -57,7 +57,9 @@ def stored_fields(
         details.get("return_url"), details.get("state"), origins=origins, errors=errors
     )
     if return_to is not None:
-        fields |= {"return_url": return_to.url or "", "return_state": return_to.state or ""}
+        fields["return_state"] = return_to.state or ""
+        if details.get("return_url") is not None:
+            fields["return_url"] = return_to.url or ""
     if (brand := details.get("brand")) is not None:
         fields["brand"] = brand
         unknown = None if brand in brands else "There is no brand with this name in BRAND_DIR."

@@ -21,8 +21,10 @@ class Groups:
     def __init__(self, client: "Redis[Any]", company: Callable[[str], Mapping[str, str] | None]) -> None:
         self._client, self._company = client, company
 
-    def join(self, company_id: str, group: str | None) -> None:
-        """Note that the company is in this group; nothing for ``None`` or an empty one."""
+    def move(self, company_id: str, before: str | None, group: str | None) -> None:
+        """Note that the company is in this group now, and not in the one before; neither may exist."""
+        if before and before != group:
+            self._client.srem(keys.company_group(before), company_id)
         if group:
             self._client.sadd(keys.company_group(group), company_id)
 
@@ -38,16 +40,18 @@ class Groups:
             for row in self.others(company_id, group)
         ]
 
-    def others(self, company_id: str, group: str | None) -> list[Mapping[str, str]]:
-        """The fields of the other companies of the group that exist, by name."""
+    def others(self, company_id: str, group: str | None, most: float = MOST_SHOWN) -> list[Mapping[str, str]]:
+        """The fields of ``most`` other companies of the group that exist, by name."""
         if not group:
             return []
         ids = sorted(texts(self._client.smembers(keys.company_group(group))))
         rows: list[Mapping[str, str]] = []
         for other_id in ids:
+            if len(rows) >= most:
+                break
             row = self._company(other_id)
             if row is None or row.get("group") != group:
                 self._client.srem(keys.company_group(group), other_id)
-            elif other_id != company_id and len(rows) < MOST_SHOWN:
+            elif other_id != company_id:
                 rows.append(row)
         return sorted(rows, key=lambda row: (row.get("given_name") or row.get("name") or "", row["id"]))

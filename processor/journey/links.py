@@ -1,9 +1,11 @@
 """Links to the journey of a company: their addresses, and how they are sent by e-mail."""
 
+import math
 from collections.abc import Mapping
 
 from processor.errors import NotFound
 from processor.journey.companies import CompanyService
+from processor.journey.groups import Groups
 from processor.journey.records import LINK_GENERATION, Records
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.languages.catalogues import match
@@ -28,10 +30,12 @@ class Links:
         tokens: Tokens,
         companies: CompanyService,
         records: Records,
+        groups: Groups,
         waker: Waker,
         settings: Settings,
     ) -> None:
         self._tokens, self._companies, self._records = tokens, companies, records
+        self._groups = groups
         self._waker, self._settings = waker, settings
 
     def connect_url(
@@ -67,10 +71,14 @@ class Links:
     def revoke(self, company_id: str) -> None:
         """End all links of a company that were made so far, also those in e-mails and open pages.
 
-        Raises :class:`NotFound` when it is unknown or deleted.
+        The links of its group end too, because their pages lead to it. Raises :class:`NotFound` when it is
+        unknown or deleted.
         """
-        if self._companies.company(company_id) is None:
+        company = self._companies.company(company_id)
+        if company is None:
             raise NotFound("There is no company with this id.")
+        for other in self._groups.others(company_id, company.get("group"), most=math.inf):
+            self._records.revoke_links(other["id"])
         self._records.revoke_links(company_id)
 
     def can_mail(self, company_id: str) -> bool:

@@ -11,6 +11,7 @@ from redis import Redis
 from handlers.milestones import JourneyNotificationType, Notification
 from processor.clock import to_iso
 from processor.errors import Conflict, Invalid
+from processor.humanize import printable_line
 from processor.journey.events import CompanyFields
 from processor.journey.field_checks import text_error
 from processor.journey.search import normalized
@@ -43,7 +44,7 @@ class PlatformRequests:
         A name that is known in another spelling of case, accents and blanks is told no second time. Raises
         :class:`Invalid` by field, and :class:`Conflict` after ``MOST_REQUESTS``.
         """
-        name, note = " ".join(name.split()), " ".join((note or "").split()) or None
+        name, note = printable_line(name), printable_line(note) or None
         mistakes = {"name": text_error(name, LONGEST_NAME), "note": note and text_error(note, LONGEST_NOTE)}
         if errors := {field: [mistake] for field, mistake in mistakes.items() if mistake}:
             raise Invalid(errors=errors)

@@ -83,7 +83,12 @@ class Journey:
         )
         self.groups = Groups(client, companies.company)
         self.links = Links(
-            tokens=tokens, companies=companies, records=records, waker=waker, settings=settings
+            tokens=tokens,
+            companies=companies,
+            records=records,
+            groups=self.groups,
+            waker=waker,
+            settings=settings,
         )
         self.offers = Offers(platforms, settings)
         self.accounts = Accounts(lookup=self._lookup, records=records, events=events)
@@ -131,8 +136,11 @@ class Journey:
             origins=self._settings.return_url_origins,
             **details,
         )
+        before = self._companies.company_of(merchant_id) or {}
         row, is_created = self._companies.sign_up(request, self._client_of_codat)
-        self.groups.join(row["id"], request.local_fields.get("group"))
+        self.groups.move(
+            row["id"], before.get("group"), request.local_fields.get("group") or before.get("group")
+        )
         if self._platforms is not None:
             self._platforms.warm()
         return self._view(row, root, lang), is_created
@@ -149,7 +157,7 @@ class Journey:
         fields = requests.changed_fields(details, brands=self.brands, origins=origins)
         if fields:
             self._records.save_local_fields(company_id, fields)
-            self.groups.join(company_id, fields.get("group"))
+            self.groups.move(company_id, row.get("group"), {**row, **fields}.get("group"))
         return self._view({**row, **fields}, root)
 
     def skip(self, company: CompanyView, source_type: str, *, is_skipped: bool = True) -> None:

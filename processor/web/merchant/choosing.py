@@ -8,6 +8,7 @@ from processor.errors import CodatError, Invalid, NotFound
 from processor.journey.errors import CodatNotSet, TokenExpired
 from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import LinkSession, PlatformView
+from processor.journey.platform_requests import MOST_REQUESTS
 from processor.languages.current import gettext
 from processor.web import csrf
 from processor.web.merchant import consenting, language_choice, tiles
@@ -78,6 +79,7 @@ def not_listed(token: str) -> Response:
         statement=statement,
         searched=_search_text(),
         requested=journey().platform_requests.of_company(visit.company_id),
+        most_requests=MOST_REQUESTS,
         is_told=request.args.get("done") == "told",
     )
 
@@ -215,15 +217,25 @@ def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     try:
         offer = journey().offers.of_company(visit.company)
     except (CodatError, CodatNotSet):
-        return {"search": search, "groups": [], "hint": None, "available": False, "statement": statement}
+        return {
+            "search": search,
+            "groups": [],
+            "hint": None,
+            "available": False,
+            "all_skipped": False,
+            "statement": statement,
+        }
     matches = offer.search(search)
     skipped = () if search else visit.company.skipped
-    asked = [item.source_type for item in visit.company.asked_for if item.source_type not in skipped]
+    asked: list[str] | None = None
+    if visit.company.asked_for:
+        asked = [item.source_type for item in visit.company.asked_for if item.source_type not in skipped]
     groups = tiles.groups(matches.platforms, cards, recommended=offer.recommended, asked_types=asked)
     return {
         "search": search,
         "groups": groups,
         "hint": matches.hint,
         "available": True,
+        "all_skipped": asked == [],
         "statement": statement,
     }

@@ -133,7 +133,9 @@ class PageVisit:
         lifetime_s = int((self.expires_at - get_container().clock()).total_seconds())
         members = []
         for company in journey().group(self.company) if lifetime_s > 0 else ():
-            link = journey().links.connect_url(company.company_id, lifetime_s=lifetime_s)
+            link = journey().links.connect_url(
+                company.company_id, lifetime_s=lifetime_s, generation=company.link_generation
+            )
             token = link.rpartition("/")[2]
             states = [view["state"] for view in journey().connections(company.company_id)]
             members.append(

@@ -53,16 +53,18 @@ def groups(
     cards: Sequence[Card],
     *,
     recommended: Container[str] = (),
-    asked_types: Sequence[str] = (),
+    asked_types: Sequence[str] | None = None,
 ) -> list[TileGroup]:
     """The non-empty groups of platforms, in the order of the page.
 
-    ``asked_types`` are the source types that are asked for, in that order; without any all are shown.
+    ``asked_types`` are the source types that are asked for, in that order; ``None``: all are shown.
     """
     card_by_platform = {card.platform_key: card for card in reversed(in_order(cards))}
-    tiles_by_group: dict[str, list[Tile]] = {key: [] for key in asked_types or GROUPS}
+    tiles_by_group: dict[str, list[Tile]] = {
+        key: [] for key in (GROUPS if asked_types is None else asked_types)
+    }
     for platform in platforms:
-        key = platform.counts_as if asked_types else group_of(platform.source_type)
+        key = group_of(platform.source_type) if asked_types is None else platform.counts_as
         if key in tiles_by_group:
             card = card_by_platform.get(platform.key)
             tiles_by_group[key].append(_tile(platform, card, platform.key in recommended))

@@ -64,12 +64,12 @@ def revoke_links(company_id: str) -> dict[str, Any]:
     """End all links of a company
 
     Links that were made so far stop at once, also those in e-mails and on open pages. `connect_url` of the
-    answer is a fresh one. Requires a key with the scope `admin`.
+    answer is a fresh one. The links of companies with the same `group` end too, because their pages lead
+    to this one. Requires a key with the scope `admin`.
     """
     journey = get_container().journey
     journey.links.revoke(company_id)
-    company = journey.company(company_id, root=request.url_root)
-    return {**dataclasses.asdict(company), "id": company.company_id}
+    return _signed_up(journey.company(company_id, root=request.url_root))
 
 
 @journey_calls.post(

@@ -54,6 +54,27 @@ def test_source_types_are_offered_in_their_order_and_the_whole_has_a_progress(pl
     assert "1 of 3 connected" in visitor.open(f"/connect/{token}").text
 
 
+def test_where_everything_is_left_for_later_nothing_is_offered(place: Place) -> None:
+    """After the last one was skipped, all platforms were there again."""
+    wanted = [{"source_type": name, "need": "optional"} for name in ("banking", "commerce")]
+    _, token = company(place, asked_for=wanted)
+    visitor = place.visitor()
+    for _ in wanted:
+        page = visitor.open(f"/connect/{token}")
+        visitor.press(page, "Skip for now")
+    page = visitor.open(f"/connect/{token}")
+    assert 'name="platform_key"' not in page.answer.text
+    assert "There is no platform" not in page.text
+    assert "Take it up again" in page.text
+
+
+def test_a_new_state_keeps_the_way_back(open_place: OpenPlace) -> None:
+    place = open_place(RETURN_URL_ORIGINS="https://lender.example")
+    company_id, _ = company(place, return_url="https://lender.example/back", state="one")
+    changed = place.desk.journey.change_company(company_id, state="two")
+    assert (changed.return_url, changed.state) == ("https://lender.example/back", "two")
+
+
 def test_the_way_back_is_ready_only_when_everything_required_is(open_place: OpenPlace) -> None:
     place = open_place(RETURN_URL="https://lender.example/", ASK_FOR="accounting,banking:required")
     company_id, token = company(place)
