@@ -134,8 +134,18 @@ class Workbench:
 
     def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
         """What was decided to be told, of one connection or of all, oldest first."""
+        rows = each_cell.replies(
+            self.client, lambda pipe, cell: pipe.zrange(keys.outbox(cell), 0, -1, withscores=True)
+        )
+        waiting = each_cell.replies(self.client, lambda pipe, cell: pipe.xrange(keys.fan_out(cell)))
+        rank = {fields[b"id"]: entry_id for entries in waiting for entry_id, fields in entries}
+        decided = [
+            (score, rank.get(id_, b""), cell, id_.decode())
+            for cell, row in enumerate(rows)
+            for id_, score in row
+        ]  # commits of one moment, as a clock that stands still makes them, are told apart by the fan-out
         with self.client.pipeline(transaction=False) as pipe:
-            for cell, id_ in each_cell.by_score(self.client, keys.outbox):
+            for _, _, cell, id_ in sorted(decided):
                 pipe.hget(keys.notification(cell, id_), "body")
             raws = pipe.execute()
         bodies = [json.loads(raw) for raw in raws if connection_id is None or connection_id.encode() in raw]

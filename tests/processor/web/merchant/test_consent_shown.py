@@ -64,9 +64,9 @@ def test_texts_in_turn_are_kept_once_each(open_place: OpenPlace, tmp_path: Path)
     place = open_place(CONSENT_TEMPLATES_DIR=str(tmp_path))
     company_id, token, _ = pending(place)
     visitor = place.visitor()
-    for language in ("de", "en", "de", "en"):
+    for language, label in 2 * [("de", "Weiter mit Xero"), ("en", "Continue with Xero")]:
         visitor.http.headers["Accept-Language"] = language
-        visitor.press(visitor.open(f"/connect/{token}"), "Continue with Xero")
+        visitor.press(visitor.open(f"/connect/{token}"), label)
     assert {row["language"] for row in evidence(place, company_id)} == {"de", "en"}
     assert len(evidence(place, company_id)) == 2
 

@@ -37,6 +37,7 @@ def view(state: State, **members: object) -> dict[str, object]:
         "on_premise": False,
         "first_sync_missing": False,
         "end_expected": False,
+        "paused_until": None,
         "error": None,
         "authorized_at": None,
         **members,
@@ -99,6 +100,7 @@ def test_what_only_the_user_can_mend_has_a_button(state: State, status: str) -> 
             "at": "",
             "message": None,
             "current": True,
+            "paused_until": None,
         }
         for row_status in (status, "Complete")
     ]
