@@ -50,19 +50,27 @@ def list_conditions(*, as_json: bool) -> None:
 @conditions.command("mute")
 @click.argument("condition")
 @click.option("--hours", type=click.FloatRange(0.01, 720), default=8, show_default=True, help="For how long.")
-def mute_condition(condition: str, hours: float) -> None:
+@as_json_option
+def mute_condition(condition: str, hours: float, *, as_json: bool) -> None:
     """Mute a code, or one condition (code and subject), also before it begins; its end is still told."""
     with open_store() as container:
         now = container.clock()
         until = now + timedelta(hours=hours)
         mutes.mute(container.redis, condition, until, now)
-    click.echo(f"{condition} is muted until {iso_or_none(until)}.")
+    if as_json:
+        print_json({"condition": condition, "muted_until": iso_or_none(until)})
+    else:
+        click.echo(f"{condition} is muted until {iso_or_none(until)}.")
 
 
 @conditions.command("unmute")
 @click.argument("condition")
-def unmute_condition(condition: str) -> None:
+@as_json_option
+def unmute_condition(condition: str, *, as_json: bool) -> None:
     """End a mute."""
     with open_store() as container:
         was_muted = mutes.unmute(container.redis, condition)
-    click.echo(f"{condition} {'is no longer muted' if was_muted else 'was not muted'}.")
+    if as_json:
+        print_json({"condition": condition, "was_muted": was_muted})
+    else:
+        click.echo(f"{condition} {'is no longer muted' if was_muted else 'was not muted'}.")

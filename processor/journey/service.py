@@ -24,13 +24,7 @@ from processor.journey.events import CompanyFields, JourneyEvents
 from processor.journey.groups import Groups
 from processor.journey.links import Links, generation_of
 from processor.journey.lookup import Lookup
-from processor.journey.models import (
-    ChangeResult,
-    CompanyView,
-    ConnectionView,
-    LinkSession,
-    SyncView,
-)
+from processor.journey.models import ChangeResult, CompanyView, ConnectionView, LinkSession, SyncView
 from processor.journey.offers import Offers
 from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms
@@ -141,7 +135,7 @@ class Journey:
         self.groups.move(
             row["id"], before.get("group"), request.local_fields.get("group") or before.get("group")
         )
-        if self._platforms is not None:
+        if self._platforms:
             self._platforms.warm()
         return self._view(row, root, lang), is_created
 

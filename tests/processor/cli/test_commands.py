@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[3]
 RUNNING = {"run", "web", "worker", "clock", "demo"}
 """They run until they are stopped, and print what a person looks at."""
 
-LINES = {"check"}
-"""One line each, and an exit code."""
+LINES = {"check", "store export", "store import"}
+"""They say how it goes, and have an exit code."""
 
 
 def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -47,7 +47,7 @@ def named_in_the_documents() -> set[tuple[str, ...]]:
     found = set()
     for path in texts:
         if path.suffix in (".md", ".py", ".html"):
-            words = r"codat-processor\s+([a-z]+(?:-[a-z]+)*)(?:\s+([a-z]+))?(?=[\s`<])"
+            words = r"codat-processor\s+([a-z]+(?:-[a-z]+)*)(?:\s+([a-z]+(?:-[a-z]+)*))?(?=[\s`<])"
             for named in re.findall(words, path.read_text()):
                 command = main.get_command(click.Context(main), named[0])
                 if command is not None:
