@@ -21,13 +21,15 @@ from redis import Redis, WatchError
 from processor.clock import to_iso, to_ms
 from processor.errors import Invalid, StoreUnavailable
 from processor.store import keys
-from processor.store.cursors import ResultPage
+from processor.store.cursors import LAST_STREAM_NUMBER, MAX_DIGITS, ResultPage
 from processor.store.decoding import text
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)  # also where LOG_LEVEL is higher
 
-MAX_ENTRIES = 200_000
+MAX_ENTRIES = 50_000
+"""About 700 bytes each: 35 MB."""
+
 MAX_TARGET_CHARS = 500
 FIRST = "0" * 64
 """The hash before the first entry."""
@@ -235,7 +237,11 @@ def _position(cursor: str | None) -> str:
     if cursor is None:
         return "+"
     milliseconds, _, number = cursor.partition("-")
-    if not (cursor.isascii() and len(cursor) <= 40 and milliseconds.isdigit() and number.isdigit()):
+    parts = (milliseconds, number)
+    if not (
+        all(part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS for part in parts)
+        and max(map(int, parts)) <= LAST_STREAM_NUMBER
+    ):
         raise Invalid(errors={"cursor": ["Not a cursor of this list."]})
     return f"({cursor}"
 

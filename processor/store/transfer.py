@@ -14,7 +14,7 @@ from redis import Redis
 
 from processor.clock import to_iso, utc_now
 from processor.errors import Conflict
-from processor.store import keys
+from processor.store import keys, stream_transfer
 from processor.store.archive import (
     ArchiveFrame,
     ArchiveHeader,
@@ -243,25 +243,13 @@ def _read_list(server: "Redis[Any]", name: bytes) -> Iterator[list[Any]]:
         start += len(value)
 
 
-def _read_stream(server: "Redis[Any]", name: bytes) -> Iterator[list[Any]]:
-    """Entries, and a last row: the newest id of all times, if that entry is gone, and the groups."""
-    start = "-"
-    while entries := server.xrange(name, start, count=LARGEST):
-        yield [[id_, [part for pair in fields.items() for part in pair]] for id_, fields in entries]
-        start = f"({text(entries[-1][0])}"
-    rows = server.xinfo_groups(name)  # type: ignore[no-untyped-call]
-    groups = [[row["name"], row["last-delivered-id"]] for row in rows]
-    newest, last_id = server.xrevrange(name, count=1), server.xinfo_stream(name)["last-generated-id"]
-    yield [[b"" if newest and newest[0][0] == last_id else last_id, None, groups]]
-
-
 _READERS: dict[str, Callable[["Redis[Any]", bytes], Iterator[list[Any]]]] = {
     "string": _read_string,
     "hash": lambda server, name: _read_scanned(server.hscan_iter(name, count=PAGE)),
     "set": lambda server, name: _read_scanned(server.sscan_iter(name, count=PAGE)),
     "zset": lambda server, name: _read_scanned(server.zscan_iter(name, count=PAGE)),
     "list": _read_list,
-    "stream": _read_stream,
+    "stream": lambda server, name: stream_transfer.read(server, name, count=LARGEST),
 }
 
 
@@ -305,16 +293,4 @@ def _commands(record: ArchiveRecord) -> Iterator[tuple[Any, ...]]:
         yield ("RPUSH", name, *value)
     elif record.type == "stream":
         for row in value:
-            yield from _stream_commands(name, row)
-
-
-def _stream_commands(name: bytes, row: list[Any]) -> Iterator[tuple[Any, ...]]:
-    id_, fields, *groups = row
-    if fields is not None:
-        yield ("XADD", name, id_, *fields)
-        return
-    if id_ not in (b"", b"0-0"):  # later entries get later ids than those that are gone
-        yield ("XADD", name, id_, "newest", "")
-        yield ("XDEL", name, id_)
-    for group, last in groups[0]:
-        yield ("XGROUP CREATE", name, group, last, "MKSTREAM")
+            yield from stream_transfer.commands(name, row)

@@ -1,18 +1,26 @@
 """Records what operators and API keys did, after the response is known."""
 
 import logging
+from dataclasses import replace
+from http import HTTPStatus
 
 from flask import Response, request
 from redis import RedisError
 
 from processor.access.audit import ActorKind, AuditedAction, log_action
 from processor.clock import to_iso
+from processor.codat.json_values import folded
 from processor.errors import StoreUnavailable
-from processor.web.dependencies import get_container
+from processor.store import keys
+from processor.web.dependencies import get_container, refusal_log
 
 _log = logging.getLogger(__name__)
 
 ID_IN_QUERY = "-"
+MAX_REFUSALS = 10
+"""Entries of one actor within ``WINDOW_S`` about what its role or its scopes do not allow."""
+
+WINDOW_S = 60
 
 
 def record(
@@ -20,12 +28,22 @@ def record(
 ) -> None:
     """Append an entry for the current request; while Redis is away it is in the log alone.
 
-    No value of a form or a body is recorded, because it may be a secret.
+    No value of a form or a body is recorded, because it may be a secret. Who may only read could push what
+    others did out of the trail, so refusals beyond ``MAX_REFUSALS`` are in the log alone. An id that names
+    nothing, or an erased company, is left out.
     """
     container = get_container()
-    ended = outcome if isinstance(outcome, str) else _outcome_of(outcome.status_code)
-    entry = AuditedAction(kind, actor, action, target or _target(), ended, request.remote_addr)
+    status = HTTPStatus.OK if isinstance(outcome, str) else outcome.status_code
+    ended = outcome if isinstance(outcome, str) else _outcome_of(status)
+    ids = [] if status == HTTPStatus.NOT_FOUND else [target] if target else _ids()
+    entry = AuditedAction(kind, actor, action, " ".join(ids) or None, ended, request.remote_addr)
     try:
+        if status == HTTPStatus.FORBIDDEN and _refused_too_often(kind, actor):
+            sentence = "refusals of one actor were not kept in the audit trail"
+            refusal_log().warn(_log, sentence, reason="too many", actor=actor, action=action)
+            return
+        if any(container.reader.erased_at(folded(id_)) for id_ in ids):
+            entry = replace(entry, target=None)
         log_action(container.audit.append(entry))
     except (RedisError, StoreUnavailable):
         _log.exception("an action could not be kept in the audit trail")
@@ -42,12 +60,19 @@ def record(
         )
 
 
-def _target() -> str | None:
+def _refused_too_often(kind: ActorKind, actor: str) -> bool:
+    """Count a refusal of this actor. Raises ``redis.RedisError``."""
+    name = keys.attempts("audited", f"{kind}:{actor}")
+    with get_container().redis.pipeline(transaction=True) as pipe:
+        pipe.set(name, 0, ex=WINDOW_S, nx=True)
+        pipe.incr(name)
+        return int(pipe.execute()[1]) > MAX_REFUSALS
+
+
+def _ids() -> list[str]:
     """The ids in the address."""
     ids = [str(value) for name, value in (request.view_args or {}).items() if name.endswith(("id", "id_"))]
-    if ids == [ID_IN_QUERY]:
-        ids = [request.args.get("id", "")]
-    return " ".join(ids) or None
+    return [request.args.get("id", "")] if ids == [ID_IN_QUERY] else ids
 
 
 def _outcome_of(status: int) -> str:

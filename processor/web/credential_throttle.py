@@ -35,8 +35,8 @@ class Credential(StrEnum):
 
 
 @contextlib.contextmanager
-def throttled(credential: Credential, refusal: type[Exception]) -> Iterator[None]:
-    """Check a credential inside the context; an exception of type ``refusal`` is counted.
+def throttled(credential: Credential, *refusals: type[Exception]) -> Iterator[None]:
+    """Check a credential inside the context; an exception of the types ``refusals`` is counted.
 
     Raises :class:`TooManyAttempts` on entry when the address has used up its attempts.
     """
@@ -47,7 +47,7 @@ def throttled(credential: Credential, refusal: type[Exception]) -> Iterator[None
             raise TooManyAttempts(retry_after_s=max(1, client.ttl(name)))
     try:
         yield
-    except refusal:
+    except refusals:
         with contextlib.suppress(RedisError), client.pipeline(transaction=True) as pipe:
             pipe.set(name, 0, ex=WINDOW_S, nx=True)
             pipe.incr(name)

@@ -4,6 +4,8 @@ The link is signed, names one subscriber and expires. It shows the attempts of t
 and lets its owner test, rotate the secret and send a notification again: nothing else.
 """
 
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -14,6 +16,7 @@ from processor.errors import Invalid, NotFound, ProcessorError
 from processor.journey.errors import TokenExpired, TokenInvalid
 from processor.resources import trends as trend_figures
 from processor.store import trends
+from processor.store.cursors import all_items
 from processor.store.trends import LANE_HOURS
 from processor.web import audit_hooks, csrf, html_errors
 from processor.web.credential_throttle import Credential, throttled
@@ -22,7 +25,10 @@ from processor.web.ops import copy, rendering, sparkline
 
 blueprint = Blueprint("receivers", __name__, url_prefix="/receivers")
 
-MOST_SHOWN = 30
+MOST_SHOWN, PAGE = 30, 100
+MOST_READ = 1_000
+"""Notifications of each status that are read, also of other subscribers, until enough are found."""
+
 MAX_FORM_BYTES = 4_096
 _STATUSES = ("pending", "dead", "delivered")
 
@@ -79,11 +85,14 @@ def _deliveries(subscriber_id: str) -> list[dict[str, Any]]:
     """The newest deliveries of this subscriber, with their attempts and nothing about merchants."""
     shown: dict[str, dict[str, Any]] = {}
     for status in _STATUSES:
-        page = get_container().reader.list_notifications(status=status, limit=100, cursor=None)
-        for row in page.items:
+        rows = all_items(partial(get_container().reader.list_notifications, status=status, limit=PAGE))
+        found = 0
+        for row in islice(rows, MOST_READ):
+            if found == MOST_SHOWN:
+                break
             for delivery in serializers.deliveries(row["deliveries"]):
                 if delivery["id"] == subscriber_id:
-                    body = row["body"]
+                    body, found = row["body"], found + 1
                     shown[body["id"]] = {
                         **delivery,
                         "id": body["id"],

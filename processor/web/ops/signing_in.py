@@ -48,7 +48,9 @@ def sign_in() -> Response:
 @blueprint.post("/sign-in/sso")
 def sso() -> Response:
     """Leave for the provider of OIDC_ISSUER."""
-    address, pending = _provider().begin(local_path(request.form.get("next", "")))
+    provider = _provider()
+    with throttled(Credential.OPERATOR, _sso().ProviderFailed):
+        address, pending = provider.begin(local_path(request.form.get("next", "")))
     response: Response = redirect(address, HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
     # Chromium applies form-action to the redirect that answers a form.
     policy = rendering.POLICY.replace("form-action 'self'", f"form-action 'self' {_origin(address)}")
@@ -63,7 +65,7 @@ def sso_callback() -> Response:
     provider = _provider()
     state, code = request.args.get("state", ""), request.args.get("code", "")
     try:
-        with throttled(Credential.OPERATOR, Unauthorized):
+        with throttled(Credential.OPERATOR, Unauthorized, _sso().ProviderFailed):
             pending = _sso().PendingSignIn.load(cookies.get(PENDING_COOKIE))
             if not hmac.compare_digest(state.encode(), pending.state.encode()) or not code:
                 raise Unauthorized("The sign-in was not begun in this browser, or the provider refused it.")

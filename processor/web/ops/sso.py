@@ -5,6 +5,7 @@ Loaded only where OIDC_ISSUER is set. https://openid.net/specs/openid-connect-co
 
 import json
 import logging
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from processor.access.operators import Operator
+from processor.access.operators import Operator, accounts
 from processor.errors import Forbidden, ProcessorError, Unauthorized
 from processor.settings.definitions import Settings
-from processor.settings.people import is_name, role_of
+from processor.settings.people import USER, role_of
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,14 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 """Signatures of ID tokens; never `none`, and none with a shared key."""
 
 TIMEOUT_S = 5.0
+METADATA_S = 600.0
+"""How long the discovery document counts, in each process."""
+
+MAX_NAME_CHARS = 64
+_OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9._@+-]")
+_known_metadata: dict[str, tuple[float, dict[str, Any]]] = {}
+"""Discovery documents by issuer, with the monotonic time at which each ends."""
+
 LEEWAY_S = 60
 MAX_ANSWER_BYTES = 262_144
 
@@ -136,23 +145,35 @@ class Provider:
         roles = [role_of(role) for group, role in self._settings.oidc_groups if group in names]
         if not roles:
             raise NoGroup()
-        candidates = (claims.get("email"), claims.get("preferred_username"), claims["sub"])
-        name = next((str(text) for text in candidates if text and is_name(str(text))), "oidc-user")
-        return Operator(name, max(roles))
+        return Operator(self._name(claims), max(roles))
+
+    def _name(self, claims: dict[str, Any]) -> str:
+        """The name under which the person acts, never one of an operator who has a password here."""
+        email = claims.get("email") if claims.get("email_verified") is True else None
+        for text in (email, claims.get("preferred_username"), claims["sub"]):
+            name = _OTHER_CHARACTERS.sub("-", str(text or ""))[:MAX_NAME_CHARS]
+            if name and name != USER and name not in accounts(self._settings):
+                return name
+        raise Unauthorized("The provider's name for you is that of another operator.")
 
     def _metadata(self) -> dict[str, Any]:
         issuer = self._settings.oidc_issuer or ""
+        ends_at, known = _known_metadata.get(issuer, (0.0, {}))
+        if time.monotonic() < ends_at:
+            return known
         metadata: dict[str, Any] = self._read(issuer + DISCOVERY)
         wanted = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         if str(metadata.get("issuer", "")).rstrip("/") != issuer or not all(
             metadata.get(name) for name in wanted
         ):
             raise self._failed(ValueError("the discovery document is of another issuer, or incomplete"))
+        _known_metadata[issuer] = (time.monotonic() + METADATA_S, metadata)
         return metadata
 
     def _read(self, address: str) -> Any:
         try:
-            answer = httpx.get(address, timeout=TIMEOUT_S, follow_redirects=False).raise_for_status()
+            answer = httpx.get(address, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+            answer.raise_for_status()
             if len(answer.content) > MAX_ANSWER_BYTES:
                 raise ValueError("too long")
             return answer.json()
@@ -168,6 +189,7 @@ class Provider:
             redirect_uri=self._redirect_uri,
             code_challenge_method="S256",
             timeout=TIMEOUT_S,
+            trust_env=False,
         )
 
     def _failed(self, error: Exception) -> ProviderFailed:

@@ -141,6 +141,19 @@ def test_a_half_imported_store_takes_the_same_file_or_is_replaced(
     assert sorted(target.scan_iter()) == sorted(source.scan_iter())
 
 
+def test_a_consumer_gets_again_what_it_had_not_acknowledged(source: Any, target: Any, tmp_path: Path) -> None:
+    stream = f"{keys.PREFIX}large-told"
+    for id_ in ("1-5", "2-0", "2-1", "3-0"):
+        source.xadd(stream, {"a": id_}, id=id_)
+    source.xgroup_create(stream, "readers", "0")
+    source.xreadgroup("readers", "one", {stream: ">"}, count=3)
+    source.xack(stream, "readers", "1-5", "2-1")
+    export_store(source, tmp_path / "x", cells=CELLS, key=None)
+    import_store(target, tmp_path / "x", cells=CELLS, key=None)
+    ((_, entries),) = target.xreadgroup("readers", "another", {stream: ">"})
+    assert [id_ for id_, _ in entries] == [b"2-0", b"2-1", b"3-0"]
+
+
 def test_a_file_that_cannot_be_imported_changes_nothing(source: Any, target: Any, tmp_path: Path) -> None:
     path, key = tmp_path / "store.export", read_key(SECRET)
     export_store(source, path, cells=CELLS, key=key)

@@ -10,6 +10,7 @@ from redis import Redis
 from processor.access.audit import ActorKind
 from processor.delivery.lane import lane_of_tests
 from processor.store import keys
+from processor.web import receiver_portal
 from tests.processor.web.ops.operating import add_subscriber, told_of
 from tests.processor.web.v1.filling import Filling
 from tests.support import cells
@@ -46,6 +47,24 @@ def test_it_shows_one_subscribers_deliveries_and_nothing_of_merchants(filling: F
     assert answer.headers["Cache-Control"] == "no-store"
     other = add_subscriber(filling, "http://127.0.0.1:9/other")
     assert told_of(filling) not in client.get(path_of(filling, other)).text
+
+
+def test_it_pages_on_until_it_has_its_own_deliveries(
+    filling: Filling, lane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where many later deliveries were of other subscribers, the page was empty."""
+    told = told_of(filling)
+    other = add_subscriber(filling, "http://127.0.0.1:9/other")
+    for company in ("c2", "c3"):
+        filling.now += timedelta(minutes=1)
+        filling.make_ready(f"of-{company}", company=company)
+        filling.container.redelivery_service.redeliver(told_of(filling), subscriber_id=other)
+    assert told_of(filling) != told
+    monkeypatch.setattr(receiver_portal, "PAGE", 1)
+    answer = filling.app.test_client().get(path_of(filling, lane))
+    assert told in answer.text
+    monkeypatch.setattr(receiver_portal, "MOST_READ", 1)
+    assert told not in filling.app.test_client().get(path_of(filling, lane)).text
 
 
 def test_its_owner_tests_rotates_and_sends_again(filling: Filling, lane: str, store: Redis) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -57,6 +58,35 @@ def test_what_operators_do_is_recorded_and_what_they_read_is_not(redis_url: str)
     for secret in ("hush-hush", SECRET, seal, "DROP"):
         assert secret not in json.dumps(filling.container.audit.entries(limit=200).items)
     assert filling.container.audit.verify().faults == ()
+    filling.close()
+
+
+def test_who_may_only_read_cannot_fill_the_trail(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    filling = Filling(redis_url, OPERATORS=OPERATORS)
+    viewer, admin = signed_in(filling, "viewers-name"), signed_in(filling, "admins-name")
+    for _ in range(13):
+        assert viewer.http.post("/ops/conditions", data={"action": "wake"}).status_code == 403
+    admin.send("/ops/conditions", action="wake")
+    counted = Counter((name, outcome) for name, _, _, outcome in rows(filling.container.audit))
+    assert counted["viewers-name", "refused 403"] == 10
+    assert counted["admins-name", "done"] == 2
+    assert [record.message for record in caplog.records].count(
+        "refusals of one actor were not kept in the audit trail"
+    ) == 1
+    filling.close()
+
+
+def test_an_id_that_names_nothing_or_an_erased_company_is_not_recorded(redis_url: str, store: Redis) -> None:
+    filling = Filling(redis_url, OPERATORS=OPERATORS)
+    filling.make_ready()
+    admin = signed_in(filling, "admins-name")
+    seal = SEAL.search(admin.open("/ops").text)[1]
+    admin.send("/ops/events/a-stranger", seal=seal)
+    admin.send("/ops/companies/c1/links", seal=seal)
+    store.set(keys.erased("c1"), "2026-01-01T00:00:00Z")
+    admin.send("/ops/companies/c1/links", seal=seal)
+    seen = [(action, target) for _, action, target, _ in rows(filling.container.audit)][1:]
+    assert [target for _, target in seen] == [None, "c1", None], seen
     filling.close()
 
 
@@ -182,4 +212,5 @@ def test_the_list_is_paged_and_filtered(trail: AuditTrail) -> None:
 
 
 def test_a_cursor_of_another_list_is_refused(operator: Operator) -> None:
-    assert operator.open("/ops/audit", cursor="é").status_code == 422
+    for cursor in ("é", "99999999999999999999999-0", f"1-{2**64}", "1", "-1-0"):
+        assert operator.open("/ops/audit", cursor=cursor).status_code == 422

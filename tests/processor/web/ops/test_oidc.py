@@ -1,6 +1,7 @@
 """Sign-in by an OpenID Connect provider."""
 
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from joserfc.jwk import RSAKey
 from werkzeug.test import TestResponse
 
+from processor.web.ops import sso
 from tests.processor.web.ops.operating import SEAL
 from tests.processor.web.v1.filling import Filling
 from tests.support.oidc_issuer import CLIENT_ID, CLIENT_SECRET, Issuer
@@ -16,6 +18,7 @@ from tests.support.oidc_issuer import CLIENT_ID, CLIENT_SECRET, Issuer
 
 @pytest.fixture
 def issuer():
+    sso._known_metadata.clear()  # of another test's provider on the same port
     issuer = Issuer()
     yield issuer
     issuer.close()
@@ -139,8 +142,77 @@ def test_a_broken_cookie_is_refused_and_counted(service: Filling, cookie: str | 
 
 def test_a_provider_that_is_away_is_an_error_in_words(service: Filling, issuer: Issuer) -> None:
     client = service.app.test_client()
-    address = leave(client)
-    issuer.metadata = lambda: {"issuer": "https://evil.example"}
-    answer = come_back(client, issuer.authorize(address))
+    brought = issuer.authorize(leave(client))
+    issuer.close()
+    answer = come_back(client, brought)
     assert answer.status_code == 502
     assert "The sign-in provider could not be used" in answer.text
+
+
+def test_a_provider_that_is_another_is_refused_and_asked_ten_times_a_minute(
+    service: Filling, issuer: Issuer
+) -> None:
+    asked = []
+    issuer.metadata = lambda: asked.append(1) or {"issuer": "https://evil.example"}
+    client = service.app.test_client()
+    seal = SEAL.search(client.get("/ops/sign-in").text)[1]
+    answers = [client.post("/ops/sign-in/sso", data={"seal": seal}).status_code for _ in range(12)]
+    assert answers == [502] * 10 + [429] * 2
+    assert len(asked) == 10
+
+
+def test_the_metadata_is_read_once_and_through_no_proxy(
+    service: Filling, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    asked, metadata = [], issuer.metadata()
+    issuer.metadata = lambda: asked.append(1) or metadata
+    for _ in range(2):
+        client = service.app.test_client()
+        assert come_back(client, issuer.authorize(leave(client))).status_code == 303
+    assert len(asked) == 1
+
+
+def test_an_address_without_a_state_fits_no_cookie(service: Filling, issuer: Issuer) -> None:
+    client = service.app.test_client()
+    brought = issuer.authorize(leave(client))
+    cookie = client.get_cookie("sign-in", path="/ops")
+    assert cookie is not None
+    pending = replace(sso.PendingSignIn.load(cookie.decoded_value), state="")
+    client.set_cookie("sign-in", pending.dump(), path="/ops")
+    assert come_back(client, brought | {"state": ""}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"email_verified": False}, "0815"),
+        ({"email_verified": "true", "preferred_username": "Ben Böhm"}, "Ben-B-hm"),
+        ({"email": "x" * 70}, "x" * 64),
+        ({"email": "local"}, "0815"),
+        ({"email": "operator", "preferred_username": "anna"}, "anna"),
+        ({"email": None, "sub": "local"}, None),
+    ],
+)
+def test_the_name_is_the_providers_and_nobody_elses(
+    redis_url: str, issuer: Issuer, claims: dict[str, Any], name: str | None
+) -> None:
+    issuer.claims.update(claims)
+    filling = Filling(
+        redis_url,
+        OIDC_ISSUER=issuer.url,
+        OIDC_CLIENT_ID=CLIENT_ID,
+        OIDC_CLIENT_SECRET=CLIENT_SECRET,
+        OIDC_GROUPS="ops=operator",
+        OPERATORS="local:admin:pbkdf2:sha256:1$salt$00",
+    )
+    client = filling.app.test_client()
+    answer = come_back(client, issuer.authorize(leave(client)))
+    assert answer.status_code == (401 if name is None else 303)
+    assert [session.name for session in filling.container.operator_sessions.all()] == [name][
+        : name is not None
+    ]
+    filling.close()
