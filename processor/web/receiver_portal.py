@@ -86,13 +86,13 @@ def _deliveries(subscriber_id: str) -> list[dict[str, Any]]:
     shown: dict[str, dict[str, Any]] = {}
     for status in _STATUSES:
         rows = all_items(partial(get_container().reader.list_notifications, status=status, limit=PAGE))
-        found = 0
+        count = 0
         for row in islice(rows, MOST_READ):
-            if found == MOST_SHOWN:
+            if count == MOST_SHOWN:
                 break
             for delivery in serializers.deliveries(row["deliveries"]):
                 if delivery["id"] == subscriber_id:
-                    body, found = row["body"], found + 1
+                    body, count = row["body"], count + 1
                     shown[body["id"]] = {
                         **delivery,
                         "id": body["id"],
