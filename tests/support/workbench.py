@@ -138,12 +138,16 @@ class Workbench:
             self.client, lambda pipe, cell: pipe.zrange(keys.outbox(cell), 0, -1, withscores=True)
         )
         waiting = each_cell.replies(self.client, lambda pipe, cell: pipe.xrange(keys.fan_out(cell)))
-        rank = {fields[b"id"]: entry_id for entries in waiting for entry_id, fields in entries}
-        decided = [
-            (score, rank.get(id_, b""), cell, id_.decode())
+        rank = {
+            fields[b"id"]: tuple(map(int, entry_id.split(b"-")))
+            for entries in waiting
+            for entry_id, fields in entries
+        }
+        decided = [  # a clock that stands still says nothing of the order of commits, the fan-out does
+            (rank.get(id_, (0, 0)), score, cell, id_.decode())
             for cell, row in enumerate(rows)
             for id_, score in row
-        ]  # commits of one moment, as a clock that stands still makes them, are told apart by the fan-out
+        ]
         with self.client.pipeline(transaction=False) as pipe:
             for _, _, cell, id_ in sorted(decided):
                 pipe.hget(keys.notification(cell, id_), "body")

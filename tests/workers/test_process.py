@@ -166,7 +166,8 @@ def test_on_a_cluster_a_process_waits_too(data_dir: Path, role: str) -> None:
         Redis.from_url(url, socket_timeout=LIMIT_S) as client,
         worker(data_dir, url, role) as process,
     ):
-        until(lambda: refusals(client) >= 3)  # the clock makes longer and longer pauses
+        # Before its first line a process has only looked at the store; the clock pauses longer each time.
+        until(lambda: process.lines() and refusals(client) >= 3)
 
         assert process.process.poll() is None
         assert process.end() == 0
