@@ -29,14 +29,15 @@ beside it; "before" is version 0.1.0 on the same machine. A target that is misse
 _TAIL = """
 ## What stands in the way
 
-- Draining: of the CPU of a handled message, deciding (`advance`) takes about 40 %, the two commands a message
-  of its connection, company and notifications 17 %, reading its body 13 % (cProfile). Less needs a decision that
-  does not fold all facts of a connection anew.
-- The engine, accepting: six commands in a script, 50 to 60 of its microseconds; the rest is reading the batch,
-  EVALSHA for each message, and the append-only file.
-- Delivery: since notifications and lanes lie in cells, a look reads and settles in each cell, and what a lane
-  shares is noted in a slot of its own.
-- Memory: of a connection the record of its first notification takes 904 bytes and its first timeline entry 512.
+- Draining: of the CPU of a handled message, deciding (`advance`) takes about 40 %, the two commands a
+  message of its connection, company and notifications 17 %, reading its body 13 % (cProfile). Less needs a
+  decision that does not fold all facts of a connection anew.
+- The engine, accepting: six commands in a script, 50 to 60 of its microseconds; the rest is reading the
+  batch, EVALSHA for each message, and the append-only file.
+- Delivery: since notifications and lanes lie in cells, a look reads and settles in each cell, and what a
+  lane shares is noted in a slot of its own.
+- Memory: of a connection the record of its first notification takes 904 bytes and its first timeline entry
+  512.
 - Lag: web, drain, dispatcher, engine and load generator share the cores of this machine.
 """
 _AT_RATE = re.compile(r"at (\d+) a second: lag to (.+)")
