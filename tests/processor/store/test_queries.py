@@ -126,7 +126,8 @@ def test_a_cursor_of_another_list_is_none_of_this_one(inbox, reader):
     }
     cursors = {name: read(None).next_cursor for name, read in lists.items()}
 
-    assert lists["all"](cursors["all"]).items == lists["pending"](cursors["pending"]).items != []
+    for name, read in lists.items():
+        assert read(cursors[name]).items
     for name, other in (("all", "pending"), ("pending", "all")):
         with pytest.raises(Invalid) as caught:
             lists[name](cursors[other])

@@ -39,6 +39,10 @@ def test_a_killed_primary_costs_no_message_and_no_restart(tmp_path: Path) -> Non
         with connect(url, timeout_s=5) as client:
             for number in range(20):
                 until(lambda: post(number) != 503)  # noqa: B023 - called at once
+            with client.pipeline(transaction=False) as pipe:  # Sentinel may elect either replica
+                pipe.set("mark", 1)
+                pipe.execute_command("WAIT", 2, 60_000)
+                assert pipe.execute()[-1] == 2
             kill_primary(client)
             assert post(20) == 503
             assert caller.get("/readyz").status_code == 503
