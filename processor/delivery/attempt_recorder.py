@@ -12,9 +12,10 @@ from processor.clock import to_ms
 from processor.delivery import retry_schedule
 from processor.delivery.channels.registry import subscriber_keys
 from processor.delivery.lane import CompletedAttempt, common_keys, milliseconds
-from processor.delivery.scripts import RoundTrip, register
+from processor.delivery.scripts import register
 from processor.store import keys
 from processor.store.cluster_pipelines import NOT_REACHED
+from processor.store.round_trip import RoundTrip
 
 ATTEMPTS_KEPT = 30
 ERASED = 0

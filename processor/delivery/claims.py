@@ -8,9 +8,10 @@ from redis import Redis, RedisError
 
 from processor.delivery.lane import LEASE, Lane, Lease, milliseconds
 from processor.delivery.lane_places import LanePlaces, Place
-from processor.delivery.scripts import RoundTrip, register
+from processor.delivery.scripts import register
 from processor.store import keys
 from processor.store.decoding import text, texts
+from processor.store.round_trip import RoundTrip
 
 MOST_BROUGHT_FORWARD = 1_000
 """Retries of a lane in a cell that are due at once after a recovery."""

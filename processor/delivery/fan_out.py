@@ -10,12 +10,13 @@ from redis import Redis
 from processor.clock import to_ms, utc_now
 from processor.delivery.channels.registry import enabled_channels
 from processor.delivery.lane import common_keys
-from processor.delivery.scripts import RoundTrip, register
+from processor.delivery.scripts import register
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.delivery.subscribers import Subscriber
 from processor.settings.definitions import Settings
 from processor.store import keys, unreadable
 from processor.store.decoding import text, text_fields
+from processor.store.round_trip import RoundTrip
 
 BATCH = 100
 """The most notifications of a cell at a time."""

@@ -13,9 +13,10 @@ from redis.client import Pipeline
 from processor.clock import to_iso, to_ms, utc_now
 from processor.delivery.channels.registry import BUILT_IN, subscriber_keys
 from processor.delivery.lane import LaneState, Mode, common_keys, lane_of_tests
-from processor.delivery.scripts import RoundTrip, register
+from processor.delivery.scripts import register
 from processor.store import each_cell, keys, unreadable
 from processor.store.decoding import moment, text_fields, texts
+from processor.store.round_trip import RoundTrip
 
 UNLISTED_TTL_S = 7 * 86_400
 """How long test messages and alerts are kept, in seconds."""

@@ -20,11 +20,12 @@ from processor.delivery.channels.registry import enabled_channels
 from processor.delivery.claims import Claims, DueDelivery, LanePlan, keys_of
 from processor.delivery.lane import LEASE, CompletedAttempt, Lane, Lease, Mode, lane_of_tests
 from processor.delivery.lane_places import LanePlaces, Place
-from processor.delivery.scripts import RoundTrip, register
+from processor.delivery.scripts import register
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.settings.definitions import Settings
 from processor.store import keys
 from processor.store.cluster_pipelines import NOT_REACHED
+from processor.store.round_trip import RoundTrip
 
 RENEW_S = 1.5
 """Interval between renewals of a lease, in seconds; several fit into one lease."""

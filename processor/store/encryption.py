@@ -44,11 +44,6 @@ def use_keys(keys: Sequence[str]) -> None:
     _ring.use(keys)
 
 
-def has_keys() -> bool:
-    """Whether values are encrypted."""
-    return bool(_ring.keys)
-
-
 def encrypt(text: str) -> str:
     """The stored form of a value; the value itself without keys."""
     if not _ring.keys:

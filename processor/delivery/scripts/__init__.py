@@ -9,10 +9,6 @@ from typing import Any
 from redis import Redis
 from redis.commands.core import Script
 
-from processor.store.round_trip import RoundTrip
-
-__all__ = ["RoundTrip", "register"]
-
 
 def register(client: "Redis[Any]", name: str) -> Script:
     """The script ``name`` (a file in this package without its suffix), bound to ``client``. Sends nothing."""
