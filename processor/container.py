@@ -76,7 +76,10 @@ class Container:
     def subscribers(self) -> Subscribers:
         """The stored subscribers."""
         return Subscribers(
-            self.redis, allow_private=self.settings.allow_private_subscribers, clock=self.clock
+            self.redis,
+            allow_private=self.settings.allow_private_subscribers,
+            allow_http=self.settings.allow_http_subscribers,
+            clock=self.clock,
         )
 
     @cached_property

@@ -31,8 +31,11 @@ RESERVED_HEADERS = frozenset(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-def check_url(url: str, *, allow_private: bool) -> str:
-    """Check a URL; the addresses of its host are checked before each attempt."""
+def check_url(url: str, *, allow_private: bool, allow_http: bool = False) -> str:
+    """Check a URL; the addresses of its host are checked before each attempt.
+
+    ``allow_private`` also allows ``http://``.
+    """
     if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise _invalid("url", f"An address of at most {LONGEST_URL} printable ASCII characters is needed.")
     try:
@@ -53,6 +56,8 @@ def check_url(url: str, *, allow_private: bool) -> str:
     reason = refusal_of_literal(parts.hostname)
     if reason is not None:
         raise _invalid("url", f"The host must be public: {reason}.")
+    if parts.scheme != "https" and not allow_http:
+        raise _invalid("url", "The URL must begin with https:// (ALLOW_HTTP_SUBSCRIBERS allows http://).")
     return url
 
 

@@ -57,7 +57,8 @@ class Subscriber:
 
 
 class Subscribers:
-    """Stores up to ``most`` subscribers. ``allow_private`` is ALLOW_PRIVATE_SUBSCRIBERS.
+    """Stores up to ``most`` subscribers. ``allow_private`` is ALLOW_PRIVATE_SUBSCRIBERS, and ``allow_http``
+    ALLOW_HTTP_SUBSCRIBERS.
 
     Every method raises ``redis.RedisError``; changes also raise ``Invalid`` and, for an unknown id,
     ``NotFound``.
@@ -68,11 +69,12 @@ class Subscribers:
         client: "Redis[Any]",
         *,
         allow_private: bool,
+        allow_http: bool = False,
         most: int = MOST_SUBSCRIBERS,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
-        self._allow_private = allow_private
+        self._check_url = partial(rules.check_url, allow_private=allow_private, allow_http=allow_http)
         self._most = most
         self._clock = clock
 
@@ -92,7 +94,7 @@ class Subscribers:
         now = self._clock()
         subscriber = Subscriber(
             id=f"sub_{secrets.token_hex(12)}",
-            url=rules.check_url(url, allow_private=self._allow_private),
+            url=self._check_url(url),
             secret=new_secret(),
             types=rules.check_types(types),
             headers=rules.check_headers(headers or {}),
@@ -139,7 +141,7 @@ class Subscribers:
         self.get(subscriber_id)
         row: dict[str, Any] = {}
         if "url" in fields:
-            row["url"] = rules.check_url(fields["url"], allow_private=self._allow_private)
+            row["url"] = self._check_url(fields["url"])
         if "types" in fields:
             row["types"] = json.dumps(rules.check_types(fields["types"] or ()))
         if "headers" in fields:

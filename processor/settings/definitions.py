@@ -239,6 +239,9 @@ class Settings:
     allow_private_subscribers: bool = setting(
         kinds.FLAG, "`true` lets subscribers have private addresses and any port; for development.", False
     )
+    allow_http_subscribers: bool = setting(
+        kinds.FLAG, "`true` lets subscribers have `http://` addresses: what they are told can be read.", False
+    )
     smtp_url: str | None = setting(
         kinds.SMTP_URL,
         "Mail server: `smtps://user:password@host:port` (TLS), `smtp+starttls://` (TLS or nothing) or"

@@ -8,7 +8,7 @@ from processor.errors import Invalid
 
 @pytest.mark.parametrize(
     "url",
-    ["https://example.com/hook", "https://example.com:8443/a?b=c", "http://example.com", "https://8.8.8.8/x"],
+    ["https://example.com/hook", "https://example.com:8443/a?b=c", "https://8.8.8.8/x"],
 )
 def test_ordinary_addresses_are_taken(url: str) -> None:
     assert rules.check_url(url, allow_private=False) == url
@@ -27,6 +27,16 @@ def test_all_others_are_refused_by_name(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         rules.check_url(url, allow_private=False)
     assert set(refused.value.errors) == {"url"}
+
+
+def test_an_address_without_tls_is_taken_where_it_is_allowed_alone() -> None:
+    """Anybody on the way could read what a subscriber is told."""
+    url = "http://example.com/hook"
+    with pytest.raises(Invalid, match="https://"):
+        rules.check_url(url, allow_private=False)
+    assert rules.check_url(url, allow_private=False, allow_http=True) == url
+    with pytest.raises(Invalid, match="public"):
+        rules.check_url("http://10.0.0.1/", allow_private=False, allow_http=True)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:4711/hook", "https://localhost:22/", "http://10.0.0.1/"])
