@@ -33,6 +33,9 @@ CONNECTION_DELETED = "journey.connection.deleted"
 COMPANY_DELETED = "journey.company.deleted"
 CONSENT_GIVEN = "journey.consent.given"
 ACCOUNT_CONFIRMED = "journey.account.confirmed"
+LINK_OPENED = "journey.link.opened"
+SENT_TO_CODAT = "journey.codat.entered"
+BACK_FROM_CODAT = "journey.codat.left"
 
 KINDS: Mapping[str, type[Event]] = MappingProxyType(
     {
@@ -50,6 +53,9 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
         COMPANY_DELETED: CompanyDeleted,
         CONSENT_GIVEN: UnhandledEvent,
         ACCOUNT_CONFIRMED: UnhandledEvent,
+        LINK_OPENED: UnhandledEvent,
+        SENT_TO_CODAT: UnhandledEvent,
+        BACK_FROM_CODAT: UnhandledEvent,
     }
 )
 """Classes of observations by event type."""

@@ -20,6 +20,7 @@ from processor.errors import NotFound, StoreUnavailable
 from processor.store import commits, each_cell, inbox, keys, unreadable
 from processor.store.decoding import text_fields, texts
 from processor.store.message_records import INDEXED_STATUSES
+from processor.store.visit_steps import VisitStep
 
 REPEATED_FOR_S = 2 * 86_400
 """Codat repeats an unanswered message for 28 hours."""
@@ -136,6 +137,8 @@ class CompanyEraser:
         cell = keys.cell_of(company_id)
         for index in (keys.companies(cell), keys.looks(cell), keys.not_shown(cell)):
             pipe.zrem(index, company_id)
+        for step in VisitStep:
+            pipe.zrem(keys.visit_steps(cell, step), company_id, *records.connections)
         pipe.zadd(keys.erasures(cell), {company_id: 0})
         for table in keys.of_companies(cell):
             pipe.hdel(table, company_id)

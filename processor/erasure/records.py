@@ -15,6 +15,7 @@ from processor.store.decoding import text_fields, texts
 from processor.store.encryption import KeyMissing, decrypt
 from processor.store.inbox import UNRECOGNISED, UNRECOGNISED_STATUSES
 from processor.store.message_records import MessageRecord, load_anything, unpack_content
+from processor.store.visit_steps import VisitStep
 
 STREAM_PAGE = 1_000
 CHUNK = 500
@@ -94,7 +95,10 @@ class RecordFinder:
     def has_records(self, company_id: str) -> bool:
         """Whether an index or a table of the store names the company; bodies are not searched."""
         cell = keys.cell_of(company_id)
-        indexes = (keys.companies(cell), keys.looks(cell), keys.erasures(cell), keys.not_shown(cell))
+        indexes = (
+            *(keys.companies(cell), keys.looks(cell), keys.erasures(cell), keys.not_shown(cell)),
+            keys.visit_steps(cell, VisitStep.OPENED),
+        )
         with self._client.pipeline(transaction=False) as pipe:
             for index in indexes:
                 pipe.zscore(index, company_id)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from redis.client import Pipeline
+
 from handlers.events import (
     Company,
     CompanyDeleted,
@@ -121,6 +123,24 @@ class JourneyEvents:
             trigger=Trigger(f"the user confirmed that it is {account_name} now"),
         )
         return self._put(event)
+
+    def add_step(
+        self,
+        pipe: "Pipeline[Any]",
+        company: CompanyFields,
+        event_type: str,
+        *,
+        connection_id: str | None,
+        reason: str,
+    ) -> datetime:
+        """Stage a step of a visitor, now, in a transaction of the caller; its time."""
+        event = UnhandledEvent(
+            **self._event_fields(event_type, company, self._clock(), timed=False),
+            connection_id=connection_id,
+            trigger=Trigger(reason),
+        )
+        self._inbox.add(pipe, event, observations.encode(event))
+        return event.received_at
 
     def record_company_deleted(self, company: CompanyFields) -> str:
         """Record that Codat deleted the company on request, at the local time."""

@@ -32,6 +32,7 @@ from processor.journey.products import ProductService, stored_products
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
 from processor.journey.tokens import Tokens
+from processor.journey.visit_steps import VisitSteps
 from processor.journey.way_back import WayBack
 from processor.resources import serializers
 from processor.settings.asked_for import Need
@@ -86,6 +87,7 @@ class Journey:
         )
         self.offers = Offers(platforms, settings)
         self.accounts = Accounts(lookup=self._lookup, records=records, events=events)
+        self.steps = VisitSteps(client, lookup=self._lookup, events=events)
         self.way_back = WayBack(records=records, settings=settings)
         self._questions = CompanyQuestions(
             client=client,

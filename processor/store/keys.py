@@ -183,6 +183,11 @@ def merchant_companies(cell: int, merchant_id: str) -> str:
     return f"{_in(cell)}merchant-companies:{merchant_id}"
 
 
+def visit_steps(cell: int, step: str) -> str:
+    """Sorted set: companies or connections whose visitor took a step first, by its time (ms). 400 days."""
+    return f"{_in(cell)}visit-steps:{step}"
+
+
 # Erasure
 
 

@@ -13,7 +13,16 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import to_us, utc_now
-from processor.store import cursors, each_cell, keys, message_queries, records, statistics, unreadable
+from processor.store import (
+    cursors,
+    each_cell,
+    keys,
+    message_queries,
+    records,
+    statistics,
+    unreadable,
+    visit_steps,
+)
 from processor.store.cursors import ResultPage
 from processor.store.decoding import text, texts
 from processor.store.records import (
@@ -26,6 +35,7 @@ from processor.store.records import (
     UnreadableConnection,
 )
 from processor.store.unreadable import UnreadableRecord
+from processor.store.visit_steps import VisitStep
 
 NOTE_LIFETIME = timedelta(minutes=10)
 """Lifetime of a note about another kind of record; reading the record again renews it."""
@@ -175,6 +185,14 @@ class Reader:
             )
         ]
         return ResultPage(entries, str(first) if first else None)
+
+    def visit_steps(self, step: VisitStep, start: datetime) -> dict[str, datetime]:
+        """When visitors first took a step, from ``start`` on, by company or connection."""
+        return visit_steps.since(self._client, step, start)
+
+    def companies_with_connections(self, company_ids: Sequence[str]) -> list[str]:
+        """Those of the companies that have or had a connection."""
+        return visit_steps.with_connections(self._client, company_ids)
 
     # Messages
 

@@ -10,6 +10,7 @@ from processor.journey.link_redirect import LinkRedirect
 from processor.journey.models import LinkSession, PlatformView
 from processor.journey.platform_requests import MOST_REQUESTS
 from processor.languages.current import gettext
+from processor.store.visit_steps import VisitStep
 from processor.web import csrf
 from processor.web.merchant import consenting, language_choice, tiles
 from processor.web.merchant.card import Card
@@ -37,6 +38,8 @@ PLATFORMS = "_platforms"
 def show(token: str) -> Response:
     """The company's connections and the platforms to choose from."""
     visit = visit_of(token)
+    if opened_by_person():
+        journey().steps.take(VisitStep.OPENED, visit.company_id)
     cards = visit.cards()
     live = live_connections(visit, cards)
     steps = next_steps.next_steps(gettext(consenting.ANY_PLATFORM))
@@ -192,10 +195,27 @@ def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
     It is not a redirect: browsers apply ``form-action`` to redirects after a form too, and it would have to
     allow every platform's login page. https://www.w3.org/TR/CSP3/#directive-form-action
     """
+    for step, connection_id in ((VisitStep.OPENED, None), (VisitStep.AT_CODAT, session.connection_id)):
+        journey().steps.take(step, visit.company_id, connection_id)
     name = terms.name_of(session.platform_name or gettext(terms.UNNAMED_PLATFORM))
     platform = known_platforms().get(session.platform_key or "")
     needs = next_steps.needs_of(platform)
     return forget_thanks(page(visit, "leaving", session=session, name=name, needs=needs))
+
+
+def opened_by_person() -> bool:
+    """Whether a browser shows this page to somebody.
+
+    It says so over HTTPS; programs that look at links in e-mails and chats do not, and prefetching says what
+    it is. https://www.w3.org/TR/fetch-metadata/
+    """
+    headers = request.headers
+    return (
+        request.method == "GET"
+        and headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") in ("document", "iframe")
+        and "Sec-Purpose" not in headers
+    )
 
 
 def _search_text() -> str:

@@ -1,7 +1,7 @@
 """``/return``: where Codat's Link sends the merchant back.
 
-The address is unverified and changes nothing. A cookie, never the address, identifies the browser's visits;
-without one the page shows a general message.
+The address is unverified and changes no connection. A cookie, never the address, identifies the browser's
+visits; without one the page shows a general message.
 """
 
 from dataclasses import replace
@@ -9,12 +9,14 @@ from dataclasses import replace
 from flask import Blueprint, Response, request
 
 from processor.journey.link_redirect import LinkRedirect
+from processor.store.visit_steps import VisitStep
 from processor.web.dependencies import get_container
 from processor.web.merchant import choosing, watching
 from processor.web.merchant.copy import redirect_outcomes
 from processor.web.merchant.link_session import (
     RETURN_PATH,
     PageVisit,
+    journey,
     leave_url_of_stranger,
     remember_thanks,
     speak_to,
@@ -47,6 +49,7 @@ def show() -> Response:
         response = page(visit, "back", live=live, notice=redirect_outcomes.notice_above(redirect, cards))
         return remember_thanks(response, redirect)
     card = visit.card(redirect.connection_id, redirect=redirect)
+    journey().steps.take(VisitStep.BACK, visit.company_id, card.id)
     watching.page_polling().ask_on_return(visit.company_id, card)
     live = watching.live_status(visit, card, redirect=redirect)
     return remember_thanks(page(visit, "watch", card=card, live=live), redirect)

@@ -115,6 +115,13 @@ class DaysQuery(NoParameters):
     )
 
 
+class FunnelQuery(DaysQuery):
+    """Which connections the funnel counts."""
+
+    platform = id_filter("Only connections to the platform of this name.")
+    source_type = id_filter("Only connections of this source type.")
+
+
 class StateQuery(PageQuery):
     """A list of connections, by state."""
 

@@ -6,12 +6,19 @@ import json
 from click.testing import CliRunner
 
 from processor.cli import main
+from processor.clock import utc_now
+from processor.journey.companies import CompanyService
+from processor.journey.events import JourneyEvents
+from processor.journey.lookup import Lookup
+from processor.journey.records import Records
+from processor.journey.visit_steps import VisitSteps
 from processor.store import keys, records
+from processor.store.visit_steps import VisitStep
 from tests.processor.web.ops.operating import Operator
 from tests.processor.web.v1.filling import CANCELLED, KEY, Filling
 from tests.support import cells
 
-ZERO = {"chosen": 0, "authorized": 0, "read": 0, "ready": 0}
+ZERO = {"opened": 0, "chosen": 0, "at_codat": 0, "authorized": 0, "read": 0, "ready": 0}
 
 
 def fill(filling: Filling) -> None:
@@ -23,6 +30,18 @@ def fill(filling: Filling) -> None:
     filling.make_ready("ended", company="c4")
     filling.tell("connection.disconnected", "ended", company="c4", said={"status": "Unlinked"})
     filling.drain()
+    container = filling.container
+    container.redis.hset(keys.company("c5"), "id", "c5")
+    reader = container.reader
+    companies = CompanyService(records=Records(container.redis), reader=reader, clock=utc_now)
+    events = JourneyEvents(
+        inbox=container.inbox, waker=container.waker, reader=reader, clock=lambda: filling.now, settle_s=0
+    )
+    steps = VisitSteps(container.redis, lookup=Lookup(companies, reader), events=events)
+    for company in ("c3", "c5", "c5", "unknown"):
+        steps.take(VisitStep.OPENED, company)
+    steps.take(VisitStep.AT_CODAT, "c3", "waiting")
+    filling.drain()
 
 
 def test_each_step_and_each_stop_is_counted(redis_url: str) -> None:
@@ -31,18 +50,35 @@ def test_each_step_and_each_stop_is_counted(redis_url: str) -> None:
         http = filling.app.test_client()
         headers = {"Authorization": f"Bearer {KEY}"}
         empty = http.get("/v1/funnel", headers=headers).json
-        assert empty["total"] == {**ZERO, "conversion": None, "median_s": {}, "stops": {}}
+        assert empty["total"] == {**ZERO, "conversion": None, "median_s": {}, "stops": {}, "reasons": {}}
+        assert len(empty["days"]) == 31
         fill(filling)
         found = http.get("/v1/funnel", headers=headers).json
         assert {name: found["total"][name] for name in ZERO} == {
+            "opened": 2,
             "chosen": 4,
+            "at_codat": 4,
             "authorized": 2,
             "read": 2,
             "ready": 2,
         }
         assert found["total"]["conversion"] == 0.5
-        assert found["total"]["median_s"] == {"authorized": 60.0, "read": 120.0, "ready": 120.0}
-        assert found["total"]["stops"] == {"cancelled": 1, "not authorised yet": 1}
+        assert found["total"]["median_s"] == {
+            "chosen": 0.0,
+            "at_codat": 60.0,
+            "authorized": 60.0,
+            "read": 120.0,
+            "ready": 120.0,
+        }
+        assert found["total"]["stops"] == {
+            "cancelled": 1,
+            "left without choosing": 1,
+            "never came back": 1,
+        }
+        assert sum(day["opened"] for day in found["days"]) == 2
+        only = http.get("/v1/funnel?platform=Stripe", headers=headers).json
+        assert (only["total"]["chosen"], only["total"]["opened"]) == (1, 0)
+        assert [row["platform"] for row in only["platforms"]] == ["Stripe"]
         assert {(row["platform"], row["source_type"]) for row in found["rows"]} == {
             ("Xero", "Accounting"),
             ("Stripe", "Commerce"),
@@ -52,7 +88,12 @@ def test_each_step_and_each_stop_is_counted(redis_url: str) -> None:
         assert http.get("/v1/funnel?days=0", headers=headers).status_code == 422
         shown = Operator(filling).read("/ops/funnel")
         assert "Conversion 50%" in shown
-        assert "Stopped: cancelled 1" in shown
+        assert "Cancelled 1" in shown
+        assert "Never came back 1" in shown
+        page = Operator(filling).open("/ops/funnel")
+        assert page.text.count("<svg") == 7
+        sheet = Operator(filling).open("/ops/funnel?format=csv").text.splitlines()
+        assert len(sheet) == 1 + len(found["rows"])
     finally:
         filling.close()
 
@@ -66,6 +107,13 @@ def test_the_recount_is_the_same_until_a_record_is_wrong(redis_url: str) -> None
         result = run.invoke(main, words)
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["same"] is True
+        assert json.loads(result.stdout)["not_recounted"] == 0
+        opened = keys.visit_steps(keys.cell_of("c5"), VisitStep.OPENED)
+        at_ms = filling.container.redis.zscore(opened, "c5")
+        filling.container.redis.zrem(opened, "c5")
+        assert run.invoke(main, words).exit_code == 1
+        filling.container.redis.zadd(opened, {"c5": at_ms or 0})
+        assert run.invoke(main, words).exit_code == 0
         stored = filling.container.reader.connection("xero")
         assert stored is not None
         less = dataclasses.replace(stored.connection, facts=stored.connection.facts[:-1])

@@ -1,0 +1,56 @@
+"""The first time that a visitor took a step of the journey, for the funnel. No personal data."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import chain
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from processor.clock import from_ms, to_ms
+from processor.store import each_cell, keys
+from processor.store.decoding import text
+
+KEPT = timedelta(days=400)
+
+
+class VisitStep(StrEnum):
+    """The steps: a company's link was opened, a connection's user went to Codat's Link, and came back."""
+
+    OPENED = "opened"
+    AT_CODAT = "at-codat"
+    BACK = "back"
+
+
+def is_known(client: "Redis[Any]", step: VisitStep, company_id: str, id_: str) -> bool:
+    """Whether the step was taken before for the company or connection ``id_``."""
+    return client.zscore(keys.visit_steps(keys.cell_of(company_id), step), id_) is not None
+
+
+def add(pipe: "Pipeline[Any]", step: VisitStep, company_id: str, id_: str, at: datetime) -> None:
+    """Stage the step, and the removal of those that are older than ``KEPT``."""
+    name = keys.visit_steps(keys.cell_of(company_id), step)
+    pipe.zadd(name, {id_: to_ms(at)}, nx=True)
+    pipe.zremrangebyscore(name, "-inf", to_ms(at - KEPT))
+
+
+def since(client: "Redis[Any]", step: VisitStep, start: datetime) -> dict[str, datetime]:
+    """The time of the step, from ``start`` on, by company or connection."""
+    rows = each_cell.replies(
+        client,
+        lambda pipe, cell: pipe.zrangebyscore(
+            keys.visit_steps(cell, step), to_ms(start), "+inf", withscores=True
+        ),
+    )
+    return {text(member): from_ms(int(score)) for member, score in chain(*rows)}
+
+
+def with_connections(client: "Redis[Any]", company_ids: Sequence[str]) -> list[str]:
+    """Those of the companies that have or had a connection."""
+    with client.pipeline(transaction=False) as pipe:
+        for company_id in company_ids:
+            pipe.exists(keys.company_connections(company_id))
+        replies = pipe.execute() if company_ids else []
+    return [id_ for id_, exists in zip(company_ids, replies, strict=True) if exists]
