@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.reliability.outside import RATE, Client, Faults, judge, traffic
+from tests.reliability.report import Chapter
 from tests.support import messages
 from tests.support.service import LIMIT_S, Service, until
 from tests.support.serving import ADDRESS
@@ -117,3 +118,18 @@ def _post_once(service: Service, event_id: str) -> int:
         ).status_code
     except httpx.HTTPError:
         return 0
+
+
+def chapter(lasting_s: float) -> Chapter:
+    """The campaign, for the page."""
+    outages, faults = run(lasting_s)
+    body = [
+        "| fault | answers meanwhile | slowest answer (s) | recovery (s) |",
+        "|---|---|---:|---:|",
+        *(
+            f"| {row.name} | {', '.join(str(status or 'none') for status in row.statuses)} | "
+            f"{row.slowest_s:.2f} | {row.recovery_s:.2f} |"
+            for row in outages
+        ),
+    ]
+    return Chapter("faults of the engine", faults, body)

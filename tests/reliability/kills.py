@@ -4,12 +4,13 @@ import itertools
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.reliability import fault_points
 from tests.reliability.outside import RATE, Client, Faults, judge, traffic
+from tests.reliability.report import Bound, Chapter, times
 from tests.support import messages
 from tests.support.percentile import percentile
 from tests.support.service import Service, until
@@ -26,22 +27,12 @@ PROCESSES = {
 
 
 @dataclass(slots=True)
-class Recoveries:
-    """Kills of one kind: the seconds from each to the end of a message that was sent right after it."""
-
-    name: str
-    seconds: list[float] = field(default_factory=list)
-
-    def percentile(self, share: float) -> float:
-        """The seconds that ``share`` of the recoveries do not exceed."""
-        return percentile(self.seconds, share)
-
-
-@dataclass(slots=True)
 class KillReport:
     """What the kills led to."""
 
-    recoveries: list[Recoveries]
+    recoveries: dict[str, list[float]]
+    """Seconds from each kill to the end of a message that was sent right after it, by kind of kill."""
+
     faults: Faults
     accepted: int
     repeated: int
@@ -107,12 +98,30 @@ def run(rounds: int, *, everything: int, rate: float = RATE) -> KillReport:
             ("engine: any moment", campaign.kill_engine, (rounds + 1) // 2),
             ("everything: a power cut", campaign.kill_everything, everything),
         ]
-        recoveries = {name: Recoveries(name) for name, _, _ in plan}
+        recoveries: dict[str, list[float]] = {name: [] for name, _, _ in plan}
         for turn in range(max(times for _, _, times in plan)):
             for name, kill, times in plan:
                 if turn < times:
-                    recoveries[name].seconds.append(kill())
+                    recoveries[name].append(kill())
         campaign.close()
         sent.stop()
         faults = judge(service, sent, subscriber)
-        return KillReport(list(recoveries.values()), faults, len(sent.accepted), sent.repeated)
+        return KillReport(recoveries, faults, len(sent.accepted), sent.repeated)
+
+
+def chapter(rounds: int) -> Chapter:
+    """The campaign, for the page."""
+    killed = run(rounds, everything=(rounds + 1) // 2)
+    kinds = sum(map(len, killed.recoveries.values()))
+    workers = [s for name, row in killed.recoveries.items() if name.startswith("drain") for s in row]
+    body = [
+        f"{kinds} kills while {killed.accepted:,} messages were accepted, {killed.repeated:,} of them sent "
+        "again after a refusal or a broken connection. Seconds from the death to the moment at which a "
+        "message that was sent right after it is handled:",
+        "",
+        *times("killed", list(killed.recoveries.items())),
+    ]
+    bound = Bound(
+        "a message is handled again after the death of a worker, p99", percentile(workers, 0.99), 2.0
+    )
+    return Chapter("kills", killed.faults, body, [bound])

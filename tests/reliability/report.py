@@ -1,60 +1,97 @@
 """The table of promises, as text and as ``docs/reliability.md``."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tests.reliability.engine_faults import Outage
-from tests.reliability.kills import KillReport
 from tests.reliability.outside import Faults
+from tests.support.percentile import percentile
 from tests.support.service import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
 
 _HEAD = """# Reliability
 
-Written by `make faults` on {day}. It starts the whole service on the embedded engine, sends true histories of
-connections as Codat does, breaks something again and again, and then compares what `/v1`, the stream and a
-subscriber say with what was sent. A message that got no 2xx was sent again, as Codat does.
+Written by `make faults` on {day}. It starts the whole service, sends true histories of connections as Codat
+does, breaks something again and again, and then compares what `/v1`, the stream and a subscriber say with
+what was sent. A message that got no 2xx was sent again, as Codat does. Seconds are those of a machine with
+two cores.
 
 """
 
 
-def text(kills: KillReport, outages: Sequence[Outage], outage_faults: Faults) -> str:
-    """The page. Seconds are those of a machine with two cores."""
-    kinds = sum(len(row.seconds) for row in kills.recoveries)
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A time that must stay below a limit: ``what``, and the seconds that were measured."""
+
+    what: str
+    measured_s: float
+    limit_s: float
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it did."""
+        return self.measured_s < self.limit_s
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One way of breaking the service, and what became of the promises.
+
+    ``body`` is Markdown below the title.
+    """
+
+    title: str
+    faults: Faults
+    body: Sequence[str]
+    bounds: Sequence[Bound] = ()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether no promise was broken."""
+        return not self.faults.total() and all(bound.is_kept for bound in self.bounds)
+
+
+def times(first: str, rows: Sequence[tuple[str, Sequence[float]]]) -> list[str]:
+    """A table of percentiles of seconds."""
+    return [
+        f"| {first} | times | p50 (s) | p99 (s) | most (s) |",
+        "|---|---:|---:|---:|---:|",
+        *(
+            f"| {name} | {len(seconds)} | {percentile(seconds, 0.5):.2f} | {percentile(seconds, 0.99):.2f} | "
+            f"{max(seconds):.2f} |"
+            for name, seconds in rows
+        ),
+    ]
+
+
+def text(chapters: Sequence[Chapter]) -> str:
+    """The page."""
+    names = dict.fromkeys(name for chapter in chapters for name in chapter.faults)
     lines = [
         "## Promises",
         "",
-        f"{kinds} kills while {kills.accepted:,} messages were accepted ({kills.repeated:,} of them sent "
-        f"again after a refusal or a broken connection), and {len(outages)} faults of the engine.",
-        "",
-        "| what must not be | after the kills | after the faults of the engine |",
-        "|---|---:|---:|",
-        *(f"| {name} | {kills.faults[name]} | {outage_faults[name]} |" for name in kills.faults),
-        "",
-        "## Kills",
-        "",
-        "Seconds from the death to the moment at which a message that was sent right after it is handled.",
-        "",
-        "| killed | kills | p50 | p99 | most |",
-        "|---|---:|---:|---:|---:|",
+        f"| what must not be | {' | '.join(chapter.title for chapter in chapters)} |",
+        f"|---|{'---:|' * len(chapters)}",
         *(
-            f"| {row.name} | {len(row.seconds)} | {row.percentile(0.5):.2f} | {row.percentile(0.99):.2f} | "
-            f"{max(row.seconds):.2f} |"
-            for row in kills.recoveries
+            f"| {name} | "
+            + " | ".join(str(chapter.faults[name]) if name in chapter.faults else "" for chapter in chapters)
+            + " |"
+            for name in names
         ),
         "",
-        "## Faults of the engine",
-        "",
-        "| fault | answers meanwhile | slowest answer (s) | recovery (s) |",
-        "|---|---|---:|---:|",
+        "| what must not take longer | measured (s) | limit (s) | |",
+        "|---|---:|---:|---|",
         *(
-            f"| {row.name} | {', '.join(str(status or 'none') for status in row.statuses)} | "
-            f"{row.slowest_s:.2f} | {row.recovery_s:.2f} |"
-            for row in outages
+            f"| {bound.what} | {bound.measured_s:.2f} | {bound.limit_s:g} | "
+            f"{'kept' if bound.is_kept else 'broken'} |"
+            for chapter in chapters
+            for bound in chapter.bounds
         ),
         "",
     ]
+    for chapter in chapters:
+        lines += [f"## {chapter.title}", "", *chapter.body, ""]
     return _HEAD.format(day=datetime.now(UTC).date()) + "\n".join(lines)
 
 

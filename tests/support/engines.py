@@ -4,7 +4,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,26 +20,65 @@ PROMPT_SYNC = ("--repl-diskless-sync-delay", "0")
 """A replica is served at once: the engine waits five seconds for others to come."""
 
 
+class EngineProcess:
+    """An engine on a port of its own that can be killed and started again in its folder.
+
+    ``options`` are those of the engine's command line.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = own_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder, self._options = folder, options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *more: str) -> None:
+        """Start it with its options and some more, and wait until it answers."""
+        place = ("--port", str(self.port), "--bind", "127.0.0.1")
+        argv = [str(get_binary_path()), *self._options, *more, *place]
+        # What Python ignores, the engine ignores too, among it the signal of a file that may grow no more.
+        self._process = subprocess.Popen(
+            argv, cwd=self._folder, stdout=subprocess.DEVNULL, restore_signals=False
+        )
+        with Redis(port=self.port) as client:
+            until(lambda: _answers(client, self._process))
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> "EngineProcess":
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def engine(folder: Path, *options: str) -> EngineProcess:
+    """An engine that keeps nothing on disk, unless its options say so."""
+    bus = str(own_port())  # a cluster's own choice is 10,000 above the engine's port, which may be taken
+    return EngineProcess(folder, "--save", "", "--cluster-port", bus, *options)
+
+
 @contextlib.contextmanager
 def own_engine(folder: Path, *options: str) -> Iterator[str]:
     """The address of a new engine on a port of its own; ``options`` as on the engine's command line."""
-    folder.mkdir(parents=True, exist_ok=True)
-    bus = str(own_port())  # a cluster's own choice is 10,000 above the engine's port, which may be taken
-    with _process(folder, "--save", "", "--cluster-port", bus, *options) as url:
-        yield url
-
-
-@contextlib.contextmanager
-def _process(folder: Path, *options: str) -> Iterator[str]:
-    port = own_port()
-    argv = [str(get_binary_path()), *options, "--port", str(port), "--bind", "127.0.0.1"]
-    with subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        try:
-            with Redis(port=port) as client:
-                until(lambda: _answers(client, process))
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.kill()
+    with engine(folder, *options) as process:
+        yield process.url
 
 
 @contextlib.contextmanager
@@ -50,45 +90,63 @@ def cluster_node(folder: Path) -> Iterator[str]:
         yield url
 
 
-@contextlib.contextmanager
-def sentinel(folder: Path, primary: int) -> Iterator[str]:
-    """The address of a Sentinel that watches the primary on this port, under the name ``ours``."""
+def sentinel(folder: Path, primary: int) -> EngineProcess:
+    """A Sentinel that watches the primary on this port, under the name ``ours``."""
     folder.mkdir(parents=True)
     config = folder / "sentinel.conf"
     config.write_text(f"sentinel monitor ours 127.0.0.1 {primary} 1\n")
-    with _process(folder, str(config), "--sentinel") as url:
-        yield url
+    return EngineProcess(folder, str(config), "--sentinel")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineGroup:
+    """Engines behind one address, by port; ``sentinel_url`` is empty in a cluster."""
+
+    url: str
+    engines: Mapping[int, EngineProcess]
+    sentinel_url: str = ""
+
+
+@contextlib.contextmanager
+def watched_engines(
+    folder: Path, *options: str, replicas: int, down_after_ms: int = 300
+) -> Iterator[EngineGroup]:
+    """A primary with replicas under a Sentinel that does without it after so many milliseconds."""
+    with contextlib.ExitStack() as stack:
+        primary = stack.enter_context(engine(folder / "primary", *PROMPT_SYNC, *options))
+        engines = {primary.port: primary}
+        for number in range(replicas):
+            following = ("--replicaof", f"127.0.0.1 {primary.port}", *PROMPT_SYNC, *options)
+            replica = stack.enter_context(engine(folder / f"replica-{number}", *following))
+            engines[replica.port] = replica
+        with Redis.from_url(primary.url) as client:
+            until(lambda: replicas_of(client) == replicas)
+        watching = stack.enter_context(sentinel(folder / "sentinel", primary.port))
+        with Redis.from_url(watching.url) as asked:
+            for option, value in (("down-after-milliseconds", down_after_ms), ("failover-timeout", 2000)):
+                asked.execute_command("SENTINEL", "SET", "ours", option, value)
+            until(lambda: asked.sentinel_master("ours")["num-slaves"] == replicas)
+        url = f"redis+sentinel://{urlsplit(watching.url).netloc}/ours"
+        yield EngineGroup(url, engines, watching.url)
 
 
 @contextlib.contextmanager
 def watched_service(folder: Path, *, replicas: int) -> Iterator[str]:
     """The address of a primary with replicas under a Sentinel that does without it after 300 ms."""
-    with contextlib.ExitStack() as stack:
-        primary = stack.enter_context(own_engine(folder / "primary", *PROMPT_SYNC))
-        port = urlsplit(primary).port
-        for number in range(replicas):
-            following = ("--replicaof", f"127.0.0.1 {port}", *PROMPT_SYNC)
-            stack.enter_context(own_engine(folder / f"replica-{number}", *following))
-        with Redis.from_url(primary) as client:
-            until(lambda: replicas_of(client) == replicas)
-            watching = stack.enter_context(sentinel(folder / "sentinel", port or 0))
-            with Redis.from_url(watching) as asked:
-                for option, value in (("down-after-milliseconds", 300), ("failover-timeout", 2000)):
-                    asked.execute_command("SENTINEL", "SET", "ours", option, value)
-                until(lambda: asked.sentinel_master("ours")["num-slaves"] == replicas)
-        yield f"redis+sentinel://{urlsplit(watching).netloc}/ours"
+    with watched_engines(folder, replicas=replicas) as group:
+        yield group.url
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, primaries: int, *, replicas: int = 0) -> Iterator[str]:
-    """The address of a cluster; each primary has an equal part of the slots and so many replicas."""
+def cluster_engines(folder: Path, *more: str, primaries: int, replicas: int = 0) -> Iterator[EngineGroup]:
+    """A cluster; each primary has an equal part of the slots and so many replicas."""
     with contextlib.ExitStack() as stack:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *PROMPT_SYNC)
-        urls = [
-            stack.enter_context(own_engine(folder / f"node-{number}", *options))
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *PROMPT_SYNC, *more)
+        engines = [
+            stack.enter_context(engine(folder / f"node-{number}", *options))
             for number in range(primaries * (1 + replicas))
         ]
-        clients = [stack.enter_context(Redis.from_url(url)) for url in urls]
+        clients = [stack.enter_context(Redis.from_url(process.url)) for process in engines]
         for number, client in enumerate(clients):
             client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             if number < primaries:
@@ -105,7 +163,15 @@ def cluster(folder: Path, primaries: int, *, replicas: int = 0) -> Iterator[str]
             )
         until(lambda: all(replicas_of(client) == replicas for client in clients[:primaries]))
         until(lambda: all(b"cluster_state:ok" in raw_cluster_info(client) for client in clients))
-        yield f"redis+cluster://{','.join(urlsplit(url).netloc for url in urls)}"
+        url = f"redis+cluster://{','.join(urlsplit(process.url).netloc for process in engines)}"
+        yield EngineGroup(url, {process.port: process for process in engines})
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, primaries: int, *, replicas: int = 0) -> Iterator[str]:
+    """The address of a cluster; each primary has an equal part of the slots and so many replicas."""
+    with cluster_engines(folder, primaries=primaries, replicas=replicas) as group:
+        yield group.url
 
 
 def _knows(client: "Redis[Any]", nodes: int) -> bool:
@@ -129,7 +195,8 @@ def raw_cluster_info(client: "Redis[Any]") -> bytes:
     return bytes(str(client.execute_command("CLUSTER", "INFO")), "utf-8")
 
 
-def _answers(client: "Redis[Any]", process: "subprocess.Popen[bytes]") -> bool:
+def _answers(client: "Redis[Any]", process: "subprocess.Popen[bytes] | None") -> bool:
+    assert process is not None
     assert process.poll() is None, f"the engine ended with {process.returncode}"
     try:
         return bool(client.ping())

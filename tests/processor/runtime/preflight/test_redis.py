@@ -122,7 +122,7 @@ def test_a_sentinel_is_recognised_and_names_its_primary(tmp_path: Path) -> None:
     with engine_on_port(tmp_path / "primary") as url:
         port = urlsplit(url).port
         with sentinel(tmp_path / "sentinel", port or 0) as watching:
-            (result,) = check_redis(settings(), watching)
+            (result,) = check_redis(settings(), watching.url)
     assert result.status is CheckStatus.ERROR
     assert "leads to a Sentinel" in result.sentence
     assert f"ours at 127.0.0.1:{port}" in result.sentence
