@@ -137,7 +137,7 @@ class Callers:
 
     def _credentials(self) -> Iterator[Credential]:
         container = self.filling.container
-        basic = "Basic " + base64.b64encode(f"operator:{PASSWORD}".encode()).decode()
+        basic = "Basic " + _base64(f"operator:{PASSWORD}")
         yield Credential("none", form_key="sign-in")
         yield Credential("a guessed key", authorization="Bearer guess")
         yield Credential(

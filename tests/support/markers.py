@@ -10,6 +10,7 @@ MARKERS = {
         "test_house.py",
     ),
     "processes": (
+        "attack/test_strangers.py",
         "docs/test_operations.py",
         "faults/",
         "processor/alerts/test_truth_table.py",

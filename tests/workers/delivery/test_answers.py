@@ -51,6 +51,20 @@ def test_what_is_sent_is_the_notification_signed(post: Post, receiver: MakeRecei
     assert mine.secret not in str(got.headers)
 
 
+def test_what_a_receiver_repeats_of_its_credentials_is_not_kept(post: Post, receiver: MakeReceiver) -> None:
+    """A receiver that answered with the request's head put its credentials before everybody who may read."""
+    heard = receiver(
+        status(500, b'{"X-Own": "hushed-1", "Authorization": "Bearer theirs-2", "q": "secret-3"}')
+    )
+    headers = {"Authorization": "Bearer theirs-2", "X-Own": "hushed-1"}
+    post.subscribe(f"{heard.url}?key=secret-3", headers=headers)
+    id_ = post.decide()
+    post.dispatcher().run_once()
+
+    (made,) = post.attempts(id_)
+    assert made["answer"] == '{"X-Own": "***", "Authorization": "***", "q": "***"}'
+
+
 def test_both_libraries_verify_our_signatures(post: Post, receiver: MakeReceiver) -> None:
     """They compare with the real time, so here time is real."""
     post.clock.now = datetime.now(UTC)

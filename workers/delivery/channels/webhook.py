@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from urllib.parse import parse_qsl, urlsplit
 
 from processor.clock import utc_now
 from processor.codat.http_headers import pause_s
@@ -11,7 +12,9 @@ from processor.container import Container
 from processor.delivery.http_sender import HttpSender
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.signing import signed_headers
+from processor.delivery.subscribers import Subscriber
 from processor.runtime import tracing
+from processor.runtime.logs import Redactor
 from workers.delivery.channels.sender import AttemptResult, Sender
 
 LOOKUPS = 64
@@ -56,7 +59,7 @@ class WebhookSender(Sender):
             _verdict(response.status),
             response.duration_ms,
             status=response.status,
-            excerpt=response.excerpt,
+            excerpt=response.excerpt and _redactor(subscriber)(response.excerpt),
             error=response.error or _error(response.status),
             retry_after=None if retry_after_s is None else timedelta(seconds=retry_after_s),
         )
@@ -69,6 +72,14 @@ def webhook_sender(container: Container) -> WebhookSender:
         lookups=ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup"),
     )
     return WebhookSender(http, clock=container.clock)
+
+
+def _redactor(subscriber: Subscriber) -> Redactor:
+    """Masks what only we and the receiver know: some receivers repeat the request in their answer."""
+    values = [value for _, value in parse_qsl(urlsplit(subscriber.url).query)]
+    for value in subscriber.headers.values():
+        values += [value, value.rpartition(" ")[2]]
+    return Redactor(values)
 
 
 def _verdict(status: int | None) -> AttemptVerdict:
