@@ -4,6 +4,7 @@ A file is called ``PRODUCT.LANGUAGE.txt``, such as ``lending.en.txt``; ``default
 first line is the title.
 """
 
+import functools
 import hashlib
 import itertools
 import re
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 DEFAULT_PRODUCT = "default"
@@ -52,7 +53,7 @@ class ConsentTemplate:
     def render(self, values: Mapping[str, str | None]) -> str:
         """The text with ``values``; raises ``ValueError`` where it cannot be used."""
         try:
-            text = _environment.from_string(self.source).render(values)
+            text = _compiled(self.source).render(values)
         except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None
         lines = (line.rstrip() for line in text.strip().splitlines())
@@ -60,6 +61,12 @@ class ConsentTemplate:
         if not text:
             raise ValueError("the text is empty")
         return text
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(source: str) -> Template:
+    """The compiled template; every page with a text renders one, and compiling takes longer than that."""
+    return _environment.from_string(source)
 
 
 def load_templates(folder: Path | None) -> tuple[ConsentTemplate, ...]:

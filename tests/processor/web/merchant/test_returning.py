@@ -26,6 +26,8 @@ SAID = {
     "500": "Something went wrong",
     "501": "This platform is not supported",
 }
+LOADS = 60
+"""Loads of ``/return``, four seconds apart."""
 
 
 @pytest.mark.parametrize(("code", "title"), SAID.items())
@@ -128,11 +130,11 @@ def test_coming_back_again_and_again_has_codat_asked_within_a_budget(place: Plac
     asked = 0
     with httpx.Client(transport=httpx.WSGITransport(app=app), base_url=OURS) as holder:
         holder.get(f"/connect/{token}")
-        for _ in range(200):
+        for _ in range(LOADS):
             clock.forward(4)
             holder.get(f"/return?statusCode=200&connectionId={connection_id}")
             asked += bool(cells.delete(place.container.redis, keys.questions))
-    assert MAX_RETURNS <= asked <= MAX_RETURNS + 40
+    assert MAX_RETURNS <= asked <= MAX_RETURNS + 20 < LOADS
 
 
 def test_the_other_sides_words_are_a_quotation_escaped_and_short(place: Place, visitor: Browser) -> None:
