@@ -14,7 +14,7 @@ from benchmarks.accepting import signed_requests
 from benchmarks.measure import Figure
 from benchmarks.receivers import ReceiverProcess, receiver
 from processor.delivery.subscribers import Subscribers
-from processor.store import each_cell, keys, message_records
+from processor.store import each_cell, keys, message_records, records
 from tests.support.percentile import percentile
 from tests.support.service import Service, is_done, until
 
@@ -84,6 +84,6 @@ def _arrivals(subscriber: ReceiverProcess, wanted: set[str]) -> dict[str, float]
 
 def _notifications(client: "Redis[Any]") -> list[dict[str, Any]]:
     return [
-        json.loads(client.hget(keys.notification(cell, id_), "body") or b"")
+        json.loads(records.notification_parts(client.get(keys.notification(cell, id_)) or b"")[0])
         for cell, id_ in each_cell.by_score(client, keys.outbox)
     ]

@@ -9,7 +9,7 @@ from redis import Redis, RedisError
 from processor.delivery.lane import LEASE, Lane, Lease, milliseconds
 from processor.delivery.lane_places import LanePlaces, Place
 from processor.delivery.scripts import register
-from processor.store import keys
+from processor.store import keys, records
 from processor.store.decoding import text, texts
 from processor.store.round_trip import RoundTrip
 
@@ -133,7 +133,7 @@ class Claims:
         trip = self._trip()
         ordered = [row for plan in plans.values() if plan.room and plan.lane.ordered for row in plan.due]
         for row in ordered:
-            trip.add("HGET", keys.notification(row.cell, row.notification_id), "connection_id")
+            trip.add("GET", keys.notification(row.cell, row.notification_id))
         places = [
             (lane_id, cell) for lane_id, plan in plans.items() if plan.has_recovered for cell in keys.cells()
         ]
@@ -143,7 +143,7 @@ class Claims:
         replies = trip.execute()
         errors += [reply for reply in replies if isinstance(reply, RedisError)]
         connections = {
-            row: text(reply or b"")
+            row: records.notification_parts(reply or b"")[1]
             for row, reply in zip(ordered, replies, strict=False)
             if not isinstance(reply, RedisError)
         }
@@ -205,9 +205,10 @@ class Claims:
             elif isinstance(row, int):
                 self._places.note_due(place, row)
             elif row:
-                body, connection_id, tries = (text(value) for value in row)
+                record, tries = row
+                body, connection_id = records.notification_parts(record)
                 self._places.note_claim(place, now_ms + milliseconds(LEASE))
-                yield Lease(lane, cell, id_, connection_id, body, int(tries), self._token)
+                yield Lease(lane, cell, id_, connection_id, text(body), int(tries), self._token)
 
 
 def keys_of(place: Place) -> list[str]:

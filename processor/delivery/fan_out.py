@@ -14,7 +14,7 @@ from processor.delivery.scripts import register
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.delivery.subscribers import Subscriber
 from processor.settings.definitions import Settings
-from processor.store import keys, unreadable
+from processor.store import keys, records, unreadable
 from processor.store.decoding import text, text_fields
 from processor.store.round_trip import RoundTrip
 
@@ -95,8 +95,10 @@ class FanOut:
     def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[Decided]:
         trip = self._trip()
         for cell, _, notification_id in entries:
-            trip.add("HGET", keys.notification(cell, notification_id), "body")
-        return [Decided(*entry, body) for entry, body in zip(entries, trip.execute(), strict=True)]
+            trip.add("GET", keys.notification(cell, notification_id))
+        rows = trip.execute()
+        bodies = [records.notification_parts(row)[0] if isinstance(row, bytes) else row for row in rows]
+        return [Decided(*entry, body) for entry, body in zip(entries, bodies, strict=True)]
 
     def _parsed(self, notification: Decided) -> Mapping[str, Any] | None:
         """The public body; ``None`` where it was erased or cannot be read."""

@@ -14,7 +14,7 @@ from processor.clock import to_iso, to_ms, utc_now
 from processor.delivery.channels.registry import BUILT_IN, subscriber_keys
 from processor.delivery.lane import LaneState, Mode, common_keys, lane_of_tests
 from processor.delivery.scripts import register
-from processor.store import each_cell, keys, unreadable
+from processor.store import each_cell, keys, records, unreadable
 from processor.store.decoding import moment, text_fields, texts
 from processor.store.round_trip import RoundTrip
 
@@ -82,7 +82,7 @@ class LaneAdmin:
         body = {"id": id_, "type": type_, "timestamp": to_iso(self._clock()), "data": data}
         text = json.dumps(body, separators=(",", ":"))
         record, delivery = keys.notification(keys.UNLISTED, id_), keys.deliveries(keys.UNLISTED, id_)
-        pipe.hset(record, mapping={"body": text, "connection_id": ""})
+        pipe.set(record, records.notification_row(text, ""))
         pipe.hset(delivery, mapping={f"{lane_id}:status": "pending", f"{lane_id}:tries": 0, "n:pending": 1})
         for name in (record, delivery):
             pipe.expire(name, UNLISTED_TTL_S)

@@ -12,7 +12,7 @@ from redis import Redis
 from processor.erasure import company_ids
 from processor.erasure.erase import CompanyEraser
 from processor.erasure.records import CompanyRecords
-from processor.store import message_records
+from processor.store import bodies, message_records
 from processor.store.keys import PREFIX
 from processor.store.records import searchable_connection
 
@@ -111,8 +111,7 @@ def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
     kind = client.execute_command("TYPE", name)
     if kind == b"string":
         value = client.get(name) or b""
-        yield value
-        yield searchable_connection(value)
+        yield from (value, bodies.unpack(value), searchable_connection(value))
     elif kind == b"hash":
         holds_messages = name.endswith(b":messages")
         for field, value in client.hscan_iter(name, count=PAGE_SIZE):
@@ -125,7 +124,7 @@ def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
         yield from client.sscan_iter(name, count=PAGE_SIZE)
     elif kind == b"list":
         for start in range(0, client.llen(name), PAGE_SIZE):
-            yield from client.lrange(name, start, start + PAGE_SIZE - 1)
+            yield from map(bodies.unpack, client.lrange(name, start, start + PAGE_SIZE - 1))
     elif kind == b"stream":
         cursor = "-"
         while rows := client.xrange(name, min=cursor, count=PAGE_SIZE):

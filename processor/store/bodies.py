@@ -1,4 +1,4 @@
-"""Bodies of messages, and connections, as they are stored: compressed with a dictionary of what they repeat.
+"""Documents as they are stored: compressed with a dictionary of what they repeat.
 
 The first byte of the stored form is the number of its dictionary, a file in ``dictionaries``. A dictionary is
 never changed, because stored data need it: a better one gets the next number.
@@ -7,13 +7,16 @@ never changed, because stored data need it: a better one gets the next number.
 import zlib
 from importlib.resources import files
 
-OF_BODIES, OF_CONNECTIONS = 1, 2
-"""The newest dictionaries: Codat's vocabulary, and a connection with every field."""
+OF_BODIES, OF_CONNECTIONS, OF_NOTIFICATIONS = 1, 2, 3
+"""The newest dictionaries: Codat's vocabulary; a connection with every field; notifications and timelines."""
 
-DICTIONARIES = {OF_BODIES: "1.txt", OF_CONNECTIONS: "2.msgpack"}
-LEVEL = 6
-WINDOW_BITS = -13
-"""Raw deflate with a window of 8 KB, which holds a dictionary; a larger one costs twice as much a body."""
+DICTIONARIES = {OF_BODIES: "1.txt", OF_CONNECTIONS: "2.msgpack", OF_NOTIFICATIONS: "3.txt"}
+LEVEL = 4
+WINDOW_BITS = 13
+"""The largest window, of 8 KB; a larger one costs twice as much a body."""
+
+MIN_LOOKAHEAD = 262
+"""The part of a window that cannot hold a dictionary (https://zlib.net/manual.html)."""
 
 MEMORY_LEVEL = 4
 
@@ -23,12 +26,17 @@ _CONTENTS = {
 }
 _compressors = {
     number: zlib.compressobj(
-        LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, dictionary
+        LEVEL,
+        zlib.DEFLATED,
+        -(len(dictionary) + MIN_LOOKAHEAD).bit_length(),  # raw deflate; a small window is copied faster
+        MEMORY_LEVEL,
+        zlib.Z_DEFAULT_STRATEGY,
+        dictionary,
     )
     for number, dictionary in _CONTENTS.items()
 }
 _decompressors = {
-    bytes([number]): zlib.decompressobj(WINDOW_BITS, dictionary) for number, dictionary in _CONTENTS.items()
+    bytes([number]): zlib.decompressobj(-WINDOW_BITS, dictionary) for number, dictionary in _CONTENTS.items()
 }
 
 

@@ -9,7 +9,7 @@ from redis.client import Pipeline
 from handlers.events import Event
 from handlers.timeline import TimelineEntry
 from processor.clock import to_iso, to_ms
-from processor.store import keys, message_records, records
+from processor.store import bodies, keys, message_records, records
 from processor.store.message_records import MessageRecord
 from processor.store.unit_of_work import Batch, WaitingMessage
 
@@ -48,7 +48,8 @@ def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datet
     lines: dict[str, list[bytes]] = {}
     for connection_id, event, entry in batch.entries:
         line = json.dumps(_timeline_row(event, entry, now), separators=(",", ":"), ensure_ascii=False)
-        lines.setdefault(connection_id, []).append(line.encode("utf-8", "surrogatepass"))
+        packed = bodies.pack(line.encode("utf-8", "surrogatepass"), bodies.OF_NOTIFICATIONS)
+        lines.setdefault(connection_id, []).append(packed)
     for connection_id, added in lines.items():
         pipe.rpush(keys.timeline(cell, connection_id), *added)
         pipe.ltrim(keys.timeline(cell, connection_id), -TIMELINE_LENGTH, -1)

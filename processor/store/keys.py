@@ -159,7 +159,7 @@ def connections_in(cell: int, state: str) -> str:
 
 
 def timeline(cell: int, connection_id: str) -> str:
-    """List: JSON entries of a timeline, newest last. Up to 1,000 entries."""
+    """List: entries (``records.timeline_entry``) of a timeline, newest last. Up to 1,000 entries."""
     return f"{_in(cell)}timeline:{connection_id}"
 
 
@@ -216,7 +216,7 @@ def stream_progress() -> str:
 
 
 def notification(cell: int, notification_id: str) -> str:
-    """Hash: one notification, its body and connection. Kept until its company is erased; tests a week."""
+    """String: one notification (see ``records``). Kept until its company is erased; tests a week."""
     return f"{_in(cell)}notification:{notification_id}"
 
 

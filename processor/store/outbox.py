@@ -9,7 +9,7 @@ from redis.client import Pipeline
 
 from handlers.milestones import Notification
 from processor.clock import to_iso, to_us
-from processor.store import keys
+from processor.store import keys, records
 
 
 def body_of(notification: Notification) -> str:
@@ -33,10 +33,8 @@ def write(pipe: "Pipeline[Any]", cell: int, notifications: Sequence[Notification
     for position, notification in enumerate(notifications):
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"] or notification.data["company_id"]
-        pipe.hset(
-            keys.notification(cell, notification.id),
-            mapping={"body": body_of(notification), "connection_id": connection_id},
-        )
+        row = records.notification_row(body_of(notification), connection_id)
+        pipe.set(keys.notification(cell, notification.id), row)
         pipe.zadd(keys.outbox_of(cell, connection_id), {notification.id: at_us})
         pipe.xadd(keys.fan_out(cell), {"id": notification.id})
         scores[notification.id] = at_us

@@ -267,7 +267,7 @@ class Reader:
         """Those of the notifications that are in these cells."""
         with self._client.pipeline(transaction=False) as pipe:
             for place in places:
-                pipe.hgetall(keys.notification(*place))
+                pipe.get(keys.notification(*place))
                 pipe.hgetall(keys.deliveries(*place))
             rows = pipe.execute(raise_on_error=False)
         notifications = []

@@ -168,23 +168,35 @@ def _tags(document: str) -> dict[str, str]:
 
 def timeline_entry(row: bytes) -> dict[str, Any]:
     """An entry of a timeline; its id is a digest of it."""
-    entry = {"id": hashlib.blake2b(row, digest_size=8).hexdigest(), **json.loads(row)}
+    document = bodies.unpack(row)
+    entry = {"id": hashlib.blake2b(document, digest_size=8).hexdigest(), **json.loads(document)}
     if not entry.keys() >= set(TIMELINE_FIELDS):
         raise ValueError("not an entry of a timeline")
     return entry
 
 
+def notification_row(body: str, connection_id: str) -> bytes:
+    """The stored row of a notification: its public JSON, and whose order it is delivered in."""
+    return bodies.pack(f"{connection_id}\n{body}".encode("utf-8", "surrogatepass"), bodies.OF_NOTIFICATIONS)
+
+
+def notification_parts(row: bytes) -> tuple[bytes, str]:
+    """The inverse of ``notification_row``; of a damaged row the body cannot be parsed."""
+    connection_id, _, body = bodies.unpack(row).rpartition(b"\n")  # JSON has no line break
+    return body, text(connection_id)
+
+
 def notification(row: Any, deliveries: Any) -> dict[str, Any]:
     """A notification, its body parsed, and the fields of its deliveries."""
-    fields = _checked_reply(row)
-    body = json.loads(fields[b"body"])
+    document, connection_id = notification_parts(_checked_reply(row))
+    body = json.loads(document)
     if not body.keys() >= NOTIFICATION_FIELDS or "connection_id" not in body["data"]:
         raise ValueError("not a notification")
     attempts = text_fields(_checked_reply(deliveries))
     for name, value in attempts.items():
         if ATTEMPT in name and "at" not in json.loads(value):
             raise ValueError("not an attempt")
-    return {**text_fields(fields), "body": body, "deliveries": attempts}
+    return {"connection_id": connection_id, "body": body, "deliveries": attempts}
 
 
 def _checked_reply(reply: Any) -> Any:

@@ -1,11 +1,12 @@
 """Looks into the cells of a store."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis import Redis
 
-from processor.store import each_cell, keys, message_queries, message_records
+from processor.store import each_cell, keys, message_queries, message_records, records
 
 
 def where(client: "Redis[Any]", name: Callable[..., str], *args: str) -> str:
@@ -17,6 +18,12 @@ def deliveries(client: "Redis[Any]", notification_id: str) -> str:
     """The key of the deliveries of a notification, in its cell."""
     cell = each_cell.cell_with(client, lambda cell: keys.notification(cell, notification_id))
     return keys.deliveries(cell or 0, notification_id)
+
+
+def unlisted(client: "Redis[Any]", notification_id: bytes) -> Any:
+    """The body of an alert or a test message; empty where there is none."""
+    row = client.get(keys.notification(keys.UNLISTED, notification_id.decode()))
+    return json.loads(records.notification_parts(row)[0]) if row else {}
 
 
 def count(client: "Redis[Any]", name: Callable[..., str], *args: str) -> int:

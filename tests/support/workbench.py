@@ -14,7 +14,7 @@ from processor.delivery.fan_out import FanOut
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.delivery.subscribers import Subscribers
 from processor.settings.loading import load
-from processor.store import each_cell, keys
+from processor.store import each_cell, keys, records
 from processor.store.inbox import AcceptResult, Inbox
 from processor.store.queries import Reader
 from processor.store.questions import Questions
@@ -150,8 +150,8 @@ class Workbench:
         ]
         with self.client.pipeline(transaction=False) as pipe:
             for _, _, cell, id_ in sorted(decided):
-                pipe.hget(keys.notification(cell, id_), "body")
-            raws = pipe.execute()
+                pipe.get(keys.notification(cell, id_))
+            raws = [records.notification_parts(row)[0] for row in pipe.execute()]
         bodies = [json.loads(raw) for raw in raws if connection_id is None or connection_id.encode() in raw]
         return [
             body for body in bodies if connection_id is None or body["data"]["connection_id"] == connection_id

@@ -1,7 +1,6 @@
 """Operators are alerted of every condition when it begins and when it is over, whoever is missing."""
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from processor.delivery.channels.operators import OPERATORS
 from processor.runtime.embedded_engine import Engine
 from processor.settings.loading import load
 from processor.store import heartbeats, keys
-from tests.support import messages
+from tests.support import cells, messages
 from tests.support.workbench import Moving
 from workers.condition_watch import ConditionWatch, Send
 
@@ -61,9 +60,7 @@ class Post:
     def lane(self) -> list[str]:
         """The subjects of all alerts so far; the operators' lane is emptied, as a worker does."""
         for id_, _ in self.redis.zpopmin(keys.lane(keys.UNLISTED, OPERATORS.name), 1_000):
-            body = json.loads(
-                self.redis.hget(keys.notification(keys.UNLISTED, id_.decode()), "body") or b"{}"
-            )
+            body = cells.unlisted(self.redis, id_)
             self.alerts.append(body["data"]["subject"])
         return sorted(self.alerts)
 
@@ -200,8 +197,7 @@ def test_who_asks_for_the_types_of_operators_gets_a_signed_webhook_at_the_beginn
         post.clock.forward(20)
     assert post.redis.zcard(keys.lane(keys.UNLISTED, all_types)) == 0
     bodies = [
-        json.loads(post.redis.hget(keys.notification(keys.UNLISTED, id_.decode()), "body") or b"{}")
-        for id_ in post.redis.zrange(keys.lane(keys.UNLISTED, wants), 0, -1)
+        cells.unlisted(post.redis, id_) for id_ in post.redis.zrange(keys.lane(keys.UNLISTED, wants), 0, -1)
     ]
     began, ended = sorted(bodies, key=lambda body: body["type"])
     assert (began["type"], ended["type"]) == ("operator.condition.began", "operator.condition.ended")
@@ -237,7 +233,7 @@ def test_critical_conditions_reach_subscribers_once_redis_stores_again(post: Pos
         watch.evaluate()
         post.clock.forward(20)
     types = [
-        json.loads(post.redis.hget(keys.notification(keys.UNLISTED, id_.decode()), "body") or b"{}")["type"]
+        cells.unlisted(post.redis, id_)["type"]
         for id_ in post.redis.zrange(keys.lane(keys.UNLISTED, wants), 0, -1)
     ]
     assert sorted(types) == ["operator.condition.began", "operator.condition.ended"]

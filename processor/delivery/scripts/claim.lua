@@ -2,7 +2,7 @@
 -- KEYS: lane, lane-flight; then for each delivery: notification, deliveries, and when ordered the outbox-of its
 --       connection
 -- ARGV: 1 lane id, 2 now ms, 3 end of the lease ms, 4 token, 5 the most to claim, 6 "1" when ordered; then the ids
--- Returns for each delivery {body, connection id, attempts so far}; {} when it is due no more, or erased; a time (ms)
+-- Returns for each delivery {notification, attempts so far}; {} when it is due no more, or erased; a time (ms)
 -- until which an older notification of the same connection comes first; or an error.
 local now, left, ordered = tonumber(ARGV[2]), tonumber(ARGV[5]), ARGV[6] == '1'
 
@@ -21,8 +21,8 @@ local function claim(id, notification, deliveries, line)
   local due = redis.call('ZSCORE', KEYS[1], id)
   if left <= 0 or not due or tonumber(due) > now then return {} end
   redis.call('ZADD', KEYS[1], ARGV[3], id)
-  local body, connection = unpack(redis.call('HMGET', notification, 'body', 'connection_id'))
-  if not body then
+  local record = redis.call('GET', notification)
+  if not record then
     redis.call('ZREM', KEYS[1], id)
     return {}
   end
@@ -34,7 +34,7 @@ local function claim(id, notification, deliveries, line)
   end
   redis.call('ZADD', KEYS[2], ARGV[3], id .. ' ' .. ARGV[4])
   left = left - 1
-  return {body, connection or '', tries}
+  return {record, tries}
 end
 
 local rows, size = {}, ordered and 3 or 2

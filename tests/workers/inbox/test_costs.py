@@ -43,5 +43,8 @@ def test_a_connection_with_its_first_message_takes_few_bytes(bench: Workbench) -
     names = list(bench.client.scan_iter(count=1_000))
     used = sum(bench.client.memory_usage(name, samples=0) or 0 for name in names)
     timeline = cells.where(bench.client, keys.timeline, "connection-7")
-    assert used <= CONNECTIONS * 3_700
-    assert (bench.client.memory_usage(timeline, samples=0) or 0) <= 600
+    notification_id = cells.members(bench.client, keys.outbox)[0].decode()
+    notification = cells.where(bench.client, keys.notification, notification_id)
+    assert used <= CONNECTIONS * 2_500
+    assert (bench.client.memory_usage(timeline, samples=0) or 0) <= 260
+    assert (bench.client.memory_usage(notification, samples=0) or 0) <= 260
