@@ -39,9 +39,18 @@ class JourneyNotificationType(StrEnum):
     PLATFORM_REQUESTED = "journey.platform_requested"
 
 
-NOTIFICATION_TYPES = (
-    *(type_.value for type_ in NotificationType),
-    *(type_.value for type_ in JourneyNotificationType),
+class ReminderType(StrEnum):
+    """The types of reminders, which follow from what did not happen (see ``reminders``)."""
+
+    PENDING_DAY_1 = "reminder.pending_day_1"
+    PENDING_DAY_3 = "reminder.pending_day_3"
+    ACCESS_LOST = "reminder.access_lost"
+    CONSENT_ENDING = "reminder.consent_ending"
+    READ_DUE = "reminder.read_due"
+
+
+NOTIFICATION_TYPES = tuple(
+    type_.value for types in (NotificationType, JourneyNotificationType, ReminderType) for type_ in types
 )
 """The public names of all types."""
 
@@ -71,7 +80,7 @@ class Notification:
     """A notification with its stable id, its type and its public body."""
 
     id: str
-    type: NotificationType | JourneyNotificationType
+    type: NotificationType | JourneyNotificationType | ReminderType
     timestamp: datetime
     data: Mapping[str, Any]
 
@@ -217,17 +226,8 @@ def notification(
         type=milestone.type,
         timestamp=timestamp,
         data={
-            "merchant_id": connection.merchant_id,
-            "company_id": connection.company_id,
-            "connection_id": connection.id,
-            "platform_key": connection.platform_key,
-            "platform_name": connection.platform_name,
-            "source_type": connection.source_type,
-            "account_name": connection.account_name,
-            "state": now.state.value,
+            **described(connection, now),
             "previous_state": previous_state,
-            "authorization": now.authorization,
-            "authorized_at": now.authorized_at,
             "occurred_at": milestone.occurred_at,
             "event_id": milestone.fact.event_id,
             "expected": milestone.type is NotificationType.DEAUTHORIZED and now.end_expected,
@@ -235,6 +235,22 @@ def notification(
             "error": _error(milestone.fact.problem),
         },
     )
+
+
+def described(connection: Connection, now: Situation) -> dict[str, Any]:
+    """What every notification about a connection says of it."""
+    return {
+        "merchant_id": connection.merchant_id,
+        "company_id": connection.company_id,
+        "connection_id": connection.id,
+        "platform_key": connection.platform_key,
+        "platform_name": connection.platform_name,
+        "source_type": connection.source_type,
+        "account_name": connection.account_name,
+        "state": now.state.value,
+        "authorization": now.authorization,
+        "authorized_at": now.authorized_at,
+    }
 
 
 def _data_types(milestone: Milestone, now: Situation, connection: Connection) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from processor.codat.questions import QuestionClient
 from processor.container import Container
 from processor.erasure.erase import CompanyEraser
 from processor.journey.platform_cache import OnPremisePlatforms, platform_cache_of
+from processor.journey.reminders import Reminders
 from processor.reconciliation import wiring
 from processor.reconciliation.first_syncs import FirstSyncs
 from processor.reconciliation.missed_webhooks import WebhookMonitor
@@ -145,6 +146,14 @@ def build(
             webhook_monitor=WebhookMonitor(client, settings=container.settings),
             eraser=CompanyEraser(client),
             grace=timedelta(days=container.settings.erase_after_days),
+            reminders=Reminders(
+                client,
+                reader=container.reader,
+                waker=waker,
+                settings=container.settings,
+                read_again=reconciliation.codat.read_again if reconciliation else None,
+                clock=container.clock,
+            ),
             clock=container.clock,
             stop=stopping,
         ),

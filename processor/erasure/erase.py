@@ -135,7 +135,7 @@ class CompanyEraser:
         if "merchant_id" in records.row:
             commits.remove_merchant(pipe, company_id, records.row["merchant_id"])
         cell = keys.cell_of(company_id)
-        for index in (keys.companies(cell), keys.looks(cell), keys.not_shown(cell)):
+        for index in (keys.companies(cell), keys.looks(cell), keys.not_shown(cell), keys.reminders(cell)):
             pipe.zrem(index, company_id)
         for step in VisitStep:
             pipe.zrem(keys.visit_steps(cell, step), company_id, *records.connections)
@@ -241,6 +241,7 @@ def _keys_of(records: CompanyRecords) -> list[str]:
         keys.link_mailed(company_id),
         keys.link_returns(company_id),
         keys.consents(company_id),
+        keys.reminded(company_id),
         keys.confirmed_accounts(company_id),
         keys.consented(company_id),
         keys.platform_requests(company_id),

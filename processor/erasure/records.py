@@ -97,6 +97,7 @@ class RecordFinder:
         cell = keys.cell_of(company_id)
         indexes = (
             *(keys.companies(cell), keys.looks(cell), keys.erasures(cell), keys.not_shown(cell)),
+            keys.reminders(cell),
             keys.visit_steps(cell, VisitStep.OPENED),
         )
         with self._client.pipeline(transaction=False) as pipe:

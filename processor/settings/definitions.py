@@ -78,6 +78,14 @@ class Settings:
     link_days: int = setting(
         kinds.DAYS, "How long the links in e-mails work, in days; all others: 24 hours.", 7
     )
+    reminders: str = setting(
+        kinds.REMINDERS,
+        "Who reminds users of what is left to do: `email`: we; `webhook`: you, told by `reminder.…`; `off`.",
+        "email",
+    )
+    quiet_hours: str = setting(kinds.QUIET_HOURS, "When nobody is reminded, in its time.", "20:00-08:00")
+    time_zone: str = setting(kinds.TIME_ZONE, "Time zone of companies without a `time_zone`.", "UTC")
+    banking_consent_days: int = setting(kinds.DAYS, "How long an open banking consent lasts, in days.", 90)
     ask_for: tuple[AskedFor, ...] = setting(
         kinds.ASKED_FOR,
         "What the pages ask a company to connect, in this order, where its `asked_for` does not say; unset:"

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from handlers import milestones
 from processor.languages.catalogues import LANGUAGES
-from processor.settings import asked_for, brands, colors, people, redis_address, web_addresses
+from processor.settings import asked_for, brands, colors, people, quiet_hours, redis_address, web_addresses
 
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -210,6 +210,11 @@ def _web_address(text: str) -> str:
     return str(web_addresses.parse(text))
 
 
+def _quiet_hours(text: str) -> str:
+    quiet_hours.parse(text.lower())
+    return text.lower()
+
+
 def choice(*words: str) -> SettingKind:
     """One of the words."""
 
@@ -228,6 +233,9 @@ EXISTING_FILE = SettingKind("the path of a file that is there", _existing_file)
 LINKS = SettingKind("a comma-separated list of `Label https://address`", brands.parse_links)
 LANGUAGE = choice(*LANGUAGES)
 CONSENT = choice("choice", "step", "off")
+REMINDERS = choice("email", "webhook", "off")
+QUIET_HOURS = SettingKind("two times of a day such as `20:00-08:00`, or `off`", _quiet_hours)
+TIME_ZONE = SettingKind("a time zone such as `Europe/Paris`", lambda text: quiet_hours.parse_zone(text).key)
 ASKED_FOR = SettingKind(
     "a comma-separated list of source types such as `accounting,banking:optional`", asked_for.parse
 )

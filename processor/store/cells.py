@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from processor.store import commits, keys, message_records, outbox, poll_schedule, questions
+from processor.store import (
+    commits,
+    keys,
+    message_records,
+    outbox,
+    poll_schedule,
+    questions,
+    reminder_schedule,
+)
 from processor.store.decoding import text, text_fields, texts
 from processor.store.records import StoredConnection, UnreadableConnection, read_connections
 from processor.store.unit_of_work import Batch, WaitingMessage
@@ -160,6 +168,7 @@ class Cell:
         outbox.write(pipe, self.number, batch.notifications)
         questions.write(pipe, self.number, batch.asks)
         poll_schedule.write(pipe, self.number, batch, now)
+        reminder_schedule.write(pipe, self.number, batch, now)
         commits.write_events(pipe, self.number, batch, now)
         for name, count in batch.counts.items():
             pipe.hincrby(keys.counters(self.number), name, count)

@@ -461,6 +461,16 @@ def platform_requests(company_id: str) -> str:
     return f"{_in(cell_of(company_id))}platform-requests:{company_id}"
 
 
+def reminders(cell: int) -> str:
+    """Sorted set: company ids by time when their next reminders are decided (ms)."""
+    return f"{_in(cell)}reminders"
+
+
+def reminded(company_id: str) -> str:
+    """Hash: ``type connection`` of a reminder to ISO time of what it was about. Kept like ``consents``."""
+    return f"{_in(cell_of(company_id))}reminded:{company_id}"
+
+
 def consents(company_id: str) -> str:
     """Stream, field ``consent``: JSON of consents with their texts. Kept until the company is erased."""
     return f"{_in(cell_of(company_id))}consents:{company_id}"

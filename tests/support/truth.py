@@ -22,6 +22,7 @@ from processor.codat.rate_limit import Priority, RateLimiter
 from processor.codat.rate_limited_transport import RateLimitedTransport
 from processor.container import for_web
 from processor.erasure.erase import CompanyEraser
+from processor.journey.reminders import Reminders
 from processor.reconciliation import wiring
 from processor.reconciliation.missed_webhooks import WebhookMonitor
 from processor.settings.loading import load
@@ -132,6 +133,14 @@ class TruthBench:
         )
         self.silence = WebhookMonitor(bench.client, settings=self.settings)
         self.erasure = CompanyEraser(bench.client)
+        self.reminders = Reminders(
+            bench.client,
+            reader=bench.reader,
+            waker=bench.waker,
+            settings=self.settings,
+            read_again=self.codat.read_again,
+            clock=self.clock,
+        )
         self.sweep = Maintenance(
             bench.client,
             codat=self.codat,
@@ -139,6 +148,7 @@ class TruthBench:
             webhook_monitor=self.silence,
             eraser=self.erasure,
             grace=timedelta(days=self.settings.erase_after_days),
+            reminders=self.reminders,
             clock=self.clock,
         )
 

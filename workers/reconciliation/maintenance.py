@@ -1,4 +1,4 @@
-"""Periodic tasks: scanning Codat's list, checking the consumer and for missed messages, erasing companies."""
+"""Periodic tasks: scans of Codat's list, checks of the consumer and of messages, reminders, erasures."""
 
 import logging
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from processor.clock import to_ms, utc_now
 from processor.codat.client import CodatClient
 from processor.erasure.erase import CompanyEraser
 from processor.errors import CodatError, CodatRateLimited
+from processor.journey.reminders import Reminders
 from processor.reconciliation.baseline import Baseline
 from processor.reconciliation.listing_scan import ListingScan
 from processor.reconciliation.missed_webhooks import WebhookMonitor
@@ -51,6 +52,7 @@ class Maintenance:
         webhook_monitor: WebhookMonitor,
         eraser: CompanyEraser,
         grace: timedelta,
+        reminders: Reminders,
         clock: Callable[[], datetime] = utc_now,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -58,6 +60,7 @@ class Maintenance:
         self._baseline = Baseline(client, clock=clock)
         self._tasks = {
             "erase": Task(lambda: self._erase_deleted(eraser, grace), SHORT_INTERVAL),
+            "remind": Task(lambda: reminders.run(stop), SHORT_INTERVAL),
             "judge": Task(lambda: webhook_monitor.check_messages(clock()), SHORT_INTERVAL),
         }
         if codat is not None and scan is not None:

@@ -41,6 +41,13 @@ class NotificationDataSchema(ResponseSchema):
     error = fields.Nested(ErrorSchema, required=True, allow_none=True)
     request_id = fields.String(metadata={"description": "Of `journey.platform_requested`: the note's id."})
     note = fields.String(allow_none=True, metadata={"description": "Of the same: what the user added."})
+    ends_at = fields.String(
+        allow_none=True,
+        metadata={"description": "Of reminders: when the consent ends.", "format": "date-time"},
+    )
+    read_started = fields.Boolean(
+        metadata={"description": "Of `reminder.read_due`: whether Codat was told to read."}
+    )
 
 
 class NotificationSchema(ResponseSchema):

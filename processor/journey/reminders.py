@@ -1,0 +1,192 @@
+"""Reminders of a company: decided and kept in one transaction, and looked at again before they are mailed."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis, WatchError
+
+from handlers.milestones import ReminderType
+from handlers.reminders import (
+    DAY,
+    Reminder,
+    ReminderPlan,
+    ReminderPolicy,
+    is_still_true,
+    plan_reminders,
+)
+from processor.clock import from_iso, from_ms, to_iso
+from processor.errors import CodatError
+from processor.settings import quiet_hours
+from processor.settings.definitions import Settings
+from processor.store import keys, outbox, records, reminder_schedule
+from processor.store.decoding import text_fields, texts
+from processor.store.queries import Reader
+from processor.store.records import StoredConnection
+from processor.store.waker import Waker
+
+_log = logging.getLogger(__name__)
+
+MOST_COMPANIES = 1_000
+"""Companies that one run decides about; the clock calls for another one within a minute."""
+
+ATTEMPTS = 20
+NOTHING = ReminderPlan((), None)
+
+OFF_AT = "reminders_off_at"
+"""Field of a company: when its contact asked for no more reminders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a reminder is not mailed now; ``wait`` is how long to wait, ``None``: it is never mailed."""
+
+    reason: str
+    wait: timedelta | None = None
+
+
+class Reminders:
+    """Decides reminders. Every method may raise ``redis.RedisError``.
+
+    ``read_again`` starts a read of a company at Codat, or raises ``CodatError``; ``None`` without an API key.
+    """
+
+    def __init__(
+        self,
+        client: "Redis[Any]",
+        *,
+        reader: Reader,
+        waker: Waker,
+        settings: Settings,
+        read_again: Callable[[str], None] | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client, self._reader, self._waker = client, reader, waker
+        self._settings, self._read_again, self._clock = settings, read_again, clock
+
+    def run(self, stop: Callable[[], bool] = lambda: False) -> int:
+        """Decide about the companies that are due; how many reminders were decided."""
+        if self._settings.reminders == "off":
+            return 0
+        decided = 0
+        for company_id in reminder_schedule.due(self._client, self._clock(), MOST_COMPANIES):
+            if stop():
+                break
+            decided += self.decide(company_id)
+        if decided:
+            self._waker.wake_dispatcher()
+        return decided
+
+    def decide(self, company_id: str) -> int:
+        """Keep the reminders that are due now with what they are about; their number.
+
+        A message, an erasure or another worker that changes the company meanwhile lets it be decided anew.
+        """
+        now, is_started = self._clock(), False
+        cell, table = keys.cell_of(company_id), keys.reminded(company_id)
+        for _ in range(ATTEMPTS):
+            with self._client.pipeline(transaction=True) as pipe:
+                pipe.watch(keys.company(company_id), keys.company_connections(company_id), table)
+                ids = texts(self._client.zrange(keys.company_connections(company_id), 0, -1))
+                if ids:
+                    pipe.watch(*(keys.connection(cell, connection_id) for connection_id in ids))
+                plan = self._plan(company_id, ids, now)
+                if not is_started and any(_is_read(reminder) for reminder in plan.due):
+                    is_started = self._start_read(company_id)  # before it is told: to be repeated is harmless
+                    if not is_started and self._read_again is not None:
+                        plan = _without_reads(plan, now)
+                due = [_told(reminder, is_started=is_started) for reminder in plan.due]
+                pipe.multi()
+                if due:
+                    pipe.hset(table, mapping={reminder.key: to_iso(reminder.about) for reminder in due})
+                    outbox.write(pipe, cell, [reminder.notification for reminder in due])
+                reminder_schedule.put(pipe, company_id, plan.next_at)
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+            for reminder in due:
+                note = reminder.notification
+                fields = {"notification_id": note.id, "type": note.type.value, "company_id": company_id}
+                _log.info("a reminder was decided", extra=fields)
+            return len(due)
+        return 0  # it stays due
+
+    def obstacle(self, body: Mapping[str, Any]) -> Obstacle | None:
+        """What keeps the reminder of this body from being mailed now: it may have waited in its lane."""
+        data = body["data"]
+        row = self._reader.company(data["company_id"]) or {}
+        if OFF_AT in row:
+            return Obstacle("the contact asked for no more reminders")
+        stored = self._reader.connection(data["connection_id"])
+        type_ = ReminderType(body["type"])
+        if stored is None or not is_still_true(type_, stored.connection, data["authorization"]):
+            return Obstacle("what it reminds of is no longer so")
+        now = self._clock()
+        end = self._policy(row).quiet.end_after(now)
+        return Obstacle("quiet hours", end - now) if end > now else None
+
+    def _plan(self, company_id: str, connection_ids: list[str], now: datetime) -> ReminderPlan:
+        row, cell = self._reader.company(company_id), keys.cell_of(company_id)
+        if row is None or "deleted_at" in row:
+            return NOTHING
+        if self._client.zscore(keys.not_shown(cell), company_id) is not None:
+            return replace(NOTHING, next_at=now + DAY)  # Codat does not know it, so far
+        told = text_fields(self._client.hgetall(keys.reminded(company_id)))
+        rows = records.read_connections(
+            self._client, {cell: connection_ids}, parse=records.checked_connection
+        )
+        connections = [
+            (stored.connection, from_ms(stored.first_heard_ms))
+            for stored in rows.values()
+            if isinstance(stored, StoredConnection)
+        ]
+        return plan_reminders(
+            connections, {key: from_iso(at) for key, at in told.items()}, now, self._policy(row)
+        )
+
+    def _policy(self, company: Mapping[str, str]) -> ReminderPolicy:
+        settings = self._settings
+        zone = company.get("time_zone") or settings.time_zone
+        return ReminderPolicy(
+            quiet=quiet_hours.parse(settings.quiet_hours, zone),
+            banking_consent=timedelta(days=settings.banking_consent_days),
+        )
+
+    def _start_read(self, company_id: str) -> bool:
+        """Have Codat read the company, so that no token of its connections runs out; whether it does."""
+        if self._read_again is None:
+            return False
+        try:
+            self._read_again(company_id)
+        except CodatError as error:
+            _log.warning(
+                "a read that is due could not be started",
+                extra={
+                    "company_id": company_id,
+                    "error": type(error).__name__,
+                    "correlation_id": error.correlation_id,
+                },
+            )
+            return False
+        return True
+
+
+def _is_read(reminder: Reminder) -> bool:
+    return reminder.notification.type is ReminderType.READ_DUE
+
+
+def _without_reads(plan: ReminderPlan, now: datetime) -> ReminderPlan:
+    """The plan without the reads that Codat did not start; they are tried again in a day."""
+    due = tuple(reminder for reminder in plan.due if not _is_read(reminder))
+    return ReminderPlan(due, min(now + DAY, plan.next_at or now + DAY))
+
+
+def _told(reminder: Reminder, *, is_started: bool) -> Reminder:
+    """A reminder of a read says whether Codat was told to read."""
+    if not _is_read(reminder):
+        return reminder
+    note = reminder.notification
+    return replace(reminder, notification=replace(note, data={**note.data, "read_started": is_started}))

@@ -1,0 +1,47 @@
+"""When the reminders of a company are decided."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from processor.clock import to_ms
+from processor.store import each_cell, keys
+from processor.store.decoding import texts
+from processor.store.unit_of_work import Batch
+
+SETTLE = timedelta(hours=1)
+"""How long after a change reminders are decided: no reminder is due earlier, and changes come in groups."""
+
+
+def write(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+    """Stage that the companies whose connections have new states are decided about."""
+    at = to_ms(now + SETTLE)
+    scores: dict[str | bytes, float] = {
+        connection.company_id: at
+        for connection, state, stored in batch.connections.values()
+        if connection.company_id is not None and (stored is None or stored.state != state)
+    }
+    if scores:
+        pipe.zadd(keys.reminders(cell), scores, lt=True)
+
+
+def due(client: "Redis[Any]", now: datetime, most: int) -> Iterator[str]:
+    """Up to ``most`` companies whose time has come."""
+    for cell in each_cell.due(client, keys.reminders, now):
+        ids = texts(client.zrangebyscore(keys.reminders(cell), "-inf", to_ms(now), start=0, num=most))
+        most -= len(ids)
+        yield from ids
+        if not most:
+            return
+
+
+def put(pipe: "Pipeline[Any]", company_id: str, at: datetime | None) -> None:
+    """Stage the company's next time; ``None``: after its next change."""
+    name = keys.reminders(keys.cell_of(company_id))
+    if at is None:
+        pipe.zrem(name, company_id)
+    else:
+        pipe.zadd(name, {company_id: to_ms(at)})

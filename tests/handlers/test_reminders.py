@@ -1,0 +1,171 @@
+"""What a company is reminded of, when, and never twice."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from handlers.connection import Connection
+from handlers.events import Event
+from handlers.milestones import ReminderType
+from handlers.reminders import (
+    DAY,
+    QuietHours,
+    ReminderPolicy,
+    is_still_true,
+    plan_reminders,
+)
+from handlers.state import situation
+from tests.handlers.support.story import (
+    NO_KEY,
+    START,
+    UNLINKED,
+    Story,
+    created,
+    ended,
+    linked,
+    read,
+    relinked,
+)
+
+ALWAYS = ReminderPolicy(quiet=QuietHours(time(), time()))
+DAY_S, HOUR = 86_400, timedelta(hours=1)
+ONE, THREE = ReminderType.PENDING_DAY_1, ReminderType.PENDING_DAY_3
+
+
+def after(*events: Event, id_: str = "connection-1", **changes: object) -> Connection:
+    connection = Story(*events, policy=NO_KEY).connection
+    return replace(connection, id=id_, **changes)  # type: ignore[arg-type]
+
+
+class Reminded:
+    """A company that is decided about as often as the plan says, and remembers what it was told."""
+
+    def __init__(self, *connections: Connection, policy: ReminderPolicy = ALWAYS) -> None:
+        self.connections = list(connections)
+        self.heard_at = dict.fromkeys((one.id for one in connections), START)
+        self.policy, self.told = policy, dict[str, datetime]()
+
+    def decide(self, now: datetime) -> tuple[list[ReminderType], datetime | None]:
+        rows = [(one, self.heard_at[one.id]) for one in self.connections]
+        plan = plan_reminders(rows, self.told, now, self.policy)
+        self.told |= {one.key: one.about for one in plan.due}
+        assert plan.next_at is None or plan.next_at > now, "it would be decided for ever"
+        return [one.notification.type for one in plan.due], plan.next_at  # type: ignore[misc]
+
+    def over(self, span: timedelta) -> list[tuple[timedelta, ReminderType]]:
+        """What is told when, if it is decided whenever the plan says so."""
+        told, now = [], START
+        while now <= START + span:
+            types, next_at = self.decide(now)
+            told += [(now - START, type_) for type_ in types]
+            if next_at is None:
+                break
+            now = next_at
+        return told
+
+
+def test_who_chose_a_platform_and_left_is_reminded_after_one_day_and_after_three() -> None:
+    assert Reminded(after(created(0))).over(30 * DAY) == [(DAY, ONE), (3 * DAY, THREE)]
+
+
+@pytest.mark.parametrize(
+    ("looked", "told"),
+    [
+        ((DAY, DAY, 2 * DAY, 3 * DAY, 3 * DAY), [ONE, THREE]),
+        ((4 * DAY, 5 * DAY), [THREE]),
+        ((8 * DAY, 400 * DAY), []),
+    ],
+    ids=["often", "the clock was down for three days", "for a week"],
+)
+def test_however_often_and_late_it_is_decided_nothing_comes_twice_and_nothing_old(
+    looked: Iterable[timedelta], told: list[ReminderType]
+) -> None:
+    company = Reminded(after(created(0)))
+    assert [type_ for at in looked for type_ in company.decide(START + at)[0]] == told
+
+
+def test_what_another_connection_did_meanwhile_is_not_asked_for_again() -> None:
+    pending, other = after(created(0)), after(linked(60), read(90), id_="connection-2")
+    assert Reminded(pending, other).over(10 * DAY) == []
+    shop = replace(other, source_type="Commerce", platform_key="shop")
+    assert [type_ for _, type_ in Reminded(pending, shop).over(10 * DAY)] == [ONE, THREE]
+
+
+def test_of_several_that_were_left_the_newest_is_named() -> None:
+    older, newer = after(created(0)), after(created(60), id_="connection-2")
+    company = Reminded(older, newer)
+    company.heard_at["connection-2"] += HOUR
+    company.decide(START + DAY + 2 * HOUR)
+    assert list(company.told) == [f"{ONE} connection-2"]
+
+
+def test_access_that_was_lost_is_reminded_of_once_each_time() -> None:
+    lost = [linked(0), read(60), ended(DAY_S)]
+    company = Reminded(after(*lost))
+    assert company.over(60 * DAY) == [(4 * DAY, ReminderType.ACCESS_LOST)]
+    company.connections = [after(*lost, relinked(10 * DAY_S), ended(11 * DAY_S))]
+    assert company.decide(START + 14 * DAY)[0] == [ReminderType.ACCESS_LOST]
+    assert Reminded(after(linked(0), read(60), ended(DAY_S, UNLINKED))).over(60 * DAY) == [], "given up"
+
+
+def test_a_connector_that_is_read_once_is_no_lost_access() -> None:
+    once = after(linked(0), read(60), ended(90), platform_name="Sage 50", on_premise=True)
+    assert situation(once).end_expected
+    assert Reminded(once).over(60 * DAY) == []
+
+
+def test_an_open_banking_consent_is_renewed_in_its_last_week() -> None:
+    bank = after(linked(0), read(60), source_type="Banking", on_premise=True)
+    assert Reminded(bank).over(400 * DAY) == [(83 * DAY, ReminderType.CONSENT_ENDING)]
+    company = Reminded(bank)
+    assert company.decide(START + 90 * DAY)[0] == [], "it is over"
+    assert Reminded(bank, policy=replace(ALWAYS, banking_consent=180 * DAY)).over(400 * DAY) == [
+        (173 * DAY, ReminderType.CONSENT_ENDING)
+    ]
+
+
+def test_a_token_is_used_before_a_month_is_over() -> None:
+    company = Reminded(after(linked(0), read(60)))
+    assert [type_ for _, type_ in company.over(110 * DAY)] == [ReminderType.READ_DUE] * 4
+    read_again = after(linked(0), read(60), read(20 * DAY_S, id="again"))
+    assert Reminded(read_again).decide(START + 26 * DAY) == ([], START + 45 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("zone", "due", "told"),
+    [
+        ("UTC", "2026-03-03 19:59", "2026-03-03 19:59"),
+        ("UTC", "2026-03-03 20:00", "2026-03-04 08:00"),
+        ("UTC", "2026-03-04 03:00", "2026-03-04 08:00"),
+        ("America/New_York", "2026-03-03 03:00", "2026-03-03 13:00"),
+        ("America/New_York", "2026-03-07 23:00", "2026-03-07 23:00"),
+        ("Asia/Kolkata", "2026-03-03 14:30", "2026-03-04 02:30"),
+        ("Europe/Berlin", "2026-03-28 21:00", "2026-03-29 06:00"),
+    ],
+)
+def test_nobody_is_reminded_at_night_where_the_company_is(zone: str, due: str, told: str) -> None:
+    """The last one: the clocks go forward in that night."""
+    hours = QuietHours(time(20), time(8), ZoneInfo(zone))
+    moment = datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert hours.end_after(moment) == datetime.fromisoformat(told).replace(tzinfo=UTC)
+
+
+def test_quiet_hours_may_lie_within_a_day_and_move_what_is_due() -> None:
+    noon = QuietHours(time(8), time(12))
+    assert noon.end_after(START) == START + 3 * HOUR
+    assert noon.end_after(START + 3 * HOUR) == START + 3 * HOUR
+    told = Reminded(after(created(0)), policy=ReminderPolicy(quiet=noon)).over(30 * DAY)
+    assert [at for at, _ in told] == [DAY + 3 * HOUR, 3 * DAY + 3 * HOUR]
+
+
+def test_what_waited_for_the_mail_server_is_looked_at_again() -> None:
+    assert is_still_true(ONE, after(created(0)), 0)
+    assert not is_still_true(ONE, after(created(0), linked(60)), 0)
+    assert is_still_true(ReminderType.ACCESS_LOST, after(linked(0), ended(60)), 1)
+    assert not is_still_true(
+        ReminderType.ACCESS_LOST, after(linked(0), ended(60), relinked(90), ended(99)), 1
+    )
+    assert not is_still_true(ReminderType.CONSENT_ENDING, after(linked(0), ended(60)), 1)
