@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.reliability import engine_faults, failovers, kills, report
+from tests.reliability import engine_faults, failovers, kills, moves, report
 from tests.reliability.report import Chapter
 
 CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
@@ -14,6 +14,7 @@ CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
     "failovers": lambda rounds: [
         failovers.chapter(engines, 2 * rounds) for engines in (failovers.Watched, failovers.Clustered)
     ],
+    "moves": lambda rounds: [moves.resharding((rounds + 1) // 2), moves.partition(min(10.0, 2.0 * rounds))],
 }
 """What is broken, by name: functions of the rounds, which are how often something is tried."""
 

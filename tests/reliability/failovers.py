@@ -170,6 +170,7 @@ def chapter(kind: type[Watched] | type[Clustered], times_: int, *, rate: float =
     ):
         caller = Client(service)
         for turn in range(times_):
+            sent.go_on()
             seconds = _fail_over(engines, caller, client, turn)
             sent.others.append(f"failover-{turn}")
             accepting.append(seconds[0])

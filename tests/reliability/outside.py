@@ -102,6 +102,11 @@ class Traffic:
         """How many connections have all of their messages accepted."""
         return len(self.accepted) // len(_KINDS)
 
+    def go_on(self, connections: int = 10) -> None:
+        """Wait until those of so many more connections are accepted."""
+        target = self.connections + connections
+        until(lambda: self.connections >= target or not self._thread.is_alive())
+
     def start(self) -> None:
         """Send in a thread."""
         self._thread.start()
