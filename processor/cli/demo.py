@@ -85,6 +85,7 @@ def demo(headless: bool, name: str | None, simulator_port: int | None, within_s:
         service_environ = {
             "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
             "RETURN_URL_ORIGINS": simulator.url,
+            "EMBED_ORIGINS": simulator.url,
             "BRAND_DIR": str(BRANDS),
             **environ,
             "CODAT_API_URL": simulator.url,
@@ -148,7 +149,7 @@ def _run(
                 return
             print_addresses(settings, simulator.url)
             if name is None:
-                sign_up_company(settings)
+                sign_up_company(settings, lender_url=f"{simulator.url}{LENDER_PATH}")
                 if settings.brand_dir is None:
                     sign_up_company(settings, BRANDED_COMPANY, brand=BRAND)
 

@@ -89,8 +89,12 @@ def retry_while_busy(request: Callable[[], Result]) -> Result:
         time.sleep(0.1)
 
 
-def sign_up_company(settings: Settings, name: str = COMPANY, *, brand: str | None = None) -> None:
+def sign_up_company(
+    settings: Settings, name: str = COMPANY, *, brand: str | None = None, lender_url: str | None = None
+) -> None:
     """Sign up a new company and print its connect link; print the error if that fails.
+
+    With ``lender_url`` the page there is printed too, which shows the journey in a panel.
 
     Each run needs a new company, because the simulated Codat keeps nothing.
     """
@@ -113,3 +117,5 @@ def sign_up_company(settings: Settings, name: str = COMPANY, *, brand: str | Non
     else:
         place = "Start here: the journey" if brand is None else "Under another brand: the journey"
         click.echo(f"\n  {place} of {name}\n  {url}\n")
+        if lender_url is not None:
+            click.echo(f"  The same in a panel of a lender's page\n  {lender_url}?connect={url}\n")

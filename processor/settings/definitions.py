@@ -33,9 +33,7 @@ class Settings:
         secret=True,
     )
     ack_replicas: int = setting(
-        kinds.REPLICAS,
-        "How many replicas must have a message before Codat is answered 2xx; too few: 503.",
-        0,
+        kinds.REPLICAS, "How many replicas must have a message before Codat is answered 2xx; too few: 503.", 0
     )
     ack_timeout_ms: int = setting(kinds.ACK_MS, "How long to wait for `ACK_REPLICAS`, in milliseconds.", 500)
     redis_tls_verify: bool = setting(
@@ -123,9 +121,10 @@ class Settings:
         " button for them.",
     )
     return_url_origins: tuple[str, ...] = setting(
-        kinds.ORIGINS,
-        "Origins to which a `return_url` of a caller may lead; unset: none is accepted.",
-        (),
+        kinds.ORIGINS, "Origins to which a caller's `return_url` may lead; unset: none is accepted.", ()
+    )
+    embed_origins: tuple[str, ...] = setting(
+        kinds.ORIGINS, "Origins whose pages may show the journey (`/embed.js`); unset: none.", ()
     )
     api_keys: tuple[str, ...] = setting(
         kinds.API_KEYS,

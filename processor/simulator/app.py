@@ -32,7 +32,7 @@ def simulator_app() -> Flask:
     app.register_blueprint(control_blueprint(simulation))
     app.register_blueprint(link_blueprint(simulation))
     app.register_blueprint(home_blueprint(simulation))
-    app.register_blueprint(lender_blueprint())
+    app.register_blueprint(lender_blueprint(simulation))
 
     app.register_error_handler(SimulatorRefusal, error_response)
 

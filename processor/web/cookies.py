@@ -26,8 +26,21 @@ def with_prefix(name: str) -> dict[str, str]:
     return {key: value for key, value in request.cookies.items() if key.startswith(full_name)}
 
 
-def put(response: Response, name: str, value: str, *, path: str, max_age_s: int | None = None) -> None:
-    """Set a cookie; ``path`` counts over plain http alone."""
+def put(
+    response: Response,
+    name: str,
+    value: str,
+    *,
+    path: str,
+    max_age_s: int | None = None,
+    is_framed: bool = False,
+) -> None:
+    """Set a cookie; ``path`` counts over plain http alone.
+
+    One for a page that ``is_framed`` by another site comes back in frames of that site alone, over https.
+    https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies
+    """
+    is_partitioned = is_framed and request.is_secure
     response.set_cookie(
         name_of(name),
         value,
@@ -35,7 +48,8 @@ def put(response: Response, name: str, value: str, *, path: str, max_age_s: int 
         path="/" if request.is_secure else path,
         secure=request.is_secure,
         httponly=True,
-        samesite="Lax",
+        samesite="None" if is_partitioned else "Lax",
+        partitioned=is_partitioned,
     )
 
 

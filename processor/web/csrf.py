@@ -34,8 +34,14 @@ def token_of(key: str) -> str:
     return _token(key, _browser_nonce())
 
 
-def check_form(key: str) -> None:
-    """Raise :class:`FormExpired` unless the current form carries the token of this browser and ``key``."""
+def check_form(key: str, *, is_embedded: bool = False) -> None:
+    """Raise :class:`FormExpired` unless the current form carries the token of this browser and ``key``.
+
+    With ``is_embedded`` the browser's word that one of our own pages sent it is enough: pages in a frame of
+    another site may get no cookie back.
+    """
+    if is_embedded and request.headers.get("Sec-Fetch-Site") == "same-origin":
+        return
     nonce = cookies.get(COOKIE)
     token = request.form.get(FIELD, "")
     fetch_site = request.headers.get("Sec-Fetch-Site", "same-origin")

@@ -3,6 +3,7 @@
 A page sets its own Content-Security-Policy; every other response may load nothing.
 """
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -21,6 +22,7 @@ NO_PERMISSIONS = ", ".join(
 """No page uses a device, a sensor or a payment. https://www.w3.org/TR/permissions-policy/"""
 
 HSTS = "max-age=31536000"
+_NO_EMBEDDER = "'none'"
 
 
 def register(app: Flask) -> None:
@@ -34,7 +36,8 @@ def add_security_headers(response: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Content-Security-Policy", LOAD_NOTHING)
-    headers.setdefault("X-Frame-Options", "DENY")
+    if "frame-ancestors http" not in headers["Content-Security-Policy"]:  # X-Frame-Options cannot name them
+        headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", NO_PERMISSIONS)
@@ -43,10 +46,11 @@ def add_security_headers(response: Response) -> Response:
     return response
 
 
-def page_policy(images_from: str | None = None) -> str:
+def page_policy(images_from: str | None = None, *, embedders: Sequence[str] = ()) -> str:
     """The policy of a merchant page: own styles and scripts, images from any https address.
 
     ``images_from`` is an address whose origin may serve images over plain http, such as a simulated Codat.
+    Pages of the origins ``embedders`` may frame it.
     """
     sources = ["'self'", "https:"]
     if images_from is not None:
@@ -55,5 +59,6 @@ def page_policy(images_from: str | None = None) -> str:
             sources.append(f"http://{parts.netloc.rpartition('@')[2]}")
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-        f"img-src {' '.join(sources)}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"img-src {' '.join(sources)}; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {' '.join(embedders) or _NO_EMBEDDER}"
     )

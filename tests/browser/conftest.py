@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, ViewportSize
 
 from tests.browser.chrome import PATIENCE_MS, chrome
+from tests.browser.lender import Lender
+from tests.browser.lender import lender as lender_page
 from tests.browser.stack import SYNC_S, Stack, stack
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -21,9 +23,21 @@ SignUp = Callable[[], tuple[str, str]]
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Stack]:
+def lender() -> Iterator[Lender]:
+    """A page of another site that may show the journey."""
+    with lender_page() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def running(lender: Lender) -> Iterator[Stack]:
     """The whole service and a simulated Codat."""
-    with stack(PRODUCT_NAME="Northbank Lending", SUPPORT_EMAIL="help@northbank.example") as made:
+    settings = {
+        "PRODUCT_NAME": "Northbank Lending",
+        "SUPPORT_EMAIL": "help@northbank.example",
+        "EMBED_ORIGINS": lender.listed,
+    }
+    with stack(**settings) as made:
         yield made
 
 

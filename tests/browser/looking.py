@@ -4,7 +4,7 @@ Contrast: https://www.w3.org/TR/WCAG22/#contrast-minimum, AA. Targets:
 https://www.w3.org/TR/WCAG22/#target-size-minimum, with 44 pixels for buttons instead of 24.
 """
 
-from playwright.sync_api import Page
+from playwright.sync_api import Frame, Page
 
 _FAINT = """
 () => {
@@ -96,12 +96,12 @@ _WIDER = """
 """
 
 
-def wider(page: Page) -> list[str]:
+def wider(page: Page | Frame) -> list[str]:
     """What does not fit into the width of the window."""
     return list(page.evaluate(_WIDER))
 
 
-def faults(page: Page) -> list[str]:
+def faults(page: Page | Frame) -> list[str]:
     """Everything that keeps somebody from using the page as it is shown now."""
     page.wait_for_load_state("load")
     measures = {"faint": _FAINT, "unnamed": _UNNAMED, "small": _SMALL, "wider than the window": _WIDER}

@@ -11,7 +11,15 @@ from processor.clock import to_iso
 from processor.languages import current
 from processor.languages.catalogues import SOURCE
 from processor.web import brand_files, problem_json
-from processor.web.merchant import choosing, language_choice, managing, pages, returning, watching
+from processor.web.merchant import (
+    choosing,
+    embedding,
+    language_choice,
+    managing,
+    pages,
+    returning,
+    watching,
+)
 
 MAX_FORM_BYTES = 16_384
 STATIC_MAX_AGE_S = 31_536_000
@@ -35,6 +43,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["static_url"] = static_url
     app.jinja_env.globals["brand_url"] = brand_files.brand_url
     app.register_blueprint(brand_files.blueprint)
+    app.register_blueprint(embedding.blueprint)
     current.translate_templates(app.jinja_env)
     app.jinja_env.filters["moment"] = current.moment
     app.jinja_env.filters["percent"] = current.percent

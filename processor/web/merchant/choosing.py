@@ -12,7 +12,7 @@ from processor.journey.platform_requests import MOST_REQUESTS
 from processor.languages.current import gettext
 from processor.store.visit_steps import VisitStep
 from processor.web import csrf
-from processor.web.merchant import consenting, language_choice, tiles
+from processor.web.merchant import consenting, embedding, language_choice, tiles
 from processor.web.merchant.card import Card
 from processor.web.merchant.copy import asked_for, next_steps, redirect_outcomes, terms
 from processor.web.merchant.link_session import (
@@ -145,7 +145,7 @@ def skip(token: str) -> Response:
 @blueprint.post("/<token>/new-link")
 def new_link(token: str) -> Response:
     """E-mail a fresh link in place of an expired one; the page does not say whether one was sent."""
-    csrf.check_form(token)
+    csrf.check_form(token, is_embedded=embedding.is_allowed())
     try:
         visit = visit_of(token)
     except TokenExpired as error:
@@ -200,7 +200,8 @@ def leave_for_link(visit: PageVisit, session: LinkSession) -> Response:
     name = terms.name_of(session.platform_name or gettext(terms.UNNAMED_PLATFORM))
     platform = known_platforms().get(session.platform_key or "")
     needs = next_steps.needs_of(platform)
-    return forget_thanks(page(visit, "leaving", session=session, name=name, needs=needs))
+    is_framed = embedding.is_framed()
+    return forget_thanks(page(visit, "leaving", session=session, name=name, needs=needs, is_framed=is_framed))
 
 
 def opened_by_person() -> bool:

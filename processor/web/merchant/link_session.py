@@ -23,7 +23,7 @@ from processor.journey.standing import ConnectionStanding, Standing, outcome_of_
 from processor.web import cookies, csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
-from processor.web.merchant import language_choice
+from processor.web.merchant import embedding, language_choice
 from processor.web.merchant.card import Card
 from processor.web.merchant.cards import NO_ACCOUNTS, card_of, distinct_names, in_order, mark_barred
 from processor.web.merchant.copy import terms
@@ -222,7 +222,7 @@ def _company_of_link(company_id: str, generation: int) -> CompanyView:
 def form_visit_of(token: str) -> PageVisit:
     """The visit of a submitted form; raises as :func:`visit_of`, or :class:`FormExpired`."""
     visit = visit_of(token)
-    csrf.check_form(token)
+    csrf.check_form(token, is_embedded=embedding.is_allowed())
     return visit
 
 
@@ -248,7 +248,14 @@ def remember_visit(response: Response, visit: PageVisit) -> None:
     if language is not None:
         cookie = LANGUAGE_COOKIE + _digest(visit.company_id)
         for path in (PATH, RETURN_PATH):
-            cookies.put(response, cookie, language, path=path, max_age_s=VISIT_LIFETIME_S)
+            cookies.put(
+                response,
+                cookie,
+                language,
+                path=path,
+                max_age_s=VISIT_LIFETIME_S,
+                is_framed=embedding.is_framed(),
+            )
 
 
 def was_thanked(redirect: LinkRedirect) -> bool:

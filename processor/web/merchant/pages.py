@@ -18,7 +18,7 @@ from processor.languages.current import current
 from processor.settings.brands import brand_of
 from processor.web import csrf, failure_references, headers, html_errors
 from processor.web.dependencies import get_container
-from processor.web.merchant import language_choice
+from processor.web.merchant import embedding, language_choice
 from processor.web.merchant.copy import errors, terms
 from processor.web.merchant.link_session import (
     PATH,
@@ -73,6 +73,7 @@ def _render(visit: PageVisit | None, template: str, values: Mapping[str, Any]) -
         f"merchant/{template}.html",
         visit=visit,
         brand=brand,
+        embed_origins=embedding.origins(),
         leave_label=terms.back_to(brand.name),
         csrf_token=None if visit is None else csrf.token_of(visit.token),
         product_name=brand.name,
@@ -92,7 +93,10 @@ def _card_parameters(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _response(visit: PageVisit | None, html: str, status: int) -> Response:
     response = make_response(html, status)
-    policy = headers.page_policy(get_container().settings.codat_api_url)
+    policy = headers.page_policy(
+        get_container().settings.codat_api_url,
+        embedders=embedding.origins() if request.path.startswith(f"{PATH}/") else (),
+    )
     response.headers["Content-Security-Policy"] = policy
     response.content_language.add(current().tag)
     if visit is not None:

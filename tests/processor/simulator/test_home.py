@@ -127,3 +127,17 @@ def test_the_pages_own_files_are_there(server: SimulatorServer, browser: Browser
     for path in ("/simulator/static/simulator.css", "/simulator/static/icon.svg", "/branding/gbol/full.svg"):
         assert browser.http.get(f"{server.url}{path}").status_code == 200
     assert browser.http.get(f"{server.url}/branding/gbol/other.svg").status_code == 404
+
+
+def test_the_lenders_page_opens_the_journey_of_this_service_alone(
+    make_server: MakeServer, browser: Browser
+) -> None:
+    server = make_server(product_url="http://127.0.0.1:9")
+    link = "http://127.0.0.1:9/connect/token"
+    page = browser.open(f"{server.url}/lender?connect={link}")
+    assert f'href="{link}" data-journey="panel"' in page.answer.text
+    assert 'src="http://127.0.0.1:9/embed.js"' in page.answer.text
+    assert "frame-src http://127.0.0.1:9" in page.answer.headers["Content-Security-Policy"]
+    foreign = browser.open(f"{server.url}/lender?connect=http://127.0.0.1:99/connect/token").answer
+    assert "data-journey" not in foreign.text
+    assert "script-src" not in foreign.headers["Content-Security-Policy"]
