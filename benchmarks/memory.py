@@ -10,9 +10,11 @@ from redis import Redis
 
 from benchmarks.measure import Figure
 from handlers.registry import Policy
+from processor.clock import utc_now
 from processor.runtime.embedded_engine import Engine
-from processor.store import keys
+from processor.store import keys, wakeups
 from tests.support import messages
+from tests.support.service import until
 from tests.support.serving import give_back, serving
 from tests.support.workbench import Workbench
 from workers.inbox.drain import Drain
@@ -52,6 +54,9 @@ def measure(connections: int) -> list[Figure]:
             took = time.process_time() - began
             connection_bytes = _used(client) - empty
         reads_ms = _reads_ms(engine.url)
+        wakeups.trim(client, utc_now())
+        until(lambda: not client.info("memory")["lazyfree_pending_objects"])
+        idle_bytes = _used(client) - empty
     return [
         Figure(f"memory: a kept message of {len(body)} bytes", "B", (message_bytes / connections,), "≤ 700"),
         Figure(
@@ -59,6 +64,12 @@ def measure(connections: int) -> list[Figure]:
             "B",
             (connection_bytes / connections,),
             "≤ 2500",
+        ),
+        Figure(
+            f"memory: a connection without messages, of {connections:,}",
+            "B",
+            (idle_bytes / connections,),
+            "≤ 1500",
         ),
         Figure(f"drain: CPU with {connections:,} connections stored", "µs", (took / len(numbers) * 1e6,)),
         *(
