@@ -18,7 +18,7 @@ from processor.store.waker import DRAIN, Waker
 from workers.codat.questions import QuestionRunner
 from workers.delivery.dispatcher import Dispatcher
 from workers.delivery.wiring import dispatcher_of
-from workers.inbox.drain import Drain
+from workers.inbox.drain import LINGER_S, Drain
 from workers.reconciliation.maintenance import Maintenance
 from workers.reconciliation.poller import Poller
 
@@ -83,8 +83,9 @@ def build(
     *,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[], object] = lambda: None,
+    linger_s: float = LINGER_S,
 ) -> Runtime:
-    """The runtime with the collaborators of ``container``."""
+    """The runtime with the collaborators of ``container``; a drain waits ``linger_s`` for more messages."""
     waker, client = container.waker, container.redis
 
     def wake_questions() -> None:
@@ -108,6 +109,7 @@ def build(
             inbox=container.inbox,
             clock=container.clock,
             stop=stopping,
+            linger_s=linger_s,
             on_backlog=wake_another_drain,
             on_questions=wake_questions,
             on_notifications=wake_deliveries,

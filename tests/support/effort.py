@@ -7,13 +7,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 IN_CI = "CI" in os.environ
-DESK_DIVISOR = 20
+DESK_DIVISOR = 40
 FEWEST = 5
 
 
-def examples(in_ci: int) -> int:
+def examples(in_ci: int, *, fewest: int = FEWEST) -> int:
     """Number of examples to try where continuous integration tries ``in_ci``."""
-    return in_ci if IN_CI else min(in_ci, max(FEWEST, in_ci // DESK_DIVISOR))
+    return in_ci if IN_CI else min(in_ci, max(fewest, in_ci // DESK_DIVISOR))
 
 
 def part(items: Iterable[T], divisor: int = DESK_DIVISOR) -> list[T]:

@@ -149,7 +149,7 @@ def serving_journeys(settings: Settings) -> Container:
 def working(settings: Settings) -> Iterator[None]:
     """Workers in a thread: what waits is drained, and Codat is asked, until the end."""
     container = for_worker(settings)
-    own, stop = runtime.build(container), threading.Event()
+    own, stop = runtime.build(container, linger_s=0.0), threading.Event()
 
     def work() -> None:
         while not stop.wait(0.01):

@@ -1,6 +1,7 @@
 """A small OpenID Connect provider on loopback: real HTTP, real signatures, and lies on request."""
 
 import base64
+import functools
 import hashlib
 import json
 import threading
@@ -15,11 +16,17 @@ from joserfc.jwk import KeySet, RSAKey
 CLIENT_ID, CLIENT_SECRET = "our-client", "hush-of-the-client"
 
 
+@functools.cache
+def _issuer_key() -> RSAKey:
+    """The key of all providers of this process; making one takes longer than most tests."""
+    return RSAKey.generate_key(2048, auto_kid=True)
+
+
 class Issuer:
     """Authorises everybody; ``claims`` are added to ID tokens, ``key`` signs them."""
 
     def __init__(self) -> None:
-        self.key = self.published = RSAKey.generate_key(2048, auto_kid=True)
+        self.key = self.published = _issuer_key()
         self.claims: dict[str, Any] = {"groups": ["ops"], "email": "anna@bank.example"}
         self.asked: dict[str, dict[str, str]] = {}
         self.redeemed: list[str] = []

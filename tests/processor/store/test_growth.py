@@ -15,7 +15,7 @@ from tests.support.workbench import Workbench
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 COMPANY, CONNECTION = "company-1", "connection-1"
-DAYS_OF_A_STEP = 3
+DAYS_OF_A_STEP = 5
 
 
 def laws() -> dict[str, str]:

@@ -34,7 +34,7 @@ def wall() -> Wall:
 @pytest.fixture
 def codat(receiver: Receiver, wall: Wall) -> Iterator[SimulatorServer]:
     """A simulated Codat that reads nothing by itself."""
-    config = SimulatorConfig(api_key=CODAT_KEY, auto_sync=False, webhook_url=receiver.url)
+    config = SimulatorConfig(api_key=CODAT_KEY, auto_sync=False, sync_s=0.1, webhook_url=receiver.url)
     with SimulatorServer(config, wall) as server:
         yield server
 
