@@ -16,10 +16,20 @@ from processor.delivery.lane import LaneState
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.subscribers import Subscribers, names_of
 from processor.settings.definitions import Settings
-from processor.store import clock_skew, codat_calls, codat_status, heartbeats, keys, outages, receipts
+from processor.store import (
+    clock_skew,
+    codat_calls,
+    codat_status,
+    heartbeats,
+    inbox_lanes,
+    keys,
+    outages,
+    receipts,
+)
 from processor.store.acknowledgement import Acknowledgement
 from processor.store.clock_skew import Skew
 from processor.store.codat_calls import CodatCalls
+from processor.store.inbox_lanes import LaneDepth
 from processor.store.outages import Outage
 from processor.store.probe import prove_accepting
 from processor.store.receipts import Receipts
@@ -48,11 +58,11 @@ class Facts:
     """The facts at ``now`` by our clock, ``redis_now`` by that of Redis.
 
     ``answers``: Redis answered. ``seen``: last heartbeat of each role, or ``None``. ``workers``: last
-    progress of each worker process. ``open_messages``: number of messages with each of ``OPEN_STATUSES``, and
-    arrival of the first. ``names``: of subscribers, by id. ``since``: start of remembered conditions, by key.
-    ``overdue_questions``: number of due questions to Codat, and due time of the first. ``unreadable``: start
-    of each unreadable record, by ``kind id``. ``mutes``: end of each mute. ``connections``: used and most
-    connections of Redis.
+    progress of each worker process. ``inbox``: waiting messages by lane. ``open_messages``: number of
+    messages with each of ``OPEN_STATUSES``, and arrival of the first. ``names``: of subscribers, by id.
+    ``since``: start of remembered conditions, by key. ``overdue_questions``: number of due questions to
+    Codat, and due time of the first. ``unreadable``: start of each unreadable record, by ``kind id``.
+    ``mutes``: end of each mute. ``connections``: used and most connections of Redis.
     """
 
     now: datetime
@@ -62,8 +72,7 @@ class Facts:
     since: Mapping[str, datetime] = field(default_factory=dict)
     seen: Mapping[str, datetime | None] = field(default_factory=dict)
     workers: Mapping[str, datetime] = field(default_factory=dict)
-    inbox_depth: int = 0
-    inbox_age_s: float = 0.0
+    inbox: Mapping[str, LaneDepth] = field(default_factory=dict)
     open_messages: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
     dead_deliveries: int = 0
     uncertain_deliveries: int = 0
@@ -136,9 +145,7 @@ def _gather(
         for cell in keys.cells():
             pipe.zcard(keys.dead_deliveries(cell))
             pipe.zcard(keys.outbox_with(cell, "uncertain"))
-        for cell in keys.cells():
-            pipe.xlen(keys.inbox(cell))
-            pipe.xrange(keys.inbox(cell), count=1)
+        inbox_lanes.stage(pipe)
         began = wall()
         rows = iter(pipe.execute(raise_on_error=False))
         ended = wall()
@@ -153,10 +160,7 @@ def _gather(
     for _ in keys.cells():
         dead_deliveries += _number(next(rows))
         uncertain_deliveries += _number(next(rows))
-    depth, age_s = 0, 0.0
-    for _ in keys.cells():
-        depth += _number(next(rows))
-        age_s = max(age_s, _age_s(next(rows), redis_now))
+    lanes_in = inbox_lanes.read(rows, redis_now)
     subscribers = Subscribers(client, allow_private=True).all()
     lane_ids = [*(subscriber.id for subscriber in subscribers), *BUILT_IN]
     lanes = LaneAdmin(client, clock=lambda: now).states(lane_ids)
@@ -168,8 +172,7 @@ def _gather(
         seen={role: max(times.values(), default=None) for role, times in processes.items()},
         workers=processes["worker"],
         since=memory_module.since(remembered),
-        inbox_depth=depth,
-        inbox_age_s=age_s,
+        inbox=lanes_in,
         open_messages=open_messages,
         dead_deliveries=dead_deliveries,
         uncertain_deliveries=uncertain_deliveries,
@@ -246,11 +249,3 @@ def _count_and_first(rows: Iterator[Any]) -> tuple[int, datetime | None]:
     """The sum of the counts of all cells, and the earliest of their first times."""
     pairs = [(_number(next(rows)), _first_time(next(rows))) for _ in keys.cells()]
     return sum(count for count, _ in pairs), min((at for _, at in pairs if at is not None), default=None)
-
-
-def _age_s(answer: Any, redis_now: datetime) -> float:
-    """The age of a stream's first entry, in seconds; 0 without one."""
-    if not isinstance(answer, list) or not answer:
-        return 0.0
-    entered = from_ms(int(answer[0][0].split(b"-")[0]))
-    return max(0.0, (redis_now - entered).total_seconds())

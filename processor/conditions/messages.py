@@ -10,8 +10,11 @@ from processor.conditions.registry import make
 from processor.humanize import number, span
 from processor.store import heartbeats
 
-WAITS_LONG_S = 60
-"""Age of the oldest waiting message from which the inbox counts as stalled, in seconds."""
+WAITS_LONG_S = {"new": 60, "replays": 1_800}
+"""Age of the oldest waiting message of a lane from which the inbox counts as stalled, in seconds.
+
+Replays may wait longer: everything new overtakes them.
+"""
 
 
 def conditions(facts: Facts) -> Iterator[Condition]:
@@ -34,12 +37,15 @@ def conditions(facts: Facts) -> Iterator[Condition]:
             since = span((facts.redis_now - at).total_seconds())
             sentence = f"{name} has made no progress for {since}: it hangs or has died."
             yield make("worker_hangs", sentence, since=at, subject=name)
-    if facts.inbox_depth and facts.inbox_age_s >= WAITS_LONG_S:
-        waiting = number(facts.inbox_depth, "message waits", "messages wait")
+    if any(lane.depth and lane.age_s >= WAITS_LONG_S[name] for name, lane in facts.inbox.items()):
+        waiting = number(sum(lane.depth for lane in facts.inbox.values()), "message waits", "messages wait")
+        age_s = max(lane.age_s for lane in facts.inbox.values())
+        replays = facts.inbox["replays"].depth
+        among = f" ({replays:,} of them replays)" if replays else ""
         yield make(
             "inbox_stalled",
-            f"{waiting} in the inbox, the oldest for {span(facts.inbox_age_s)}.",
-            since=facts.redis_now - timedelta(seconds=facts.inbox_age_s),
+            f"{waiting} in the inbox{among}, the oldest for {span(age_s)}.",
+            since=facts.redis_now - timedelta(seconds=age_s),
         )
     yield from _open_messages(facts)
 

@@ -46,8 +46,10 @@ class LoadedRecords(NamedTuple):
 class Cell:
     """Reads and commits batches of one cell, guarded by its cursor."""
 
-    def __init__(self, client: "Redis[Any]", number: int) -> None:
-        self.number = number
+    def __init__(self, client: "Redis[Any]", number: int, *, replays: bool = False) -> None:
+        """``replays``: of that lane of the inbox."""
+        self.number, self.replays = number, replays
+        self._inbox = keys.replays(number) if replays else keys.inbox(number)
         self._client = client
         self._seen_cursor: Any = None
 
@@ -62,8 +64,11 @@ class Cell:
         return pipe
 
     def read(self, limit: int) -> tuple[list[WaitingMessage], list[bytes]]:
-        """The oldest messages, and stream entries whose message is gone (erased or expired)."""
-        entries = self._client.xrange(keys.inbox(self.number), count=limit)
+        """The oldest messages, and stream entries of messages that no longer wait.
+
+        Such a message is gone (erased or expired), or was handled by its entry in the other lane.
+        """
+        entries = self._client.xrange(self._inbox, count=limit)
         entry_ids_of: dict[str, list[bytes]] = {}
         for entry_id, fields in entries:
             entry_ids_of.setdefault(text(fields[b"id"]), []).append(entry_id)
@@ -73,10 +78,10 @@ class Cell:
         waiting: list[WaitingMessage] = []
         gone: list[bytes] = []
         for (event_id, entry_ids), row in zip(entry_ids_of.items(), rows, strict=True):
-            if row is None:
+            record = None if row is None else message_records.load_anything(row)
+            if record is None or record.status != "pending":
                 gone += entry_ids
                 continue
-            record = message_records.load_anything(row)
             waiting.append(
                 WaitingMessage(
                     event_id, tuple(entry_ids), record, *message_records.unpack_content(record.content)
@@ -162,7 +167,7 @@ class Cell:
         for message in handled:
             entry_ids += message.entry_ids
         if entry_ids:
-            pipe.xdel(keys.inbox(self.number), *entry_ids)
+            pipe.xdel(self._inbox, *entry_ids)
         commits.write_connections(pipe, self.number, batch, now)
         commits.write_companies(pipe, self.number, batch)
         outbox.write(pipe, self.number, batch.notifications)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from redis import Redis, RedisError
@@ -10,7 +10,7 @@ from redis.client import Pipeline
 
 from handlers.events import Event
 from processor.clock import to_ms
-from processor.store import each_cell, keys, message_records, visibility
+from processor.store import inbox_lanes, keys, message_records, visibility
 from processor.store.acknowledgement import NONE, Acknowledgement
 from processor.store.message_records import MessageHead, MessageRecord
 from processor.store.round_trip import RoundTrip
@@ -24,6 +24,9 @@ UNRECOGNISED_STATUSES = ("quarantined", "discarded")
 
 ASKED = "asked"
 """Holder of a cell for which a drain was requested."""
+
+REPLAYED_AFTER = timedelta(hours=1)
+"""Age at its receipt from which a message waits among the replays, behind what is new (decision 39)."""
 
 WAKE_MS = 2_000
 """How long a requested drain is waited for (ms)."""
@@ -167,7 +170,7 @@ class Inbox:
             keys.seen(cell, event.event_id),
             keys.messages(cell),
             keys.repeats(cell),
-            keys.inbox(cell),
+            keys.replays(cell) if event.received_at - event.at > REPLAYED_AFTER else keys.inbox(cell),
             keys.events(cell),
             keys.company_events(company_id) if company_id else keys.nothing(cell),
             keys.wake(cell),
@@ -195,7 +198,7 @@ class Inbox:
     def requeue(
         self, event_id: str, *, status: str, cell: int, only_if: bool = False, attempts: int | None = None
     ) -> tuple[bool, bool]:
-        """Put a stored message with this status into the inbox of its cell again.
+        """Put a stored message with this status into the inbox of its cell again, as a replay.
 
         With ``only_if`` nothing happens if its status has changed. ``attempts`` is the new number of failed
         attempts. Returns whether the message was put, and whether the cell needs a wake-up.
@@ -205,7 +208,7 @@ class Inbox:
                 keys.messages(cell),
                 keys.events_of(cell, status),
                 keys.retries(cell),
-                keys.inbox(cell),
+                keys.replays(cell),
                 keys.wake(cell),
             ],
             args=[
@@ -261,7 +264,7 @@ class Inbox:
 
     def depth(self) -> int:
         """Number of waiting messages over all cells."""
-        return sum(each_cell.replies(self._client, lambda pipe, cell: pipe.xlen(keys.inbox(cell))))
+        return sum(inbox_lanes.depths(self._client))
 
 
 def passed_on_id(event_id: str, cell: int) -> str:

@@ -125,6 +125,16 @@ def inbox(cell: int) -> str:
     return f"{_in(cell)}inbox"
 
 
+def replays(cell: int) -> str:
+    """Stream like ``inbox``: ids of events that were old when they came, or that are handled again."""
+    return f"{_in(cell)}replays"
+
+
+def inboxes(cell: int) -> tuple[str, str]:
+    """Both lanes of the inbox: new messages, and replays."""
+    return inbox(cell), replays(cell)
+
+
 def wake(cell: int) -> str:
     """String: the drain of this cell, or that one was requested. Expires after 2 s unless renewed."""
     return f"{_in(cell)}wake"

@@ -4,8 +4,8 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Sequence, Set
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -20,6 +20,13 @@ LEASE_MS = 1_500
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.03
 """Pauses between two looks at the cells of a cluster, in seconds; each is twice as long as the one before."""
+
+
+class WaitingCells(NamedTuple):
+    """Cells with messages, by lane of the inbox, in random order: the caller may not get to all of them."""
+
+    new: list[int]
+    replays: list[int]
 
 
 class CellLeases:
@@ -49,30 +56,36 @@ class CellLeases:
                 pipe.set(keys.wake(cell), self._token, px=LEASE_MS)
             pipe.execute()
 
-    def waiting(self, timeout_ms: int) -> list[int]:
-        """The held cells with messages, in no order; waits up to ``timeout_ms`` for the first one."""
+    def waiting(self, timeout_ms: int) -> WaitingCells:
+        """The held cells with messages; waits up to ``timeout_ms`` for the first one."""
         if isinstance(self._client, ClusterClient):
             return self._waiting_in_cluster(time.monotonic() + timeout_ms / 1000)
-        names = {keys.inbox(cell): cell for cell in self.held}
-        streams: dict[Any, Any] = dict.fromkeys(names, "0")
+        streams: dict[Any, Any] = dict.fromkeys(self._streams(), "0")
         rows = self._client.xread(streams, count=1, block=timeout_ms or None)
-        cells = [names[text(name)] for name, _ in rows or ()]
-        random.shuffle(cells)  # the caller may not get to all of them
-        return cells
+        return self._by_lane({text(name) for name, _ in rows or ()})
 
-    def _waiting_in_cluster(self, until: float) -> list[int]:
+    def _streams(self) -> list[str]:
+        return [name for cell in self.held for name in keys.inboxes(cell)]
+
+    def _by_lane(self, filled: Set[str]) -> WaitingCells:
+        cells = random.sample(self.held, len(self.held))
+        return WaitingCells(
+            [cell for cell in cells if keys.inbox(cell) in filled],
+            [cell for cell in cells if keys.replays(cell) in filled],
+        )
+
+    def _waiting_in_cluster(self, until: float) -> WaitingCells:
         """The same for cells of several nodes, which no single command can wait for: look again and again."""
         pause_s = SHORTEST_PAUSE_S
         while True:
             with self._client.pipeline(transaction=False) as pipe:
-                for cell in self.held:
-                    pipe.xlen(keys.inbox(cell))
-                depths = pipe.execute()
-            cells = [cell for cell, depth in zip(self.held, depths, strict=True) if depth]
+                names = self._streams()
+                for name in names:
+                    pipe.xlen(name)
+                filled = {name for name, depth in zip(names, pipe.execute(), strict=True) if depth}
             rest_s = until - time.monotonic()
-            if cells or rest_s <= 0:
-                random.shuffle(cells)
-                return cells
+            if filled or rest_s <= 0:
+                return self._by_lane(filled)
             time.sleep(min(pause_s, rest_s))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -81,7 +94,9 @@ class CellLeases:
         with self._client.pipeline(transaction=False) as pipe:
             for cell in self.held:
                 self._rest(
-                    keys=[keys.inbox(cell), keys.wake(cell)], args=[self._token, ASKED, LEASE_MS], client=pipe
+                    keys=[keys.wake(cell), *keys.inboxes(cell)],
+                    args=[self._token, ASKED, LEASE_MS],
+                    client=pipe,
                 )
             sleeps = pipe.execute()
         self.held = []

@@ -42,7 +42,8 @@ def page(
             client, index, [keys.company_events(company_id)], limit=limit, cursor=cursor
         )
     elif status == "pending":
-        streams = [keys.inbox(cell) for cell in cells]
+        streams = [name for cell in cells for name in keys.inboxes(cell)]
+        cells = [cell for cell in cells for _ in keys.inboxes(cell)]  # by number of the stream
         page = cursors.stream_page(client, index, streams, b"id", limit=limit, cursor=cursor)
     else:
         is_indexed = status in INDEXED_STATUSES

@@ -44,6 +44,9 @@ RECEIVED = MetricDefinition(
 HANDLING = MetricDefinition(
     "codat_handling_seconds", "From the receipt of a message to the commit of its decisions.", (), _SECONDS
 )
+REPLAY_HANDLING = MetricDefinition(
+    "codat_replay_handling_seconds", "The same of replays, which new messages overtake.", (), _SECONDS
+)
 DELIVERY = MetricDefinition(
     "codat_delivery_seconds",
     "From the commit that decided a notification to its delivery.",
@@ -66,7 +69,17 @@ POOL_USE = MetricDefinition(
     ("role",),
     (0.25, 0.5, 0.75, 0.9, 1.0),
 )
-DEFINITIONS = (RECEIVED, HANDLING, DELIVERY, ATTEMPTS, ATTEMPT_SECONDS, CODAT_CALL, WAKE_UPS, POOL_USE)
+DEFINITIONS = (
+    RECEIVED,
+    HANDLING,
+    REPLAY_HANDLING,
+    DELIVERY,
+    ATTEMPTS,
+    ATTEMPT_SECONDS,
+    CODAT_CALL,
+    WAKE_UPS,
+    POOL_USE,
+)
 RESULTS = ("delivered", "again", "dead", "uncertain", "gone")
 """Values of the label ``result`` of ``ATTEMPTS``."""
 
@@ -88,11 +101,15 @@ class Metrics:
                 self._totals[_field(RECEIVED, status)] += count
             self._trends[Series.ACCEPTED] += counts["accepted"] + counts["quarantined"]
 
-    def handled(self, lags_s: Iterable[float], *, failed: int, told: int) -> None:
-        """Count a committed batch: the lag of each message of Codat's, failures, and notifications."""
+    def handled(self, lags_s: Iterable[float], *, failed: int, told: int, replays: bool = False) -> None:
+        """Count a committed batch: the lag of each message of Codat's, failures, and notifications.
+
+        ``replays``: of the lane of replays.
+        """
+        metric = REPLAY_HANDLING if replays else HANDLING
         with self._lock:
             for lag_s in lags_s:
-                self._observe(HANDLING, lag_s)
+                self._observe(metric, lag_s)
                 self._trends[Series.HANDLED] += 1
                 self._trends[Series.LAG_MS] += int(max(0.0, lag_s) * 1000)
             self._trends[Series.FAILURES] += failed

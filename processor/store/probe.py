@@ -124,7 +124,7 @@ def _cleaned(client: "Redis[Any]", company_ids: Sequence[str]) -> Iterator[None]
                 keys.repeats(cell),
                 keys.events(cell),
                 keys.company_events(company_id),
-                keys.inbox(cell),
+                *keys.inboxes(cell),
                 keys.wake(cell),
                 keys.cursor(cell),
                 keys.counters(cell),

@@ -35,7 +35,8 @@ class Batch:
     """Everything that one commit writes.
 
     ``failed`` holds message, traceback and time of the next attempt (``None``: dead letter).
-    ``gone`` are stream entries without a message, ``dropped`` messages and their erased companies.
+    ``gone`` are stream entries of messages that no longer wait. ``dropped`` are messages of erased companies,
+    and the companies.
     ``repairs`` are connections changed by a poll, ``confirmed`` those whose message reported a known change.
     ``heard`` is whether one of the messages came from Codat. ``looks`` are companies to poll now.
     """

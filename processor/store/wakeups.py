@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.store import each_cell, keys, message_records
+from processor.store import each_cell, inbox_lanes, keys, message_records
 from processor.store.decoding import text
 from processor.store.inbox import WAKE_MS
 from processor.store.message_records import INDEXED_STATUSES
@@ -21,7 +21,7 @@ POLL_CLAIM_MS = 30_000
 
 def claim_sleeping_cells(client: "Redis[Any]") -> list[int]:
     """Claim the cells with waiting messages and no drain; the caller has to wake each of them."""
-    depths = each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
+    depths = inbox_lanes.depths(client)
     awake = each_cell.replies(client, lambda pipe, cell: pipe.exists(keys.wake(cell)))
     asleep = [cell for cell in keys.cells() if depths[cell] and not awake[cell]]
     return [cell for cell in asleep if client.set(keys.wake(cell), "asked", nx=True, px=WAKE_MS)]

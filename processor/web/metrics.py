@@ -73,6 +73,16 @@ class _StatsCollector:
             ("codat_warnings", "Warnings that hold now.", len(codat["warnings"])),
         ):
             yield GaugeMetricFamily(name, text, value=value)
+        for key, name, text in (
+            ("depth", "codat_inbox_lane_depth", "Messages that wait, by lane of the inbox."),
+            (
+                "age_s",
+                "codat_inbox_lane_age_seconds",
+                "How long the oldest of them has waited.",
+            ),
+        ):
+            values = {lane: row[key] for lane, row in inbox["lanes"].items()}
+            yield _by_label(name, text, "lane", values)
         yield _by_lane("codat_lane_waiting", "Notifications that wait for a receiver.", stats, "waiting")
         yield _by_lane("codat_lane_overdue_seconds", "How late the oldest of them is.", stats, "overdue_s")
         yield _conditions(stats["conditions"])

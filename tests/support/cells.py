@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-from processor.store import each_cell, keys, message_queries, message_records, records
+from processor.store import each_cell, inbox_lanes, keys, message_queries, message_records, records
 
 
 def where(client: "Redis[Any]", name: Callable[..., str], *args: str) -> str:
@@ -115,11 +115,11 @@ def forget_message(client: "Redis[Any]", event_id: str) -> None:
 
 def waiting(client: "Redis[Any]") -> list[int]:
     """The cells in which a message waits."""
-    depths = each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
+    depths = inbox_lanes.depths(client)
     return [cell for cell in keys.cells() if depths[cell]]
 
 
 def pending(client: "Redis[Any]") -> list[bytes]:
     """The ids of the messages that wait, oldest first in each cell."""
-    rows = each_cell.replies(client, lambda pipe, cell: pipe.xrange(keys.inbox(cell)))
-    return [fields[b"id"] for row in rows for _, fields in row]
+    streams = [name for cell in keys.cells() for name in keys.inboxes(cell)]
+    return [fields[b"id"] for name in streams for _, fields in client.xrange(name)]

@@ -19,7 +19,7 @@ from processor.runtime import tracing
 from processor.store.cells import Cell, CursorConflict, WriteConflict
 from processor.store.inbox import Inbox
 from processor.store.keys import cell_of
-from processor.store.leases import CellLeases
+from processor.store.leases import CellLeases, WaitingCells
 from processor.store.metrics import Metrics
 from processor.store.unit_of_work import MESSAGES, Batch, WaitingMessage
 from processor.store.waker import HANDLING_RETRIES
@@ -28,6 +28,9 @@ from workers.inbox.batch import BatchHandler
 _log = logging.getLogger(__name__)
 
 BATCH = 500
+REPLAY_BATCH = 100
+"""Most replays in one batch: a new message of one of the same cells waits for one such batch at most."""
+
 LINGER_S = 3.0
 """How long a drain waits for more messages, in seconds; meanwhile accepting needs no wake-up call."""
 
@@ -41,6 +44,9 @@ ASK_FOR_HELP_S = 1.0
 """Pause between two requests for another drain while messages pile up, in seconds."""
 
 MOST_TRACE = 4_000
+
+Refused = dict[int, ResponseError]
+"""The refusal of Redis by cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class Drain:
         leases = CellLeases(self._client, numbers)
         started = last_handled = time.monotonic()
         handled = 0
-        refused: dict[int, ResponseError] = {}  # by cell: a damaged record stops its cell, and no other
+        refused: Refused = {}
         while True:
             self._progress()
             leases.renew()
@@ -107,45 +113,55 @@ class Drain:
             while (now := time.monotonic()) < renewed + RENEW_S:
                 idle_at = last_handled + self._linger_s
                 waiting = self._waiting(leases, min(renewed + RENEW_S, idle_at) - now)
-                for number in waiting:
-                    if time.monotonic() >= renewed + RENEW_S:
-                        break
-                    try:
-                        count = self._drain_once(leases, number)
-                    except ResponseError as error:
-                        refused[number] = error
-                        leases.held.remove(number)
-                        continue
-                    if count:
-                        handled += count
-                        last_handled = time.monotonic()
+                if count := self._round(leases, waiting, refused, until=renewed + RENEW_S):
+                    handled += count
+                    last_handled = time.monotonic()
                 now = time.monotonic()
-                is_idle = not waiting and now >= idle_at
+                is_idle = not any(waiting) and now >= idle_at
                 if self._stop() or is_idle or now - started >= run_s:
                     more = leases.release()
                     if refused:
                         raise next(iter(refused.values()))
                     return Drained(handled, more=more)
 
-    def _waiting(self, leases: CellLeases, timeout_s: float) -> list[int]:
+    def _waiting(self, leases: CellLeases, timeout_s: float) -> WaitingCells:
         """The leased cells with messages; without a leased cell, wait until another drain may have gone."""
         if leases.held:
             return leases.waiting(max(0, int(timeout_s * 1000)))
         time.sleep(max(0.0, timeout_s))
-        return []
+        return WaitingCells([], [])
 
-    def _drain_once(self, leases: CellLeases, number: int) -> int:
+    def _round(self, leases: CellLeases, waiting: WaitingCells, refused: Refused, *, until: float) -> int:
+        """Handle a batch of each cell with new messages, until then, and a batch of replays.
+
+        Replays so get their turn however many new messages come. A cell that Redis refuses becomes one of
+        ``refused``: a damaged record stops its cell, and no other. Returns the number of messages.
+        """
+        handled = 0
+        turns = [Cell(self._client, number) for number in waiting.new]
+        turns += [Cell(self._client, number, replays=True) for number in waiting.replays[:1]]
+        for cell in turns:
+            if cell.number in refused or (not cell.replays and time.monotonic() >= until):
+                continue
+            try:
+                handled += self._drain_once(leases, cell)
+            except ResponseError as error:
+                refused[cell.number] = error
+                leases.held.remove(cell.number)
+        return handled
+
+    def _drain_once(self, leases: CellLeases, cell: Cell) -> int:
         """Handle one batch of a cell; the number of messages."""
         try:
-            count, ask_now = self.batch(Cell(self._client, number))
+            count, ask_now = self.batch(cell)
         except CursorConflict:
-            _log.debug("another drain works on this cell", extra={"cell": number})
+            _log.debug("another drain works on this cell", extra={"cell": cell.number})
             return 0
         except WriteConflict:  # the batch is repeated in the next round
             return 0
         if ask_now:
             self._on_questions()
-        if count >= BATCH and len(leases.held) > 1 and time.monotonic() >= self._help_at:
+        if count >= _limit(cell) and len(leases.held) > 1 and time.monotonic() >= self._help_at:
             self._help_at = time.monotonic() + ASK_FOR_HELP_S
             self._on_backlog()
         return count
@@ -156,7 +172,7 @@ class Drain:
         self._progress()
         pipe = cell.begin()
         with pipe:
-            waiting, gone = cell.read(BATCH)
+            waiting, gone = cell.read(_limit(cell))
             if not waiting and not gone:
                 return 0, False
             batch = Batch(gone=gone)
@@ -197,7 +213,9 @@ class Drain:
             for message, event in events
             if event.source in MESSAGES and not message.record.attempts
         ]
-        self._metrics.handled(lags, failed=len(batch.failed), told=len(batch.notifications))
+        self._metrics.handled(
+            lags, failed=len(batch.failed), told=len(batch.notifications), replays=cell.replays
+        )
         if tracing.is_on():
             _trace(batch, now, committed_at)
         _report(batch)
@@ -229,6 +247,11 @@ class Drain:
                 event = replace(event, company=None)  # passed on by the cell of its company
             events.append((message, event))
         return events
+
+
+def _limit(cell: Cell) -> int:
+    """Most messages of one batch."""
+    return REPLAY_BATCH if cell.replays else BATCH
 
 
 def _trace(batch: Batch, began: datetime, ended: datetime) -> None:

@@ -8,11 +8,27 @@ from processor.web.v1.delivery_schemas import LaneSchema
 from processor.web.v1.fields import ResponseSchema, by_name, many, moment, number, seconds, text, word
 
 
-class InboxSchema(ResponseSchema):
-    """The inbox."""
+class InboxLaneSchema(ResponseSchema):
+    """One lane of the inbox."""
 
     depth = number("Messages that wait.")
     age_s = seconds("How long the oldest has waited, in seconds.")
+
+
+class InboxLanesSchema(ResponseSchema):
+    """The lanes of the inbox: new messages overtake replays.
+
+    Replays are messages that were older than an hour when they came, and those that are handled again.
+    """
+
+    new = fields.Nested(InboxLaneSchema, required=True)
+    replays = fields.Nested(InboxLaneSchema, required=True)
+
+
+class InboxSchema(InboxLaneSchema):
+    """The inbox, both lanes together."""
+
+    lanes = fields.Nested(InboxLanesSchema, required=True)
 
 
 class WarningSchema(ResponseSchema):

@@ -17,6 +17,7 @@ from handlers.events import Aspect, Event, LinkStatus, QuestionUnanswered, Sourc
 from handlers.machine import Transition, advance, company_effects
 from handlers.milestones import Notification
 from handlers.registry import Context, Policy
+from processor.store.inbox import REPLAYED_AFTER
 from tests.handlers.support.codat_history import BASE, Change, Did, status_at
 from tests.handlers.support.codat_messages import (
     COMPANY,
@@ -35,6 +36,9 @@ MOST_ANSWERS = 400
 
 DELAYS_S = (0.4, 0.0, 2.0, 5.3, 0.1, 31.0, 300.0, 1.0, 1900.0, 8000.0, 100_000.0)
 """How long a message of the current generation takes: it is tried for 28 hours."""
+
+REPLAY_WAITS_S = (0.0, 90.0, 2000.0, 20_000.0)
+"""How long a replay waits behind new messages."""
 
 LAGS_S = (0.0, 5.0, 59.9, 1.5, 30.0)
 """How old the state is that Codat's API shows, look by look."""
@@ -140,11 +144,11 @@ class World:
                 continue
             arrival = self._ours(change.at) + timedelta(seconds=tape.choice(DELAYS_S))
             message = current_message(change, f"current-{position}", arrival, by_company=tape.once_in(4))
-            self.post(self._processed_at(arrival), message)
+            self.post(self._processed_at(arrival) + self._wait_of(message), message)
             if tape.once_in(4):
                 again = arrival + timedelta(seconds=tape.choice(DELAYS_S))
                 fresh = current_message(change, f"twin-{position}", again)
-                self.post(again, tape.choice((message, fresh)))
+                self.post(again + self._wait_of(fresh), tape.choice((message, fresh)))
 
     def post_legacy(self, *, loses: bool = False) -> None:
         """Send every change through the legacy generation, where it has a word for it."""
@@ -188,6 +192,11 @@ class World:
     def _processed_at(self, arrival: datetime) -> datetime:
         """Mostly at once; after a crash, or behind others, a little later."""
         return arrival + timedelta(seconds=self.tape.choice((0, 0, 0, 0, 0, 6, 0, 20)))
+
+    def _wait_of(self, message: Event) -> timedelta:
+        """How long new messages overtake this one: what is older than an hour waits in a lane of its own."""
+        is_replay = message.received_at - message.at > REPLAYED_AFTER
+        return timedelta(seconds=self.tape.choice(REPLAY_WAITS_S) if is_replay else 0)
 
     def _answer(self, aspect: Aspect, at: datetime) -> Event:
         self.answers += 1

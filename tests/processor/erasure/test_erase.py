@@ -48,6 +48,7 @@ def test_nothing_is_left_and_others_lose_nothing(bench, erasure):
         "seen",
         "erased",
         "inbox",
+        "replays",
         "fan-out",
     )
     alone, now = (

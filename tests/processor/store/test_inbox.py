@@ -24,7 +24,9 @@ BODY = messages.connected(COMPANY, CONNECTION)
 
 def waiting(client):
     """The event ids that wait, by cell."""
-    entries = {cell: client.xrange(keys.inbox(cell)) for cell in keys.cells()}
+    entries = {
+        cell: [entry for name in keys.inboxes(cell) for entry in client.xrange(name)] for cell in keys.cells()
+    }
     return {cell: [fields[b"id"].decode() for _, fields in rows] for cell, rows in entries.items() if rows}
 
 
@@ -358,7 +360,7 @@ def handled(client, inbox, status="processed"):
     """A message with that status which waits no more."""
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
     cell = keys.cell_of(COMPANY)
-    client.delete(keys.inbox(cell), keys.wake(cell))
+    client.delete(*keys.inboxes(cell), keys.wake(cell))
     cells.change_message(client, "msg_1", status=status)
     if status in INDEXED_STATUSES:
         client.zadd(keys.events_of(cell, status), {"msg_1": to_ms(messages.LONG_AGO)})

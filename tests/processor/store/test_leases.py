@@ -4,7 +4,7 @@ import threading
 
 from processor.store import keys, leases
 from processor.store.cells import Cell
-from processor.store.inbox import ASKED
+from processor.store.inbox import ASKED, REPLAYED_AFTER
 from processor.store.leases import CellLeases
 from tests.support import messages
 from tests.support.workbench import Workbench, company_in
@@ -65,16 +65,19 @@ def test_a_drain_waits_for_all_its_cells_at_once(client):
     bench = Workbench(client)
     drain = CellLeases(client)
     drain.renew()
-    assert drain.waiting(1) == []
+    assert drain.waiting(1) == ([], [])
     found = []
     thread = threading.Thread(target=lambda: found.append(drain.waiting(60_000)))
     thread.start()
     bench.fill([messages.connected(company_in(5), "connection-1")])
     thread.join(30)
     bench.fill([messages.connected(company_in(11), "connection-2")])
+    old = messages.connected(company_in(7), "connection-3", at=bench.clock() - REPLAYED_AFTER * 2)
+    bench.fill([old])
 
-    assert found == [[5]]
-    assert sorted(drain.waiting(0)) == [5, 11]
+    assert found == [([5], [])]
+    new, replays = drain.waiting(0)
+    assert (sorted(new), replays) == ([5, 11], [7])
 
 
 def test_what_waits_at_the_end_is_left_to_a_drain_that_is_requested(client):

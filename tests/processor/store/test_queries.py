@@ -199,12 +199,15 @@ def test_what_nobody_ever_heard_of_is_none(reader):
 
 
 def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, reader):
-    assert reader.stats(["ready"])["inbox"] == {"depth": 0, "age_s": 0.0}
+    empty = {"depth": 0, "age_s": 0.0}
+    assert reader.stats(["ready"])["inbox"] == {**empty, "lanes": {"new": empty, "replays": empty}}
     seconds, _ = client.time()
-    client.xadd(keys.inbox(2), {"id": "msg_1"}, id=f"{(seconds - 90) * 1000}-0")
+    client.xadd(keys.replays(2), {"id": "msg_1"}, id=f"{(seconds - 90) * 1000}-0")
     client.xadd(keys.inbox(1), {"id": "msg_2"}, id=f"{(seconds - 30) * 1000}-0")
 
     found = reader.stats(["ready"])["inbox"]
 
     assert found["depth"] == 2
     assert 90 <= found["age_s"] < 150
+    assert found["lanes"]["replays"] == {"depth": 1, "age_s": found["age_s"]}
+    assert 30 <= found["lanes"]["new"]["age_s"] < 90

@@ -235,7 +235,7 @@ def test_a_replay_goes_to_the_cell_of_its_company_and_wakes_it(
     assert answer.status_code == 202
     cell = keys.cell_of("a company")
     with Redis.from_url(redis_url) as client:
-        assert client.xlen(keys.inbox(cell)) == 1
+        assert client.xlen(keys.replays(cell)) == 1
         assert client.exists(keys.wake(cell))
     assert filling.container.waker.queue_length("drain") == 1
     filling.close()

@@ -5,6 +5,8 @@ from processor.clock import to_iso
 from tests.processor.web.v1.conftest import Get
 from tests.processor.web.v1.filling import Filling
 
+EMPTY = {"depth": 0, "age_s": 0.0}
+
 
 def test_an_empty_store_counts_nothing(get: Get) -> None:
     stats = get("/v1/stats")
@@ -12,7 +14,7 @@ def test_an_empty_store_counts_nothing(get: Get) -> None:
     assert stats == {
         "connections": {state.value: 0 for state in State},
         "events": dict.fromkeys(("pending", "processed", "failed", "dead", "quarantined", "discarded"), 0),
-        "inbox": {"depth": 0, "age_s": 0.0},
+        "inbox": {**EMPTY, "lanes": {"new": EMPTY, "replays": EMPTY}},
         "lanes": [],
         "dead_letters": 0,
         "dead_deliveries": 0,

@@ -4,7 +4,7 @@ import hashlib
 
 from redis import Redis
 
-from processor.store import keys
+from processor.store import inbox_lanes
 from tests.support import cells, messages
 from tests.support.anything import COMPANY, CONNECTION
 
@@ -19,7 +19,7 @@ def fingerprint(body: bytes) -> str:
 
 def depth(store: Redis) -> int:
     """The number of messages in the inbox."""
-    return sum(store.xlen(keys.inbox(cell)) for cell in keys.cells())
+    return sum(inbox_lanes.depths(store))
 
 
 def is_empty(store: Redis) -> bool:

@@ -19,6 +19,7 @@ from processor.store.client import WEB_TIMEOUT_S, connect
 from processor.store.waker import Waker
 from tests.processor.web.webhooks.messages_sent import CURRENT, LEGACY, is_kept
 from tests.support.applications import lent_app
+from tests.support.cells import pending
 from tests.support.messages import authorised, signed
 from tests.support.service import until
 from tests.support.serving import ADDRESS, ENVIRON, frozen, kept, problem, serving
@@ -79,8 +80,7 @@ def test_while_redis_hangs_the_answer_is_503_within_a_second_and_afterwards_it_w
 
         until(lambda: caller.post(ADDRESS, data=CURRENT, headers=headers).status_code in (200, 202))
         with Redis.from_url(engine.url) as store:
-            entries = [entry for cell in keys.cells() for entry in store.xrange(keys.inbox(cell))]
-        assert [fields[b"id"] for _, fields in entries].count(b"msg_1") == 1
+            assert pending(store).count(b"msg_1") == 1
 
 
 def test_many_callers_at_once_are_all_answered_within_a_second_while_redis_hangs(data_dir: Path) -> None:
