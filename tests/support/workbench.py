@@ -130,7 +130,7 @@ class Workbench:
     def timeline(self, connection_id: str) -> list[dict[str, Any]]:
         """The timeline of a connection, oldest first."""
         rows = self.client.lrange(cells.where(self.client, keys.timeline, connection_id), 0, -1)
-        return [json.loads(row) for row in rows]
+        return [records.timeline_entry(row) for row in rows]
 
     def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
         """What was decided to be told, of one connection or of all, oldest first."""

@@ -1,6 +1,7 @@
 """The two lanes of the inbox: new messages overtake replays, which go on all the same."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_a_replay_that_comes_after_what_is_newer_leads_to_what_comes_of_them_in_
 @pytest.mark.parametrize("lane", [old, new])
 def test_a_drain_that_dies_before_its_commit_loses_nothing_of_either_lane(bench, redis_url, lane):
     ids = bench.fill(lane(bench, 3))
-    dying = Interrupted.from_url(redis_url)
+    dying: Any = Interrupted.from_url(redis_url)
 
     def die():
         raise ConnectionError
