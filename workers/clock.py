@@ -10,10 +10,11 @@ from redis import Redis, RedisError, ResponseError
 
 from processor.clock import to_iso, utc_now
 from processor.store import heartbeats, outages, wakeups
+from processor.store.damaged_records import unreadable_records
 from processor.store.inbox import Inbox
 from processor.store.metrics import Metrics
 from processor.store.outages import Outage
-from processor.store.queries import Reader, unreadable_records
+from processor.store.queries import Reader
 from processor.store.waker import DELIVER, Waker
 
 _log = logging.getLogger(__name__)

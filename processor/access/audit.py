@@ -18,7 +18,7 @@ from typing import Any
 
 from redis import Redis, WatchError
 
-from processor.clock import to_iso, to_ms
+from processor.clock import from_iso, to_iso, to_ms
 from processor.errors import Invalid, StoreUnavailable
 from processor.store import keys
 from processor.store.cursors import LAST_STREAM_NUMBER, MAX_DIGITS, ResultPage
@@ -128,16 +128,25 @@ class AuditTrail:
         actor: str | None = None,
         action: str | None = None,
         target: str | None = None,
+        outcome: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> ResultPage:
         """A page of entries, newest first. Raises :class:`Invalid` for a foreign cursor."""
-        wanted = {"kind": kind, "actor": actor, "action": action, "target": target}
+        wanted = {"kind": kind, "actor": actor, "action": action, "target": target, "outcome": outcome}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         items: list[dict[str, Any]] = []
         end = _position(cursor)
+        if cursor is None and until is not None:
+            end = str(to_ms(until))
         for _ in range(MAX_COMPARED // PAGE_SIZE):
             rows = self._client.xrevrange(keys.audit(), max=end, count=PAGE_SIZE)
             for id_, entry in self._with_targets(rows):
-                if all(entry[name] == value for name, value in wanted.items()):
+                at = from_iso(entry["at"])
+                if since is not None and at < since:
+                    return ResultPage(items, None)
+                is_wanted = all(entry[name] == value for name, value in wanted.items())
+                if is_wanted and (until is None or at < until):
                     items.append(entry)
                     if len(items) == limit:
                         return ResultPage(items, id_)

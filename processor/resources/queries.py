@@ -11,11 +11,13 @@ from typing import Any
 from redis import Redis
 
 from handlers.state import State
+from processor.clock import from_iso
 from processor.conditions.model import Condition
 from processor.delivery import serializers as delivery_serializers
 from processor.delivery.lane_admin import LaneAdmin
 from processor.errors import Invalid, NotFound
 from processor.resources import serializers
+from processor.resources.company_search import companies_of
 from processor.store.cursors import ResultPage, filtered_page
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
@@ -32,14 +34,48 @@ def connections(
     state: str | None = None,
     company_id: str | None = None,
     merchant_id: str | None = None,
+    merchant: str | None = None,
+    platform: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Connections that match every given filter, newest first."""
-    page = reader.list_connections(
-        state=state, company_id=company_id, merchant_id=merchant_id, limit=limit, cursor=cursor
-    )
+    """Connections that match every given filter, newest first.
+
+    A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
+    """
+    _check_interval(since, until)
+    company_ids = companies_of(reader, merchant)
+
+    def fetch(limit: int, cursor: str | None) -> ResultPage:
+        return reader.list_connections(
+            state=state,
+            company_id=company_id,
+            merchant_id=merchant_id,
+            company_ids=company_ids,
+            between=(since, until),
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def matches(row: StoredConnection | UnreadableConnection) -> bool:
+        if platform is None:
+            return True
+        names = (
+            {row.connection.platform_key, row.connection.platform_name}
+            if isinstance(row, StoredConnection)
+            else set()
+        )
+        return platform.casefold() in {name.casefold() for name in names if name}
+
+    page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
     return serializers.page([serializers.connection(row) for row in page.items], page.next_cursor)
+
+
+def _check_interval(since: datetime | None, until: datetime | None) -> None:
+    if since is not None and until is not None and since >= until:
+        raise Invalid(errors={"until": ["Must be later than since."]})
 
 
 def connection(reader: Reader, connection_id: str) -> dict[str, Any]:
@@ -90,6 +126,12 @@ def events(
     *,
     status: str | None = None,
     company_id: str | None = None,
+    merchant_id: str | None = None,
+    merchant: str | None = None,
+    connection_id: str | None = None,
+    type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int,
     cursor: str | None = None,
 ) -> dict[str, Any]:
@@ -98,11 +140,29 @@ def events(
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
 
+    _check_interval(since, until)
+    company_ids = companies_of(reader, merchant)
+
     def fetch(limit: int, cursor: str | None) -> ResultPage:
-        return reader.list_events(status=status, company_id=company_id, limit=limit, cursor=cursor)
+        return reader.list_events(
+            status=status,
+            company_id=company_id,
+            merchant_id=merchant_id,
+            company_ids=company_ids,
+            between=(since, until),
+            limit=limit,
+            cursor=cursor,
+        )
 
     def matches(row: dict[str, Any]) -> bool:
-        return status in (None, row.get("status"))
+        arrived_at = from_iso(row["received_at"])
+        return (
+            status in (None, row.get("status"))
+            and (type is None or type.casefold() == (row.get("type") or "").casefold())
+            and (connection_id is None or connection_id in row["connection_ids"])
+            and (since is None or since <= arrived_at)
+            and (until is None or arrived_at < until)
+        )
 
     page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
     return serializers.page([serializers.event(row) for row in page.items], page.next_cursor)
@@ -122,6 +182,8 @@ def notifications(
     connection_id: str | None = None,
     company_id: str | None = None,
     merchant_id: str | None = None,
+    merchant: str | None = None,
+    subscriber_id: str | None = None,
     type: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -133,8 +195,8 @@ def notifications(
 
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
-    if since is not None and until is not None and since >= until:
-        raise Invalid(errors={"until": ["Must be later than since."]})
+    _check_interval(since, until)
+    company_ids = companies_of(reader, merchant)
     indexed = None if status == delivery_serializers.PUBLISHED else status
 
     def fetch(limit: int, cursor: str | None) -> ResultPage:
@@ -142,6 +204,7 @@ def notifications(
             connection_id=connection_id,
             company_id=company_id,
             merchant_id=merchant_id,
+            company_ids=company_ids,
             status=indexed,
             since=since,
             until=until,
@@ -151,7 +214,8 @@ def notifications(
 
     def matches(row: dict[str, Any]) -> bool:
         has_status = status is None or delivery_serializers.is_listed(row["deliveries"], status)
-        return has_status and type in (None, row["body"]["type"])
+        is_for = subscriber_id is None or f"{subscriber_id}:status" in row["deliveries"]
+        return has_status and is_for and type in (None, row["body"]["type"])
 
     page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
     return serializers.page([serializers.notification(row) for row in page.items], page.next_cursor)

@@ -7,16 +7,24 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any
 
 from redis import Redis
 
+from processor.clock import to_ms
 from processor.errors import Invalid
 from processor.store.decoding import text
 
 MAX_DIGITS = 20
 LAST_STREAM_NUMBER = 2**64 - 1
+
+
+Interval = tuple[datetime | None, datetime | None]
+"""From the first time on and before the second; ``None``: without a bound."""
+
+ALWAYS: Interval = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,12 @@ def all_items(fetch_page: Callable[..., ResultPage]) -> Iterator[Any]:
         cursor = result.next_cursor
         if cursor is None:
             return
+
+
+def between_ms(interval: Interval) -> tuple[float | str, float | str]:
+    """The lowest and highest score (ms) of an interval; a time within a millisecond belongs to it."""
+    since, until = interval
+    return ("-inf" if since is None else to_ms(since), "+inf" if until is None else to_ms(until))
 
 
 def page(client: "Redis[Any]", index: str, *, limit: int, cursor: str | None) -> ResultPage:

@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from processor.store import cursors, keys, message_records, unreadable
-from processor.store.cursors import ResultPage
+from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms
 from processor.store.inbox import UNRECOGNISED
 from processor.store.message_records import INDEXED_STATUSES
 from processor.store.records import EVENT
@@ -28,27 +28,35 @@ def message(client: "Redis[Any]", event_id: str) -> dict[str, Any] | None:
 
 
 def page(
-    client: "Redis[Any]", *, status: str | None, company_id: str | None, limit: int, cursor: str | None
+    client: "Redis[Any]",
+    index: str,
+    *,
+    status: str | None,
+    company_ids: Sequence[str] | None,
+    limit: int,
+    cursor: str | None,
+    between: Interval = ALWAYS,
 ) -> ResultPage:
-    """Messages of a company, else those that may have a status, else all; newest first.
+    """Messages of companies, else those that may have a status, else all; newest first.
 
-    No index says which messages are processed: their page has others among them.
+    No index says which messages are processed: their page has others among them. ``index`` names the list.
     """
-    index = f"events {status} {company_id}"
     cells: Sequence[int] = keys.cells()
-    if company_id is not None:
-        cells = [keys.cell_of(company_id)]
-        page = cursors.merged_page(
-            client, index, [keys.company_events(company_id)], limit=limit, cursor=cursor
-        )
-    elif status == "pending":
+    if company_ids is None and status == "pending":
         streams = [name for cell in cells for name in keys.inboxes(cell)]
         cells = [cell for cell in cells for _ in keys.inboxes(cell)]  # by number of the stream
         page = cursors.stream_page(client, index, streams, b"id", limit=limit, cursor=cursor)
     else:
-        is_indexed = status in INDEXED_STATUSES
-        indexes = [keys.events_of(cell, str(status)) if is_indexed else keys.events(cell) for cell in cells]
-        page = cursors.merged_page(client, index, indexes, limit=limit, cursor=cursor)
+        if company_ids is not None:
+            cells = [keys.cell_of(company_id) for company_id in company_ids]
+            parts = [keys.company_events(company_id) for company_id in company_ids]
+        elif status in INDEXED_STATUSES:
+            parts = [keys.events_of(cell, str(status)) for cell in cells]
+        else:
+            parts = [keys.events(cell) for cell in cells]
+        page = cursors.merged_page(
+            client, index, parts, limit=limit, cursor=cursor, between=between_ms(between)
+        )
     ids = dict.fromkeys((cells[part], event_id) for event_id, part in page.items)  # one may wait twice
     rows = _rows(client, list(ids))
     events = [_fields(client, event_id, *rows[cell, event_id]) for cell, event_id in ids]

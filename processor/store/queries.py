@@ -4,15 +4,15 @@ An unreadable record is noted (see :mod:`processor.store.unreadable`) and skippe
 it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from redis import Redis
 
-from processor.clock import to_us, utc_now
+from processor.clock import to_us
 from processor.store import (
     cursors,
     each_cell,
@@ -23,22 +23,16 @@ from processor.store import (
     unreadable,
     visit_steps,
 )
-from processor.store.cursors import ResultPage
+from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms
 from processor.store.decoding import text, texts
 from processor.store.records import (
     COMPANY,
-    CONNECTION,
-    EVENT,
     NOTIFICATION,
     TIMELINE,
     StoredConnection,
     UnreadableConnection,
 )
-from processor.store.unreadable import UnreadableRecord
 from processor.store.visit_steps import VisitStep
-
-NOTE_LIFETIME = timedelta(minutes=10)
-"""Lifetime of a note about another kind of record; reading the record again renews it."""
 
 TIMELINE_ENTRIES = 1_000
 
@@ -71,16 +65,17 @@ class Reader:
         state: str | None = None,
         company_id: str | None = None,
         merchant_id: str | None = None,
+        company_ids: Sequence[str] | None = None,
+        between: Interval = ALWAYS,
         limit: int,
         cursor: str | None,
     ) -> ResultPage:
-        """Connections that match every given filter, newest first.
+        """Connections that match every given filter, newest first, first heard of in an interval.
 
         An unreadable one is an :class:`UnreadableConnection`, whose state is unknown.
         """
-        if merchant_id is not None or company_id is not None:
-            companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
-            ids = [id_ for id_ in companies if id_ is not None and company_id in (None, id_)]
+        ids = self._companies(company_id, merchant_id, company_ids)
+        if ids is not None:
             parts = [keys.company_connections(id_) for id_ in ids]
             cells: Sequence[int] = [keys.cell_of(id_) for id_ in ids]
         else:
@@ -90,9 +85,10 @@ class Reader:
                 for cell in cells
             ]
         index = f"connections {state} {company_id} {merchant_id}"
+        scores = between_ms(between)
 
         def fetch(limit: int, cursor: str | None) -> ResultPage:
-            page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor)
+            page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor, between=scores)
             places: dict[int, list[str]] = {}
             for connection_id, part in page.items:
                 places.setdefault(cells[part], []).append(connection_id)
@@ -103,6 +99,17 @@ class Reader:
             return state is None or getattr(row, "state", None) == state
 
         return cursors.filtered_page(fetch, matches, limit=limit, cursor=cursor)
+
+    def _companies(
+        self, company_id: str | None, merchant_id: str | None, company_ids: Sequence[str] | None
+    ) -> list[str] | None:
+        """The companies that match every given filter; ``None`` without any."""
+        if merchant_id is not None:
+            of_merchant = self.company_ids(merchant_id)
+            company_ids = [id_ for id_ in of_merchant if company_ids is None or id_ in company_ids]
+        if company_id is not None:
+            return [company_id] if company_ids is None or company_id in company_ids else []
+        return None if company_ids is None else list(company_ids)
 
     def company_ids(self, merchant_id: str) -> list[str]:
         """The ids of all companies of a merchant, including deleted ones, newest last."""
@@ -133,7 +140,10 @@ class Reader:
         page = cursors.merged_page(
             self._client, f"companies {merchant_id}", parts, limit=limit, cursor=cursor
         )
-        company_ids = [company_id for company_id, _ in page.items]
+        return ResultPage(self.companies([company_id for company_id, _ in page.items]), page.next_cursor)
+
+    def companies(self, company_ids: Sequence[str]) -> list[dict[str, str]]:
+        """The fields of the known and readable ones of the companies, in the same order."""
         with self._client.pipeline(transaction=False) as pipe:
             for company_id in company_ids:
                 pipe.hgetall(keys.company(company_id))
@@ -141,14 +151,11 @@ class Reader:
         companies = (
             self._company(company_id, row) for company_id, row in zip(company_ids, rows, strict=True)
         )
-        return ResultPage([row for row in companies if row], page.next_cursor)
+        return [row for row in companies if row]
 
     def company(self, company_id: str) -> dict[str, str] | None:
         """The fields of a company; ``None`` if it is unknown or unreadable."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(keys.company(company_id))
-            (row,) = pipe.execute(raise_on_error=False)
-        return self._company(company_id, row)
+        return next(iter(self.companies([company_id])), None)
 
     def _company(self, company_id: str, row: Any) -> dict[str, str] | None:
         return (
@@ -201,11 +208,24 @@ class Reader:
         return message_queries.message(self._client, event_id)
 
     def list_events(
-        self, *, status: str | None, limit: int, cursor: str | None, company_id: str | None = None
+        self,
+        *,
+        status: str | None,
+        limit: int,
+        cursor: str | None,
+        company_id: str | None = None,
+        merchant_id: str | None = None,
+        company_ids: Sequence[str] | None = None,
+        between: Interval = ALWAYS,
     ) -> ResultPage:
-        """Messages of a company, else those that may have a status, else all; newest first."""
+        """Messages of companies, else those that may have a status, else all; newest first.
+
+        The interval is that of the arrival; it is ignored for pending ones.
+        """
+        ids = self._companies(company_id, merchant_id, company_ids)
+        index = f"events {status} {company_id} {merchant_id}"
         return message_queries.page(
-            self._client, status=status, company_id=company_id, limit=limit, cursor=cursor
+            self._client, index, status=status, company_ids=ids, limit=limit, cursor=cursor, between=between
         )
 
     # Notifications
@@ -224,6 +244,7 @@ class Reader:
         connection_id: str | None = None,
         company_id: str | None = None,
         merchant_id: str | None = None,
+        company_ids: Sequence[str] | None = None,
         status: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -235,8 +256,9 @@ class Reader:
         ``status`` (of a delivery) is ignored together with a connection, company or merchant.
         """
         index = f"notifications {status} {connection_id} {company_id} {merchant_id}"
-        if company_id is not None or merchant_id is not None:
-            places = self._told_about(company_id, merchant_id)
+        ids = self._companies(company_id, merchant_id, company_ids)
+        if ids is not None:
+            places = self._told_about(ids)
             parts = [
                 (cell, keys.outbox_of(cell, id_)) for cell, id_ in places if connection_id in (None, id_)
             ]
@@ -253,13 +275,11 @@ class Reader:
         notifications = self._notifications([(parts[part][0], id_) for id_, part in page.items])
         return ResultPage(notifications, page.next_cursor)
 
-    def _told_about(self, company_id: str | None, merchant_id: str | None) -> list[tuple[int, str]]:
-        """Companies of a merchant, or one company, with their connections, and their cells."""
-        companies = [company_id] if merchant_id is None else self.company_ids(merchant_id)
+    def _told_about(self, company_ids: Sequence[str]) -> list[tuple[int, str]]:
+        """The companies and their connections, with their cells."""
         return [
             (keys.cell_of(id_), connection_id)
-            for id_ in companies
-            if id_ is not None and company_id in (None, id_)
+            for id_ in company_ids
             for connection_id in (id_, *texts(self._client.zrange(keys.company_connections(id_), 0, -1)))
         ]
 
@@ -286,27 +306,3 @@ class Reader:
     def member_page(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
         """A page of members of a sorted set, highest score first."""
         return cursors.page(self._client, index, limit=limit, cursor=cursor)
-
-
-def unreadable_records(client: "Redis[Any]", reader: Reader) -> list[UnreadableRecord]:
-    """Noted records that still cannot be read, oldest note first.
-
-    Each is read again; the note of a record that is readable or gone is removed.
-    """
-    readers: Mapping[str, Callable[[str], object]] = {
-        CONNECTION: reader.connection,
-        COMPANY: reader.company,
-        EVENT: reader.event,
-        NOTIFICATION: reader.notification,
-        TIMELINE: lambda id_: reader.timeline(id_, limit=TIMELINE_ENTRIES, cursor=None),
-    }
-    noted = unreadable.noted(client)
-    for record in noted:
-        if record.kind in readers or record.since < utc_now() - NOTE_LIFETIME:
-            unreadable.forget(client, record.kind, record.id)
-        if record.kind in readers:
-            readers[record.kind](record.id)  # notes it again
-    remaining = {(record.kind, record.id) for record in unreadable.noted(client)}
-    damaged = [record for record in noted if (record.kind, record.id) in remaining]
-    unreadable.keep(client, damaged)
-    return damaged

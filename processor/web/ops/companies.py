@@ -48,6 +48,7 @@ def _company_page(id_: str, **values: Any) -> Response:
         given_name=row.get("given_name"),
         contact=row.get("contact_email"),
         page=page,
+        company_names={},
         events=events,
         group=row.get("group"),
         group_rows=get_container().journey.groups.others(id_, row.get("group")),

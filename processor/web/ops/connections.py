@@ -16,9 +16,9 @@ from processor.reconciliation import wiring
 from processor.resources import past, queries
 from processor.resources.serializers import UNREADABLE
 from processor.web.dependencies import get_container
-from processor.web.ops import copy, csv_export, rendering
+from processor.web.ops import copy, csv_export, filters, rendering
 from processor.web.ops.rendering import blueprint
-from processor.web.v1.parameters import AtPageQuery, ConnectionQuery
+from processor.web.v1.parameters import AtPageQuery
 
 NOTIFICATIONS_SHOWN = 50
 
@@ -35,11 +35,15 @@ COLUMNS: tuple[csv_export.Column, ...] = tuple(
 @blueprint.get("/connections")
 def connections() -> Response:
     """Connections, newest first."""
-    query = rendering.query_of(ConnectionQuery)
+    query = rendering.query_of(filters.ConnectionFilter)
     fetch = partial(queries.connections, get_container().reader)
     if csv_export.is_wanted():
         return csv_export.response("connections", COLUMNS, fetch, query)
-    return rendering.page("connections", page=fetch(**query), query=query, states=queries.STATES)
+    page = fetch(**query)
+    companies = filters.company_names(page["items"])
+    return rendering.page(
+        "connections", page=page, query=query, states=queries.STATES, company_names=companies
+    )
 
 
 @blueprint.get("/connections/<id_>")

@@ -12,7 +12,7 @@ from processor.errors import Invalid
 from processor.resources import queries
 from processor.store.message_records import EVENT_STATUSES
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, copy, csv_export, rendering
+from processor.web.ops import auth, copy, csv_export, filters, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import MAX_LIMIT, EventQuery
 
@@ -33,7 +33,7 @@ COLUMNS: tuple[csv_export.Column, ...] = (
 @blueprint.get("/events")
 def events() -> Response:
     """Messages without their bodies, newest first."""
-    query = rendering.query_of(EventQuery)
+    query = rendering.query_of(filters.EventFilter)
     if csv_export.is_wanted():
         fetch = partial(queries.events, get_container().reader)
         return csv_export.response("events", COLUMNS, fetch, query)
@@ -51,6 +51,7 @@ def _list_page(
         "events",
         page=page,
         query=query,
+        company_names=filters.company_names(page["items"]),
         counts=counts,
         statuses=EVENT_STATUSES,
         replayable=query.get("status") in REPLAYABLE,

@@ -5,15 +5,17 @@ from operator import itemgetter
 
 from flask import Response, request
 
+from processor.delivery.channels.email import EMAIL
+from processor.delivery.channels.operators import OPERATORS
 from processor.delivery.rules import TYPES
 from processor.errors import Conflict
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.web.dependencies import get_container
-from processor.web.ops import copy, csv_export, rendering
+from processor.web.ops import copy, csv_export, filters, rendering
 from processor.web.ops.rendering import blueprint
-from processor.web.v1.parameters import NotificationQuery
 
+CHANNELS = (EMAIL.name, OPERATORS.name)
 NOT_SENT = ("deliveries", "status")
 """Members of a notification that are not part of the payload."""
 
@@ -32,12 +34,19 @@ COLUMNS: tuple[csv_export.Column, ...] = (
 @blueprint.get("/notifications")
 def notifications() -> Response:
     """Notifications, newest first."""
-    query = rendering.query_of(NotificationQuery)
+    query = rendering.query_of(filters.NotificationFilter)
     fetch = partial(queries.notifications, get_container().reader)
     if csv_export.is_wanted():
         return csv_export.response("notifications", COLUMNS, fetch, query)
+    page = fetch(**query)
     return rendering.page(
-        "notifications", page=fetch(**query), query=query, statuses=NOTIFICATION_STATUSES, types=TYPES
+        "notifications",
+        page=page,
+        query=query,
+        statuses=NOTIFICATION_STATUSES,
+        types=[(type_, type_) for type_ in TYPES],
+        receivers=[*rendering.receiver_names().items(), *((channel, channel) for channel in CHANNELS)],
+        company_names=filters.company_names(item["data"] for item in page["items"]),
     )
 
 

@@ -27,8 +27,8 @@ LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
 }
 """The list, with its filter, that shows the subjects of a condition."""
 
-POLICY = rendering.POLICY + "; script-src 'self'; connect-src 'self'"
-"""The overview has a script, which loads it again without a reload; without the script it is the same."""
+POLICY = rendering.POLICY + "; connect-src 'self'"
+"""The overview has a second script, which loads it again without a reload."""
 
 
 class OverviewQuery(Schema):

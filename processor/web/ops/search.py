@@ -1,43 +1,19 @@
-"""Search for anything by id, and for companies by name or contact."""
+"""Search for anything by id or a part of one, and for companies by name or contact."""
 
-import contextlib
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, redirect
 from marshmallow import fields
+from redis import Redis
 
-from processor.codat.names import without_accents
-from processor.delivery.email_addresses import with_ascii_domain
-from processor.store import failures
+from processor.resources.company_search import MAX_RESULTS, companies_named
+from processor.store import failures, part_search
 from processor.store.queries import Reader
 from processor.web.dependencies import get_container
 from processor.web.ops import copy, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
-
-MAX_RESULTS = 50
-"""Maximum number of companies on the page."""
-
-MAX_COMPARED = 10_000
-"""Number of companies, newest first, that are compared with a name: a fraction of a second."""
-
-PAGE = 500
-NAME_FIELDS = ("name", "given_name")
-"""Fields of a company with a name: Codat's, and the one from the sign-up."""
-
-_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class NameMatches:
-    """Companies with a name, out of ``compared`` ones; ``more``: the search stopped before the last."""
-
-    rows: list[dict[str, str]]
-    compared: int
-    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,58 +41,32 @@ def search() -> Response:
     if len(matches) == 1:
         return redirect(rendering.address(matches[0].kind, matches[0].id))  # type: ignore[return-value]
     failure = erased_at = name_matches = None
+    parts: list[IdMatch] = []
     if not matches:
         failure = failures.find(container.redis, text)
         erased_at = container.reader.erased_at(text)
-        if is_usable and not erased_at:
+        if is_usable and not erased_at and not failure:
             name_matches = companies_named(container.reader, text)
+            parts = _partial_matches(container.redis, text)
     return rendering.page(
         "search",
         text=text,
         matches=matches,
         erased_at=erased_at,
         name_matches=name_matches,
+        parts=parts,
+        shortest_part=part_search.SHORTEST,
         max_results=MAX_RESULTS,
         failure=failure,
     )
 
 
-def companies_named(reader: Reader, text: str) -> NameMatches:
-    """Companies whose name contains ``text``, or whose contact it is; names that begin with it first.
-
-    Names are compared by letters and digits, without case and accents; e-mail addresses as a whole.
-    """
-    name, email = comparable(text), text
-    with contextlib.suppress(ValueError):  # not a domain, so no contact has it
-        email = with_ascii_domain(text)
-    email = email.casefold()
-    rows: list[dict[str, str]] = []
-    compared, cursor = 0, None
-    while compared < MAX_COMPARED and len(rows) < MAX_RESULTS:
-        page = reader.list_companies(limit=min(PAGE, MAX_COMPARED - compared), cursor=cursor)
-        compared += len(page.items)
-        rows += [row for row in page.items if _matches(row, name, email)]
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    more = cursor is not None or len(rows) > MAX_RESULTS
-    rows.sort(key=lambda row: not any(company_name.startswith(name) for company_name in _names(row)))
-    return NameMatches(rows[:MAX_RESULTS], compared, more)
-
-
-def comparable(text: str) -> str:
-    """A name for comparison: ``O'Brien & Söhne`` becomes ``obriensohne``."""
-    plain = text.lower() if text.isascii() else without_accents(text).casefold()
-    return _NOT_ALPHANUMERIC.sub("", plain)
-
-
-def _matches(row: Mapping[str, str], name: str, email: str) -> bool:
-    is_contact = row.get("contact_email", "").casefold() == email
-    return is_contact or (bool(name) and any(name in company_name for company_name in _names(row)))
-
-
-def _names(row: Mapping[str, str]) -> list[str]:
-    return [comparable(row[field]) for field in NAME_FIELDS if field in row]
+def _partial_matches(client: "Redis[Any]", text: str) -> list[IdMatch]:
+    """Objects whose id contains ``text``, as it is or in lower case."""
+    found = [
+        place for part in dict.fromkeys((text, text.lower())) for place in part_search.find(client, part)
+    ]
+    return [IdMatch(kind, id_, copy.KINDS[kind]) for kind, id_ in dict.fromkeys(found)]
 
 
 def _id_matches(reader: Reader, text: str) -> list[IdMatch]:

@@ -133,6 +133,9 @@ class ConnectionQuery(StateQuery):
 
     company_id = codat_id_filter("Only connections of this company.")
     merchant_id = id_filter("Only connections of the companies that belong to this id of yours.")
+    platform = id_filter("Only connections to the platform with this key or name.")
+    since = Moment("Only connections first heard of at this time or later.")
+    until = Moment("Only connections first heard of before this time.")
 
 
 class CompanyQuery(PageQuery):
@@ -146,6 +149,11 @@ class EventQuery(PageQuery):
 
     status = word_filter(EVENT_STATUSES, "Only messages with this status.")
     company_id = codat_id_filter("Only messages about this company.")
+    merchant_id = id_filter("Only messages about the companies that belong to this id of yours.")
+    connection_id = codat_id_filter("Only messages that name this connection.")
+    type = id_filter("Only messages of this type.")
+    since = Moment("Only messages that arrived at this time or later.")
+    until = Moment("Only messages that arrived before this time.")
 
 
 class AuditQuery(PageQuery):
@@ -155,6 +163,9 @@ class AuditQuery(PageQuery):
     actor = id_filter("Only actions of this operator, key or command's user.")
     action = id_filter("Only this action.")
     target = id_filter("Only actions on the object with this id.")
+    outcome = id_filter("Only actions with this outcome.")
+    since = Moment("Only actions at this time or later.")
+    until = Moment("Only actions before this time.")
 
 
 class NotificationQuery(PageQuery):
@@ -163,6 +174,7 @@ class NotificationQuery(PageQuery):
     connection_id = codat_id_filter("Only notifications about this connection.")
     company_id = codat_id_filter("Only notifications about connections of this company.")
     merchant_id = id_filter("Only notifications about the companies that belong to this id of yours.")
+    subscriber_id = id_filter("Only notifications to this subscriber, or through this channel.")
     type = word_filter(TYPES, "Only notifications of this type.")
     since = Moment("Only notifications decided at this time or later.")
     until = Moment("Only notifications decided before this time.")

@@ -10,7 +10,7 @@ from redis import Redis
 
 from processor.simulator import SimulatorServer
 from processor.store import keys
-from processor.store.queries import unreadable_records
+from processor.store.damaged_records import unreadable_records
 from tests.processor.cli import test_reconciliation
 from tests.processor.web.v1.filling import Filling
 from tests.support import cells

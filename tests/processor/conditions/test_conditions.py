@@ -25,7 +25,7 @@ from processor.errors import CodatError
 from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import clock_skew, keys, questions
-from processor.store.queries import unreadable_records
+from processor.store.damaged_records import unreadable_records
 from tests.processor.web.ops.operating import PASSWORD, basic
 from tests.support import cells, messages
 from tests.support.applications import lent_app

@@ -8,7 +8,7 @@ from redis import Redis
 
 from processor.delivery.subscribers import Subscribers
 from processor.store import keys
-from processor.store.queries import unreadable_records
+from processor.store.damaged_records import unreadable_records
 from tests.processor.web.ops.operating import PASSWORD, Operator
 from tests.processor.web.v1.filling import KEY, Filling
 from tests.support import cells

@@ -13,7 +13,7 @@ from processor.store import heartbeats
 from tests.processor.web.v1.filling import KEY, Filling
 from tests.support.visiting import Place
 
-OWN_SCRIPT = '<script src="/static/ops/ops.js'
+OWN_SCRIPT = '<script src="/static/ops/'
 PASSWORD = "a pässword: with colons"
 SEAL = re.compile(r'name="seal" value="([0-9a-f]{64})"')
 

@@ -8,8 +8,8 @@ from redis import Redis
 from processor.clock import to_ms
 from processor.delivery.subscribers import Subscriber, names_of
 from processor.erasure.erase import CompanyEraser
+from processor.resources import company_search
 from processor.store import keys
-from processor.web.ops import search
 from tests.processor.web.ops.operating import Operator, add_subscriber, told_of
 from tests.processor.web.v1.filling import START, Filling
 from tests.support import cells
@@ -104,14 +104,14 @@ def test_names_that_begin_with_it_stand_first_and_deleted_ones_say_so(
 
 
 def test_a_search_that_stopped_says_so(operator: Operator, store: Redis) -> None:
-    many = [{"id": f"c-{number}", "name": f"Shop {number}"} for number in range(search.MAX_COMPARED)]
+    many = [{"id": f"c-{number}", "name": f"Shop {number}"} for number in range(company_search.MAX_COMPARED)]
     keep_companies(store, {"id": "oldest", "name": "Toft"}, *many)
     shown = operator.read("/ops/search", q="toft")
     assert shown.startswith("Nothing is known by this id")
     assert "Not all were compared: 10,000 companies were compared, the newest first" in shown
     answer = operator.open("/ops/search", q="shop")
     assert "at most 50 are shown" in answer.text
-    assert answer.text.count('href="/ops/companies/') == search.MAX_RESULTS
+    assert answer.text.count('href="/ops/companies/') == company_search.MAX_RESULTS
     cells.remove(store, keys.companies, "oldest")
     assert "compared, the newest first" not in operator.read("/ops/search", q="Shop 9999")
 

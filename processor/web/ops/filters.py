@@ -1,0 +1,33 @@
+"""What the lists can be filtered by, beyond what the API takes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from processor.resources.company_search import names_of
+from processor.web.dependencies import get_container
+from processor.web.v1.parameters import ConnectionQuery, EventQuery, NotificationQuery, id_filter
+
+MERCHANT = "Only those of the merchant or company with this id, or of companies with such a name."
+
+
+class ConnectionFilter(ConnectionQuery):
+    """The filters of connections."""
+
+    merchant = id_filter(MERCHANT)
+
+
+class EventFilter(EventQuery):
+    """The filters of messages."""
+
+    merchant = id_filter(MERCHANT)
+
+
+class NotificationFilter(NotificationQuery):
+    """The filters of notifications."""
+
+    merchant = id_filter(MERCHANT)
+
+
+def company_names(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The names of the companies of a page's items, by id. Raises ``redis.RedisError``."""
+    return names_of(get_container().reader, (item.get("company_id") for item in items))
