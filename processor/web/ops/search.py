@@ -63,10 +63,9 @@ def search() -> Response:
 
 def _partial_matches(client: "Redis[Any]", text: str) -> list[IdMatch]:
     """Objects whose id contains ``text``, as it is or in lower case."""
-    found = [
-        place for part in dict.fromkeys((text, text.lower())) for place in part_search.find(client, part)
-    ]
-    return [IdMatch(kind, id_, copy.KINDS[kind]) for kind, id_ in dict.fromkeys(found)]
+    parts = dict.fromkeys((text, text.lower()))
+    places = [place for part in parts for place in part_search.find(client, part)]
+    return [IdMatch(kind, id_, copy.KINDS[kind]) for kind, id_ in dict.fromkeys(places)]
 
 
 def _id_matches(reader: Reader, text: str) -> list[IdMatch]:
