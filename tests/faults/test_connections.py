@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(600)
 
 KEY = "a-key-of-the-tests"
 CALLERS = 34
-MESSAGES = 400
+MESSAGES = 200
 TOLD = 80
 """Two milestones of each of 40 connections."""
 
