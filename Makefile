@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint docs languages screenshots bench faults clean
+.PHONY: help run test test-fast lint docs languages screenshots bench faults soak clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
@@ -18,6 +18,7 @@ help:
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
 	@echo "make bench  what a message costs on this machine, written to docs/performance.md (BENCH=--quick: 3 minutes)"
 	@echo "make faults  kill, cut and fill everything under load, written to docs/reliability.md (FAULTS=--rounds 1: some minutes)"
+	@echo "make soak  load for an hour with a burst of 100,000 replays (SOAK='--minutes 10': shorter)"
 	@echo "make clean  remove what make made; data in ./var stays"
 
 run: $(VENV)/.installed-run
@@ -49,6 +50,9 @@ bench: $(VENV)/.installed-bench
 
 faults: $(VENV)/.installed-test
 	$(BIN)/python -m tests.reliability --write $(FAULTS)
+
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m tests.reliability.soak $(SOAK)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

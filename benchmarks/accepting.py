@@ -10,9 +10,8 @@ from benchmarks import load, servers
 from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated
 from processor.runtime.embedded_engine import Engine
 from processor.store import keys
-from tests.support import cells, messages
+from tests.support import cells
 from tests.support.service import messages_of
-from tests.support.serving import ADDRESS
 
 
 def signed_requests(count: int, *, prefix: str = "bench") -> list[bytes]:
@@ -22,14 +21,8 @@ def signed_requests(count: int, *, prefix: str = "bench") -> list[bytes]:
     for event_id, body in made.items():
         for kind in (b"company-", b"connection-"):
             body = body.replace(b'"' + kind, b'"' + prefix.encode() + b"-" + kind)
-        requests.append(_request(body, messages.signed(body, event_id)))
+        requests.append(load.message(event_id, body))
     return requests
-
-
-def _request(body: bytes, headers: dict[str, str]) -> bytes:
-    fields = {"Host": "bench", "Content-Length": str(len(body)), **headers}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"POST {ADDRESS} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def measure(count: int, runs: int) -> list[Figure]:

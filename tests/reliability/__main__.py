@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.reliability import engine_faults, failovers, kills, moves, report
+from tests.reliability import engine_faults, failovers, kills, moves, report, soak
 from tests.reliability.report import Chapter
 
 CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
@@ -15,6 +15,7 @@ CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
         failovers.chapter(engines, 2 * rounds) for engines in (failovers.Watched, failovers.Clustered)
     ],
     "moves": lambda rounds: [moves.resharding((rounds + 1) // 2), moves.partition(min(10.0, 2.0 * rounds))],
+    "load": lambda rounds: [soak.chapter(min(10.0, rounds), replays=min(100_000, 10_000 * rounds))],
 }
 """What is broken, by name: functions of the rounds, which are how often something is tried."""
 

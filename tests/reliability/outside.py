@@ -154,8 +154,8 @@ def connection_id(number: int) -> str:
 
 
 @contextlib.contextmanager
-def traffic(rate: float = RATE, **environ: str) -> Iterator[tuple[Service, Traffic, ReceiverProcess]]:
-    """A service with these settings and a subscriber, to which ``rate`` messages a second are sent."""
+def serving_users(**environ: str) -> Iterator[tuple[Service, ReceiverProcess]]:
+    """A service with these settings and a subscriber."""
     settings = {"API_KEYS": API_KEY, "LOG_LEVEL": "WARNING", "ALLOW_PRIVATE_SUBSCRIBERS": "true", **environ}
     with (
         tempfile.TemporaryDirectory(prefix="codat-") as folder,
@@ -164,6 +164,13 @@ def traffic(rate: float = RATE, **environ: str) -> Iterator[tuple[Service, Traff
     ):
         with service.redis() as redis:
             Subscribers(redis, allow_private=True).add(url=subscriber.url)
+        yield service, subscriber
+
+
+@contextlib.contextmanager
+def traffic(rate: float = RATE, **environ: str) -> Iterator[tuple[Service, Traffic, ReceiverProcess]]:
+    """The same, while ``rate`` messages a second are sent."""
+    with serving_users(**environ) as (service, subscriber):
         sent = Traffic(service, rate)
         sent.start()
         try:
