@@ -271,8 +271,8 @@ def chapter(minutes: float, *, replays: int = 100_000) -> Chapter:
         f"{soaked.rate:.0f} messages a second, half of what this machine accepts at most, for {minutes:g} "
         f"minutes; {soaked.accepted:,} were accepted, {soaked.replays:,} of them in a burst of replays two "
         f"hours old, each message under {COPIES} ids. {soaked.overtaking} of {clicks} clicks during the "
-        f"burst were ready while replays waited; the last replay was handled {soaked.replays_done_s:.0f} s after "
-        "the end of the burst, with the drains killed in between. Seconds from the two messages of a "
+        f"burst were ready while replays waited; the last replay was handled {soaked.replays_done_s:.0f} s "
+        "after the end of the burst, with the drains killed in between. Seconds from the two messages of a "
         "merchant who connects to `ready` in `/v1`:",
         "",
         *times("click", list(soaked.clicks.items())),
