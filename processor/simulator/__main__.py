@@ -18,7 +18,7 @@ _HELP = {
     "product_url": "address of the product, for a link on the home page",
     "api_key": "Codat API key that callers must have",
     "webhook_url": "endpoint that gets the messages",
-    "webhook_secret": "whsec_... that signs the messages",
+    "webhook_secret": "whsec_... that signs the messages",  # nosec B105 - a help text
     "alert_authorization": "Authorization value of legacy alerts",
     "client_id": "X-Codat-ClientId of legacy alerts",
     "redirect_url": "where the Link page sends the user back, with placeholders such as {connectionId}",

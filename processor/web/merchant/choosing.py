@@ -156,7 +156,7 @@ def new_link(token: str) -> Response:
 
 @blueprint.get("", strict_slashes=False)
 @blueprint.get("/<token>/<path:_rest>")
-def unknown_page(token: str = "", _rest: str = "") -> Response:
+def unknown_page(token: str = "", _rest: str = "") -> Response:  # nosec B107 - the address without one
     """An incomplete link, or an unknown page; raises :class:`NotFound`."""
     visit_of(token)
     raise NotFound("There is no such page.")

@@ -15,7 +15,7 @@ from processor.store import keys
 from processor.web import create_gateway_from_environment
 from processor.web.refusal_log import INTERVAL_S, RefusalLog
 from processor.web.request_head import environ_of
-from processor.web.rsgi import RsgiGateway
+from processor.web.rsgi import SMALL_BODY_BYTES, RsgiGateway
 from tests.processor.web.rsgi_callers import Headers, Protocol, ask, scope, sized
 from tests.support.ports import own_port
 from tests.support.serving import ENVIRON
@@ -124,11 +124,13 @@ def test_a_fault_that_the_application_lets_through_is_answered_503_and_logged(
     assert "a fault of ours" in caplog.text
 
 
-@pytest.mark.parametrize("length", [3, MOST])
+@pytest.mark.parametrize("length", [3, MOST, SMALL_BODY_BYTES + 1])
 def test_a_body_that_breaks_off_is_not_looked_at(length: int) -> None:
+    """Small bodies are read in one step, larger ones in parts."""
     app = App()
     caller = Protocol(b"{}")
-    statuses = ask(RsgiGateway(app, threads=1, max_body_bytes=MOST), (sized(length), caller))
+    gateway = RsgiGateway(app, threads=1, max_body_bytes=max(MOST, length))
+    statuses = ask(gateway, (sized(length), caller))
 
     assert statuses == [503]
     assert json.loads(caller.body)["status"] == 503
