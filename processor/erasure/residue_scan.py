@@ -81,7 +81,7 @@ def scan(client: "Redis[Any]", identifiers: Sequence[str]) -> ScanResult:
     searched, residue = 0, []
     for name in client.scan_iter(count=PAGE_SIZE):
         searched += 1
-        if any(_contains(part, needle) for part in _parts(client, name) for needle in needles):
+        if any(_contains(part, needle) for part in texts_in(client, name) for needle in needles):
             residue.append(name.decode("utf-8", "replace"))
     return ScanResult(searched, tuple(sorted(residue)))
 
@@ -105,8 +105,8 @@ def _contains(part: bytes, needle: bytes) -> bool:
     return part == needle or b'"' + needle + b'"' in part or part.endswith(b":" + needle)
 
 
-def _parts(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
-    """The name of the key and every member, field and value in it."""
+def texts_in(client: "Redis[Any]", name: bytes) -> Iterator[bytes]:
+    """The name of a key and every member, field and value in it, also uncompressed."""
     yield name
     kind = client.execute_command("TYPE", name)
     if kind == b"string":

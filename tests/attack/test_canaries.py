@@ -17,6 +17,7 @@ from redis import Redis
 from processor.access import operators
 from processor.access.operators import Operator
 from processor.cli import main
+from processor.erasure.residue_scan import texts_in
 from processor.runtime import logs
 from processor.settings.people import USER, Role
 from processor.store import encryption
@@ -120,23 +121,9 @@ def _without_encryption_afterwards() -> Iterator[None]:
 
 
 def values(client: "Redis[Any]") -> Iterator[tuple[str, bytes]]:
-    """Every name and value of the store."""
+    """Every name and value of the store, also uncompressed."""
     for name in client.scan_iter(count=1_000):
-        kind = client.type(name)
-        if kind == b"hash":
-            yield name.decode(), repr(client.hgetall(name)).encode()
-        elif kind == b"string":
-            yield name.decode(), client.get(name) or b""
-        elif kind == b"list":
-            yield name.decode(), repr(client.lrange(name, 0, -1)).encode()
-        elif kind == b"stream":
-            yield name.decode(), repr(client.xrange(name)).encode()
-        elif kind == b"set":
-            yield name.decode(), repr(client.smembers(name)).encode()
-        else:
-            assert kind == b"zset", kind
-            yield name.decode(), repr(client.zrange(name, 0, -1)).encode()
-        yield f"the name {name.decode()}", name
+        yield name.decode(), b"\n".join(texts_in(client, name))
 
 
 class Scene:
