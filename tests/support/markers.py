@@ -13,7 +13,6 @@ MARKERS = {
         "attack/test_strangers.py",
         "docs/test_operations.py",
         "faults/",
-        "processor/alerts/test_truth_table.py",
         "processor/cli/test_demo.py",
         "processor/cli/test_processes.py",
         "processor/journey/test_document.py",

@@ -1,4 +1,4 @@
-"""What Codat publishes, and a small body of each of its shapes, given to a running service in every way.
+"""What Codat publishes, and a small body of each of its shapes, given to the application in every way.
 
 The meaning of each published body stands in the index beside them; they are read in place, never copied. The
 effect is compared with the meaning: the answer, the status of the message, the state, and what was told.
@@ -7,7 +7,6 @@ effect is compared with the meaning: the answer, the status of the message, the 
 import functools
 import json
 import re
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
-import pytest
+from flask.testing import FlaskClient
+from redis import Redis
 
 from tests.support import messages
+from tests.support.effort import IN_CI
 from tests.support.messages import authorised, signed
-from tests.support.service import Service, is_done, until
-from tests.support.serving import ADDRESS
-from tests.support.workbench import Workbench
+from tests.support.serving import ADDRESS, serving
+from tests.support.workbench import Moving, Workbench
 
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "codat" / "payloads"
 GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
@@ -296,11 +295,13 @@ def published() -> Iterator[tuple[str, bytes, str]]:
 
 
 def cases() -> list[Sent]:
-    """Every body in every way in which it can be authentic."""
+    """Every body in every way in which it can be authentic; at a desk in one of them, each in turn."""
     found = []
-    for name, body, meaning in (*((name, *row) for name, row in OWN.items()), *published()):
+    bodies = (*((name, *row) for name, row in OWN.items()), *published())
+    for position, (name, body, meaning) in enumerate(bodies):
         ways = ("webhook", "svix", "authorization", *(["both"] if name.startswith("legacy/") else []))
-        found += [of_way(name, body, meaning, way) for way in ways]
+        tried = ways if IN_CI else (ways[position % len(ways)],)
+        found += [of_way(name, body, meaning, way) for way in tried]
     return found
 
 
@@ -401,37 +402,31 @@ def effect_of(sent: Sent) -> Callable[[Sent, Workbench], None]:
     return next(check for meaning, check in EFFECTS.items() if sent.meaning.startswith(meaning))
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """A running service that cannot ask Codat."""
-    with tempfile.TemporaryDirectory(prefix="codat-") as folder, Service(Path(folder)) as running:
-        yield running
-
-
-@pytest.mark.timeout(900)
-def test_every_body_has_the_effect_of_its_meaning(service: Service) -> None:
+def test_every_body_has_the_effect_of_its_meaning(redis_url: str) -> None:
     """Of what Codat publishes 27 bodies were refused for good or did nothing: the type stood under another
     key, was a narrower one, or the nil id became a connection.
     """
+    with Redis.from_url(redis_url) as store:
+        check_every_body(serving(redis_url), Workbench(store, clock=Moving(datetime.now(UTC))))
+
+
+def check_every_body(client: FlaskClient, bench: Workbench) -> None:
     all_sent = cases()
-    before = {
-        f"seed_{number}_{one.event_id}": body for one in all_sent for number, body in enumerate(seeds(one))
-    }
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as client:
-        for event_id, body in before.items():
-            assert client.post(ADDRESS, content=body, headers=signed(body, event_id)).status_code == 202
-        until(lambda: is_done(service, list(before)))
-        event_ids = {}
-        for sent in all_sent:
-            answer = client.post(ADDRESS, content=sent.body, headers=sent.headers)
-            quarantined = sent.meaning.startswith(("none: no type", "none: a skeleton"))
-            status = "quarantined" if quarantined else "accepted"
-            assert (answer.status_code, answer.json()["status"]) == (202, status), (sent.name, answer.text)
-            event_ids[answer.json()["event_id"]] = "quarantined" if quarantined else "processed"
-        until(lambda: is_done(service, [one for one, status in event_ids.items() if status == "processed"]))
-    bench = service.bench()
+    for sent in all_sent:
+        for number, body in enumerate(seeds(sent)):
+            headers = signed(body, f"seed_{number}_{sent.event_id}")
+            assert client.post(ADDRESS, data=body, headers=headers).status_code == 202
+    bench.drain_all()
+    statuses: dict[str, str] = {}
+    for sent in all_sent:
+        answer = client.post(ADDRESS, data=sent.body, headers=sent.headers)
+        quarantined = sent.meaning.startswith(("none: no type", "none: a skeleton"))
+        status = "quarantined" if quarantined else "accepted"
+        assert (answer.status_code, answer.json["status"]) == (202, status), (sent.name, answer.text)
+        statuses[answer.json["event_id"]] = "quarantined" if quarantined else "processed"
+    bench.drain_all()
     wrong = []
-    for sent, (event_id, status) in zip(all_sent, event_ids.items(), strict=True):
+    for sent, (event_id, status) in zip(all_sent, statuses.items(), strict=True):
         try:
             assert bench.status(event_id) == status
             effect_of(sent)(sent, bench)
