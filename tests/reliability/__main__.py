@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.reliability import engine_faults, failovers, kills, moves, report, soak
+from tests.reliability import clocks, engine_faults, failovers, kills, moves, report, soak
 from tests.reliability.report import Chapter
 
 CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
@@ -14,6 +14,7 @@ CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
     "failovers": lambda rounds: [
         failovers.chapter(engines, 2 * rounds) for engines in (failovers.Watched, failovers.Clustered)
     ],
+    "clocks": lambda rounds: [clocks.steps(min(10.0, 2.0 * rounds)), clocks.apart(rounds)],
     "moves": lambda rounds: [moves.resharding((rounds + 1) // 2), moves.partition(min(10.0, 2.0 * rounds))],
     "load": lambda rounds: [soak.chapter(min(10.0, rounds), replays=min(100_000, 10_000 * rounds))],
 }

@@ -1,18 +1,21 @@
 """The engine stands still, is full, refuses writes, loses the end of its file: under load, then judged."""
 
+import resource
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 
-from tests.reliability.outside import RATE, Client, Faults, judge, traffic
+from tests.reliability.outside import RATE, Client, Faults, Traffic, judge, traffic
 from tests.reliability.report import Chapter
 from tests.support import messages
+from tests.support.engines import EngineProcess, engine
 from tests.support.service import LIMIT_S, Service, until
 from tests.support.serving import ADDRESS
 
@@ -71,41 +74,87 @@ def _truncated(service: Service) -> Iterator[None]:
     service.start()
 
 
-FAULTS: dict[str, Callable[..., object]] = {
+@contextmanager
+def _loading(server: EngineProcess, lasting_s: float) -> Iterator[None]:
+    """It is started again with a file that takes about so long to read."""
+    server.kill()
+    commands = sum(path.read_bytes().count(b"\r\n*") for path in server.folder.glob("**/*.incr.aof"))
+    server.start("--key-load-delay", str(int(lasting_s * 1e6 / max(1, commands))), is_awaited=False)
+    yield
+
+
+@contextmanager
+def _disk_full(server: EngineProcess, lasting_s: float) -> Iterator[None]:  # noqa: ARG001
+    """Its file may not grow."""
+    size = max(path.stat().st_size for path in server.folder.glob("**/*.incr.aof"))
+    limits = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limits)
+
+
+FAULTS: dict[str, Callable[[Service], AbstractContextManager[None]]] = {
     "the engine stands still": _still,
     "its memory is full": _full,
     "it takes no writes": _read_only,
     "its file ends in the middle of a command": _truncated,
 }
 
+SERVER_FAULTS: dict[str, Callable[[EngineProcess, float], AbstractContextManager[None]]] = {
+    "it is loading": _loading,
+    "its disk is full": _disk_full,
+}
+
 
 def run(lasting_s: float, *, rate: float = RATE) -> tuple[list[Outage], Faults]:
-    """Each fault for so many seconds, one after the other, on one service under load."""
-    outages = []
+    """Each fault for so many seconds, one after the other, on the embedded engine under load."""
     with traffic(rate) as (service, sent, subscriber):
-        client = Client(service)
-        for number, (name, fault) in enumerate(FAULTS.items()):
-            statuses, slowest_s = set(), 0.0
-            with fault(service):  # type: ignore[attr-defined]
-                ends_at = time.monotonic() + lasting_s
-                while time.monotonic() < ends_at:
-                    began = time.monotonic()
-                    event_id = f"during-{number}-{began}"
-                    status = _post_once(service, event_id)
-                    statuses.add(status)
-                    if status in {200, 202}:
-                        sent.others.append(event_id)
-                    slowest_s = max(slowest_s, time.monotonic() - began)
-                    time.sleep(PAUSE_S)
-            began = time.monotonic()
-            event_id = f"after-{number}"
-            client.post(event_id, messages.connected("company-after", event_id, at=datetime.now(UTC)))
-            until(lambda event_id=event_id: client.is_handled(event_id), poll_s=0.05)  # type: ignore[misc]
-            sent.others.append(event_id)
-            outages.append(Outage(name, tuple(sorted(statuses)), slowest_s, time.monotonic() - began))
-        client.close()
+        outages = [_outage(service, sent, name, FAULTS[name](service), lasting_s) for name in FAULTS]
         sent.stop()
         return outages, judge(service, sent, subscriber)
+
+
+def run_on_server(lasting_s: float, *, rate: float = RATE) -> tuple[list[Outage], Faults]:
+    """The same on a server that writes its file once a second: how long it loads it, and a full disk."""
+    with (
+        tempfile.TemporaryDirectory(prefix="codat-") as folder,
+        engine(Path(folder), "--appendonly", "yes") as server,
+        traffic(rate, REDIS_URL=server.url) as (service, sent, subscriber),
+    ):
+        outages = [
+            _outage(service, sent, name, fault(server, lasting_s), lasting_s)
+            for name, fault in SERVER_FAULTS.items()
+        ]
+        sent.stop()
+        return outages, judge(service, sent, subscriber)
+
+
+def _outage(
+    service: Service, sent: Traffic, name: str, fault: AbstractContextManager[None], lasting_s: float
+) -> Outage:
+    """Post once and again during a fault, then until a message is handled."""
+    sent.go_on()
+    client, statuses, slowest_s = Client(service), set(), 0.0
+    with fault:
+        ends_at = time.monotonic() + lasting_s
+        while time.monotonic() < ends_at:
+            began = time.monotonic()
+            event_id = f"during-{name.replace(' ', '-')}-{began}"
+            status = _post_once(service, event_id)
+            statuses.add(status)
+            if status in {200, 202}:
+                sent.others.append(event_id)
+            slowest_s = max(slowest_s, time.monotonic() - began)
+            time.sleep(PAUSE_S)
+    began = time.monotonic()
+    event_id = f"after-{name.replace(' ', '-')}"
+    client.post(event_id, messages.connected("company-after", event_id, at=datetime.now(UTC)))
+    until(lambda: client.is_handled(event_id), poll_s=0.05)
+    sent.others.append(event_id)
+    client.close()
+    return Outage(name, tuple(sorted(statuses)), slowest_s, time.monotonic() - began)
 
 
 def _post_once(service: Service, event_id: str) -> int:
@@ -123,6 +172,9 @@ def _post_once(service: Service, event_id: str) -> int:
 def chapter(lasting_s: float) -> Chapter:
     """The campaign, for the page."""
     outages, faults = run(lasting_s)
+    more, faults_of_server = run_on_server(lasting_s)
+    outages += more
+    faults.update(faults_of_server)
     body = [
         "| fault | answers meanwhile | slowest answer (s) | recovery (s) |",
         "|---|---|---:|---:|",

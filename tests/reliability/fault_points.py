@@ -26,6 +26,11 @@ POINTS: Mapping[str, str] = {
 """What a point means, and ``module:Class.method:before`` or ``after``. The first word is the process type."""
 
 
+def clock_environ(file: Path) -> dict[str, str]:
+    """The settings of a service whose clock is ahead by the seconds in ``file``."""
+    return {"PYTHONPATH": f"{HOOK}:{ROOT}", "FAULT_CLOCK": str(file)}
+
+
 def environ(folder: Path) -> dict[str, str]:
     """The settings of a service whose points are armed in ``folder``."""
     return {

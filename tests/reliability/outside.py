@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,17 @@ RATE = 30.0
 MILESTONES = ("connection.authorized", "initial_sync.completed")
 _KINDS: Sequence[Callable[..., bytes]] = (messages.connected, messages.initial_read, messages.read)
 _RETRY_S = 0.02
+USUAL_REFUSALS = frozenset({503})
 
 
 class Client:
-    """A caller of a service: posts messages as Codat does, and reads ``/v1``."""
+    """A caller of a service: posts messages as Codat does, and reads ``/v1``.
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    ``refusals`` are the answers after which it sends again.
+    """
+
+    def __init__(self, service: Service, *, refusals: Collection[int] = USUAL_REFUSALS) -> None:
+        self._service, self._refusals = service, refusals
         headers = {"Authorization": f"Bearer {API_KEY}"}
         self._http = httpx.Client(base_url=service.url, headers=headers, trust_env=False, timeout=30)
 
@@ -43,7 +47,7 @@ class Client:
                 answer = self._http.post(ADDRESS, content=body, headers=messages.signed(body, event_id))
                 if answer.status_code in {200, 202}:
                     return sent
-                assert answer.status_code == 503, answer.text
+                assert answer.status_code in self._refusals, answer.text
             time.sleep(_RETRY_S)  # as Codat, which waits longer
         raise AssertionError("never accepted")
 
@@ -86,14 +90,14 @@ class Traffic:
     Three messages a connection: access, first sync, a later sync.
     """
 
-    def __init__(self, service: Service, rate: float) -> None:
+    def __init__(self, service: Service, rate: float, refusals: Collection[int] = USUAL_REFUSALS) -> None:
         self.accepted: list[str] = []
         self.others: list[str] = []
         """Messages that somebody else sent, and that were accepted."""
 
         self.repeated = 0
         self._failure: BaseException | None = None
-        self._service, self._rate = service, rate
+        self._service, self._rate, self._refusals = service, rate, refusals
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -127,7 +131,7 @@ class Traffic:
             self._failure = error
 
     def _send(self) -> None:
-        client = Client(self._service)
+        client = Client(self._service, refusals=self._refusals)
         began = time.monotonic()
         for number, (event_id, body) in enumerate(_messages()):
             if number % len(_KINDS) == 0 and self._stop.wait(
@@ -168,10 +172,12 @@ def serving_users(**environ: str) -> Iterator[tuple[Service, ReceiverProcess]]:
 
 
 @contextlib.contextmanager
-def traffic(rate: float = RATE, **environ: str) -> Iterator[tuple[Service, Traffic, ReceiverProcess]]:
+def traffic(
+    rate: float = RATE, refusals: Collection[int] = USUAL_REFUSALS, /, **environ: str
+) -> Iterator[tuple[Service, Traffic, ReceiverProcess]]:
     """The same, while ``rate`` messages a second are sent."""
     with serving_users(**environ) as (service, subscriber):
-        sent = Traffic(service, rate)
+        sent = Traffic(service, rate, refusals)
         sent.start()
         try:
             yield service, sent, subscriber

@@ -30,7 +30,7 @@ class EngineProcess:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = own_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder, self._options = folder, options
+        self.folder, self._options = folder, options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -39,16 +39,17 @@ class EngineProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *more: str) -> None:
-        """Start it with its options and some more, and wait until it answers."""
+    def start(self, *more: str, is_awaited: bool = True) -> None:
+        """Start it with its options and some more, and wait until it answers unless told otherwise."""
         place = ("--port", str(self.port), "--bind", "127.0.0.1")
         argv = [str(get_binary_path()), *self._options, *more, *place]
         # What Python ignores, the engine ignores too, among it the signal of a file that may grow no more.
         self._process = subprocess.Popen(
-            argv, cwd=self._folder, stdout=subprocess.DEVNULL, restore_signals=False
+            argv, cwd=self.folder, stdout=subprocess.DEVNULL, restore_signals=False
         )
-        with Redis(port=self.port) as client:
-            until(lambda: _answers(client, self._process))
+        if is_awaited:
+            with Redis(port=self.port) as client:
+                until(lambda: _answers(client, self._process))
 
     def kill(self) -> None:
         """End it as a power cut would."""

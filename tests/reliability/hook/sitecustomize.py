@@ -2,8 +2,8 @@
 
 The service is started with this folder in ``PYTHONPATH`` and the names of its points in ``FAULT_POINTS``
 (``module:Class.method:before``, one a line). A process that comes to a point for which the folder
-``FAULT_POINTS_DIR`` has a file removes that file and kills itself, as a power cut would. The product has no
-code for this.
+``FAULT_POINTS_DIR`` has a file removes that file and kills itself, as a power cut would. The clock of a
+process is ahead by the seconds in the file that ``FAULT_CLOCK`` names. The product has no code for this.
 """
 
 import functools
@@ -12,10 +12,14 @@ import inspect
 import os
 import signal
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 
 _FOLDER = os.environ.get("FAULT_POINTS_DIR", "")
 _POINTS = os.environ.get("FAULT_POINTS", "").split()
+_CLOCK = os.environ.get("FAULT_CLOCK", "")
+_CLOCK_MODULE = "processor.clock"
 
 
 def _reach(point):
@@ -51,19 +55,39 @@ def _disturbed(function, point):
     return call_async if inspect.iscoroutinefunction(function) else call
 
 
+def _off_s():
+    return float(Path(_CLOCK).read_text() or 0)
+
+
+def _ahead(function):
+    @functools.wraps(function)
+    def call():
+        return function() + timedelta(seconds=_off_s())
+
+    return call
+
+
+def _set_clock(unix_time):
+    time.time = lambda: unix_time() + _off_s()
+
+
 class _Finder:
-    """Replaces the functions of the points as soon as their module was imported."""
+    """Replaces the functions of the points, and the clock, as soon as their module was imported."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
         points = [point for point in _POINTS if point.partition(":")[0] == name]
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if points else None
+        is_clock = bool(_CLOCK) and name == _CLOCK_MODULE
+        wanted = points or is_clock
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if wanted else None
         if spec is None:
             return None
         execute = spec.loader.exec_module
 
         def exec_module(module):
             execute(module)
+            if is_clock:
+                module.utc_now = _ahead(module.utc_now)
             for point in points:
                 class_name, method = point.split(":")[1].split(".")
                 owner = getattr(module, class_name)
@@ -73,5 +97,7 @@ class _Finder:
         return spec
 
 
-if _FOLDER:
+if _FOLDER or _CLOCK:
     sys.meta_path.insert(0, _Finder)
+if _CLOCK:
+    _set_clock(time.time)
