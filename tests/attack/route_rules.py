@@ -28,6 +28,7 @@ RULES: dict[Access, str] = {
         GET /
         GET /brand/<key>/<name>
         GET /connect
+        GET /embed.js
         GET /connect/<token>/<path:_rest>
         GET /healthz
         GET /metrics

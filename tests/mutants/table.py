@@ -134,8 +134,8 @@ MUTANTS = (
         "lease",
         "A delivery that a process has claimed is not claimed by another one.",
         "processor/delivery/scripts/claim.lua",
-        "redis.call('ZADD', KEYS[1], ARGV[3], id)\n  local body",
-        "local body",
+        "redis.call('ZADD', KEYS[1], ARGV[3], id)\n  local record",
+        "local record",
         "tests/workers/delivery/test_leases.py::test_what_a_dead_process_had_taken_is_taken_over_when_its_lease_ends",
     ),
     Mutant(
