@@ -113,6 +113,14 @@ class Container:
         """Signs and verifies the links to receivers' own pages."""
         return portal_tokens(self.settings, self.redis, self.clock)
 
+    def portal_url(self, subscriber_id: str, *, days: int, root: str) -> str:
+        """A new link to a receiver's own page, below ``root``. Raises ``NotFound``."""
+        subscriber = self.subscribers.get(subscriber_id)
+        token = self.portal_tokens.make(
+            subscriber.id, lifetime_s=days * 86_400, generation=subscriber.portal_generation
+        )
+        return f"{root.rstrip('/')}/receivers/{token}"
+
     @cached_property
     def redelivery_service(self) -> RedeliveryService:
         """Sends notifications again."""

@@ -122,14 +122,26 @@ _add_command(
 def portal(subscriber_id: str, days: int, as_json: bool) -> None:
     """Print a link to its deliveries alone, for its owner: attempts, test, rotate, send again."""
     with open_store() as container:
-        id_ = container.subscribers.get(subscriber_id).id
-        token = container.portal_tokens.make(id_, lifetime_s=days * 86_400)
-        base = (container.settings.public_url or container.settings.local_url).rstrip("/")
-    fields = {"subscriber_id": id_, "url": f"{base}/receivers/{token}", "days": days}
+        root = container.settings.public_url or container.settings.local_url
+        url = container.portal_url(subscriber_id, days=days, root=root)
+    fields = {"subscriber_id": subscriber_id, "url": url, "days": days}
     if as_json:
         print_json(fields)
     else:
         click.echo(fields["url"])
+
+
+@subscribers.command("revoke-portal")
+@click.argument("subscriber_id", metavar="ID")
+@as_json_option
+def revoke_portal(subscriber_id: str, as_json: bool) -> None:
+    """End the links to its own page that were made so far; those of others stay."""
+    with open_store() as container:
+        container.subscribers.revoke_portal(subscriber_id)
+    if as_json:
+        print_json({"id": subscriber_id, "status": "revoked"})
+    else:
+        click.echo(f"{subscriber_id}  the links to its page are revoked")
 
 
 @subscribers.command("remove")

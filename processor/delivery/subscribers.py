@@ -46,6 +46,8 @@ class Subscriber:
     rate_per_s: float = 0.0
     created_at: datetime = field(default_factory=utc_now)
     old_secrets: tuple[tuple[str, datetime], ...] = field(default=(), repr=False)
+    portal_generation: int = 0
+    """How often the links to its own page were revoked."""
 
     def wants(self, type_: str) -> bool:
         """Whether the subscriber receives notifications of this type."""
@@ -189,6 +191,11 @@ class Subscribers:
             metrics.forget_lane(pipe, subscriber_id)
             pipe.execute()
 
+    def revoke_portal(self, subscriber_id: str) -> None:
+        """End every link to this subscriber's own page that was made so far."""
+        generation = self.get(subscriber_id).portal_generation + 1
+        self._set(subscriber_id, {"portal_generation": generation})
+
     def _read(self, subscriber_id: str, row: Mapping[bytes, bytes]) -> Subscriber | None:
         if not row:
             return None
@@ -258,6 +265,7 @@ def _subscriber(row: Mapping[bytes, bytes]) -> Subscriber:
         traceparent=fields.get("traceparent") == "1",
         rate_per_s=float(fields.get("rate_per_s", 0)),
         created_at=from_ms(int(fields["created_ms"])),
+        portal_generation=int(fields.get("portal_generation", 0)),
         old_secrets=tuple(
             (secret, from_ms(until_ms))
             for secret, until_ms in json.loads(decrypt(fields.get("old_secrets", "[]")))

@@ -30,6 +30,7 @@ MOST_READ = 1_000
 """Notifications of each status that are read, also of other subscribers, until enough are found."""
 
 MAX_FORM_BYTES = 4_096
+ENDED = "This link is not valid any more. Ask the service for a new one."
 _STATUSES = ("pending", "dead", "delivered")
 
 
@@ -66,10 +67,13 @@ def _subscriber_id(token: str) -> str:
     container = get_container()
     with throttled(Credential.LINK, NotFound):
         try:
-            subscriber_id = container.portal_tokens.claims(token).company_id
+            claims = container.portal_tokens.claims(token)
         except (TokenInvalid, TokenExpired) as error:
-            raise NotFound("This link is not valid any more. Ask the service for a new one.") from error
-    return container.subscribers.get(subscriber_id).id
+            raise NotFound(ENDED) from error
+    subscriber = container.subscribers.get(claims.company_id)
+    if subscriber.portal_generation != claims.generation:
+        raise NotFound(ENDED)
+    return subscriber.id
 
 
 def _send_again(subscriber_id: str, notification_id: str) -> None:

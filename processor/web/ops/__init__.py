@@ -4,6 +4,7 @@ from flask import Flask, Response
 
 from processor.errors import NotFound
 from processor.web.ops import (
+    access,
     audit,
     auth,
     companies,
@@ -33,6 +34,7 @@ SUBJECTS = (
     funnel,
     signing_in,
     audit,
+    access,
 )
 """The modules that add their views to the blueprint."""
 

@@ -30,8 +30,9 @@ SIGN_IN_VIEWS = frozenset(f"{NAME}.{view}" for view in ("sign_in_page", "sign_in
 
 KNOWN_ACTIONS = frozenset(
     {"enable", "disable", "test", "rotate", "remove", "discard", "replay", "edit", "revoke", "send_missed"}
-    | {"wake", "try_codat", "register_consumer", "repair", "replay_failed", "replay_dead"}
-    | {"replay_quarantined", "send_dead", "send_uncertain", "try_lane", "enable_and_send", "mute", "unmute"}
+    | {"portal_link", "revoke_portal", "wake", "try_codat", "register_consumer", "repair", "replay_failed"}
+    | {"replay_dead", "replay_quarantined", "send_dead", "send_uncertain", "try_lane", "enable_and_send"}
+    | {"mute", "unmute"}
 )
 """Values of a form's ``action`` that the audit trail names."""
 

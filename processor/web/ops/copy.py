@@ -240,6 +240,10 @@ DONE: Mapping[str, tuple[str, str]] = {
     "enabled": ("good", "The subscriber is enabled; what waited for it is sent."),
     "disabled": ("calm", "The subscriber is disabled. Nothing new waits for it until it is enabled."),
     "tested": ("good", "A test message is being sent. What comes of it stands below: load the page again."),
+    "edited": ("good", "The subscriber is changed."),
+    "portal-revoked": ("calm", "The links to this receiver's own page are revoked; those of others stay."),
+    "key-revoked": ("calm", "The key is revoked: the next call with it is refused."),
+    "sessions-ended": ("calm", "{count} sessions are ended."),
     "removed": ("calm", "The subscriber is removed. What waited for it is not sent."),
 }
 """Confirmations by the value of the address parameter ``done``, with their tone."""

@@ -19,6 +19,9 @@ from processor.web.ops import auth, rendering, sparkline
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
 
+PORTAL_DAYS = 7
+"""How long a link to a receiver's own page works that is made here."""
+
 MOST_AT_ONCE = 1_000
 """Notifications of one click; the rest follows with the next one."""
 
@@ -39,19 +42,12 @@ def subscriber(id_: str) -> Response:
 @blueprint.post("/subscribers")
 def add_subscriber() -> Response:
     """Add a subscriber and show its secret, in this response only."""
-    rate = request.form.get("rate_per_s", "").strip()
-    added = get_container().subscriber_service.add(
-        url=request.form.get("url", "").strip(),
-        description=request.form.get("description", "").strip(),
-        types=request.form.getlist("types"),
-        rate_per_s=_number(rate) if rate else None,
-    )
-    return _subscriber_page(added)
+    return _subscriber_page(get_container().subscriber_service.add(**_fields()))
 
 
 @blueprint.post("/subscribers/<id_>")
 def change_subscriber(id_: str) -> Response:
-    """Enable, disable, test or remove a subscriber, or rotate its secret, shown in this response only."""
+    """Change, test or remove a subscriber; its secret or link is shown in this response only."""
     id_, action = rendering.requested_id(id_), request.form.get("action", "")
     here = rendering.address("subscriber", id_)
     match action:
@@ -68,12 +64,36 @@ def change_subscriber(id_: str) -> Response:
             )
             count = sum(bool(result.lanes) for result in islice(missed, MOST_AT_ONCE))
             return rendering.back(here, "sent-again", count=count)
+        case "edit":
+            get_container().subscriber_service.change(id_, **_fields())
+            return rendering.back(here, "edited")
+        case "portal_link":
+            root = get_container().settings.public_url or request.url_root
+            url = get_container().portal_url(id_, days=PORTAL_DAYS, root=root)
+            return _subscriber_page(get_container().subscriber_service.show(id_), portal_url=url)
+        case "revoke_portal":
+            get_container().subscribers.revoke_portal(id_)
+            return rendering.back(here, "portal-revoked")
         case "rotate":
             return _subscriber_page(get_container().subscriber_service.rotate(id_))
         case "remove":
             get_container().subscriber_service.remove(id_)
             return rendering.back(url_for(f"{auth.NAME}.subscribers"), "removed")
     raise Invalid("The form has to say what is to be done with the subscriber.")
+
+
+def _fields() -> dict[str, Any]:
+    """The fields of the form of a subscriber. Raises ``Invalid``."""
+    form = request.form
+    rate = form.get("rate_per_s", "").strip()
+    return {
+        "url": form.get("url", "").strip(),
+        "description": form.get("description", "").strip(),
+        "types": form.getlist("types"),
+        "rate_per_s": _number(rate) if rate else None,
+        "ordered": "ordered" in form,
+        "traceparent": "traceparent" in form,
+    }
 
 
 def _moment(text: str) -> datetime:
@@ -93,7 +113,7 @@ def _number(text: str) -> float:
         raise Invalid(errors={"rate_per_s": ["Not a number."]}) from None
 
 
-def _subscriber_page(subscriber: Mapping[str, Any]) -> Response:
+def _subscriber_page(subscriber: Mapping[str, Any], **values: Any) -> Response:
     container, id_ = get_container(), subscriber["id"]
     now = container.clock()
     hours = trends.read_lanes(container.redis, [id_], LANE_HOURS.slots * 7, now)[id_]
@@ -103,6 +123,8 @@ def _subscriber_page(subscriber: Mapping[str, Any]) -> Response:
         trends=trend_figures.of_lane(hours, now),
         failures=failed_attempts(container.reader, id_),
         spark=sparkline,
+        portal_days=PORTAL_DAYS,
+        **values,
     )
 
 

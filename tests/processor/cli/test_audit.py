@@ -24,6 +24,7 @@ CHANGING = {
         "subscribers rotate",
         "subscribers test",
         "subscribers portal",
+        "subscribers revoke-portal",
         "reconcile",
         "rebuild",
     ),

@@ -1,0 +1,63 @@
+"""The page of who is signed in, and of the API keys."""
+
+from typing import Any
+
+from flask import Response, request, url_for
+
+from processor.access.sessions import SHOWN_ID_CHARS
+from processor.errors import NotFound
+from processor.settings.people import Scope
+from processor.web.dependencies import get_container
+from processor.web.ops import auth, rendering
+from processor.web.ops.rendering import blueprint
+
+SCOPES = tuple(scope.value for scope in Scope)
+
+
+@blueprint.get("/access")
+def access() -> Response:
+    """Sessions and API keys."""
+    rendering.query_of()
+    return _page()
+
+
+@blueprint.post("/access/sessions/<id_>")
+def end_session(id_: str) -> Response:
+    """End one session, which is named by the beginning of its id."""
+    if len(id_) != SHOWN_ID_CHARS or not get_container().operator_sessions.revoke(id_start=id_):
+        raise NotFound("There is no such session any more.")
+    return rendering.back(url_for(f"{auth.NAME}.access"), "sessions-ended", count=1)
+
+
+@blueprint.post("/access/people/<id_>")
+def end_sessions(id_: str) -> Response:
+    """End every session of an operator."""
+    count = get_container().operator_sessions.revoke(name=rendering.requested_id(id_))
+    return rendering.back(url_for(f"{auth.NAME}.access"), "sessions-ended", count=count)
+
+
+@blueprint.post("/access/api-keys")
+def add_key() -> Response:
+    """Make a key, which is shown in this response only."""
+    name, scopes = request.form.get("name", "").strip(), request.form.getlist("scopes")
+    _, key = get_container().api_keys.add(name, scopes)
+    return _page(new_name=name, new_key=key)
+
+
+@blueprint.post("/access/api-keys/<id_>")
+def revoke_key(id_: str) -> Response:
+    """End a key that was made."""
+    get_container().api_keys.revoke(rendering.requested_id(id_))
+    return rendering.back(url_for(f"{auth.NAME}.access"), "key-revoked")
+
+
+def _page(**values: Any) -> Response:
+    container = get_container()
+    return rendering.page(
+        "access",
+        sessions=container.operator_sessions.all(),
+        keys=container.api_keys.rows(),
+        scopes=SCOPES,
+        shown_chars=SHOWN_ID_CHARS,
+        **values,
+    )
