@@ -172,8 +172,6 @@ NOTIFICATIONS: Mapping[str, TermText] = {
 WINDOWS: Mapping[str, str] = {"hour": "1 hour", "day": "1 day", "month": "30 days"}
 """The windows of trends."""
 
-FIGURES: Mapping[str, str] = {"accepted": "accepted", "handled": "handled", "told": "told"}
-
 VERIFICATIONS: Mapping[str, TermText] = {
     "same": TermText("good", "Rebuilt from its kept messages, it is the same."),
     "different": TermText(
@@ -316,8 +314,3 @@ KINDS: Mapping[str, str] = {
     "subscriber": "a subscriber",
 }
 """Kinds of objects in search results."""
-
-
-def company_of_merchant(*, is_deleted: bool) -> str:
-    """A company in the results of a search for a merchant's id."""
-    return "a company of this merchant" + (", deleted" if is_deleted else "")

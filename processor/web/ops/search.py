@@ -82,7 +82,9 @@ def _id_matches(reader: Reader, text: str) -> list[IdMatch]:
     ]
     companies = reader.list_companies(merchant_id=text, limit=MAX_RESULTS, cursor=None).items
     matches += [
-        IdMatch("company", row["id"], copy.company_of_merchant(is_deleted="deleted_at" in row))
+        IdMatch(
+            "company", row["id"], "a company of this merchant" + (", deleted" if "deleted_at" in row else "")
+        )
         for row in companies
         if row["id"] != text
     ]
