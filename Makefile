@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint docs languages screenshots bench faults soak mutants fuzz audit clean
+.PHONY: help run test test-fast lint docs languages screenshots axe bench faults soak mutants fuzz audit clean
 
 help:
 	@echo "make run    start the service with the Codat simulator; Ctrl-C stops it"
@@ -16,6 +16,7 @@ help:
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make languages  write new messages into every catalogue"
 	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
+	@echo "make axe    accessibility by axe: every page in each language, brand, colour and width"
 	@echo "make bench  what a message costs on this machine, written to docs/performance.md (BENCH=--quick: 3 minutes)"
 	@echo "make faults  kill, cut and fill everything under load, written to docs/reliability.md (FAULTS=--rounds 1: some minutes)"
 	@echo "make soak  load for an hour with a burst of 100,000 replays (SOAK='--minutes 10': shorter)"
@@ -47,6 +48,9 @@ languages: $(VENV)/.installed-run
 
 screenshots: $(VENV)/.installed-test
 	$(BIN)/python -m tests.browser.screenshots
+
+axe: $(VENV)/.installed-test
+	AXE=all $(BIN)/python -m pytest -n 3 --dist loadscope tests/browser
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --write $(BENCH)
