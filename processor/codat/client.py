@@ -165,6 +165,13 @@ class CodatClient:
             if not _is_read_running(error):
                 raise
 
+    def get_account_name(self, company_id: str) -> str | None:
+        """The name of the business in the company's accounting software; ``None`` if it says none.
+
+        https://docs.codat.io/accounting-api#/operations/get-company-info
+        """
+        return parsing.account_name_of(self._http.read("companies", company_id, "data", "info").body)
+
     # Products
 
     def add_product(self, company_id: str, product: str) -> None:

@@ -14,6 +14,7 @@ from handlers.events import Dataset
 from processor.codat.errors import CodatUnusable
 from processor.codat.http import CodatResponse
 from processor.codat.json_values import (
+    as_account_name,
     as_company,
     as_connection,
     as_id,
@@ -224,6 +225,11 @@ def consumer_of(value: object) -> WebhookConsumer:
         company_tags=as_ids(fields.get("companyTags")),
         disabled=fields.get("disabled") is True,
     )
+
+
+def account_name_of(value: object) -> str | None:
+    """The name of the business in company data of accounting software."""
+    return as_account_name(_object(value, "company data"))
 
 
 def _image(value: object, path: Iterable[str]) -> Image | None:

@@ -16,7 +16,7 @@ from redis import Redis
 from handlers.company import company_change
 from handlers.connection import Connection
 from handlers.events import Company, LinkStatus, Trigger
-from handlers.facts import API_LAG, QUEUED_WITHIN
+from handlers.facts import API_LAG, COMPLETE, QUEUED_WITHIN
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.state import AWAITING_FIRST_SYNC, State, situation
@@ -25,7 +25,7 @@ from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.models import CompanyResponse, ConnectionResponse
 from processor.codat.questions import QuestionClient
-from processor.errors import CodatUnavailable
+from processor.errors import CodatError, CodatUnavailable
 from processor.reconciliation import observed
 from processor.reconciliation.baseline import BEFORE_START, SINCE_START, Baseline, to_codat_time
 from processor.reconciliation.diff import CompanyDiff, Comparison
@@ -36,6 +36,9 @@ from processor.store.records import StoredConnection, UnreadableConnection, comp
 _log = logging.getLogger(__name__)
 
 PAGE_SIZE = 200
+ACCOUNTING = "Accounting"
+COMPANY_DATA = "company"
+"""The data type that has the name of the business."""
 
 
 class CompanyComparer:
@@ -112,7 +115,8 @@ class CompanyComparer:
         diff.unreadable_ids = [row.id for row in rows if isinstance(row, UnreadableConnection)]
         responses = [response for response in responses if response.id not in diff.unreadable_ids]
         for response in responses:
-            comparison.compare_connection(response)
+            stored = diff.connections.get(response.id)
+            comparison.compare_connection(self._with_account_name(company_id, response, stored))
         self._verify_missing(comparison, {response.id.casefold() for response in responses})
         self._compare_history(comparison, responses, status_first=status_first)
         return diff
@@ -177,6 +181,31 @@ class CompanyComparer:
         if not diff.connections:
             reason = f"Codat does not have the company any more; {trigger.reason}"
             diff.add_difference(None, "known", "deleted", reason, event)
+
+    def _with_account_name(
+        self, company_id: str, response: ConnectionResponse, stored: Connection | None
+    ) -> ConnectionResponse:
+        """The answer with the name of the business in the accounting software, where that was read.
+
+        Not every platform names it with the connection. A name that is known is asked for again only after
+        access was renewed, because another business may be connected then.
+        """
+        if (
+            stored is None
+            or response.details.account_name is not None
+            or response.details.source_type != ACCOUNTING
+            or response.status is not LinkStatus.LINKED
+            or (stored.account_name is not None and situation(stored).authorization == 1)
+            or (read := stored.data_types.get(COMPANY_DATA)) is None
+            or read.status != COMPLETE
+        ):
+            return response
+        try:
+            name = self._codat.get_account_name(company_id)
+        except CodatError as error:  # the comparison does not depend on it
+            _log.info("the name of an account cannot be read", extra={"error": error.detail})
+            return response
+        return replace(response, details=replace(response.details, account_name=name))
 
     def _verify_missing(self, comparison: Comparison, listed_ids: set[str]) -> None:
         """Ask Codat for each of our connections that its list lacks: pages may shift, deletion is final.

@@ -194,6 +194,19 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
         with simulation.lock:
             return jsonify(_data_statuses(simulation.world.company(company_id).datasets))
 
+    @api.get("/companies/<company_id>/data/info")
+    def company_info(company_id: str) -> ResponseReturnValue:
+        """The company data of the accounting software, where it was read."""
+        with simulation.lock:
+            read = [
+                connection
+                for connection in simulation.world.company(company_id).present
+                if connection.platform.source_type == "Accounting" and connection.last_sync
+            ]
+            if not read:
+                raise SimulatorRefusal(404, "No company data was read")
+            return jsonify({"companyName": read[-1].business_name or read[-1].account_name})
+
     @api.get("/companies/<company_id>/data/history")
     def history(company_id: str) -> ResponseReturnValue:
         with simulation.lock:

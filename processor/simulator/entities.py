@@ -184,6 +184,7 @@ class SimulatedConnection:
     reads: list[Read] = field(default_factory=list)
     deleted: bool = False
     account_name: str | None = None
+    business_name: str | None = None
     id: str = field(default_factory=new_id)
     changes: list[tuple[datetime, Status]] = field(default_factory=list)
 

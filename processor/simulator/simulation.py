@@ -65,7 +65,8 @@ class Simulation:
         """Make a named change to a connection; refused where there is no such change, or it cannot be now.
 
         ``options``: ``status_code`` of ``fail``, ``outcomes`` of ``complete-sync`` and ``read``,
-        ``auto_sync`` and ``account_name`` of ``authorize`` and ``reauthorize``, and ``deliver`` of all.
+        ``auto_sync``, ``account_name`` (shown with the connection) and ``business_name`` (in its company data
+        alone) of ``authorize`` and ``reauthorize``, and ``deliver`` of all.
         """
         make = self._changes.get(name)
         if make is None:
@@ -120,12 +121,13 @@ class Simulation:
         self.delivery.submit(self.composer.compose(happened, self.generations))
 
     def _authorize(self, authorize: Callable[[str], object], connection_id: str, options: Options) -> None:
-        name = options.get("account_name")
-        if name is not None and not isinstance(name, str):
-            raise SimulatorRefusal(400, "account_name is not a text")
+        names = {name: options.get(name) for name in ("account_name", "business_name")}
         with self.lock:
             connection = self.world.find_connection(connection_id)
-            connection.account_name = name or connection.account_name
+            for name, value in names.items():
+                if not isinstance(value, str | None):
+                    raise SimulatorRefusal(400, f"{name} is not a text")
+                setattr(connection, name, value or getattr(connection, name))
         authorize(connection_id)
         if options.get("auto_sync", self.auto_sync):
             self.reading.run_sync(connection_id, self.sync_s)
