@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.errors import HeaderParseError
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import EmailPolicy, default
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from jinja2 import (
     select_autoescape,
 )
 
-from handlers.milestones import NotificationType
+from handlers.milestones import NotificationType, ReminderType
+from processor.clock import from_iso
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.humanize import data_type, printable_line
 from processor.languages.catalogues import SOURCE, match
-from processor.languages.current import current, gettext, translate_templates, written_in
+from processor.languages.current import current, day, gettext, translate_templates, written_in
 
 NEW_LINK = "journey.link"
 """The template of the e-mail with a new link, for a merchant whose link expired."""
@@ -39,6 +41,7 @@ ACTIONABLE = frozenset(
         NotificationType.UNLINKED.value,
         NotificationType.DELETED.value,
         NotificationType.SYNC_FAILED.value,
+        *(type_.value for type_ in ReminderType),
     }
 )
 """Types whose e-mails carry the link: the reader can connect (again)."""
@@ -48,11 +51,29 @@ LONGEST_NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class RenderedEmail:
-    """Subject and bodies of an e-mail."""
+    """Subject and bodies of an e-mail, and the address that ends e-mails of its kind."""
 
     subject: str
     text: str
     html: str
+    unsubscribe: str | None = None
+
+
+class _UnfoldedHeader(UnstructuredHeader):
+    """A header that stays on one line: a long address would be broken into encoded words."""
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        """The header as it is written."""
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+def _policy() -> Any:
+    headers = HeaderRegistry()
+    headers.map_to_type("list-unsubscribe", _UnfoldedHeader)  # type: ignore[arg-type]
+    return default.clone(header_factory=headers)
+
+
+_POLICY = _policy()
 
 
 class EmailTemplates:
@@ -80,16 +101,17 @@ class EmailTemplates:
         product: str | None,
         support: str | None = None,
         link_days: int = 1,
+        unsubscribe: str | None = None,
         language: str = SOURCE,
     ) -> RenderedEmail:
         """The e-mail for a notification; ``link`` appears for ``ACTIONABLE`` types alone.
 
-        The link is valid for ``link_days`` days; ``support`` is the address for questions. An operator's
-        template in a sub-folder named like the ``language`` goes before. Raises ``jinja2.TemplateError``
-        for an unusable template of the operator.
+        The link is valid for ``link_days`` days; ``support`` is the address for questions, and at
+        ``unsubscribe`` the reader ends reminders. An operator's template in a sub-folder named like the
+        ``language`` goes before. Raises ``jinja2.TemplateError`` for an unusable template of the operator.
         """
         with written_in(match(language) or SOURCE):
-            return self._render(body, company_name, link, product, support, link_days)
+            return self._render(body, company_name, link, product, support, link_days, unsubscribe)
 
     def _render(
         self,
@@ -99,6 +121,7 @@ class EmailTemplates:
         product: str | None,
         support: str | None,
         link_days: int,
+        unsubscribe: str | None,
     ) -> RenderedEmail:
         type_, data = str(body["type"]), body["data"]
         values: dict[str, Any] = {
@@ -110,6 +133,8 @@ class EmailTemplates:
             "to_do": type_ in ACTIONABLE,
             "support": support,
             "link_days": link_days,
+            "unsubscribe": unsubscribe,
+            "ends_on": day(from_iso(data["ends_at"])) if data.get("ends_at") else "",
             "language": current(),
             "failed": sorted(((data.get("data_types") or {}).get("failed") or {}).items()),
             "data": data,
@@ -121,6 +146,7 @@ class EmailTemplates:
             subject=_line(subject.removeprefix("Subject:")),
             text=re.sub(r"\n{3,}", "\n\n", rest.strip()) + "\n",
             html=self._template(f"{type_}.html").render(values),
+            unsubscribe=unsubscribe,
         )
 
     def _template(self, name: str) -> Template:
@@ -140,7 +166,7 @@ def to_message(email: RenderedEmail, *, message_id: str, sender: str, to: str, a
         raise ValueError("not an address") from error
     if not address.domain or not address.username:
         raise ValueError("not an address")
-    message = EmailMessage()
+    message = EmailMessage(_POLICY)
     message["From"] = with_ascii_domain(sender.rstrip(">")) + ">" * sender.endswith(">")
     message["To"] = address
     message["Subject"] = email.subject
@@ -148,6 +174,9 @@ def to_message(email: RenderedEmail, *, message_id: str, sender: str, to: str, a
     domain = message["From"].addresses[0].domain or "localhost"
     message["Message-ID"] = f"<{message_id}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
+    if email.unsubscribe:  # one click in the reader's mail program: RFC 8058
+        message["List-Unsubscribe"] = f"<{email.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(email.text)
     message.add_alternative(email.html, subtype="html")
     return message

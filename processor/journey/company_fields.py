@@ -10,6 +10,7 @@ from marshmallow.validate import Email
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.journey.field_checks import checked_language, checked_return, text_error
 from processor.journey.models import PlatformChoice
+from processor.settings import quiet_hours
 from processor.settings.asked_for import AskedFor, asked_for
 
 LONGEST_NAME = 200
@@ -37,6 +38,7 @@ class CompanyDetails(TypedDict, total=False):
     platforms: Mapping[str, Sequence[str] | None] | None
     group: str | None
     language: str | None
+    time_zone: str | None
 
 
 def stored_fields(
@@ -66,6 +68,9 @@ def stored_fields(
         _note(errors, "brand", unknown)
     if language := checked_language(details.get("language"), "language", errors):
         fields["language"] = language
+    if (zone := details.get("time_zone")) is not None:
+        fields["time_zone"] = zone
+        _note(errors, "time_zone", _zone_error(zone))
     if (group := details.get("group")) is not None:
         fields["group"] = group
         _note(errors, "group", text_error(group, LONGEST_GROUP))
@@ -102,6 +107,14 @@ def platforms_of(row: Mapping[str, str]) -> PlatformChoice:
 def _note(errors: dict[str, object], field: str, mistake: str | None) -> None:
     if mistake:
         errors[field] = [mistake]
+
+
+def _zone_error(name: str) -> str | None:
+    try:
+        quiet_hours.parse_zone(name)
+    except ValueError:
+        return "Must be the name of a time zone such as Europe/Paris."
+    return None
 
 
 def _platforms_error(choice: Mapping[str, Sequence[str]]) -> str | None:

@@ -68,7 +68,7 @@ class ProductsRefused(Invalid):
 
 
 class TokenExpired(ProcessorError):
-    """The link for ``company_id`` is valid, but its lifetime is over."""
+    """The link for ``company_id`` is valid, but its lifetime is over; ``holder``: for whom it was made."""
 
     code = "link_expired"
     remedy = "Ask for a new link: a company's `connect_url` is fresh each time."
@@ -76,9 +76,9 @@ class TokenExpired(ProcessorError):
     title = "This link has expired"
     sentence = "The link works no longer; ask for a new one."
 
-    def __init__(self, company_id: str, generation: int = 0) -> None:
+    def __init__(self, company_id: str, generation: int = 0, holder: str = "") -> None:
         super().__init__()
-        self.company_id, self.generation = company_id, generation
+        self.company_id, self.generation, self.holder = company_id, generation, holder
 
 
 class CompanyGone(ProcessorError):

@@ -48,6 +48,7 @@ class CompanyView:
     platforms: PlatformChoice = PlatformChoice()
     group: str | None = None
     language: str | None = None
+    time_zone: str | None = None
     link_generation: int = 0
 
     @property

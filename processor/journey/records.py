@@ -18,9 +18,9 @@ from processor.clock import from_iso, to_iso, to_ms
 from processor.codat.models import CompanyResponse
 from processor.errors import StoreUnavailable
 from processor.store import commits, keys, visibility
-from processor.store.decoding import text_fields, texts
-from processor.store.encryption import encrypt
-from processor.store.records import StoredConnection, read_connections
+from processor.store.decoding import text, text_fields, texts
+from processor.store.encryption import KeyMissing, decrypt, encrypt
+from processor.store.records import REMINDERS_OFF_AT, StoredConnection, read_connections
 from processor.store.unit_of_work import Batch
 
 LOCK_S = 100
@@ -105,9 +105,12 @@ class Records:
 
         def save(pipe: "Pipeline[Any]") -> None:
             is_known = pipe.exists(name)
+            contact: Any = pipe.hget(name, "contact_email")
             pipe.multi()
             if is_known:
                 pipe.hset(name, mapping=fields)
+            if "contact_email" in local_fields and not _is(contact, local_fields["contact_email"]):
+                pipe.hdel(name, REMINDERS_OFF_AT)  # another contact did not say so
 
         self._client.transaction(save, name)  # type: ignore[no-untyped-call]
 
@@ -222,6 +225,14 @@ class Records:
             # The lock may have expired, or Redis may be away: then it expires.
             with contextlib.suppress(RedisError):
                 lock.release()
+
+
+def _is(stored: bytes | None, contact: str) -> bool:
+    """Whether the stored contact is this one; one that cannot be decrypted may be."""
+    try:
+        return decrypt(text(stored or b"")) == contact
+    except KeyMissing:
+        return True
 
 
 def _stored(local_fields: Mapping[str, str]) -> dict[str | bytes, str | bytes | int | float]:

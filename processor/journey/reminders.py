@@ -35,9 +35,6 @@ MOST_COMPANIES = 1_000
 ATTEMPTS = 20
 NOTHING = ReminderPlan((), None)
 
-OFF_AT = "reminders_off_at"
-"""Field of a company: when its contact asked for no more reminders."""
-
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
@@ -118,7 +115,7 @@ class Reminders:
         """What keeps the reminder of this body from being mailed now: it may have waited in its lane."""
         data = body["data"]
         row = self._reader.company(data["company_id"]) or {}
-        if OFF_AT in row:
+        if records.REMINDERS_OFF_AT in row:
             return Obstacle("the contact asked for no more reminders")
         stored = self._reader.connection(data["connection_id"])
         type_ = ReminderType(body["type"])

@@ -26,6 +26,7 @@ from processor.journey.links import Links, generation_of
 from processor.journey.lookup import Lookup
 from processor.journey.models import ChangeResult, CompanyView, ConnectionView, LinkSession, SyncView
 from processor.journey.offers import Offers
+from processor.journey.opt_out import ReminderOptOut
 from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms
 from processor.journey.products import ProductService, stored_products
@@ -64,12 +65,13 @@ class Journey:
         tokens: Tokens,
         consents: Consents,
         platform_requests: PlatformRequests,
+        opt_out: ReminderOptOut,
         brands: Mapping[str, Brand],
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tokens, self.consents, self.brands = tokens, consents, brands
-        self.platform_requests = platform_requests
+        self.platform_requests, self.opt_out = platform_requests, opt_out
         self._reader, self._codat, self._platforms = reader, codat, platforms
         self._companies, self._records, self._settings = companies, records, settings
         self._lookup = Lookup(companies, reader)
@@ -312,6 +314,7 @@ class Journey:
             platforms=platforms_of(row),
             group=row.get("group") or None,
             language=row.get("language") or None,
+            time_zone=row.get("time_zone") or None,
             products=tuple(stored_products(row)) if row.get("products") else self._settings.codat_products,
             **fields,
         )

@@ -21,12 +21,14 @@ _SALT = "codat-processor connect"
 class LinkClaims:
     """The content of a token: the company it gives access to, and when it stops working.
 
-    It works only while ``generation`` is that of the company's links.
+    It works only while ``generation`` is that of the company's links. ``holder`` says for whom it was made,
+    where that is somebody else than the company.
     """
 
     company_id: str
     expires_at: datetime
     generation: int = 0
+    holder: str = ""
 
 
 class Tokens:
@@ -41,11 +43,15 @@ class Tokens:
     ) -> None:
         self._keys, self._clock, self._salt = keys, clock, salt
 
-    def make(self, company_id: str, *, lifetime_s: int = LIFETIME_S, generation: int = 0) -> str:
+    def make(
+        self, company_id: str, *, lifetime_s: int = LIFETIME_S, generation: int = 0, holder: str = ""
+    ) -> str:
         """A token for this company, valid for ``lifetime_s`` seconds from now."""
         claims: object = company_id if lifetime_s == LIFETIME_S else [company_id, lifetime_s]
         if generation:
             claims = [company_id, lifetime_s, generation]
+        if holder:
+            claims = [company_id, lifetime_s, generation, holder]
         token = self._serializer().dumps(claims)
         return token if isinstance(token, str) else token.decode()
 
@@ -59,7 +65,7 @@ class Tokens:
             raise TokenInvalid() from error
         claims = _claims_of(payload, signed_at)
         if self._clock() > claims.expires_at.timestamp():
-            raise TokenExpired(claims.company_id, claims.generation)
+            raise TokenExpired(claims.company_id, claims.generation, claims.holder)
         return claims
 
     def _serializer(self) -> URLSafeTimedSerializer:
@@ -87,4 +93,6 @@ def _claims_of(payload: object, signed_at: datetime) -> LinkClaims:
             return LinkClaims(company_id, signed_at + timedelta(seconds=lifetime_s))
         case [str(company_id), int(lifetime_s), int(generation)] if company_id:
             return LinkClaims(company_id, signed_at + timedelta(seconds=lifetime_s), generation)
+        case [str(company_id), int(lifetime_s), int(generation), str(holder)] if company_id:
+            return LinkClaims(company_id, signed_at + timedelta(seconds=lifetime_s), generation, holder)
     raise TokenInvalid()

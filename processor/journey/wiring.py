@@ -16,6 +16,7 @@ from processor.journey.companies import CompanyService
 from processor.journey.consent_texts import ConsentTexts
 from processor.journey.consents import Consents
 from processor.journey.events import JourneyEvents
+from processor.journey.opt_out import ReminderOptOut
 from processor.journey.platform_cache import platform_cache_of
 from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms, Spawn, run_in_background
@@ -33,6 +34,7 @@ SETTLE_S = 1.0
 
 
 PORTAL_SALT = "codat-processor receiver portal"
+OPT_OUT_SALT = "codat-processor reminders"
 
 
 def make_journey(
@@ -79,6 +81,12 @@ def make_journey(
             clock=clock,
         ),
         platform_requests=PlatformRequests(client, waker=waker, clock=clock),
+        opt_out=ReminderOptOut(
+            client,
+            tokens=Tokens(signing_keys, clock=lambda: clock().timestamp(), salt=OPT_OUT_SALT),
+            settings=settings,
+            clock=clock,
+        ),
         brands=brands,
         settings=settings,
         clock=clock,

@@ -168,6 +168,7 @@ def company(row: Mapping[str, str]) -> dict[str, Any]:
         "given_name": row.get("given_name"),
         "tags": json.loads(row.get("tags", "{}")),
         "language": row.get("language"),
+        "reminders_off_at": row.get("reminders_off_at"),
         "first_heard_at": row.get("first_heard"),
         "deleted_at": row.get("deleted_at"),
     }

@@ -36,6 +36,9 @@ TIMELINE_FIELDS = (
     "reason",
     "decisions",
 )
+REMINDERS_OFF_AT = "reminders_off_at"
+"""Field of a company: when its contact asked for no more reminders."""
+
 NOTIFICATION_FIELDS = frozenset(("id", "type", "timestamp", "data"))
 ATTEMPT = ":attempt:"
 """Part of the name of a field that holds one attempt of a delivery."""

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from handlers.milestones import NotificationType
+from handlers.milestones import NotificationType, ReminderType
 from processor.delivery.channels.channel import BuiltInChannel, FailureCondition
 from processor.delivery.lane import LaneState
 from processor.settings.definitions import Settings
+from processor.store.records import REMINDERS_OFF_AT
 
 FAILING_AFTER = 3
 """Failures in a row without a permanent refusal after which the mail server counts as failing."""
@@ -15,13 +16,19 @@ PERMANENT = 500
 """Lowest SMTP status of a permanent refusal: one is enough."""
 
 
-def _wants(_settings: Settings, body: Mapping[str, Any], company: Mapping[str, str]) -> bool:
-    """Whether there is a contact, and something to do: an expected change needs no e-mail.
+REMINDERS = frozenset(ReminderType) - {ReminderType.READ_DUE}
+"""Reminders that are mailed; a read is started by us."""
 
-    What users say on the journey is for the caller, and not for themselves.
-    """
-    is_milestone = body["type"] in tuple(NotificationType)
-    return is_milestone and bool(company.get("contact_email")) and not body["data"].get("expected")
+MAILED = frozenset({*NotificationType, *REMINDERS})
+"""The types that are mailed: what users say on the journey is for the caller, and not for themselves."""
+
+
+def _wants(settings: Settings, body: Mapping[str, Any], company: Mapping[str, str]) -> bool:
+    """Whether there is a contact, and something to do: an expected change needs no e-mail."""
+    if body["type"] in REMINDERS and (settings.reminders != EMAIL.name or REMINDERS_OFF_AT in company):
+        return False
+    is_news = body["type"] in MAILED and not body["data"].get("expected")
+    return is_news and bool(company.get("contact_email"))
 
 
 def _is_failing(lane: LaneState) -> bool:

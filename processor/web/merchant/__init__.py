@@ -16,6 +16,7 @@ from processor.web.merchant import (
     embedding,
     language_choice,
     managing,
+    opting_out,
     pages,
     returning,
     watching,
@@ -27,7 +28,7 @@ STATIC_MAX_AGE_S = 31_536_000
 API_PREFIXES = ("/v1/", "/webhooks/")
 """Paths that are answered with problems, also to browsers."""
 
-SUBJECTS = (choosing, watching, managing, returning)
+SUBJECTS = (choosing, watching, managing, opting_out, returning)
 
 
 def register(app: Flask) -> None:

@@ -68,7 +68,7 @@ def page(visit: PageVisit | None, template: str, status: int = HTTPStatus.OK, **
 
 
 def _render(visit: PageVisit | None, template: str, values: Mapping[str, Any]) -> str:
-    brand = brand_of(journey().brands, visit.company.brand if visit else None)
+    brand = brand_of(journey().brands, visit.company.brand if visit else values.get("brand_key"))
     return render_template(
         f"merchant/{template}.html",
         visit=visit,

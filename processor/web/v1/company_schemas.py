@@ -26,6 +26,7 @@ from processor.web.v1.fields import (
     word,
 )
 
+LONGEST_ZONE = 100
 OUTCOMES = ("reading", "complete", "failed", "unsupported")
 SYNC_STATUSES = ("idle", "reading", "complete", "failed")
 
@@ -93,6 +94,10 @@ class CompanyChangeBody(RequestBodySchema):
         40,
     )
     language = language_tag("The language of its pages and e-mails; none: the browser's on pages.")
+    time_zone = optional(
+        "Its time zone, such as `Europe/Paris`, for the hours when nobody is reminded; none: `TIME_ZONE`.",
+        LONGEST_ZONE,
+    )
     asked_for = fields.List(
         fields.Nested(AskedForBody),
         allow_none=True,
@@ -170,6 +175,7 @@ class SignedUpSchema(ResponseSchema):
     state = text("Your own text for `return_url`.", null=True)
     brand = text("The brand that its pages and e-mails show.", null=True)
     language = text("The language of its pages and e-mails.", null=True)
+    time_zone = text("Its time zone, as you gave it.", null=True)
     asked_for = many(AskedForSchema, "What its users are asked to connect, in order.")
     platforms = fields.Nested(
         PlatformChoiceSchema, required=True, metadata={"description": "Which platforms its pages offer."}
@@ -187,6 +193,7 @@ class CompanySchema(ResponseSchema):
     given_name = text("Its name as it was given at sign-up, in any characters.", null=True)
     tags = by_name(fields.String, "Its tags at Codat.")
     language = text("The language of its pages and e-mails, as given at sign-up.", null=True)
+    reminders_off_at = moment("When its contact asked for no more reminders.", null=True)
     first_heard_at = moment("When we first heard of it.", null=True)
     deleted_at = moment("When it was deleted at Codat.", null=True)
 

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from handlers.milestones import NotificationType
+from processor.delivery.channels.email import MAILED
 from processor.delivery.email_templates import NEW_LINK, EmailTemplates, RenderedEmail
 from processor.languages import messages
 from processor.languages.catalogues import LANGUAGES, SOURCE, language
@@ -18,11 +19,16 @@ ENGLISH = [
     for message in messages.collected()
     if isinstance(message.id, str) and len(message.id) > 12 and "%" not in message.id
 ]
-TYPES = [NEW_LINK, *(type_.value for type_ in NotificationType)]
+TYPES = [NEW_LINK, *sorted(MAILED)]
+UNSUBSCRIBE = "https://service.example/reminders/a-token"
 
 
-def rendered(type_: str, tag: str, **options: int) -> RenderedEmail:
-    data = {"platform_name": "Xero", "data_types": {"failed": {"taxRates": "FetchError"}}}
+def rendered(type_: str, tag: str, **options: Any) -> RenderedEmail:
+    data = {
+        "platform_name": "Xero",
+        "data_types": {"failed": {"taxRates": "FetchError"}},
+        "ends_at": "2026-03-05T12:00:00Z",
+    }
     return EmailTemplates().render(
         {"type": type_, "data": data},
         company_name="Toft",
@@ -37,7 +43,9 @@ def rendered(type_: str, tag: str, **options: int) -> RenderedEmail:
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_every_e_mail_is_in_its_language(tag: str) -> None:
     for type_ in TYPES:
-        email = rendered(type_, tag, link_days=7)
+        email = rendered(type_, tag, link_days=7, unsubscribe=UNSUBSCRIBE)
+        assert UNSUBSCRIBE in email.text
+        assert f'href="{UNSUBSCRIBE}"' in email.html
         assert f'<html lang="{tag}" dir="{language(tag).direction}">' in email.html
         for text in (email.subject, email.text, email.html):
             assert text.strip()

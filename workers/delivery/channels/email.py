@@ -11,14 +11,14 @@ from typing import Any
 from jinja2 import TemplateError
 from redis import Redis
 
-from handlers.milestones import NotificationType
 from processor.clock import elapsed_ms, utc_now
 from processor.container import Container
-from processor.delivery.channels.email import PERMANENT
+from processor.delivery.channels.email import MAILED, PERMANENT, REMINDERS
 from processor.delivery.email_templates import EmailTemplates, to_message
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.mail_server import FINAL_REPLY_S, MailServer, ReplyLost, reply_text
 from processor.delivery.send_log import LeaseLost, SendLog
+from processor.journey.reminders import Obstacle, Reminders
 from processor.languages.catalogues import SOURCE
 from processor.settings.brands import Brand, brand_of
 from processor.store import keys
@@ -38,11 +38,15 @@ CONTACT = "contact"
 LinkUrl = Callable[[str], str | None]
 """Returns the URL at which a company connects; ``None`` where it has none."""
 
+UnsubscribeUrl = Callable[[str, str], str | None]
+"""Returns the URL at which the holder of an address ends reminders of a company."""
+
 
 class EmailSender(Sender):
     """Sends e-mails to the contact of the company that a notification is about.
 
-    ``link_url`` makes the link in the e-mail, which is valid for ``link_days``.
+    ``link_url`` makes the link in the e-mail, which is valid for ``link_days``. ``obstacle`` says what keeps
+    a reminder from being sent now, and ``unsubscribe_url`` where its reader ends reminders.
     """
 
     def __init__(
@@ -53,6 +57,8 @@ class EmailSender(Sender):
         templates: EmailTemplates,
         sender: str,
         link_url: LinkUrl = lambda _: None,
+        unsubscribe_url: UnsubscribeUrl = lambda _company_id, _address: None,
+        obstacle: Callable[[Mapping[str, Any]], Obstacle | None] = lambda _body: None,
         brands: Mapping[str, Brand] | None = None,
         link_days: int = 1,
         default_language: str = SOURCE,
@@ -63,7 +69,7 @@ class EmailSender(Sender):
         self._server = server
         self._templates = templates
         self._mail_from = sender
-        self._link_url = link_url
+        self._link_url, self._unsubscribe_url, self._obstacle = link_url, unsubscribe_url, obstacle
         self._brands, self._link_days = brands or {}, link_days
         self._default_language = default_language
         self._clock = clock
@@ -84,8 +90,11 @@ class EmailSender(Sender):
             error = "an earlier attempt ended before its answer came"
             return AttemptResult(AttemptVerdict.UNCERTAIN, 0, error=error)
         body = json.loads(lease.body)
-        if body["type"] not in tuple(NotificationType):
+        if body["type"] not in MAILED:
             return AttemptResult(AttemptVerdict.DEAD, 0, error="there is no such e-mail", counts=False)
+        if body["type"] in REMINDERS and (obstacle := self._obstacle(body)) is not None:
+            verdict = AttemptVerdict.DEAD if obstacle.wait is None else AttemptVerdict.AGAIN
+            return AttemptResult(verdict, 0, error=obstacle.reason, retry_after=obstacle.wait, counts=False)
         company_id = body["data"]["company_id"]
         contact, given_name, name, brand, language = self._client.hmget(
             keys.company(company_id), "contact_email", "given_name", "name", "brand", "language"
@@ -130,20 +139,22 @@ class EmailSender(Sender):
         language: str,
     ) -> EmailMessage:
         """The e-mail. Raises ``TemplateError``, and ``ValueError`` for an invalid contact."""
+        body, to = json.loads(lease.body), decrypt(contact.decode("utf-8", "replace"))
         email = self._templates.render(
-            json.loads(lease.body),
+            body,
             company_name=name.decode("utf-8", "replace") if name else None,
             link=self._link_url(company_id),
             product=brand.name,
             support=brand.support_email,
             link_days=self._link_days,
+            unsubscribe=self._unsubscribe_url(company_id, to) if body["type"] in REMINDERS else None,
             language=language,
         )
         return to_message(
             email,
             message_id=lease.notification_id,
             sender=self._mail_from,
-            to=decrypt(contact.decode("utf-8", "replace")),
+            to=to,
             at=self._clock(),
         )
 
@@ -176,6 +187,15 @@ def email_sender(container: Container) -> EmailSender:
         templates=EmailTemplates(settings.mail_templates_dir),
         sender=settings.sender or "",
         link_url=link_url,
+        unsubscribe_url=container.journey.opt_out.url,
+        obstacle=Reminders(
+            container.redis,
+            reader=container.reader,
+            waker=container.waker,
+            settings=settings,
+            read_again=None,
+            clock=container.clock,
+        ).obstacle,
         brands=container.journey.brands,
         link_days=settings.link_days,
         default_language=settings.default_language,
