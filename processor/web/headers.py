@@ -23,6 +23,7 @@ NO_PERMISSIONS = ", ".join(
 
 HSTS = "max-age=31536000"
 _NO_EMBEDDER = "'none'"
+_SELF = "'self'"
 
 
 def register(app: Flask) -> None:
@@ -46,11 +47,13 @@ def add_security_headers(response: Response) -> Response:
     return response
 
 
-def page_policy(images_from: str | None = None, *, embedders: Sequence[str] = ()) -> str:
+def page_policy(
+    images_from: str | None = None, *, style_source: str | None = None, embedders: Sequence[str] = ()
+) -> str:
     """The policy of a merchant page: own styles and scripts, images from any https address.
 
     ``images_from`` is an address whose origin may serve images over plain http, such as a simulated Codat.
-    Pages of the origins ``embedders`` may frame it.
+    ``style_source`` allows the rules within the page. Pages of the origins ``embedders`` may frame it.
     """
     sources = ["'self'", "https:"]
     if images_from is not None:
@@ -58,7 +61,7 @@ def page_policy(images_from: str | None = None, *, embedders: Sequence[str] = ()
         if parts.scheme == "http" and parts.netloc:
             sources.append(f"http://{parts.netloc.rpartition('@')[2]}")
     return (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-        f"img-src {' '.join(sources)}; form-action 'self'; base-uri 'none'; "
+        f"default-src 'none'; style-src {' '.join(filter(None, (_SELF, style_source)))}; script-src 'self'; "
+        f"connect-src 'self'; img-src {' '.join(sources)}; form-action 'self'; base-uri 'none'; "
         f"frame-ancestors {' '.join(embedders) or _NO_EMBEDDER}"
     )

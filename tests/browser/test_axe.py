@@ -55,6 +55,8 @@ MERCHANT_PAGES = (
     "/",
     "/nowhere",
     "{old}",
+    "/reminders/made-up",
+    "{reminders}",
     "/connect/made-up",
     "{fresh}",
     "{fresh}?q=quickbooks",
@@ -91,6 +93,7 @@ OPERATOR_PAGES = (
     "/ops/migration",
     "/ops/funnel",
     "/ops/audit",
+    "/ops/access",
     "/ops/sign-in",
     "/ops/search?q=shop",
     "/ops/search?q=nobody",
@@ -157,7 +160,9 @@ def fill(service: Stack, brand: str | None) -> dict[str, str]:
                 service.codat.change(ids[state], change)
     until(lambda: {state: service.state(connection_id) for state, connection_id in ids.items()} == EXPECTED)
     old = f"{service.url}/connect/{service.token_of_another_day(shop_id)}"
-    return {"fresh": fresh, "shop": shop, "shop_id": shop_id, "old": old, **ids}
+    reminders = service.container.journey.opt_out.tokens.make(shop_id, holder="somebody")
+    links = {"fresh": fresh, "shop": shop, "old": old, "reminders": f"{service.url}/reminders/{reminders}"}
+    return {**links, "shop_id": shop_id, **ids}
 
 
 def show(page: Page, service: Stack, path: str, **parameters: str) -> None:

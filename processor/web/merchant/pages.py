@@ -15,10 +15,10 @@ from processor.errors import ProcessorError, TooManyAttempts
 from processor.journey.errors import TokenExpired, TokenInvalid
 from processor.languages.catalogues import LANGUAGES, language
 from processor.languages.current import current
-from processor.settings.brands import brand_of
+from processor.settings.brands import Brand, brand_of
 from processor.web import csrf, failure_references, headers, html_errors
 from processor.web.dependencies import get_container
-from processor.web.merchant import embedding, language_choice
+from processor.web.merchant import embedding, language_choice, styles
 from processor.web.merchant.copy import errors, terms
 from processor.web.merchant.link_session import (
     PATH,
@@ -64,11 +64,17 @@ def fragment(visit: PageVisit, template: str, **values: Any) -> Response:
 
 def page(visit: PageVisit | None, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
     """A page as a response, with its policy and, on a visit, the cookies for the way back."""
-    return _response(visit, _render(visit, template, values), status)
+    inline = styles.inline(_brand_of(visit, values))
+    html = _render(visit, template, {**values, "styles": inline})
+    return _response(visit, html, status, None if inline is None else styles.source_of(inline))
+
+
+def _brand_of(visit: PageVisit | None, values: Mapping[str, Any]) -> Brand:
+    return brand_of(journey().brands, visit.company.brand if visit else values.get("brand_key"))
 
 
 def _render(visit: PageVisit | None, template: str, values: Mapping[str, Any]) -> str:
-    brand = brand_of(journey().brands, visit.company.brand if visit else values.get("brand_key"))
+    brand = _brand_of(visit, values)
     return render_template(
         f"merchant/{template}.html",
         visit=visit,
@@ -91,10 +97,11 @@ def _card_parameters(values: Mapping[str, Any]) -> dict[str, str]:
     return {} if card is None else {"connectionId": card.id}
 
 
-def _response(visit: PageVisit | None, html: str, status: int) -> Response:
+def _response(visit: PageVisit | None, html: str, status: int, style_source: str | None = None) -> Response:
     response = make_response(html, status)
     policy = headers.page_policy(
         get_container().settings.codat_api_url,
+        style_source=style_source,
         embedders=embedding.origins() if request.path.startswith(f"{PATH}/") else (),
     )
     response.headers["Content-Security-Policy"] = policy

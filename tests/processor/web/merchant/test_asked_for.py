@@ -1,6 +1,8 @@
 """What is asked for: which platforms are offered, how far the whole is, and what is left for later."""
 
 import gzip
+import re
+import zlib
 from typing import Any
 
 import httpx
@@ -8,6 +10,7 @@ import pytest
 
 from processor.errors import Invalid
 from processor.simulator import platforms as simulated
+from processor.web.compression import LEVEL
 from tests.processor.web.conftest import OpenPlace
 from tests.support.visiting import OURS, Place
 
@@ -140,6 +143,26 @@ def test_recommended_platforms_stand_first_and_say_so(open_place: OpenPlace) -> 
     assert text.count("Recommended") == 1
 
 
+FIRST_FLIGHT_BYTES = 14_600 - 1_600
+"""What a server may send before the browser answers (10 segments), without headers and TLS records.
+
+https://www.rfc-editor.org/rfc/rfc6928
+"""
+
+BLOCKING = re.compile(r"<link rel=\"stylesheet\"(?![^>]*media=\"print\")|<script(?![^>]* defer)")
+"""What a browser waits for before it shows anything."""
+
+
+def bytes_before(packed: bytes, text: str) -> int:
+    """How much of a compressed page has to arrive before this text is there."""
+    unpacking, page = zlib.decompressobj(wbits=31), b""
+    for number, byte in enumerate(packed, 1):
+        page += unpacking.decompress(bytes([byte]))
+        if text.encode() in page:
+            return number
+    raise AssertionError(f"{text} is not there")
+
+
 def test_three_hundred_platforms_are_small_for_a_phone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [
         simulated.SimulatedPlatform(f"p{number:03}", f"Ledger {number} Online", kind, "#123456", "L")
@@ -156,4 +179,12 @@ def test_three_hundred_platforms_are_small_for_a_phone(place: Place, monkeypatch
         assert int(page.headers["Content-Length"]) < MOST_BYTES
         found = http.get(f"/connect/{token}/found?q=ledger")
         assert len(gzip.compress(found.content)) < MOST_BYTES
+        first_tile = page.text.index('class="tile"')
+        until_its_end = page.text[first_tile : page.text.index("</button>", first_tile)]
+        again = http.get(f"/connect/{token}").text
     assert page.text.count("<img") == page.text.count('loading="lazy"') + page.text.count("powered-by")
+    packed = gzip.compress(page.content, LEVEL, mtime=0)
+    assert bytes_before(packed, until_its_end) < FIRST_FLIGHT_BYTES, "the first tile takes one round trip"
+    assert BLOCKING.findall(page.text) == [], "and no second request"
+    assert len(BLOCKING.findall(again)) == 1, "which a browser keeps"
+    assert "<style>" not in again
