@@ -115,8 +115,12 @@ def span_id_of(*parts: str) -> str:
 
 
 def traceparent(event_id: str, span_id: str) -> str:
-    """The header ``traceparent`` with which a receiver continues the trace of a message."""
-    return f"00-{trace_id_of(event_id)}-{span_id}-01"
+    """The header ``traceparent`` with which a receiver continues the trace of a message.
+
+    Its flag says whether our own spans of this trace are exported.
+    """
+    trace_id = trace_id_of(event_id)
+    return f"00-{trace_id}-{span_id}-{'01' if is_on() and _is_sampled(trace_id) else '00'}"
 
 
 def attempt_span_id(notification_id: str, lane_id: str, tries: int) -> str:

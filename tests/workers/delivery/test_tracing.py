@@ -87,6 +87,8 @@ def test_a_trace_is_exported_as_a_whole_or_not_at_all(
     assert tracing.configure("test")
     for name in ("receive", "handle"):
         tracing.record(name, "msg_1", utc_now(), utc_now())
+    flag = tracing.traceparent("msg_1", "ab" * 8).rpartition("-")[2]
+    assert flag == ("01" if names else "00")
     assert {span.name for span in spans(collector)} == names
 
 
@@ -100,7 +102,8 @@ def test_without_an_exporter_nothing_is_recorded_and_a_receiver_still_gets_the_h
     asks = receiver()
     post.subscribers.add(url=asks.url, traceparent=True)
     tell(redis_url, post)
-    assert asks.received[0].headers["traceparent"].split("-")[1] == tracing.trace_id_of("msg_1")
+    _, trace_id, _, flags = asks.received[0].headers["traceparent"].split("-")
+    assert (trace_id, flags) == (tracing.trace_id_of("msg_1"), "00")
 
 
 def test_every_line_about_a_message_has_its_event_id(
