@@ -1,0 +1,133 @@
+"""The funnel, people, keys, the audit trail and receivers in a browser: by keyboard, on a phone, dark."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from werkzeug.serving import make_server
+
+from processor.access.operators import PASSWORD as BY_PASSWORD
+from processor.access.operators import Operator as Person
+from processor.settings.people import USER, Role
+from processor.store import visit_steps
+from processor.store.visit_steps import VisitStep
+from tests.browser.chrome import PATIENCE_MS, executable
+from tests.browser.conftest import DESK, PHONE, OpenPage
+from tests.browser.looking import faults
+from tests.browser.test_ops import BROKEN, UNREACHABLE, tab_to
+from tests.processor.web.ops.operating import PASSWORD, add_subscriber
+from tests.processor.web.v1.filling import CANCELLED, Filling
+
+pytestmark = [
+    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
+    pytest.mark.timeout(600),
+]
+
+LOGIN = {"username": "operator", "password": PASSWORD}
+PAGES = (
+    "/ops/funnel",
+    "/ops/funnel?platform=Xero",
+    "/ops/access",
+    "/ops/audit",
+    "/ops/audit?kind=operator&outcome=done",
+    "/ops/connections?merchant=toft&platform=Xero",
+    "/ops/events?type=connection.created",
+    "/ops/search?q=trip",
+)
+
+
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """Nothing here depends on the speed of the machine."""
+    expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def filling(redis_url: str) -> Iterator[Filling]:
+    """The store and the application on it, with something on every page."""
+    filling = Filling(redis_url, OPERATOR_PASSWORD=PASSWORD)
+    filling.make_ready()
+    filling.tell("connection.failed", "stripe", company="c2", said={"dataConnectionErrors": [CANCELLED]})
+    filling.drain()
+    own = filling.container
+    with own.redis.pipeline(transaction=True) as pipe:
+        for company in ("c1", "c2", "a-company-that-chose-nothing"):
+            visit_steps.add(pipe, VisitStep.OPENED, company, company, filling.now)
+        pipe.execute()
+    own.api_keys.add("billing", ["read"])
+    own.operator_sessions.open(Person(USER, Role.ADMIN), BY_PASSWORD)
+    yield filling
+    filling.close()
+
+
+@pytest.fixture
+def address(filling: Filling) -> Iterator[str]:
+    """The address of the service."""
+    server = make_server("127.0.0.1", 0, filling.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+def check(page: Page, path: str) -> None:
+    """Everybody can use the page as it is, with every confirmation open."""
+    for summary in page.locator(".ask > summary").all():
+        summary.click()
+    assert faults(page) == [], path
+    assert page.evaluate(UNREACHABLE) == [], path
+    assert page.evaluate(BROKEN) == [], path
+
+
+@pytest.mark.parametrize(
+    ("viewport", "color_scheme"), [(DESK, "dark"), (PHONE, "dark"), (PHONE, "light")], ids=str
+)
+def test_everybody_can_use_them(
+    filling: Filling, address: str, open_page: OpenPage, viewport: Any, color_scheme: str
+) -> None:
+    lane = add_subscriber(filling, "https://loans.example/hook", description="Loan engine")
+    page = open_page(f"{address}/ops", viewport=viewport, color_scheme=color_scheme, http_credentials=LOGIN)
+    for path in (*PAGES, f"/ops/subscribers/{lane}"):
+        page.goto(address + path)
+        check(page, path)
+    page.locator("button", has_text="Make a link for 7 days").click()
+    portal = page.locator("section", has_text="its own page is shown now").locator("input").input_value()
+    page.goto(address + "/receivers/" + portal.rpartition("/")[2])
+    check(page, "the portal")
+
+
+def test_a_key_is_made_copied_and_revoked_by_keyboard(address: str, open_page: OpenPage) -> None:
+    page = open_page(
+        f"{address}/ops/access",
+        http_credentials=LOGIN,
+        timezone_id="Asia/Tokyo",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    since = page.locator("td[data-label=Since] time").first
+    expect(since).to_contain_text("23 Nov 2026, 00:0")
+    expect(since).to_contain_text("(22 Nov 2026, 15:0")
+    tab_to(page, page.locator("summary", has_text="Make a key"))
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_label("Name: letters"))
+    page.keyboard.type("nightly")
+    tab_to(page, page.get_by_label("read", exact=True))
+    page.keyboard.press("Space")
+    tab_to(page, page.get_by_role("button", name="Make it"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-is")).to_have_text("The key nightly is shown now and never again")
+    key = page.locator(".notice input").input_value()
+    tab_to(page, page.get_by_role("button", name="Copy it"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Copy it")).to_have_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == key
+    page.goto(f"{address}/ops/access")
+    row = page.locator("tr", has_text="nightly")
+    tab_to(page, row.locator("summary"))
+    page.keyboard.press("Enter")
+    tab_to(page, row.get_by_role("button", name="Yes, revoke nightly"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The key is revoked")
+    expect(page.locator("tr", has_text="nightly")).to_have_count(0)
