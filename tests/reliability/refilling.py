@@ -77,8 +77,8 @@ def chapter() -> Chapter:
             client.close()
     body = [
         f"After FLUSHALL `codat-processor rebuild` brought {len(states)} connections back from a simulated "
-        "Codat, in the same state and without telling anybody; a connection that was made afterwards was told "
-        "as usual.",
+        "Codat, in the same state and without telling anybody; a connection that was made afterwards was "
+        "told as usual.",
     ]
     return Chapter("FLUSHALL, then rebuild", faults, body)
 

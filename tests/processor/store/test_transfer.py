@@ -1,6 +1,7 @@
 """A store that moves: exported, imported into another one, interrupted on the way."""
 
 import base64
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ from redis import Redis
 from processor.errors import Conflict
 from processor.store import keys, layout, transfer
 from processor.store.archive import ArchiveUnreadable, read_key
+from processor.store.client import connect
 from processor.store.transfer import export_store, import_store
 from tests.processor.web.v1.filling import KEY, Filling
-from tests.support.engines import own_engine
+from tests.support.engines import cluster, own_engine
 
 CELLS = 16
 SECRET = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -59,10 +61,16 @@ def target(tmp_path: Path) -> Iterator["Redis[Any]"]:
 
 
 def answers(client: "Redis[Any]") -> list[bytes]:
-    """What `/v1` says of a store, byte by byte."""
+    """What `/v1` says of the store of a server, byte by byte."""
     options = client.connection_pool.connection_kwargs
-    url = f"unix://{options['path']}" if "path" in options else f"redis://127.0.0.1:{options['port']}/0"
-    filling = Filling(url)
+    return answers_at(
+        f"unix://{options['path']}" if "path" in options else f"redis://127.0.0.1:{options['port']}/0"
+    )
+
+
+def answers_at(url: str, **settings: str) -> list[bytes]:
+    """The same of the store at an address."""
+    filling = Filling(url, **settings)
     caller = filling.app.test_client()
     paths = [f"/v1/{what}?limit=200" for what in ("connections", "companies", "events", "notifications")]
     for what in ("connections", "events", "notifications"):
@@ -116,6 +124,24 @@ def test_a_round_trip_gives_the_same_answers(
     with pytest.raises(Conflict, match="not empty"):
         import_store(target, path, cells=CELLS, key=key)
     assert import_store(target, path, cells=CELLS, key=key, replace=True) == total
+
+
+def test_a_store_moves_from_a_server_into_a_cluster_and_back(
+    source: Any, target: Any, tmp_path: Path
+) -> None:
+    path, key = tmp_path / "store.export", read_key(SECRET)
+    expected = answers(source)
+    export_store(source, path, cells=CELLS, key=key)
+    with cluster(tmp_path / "cluster", 3) as url, contextlib.closing(connect(url, timeout_s=60)) as nodes:
+        import_store(nodes, path, cells=CELLS, key=key)
+        path.unlink()
+
+        assert answers_at(url, QUEUE_REDIS_URL="unix:///nonexistent") == expected
+        export_store(nodes, path, cells=CELLS, key=key)
+
+    import_store(target, path, cells=CELLS, key=key)
+    assert answers(target) == expected
+    assert sorted(target.scan_iter()) == sorted(source.scan_iter())
 
 
 def test_a_half_imported_store_takes_the_same_file_or_is_replaced(
