@@ -1,5 +1,6 @@
 """Shared by all tests: a real engine, emptied before each test that asks for it."""
 
+import functools
 import gc
 import logging
 import os
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import redis
+import redis.utils
 from hypothesis import HealthCheck, settings
 
 from processor.runtime import logs
@@ -38,6 +40,9 @@ settings.load_profile("ci" if IN_CI else "desk")
 # Without bytecode every process of a test compiles every module anew, and so does each worker of pytest.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# The library reads and parses its own metadata for every connection, and tests open thousands.
+vars(redis.utils)["get_lib_version"] = functools.cache(vars(redis.utils)["get_lib_version"])
 
 TESTS = Path(__file__).parent
 SEED = "HISTORIES_SEED"

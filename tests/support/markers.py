@@ -24,8 +24,23 @@ MARKERS = {
         "workers/delivery/test_processes.py",
         "workers/test_process.py",
     ),
+    "sampled": (
+        "handlers/test_every_history.py",
+        "handlers/test_every_lag.py",
+        "handlers/test_long_histories.py",
+        "processor/alerts/test_truth_table.py",
+        "processor/store/test_growth.py",
+        "processor/web/merchant/test_languages.py",
+        "processor/web/ops/test_hostile_input.py",
+        "processor/web/v1/test_openapi.py",
+    ),
     "browser": ("browser/",),
-    "durability": ("faults/test_kill.py", "processor/runtime/test_embedded_engine.py"),
+    "durability": (
+        "faults/test_kill.py",
+        "processor/runtime/test_embedded_engine.py",
+        "processor/store/test_cluster.py",
+        "processor/store/test_sentinel.py",
+    ),
 }
 """Marker to files and folders. A folder ends with a slash; a test that has another marker is not fast.
 
