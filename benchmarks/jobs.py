@@ -8,7 +8,6 @@ from unittest import mock
 from redis import Redis
 
 from handlers.registry import Policy
-from processor.store.cells import Cell
 from workers.inbox import drain
 from workers.inbox.drain import Drain
 
@@ -32,13 +31,8 @@ def _drain() -> Drain:
     return Drain(client(), policy=Policy())
 
 
-@cache
-def _cell(number: int) -> Cell:
-    return Cell(client(), number)
-
-
 def handle_one(cell: int) -> None:
     """Handle one message of a cell with the code that handles batches; then count it for the benchmark."""
     with mock.patch.object(drain, "BATCH", 1):
-        _drain().batch(_cell(cell))
+        _drain().batch(cell)
     client().incr(DONE)

@@ -56,9 +56,8 @@ def _waiting(client: "Redis[Any]") -> int:
 
 def _by_link(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="codat-") as folder, own_engine(Path(folder)) as url:
-        with Redis.from_url(url) as client:
-            near = drained(client, count)["rate"]
+        near = drained(url, count)["rate"]
         port = urlsplit(url).port
         assert port is not None
-        with fault_proxy(port, delay_s=LINK_DELAY_S) as line, Redis.from_url(line.url) as client:
-            return {"near": near, "far": drained(client, count)["rate"]}
+        with fault_proxy(port, delay_s=LINK_DELAY_S) as line:
+            return {"near": near, "far": drained(line.url, count)["rate"]}

@@ -114,6 +114,18 @@ class Connection:
 
     def with_facts(self, facts: Iterable[Fact]) -> "Connection":
         """Add the facts that are new and do not lie in the time that was compacted."""
+        facts = tuple(facts)
+        if not facts:
+            return self
+        recent = _recent_additions.get(id(self))
+        if recent is not None and recent[0] is self and recent[1] == facts:
+            return recent[2]
+        learnt = self._with_facts(facts)
+        _recent_additions.clear()
+        _recent_additions[id(self)] = (self, facts, learnt)
+        return learnt
+
+    def _with_facts(self, facts: tuple[Fact, ...]) -> "Connection":
         identities = {fact.identity for fact in self.facts}
         added = []
         for fact in facts:
@@ -177,7 +189,12 @@ def _description(event: Event, details: ConnectionDetails | None) -> dict[str, s
 _recent_folds: dict[int, tuple[tuple[Fact, ...], AuthorizationHistory, AuthorizationHistory]] = {}
 """Folds as (facts, base, result) by the identity of the facts: a batch needs the same ones several times."""
 
-_MOST_RECENT = 1_024
+MOST_RECENT = 1_024
+"""Results that are kept to be found again."""
+
+
+_recent_additions: dict[int, tuple[Connection, tuple[Fact, ...], Connection]] = {}
+"""The last addition as (connection, facts, result): a handler looks ahead at what its facts will mean."""
 
 
 def _cached_fold(facts: tuple[Fact, ...], base: AuthorizationHistory) -> AuthorizationHistory:
@@ -185,7 +202,7 @@ def _cached_fold(facts: tuple[Fact, ...], base: AuthorizationHistory) -> Authori
     if recent is not None and recent[0] is facts and recent[1] is base:
         return recent[2]
     history = fold(facts, base)
-    if len(_recent_folds) >= _MOST_RECENT:
+    if len(_recent_folds) >= MOST_RECENT:
         _recent_folds.clear()
     _recent_folds[id(facts)] = (facts, base, history)
     return history

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from handlers.connection import Connection, LedgerEntry
+from handlers.connection import MOST_RECENT, Connection, LedgerEntry
 from handlers.events import LinkStatus, Problem
 from handlers.facts import API_LAG, CLAIM_WINDOW, SEEN_TOLERANCE, Fact, FactKind
 from handlers.fold import Link
@@ -121,7 +121,18 @@ def due_milestones(now: Situation) -> tuple[Milestone, ...]:
 def untold_milestones(connection: Connection, now: Situation) -> tuple[Milestone, ...]:
     """The milestones that are due and not in the ledger."""
     ledger = connection.ledger
-    return tuple(milestone for milestone in due_milestones(now) if not _was_told(milestone, ledger, now))
+    recent = _recent.get(id(now))
+    if recent is not None and recent[0] is now and recent[1] is ledger:
+        return recent[2]
+    untold = tuple(milestone for milestone in due_milestones(now) if not _was_told(milestone, ledger, now))
+    if len(_recent) >= MOST_RECENT:
+        _recent.clear()
+    _recent[id(now)] = (now, ledger, untold)
+    return untold
+
+
+_recent: dict[int, tuple[Situation, tuple[LedgerEntry, ...], tuple[Milestone, ...]]] = {}
+"""Untold milestones as (situation, ledger, milestones) by the identity of the situation."""
 
 
 def _was_told(milestone: Milestone, ledger: tuple[LedgerEntry, ...], now: Situation) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from handlers.connection import Connection
+from handlers.connection import MOST_RECENT, Connection
 from handlers.events import LinkStatus
 from handlers.facts import AT_ONCE, COMPLETE, ENDED_STATUSES, NOT_SUPPORTED, RUNNING_STATUSES, Fact
 from handlers.fold import AuthorizationHistory, Link
@@ -75,24 +75,61 @@ class Situation:
 
 
 def situation(connection: Connection) -> Situation:
-    """The situation that the facts of ``connection`` imply."""
+    """The situation that the facts of ``connection`` imply.
+
+    The same object as long as nothing changes that it depends on, which is what most events leave behind.
+    """
     history = connection.history
+    given = (
+        _has_read(history, connection),
+        connection.nothing_queued_at,
+        history.link is Link.ENDED and connection.is_on_premise,
+    )
+    recent = _recent.get(id(history))
+    if recent is not None and recent[0] is history and recent[1] == given:
+        return recent[2]
+    now = _situation(history, *given)
+    if len(_recent) >= MOST_RECENT:
+        _recent.clear()
+    _recent[id(history)] = (history, given, now)
+    return now
+
+
+_Given = tuple[bool, datetime | None, bool]
+_recent: dict[int, tuple[AuthorizationHistory, _Given, Situation]] = {}
+"""Situations with what they depend on, by the identity of the history."""
+
+
+def _has_read(history: AuthorizationHistory, connection: Connection) -> bool:
+    """Whether data was read since access was given, which counts as long as no first sync has an outcome."""
+    begun_at = history.begun_at
+    if history.link is not Link.LINKED or history.initial_reads or begun_at is None:
+        return False
+    return any(outcome.at >= begun_at for outcome in connection.data_types.values())
+
+
+def _situation(
+    history: AuthorizationHistory,
+    has_read: bool,
+    nothing_queued_at: datetime | None,
+    is_on_premise: bool,
+) -> Situation:
     outcome = _outcome(history.initial_reads) if history.link is Link.LINKED else None
-    state = _state(history, outcome, connection)
+    state = _state(history, outcome, has_read=has_read)
     return Situation(
         state=state,
         authorization=history.authorization,
         authorized_at=history.begun_at,
         outcome=outcome,
         history=history,
-        first_sync_missing=state is State.AUTHORIZED and _is_nothing_queued(connection, history),
-        end_expected=state is State.DEAUTHORIZED and connection.is_on_premise and _ended_with_sync(history),
+        first_sync_missing=state is State.AUTHORIZED and _is_nothing_queued(nothing_queued_at, history),
+        end_expected=state is State.DEAUTHORIZED and is_on_premise and _ended_with_sync(history),
     )
 
 
-def _is_nothing_queued(connection: Connection, history: AuthorizationHistory) -> bool:
+def _is_nothing_queued(shown_at: datetime | None, history: AuthorizationHistory) -> bool:
     """Whether Codat showed that no read is queued for the current authorisation."""
-    shown_at, begun_at = connection.nothing_queued_at, history.begun_at
+    begun_at = history.begun_at
     return shown_at is not None and begun_at is not None and shown_at >= begun_at
 
 
@@ -111,7 +148,7 @@ def _ended_with_sync(history: AuthorizationHistory) -> bool:
     )
 
 
-def _state(history: AuthorizationHistory, outcome: SyncOutcome | None, connection: Connection) -> State:
+def _state(history: AuthorizationHistory, outcome: SyncOutcome | None, *, has_read: bool) -> State:
     if history.link is Link.DELETED:
         return State.DELETED
     if history.link is Link.ENDED:
@@ -121,8 +158,6 @@ def _state(history: AuthorizationHistory, outcome: SyncOutcome | None, connectio
         return State.AUTHORIZATION_FAILED if history.failed else State.PENDING
     if outcome:
         return outcome.state
-    begun_at = history.begun_at
-    has_read = begun_at and any(outcome.at >= begun_at for outcome in connection.data_types.values())
     return State.SYNCING if has_read else State.AUTHORIZED
 
 

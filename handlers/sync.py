@@ -51,7 +51,7 @@ def read_completed(connection: Connection, event: ReadCompleted, context: Contex
         doubt = result.doubt or "data was read although access had ended, as far as we know"
         return replace(result, doubt=doubt, questions=(Doubt(Aspect.CONNECTION, doubt),))
     is_first = not history.initial_reads and (history.begun_at is None or event.at >= history.begun_at)
-    return replace(result, compare_company=is_first)
+    return replace(result, compare_company=True) if is_first else result
 
 
 def _access_claimed(event: ReadCompleted, context: Context, result: HandlerResult) -> HandlerResult:

@@ -83,18 +83,18 @@ def _is_confirmed(milestone: Milestone, history: AuthorizationHistory, facts: It
 
 def contradicting_observation(connection: Connection) -> Fact | None:
     """The newest observation, if it contradicts the last change and may be outdated; else ``None``."""
-    observations = [fact for fact in connection.facts if fact.kind is FactKind.SEEN and not fact.claimed]
-    if not observations or not may_be_outdated(connection.history, observations[-1]):
-        return None
-    return observations[-1]
+    for fact in reversed(connection.facts):
+        if fact.kind is FactKind.SEEN and not fact.claimed:
+            return fact if may_be_outdated(connection.history, fact) else None
+    return None
 
 
 def remaining_lag(before: AuthorizationHistory, connection: Connection, event: Event) -> timedelta:
     """How long Codat may still show the state before the last change; zero if it agrees with the facts."""
     if isinstance(event, ConnectionGone):
         return remaining_visibility_lag(connection, event)
-    change, change_before = last_change(connection.history), last_change(before)
     observation = contradicting_observation(connection)
+    change, change_before = last_change(connection.history), last_change(before)
     if change is None or observation is None:
         return timedelta()
     is_from_event = isinstance(event, ConnectionSeen) and (observation.at, observation.status) == (

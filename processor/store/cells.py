@@ -1,11 +1,13 @@
-"""A cell of the store: its inbox is read, and its changes are committed, in batches."""
+"""Batches of cells: their inboxes are read, and their changes are committed, for several cells at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import compress, islice
 from typing import Any, NamedTuple
 
-from redis import Redis, WatchError
+from redis import Redis, ResponseError, WatchError
 from redis.client import Pipeline
+from redis.exceptions import NoScriptError
 
 from processor.store import (
     commits,
@@ -16,17 +18,42 @@ from processor.store import (
     questions,
     reminder_schedule,
 )
+from processor.store.cluster import ClusterClient
 from processor.store.decoding import text, text_fields, texts
-from processor.store.records import StoredConnection, UnreadableConnection, read_connections
+from processor.store.records import (
+    StoredConnection,
+    UnreadableConnection,
+    parse_connections,
+    read_connections,
+)
+from processor.store.round_trip import RoundTrip
+from processor.store.scripts import register
 from processor.store.unit_of_work import Batch, WaitingMessage
 
+MOST_ARGUMENTS = 5_000
+"""A command with more is sent beside the script: Lua passes 8,000 values at most."""
 
-class CursorConflict(Exception):
-    """Another drain has committed to this cell; this commit wrote nothing."""
+
+class CommitConflict(Exception):
+    """Somebody else has committed to a cell, or changed what was read; nothing was written. Retry."""
 
 
-class WriteConflict(Exception):
-    """Another writer changed a connection or company of this batch; nothing was written. Retry the batch."""
+class WaitingBatch(NamedTuple):
+    """The oldest messages of a cell, and stream entries of messages that no longer wait.
+
+    Such a message is gone (erased or expired), or was handled by its entry in the other lane.
+    """
+
+    waiting: list[WaitingMessage]
+    gone: list[bytes]
+
+
+class AffectedIds(NamedTuple):
+    """What a batch of a cell affects: connections, companies, and companies with all their connections."""
+
+    connections: Sequence[str]
+    companies: Sequence[str]
+    whole_companies: Sequence[str]
 
 
 class LoadedRecords(NamedTuple):
@@ -34,6 +61,7 @@ class LoadedRecords(NamedTuple):
 
     An erased company has the single field ``erased_at``. ``members`` are the connection ids of companies.
     ``shown`` are companies that Codat has shown to this API key, ``foreign`` those of other Codat clients.
+    ``homes`` are the cells of connections that are stored in another cell.
     """
 
     connections: dict[str, StoredConnection | UnreadableConnection]
@@ -41,145 +69,220 @@ class LoadedRecords(NamedTuple):
     members: dict[str, list[str]]
     shown: set[str]
     foreign: set[str]
+    homes: dict[str, int]
 
 
-class Cell:
-    """Reads and commits batches of one cell, guarded by its cursor."""
+class Cells:
+    """Reads and commits batches of cells, guarded by their cursors."""
 
-    def __init__(self, client: "Redis[Any]", number: int, *, replays: bool = False) -> None:
+    def __init__(self, client: "Redis[Any]", *, replays: bool = False) -> None:
         """``replays``: of that lane of the inbox."""
-        self.number, self.replays = number, replays
-        self._inbox = keys.replays(number) if replays else keys.inbox(number)
         self._client = client
-        self._seen_cursor: Any = None
+        self._inbox = keys.replays if replays else keys.inbox
+        self._read: Any = register(client, "read")
+        self._commit: Any = register(client, "commit")
 
-    def _connection_key(self, connection_id: str) -> str:
-        return keys.connection(self.number, connection_id)
+    def groups(self, numbers: Sequence[int], *, singly: bool = False) -> list[Sequence[int]]:
+        """The cells that are committed together: all of one server, unless ``singly``; in a cluster one."""
+        if singly or isinstance(self._client, ClusterClient):
+            return [[number] for number in numbers]
+        return [numbers] if numbers else []
 
-    def begin(self) -> "Pipeline[Any]":
-        """Open a commit: watch the cursor before the first read."""
+    def begin(self, numbers: Sequence[int]) -> "Pipeline[Any]":
+        """Open a commit: watch the cursors before the first read."""
         pipe = self._client.pipeline(transaction=True)
-        pipe.watch(keys.cursor(self.number))
-        self._seen_cursor = pipe.get(keys.cursor(self.number))
+        pipe.watch(*map(keys.cursor, numbers))
         return pipe
 
-    def read(self, limit: int) -> tuple[list[WaitingMessage], list[bytes]]:
-        """The oldest messages, and stream entries of messages that no longer wait.
+    def read(self, numbers: Sequence[int], limit: int) -> dict[int, WaitingBatch]:
+        """Up to ``limit`` messages of each cell."""
+        trip = RoundTrip(self._client, self._read, self._commit)
+        for number in numbers:
+            trip.call(self._read, [self._inbox(number), keys.messages(number)], [limit])
+        return {
+            number: _waiting(entries, rows)
+            for number, (entries, rows) in zip(numbers, trip.results(), strict=True)
+        }
 
-        Such a message is gone (erased or expired), or was handled by its entry in the other lane.
-        """
-        entries = self._client.xrange(self._inbox, count=limit)
-        entry_ids_of: dict[str, list[bytes]] = {}
-        for entry_id, fields in entries:
-            entry_ids_of.setdefault(text(fields[b"id"]), []).append(entry_id)
-        if not entry_ids_of:
-            return [], []
-        rows = self._client.hmget(keys.messages(self.number), list(entry_ids_of))
-        waiting: list[WaitingMessage] = []
-        gone: list[bytes] = []
-        for (event_id, entry_ids), row in zip(entry_ids_of.items(), rows, strict=True):
-            record = None if row is None else message_records.load_anything(row)
-            if record is None or record.status != "pending":
-                gone += entry_ids
-                continue
-            waiting.append(
-                WaitingMessage(
-                    event_id, tuple(entry_ids), record, *message_records.unpack_content(record.content)
-                )
-            )
-        return waiting, gone
+    def load(self, pipe: "Pipeline[Any]", affected: Mapping[int, AffectedIds]) -> dict[int, LoadedRecords]:
+        """Load what is affected in each cell.
 
-    def load(
-        self,
-        pipe: "Pipeline[Any]",
-        connection_ids: Iterable[str],
-        company_ids: Sequence[str],
-        expanded_company_ids: Iterable[str],
-    ) -> LoadedRecords:
-        """Load the connections, the companies, and all connections of the expanded companies.
-
-        They are in this cell. ``pipe`` watches them from here on: a sign-up changes a company and its
+        ``pipe`` watches connections and companies from here on: a sign-up changes a company and its
         connections.
         """
-        expanded = list(dict.fromkeys(expanded_company_ids))
-        named = list(dict.fromkeys(connection_ids))
-        members: dict[str, list[str]] = {}
-        if named or company_ids:
-            pipe.watch(*map(keys.company, company_ids), *map(self._connection_key, named))
+        names = [name for cell, ids in affected.items() for name in _watched(cell, ids)]
+        if names:
+            pipe.watch(*names)
         with self._client.pipeline(transaction=False) as reads:
-            for company_id in company_ids:
-                reads.hgetall(keys.company(company_id))
-            for company_id in expanded:
-                reads.zrange(keys.company_connections(company_id), 0, -1)
-            if company_ids:
-                reads.mget([keys.erased(company_id) for company_id in company_ids])
-                marks = [keys.shown_as(company_id) for company_id in company_ids]
-                for name in (keys.shown(self.number), keys.foreign(self.number)):
-                    reads.smismember(name, marks)  # type: ignore[no-untyped-call]
-            answers = reads.execute()
-        erasures, *memberships = answers[-3:] if company_ids else ([], [], [])
-        shown, foreign = (
-            {company_id for company_id, is_member in zip(company_ids, flags, strict=True) if is_member}
-            for flags in memberships
-        )
-        companies = {
-            company_id: text_fields(row) for company_id, row in zip(company_ids, answers, strict=False) if row
+            for cell, ids in affected.items():
+                _stage_reads(reads, cell, ids)
+            answers = iter(reads.execute())
+        loaded = {cell: self._parsed(ids, answers) for cell, ids in affected.items()}
+        self._watch_members(pipe, loaded)
+        self._find_homes(affected, loaded)
+        return loaded
+
+    def load_members(
+        self, pipe: "Pipeline[Any]", wanted: Mapping[int, tuple[LoadedRecords, Sequence[str]]]
+    ) -> None:
+        """Load all connections of more companies into the records of their cells."""
+        with self._client.pipeline(transaction=False) as reads:
+            for _, company_ids in wanted.values():
+                for company_id in company_ids:
+                    reads.zrange(keys.company_connections(company_id), 0, -1)
+            answers = iter(reads.execute())
+        for records, company_ids in wanted.values():
+            records.members.update(_members(company_ids, answers))
+        self._watch_members(pipe, {cell: records for cell, (records, _) in wanted.items()})
+
+    def commit(
+        self, pipe: "Pipeline[Any]", batches: Mapping[int, Batch], now: datetime
+    ) -> dict[int, ResponseError]:
+        """Write all of ``batches``; raises ``CommitConflict`` and then writes nothing.
+
+        Returns by cell the first error with which Redis refused a write. News of the whole client is in no
+        cell: it is written first, and again where the commit is repeated.
+        """
+        for batch in batches.values():
+            for polling in batch.polling:
+                questions.write_polling(self._client, polling, now)
+        pipe.multi()
+        sent = []
+        for number, batch in batches.items():
+            for command in self._commands(number, batch, now):
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+                sent.append(number)
+        try:
+            replies = pipe.execute(raise_on_error=False)
+        except WatchError as error:
+            raise CommitConflict from error
+        if any(isinstance(reply, NoScriptError) for reply in replies):  # Redis has forgotten all scripts
+            self._client.script_load(self._commit.script)  # type: ignore[no-untyped-call]
+            raise CommitConflict
+        return {
+            number: reply
+            for number, reply in zip(sent, replies, strict=True)
+            if isinstance(reply, ResponseError)
         }
-        for company_id, erased_at in zip(company_ids, erasures, strict=True):
+
+    def _commands(self, number: int, batch: Batch, now: datetime) -> Iterator[Sequence[Any]]:
+        """The commands of a commit: the script with all writes, except those that are too long for it."""
+        with self._client.pipeline(transaction=False) as pipe:
+            handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
+            entry_ids = [*batch.gone, *(entry_id for message in handled for entry_id in message.entry_ids)]
+            if entry_ids:
+                pipe.xdel(self._inbox(number), *entry_ids)
+            _stage_writes(pipe, number, batch, now)
+            writes = [command for command, _ in pipe.command_stack]
+        names, args = [keys.cursor(number)], []
+        for command, name, *rest in writes:
+            if len(rest) <= MOST_ARGUMENTS:
+                names.append(name)
+                args += [command, len(rest), *rest]
+        yield "EVALSHA", self._commit.sha, len(names), *names, *args
+        yield from (write for write in writes if len(write) > MOST_ARGUMENTS + 2)
+
+    def _parsed(self, ids: AffectedIds, answers: Iterator[Any]) -> LoadedRecords:
+        """The answers to what ``_stage_reads`` has staged for one cell."""
+        companies = {company_id: text_fields(next(answers)) for company_id in ids.companies}
+        members = _members(ids.whole_companies, answers)
+        erasures, shown, foreign = islice(answers, 3) if ids.companies else ([], [], [])
+        for company_id, erased_at in zip(ids.companies, erasures, strict=True):
             if erased_at is not None:
                 companies[company_id] = {"erased_at": text(erased_at)}
-        for company_id, row in zip(expanded, answers[len(company_ids) :], strict=False):
-            members[company_id] = texts(row)
-        all_ids = list(dict.fromkeys([*named, *(id_ for ids in members.values() for id_ in ids)]))
-        if len(all_ids) > len(named):
-            pipe.watch(*map(self._connection_key, all_ids[len(named) :]))
-        connections = read_connections(self._client, {self.number: all_ids})
-        return LoadedRecords(connections, companies, members, shown, foreign)
+        rows = next(answers) if ids.connections else []
+        connections = parse_connections(self._client, ids.connections, rows)
+        known = {company_id: row for company_id, row in companies.items() if row}
+        shown_ids, foreign_ids = (set(compress(ids.companies, flags)) for flags in (shown, foreign))
+        return LoadedRecords(connections, known, members, shown_ids, foreign_ids, homes={})
 
-    def homes(self, connection_ids: Sequence[str]) -> dict[str, int]:
-        """The cells of those of the connections that are stored in another cell."""
-        if not connection_ids:
-            return {}
-        others = [cell for cell in keys.cells() if cell != self.number]
-        with self._client.pipeline(transaction=False) as pipe:
-            for cell in others:
-                pipe.exists(*(keys.connection(cell, connection_id) for connection_id in connection_ids))
-            counts = pipe.execute()
-        return {
-            connection_id: cell
-            for cell, count in zip(others, counts, strict=True)
-            if count
-            for connection_id in connection_ids
-            if self._client.exists(keys.connection(cell, connection_id))
+    def _watch_members(self, pipe: "Pipeline[Any]", loaded: Mapping[int, LoadedRecords]) -> None:
+        """Load and watch the connections of companies that are not loaded yet."""
+        missing = {
+            cell: [id_ for ids in records.members.values() for id_ in ids if id_ not in records.connections]
+            for cell, records in loaded.items()
         }
+        names = [keys.connection(cell, id_) for cell, ids in missing.items() for id_ in ids]
+        if not names:
+            return
+        pipe.watch(*names)
+        found = read_connections(self._client, missing)
+        for cell, ids in missing.items():
+            loaded[cell].connections.update({id_: found[id_] for id_ in ids if id_ in found})
 
-    def commit(self, pipe: "Pipeline[Any]", batch: Batch, now: datetime) -> None:
-        """Write all of ``batch``; raises ``CursorConflict`` or ``WriteConflict`` and then writes nothing.
+    def _find_homes(self, affected: Mapping[int, AffectedIds], loaded: Mapping[int, LoadedRecords]) -> None:
+        """Look in all other cells for the connections that are not stored in their own.
 
-        News of the whole client is in no cell: it is written first, and again where the commit is repeated.
+        Raises ``CommitConflict`` if two cells would store the same one: they have to take turns.
         """
-        for polling in batch.polling:
-            questions.write_polling(self._client, polling, now)
-        pipe.multi()
-        pipe.incr(keys.cursor(self.number))
-        entry_ids = list(batch.gone)
-        handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
-        for message in handled:
-            entry_ids += message.entry_ids
-        if entry_ids:
-            pipe.xdel(self._inbox, *entry_ids)
-        commits.write_connections(pipe, self.number, batch, now)
-        commits.write_companies(pipe, self.number, batch)
-        outbox.write(pipe, self.number, batch.notifications)
-        questions.write(pipe, self.number, batch.asks)
-        poll_schedule.write(pipe, self.number, batch, now)
-        reminder_schedule.write(pipe, self.number, batch, now)
-        commits.write_events(pipe, self.number, batch, now)
-        for name, count in batch.counts.items():
-            pipe.hincrby(keys.counters(self.number), name, count)
-        try:
-            pipe.execute()
-        except WatchError as error:
-            if self._client.get(keys.cursor(self.number)) == self._seen_cursor:
-                raise WriteConflict from error
-            raise CursorConflict from error
+        unknown: dict[str, int] = {}
+        for cell, ids in affected.items():
+            for id_ in ids.connections:
+                if id_ not in loaded[cell].connections and unknown.setdefault(id_, cell) != cell:
+                    raise CommitConflict
+        if not unknown:
+            return
+        names = {other: [keys.connection(other, id_) for id_ in unknown] for other in keys.cells()}
+        with self._client.pipeline(transaction=False) as pipe:
+            for of_cell in names.values():
+                pipe.exists(*of_cell)
+            counts = dict(zip(names, pipe.execute(), strict=True))
+        for other in filter(counts.get, counts):
+            for (id_, cell), name in zip(unknown.items(), names[other], strict=True):
+                if cell != other and self._client.exists(name):
+                    loaded[cell].homes[id_] = other
+
+
+def _waiting(entries: Sequence[Any], rows: Sequence[bytes | None]) -> WaitingBatch:
+    """The messages in the reply of the script ``read``."""
+    row_of: dict[bytes, bytes | None] = {}
+    entry_ids_of: dict[bytes, list[bytes]] = {}
+    for (entry_id, (_, event_id)), row in zip(entries, rows, strict=True):
+        entry_ids_of.setdefault(event_id, []).append(entry_id)
+        row_of[event_id] = row
+    batch = WaitingBatch([], [])
+    for event_id, entry_ids in entry_ids_of.items():
+        row = row_of[event_id]
+        record = None if row is None else message_records.load_anything(row)
+        if record is None or record.status != "pending":
+            batch.gone.extend(entry_ids)
+            continue
+        content = message_records.unpack_content(record.content)
+        batch.waiting.append(WaitingMessage(text(event_id), tuple(entry_ids), record, *content))
+    return batch
+
+
+def _members(company_ids: Sequence[str], answers: Iterator[Any]) -> dict[str, list[str]]:
+    """The ids of the connections of companies, from the next answers."""
+    return {company_id: texts(next(answers)) for company_id in company_ids}
+
+
+def _watched(cell: int, ids: AffectedIds) -> Iterator[str]:
+    yield from map(keys.company, ids.companies)
+    for connection_id in ids.connections:
+        yield keys.connection(cell, connection_id)
+
+
+def _stage_reads(pipe: "Pipeline[Any]", cell: int, ids: AffectedIds) -> None:
+    for company_id in ids.companies:
+        pipe.hgetall(keys.company(company_id))
+    for company_id in ids.whole_companies:
+        pipe.zrange(keys.company_connections(company_id), 0, -1)
+    if ids.companies:
+        pipe.mget([keys.erased(company_id) for company_id in ids.companies])
+        marks = [keys.shown_as(company_id) for company_id in ids.companies]
+        for name in (keys.shown(cell), keys.foreign(cell)):
+            pipe.smismember(name, marks)  # type: ignore[no-untyped-call]
+    if ids.connections:
+        pipe.mget([keys.connection(cell, connection_id) for connection_id in ids.connections])
+
+
+def _stage_writes(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+    commits.write_connections(pipe, cell, batch, now)
+    commits.write_companies(pipe, cell, batch)
+    outbox.write(pipe, cell, batch.notifications)
+    questions.write(pipe, cell, batch.asks)
+    poll_schedule.write(pipe, cell, batch, now)
+    reminder_schedule.write(pipe, cell, batch, now)
+    commits.write_events(pipe, cell, batch, now)
+    commits.write_counts(pipe, cell, batch, now)

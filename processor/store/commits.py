@@ -127,7 +127,16 @@ def write_events(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) 
         pipe.zadd(keys.events_of(cell, status), {message.event_id: to_ms(message.record.received_at)})
     if rows:
         pipe.hset(keys.messages(cell), mapping=rows)
-    pipe.hset(keys.counters(cell), "last_commit_ms", to_ms(now))
+
+
+def write_counts(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+    """Stage the counters of ``batch`` and the times of the last commit and message, if it counts anything."""
+    if not batch.counts:
+        return
+    for name, count in batch.counts.items():
+        pipe.hincrby(keys.counters(cell), name, count)
+    times = ("last_commit_ms", "last_message_ms") if batch.heard else ("last_commit_ms",)
+    pipe.hset(keys.counters(cell), mapping=dict.fromkeys(times, to_ms(now)))
 
 
 def _processed(message: WaitingMessage, content: bytes, now: datetime) -> MessageRecord:

@@ -50,5 +50,3 @@ def write(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None
         pipe.zrem(keys.repairs(cell), *batch.confirmed)
     if batch.repairs:
         pipe.zadd(keys.repairs(cell), dict.fromkeys(batch.repairs, to_ms(now)))
-    if batch.heard:
-        pipe.hset(keys.counters(cell), "last_message_ms", to_ms(now))

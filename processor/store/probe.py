@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from handlers.events import Company, Event, Source, UnhandledEvent
 from processor.store import keys
 from processor.store.acknowledgement import NONE, Acknowledgement
-from processor.store.cells import Cell
+from processor.store.cells import AffectedIds, Cells
 from processor.store.cluster import ClusterClient
 from processor.store.inbox import Inbox, ReceivedMessage
 from processor.store.leases import CellLeases
@@ -44,15 +44,16 @@ def prove_draining(client: "Redis[Any]") -> None:
     """Accept a message, read it from its cell, and commit it as processed."""
     with in_namespace(f"{ID}-{secrets.token_hex(4)}"), _cleaned(client, [ID]):
         _accept(client, [ID])
-        cell = Cell(client, keys.cell_of(ID))
-        leases = CellLeases(client, only=[cell.number])
+        cells, number = Cells(client), keys.cell_of(ID)
+        leases = CellLeases(client, only=[number])
         leases.renew()
-        with cell.begin() as pipe:
-            waiting, _ = cell.read(1)
+        with cells.begin([number]) as pipe:
+            waiting, _ = cells.read([number], 1)[number]
             if not waiting:
                 raise ResponseError("an accepted message is gone")
-            cell.load(pipe, [ID], [ID], [ID])
-            cell.commit(pipe, Batch(done=waiting), datetime.now(UTC))
+            cells.load(pipe, {number: AffectedIds([ID], [ID], [ID])})
+            for error in cells.commit(pipe, {number: Batch(done=waiting)}, datetime.now(UTC)).values():
+                raise error
         leases.waiting(1)
         leases.release()
 

@@ -109,8 +109,19 @@ def read_connections(
             for of_cell in names:
                 pipe.mget(of_cell)
             rows = pipe.execute()
+    return parse_connections(client, list(chain(*wanted.values())), list(chain(*rows)), parse=parse)
+
+
+def parse_connections(
+    client: "Redis[Any]",
+    connection_ids: Sequence[str],
+    rows: Sequence[bytes | None],
+    *,
+    parse: Callable[[str, bytes], StoredConnection] = connection,
+) -> dict[str, StoredConnection | UnreadableConnection]:
+    """The connections in ``rows`` (``None``: not stored), by id; one that cannot be read is noted."""
     records: dict[str, StoredConnection | UnreadableConnection] = {}
-    for connection_id, row in zip(chain(*wanted.values()), chain(*rows), strict=True):
+    for connection_id, row in zip(connection_ids, rows, strict=True):
         if row is None:
             continue
         try:

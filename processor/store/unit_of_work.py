@@ -58,6 +58,11 @@ class Batch:
     polling: list[PausePolling | ResumePolling] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """The number of messages and entries that it removes from the inbox."""
+        return len(self.done) + len(self.failed) + len(self.dropped) + len(self.gone)
+
     def note_missed(self, connection_id: str, event: Event, entry: TimelineEntry) -> None:
         """Record whether an event shows that Codat did not deliver a message.
 
@@ -77,6 +82,13 @@ class Batch:
             self.count("missed_messages")
         if entry.after not in _STATES_WITHOUT_MESSAGE:
             self.repairs.append(connection_id)
+
+    def take_counts(self, other: "Batch") -> None:
+        """Count also what ``other`` has counted, which then counts nothing: readers add up all cells."""
+        for name, count in other.counts.items():
+            self.count(name, count)
+        self.heard = self.heard or other.heard
+        other.counts.clear()
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter of this batch."""

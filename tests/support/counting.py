@@ -71,10 +71,30 @@ class Interrupted(Redis):
     def mget(self, *args: Any, **kwargs: Any) -> Any:
         """The values, as they were before ``meanwhile``."""
         found = super().mget(*args, **kwargs)
+        self._interrupt()
+        return found
+
+    def pipeline(self, *args: Any, **kwargs: Any) -> Any:
+        """A pipeline; its replies are as they were before ``meanwhile``, if it reads connections."""
+        pipe = super().pipeline(*args, **kwargs)
+        execute = pipe.execute
+
+        def execute_and_interrupt(*args: Any, **kwargs: Any) -> Any:
+            reads = any(
+                ":connection:" in str(command) and "MGET" in command for command, _ in pipe.command_stack
+            )
+            found = execute(*args, **kwargs)
+            if reads:
+                self._interrupt()
+            return found
+
+        pipe.execute = execute_and_interrupt
+        return pipe
+
+    def _interrupt(self) -> None:
         happen, self.meanwhile = self.meanwhile, None
         if happen is not None:
             happen()
-        return found
 
 
 def commands(client: "Redis[Any]") -> dict[str, int]:

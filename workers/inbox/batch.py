@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
-
-from redis.client import Pipeline
 
 from handlers.company import (
     NO_CHANGE,
@@ -23,10 +20,33 @@ from handlers.events import Event
 from handlers.machine import advance, company_effects
 from handlers.registry import Context, Policy
 from handlers.timeline import TimelineEntry
-from processor.store.cells import Cell
+from processor.store.cells import AffectedIds, LoadedRecords
 from processor.store.inbox import is_passed_on
 from processor.store.records import StoredConnection, UnreadableConnection, company_record
 from processor.store.unit_of_work import MESSAGES, Batch
+
+
+def affected_ids(events: Sequence[Event]) -> AffectedIds:
+    """What ``events`` affect."""
+    companies = [event.company for event in events if event.company is not None]
+    whole_ids = [event.company.id for event in events if event.company and event.concerns_whole_company]
+    return AffectedIds(
+        list(dict.fromkeys(connection_id for event in events for connection_id in event.connection_ids)),
+        list(dict.fromkeys(company.id for company in companies)),
+        list(dict.fromkeys(whole_ids)),
+    )
+
+
+def reassigned_ids(events: Sequence[Event], records: LoadedRecords) -> list[str]:
+    """Ids of the known companies to which an event gives another merchant than the stored one."""
+    ids: dict[str, None] = {}
+    for event in events:
+        row = records.companies.get(event.company.id) if event.company else None
+        if event.company is None or row is None or "erased_at" in row:
+            continue
+        if names_other_merchant(event.company, CompanyRecord(merchant_id=row.get("merchant_id"))):
+            ids[event.company.id] = None
+    return list(ids)
 
 
 class BatchHandler:
@@ -34,29 +54,19 @@ class BatchHandler:
 
     def __init__(
         self,
-        cell: Cell,
-        pipe: "Pipeline[Any]",
-        events: Sequence[Event],
+        cell: int,
+        records: LoadedRecords,
         policy: Policy,
         now: datetime,
         batch: Batch,
         *,
         on_premise: Mapping[str, bool],
     ) -> None:
-        """Load what ``events`` affect. ``on_premise``: by platform key, as in ``Context``."""
-        self._on_premise, self._cell_number = on_premise, cell.number
+        """``records``: what the batch affects. ``on_premise``: by platform key, as in ``Context``."""
+        self._on_premise, self._cell = on_premise, cell
         self._policy, self._now, self._batch = policy, now, batch
-        connection_ids = [connection_id for event in events for connection_id in event.connection_ids]
-        company_ids = list(dict.fromkeys(event.company.id for event in events if event.company))
-        whole_ids = [event.company.id for event in events if event.company and event.concerns_whole_company]
-        loaded = cell.load(pipe, connection_ids, company_ids, whole_ids)
-        self._stored, self._rows, self._member_ids, self._shown, self._foreign = loaded
+        self._stored, self._rows, self._member_ids, self._shown, self._foreign, self._homes = records
         self._records: dict[str, CompanyRecord] = {}
-        if reassigned_ids := self._reassigned(events):
-            stored, _, member_ids, *_ = cell.load(pipe, [], [], reassigned_ids)
-            self._stored |= stored
-            self._member_ids |= member_ids
-        self._homes = cell.homes([id_ for id_ in dict.fromkeys(connection_ids) if id_ not in self._stored])
         self._current: dict[str, Connection] = {}
         self._states: dict[str, str] = {}
 
@@ -69,7 +79,7 @@ class BatchHandler:
 
         None for a message that was passed on itself: its first cell has passed it on to all of them.
         """
-        if is_passed_on(event.event_id, self._cell_number):
+        if is_passed_on(event.event_id, self._cell):
             return set()
         return {self._homes[id_] for id_ in event.connection_ids if id_ in self._homes}
 
@@ -104,7 +114,7 @@ class BatchHandler:
             batch.note_missed(connection_id, event, entry)
         batch.heard = batch.heard or event.source in MESSAGES
         self._collect(effects)
-        if event.company is not None and change != NO_CHANGE:
+        if event.company is not None and change is not NO_CHANGE:
             self._change_company(event.company.id, change)
 
     def finish(self) -> None:
@@ -166,7 +176,7 @@ class BatchHandler:
             raise stored.error
         if stored is not None:
             return stored.connection
-        if is_passed_on(event.event_id, self._cell_number):  # only stored connections are of this cell
+        if is_passed_on(event.event_id, self._cell):  # only stored connections are of this cell
             return None
         return new_connection(connection_id, event, self._record(event.company.id) if event.company else None)
 
@@ -184,24 +194,14 @@ class BatchHandler:
     def _with_merchant(self, event: Event, change: CompanyChange) -> Event:
         if event.company is None:
             return event
-        return with_merchant(event, (self._record(event.company.id) or NO_RECORD).with_change(change))
+        record = self._record(event.company.id) or NO_RECORD
+        return with_merchant(event, record if change is NO_CHANGE else record.with_change(change))
 
     def _change_company(self, company_id: str, change: CompanyChange) -> None:
         self._batch.companies[company_id] = self._batch.companies.get(company_id, NO_CHANGE).merged(change)
         self._records[company_id] = (self._record(company_id) or NO_RECORD).with_change(change)
         if change.merchant_id is not None:
             self._assign_merchant(company_id, change.merchant_id)
-
-    def _reassigned(self, events: Sequence[Event]) -> list[str]:
-        """Ids of the known companies to which an event gives another merchant than the stored one."""
-        ids: dict[str, None] = {}
-        for event in events:
-            row = self._rows.get(event.company.id) if event.company else None
-            if event.company is None or row is None or "erased_at" in row:
-                continue
-            if names_other_merchant(event.company, CompanyRecord(merchant_id=row.get("merchant_id"))):
-                ids[event.company.id] = None
-        return list(ids)
 
     def _assign_merchant(self, company_id: str, merchant_id: str) -> None:
         """Give the new merchant to the company's connections, also to those that no event names."""

@@ -2,13 +2,14 @@
 
 import logging
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from redis import Redis, ResponseError
+from redis.client import Pipeline
 from rq.timeouts import BaseTimeoutException
 
 from handlers.events import Event
@@ -16,18 +17,20 @@ from handlers.registry import Policy
 from processor.alerts.replay import decode_event
 from processor.clock import utc_now
 from processor.runtime import tracing
-from processor.store.cells import Cell, CursorConflict, WriteConflict
+from processor.store.cells import Cells, CommitConflict, LoadedRecords
 from processor.store.inbox import Inbox
 from processor.store.keys import cell_of
 from processor.store.leases import CellLeases, WaitingCells
 from processor.store.metrics import Metrics
 from processor.store.unit_of_work import MESSAGES, Batch, WaitingMessage
-from processor.store.waker import HANDLING_RETRIES
-from workers.inbox.batch import BatchHandler
+from workers.inbox import reporting
+from workers.inbox.batch import BatchHandler, affected_ids, reassigned_ids
 
 _log = logging.getLogger(__name__)
 
 BATCH = 500
+"""Most messages of one pass over the cells; at least one of each cell."""
+
 REPLAY_BATCH = 100
 """Most replays in one batch: a new message of one of the same cells waits for one such batch at most."""
 
@@ -43,10 +46,8 @@ RENEW_S = 0.4
 ASK_FOR_HELP_S = 1.0
 """Pause between two requests for another drain while messages pile up, in seconds."""
 
-MOST_TRACE = 4_000
-
 Refused = dict[int, ResponseError]
-"""The refusal of Redis by cell."""
+"""The refusal of Redis by cell: a damaged record stops its cell, and no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,20 @@ class Drained:
 
     handled: int
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HandledBatch:
+    """The result of one pass: the number of handled messages.
+
+    ``is_too_much``: cells have so many messages that each needs a batch of its own; none was handled.
+    ``asks_now``: Codat has to be asked now. ``refused`` has the error of each cell that Redis did not write.
+    """
+
+    count: int = 0
+    is_too_much: bool = False
+    asks_now: bool = False
+    refused: Mapping[int, ResponseError] = field(default_factory=dict)
 
 
 class Drain:
@@ -84,11 +99,13 @@ class Drain:
     ) -> None:
         self._metrics = metrics or Metrics()
         self._client = client
+        self._cells, self._replays = Cells(client), Cells(client, replays=True)
         self._policy = policy
         self._clock = clock
         self._stop = stop
         self._linger_s = linger_s
         self._help_at = 0.0
+        self._is_behind = False
         self._inbox = inbox or Inbox(client)
         self._on_backlog = on_backlog
         self._on_questions = on_questions
@@ -132,101 +149,149 @@ class Drain:
         return WaitingCells([], [])
 
     def _round(self, leases: CellLeases, waiting: WaitingCells, refused: Refused, *, until: float) -> int:
-        """Handle a batch of each cell with new messages, until then, and a batch of replays.
+        """Handle a batch of the cells with new messages, until then, and a batch of replays of one cell.
 
-        Replays so get their turn however many new messages come. A cell that Redis refuses becomes one of
-        ``refused``: a damaged record stops its cell, and no other. Returns the number of messages.
+        Replays so get their turn however many new messages come. Returns the number of messages.
         """
         handled = 0
-        turns = [Cell(self._client, number) for number in waiting.new]
-        turns += [Cell(self._client, number, replays=True) for number in waiting.replays[:1]]
-        for cell in turns:
-            if cell.number in refused or (not cell.replays and time.monotonic() >= until):
-                continue
-            try:
-                handled += self._drain_once(leases, cell)
-            except ResponseError as error:
-                refused[cell.number] = error
-                leases.held.remove(cell.number)
+        for group in self._cells.groups(waiting.new, singly=self._is_behind):
+            if time.monotonic() < until:
+                handled += self._drain_once(leases, group, refused)
+        for number in waiting.replays[:1]:
+            if number not in refused:
+                handled += self._drain_once(leases, [number], refused, replays=True)
         return handled
 
-    def _drain_once(self, leases: CellLeases, cell: Cell) -> int:
-        """Handle one batch of a cell; the number of messages."""
+    def _drain_once(
+        self, leases: CellLeases, numbers: Sequence[int], refused: Refused, *, replays: bool = False
+    ) -> int:
+        """Handle one batch of these cells; the number of messages. Adds cells to ``refused``."""
         try:
-            count, ask_now = self.batch(cell)
-        except CursorConflict:
-            _log.debug("another drain works on this cell", extra={"cell": cell.number})
-            return 0
-        except WriteConflict:  # the batch is repeated in the next round
-            return 0
-        if ask_now:
+            result = self.batch(*numbers, replays=replays)
+        except (CommitConflict, ResponseError) as error:
+            if len(numbers) > 1:  # one of the cells is the cause
+                return sum(self._drain_once(leases, [number], refused) for number in numbers)
+            if isinstance(error, CommitConflict):  # the batch is repeated in the next round
+                _log.debug("another drain works on this cell", extra={"cell": numbers[0]})
+                return 0
+            result = HandledBatch(refused={numbers[0]: error})
+        refused.update(result.refused)
+        leases.held = [number for number in leases.held if number not in refused]
+        self._is_behind = result.is_too_much
+        if result.asks_now:
             self._on_questions()
-        if count >= _limit(cell) and len(leases.held) > 1 and time.monotonic() >= self._help_at:
+        if (
+            result.count >= (REPLAY_BATCH if replays else BATCH)
+            and len(leases.held) > 1
+            and time.monotonic() >= self._help_at
+        ):
             self._help_at = time.monotonic() + ASK_FOR_HELP_S
             self._on_backlog()
-        return count
+        return result.count
 
-    def batch(self, cell: Cell) -> tuple[int, bool]:
-        """Handle and commit one batch. Return the number of messages, and whether to ask Codat now."""
+    def batch(self, *numbers: int, replays: bool = False) -> HandledBatch:
+        """Handle and commit one batch of these cells. Raises ``CommitConflict`` if nothing was written."""
+        cells = self._replays if replays else self._cells
         now = self._clock()
         self._progress()
-        pipe = cell.begin()
-        with pipe:
-            waiting, gone = cell.read(_limit(cell))
-            if not waiting and not gone:
-                return 0, False
-            batch = Batch(gone=gone)
-            events = self._understand(cell, waiting, batch, now)
-            handler = BatchHandler(
-                cell,
-                pipe,
-                [event for _, event in events],
-                self._policy,
-                now,
-                batch,
-                on_premise=self._on_premise(),
-            )
-            passed_on: list[tuple[Event, bytes, int]] = []
-            for message, event in events:
-                self._progress()
-                if event.company is not None and handler.is_erased(event.company.id):
-                    batch.dropped.append((message, event.company.id))
-                    continue
-                try:
-                    handler.learn(event)
-                except BaseTimeoutException:  # of the job, not of this message
-                    raise
-                except Exception:
-                    _fail(batch, message, now)
-                else:
-                    batch.done.append(message)
-                    passed_on += [(event, message.body, number) for number in handler.other_cells(event)]
-            handler.finish()
-            for event, body, number in passed_on:  # before the commit: repeated with it, and kept once
-                if self._inbox.pass_on(event, body, number):
-                    self._on_backlog()
-            batch.count("processed", len(batch.done))
-            cell.commit(pipe, batch, now)
+        limit = max(1, (REPLAY_BATCH if replays else BATCH) // len(numbers))
+        batches: dict[int, Batch] = {}
+        events: dict[int, list[tuple[WaitingMessage, Event]]] = {}
+        with cells.begin(numbers) as pipe:
+            read = cells.read(numbers, limit)
+            if len(read) > 1 and any(len(waiting) >= limit for waiting, _ in read.values()):
+                return HandledBatch(is_too_much=True)
+            for number, (waiting, gone) in read.items():
+                if waiting or gone:
+                    batches[number] = Batch(gone=gone)
+                    events[number] = self._understand(number, waiting, batches[number], now)
+            if not batches:
+                return HandledBatch()
+            records = self._load(pipe, events)
+            for number, batch in batches.items():
+                self._apply(number, events[number], records[number], batch, now)
+            first, *others = batches.values()
+            for other in others:
+                first.take_counts(other)
+            refused = cells.commit(pipe, batches, now)
         committed_at = self._clock()
+        committed = [batch for number, batch in batches.items() if number not in refused]
+        self._report(committed, chain(*events.values()), now, committed_at, replays=replays)
+        return HandledBatch(
+            count=sum(batch.size for batch in committed),
+            asks_now=any(ask.not_before <= now for batch in committed for ask in batch.asks),
+            refused=refused,
+        )
+
+    def _load(
+        self, pipe: "Pipeline[Any]", events: Mapping[int, list[tuple[WaitingMessage, Event]]]
+    ) -> dict[int, LoadedRecords]:
+        """Load what the events affect, by cell."""
+        of_cell = {number: [event for _, event in rows] for number, rows in events.items()}
+        records = self._cells.load(pipe, {number: affected_ids(rows) for number, rows in of_cell.items()})
+        reassigned = {number: reassigned_ids(rows, records[number]) for number, rows in of_cell.items()}
+        self._cells.load_members(pipe, {number: (records[number], ids) for number, ids in reassigned.items()})
+        return records
+
+    def _apply(
+        self,
+        number: int,
+        events: Sequence[tuple[WaitingMessage, Event]],
+        records: LoadedRecords,
+        batch: Batch,
+        now: datetime,
+    ) -> None:
+        """Apply the events of a cell to what they affect."""
+        handler = BatchHandler(number, records, self._policy, now, batch, on_premise=self._on_premise())
+        passed_on: list[tuple[Event, bytes, int]] = []
+        for message, event in events:
+            self._progress()
+            if event.company is not None and handler.is_erased(event.company.id):
+                batch.dropped.append((message, event.company.id))
+                continue
+            try:
+                handler.learn(event)
+            except BaseTimeoutException:  # of the job, not of this message
+                raise
+            except Exception:
+                reporting.fail(batch, message, now)
+            else:
+                batch.done.append(message)
+                passed_on += [(event, message.body, other) for other in handler.other_cells(event)]
+        handler.finish()
+        for event, body, other in passed_on:  # before the commit: repeated with it, and kept once
+            if self._inbox.pass_on(event, body, other):
+                self._on_backlog()
+        batch.count("processed", len(batch.done))
+
+    def _report(
+        self,
+        batches: Sequence[Batch],
+        events: Iterable[tuple[WaitingMessage, Event]],
+        began: datetime,
+        committed_at: datetime,
+        *,
+        replays: bool,
+    ) -> None:
+        """Count and log what was committed, and wake the dispatcher."""
         lags = [
             (committed_at - event.received_at).total_seconds()
             for message, event in events
             if event.source in MESSAGES and not message.record.attempts
         ]
-        self._metrics.handled(
-            lags, failed=len(batch.failed), told=len(batch.notifications), replays=cell.replays
-        )
-        if tracing.is_on():
-            _trace(batch, now, committed_at)
-        _report(batch)
-        if batch.notifications:
+        told = sum(len(batch.notifications) for batch in batches)
+        failed = sum(len(batch.failed) for batch in batches)
+        self._metrics.handled(lags, failed=failed, told=told, replays=replays)
+        for batch in batches:
+            if tracing.is_on():
+                reporting.trace(batch, began, committed_at)
+            reporting.log_outcomes(batch)
+        if told:
             self._on_notifications()
-        asks_now = any(ask.not_before <= now for ask in batch.asks)
-        return len(waiting) + len(gone), asks_now
 
     @staticmethod
     def _understand(
-        cell: Cell, waiting: list[WaitingMessage], batch: Batch, now: datetime
+        cell: int, waiting: list[WaitingMessage], batch: Batch, now: datetime
     ) -> list[tuple[WaitingMessage, Event]]:
         """The events of the messages that can be parsed."""
         events = []
@@ -241,60 +306,9 @@ class Drain:
             except BaseTimeoutException:
                 raise
             except Exception:
-                _fail(batch, message, now)
+                reporting.fail(batch, message, now)
                 continue
-            if event.company is not None and cell_of(event.company.id) != cell.number:
+            if event.company is not None and cell_of(event.company.id) != cell:
                 event = replace(event, company=None)  # passed on by the cell of its company
             events.append((message, event))
         return events
-
-
-def _limit(cell: Cell) -> int:
-    """Most messages of one batch."""
-    return REPLAY_BATCH if cell.replays else BATCH
-
-
-def _trace(batch: Batch, began: datetime, ended: datetime) -> None:
-    """Record the spans of a committed batch."""
-    for message in batch.done:
-        tracing.record("handle", message.event_id, began, ended, attempts=message.record.attempts + 1)
-    for notification in batch.notifications:
-        tracing.record(
-            "decide",
-            notification.data["event_id"],
-            ended,
-            ended,
-            notification_id=notification.id,
-            type=str(notification.type),
-        )
-
-
-def _report(batch: Batch) -> None:
-    """Log the outcome of each message and notification of a committed batch."""
-    outcomes: dict[str, list[str]] = {message.event_id: [] for message in batch.done}
-    for _, event, entry in batch.entries:
-        outcomes.setdefault(event.event_id, []).append(str(entry.outcome))
-    for event_id, event_outcomes in outcomes.items():
-        _log.info("a message was handled", extra={"event_id": event_id, "outcomes": event_outcomes})
-    for notification in batch.notifications:
-        fields = {
-            "event_id": notification.data["event_id"],
-            "notification_id": notification.id,
-            "connection_id": notification.data["connection_id"],
-            "type": notification.type.value,
-        }
-        _log.info("a notification was decided", extra=fields)
-
-
-def _fail(batch: Batch, message: WaitingMessage, now: datetime) -> None:
-    """Record the error that handling ``message`` raised, and the time of the next attempt."""
-    trace = traceback.format_exc()[-MOST_TRACE:]
-    is_last = message.record.attempts >= len(HANDLING_RETRIES)
-    again = None if is_last else now + HANDLING_RETRIES[message.record.attempts]
-    batch.failed.append((message, trace, again))
-    batch.count("dead_letters" if is_last else "handling_failures")
-    _log.error(
-        "handling a message raised",
-        exc_info=True,
-        extra={"event_id": message.event_id, "attempt": message.record.attempts + 1, "dead": is_last},
-    )

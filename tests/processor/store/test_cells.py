@@ -1,11 +1,11 @@
-"""A batch of one cell: read, loaded, and committed whole or not at all."""
+"""Batches of cells: read, loaded, and committed whole or not at all."""
 
 import pytest
 from redis import Redis
 
 from handlers.company import CompanyChange
 from processor.store import keys
-from processor.store.cells import Cell, CursorConflict
+from processor.store.cells import AffectedIds, Cells, CommitConflict
 from processor.store.unit_of_work import Batch
 from tests.support import cells, messages
 from tests.support.counting import everything
@@ -21,10 +21,30 @@ def bench(client):
     return Workbench(client)
 
 
+class OneCell:
+    """The cell of the company, or another one."""
+
+    def __init__(self, client, number=1):
+        self.number = number
+        self.cells = Cells(client)
+
+    def begin(self):
+        return self.cells.begin([self.number])
+
+    def read(self, limit):
+        return self.cells.read([self.number], limit)[self.number]
+
+    def load(self, *ids):
+        return self.cells.load(self.begin(), {self.number: AffectedIds(*ids)})[self.number]
+
+    def commit(self, pipe, batch):
+        assert self.cells.commit(pipe, {self.number: batch}, NOW) == {}
+
+
 @pytest.fixture
 def cell(client):
     """The cell of the company."""
-    return Cell(client, 1)
+    return OneCell(client)
 
 
 def batch_of(waiting):
@@ -46,24 +66,24 @@ def test_messages_are_read_in_the_order_in_which_they_came(bench, cell):
 
 def test_an_empty_cell_has_nothing_to_read(cell):
     assert cell.read(10) == ([], [])
-    assert cell.load(cell.begin(), [], [], []) == ({}, {}, {}, set(), set())
+    assert cell.load([], [], []) == ({}, {}, {}, set(), set(), {})
 
 
 def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, cell):
     bench.fill([messages.connected(COMPANY, "connection-1")])
-    rival = Cell(Redis.from_url(redis_url), 1)
+    rival = OneCell(Redis.from_url(redis_url))
     slow = rival.begin()
     slow_waiting, _ = rival.read(10)
     quick = cell.begin()
     quick_waiting, _ = cell.read(10)
     assert slow_waiting == quick_waiting
 
-    cell.commit(quick, batch_of(quick_waiting), NOW)
+    cell.commit(quick, batch_of(quick_waiting))
     before = everything(client)
     batch = batch_of(slow_waiting)
     batch.companies["company-9"] = CompanyChange(name="Nobody", merchant_id="m-9", first_heard_at=NOW)
-    with pytest.raises(CursorConflict):
-        rival.commit(slow, batch, NOW)
+    with pytest.raises(CommitConflict):
+        rival.commit(slow, batch)
 
     assert everything(client) == before
     assert client.get(keys.cursor(1)) == b"1"
@@ -72,20 +92,20 @@ def test_of_two_who_read_the_same_only_one_can_commit(client, redis_url, bench, 
 
 def test_the_guard_holds_from_the_first_commit_on(redis_url, cell):
     """There is no cursor yet when both begin."""
-    rival = Cell(Redis.from_url(redis_url), 1)
+    rival = OneCell(Redis.from_url(redis_url))
     first, second = cell.begin(), rival.begin()
 
-    cell.commit(first, Batch(), NOW)
-    with pytest.raises(CursorConflict):
-        rival.commit(second, Batch(), NOW)
+    cell.commit(first, Batch())
+    with pytest.raises(CommitConflict):
+        rival.commit(second, Batch())
 
 
 def test_commits_of_different_cells_do_not_hinder_each_other(redis_url, cell):
-    other = Cell(Redis.from_url(redis_url), 2)
+    other = OneCell(Redis.from_url(redis_url), 2)
     first, second = cell.begin(), other.begin()
 
-    cell.commit(first, Batch(), NOW)
-    other.commit(second, Batch(), NOW)
+    cell.commit(first, Batch())
+    other.commit(second, Batch())
 
 
 def test_what_arrives_between_reading_and_committing_stays(bench, cell):
@@ -94,7 +114,7 @@ def test_what_arrives_between_reading_and_committing_stays(bench, cell):
     waiting, _ = cell.read(10)
     (late,) = bench.fill([messages.connected(COMPANY, "connection-1")])
 
-    cell.commit(pipe, batch_of(waiting), NOW)
+    cell.commit(pipe, batch_of(waiting))
 
     assert [message.event_id for message in cell.read(10)[0]] == [late]
 
@@ -113,7 +133,7 @@ def test_the_members_of_whole_companies_are_loaded_with_the_rest(bench, cell):
     bench.handle(messages.connected(COMPANY, "connection-1"), messages.connected(COMPANY, "connection-2"))
 
     named, companies = ["connection-2", "unknown"], [COMPANY, "company-x"]
-    known, companies, members, *_ = cell.load(cell.begin(), named, companies, [COMPANY])
+    known, companies, members, *_ = cell.load(named, companies, [COMPANY])
 
     assert set(known) == {"connection-1", "connection-2"}
     assert known["connection-1"].state == "authorized"

@@ -3,7 +3,6 @@
 import threading
 
 from processor.store import keys, leases
-from processor.store.cells import Cell
 from processor.store.inbox import ASKED, REPLAYED_AFTER
 from processor.store.leases import CellLeases
 from tests.support import messages
@@ -108,6 +107,6 @@ def test_a_commit_leaves_the_lease_alone(client):
     bench.fill([messages.connected(company_in(5), "connection-1")])
     client.set(keys.wake(5), "another")
 
-    bench.drain().batch(Cell(client, 5))
+    bench.drain().batch(5)
 
     assert client.get(keys.wake(5)) == b"another"

@@ -16,7 +16,6 @@ from processor.delivery.operator_alerts import OperatorAlerts
 from processor.delivery.redelivery import RedeliveryService
 from processor.erasure.erase import CompanyEraser
 from processor.store import keys
-from processor.store.cells import Cell
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
 from tests.support import cells, messages
@@ -41,7 +40,7 @@ def bench(url: str) -> Iterator[Workbench]:
         bench = Workbench(client, clock=Moving())
         bench.send(*(messages.connected(company_in(cell), f"connection-{cell}") for cell in keys.cells()))
         for cell in keys.cells():
-            bench.drain().batch(Cell(client, cell))
+            bench.drain().batch(cell)
         yield bench
 
 

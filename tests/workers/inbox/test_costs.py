@@ -1,12 +1,13 @@
 """What a handled message and a connection cost the engine: counts and bytes, which hold on every machine."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from processor.store import keys
 from tests.support import cells, messages
-from tests.support.counting import commands
+from tests.support.counting import RoundTrips, commands
 from tests.support.messages import LONG_AGO
-from tests.support.workbench import Workbench
+from tests.support.workbench import Workbench, company_in
 
 CONNECTIONS = 400
 
@@ -24,8 +25,30 @@ def test_a_backlog_takes_few_commands_for_each_message(bench: Workbench) -> None
 
     bench.drain_all()
 
-    calls = {name: count - before.get(name, 0) for name, count in commands(bench.client).items()}
-    assert sum(calls.values()) <= 2_000 * 2.5
+    assert _calls(bench, before) <= 2_000 * 2.5
+
+
+def test_one_message_in_each_cell_takes_few_round_trips(bench: Workbench, redis_url: str) -> None:
+    """At a low rate each message comes alone: what a pass over the cells costs, counts then."""
+    connection_ids = [f"connection-{cell}" for cell in keys.cells()]
+    trips = RoundTrips()
+    drain = Workbench(trips.client(redis_url)).drain()
+    bench.send(*(messages.created(company_in(cell), connection_ids[cell]) for cell in keys.cells()))
+    drain.batch(*keys.cells())
+    bench.send(*(messages.connected(company_in(cell), connection_ids[cell]) for cell in keys.cells()))
+    trips.reset()
+    before = commands(bench.client)
+
+    assert drain.batch(*keys.cells()).count == len(keys.cells())
+
+    assert trips.count <= 5
+    assert _calls(bench, before) <= len(keys.cells()) * 24
+    assert {bench.state(connection_id) for connection_id in connection_ids} == {"authorized"}
+
+
+def _calls(bench: Workbench, before: Mapping[str, int]) -> int:
+    """The commands that the engine ran since, those in scripts included."""
+    return sum(count - before.get(name, 0) for name, count in commands(bench.client).items())
 
 
 def test_a_kept_message_takes_few_bytes(bench: Workbench) -> None:

@@ -12,7 +12,7 @@ from processor.erasure import residue_scan
 from processor.erasure.erase import CompanyEraser
 from processor.store import keys
 from processor.store.acknowledgement import Acknowledgement, NotReplicated
-from processor.store.cells import Cell
+from processor.store.cells import Cells
 from processor.store.inbox import Inbox
 from tests.support import cells, messages
 from tests.support.counting import Interrupted
@@ -94,15 +94,15 @@ def test_a_new_connection_beside_one_of_another_cell_has_one_home(
     """The copy is there before the commit: the other cell stored the new connection as its own."""
     linked.clock.forward(60)
     linked.send(about_two(OTHER, "connection-new", CONNECTION))
-    commit = Cell.commit
+    commit = Cells.commit
 
-    def commit_late(cell: Cell, *args: Any) -> None:
-        if cell.number == 2:
-            linked.drain().batch(Cell(linked.client, 1))
-        commit(cell, *args)
+    def commit_late(cells: Cells, pipe: Any, batches: Any, *args: Any) -> Any:
+        if 2 in batches:
+            linked.drain().batch(1)
+        return commit(cells, pipe, batches, *args)
 
-    monkeypatch.setattr(Cell, "commit", commit_late)
-    linked.drain().batch(Cell(linked.client, 2))
+    monkeypatch.setattr(Cells, "commit", commit_late)
+    linked.drain().batch(2)
 
     key = keys.connection
     assert [cell for cell in keys.cells() if linked.client.exists(key(cell, "connection-new"))] == [2]
@@ -111,7 +111,7 @@ def test_a_new_connection_beside_one_of_another_cell_has_one_home(
 def test_a_message_that_was_passed_on_brings_no_erased_connection_back(linked: Workbench) -> None:
     linked.clock.forward(60)
     linked.send(messages.initial_read(OTHER, CONNECTION))
-    linked.drain().batch(Cell(linked.client, 2))
+    linked.drain().batch(2)
     CompanyEraser(linked.client).erase(HOME, linked.clock())
     linked.drain_all()
 
@@ -133,7 +133,7 @@ def test_a_copy_that_is_handled_during_the_erasure_does_not_come_back(
 ) -> None:
     linked.clock.forward(60)
     linked.send(messages.initial_read(OTHER, CONNECTION))
-    linked.drain().batch(Cell(linked.client, 2))
+    linked.drain().batch(2)
     (copy,) = (id_ for id_ in linked.client.hkeys(keys.messages(1)) if id_.endswith(b"~1"))
     linked.client.hincrby(keys.repeats(1), copy, 1)
     slow: Any = Interrupted.from_url(redis_url)
@@ -196,7 +196,7 @@ def test_messages_are_accepted_and_handled_within_one_slot(node: Workbench) -> N
     (broken,) = (result.event_id for result in node.send(messages.created(HOME, "connection-x")))
     node.corrupt(broken)
     for cell in keys.cells():  # a drain waits for all cells at once, which a single server can
-        node.drain().batch(Cell(node.client, cell))
+        node.drain().batch(cell)
 
     assert {node.status(event_id) for event_id in ids} == {"processed"}
     assert {node.state(f"connection-{cell}") for cell in keys.cells()} == {"pending"}

@@ -8,7 +8,6 @@ import pytest
 from handlers.state import situation
 from processor.alerts.replay import ReplayService
 from processor.store import inbox_lanes, keys, wakeups
-from processor.store.cells import Cell
 from processor.store.inbox import REPLAYED_AFTER
 from processor.store.waker import Waker
 from tests.support import messages
@@ -131,7 +130,7 @@ def test_what_is_put_again_is_a_replay_and_a_waiting_message_is_handled_once(ben
 def test_a_commit_leaves_the_other_lane_alone(bench, client):
     bench.fill([*new(bench, 1), *old(bench, 1)])
 
-    bench.drain().batch(Cell(client, CELL, replays=True))
+    bench.drain().batch(CELL, replays=True)
 
     assert depths(client) == (1, 0)
     assert inbox_lanes.depths(client)[CELL] == 1
