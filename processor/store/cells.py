@@ -206,9 +206,9 @@ class Cells:
         if not names:
             return
         pipe.watch(*names)
-        found = read_connections(self._client, missing)
+        connections = read_connections(self._client, missing)
         for cell, ids in missing.items():
-            loaded[cell].connections.update({id_: found[id_] for id_ in ids if id_ in found})
+            loaded[cell].connections.update({id_: connections[id_] for id_ in ids if id_ in connections})
 
     def _find_homes(self, affected: Mapping[int, AffectedIds], loaded: Mapping[int, LoadedRecords]) -> None:
         """Look in all other cells for the connections that are not stored in their own.

@@ -42,7 +42,7 @@ def test_one_message_in_each_cell_takes_few_round_trips(bench: Workbench, redis_
     assert drain.batch(*keys.cells()).count == len(keys.cells())
 
     assert trips.count <= 5
-    assert _calls(bench, before) <= len(keys.cells()) * 24
+    assert _calls(bench, before) <= len(keys.cells()) * 26
     assert {bench.state(connection_id) for connection_id in connection_ids} == {"authorized"}
 
 
