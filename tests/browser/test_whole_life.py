@@ -1,0 +1,103 @@
+"""A merchant's whole life: sign-up, cancelled, an accountant, two shops, access lost, another shop, end."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chrome import PATIENCE_MS, executable
+from tests.browser.conftest import PHONE, OpenPage, SignUp
+from tests.browser.looking import violations
+from tests.browser.stack import Stack
+from tests.support.service import until
+
+pytestmark = [
+    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
+    pytest.mark.timeout(600),
+]
+
+LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
+
+
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """Nothing here depends on the speed of the machine."""
+    expect.set_options(timeout=PATIENCE_MS)
+
+
+def title(page: Page, text: str) -> None:
+    """Wait until the page says so."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(text)
+
+
+def go_to(service: Stack, page: Page, button: str) -> str:
+    """Press a button that leads to Codat's Link; the id of the connection, once the service knows it."""
+    page.get_by_role("button", name=re.compile(f"^{button}")).click()
+    page.wait_for_url(LINK_PAGE)
+    match = LINK_PAGE.search(page.url)
+    assert match is not None
+    until(lambda: service.state(match[1]))
+    return match[1]
+
+
+def test_from_sign_up_to_the_end(service: Stack, open_page: OpenPage, sign_up: SignUp) -> None:
+    company_id, url = sign_up()
+    owner = open_page(url, viewport=PHONE)
+    xero = go_to(service, owner, "Connect Xero")
+    owner.get_by_role("button", name="Cancel").click()
+    title(owner, "You did not give access")
+
+    mailed = open_page(service.container.journey.links.mailed_url(company_id), viewport=PHONE)
+    expect(mailed.locator(f"#row-{xero}")).to_contain_text("You did not give access.")
+    assert go_to(service, mailed, "Try again with Xero") == xero
+    mailed.get_by_role("button", name="Authorise").click()
+    title(mailed, "You gave access to Xero")
+    service.codat.change(xero, "complete-sync")
+    title(mailed, "Xero is connected")
+
+    accountant = open_page(url)
+    north = go_to(service, accountant, "Connect Shopify")
+    service.codat.change(north, "authorize", account_name="North Shop", auto_sync=False)
+    until(lambda: service.state(north) == "authorized")
+    accountant.goto(url)
+    south = go_to(service, accountant, "Connect Shopify")
+    assert south != north
+    service.codat.change(south, "authorize", account_name="South Shop", auto_sync=False)
+    until(lambda: service.state(south) == "authorized")
+    accountant.goto(f"{url}/manage")
+    for shop in ("North Shop", "South Shop"):
+        expect(accountant.get_by_role("heading", level=2, name=shop)).to_be_visible()
+    assert violations(accountant) == []
+
+    mailed.goto(f"{url}/connections/{north}")
+    title(mailed, "You gave access to Shopify (North Shop)")
+    service.codat.change(north, "deauthorize")
+    title(mailed, "Shopify (North Shop) no longer gives access")
+    service.codat.change(north, "reauthorize", account_name="East Shop", auto_sync=False)
+    asked = mailed.get_by_role("heading", level=2, name="This is another account than before")
+    expect(asked).to_be_visible()
+    assert violations(mailed) == []
+    journey = f"/v1/companies/{company_id}/journey"
+    assert not is_confirmed(service, journey, north)
+    mailed.get_by_role("button", name="Yes, share East Shop").click()
+    expect(asked).to_have_count(0)
+    assert is_confirmed(service, journey, north)
+
+    owner.goto(f"{url}/manage")
+    for connection_id in (xero, north, south):
+        owner.locator(f"#delete-{connection_id}").click()
+        owner.get_by_role("button", name="Delete for good").click()
+        expect(owner.locator(f"#row-{connection_id}")).to_have_count(0)
+    expect(owner.get_by_role("main").get_by_text("Nothing is connected.")).to_be_visible()
+    assert {service.state(one) for one in (xero, north, south)} == {"deleted"}
+    service.http.delete(f"/v1/companies/{company_id}").raise_for_status()
+    answer = owner.goto(url)
+    assert answer is not None
+    assert answer.status in (404, 410)
+    assert violations(owner) == []
+
+
+def is_confirmed(service: Stack, path: str, connection_id: str) -> bool:
+    """Whether the connection counts as the same one."""
+    rows = service.http.get(path).raise_for_status().json()["connections"]
+    return next(bool(row["account_confirmed"]) for row in rows if row["id"] == connection_id)
