@@ -1,8 +1,10 @@
 """The short cut of ``make faults``: each kill once, each fault of the engine for a second."""
 
+import os
+
 import pytest
 
-from tests.reliability import engine_faults, failovers, fault_points, kills, report
+from tests.reliability import engine_faults, failovers, fault_points, histories, kills, report
 from tests.reliability.outside import judge, traffic
 from tests.support.service import until
 
@@ -39,6 +41,13 @@ def test_a_primary_that_dies_costs_no_message(
 
     assert chapter.faults.total() == 0, chapter.faults
     assert "| accepted messages lost | 0 |" in report.text([chapter])
+
+
+def test_histories_in_any_disorder_end_like_in_order_while_workers_are_killed() -> None:
+    lived = histories.run(8, int(os.environ["HISTORIES_SEED"]), alerts=False)
+
+    assert not lived.faults.total(), "\n".join([f"HISTORIES_SEED={lived.seed}", *lived.stories])
+    assert lived.kills > 0
 
 
 def test_the_judge_notices_what_is_missing_and_what_is_there_twice() -> None:

@@ -5,7 +5,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.reliability import clocks, engine_faults, failovers, kills, moves, refilling, report, soak
+from tests.reliability import (
+    clocks,
+    engine_faults,
+    failovers,
+    histories,
+    kills,
+    moves,
+    refilling,
+    report,
+    soak,
+)
 from tests.reliability.report import Chapter
 
 CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
@@ -17,6 +27,7 @@ CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
     "clocks": lambda rounds: [clocks.steps(min(10.0, 2.0 * rounds)), clocks.apart(rounds)],
     "moves": lambda rounds: [moves.resharding((rounds + 1) // 2), moves.partition(min(10.0, 2.0 * rounds))],
     "rebuild": lambda _: [refilling.chapter()],
+    "histories": lambda rounds: [histories.chapter(40 * rounds)],
     "load": lambda rounds: [soak.chapter(min(10.0, rounds), replays=min(100_000, 10_000 * rounds))],
 }
 """What is broken, by name: functions of the rounds, which are how often something is tried."""

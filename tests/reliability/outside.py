@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,15 @@ class Client:
         headers = {"Authorization": f"Bearer {API_KEY}"}
         self._http = httpx.Client(base_url=service.url, headers=headers, trust_env=False, timeout=30)
 
-    def post(self, event_id: str, body: bytes) -> int:
-        """Send a message until it gets a 2xx, as Codat does; how often it was sent. Other answers fail."""
+    def post(self, event_id: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> int:
+        """Send a message until it gets a 2xx, as Codat does; how often it was sent. Other answers fail.
+
+        It is signed unless ``headers`` make it authentic.
+        """
         for sent in range(1, 1_000_000):
             with contextlib.suppress(httpx.HTTPError):
-                answer = self._http.post(ADDRESS, content=body, headers=messages.signed(body, event_id))
+                proof = messages.signed(body, event_id) if headers is None else headers
+                answer = self._http.post(ADDRESS, content=body, headers=proof)
                 if answer.status_code in {200, 202}:
                     return sent
                 assert answer.status_code in self._refusals, answer.text
@@ -192,18 +196,34 @@ class Faults(Counter[str]):
 def judge(service: Service, traffic: Traffic, receiver: ReceiverProcess) -> Faults:
     """Check the promises from outside once everything is handled and delivered."""
     client, faults = Client(service), Faults()
+    rows = judge_receivers(service, client, (*traffic.accepted, *traffic.others), receiver, faults)
+    told = Counter((row["data"]["connection_id"], row["type"]) for row in rows)
+    wanted = [(connection_id(n), kind) for n in range(traffic.connections) for kind in MILESTONES]
+    faults["milestones not told"] = sum(told[key] == 0 for key in wanted)
+    faults["milestones decided twice"] = sum(max(0, count - 1) for count in told.values())
+    for number in range(traffic.connections):
+        timeline = Counter(
+            row["event_id"] for row in client.items(f"/connections/{connection_id(number)}/timeline")
+        )
+        faults["messages decided twice"] += sum(max(0, count - 1) for count in timeline.values())
+    client.close()
+    return faults
+
+
+def judge_receivers(
+    service: Service, client: Client, accepted: Sequence[str], receiver: ReceiverProcess, faults: Faults
+) -> list[dict[str, Any]]:
+    """Check that all that was accepted is handled, and that stream and subscriber have what was decided.
+
+    Waits until everything is handled and delivered. Returns the notifications.
+    """
     until(lambda: client.read("/stats") is not None)
     until(lambda: not client.items("/events", status="pending"))
     for status in ("published", "pending"):  # not divided among the lanes, not delivered
         until(lambda status=status: not client.items("/notifications", status=status))  # type: ignore[misc]
     handled = Counter(row["id"] for row in client.items("/events", status="processed"))
-    accepted = (*traffic.accepted, *traffic.others)
     faults["accepted messages lost"] = sum(event_id not in handled for event_id in accepted)
     rows = client.items("/notifications")
-    told = Counter((row["data"]["connection_id"], row["type"]) for row in rows)
-    wanted = [(connection_id(n), kind) for n in range(traffic.connections) for kind in MILESTONES]
-    faults["milestones not told"] = sum(told[key] == 0 for key in wanted)
-    faults["milestones decided twice"] = sum(max(0, count - 1) for count in told.values())
     ids = {row["id"] for row in rows}
     with service.redis() as redis:
         entries = redis.xrange("codat:notifications")
@@ -212,10 +232,4 @@ def judge(service: Service, traffic: Traffic, receiver: ReceiverProcess) -> Faul
     arrived = {key.split(" ")[1] for key in receiver.arrivals().times}
     faults["webhooks not delivered"] = len(ids - arrived)
     faults["webhooks of nothing"] = len(arrived - ids)
-    for number in range(traffic.connections):
-        timeline = Counter(
-            row["event_id"] for row in client.items(f"/connections/{connection_id(number)}/timeline")
-        )
-        faults["messages decided twice"] += sum(max(0, count - 1) for count in timeline.values())
-    client.close()
-    return faults
+    return rows
