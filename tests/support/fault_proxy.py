@@ -49,6 +49,11 @@ class FaultProxy:
         """The name, as that of an engine."""
         return f"redis://{HOST}:{self.port}/0"
 
+    @property
+    def open_connections(self) -> int:
+        """Connections that pass through it."""
+        return len(self._writers) // 2
+
     def hold(self) -> None:
         """Nothing passes any more, and nobody is told: a half-open connection."""
         self._call(self._set(passing=False))
@@ -153,9 +158,12 @@ class FaultProxy:
                 return
             self._left -= len(data) * answers
             self.answered += len(data) * answers
-            sink.write(data)
-            await sink.drain()
-            await asyncio.sleep(len(data) / self.bytes_per_s)
+            step = len(data) if math.isinf(self.bytes_per_s) else max(1, int(self.bytes_per_s / 50))
+            for at in range(0, len(data), step):
+                piece = data[at : at + step]
+                sink.write(piece)
+                await sink.drain()
+                await asyncio.sleep(len(piece) / self.bytes_per_s)
 
 
 @contextlib.contextmanager
