@@ -71,7 +71,7 @@ def report(reader: Reader, now: datetime, *, days: int, max_messages: int | None
             is_whole = False
             break
         looked_at, reached = looked_at + 1, from_iso(row["received_at"])
-        messages += _messages_of(reader, row)
+        messages += _messages_of(row)
     result = compare_generations(messages, now)
     rows_ = [{**dataclasses.asdict(row), "day": row.day.isoformat()} for row in result.rows]
     return {
@@ -88,12 +88,12 @@ def report(reader: Reader, now: datetime, *, days: int, max_messages: int | None
     }
 
 
-def _messages_of(reader: Reader, row: Mapping[str, Any]) -> Iterator[ChangeMessage]:
+def _messages_of(row: Mapping[str, Any]) -> Iterator[ChangeMessage]:
     """What a message tells, for each connection that it names."""
     source = row.get("source")
     if source not in (Source.CURRENT, Source.LEGACY):
         return
-    subject = _subject(reader, row, Source(source))
+    subject = _subject(row, Source(source))
     if subject is None:
         return
     ids = row["connection_ids"]
@@ -107,23 +107,20 @@ def _messages_of(reader: Reader, row: Mapping[str, Any]) -> Iterator[ChangeMessa
             yield ChangeMessage(from_iso(row["received_at"]), Source(source), each, subject_id)
 
 
-def _subject(reader: Reader, row: Mapping[str, Any], source: Source) -> ChangeSubject | None:
+def _subject(row: Mapping[str, Any], source: Source) -> ChangeSubject | None:
     type_ = row.get("type") or ""
     if source is Source.LEGACY:
         name = canonical(type_)
-        return _status_change(reader, row) if name in _STATUS_CHANGED else _LEGACY.get(name)
+        return _status_change(row) if name in _STATUS_CHANGED else _LEGACY.get(name)
     if match := _READ.fullmatch(type_.lower()):
         return ChangeSubject.FIRST_SYNC if match[1] else ChangeSubject.READ
     return _CURRENT.get(type_.lower())
 
 
-def _status_change(reader: Reader, row: Mapping[str, Any]) -> ChangeSubject | None:
+def _status_change(row: Mapping[str, Any]) -> ChangeSubject | None:
     """The subject of an alert whose type does not say it: that depends on the new status in its body."""
-    whole = reader.event(row["event_id"])
-    if whole is None:
-        return None
     try:
-        event = recognise(whole["body"], event_id=row["event_id"], received_at=from_iso(row["received_at"]))
+        event = recognise(row["body"], event_id=row["event_id"], received_at=from_iso(row["received_at"]))
     except Unrecognised:
         return None
     return _BY_STATUS.get(event.new) if isinstance(event, LinkStatusClaimed) else None

@@ -131,6 +131,7 @@ RULES: dict[Access, str] = {
     """,
     Access.VIEWER: """
         GET /ops
+        GET /ops/access
         GET /ops/<path:_rest>
         GET /ops/audit
         GET /ops/companies/<id_>
@@ -161,6 +162,10 @@ RULES: dict[Access, str] = {
         POST /ops/notifications/<id_>
     """,
     Access.OPERATORS_ADMIN: """
+        POST /ops/access/api-keys
+        POST /ops/access/api-keys/<id_>
+        POST /ops/access/people/<id_>
+        POST /ops/access/sessions/<id_>
         POST /ops/companies/<id_>/links
         POST /ops/connections/<id_>/unlink
         POST /ops/subscribers
