@@ -14,6 +14,7 @@ class Access(Enum):
     FORM = "everybody with a form that this browser was given"
     LINK = "the holder of a merchant's link"
     OLD_LINK = "the holder of a merchant's link, also of one that has expired"
+    REMINDER = "the reader of a reminder, whose mail program sends no cookie"
     RECEIVER = "the holder of a receiver's link"
     READ = "API keys with the scope read"
     WRITE = "API keys with the scope write"
@@ -77,6 +78,10 @@ RULES: dict[Access, str] = {
     Access.OLD_LINK: """
         POST /connect/<token>/new-link
     """,
+    Access.REMINDER: """
+        GET /reminders/<token>
+        POST /reminders/<token>
+    """,
     Access.RECEIVER: """
         GET /receivers/<token>
         POST /receivers/<token>
@@ -133,6 +138,7 @@ RULES: dict[Access, str] = {
         GET /ops
         GET /ops/access
         GET /ops/<path:_rest>
+        GET /ops/access
         GET /ops/audit
         GET /ops/companies/<id_>
         GET /ops/connections

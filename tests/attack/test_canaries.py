@@ -167,6 +167,7 @@ class Scene:
         admin = Operator(USER, Role.ADMIN)
         self.session = container.operator_sessions.open(admin, operators.PASSWORD)
         self.link = container.journey.tokens.make("c1")
+        self.reminder = container.journey.opt_out.tokens.make("c1", holder="of the contact")
         self.portal = container.portal_tokens.make(self.subscriber)
 
     def canaries(self) -> dict[str, str]:
@@ -185,6 +186,7 @@ class Scene:
             "session": self.session,
             "link": self.link,
             "receiver's link": self.portal,
+            "reminder's link": self.reminder,
         }
 
     def outputs(self) -> Iterator[tuple[str, str]]:
@@ -209,7 +211,7 @@ class Scene:
         for (method, rule), access in declared().items():
             if method != "GET":
                 continue
-            token = self.portal if access is Access.RECEIVER else self.link
+            token = {Access.RECEIVER: self.portal, Access.REMINDER: self.reminder}.get(access, self.link)
             of_subject = {"/ops/subscribers": self.subscriber, "/ops/notifications": self.notification}
             of_subject |= {"/ops/companies": "c1", "/ops/events": "broken"}
             id_ = of_subject.get(rule.rpartition("/")[0], "xero")

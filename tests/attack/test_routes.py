@@ -180,6 +180,8 @@ class Callers:
         yield _with_link("a link whose end was changed", link("c1")[:-2] + "xx")
         yield _with_link("a receiver's link", portal(lane), Access.RECEIVER)
         yield _with_link("a receiver's expired link", portal(lane, lifetime_s=-60))
+        reminder = container.journey.opt_out.tokens.make("c1", holder="of the contact")
+        yield _with_link("a reminder's link", reminder, Access.REMINDER)
         yield _with_link("a link that names a subscriber", link(lane))
         yield _with_link("a receiver's link that names a company", portal("c1"))
         yield Credential("Codat's signature", frozenset({Access.SIGNED}), signs=True)
@@ -216,7 +218,7 @@ def refusals(access: Access, credential: Credential) -> tuple[int, ...]:
         return (403,) if credential.opens & set(PAGES) else (401,)
     if access in LINKS:
         return (403, 404, 410)
-    if access is Access.RECEIVER:
+    if access in (Access.RECEIVER, Access.REMINDER):
         return (404,)
     return (401,) if access is Access.SIGNED else (403,)
 
@@ -258,7 +260,7 @@ def test_no_form_is_taken_without_the_token_that_this_browser_was_given(
     with Redis.from_url(redis_url) as client:
         before = kept(client)
         for (method, rule), access in declared().items():
-            if method == "GET" or access in (*API, Access.SIGNED):
+            if method == "GET" or access in (*API, Access.SIGNED, Access.REMINDER):
                 continue
             for credential in callers.credentials:
                 if access in credential.opens or access is Access.FORM:
