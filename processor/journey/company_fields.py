@@ -53,7 +53,7 @@ def stored_fields(
         fields["given_name"] = name
         _note(errors, "name", text_error(name, LONGEST_NAME))
     if (email := details.get("contact_email")) is not None:
-        fields["contact_email"], mistake = _contact(email)
+        fields["contact_email"], mistake = checked_email(email)
         _note(errors, "contact_email", mistake)
     return_to = checked_return(
         details.get("return_url"), details.get("state"), origins=origins, errors=errors
@@ -129,7 +129,7 @@ def _platforms_error(choice: Mapping[str, Sequence[str]]) -> str | None:
     return None
 
 
-def _contact(text: str) -> tuple[str, str | None]:
+def checked_email(text: str) -> tuple[str, str | None]:
     """The address with its domain in ASCII, and its mistake or ``None``."""
     if not is_email(text):
         return text, "Not a valid e-mail address."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from processor.errors import NotFound
 from processor.journey.companies import CompanyService
 from processor.journey.groups import Groups
+from processor.journey.people import People
 from processor.journey.records import LINK_GENERATION, Records
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.languages.catalogues import match
@@ -13,7 +14,7 @@ from processor.settings.definitions import Settings
 from processor.store.waker import Waker
 
 LINK_PAUSE_S = 3600
-"""Minimum seconds between two links e-mailed to one company's contact."""
+"""Minimum seconds between two links e-mailed to one address."""
 
 
 def generation_of(row: Mapping[str, str]) -> int:
@@ -31,11 +32,12 @@ class Links:
         companies: CompanyService,
         records: Records,
         groups: Groups,
+        people: People,
         waker: Waker,
         settings: Settings,
     ) -> None:
         self._tokens, self._companies, self._records = tokens, companies, records
-        self._groups = groups
+        self._groups, self._people = groups, people
         self._waker, self._settings = waker, settings
 
     def connect_url(
@@ -46,23 +48,25 @@ class Links:
         lifetime_s: int = LIFETIME_S,
         lang: str | None = None,
         generation: int | None = None,
+        holder: str = "",
     ) -> str:
         """A fresh link to the journey of a company, for ``lifetime_s`` seconds in the language ``lang``.
 
         It leads to PUBLIC_URL, else to ``root``, the address of the current request, else to the address on
         which the service listens. ``generation`` is that of the company's links; ``None``: it is read.
+        ``holder`` is the id of the person for whom it is made; empty: the company's contact.
         """
         if generation is None:
             generation = generation_of(self._companies.company(company_id) or {})
         base = (self._settings.public_url or root or self._settings.local_url).rstrip("/")
         language = match(lang)
         query = f"?lang={language}" if language else ""
-        token = self._tokens.make(company_id, lifetime_s=lifetime_s, generation=generation)
+        token = self._tokens.make(company_id, lifetime_s=lifetime_s, generation=generation, holder=holder)
         return f"{base}/connect/{token}{query}"
 
-    def mailed_url(self, company_id: str) -> str:
+    def mailed_url(self, company_id: str, holder: str = "") -> str:
         """A link for an e-mail, valid for LINK_DAYS."""
-        return self.connect_url(company_id, lifetime_s=self._settings.link_days * 86_400)
+        return self.connect_url(company_id, lifetime_s=self._settings.link_days * 86_400, holder=holder)
 
     def url_of(self, row: Mapping[str, str], *, root: str | None, lang: str | None) -> str:
         """A fresh link for the company with these fields, as ``connect_url`` makes it."""
@@ -81,13 +85,23 @@ class Links:
             self._records.revoke_links(other["id"])
         self._records.revoke_links(company_id)
 
-    def can_mail(self, company_id: str) -> bool:
-        """Whether e-mail is configured and the company's contact is known."""
-        if self._settings.smtp_url is None or self._settings.public_url is None:
-            return False
-        return bool((self._companies.company(company_id) or {}).get("contact_email"))
+    @property
+    def can_mail(self) -> bool:
+        """Whether links can be e-mailed at all; to whom is not said."""
+        return self._settings.smtp_url is not None and self._settings.public_url is not None
 
-    def mail(self, company_id: str) -> None:
-        """E-mail a fresh link to the company's contact, if possible, at most once in ``LINK_PAUSE_S``."""
-        if self.can_mail(company_id) and self._records.begin_link_pause(company_id, LINK_PAUSE_S):
-            self._waker.wake_link_sender(company_id)
+    def address_of(self, company_id: str, holder: str) -> str | None:
+        """The address for which a link was made: that of the person ``holder``, else of the contact."""
+        if holder:
+            person = self._people.person(company_id, holder)
+            return None if person is None else str(person["email"])
+        return (self._companies.company(company_id) or {}).get("contact_email") or None
+
+    def mail(self, company_id: str, holder: str = "") -> None:
+        """E-mail a fresh link to the address of the old one, if possible, once in ``LINK_PAUSE_S``."""
+        if (
+            self.can_mail
+            and self.address_of(company_id, holder)
+            and self._records.begin_link_pause(company_id, holder, LINK_PAUSE_S)
+        ):
+            self._waker.wake_link_sender(company_id, holder)

@@ -1,7 +1,7 @@
 """Results of the journey's use cases. Times are ISO 8601 in UTC; ``None`` means not known."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from processor.settings.asked_for import SOURCE_TYPES, AskedFor
 
@@ -32,6 +32,12 @@ class CompanyView:
     connect, ``skipped`` are the source types that they left for later, and ``group`` is what companies that
     belong together share. Links of another ``link_generation`` are revoked.
     """
+
+    AS_STORED: ClassVar = (
+        *("merchant_id", "name", "contact_email", "given_name"),
+        *("return_url", "brand", "group", "language", "time_zone"),
+    )
+    """Fields of a company that are shown as they are stored."""
 
     company_id: str
     merchant_id: str | None

@@ -199,9 +199,10 @@ class Records:
         """End the pause, because Codat did not begin to read."""
         self._client.delete(keys.told_to_read(company_id))
 
-    def begin_link_pause(self, company_id: str, pause_s: int) -> bool:
-        """Begin a pause between two e-mails with a link; false while one is running."""
-        return bool(self._client.set(keys.link_mailed(company_id), "1", nx=True, ex=pause_s))
+    def begin_link_pause(self, company_id: str, holder: str, pause_s: int) -> bool:
+        """Begin a pause between two e-mails with a link to somebody; false while one is running."""
+        name = keys.link_mailed(company_id, holder or keys.CONTACT)
+        return bool(self._client.set(name, "1", nx=True, ex=pause_s))
 
     def signing_key(self) -> str:
         """The key that signs links when SECRET_KEY is unset: created once, the same in every process."""

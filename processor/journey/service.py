@@ -27,6 +27,7 @@ from processor.journey.lookup import Lookup
 from processor.journey.models import ChangeResult, CompanyView, ConnectionView, LinkSession, SyncView
 from processor.journey.offers import Offers
 from processor.journey.opt_out import ReminderOptOut
+from processor.journey.people import People
 from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms
 from processor.journey.products import ProductService, stored_products
@@ -66,12 +67,13 @@ class Journey:
         consents: Consents,
         platform_requests: PlatformRequests,
         opt_out: ReminderOptOut,
+        people: People,
         brands: Mapping[str, Brand],
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tokens, self.consents, self.brands = tokens, consents, brands
-        self.platform_requests, self.opt_out = platform_requests, opt_out
+        self.platform_requests, self.opt_out, self.people = platform_requests, opt_out, people
         self._reader, self._codat, self._platforms = reader, codat, platforms
         self._companies, self._records, self._settings = companies, records, settings
         self._lookup = Lookup(companies, reader)
@@ -84,13 +86,13 @@ class Journey:
             companies=companies,
             records=records,
             groups=self.groups,
+            people=people,
             waker=waker,
             settings=settings,
         )
-        self.offers = Offers(platforms, settings)
+        self.offers, self.way_back = Offers(platforms, settings), WayBack(records=records, settings=settings)
         self.accounts = Accounts(lookup=self._lookup, records=records, events=events)
         self.steps = VisitSteps(client, lookup=self._lookup, events=events)
-        self.way_back = WayBack(records=records, settings=settings)
         self._questions = CompanyQuestions(
             client=client,
             waker=waker,
@@ -301,20 +303,15 @@ class Journey:
         return self._connections
 
     def _view(self, row: CompanyFields, root: str | None, lang: str | None = None) -> CompanyView:
-        fields = {name: row.get(name) for name in ("merchant_id", "name", "contact_email", "given_name")}
+        fields = {name: row.get(name) or None for name in CompanyView.AS_STORED}
         return CompanyView(
             company_id=row["id"],
             connect_url=self.links.url_of(row, root=root, lang=lang),
             link_generation=generation_of(row),
-            return_url=row.get("return_url") or None,
             state=row.get("return_state") or None,
-            brand=row.get("brand") or None,
             asked_for=self._settings.ask_for if (asked := asked_of(row)) is None else asked,
             skipped=tuple(json.loads(row.get("skipped") or "[]")),
             platforms=platforms_of(row),
-            group=row.get("group") or None,
-            language=row.get("language") or None,
-            time_zone=row.get("time_zone") or None,
             products=tuple(stored_products(row)) if row.get("products") else self._settings.codat_products,
             **fields,
         )

@@ -17,6 +17,7 @@ from processor.journey.consent_texts import ConsentTexts
 from processor.journey.consents import Consents
 from processor.journey.events import JourneyEvents
 from processor.journey.opt_out import ReminderOptOut
+from processor.journey.people import People
 from processor.journey.platform_cache import platform_cache_of
 from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms, Spawn, run_in_background
@@ -81,6 +82,7 @@ def make_journey(
             clock=clock,
         ),
         platform_requests=PlatformRequests(client, waker=waker, clock=clock),
+        people=People(client, clock=clock),
         opt_out=ReminderOptOut(
             client,
             tokens=Tokens(signing_keys, clock=lambda: clock().timestamp(), salt=OPT_OUT_SALT),

@@ -446,9 +446,18 @@ def told_to_read(company_id: str) -> str:
     return f"{_in(cell_of(company_id))}told-to-read:{company_id}"
 
 
-def link_mailed(company_id: str) -> str:
-    """String "1": a fresh link was sent to the company's contact. Expires after an hour."""
-    return f"{_in(cell_of(company_id))}link-mailed:{company_id}"
+CONTACT = "contact"
+"""Stands for a company's contact in the place of a person's id."""
+
+
+def link_mailed(company_id: str, holder: str) -> str:
+    """String "1": a fresh link was sent to this person, or the contact. Expires after an hour."""
+    return f"{_in(cell_of(company_id))}link-mailed:{company_id}:{holder}"
+
+
+def people(company_id: str) -> str:
+    """Hash: id of a person of the company to JSON of name and address. At most 20; kept like ``consents``."""
+    return f"{_in(cell_of(company_id))}people:{company_id}"
 
 
 def link_returns(company_id: str) -> str:

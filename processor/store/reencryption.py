@@ -64,4 +64,7 @@ def _hashes(client: "Redis[Any]") -> Iterator[tuple[str, Sequence[str]]]:
         yield keys.subscriber(subscriber_id), SUBSCRIBER_FIELDS
     for cell in keys.cells():
         for member, _ in client.zscan_iter(keys.companies(cell), count=PAGE_SIZE):
-            yield keys.company(text(member)), COMPANY_FIELDS
+            company_id = text(member)
+            yield keys.company(company_id), COMPANY_FIELDS
+            if people := texts(client.hkeys(keys.people(company_id))):
+                yield keys.people(company_id), people

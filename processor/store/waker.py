@@ -78,9 +78,9 @@ class Waker:
         """Request a run that sends due deliveries."""
         self._enqueue(DELIVER_DUE)
 
-    def wake_link_sender(self, company_id: str) -> None:
-        """Request an e-mail with a fresh link to the company's contact. A lost call is not repeated."""
-        self._enqueue(SEND_LINK, company_id)
+    def wake_link_sender(self, company_id: str, holder: str) -> None:
+        """Request an e-mail with a fresh link to a person, or the contact. A lost call is not repeated."""
+        self._enqueue(SEND_LINK, company_id, holder)
 
     def wake_poller(self) -> None:
         """Request a run that polls due companies."""

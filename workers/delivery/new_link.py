@@ -1,4 +1,4 @@
-"""E-mail with a new link to a company's contact, for a merchant that opened an expired link."""
+"""E-mail with a new link to the address that an expired one was made for, which somebody opened."""
 
 import logging
 import smtplib
@@ -14,10 +14,11 @@ from processor.settings.brands import brand_of
 _log = logging.getLogger(__name__)
 
 
-def send_new_link(container: Container, company_id: str) -> bool:
+def send_new_link(container: Container, company_id: str, holder: str) -> bool:
     """Send the e-mail; whether the mail server accepted it. There is no retry: the merchant can ask again."""
-    settings = container.settings
-    if settings.smtp_url is None or not container.journey.links.can_mail(company_id):
+    settings, links = container.settings, container.journey.links
+    address = links.address_of(company_id, holder)
+    if settings.smtp_url is None or not links.can_mail or not address:
         return False
     company = container.journey.company(company_id)
     brand = brand_of(container.journey.brands, company.brand)
@@ -25,7 +26,7 @@ def send_new_link(container: Container, company_id: str) -> bool:
         email = EmailTemplates(settings.mail_templates_dir).render(
             {"type": NEW_LINK, "data": {}},
             company_name=company.display_name,
-            link=container.journey.links.mailed_url(company_id),
+            link=links.mailed_url(company_id, holder),
             product=brand.name,
             support=brand.support_email,
             link_days=settings.link_days,
@@ -35,7 +36,7 @@ def send_new_link(container: Container, company_id: str) -> bool:
             email,
             message_id=f"link-{uuid.uuid4().hex}",
             sender=settings.sender or "",
-            to=company.contact_email or "",
+            to=address,
             at=container.clock(),
         )
         MailServer(settings.smtp_url, verify=settings.smtp_tls_verify).send(message)

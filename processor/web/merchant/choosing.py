@@ -149,7 +149,7 @@ def new_link(token: str) -> Response:
     try:
         visit = visit_of(token)
     except TokenExpired as error:
-        journey().links.mail(error.company_id)
+        journey().links.mail(error.company_id, error.holder)
         return page(None, "link_sent")
     return redirect(visit.url("choose.show"), 303)  # type: ignore[return-value]
 

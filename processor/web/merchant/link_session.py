@@ -49,11 +49,12 @@ class GroupMember:
 
 @dataclass(frozen=True, slots=True)
 class PageVisit:
-    """A visit with a valid link: its token, and the company to which it gives access."""
+    """A visit with a valid link: its token, the company to which it gives access, and whose link it is."""
 
     token: str = field(repr=False)
     company: CompanyView
     expires_at: datetime
+    person_id: str = ""
 
     @property
     def company_id(self) -> str:
@@ -129,7 +130,12 @@ class PageVisit:
         return [card if other.id == card.id else other for other in self.cards()]
 
     def group(self) -> list[GroupMember]:
-        """The other companies of the company's group; their links live no longer than this visit's."""
+        """The other companies of the company's group; their links live no longer than this visit's.
+
+        None for a person's link: it leads to the company that it was made for alone.
+        """
+        if self.person_id:
+            return []
         lifetime_s = int((self.expires_at - get_container().clock()).total_seconds())
         members = []
         for company in journey().group(self.company) if lifetime_s > 0 else ():
@@ -202,19 +208,19 @@ def _visit_of(token: str) -> PageVisit:
             claims = journey().tokens.claims(token)
     except TokenExpired as error:
         with contextlib.suppress(RedisError):
-            _company_of_link(error.company_id, error.generation)
+            _company_of_link(error.company_id, error.generation, error.holder)
         raise
-    company = _company_of_link(claims.company_id, claims.generation)
-    return PageVisit(token, company, claims.expires_at)
+    company = _company_of_link(claims.company_id, claims.generation, claims.holder)
+    return PageVisit(token, company, claims.expires_at, claims.holder)
 
 
-def _company_of_link(company_id: str, generation: int) -> CompanyView:
+def _company_of_link(company_id: str, generation: int, holder: str) -> CompanyView:
     """The company; raises :class:`CompanyGone`, or :class:`TokenInvalid` if the link was revoked."""
     try:
         company = journey().company(company_id)
     except NotFound as error:
         raise CompanyGone() from error
-    if generation != company.link_generation:
+    if generation != company.link_generation or (holder and not journey().people.exists(company_id, holder)):
         raise TokenInvalid()
     return company
 

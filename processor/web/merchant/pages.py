@@ -131,14 +131,14 @@ def error_page(error: ProcessorError, visit: PageVisit | None = None) -> Respons
 
 
 def _new_link_csrf_token(error: ProcessorError) -> str | None:
-    """The CSRF token of the form that e-mails a new link; ``None`` when none can be sent."""
+    """The CSRF token of the form that e-mails a new link; ``None`` when none can be sent.
+
+    The form says nothing of the company: it is the same whether an address is known or not.
+    """
     token = (request.view_args or {}).get("token")
     if not isinstance(error, TokenExpired) or not token:
         return None
-    try:
-        return csrf.token_of(token) if journey().links.can_mail(error.company_id) else None
-    except RedisError:
-        return None
+    return csrf.token_of(token) if journey().links.can_mail else None
 
 
 def register_handlers(blueprint: Blueprint) -> None:

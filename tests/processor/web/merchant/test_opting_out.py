@@ -1,7 +1,6 @@
 """Reminders by e-mail, from what was left at the platform to the reader who wants no more of them."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,36 +8,18 @@ from processor.journey.reminders import Reminders
 from processor.resources import queries
 from processor.store import keys
 from processor.store.records import REMINDERS_OFF_AT
-from tests.processor.web.conftest import OpenPlace
 from tests.support import messages
 from tests.support.visiting import Place
-from tests.workers.delivery.mailing import Mailbox, MailController, parts
+from tests.workers.delivery.mailing import Mailbox, parts
 from workers import runtime
 
 DAY_S = 86_400
 CONTACT = "owner@shop.example"
-QUIET = {"QUIET_HOURS": "off"}
 
 
 @pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def place(open_place: OpenPlace, mailbox: Mailbox) -> Iterator[Place]:
-    """A service with a mail server, whose days have no quiet hours."""
-    server = MailController(mailbox, hostname="127.0.0.1", port=0, ready_timeout=60)
-    server.start()
-    try:
-        yield open_place(
-            SMTP_URL=f"smtp://127.0.0.1:{server.port}",
-            MAIL_FROM="us@ours.example",
-            PUBLIC_URL="http://ours.example",
-            **QUIET,
-        )
-    finally:
-        server.stop()
+def place(mailing_place: Place) -> Place:
+    return mailing_place
 
 
 def left(place: Place) -> str:

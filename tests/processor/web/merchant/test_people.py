@@ -1,0 +1,125 @@
+"""People of a company: links of their own, which end alone, and expired ones that are replaced for them."""
+
+from typing import Any
+
+import pytest
+
+from processor.erasure.erase import CompanyEraser
+from processor.erasure.residue_scan import erase_and_scan
+from processor.journey.people import MOST_PEOPLE
+from processor.store import encryption, keys
+from processor.store.reencryption import reencrypt
+from tests.processor.web.conftest import OpenPlace
+from tests.processor.web.merchant.test_new_link import DAY_S, carry_out
+from tests.support.visiting import Place
+from tests.workers.delivery.mailing import Mailbox
+
+API_KEY = "a-key-of-the-tests"
+ANN = "ann@books.example"
+
+
+def token_of(link: str) -> str:
+    return link.rpartition("/")[2]
+
+
+def added(place: Place, company_id: str, email: str = ANN) -> tuple[str, str]:
+    """A person's id and the token of their link."""
+    person, _ = place.desk.journey.people.add(company_id, email)
+    return person["id"], token_of(place.desk.journey.links.connect_url(company_id, holder=person["id"]))
+
+
+def test_a_person_is_added_listed_and_removed_and_only_their_link_ends(open_place: OpenPlace) -> None:
+    place = open_place(API_KEYS=API_KEY)
+    company_id, token = place.company()
+    client = place.app.test_client()
+
+    def call(method: str, path: str, **how: Any) -> Any:
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        return client.open(f"/v1/companies/{company_id}/people{path}", method=method, headers=headers, **how)
+
+    first = call("POST", "", json={"email": ANN, "name": "Ann"})
+    again = call("POST", "", json={"email": ANN})
+    other = call("POST", "", json={"email": "ben@books.example"})
+    assert [answer.status_code for answer in (first, again, other)] == [201, 200, 201]
+    assert again.json["id"] == first.json["id"]
+    assert again.json["name"] == "Ann"
+    assert call("POST", "", json={"email": "nobody"}).json["errors"].keys() == {"email"}
+    assert {person["email"] for person in call("GET", "").json["items"]} == {ANN, "ben@books.example"}
+
+    tokens = {name: token_of(answer.json["connect_url"]) for name, answer in (("ann", again), ("ben", other))}
+    visitor = place.visitor()
+    assert all(visitor.open(f"/connect/{one}").answer.status_code == 200 for one in tokens.values())
+    assert call("DELETE", f"/{first.json['id']}").status_code == 204
+    assert call("DELETE", f"/{first.json['id']}").status_code == 404
+    assert visitor.open(f"/connect/{tokens['ann']}").answer.status_code == 404
+    for working in (tokens["ben"], token):
+        assert visitor.open(f"/connect/{working}").answer.status_code == 200
+    done = [(entry["action"], entry["target"]) for entry in place.container.audit.entries(limit=10).items]
+    assert ("v1 remove_person", f"{company_id} {first.json['id']}") in done
+    assert ("v1 add_person", company_id) in done
+
+    place.desk.journey.links.revoke(company_id)
+    assert visitor.open(f"/connect/{tokens['ben']}").answer.status_code == 404, "all links of the company"
+
+
+def test_a_persons_link_leads_to_no_other_company_of_the_group(open_place: OpenPlace) -> None:
+    place = open_place()
+    company_id, token = place.company()
+    place.company("other-shop", "Other Shop")
+    for merchant in ("corner-shop", "other-shop"):
+        place.desk.journey.sign_up(merchant_id=merchant, group="Shops Ltd")
+    _, of_ann = added(place, company_id)
+    visitor = place.visitor()
+    assert "Other Shop" in visitor.open(f"/connect/{token}").answer.text
+    assert "Other Shop" not in visitor.open(f"/connect/{of_ann}").answer.text
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_an_expired_link_is_replaced_at_the_address_that_it_was_made_for(
+    mailing_place: Place, mailbox: Mailbox, is_removed: bool
+) -> None:
+    place = mailing_place
+    company, _ = place.desk.journey.sign_up(merchant_id="m-1", contact_email="owner@shop.example")
+    person_id, token = added(place, company.company_id)
+    place.later(DAY_S + 1)
+    visitor = place.visitor()
+    page = visitor.open(f"/connect/{token}")
+    assert page.answer.status_code == 410
+    for _ in range(3):
+        assert "A new link is on its way" in visitor.press(page, "Send a new link").text
+    if is_removed:
+        place.desk.journey.people.remove(company.company_id, person_id)
+        assert visitor.open(f"/connect/{token}").answer.status_code == 404
+        return
+    assert carry_out(place) == 1, "once an hour"
+    (mail,) = mailbox.mails
+    assert mail["To"] == ANN
+    fresh = mail.get_body(("plain",)).get_content().partition("/connect/")[2].split()[0]
+    assert visitor.open(f"/connect/{fresh}").answer.status_code == 200
+    place.desk.journey.people.remove(company.company_id, person_id)
+    assert visitor.open(f"/connect/{fresh}").answer.status_code == 404, "the new one is theirs too"
+
+
+def test_there_are_twenty_at_most_and_addresses_are_encrypted_and_erased(open_place: OpenPlace) -> None:
+    place = open_place(API_KEYS=API_KEY)
+    company_id, _ = place.company()
+    for number in range(MOST_PEOPLE):
+        added(place, company_id, f"person-{number}@books.example")
+    body = {"email": ANN}
+    headers = {"Authorization": f"Bearer {API_KEY}"}
+    url = f"/v1/companies/{company_id}/people"
+    assert place.app.test_client().post(url, json=body, headers=headers).status_code == 409
+
+    client = place.container.redis
+    try:
+        encryption.use_keys(["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="])
+        assert reencrypt(client).changed == MOST_PEOPLE
+        assert b"person-1@" not in b"".join(client.hvals(keys.people(company_id)))
+        assert len(place.desk.journey.people.of_company(company_id)) == MOST_PEOPLE
+        place.desk.journey.links._records.begin_link_pause(company_id, "", 60)
+        report = erase_and_scan(client, CompanyEraser(client), company_id, clock=place.container.clock)
+        assert "person-1@books.example" in report.identifiers
+        assert report.scan.is_clean
+        assert not client.exists(keys.people(company_id))
+    finally:
+        encryption.use_keys(())
