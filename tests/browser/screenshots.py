@@ -4,6 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize
 
+from processor.simulator.lender import LENDER_PATH
 from tests.browser.chrome import PATIENCE_MS, chrome
 from tests.browser.stack import OPERATOR_PASSWORD, Stack, stack
 
@@ -98,6 +99,10 @@ def take_all(service: Stack, browser: Browser) -> None:
     ):
         camera.page.goto(url + path)
         camera.take(name)
+    camera.page.goto(f"{service.simulator.url}{LENDER_PATH}?connect={url}")
+    camera.page.get_by_role("link", name="Connect your accounts").click()
+    camera.page.frame_locator("iframe").get_by_role("heading", level=1).wait_for()
+    camera.take("panel")
     take_operators(camera, service.url, xero)
 
 

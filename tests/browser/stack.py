@@ -85,6 +85,7 @@ def stack(**more: str) -> Iterator[Stack]:
         simulator = held.enter_context(
             SimulatorServer(
                 SimulatorConfig(
+                    product_url=f"http://127.0.0.1:{port}",
                     webhook_url=f"http://127.0.0.1:{port}/webhooks/codat",
                     webhook_secret=secret,
                     redirect_url=redirect_url(f"http://127.0.0.1:{port}"),
@@ -104,6 +105,7 @@ def stack(**more: str) -> Iterator[Stack]:
             "CODAT_API_URL": simulator.url,
             "CODAT_WEBHOOK_SECRETS": secret,
             "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
+            "EMBED_ORIGINS": simulator.url,
             "BRAND_DIR": str(BRANDS),
             "WORKERS": "1",
             "WEB_CONCURRENCY": "1",
