@@ -166,6 +166,11 @@ def test_a_failed_sync_is_meant_only_by_an_alert_of_its_authorisation(
     assert (claimed in superseded_claims(facts)) is superseded
 
 
+def test_a_sync_without_data_types_succeeded_and_explains_an_alert_after_an_end() -> None:
+    sync, claimed = fact(FactKind.READ, 0), alert(20, None)
+    assert superseded_claims([sync, fact(FactKind.ENDED, 10, UNLINKED), claimed]) == {claimed}
+
+
 # Observations and the fold
 
 
