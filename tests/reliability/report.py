@@ -15,7 +15,7 @@ _HEAD = """# Reliability
 Written by `make faults` on {day}. It starts the whole service, sends true histories of connections as Codat
 does, breaks something again and again, and then compares what `/v1`, the stream and a subscriber say with
 what was sent. A message that got no 2xx was sent again, as Codat does. Seconds are those of a machine with
-two cores.
+two cores. Which test notices each protection that is taken away is on the page of [mutants](mutants.md).
 
 """
 
