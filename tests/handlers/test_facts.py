@@ -1,5 +1,6 @@
 """Facts, claims and outcomes of data types by themselves: their order, which is newer, and exact limits."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -76,11 +77,17 @@ def test_the_same_outcome_is_no_newer_one() -> None:
         (None, None),
     ],
 )
-def test_a_pause_ends_at_the_time_in_its_message(message: str | None, until: str | None) -> None:
+def test_a_pause_ends_at_the_time_in_its_message(
+    message: str | None, until: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # a time without a zone is Codat's, not this machine's
+    time.tzset()
     paused = DataType("invoices", "Fetching", START, progress=10, message=message).paused_until
 
     assert (paused and paused.isoformat()) == until
     assert DataType("invoices", "Complete", START, message=message).paused_until is None
+    monkeypatch.undo()
+    time.tzset()
 
 
 # Order, and what a fact implies
@@ -91,11 +98,11 @@ def test_observations_of_one_second_are_sorted_by_our_clock_and_others_by_their_
     second = replace(fact(FactKind.SEEN, 10, LINKED), known_at=at(11))
     assert sorted([second, first], key=lambda fact: fact.order) == [first, second]
 
-    early = replace(fact(FactKind.ENDED, 10, UNLINKED), known_at=at(12))
-    late = fact(FactKind.ENDED, 10, DEAUTHORIZED)
-    assert sorted([early, late], key=lambda fact: fact.order) == [late, early]
+    known_first = replace(fact(FactKind.ENDED, 10, UNLINKED), known_at=at(9))
+    known_last = fact(FactKind.ENDED, 10, DEAUTHORIZED)
+    assert sorted([known_first, known_last], key=lambda fact: fact.order) == [known_last, known_first]
 
-    assert fact(FactKind.ENDED, 10).order < late.order  # a fact without a status can be compared
+    assert fact(FactKind.ENDED, 10).order < known_last.order  # a fact without a status can be compared
 
 
 def test_a_read_or_a_failure_implies_no_status() -> None:
