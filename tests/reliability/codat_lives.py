@@ -19,10 +19,10 @@ from tests.handlers.support.sampled_history import WIDE_GAPS_S, sampled_history
 from tests.handlers.support.tape import Tape
 
 TAPE_BYTES = 192
-AGES_S = (8.0, 90.0, 900.0, 7_000.0, 300_000.0)
+AGES_S = (1.0, 90.0, 900.0, 7_000.0, 300_000.0)
 """How long ago the last change of a history was; what is older than an hour waits among the replays."""
 
-LAG_S = 4.0
+LAG_S = 8.0
 """How old the statuses are that Codat's API shows."""
 
 _NAMES = {

@@ -93,14 +93,14 @@ def run(count: int, number: int, *, kills: int = 3, alerts: bool = True) -> Hist
     ``alerts``: also in the legacy generation, whose alerts have no time and wait a minute for Codat's word.
     """
     report, clock = HistoriesReport(number), SetClock()
-    lives = list(lives_of(tapes(count, number)))
     with SimulatorServer(SimulatorConfig(), clock) as server:
         environ = {
             "CODAT_API_KEY": server.config.api_key,
             "CODAT_API_URL": server.url,
         }
-        Codat(server).live(lives, clock)
         with serving_users(**environ) as (service, subscriber):
+            lives = list(lives_of(tapes(count, number)))
+            Codat(server).live(lives, clock)
             posts: list[tuple[bool, Message]] = []
             for life in lives:
                 mine = list(posts_of(life, alerts=alerts))
