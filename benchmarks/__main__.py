@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import accepting, delivering, draining, memory, report, together, workers
+from benchmarks import accepting, delivering, draining, memory, primaries, report, together, workers
 from benchmarks.measure import Figure
 
-PARTS = ("accept", "drain", "workers", "together", "delivery", "memory")
+PARTS = ("accept", "drain", "workers", "together", "delivery", "primaries", "memory")
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
         "together": lambda: together.measure(1_000 * scale),
         "delivery": lambda: delivering.measure(4_000 * scale, runs),
         "workers": lambda: workers.measure(4_000 * scale, runs),
+        "primaries": lambda: primaries.measure(2_000 * scale, runs),
         "memory": lambda: [figure for size in sizes for figure in memory.measure(size)],
     }
     figures = []

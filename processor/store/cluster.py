@@ -34,7 +34,7 @@ REFRESH_EVERY_S = 0.2
 ANYWHERE = frozenset({"ACL", "CLIENT", "CLUSTER", "CONFIG", "HELLO", "INFO", "PING", "TIME"})
 """Commands without a key, which any node answers."""
 
-EVERYWHERE = frozenset({"FLUSHALL", "FLUSHDB", "SCRIPT", "SCRIPT LOAD"})
+EVERYWHERE = frozenset({"BGREWRITEAOF", "FLUSHALL", "FLUSHDB", "SCRIPT", "SCRIPT LOAD"})
 """Commands for every primary, with the same reply."""
 
 
@@ -68,8 +68,11 @@ class ClusterClient(Redis):  # type: ignore[type-arg]
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send one command to the node of its key, or to one or every primary."""
         if str(args[0]) in EVERYWHERE:
-            replies = [node.execute_command(*args, **options) for node in self.primaries()]
-            return replies[0]
+            try:
+                return self._everywhere(args, options)
+            except RedisConnectionError:  # one of them may have been replaced
+                self.refresh()
+                return self._everywhere(args, options)
         try:
             return self.node_for(args).execute_command(*args, **options)
         except ELSEWHERE:
@@ -116,6 +119,11 @@ class ClusterClient(Redis):  # type: ignore[type-arg]
         """A client of each primary."""
         cluster = self.connected()
         return [cluster.get_redis_connection(node) for node in cluster.get_primaries()]
+
+    def _everywhere(self, args: Sequence[Any], options: dict[str, Any]) -> Any:
+        """The first reply of all primaries."""
+        replies = [node.execute_command(*args, **options) for node in self.primaries()]
+        return replies[0]
 
     def send_again(self, args: Sequence[Any], options: dict[str, Any]) -> Any:
         """Send a command that a node redirected, wherever the library finds its key by now."""

@@ -20,9 +20,9 @@ from processor.store.cluster_pipelines import NodesPipeline
 from processor.store.leases import CellLeases
 from processor.store.scripts import register
 from tests.support import messages
-from tests.support.engines import cluster, kill_primary
+from tests.support.engines import cluster, kill_primary, own_engine
 from tests.support.messages import signed
-from tests.support.service import until
+from tests.support.service import messages_of, until
 from tests.support.serving import ADDRESS, ENVIRON, serving
 from tests.support.workbench import Workbench
 
@@ -140,6 +140,31 @@ def test_a_primary_that_takes_no_writes_is_found_by_readyz(client: ClusterClient
         finally:
             full.config_set("maxmemory", "0")
     assert caller.get("/readyz").status_code == 200
+
+
+def test_a_command_for_all_primaries_reaches_each(client: ClusterClient) -> None:
+    """Erasing a company ended with an error: no key of it says where the file is to be rewritten."""
+    before = [calls(node, "bgrewriteaof") for node in client.primaries()]
+    client.bgrewriteaof()
+    assert [calls(node, "bgrewriteaof") for node in client.primaries()] == [count + 1 for count in before]
+
+
+def test_three_primaries_carry_two_and_a_half_times_as_much_as_one(
+    client: ClusterClient, tmp_path: Path
+) -> None:
+    """By commands, which do not depend on the machine; the CPU is measured by ``make bench``."""
+
+    def most_commands(store: "Redis[Any]", nodes: "list[Redis[Any]]") -> int:
+        for node in nodes:
+            node.config_resetstat()
+        bench = Workbench(store)
+        bench.fill(messages_of(800, companies=200, connections=200).values())
+        bench.drain_all()
+        return max(sum(int(row["calls"]) for row in node.info("commandstats").values()) for node in nodes)
+
+    with own_engine(tmp_path) as url, contextlib.closing(connect(url, timeout_s=60)) as server:
+        alone = most_commands(server, [server])
+    assert most_commands(client, client.primaries()) / alone <= 0.4
 
 
 def test_a_script_that_a_node_lost_is_loaded_again(client: ClusterClient) -> None:
