@@ -18,6 +18,7 @@ from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.rate_limit import Priority
 from processor.codat.rate_limited_transport import client_for
+from processor.delivery.email_templates import template_mistakes
 from processor.delivery.lane_admin import LaneAdmin
 from processor.delivery.operator_alerts import OperatorAlerts
 from processor.delivery.redelivery import RedeliveryService
@@ -203,6 +204,8 @@ def _queue_client(settings: Settings, client: "Redis[Any]", **options: Any) -> "
 
 
 def _build(settings: Settings, client: "Redis[Any]", queue_client: "Redis[Any]", rank: Priority) -> Container:
+    if settings.mail_templates_dir and (mistakes := list(template_mistakes(settings.mail_templates_dir))):
+        raise SettingsError(mistakes)
     keys.use_cells(settings.cells)
     encryption.use_keys(settings.encryption_keys)
     inbox = _inbox(settings, client)

@@ -1,7 +1,7 @@
 """E-mails to a company's contact: plain text and HTML, rendered from templates that operators can replace."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.errors import HeaderParseError
@@ -9,6 +9,7 @@ from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import EmailPolicy, default
 from email.utils import format_datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from jinja2 import (
 
 from handlers.milestones import NotificationType, ReminderType
 from processor.clock import from_iso
+from processor.delivery.channels.email import MAILED
 from processor.delivery.email_addresses import with_ascii_domain
 from processor.humanize import data_type, printable_line
-from processor.languages.catalogues import SOURCE, match
+from processor.languages.catalogues import LANGUAGES, SOURCE, match
 from processor.languages.current import current, day, gettext, translate_templates, written_in
 
 NEW_LINK = "journey.link"
@@ -47,6 +49,15 @@ ACTIONABLE = frozenset(
 """Types whose e-mails carry the link: the reader can connect (again)."""
 
 LONGEST_NAME = 120
+_AT = "1970-01-01T00:00:00Z"
+_SAMPLE = {
+    **dict.fromkeys(("merchant_id", "company_id", "connection_id", "event_id", "platform_key"), "x"),
+    **{"platform_name": "Xero", "source_type": "Accounting", "account_name": None, "error": None},
+    **{"state": "ready", "previous_state": "syncing", "authorization": 1, "expected": False},
+    **{"authorized_at": _AT, "occurred_at": _AT},
+    "data_types": {"complete": ["bills"], "failed": {"invoices": "FetchError"}},
+}
+"""What a notification says, to try templates with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +162,29 @@ class EmailTemplates:
 
     def _template(self, name: str) -> Template:
         return self._environment.select_template([f"{current().tag}/{name}", name])
+
+
+def template_mistakes(folder: Path) -> Iterator[str]:
+    """A sentence for each e-mail that cannot be made with an operator's templates."""
+    templates = EmailTemplates(folder)
+    reminders = tuple(ReminderType)
+    for type_, language in product((NEW_LINK, *sorted(MAILED)), LANGUAGES):
+        data = {} if type_ == NEW_LINK else {**_SAMPLE, **({"ends_at": _AT} if type_ in reminders else {})}
+        try:
+            templates.render(
+                {"type": str(type_), "data": data},
+                company_name="Company",
+                link="https://link.example",
+                product="Product",
+                support="support@example.com",
+                unsubscribe="https://link.example",
+                language=language,
+            )
+        except Exception as error:  # a template may do anything
+            yield (
+                f"MAIL_TEMPLATES_DIR must hold templates that can be used: the e-mail {type_} in {language}"
+                f" fails with {type(error).__name__}: {error}"[:400]
+            )
 
 
 def to_message(email: RenderedEmail, *, message_id: str, sender: str, to: str, at: datetime) -> EmailMessage:

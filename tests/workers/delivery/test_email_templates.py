@@ -6,8 +6,13 @@ from typing import Any, cast
 import pytest
 
 from handlers.milestones import NotificationType
+from processor.container import for_web
 from processor.delivery.email_templates import ACTIONABLE, EmailTemplates
+from processor.errors import SettingsError
+from processor.languages.catalogues import LANGUAGES
+from processor.settings.loading import load
 from processor.store import keys
+from tests.support.serving import ENVIRON
 from tests.workers.delivery.mailing import LINK, Mailbox, MakeDispatcher, Serve, parts
 from tests.workers.delivery.post import EMAIL, Post
 
@@ -40,6 +45,32 @@ def test_templates_can_be_replaced_one_by_one(
     assert (got["Subject"], text.strip()) == ("Own words", "Ours for Xero.")
     assert "Own frame" in html
     assert "Thank you" in html
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "journey.link.txt",
+            "Subject: {{ nonsense.of.ours }}",
+            "journey.link in de fails with UndefinedError",
+        ),
+        ("connection.deleted.html", "{% block %}", "connection.deleted in en fails with TemplateSyntaxError"),
+        ("fr/reminder.access_lost.txt", "{% extends 'none.txt' %}", "reminder.access_lost in fr fails"),
+    ],
+)
+def test_a_template_that_does_not_render_stops_the_start(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    settings = load({**ENVIRON, "REDIS_URL": "redis://unused", "MAIL_TEMPLATES_DIR": str(tmp_path)})
+    (tmp_path / "connection.deleted.txt").write_text("Subject: Gone\n\n{{ data.merchant_id }} {{ failed }}\n")
+    for_web(settings).close()
+    (tmp_path / "fr").mkdir()
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        for_web(settings)
+    assert said in str(refused.value)
+    assert len(refused.value.mistakes) == (1 if "/" in name else len(LANGUAGES))
 
 
 def test_a_template_that_cannot_be_used_is_repaired_and_the_mail_goes_out(
