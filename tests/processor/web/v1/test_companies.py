@@ -17,6 +17,7 @@ def test_a_company_is_what_messages_say_of_it(filling: Filling, get: Get) -> Non
         "given_name": None,
         "tags": {"merchantId": "m-c1", "region": "uk"},
         "language": None,
+        "reminders_off_at": None,
         "first_heard_at": to_iso(START + timedelta(minutes=1)),
         "deleted_at": None,
     }

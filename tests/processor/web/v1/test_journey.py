@@ -135,6 +135,7 @@ def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServe
         "platforms": {"shown": None, "hidden": None, "recommended": None},
         "group": None,
         "language": "fr",
+        "time_zone": None,
     }
     assert re.fullmatch(r"http://localhost/connect/[\w.-]+", first.json["connect_url"])
     again = call("POST", "/v1/companies", {"merchant_id": "shop_7"})
