@@ -138,7 +138,6 @@ RULES: dict[Access, str] = {
         GET /ops
         GET /ops/access
         GET /ops/<path:_rest>
-        GET /ops/access
         GET /ops/audit
         GET /ops/companies/<id_>
         GET /ops/connections
