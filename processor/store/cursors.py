@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from processor.store.decoding import text
 
 MAX_DIGITS = 20
 LAST_STREAM_NUMBER = 2**64 - 1
+_MARK = re.compile("[0-9a-f]{16}")
 
 
 Interval = tuple[datetime | None, datetime | None]
@@ -205,3 +207,11 @@ def place(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > MAX_DIGITS:
         raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
     return int(cursor)
+
+
+def marked_place(cursor: str) -> tuple[int, str]:
+    """A place in a list and, after a hyphen, the id of the entry that was there. Raises :class:`Invalid`."""
+    number, hyphen, mark = cursor.partition("-")
+    if hyphen and _MARK.fullmatch(mark) is None:
+        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
+    return place(number), mark

@@ -169,11 +169,15 @@ class Reader:
 
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> ResultPage:
         """Entries of a connection's timeline as written, newest first."""
-        end = None if cursor is None else cursors.place(cursor)
+        end, last_id = (None, "") if cursor is None else cursors.marked_place(cursor)
         cell = each_cell.cell_with(self._client, lambda cell: keys.timeline(cell, connection_id))
-        if cell is None or end == 0:
+        if cell is None:
             return ResultPage([], None)
         name = keys.timeline(cell, connection_id)
+        if end is not None and last_id:
+            end = self._place_now(name, end, last_id)
+        if end == 0:
+            return ResultPage([], None)
         with self._client.pipeline(transaction=False) as pipe:
             pipe.llen(name)
             pipe.lrange(name, -limit if end is None else max(0, end - limit), -1 if end is None else end - 1)
@@ -191,7 +195,17 @@ class Reader:
                 )
             )
         ]
-        return ResultPage(entries, str(first) if first else None)
+        last_id = records.timeline_entry_id(rows[0]) if first and rows else ""
+        return ResultPage(entries, f"{first}-{last_id}".rstrip("-") if first else None)
+
+    def _place_now(self, name: str, place: int, entry_id: str) -> int:
+        """Where the entry is that was at ``place``: dropping the oldest moves all others; 0 if it is gone."""
+        row = self._client.lindex(name, place)
+        if row is not None and records.timeline_entry_id(row) == entry_id:
+            return place
+        rows = self._client.lrange(name, 0, place)
+        places = (at for at in reversed(range(len(rows))) if records.timeline_entry_id(rows[at]) == entry_id)
+        return next(places, 0)
 
     def visit_steps(self, step: VisitStep, start: datetime) -> dict[str, datetime]:
         """When visitors first took a step, from ``start`` on, by company or connection."""
@@ -200,8 +214,6 @@ class Reader:
     def companies_with_connections(self, company_ids: Sequence[str]) -> list[str]:
         """Those of the companies that have or had a connection."""
         return visit_steps.with_connections(self._client, company_ids)
-
-    # Messages
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One message with its body (bytes); ``None`` if it is unknown or expired."""
@@ -296,8 +308,6 @@ class Reader:
             if row and (fields := unreadable.read(self._client, NOTIFICATION, id_, parse)) is not None:
                 notifications.append({**fields, "cell": cell})
         return notifications
-
-    # Operation
 
     def stats(self, states: Sequence[str]) -> dict[str, Any]:
         """Counts by state and status, and counters (see :func:`statistics.read`)."""

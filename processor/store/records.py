@@ -180,10 +180,17 @@ def _tags(document: str) -> dict[str, str]:
     return tags if isinstance(tags, dict) else {}
 
 
+def timeline_entry_id(row: bytes) -> str:
+    """The id of an entry of a timeline: a digest of it; empty for one that cannot be read."""
+    try:
+        return hashlib.blake2b(bodies.unpack(row), digest_size=8).hexdigest()
+    except unreadable.FAULTS:
+        return ""
+
+
 def timeline_entry(row: bytes) -> dict[str, Any]:
     """An entry of a timeline; its id is a digest of it."""
-    document = bodies.unpack(row)
-    entry = {"id": hashlib.blake2b(document, digest_size=8).hexdigest(), **json.loads(document)}
+    entry = {"id": timeline_entry_id(row), **json.loads(bodies.unpack(row))}
     if not entry.keys() >= set(TIMELINE_FIELDS):
         raise ValueError("not an entry of a timeline")
     return entry

@@ -211,3 +211,18 @@ def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, reader):
     assert 90 <= found["age_s"] < 150
     assert found["lanes"]["replays"] == {"depth": 1, "age_s": found["age_s"]}
     assert 30 <= found["lanes"]["new"]["age_s"] < 90
+
+
+def test_a_page_of_a_timeline_repeats_nothing_while_its_oldest_entries_are_dropped(client, reader):
+    """A full timeline loses its oldest entry with each new one, and all others move."""
+    entry = dict.fromkeys(TIMELINE_FIELDS)
+    name = cells.where(client, keys.timeline, "connection-1")
+    client.rpush(name, *(json.dumps(entry | {"n": number}) for number in range(10)))
+    first = reader.timeline("connection-1", limit=3, cursor=None)
+    for number in (10, 11):
+        client.rpush(name, json.dumps(entry | {"n": number}))
+        client.ltrim(name, -10, -1)
+    second = reader.timeline("connection-1", limit=3, cursor=first.next_cursor)
+    assert [[row["n"] for row in page.items] for page in (first, second)] == [[9, 8, 7], [6, 5, 4]]
+    client.ltrim(name, -2, -1)
+    assert reader.timeline("connection-1", limit=3, cursor=second.next_cursor).items == []
