@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from handlers.connection import Connection
-from handlers.facts import QUEUED_WITHIN
+from handlers.facts import QUEUED_WITHIN, FactKind
+from handlers.fold import AuthorizationHistory, Link
 from handlers.machine import advance
 from handlers.past import RecordedDecision, RecordedEntry, believed_at
 from handlers.registry import Context, Policy
@@ -29,6 +30,7 @@ from tests.handlers.support.story import (
     seen,
     unanswered,
 )
+from tests.handlers.test_facts import fact
 
 HOLDS = timedelta(microseconds=1)
 
@@ -130,3 +132,16 @@ def test_a_belief_is_complete_only_where_the_recorded_state_follows_from_it() ->
         assert (belief.state, belief.complete) == (state, True)
         assert situation(belief.connection).state.value == state
     assert not believed_at(story.connection, "unlinked", entries, at(20)).complete
+
+
+def test_a_belief_is_complete_only_where_what_was_summed_up_was_known_by_then() -> None:
+    begun = fact(FactKind.LINKED, 10)
+    base = AuthorizationHistory(Link.LINKED, 1, begun, begun.at)
+    connection = Connection(CONNECTION_ID, base=base, compacted_until=at(10))
+    for handled_at, moment, complete in (
+        (10, at(10), True),
+        (10, at(10) - HOLDS, False),
+        (60, at(30), False),
+    ):
+        line = RecordedEntry(begun.event_id, at(10), at(handled_at), "authorized", "authorized")
+        assert believed_at(connection, "authorized", [line], moment).complete is complete
