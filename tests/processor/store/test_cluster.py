@@ -158,7 +158,7 @@ def test_three_primaries_carry_two_and_a_half_times_as_much_as_one(
         for node in nodes:
             node.config_resetstat()
         bench = Workbench(store)
-        bench.fill(messages_of(800, companies=200, connections=200).values())
+        bench.fill(messages_of(2_400, companies=600, connections=600).values())
         bench.drain_all()
         return max(sum(int(row["calls"]) for row in node.info("commandstats").values()) for node in nodes)
 
