@@ -92,6 +92,7 @@ RULES: dict[Access, str] = {
         GET /v1/companies/<company_id>/connections
         GET /v1/companies/<company_id>/consents
         GET /v1/companies/<company_id>/journey
+        GET /v1/companies/<company_id>/people
         GET /v1/companies/<company_id>/platform-requests
         GET /v1/companies/<company_id>/products
         GET /v1/companies/<company_id>/sync
@@ -113,6 +114,8 @@ RULES: dict[Access, str] = {
         POST /v1/companies
         PATCH /v1/companies/<company_id>
         POST /v1/companies/<company_id>/connections
+        POST /v1/companies/<company_id>/people
+        DELETE /v1/companies/<company_id>/people/<person_id>
         POST /v1/companies/<company_id>/platform-requests
         PUT /v1/companies/<company_id>/products/<product>
         DELETE /v1/companies/<company_id>/products/<product>
