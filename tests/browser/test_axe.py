@@ -183,7 +183,7 @@ def test_pages_of_merchants(service: Stack, open_page: OpenPage, places: Places)
             show(page, service, path.format(**places[look.brand]), lang=look.language)
             expect(page.locator("html")).to_have_attribute("lang", look.language)
             faults += [(path, look, fault) for fault in violations(page) + wider(page)]
-    assert faults == []
+    assert faults == [], "\n".join(map(str, faults))
     page.evaluate("document.querySelector('main').innerHTML = '<img src=x><button></button>'")
     assert {fault.partition(":")[0] for fault in violations(page)} >= {"image-alt", "button-name"}
 
@@ -219,4 +219,4 @@ def test_pages_of_operators(service: Stack, open_page: OpenPage, places: Places)
                 if summary.is_visible():
                     summary.click()
             faults += [(path, look, fault) for fault in violations(page) + wider(page)]
-    assert faults == []
+    assert faults == [], "\n".join(map(str, faults))
