@@ -119,6 +119,7 @@ class Drain:
         Ends as well when the time of a run is over.
         """
         leases = CellLeases(self._client, numbers)
+        self._is_behind = True  # begin with single cells: what ended the last run does not hold up the others
         started = last_handled = time.monotonic()
         handled = 0
         refused: Refused = {}
@@ -177,7 +178,8 @@ class Drain:
             result = HandledBatch(refused={numbers[0]: error})
         refused.update(result.refused)
         leases.held = [number for number in leases.held if number not in refused]
-        self._is_behind = result.is_too_much
+        if not replays:  # a batch of replays says nothing about the new messages
+            self._is_behind = result.is_too_much
         if result.asks_now:
             self._on_questions()
         if (
@@ -216,7 +218,8 @@ class Drain:
             refused = cells.commit(pipe, batches, now)
         committed_at = self._clock()
         committed = [batch for number, batch in batches.items() if number not in refused]
-        self._report(committed, chain(*events.values()), now, committed_at, replays=replays)
+        handled = chain(*(rows for number, rows in events.items() if number not in refused))
+        self._report(committed, handled, now, committed_at, replays=replays)
         return HandledBatch(
             count=sum(batch.size for batch in committed),
             asks_now=any(ask.not_before <= now for batch in committed for ask in batch.asks),

@@ -5,18 +5,32 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from redis import Redis
+from redis import Redis, ResponseError
 
 from processor.store import keys
+from processor.store.metrics import Metrics
 from tests.support import cells, messages
 from tests.support.counting import Interrupted, RoundTrips, commands, everything
 from tests.support.messages import LONG_AGO
 from tests.support.workbench import Workbench, company_in
+from workers.inbox.batch import BatchHandler
 from workers.inbox.drain import BATCH, Drained
 
 COMPANY = company_in(1)
 CONNECTION = "connection-1"
 CELL = 1
+
+
+class RecordedLags(Metrics):
+    """Metrics that keep each lag."""
+
+    def __init__(self):
+        super().__init__()
+        self.lags = []
+
+    def handled(self, lags_s, **counts):
+        self.lags += lags_s
+        super().handled(lags_s, **counts)
 
 
 def at(seconds):
@@ -385,3 +399,42 @@ def test_every_line_about_a_message_names_it(bench, caplog):
     assert {record.event_id for record in lines} == {"msg_1"}
     assert lines[0].outcomes == ["applied"]
     assert lines[1].notification_id == bench.told()[0]["id"]
+
+
+def test_a_message_that_ends_every_process_holds_up_its_own_cell_alone(bench, monkeypatch):
+    bench.fill(
+        [
+            messages.connected(company_in(1), "deadly", at=bench.clock()),
+            messages.connected(company_in(2), "other", at=bench.clock()),
+        ]
+    )
+    learn = BatchHandler.learn
+
+    def die(handler, event):
+        if "deadly" in event.connection_ids:
+            raise SystemExit
+        return learn(handler, event)
+
+    monkeypatch.setattr(BatchHandler, "learn", die)
+    for _ in range(30):  # each begins with either cell
+        with pytest.raises(SystemExit):
+            bench.drain(stop=lambda: True).run(1, 2)
+
+    assert bench.state("other") == "authorized"
+
+
+def test_a_refused_cell_is_neither_counted_nor_reported(bench):
+    metrics = RecordedLags()
+    bench.fill(
+        [
+            messages.connected(company_in(1), "refused", at=bench.clock()),
+            messages.connected(company_in(2), "other", at=bench.clock()),
+        ]
+    )
+    bench.client.set(keys.cursor(1), "not a number")
+
+    with pytest.raises(ResponseError):
+        bench.drain(metrics=metrics).run(1, 2)
+
+    assert cells.counter(bench.client, "processed") == 1
+    assert len(metrics.lags) == 1

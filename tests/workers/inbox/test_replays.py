@@ -134,3 +134,15 @@ def test_a_commit_leaves_the_other_lane_alone(bench, client):
 
     assert depths(client) == (1, 0)
     assert inbox_lanes.depths(client)[CELL] == 1
+
+
+def test_new_messages_of_several_cells_overtake_replays_in_a_backlog_too(bench, client):
+    stops = iter([False, False, True])
+    bench.fill(old(bench, 5 * REPLAY_BATCH))
+    bench.fill(new(bench, BATCH + BATCH // 2 + 1))
+    bench.fill([messages.connected(company_in(2), "other", at=bench.clock())])
+
+    bench.drain(stop=lambda: next(stops)).run(CELL, 2)
+
+    assert depths(client) == (0, 2 * REPLAY_BATCH)
+    assert bench.state("other") == "authorized"
