@@ -192,7 +192,8 @@ class _Soak:
 
     def _burst(self, replays: int) -> None:
         long_ago = datetime.now(UTC) - 2 * REPLAYED_AFTER
-        lives = list(islice(_lives("replayed", lambda: long_ago), replays // COPIES))
+        whole = replays // COPIES // len(KINDS) * len(KINDS)  # no connection is cut in two
+        lives = list(islice(_lives("replayed", lambda: long_ago), whole))
         chunks = iter(range(COPIES))
         left = threading.Event()
 
