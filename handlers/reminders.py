@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from handlers.connection import Connection
+from handlers.events import LinkStatus
 from handlers.facts import COMPLETE
 from handlers.milestones import Notification, ReminderType, described
 from handlers.state import LINKED_STATES, Situation, State, situation
@@ -47,7 +48,9 @@ class QuietHours:
         if not is_quiet:
             return moment
         day = local.date() + (DAY if is_evening else timedelta())
-        return datetime.combine(day, self.end, self.zone).astimezone(UTC)
+        end = datetime.combine(day, self.end, self.zone)
+        # They may end within the hour that comes twice when the clocks go back.
+        return end.replace(fold=0 if is_evening else local.fold).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def plan_reminders(
         others = [(other, its) for other, _, its in rows if other is not connection]
         newest_pending = max((at for _, at, its in rows if its.state is State.PENDING), default=heard_at)
         for subject in _subjects(connection, heard_at, state, told, policy):
-            is_replaced = _is_replaced(connection, subject, others) or (
+            is_replaced = _is_replaced(connection, subject.type, subject.since, others) or (
                 state.state is State.PENDING and heard_at < newest_pending
             )
             if is_replaced or _was_told(connection, subject, told):
@@ -119,10 +122,20 @@ def plan_reminders(
     return ReminderPlan(tuple(due), min(moments, default=None))
 
 
-def is_still_true(reminder: ReminderType, connection: Connection, authorization: int) -> bool:
-    """Whether a reminder that was decided at this ``authorization`` still says what is so."""
+def is_still_true(
+    reminder: ReminderType,
+    connection: Connection,
+    authorization: int,
+    since: datetime,
+    others: Sequence[Connection],
+) -> bool:
+    """Whether a reminder that was decided at this ``authorization`` still says what is so.
+
+    ``since`` is the time of what it is about; one of ``others``, the company's own, may do instead by now.
+    """
     state = situation(connection)
-    if state.authorization != authorization:
+    rows = [(other, situation(other)) for other in others]
+    if state.authorization != authorization or _is_replaced(connection, reminder, since, rows):
         return False
     if reminder in (ReminderType.PENDING_DAY_1, ReminderType.PENDING_DAY_3):
         return state.state is State.PENDING
@@ -143,7 +156,7 @@ def _subjects(
         for type_, days in ((ReminderType.PENDING_DAY_1, 1), (ReminderType.PENDING_DAY_3, 3)):
             yield _Subject(type_, heard_at, heard_at + days * DAY, heard_at + _NOT_LATER[type_])
     if state.state is State.DEAUTHORIZED and not state.end_expected and state.history.ended:
-        ended_at, type_ = state.history.ended.at, ReminderType.ACCESS_LOST
+        ended_at, type_ = _first_end(connection, state, state.history.ended.at), ReminderType.ACCESS_LOST
         yield _Subject(type_, ended_at, ended_at + 3 * DAY, ended_at + _NOT_LATER[type_])
     begun_at = state.authorized_at
     if state.state not in LINKED_STATES or begun_at is None:
@@ -159,11 +172,21 @@ def _subjects(
         yield _Subject(ReminderType.READ_DUE, last, last + READ_WITHIN, None)
 
 
+def _first_end(connection: Connection, state: Situation, last: datetime) -> datetime:
+    """When the access of now ended first: Codat may say again later that it has ended."""
+    begun_at = state.authorized_at
+    ends = (fact.at for fact in connection.facts if fact.status is LinkStatus.DEAUTHORIZED)
+    return min((at for at in ends if begun_at is None or at > begun_at), default=last)
+
+
 def _is_replaced(
-    connection: Connection, subject: _Subject, others: Sequence[tuple[Connection, Situation]]
+    connection: Connection,
+    reminder: ReminderType,
+    since: datetime,
+    others: Sequence[tuple[Connection, Situation]],
 ) -> bool:
     """Whether another connection of the company does instead of one without access."""
-    if subject.type in (ReminderType.CONSENT_ENDING, ReminderType.READ_DUE):
+    if reminder in (ReminderType.CONSENT_ENDING, ReminderType.READ_DUE):
         return False
     linked = [(other, state) for other, state in others if state.state in LINKED_STATES]
     if (connection.source_type or "").casefold() == _ACCOUNTING:
@@ -171,7 +194,7 @@ def _is_replaced(
     return any(
         other.platform_key == connection.platform_key
         and state.authorized_at is not None
-        and state.authorized_at > subject.since
+        and state.authorized_at > since
         for other, state in linked
     )
 

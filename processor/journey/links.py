@@ -11,6 +11,7 @@ from processor.journey.records import LINK_GENERATION, Records
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.languages.catalogues import match
 from processor.settings.definitions import Settings
+from processor.store.encryption import KeyMissing
 from processor.store.waker import Waker
 
 LINK_PAUSE_S = 3600
@@ -93,7 +94,10 @@ class Links:
     def address_of(self, company_id: str, holder: str) -> str | None:
         """The address for which a link was made: that of the person ``holder``, else of the contact."""
         if holder:
-            person = self._people.person(company_id, holder)
+            try:
+                person = self._people.person(company_id, holder)
+            except KeyMissing:  # nobody can be written to
+                return None
             return None if person is None else str(person["email"])
         return (self._companies.company(company_id) or {}).get("contact_email") or None
 

@@ -86,6 +86,7 @@ class People:
         """Remove a person, whose links end at once. Raises :class:`NotFound`."""
         if not self._client.hdel(keys.people(company_id), person_id):
             raise NotFound("The company has no person with this id.")
+        self._client.delete(keys.link_mailed(company_id, person_id))
 
 
 def _people_of(rows: "dict[bytes, bytes]") -> list[Person]:

@@ -38,7 +38,7 @@ NOTHING = ReminderPlan((), None)
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a reminder is not mailed now; ``wait`` is how long to wait, ``None``: it is never mailed."""
+    """Why a reminder is not mailed now; ``wait``: how long to wait at least; ``None``: it is never mailed."""
 
     reason: str
     wait: timedelta | None = None
@@ -113,13 +113,21 @@ class Reminders:
 
     def obstacle(self, body: Mapping[str, Any]) -> Obstacle | None:
         """What keeps the reminder of this body from being mailed now: it may have waited in its lane."""
-        data = body["data"]
-        row = self._reader.company(data["company_id"]) or {}
+        data, type_ = body["data"], ReminderType(body["type"])
+        company_id = data["company_id"]
+        row = self._reader.company(company_id)
+        if self._settings.reminders != "email":
+            return Obstacle("REMINDERS is not email")
+        if row is None:
+            return Obstacle("the company cannot be read", timedelta())
         if records.REMINDERS_OFF_AT in row:
             return Obstacle("the contact asked for no more reminders")
-        stored = self._reader.connection(data["connection_id"])
-        type_ = ReminderType(body["type"])
-        if stored is None or not is_still_true(type_, stored.connection, data["authorization"]):
+        ids = texts(self._client.zrange(keys.company_connections(company_id), 0, -1))
+        others = {stored.connection.id: stored.connection for stored in self._reader.connections(ids)}
+        connection, since = others.pop(data["connection_id"], None), from_iso(data["occurred_at"])
+        if connection is None or not is_still_true(
+            type_, connection, data["authorization"], since, list(others.values())
+        ):
             return Obstacle("what it reminds of is no longer so")
         now = self._clock()
         end = self._policy(row).quiet.end_after(now)
@@ -127,6 +135,8 @@ class Reminders:
 
     def _plan(self, company_id: str, connection_ids: list[str], now: datetime) -> ReminderPlan:
         row, cell = self._reader.company(company_id), keys.cell_of(company_id)
+        if row is None and self._client.exists(keys.company(company_id)):
+            return replace(NOTHING, next_at=now + DAY)  # unreadable, such as without its key
         if row is None or "deleted_at" in row:
             return NOTHING
         if self._client.zscore(keys.not_shown(cell), company_id) is not None:
@@ -146,11 +156,11 @@ class Reminders:
 
     def _policy(self, company: Mapping[str, str]) -> ReminderPolicy:
         settings = self._settings
-        zone = company.get("time_zone") or settings.time_zone
-        return ReminderPolicy(
-            quiet=quiet_hours.parse(settings.quiet_hours, zone),
-            banking_consent=timedelta(days=settings.banking_consent_days),
-        )
+        try:
+            quiet = quiet_hours.parse(settings.quiet_hours, company.get("time_zone") or settings.time_zone)
+        except ValueError:  # the database of zones is the machine's, and zones come and go
+            quiet = quiet_hours.parse(settings.quiet_hours, settings.time_zone)
+        return ReminderPolicy(quiet=quiet, banking_consent=timedelta(days=settings.banking_consent_days))
 
     def _start_read(self, company_id: str) -> bool:
         """Have Codat read the company, so that no token of its connections runs out; whether it does."""

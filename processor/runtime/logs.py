@@ -28,14 +28,24 @@ _to_json = json.JSONEncoder(default=str).encode
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SHAPES = re.compile(
     r"(?P<whsec>whsec_)[A-Za-z0-9+/=_-]+"
-    r"|(?P<link>/(?:connect|receivers)/)[^\s/?#\"'\\]+"
+    r"|(?P<link>/(?:connect|receivers|reminders)/)[^\s/?#\"'\\]+"
     r"|(?P<password>[?&]otp=)[^\s&#\"'\\]+"
     r"|(?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~-]{4,}"
     r"""|(?P<header>\bauthorization\\*["']?\s*[:=]\s*\\*["']?)(?!(?:bearer|basic)\s)[^\s"'\\,}]+"""
     r"""|(?P<userinfo>://[^\s/:@"']*+:)[^\s/@"']++(?=@)""",
     re.IGNORECASE,
 )
-_SHAPE_WORDS = ("whsec_", "/connect/", "/receivers/", "otp=", "bearer", "basic", "authorization", "://")
+_SHAPE_WORDS = (
+    "whsec_",
+    "/connect/",
+    "/receivers/",
+    "/reminders/",
+    "otp=",
+    "bearer",
+    "basic",
+    "authorization",
+    "://",
+)
 """Words, one of which is in every text that ``_SHAPES`` matches: nearly all lines have none of them."""
 
 

@@ -161,11 +161,34 @@ def test_quiet_hours_may_lie_within_a_day_and_move_what_is_due() -> None:
     assert [at for at, _ in told] == [DAY + 3 * HOUR, 3 * DAY + 3 * HOUR]
 
 
+def test_quiet_hours_may_end_within_the_hour_that_comes_twice() -> None:
+    hours = QuietHours(time(20), time(1, 30), ZoneInfo("Europe/London"))
+    second = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    assert hours.end_after(second) == second + timedelta(minutes=20)
+
+
+def test_an_end_that_is_said_again_and_again_is_reminded_of_once() -> None:
+    events = [linked(0), read(60)]
+    company, told = Reminded(after(*events)), []
+    for day in range(1, 20):
+        events.append(ended(day * DAY_S))
+        company.connections = [after(*events)]
+        told += [(day, type_) for type_ in company.decide(START + day * DAY + HOUR)[0]]
+    assert told == [(4, ReminderType.ACCESS_LOST)]
+
+
 def test_what_waited_for_the_mail_server_is_looked_at_again() -> None:
-    assert is_still_true(ONE, after(created(0)), 0)
-    assert not is_still_true(ONE, after(created(0), linked(60)), 0)
-    assert is_still_true(ReminderType.ACCESS_LOST, after(linked(0), ended(60)), 1)
-    assert not is_still_true(
-        ReminderType.ACCESS_LOST, after(linked(0), ended(60), relinked(90), ended(99)), 1
-    )
-    assert not is_still_true(ReminderType.CONSENT_ENDING, after(linked(0), ended(60)), 1)
+    def is_so(type_: ReminderType, connection: Connection, *others: Connection) -> bool:
+        authorization = 0 if type_ is ONE else 1
+        return is_still_true(type_, connection, authorization, START, others)
+
+    pending, lost = after(created(0)), after(linked(0), ended(60))
+    other = after(linked(60), id_="connection-2")
+    assert is_so(ONE, pending)
+    assert not is_so(ONE, pending, other)
+    assert is_so(ONE, pending, replace(other, source_type="Commerce", platform_key="shop"))
+    assert not is_so(ONE, after(created(0), linked(60)))
+    assert is_so(ReminderType.ACCESS_LOST, lost)
+    assert not is_so(ReminderType.ACCESS_LOST, lost, other)
+    assert not is_so(ReminderType.ACCESS_LOST, after(linked(0), ended(60), relinked(90), ended(99)))
+    assert not is_so(ReminderType.CONSENT_ENDING, lost)

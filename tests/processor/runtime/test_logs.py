@@ -111,6 +111,7 @@ def test_very_short_secrets_do_not_garble_the_lines() -> None:
         "redis://:hush@localhost:6379/0",
         "smtp://user:hush@localhost",
         "GET /connect/hush.hush-hush_x/manage",
+        "GET /reminders/hush.en.hush-hush_x",
         "https://link.codat.io/company/1?a=b&otp=hush",
     ],
 )

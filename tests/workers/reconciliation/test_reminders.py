@@ -122,6 +122,32 @@ def test_the_quiet_hours_are_those_of_the_company(truth: TruthBench, zone: str) 
     assert reminded(truth, "connection-1") == [ONE]
 
 
+def test_a_zone_that_this_machine_does_not_know_holds_up_nobody(truth: TruthBench) -> None:
+    """The company itself is reminded by the clock of TIME_ZONE."""
+    for number in (1, 2):
+        left(truth, f"company-{number}", f"connection-{number}")
+        truth.bench.client.hset(keys.company(f"company-{number}"), "time_zone", "posix/Nowhere")
+    later(truth, 1)
+    assert [reminded(truth, f"connection-{number}") for number in (1, 2)] == [[ONE], [ONE]]
+
+
+def test_a_company_that_cannot_be_read_is_looked_at_again_and_nobody_is_written_to(truth: TruthBench) -> None:
+    left(truth)
+    client, company = truth.bench.client, keys.company("company-1")
+    later(truth, 1)
+    truth.bench.publish()
+    (body,) = [one for one in truth.bench.published() if one["type"] == ONE]
+    assert truth.reminders.obstacle(body) is None
+    client.hset(company, "contact_email", "enc:of-a-lost-key")
+    obstacle = truth.reminders.obstacle(body)
+    assert obstacle is not None
+    assert obstacle.wait is not None, "it is tried again"
+    later(truth, 1)
+    client.hdel(company, "contact_email")
+    later(truth, 2)
+    assert reminded(truth, "connection-1") == [ONE, THREE]
+
+
 def test_what_is_kept_is_bounded_and_goes_with_the_company(truth: TruthBench) -> None:
     """However often access is given and lost: a field for each reminder and connection."""
     for _ in range(5):

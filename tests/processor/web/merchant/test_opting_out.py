@@ -102,7 +102,9 @@ def test_a_new_contact_did_not_say_so_and_the_old_one_cannot(place: Place, mailb
     assert not place.desk.client.hexists(keys.company(company_id), REMINDERS_OFF_AT)
 
 
-@pytest.mark.parametrize("happened", ["connected", "unsubscribed", "night"])
+@pytest.mark.parametrize(
+    "happened", ["connected", "another connected", "unsubscribed", "to systems", "night"]
+)
 def test_a_reminder_that_waited_is_looked_at_again_before_it_is_sent(
     place: Place, mailbox: Mailbox, happened: str
 ) -> None:
@@ -112,10 +114,15 @@ def test_a_reminder_that_waited_is_looked_at_again_before_it_is_sent(
     (id_,) = [body["id"] for body in place.bench.told("connection-1")]
     place.bench.publish(smtp_url="smtp://127.0.0.1")
     container = place.container
-    if happened == "connected":
-        place.bench.handle(messages.connected(company_id, "connection-1", at=place.desk.clock()))
+    if "connected" in happened:
+        connection = "connection-1" if happened == "connected" else "connection-2"
+        place.bench.handle(messages.connected(company_id, connection, at=place.desk.clock()))
     elif happened == "unsubscribed":
         place.desk.client.hset(keys.company(company_id), REMINDERS_OFF_AT, "2026-01-01T00:00:00Z")
+    elif happened == "to systems":
+        container = dataclasses.replace(
+            container, settings=dataclasses.replace(container.settings, reminders="webhook")
+        )
     else:
         hour = place.desk.clock().hour
         quiet_hours = f"{hour:02}:00-{(hour + 2) % 24:02}:00"
