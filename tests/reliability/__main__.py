@@ -24,11 +24,11 @@ CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
     "failovers": lambda rounds: [
         failovers.chapter(engines, 2 * rounds) for engines in (failovers.Watched, failovers.Clustered)
     ],
-    "clocks": lambda rounds: [clocks.steps(min(10.0, 2.0 * rounds)), clocks.apart(rounds)],
+    "clocks": lambda rounds: [clocks.steps(min(10.0, 2.0 * rounds)), clocks.apart((rounds + 1) // 2)],
     "moves": lambda rounds: [moves.resharding((rounds + 1) // 2), moves.partition(min(10.0, 2.0 * rounds))],
     "rebuild": lambda _: [refilling.chapter()],
-    "histories": lambda rounds: [histories.chapter(40 * rounds)],
-    "load": lambda rounds: [soak.chapter(min(10.0, rounds), replays=min(100_000, 10_000 * rounds))],
+    "histories": lambda rounds: [histories.chapter(15 * rounds)],
+    "load": lambda rounds: [soak.chapter(min(5.0, rounds / 2), replays=min(50_000, 5_000 * rounds))],
 }
 """What is broken, by name: functions of the rounds, which are how often something is tried."""
 

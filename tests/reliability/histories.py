@@ -18,7 +18,7 @@ from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.simulator.config import Generation
 from processor.simulator.messages import Message
 from tests.reliability.codat_lives import LAG_S, Codat, Life, SetClock, id_of, lives_of, posts_of, tapes
-from tests.reliability.history_judgement import wrong_of
+from tests.reliability.history_judgement import WRONG, wrong_of
 from tests.reliability.kills import PROCESSES
 from tests.reliability.outside import Client, Faults, judge_receivers, serving_users
 from tests.reliability.report import Chapter
@@ -148,14 +148,16 @@ def _reconcile(service: Service, environ: dict[str, str]) -> None:
 def _judge(
     client: Client, lives: Sequence[Life], rows: Sequence[dict[str, Any]], report: HistoriesReport
 ) -> None:
+    report.faults.update(dict.fromkeys(WRONG, 0))
     notes = defaultdict(list)
     for row in sorted(rows, key=lambda row: str(row["timestamp"])):
         notes[row["data"]["connection_id"]].append(row)
     for life in lives:
-        shown = client.read(f"/connections/{life.connection_id}") or {}
+        shown = client.read_surely(f"/connections/{life.connection_id}")
         timeline = client.items(f"/connections/{life.connection_id}/timeline")
         told = notes[life.connection_id]
         found = Faults(wrong_of(life, shown, timeline, told))
+        assert set(found) <= set(WRONG), found
         if found:
             report.stories.append(f"{dict(found)}\n{shown}\n{life.story(told, timeline)}")
         report.faults.update(found)

@@ -20,11 +20,25 @@ CERTAIN_AFTER = timedelta(minutes=1)
 LATE_AFTER = timedelta(seconds=630)
 """What is told so long after it happened was verified before: LATE_AFTER_S, and some seconds on the way."""
 
+WRONG = (
+    "connections unknown",
+    "messages decided twice",
+    "messages not on the timeline",
+    "link statuses that differ from Codat's",
+    "authorizations that never were",
+    "milestones decided twice",
+    "milestones that Codat denied",
+    "states that differ from the history",
+    "authorizations that differ from the history",
+    "milestones not told",
+)
+"""All that ``wrong_of`` can find."""
+
 Row = Mapping[str, Any]
 
 
 def wrong_of(life: Life, shown: Row, timeline: Sequence[Row], told: Sequence[Row]) -> Iterator[str]:
-    """What is wrong with one connection, by "What must hold"."""
+    """What of ``WRONG`` there is about one connection, by "What must hold"."""
     truth = life.truth
     if not shown:
         if truth.link is not None or any(map(names_connection, life.delivered.values())):

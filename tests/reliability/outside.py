@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,36 +44,50 @@ class Client:
     def post(self, event_id: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> int:
         """Send a message until it gets a 2xx, as Codat does; how often it was sent. Other answers fail.
 
-        It is signed unless ``headers`` make it authentic.
+        It is signed unless ``headers`` make it authentic. Fails after LIMIT_S.
         """
-        for sent in range(1, 1_000_000):
+        ends_at = time.monotonic() + LIMIT_S
+        for sent in count(1):
             with contextlib.suppress(httpx.HTTPError):
                 proof = messages.signed(body, event_id) if headers is None else headers
                 answer = self._http.post(ADDRESS, content=body, headers=proof)
                 if answer.status_code in {200, 202}:
                     return sent
                 assert answer.status_code in self._refusals, answer.text
+            assert time.monotonic() < ends_at, f"{event_id} was never accepted"
             time.sleep(_RETRY_S)  # as Codat, which waits longer
-        raise AssertionError("never accepted")
+        raise AssertionError  # not reached
 
     def read(self, path: str, **parameters: str) -> Any:
-        """The JSON at an address under ``/v1``; ``{}`` if there is nothing, ``None`` if nobody answers."""
+        """The JSON at an address under ``/v1``; ``{}`` if there is nothing.
+
+        ``None`` if nobody answers, or with 503. Other answers fail.
+        """
         try:
             answer = self._http.get(f"/v1{path}", params=parameters)
         except httpx.HTTPError:
             return None
         if answer.status_code == 404:
             return {}
-        return answer.json() if answer.is_success else None
+        if answer.status_code == 503:
+            return None
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def read_surely(self, path: str, **parameters: str) -> Any:
+        """The same as soon as the service can answer; fails after LIMIT_S."""
+        ends_at = time.monotonic() + LIMIT_S
+        while (found := self.read(path, **parameters)) is None:
+            assert time.monotonic() < ends_at, f"nobody answers {path}"
+            time.sleep(_RETRY_S)
+        return found
 
     def items(self, path: str, **parameters: str) -> list[dict[str, Any]]:
         """All rows of a list, as soon as the service can answer."""
         rows: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:
-            page = None
-            while page is None:
-                page = self.read(path, limit="200", **cursor, **parameters)
+            page = self.read_surely(path, limit="200", **cursor, **parameters)
             rows += page.get("items", [])
             if page.get("next_cursor") is None:
                 return rows
@@ -200,12 +215,12 @@ def judge(service: Service, traffic: Traffic, receiver: ReceiverProcess) -> Faul
     told = Counter((row["data"]["connection_id"], row["type"]) for row in rows)
     wanted = [(connection_id(n), kind) for n in range(traffic.connections) for kind in MILESTONES]
     faults["milestones not told"] = sum(told[key] == 0 for key in wanted)
-    faults["milestones decided twice"] = sum(max(0, count - 1) for count in told.values())
+    faults["milestones decided twice"] = sum(max(0, times - 1) for times in told.values())
     for number in range(traffic.connections):
         timeline = Counter(
             row["event_id"] for row in client.items(f"/connections/{connection_id(number)}/timeline")
         )
-        faults["messages decided twice"] += sum(max(0, count - 1) for count in timeline.values())
+        faults["messages decided twice"] += sum(max(0, times - 1) for times in timeline.values())
     client.close()
     return faults
 
@@ -217,7 +232,6 @@ def judge_receivers(
 
     Waits until everything is handled and delivered. Returns the notifications.
     """
-    until(lambda: client.read("/stats") is not None)
     until(lambda: not client.items("/events", status="pending"))
     for status in ("published", "pending"):  # not divided among the lanes, not delivered
         until(lambda status=status: not client.items("/notifications", status=status))  # type: ignore[misc]

@@ -90,4 +90,5 @@ def _states(client: Client) -> dict[str, str]:
 def _rebuild(folder: Path, settings: dict[str, str]) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env = {**kept, **ENVIRON, **settings, "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder)}
-    subprocess.run([sys.executable, "-m", "processor", "rebuild"], cwd=folder, env=env, check=True)
+    command = [sys.executable, "-m", "processor", "rebuild"]
+    subprocess.run(command, cwd=folder, env=env, check=True, timeout=LIMIT_S)

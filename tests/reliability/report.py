@@ -1,5 +1,6 @@
 """The table of promises, as text and as ``docs/reliability.md``."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ _HEAD = """# Reliability
 Written by `make faults` on {day}. It starts the whole service, sends true histories of connections as Codat
 does, breaks something again and again, and then compares what `/v1`, the stream and a subscriber say with
 what was sent. A message that got no 2xx was sent again, as Codat does. Seconds are those of a machine with
-two cores. Which test notices each protection that is taken away is on the page of [mutants](mutants.md).
+{cores} CPUs. Which test notices each protection that is taken away is on the page of [mutants](mutants.md).
 
 """
 
@@ -92,7 +93,7 @@ def text(chapters: Sequence[Chapter]) -> str:
     ]
     for chapter in chapters:
         lines += [f"## {chapter.title}", "", *chapter.body, ""]
-    return _HEAD.format(day=datetime.now(UTC).date()) + "\n".join(lines)
+    return _HEAD.format(day=datetime.now(UTC).date(), cores=os.cpu_count()) + "\n".join(lines)
 
 
 def write(page: str) -> None:

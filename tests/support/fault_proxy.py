@@ -92,6 +92,8 @@ class FaultProxy:
     def _reset(self) -> None:
         for writer in self._writers:
             line = writer.get_extra_info("socket")
+            if line.fileno() < 0:  # closed already
+                continue
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 

@@ -37,6 +37,7 @@ MARKERS = {
     "browser": ("browser/",),
     "durability": (
         "faults/test_kill.py",
+        "processor/cli/test_engines.py",
         "processor/runtime/test_embedded_engine.py",
         "processor/store/test_cluster.py",
         "processor/store/test_sentinel.py",

@@ -1,10 +1,11 @@
 """``make fuzz``: hostile input for an hour; what makes a target raise becomes a file of the corpus.
 
-The argument is how long, in seconds. Exit code 1 if anything was found. A find stays in the corpus when it
-is mended.
+The argument is how long, in seconds. Exit code 1 if anything was found, also an input that is never done
+with. A find stays in the corpus when it is mended.
 """
 
 import contextlib
+import faulthandler
 import hashlib
 import logging
 import random
@@ -24,6 +25,9 @@ CORPUS = Path(__file__).parent / "corpus"
 HOUR_S = 3_600.0
 ROUND_S = 1.0
 """Time that one target is tried before the next, in seconds."""
+
+LIMIT_S = 60.0
+"""Limit of one input, in seconds."""
 
 SETTINGS = {"OPERATOR_PASSWORD": "a password of the fuzzer"}
 
@@ -66,12 +70,29 @@ def fuzz(targets: Mapping[str, Target], seconds: float, chance: random.Random) -
             while time.monotonic() < min(next_at, until):
                 data = mutated(chance, pools[name])
                 tried[name] += 1
-                failure = failure_of(target, data)
+                with _limited(name, data):
+                    failure = failure_of(target, data)
                 if failure is not None:
-                    _keep(name, smallest(target, data, type(failure)), failure)
+                    with _limited(name, data):
+                        found = smallest(target, data, type(failure))
+                    _keep(name, found, failure)
                     finds += 1
                     break  # the same fault would be found again and again
     return tried, finds
+
+
+@contextlib.contextmanager
+def _limited(name: str, data: bytes) -> Iterator[None]:
+    """End the process with a traceback at the limit; the input is then a file of the corpus, ``endless``."""
+    path = CORPUS / name / "endless"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        path.unlink()
 
 
 def _keep(name: str, data: bytes, failure: BaseException) -> None:

@@ -99,7 +99,7 @@ def test_a_kept_connection_that_died_silently_costs_one_attempt_and_no_notificat
 ) -> None:
     """A firewall forgot it: what was sent into it is never answered, and nobody is told."""
     lane = sent_to(post, line)
-    dispatcher = post.dispatcher(total_s=0.5)
+    dispatcher = post.dispatcher(total_s=3.0)
     first = post.decide()
     dispatcher.start()
     try:
