@@ -18,9 +18,9 @@ def deliver() -> int:
     return runtime.current().deliver()
 
 
-def send_link(company_id: str, holder: str = "") -> bool:
+def send_link(company_id: str, holder: str = "", generation: int = 0) -> bool:
     """E-mail a new link to a company's contact or person; whether the mail server accepted it."""
-    return send_new_link(runtime.current().container, company_id, holder)
+    return send_new_link(runtime.current().container, company_id, holder, generation)
 
 
 def look() -> int:

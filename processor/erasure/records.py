@@ -34,8 +34,8 @@ class CompanyRecords:
     connections: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     unrecognised: list[str] = field(default_factory=list)
-    people: dict[str, str] = field(default_factory=dict)
-    """Addresses of the company's people by their ids; empty where one cannot be decrypted."""
+    people: list[str] = field(default_factory=list)
+    """The ids of the company's people; their addresses may be those of people of other companies too."""
 
     notifications: list[str] = field(default_factory=list)
     stream: list[bytes] = field(default_factory=list)
@@ -52,7 +52,7 @@ class CompanyRecords:
             identifiers.append(self.row["merchant_id"])
         if self.row.get("contact_email"):
             identifiers.append(self.row["contact_email"])
-        identifiers += filter(None, (*self.people, *self.people.values()))
+        identifiers += self.people
         return tuple(dict.fromkeys(identifiers))
 
     @property
@@ -80,10 +80,7 @@ class RecordFinder:
         if contact := records.row.get("contact_email"):
             with contextlib.suppress(KeyMissing):  # erased all the same
                 records.row["contact_email"] = decrypt(contact)
-        for person_id, row in text_fields(self._client.hgetall(keys.people(company_id))).items():
-            records.people[person_id] = ""
-            with contextlib.suppress(KeyMissing):
-                records.people[person_id] = json.loads(decrypt(row))["email"]
+        records.people = texts(self._client.hkeys(keys.people(company_id)))
         records.connections = self.members(keys.company_connections(company_id))
         records.events = self.members(keys.company_events(company_id))
         records.unrecognised = list(self._unrecognised_events(company_id))

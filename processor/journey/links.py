@@ -11,7 +11,6 @@ from processor.journey.records import LINK_GENERATION, Records
 from processor.journey.tokens import LIFETIME_S, Tokens
 from processor.languages.catalogues import match
 from processor.settings.definitions import Settings
-from processor.store.encryption import KeyMissing
 from processor.store.waker import Waker
 
 LINK_PAUSE_S = 3600
@@ -91,21 +90,28 @@ class Links:
         """Whether links can be e-mailed at all; to whom is not said."""
         return self._settings.smtp_url is not None and self._settings.public_url is not None
 
-    def address_of(self, company_id: str, holder: str) -> str | None:
-        """The address for which a link was made: that of the person ``holder``, else of the contact."""
-        if holder:
-            try:
-                person = self._people.person(company_id, holder)
-            except KeyMissing:  # nobody can be written to
-                return None
-            return None if person is None else str(person["email"])
-        return (self._companies.company(company_id) or {}).get("contact_email") or None
+    def address_of(self, company_id: str, holder: str, generation: int) -> str | None:
+        """The address that a link of this generation was made for: the person ``holder``'s, or the contact's.
 
-    def mail(self, company_id: str, holder: str = "") -> None:
-        """E-mail a fresh link to the address of the old one, if possible, once in ``LINK_PAUSE_S``."""
+        ``None`` if nobody is to get another one: the links were revoked, or the company or person is gone.
+        """
+        company = self._companies.company(company_id)
+        if company is None or generation_of(company) != generation:
+            return None
+        if holder:
+            person = self._people.person(company_id, holder)
+            return None if person is None else str(person["email"])
+        return company.get("contact_email") or None
+
+    def mail(self, company_id: str, holder: str, generation: int) -> None:
+        """E-mail a fresh link to the address of an old one, if possible, once in ``LINK_PAUSE_S``."""
         if (
             self.can_mail
-            and self.address_of(company_id, holder)
+            and self.address_of(company_id, holder, generation)
             and self._records.begin_link_pause(company_id, holder, LINK_PAUSE_S)
         ):
-            self._waker.wake_link_sender(company_id, holder)
+            self._waker.wake_link_sender(company_id, holder, generation)
+
+    def end_pause(self, company_id: str, holder: str) -> None:
+        """Let a link be asked for again at once, because none could be e-mailed."""
+        self._records.end_link_pause(company_id, holder)

@@ -46,11 +46,11 @@ class ReminderOptOut:
         token = self.tokens.make(company_id, lifetime_s=LIFETIME_S, holder=_digest(address))
         return f"{self._settings.public_url.rstrip('/')}{PATH}/{token}"
 
-    def is_off(self, claims: LinkClaims) -> bool:
-        """Whether the reader of an e-mail gets no more reminders."""
+    def is_off(self, claims: LinkClaims) -> bool | None:
+        """Whether the reader of an e-mail gets no more reminders; ``None``: they are not the contact now."""
         fields = keys.company(claims.company_id), ["contact_email", REMINDERS_OFF_AT]
         contact, off_at = self._client.hmget(*fields)
-        return off_at is not None or not _is_holder(claims, contact)
+        return off_at is not None if _is_holder(claims, contact) else None
 
     def change(self, claims: LinkClaims, *, is_off: bool) -> None:
         """Keep what the reader of an e-mail said."""

@@ -14,7 +14,7 @@ from processor.journey.company_fields import checked_email
 from processor.journey.field_checks import text_error
 from processor.store import keys
 from processor.store.decoding import text
-from processor.store.encryption import decrypt, encrypt
+from processor.store.encryption import KeyMissing, decrypt, encrypt
 
 MOST_PEOPLE = 20
 LONGEST_NAME = 100
@@ -26,7 +26,7 @@ Person = dict[str, Any]
 class People:
     """Keeps the people with the company, until that is erased. Every method may raise ``redis.RedisError``.
 
-    Whole records are encrypted with ENCRYPTION_KEYS; reading one without its key raises ``KeyMissing``.
+    Whole records are encrypted with ENCRYPTION_KEYS.
     """
 
     def __init__(self, client: "Redis[Any]", *, clock: Callable[[], datetime]) -> None:
@@ -35,8 +35,8 @@ class People:
     def add(self, company_id: str, email: str, name: str | None = None) -> tuple[Person, bool]:
         """Keep a person, and whether they are new; a known address gets the name if one is given.
 
-        Raises :class:`Invalid` by field, :class:`Conflict` after ``MOST_PEOPLE``, and :class:`NotFound` if
-        the company was erased meanwhile.
+        Raises :class:`Invalid` by field, :class:`Conflict` after ``MOST_PEOPLE`` or if a known one cannot be
+        decrypted, and :class:`NotFound` if the company was erased meanwhile.
         """
         address, mistake = checked_email(email)
         mistakes = {"email": mistake, "name": name and text_error(name, LONGEST_NAME)}
@@ -69,14 +69,17 @@ class People:
         return kept
 
     def of_company(self, company_id: str) -> list[Person]:
-        """The people of a company, newest first."""
+        """The people of a company, newest first; raises :class:`Conflict` if one cannot be decrypted."""
         people = _people_of(self._client.hgetall(keys.people(company_id)))
         return sorted(people, key=lambda person: (person["at"], person["id"]), reverse=True)
 
     def person(self, company_id: str, person_id: str) -> Person | None:
-        """One of them; ``None`` if they are unknown or were removed."""
+        """One of them; ``None`` if they are unknown, were removed, or cannot be decrypted."""
         row = self._client.hget(keys.people(company_id), person_id)
-        return None if row is None else _person(row)
+        try:
+            return None if row is None else _person(row)
+        except KeyMissing:
+            return None
 
     def exists(self, company_id: str, person_id: str) -> bool:
         """Whether this person still has a link."""
@@ -90,7 +93,10 @@ class People:
 
 
 def _people_of(rows: "dict[bytes, bytes]") -> list[Person]:
-    return [_person(row) for row in rows.values()]
+    try:
+        return [_person(row) for row in rows.values()]
+    except KeyMissing as error:
+        raise Conflict("The company's people cannot be read: ENCRYPTION_KEYS lacks their key.") from error
 
 
 def _person(row: bytes) -> Person:

@@ -204,6 +204,10 @@ class Records:
         name = keys.link_mailed(company_id, holder or keys.CONTACT)
         return bool(self._client.set(name, "1", nx=True, ex=pause_s))
 
+    def end_link_pause(self, company_id: str, holder: str) -> None:
+        """End the pause, because no link could be e-mailed."""
+        self._client.delete(keys.link_mailed(company_id, holder or keys.CONTACT))
+
     def signing_key(self) -> str:
         """The key that signs links when SECRET_KEY is unset: created once, the same in every process."""
         name = keys.signing_key()

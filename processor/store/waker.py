@@ -78,9 +78,12 @@ class Waker:
         """Request a run that sends due deliveries."""
         self._enqueue(DELIVER_DUE)
 
-    def wake_link_sender(self, company_id: str, holder: str) -> None:
-        """Request an e-mail with a fresh link to a person, or the contact. A lost call is not repeated."""
-        self._enqueue(SEND_LINK, company_id, holder)
+    def wake_link_sender(self, company_id: str, holder: str, generation: int) -> None:
+        """Request an e-mail with a fresh link to a person, or the contact, in place of one of ``generation``.
+
+        A lost call is not repeated.
+        """
+        self._enqueue(SEND_LINK, company_id, holder, generation)
 
     def wake_poller(self) -> None:
         """Request a run that polls due companies."""

@@ -14,10 +14,13 @@ from processor.settings.brands import brand_of
 _log = logging.getLogger(__name__)
 
 
-def send_new_link(container: Container, company_id: str, holder: str) -> bool:
-    """Send the e-mail; whether the mail server accepted it. There is no retry: the merchant can ask again."""
+def send_new_link(container: Container, company_id: str, holder: str, generation: int) -> bool:
+    """Send the e-mail, unless links of this generation were revoked; whether the mail server accepted it.
+
+    There is no retry: the merchant can ask again at once.
+    """
     settings, links = container.settings, container.journey.links
-    address = links.address_of(company_id, holder)
+    address = links.address_of(company_id, holder, generation)
     if settings.smtp_url is None or not links.can_mail or not address:
         return False
     company = container.journey.company(company_id)
@@ -45,6 +48,7 @@ def send_new_link(container: Container, company_id: str, holder: str) -> bool:
             "a new link could not be e-mailed",
             extra={"company_id": company_id, "error": type(error).__name__},
         )
+        links.end_pause(company_id, holder)
         return False
     _log.info("a new link was e-mailed", extra={"company_id": company_id})
     return True

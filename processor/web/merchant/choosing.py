@@ -149,7 +149,7 @@ def new_link(token: str) -> Response:
     try:
         visit = visit_of(token)
     except TokenExpired as error:
-        journey().links.mail(error.company_id, error.holder)
+        journey().links.mail(error.company_id, error.holder, error.generation)
         return page(None, "link_sent")
     return redirect(visit.url("choose.show"), 303)  # type: ignore[return-value]
 

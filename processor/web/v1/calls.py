@@ -39,10 +39,15 @@ class Calls:
         self._ids = dict(ids or {})
 
     def get(
-        self, rule: str, response: type[Schema], *, query: type[Schema] = NoParameters
+        self,
+        rule: str,
+        response: type[Schema],
+        *,
+        query: type[Schema] = NoParameters,
+        errors: tuple[HTTPStatus, ...] = (),
     ) -> Callable[[View], View]:
         """Declare a call that reads; the view receives the parameters of ``query`` by keyword."""
-        return self._declare("GET", rule, (HTTPStatus.OK,), response, query, ())
+        return self._declare("GET", rule, (HTTPStatus.OK,), response, query, errors)
 
     def post(
         self,

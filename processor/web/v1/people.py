@@ -49,7 +49,7 @@ class PersonWithLinkSchema(PersonSchema):
     connect_url = text("Their page; works for 24 hours, and until they are removed.", format="uri")
 
 
-@calls.get("/companies/<company_id>/people", page_of(PersonSchema))
+@calls.get("/companies/<company_id>/people", page_of(PersonSchema), errors=(HTTPStatus.CONFLICT,))
 def list_people(company_id: str) -> dict[str, Any]:
     """The people of a company, newest first
 

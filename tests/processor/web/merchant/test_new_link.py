@@ -4,6 +4,7 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from processor.store import keys
 from processor.store.waker import DELIVER
 from tests.support.visiting import Place
 from tests.workers.delivery.mailing import Mailbox
@@ -23,13 +24,13 @@ def expired_link(place: Place, contact: str | None = "owner@shop.example") -> st
     return company.connect_url.rpartition("/")[2]
 
 
-def carry_out(place: Place) -> int:
-    """Do what RQ's worker would do; how many jobs to mail a link there were."""
+def carry_out(place: Place, *, sends: bool = True) -> int:
+    """Do what RQ's worker would do; how many jobs to mail a link there were. ``sends``: each sends one."""
     runtime.install(place.container, stopping=lambda: False)
     queue = Queue(DELIVER, connection=place.container.redis, serializer=JSONSerializer)
     jobs = [one for one in queue.jobs if one.func_name == "workers.jobs.send_link"]
     for job in jobs:
-        assert job.perform() is True
+        assert job.perform() is sends
         job.delete()
     return len(jobs)
 
@@ -55,6 +56,36 @@ def test_an_expired_link_is_replaced_by_mail_to_the_contact_that_is_known(
     text = mail.get_body(("plain",)).get_content()
     fresh = text.partition("/connect/")[2].split()[0]
     assert visitor.open(f"/connect/{fresh}").answer.status_code == 200
+
+
+@pytest.mark.parametrize("happened", ["revoked", "deleted"])
+def test_nothing_is_sent_once_the_links_have_ended(place: Place, mailbox: Mailbox, happened: str) -> None:
+    """Both happen while the mail waits for the worker."""
+    token = expired_link(place)
+    company_id = place.desk.company("m-1")
+    visitor = place.visitor()
+    visitor.press(visitor.open(f"/connect/{token}"), "Send a new link")
+    if happened == "revoked":
+        place.desk.journey.links.revoke(company_id)
+    else:
+        place.container.redis.hset(keys.company(company_id), "deleted_at", "2026-01-01T00:00:00Z")
+    assert carry_out(place, sends=False) == 1
+    assert not mailbox.mails
+
+
+def test_a_link_that_could_not_be_mailed_can_be_asked_for_again_at_once(
+    place: Place, mailbox: Mailbox
+) -> None:
+    token = expired_link(place)
+    visitor = place.visitor()
+    page = visitor.open(f"/connect/{token}")
+    mailbox.says_to_message = "451 not now"
+    visitor.press(page, "Send a new link")
+    assert carry_out(place, sends=False) == 1
+    mailbox.says_to_message = "250 taken"
+    visitor.press(page, "Send a new link")
+    assert carry_out(place) == 1
+    assert len(mailbox.mails) == 1
 
 
 @pytest.mark.parametrize("cheat", ["no contact", "no seal", "made up"])
