@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from processor.codat.client import CodatClient
 from processor.codat.questions import QuestionClient
 from processor.container import Container
 from processor.erasure.erase import CompanyEraser
 from processor.journey.platform_cache import OnPremisePlatforms, platform_cache_of
 from processor.journey.reminders import Reminders
+from processor.journey.wiring import make_journey
 from processor.reconciliation import wiring
 from processor.reconciliation.first_syncs import FirstSyncs
 from processor.reconciliation.missed_webhooks import WebhookMonitor
@@ -153,7 +155,7 @@ def build(
                 reader=container.reader,
                 waker=waker,
                 settings=container.settings,
-                read_again=reconciliation.codat.read_again if reconciliation else None,
+                read_again=_background_reads(container, reconciliation.codat) if reconciliation else None,
                 clock=container.clock,
             ),
             clock=container.clock,
@@ -162,6 +164,19 @@ def build(
         container=container,
         stopping=stopping,
     )
+
+
+def _background_reads(container: Container, codat: CodatClient) -> Callable[[str], None]:
+    """Reads as those that a merchant asks for, with the part of the quota that is left to the background."""
+    return make_journey(
+        container.settings,
+        client=container.redis,
+        inbox=container.inbox,
+        reader=container.reader,
+        waker=container.waker,
+        codat=codat,
+        clock=container.clock,
+    ).read_again
 
 
 def current() -> Runtime:

@@ -18,7 +18,7 @@ from handlers.reminders import (
     plan_reminders,
 )
 from processor.clock import from_iso, from_ms, to_iso
-from processor.errors import CodatError
+from processor.errors import CodatError, CodatRefused, NotFound
 from processor.settings import quiet_hours
 from processor.settings.definitions import Settings
 from processor.store import keys, outbox, records, reminder_schedule
@@ -33,6 +33,7 @@ MOST_COMPANIES = 1_000
 """Companies that one run decides about; the clock calls for another one within a minute."""
 
 ATTEMPTS = 20
+HOUR = timedelta(hours=1)
 NOTHING = ReminderPlan((), None)
 
 
@@ -47,7 +48,8 @@ class Obstacle:
 class Reminders:
     """Decides reminders. Every method may raise ``redis.RedisError``.
 
-    ``read_again`` starts a read of a company at Codat, or raises ``CodatError``; ``None`` without an API key.
+    ``read_again`` starts a read of a company at Codat; it raises ``CodatError``, or :class:`NotFound` for a
+    company that is gone. ``None`` without an API key.
     """
 
     def __init__(
@@ -62,12 +64,13 @@ class Reminders:
     ) -> None:
         self._client, self._reader, self._waker = client, reader, waker
         self._settings, self._read_again, self._clock = settings, read_again, clock
+        self._is_codat_away = False
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Decide about the companies that are due; how many reminders were decided."""
         if self._settings.reminders == "off":
             return 0
-        decided = 0
+        decided, self._is_codat_away = 0, False
         for company_id in reminder_schedule.due(self._client, self._clock(), MOST_COMPANIES):
             if stop():
                 break
@@ -91,9 +94,10 @@ class Reminders:
                     pipe.watch(*(keys.connection(cell, connection_id) for connection_id in ids))
                 plan = self._plan(company_id, ids, now)
                 if not is_started and any(_is_read(reminder) for reminder in plan.due):
+                    again_at = now + (HOUR if self._is_codat_away else DAY)
                     is_started = self._start_read(company_id)  # before it is told: to be repeated is harmless
                     if not is_started and self._read_again is not None:
-                        plan = _without_reads(plan, now)
+                        plan = _without_reads(plan, again_at)
                 due = [_told(reminder, is_started=is_started) for reminder in plan.due]
                 pipe.multi()
                 if due:
@@ -163,18 +167,22 @@ class Reminders:
         return ReminderPolicy(quiet=quiet, banking_consent=timedelta(days=settings.banking_consent_days))
 
     def _start_read(self, company_id: str) -> bool:
-        """Have Codat read the company, so that no token of its connections runs out; whether it does."""
-        if self._read_again is None:
+        """Have Codat read the company, so that no token of its connections runs out; whether it does.
+
+        Once Codat did not answer, or its quota was used up, none is started in the rest of a run.
+        """
+        if self._read_again is None or self._is_codat_away:
             return False
         try:
             self._read_again(company_id)
-        except CodatError as error:
+        except (CodatError, NotFound) as error:
+            self._is_codat_away = not isinstance(error, CodatRefused | NotFound)
             _log.warning(
                 "a read that is due could not be started",
                 extra={
                     "company_id": company_id,
                     "error": type(error).__name__,
-                    "correlation_id": error.correlation_id,
+                    "correlation_id": getattr(error, "correlation_id", None),
                 },
             )
             return False
@@ -185,10 +193,10 @@ def _is_read(reminder: Reminder) -> bool:
     return reminder.notification.type is ReminderType.READ_DUE
 
 
-def _without_reads(plan: ReminderPlan, now: datetime) -> ReminderPlan:
-    """The plan without the reads that Codat did not start; they are tried again in a day."""
+def _without_reads(plan: ReminderPlan, again_at: datetime) -> ReminderPlan:
+    """The plan without the reads that Codat did not start; they are tried again at ``again_at``."""
     due = tuple(reminder for reminder in plan.due if not _is_read(reminder))
-    return ReminderPlan(due, min(now + DAY, plan.next_at or now + DAY))
+    return ReminderPlan(due, min(again_at, plan.next_at or again_at))
 
 
 def _told(reminder: Reminder, *, is_started: bool) -> Reminder:

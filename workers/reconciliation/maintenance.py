@@ -60,7 +60,6 @@ class Maintenance:
         self._baseline = Baseline(client, clock=clock)
         self._tasks = {
             "erase": Task(lambda: self._erase_deleted(eraser, grace), SHORT_INTERVAL),
-            "remind": Task(lambda: reminders.run(stop), SHORT_INTERVAL),
             "judge": Task(lambda: webhook_monitor.check_messages(clock()), SHORT_INTERVAL),
         }
         if codat is not None and scan is not None:
@@ -69,6 +68,8 @@ class Maintenance:
             )
             self._tasks["walk"] = Task(scan.run, SCAN_INTERVAL, FIRST_SCAN_DELAY)
             self._tasks["probe"] = Task(lambda: self._probe(codat), PROBE_INTERVAL)
+        # The last, because reads that are due may be many, and each waits for Codat.
+        self._tasks["remind"] = Task(lambda: reminders.run(stop), SHORT_INTERVAL)
 
     def run(self) -> int:
         """Run each task that is due; the number of tasks that were run."""

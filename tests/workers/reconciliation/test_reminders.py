@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from processor.clock import to_ms
+from processor.container import for_worker
+from processor.settings.loading import load
 from processor.store import keys
 from processor.store.decoding import texts
-from tests.support import cells, messages
+from tests.support import cells, messages, serving
 from tests.support.truth import TruthBench
+from workers import runtime
 
 DAY_S = 86_400.0
 ONE, THREE = "reminder.pending_day_1", "reminder.pending_day_3"
@@ -101,6 +104,39 @@ def test_a_read_that_is_due_is_started_and_a_refusal_is_tried_again(truth: Truth
     assert len(truth.wire.paths("/data/all")) == 2
     later(truth, 20)
     assert len(truth.wire.paths("/data/all")) == 2, "once a month"
+
+
+def connected(truth: TruthBench, name: str) -> str:
+    """A company with a platform that is connected; its id."""
+    company = truth.company(name)
+    truth.bench.handle(messages.connected(company, truth.connect(company), at=truth.clock()))
+    return company
+
+
+def test_while_codat_is_away_one_read_is_tried_and_the_others_wait_an_hour(truth: TruthBench) -> None:
+    """Each attempt may take until the time limit, and the maintenance has other tasks."""
+    companies = [connected(truth, f"shop-{number}") for number in range(3)]
+    truth.fault(path="/data/all", method="POST", status=503, count=1)
+    later(truth, 25)
+    assert len(truth.wire.paths("/data/all")) == 1
+    truth.clock.forward(3600)
+    truth.reminders.run()
+    assert len(truth.wire.paths("/data/all")) == len(companies)
+    later(truth, 1)
+    assert len(truth.wire.paths("/data/all")) == len(companies) + 1
+
+
+def test_a_worker_keeps_to_the_pause_between_two_reads(truth: TruthBench, redis_url: str) -> None:
+    company = connected(truth, "shop")
+    environ = {"REDIS_URL": redis_url, "CODAT_API_URL": truth.server.url}
+    settings = load({**serving.ENVIRON, "CODAT_API_KEY": truth.server.config.api_key, **environ})
+    built = runtime.build(dataclasses.replace(for_worker(settings), clock=truth.clock))
+    truth.clock.forward(26 * DAY_S)
+    assert not truth.bench.client.exists(keys.told_to_read(company))
+    built.maintenance._tasks["remind"].run()
+    assert list(built.maintenance._tasks)[-1] == "remind", "reads may hold up the others"
+    assert truth.bench.client.exists(keys.told_to_read(company))
+    built.container.redis.close()
 
 
 def test_without_reminders_nothing_is_decided(truth: TruthBench) -> None:
