@@ -17,7 +17,7 @@ from processor.resources.funnel import DAYS, PAGE_SIZE, VisitTimes, report, visi
 from processor.store.cursors import all_items
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection
-from processor.store.visit_steps import VisitStep
+from processor.store.visit_steps import KEPT, VisitStep
 
 COLUMNS: tuple[Column, ...] = (
     ("DAY", "day"),
@@ -34,7 +34,11 @@ COLUMNS: tuple[Column, ...] = (
 
 @click.command()
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How far to look back."
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=DAYS,
+    show_default=True,
+    help=f"How far to look back; steps of visitors are kept for {KEPT.days} days.",
 )
 @click.option("--platform", metavar="NAME", help="Only connections to this platform.")
 @click.option("--source-type", metavar="NAME", help="Only connections of this source type.")

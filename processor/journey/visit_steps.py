@@ -69,3 +69,4 @@ class VisitSteps:
                 with contextlib.suppress(WatchError):
                     pipe.execute()
                     return
+        raise StoreUnavailable("Others changed the company's steps at the same time.")

@@ -7,7 +7,7 @@ that change nothing do not enter the inbox, and a dry run shows exactly what wou
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,8 @@ PAGE_SIZE = 200
 ACCOUNTING = "Accounting"
 COMPANY_DATA = "company"
 """The data type that has the name of the business."""
+NAME_MAY_CHANGE = timedelta(days=2)
+"""After access was renewed, for so long a name that is known is asked for again."""
 
 
 class CompanyComparer:
@@ -187,17 +189,17 @@ class CompanyComparer:
     ) -> ConnectionResponse:
         """The answer with the name of the business in the accounting software, where that was read.
 
-        Not every platform names it with the connection. A name that is known is asked for again only after
-        access was renewed, because another business may be connected then.
+        Not every platform names it with the connection. A name that is known is asked for again only soon
+        after access was renewed and the data read, because another business may be connected then.
         """
         if (
             stored is None
             or response.details.account_name is not None
             or response.details.source_type != ACCOUNTING
             or response.status is not LinkStatus.LINKED
-            or (stored.account_name is not None and situation(stored).authorization == 1)
             or (read := stored.data_types.get(COMPANY_DATA)) is None
             or read.status != COMPLETE
+            or (stored.account_name is not None and not _is_renewed(stored, read.at, response.asked_at))
         ):
             return response
         try:
@@ -258,3 +260,15 @@ class CompanyComparer:
             and state.authorized_at is not None
             and self._clock() >= state.authorized_at + QUEUED_WITHIN
         )
+
+
+def _is_renewed(stored: Connection, read_at: datetime, now: datetime) -> bool:
+    """Whether access was renewed a short while ago, and the data with the name were read since."""
+    known = situation(stored)
+    begun_at = known.authorized_at
+    return (
+        known.authorization > 1
+        and begun_at is not None
+        and begun_at <= read_at
+        and now < begun_at + NAME_MAY_CHANGE
+    )

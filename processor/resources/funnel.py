@@ -1,10 +1,11 @@
 """The funnel: how far merchants came in the last days, from what is stored. No personal data."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from handlers.connection import Connection
@@ -19,7 +20,7 @@ from processor.store.visit_steps import VisitStep
 PAGE_SIZE = 200
 DAYS = 30
 MAX_ON_PAGE = 20_000
-"""Connections that a request looks at, newest first; the command line looks at all."""
+"""Connections that a request looks at, newest first, and about as many links; the command looks at all."""
 
 STEPS = tuple(step.value for step in Step)
 TITLES: Mapping[Step, str] = {
@@ -41,13 +42,14 @@ class _Cohorts:
 
     connections: list[Progress] = field(default_factory=list)
     companies: list[Progress] = field(default_factory=list)
+    first_choice: dict[str, datetime] = field(default_factory=dict)
     unreadable: int = 0
     is_complete: bool = True
 
 
 def visit_times(reader: Reader, since: datetime) -> VisitTimes:
-    """The steps of visitors as they are stored."""
-    return {step: reader.visit_steps(step, since) for step in VisitStep}
+    """All steps of visitors as they are stored."""
+    return {step: reader.visit_steps(step, since)[0] for step in VisitStep}
 
 
 def report(
@@ -63,14 +65,15 @@ def report(
 ) -> dict[str, Any]:
     """The funnel of the links that were opened, and the connections first heard of, in the last ``days``.
 
-    At most ``max_connections`` are looked at; ``complete`` says whether these were all. With a ``platform``
-    or ``source_type`` only such connections count, and no opened links. ``source`` gives the connection to
-    count for a stored one, and ``visits`` the steps of visitors, where they are not as stored.
+    At most ``max_connections``, and about as many links, are looked at; ``complete`` says whether these were
+    all. With a ``platform`` or ``source_type`` only such connections count, and no opened links. ``source``
+    gives the connection to count for a stored one, and ``visits`` the steps of visitors, where they are not
+    as stored.
     """
     since = now - timedelta(days=days)
-    cohorts = _read(reader, since, max_connections, source, visits or visit_times(reader, since))
-    is_filtered = platform is not None or source_type is not None
-    companies = [] if is_filtered else cohorts.companies
+    cohorts = _read_connections(reader, since, max_connections, source, visits)
+    if platform is None and source_type is None:
+        _read_links(reader, since, max_connections, visits, cohorts)
     connections = [
         progress
         for progress in cohorts.connections
@@ -80,8 +83,8 @@ def report(
         "since": to_iso(since),
         "complete": cohorts.is_complete,
         "unreadable": cohorts.unreadable,
-        "total": _figures(summary(connections, companies)),
-        "days": _by_day(connections, companies, since, now),
+        "total": _figures(summary(connections, cohorts.companies)),
+        "days": _by_day(connections, cohorts.companies, since, now),
         "platforms": _grouped(connections, "platform"),
         "source_types": _grouped(connections, "source_type"),
         "rows": _grouped(connections, "day", "platform", "source_type"),
@@ -97,38 +100,72 @@ def chart(counted: Mapping[str, Any]) -> TrendSet:
     return TrendSet(starts, timedelta(days=1), [*curves, Trend("conversion", "Conversion", "%", shares)])
 
 
-def _read(
+def _read_connections(
     reader: Reader,
     since: datetime,
     max_connections: int | None,
     source: Callable[[StoredConnection], Connection],
-    visits: VisitTimes,
+    visits: VisitTimes | None,
 ) -> _Cohorts:
-    cohorts, first_choice = _Cohorts(), dict[str, datetime]()
+    cohorts = _Cohorts()
+    rows = _newest(reader, since, max_connections, cohorts)
+    while page := list(islice(rows, PAGE_SIZE)):
+        sent_at, back_at = (
+            _steps_of(reader, step, page) if visits is None else visits[step]
+            for step in (VisitStep.AT_CODAT, VisitStep.BACK)
+        )
+        for row in page:
+            chosen_at, connection = from_ms(row.first_heard_ms), source(row)
+            is_back = connection.id in back_at
+            cohorts.connections.append(
+                progress_of(connection, chosen_at, sent_at.get(connection.id), is_back=is_back)
+            )
+            if connection.company_id is not None:
+                cohorts.first_choice[connection.company_id] = chosen_at  # the newest come first
+    return cohorts
+
+
+def _newest(
+    reader: Reader, since: datetime, max_connections: int | None, cohorts: _Cohorts
+) -> Iterator[StoredConnection]:
+    """The connections first heard of from ``since`` on; what is left out is noted in ``cohorts``."""
+    looked_at = 0
     for row in all_items(partial(reader.list_connections, limit=PAGE_SIZE)):
         if isinstance(row, UnreadableConnection):
             cohorts.unreadable += 1
             continue
-        chosen_at = from_ms(row.first_heard_ms)
-        if chosen_at < since:
-            break
-        if len(cohorts.connections) == max_connections:
+        if from_ms(row.first_heard_ms) < since:
+            return
+        if looked_at == max_connections:
             cohorts.is_complete = False
-            break
-        connection = source(row)
-        sent_at, is_back = (
-            visits[VisitStep.AT_CODAT].get(connection.id),
-            connection.id in visits[VisitStep.BACK],
-        )
-        cohorts.connections.append(progress_of(connection, chosen_at, sent_at, is_back=is_back))
-        if connection.company_id is not None:
-            first_choice[connection.company_id] = chosen_at  # the newest come first
-    links = visits[VisitStep.OPENED]
+            return
+        looked_at += 1
+        yield row
+
+
+def _steps_of(reader: Reader, step: VisitStep, rows: Iterable[StoredConnection]) -> Mapping[str, datetime]:
+    connections = [row.connection for row in rows]
+    pairs = ((connection.id, connection.company_id) for connection in connections)
+    return reader.visit_steps_of(
+        step, {id_: company_id for id_, company_id in pairs if company_id is not None}
+    )
+
+
+def _read_links(
+    reader: Reader, since: datetime, most: int | None, visits: VisitTimes | None, cohorts: _Cohorts
+) -> None:
+    """Add the companies whose link was opened."""
+    links: Mapping[str, datetime]
+    if visits is None:
+        links, are_all = reader.visit_steps(VisitStep.OPENED, since, most)
+        cohorts.is_complete &= are_all
+    else:
+        links = visits[VisitStep.OPENED]
+    first_choice = cohorts.first_choice
     earlier = set(reader.companies_with_connections([id_ for id_ in links if id_ not in first_choice]))
     cohorts.companies = [
         opened(at, first_choice.get(id_, at if id_ in earlier else None)) for id_, at in links.items()
     ]
-    return cohorts
 
 
 def _by_day(

@@ -17,7 +17,6 @@ from processor.delivery import serializers as delivery_serializers
 from processor.delivery.lane_admin import LaneAdmin
 from processor.errors import Invalid, NotFound
 from processor.resources import serializers
-from processor.resources.company_search import companies_of
 from processor.store.cursors import ResultPage, filtered_page
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
@@ -34,7 +33,7 @@ def connections(
     state: str | None = None,
     company_id: str | None = None,
     merchant_id: str | None = None,
-    merchant: str | None = None,
+    company_ids: Sequence[str] | None = None,
     platform: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -46,7 +45,6 @@ def connections(
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
     _check_interval(since, until)
-    company_ids = companies_of(reader, merchant)
 
     def fetch(limit: int, cursor: str | None) -> ResultPage:
         return reader.list_connections(
@@ -127,7 +125,7 @@ def events(
     status: str | None = None,
     company_id: str | None = None,
     merchant_id: str | None = None,
-    merchant: str | None = None,
+    company_ids: Sequence[str] | None = None,
     connection_id: str | None = None,
     type: str | None = None,
     since: datetime | None = None,
@@ -141,7 +139,6 @@ def events(
     """
 
     _check_interval(since, until)
-    company_ids = companies_of(reader, merchant)
 
     def fetch(limit: int, cursor: str | None) -> ResultPage:
         return reader.list_events(
@@ -182,7 +179,7 @@ def notifications(
     connection_id: str | None = None,
     company_id: str | None = None,
     merchant_id: str | None = None,
-    merchant: str | None = None,
+    company_ids: Sequence[str] | None = None,
     subscriber_id: str | None = None,
     type: str | None = None,
     since: datetime | None = None,
@@ -196,7 +193,6 @@ def notifications(
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
     _check_interval(since, until)
-    company_ids = companies_of(reader, merchant)
     indexed = None if status == delivery_serializers.PUBLISHED else status
 
     def fetch(limit: int, cursor: str | None) -> ResultPage:

@@ -167,8 +167,8 @@ class Settings:
     audit_days: int = setting(kinds.DAYS, "How long the audit trail is kept, in days.", 400)
     encryption_keys: tuple[str, ...] = setting(
         kinds.ENCRYPTION_KEYS,
-        "Encrypt subscribers' secrets and companies' contacts in the store; several: the first encrypts, all"
-        " decrypt; unset: plain. See docs/access.md.",
+        "Encrypt subscribers' secrets, and companies' contacts and people, in the store; several: the first"
+        " encrypts, all decrypt; unset: plain. See docs/access.md.",
         (),
         secret=True,
     )

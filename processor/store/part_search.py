@@ -13,8 +13,10 @@ SHORTEST = 4
 """Fewest characters of a part: a shorter one is in most ids."""
 
 MOST_RESULTS = 20
-MOST_SCANNED = 50_000
-"""Members of the indexes of one kind that Redis compares, in all cells together."""
+"""Objects of one kind that are found."""
+
+MOST_SCANNED = 1_000_000
+"""Members of the indexes of one kind that Redis compares; each cell has the same share."""
 
 _INDEXES: Mapping[str, Callable[[int], str]] = {
     "connection": keys.connections,
@@ -27,19 +29,22 @@ _SPECIAL = re.compile(r"([\\*?\[\]^-])")
 
 
 def find(client: "Redis[Any]", part: str) -> list[tuple[str, str]]:
-    """Kind and id of up to ``MOST_RESULTS`` objects whose id contains ``part``, as it is written."""
+    """Kind and id of up to ``MOST_RESULTS`` objects of each kind whose id contains ``part``, as it is."""
     if len(part) < SHORTEST:
         return []
     pattern = f"*{_SPECIAL.sub(_escaped, part)}*"
-    matches: dict[tuple[str, str], None] = {}
-    for kind, index in _INDEXES.items():
-        scanned = 0
-        for cell in keys.cells():
-            cursor = None
-            while cursor != 0 and scanned < MOST_SCANNED and len(matches) < MOST_RESULTS:
-                cursor, rows = client.zscan(index(cell), cursor or 0, match=pattern, count=_SCAN_COUNT)
-                scanned += _SCAN_COUNT
-                matches |= {(kind, text(member)): None for member, _ in rows}
+    return [(kind, id_) for kind, index in _INDEXES.items() for id_ in _matching(client, index, pattern)]
+
+
+def _matching(client: "Redis[Any]", index: Callable[[int], str], pattern: str) -> list[str]:
+    matches: dict[str, None] = {}
+    of_cell = MOST_SCANNED // len(keys.cells())
+    for cell in keys.cells():
+        cursor, scanned = None, 0
+        while cursor != 0 and scanned < of_cell and len(matches) < MOST_RESULTS:
+            cursor, rows = client.zscan(index(cell), cursor or 0, match=pattern, count=_SCAN_COUNT)
+            scanned += _SCAN_COUNT
+            matches |= {text(member): None for member, _ in rows}
     return list(matches)[:MOST_RESULTS]
 
 

@@ -4,7 +4,7 @@ An unreadable record is noted (see :mod:`processor.store.unreadable`) and skippe
 it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -25,13 +25,7 @@ from processor.store import (
 )
 from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms
 from processor.store.decoding import text, texts
-from processor.store.records import (
-    COMPANY,
-    NOTIFICATION,
-    TIMELINE,
-    StoredConnection,
-    UnreadableConnection,
-)
+from processor.store.records import COMPANY, NOTIFICATION, TIMELINE, StoredConnection, UnreadableConnection
 from processor.store.visit_steps import VisitStep
 
 TIMELINE_ENTRIES = 1_000
@@ -207,9 +201,15 @@ class Reader:
         places = (at for at in reversed(range(len(rows))) if records.timeline_entry_id(rows[at]) == entry_id)
         return next(places, 0)
 
-    def visit_steps(self, step: VisitStep, start: datetime) -> dict[str, datetime]:
-        """When visitors first took a step, from ``start`` on, by company or connection."""
-        return visit_steps.since(self._client, step, start)
+    def visit_steps(
+        self, step: VisitStep, start: datetime, most: int | None = None
+    ) -> tuple[dict[str, datetime], bool]:
+        """When visitors first took a step since ``start``, of about ``most``; whether these are all."""
+        return visit_steps.since(self._client, step, start, most)
+
+    def visit_steps_of(self, step: VisitStep, company_ids: Mapping[str, str]) -> dict[str, datetime]:
+        """When visitors first took a step for connections, which come with their companies."""
+        return visit_steps.of_connections(self._client, step, company_ids)
 
     def companies_with_connections(self, company_ids: Sequence[str]) -> list[str]:
         """Those of the companies that have or had a connection."""

@@ -1,9 +1,10 @@
 """The first time that a visitor took a step of the journey, for the funnel. No personal data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
+from math import ceil
 from typing import Any
 
 from redis import Redis
@@ -36,15 +37,37 @@ def add(pipe: "Pipeline[Any]", step: VisitStep, company_id: str, id_: str, at: d
     pipe.zremrangebyscore(name, "-inf", to_ms(at - KEPT))
 
 
-def since(client: "Redis[Any]", step: VisitStep, start: datetime) -> dict[str, datetime]:
-    """The time of the step, from ``start`` on, by company or connection."""
+def since(
+    client: "Redis[Any]", step: VisitStep, start: datetime, most: int | None = None
+) -> tuple[dict[str, datetime], bool]:
+    """The time of the step, from ``start`` on, by company or connection, and whether these are all.
+
+    About ``most`` are read: the newest of each cell, which all have the same share.
+    """
+    share = -1 if most is None else ceil(most / len(keys.cells()))
     rows = each_cell.replies(
         client,
-        lambda pipe, cell: pipe.zrangebyscore(
-            keys.visit_steps(cell, step), to_ms(start), "+inf", withscores=True
+        lambda pipe, cell: pipe.zrevrangebyscore(
+            keys.visit_steps(cell, step), "+inf", to_ms(start), start=0, num=share, withscores=True
         ),
     )
-    return {text(member): from_ms(int(score)) for member, score in chain(*rows)}
+    times = {text(member): from_ms(int(score)) for member, score in chain(*rows)}
+    return times, all(len(row) != share for row in rows)
+
+
+def of_connections(
+    client: "Redis[Any]", step: VisitStep, company_ids: Mapping[str, str]
+) -> dict[str, datetime]:
+    """The time of the step by connection, of those in ``company_ids`` that took it."""
+    by_cell: dict[int, list[str]] = {}
+    for connection_id, company_id in company_ids.items():
+        by_cell.setdefault(keys.cell_of(company_id), []).append(connection_id)
+    with client.pipeline(transaction=False) as pipe:
+        for cell, ids in by_cell.items():
+            pipe.zmscore(keys.visit_steps(cell, step), ids)  # type: ignore[no-untyped-call]
+        replies = pipe.execute() if by_cell else []
+    scores = zip(chain(*by_cell.values()), chain(*replies), strict=True)
+    return {id_: from_ms(int(score)) for id_, score in scores if score is not None}
 
 
 def with_connections(client: "Redis[Any]", company_ids: Sequence[str]) -> list[str]:

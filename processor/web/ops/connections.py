@@ -38,8 +38,8 @@ def connections() -> Response:
     query = rendering.query_of(filters.ConnectionFilter)
     fetch = partial(queries.connections, get_container().reader)
     if csv_export.is_wanted():
-        return csv_export.response("connections", COLUMNS, fetch, query)
-    page = fetch(**query)
+        return csv_export.response("connections", COLUMNS, fetch, filters.with_companies(query))
+    page = fetch(**filters.with_companies(query))
     companies = filters.company_names(page["items"])
     return rendering.page(
         "connections", page=page, query=query, states=queries.STATES, company_names=companies

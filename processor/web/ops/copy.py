@@ -241,7 +241,7 @@ DONE: Mapping[str, tuple[str, str]] = {
     "edited": ("good", "The subscriber is changed."),
     "portal-revoked": ("calm", "The links to this receiver's own page are revoked; those of others stay."),
     "key-revoked": ("calm", "The key is revoked: the next call with it is refused."),
-    "sessions-ended": ("calm", "{count} sessions are ended."),
+    "sessions-ended": ("calm", "Sessions ended: {count}."),
     "removed": ("calm", "The subscriber is removed. What waited for it is not sent."),
 }
 """Confirmations by the value of the address parameter ``done``, with their tone."""

@@ -36,7 +36,7 @@ def events() -> Response:
     query = rendering.query_of(filters.EventFilter)
     if csv_export.is_wanted():
         fetch = partial(queries.events, get_container().reader)
-        return csv_export.response("events", COLUMNS, fetch, query)
+        return csv_export.response("events", COLUMNS, fetch, filters.with_companies(query))
     return _list_page(query)
 
 
@@ -45,7 +45,7 @@ def _list_page(
 ) -> Response:
     """A list; after an action on several messages with the ``refused`` ones and their reasons."""
     container = get_container()
-    page = queries.events(container.reader, **query)
+    page = queries.events(container.reader, **filters.with_companies(query))
     counts = container.reader.stats(queries.STATES)["events"]
     return rendering.page(
         "events",

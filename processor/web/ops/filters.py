@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from processor.resources.company_search import names_of
+from processor.resources.company_search import companies_of, names_of
 from processor.web.dependencies import get_container
 from processor.web.v1.parameters import ConnectionQuery, EventQuery, NotificationQuery, id_filter
 
@@ -26,6 +26,15 @@ class NotificationFilter(NotificationQuery):
     """The filters of notifications."""
 
     merchant = id_filter(MERCHANT)
+
+
+def with_companies(query: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters with the ids of the companies that ``merchant`` means, compared once for all pages."""
+    merchant = query.get("merchant")
+    others = {name: value for name, value in query.items() if name != "merchant"}
+    if merchant is None:
+        return others
+    return {**others, "company_ids": companies_of(get_container().reader, merchant)}
 
 
 def company_names(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:

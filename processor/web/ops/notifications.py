@@ -37,8 +37,8 @@ def notifications() -> Response:
     query = rendering.query_of(filters.NotificationFilter)
     fetch = partial(queries.notifications, get_container().reader)
     if csv_export.is_wanted():
-        return csv_export.response("notifications", COLUMNS, fetch, query)
-    page = fetch(**query)
+        return csv_export.response("notifications", COLUMNS, fetch, filters.with_companies(query))
+    page = fetch(**filters.with_companies(query))
     return rendering.page(
         "notifications",
         page=page,

@@ -56,6 +56,7 @@ def search() -> Response:
         name_matches=name_matches,
         parts=parts,
         shortest_part=part_search.SHORTEST,
+        most_scanned=part_search.MOST_SCANNED,
         max_results=MAX_RESULTS,
         failure=failure,
     )

@@ -61,7 +61,10 @@ class FunnelSchema(ResponseSchema):
     """The funnel."""
 
     since = moment("Links opened, and connections first heard of, since then.")
-    complete = flag(f"Whether all were looked at: `false` beyond the newest {funnel.MAX_ON_PAGE:,}.")
+    complete = flag(
+        f"Whether all were looked at: `false` beyond the newest {funnel.MAX_ON_PAGE:,}, or about as many"
+        " links."
+    )
     unreadable = number("Connections that cannot be read and are not counted.")
     total = fields.Nested(FunnelFiguresSchema, required=True)
     days = many(FunnelDaySchema, "By day, oldest first.")

@@ -1,5 +1,7 @@
 """The name of the business comes from Codat's company data where the connection does not have it."""
 
+from processor.reconciliation.compare import NAME_MAY_CHANGE
+
 
 def ready(truth):
     """A connection whose first sync was seen at Codat."""
@@ -31,6 +33,10 @@ def test_it_is_read_once_after_the_first_sync_and_again_after_access_was_renewed
     truth.reconcile()
     truth.reconcile()
     assert name_of(truth, connection) == ("South Ltd", "North Ltd")
+    truth.wait(NAME_MAY_CHANGE.total_seconds())
+    asked = len(truth.wire.paths("/data/info"))
+    truth.reconcile()
+    assert len(truth.wire.paths("/data/info")) == asked
 
 
 def test_a_failure_to_read_it_changes_nothing_else(truth):

@@ -1,9 +1,11 @@
 """The steps of visitors that the funnel counts: a person opens the link, goes to Codat, comes back."""
 
+import logging
 from datetime import timedelta
 
 import pytest
 
+from processor.journey import visit_steps
 from processor.resources import funnel
 from tests.processor.simulator.pages import Browser
 from tests.support.visiting import Place
@@ -58,3 +60,14 @@ def test_the_way_to_codat_and_back_is_counted_and_explained(place: Place, visito
     entries = place.container.reader.timeline(connection_id, limit=50, cursor=None).items
     reasons = [entry["reason"].partition("; ")[2] for entry in entries if entry["source"] == "journey"]
     assert reasons[:2] == ["the user came back from Codat's Link", "the user was sent to Codat's Link"]
+
+
+def test_a_step_that_others_disturb_every_time_is_logged(
+    place: Place, visitor: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, visit_steps.__name__)
+    _, token = place.company()
+    monkeypatch.setattr(visit_steps, "ATTEMPTS", 0)
+    assert visitor.http.get(f"/connect/{token}", headers=PERSON).status_code == 200
+    (told,) = [row for row in caplog.records if row.message == "a visitor's step was not recorded"]
+    assert told.__dict__["error"] == "StoreUnavailable"

@@ -43,7 +43,7 @@ def test_sessions_are_listed_and_ended_one_by_one(operator: Operator, filling: F
         filling.now += timedelta(minutes=1)  # of one moment they are in any order
     ids = re.findall(r'<span class="id">([0-9a-f]{12})</span>', operator.open("/ops/access").text)
     assert len(ids) == 3
-    assert "1 sessions are ended" in operator.follow(
+    assert "Sessions ended: 1." in operator.follow(
         operator.send(f"/ops/access/sessions/{ids[0]}", seal=operator.seal())
     )
     assert sessions.find(tokens[2]) is None, "the newest comes first"

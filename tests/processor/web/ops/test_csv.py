@@ -2,9 +2,12 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 
+from processor.resources import company_search
+from processor.web.ops import csv_export
 from processor.web.ops.csv_export import safe_cell
 from tests.processor.web.ops.operating import Operator
 from tests.processor.web.v1.filling import Filling
@@ -36,6 +39,36 @@ def test_a_list_is_a_file_with_all_its_rows(operator: Operator, filling: Filling
     assert {len(row) for row in rows} == {len(rows[0])}
     assert not [cell for row in rows[1:] for cell in row if cell.startswith(("=", "+", "@"))]
     assert "format=csv" in operator.open(f"/ops/{name}").text
+
+
+def test_a_filter_that_nothing_passes_ends_after_as_many_pages_as_there_may_be() -> None:
+    asked: list[Any] = []
+
+    def nothing(**query: object) -> dict[str, object]:
+        asked.append(query["limit"])
+        return {"items": [], "next_cursor": "further"}
+
+    csv_export.response("events", [("id", str)], nothing, {})
+    assert sum(asked) == csv_export.MAX_ROWS
+
+
+def test_a_merchants_name_is_compared_once_for_a_whole_file(
+    operator: Operator, filling: Filling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filling.make_ready()
+    whole = operator.open("/ops/events", format="csv", merchant="stores")
+    read, kept = company_search.companies_named, []
+
+    def counted(*args: Any) -> company_search.NameMatches:
+        kept.append(args)
+        return read(*args)
+
+    monkeypatch.setattr(company_search, "companies_named", counted)
+    monkeypatch.setattr(csv_export, "PAGE_SIZE", 1)
+    in_pages = operator.open("/ops/events", format="csv", merchant="stores")
+    assert in_pages.text == whole.text
+    assert len(in_pages.text.splitlines()) > 2
+    assert len(kept) == 1
 
 
 def test_notifications_are_filtered_by_type_and_time(operator: Operator, filling: Filling) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from processor.store import part_search
+from processor.store import keys, part_search
 from tests.processor.web.ops.operating import Operator, add_subscriber, told_of
 from tests.processor.web.v1.filling import Filling
 
@@ -100,5 +100,15 @@ def test_a_part_of_an_id_finds_what_has_it(filled: Filling, monkeypatch: pytest.
     assert "Nothing is known" in operator.read("/ops/search", q="s*e?[a-z]")
     filled.accept(b"no JSON", "odd[*]id")
     assert "odd[*]id" in operator.read("/ops/search", q="d[*]i")
+    many: dict[str | bytes, bytes | float | int | str] = {
+        f"many_stripes_{number}": number for number in range(100 * part_search.MOST_RESULTS)
+    }
+    filled.container.redis.zadd(keys.connections(0), many)
+    last = keys.cells()[-1]
+    filled.container.redis.zadd(keys.companies(last), {"stripes_of_the_last_cell": 1})
+    filled.container.redis.zadd(keys.connections(last), {"zebras_of_the_last_cell": 1})
+    monkeypatch.setattr(part_search, "MOST_SCANNED", len(keys.cells()))
+    assert "stripes_of_the_last_cell" in operator.read("/ops/search", q="stripes"), "of each kind some"
+    assert "zebras_of_the_last_cell" in operator.read("/ops/search", q="zebras"), "each cell has its share"
     monkeypatch.setattr(part_search, "MOST_SCANNED", 0)
     assert "Nothing is known" in operator.read("/ops/search", q="stripe"[1:])

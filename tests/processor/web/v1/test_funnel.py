@@ -4,15 +4,18 @@ import dataclasses
 import json
 
 from click.testing import CliRunner
+from redis import Redis
 
 from processor.cli import main
-from processor.clock import utc_now
+from processor.clock import to_ms, utc_now
 from processor.journey.companies import CompanyService
 from processor.journey.events import JourneyEvents
 from processor.journey.lookup import Lookup
 from processor.journey.records import Records
 from processor.journey.visit_steps import VisitSteps
+from processor.resources import funnel
 from processor.store import keys, records
+from processor.store.queries import Reader
 from processor.store.visit_steps import VisitStep
 from tests.processor.web.ops.operating import Operator
 from tests.processor.web.v1.filling import CANCELLED, KEY, Filling
@@ -96,6 +99,22 @@ def test_each_step_and_each_stop_is_counted(redis_url: str) -> None:
         assert len(sheet) == 1 + len(found["rows"])
     finally:
         filling.close()
+
+
+def test_no_more_links_are_read_than_connections(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        reader, now = Reader(client), utc_now()
+        most, cells = 3 * len(keys.cells()), keys.cells()
+        for cell in cells:
+            opened: dict[str | bytes, bytes | float | int | str] = {
+                f"{cell}-{number}": to_ms(now) + number for number in range(3 if cell else 9)
+            }
+            client.zadd(keys.visit_steps(cell, VisitStep.OPENED), opened)
+        counted = funnel.report(reader, now, max_connections=most)
+        assert (counted["total"]["opened"], counted["complete"]) == (most, False)
+        assert funnel.report(reader, now, max_connections=most, platform="Xero")["complete"] is True
+        counted = funnel.report(reader, now, max_connections=10 * len(cells))
+        assert (counted["total"]["opened"], counted["complete"]) == (most + 6, True)
 
 
 def test_the_recount_is_the_same_until_a_record_is_wrong(redis_url: str) -> None:
