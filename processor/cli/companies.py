@@ -33,6 +33,7 @@ UNKNOWN_COLUMNS: tuple[Column, ...] = (
     ("CODAT ASKED", "asked_at"),
 )
 RERUN_HINT = "Something may still have been on its way: run it again in a moment."
+FILE_HINT = "Redis did not begin to rewrite its append-only file: it holds the old writes until it does."
 IDENTIFIERS = "its id, its connections, its merchant id and its contact"
 
 
@@ -135,7 +136,7 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
         if not yes and (erased_before is None or any(records.counts.values())):
             _confirm(company_id, records.counts)
         report = erase_and_scan(container.redis, eraser, company_id, clock=container.clock)
-        eraser.rewrite_append_only_file()
+        file_rewritten = eraser.rewrite_append_only_file()
         erased_at = container.reader.erased_at(company_id)
     summary = {
         "company_id": company_id,
@@ -144,6 +145,7 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
         "searched_for": len(report.identifiers),
         "searched_keys": report.scan.searched,
         "found": list(report.scan.residue),
+        "file_rewritten": file_rewritten,
     }
     if as_json:
         print_json(summary)
@@ -159,6 +161,8 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
                 else f"FOUND in {', '.join(report.scan.residue)}. {RERUN_HINT}"
             )
         )
+        if not file_rewritten:
+            click.echo(FILE_HINT)
     sys.exit(0 if report.scan.is_clean else 1)
 
 

@@ -58,6 +58,7 @@ class _AddressRefused(Exception):
 class HttpSender:
     """Sends requests; one for each process. ``lookups`` runs the resolver, which may block.
 
+    ``allow_private`` is ALLOW_PRIVATE_SUBSCRIBERS, and ``allow_http`` ALLOW_HTTP_SUBSCRIBERS.
     ``tls`` has the trusted authorities, by default those of certifi. ``total_s`` limits the time until the
     response's headers, ``body_s`` the time for its body, both in seconds.
     """
@@ -66,6 +67,7 @@ class HttpSender:
         self,
         *,
         allow_private: bool,
+        allow_http: bool = False,
         lookups: Executor,
         resolver: Resolver = resolve,
         tls: ssl.SSLContext | None = None,
@@ -73,6 +75,7 @@ class HttpSender:
         body_s: float = BODY_S,
     ) -> None:
         self._allow_private = allow_private
+        self._allow_http = allow_private or allow_http
         self._lookups = lookups
         self._resolver = resolver
         self._tls = tls
@@ -136,6 +139,8 @@ class HttpSender:
     async def _connect(self, to: Destination) -> HttpConnection:
         if not self._allow_private and to.port not in PORTS:
             raise _AddressRefused(f"the port {to.port} is not allowed")
+        if not to.tls and not self._allow_http:
+            raise _AddressRefused("http:// is not allowed (ALLOW_HTTP_SUBSCRIBERS allows it)")
         self.prepare()
         *others, last = await self._addresses(to.host, to.port)
         for address in others:

@@ -44,7 +44,8 @@ def check_url(url: str, *, allow_private: bool, allow_http: bool = False) -> str
     except ValueError:
         raise _invalid("url", "This is no URL.") from None
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise _invalid("url", "The URL must begin with https:// or http:// and name a host.")
+        schemes = "https:// or http://" if allow_private or allow_http else "https://"
+        raise _invalid("url", f"The URL must begin with {schemes} and name a host.")
     if parts.username is not None or parts.password is not None:
         raise _invalid("url", "The URL must not hold credentials; send them as a header of your own.")
     if parts.fragment:

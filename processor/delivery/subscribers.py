@@ -139,10 +139,13 @@ class Subscribers:
         return subscriber
 
     def change(self, subscriber_id: str, **fields: Any) -> Subscriber:
-        """Change the given fields: those of ``add``, except ``enabled``."""
-        self.get(subscriber_id)
+        """Change the given fields: those of ``add``, except ``enabled``.
+
+        A URL that stays is not checked: the rules may be stricter than when it was set.
+        """
+        stored = self.get(subscriber_id)
         row: dict[str, Any] = {}
-        if "url" in fields:
+        if "url" in fields and fields["url"] != stored.url:
             row["url"] = self._check_url(fields["url"])
         if "types" in fields:
             row["types"] = json.dumps(rules.check_types(fields["types"] or ()))

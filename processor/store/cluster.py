@@ -21,6 +21,7 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import (
     MovedError,
     RedisClusterException,
+    ResponseError,
 )
 from redis.retry import Retry
 
@@ -121,8 +122,16 @@ class ClusterClient(Redis):  # type: ignore[type-arg]
         return [cluster.get_redis_connection(node) for node in cluster.get_primaries()]
 
     def _everywhere(self, args: Sequence[Any], options: dict[str, Any]) -> Any:
-        """The first reply of all primaries."""
-        replies = [node.execute_command(*args, **options) for node in self.primaries()]
+        """The first reply of all primaries. Raises the first refusal once all were asked."""
+        replies: list[Any] = []
+        refusals: list[ResponseError] = []
+        for node in self.primaries():
+            try:
+                replies.append(node.execute_command(*args, **options))
+            except ResponseError as refusal:
+                refusals.append(refusal)
+        if refusals:
+            raise refusals[0]
         return replies[0]
 
     def send_again(self, args: Sequence[Any], options: dict[str, Any]) -> Any:

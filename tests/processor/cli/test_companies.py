@@ -95,6 +95,19 @@ def test_in_capitals_it_is_the_same_company_and_the_second_time_says_when_the_fi
     assert full.container.redis.keys(b"codat:{*}:erased:*") == [keys.erased(COMPANY).encode()]
 
 
+def test_an_erasure_says_that_the_file_of_redis_still_holds_the_old_writes(full: Filling, run: Run) -> None:
+    redis = full.container.redis
+    redis.acl_setuser("default", enabled=True, commands=["-bgrewriteaof"])
+    try:
+        first = run("companies", "erase", COMPANY, "--yes")
+        said = json.loads(run("companies", "erase", COMPANY, "--json").output)
+    finally:
+        redis.acl_setuser("default", enabled=True, commands=["+bgrewriteaof"])
+    assert first.exit_code == 0
+    assert "did not begin to rewrite" in first.output
+    assert said["file_rewritten"] is False
+
+
 def test_what_came_since_is_asked_about_again(full: Filling, run: Run) -> None:
     run("companies", "erase", COMPANY, "--yes")
     full.accept(json.dumps({"x": COMPANY}).encode(), "late")

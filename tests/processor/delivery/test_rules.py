@@ -26,6 +26,7 @@ def test_ordinary_addresses_are_taken(url: str) -> None:
 def test_all_others_are_refused_by_name(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         rules.check_url(url, allow_private=False)
+    assert "http://" not in str(refused.value) or "ALLOW_HTTP" in str(refused.value)
     assert set(refused.value.errors) == {"url"}
 
 

@@ -51,6 +51,15 @@ def test_what_is_not_named_stays(kept: Subscribers) -> None:
     assert kept.change(made.id, types=None, headers=None, ordered=False).types == ()
 
 
+def test_an_address_that_stays_is_not_checked_again(kept: Subscribers) -> None:
+    """It was set while ALLOW_HTTP_SUBSCRIBERS was on; forms send it with whatever else is changed."""
+    lenient = Subscribers(kept._client, allow_private=False, allow_http=True)
+    made = lenient.add(url="http://example.com/")
+    assert kept.change(made.id, url=made.url, description="new").description == "new"
+    with pytest.raises(Invalid):
+        kept.change(made.id, url="http://example.org/")
+
+
 @pytest.mark.parametrize(
     "wanted", [{"url": "http://127.0.0.1/"}, {"types": ["x"]}, {"headers": {"Host": "x"}}]
 )

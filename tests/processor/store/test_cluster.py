@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis, WatchError
+from redis import Redis, ResponseError, WatchError
 
 from processor.runtime.preflight.redis import check_redis
 from processor.runtime.preflight.results import CheckStatus
@@ -147,6 +147,15 @@ def test_a_command_for_all_primaries_reaches_each(client: ClusterClient) -> None
     before = [calls(node, "bgrewriteaof") for node in client.primaries()]
     client.bgrewriteaof()
     assert [calls(node, "bgrewriteaof") for node in client.primaries()] == [count + 1 for count in before]
+
+    refusing, *others = client.primaries()  # as one whose file is being rewritten
+    refusing.acl_setuser("default", enabled=True, commands=["-bgrewriteaof"])
+    try:
+        with pytest.raises(ResponseError, match="permissions"):
+            client.bgrewriteaof()
+    finally:
+        refusing.acl_setuser("default", enabled=True, commands=["+bgrewriteaof"])
+    assert [calls(node, "bgrewriteaof") for node in others] == [count + 2 for count in before[1:]]
 
 
 def test_three_primaries_carry_two_and_a_half_times_as_much_as_one(

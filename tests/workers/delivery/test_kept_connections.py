@@ -94,7 +94,10 @@ def test_a_connection_that_is_too_old_is_not_used_again(
     addresses = iter([["127.0.0.1"], ["127.0.0.2"]])
 
     first, second = post_in_turn(
-        *[f"http://hook.test:{heard.port}/"] * 2, resolver=lambda *_: next(addresses), allow_private=False
+        *[f"http://hook.test:{heard.port}/"] * 2,
+        resolver=lambda *_: next(addresses),
+        allow_private=False,
+        allow_http=True,
     )
 
     assert (first.status, second.error) == (204, "the address 127.0.0.2 is refused: private")

@@ -172,6 +172,18 @@ def test_odd_ports_are_refused_even_where_one_was_set_before_the_rule(
     assert connected == []
 
 
+def test_an_address_without_tls_is_refused_even_where_it_was_set_before_the_rule(
+    post: Post, connected: list[str]
+) -> None:
+    """ALLOW_HTTP_SUBSCRIBERS was switched off."""
+    post.subscribe("http://hook.test/")
+    id_ = post.decide()
+    post.dispatcher(resolver=lambda *_: [PUBLIC], allow_private=False).run_once()
+
+    assert error_of(post, id_) == "http:// is not allowed (ALLOW_HTTP_SUBSCRIBERS allows it)"
+    assert connected == []
+
+
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "Name or service not known"), UnicodeError("x")])
 def test_a_name_that_nobody_knows_is_a_failure_like_any_other(post: Post, failure: Any) -> None:
     def unknown(_host: str, _port: int) -> list[str]:

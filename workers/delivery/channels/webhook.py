@@ -69,6 +69,7 @@ def webhook_sender(container: Container) -> WebhookSender:
     """The sender with the collaborators of ``container``."""
     http = HttpSender(
         allow_private=container.settings.allow_private_subscribers,
+        allow_http=container.settings.allow_http_subscribers,
         lookups=ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup"),
     )
     return WebhookSender(http, clock=container.clock)
