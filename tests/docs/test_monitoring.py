@@ -57,6 +57,8 @@ def test_every_metric_is_on_the_dashboard_or_summed_up_by_another(names: set[str
     }
     assert names - shown == {
         "codat_happenings",
+        "codat_inbox_depth",  # of codat_inbox_lane_depth
+        "codat_inbox_age_seconds",
         "codat_warnings",  # of codat_condition
         "codat_api_requests",  # of codat_api_call_seconds
         "codat_api_request_seconds",

@@ -19,7 +19,7 @@ from tests.support.effort import examples
 
 HEADERS = {"Authorization": f"Bearer {KEY}", "Accept-Encoding": "identity"}
 """Schemathesis asks a WSGI application for gzip and does not decompress what it gets."""
-EXAMPLES = 25
+EXAMPLES = 4
 OPAQUE = [positive_data_acceptance, negative_data_rejection, ignored_auth]
 """No schema can say which texts are cursors, so texts that fit the schema may still be refused. And what
 is wrong with a call may be its key alone, which every call here replaces with the right one. Wrong keys, sent
