@@ -37,7 +37,7 @@ class AttemptVerdict(StrEnum):
     """What an attempt means for the delivery; ``gone`` also ends the lane.
 
     ``uncertain``: the notification was sent and no answer came, so that it may have arrived. Only an operator
-    sends it again.
+    sends it again. ``cancelled``: it was not to be sent any more, which is no failure.
     """
 
     DELIVERED = "delivered"
@@ -45,6 +45,7 @@ class AttemptVerdict(StrEnum):
     DEAD = "dead"
     UNCERTAIN = "uncertain"
     GONE = "gone"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class AttemptRunner:
         _log_attempt(lease, verdict, result)
         if tracing.is_on():
             self._trace(lease, verdict, result, began)
-        if not lease.lane.is_test:
+        if not lease.lane.is_test and verdict is not AttemptVerdict.CANCELLED:
             self._count(lease, verdict, result)
         return CompletedAttempt(
             lease,
@@ -93,7 +93,7 @@ class AttemptRunner:
             began,
             self._clock(),
             span_id=tracing.attempt_span_id(lease.notification_id, lease.lane.id, lease.tries),
-            is_error=verdict is not AttemptVerdict.DELIVERED,
+            is_error=verdict not in (AttemptVerdict.DELIVERED, AttemptVerdict.CANCELLED),
             notification_id=lease.notification_id,
             lane=lease.lane.id,
             verdict=verdict.value,
@@ -146,6 +146,8 @@ def _log_attempt(lease: Lease, verdict: AttemptVerdict, result: AttemptResult) -
     }
     if verdict is AttemptVerdict.DELIVERED:
         _log.info("a notification was delivered", extra=fields)
+    elif verdict is AttemptVerdict.CANCELLED:
+        _log.info("a notification is not sent any more", extra={**fields, "reason": result.error})
     elif verdict is AttemptVerdict.UNCERTAIN:
         _log.warning("a delivery is uncertain: not answered", extra={**fields, "error": result.error})
     else:

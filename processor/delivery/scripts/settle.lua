@@ -2,7 +2,7 @@
 -- KEYS: 1-6 as in common; 7 lane, 8 lane-flight; then for each attempt: deliveries, notification, outbox-of its
 --       connection
 -- ARGV: 1 lane id, 2 token, 3 now ms, 4 attempts kept, 5 "1" when ordered; then for each attempt: id, verdict
---       (delivered, again, dead, uncertain, gone), next attempt ms, the attempt as JSON, "1" when the receiver asked
+--       (delivered, again, dead, uncertain, gone, cancelled), next attempt ms, the attempt as JSON, "1" when the receiver asked
 --       for the time
 -- Returns for each attempt the id of the next notification of the same connection, which may have waited for this
 -- one, or ''; 0 when the notification was erased.
@@ -49,7 +49,7 @@ local function settle(at, deliveries, notification, line)
     end
   else
     redis.call('ZREM', KEYS[7], id)
-    set_status(deliveries, id, lane, verdict == 'uncertain' and 'uncertain' or 'dead')
+    set_status(deliveries, id, lane, verdict == 'gone' and 'dead' or verdict)
   end
   return verdict ~= 'again' and ARGV[5] == '1' and next_in_line(line, id) or ''
 end

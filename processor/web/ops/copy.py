@@ -186,7 +186,7 @@ DELIVERIES: Mapping[str, TermText] = {
     "delivered": TermText("good", "delivered"),
     "dead": TermText("bad", "failed to the last attempt"),
     "uncertain": TermText("wait", "may have arrived: sent, and not answered"),
-    "cancelled": TermText("calm", "given up: the receiver was removed"),
+    "cancelled": TermText("calm", "given up: the receiver was removed, or it is no longer so"),
     "failed": TermText("bad", "failed"),
 }
 

@@ -140,8 +140,8 @@ def test_no_module_spells_the_name_of_a_channel_but_its_own() -> None:
     assert {place for place in spelt if "delivery/channels/" not in place[0]} == {
         ("processor/web/v1/company_schemas.py", "email"),  # the format of a string in JSON Schema
         *((f"processor/{path}.py", "email") for path in ("journey/people", "journey/links", "web/v1/people")),
-        ("processor/erasure/records.py", "email"),  # a person's address
         ("processor/settings/definitions.py", "email"),  # who reminds
+        ("processor/journey/reminders.py", "email"),
         ("processor/settings/kinds.py", "email"),
         ("processor/web/ops/sso.py", "email"),  # a claim of OpenID Connect
         ("processor/cli/__init__.py", "operators"),  # the command about people

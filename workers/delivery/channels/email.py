@@ -93,7 +93,7 @@ class EmailSender(Sender):
         if body["type"] not in MAILED:
             return AttemptResult(AttemptVerdict.DEAD, 0, error="there is no such e-mail", counts=False)
         if body["type"] in REMINDERS and (obstacle := self._obstacle(body)) is not None:
-            verdict = AttemptVerdict.DEAD if obstacle.wait is None else AttemptVerdict.AGAIN
+            verdict = AttemptVerdict.CANCELLED if obstacle.wait is None else AttemptVerdict.AGAIN
             return AttemptResult(verdict, 0, error=obstacle.reason, retry_after=obstacle.wait, counts=False)
         company_id = body["data"]["company_id"]
         contact, given_name, name, brand, language = self._client.hmget(
