@@ -51,6 +51,7 @@ def reading(bench: Bench) -> Calls:
         "get_connection": lambda: client.get_connection(COMPANY, CONNECTION),
         "list_connections": lambda: client.list_connections(COMPANY),
         "get_data_status": lambda: client.get_data_status(COMPANY),
+        "get_account_name": lambda: client.get_account_name(COMPANY),
         "get_history": lambda: client.get_history(COMPANY, CONNECTION),
         "list_integrations": lambda: client.list_integrations(),
         "get_branding": lambda: client.get_branding("gbol"),
