@@ -1,14 +1,14 @@
 """A lender's page on another site, with a strict policy, whose link opens the journey in a panel or popup."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Flask, Response, render_template_string, request
 from flask.typing import ResponseReturnValue
-from werkzeug.serving import make_server
+
+from tests.browser.serving_thread import served
 
 PAGE = """<!doctype html><html lang="en"><head><title>Lender</title>
 <script src="/heard.js"></script><script src="{{ service }}/embed.js" defer></script></head>
@@ -66,9 +66,5 @@ def lender() -> Iterator[Lender]:
     def heard() -> ResponseReturnValue:
         return Response(HEARD, mimetype="text/javascript")
 
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Lender(server.server_port)
-    server.shutdown()
-    thread.join()
+    with served(app) as port:
+        yield Lender(port)

@@ -1,12 +1,10 @@
 """The funnel, people, keys, the audit trail and receivers in a browser: by keyboard, on a phone, dark."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
 from processor.access.operators import PASSWORD as BY_PASSWORD
 from processor.access.operators import Operator as Person
@@ -16,6 +14,7 @@ from processor.store.visit_steps import VisitStep
 from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage
 from tests.browser.looking import faults, violations
+from tests.browser.serving_thread import served
 from tests.browser.test_ops import BROKEN, UNREACHABLE, tab_to
 from tests.processor.web.ops.operating import PASSWORD, add_subscriber
 from tests.processor.web.v1.filling import CANCELLED, Filling
@@ -51,13 +50,13 @@ def filling(redis_url: str) -> Iterator[Filling]:
     filling.make_ready()
     filling.tell("connection.failed", "stripe", company="c2", said={"dataConnectionErrors": [CANCELLED]})
     filling.drain()
-    own = filling.container
-    with own.redis.pipeline(transaction=True) as pipe:
+    container = filling.container
+    with container.redis.pipeline(transaction=True) as pipe:
         for company in ("c1", "c2", "a-company-that-chose-nothing"):
             visit_steps.add(pipe, VisitStep.OPENED, company, company, filling.now)
         pipe.execute()
-    own.api_keys.add("billing", ["read"])
-    own.operator_sessions.open(Person(USER, Role.ADMIN), BY_PASSWORD)
+    container.api_keys.add("billing", ["read"])
+    container.operator_sessions.open(Person(USER, Role.ADMIN), BY_PASSWORD)
     yield filling
     filling.close()
 
@@ -65,12 +64,8 @@ def filling(redis_url: str) -> Iterator[Filling]:
 @pytest.fixture
 def address(filling: Filling) -> Iterator[str]:
     """The address of the service."""
-    server = make_server("127.0.0.1", 0, filling.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
+    with served(filling.app) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def check(page: Page, path: str) -> None:

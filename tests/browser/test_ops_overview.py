@@ -1,17 +1,16 @@
 """The overview in a browser: live without a reload, kept while the service is away, and for everybody."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 from redis import Redis
-from werkzeug.serving import make_server
 
 from processor.store.metrics import Metrics
 from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage
 from tests.browser.looking import faults
+from tests.browser.serving_thread import served
 from tests.processor.web.ops.operating import PASSWORD, everybody_lives
 from tests.processor.web.v1.filling import Filling
 
@@ -47,12 +46,8 @@ def filling(redis_url: str) -> Iterator[Filling]:
 @pytest.fixture
 def address(filling: Filling) -> Iterator[str]:
     """The address of its overview."""
-    server = make_server("127.0.0.1", 0, filling.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/ops"
-    server.shutdown()
-    thread.join()
+    with served(filling.app) as port:
+        yield f"http://127.0.0.1:{port}/ops"
 
 
 def marked(page: Page) -> bool:
