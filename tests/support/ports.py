@@ -6,9 +6,10 @@ do: of two who take what was free a moment ago, one finds it taken. These ports 
 
 import itertools
 import os
+import socket
 from pathlib import Path
 
-from processor.runtime.ports import free_port, port_is_taken
+from processor.runtime.ports import claim_port, free_port, port_is_taken
 
 HOST = "127.0.0.1"
 FIRST = 12_000
@@ -20,6 +21,8 @@ APART = 41
 """How far the ports of two processes with neighbouring numbers lie apart."""
 
 _steps = itertools.count()
+_claims: list[socket.socket] = []
+"""They keep other test processes from these ports, also before a server listens there."""
 
 
 def own_port() -> int:
@@ -29,5 +32,6 @@ def own_port() -> int:
         return free_port(HOST)  # the system gives out nearly all
     while True:
         port = FIRST + (os.getpid() * APART + next(_steps)) % (end - FIRST)
-        if not port_is_taken(HOST, port):
+        if (claim := claim_port(HOST, port, "test")) and not port_is_taken(HOST, port):
+            _claims.append(claim)
             return port
