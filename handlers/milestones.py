@@ -207,8 +207,11 @@ def notification_id(connection: Connection, milestone: Milestone) -> str:
     A milestone is told again only if a later notification proved wrong (an alert without a time that was
     misunderstood). Then it gets another id.
     """
-    count = sum(entry.kind == milestone.type and entry.at == milestone.at for entry in connection.ledger)
-    return _digest(connection.id, _BASE_TYPES[milestone.type], milestone.at, count)
+    base_type = _BASE_TYPES[milestone.type]
+    count = sum(
+        _BASE_TYPES[entry.kind] is base_type and entry.at == milestone.at for entry in connection.ledger
+    )
+    return _digest(connection.id, base_type, milestone.at, count)
 
 
 @lru_cache(maxsize=64)

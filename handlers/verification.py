@@ -52,14 +52,15 @@ def reason_to_check(
     """Why ``milestone`` waits for an answer of Codat; ``None`` if it does not.
 
     ``facts`` are the facts since the check began, those of the present event included: older observations
-    confirm nothing. ``foreign``: Codat never showed the company to our API key.
+    confirm nothing, not even the end of which they are all that is known. ``foreign``: Codat never showed the
+    company to our API key.
     """
     if not context.policy.checks or milestone.type is NotificationType.DELETED:
         return None
     if foreign:
         return "news of a company that Codat never showed us is checked with Codat first"
     is_late = (context.now - milestone.fact.at).total_seconds() > context.policy.late_after_s
-    is_answer = milestone.fact.kind is FactKind.SEEN or milestone.fact.claimed
+    is_answer = milestone.fact.claimed or (milestone.fact.kind is FactKind.SEEN and milestone.fact in facts)
     if not is_late and (is_answer or not milestone.type.is_end):
         denial = contradicting_observation(connection)
         if denial is None or denial.at <= milestone.at + SEEN_TOLERANCE or milestone.type.is_end:

@@ -11,6 +11,7 @@ from typing import Any
 
 from handlers.events import Event, Source
 from processor.alerts.dialects import Unrecognised, recognise
+from processor.alerts.signature import kept_id
 from processor.clock import from_iso
 from processor.codat import observations
 from processor.errors import Conflict, Invalid, NotFound, ProcessorError
@@ -35,6 +36,13 @@ def decode_event(body: bytes, *, source: str, event_id: str, received_at: dateti
     if source in (Source.CODAT_API, Source.JOURNEY):
         return observations.decode(body, event_id=event_id, received_at=received_at)
     return recognise(body, event_id=event_id, received_at=received_at)
+
+
+def find_message(reader: Reader, event_id: str) -> dict[str, Any] | None:
+    """The stored message with this id, or with this ``webhook-id`` as sent; ``None`` if there is none."""
+    kept = kept_id(event_id)
+    row = reader.event(event_id)
+    return reader.event(kept) if row is None and kept != event_id else row
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ class ReplayService:
             if wake:
                 self._waker.wake_drain()
             if put:
-                return {"event_id": event_id, "status": "pending"}
+                return {"event_id": row["event_id"], "status": "pending"}
         raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
 
     def replay_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[ReplayResult]:
@@ -87,12 +95,12 @@ class ReplayService:
             row = self._row(event_id)
             status = row["status"]
             if status == DISCARDED:
-                return {"event_id": event_id, "status": DISCARDED}
+                return {"event_id": row["event_id"], "status": DISCARDED}
             if status not in ((only,) if only is not None else DISCARDABLE):
                 required = only or " or ".join(DISCARDABLE)
                 raise Conflict(f"The event is {status}, not {required}.", event_id=event_id)
-            if self._inbox.discard(event_id, status=status, cell=row["cell"]):
-                return {"event_id": event_id, "status": DISCARDED}
+            if self._inbox.discard(row["event_id"], status=status, cell=row["cell"]):
+                return {"event_id": row["event_id"], "status": DISCARDED}
         raise Conflict("The event is being handled right now; look at its status.", event_id=event_id)
 
     def discard_each(self, event_ids: Iterator[str], *, only: str | None = None) -> Iterator[ReplayResult]:
@@ -119,11 +127,11 @@ class ReplayService:
         return reversed(ids)
 
     def _row(self, event_id: str) -> dict[str, Any]:
-        row = self._reader.event(event_id)
+        row = find_message(self._reader, event_id)
         if row is None:
             raise NotFound("There is no event with this id, or it is not kept any more.", event_id=event_id)
         if row["cell"] != UNRECOGNISED:  # a release may have been interrupted
-            self._inbox.forget_unrecognised(event_id)
+            self._inbox.forget_unrecognised(row["event_id"])
         return row
 
     @staticmethod

@@ -187,15 +187,20 @@ def event_id_of(headers: Mapping[str, str], body: bytes) -> str:
     The id comes from the family of headers that ``authenticate`` has verified, so that an unsigned id cannot
     give a replayed message a new identity.
 
-    The id becomes a Redis key and a path segment. An id that is no such segment (more than 256 characters,
-    outside visible ASCII, with a slash or backslash, ``.`` or ``..``) is replaced by ``sha256-`` and its
-    hash: the message is authentic, and its repetitions have the same hash.
+    The id becomes a Redis key and a path segment: see ``kept_id``.
     """
     signed = _signed(_lowered(headers))
-    if signed is None:
-        return _fingerprint(body)
-    name = signed.id.decode("latin-1")
-    return name if _EVENT_ID.fullmatch(name) else _fingerprint(signed.id)
+    return _fingerprint(body) if signed is None else kept_id(signed.id.decode("latin-1"))
+
+
+def kept_id(webhook_id: str) -> str:
+    """The id under which the message with this ``webhook-id`` is kept.
+
+    An id that is no path segment (more than 256 characters, outside visible ASCII, with a slash or
+    backslash, ``.`` or ``..``) is replaced by ``sha256-`` and its hash: the message is authentic, and its
+    repetitions have the same hash.
+    """
+    return webhook_id if _EVENT_ID.fullmatch(webhook_id) else _fingerprint(_octets(webhook_id))
 
 
 def _fingerprint(octets: bytes) -> str:

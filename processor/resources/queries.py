@@ -11,6 +11,7 @@ from typing import Any
 from redis import Redis
 
 from handlers.state import State
+from processor.alerts.replay import find_message
 from processor.clock import from_iso
 from processor.conditions.model import Condition
 from processor.delivery import serializers as delivery_serializers
@@ -167,7 +168,7 @@ def events(
 
 def event(reader: Reader, event_id: str) -> dict[str, Any]:
     """One message with its body."""
-    row = reader.event(event_id)
+    row = find_message(reader, event_id)
     if row is None:
         raise NotFound("There is no event with this id, or it is not kept any more.")
     return serializers.whole_event(row)

@@ -112,6 +112,22 @@ def test_an_end_that_codat_showed_is_told_at_once() -> None:
     assert story.told == ["connection.authorized", "connection.unlinked"]
 
 
+def test_an_end_that_only_an_old_look_shows_is_checked() -> None:
+    """A look that said nothing when it came became the end by a late message, and was told minutes later."""
+    looks = (seen(13, DEAUTHORIZED), seen(72, LINKED), seen(95, DEAUTHORIZED))
+    story = Story(linked(1), ended(10), *looks, policy=ASKS)
+    told = story.told
+    assert told[-1] == "connection.reauthorized"
+    story.hear(relinked(15, known=300))
+    assert (story.state, story.told, story.verdicts) == (
+        State.DEAUTHORIZED,
+        told,
+        [(DEAUTHORIZED_NOTICE, "checking")],
+    )
+    story.hear(seen(303, LINKED))
+    assert (story.state, story.told.count(DEAUTHORIZED_NOTICE)) == (State.AUTHORIZED, 1)
+
+
 @pytest.mark.parametrize("event", [deleted(20), gone(70)], ids=["told", "seen"])
 def test_a_deletion_is_told_at_once(event: object) -> None:
     story = Story(linked(10), event, policy=ASKS)  # type: ignore[arg-type]

@@ -168,6 +168,12 @@ def test_what_was_told_before_an_end_is_not_the_beginning_after_it(gap: float) -
     assert story.told == ["connection.authorized", "connection.unlinked", "connection.reauthorized"]
 
 
+def test_a_beginning_that_is_told_under_its_other_name_has_another_id() -> None:
+    """The exact end explained a later alert, and the first alert became a return: told under a used id."""
+    story = Story(claim(50, PENDING, LINKED), claim(100, LINKED, DEAUTHORIZED), ended(40, known=400))
+    assert len({note.id for note in story.notes}) == len(story.notes)
+
+
 @pytest.mark.parametrize("shown", [{"invoices": "Fetching"}, {}], ids=["still reading", "nothing yet"])
 def test_codats_history_denies_that_a_first_sync_is_complete(shown: dict[str, str]) -> None:
     """An alert about the whole company was taken at its word in the end, although Codat had said that

@@ -1,12 +1,14 @@
 """Search for anything by id or a part of one, and for companies by name or contact."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Response, redirect
 from marshmallow import fields
 from redis import Redis
 
+from processor.alerts.replay import find_message
 from processor.resources.company_search import MAX_RESULTS, companies_named
 from processor.store import failures, part_search
 from processor.store.queries import Reader
@@ -74,7 +76,7 @@ def _id_matches(reader: Reader, text: str) -> list[IdMatch]:
     lookups: tuple[tuple[str, Any], ...] = (
         ("connection", reader.connection),
         ("company", reader.company),
-        ("event", reader.event),
+        ("event", partial(find_message, reader)),
         ("notification", reader.notification),
         ("subscriber", get_container().subscribers.find),
     )

@@ -7,7 +7,9 @@ from redis import Redis
 
 from processor.alerts.dialects import recognise
 from processor.alerts.replay import ReplayService
+from processor.alerts.signature import event_id_of
 from processor.errors import Conflict
+from processor.resources import queries
 from processor.store import keys
 from processor.store.waker import HANDLING_RETRIES, Waker
 from tests.support import messages
@@ -68,3 +70,14 @@ def test_messages_of_an_unreadable_connection_are_not_replayed(
     bench.client.set(keys.connection(1, CONNECTION), b"?")
     with pytest.raises(Conflict, match="repair"):
         list(replays.ids_about(CONNECTION, COMPANY))
+
+
+def test_a_message_is_found_by_its_webhook_id_as_it_was_sent(
+    bench: Workbench, replays: ReplayService
+) -> None:
+    """An id that cannot be part of an address is kept under its hash."""
+    sent, body = "msg 1/2 é", messages.connected(COMPANY, CONNECTION)
+    kept = event_id_of({"webhook-id": sent, "webhook-timestamp": "1", "webhook-signature": "v1,"}, body)
+    bench.send(body, event_id=kept)
+    assert (kept != sent, queries.event(bench.reader, sent)["id"]) == (True, kept)
+    assert replays.replay(sent) == {"event_id": kept, "status": "pending"}
