@@ -127,16 +127,15 @@ def _data_types(
     """
     if past.history.authorization <= 1 and recorded in _NOTHING_READ:
         return {}
-    outcome = situation(past).outcome
-    read = {} if outcome is None else outcome.types
-    return {
-        **{name: DataType(name, status, outcome.by.at) for name, status in read.items() if outcome},
-        **{
-            name: data_type
-            for name, data_type in past.data_types.items()
-            if data_type.at <= moment and data_type.at not in learnt_later
-        },
+    data_types = {
+        name: data_type
+        for name, data_type in past.data_types.items()
+        if data_type.at <= moment and data_type.at not in learnt_later
     }
+    if (outcome := situation(past).outcome) is not None:
+        for name, status in outcome.types.items():
+            data_types.setdefault(name, DataType(name, status, outcome.by.at))
+    return data_types
 
 
 def _may_lack_outcomes(connection: Connection, past: Connection, recorded: str) -> bool:

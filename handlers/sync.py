@@ -214,7 +214,7 @@ def _first_sync(connection: Connection, event: HistorySeen, rows: Sequence[Datas
     """The first sync that ``rows`` show: complete with the last row, never before access was given."""
     history = connection.history
     at = max(row.completed or row.requested or event.at for row in rows)
-    if history.begun_at is not None and history.link is Link.LINKED:
+    if history.begun_at is not None:
         at = max(at, history.begun_at)
     return Fact(
         FactKind.READ,

@@ -206,6 +206,8 @@ def test_a_look_from_before_the_news_was_due_confirms_nothing() -> None:
     story = Story(linked(80), failed(320), seen(325, DEAUTHORIZED), policy=ASKS)
     story.hear(ended(280, known=2180))
     assert "connection.authorization_failed" not in story.told
+    story.hear(unanswered(2180.5))
+    assert "connection.authorization_failed" not in story.told
     story.hear(gone(2181))
     assert story.told == ["connection.authorized", DEAUTHORIZED_NOTICE, "connection.deleted"]
 
@@ -253,7 +255,7 @@ def test_a_read_after_an_end_asks_codat_who_settles_it() -> None:
 def test_a_company_that_we_do_not_know_makes_us_ask() -> None:
     story = Story(policy=ASKS)
     story.hear(linked(10), company_known=False)
-    assert [ask.aspect for ask in story.asks] == [Aspect.CONNECTION]
+    assert [(ask.aspect, ask.deadline) for ask in story.asks] == [(Aspect.CONNECTION, at(70))]
     assert story.told == ["connection.authorized"]
 
 
@@ -270,5 +272,31 @@ def test_a_look_from_the_moment_of_a_change_on_that_contradicts_it_is_repeated(
 ) -> None:
     """Codat's API may show the state before a change for a minute; a look before it contradicts nothing."""
     assert bool(Story(seen(second, PENDING), linked(10), policy=ASKS).asks) == is_asked
-    assert Story(linked(10), seen(40, PENDING), policy=ASKS).asks
+    (ask,) = Story(linked(10), seen(40, PENDING), policy=ASKS).asks
+    assert (ask.not_before, ask.deadline) == (at(70), at(130))
     assert not Story(linked(10), seen(40, LINKED), policy=ASKS).asks
+
+
+@pytest.mark.parametrize(("second", "is_told"), [(12, True), (12.5, False)])
+def test_a_look_within_two_seconds_of_a_change_does_not_contradict_it(second: float, is_told: bool) -> None:
+    story = Story(seen(second, PENDING), linked(10, known=13), policy=ASKS)
+    assert story.told == ["connection.authorized"] * is_told
+
+
+def test_a_look_by_which_late_news_becomes_due_confirms_it() -> None:
+    story = Story(linked(10), ended(20), read(30, known=31), seen(5_000, LINKED), policy=ASKS)
+    assert story.told[-1] == "initial_sync.completed"
+
+
+def test_a_look_of_the_moment_at_which_a_check_begins_counts() -> None:
+    story = Story(seen(4_990, PENDING, known=5_000), failed(10, known=5_000), policy=ASKS)
+    assert story.told == []
+    story.hear(unanswered(5_010))
+    assert story.told == ["connection.authorization_failed"]
+
+
+def test_what_waits_for_other_news_alone_is_not_asked_about() -> None:
+    """A first sync waits behind an authorisation that turns out to be earlier, so its check is the older."""
+    story = Story(linked(10, known=5_000), read(4_990, known=5_001), linked(5, known=5_002), policy=ASKS)
+    assert [check.since for check in story.connection.checks] == [at(5_002), at(5_001)]
+    assert [ask.deadline for ask in story.asks] == [at(5_062)]

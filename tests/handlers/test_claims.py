@@ -1,5 +1,6 @@
 """Legacy alerts carry no time: they are claims, which make us ask Codat."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -30,6 +31,7 @@ from tests.handlers.support.story import (
     linked,
     read,
     read_claim,
+    read_more,
     relinked,
     seen,
     unanswered,
@@ -107,6 +109,22 @@ def test_a_claim_that_does_not_fit_stays_a_doubt_without_an_answer() -> None:
     story = Story(claim(50, UNLINKED, LINKED), unanswered(110), policy=ASKS)
     assert (story.state, story.told, story.outcome) == (State.PENDING, [], "doubt")
     assert story.connection.claims == ()
+
+
+def test_an_ordinary_read_that_is_taken_at_its_word_is_no_first_sync() -> None:
+    """It was claimed before the authorisation became known that it followed."""
+    story = Story(read_more(50, invoices="Complete"), policy=ASKS)
+    assert (story.state, story.told) == (State.PENDING, [])
+    story.hear(linked(40, known=60), unanswered(110))
+    assert (story.state, story.connection.claims) == (State.SYNCING, ())
+    assert story.told == ["connection.authorized"]
+
+
+def test_an_open_claim_makes_every_message_ask_at_once_and_every_answer_a_little_later() -> None:
+    story = Story(linked(10), read_claim(20), read_more(25, bills="FetchError"), policy=ASKS)
+    assert [(ask.aspect, ask.not_before) for ask in story.asks] == [(Aspect.HISTORY, at(25))]
+    story.hear(history(40))
+    assert [(ask.not_before, ask.deadline) for ask in story.asks] == [(at(60), at(80))]
 
 
 def test_the_same_alert_again_opens_no_second_claim() -> None:
@@ -285,6 +303,7 @@ def test_an_alert_about_the_whole_company_asks_for_its_history() -> None:
     assert ask.deadline - ask.not_before == timedelta(seconds=60)
     assert company_effects(event, Context(now=at(50), policy=NO_KEY)) == ()
     assert company_effects(read_claim(50), context) == ()
+    assert company_effects(replace(event, company=None), context) == ()
 
 
 @pytest.mark.parametrize("whole_company", [True, False])

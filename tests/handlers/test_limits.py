@@ -209,6 +209,8 @@ def test_codats_history_is_dated_by_what_it_says() -> None:
         Story(linked(10), ended(15)), history(50, rows[0], replace(rows[0], requested=at(16)))
     ).facts
     assert over.at == at(20)
+    (unknown,) = handled(Story(), history(50, rows[0])).facts
+    assert unknown.at == at(20), "access was given, of which nothing was heard"
     outcomes = {row.name: row.at for row in handled(Story(linked(10)), history(50, *rows, bare)).data_types}
     assert outcomes == {"bills": at(50), "items": at(11)}
 

@@ -152,6 +152,7 @@ def test_a_first_sync_of_which_nothing_succeeded_is_told_as_failed() -> None:
 def test_a_read_that_comes_before_its_authorisation_tells_both_in_order() -> None:
     story = Story(read(20))
     assert story.told == ["connection.authorized", "initial_sync.completed"]
+    assert [note.data["data_types"]["complete"] for note in story.notes] == [[], ["invoices"]]
     story.hear(linked(10, known=21))
     assert story.told == ["connection.authorized", "initial_sync.completed"]
 

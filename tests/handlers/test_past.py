@@ -2,17 +2,34 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers.connection import Connection
-from handlers.events import Event
+from handlers.events import Event, LinkStatus
 from handlers.machine import advance
 from handlers.past import RecordedDecision, RecordedEntry, believed_at
-from handlers.state import situation
+from handlers.registry import Context, Policy
+from handlers.state import State, situation
 from handlers.timeline import TimelineEntry
 from tests.handlers.support.codat_history import BASE, INITIAL_READS, all_histories
 from tests.handlers.support.codat_messages import CONNECTION_ID, current_message
 from tests.handlers.support.deliveries import ARRIVAL, NOBODY_TO_ASK, Deliveries
+from tests.handlers.support.story import (
+    ASKS,
+    NO_KEY,
+    Story,
+    at,
+    dataset,
+    ended,
+    failed,
+    history,
+    linked,
+    read,
+    read_more,
+    seen,
+    unanswered,
+)
 
 DAYS = [timedelta(days=1), timedelta(minutes=3), timedelta(hours=5)]
 A_MINUTE = timedelta(minutes=1)
@@ -21,32 +38,44 @@ A_MINUTE = timedelta(minutes=1)
 def recorded(event: Event, entry: TimelineEntry, handled_at: datetime) -> RecordedEntry:
     """The entry as the timeline keeps it."""
     decisions = tuple(
-        RecordedDecision(one.kind, one.outcome, one.notification_id or None) for one in entry.decisions
+        RecordedDecision(decision.kind, decision.outcome, decision.notification_id or None)
+        for decision in entry.decisions
     )
     return RecordedEntry(event.event_id, event.at, handled_at, entry.before, entry.after, decisions)
 
 
-def check(order: Sequence[Event], handled_at: Sequence[datetime]) -> int:
-    """Step through the messages and compare each step with what is believed of it later."""
+def statuses(connection: Connection) -> dict[str, str]:
+    """The outcome of each data type."""
+    return {name: data_type.status for name, data_type in connection.data_types.items()}
+
+
+def check(
+    order: Sequence[Event], handled_at: Sequence[datetime], policy: Policy = NOBODY_TO_ASK.policy
+) -> int:
+    """Step through the messages and compare each step with what is believed of it later.
+
+    Returns how many beliefs are incomplete.
+    """
     connection = Connection(CONNECTION_ID)
     steps: list[tuple[datetime, Connection]] = []
     entries: list[RecordedEntry] = []
     for event, moment in zip(order, handled_at, strict=True):
-        transition = advance(connection, event, NOBODY_TO_ASK)
+        transition = advance(connection, event, Context(moment, policy))
         connection = transition.connection
         steps.append((moment, connection))
         entries.append(recorded(event, transition.entry, moment))
     incomplete = 0
-    moments = [(moment + later, then) for moment, then in steps for later in (timedelta(), A_MINUTE / 2)]
-    for moment, then in moments:
+    ends = [*handled_at[1:], handled_at[-1] + A_MINUTE]
+    halves = [(moment + (end - moment) / 2, then) for (moment, then), end in zip(steps, ends, strict=True)]
+    for moment, then in (*steps, *halves):
         belief = believed_at(connection, situation(connection).state, entries, moment)
         assert belief.state == situation(then).state
         assert belief.connection.facts == then.facts
         assert belief.connection.ledger == then.ledger
         assert belief.connection.claims == then.claims
+        assert belief.connection.checks == then.checks
         if belief.complete:
-            outcomes = {name: one.status for name, one in belief.connection.data_types.items()}
-            assert outcomes == {name: one.status for name, one in then.data_types.items()}
+            assert statuses(belief.connection) == statuses(then)
         incomplete += not belief.complete
     return incomplete // 2
 
@@ -82,3 +111,60 @@ def test_a_message_that_was_handled_late_was_not_believed_before() -> None:
 def test_before_everything_nothing_was_believed() -> None:
     belief = believed_at(Connection(CONNECTION_ID), "pending", [], ARRIVAL)
     assert (belief.state, belief.connection.facts, belief.complete) == ("pending", (), True)
+
+
+def told(*events: Event, policy: Policy = ASKS) -> tuple[Connection, list[RecordedEntry]]:
+    """The connection after ``events``, which are handled as they arrive, and its timeline."""
+    story, entries = Story(policy=policy), []
+    for event in events:
+        transition = story.hear(event)
+        assert transition is not None
+        entries.append(recorded(event, transition.entry, event.received_at))
+    return story.connection, entries
+
+
+def test_what_waited_for_codat_was_neither_told_nor_forgotten() -> None:
+    """An end is checked and told; a failed attempt waits behind another one."""
+    orders = [
+        [linked(10), ended(20), seen(23.5, LinkStatus.DEAUTHORIZED)],
+        [linked(10), failed(240), ended(200, known=90_000), unanswered(90_060)],
+    ]
+    for order in orders:
+        assert check(order, [event.received_at for event in order], ASKS) == 0
+
+
+def test_an_outcome_is_believed_from_the_moment_of_its_message_on() -> None:
+    connection, entries = told(linked(10), read_more(20, bills="Complete"), policy=NO_KEY)
+    for moment, state, outcomes in (
+        (at(19), State.AUTHORIZED, {}),
+        (at(20), State.SYNCING, {"bills": "Complete"}),
+    ):
+        belief = believed_at(connection, State.SYNCING, entries, moment)
+        assert (belief.state, statuses(belief.connection), belief.complete) == (state, outcomes, True)
+
+
+def test_an_outcome_that_codats_history_showed_later_was_not_believed_before() -> None:
+    connection, entries = told(
+        linked(10), history(100, dataset("bills", "Complete", requested=11, completed=20))
+    )
+    belief = believed_at(connection, State.READY, entries, at(50))
+    assert (belief.state, statuses(belief.connection), belief.complete) == (State.AUTHORIZED, {}, True)
+
+
+def test_a_belief_without_an_outcome_that_was_replaced_since_is_incomplete() -> None:
+    connection, entries = told(linked(10), read(20), read_more(100, invoices="FetchError"), policy=NO_KEY)
+    belief = believed_at(connection, State.READY, entries, at(50))
+    assert (belief.state, statuses(belief.connection)) == (State.READY, {"invoices": "Complete"})
+    assert not belief.complete
+    assert believed_at(connection, State.READY, entries, at(100)).complete
+
+
+def test_a_belief_from_before_what_was_summed_up_is_incomplete() -> None:
+    """Compaction keeps the last authorisation alone of what it sums up."""
+    summed_up, entries = told(linked(10), read(20, known=30), policy=NO_KEY)
+    connection = replace(summed_up, facts=(), base=summed_up.history)
+    assert believed_at(connection, State.READY, entries, at(30)).complete
+    early = believed_at(connection, State.READY, entries, at(29))
+    assert (early.state, early.complete) == (State.AUTHORIZED, False)
+    entries[1] = replace(entries[1], handled_at=at(40))
+    assert not believed_at(connection, State.READY, entries, at(35)).complete
