@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -41,8 +42,9 @@ _CONSENT = "templates/consent"
 """Each language has a text of its own for the consent."""
 
 
+@cache
 def collected() -> Catalog:
-    """The messages of the source."""
+    """The messages of the source, read once."""
     catalogue = Catalog(charset="utf-8", fuzzy=False)
     for path in _files():
         for _, message, comments, context in extract_from_file(

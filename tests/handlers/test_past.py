@@ -83,8 +83,8 @@ def check(
 def test_a_belief_is_what_the_machine_held_then() -> None:
     incomplete = total = 0
     for length in (1, 2, 3):
-        for history in all_histories(length):
-            changes = Deliveries(DAYS, BASE).changes(history, INITIAL_READS)
+        for sequence in all_histories(length):
+            changes = Deliveries(DAYS, BASE).changes(sequence, INITIAL_READS)
             for order in itertools.permutations(range(length)):
                 times = [ARRIVAL + A_MINUTE * step for step in range(length)]
                 events = [
@@ -98,8 +98,8 @@ def test_a_belief_is_what_the_machine_held_then() -> None:
 
 def test_a_message_that_was_handled_late_was_not_believed_before() -> None:
     """It arrived, its handling raised, and a replay an hour later handled it."""
-    for history in all_histories(3):
-        changes = Deliveries(DAYS, BASE).changes(history, INITIAL_READS)
+    for sequence in all_histories(3):
+        changes = Deliveries(DAYS, BASE).changes(sequence, INITIAL_READS)
         first, second, third = (
             current_message(change, f"event-{place}", ARRIVAL + A_MINUTE * place)
             for place, change in enumerate(changes)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from processor.errors import Invalid
-from processor.languages import messages
 from processor.languages.catalogues import LANGUAGES, SOURCE
 from tests.processor.simulator.pages import Browser, Page
 from tests.processor.web.conftest import OpenPlace
+from tests.support.effort import IN_CI
+from tests.support.english import PLACEHOLDER, sentences
 from tests.support.visiting import Place
 
 FRENCH = "Rechercher par nom"
@@ -106,15 +107,7 @@ def test_a_search_finds_groups_in_the_language_of_the_page(place: Place, visitor
     assert "QuickBooks Online" in visitor.open(f"{path}?q=comptabilit%C3%A9").text
 
 
-UNTRANSLATED = re.compile(r"\{\w+\}|%\(\w+\)s")
-ENGLISH = [
-    str(message.id)
-    for message in messages.collected()
-    if isinstance(message.id, str) and len(message.id) > 12 and not UNTRANSLATED.search(message.id)
-]
-
-
-@pytest.mark.parametrize("tag", LANGUAGES)
+@pytest.mark.parametrize("tag", LANGUAGES if IN_CI else ("ar", "fr"))
 def test_every_page_in_every_state_is_in_its_language(open_place: OpenPlace, tag: str) -> None:
     place = open_place(CONSENT="step", SUPPORT_EMAIL="help@lender.example", DEFAULT_LANGUAGE=tag)
     company_id, path = signed_up(place, tag)
@@ -148,15 +141,15 @@ def test_every_page_in_every_state_is_in_its_language(open_place: OpenPlace, tag
     place.later(86_400 * 2)
     pages.append(("expired", visitor.open(path)))
     for address, page in pages:
-        assert not UNTRANSLATED.search(page.text), address
+        assert not PLACEHOLDER.search(page.text), address
         if page.answer.status_code == 303:
             continue
         if "/live" not in address:
             assert language_of(page) == tag, address
             assert f'dir="{"rtl" if tag == "ar" else "ltr"}"' in page.answer.text
         if tag != SOURCE:
-            own_words = re.sub(r'<q lang="en".*?</q>', "", page.answer.text)  # without Codat's
-            assert [text for text in ENGLISH if text in own_words] == [], address
+            words = re.sub(r'<q lang="en".*?</q>', "", page.answer.text)  # without Codat's
+            assert [text for text in sentences() if text in words] == [], address
 
 
 @pytest.mark.parametrize("field", ["language", "lang"])
