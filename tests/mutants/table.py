@@ -211,6 +211,14 @@ MUTANTS = (
         "tests/attack/test_routes.py::test_no_form_is_taken_without_the_token_that_this_browser_was_given",
     ),
     Mutant(
+        "panel",
+        "A form in a panel is taken without a cookie from our own pages alone.",
+        "processor/web/csrf.py",
+        'if is_embedded and request.headers.get("Sec-Fetch-Site") == "same-origin":',
+        "if is_embedded:",
+        "tests/processor/web/merchant/test_embedding.py::test_a_form_in_a_frame_needs_the_browsers_word_instead_of_a_cookie",
+    ),
+    Mutant(
         "return-url",
         "A way back leads to an allowed origin alone.",
         "processor/journey/field_checks.py",
