@@ -1,4 +1,4 @@
-"""The rules of a company: its name, tags, merchant and deletion, and what its connections take from it."""
+"""The rules of a company: its name, tags, products, merchant and deletion, and what its connections take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,10 @@ _NO_GRACE = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CompanyRecord:
-    """A company as stored; ``None`` and empty mean unknown. ``tagged_at`` is Codat's time of its tags."""
+    """A company as stored; ``None`` and empty tags mean unknown.
+
+    ``tagged_at`` is Codat's time of its tags, and ``products_at`` that of a message with its products.
+    """
 
     name: str | None = None
     merchant_id: str | None = None
@@ -30,6 +33,8 @@ class CompanyRecord:
     deleted_at: datetime | None = None
     deleted_by: str | None = None
     first_heard_at: datetime | None = None
+    products: tuple[str, ...] | None = None
+    products_at: datetime | None = None
 
     def with_change(self, change: "CompanyChange") -> "CompanyRecord":
         """The record after ``change``."""
@@ -41,12 +46,14 @@ class CompanyRecord:
             deleted_at=change.deleted_at or self.deleted_at,
             deleted_by=change.deleted_by or self.deleted_by,
             first_heard_at=change.first_heard_at or self.first_heard_at,
+            products=self.products if change.products is None else change.products,
+            products_at=change.products_at or self.products_at,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class CompanyChange:
-    """What an event changes of a company; ``None`` and empty mean no change.
+    """What an event changes of a company; ``None`` and empty tags mean no change.
 
     ``previous_merchant_id`` is the stored merchant id that ``merchant_id`` replaces, and ``company_since``
     the time from which the company is listed for its merchant. The grace period before the erasure of a
@@ -63,11 +70,13 @@ class CompanyChange:
     deleted_by: str | None = None
     grace_from: datetime | None = None
     first_heard_at: datetime | None = None
+    products: tuple[str, ...] | None = None
+    products_at: datetime | None = None
 
     @property
     def is_news(self) -> bool:
-        """Whether more changes than the time of the same tags."""
-        return self != CompanyChange(tagged_at=self.tagged_at)
+        """Whether more changes than the time of the same tags or products."""
+        return self != CompanyChange(tagged_at=self.tagged_at, products_at=self.products_at)
 
     def merged(self, newer: "CompanyChange") -> "CompanyChange":
         """Both changes as one. The first deletion and the first time of hearing stay."""
@@ -84,6 +93,8 @@ class CompanyChange:
             deleted_by=deletion.deleted_by,
             grace_from=deletion.grace_from,
             first_heard_at=self.first_heard_at or newer.first_heard_at,
+            products=self.products if newer.products is None else newer.products,
+            products_at=newer.products_at or self.products_at,
         )
 
 
@@ -105,6 +116,8 @@ def company_change(event: Event, company: Company, record: CompanyRecord | None)
         change = replace(change, name=company.name)
     if event.source is not Source.JOURNEY and company.tags:
         change = _with_tags(change, event, company, record)
+    if company.products is not None:
+        change = _with_products(change, event, company.products, record)
     if isinstance(event, CompanyDeleted) and record.deleted_at is None:
         grace_from = _NO_GRACE if event.source is Source.JOURNEY else event.received_at
         change = replace(change, deleted_at=event.at, deleted_by=event.event_id, grace_from=grace_from)
@@ -127,6 +140,16 @@ def _with_tags(change: CompanyChange, event: Event, company: Company, record: Co
             company_since=record.first_heard_at or event.received_at,
         )
     return change
+
+
+def _with_products(
+    change: CompanyChange, event: Event, products: tuple[str, ...], record: CompanyRecord
+) -> CompanyChange:
+    """Add the newest products by Codat's time."""
+    at = min(event.at, event.received_at)
+    if record.products_at is not None and at <= record.products_at:
+        return change
+    return replace(change, products=None if products == record.products else products, products_at=at)
 
 
 def names_other_merchant(company: Company, record: CompanyRecord) -> bool:

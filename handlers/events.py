@@ -53,11 +53,12 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A company as an event describes it; ``None`` and empty mean that the event does not say."""
+    """A company as an event describes it; ``None`` and empty tags mean that the event does not say."""
 
     id: str
     name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    products: tuple[str, ...] | None = None
 
     @property
     def merchant_id(self) -> str | None:

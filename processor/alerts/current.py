@@ -4,6 +4,7 @@ Source: https://docs.codat.io/using-the-api/webhooks/event-types
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from handlers.events import (
@@ -36,6 +37,7 @@ from processor.codat.json_values import (
     as_connection,
     as_explanation,
     as_id,
+    as_ids,
     as_instant,
     as_object,
     as_read_status,
@@ -58,6 +60,9 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
     company = as_company(payload.get("referenceCompany"))
     if company is None and type_key.startswith("company."):
         company = as_company(payload)  # the payload of these types is the company itself
+        products = payload.get("products") if type_key.startswith("company.product.") else None
+        if company is not None and isinstance(products, list):
+            company = replace(company, products=as_ids(products))
     envelope = build_envelope(
         event_id=event_id,
         event_type=event_type,
@@ -188,6 +193,8 @@ READERS: Mapping[str, Reader] = {
     "client.rateLimit.reset": _rate_limit_reset,
     "company.created": _company_reader(CompanyCreated),
     "company.deleted": _company_reader(CompanyDeleted),
+    "company.product.added": _other,
+    "company.product.removed": _other,
     "connection.connected": _simple_connection_reader(ConnectionLinked),
     "connection.created": _simple_connection_reader(ConnectionCreated),
     "connection.deleted": _simple_connection_reader(ConnectionDeleted),

@@ -155,6 +155,12 @@ def as_explanation(value: object) -> str | None:
     return first
 
 
+def as_ids(value: object) -> tuple[str, ...]:
+    """The usable ids of a list."""
+    ids = (as_id(element) for element in value) if isinstance(value, list) else ()
+    return tuple(id_ for id_ in ids if id_ is not None)
+
+
 def as_company(value: object) -> Company | None:
     """A company; ``None`` without a usable id."""
     company = as_object(value)

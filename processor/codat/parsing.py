@@ -18,6 +18,7 @@ from processor.codat.json_values import (
     as_company,
     as_connection,
     as_id,
+    as_ids,
     as_instant,
     as_message,
     as_name,
@@ -62,12 +63,6 @@ def as_progress(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return 0
     return int(min(100, max(0, value)))
-
-
-def as_ids(value: object) -> tuple[str, ...]:
-    """The usable ids of a list."""
-    ids = (as_id(element) for element in value) if isinstance(value, list) else ()
-    return tuple(id_ for id_ in ids if id_ is not None)
 
 
 def _object(value: object, noun: str) -> Mapping[str, object]:

@@ -46,6 +46,9 @@ ALTERNATIVES: Mapping[str, Sequence[Sequence[str]]] = {
     "company.created": [_LEGACY_STATUS],
     "company.deleted": [_LEGACY_STATUS],
     "connection.failed": [_LEGACY_STATUS],
+    # Consumers from before June 2026 lack these, and do without: Codat is asked when products matter.
+    "company.product.added": [()],
+    "company.product.removed": [()],
 }
 """For each handled event type the groups of other types that replace it; one complete group is enough."""
 

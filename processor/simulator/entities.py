@@ -290,7 +290,7 @@ class Happened:
     """A change, as the messages tell it; ``at`` is Codat's time of it.
 
     ``event_type`` is the current service's name. ``old_status`` is ``None`` where the status did not change
-    or there was none before.
+    or there was none before. ``product`` was added to the company, or removed.
     """
 
     event_type: str
@@ -299,3 +299,4 @@ class Happened:
     connection: SimulatedConnection | None = None
     old_status: Status | None = None
     datasets: tuple[SimulatedDataset, ...] = ()
+    product: str | None = None

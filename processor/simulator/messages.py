@@ -80,6 +80,8 @@ class Composer:
         payload: JsonObject
         if happened.connection is None:
             payload = self.company_details(happened.company)
+            if happened.product is not None:
+                payload |= {"productId": happened.product, "productName": happened.product.title()}
         else:
             payload = {"referenceCompany": self._reference(happened.company)}
             if happened.datasets:

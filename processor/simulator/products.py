@@ -24,8 +24,7 @@ def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
         check_product(product)
         with simulation.lock:
             company = simulation.world.company(company_id)
-            if product not in company.products:
-                company.products = (*company.products, product)
+            if simulation.world.change_products(company, product, is_added=True):
                 read(company)
         return "", 204
 
@@ -34,7 +33,7 @@ def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
         check_product(product)
         with simulation.lock:
             company = simulation.world.company(company_id)
-            company.products = tuple(known for known in company.products if known != product)
+            simulation.world.change_products(company, product, is_added=False)
         return "", 204
 
     @api.post("/companies/<company_id>/products/<product>/refresh")

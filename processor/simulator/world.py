@@ -73,6 +73,18 @@ class World:
             self._tell(Happened(event_type="company.created", at=company.created, company=company))
             return company
 
+    def change_products(self, company: SimulatedCompany, product: str, *, is_added: bool) -> bool:
+        """Give a company a product, or take it from it; whether that changed anything."""
+        with self.lock:
+            if is_added == (product in company.products):
+                return False
+            others = tuple(known for known in company.products if known != product)
+            company.products = (*others, product) if is_added else others
+            event_type = f"company.product.{'added' if is_added else 'removed'}"
+            at = self.ticker.now()
+            self._tell(Happened(event_type=event_type, at=at, company=company, product=product))
+            return True
+
     def delete_company(self, company_id: str) -> None:
         """Remove a company and, with it, all of its connections."""
         with self.lock:

@@ -145,7 +145,7 @@ def company(row: Any) -> dict[str, str]:
 def company_record(row: Mapping[str, str]) -> CompanyRecord:
     """The record in a hash; tags that cannot be read count as none.
 
-    Raises ``ValueError`` for a time that cannot be read.
+    Raises ``ValueError`` for a time or products that cannot be read.
     """
     return CompanyRecord(
         name=row.get("name"),
@@ -155,6 +155,8 @@ def company_record(row: Mapping[str, str]) -> CompanyRecord:
         deleted_at=from_iso(row["deleted_at"]) if "deleted_at" in row else None,
         deleted_by=row.get("deleted_by"),
         first_heard_at=from_iso(row["first_heard"]) if "first_heard" in row else None,
+        products=tuple(json.loads(row["products"])) if "products" in row else None,
+        products_at=from_iso(row["products_at"]) if "products_at" in row else None,
     )
 
 
@@ -168,6 +170,8 @@ def changed_fields(company_id: str, change: CompanyChange) -> dict[str, str]:
         "deleted_at": to_iso(change.deleted_at) if change.deleted_at else None,
         "deleted_by": change.deleted_by,
         "first_heard": to_iso(change.first_heard_at) if change.first_heard_at else None,
+        "products": None if change.products is None else json.dumps(change.products),
+        "products_at": to_iso(change.products_at) if change.products_at else None,
     }
     return {"id": company_id} | {name: value for name, value in fields.items() if value is not None}
 

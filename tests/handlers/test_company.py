@@ -62,6 +62,20 @@ def change_of(
     return company_change(event_about(company, second, source=source, received=received), company, record)
 
 
+def test_the_newest_products_stay_in_whatever_order_they_come() -> None:
+    record = NO_RECORD
+    for second, products in ((30, ("a", "b")), (20, ("a",)), (40, ()), (40, ("late",)), (35, ("a",))):
+        record = record.with_change(change_of(Company("company-1", products=products), second, record))
+    assert (record.products, record.products_at) == ((), at(40))
+    change = change_of(Company("company-1", products=()), 50, record)
+    assert (change.products, change.products_at, change.is_news) == (None, at(50), False)
+    older = CompanyChange(products=("a",), products_at=at(1))
+    assert older.merged(CompanyChange(products=(), products_at=at(2))) == CompanyChange(
+        products=(), products_at=at(2)
+    )
+    assert older.merged(NO_CHANGE) == older
+
+
 def test_an_unknown_company_is_taken_over_as_the_event_describes_it() -> None:
     assert change_of(tagged("m-1", "Toft"), 20, None) == CompanyChange(
         name="Toft",

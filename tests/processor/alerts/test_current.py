@@ -97,6 +97,25 @@ def test_each_connection_event_has_its_class_and_its_connection(event_type: str)
 
 
 @pytest.mark.parametrize(
+    ("event_type", "shown", "products"),
+    [
+        ("company.product.added", ["accounting", None, "lending"], ("accounting", "lending")),
+        ("company.product.removed", [], ()),
+        ("Company.Product.Removed", "lending", None),
+        ("company.product.added", None, None),
+        ("company.created", ["not yet all"], None),
+    ],
+)
+def test_messages_about_products_name_all_of_the_company(
+    event_type: str, shown: object, products: tuple[str, ...] | None
+) -> None:
+    payload = {**COMPANY, "productId": "lending", "productName": "Lending", "products": shown}
+    event = recognised(message(event_type, payload))
+    assert event.company is not None
+    assert (event.company.id, event.company.products) == ("company-1", products)
+
+
+@pytest.mark.parametrize(
     "event_type", ["Connection.Connected", "CONNECTION.CONNECTED", " connection.connected "]
 )
 def test_event_types_are_compared_without_case_and_kept_as_written(event_type: str) -> None:

@@ -36,6 +36,7 @@ LEGACY = [
     "ClientRateLimitReached",
     "ClientRateLimitReset",
 ]
+LEGACY_STATUS = ("DataConnectionStatusChanged",)
 NOT_READS = [one for one in HANDLED if not one.startswith("read.")]
 NARROWER = ["read.completed.successful", "read.completed.unsuccessful"]
 
@@ -55,7 +56,8 @@ NARROWER = ["read.completed.successful", "read.completed.unsuccessful"]
         ([*NOT_READS, NARROWER[0]], ["read.completed", "read.completed.initial"]),
         (NOT_READS, ["read.completed", "read.completed.initial"]),
         ([one for one in HANDLED if one != "connection.failed"], ["connection.failed"]),
-        (LEGACY[1:], [one for one in NOT_READS if one[:3] in ("com", "con") and one != "connection.deleted"]),
+        (LEGACY[1:], [one for one in NOT_READS if LEGACY_STATUS in ALTERNATIVES[one]]),
+        ([one for one in HANDLED if not one.startswith("company.product.")], []),
     ],
 )
 def test_what_tells_the_same_in_another_spelling_is_not_missing(truth, event_types, missing):

@@ -6,6 +6,7 @@ import pytest
 
 from processor.codat.errors import CodatNotFound
 from processor.simulator import SimulatorConfig, SimulatorServer
+from processor.simulator.chaos import Deliver
 from tests.processor.simulator.receiving import Receiver
 from tests.support.journeying import CODAT_KEY
 from tests.support.visiting import Place, Wall
@@ -38,11 +39,31 @@ def test_products_are_added_and_removed_at_codat_first(place: Place) -> None:
     assert journey.products.remove(company_id, "lending") == ["insights"]
     assert journey.products.remove(company_id, "insights") == []
     assert journey.company(company_id).products == (), "a company may lose its last product"
+    place.settle()
+    assert journey.company(company_id).products == (), "the messages about it tell the same"
     with pytest.raises(CodatNotFound):
         journey.products.add(company_id, "unknown")
     place.codat.simulation.world.company(company_id).products = ("lending",)
     assert journey.products.of_company(company_id) == ["lending"]
     assert journey.company(company_id).products == ("lending",), "what Codat shows is kept"
+
+
+def test_messages_about_products_change_them_and_late_ones_do_not(place: Place) -> None:
+    """What was changed in Codat's portal was unknown until somebody asked for the products."""
+    company_id, _ = signed_up(place)
+    world, journey = place.codat.simulation.world, place.desk.journey
+    codats = world.company(company_id)
+    world.change_products(codats, "insights", is_added=True)
+    place.settle()
+    assert journey.company(company_id).products == ("lending", "insights")
+    with place.codat.simulation.delivery.steered(Deliver.HOLD):
+        world.change_products(codats, "lending", is_added=False)
+    world.change_products(codats, "lending", is_added=True)
+    place.settle()
+    assert journey.company(company_id).products == ("insights", "lending")
+    place.codat.simulation.delivery.release()
+    place.settle()
+    assert journey.company(company_id).products == ("insights", "lending")
 
 
 def test_what_was_read_can_be_read_now_with_custom_products(place: Place) -> None:
