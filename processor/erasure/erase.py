@@ -245,6 +245,7 @@ def _keys_of(records: CompanyRecords) -> list[str]:
         keys.reminded(company_id),
         keys.confirmed_accounts(company_id),
         keys.consented(company_id),
+        keys.consenters(company_id),
         keys.platform_requests(company_id),
         keys.outbox_of(keys.cell_of(company_id), company_id),
     ]

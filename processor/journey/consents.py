@@ -1,4 +1,4 @@
-"""Consent: which text a user agreed to, for which connection, when, and from where."""
+"""Consent: which text a user agreed to, for which connection, when, from where, and with whose link."""
 
 import hashlib
 import hmac
@@ -14,16 +14,18 @@ from processor.clock import to_iso
 from processor.journey.consent_texts import ConsentText, ConsentTexts
 from processor.journey.events import CompanyFields, JourneyEvents
 from processor.journey.models import CompanyView, LinkSession
+from processor.journey.people import Person
 from processor.store import cursors, keys
 from processor.store.cursors import ResultPage
 from processor.store.decoding import text
+from processor.store.encryption import KeyMissing, decrypt, encrypt
 
 
 class Consents:
     """Keeps evidence with the company, until that is erased. Every method may raise ``redis.RedisError``.
 
     ``texts`` is ``None`` where the pages ask for no consent. ``signing_keys`` returns the keys of links; the
-    first makes the hash of an address, which nobody without it can guess.
+    first makes the hashes of addresses, which nobody without it can guess.
     """
 
     def __init__(
@@ -60,9 +62,16 @@ class Consents:
         *,
         authorization: int,
         address: str,
+        person: Person | None = None,
     ) -> dict[str, Any]:
-        """Keep the evidence and note it on the timeline, unless the company was erased meanwhile; the row."""
+        """Keep the evidence and note it on the timeline, unless the company was erased meanwhile; the row.
+
+        ``person`` is the one whose link was used; ``None``: the company's own link, made for its contact. The
+        name is kept apart, encrypted, and outlives the person's removal.
+        """
         company_id, connection_id = company["id"], session.connection_id
+        email = company.get("contact_email") if person is None else person["email"]
+        person_id = None if person is None else str(person["id"])
         row = {
             "id": f"cns_{secrets.token_hex(12)}",
             "at": to_iso(self._clock()),
@@ -74,7 +83,9 @@ class Consents:
             "hash": consent.hash,
             "language": consent.language,
             "text": consent.text,
-            "address_hash": self._address_hash(address),
+            "address_hash": self._keyed_hash(f"consent {address}"),
+            "person_id": person_id,
+            "email_hash": self._keyed_hash(f"consent of {email}") if email else None,
         }
         name = keys.company(company_id)
 
@@ -84,21 +95,38 @@ class Consents:
             if is_known:
                 pipe.xadd(keys.consents(company_id), {"consent": json.dumps(row, ensure_ascii=False)})
                 pipe.hset(keys.consented(company_id), _mark(connection_id, consent), authorization)
+                if person is not None and person["name"]:
+                    pipe.hset(keys.consenters(company_id), person["id"], encrypt(person["name"]))
 
         self._client.transaction(save, name)  # type: ignore[no-untyped-call]
-        self._events.record_consent(company, connection_id, consent.version)
+        self._events.record_consent(company, connection_id, consent.version, person_id)
         return row
 
     def of_company(self, company_id: str, *, limit: int, cursor: str | None = None) -> ResultPage:
         """A page of a company's evidence, newest first; raises :class:`Invalid` for a foreign cursor."""
         newest = "+" if cursor is None else f"({cursors.stream_id(cursor)}"
         rows = self._client.xrevrange(keys.consents(company_id), max=newest, count=limit + 1)
-        items = [json.loads(fields[b"consent"]) for _, fields in rows[:limit]]
+        names = {text(key): _name(name) for key, name in self._names(company_id).items()}
+        items = [
+            {"person_id": None, "email_hash": None, **row, "person_name": names.get(row.get("person_id"))}
+            for row in (json.loads(fields[b"consent"]) for _, fields in rows[:limit])
+        ]
         return ResultPage(items, text(rows[limit - 1][0]) if len(rows) > limit else None)
 
-    def _address_hash(self, address: str) -> str:
+    def _names(self, company_id: str) -> "dict[bytes, bytes]":
+        names: dict[bytes, bytes] = self._client.hgetall(keys.consenters(company_id))
+        return names
+
+    def _keyed_hash(self, message: str) -> str:
         key = self._signing_keys()[0].encode()
-        return hmac.new(key, f"consent {address}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()
+
+
+def _name(stored: bytes) -> str | None:
+    try:
+        return decrypt(text(stored))
+    except KeyMissing:
+        return None
 
 
 def _mark(connection_id: str, consent: ConsentText) -> str:

@@ -106,12 +106,18 @@ class JourneyEvents:
         )
         return self._put(event)
 
-    def record_consent(self, company: CompanyFields, connection_id: str, version: str) -> str:
-        """Record that the user agreed to a text before going on to the platform, at the local time."""
+    def record_consent(
+        self, company: CompanyFields, connection_id: str, version: str, person_id: str | None = None
+    ) -> str:
+        """Record that the user agreed to a text before going on to the platform, at the local time.
+
+        ``person_id``: whose link they used, if it was not the company's own.
+        """
+        used = f", with the link of {person_id}" if person_id else ""
         event = UnhandledEvent(
             **self._event_fields(observation_types.CONSENT_GIVEN, company, self._clock(), timed=False),
             connection_id=connection_id,
-            trigger=Trigger(f"the user agreed to the text {version}"),
+            trigger=Trigger(f"the user agreed to the text {version}{used}"),
         )
         return self._put(event)
 

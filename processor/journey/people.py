@@ -81,6 +81,11 @@ class People:
         except KeyMissing:
             return None
 
+    def of_link(self, company_id: str, person_id: str) -> Person | None:
+        """Whose link it is, without name and address if they are unknown; ``None`` for an empty id."""
+        nameless = {"id": person_id, "name": None, "email": None}
+        return self.person(company_id, person_id) or nameless if person_id else None
+
     def exists(self, company_id: str, person_id: str) -> bool:
         """Whether this person still has a link."""
         return bool(self._client.hexists(keys.people(company_id), person_id))

@@ -177,11 +177,6 @@ class Journey:
         """The other companies of the company's group, by name."""
         return [self._view(row, None) for row in self.groups.others(company.company_id, company.group)]
 
-    def find_company(self, merchant_id: str, *, root: str | None = None) -> CompanyView | None:
-        """The company of a merchant; ``None`` without one, or when it was deleted."""
-        row = self._companies.company_of(merchant_id)
-        return None if row is None else self._view(row, root)
-
     def request_platform(
         self, company_id: str, name: str, note: str | None = None
     ) -> tuple[dict[str, Any], bool]:
@@ -240,13 +235,19 @@ class Journey:
         self.way_back.keep(row["id"], connection_id, return_to, replaces=not keep_way_back)
         return session
 
-    def consent(self, company: CompanyView, session: LinkSession, text: ConsentText, *, address: str) -> None:
-        """Keep that the user agreed to ``text`` for the connection, unless that is known already."""
+    def consent(
+        self, company: CompanyView, session: LinkSession, text: ConsentText, *, address: str, person_id: str
+    ) -> None:
+        """Keep that the user agreed to ``text`` for the connection, unless that is known already.
+
+        ``person_id``: whose link they used; empty: the company's own.
+        """
         row = self._lookup.company(company.company_id)
         stored = self._reader.connection(session.connection_id)
-        authorization = 0 if stored is None else situation(stored.connection).authorization
-        if not self.consents.is_given(row["id"], session.connection_id, text, authorization=authorization):
-            self.consents.give(row, session, text, authorization=authorization, address=address)
+        count = 0 if stored is None else situation(stored.connection).authorization
+        if not self.consents.is_given(row["id"], session.connection_id, text, authorization=count):
+            person = self.people.of_link(row["id"], person_id)
+            self.consents.give(row, session, text, authorization=count, address=address, person=person)
 
     def connections(self, company_id: str) -> list[ConnectionView]:
         """The connections of a company, newest first, without deleted ones."""

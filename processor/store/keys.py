@@ -500,6 +500,11 @@ def consented(company_id: str) -> str:
     return f"{_in(cell_of(company_id))}consented:{company_id}"
 
 
+def consenters(company_id: str) -> str:
+    """Hash: id of a person whose link was used to their name. Kept like ``consents``."""
+    return f"{_in(cell_of(company_id))}consenters:{company_id}"
+
+
 def signing_up(merchant: str) -> str:
     """String: lock of the sign-up of a merchant (hash of its id). Expires within two minutes."""
     return f"{PREFIX}signing-up:{merchant}"

@@ -66,5 +66,6 @@ def _hashes(client: "Redis[Any]") -> Iterator[tuple[str, Sequence[str]]]:
         for member, _ in client.zscan_iter(keys.companies(cell), count=PAGE_SIZE):
             company_id = text(member)
             yield keys.company(company_id), COMPANY_FIELDS
-            if people := texts(client.hkeys(keys.people(company_id))):
-                yield keys.people(company_id), people
+            for table in (keys.people(company_id), keys.consenters(company_id)):
+                if people := texts(client.hkeys(table)):
+                    yield table, people

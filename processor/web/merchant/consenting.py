@@ -113,7 +113,8 @@ def ask(
 def keep(visit: PageVisit, session: LinkSession, text: ConsentText | None) -> None:
     """Keep the evidence before the user leaves for the platform."""
     if text is not None:
-        journey().consent(visit.company, session, text, address=request.remote_addr or "")
+        address = request.remote_addr or ""
+        journey().consent(visit.company, session, text, address=address, person_id=visit.person_id)
 
 
 def name_of(platform: PlatformView | None) -> str:

@@ -315,3 +315,6 @@ class ConsentSchema(ResponseSchema):
         metadata={"description": "The whole text as it was shown."},
     )
     address_hash = text("A keyed hash of the browser's address, to compare acts with each other.")
+    person_id = text("The person whose link was used; null: the company's own link.", null=True)
+    person_name = text("Their name, also after they were removed.", null=True)
+    email_hash = text("A keyed hash of the e-mail address that the link was made for.", null=True)

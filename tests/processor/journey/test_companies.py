@@ -183,15 +183,15 @@ def test_a_merchant_whose_company_was_deleted_gets_a_new_one(desk: Desk, drain: 
     first, _ = desk.journey.sign_up(merchant_id="m-1")
     desk.journey.delete_company(first.company_id)
     drain()
-    assert desk.journey.find_company("m-1") is None
+    assert desk.journey._companies.company_of("m-1") is None
     with pytest.raises(NotFound):
         desk.journey.company(first.company_id)
     second, made = desk.journey.sign_up(merchant_id="m-1")
     assert made
     assert second.company_id != first.company_id
-    found = desk.journey.find_company("m-1")
+    found = desk.journey._companies.company_of("m-1")
     assert found is not None
-    assert found.company_id == second.company_id
+    assert found["id"] == second.company_id
 
 
 def test_a_new_company_stays_the_merchants_whatever_comes_late_of_the_deleted_one(
@@ -256,7 +256,7 @@ def test_a_company_whose_tag_was_changed_at_codat_is_the_new_merchants(
     found, made = desk.journey.sign_up(merchant_id="new")
 
     assert (found.company_id, found.merchant_id, made) == (view.company_id, "new", False)
-    assert desk.journey.find_company("old") is None
+    assert desk.journey._companies.company_of("old") is None
     assert at_codat(codat, "new") == []
 
 

@@ -48,6 +48,7 @@ def test_choosing_beside_the_text_is_the_consent_and_leads_on(open_place: OpenPl
     assert re.fullmatch(r"default\.en-[0-9a-f]{12}", kept["version"])
     assert re.fullmatch(r"[0-9a-f]{64}", kept["hash"])
     assert re.fullmatch(r"[0-9a-f]{64}", kept["address_hash"])
+    assert (kept["person_id"], kept["person_name"], kept["email_hash"]) == (None, None, None)
     timeline = place.desk.reader.timeline(connection_id, limit=10, cursor=None).items
     entry = next(row for row in timeline if row["event_type"] == "journey.consent.given")
     assert f"the user agreed to the text {kept['version']}" in entry["reason"]

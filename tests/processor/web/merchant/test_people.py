@@ -17,6 +17,7 @@ from tests.workers.delivery.mailing import Mailbox
 
 API_KEY = "a-key-of-the-tests"
 ANN = "ann@books.example"
+ENCRYPTION_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 def token_of(link: str) -> str:
@@ -138,6 +139,37 @@ def test_an_erasure_finds_nothing_of_an_accountant_of_two_companies_nor_of_one_w
     assert place.desk.journey.people.exists(other_id, kept)
 
 
+def test_a_consent_says_whose_link_it_was_also_when_they_are_gone(open_place: OpenPlace) -> None:
+    """The evidence said from which address somebody agreed, and not who."""
+    place = open_place()
+    company, _ = place.desk.journey.sign_up(merchant_id="m-1", contact_email="owner@shop.example")
+    company_id, people = company.company_id, place.desk.journey.people
+    (ann, _), client = people.add(company_id, ANN, "Ann Lee"), place.container.redis
+    visitor = place.visitor()
+    for holder, platform in (("", "Stripe"), (ann["id"], "Shopify")):
+        link = place.desk.journey.links.connect_url(company_id, holder=holder)
+        visitor.press(visitor.open(f"/connect/{token_of(link)}"), platform)
+    place.settle()
+    people.remove(company_id, ann["id"])
+    by_ann, by_owner = place.desk.journey.consents.of_company(company_id, limit=10).items
+    assert (by_ann["person_id"], by_ann["person_name"]) == (ann["id"], "Ann Lee")
+    assert (by_owner["person_id"], by_owner["person_name"]) == (None, None)
+    assert len({by_ann["email_hash"], by_owner["email_hash"], None}) == 3
+    assert by_ann["address_hash"] == by_owner["address_hash"]
+    timeline = place.desk.reader.timeline(by_ann["connection_id"], limit=10, cursor=None).items
+    assert any(str(row["reason"]).endswith(f"with the link of {ann['id']}") for row in timeline)
+    try:
+        encryption.use_keys([ENCRYPTION_KEY])
+        assert reencrypt(client).changed == 2, "the contact, and the name"
+        assert place.desk.journey.consents.of_company(company_id, limit=1).items == [by_ann]
+        encryption.use_keys([])
+        assert place.desk.journey.consents.of_company(company_id, limit=1).items[0]["person_name"] is None
+    finally:
+        encryption.use_keys(())
+    CompanyEraser(client).erase(company_id, place.desk.clock())
+    assert not client.exists(keys.consenters(company_id))
+
+
 def test_there_are_twenty_at_most_and_addresses_are_encrypted_and_erased(open_place: OpenPlace) -> None:
     place = open_place(API_KEYS=API_KEY)
     company_id, _ = place.company()
@@ -150,7 +182,7 @@ def test_there_are_twenty_at_most_and_addresses_are_encrypted_and_erased(open_pl
 
     client = place.container.redis
     try:
-        encryption.use_keys(["MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="])
+        encryption.use_keys([ENCRYPTION_KEY])
         assert reencrypt(client).changed == MOST_PEOPLE
         assert b"person-1@" not in b"".join(client.hvals(keys.people(company_id)))
         assert len(place.desk.journey.people.of_company(company_id)) == MOST_PEOPLE
