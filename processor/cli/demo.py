@@ -14,6 +14,7 @@ from types import FrameType
 import click
 import httpx
 
+from processor.cli.demo_lender import lender_client
 from processor.cli.demo_listener import Listener
 from processor.cli.demo_settings import share_settings
 from processor.cli.demo_welcome import (
@@ -44,10 +45,13 @@ from processor.simulator import (
 )
 from processor.simulator.config import new_authorization, new_webhook_secret
 from processor.simulator.lender import BRANDS, LENDER_PATH
+from processor.simulator.mailbox import Mailbox
 
 READY_TIMEOUT_S = 60.0
 STORY_TIMEOUT_S = 120.0
 SIMULATOR_PORT = 8001
+PRODUCTS = ("lending", "insights")
+"""Products of the simulated client; companies get the first."""
 
 
 @click.command()
@@ -82,18 +86,26 @@ def demo(headless: bool, name: str | None, simulator_port: int | None, within_s:
         settings = with_port(load(environ, DOTENV))
         logs.configure(settings.log_level, settings.secrets())
         simulator = stack.enter_context(SimulatorServer(_simulator_config(settings, simulator_port)))
+        mailbox = stack.enter_context(Mailbox())
         service_environ = {
             "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
             "RETURN_URL_ORIGINS": simulator.url,
             "EMBED_ORIGINS": simulator.url,
             "BRAND_DIR": str(BRANDS),
+            "CODAT_PRODUCTS": PRODUCTS[0],
+            "PUBLIC_URL": settings.local_url,
+            "QUIET_HOURS": "off",
+            "SMTP_URL": mailbox.url,
+            "MAIL_FROM": "no-reply@lender.example",
             **environ,
             "CODAT_API_URL": simulator.url,
             "PORT": str(settings.port),
         }
         stack.enter_context(share_settings(settings.data_dir, service_environ))
-        play_or_run = _headless if headless else _run
-        code = play_or_run(settings, simulator, service_environ, name, within_s)
+        if headless:
+            code = _headless(settings, simulator, service_environ, name, within_s)
+        else:
+            code = _run(settings, simulator, service_environ, mailbox, name, within_s)
     sys.exit(code)
 
 
@@ -124,6 +136,7 @@ def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
         api_key=settings.codat_api_key or "",
         webhook_url=f"{settings.local_url}/webhooks/codat",
         redirect_url=redirect_url(settings.local_url),
+        products=PRODUCTS,
         webhook_secret=next(iter(settings.codat_webhook_secrets), new_webhook_secret()),
         alert_authorization=next(iter(settings.codat_alert_authorizations), new_authorization()),
     )
@@ -133,11 +146,17 @@ def _run(
     settings: Settings,
     simulator: SimulatorServer,
     environ: Mapping[str, str],
+    mailbox: Mailbox,
     name: str | None,
     within_s: float,
 ) -> int:
     """Run until Ctrl-C; play the named story once the service is ready."""
-    with StopSignals() as signals, Listener(click.echo) as listener, store_environment(settings) as env:
+    with (
+        StopSignals() as signals,
+        Listener(click.echo) as listener,
+        store_environment(settings) as env,
+        lender_client({**environ, **env}, mailbox) as simulator.simulation.lender,
+    ):
         supervisor = Supervisor(service(settings, {**environ, **env}))
         click.echo("Starting; the addresses to open come in a few seconds.")
 

@@ -12,6 +12,7 @@ import click
 import httpx
 
 from processor.settings.definitions import DATA_DIR, Settings
+from processor.simulator.lender import LENDER_PATH
 
 Result = TypeVar("Result")
 
@@ -48,7 +49,8 @@ def print_addresses(settings: Settings, simulator_url: str) -> None:
     key = DEMO_LOGIN if settings.api_keys == (DEMO_LOGIN,) else "YOUR_API_KEY"
     password = DEMO_LOGIN if settings.operator_password == DEMO_LOGIN else "your OPERATOR_PASSWORD"
     click.echo(
-        f"\n  Simulated Codat   {simulator_url}/  (create a company, connect it, authorise)\n"
+        f"\n  Simulated lender  {simulator_url}{LENDER_PATH}  (sign customers up, see all that it can do)\n"
+        f"  Simulated Codat   {simulator_url}/  (what the customer does there, and what happens)\n"
         f"  This service      {local_url}/readyz\n"
         f"  Operators' pages  {local_url}/ops  (user operator, password {password})\n"
         f'  What it knows     curl -H "Authorization: Bearer {key}" {local_url}/v1/connections\n'

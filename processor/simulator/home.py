@@ -58,6 +58,7 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
                 buttons_of=buttons_of,
                 deliveries=simulation.delivery.records()[:_SHOWN_DELIVERIES],
                 config=simulation.config,
+                has_lender=simulation.lender is not None,
                 generations=sorted(simulation.generations),
                 refresh_s=_REFRESH_S if is_reading else None,
             )

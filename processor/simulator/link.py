@@ -91,7 +91,8 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
             visit = request.form.get("visit", "")
             if ending is None or not simulation.passwords.redeem(f"visit of {connection_id}", visit):
                 return _expired()
-            ending, message = _apply(simulation, connection, ending)
+            account_name = request.form.get("account_name", "").strip()
+            ending, message = _apply(simulation, connection, ending, account_name)
             template = simulation.config.redirect_url
             if template is not None:
                 return redirect(way_back(template, connection, ending, message, request.args), 303)
@@ -142,8 +143,13 @@ def _company_name(connection: SimulatedConnection, ending: Ending) -> str:
     return (connection.account_name or "") if ending.status_code == 200 else ""
 
 
-def _apply(simulation: Simulation, connection: SimulatedConnection, ending: Ending) -> tuple[Ending, str]:
-    """Make happen at Codat what the user chose; how it really ended, and a sentence about it."""
+def _apply(
+    simulation: Simulation, connection: SimulatedConnection, ending: Ending, account_name: str
+) -> tuple[Ending, str]:
+    """Make happen at Codat what the user chose; how it really ended, and a sentence about it.
+
+    An empty ``account_name`` leaves it as it was.
+    """
     if ending.status_code == 201:
         return ending, ""
     if ending.status_code != 200:
@@ -152,7 +158,7 @@ def _apply(simulation: Simulation, connection: SimulatedConnection, ending: Endi
     if connection.status is Status.LINKED:
         return ending, ""
     try:
-        simulation.change(connection.id, "authorize", {})
+        simulation.change(connection.id, "authorize", {"account_name": account_name})
     except SimulatorRefusal as refused:
         simulation.change(connection.id, "fail", {"status_code": 500})
         return _BY_NAME["error"], refused.sentence

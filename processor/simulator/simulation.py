@@ -12,6 +12,7 @@ from processor.simulator.consumers import Consumers
 from processor.simulator.delivery import Delivery
 from processor.simulator.entities import Happened, SimulatedConnection, SimulatorRefusal
 from processor.simulator.faults import Faults
+from processor.simulator.lender_client import LenderClient
 from processor.simulator.messages import Composer
 from processor.simulator.passwords import OneTimePasswords
 from processor.simulator.platforms import JsonObject
@@ -45,6 +46,8 @@ class Simulation:
         )
         self.delivery = Delivery(config, clock, self.lock, self.consumers.urls_for)
         self.world = World(Ticker(clock), self._tell, self.lock)
+        self.lender: LenderClient | None = None
+        """The caller of the service whose pages are beside this Codat; ``None`` without one."""
         self._agenda = Agenda("simulator-reads")
         self.reading = SimulatedSync(self.world, self._agenda)
         self._changes: Mapping[str, Callable[[str, Options], object]] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attack.route_rules import RULES
 from tests.support.ports import own_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,6 +20,9 @@ BASH = shutil.which("bash")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 EXPECTED = re.compile(r"curl .*#\s(\d{3})$")
 LIMIT_S = 300
+CALL = re.compile(r'curl (.*?)"\$(V1/[^"?]+)[^"]*"( -d )?')
+NAMED = re.compile(r"\$\w+|(?<=products/)\w+|(?<=people/)\w+")
+JOURNEY = re.compile(r"/v1/(?:companies|connections|integrations)(?:/|$)")
 
 pytestmark = [
     pytest.mark.skipif(not (shutil.which("curl") and BASH), reason="curl or bash is missing"),
@@ -87,27 +91,17 @@ def test_every_line_of_the_document_answers_as_it_says(demo: tuple[int, int], tm
 
 
 def test_the_document_has_a_line_for_every_call_of_the_journey() -> None:
-    text = "\n".join(blocks())
-    for call in (
-        r'companies" -d',
-        r"companies\?merchant_id=",
-        r"-X DELETE .*companies/",
-        r"-X PATCH .*companies/",
-        r"integrations\?",
-        r'connections" -d',
-        r"/link",
-        r"/unlink",
-        r"-X DELETE .*connections/",
-        r"/sync",
-        r"/journey",
-        r"/consents",
-        r'/read"  #',
-        r'/products"  #',
-        r"-X PUT .*/products/",
-        r"-X DELETE .*/products/",
-        r'/platform-requests" -d',
-        r'/platform-requests"  #',
-        r"/timeline",
-        r"/return",
-    ):
-        assert re.search(call, text), call
+    routes = {
+        (method, re.sub(r"<.+?>", "ID", path))
+        for rules in RULES.values()
+        for method, path in (line.split() for line in rules.split("\n") if line.strip())
+        if JOURNEY.match(path)
+    }
+    assert len(routes) > 25
+    calls = set()
+    for options, path, body in CALL.findall("\n".join(blocks())):
+        method = re.search(r"-X (\w+)", options)
+        path = NAMED.sub("ID", path.replace("V1", "/v1"))
+        calls.add((method[1] if method else "POST" if body else "GET", path))
+    assert routes - calls == set()
+    assert "/return?" in "".join(blocks())
