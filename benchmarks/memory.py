@@ -12,7 +12,7 @@ from benchmarks.measure import Figure
 from handlers.registry import Policy
 from processor.clock import utc_now
 from processor.runtime.embedded_engine import Engine
-from processor.store import keys, wakeups
+from processor.store import keys, retention
 from tests.support import messages
 from tests.support.service import until
 from tests.support.serving import give_back, serving
@@ -54,7 +54,7 @@ def measure(connections: int) -> list[Figure]:
             took = time.process_time() - began
             connection_bytes = _used(client) - empty
         reads_ms = _reads_ms(engine.url)
-        wakeups.trim(client, utc_now())
+        retention.trim(client, utc_now())
         until(lambda: not client.info("memory")["lazyfree_pending_objects"])
         idle_bytes = _used(client) - empty
     return [

@@ -14,6 +14,7 @@ from processor.access.audit import AuditTrail
 from processor.access.sessions import OperatorSessions
 from processor.alerts.replay import ReplayService
 from processor.alerts.signature import Authenticator
+from processor.alerts.webhook_secrets import WebhookSecrets
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.rate_limit import Priority
@@ -60,6 +61,7 @@ class Container:
     reader: Reader
     waker: Waker
     authenticator: Authenticator
+    webhook_secrets: WebhookSecrets
     policy: Policy
     codat: CodatClient | None
     journey: Journey
@@ -212,6 +214,7 @@ def _build(settings: Settings, client: "Redis[Any]", queue_client: "Redis[Any]",
     metrics = Metrics()
     reader, waker = Reader(client), Waker(queue_client, metrics)
     codat = client_for(settings, client, rank)
+    webhook_secrets = WebhookSecrets(client, settings.codat_webhook_secrets)
     return Container(
         settings=settings,
         redis=client,
@@ -220,8 +223,11 @@ def _build(settings: Settings, client: "Redis[Any]", queue_client: "Redis[Any]",
         reader=reader,
         waker=waker,
         authenticator=Authenticator(
-            secrets=settings.codat_webhook_secrets, authorizations=settings.codat_alert_authorizations
+            secrets=settings.codat_webhook_secrets,
+            authorizations=settings.codat_alert_authorizations,
+            stored_keys=webhook_secrets.signing_keys,
         ),
+        webhook_secrets=webhook_secrets,
         policy=policy_of(settings),
         codat=codat,
         journey=make_journey(settings, client=client, inbox=inbox, reader=reader, waker=waker, codat=codat),

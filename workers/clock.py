@@ -1,4 +1,4 @@
-"""The clock: wakes forgotten work once a second. Ticks are idempotent."""
+"""The clock: wakes forgotten work once a second. Ticks are idempotent, so a stand-in does no harm."""
 
 import logging
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis, RedisError, ResponseError
 
 from processor.clock import to_iso, utc_now
-from processor.store import heartbeats, outages, wakeups
+from processor.store import heartbeats, outages, retention, wakeups
 from processor.store.damaged_records import unreadable_records
 from processor.store.inbox import Inbox
 from processor.store.metrics import Metrics
@@ -72,10 +72,13 @@ class Clock:
             _log.info("the clock could not remove its heartbeat", extra={"error": repr(error)})
 
     def tick(self) -> None:
-        """Do one tick. Raises ``redis.RedisError``."""
-        now = self._clock()
+        """Record that the clock lives, and do what is due. Raises ``redis.RedisError``."""
         heartbeats.record(self._client, "clock", self._name, metrics=self._metrics)
-        asleep = False
+        self.do_due_work()
+
+    def do_due_work(self) -> None:
+        """Wake for what is due, requeue retries, and trim. Raises ``redis.RedisError``."""
+        now, asleep = self._clock(), False
         for event_id, cell in wakeups.due_retries(self._client, now):
             _, wake = self._inbox.requeue(event_id, status="failed", cell=cell, only_if=True)
             asleep = asleep or wake
@@ -91,7 +94,7 @@ class Clock:
             self._waker.wake_maintenance()
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
-            wakeups.trim(self._client, now - self._retention)
+            retention.trim(self._client, now - self._retention)
             unreadable_records(self._client, Reader(self._client))
 
     def _record(self, outage: Outage) -> None:

@@ -33,10 +33,17 @@ class ConditionWatch:
 
     ``sends`` has a function for each address. They bypass the operators' lane while nothing is delivered from
     it: while Redis stores nothing, and while no worker runs. Where it is ``None``, another process does this.
+    ``on_no_clock`` is called at each evaluation that finds no clock.
     """
 
-    def __init__(self, container: Container, *, sends: Sequence[Send] | None = None) -> None:
-        self._container = container
+    def __init__(
+        self,
+        container: Container,
+        *,
+        sends: Sequence[Send] | None = None,
+        on_no_clock: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._container, self._on_no_clock = container, on_no_clock
         public_url = container.settings.public_url
         self._link = f"{public_url.rstrip('/')}/ops" if public_url else None
         self._memory = ConditionMemory(
@@ -72,6 +79,8 @@ class ConditionWatch:
         if facts.answers:
             self._mutes = facts.mutes
         conditions = evaluation.evaluate(replace(facts, mutes=self._mutes))
+        if any(condition.code == "no_clock" for condition in conditions):
+            self._on_no_clock()
         critical = [condition for condition in conditions if condition.severity is Severity.CRITICAL]
         if self._is_direct:
             alerts_here = self._remember_here(critical, now)

@@ -26,6 +26,7 @@ from processor.store.waker import DELIVER, DRAIN, POLL
 from workers import runtime
 from workers.condition_watch import ConditionWatch
 from workers.redis_outage import RedisOutage
+from workers.stand_in import StandInClock
 
 _log = logging.getLogger(__name__)
 
@@ -153,7 +154,8 @@ def work(container: Container, queue: str) -> None:
     pulse.report_to_supervisor()
     worker = _create_worker(container, queue, pulse)
     process_runtime = runtime.install(container, stopping=lambda: worker.stopping, progress=pulse.beat)
-    watch = ConditionWatch(container)
+    stand_in = StandInClock(container, worker.name)
+    watch = ConditionWatch(container, on_no_clock=stand_in.begin)
     if queue == DELIVER:
         process_runtime.dispatcher.start()
         worker.is_well = lambda: process_runtime.dispatcher.is_well
@@ -172,6 +174,7 @@ def work(container: Container, queue: str) -> None:
         _log.debug("a worker ends", extra={"child": worker.name})
     finally:
         watch.stop()
+        stand_in.stop()
         process_runtime.dispatcher.stop()
         heartbeat.stop()
     try:

@@ -16,13 +16,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from redis import Redis, WatchError
+from redis import Redis, ResponseError, WatchError
 
 from processor.clock import from_iso, to_iso, to_ms
 from processor.errors import Invalid, StoreUnavailable
-from processor.store import keys
+from processor.store import essential_writes, keys
 from processor.store.cursors import LAST_STREAM_NUMBER, MAX_DIGITS, ResultPage
 from processor.store.decoding import text
+from processor.store.essential_writes import Command
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)  # also where LOG_LEVEL is higher
@@ -83,12 +84,13 @@ class AuditTrail:
         self._client, self._days, self._clock = client, days, clock
 
     def append(self, action: AuditedAction) -> dict[str, Any]:
-        """Append an entry and drop expired ones.
+        """Append an entry, also while Redis is full, and drop expired ones.
 
         Raises ``StoreUnavailable`` if others append all the time.
         """
         stream, salt = keys.audit(), secrets.token_hex(16)
         target = None if action.target is None else action.target[:MAX_TARGET_CHARS]
+        is_full = False
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
                 pipe.watch(stream, keys.audit_head())
@@ -104,17 +106,26 @@ class AuditTrail:
                     "previous": previous,
                 }
                 entry["hash"] = _hash_of(entry)
-                pipe.multi()
-                pipe.xadd(stream, {FIELD: json.dumps(entry, ensure_ascii=False)})
-                pipe.set(keys.audit_head(), f"{number + 1} {entry['hash']}")
+                commands: list[Command] = [
+                    ("XADD", stream, "*", FIELD, json.dumps(entry, ensure_ascii=False)),
+                    ("SET", keys.audit_head(), f"{number + 1} {entry['hash']}"),
+                ]
                 if target is not None:
-                    pipe.hset(keys.audit_targets(), str(number + 1), json.dumps([salt, target]))
-                pipe.xtrim(stream, maxlen=number + 2 - oldest, approximate=False)
+                    row = json.dumps([salt, target])
+                    commands.append(("HSET", keys.audit_targets(), number + 1, row))
+                commands.append(("XTRIM", stream, "MAXLEN", number + 2 - oldest))
                 if dropped:
-                    pipe.hdel(keys.audit_targets(), *dropped)
+                    commands.append(("HDEL", keys.audit_targets(), *dropped))
+                pipe.multi()
+                essential_writes.stage(pipe, commands, is_full=is_full)
                 try:
                     pipe.execute()
                 except WatchError:
+                    continue
+                except ResponseError as error:
+                    if is_full or not essential_writes.says_full(error):
+                        raise
+                    is_full = True
                     continue
             return {**entry, "target": target}
         raise StoreUnavailable()

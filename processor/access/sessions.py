@@ -18,7 +18,7 @@ from processor.access.operators import Operator
 from processor.clock import from_ms, to_ms
 from processor.settings.definitions import Settings
 from processor.settings.people import USER, Role, role_of
-from processor.store import keys
+from processor.store import essential_writes, keys
 from processor.store.decoding import text_fields, texts
 
 LIFETIME = timedelta(hours=12)
@@ -54,24 +54,28 @@ class OperatorSessions:
         self._client, self._settings, self._clock = client, settings, clock
 
     def open(self, operator: Operator, method: str) -> str:
-        """Begin a session and return its token."""
+        """Begin a session, also while Redis is full, and return its token."""
         token, now_ms = secrets.token_urlsafe(_TOKEN_BYTES), to_ms(self._clock())
         id_ = _id_of(token)
-        fields: dict[str | bytes, str | bytes | int | float] = {
+        is_password = method == operators.PASSWORD
+        fingerprint = operators.fingerprint(self._settings, operator.name) if is_password else None
+        fields: dict[str, str | int] = {
             "name": operator.name,
             "role": operator.role.label,
             "method": method,
             "began_ms": now_ms,
-            "fingerprint": (operators.fingerprint(self._settings, operator.name) or "")
-            if method == operators.PASSWORD
-            else "",
+            "fingerprint": fingerprint or "",
         }
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.operator_session(id_), mapping=fields)
-            pipe.expire(keys.operator_session(id_), IDLE)
-            pipe.zadd(keys.operator_sessions(), {id_: now_ms})
-            pipe.zremrangebyscore(keys.operator_sessions(), 0, now_ms - _ms(LIFETIME))
-            pipe.execute()
+        words = [word for item in fields.items() for word in item]
+        essential_writes.run(
+            self._client,
+            [
+                ("HSET", keys.operator_session(id_), *words),
+                ("PEXPIRE", keys.operator_session(id_), _ms(IDLE)),
+                ("ZADD", keys.operator_sessions(), now_ms, id_),
+                ("ZREMRANGEBYSCORE", keys.operator_sessions(), 0, now_ms - _ms(LIFETIME)),
+            ],
+        )
         return token
 
     def find(self, token: str) -> OperatorSession | None:

@@ -105,7 +105,8 @@ def decode_secret(secret: str) -> bytes:
 class Authenticator:
     """Authenticates messages with signing secrets and ``Authorization`` values.
 
-    Several of each are accepted, for rotations. ``tolerance_s`` is how far a signed timestamp may differ
+    Several of each are accepted, for rotations. ``stored_keys`` returns the keys that operators added; it is
+    called where no configured one matches. ``tolerance_s`` is how far a signed timestamp may differ
     from ``clock`` (Unix time, s). Raises ``ValueError`` for a malformed secret or a blank authorization.
     """
 
@@ -114,6 +115,7 @@ class Authenticator:
         *,
         secrets: Sequence[str],
         authorizations: Sequence[str],
+        stored_keys: Callable[[], Sequence[bytes]] = tuple,
         tolerance_s: int = TOLERANCE_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -122,6 +124,7 @@ class Authenticator:
         if not all(value.strip() for value in authorizations):
             raise ValueError("an accepted Authorization value must not be blank")
         self._keys = tuple(decode_secret(secret) for secret in secrets)
+        self._stored_keys = stored_keys
         # A server passes header octets on as Latin-1; a setting is text. Octets above 127 may be in either
         # encoding, so both are accepted.
         self._authorizations = tuple(
@@ -149,10 +152,6 @@ class Authenticator:
     def _verify(self, signed: _Signed | None, body: bytes) -> None:
         if signed is None:
             raise NotAuthentic("a signature header is missing or empty", RefusalReason.SIGNATURE)
-        if not self._keys:
-            raise NotAuthentic(
-                "the message is signed, but no signing secret is configured", RefusalReason.SIGNATURE
-            )
         if len(signed.signatures) > MAX_SIGNATURES_BYTES:
             raise NotAuthentic("the signature header is too long", RefusalReason.SIGNATURE)
         timestamp = signed.timestamp.decode("latin-1")
@@ -165,10 +164,12 @@ class Authenticator:
         content = b".".join((signed.id, signed.timestamp, body))
         entries = (entry.partition(b",") for entry in signed.signatures.split(b" "))
         signatures = [signature for version, _, signature in entries if version == b"v1"]
-        for key in self._keys if signatures else ():
-            expected = base64.b64encode(hmac.digest(key, content, "sha256"))
-            if any(hmac.compare_digest(signature, expected) for signature in signatures):
-                return
+        if _matches(self._keys, content, signatures) or _matches(self._stored_keys(), content, signatures):
+            return
+        if not self._keys and not self._stored_keys():
+            raise NotAuthentic(
+                "the message is signed, but no signing secret is configured", RefusalReason.SIGNATURE
+            )
         raise NotAuthentic("no signature matches", RefusalReason.SIGNATURE)
 
     def _check_authorization(self, authorization: str | None) -> None:
@@ -201,6 +202,15 @@ def kept_id(webhook_id: str) -> str:
     repetitions have the same hash.
     """
     return webhook_id if _EVENT_ID.fullmatch(webhook_id) else _fingerprint(_octets(webhook_id))
+
+
+def _matches(signing_keys: Sequence[bytes], content: bytes, signatures: Sequence[bytes]) -> bool:
+    """Whether one of the signatures was made with one of the keys."""
+    for key in signing_keys if signatures else ():
+        expected = base64.b64encode(hmac.digest(key, content, "sha256"))
+        if any(hmac.compare_digest(signature, expected) for signature in signatures):
+            return True
+    return False
 
 
 def _fingerprint(octets: bytes) -> str:

@@ -24,6 +24,7 @@ READ_ONLY = frozenset(
         *("companies list", "companies unknown", "companies consents", "companies journey"),
         *(
             "webhooks list",
+            "webhooks secrets",
             "funnel",
             "migration",
             "conditions list",
@@ -42,7 +43,10 @@ WITHOUT_TARGET = frozenset({"companies erase"})
 WRITES_TRAIL = frozenset({"store import"})
 """Commands that write the trail itself: after a failure an entry would lie in the middle of another chain."""
 
-TARGETS = ("company_id", "connection_id", "event_id", "notification_id", "subscriber_id", "name", "condition")
+TARGETS = (
+    *("company_id", "connection_id", "event_id", "notification_id", "subscriber_id", "secret_id"),
+    *("name", "condition", "older_than"),
+)
 """Arguments that are recorded. Others may be secrets or addresses."""
 
 SEVERAL_TARGETS = ("event_ids", "notification_ids")
@@ -71,7 +75,7 @@ def record(container: Container, outcome: str) -> None:
     shown = " ".join(targets[:MAX_TARGETS]) or None
     action = AuditedAction(
         ActorKind.COMMAND,
-        f"{_user()}@{socket.gethostname()}",
+        actor_name(),
         command,
         None if command in WITHOUT_TARGET else shown,
         outcome,
@@ -80,6 +84,11 @@ def record(container: Container, outcome: str) -> None:
         container.audit.append(action)
     except (RedisError, ProcessorError):
         _log.warning("the command could not be kept in the audit trail", extra={"command": command})
+
+
+def actor_name() -> str:
+    """Who runs this command, on which machine."""
+    return f"{_user()}@{socket.gethostname()}"
 
 
 def _user() -> str:

@@ -1,7 +1,8 @@
-"""``events``: operators list, show, replay and discard messages."""
+"""``events``: operators list, show, replay, discard and forget messages."""
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -11,8 +12,10 @@ from processor.cli.options import as_json_option, company_option, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import describe_error, open_store
 from processor.resources import queries
+from processor.store import retention
 from processor.store.message_records import EVENT_STATUSES
 
+MOST_OF_A_STEP = 20_000
 REPLAYABLE = ("dead", "quarantined", "failed")
 
 
@@ -88,6 +91,33 @@ def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: b
         results = replays.discard_each(ids, only=status)
         discarded = report_results(results, status=DISCARDED, as_json=as_json)
     sys.exit(0 if discarded else 1)
+
+
+@events.command("forget")
+@click.option(
+    "--older-than",
+    "older_than",
+    type=click.IntRange(min=1),
+    required=True,
+    metavar="DAYS",
+    help="Those that arrived before.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json_option
+def forget_events(older_than: int, *, yes: bool, as_json: bool) -> None:
+    """Make room: remove handled messages, for good. What waits, failed or is in quarantine stays."""
+    if not yes and sys.stdin.isatty():
+        question = f"Forget the handled messages that are older than {older_than} days?"
+        click.confirm(question, abort=True, err=True)
+    count = 0
+    with open_store() as container:
+        before = container.clock() - timedelta(days=older_than)
+        while step := retention.forget_handled(container.redis, before, most=MOST_OF_A_STEP):
+            count += step
+    if as_json:
+        print_json({"forgotten": count})
+    else:
+        click.echo(f"{count:,} messages were forgotten.")
 
 
 def report_results(results: Iterator[ReplayResult], *, as_json: bool, status: str = "pending") -> bool:

@@ -1,6 +1,5 @@
 """``operators``: hashes of passwords for OPERATORS, and sessions."""
 
-import sys
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ from werkzeug.security import generate_password_hash
 
 from processor.access.operators import LONGEST_PASSWORD
 from processor.access.sessions import SHOWN_ID_CHARS, OperatorSession
-from processor.cli.options import as_json_option
+from processor.cli.options import as_json_option, read_secret
 from processor.cli.printing import Column, print_json, print_page
 from processor.cli.store_access import open_store
 from processor.clock import to_iso
@@ -33,10 +32,7 @@ def operators() -> None:
 @as_json_option
 def hash_password(*, as_json: bool) -> None:
     """Print the hash of a password for OPERATORS; the password is read from the input, or asked for."""
-    if sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
+    password = read_secret("Password", twice=True)
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise click.UsageError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
     password_hash = generate_password_hash(password)

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -52,3 +53,10 @@ def moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> d
 def codat_id(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """An id of Codat, in the case in which it is stored."""
     return value and folded(value)
+
+
+def read_secret(name: str, *, twice: bool = False) -> str:
+    """A secret from the input, or asked for at a terminal: an argument would be in the shell's history."""
+    if sys.stdin.isatty():
+        return str(click.prompt(name, hide_input=True, confirmation_prompt=twice))
+    return sys.stdin.readline().rstrip("\r\n")

@@ -1,10 +1,12 @@
-"""``webhooks``: operators register, list and remove our webhook consumers at Codat."""
+"""``webhooks``: our webhook consumers at Codat, and the signing secrets of their messages."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from processor.cli.options import as_json_option
+from processor.cli.audited import actor_name
+from processor.cli.options import as_json_option, read_secret
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import open_store
 from processor.codat.client import CodatClient
@@ -22,9 +24,12 @@ CONSUMER_COLUMNS: tuple[Column, ...] = (
 )
 
 
+SECRET_COLUMNS: tuple[Column, ...] = (("SECRET", "id"), ("ADDED", "added_at"), ("BY", "added_by"))
+
+
 @click.group()
 def webhooks() -> None:
-    """Our webhook consumers at Codat."""
+    """Our webhook consumers at Codat, and the secrets that sign their messages."""
 
 
 @webhooks.command("register")
@@ -46,7 +51,10 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
         return
     print_fields(_fields(registration.consumer))
     if registration.is_new:
-        click.echo("\nNow copy its signing secret from Codat's portal into CODAT_WEBHOOK_SECRETS.")
+        click.echo(
+            "\nNow copy its signing secret from Codat's portal,"
+            " and add it with `codat-processor webhooks add-secret`."
+        )
     else:
         click.echo("\nIt was there already; nothing was changed.")
 
@@ -73,6 +81,41 @@ def remove_webhooks(ids_or_urls: tuple[str, ...], *, as_json: bool) -> None:
     else:
         for fields in removed:
             click.echo(f"{fields['id']}  removed ({fields['url']})")
+
+
+@webhooks.command("add-secret")
+@as_json_option
+def add_secret(*, as_json: bool) -> None:
+    """Accept messages signed with one more secret, at once; it is read from the input, or asked for."""
+    secret = read_secret("Signing secret")
+    with open_store() as container:
+        stored = container.webhook_secrets.add(secret, by=actor_name())
+    if as_json:
+        print_json(asdict(stored))
+    else:
+        click.echo(f"{stored.id}  added; it counts within a second")
+
+
+@webhooks.command("secrets")
+@as_json_option
+def list_secrets(*, as_json: bool) -> None:
+    """List the added signing secrets, without the secrets."""
+    with open_store() as container:
+        items = [asdict(stored) for stored in container.webhook_secrets.all()]
+    print_page({"items": items}, SECRET_COLUMNS, as_json=as_json)
+
+
+@webhooks.command("remove-secret")
+@click.argument("secret_id", metavar="ID")
+@as_json_option
+def remove_secret(secret_id: str, *, as_json: bool) -> None:
+    """Refuse what is signed with an added secret."""
+    with open_store() as container:
+        container.webhook_secrets.remove(secret_id)
+    if as_json:
+        print_json({"id": secret_id, "status": "removed"})
+    else:
+        click.echo(f"{secret_id}  removed")
 
 
 def _client(container: Container) -> CodatClient:

@@ -29,6 +29,7 @@ from processor.store import (
 from processor.store.acknowledgement import Acknowledgement
 from processor.store.clock_skew import Skew
 from processor.store.codat_calls import CodatCalls
+from processor.store.decoding import text
 from processor.store.inbox_lanes import LaneDepth
 from processor.store.outages import Outage
 from processor.store.probe import prove_accepting
@@ -57,12 +58,13 @@ class StoreFacts:
 class Facts:
     """The facts at ``now`` by our clock, ``redis_now`` by that of Redis.
 
-    ``answers``: Redis answered. ``seen``: last heartbeat of each role, or ``None``. ``workers``: last
-    progress of each worker process. ``inbox``: waiting messages by lane. ``open_messages``: number of
-    messages with each of ``OPEN_STATUSES``, and arrival of the first. ``names``: of subscribers, by id.
-    ``since``: start of remembered conditions, by key. ``overdue_questions``: number of due questions to
-    Codat, and due time of the first. ``unreadable``: start of each unreadable record, by ``kind id``.
-    ``mutes``: end of each mute. ``connections``: used and most connections of Redis.
+    ``answers``: Redis answered. ``seen``: last heartbeat of each role, or ``None``. ``stand_in``: the
+    process that stands in for the clock. ``workers``: last progress of each worker process. ``inbox``:
+    waiting messages by lane. ``open_messages``: number of messages with each of ``OPEN_STATUSES``, and
+    arrival of the first. ``names``: of subscribers, by id. ``since``: start of remembered conditions, by
+    key. ``overdue_questions``: number of due questions to Codat, and due time of the first.
+    ``unreadable``: start of each unreadable record, by ``kind id``. ``mutes``: end of each mute.
+    ``connections``: used and most connections of Redis.
     """
 
     now: datetime
@@ -71,6 +73,7 @@ class Facts:
     answers: bool = False
     since: Mapping[str, datetime] = field(default_factory=dict)
     seen: Mapping[str, datetime | None] = field(default_factory=dict)
+    stand_in: str | None = None
     workers: Mapping[str, datetime] = field(default_factory=dict)
     inbox: Mapping[str, LaneDepth] = field(default_factory=dict)
     open_messages: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
@@ -133,6 +136,7 @@ def _gather(
         pipe.hgetall(keys.unreadable())
         pipe.hgetall(keys.mutes())
         pipe.info("clients")
+        pipe.get(keys.stand_in())
         for role in heartbeats.ROLES:
             pipe.zrange(keys.alive(role), 0, -1, withscores=True)
         for status in OPEN_STATUSES:
@@ -151,7 +155,7 @@ def _gather(
         ended = wall()
     memory, replication, redis_time = (next(rows) for _ in range(3))
     remembered, calls, receipts_, skews, unreadable, muted = (_hash(next(rows)) for _ in range(6))
-    clients = next(rows)
+    clients, stand_in = next(rows), next(rows)
     redis_now = _redis_now(redis_time, now)
     processes = {role: _times(next(rows)) for role in heartbeats.ROLES}
     open_messages = {status: _count_and_first(rows) for status in OPEN_STATUSES}
@@ -170,6 +174,7 @@ def _gather(
         store=_store(write_error, _hash(memory), _hash(replication)),
         answers=True,
         seen={role: max(times.values(), default=None) for role, times in processes.items()},
+        stand_in=text(stand_in) if isinstance(stand_in, bytes) else None,
         workers=processes["worker"],
         since=memory_module.since(remembered),
         inbox=lanes_in,

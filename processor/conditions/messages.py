@@ -1,11 +1,11 @@
 """Conditions of messages, and of the processes that handle them. Pure."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from processor.clock import to_ms
 from processor.conditions.facts import Facts
-from processor.conditions.model import Condition
+from processor.conditions.model import Condition, Severity
 from processor.conditions.registry import make
 from processor.humanize import number, span
 from processor.store import heartbeats
@@ -25,12 +25,7 @@ def conditions(facts: Facts) -> Iterator[Condition]:
     for role in heartbeats.ROLES:
         at = facts.seen[role]
         if at is None or to_ms(at) < missed_before_ms:
-            span_s = heartbeats.MISSED_AFTER_MS // 1000
-            yield make(
-                f"no_{role}",
-                f"no {role} was seen in the last {span_s} s: messages are kept and wait",
-                since=at,
-            )
+            yield _missing(facts, role, at)
     silent = {name: at for name, at in facts.workers.items() if to_ms(at) < missed_before_ms}
     if len(silent) < len(facts.workers):  # otherwise no worker was seen: the condition above
         for name, at in silent.items():
@@ -48,6 +43,22 @@ def conditions(facts: Facts) -> Iterator[Condition]:
             since=facts.redis_now - timedelta(seconds=age_s),
         )
     yield from _open_messages(facts)
+
+
+def _missing(facts: Facts, role: str, at: datetime | None) -> Condition:
+    """The condition of a role without a live process; a note where a worker stands in for the clock."""
+    span_s = heartbeats.MISSED_AFTER_MS // 1000
+    sentence = f"no {role} was seen in the last {span_s} s: messages are kept and wait"
+    if role != "clock" or facts.stand_in is None:
+        return make(f"no_{role}", sentence, since=at)
+    return make(
+        "no_clock",
+        f"no clock was seen in the last {span_s} s: {facts.stand_in} stands in for it",
+        since=at,
+        severity=Severity.INFO,
+        advice="Nothing waits for it. Start it in time (`codat-processor clock`; on Heroku `heroku ps:scale"
+        " clock=1`): only a clock alerts operators while Redis stores nothing or no worker runs.",
+    )
 
 
 def _open_messages(facts: Facts) -> Iterator[Condition]:

@@ -19,8 +19,8 @@ LATELY = timedelta(hours=1)
 REASONS: Mapping[str, tuple[str, str]] = {
     RefusalReason.SIGNATURE: (
         "no signature matches",
-        "Copy the consumer's signing secret from Codat's portal into CODAT_WEBHOOK_SECRETS (several may be"
-        " set at once), and restart.",
+        "Copy the consumer's signing secret from Codat's portal and add it, on the page Access or with"
+        " `codat-processor webhooks add-secret`; it counts at once.",
     ),
     RefusalReason.TIMESTAMP: (
         "their timestamp is more than five minutes off",

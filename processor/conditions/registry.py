@@ -34,8 +34,9 @@ DEFINITIONS: tuple[Definition, ...] = (
         "redis_full",
         _CRITICAL,
         "Redis is full",
-        "Give it more memory now; Codat sends again what we refuse. Then look what grew:"
-        " EVENT_RETENTION_DAYS decides how long messages are kept.",
+        "Give it more memory now, or have it forget handled messages (`codat-processor events forget"
+        " --older-than DAYS`); Codat sends again what we refuse. Then look what grew: EVENT_RETENTION_DAYS"
+        " decides how long messages are kept.",
     ),
     Definition(
         "redis_refuses_writes",
@@ -110,8 +111,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "no_clock",
         _WARNING,
         "No clock runs",
-        "Start the clock (`codat-processor clock`; on Heroku `heroku ps:scale clock=1`). Without it failed"
-        " messages are not tried again.",
+        "Start the clock (`codat-processor clock`; on Heroku `heroku ps:scale clock=1`). A worker stands in"
+        " for it within half a minute; without either, failed messages are not tried again.",
         alert_after_s=30,
     ),
     Definition(

@@ -15,6 +15,8 @@ MISSED_AFTER_MS = 20_000
 """A process without a heartbeat for this long counts as dead (ms)."""
 
 FORGOTTEN_AFTER_MS = 5 * MISSED_AFTER_MS
+STAND_IN_MS = 10_000
+"""Lifetime of the lease of the process that stands in for the clock, without a renewal (ms)."""
 
 
 def record(
@@ -50,3 +52,17 @@ def live_processes(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]
         role: [(text(name), from_ms(at_ms)) for name, at_ms in row]
         for role, row in zip(ROLES, rows, strict=True)
     }
+
+
+def hold_stand_in(client: "Redis[Any]", name: str) -> bool:
+    """Take or renew the lease to stand in for the clock; false while another process has it."""
+    if not client.set(keys.stand_in(), name, nx=True, px=STAND_IN_MS):
+        if text(client.get(keys.stand_in()) or b"") != name:
+            return False
+        client.pexpire(keys.stand_in(), STAND_IN_MS)
+    return True
+
+
+def release_stand_in(client: "Redis[Any]") -> None:
+    """Give up the lease, which this process has."""
+    client.delete(keys.stand_in())

@@ -568,6 +568,11 @@ def api_keys() -> str:
     return f"{PREFIX}{{access}}:api-keys"
 
 
+def webhook_secrets() -> str:
+    """Hash: id of a signing secret that an operator added to JSON, encrypted. Kept until it is removed."""
+    return f"{PREFIX}{{access}}:webhook-secrets"
+
+
 def audit() -> str:
     """Stream, field ``entry``: JSON of an action of the audit trail. Kept for AUDIT_DAYS."""
     return f"{PREFIX}{{access}}:audit"
@@ -594,6 +599,11 @@ def counters(cell: int) -> str:
 def alive(role: str) -> str:
     """Sorted set: processes of this role by time of the last heartbeat (ms)."""
     return f"{PREFIX}alive:{role}"
+
+
+def stand_in() -> str:
+    """String: name of the worker process that stands in for the clock. Expires after 10 s unless renewed."""
+    return f"{PREFIX}stand-in"
 
 
 def interruptions() -> str:

@@ -26,7 +26,7 @@ class ReencryptionResult:
 
 
 def reencrypt(client: "Redis[Any]") -> ReencryptionResult:
-    """Go through all subscribers and companies. Raises ``redis.RedisError``; it can be repeated."""
+    """Go through subscribers, signing secrets and companies; it can be repeated. Raises ``RedisError``."""
     result = ReencryptionResult()
     for name, fields in _hashes(client):
         stored = dict(zip(fields, client.hmget(name, list(fields)), strict=True))
@@ -62,6 +62,8 @@ def _hashes(client: "Redis[Any]") -> Iterator[tuple[str, Sequence[str]]]:
     """The keys of hashes with encrypted fields, and those fields."""
     for subscriber_id in texts(client.zrange(keys.subscribers(), 0, -1)):
         yield keys.subscriber(subscriber_id), SUBSCRIBER_FIELDS
+    if secrets := texts(client.hkeys(keys.webhook_secrets())):
+        yield keys.webhook_secrets(), secrets
     for cell in keys.cells():
         for member, _ in client.zscan_iter(keys.companies(cell), count=PAGE_SIZE):
             company_id = text(member)

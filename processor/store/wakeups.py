@@ -1,20 +1,17 @@
 """Claims of due work by the clock process: each claim lets one caller enqueue a wake-up call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.store import each_cell, inbox_lanes, keys, message_records
+from processor.store import each_cell, inbox_lanes, keys
 from processor.store.decoding import text
 from processor.store.inbox import WAKE_MS
-from processor.store.message_records import INDEXED_STATUSES
-from processor.store.scripts import register
 
 MAX_RETRIES = 1_000
-MAX_TRIMMED = 1_000
 POLL_CLAIM_MS = 30_000
 """Lifetime of a claim of a poll run or a maintenance run."""
 
@@ -85,37 +82,3 @@ def release_poll_run(client: "Redis[Any]") -> None:
 def claim_maintenance_run(client: "Redis[Any]") -> bool:
     """Claim a maintenance run; false if one is claimed."""
     return bool(client.set(keys.polling("sweep"), "asked", nx=True, px=POLL_CLAIM_MS))
-
-
-def trim(client: "Redis[Any]", before: datetime) -> None:
-    """Remove the messages that arrived before this time, except those that still wait to be handled."""
-    script = register(client, "trim")
-    for cell in keys.cells():
-        _trim_cell(client, script, cell, f"({to_ms(before)}")
-
-
-def _trim_cell(client: "Redis[Any]", script: Any, cell: int, limit: str) -> None:
-    """Remove up to ``MAX_TRIMMED`` messages at a time, and go on behind those that stay."""
-    first: float | str = "-inf"
-    passed = 0
-    """Messages that arrived at the time ``first`` and stay."""
-    while rows := client.zrangebyscore(
-        keys.events(cell), first, limit, start=passed, num=MAX_TRIMMED, withscores=True
-    ):
-        removed = _remove_expired(client, script, cell, [event_id for event_id, _ in rows])
-        last = rows[-1][1]
-        stay = sum(score == last and not gone for (_, score), gone in zip(rows, removed, strict=True))
-        first, passed = last, stay + (passed if last == first else 0)
-
-
-def _remove_expired(client: "Redis[Any]", script: Any, cell: int, ids: Sequence[bytes]) -> Sequence[int]:
-    """Remove these messages of a cell unless they wait; for each whether it was removed (1 or 0)."""
-    indexes = [keys.events(cell), *(keys.events_of(cell, status) for status in INDEXED_STATUSES)]
-    names = [keys.cursor(cell), keys.messages(cell), keys.repeats(cell), *indexes]
-    for row in client.hmget(keys.messages(cell), ids):
-        record = message_records.load_anything(row or b"")
-        company_id = message_records.unpack_content(record.content)[0].company_id
-        names.append(keys.company_events(company_id) if company_id else keys.nothing(cell))
-    waiting = [message_records.beginning(status) for status in ("pending", "failed")]
-    removed: Sequence[int] = script(keys=names, args=[len(indexes), *waiting, *ids])
-    return removed

@@ -10,14 +10,16 @@ from redis import Redis
 
 from processor.clock import to_ms
 from processor.conditions import mutes
+from processor.conditions.model import Severity
 from processor.container import Container, for_worker
 from processor.delivery.channels.operators import OPERATORS
 from processor.runtime.embedded_engine import Engine
 from processor.settings.loading import load
 from processor.store import heartbeats, keys
 from tests.support import cells, messages
-from tests.support.workbench import Moving
+from tests.support.workbench import Moving, Workbench
 from workers.condition_watch import ConditionWatch, Send
+from workers.stand_in import StandInClock
 
 ENVIRON = {
     "CODAT_WEBHOOK_SECRETS": messages.SECRET,
@@ -121,6 +123,36 @@ def test_that_no_clock_runs_is_told_by_the_worker(post: Post) -> None:
     post.clock.forward(60)
     watch.evaluate()
     assert post.lane() == ["Warning: No clock runs"]
+
+
+def test_a_worker_stands_in_for_a_clock_that_stopped(post: Post) -> None:
+    """What failed was not tried again until somebody started a clock."""
+    bench = Workbench(post.redis)
+    bench.clock.now = post.clock()
+    (retried,) = bench.fill([messages.connected("company-1", "connection-1")])
+    bench.drain_all()
+    cells.change_message(post.redis, retried, status="failed")
+    cell, _ = cells.stored_message(post.redis, retried)
+    post.redis.zadd(keys.retries(cell), {retried: to_ms(post.clock()) - 1})
+    post.live("worker")
+    stand_in, second = (StandInClock(post.container, f"deliver-{number}") for number in (1, 2))
+    called: list[str] = []
+    watch = ConditionWatch(post.container, sends=[], on_no_clock=lambda: called.append("no clock"))
+    watch.evaluate()
+    assert called == ["no clock"]
+    assert (stand_in.tick(), second.tick(), stand_in.tick()) == (True, False, True)
+    assert bench.status(retried) == "pending"
+    conditions = {condition.code: condition for condition in watch.evaluate()}
+    assert conditions["no_clock"].severity is Severity.INFO
+    assert "deliver-1 stands in" in conditions["no_clock"].sentence
+    post.clock.forward(3_600)
+    watch.evaluate()
+    assert post.lane() == []
+    post.live(*heartbeats.ROLES)
+    assert not stand_in.tick()
+    assert post.redis.exists(keys.stand_in()) == 0
+    post.live("worker")
+    assert second.tick(), "the lease was given up"
 
 
 def test_a_redis_that_is_full_or_away_is_told_directly_and_so_is_its_end(data_dir: Any) -> None:

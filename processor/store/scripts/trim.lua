@@ -1,16 +1,16 @@
--- Remove expired messages of a cell, except those that wait to be handled: one may have been requeued meanwhile.
+-- Remove messages of a cell, except those with a status that stays: one may have been requeued meanwhile.
 -- KEYS: cursor, messages, repeats; the number ARGV[1] of indexes of the cell; then for each message company-events
 --       (no company: nothing)
--- ARGV: number of indexes, code of pending, code of failed, event ids
+-- ARGV: number of indexes, the codes of the statuses that stay, event ids
 -- Returns for each message 1 if it was removed, else 0. The commit of a drain that is handling one of the cell fails,
 -- so that it does not write a removed message again.
 local indexes, removed, replies = tonumber(ARGV[1]), {}, {}
-for number = 1, #ARGV - 3 do
-  local id = ARGV[3 + number]
+for number = 1, #ARGV - 2 do
+  local id = ARGV[2 + number]
   local code = string.sub(redis.call('HGET', KEYS[2], id) or '', 1, 1)
-  local waits = code == ARGV[2] or code == ARGV[3]
-  replies[number] = waits and 0 or 1
-  if not waits then
+  local stays = code ~= '' and string.find(ARGV[2], code, 1, true)
+  replies[number] = stays and 0 or 1
+  if not stays then
     removed[#removed + 1] = id
     redis.call('ZREM', KEYS[3 + indexes + number], id)
   end

@@ -1,4 +1,4 @@
-"""The page of who is signed in, and of the API keys."""
+"""The page of who is signed in, of the API keys, and of added signing secrets of Codat's messages."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SCOPES = tuple(scope.value for scope in Scope)
 
 @blueprint.get("/access")
 def access() -> Response:
-    """Sessions and API keys."""
+    """Sessions, API keys and signing secrets."""
     rendering.query_of()
     return _page()
 
@@ -51,12 +51,30 @@ def revoke_key(id_: str) -> Response:
     return rendering.back(url_for(f"{auth.NAME}.access"), "key-revoked")
 
 
+@blueprint.post("/access/webhook-secrets")
+def add_webhook_secret() -> Response:
+    """Accept messages that are signed with one more secret, within a second in every process."""
+    operator = auth.current_operator()
+    by = operator.name if operator else ""
+    get_container().webhook_secrets.add(request.form.get("secret", ""), by=by)
+    return rendering.back(url_for(f"{auth.NAME}.access"), "secret-added")
+
+
+@blueprint.post("/access/webhook-secrets/<id_>")
+def remove_webhook_secret(id_: str) -> Response:
+    """Refuse what is signed with an added secret."""
+    get_container().webhook_secrets.remove(rendering.requested_id(id_))
+    return rendering.back(url_for(f"{auth.NAME}.access"), "secret-removed")
+
+
 def _page(**values: Any) -> Response:
     container = get_container()
     return rendering.page(
         "access",
         sessions=container.operator_sessions.all(),
         keys=container.api_keys.rows(),
+        secrets=container.webhook_secrets.all(),
+        configured_secrets=len(container.settings.codat_webhook_secrets),
         scopes=SCOPES,
         shown_chars=SHOWN_ID_CHARS,
         **values,

@@ -32,7 +32,7 @@ KNOWN_ACTIONS = frozenset(
     {"enable", "disable", "test", "rotate", "remove", "discard", "replay", "edit", "revoke", "send_missed"}
     | {"portal_link", "revoke_portal", "wake", "try_codat", "register_consumer", "repair", "replay_failed"}
     | {"replay_dead", "replay_quarantined", "send_dead", "send_uncertain", "try_lane", "enable_and_send"}
-    | {"mute", "unmute"}
+    | {"mute", "unmute", "forget_handled"}
 )
 """Values of a form's ``action`` that the audit trail names."""
 

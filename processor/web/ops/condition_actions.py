@@ -13,7 +13,7 @@ from processor.delivery.channels.email import EMAIL
 from processor.delivery.channels.operators import OPERATORS
 from processor.errors import Conflict, Invalid, NotFound
 from processor.reconciliation import webhook_registration, wiring
-from processor.store import unreadable
+from processor.store import retention, unreadable
 from processor.store.records import CONNECTION
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, rendering
@@ -22,6 +22,9 @@ from processor.web.ops.rendering import blueprint
 MOST_AT_ONCE = 1_000
 """Messages or notifications of one click; the rest follows with the next one."""
 
+MOST_FORGOTTEN = 20_000
+"""Messages of one click, which take about a second."""
+
 MOST_REPAIRS = 20
 MUTES = {"1 hour": 1, "8 hours": 8, "1 day": 24, "7 days": 168}
 """How long a condition can be muted from the page, in hours."""
@@ -29,11 +32,15 @@ MUTES = {"1 hour": 1, "8 hours": 8, "1 day": 24, "7 days": 168}
 
 @dataclass(frozen=True, slots=True)
 class ConditionAction:
-    """A button. ``question`` is asked before, where the action cannot be taken back."""
+    """A button. ``question`` is asked before, where the action cannot be taken back.
+
+    ``days``: one of these is chosen with it.
+    """
 
     name: str
     label: str
     question: str = ""
+    days: tuple[int, ...] = ()
 
 
 WAKE = ConditionAction("wake", "Wake the workers")
@@ -42,8 +49,16 @@ TRY_NOW = ConditionAction("try_lane", "Try again now")
 ENABLE = ConditionAction("enable", "Enable, and send what waits")
 ENABLE_AND_SEND = ConditionAction("enable_and_send", "Enable, and send what it missed")
 REGISTER = ConditionAction("register_consumer", "Register the consumer")
+FORGET = ConditionAction(
+    "forget_handled",
+    "Forget handled messages",
+    "They cannot be brought back: not shown, replayed or verified any more. Connections, timelines and"
+    " notifications stay, and messages that wait, failed or are in quarantine.",
+    days=(14, 7, 3, 1),
+)
 
 ACTIONS: Mapping[str, ConditionAction] = {
+    "redis_full": FORGET,
     "inbox_stalled": WAKE,
     "deliveries_stalled": WAKE,
     "questions_overdue": WAKE,
@@ -97,6 +112,15 @@ def condition_action() -> Response:
         raise Invalid("The form has to say what is to be done about the condition.")
     done, count = act(get_container(), request.form.get("code", ""), request.form.get("subject", ""))
     return rendering.back(url_for(f"{auth.NAME}.overview"), done, count=count)
+
+
+def _forget(container: Container, _code: str, _subject: str) -> Done:
+    days = request.form.get("days", "")
+    if days not in map(str, FORGET.days):
+        raise Invalid("The form has to say how old the messages are that are forgotten.")
+    before = container.clock() - timedelta(days=int(days))
+    count = retention.forget_handled(container.redis, before, most=MOST_FORGOTTEN)
+    return ("forgotten-most" if count == MOST_FORGOTTEN else "forgotten"), count
 
 
 def _wake(container: Container, _code: str, _subject: str) -> Done:
@@ -196,6 +220,7 @@ def _unmute(container: Container, code: str, subject: str) -> Done:
 
 
 _DOING: Mapping[str, Callable[[Container, str, str], Done]] = {
+    FORGET.name: _forget,
     WAKE.name: _wake,
     TRY_CODAT.name: _try_codat,
     REGISTER.name: _register,

@@ -224,13 +224,15 @@ DONE: Mapping[str, tuple[str, str]] = {
     "tried": ("good", "It is tried again now; what comes of it stands here in moments."),
     "sent-again": ("good", "{count} are being sent again, under the same ids."),
     "repaired": ("good", "{count} records were looked at and made again where they were damaged."),
+    "forgotten": ("good", "{count} handled messages were forgotten."),
+    "forgotten-most": ("wait", "{count} handled messages were forgotten, and more are as old: do it again."),
     "muted": ("calm", "Muted: its beginning alerts nobody until then. What alerted before still ends so."),
     "unmuted": ("good", "No longer muted: it alerts if it holds."),
     "woken": ("good", "The workers were asked to look for work."),
     "registered": (
         "wait",
-        "The consumer is registered at Codat. Now copy its signing secret from Codat's portal into"
-        " CODAT_WEBHOOK_SECRETS, and restart.",
+        "The consumer is registered at Codat. Now copy its signing secret from Codat's portal to the page"
+        " Access.",
     ),
     "registered-before": ("calm", "Codat has the consumer already; nothing was changed."),
     "unlinked": ("calm", "Access was ended at Codat. The timeline says so in a moment."),
@@ -241,6 +243,11 @@ DONE: Mapping[str, tuple[str, str]] = {
     "edited": ("good", "The subscriber is changed."),
     "portal-revoked": ("calm", "The links to this receiver's own page are revoked; those of others stay."),
     "key-revoked": ("calm", "The key is revoked: the next call with it is refused."),
+    "secret-added": (
+        "good",
+        "Messages that are signed with it are accepted now. Codat sends again what was refused.",
+    ),
+    "secret-removed": ("calm", "The secret is removed: what is signed with it is refused."),
     "sessions-ended": ("calm", "Sessions ended: {count}."),
     "removed": ("calm", "The subscriber is removed. What waited for it is not sent."),
 }

@@ -4,7 +4,7 @@ from flask import Response
 
 from processor.resources import migration
 from processor.web.dependencies import get_container
-from processor.web.ops import rendering
+from processor.web.ops import condition_actions, rendering
 from processor.web.ops.rendering import blueprint
 
 DAYS = 30
@@ -18,4 +18,5 @@ def migration_page() -> Response:
     report = migration.report(
         container.reader, container.clock(), days=DAYS, max_messages=migration.MAX_ON_PAGE
     )
-    return rendering.page("migration", report=report)
+    can_register = "webhooks_missing" in condition_actions.available(container)
+    return rendering.page("migration", report=report, can_register=can_register)

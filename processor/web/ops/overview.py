@@ -27,6 +27,9 @@ LISTS: Mapping[str, tuple[str, dict[str, str]]] = {
 }
 """The list, with its filter, that shows the subjects of a condition."""
 
+ASKS_FOR_SECRET = ("messages_refused", "webhooks_missing")
+"""Conditions that a signing secret may end, which is added on the page of access."""
+
 POLICY = rendering.POLICY + "; connect-src 'self'"
 """The overview has a second script, which loads it again without a reload."""
 
@@ -88,6 +91,7 @@ def _values(window: Window) -> dict[str, Any]:
         "headline": copy.headline(current),
         "tones": TONES,
         "lists": LISTS,
+        "asks_for_secret": ASKS_FOR_SECRET,
         "actions": condition_actions.available(container),
         "mutes": condition_actions.MUTES,
         "window": window,

@@ -13,7 +13,7 @@ from redis import Redis
 
 from handlers.registry import Policy
 from processor import store
-from processor.store import heartbeats, keys, visibility, wakeups
+from processor.store import heartbeats, keys, retention, visibility
 from processor.store.decoding import texts
 from processor.store.inbox import DAY_S
 from processor.store.keys import PREFIX, cell_of
@@ -178,11 +178,11 @@ def test_what_the_messages_of_a_day_leave_behind_goes_away_with_them(client, red
     bench.inbox.quarantine("odd", b"?", bench.clock(), "why")
     slow: Any = Interrupted.from_url(redis_url)
     expired = bench.clock() + timedelta(seconds=1)
-    slow.meanwhile = lambda: wakeups.trim(client, expired)
+    slow.meanwhile = lambda: retention.trim(client, expired)
     bench.drain(slow).run(keys.cell_of("company-1"))
     assert bench.status("waiting") == "processed"
     assert bench.reader.event(ids[0]) is None
-    wakeups.trim(client, expired)
+    retention.trim(client, expired)
     for event_id in ids:
         bench.inbox.requeue(event_id, status="processed", cell=1)
     bench.drain_all()
@@ -209,7 +209,7 @@ class RequeuedMeanwhile(Redis):
 
 def test_what_waits_to_be_handled_is_never_trimmed(client, redis_url, monkeypatch):
     """After days without a drain everything that waits is older than messages are kept."""
-    monkeypatch.setattr(wakeups, "MAX_TRIMMED", 2)
+    monkeypatch.setattr(retention, "MAX_TRIMMED", 2)
     bench = Workbench(client)
     bodies = [messages.created("company-1", f"connection-{number}") for number in range(9)]
     handled = bench.handle(*bodies[:5])
@@ -223,13 +223,13 @@ def test_what_waits_to_be_handled_is_never_trimmed(client, redis_url, monkeypatc
     racing: Any = RequeuedMeanwhile.from_url(redis_url)
     racing.requeue = lambda: bench.inbox.requeue(replayed[1], status="processed", cell=cell)
 
-    wakeups.trim(racing, bench.clock() + timedelta(seconds=1))
+    retention.trim(racing, bench.clock() + timedelta(seconds=1))
 
     assert {bench.status(event_id) for event_id in (*waiting, *replayed)} == {"pending"}
     assert bench.status(broken) == "failed"
     assert set(texts(client.hkeys(keys.messages(cell)))) == {broken, *waiting, *replayed}
     bench.drain_all()
-    wakeups.trim(client, bench.clock() + timedelta(seconds=1))
+    retention.trim(client, bench.clock() + timedelta(seconds=1))
     assert texts(client.zrange(keys.events(cell), 0, -1)) == [broken]
 
 

@@ -35,6 +35,26 @@ def test_a_key_is_shown_once_works_and_is_revoked(operator: Operator, filling: F
     assert key not in repr(actions)
 
 
+def test_a_signing_secret_is_added_not_shown_and_removed(operator: Operator, filling: Filling) -> None:
+    secret = "whsec_" + "dGhlIG5ldyBzZWNyZXQgb2YgYSBjb25zdW1lcg=="
+    refused = operator.send("/ops/access/webhook-secrets", seal=operator.seal(), secret="whsec_QQ==")
+    assert refused.status_code == 422
+    assert "whsec_QQ==" not in refused.text
+    page = operator.follow(operator.send("/ops/access/webhook-secrets", seal=operator.seal(), secret=secret))
+    assert "accepted now" in page
+    (stored,) = filling.container.webhook_secrets.all()
+    listed = operator.open("/ops/access").text
+    assert stored.id in listed
+    assert secret not in listed
+    address = f"/ops/access/webhook-secrets/{stored.id}"
+    assert "is removed" in operator.follow(operator.send(address, seal=operator.seal()))
+    assert operator.send(address, seal=operator.seal()).status_code == 404
+    trail = [(entry["action"], entry["target"]) for entry in filling.container.audit.entries(limit=9).items]
+    assert ("ops add_webhook_secret", None) in trail
+    assert ("ops remove_webhook_secret", stored.id) in trail
+    assert secret not in repr(trail)
+
+
 def test_sessions_are_listed_and_ended_one_by_one(operator: Operator, filling: Filling) -> None:
     sessions = filling.container.operator_sessions
     tokens = []

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shlex
 import subprocess
 import sys
@@ -36,6 +37,7 @@ from tests.support.ports import own_port
 from tests.support.service import until
 from tests.support.serving import ADDRESS, ENVIRON
 from tests.support.visiting import Place
+from workers.stand_in import StandInClock
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "operations" / "runbook.md").read_text(encoding="utf-8")
@@ -44,8 +46,9 @@ STEP = re.compile(r"^\d+\. `([^`]+)`(?:: \*([^*]+)\*)?", re.MULTILINE)
 SEEN = re.compile(r"\*\*You see\*\*(.*?)\n\n", re.DOTALL)
 CODES = {definition.code for definition in DEFINITIONS}
 PUBLIC_URL = "https://us.example"
-WRONG = "whsec_" + "d3JvbmctYnV0LXZhbGlkLWJhc2U2NA=="
+ROTATED = "whsec_" + "dGhlIG5ldyBzZWNyZXQgb2YgYSBjb25zdW1lcg=="
 AN_HOUR_MS = 3_600_000
+A_MEGABYTE = 1_048_576
 
 
 def section(number: int) -> str:
@@ -69,6 +72,8 @@ class Night:
             "SECRET_KEY": "a key of the tests",
             "PYTHONPATH": str(ROOT),
         }
+        self.typed: dict[str, str] = {}
+        """What is typed into a field of a form, or into a command."""
         self.values = {"https://YOUR-ADDRESS": PUBLIC_URL}
         self.operator = Operator(place)
         self.started: list[subprocess.Popen[bytes]] = []
@@ -98,6 +103,9 @@ class Night:
                 continue
             inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
             chosen = re.search(r'name="([^"]*)" value="([^"]*)"', button[1])
+            typed = re.findall(r'<input id="([^"]*)" name="[^"]*" type="password"', form)
+            inputs += [(name, self.typed[name]) for name in typed]
+            inputs += re.findall(r'<select [^>]*name="([^"]*)"><option value="([^"]*)"', form)
             data = [*inputs, *([chosen.groups()] if chosen else [])]
             action = re.search(r'<form[^>]* action="([^"]*)"', form)
             target = urljoin(self.filled(path), unescape(action[1]) if action else "")
@@ -119,7 +127,7 @@ class Night:
             arguments = [sys.executable, "-m", "processor", *words[1:]]
             self.started.append(subprocess.Popen(arguments, env=os.environ | self.environ))
             return ""
-        result = CliRunner(env=self.environ).invoke(main, words[1:])
+        result = CliRunner(env=self.environ).invoke(main, words[1:], input=self.typed.get("secret"))
         errors = [one for one in result.output.splitlines() if one.startswith("error")]
         is_fine = result.exit_code == 0 or (errors and all("Persistence is off" in one for one in errors))
         assert is_fine or "|| true" in line, f"{line}: {result.output}"
@@ -173,13 +181,14 @@ def dead_receiver(night: Night) -> Callable[[], None]:
 def wrong_secret(night: Night) -> Callable[[], None]:
     http = night.place.app.test_client()
     body = messages.connected("c1", "n1")
-    assert http.post(ADDRESS, data=body, headers=messages.signed(body, secret=WRONG)).status_code == 401
+
+    def codat_sends() -> int:
+        return http.post(ADDRESS, data=body, headers=messages.signed(body, secret=ROTATED)).status_code
+
+    assert codat_sends() == 401
     night.place.company()
-
-    def codat_sends_again() -> None:
-        assert http.post(ADDRESS, data=body, headers=messages.signed(body)).status_code == 202
-
-    return codat_sends_again
+    night.typed["secret"] = ROTATED
+    return lambda: void(until(lambda: codat_sends() == 202))
 
 
 def codat_down(night: Night) -> Callable[[], None]:
@@ -214,8 +223,12 @@ def quota_gone(night: Night) -> Callable[[], None]:
 
 
 def redis_full(night: Night) -> Callable[[], None]:
-    night.store.config_set("maxmemory", night.store.info("memory")["used_memory"] // 2)
-    return lambda: void(night.store.config_set("maxmemory", 0))
+    night.bench.clock.now = datetime.now(UTC) - timedelta(days=21)
+    for _ in range(100):
+        night.bench.send(messages.current("something.new", {"text": secrets.token_hex(20_000)}))
+    night.bench.drain_all()
+    night.store.config_set("maxmemory", night.store.info("memory")["used_memory"] - A_MEGABYTE)
+    return lambda: None
 
 
 def stuck_cell(night: Night) -> Callable[[], None]:
@@ -248,7 +261,7 @@ def one_generation(night: Night) -> Callable[[], None]:
 
 def stopped_clock(night: Night) -> Callable[[], None]:
     heartbeats.record(night.store, "clock", "clock-1", silent_ms=heartbeats.MISSED_AFTER_MS + 1_000)
-    return lambda: None
+    return lambda: void(StandInClock(night.place.container, "deliver-1").tick())
 
 
 def never_syncs(night: Night) -> Callable[[], None]:
@@ -288,7 +301,7 @@ INCIDENTS: dict[int, Incident] = {
     12: why_told,
 }
 STARTED_AGAIN = (10,)
-"""Incidents that no page ends: a process has to be started."""
+"""Incidents whose commands start a process."""
 
 
 @pytest.fixture
@@ -322,7 +335,7 @@ def test_an_incident_is_found_and_ended_on_the_pages(night: Night, number: int) 
     for path, label in steps:
         assert night.click(path, label or None)
     meanwhile()
-    assert number in STARTED_AGAIN or not found & night.conditions()
+    assert not found & night.conditions()
 
 
 @pytest.mark.parametrize("number", INCIDENTS)
