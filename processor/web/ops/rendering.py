@@ -13,7 +13,7 @@ from processor.delivery.subscribers import names_of
 from processor.errors import Invalid, ProcessorError, StoreUnavailable, TooManyAttempts, Unauthorized
 from processor.web import csrf, failure_references, html_errors, problem_json
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, copy
+from processor.web.ops import auth, confirmations, copy
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
 blueprint = Blueprint(auth.NAME, __name__, url_prefix=auth.PREFIX)
@@ -54,7 +54,7 @@ def fragment(template: str, status: int = HTTPStatus.OK, **values: Any) -> Respo
         operator_session=g.get("operator_session"),
         now=now,
         refresh_s=_refresh_s(),
-        done_message=copy.done(request.args, now),
+        done_message=confirmations.done(request.args, now),
         longest_id=LONGEST_ID,
         **_HELPERS,
         **values,

@@ -8,7 +8,7 @@ from redis import Redis
 
 from processor.clock import to_ms
 from processor.store import keys
-from processor.web.ops import copy
+from processor.web.ops import confirmations, copy
 from tests.processor.web.ops.operating import Operator, add_subscriber, forms, told_of
 from tests.processor.web.v1.filling import START, Filling
 from tests.support import cells
@@ -108,7 +108,7 @@ def test_what_was_done_is_said_with_its_time_and_not_for_ever(operator: Operator
     assert operator.follow(answer).startswith(
         f"It waits in the inbox again, and is handled in a moment. At {copy.date(filling.now)}"
     )
-    filling.now += timedelta(seconds=copy.DONE_SHOWN_S + 1)
+    filling.now += timedelta(seconds=confirmations.DONE_SHOWN_S + 1)
     assert "It waits in the inbox again" not in operator.follow(answer)
 
 
