@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from handlers.timeline import TimelineOutcome
 from processor.cli.events import report_results
 from processor.cli.options import MAX_LIMIT, as_json_option, codat_id, company_option, moment, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table, shown
@@ -78,11 +79,22 @@ def list_connections(as_json: bool, **query: Any) -> None:
 @connections.command("show")
 @click.argument("connection_id", metavar="ID", callback=codat_id)
 @click.option("--timeline", is_flag=True, help="Also what happened to it, newest first.")
+@click.option(
+    "--outcome",
+    type=click.Choice([outcome.value for outcome in TimelineOutcome]),
+    help="Of the timeline only what had this outcome.",
+)
 @click.option("--facts", is_flag=True, help="Also the facts from which its state is computed.")
 @click.option("--at", metavar="TIME", callback=moment, help="What was believed at this time, and why.")
 @as_json_option
 def show_connection(
-    connection_id: str, *, timeline: bool, facts: bool, at: datetime | None, as_json: bool
+    connection_id: str,
+    *,
+    timeline: bool,
+    outcome: str | None,
+    facts: bool,
+    at: datetime | None,
+    as_json: bool,
 ) -> None:
     """Show one connection."""
     with open_store() as container:
@@ -90,7 +102,7 @@ def show_connection(
         connection = past.connection(reader, connection_id, at)
         more: dict[str, Any] = {}
         if timeline:
-            more["timeline"] = past.timeline(reader, connection_id, at=at, limit=MAX_LIMIT, cursor=None)
+            more["timeline"] = past.timeline(reader, connection_id, at=at, outcome=outcome, limit=MAX_LIMIT)
         if facts:
             more["facts"] = past.facts(reader, connection_id, at)
     if as_json:

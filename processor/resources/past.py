@@ -38,17 +38,29 @@ def connection(reader: Reader, connection_id: str, at: datetime | None = None) -
 
 
 def timeline(
-    reader: Reader, connection_id: str, *, at: datetime | None = None, limit: int, cursor: str | None = None
+    reader: Reader,
+    connection_id: str,
+    *,
+    at: datetime | None = None,
+    outcome: str | None = None,
+    limit: int,
+    cursor: str | None = None,
 ) -> dict[str, Any]:
-    """The timeline of a connection, newest first; with ``at`` only what was handled by then."""
-    if at is None:
+    """The timeline of a connection, newest first: what was handled by ``at``, and had this ``outcome``."""
+    if at is None and outcome is None:
         return queries.timeline(reader, connection_id, limit=limit, cursor=cursor)
-    _known_then(reader, connection_id, at)
+    if at is None:
+        queries.connection(reader, connection_id)
+    else:
+        _known_then(reader, connection_id, at)
 
     def fetch(limit: int, cursor: str | None) -> ResultPage:
         return reader.timeline(connection_id, limit=limit, cursor=cursor)
 
-    page = filtered_page(fetch, lambda entry: _handled_at(entry) <= at, limit=limit, cursor=cursor)
+    def is_wanted(entry: Mapping[str, Any]) -> bool:
+        return outcome in (None, entry["outcome"]) and (at is None or _handled_at(entry) <= at)
+
+    page = filtered_page(fetch, is_wanted, limit=limit, cursor=cursor)
     return serializers.page([serializers.timeline_entry(entry) for entry in page.items], page.next_cursor)
 
 

@@ -1,15 +1,15 @@
 """When the reminders of a company are decided."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.client import Pipeline
 
-from processor.clock import to_ms
+from processor.clock import from_ms, to_ms
 from processor.store import each_cell, keys
-from processor.store.decoding import texts
+from processor.store.decoding import text_fields, texts
 from processor.store.unit_of_work import Batch
 
 SETTLE = timedelta(hours=1)
@@ -26,6 +26,26 @@ def write(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None
     }
     if scores:
         pipe.zadd(keys.reminders(cell), scores, lt=True)
+
+
+class CompanyReminders(NamedTuple):
+    """The reminders of a company.
+
+    ``decided``: type, connection, and time of what it is about. ``next_at``: when others are decided, if
+    nothing changes before; ``None``: after its next change.
+    """
+
+    decided: Sequence[tuple[str, str, str]]
+    next_at: datetime | None
+
+
+def of_company(client: "Redis[Any]", company_id: str) -> CompanyReminders:
+    """The reminders of a company, the newest first."""
+    rows = text_fields(client.hgetall(keys.reminded(company_id)))
+    decided = [(type_, id_, about) for name, about in rows.items() for type_, _, id_ in [name.partition(" ")]]
+    at_ms = client.zscore(keys.reminders(keys.cell_of(company_id)), company_id)
+    newest_first = sorted(decided, key=lambda row: row[2], reverse=True)
+    return CompanyReminders(newest_first, None if at_ms is None else from_ms(at_ms))
 
 
 def due(client: "Redis[Any]", now: datetime, most: int) -> Iterator[str]:

@@ -5,7 +5,11 @@ from typing import Any
 from flask import Response, request
 
 from processor.codat.json_values import folded
+from processor.errors import Conflict
+from processor.journey.people import Person
 from processor.resources import queries
+from processor.store import reminder_schedule
+from processor.store.records import REMINDERS_OFF_AT
 from processor.web.dependencies import get_container
 from processor.web.ops import rendering
 from processor.web.ops.rendering import blueprint
@@ -52,6 +56,18 @@ def _company_page(id_: str, **values: Any) -> Response:
         events=events,
         group=row.get("group"),
         group_rows=get_container().journey.groups.others(id_, row.get("group")),
+        people=_people(id_),
+        reminders=reminder_schedule.of_company(get_container().redis, id_),
+        reminders_setting=get_container().settings.reminders,
+        reminders_off_at=row.get(REMINDERS_OFF_AT),
         requested=get_container().journey.platform_requests.of_company(id_),
         **values,
     )
+
+
+def _people(id_: str) -> list[Person] | None:
+    """The people of a company, newest first; ``None`` where no key of ENCRYPTION_KEYS decrypts them."""
+    try:
+        return get_container().journey.people.of_company(id_)
+    except Conflict:
+        return None

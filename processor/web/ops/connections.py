@@ -18,7 +18,7 @@ from processor.resources.serializers import UNREADABLE
 from processor.web.dependencies import get_container
 from processor.web.ops import copy, csv_export, filters, rendering
 from processor.web.ops.rendering import blueprint
-from processor.web.v1.parameters import AtPageQuery
+from processor.web.v1.parameters import TimelineQuery
 
 NOTIFICATIONS_SHOWN = 50
 
@@ -54,7 +54,7 @@ def connection(id_: str) -> Response:
 
 def _connection_page(id_: str, **values: Any) -> Response:
     reader, is_get = get_container().reader, request.method == "GET"
-    query = rendering.query_of(AtPageQuery) if is_get else AtPageQuery().load({})
+    query = rendering.query_of(TimelineQuery) if is_get else TimelineQuery().load({})
     at = query.get("at")
     connection = past.connection(reader, id_, at)
     is_readable = connection["state"] != UNREADABLE
@@ -76,6 +76,8 @@ def _connection_page(id_: str, **values: Any) -> Response:
         picture=Markup(road_svg(State(connection["state"]), road)) if is_readable else "",  # noqa: S704
         facts=past.facts(reader, id_, at) if is_readable else None,
         timeline=past.timeline(reader, id_, **query),
+        query=query,
+        outcomes=[(name, f"{name}: {term.meaning}") for name, term in copy.OUTCOMES.items()],
         notifications=notifications,
         last_change=past.last_change(entries, at),
         has_failed=has_failed,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from flask import Response, request, url_for
@@ -15,7 +16,7 @@ from processor.resources.failed_attempts import failed_attempts
 from processor.store import trends
 from processor.store.trends import LANE_HOURS
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, rendering, sparkline
+from processor.web.ops import auth, csv_export, rendering, sparkline
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
 
@@ -26,10 +27,26 @@ MOST_AT_ONCE = 1_000
 """Notifications of one click; the rest follows with the next one."""
 
 
+COLUMNS: tuple[csv_export.Column, ...] = (
+    ("id", itemgetter("id")),
+    ("url", lambda subscriber: without_query(subscriber["url"])),
+    *(
+        (name, itemgetter(name))
+        for name in (
+            *("description", "types", "status", "status_since", "waiting", "delivered", "dead"),
+            *("failures", "failing_since", "rate_per_s", "ordered", "created_at"),
+        )
+    ),
+)
+
+
 @blueprint.get("/subscribers")
 def subscribers() -> Response:
     """Subscribers, newest first."""
-    return _list_page(get_container().subscriber_service.list(**rendering.query_of(PageQuery)))
+    query, fetch = rendering.query_of(PageQuery), get_container().subscriber_service.list
+    if csv_export.is_wanted():
+        return csv_export.response("subscribers", COLUMNS, fetch, query)
+    return _list_page(fetch(**query))
 
 
 @blueprint.get("/subscribers/<id_>")

@@ -21,7 +21,7 @@ from processor.web.v1.connection_schemas import (
     TimelineEntrySchema,
 )
 from processor.web.v1.fields import page_of
-from processor.web.v1.parameters import AtPageQuery, AtQuery, ConnectionQuery
+from processor.web.v1.parameters import AtQuery, ConnectionQuery, TimelineQuery
 
 ERRORS = (HTTPStatus.CONFLICT, *CODAT_ERRORS)
 CONNECTION_ID = "A connection's id."
@@ -49,11 +49,11 @@ def get_connection(connection_id: str, at: datetime | None = None) -> dict[str, 
     return past.connection(get_container().reader, connection_id, at)
 
 
-@calls.get("/connections/<connection_id>/timeline", page_of(TimelineEntrySchema), query=AtPageQuery)
+@calls.get("/connections/<connection_id>/timeline", page_of(TimelineEntrySchema), query=TimelineQuery)
 def get_timeline(connection_id: str, **query: Any) -> dict[str, Any]:
     """What happened to a connection, newest first
 
-    With `at`: only what was handled by then.
+    With `at`: only what was handled by then. With `outcome`: only what ended so.
     """
     return past.timeline(get_container().reader, connection_id, **query)
 

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from handlers.timeline import TimelineOutcome
 from processor.access.audit import ActorKind
 from processor.codat.json_values import folded
 from processor.delivery.rules import TYPES
@@ -101,10 +102,11 @@ class AtQuery(NoParameters):
     at = Moment("What was believed at this time.")
 
 
-class AtPageQuery(PageQuery):
-    """A timeline as it was."""
+class TimelineQuery(PageQuery):
+    """A timeline, also as it was."""
 
     at = Moment("Only what was handled by this time.")
+    outcome = word_filter(tuple(TimelineOutcome), "Only entries with this outcome.")
 
 
 class DaysQuery(NoParameters):

@@ -17,7 +17,7 @@ WITHOUT_STORE = {"run", "web", "worker", "clock", "demo", "check", "operators ha
 
 CHANGING = {
     *("connections ask", "connections link", "connections repair", "connections replay"),
-    *("connections unlink", "events discard", "events replay", "notifications redeliver"),
+    *("connections unlink", "events discard", "events forget", "events replay", "notifications redeliver"),
     *("dead-letters replay", "subscribers add", "subscribers disable", "subscribers enable"),
     *(
         "subscribers remove",
@@ -28,7 +28,8 @@ CHANGING = {
         "reconcile",
         "rebuild",
     ),
-    *("webhooks register", "webhooks remove", "companies erase", "companies read", "wake"),
+    *("webhooks register", "webhooks remove", "webhooks add-secret", "webhooks remove-secret"),
+    *("companies erase", "companies read", "wake"),
     *("operators revoke", "api-keys add", "api-keys revoke", "encryption rotate"),
     *("companies revoke-links", "conditions mute", "conditions unmute", "store export", "store import"),
 }

@@ -1,8 +1,12 @@
 """The pages of connections and companies."""
 
+from typing import Any
+
 from redis import Redis
 
+from processor.clock import from_iso, to_ms
 from processor.store import keys
+from processor.store.records import REMINDERS_OFF_AT
 from tests.processor.web.ops.operating import (
     Operator,
     forms,
@@ -89,3 +93,22 @@ def test_a_deleted_company_says_so_and_gives_no_link(operator: Operator, filling
     answer = operator.open("/ops/companies/c1")
     assert "Deleted at Codat" in answer.text
     assert forms(answer) == []
+
+
+def test_a_company_shows_its_people_and_its_reminders(
+    operator: Operator, filling: Filling, store: "Redis[Any]"
+) -> None:
+    filling.make_ready()
+    page = operator.read("/ops/companies/c1")
+    assert "People with a link" not in page
+    person, _ = filling.container.journey.people.add("c1", "ann@books.example", "Ann <b>")
+    about = "2026-11-22T15:00:00Z"
+    store.hset(keys.reminded("c1"), "reminder.access_lost xero", about)
+    store.zadd(keys.reminders(keys.cell_of("c1")), {"c1": to_ms(from_iso("2026-12-01T08:00:00Z"))})
+    page = operator.read("/ops/companies/c1")
+    for text in ("Ann <b>", "ann@books.example", person["id"], "reminder.access_lost about xero"):
+        assert text in page
+    assert "<b>" not in operator.open("/ops/companies/c1").text
+    assert "next ones are decided 1 Dec 2026, 08:00:00 UTC" in page
+    store.hset(keys.company("c1"), REMINDERS_OFF_AT, about)
+    assert "asked for no more" in operator.read("/ops/companies/c1")

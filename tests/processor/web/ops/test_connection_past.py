@@ -1,14 +1,17 @@
 """A connection's page: its road, its facts, what was believed at a time, and what an operator can do."""
 
+import json
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner
 
+from processor.cli import main
 from processor.clock import to_iso
 from processor.store import keys
 from tests.processor.web.conftest import OpenPlace
 from tests.processor.web.ops.operating import PASSWORD, Operator, forms
-from tests.processor.web.v1.filling import START, Filling
+from tests.processor.web.v1.filling import KEY, START, Filling
 from tests.support import cells
 from tests.support.visiting import Place
 
@@ -25,6 +28,32 @@ def test_the_road_and_the_facts_are_on_the_page(operator: Operator, filling: Fil
     facts = shown.partition("as the machine holds them")[2].partition("Notifications and")[0]
     for word in ("created", "linked", "read", "bills: FetchError, invoices: Complete"):
         assert word in facts
+
+
+def test_the_timeline_is_filtered_by_outcome_on_the_page_by_the_api_and_by_the_command(
+    operator: Operator, filling: Filling, redis_url: str
+) -> None:
+    filling.make_ready()
+    filling.read(initial=False, invoices="Complete")
+    filling.drain()
+    call = filling.app.test_client().get(
+        "/v1/connections/xero/timeline?outcome=applied", headers={"Authorization": f"Bearer {KEY}"}
+    )
+    applied = [entry["event_id"] for entry in call.json["items"]]
+    assert applied == ["msg_3", "msg_2", "msg_1"]
+    whole = operator.open(PATH).text
+    assert "/ops/events/msg_4" in whole.partition('id="timeline"')[2].partition('id="types"')[0]
+    shown = operator.open(PATH, outcome="applied").text
+    listed = shown.partition('id="timeline"')[2].partition('id="types"')[0]
+    assert "/ops/events/msg_4" not in listed
+    assert all(f"/ops/events/{id_}" in listed for id_ in applied)
+    assert '<option value="applied" selected>' in listed
+    assert "with this outcome" in operator.read(PATH, outcome="doubt")
+    assert operator.open(PATH, outcome="odd").status_code == 422
+    words = ["connections", "show", "xero", "--timeline", "--outcome", "applied", "--json"]
+    result = CliRunner(env={"REDIS_URL": redis_url}).invoke(main, words)
+    items = json.loads(result.output)["timeline"]["items"]
+    assert [entry["event_id"] for entry in items] == applied
 
 
 def test_the_page_shows_what_was_believed_at_a_time(operator: Operator, filling: Filling) -> None:

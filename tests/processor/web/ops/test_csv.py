@@ -9,7 +9,7 @@ import pytest
 from processor.resources import company_search
 from processor.web.ops import csv_export
 from processor.web.ops.csv_export import safe_cell
-from tests.processor.web.ops.operating import Operator
+from tests.processor.web.ops.operating import Operator, add_subscriber
 from tests.processor.web.v1.filling import Filling
 
 
@@ -25,10 +25,11 @@ def test_other_cells_stay(value: object, text: str) -> None:
     assert safe_cell(value) == text
 
 
-@pytest.mark.parametrize("name", ["connections", "events", "notifications", "audit"])
+@pytest.mark.parametrize("name", ["connections", "events", "notifications", "audit", "subscribers"])
 def test_a_list_is_a_file_with_all_its_rows(operator: Operator, filling: Filling, name: str) -> None:
     filling.make_ready()
     filling.accept(b"no JSON", "=cmd|' /C calc'!A0")
+    add_subscriber(filling, "http://127.0.0.1:9/hook?token=hush", description="=1+1")
     operator.send("/ops/conditions", seal=operator.seal(), action="wake")
     answer = operator.open(f"/ops/{name}", format="csv", limit="1")
     assert answer.status_code == 200
@@ -36,6 +37,7 @@ def test_a_list_is_a_file_with_all_its_rows(operator: Operator, filling: Filling
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}.csv"'
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert len(rows) > 1
+    assert "hush" not in answer.text
     assert {len(row) for row in rows} == {len(rows[0])}
     assert not [cell for row in rows[1:] for cell in row if cell.startswith(("=", "+", "@"))]
     assert "format=csv" in operator.open(f"/ops/{name}").text
