@@ -25,7 +25,13 @@ CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
         failovers.chapter(engines, 2 * rounds) for engines in (failovers.Watched, failovers.Clustered)
     ],
     "clocks": lambda rounds: [clocks.steps(min(10.0, 2.0 * rounds)), clocks.apart((rounds + 1) // 2)],
-    "moves": lambda rounds: [moves.resharding((rounds + 1) // 2), moves.partition(min(10.0, 2.0 * rounds))],
+    "moves": lambda rounds: [
+        moves.resharding((rounds + 1) // 2),
+        *(
+            moves.partition(engines, min(10.0, 2.0 * rounds))
+            for engines in (failovers.Watched, failovers.Clustered)
+        ),
+    ],
     "rebuild": lambda _: [refilling.chapter()],
     "histories": lambda rounds: [histories.chapter(15 * rounds)],
     "load": lambda rounds: [soak.chapter(min(5.0, rounds / 2), replays=min(50_000, 5_000 * rounds))],

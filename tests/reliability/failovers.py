@@ -50,14 +50,22 @@ class Engines(Protocol):
     def primary(self, client: "Redis[Any]", cell: int) -> EngineProcess:
         """The engine that has this cell."""
 
+    def until_replaced(self, old: EngineProcess) -> None:
+        """Wait until another one has taken over from this primary."""
+
     def back(self, dead: EngineProcess) -> None:
         """Wait until another one has taken over, and start this one again as its replica."""
+
+    def cut_off(self, primary: EngineProcess) -> contextlib.AbstractContextManager[None]:
+        """The other engines and this one do not see each other; who uses it, sees them all."""
 
 
 class Watched:
     """A primary and a replica behind a Sentinel."""
 
     title = "failovers behind a Sentinel"
+    CUT_OFF = "a primary that is cut off from its Sentinel"
+    RETURN = ": a Sentinel waits 8 s before it makes a returned primary a replica"
     DOWN_AFTER_MS = 1500
     """A Sentinel needs 1 s to reach the primary that it has just named; with less it gives that up too."""
 
@@ -89,17 +97,29 @@ class Watched:
         """The engine that has this cell."""
         return self._group.engines[self.port()]
 
+    def until_replaced(self, old: EngineProcess) -> None:
+        """Wait until the Sentinel names another one."""
+        until(lambda: self.port() != old.port)
+
     def back(self, dead: EngineProcess) -> None:
         """Wait until another one has taken over, and start this one again as its replica."""
         (other,) = (engine for engine in self._group.engines.values() if engine is not dead)
         until(lambda: _is_primary(other))
         dead.start("--replicaof", f"127.0.0.1 {other.port}")
 
+    @contextlib.contextmanager
+    def cut_off(self, primary: EngineProcess) -> Iterator[None]:
+        """The Sentinel and the replica do not see the primary."""
+        with _refused(primary, "ping", "psync", "sync"):
+            yield
+
 
 class Clustered:
     """Three primaries with a replica each, and a plain server for RQ."""
 
     title = "failovers of a cluster"
+    CUT_OFF = "a primary that is cut off from its cluster"
+    RETURN = ", because the returned primary becomes a replica at once"
 
     def __init__(self, group: EngineGroup, queue_url: str) -> None:
         self._group = group
@@ -109,8 +129,9 @@ class Clustered:
     @contextlib.contextmanager
     def started(cls, folder: Path) -> Iterator["Clustered"]:
         """A new one."""
+        debug = ("--enable-debug-command", "yes")
         with (
-            cluster_engines(folder, *KEPT, primaries=3, replicas=1) as group,
+            cluster_engines(folder, *KEPT, *debug, primaries=3, replicas=1) as group,
             own_engine(folder / "queue") as queue_url,
         ):
             yield cls(group, queue_url)
@@ -126,11 +147,46 @@ class Clustered:
         node = client.node_of(keys.cursor(cell))
         return self._group.engines[int(node.info("server")["tcp_port"])]
 
+    def until_replaced(self, old: EngineProcess) -> None:
+        """Wait until three others are primaries."""
+        others = [engine for engine in self._group.engines.values() if engine is not old]
+        until(lambda: sum(map(_is_primary, others)) == 3)
+
     def back(self, dead: EngineProcess) -> None:
         """Wait until another one has taken over, and start this one again, which then follows it."""
-        others = [engine for engine in self._group.engines.values() if engine is not dead]
-        until(lambda: sum(map(_is_primary, others)) == 3)
+        self.until_replaced(dead)
         dead.start()
+
+    @contextlib.contextmanager
+    def cut_off(self, primary: EngineProcess) -> Iterator[None]:
+        """No packet of the cluster's bus gets through, and no replica follows.
+
+        A primary that sees no other one refuses after ``cluster-node-timeout``: that of this one is longer.
+        """
+        with Redis.from_url(primary.url) as client, _refused(primary, "psync", "sync"):
+
+            def set_bus(timeout_ms: int, *, is_cut: bool) -> None:
+                client.config_set("cluster-node-timeout", timeout_ms)
+                for name, value in (
+                    ("DISABLE-CLUSTER-RECONNECTION", int(is_cut)),
+                    ("CLOSE-CLUSTER-LINK-ON-PACKET-DROP", int(is_cut)),
+                    ("DROP-CLUSTER-PACKET-FILTER", -2 if is_cut else -1),  # all packets, or none
+                ):
+                    client.execute_command("DEBUG", name, value)
+
+            set_bus(600_000, is_cut=True)
+            yield
+            set_bus(1_000, is_cut=False)
+
+
+@contextlib.contextmanager
+def _refused(engine: EngineProcess, *commands: str) -> Iterator[None]:
+    """Commands that the engine refuses; its replicas have to come again."""
+    with Redis.from_url(engine.url) as client:
+        client.acl_setuser("default", enabled=True, commands=[f"-{name}" for name in commands])
+        client.client_kill_filter(_type="replica")
+        yield
+        client.acl_setuser("default", enabled=True, commands=[f"+{name}" for name in commands])
 
 
 def _info(engine: EngineProcess) -> Mapping[str, Any]:

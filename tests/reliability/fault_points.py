@@ -25,6 +25,9 @@ POINTS: Mapping[str, str] = {
 }
 """What a point means, and ``module:Class.method:before`` or ``after``. The first word is the process type."""
 
+QUIET = ("drain: idle, cells not released", "web: answered, nobody woken")
+"""Points that are reached when no message comes: a drain goes, and the next message finds none at work."""
+
 
 def clock_environ(file: Path) -> dict[str, str]:
     """The settings of a service whose clock is ahead by the seconds in ``file``."""

@@ -3,11 +3,13 @@
 import itertools
 import tempfile
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from processor.store import each_cell, keys
 from tests.reliability import fault_points
 from tests.reliability.outside import RATE, Client, Faults, judge, traffic
 from tests.reliability.report import Bound, Chapter, times
@@ -38,75 +40,96 @@ class KillReport:
     repeated: int
 
 
-class _Campaign:
-    def __init__(self, service: Service, folder: Path) -> None:
-        self._service, self._folder = service, folder
+class _Killer:
+    """Kills one process after the other; ``name`` tells its messages from those of another one."""
+
+    def __init__(self, service: Service, folder: Path, name: str) -> None:
+        self._service, self._folder, self._name = service, folder, name
         self._client = Client(service)
         self._probes = itertools.count()
+        self.recoveries: dict[str, list[float]] = defaultdict(list)
+        """Seconds from each kill to the recovery, by kind of kill."""
 
     def close(self) -> None:
         """Give back the connections."""
         self._client.close()
 
-    def kill_at(self, point: str) -> float:
-        """Seconds from the death of the next process that comes to this point to the recovery."""
-        trigger = fault_points.Trigger(self._folder, point)
+    def kill_each(self, *types: str) -> None:
+        """Kill processes of these types: one at each of its points under load, and all at any moment."""
+        for point in fault_points.POINTS:
+            if point.startswith(types) and point not in fault_points.QUIET:
+                trigger = fault_points.Trigger(self._folder, point)
+                until(lambda: trigger.is_pulled, poll_s=0.002)  # noqa: B023 - called at once
+                self._recover(point)
+        for name in types:
+            running = self._service.pids_of(PROCESSES[name])
+            assert running, f"no process: {PROCESSES[name]}"
+            self._service.kill(*running)
+            self._recover(f"{name}: any moment")
+
+    def kill_in_quiet(self) -> None:
+        """Kill a drain that has nothing to do, and a web process that finds no drain at work."""
+        last, first = fault_points.QUIET
+        trigger = fault_points.Trigger(self._folder, last)
         until(lambda: trigger.is_pulled, poll_s=0.002)
-        return self._recovery_s()
+        self._recover(last)
+        with self._service.redis() as redis:
+            until(lambda: not any(each_cell.replies(redis, lambda pipe, cell: pipe.exists(keys.wake(cell)))))
+        trigger = fault_points.Trigger(self._folder, first)
+        self._recover(first)
+        assert trigger.is_pulled
 
-    def kill_process(self, name: str) -> float:
-        """Seconds from the death of all processes of this type to the recovery."""
-        running = self._service.pids_of(PROCESSES[name])
-        assert running, f"no process: {PROCESSES[name]}"
-        self._service.kill(*running)
-        return self._recovery_s()
-
-    def kill_engine(self) -> float:
-        """Seconds from the death of the engine to the recovery."""
+    def kill_engine(self) -> None:
+        """Kill the engine."""
         self._service.kill(self._service.engine())
-        return self._recovery_s()
+        self._recover("engine: any moment")
 
-    def kill_everything(self) -> float:
-        """Seconds from the start after a power cut to the recovery."""
+    def kill_everything(self) -> None:
+        """A power cut; it counts from the start afterwards."""
         self._service.kill_everything()
         self._service.start()
-        return self._recovery_s()
+        self._recover("everything: a power cut")
 
-    def _recovery_s(self) -> float:
-        """Seconds until a message that is sent now is handled."""
+    def _recover(self, kind: str) -> None:
+        """Wait until a message that is sent now is handled."""
         began, number = time.monotonic(), next(self._probes)
-        event_id = f"probe-{number}"
-        body = messages.connected("company-probe", f"probe-{number}", at=datetime.now(UTC))
+        event_id = f"probe-{self._name}-{number}"
+        body = messages.connected("company-probe", event_id, at=datetime.now(UTC))
         self._client.post(event_id, body)
         until(lambda: self._client.is_handled(event_id), poll_s=0.05)
-        return time.monotonic() - began
+        self.recoveries[kind].append(time.monotonic() - began)
 
 
 def run(rounds: int, *, everything: int, rate: float = RATE) -> KillReport:
-    """Every point and process type ``rounds`` times, the engine half as often, ``everything`` power cuts."""
+    """Every point and process type ``rounds`` times, the engine half as often, ``everything`` power cuts.
+
+    Processes that no message needs to be handled are killed while those of the web are. The death of a
+    drain, whose recovery has a limit, has nothing beside it.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="codat-") as armed,
         traffic(rate, **fault_points.environ(Path(armed))) as (service, sent, subscriber),
+        ThreadPoolExecutor(1) as beside,
     ):
-        campaign = _Campaign(service, Path(armed))
-        plan: list[tuple[str, Callable[[], float], int]] = [
-            *((name, lambda name=name: campaign.kill_at(name), rounds) for name in fault_points.POINTS),
-            *(
-                (f"{name}: any moment", lambda name=name: campaign.kill_process(name), rounds)
-                for name in PROCESSES
-            ),
-            ("engine: any moment", campaign.kill_engine, (rounds + 1) // 2),
-            ("everything: a power cut", campaign.kill_everything, everything),
-        ]
-        recoveries: dict[str, list[float]] = {name: [] for name, _, _ in plan}
-        for turn in range(max(times for _, _, times in plan)):
-            for name, kill, times in plan:
-                if turn < times:
-                    recoveries[name].append(kill())
-        campaign.close()
+        killer, other = (_Killer(service, Path(armed), name) for name in ("needed", "others"))
+        for turn in range(rounds):
+            others = beside.submit(other.kill_each, "deliver", "ask", "poll", "clock")
+            killer.kill_each("web")
+            others.result()
+            killer.kill_each("drain")
+            with sent.paused():
+                killer.kill_in_quiet()
+            if turn % 2 == 0:
+                killer.kill_engine()
+            if turn < everything:
+                killer.kill_everything()
+        killer.close()
+        other.close()
         sent.stop()
         faults = judge(service, sent, subscriber)
-        return KillReport(recoveries, faults, len(sent.accepted), sent.repeated)
+        recoveries = killer.recoveries | other.recoveries
+        ordered = {kind: recoveries[kind] for kind in (*fault_points.POINTS, *recoveries)}
+        return KillReport(ordered, faults, len(sent.accepted), sent.repeated)
 
 
 def chapter(rounds: int) -> Chapter:

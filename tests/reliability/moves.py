@@ -17,9 +17,6 @@ from tests.reliability.report import Chapter, times
 from tests.support import messages
 from tests.support.service import until
 
-SIGHT = ("ping", "psync", "sync")
-"""Commands by which a Sentinel sees a primary and a replica follows it; ours need none of them."""
-
 Move = Callable[["Redis[Any]", "Redis[Any]", int], None]
 """Moves a slot from the first node to the second."""
 
@@ -100,30 +97,27 @@ def _two_cells(engines: Clustered, client: "Redis[Any]") -> tuple[int, int]:
     return first, next(cell for cell in keys.cells() if engines.primary(client, cell) is not home)
 
 
-def partition(alone_s: float, *, rate: float = RATE) -> Chapter:
-    """The replica and the Sentinel cannot see the primary, which we can; it goes on for so many seconds."""
+def partition(kind: type[Watched] | type[Clustered], alone_s: float, *, rate: float = RATE) -> Chapter:
+    """The other engines cannot see a primary, which we can; it goes on for so many seconds."""
     with (
         tempfile.TemporaryDirectory(prefix="codat-") as folder,
-        Watched.started(Path(folder)) as engines,
+        kind.started(Path(folder)) as engines,
         traffic(rate, **engines.environ, ACK_REPLICAS="1") as (service, sent, subscriber),
         service.redis() as client,
     ):
         engines.until_whole()
         sent.go_on()
         old = engines.primary(client, 0)
-        with Redis.from_url(old.url) as cut_off:
-            cut_off.acl_setuser("default", enabled=True, commands=[f"-{name}" for name in SIGHT])
-            cut_off.client_kill_filter(_type="replica")
+        with Redis.from_url(old.url) as cut_off, engines.cut_off(old):
             began = time.monotonic()
-            until(lambda: engines.port() != old.port)
-            promoted_s = time.monotonic() - began
+            engines.until_replaced(old)
+            replaced_s = time.monotonic() - began
             before = _handled(cut_off)
-            time.sleep(max(0.0, alone_s - promoted_s))  # how long it goes on is what is tried
+            time.sleep(max(0.0, alone_s - replaced_s))  # how long it goes on is what is tried
             alone = _handled(cut_off) - before
-            cut_off.acl_setuser("default", enabled=True, commands=[f"+{name}" for name in SIGHT])
         began = time.monotonic()
         caller = Client(service)
-        caller.post("healed", messages.connected("company-healed", "healed", at=datetime.now(UTC)))
+        caller.post("healed", messages.connected(company_of(0), "healed", at=datetime.now(UTC)))
         accepting_s = time.monotonic() - began
         sent.others.append("healed")
         engines.until_whole()
@@ -133,12 +127,11 @@ def partition(alone_s: float, *, rate: float = RATE) -> Chapter:
         faults = judge(service, sent, subscriber)
     body = [
         f"With `ACK_REPLICAS=1` the old primary went on alone for {alone_s:g} s, in which it executed "
-        f"{alone:,} commands of the service; the Sentinel named another one after {promoted_s:.1f} s. "
+        f"{alone:,} commands of the service; another one took over after {replaced_s:.1f} s. "
         f"{len(sent.accepted):,} messages were accepted, {sent.repeated:,} of them sent again. They were "
-        f"accepted again {accepting_s:.1f} s after both saw each other: a Sentinel waits 8 s before it makes "
-        "a returned primary a replica.",
+        f"accepted again {accepting_s:.1f} s after the engines saw each other{kind.RETURN}.",
     ]
-    return Chapter("a primary that is cut off", faults, body)
+    return Chapter(kind.CUT_OFF, faults, body)
 
 
 def _handled(client: "Redis[Any]") -> int:

@@ -117,7 +117,9 @@ class Traffic:
         self.repeated = 0
         self._failure: BaseException | None = None
         self._service, self._rate, self._refusals = service, rate, refusals
-        self._stop = threading.Event()
+        self._stop, self._goes_on = threading.Event(), threading.Event()
+        self._goes_on.set()
+        self._paused_s = 0.0
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     @property
@@ -134,9 +136,19 @@ class Traffic:
         """Send in a thread."""
         self._thread.start()
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Begin no connection meanwhile."""
+        began = time.monotonic()
+        self._goes_on.clear()
+        yield
+        self._paused_s += time.monotonic() - began
+        self._goes_on.set()
+
     def stop(self) -> None:
         """Send no more; wait until what was begun is accepted. Raises what went wrong meanwhile."""
         self._stop.set()
+        self._goes_on.set()
         self._thread.join(LIMIT_S)
         failure, self._failure = self._failure, None
         if failure is not None:
@@ -153,10 +165,11 @@ class Traffic:
         client = Client(self._service, refusals=self._refusals)
         began = time.monotonic()
         for number, (event_id, body) in enumerate(_messages()):
-            if number % len(_KINDS) == 0 and self._stop.wait(
-                max(0.0, began + number / self._rate - time.monotonic())
-            ):
-                break
+            if number % len(_KINDS) == 0:
+                self._goes_on.wait()
+                due = began + self._paused_s + number / self._rate
+                if self._stop.wait(max(0.0, due - time.monotonic())):
+                    break
             self.repeated += client.post(event_id, body) - 1
             self.accepted.append(event_id)
         client.close()
