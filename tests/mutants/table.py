@@ -38,8 +38,8 @@ MUTANTS = (
         "notification-id",
         "The id of a notification follows from the milestone, not from the message that brought it.",
         "handlers/milestones.py",
-        "return _digest(connection.id, _BASE_TYPES[milestone.type], milestone.at, count)",
-        "return _digest(connection.id + milestone.fact.event_id, milestone.type, milestone.at, count)",
+        "return _digest(connection.id, base_type, milestone.at, count)",
+        "return _digest(connection.id + milestone.fact.event_id, base_type, milestone.at, count)",
         "tests/handlers/test_milestones.py::test_a_milestone_has_one_id_by_whatever_order_and_message_it_is_learnt",
     ),
     Mutant(
@@ -81,6 +81,22 @@ MUTANTS = (
         "if confirmed >= self.replicas:",
         "if confirmed >= 0:",
         "tests/processor/store/test_sentinel.py::test_what_too_few_replicas_have_is_refused_until_they_do",
+    ),
+    Mutant(
+        "replicas-in-a-cluster",
+        "In a cluster too a message waits for its replica.",
+        "processor/store/acknowledgement.py",
+        "return pipe.execute_each(wait, self.checked) if wait else pipe.execute_each()",
+        "return pipe.execute_each()",
+        "tests/processor/store/test_cluster.py::test_a_killed_primary_costs_no_message_and_stops_its_cells_alone",
+    ),
+    Mutant(
+        "second-lane",
+        "A replay waits in a lane of its own.",
+        "processor/store/inbox.py",
+        "keys.replays(cell) if event.received_at - event.at > REPLAYED_AFTER else keys.inbox(cell),",
+        "keys.inbox(cell),",
+        "tests/workers/inbox/test_replays.py::test_a_new_message_overtakes_all_replays_and_one_batch_of_them_has_its_turn",
     ),
     Mutant(
         "whole-bodies",
@@ -209,6 +225,14 @@ MUTANTS = (
         "if not (nonce and is_valid and fetch_site in _ALLOWED_FETCH_SITES):",
         "if fetch_site not in _ALLOWED_FETCH_SITES:",
         "tests/attack/test_routes.py::test_no_form_is_taken_without_the_token_that_this_browser_was_given",
+    ),
+    Mutant(
+        "fetch-site",
+        "A form that another site sent does nothing, whatever it carries.",
+        "processor/web/csrf.py",
+        "if not (nonce and is_valid and fetch_site in _ALLOWED_FETCH_SITES):",
+        "if not (nonce and is_valid):",
+        "tests/processor/web/merchant/test_security.py::test_a_form_that_we_did_not_give_to_this_browser_for_this_link_does_nothing",
     ),
     Mutant(
         "panel",

@@ -62,10 +62,14 @@ class _Killer:
                 until(lambda: trigger.is_pulled, poll_s=0.002)  # noqa: B023 - called at once
                 self._recover(point)
         for name in types:
-            running = self._service.pids_of(PROCESSES[name])
-            assert running, f"no process: {PROCESSES[name]}"
-            self._service.kill(*running)
+            until(lambda: self._kill_running(name))  # noqa: B023 - the same
             self._recover(f"{name}: any moment")
+
+    def _kill_running(self, name: str) -> list[int]:
+        """Kill the processes of this type that run; none does while it is started again."""
+        running = self._service.pids_of(PROCESSES[name])
+        self._service.kill(*running)
+        return running
 
     def kill_in_quiet(self) -> None:
         """Kill a drain that has nothing to do, and a web process that finds no drain at work."""
@@ -109,13 +113,18 @@ def run(rounds: int, *, everything: int, rate: float = RATE) -> KillReport:
     with (
         tempfile.TemporaryDirectory(prefix="codat-") as armed,
         traffic(rate, **fault_points.environ(Path(armed))) as (service, sent, subscriber),
-        ThreadPoolExecutor(1) as beside,
+        ThreadPoolExecutor() as beside,
     ):
-        killer, other = (_Killer(service, Path(armed), name) for name in ("needed", "others"))
+        killers = [_Killer(service, Path(armed), name) for name in ("needed", "delivering", "others")]
+        killer, delivering, others = killers
         for turn in range(rounds):
-            others = beside.submit(other.kill_each, "deliver", "ask", "poll", "clock")
+            done = [
+                beside.submit(delivering.kill_each, "deliver"),
+                beside.submit(others.kill_each, "ask", "clock", "poll"),
+            ]
             killer.kill_each("web")
-            others.result()
+            for future in done:
+                future.result()
             killer.kill_each("drain")
             with sent.paused():
                 killer.kill_in_quiet()
@@ -123,11 +132,12 @@ def run(rounds: int, *, everything: int, rate: float = RATE) -> KillReport:
                 killer.kill_engine()
             if turn < everything:
                 killer.kill_everything()
-        killer.close()
-        other.close()
+        recoveries: dict[str, list[float]] = {}
+        for one in killers:
+            recoveries |= one.recoveries
+            one.close()
         sent.stop()
         faults = judge(service, sent, subscriber)
-        recoveries = killer.recoveries | other.recoveries
         ordered = {kind: recoveries[kind] for kind in (*fault_points.POINTS, *recoveries)}
         return KillReport(ordered, faults, len(sent.accepted), sent.repeated)
 
