@@ -24,9 +24,9 @@ Three rules handle what is less exact than a message with a time:
 
 * An observation (``FactKind.SEEN``) is a status that Codat's API showed when we asked. An exact change within
   ``SEEN_TOLERANCE`` of it outranks it: ``effective_facts`` leaves it out.
-* Codat's API may show the state of up to ``API_LAG`` ago. An observation that contradicts a change of the
-  last ``API_LAG`` changes nothing (``may_be_outdated``). ``handlers.verification`` asks again until Codat
-  agrees or the lag is over.
+* Codat's API may show the state of up to ``API_LAG`` ago. An observation that contradicts a change of access
+  of the last ``API_LAG`` changes nothing (``may_be_outdated``). ``handlers.verification`` asks again until
+  Codat agrees or the lag is over.
 * A legacy alert that was accepted without an answer is superseded by the exact fact of the same meaning as
   soon as that arrives (``handlers.superseded``).
 
@@ -284,10 +284,13 @@ def lag_after(change: Fact) -> timedelta:
 def may_be_outdated(history: AuthorizationHistory, fact: Fact) -> bool:
     """Whether ``fact`` is an observation that contradicts the last change and may show the state before it.
 
-    An alert that agrees with the observation proves nothing: it may be as late as that.
+    An alert that agrees with the observation proves nothing: it may be as late as that. A read at which
+    access is known to have begun is no such change: Codat showed the access before it as well.
     """
     change = last_change(history)
     if fact.kind is not FactKind.SEEN or fact.claimed or change is None or history.deleted:
+        return False
+    if change.kind in (FactKind.READ, FactKind.ORDINARY_READ):
         return False
     if fact.at - change.at >= lag_after(change):
         return False

@@ -20,7 +20,7 @@ from handlers.facts import API_LAG, COMPLETE, QUEUED_WITHIN
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.state import AWAITING_FIRST_SYNC, State, situation
-from processor.clock import from_iso, utc_now
+from processor.clock import from_iso, to_iso, utc_now
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.models import CompanyResponse, ConnectionResponse
@@ -44,7 +44,9 @@ NAME_MAY_CHANGE = timedelta(days=2)
 
 
 class CompanyComparer:
-    """Compares companies with Codat through one client. It writes nothing but a company's visibility.
+    """Compares companies with Codat through one client.
+
+    It writes nothing but a company's visibility, and that its data name no business.
 
     Raises ``CodatError`` where Codat does not answer.
     """
@@ -190,7 +192,8 @@ class CompanyComparer:
         """The answer with the name of the business in the accounting software, where that was read.
 
         Not every platform names it with the connection. A name that is known is asked for again only soon
-        after access was renewed and the data read, because another business may be connected then.
+        after access was renewed and the data read, because another business may be connected then. Data that
+        named no business are not asked for again until they are read again.
         """
         if (
             stored is None
@@ -202,10 +205,18 @@ class CompanyComparer:
             or (stored.account_name is not None and not _is_renewed(stored, read.at, response.asked_at))
         ):
             return response
+        nameless, data_read = keys.nameless(keys.cell_of(company_id)), f"{stored.id} {to_iso(read.at)}"
+        if self._client.hget(nameless, company_id) == data_read.encode():
+            return response
         try:
             name = self._codat.get_account_name(company_id)
+        except CodatNotFound:
+            name = None
         except CodatError as error:  # the comparison does not depend on it
             _log.info("the name of an account cannot be read", extra={"error": error.detail})
+            return response
+        if name is None:
+            self._client.hset(nameless, company_id, data_read)
             return response
         return replace(response, details=replace(response.details, account_name=name))
 

@@ -377,9 +377,17 @@ def first_syncs(cell: int) -> str:
     return f"{_in(cell)}first-syncs"
 
 
+def nameless(cell: int) -> str:
+    """Hash: company id to connection and time of the company data that named no business.
+
+    Kept until newer data name none, or the company is erased.
+    """
+    return f"{_in(cell)}nameless"
+
+
 def of_companies(cell: int) -> tuple[str, ...]:
     """The hashes that have one field per company."""
-    return (look_pauses(cell), looked(cell), look_reasons(cell), first_syncs(cell))
+    return (look_pauses(cell), looked(cell), look_reasons(cell), first_syncs(cell), nameless(cell))
 
 
 def repairs(cell: int) -> str:

@@ -128,6 +128,17 @@ def test_an_end_that_only_an_old_look_shows_is_checked() -> None:
     assert (story.state, story.told.count(DEAUTHORIZED_NOTICE)) == (State.AUTHORIZED, 1)
 
 
+@pytest.mark.parametrize("first", ["look", "read"])
+def test_access_that_ended_right_after_the_first_read_is_not_given_by_that_read(first: str) -> None:
+    """The read of five seconds before a look made it count for nothing: access was told after its end, and
+    the next look told the end a second time. Codat did not answer in between."""
+    events = [seen(295, DEAUTHORIZED), read(290, known=297)]
+    story = Story(*(events if first == "look" else reversed(events)), policy=ASKS)
+    story.hear(unanswered(360), seen(447, DEAUTHORIZED))
+    given = [] if first == "look" else ["connection.authorized", "initial_sync.completed"]
+    assert (story.state, story.told) == (State.DEAUTHORIZED, [*given, DEAUTHORIZED_NOTICE])
+
+
 @pytest.mark.parametrize("event", [deleted(20), gone(70)], ids=["told", "seen"])
 def test_a_deletion_is_told_at_once(event: object) -> None:
     story = Story(linked(10), event, policy=ASKS)  # type: ignore[arg-type]

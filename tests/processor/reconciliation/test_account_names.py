@@ -46,3 +46,20 @@ def test_a_failure_to_read_it_changes_nothing_else(truth):
     truth.reconcile()
     assert truth.bench.state(connection) == "deauthorized"
     assert name_of(truth, connection) == (None, None)
+
+
+def test_data_that_name_no_business_are_not_asked_for_again_until_they_are_read_again(truth):
+    connection = truth.connect(truth.company("Bakery"))
+    truth.change(connection, "authorize")
+    truth.change(connection, "complete-sync")
+    for _ in range(3):
+        truth.reconcile()
+    assert (name_of(truth, connection), len(truth.wire.paths("/data/info"))) == ((None, None), 1)
+
+    truth.change(connection, "deauthorize")
+    truth.reconcile()
+    truth.change(connection, "reauthorize", business_name="North Ltd")
+    truth.change(connection, "complete-sync")
+    truth.reconcile()
+    truth.reconcile()
+    assert name_of(truth, connection) == ("North Ltd", None)
