@@ -55,7 +55,11 @@ def lender_blueprint(simulation: Simulation) -> Blueprint:
         if product_url and link.startswith(f"{product_url}/connect/"):
             return with_panel("simulator/lender_panel.html", link=link)
         if request.args or simulation.lender is None:
-            return render_template("simulator/lender.html", parameters=sorted(request.args.items()))
+            return render_template(
+                "simulator/lender.html",
+                parameters=sorted(request.args.items()),
+                company_id=request.args.get("company_id") if simulation.lender else None,
+            )
         return render_template(
             "simulator/lender_start.html",
             number=next(_numbers),

@@ -19,6 +19,7 @@ from processor.settings.loading import load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
 from processor.simulator.config import new_webhook_secret
 from processor.simulator.lender import BRANDS, LENDER_PATH
+from processor.simulator.mailbox import Mailbox
 from tests.support.ports import own_port
 
 API_KEY = "browser-tests"
@@ -42,6 +43,7 @@ class Stack:
     codat: SimulatorClient
     http: httpx.Client
     container: Container
+    mailbox: Mailbox
 
     @property
     def url(self) -> str:
@@ -82,6 +84,7 @@ def stack(**more: str) -> Iterator[Stack]:
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="codat-"))
         port = own_port()
         secret = new_webhook_secret()
+        mailbox = held.enter_context(Mailbox())
         simulator = held.enter_context(
             SimulatorServer(
                 SimulatorConfig(
@@ -107,6 +110,8 @@ def stack(**more: str) -> Iterator[Stack]:
             "RETURN_URL": f"{simulator.url}{LENDER_PATH}",
             "EMBED_ORIGINS": simulator.url,
             "BRAND_DIR": str(BRANDS),
+            "SMTP_URL": mailbox.url,
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "WORKERS": "1",
             "WEB_CONCURRENCY": "1",
             "LOG_LEVEL": "WARNING",
@@ -126,7 +131,7 @@ def stack(**more: str) -> Iterator[Stack]:
         held.callback(container.redis.close)
         if container.codat is not None:
             held.callback(container.codat.close)
-        yield Stack(settings, simulator, codat, http, container)
+        yield Stack(settings, simulator, codat, http, container, mailbox)
 
 
 def _patient(redis_url: str) -> str:
