@@ -166,6 +166,11 @@ class AuditTrail:
                 return ResultPage(items, None)
         return ResultPage(items, end.removeprefix("("))
 
+    def all(self) -> Iterator[dict[str, Any]]:
+        """Every entry, oldest first, the target in plain if it was not erased."""
+        for entry, known in self._oldest_first():
+            yield {**entry, "target": None if known is None else known[1]}
+
     def verify(self) -> AuditVerification:
         """Compute the chain again and compare."""
         faults: list[str] = []

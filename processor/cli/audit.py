@@ -1,6 +1,7 @@
 """``audit``: what operators, API keys, commands and receivers did."""
 
 import dataclasses
+import json
 import sys
 from typing import Any
 
@@ -40,6 +41,18 @@ def list_entries(as_json: bool, **query: Any) -> None:
     with open_store() as container:
         page = container.audit.entries(**query)
     print_page({"items": page.items, "next_cursor": page.next_cursor}, COLUMNS, as_json=as_json)
+
+
+@audit.command("export")
+@as_json_option
+def export(*, as_json: bool) -> None:
+    """Print every action as a line of JSON, oldest first; with --json as one list."""
+    with open_store() as container:
+        if as_json:
+            print_json({"items": list(container.audit.all()), "next_cursor": None})
+        else:
+            for entry in container.audit.all():
+                click.echo(json.dumps(entry))
 
 
 @audit.command("verify")

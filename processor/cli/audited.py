@@ -30,6 +30,7 @@ READ_ONLY = frozenset(
             "conditions list",
             "operators sessions",
             "audit list",
+            "audit export",
             "audit verify",
             "api-keys list",
         ),

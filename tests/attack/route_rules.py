@@ -174,6 +174,8 @@ RULES: dict[Access, str] = {
         POST /ops/access/api-keys/<id_>
         POST /ops/access/people/<id_>
         POST /ops/access/sessions/<id_>
+        POST /ops/access/webhook-secrets
+        POST /ops/access/webhook-secrets/<id_>
         POST /ops/companies/<id_>/links
         POST /ops/connections/<id_>/unlink
         POST /ops/subscribers

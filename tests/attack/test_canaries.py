@@ -26,6 +26,7 @@ from tests.processor.web.v1.filling import Filling
 from workers.delivery.wiring import dispatcher_of
 
 WEBHOOK_SECRET = "whsec_Q2FuYXJ5T2ZUaGVXZWJob29rU2VjcmV0MDE="
+ADDED_SECRET = "whsec_Q2FuYXJ5T2ZBblNlY3JldFRoYXRXYXNBZGRlZA=="
 API_KEY = "canary-of-the-api-key-8c1d"
 CODAT_KEY = "canary-of-the-key-of-codat-51aa"
 PASSWORD = "canary-of-the-password-77f0"
@@ -54,6 +55,7 @@ COMMANDS = (
     "conditions list --json",
     "operators sessions --json",
     "api-keys list --json",
+    "webhooks secrets --json",
     "audit list --json",
     "reconcile",
 )
@@ -161,6 +163,7 @@ class Scene:
         self.notification = notification["body"]["id"]
         container.redelivery_service.redeliver(self.notification, subscriber_id=self.subscriber)
         dispatcher_of(container).run_once()
+        container.webhook_secrets.add(ADDED_SECRET, by="anna")
         self._client.get(f"/nowhere/{API_KEY}?key={CODAT_KEY}", headers=self._bearer)
         self._client.get("/v1/stats", headers={"Authorization": f"Basic {PASSWORD}"})
         self._client.post("/webhooks/codat", data=WEBHOOK_SECRET, headers={"Authorization": API_KEY})
@@ -174,6 +177,7 @@ class Scene:
         """Every secret by its name."""
         return {
             "webhook secret": WEBHOOK_SECRET.removeprefix("whsec_"),
+            "added secret": ADDED_SECRET.removeprefix("whsec_"),
             "API key": API_KEY,
             "Codat's key": CODAT_KEY,
             "password": PASSWORD,

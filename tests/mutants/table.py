@@ -195,6 +195,14 @@ MUTANTS = (
         "tests/processor/alerts/test_signature.py::test_a_timestamp_further_away_is_refused",
     ),
     Mutant(
+        "removed-secret",
+        "What is signed with a removed secret is refused by every process.",
+        "processor/alerts/webhook_secrets.py",
+        "if self._read_at is None or now - self._read_at >= REFRESH_S:",
+        "if self._read_at is None:",
+        "tests/processor/alerts/test_webhook_secrets.py::test_another_process_sees_a_change_after_a_second_and_reads_no_more_often",
+    ),
+    Mutant(
         "constant-time",
         "Secrets are compared in constant time.",
         "processor/alerts/signature.py",

@@ -76,6 +76,8 @@ def test_a_command_is_recorded_with_its_end_and_without_secrets(run: Run, entrie
     listed = run("audit", "list", "--json")
     assert [row["action"] for row in json.loads(listed.output)["items"]] == [row[1] for row in reversed(seen)]
     assert "hush" not in listed.output
+    lines = [json.loads(line) for line in run("audit", "export").output.splitlines()]
+    assert [row["action"] for row in lines] == [row[1] for row in seen]
 
 
 def test_a_company_is_erased_from_the_trail_and_the_erasure_stays(

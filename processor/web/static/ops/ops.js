@@ -1,5 +1,6 @@
 // Keeps the overview live: loads the part that changes every few seconds, without a reload. What is open stays
-// open, the focus stays where it is, and what was known stays when the service does not answer.
+// open, what is chosen stays chosen, the focus stays where it is, and what was known stays when the service does
+// not answer.
 (() => {
   "use strict";
 
@@ -23,10 +24,16 @@
     const scrolled = [...region.querySelectorAll(".wide")].map((element) => element.scrollLeft);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const before = region.querySelector("h1").textContent;
+    const chosen = [...region.querySelectorAll("select[id]")].map((element) => [element.id, element.value]);
     region.innerHTML = html;
     for (const id of open) {
       const element = document.getElementById(id);
       if (element) element.open = true;
+    }
+    for (const [id, value] of chosen) {
+      const options = document.getElementById(id)?.options || [];
+      const option = [...options].find((other) => other.value === value);
+      if (option) option.selected = true;
     }
     region.querySelectorAll(".wide").forEach((element, number) => { element.scrollLeft = scrolled[number] || 0; });
     if (focused) (document.getElementById(focused) || document.getElementById("main")).focus({ preventScroll: true });
