@@ -3,11 +3,12 @@ FROM python:3.11-slim
 
 RUN useradd --create-home --uid 10001 processor
 WORKDIR /srv/codat-processor
-COPY requirements.txt pyproject.toml README.md ./
+COPY deploy/requirements.lock pyproject.toml README.md ./
 COPY handlers handlers
 COPY processor processor
 COPY workers workers
-RUN pip install --no-cache-dir --requirement requirements.txt
+RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock \
+    && pip install --no-cache-dir --no-deps --no-build-isolation .
 
 USER processor
 ENV HOST=0.0.0.0 PORT=8000

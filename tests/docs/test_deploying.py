@@ -43,6 +43,14 @@ def test_the_container_copies_what_there_is_and_runs_a_command_of_ours() -> None
     assert command[0] in COMMANDS
 
 
+def test_the_lock_has_the_required_versions_and_hashes_of_each() -> None:
+    """A version says which release is installed, not which bytes."""
+    pinned = {line for line in read("requirements.txt").splitlines() if "==" in line}
+    locked = read("deploy/requirements.lock").replace(" \\\n    ", " ").splitlines()
+    assert {line.split()[0] for line in locked if not line.startswith("setuptools==")} == pinned
+    assert all(" --hash=sha256:" in line for line in locked)
+
+
 def test_the_unit_runs_commands_of_ours() -> None:
     unit = ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment]
