@@ -1,8 +1,9 @@
 """The rules of a company: its name, tags, products, merchant and deletion, and what its connections take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from handlers.connection import Connection
 from handlers.events import (
@@ -15,6 +16,7 @@ from handlers.events import (
     UnhandledEvent,
 )
 from handlers.facts import Fact, FactKind
+from handlers.records import dataclass
 
 _NO_GRACE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -109,47 +111,43 @@ def company_change(event: Event, company: Company, record: CompanyRecord | None)
     erased without a grace period.
     """
     record = record or NO_RECORD
-    change = NO_CHANGE
+    changes: dict[str, Any] = {}
     if record.first_heard_at is None:
-        change = replace(change, first_heard_at=event.received_at)
+        changes["first_heard_at"] = event.received_at
     if company.name is not None and company.name != record.name:
-        change = replace(change, name=company.name)
+        changes["name"] = company.name
     if event.source is not Source.JOURNEY and company.tags:
-        change = _with_tags(change, event, company, record)
+        changes |= _changed_tags(event, company, record)
     if company.products is not None:
-        change = _with_products(change, event, company.products, record)
+        changes |= _changed_products(event, company.products, record)
     if isinstance(event, CompanyDeleted) and record.deleted_at is None:
         grace_from = _NO_GRACE if event.source is Source.JOURNEY else event.received_at
-        change = replace(change, deleted_at=event.at, deleted_by=event.event_id, grace_from=grace_from)
-    return change
+        changes |= {"deleted_at": event.at, "deleted_by": event.event_id, "grace_from": grace_from}
+    return CompanyChange(**changes) if changes else NO_CHANGE
 
 
-def _with_tags(change: CompanyChange, event: Event, company: Company, record: CompanyRecord) -> CompanyChange:
-    """Add the newest tags by Codat's time; an older event may still give the first merchant id."""
+def _changed_tags(event: Event, company: Company, record: CompanyRecord) -> dict[str, Any]:
+    """The newest tags by Codat's time; an older event may still give the first merchant id."""
+    changes: dict[str, Any] = {}
     at = min(event.at, event.received_at)
     is_newest = record.tagged_at is None or at >= record.tagged_at
     if is_newest and company.tags != record.tags:
-        change = replace(change, tags=dict(company.tags))
+        changes["tags"] = dict(company.tags)
     if is_newest and at != record.tagged_at:
-        change = replace(change, tagged_at=at)
+        changes["tagged_at"] = at
     if names_other_merchant(company, record) and (is_newest or record.merchant_id is None):
-        change = replace(
-            change,
-            merchant_id=company.merchant_id,
-            previous_merchant_id=record.merchant_id,
-            company_since=record.first_heard_at or event.received_at,
-        )
-    return change
+        changes["merchant_id"] = company.merchant_id
+        changes["previous_merchant_id"] = record.merchant_id
+        changes["company_since"] = record.first_heard_at or event.received_at
+    return changes
 
 
-def _with_products(
-    change: CompanyChange, event: Event, products: tuple[str, ...], record: CompanyRecord
-) -> CompanyChange:
-    """Add the newest products by Codat's time."""
+def _changed_products(event: Event, products: tuple[str, ...], record: CompanyRecord) -> dict[str, Any]:
+    """The newest products by Codat's time."""
     at = min(event.at, event.received_at)
     if record.products_at is not None and at <= record.products_at:
-        return change
-    return replace(change, products=None if products == record.products else products, products_at=at)
+        return {}
+    return {"products": None if products == record.products else products, "products_at": at}
 
 
 def names_other_merchant(company: Company, record: CompanyRecord) -> bool:
@@ -173,10 +171,9 @@ def new_connection(connection_id: str, event: Event, record: CompanyRecord | Non
     """
     if isinstance(event, (UnhandledEvent, QuestionUnanswered)):
         return None
-    connection = Connection(connection_id, company_id=event.company.id if event.company else None)
-    if record is None:
-        return connection
-    connection = replace(connection, merchant_id=record.merchant_id)
+    record = record or NO_RECORD
+    company_id = event.company.id if event.company else None
+    connection = Connection(connection_id, company_id=company_id, merchant_id=record.merchant_id)
     if record.deleted_at is None:
         return connection
     deletion = Fact(FactKind.DELETED, record.deleted_at, event.received_at, record.deleted_by or "")

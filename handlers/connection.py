@@ -1,12 +1,14 @@
 """A connection as it is stored: its facts, its open questions, and the ledger of notifications."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
+from typing import Any
 
 from handlers.events import ConnectionDetails, Event, LinkStatus
 from handlers.facts import Claim, DataType, Fact, FactKind
 from handlers.fold import START, AuthorizationHistory, fold
+from handlers.records import dataclass, replace
 
 MOST_FACTS = 64
 """A connection with more facts than this is compacted."""
@@ -95,18 +97,18 @@ class Connection:
         The newest description wins; an older one fills gaps.
         """
         is_newest = self.described_at is None or event.at >= self.described_at
-        changes = {
-            name: value
-            for name, value in _description(event, details).items()
-            if value != getattr(self, name) and (is_newest or getattr(self, name) is None)
-        }
+        changes: dict[str, Any] = {}
+        for name, value in _description(event, details):
+            known = getattr(self, name)
+            if value is not None and value != known and (is_newest or known is None):
+                changes[name] = value
         if self.account_name is not None and "account_name" in changes:
             changes["previous_account_name"] = self.account_name
         describes_platform = details is not None and details.platform_key is not None
         described_at = event.at if describes_platform and is_newest else self.described_at
         if not changes and described_at == self.described_at:
             return self
-        return replace(self, described_at=described_at, **changes)  # type: ignore[arg-type]
+        return replace(self, described_at=described_at, **changes)
 
     def is_compacted(self, fact: Fact) -> bool:
         """Whether ``fact`` lies in the time that was compacted."""
@@ -126,13 +128,14 @@ class Connection:
         return learnt
 
     def _with_facts(self, facts: tuple[Fact, ...]) -> "Connection":
-        identities = {fact.identity for fact in self.facts}
-        added = []
+        added: list[Fact] = []
         for fact in facts:
-            if fact.identity in identities or self.is_compacted(fact):
-                continue
-            identities.add(fact.identity)
-            added.append(fact)
+            if not (
+                fact.identity in {other.identity for other in added}
+                or _is_known(fact, self.facts)
+                or self.is_compacted(fact)
+            ):
+                added.append(fact)
         if not added:
             return self
         if len(added) > 1 or (self.facts and added[0].order < self.facts[-1].order):
@@ -176,14 +179,24 @@ class Connection:
 _DESCRIPTIVE_FIELDS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
 
 
-def _description(event: Event, details: ConnectionDetails | None) -> dict[str, str]:
+def _description(event: Event, details: ConnectionDetails | None) -> Iterator[tuple[str, str | None]]:
     """The descriptive fields of a connection that ``event`` gives."""
-    fields: dict[str, str | None] = {}
     if event.company:
-        fields = {"company_id": event.company.id, "merchant_id": event.company.merchant_id}
+        yield "company_id", event.company.id
+        yield "merchant_id", event.company.merchant_id
     if details:
-        fields |= {name: getattr(details, name) for name in _DESCRIPTIVE_FIELDS}
-    return {name: value for name, value in fields.items() if value is not None}
+        for name in _DESCRIPTIVE_FIELDS:
+            yield name, getattr(details, name)
+
+
+def _is_known(fact: Fact, facts: Sequence[Fact]) -> bool:
+    """Whether the fact is one of ``facts``, which are sorted."""
+    for other in reversed(facts):
+        if other.at < fact.at:
+            return False
+        if other.identity == fact.identity:
+            return True
+    return False
 
 
 _recent_folds: dict[int, tuple[tuple[Fact, ...], AuthorizationHistory, AuthorizationHistory]] = {}

@@ -1,11 +1,11 @@
 """Effects: what a decision wants done. The caller carries them out in the commit of the decision."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from handlers.events import Aspect
 from handlers.milestones import Notification
+from handlers.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ Source of the vocabulary: https://docs.codat.io/using-the-api/webhooks/event-typ
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
+
+from handlers.records import dataclass
 
 MERCHANT_TAG = "merchantId"
 """The tag of a company that holds the client's own id of it."""

@@ -4,11 +4,11 @@
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from handlers.events import Aspect, LinkStatus, Problem
+from handlers.records import dataclass
 
 COMPLETE = "Complete"
 AUTH_ERROR = "AuthError"

@@ -44,12 +44,12 @@ The table is total: every link status has a cell for every column. An empty cell
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from handlers.events import LinkStatus
 from handlers.facts import ACCESS_CHANGES, API_LAG, SEEN_TOLERANCE, Fact, FactKind
+from handlers.records import dataclass, replace
 from handlers.superseded import superseded_claims
 
 

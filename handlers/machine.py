@@ -1,7 +1,7 @@
 """One step of the machine: a connection and an event in, the new connection and its effects out. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 
 from handlers import authorization, lifecycle, quota, sync
 from handlers.connection import Check, Connection
@@ -23,6 +23,7 @@ from handlers.milestones import (
     notification_id,
     untold_milestones,
 )
+from handlers.records import dataclass, replace
 from handlers.registry import Context, HandlerResult, company_rule_for, handler_for
 from handlers.state import Situation, situation
 from handlers.timeline import TimelineEntry, explain
@@ -153,8 +154,10 @@ def _decide(
     A milestone that waits holds back the later ones, so that they are told in order.
     """
     plan = _MilestonePlan()
-    is_foreign_company = is_foreign(connection, context)
     milestones = untold_milestones(connection, after)
+    if not milestones and not connection.checks:
+        return plan
+    is_foreign_company = is_foreign(connection, context)
     if is_foreign_company and isinstance(event, CompanyNotShown):
         reason = "Codat, asked with our key, does not know this company: not told"
         for milestone in milestones:

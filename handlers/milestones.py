@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -12,6 +11,7 @@ from handlers.connection import MOST_RECENT, Connection, LedgerEntry
 from handlers.events import LinkStatus, Problem
 from handlers.facts import API_LAG, CLAIM_WINDOW, SEEN_TOLERANCE, Fact, FactKind
 from handlers.fold import Link
+from handlers.records import dataclass, replace
 from handlers.state import Situation, State
 
 

@@ -6,12 +6,12 @@ which recorded it.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from handlers.connection import Check, Connection
 from handlers.effects import DecisionOutcome
 from handlers.facts import DataType, Fact
+from handlers.records import dataclass, replace
 from handlers.state import State, situation
 
 _SETTLED = (DecisionOutcome.TOLD, DecisionOutcome.KNOWN)

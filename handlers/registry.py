@@ -4,7 +4,7 @@ A handler is pure: it takes a connection, an event and a context and returns a `
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from handlers.connection import Connection
 from handlers.effects import Effect
 from handlers.events import Aspect, Event
 from handlers.facts import Claim, DataType, Fact
+from handlers.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

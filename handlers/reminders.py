@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from handlers.connection import Connection
 from handlers.events import LinkStatus
 from handlers.facts import COMPLETE
 from handlers.milestones import Notification, ReminderType, described
+from handlers.records import dataclass
 from handlers.state import LINKED_STATES, Situation, State, situation
 
 DAY = timedelta(days=1)

@@ -1,7 +1,7 @@
 """The situation of a connection: its public state and what else follows from the fold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ from handlers.connection import MOST_RECENT, Connection
 from handlers.events import LinkStatus
 from handlers.facts import AT_ONCE, COMPLETE, ENDED_STATUSES, NOT_SUPPORTED, RUNNING_STATUSES, Fact
 from handlers.fold import AuthorizationHistory, Link
+from handlers.records import dataclass
 
 
 class State(StrEnum):

@@ -1,7 +1,6 @@
 """Handlers of reads: the first sync of an authorisation and the newest outcome per data type."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from handlers.authorization import fact_from_claim
@@ -28,6 +27,7 @@ from handlers.facts import (
     FactKind,
 )
 from handlers.fold import Link, read_cutoff
+from handlers.records import replace
 from handlers.registry import Context, Doubt, HandlerResult, on, on_company
 from handlers.state import State, is_running, situation
 

@@ -1,7 +1,6 @@
 """The timeline of a connection: the outcome of each event, and a sentence that explains it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.connection import Connection
@@ -9,6 +8,7 @@ from handlers.effects import Decision
 from handlers.events import LinkStatus
 from handlers.facts import Claim, Fact, FactKind
 from handlers.fold import Link, effective_facts, may_be_outdated
+from handlers.records import dataclass
 from handlers.registry import HandlerResult
 from handlers.state import Situation
 from handlers.superseded import superseded_claims

@@ -1,7 +1,6 @@
 """Verification: which milestones wait for an answer of Codat, how long, and when Codat is asked again."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers.connection import Check, Connection
@@ -19,6 +18,7 @@ from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, FactKind
 from handlers.fold import AuthorizationHistory, lag_after, last_change, may_be_outdated
 from handlers.lifecycle import remaining_visibility_lag
 from handlers.milestones import Milestone, NotificationType
+from handlers.records import replace
 from handlers.registry import Context, HandlerResult
 
 CHECK_AFTER = timedelta(seconds=3)
@@ -95,14 +95,14 @@ def remaining_lag(before: AuthorizationHistory, connection: Connection, event: E
     if isinstance(event, ConnectionGone):
         return remaining_visibility_lag(connection, event)
     observation = contradicting_observation(connection)
-    change, change_before = last_change(connection.history), last_change(before)
+    change = last_change(connection.history)
     if change is None or observation is None:
         return timedelta()
     is_from_event = isinstance(event, ConnectionSeen) and (observation.at, observation.status) == (
         event.at,
         event.status,
     )
-    if is_from_event or (change is not change_before and observation.at >= change.at):
+    if is_from_event or (change is not last_change(before) and observation.at >= change.at):
         return change.at + lag_after(change) - observation.at
     return timedelta()
 

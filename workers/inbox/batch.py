@@ -91,8 +91,8 @@ class BatchHandler:
         entries: list[tuple[str, Event, TimelineEntry]] = []
         effects: list[Effect] = []
         context = self._context(event)
-        change = self._company_change(event)
-        event = self._with_merchant(event, change)
+        change, record = self._company_change(event)
+        event = with_merchant(event, record)
         for connection_id in self._affected_ids(event):
             connection = self._connection(connection_id, event)
             if connection is None:
@@ -115,7 +115,7 @@ class BatchHandler:
         batch.heard = batch.heard or event.source in MESSAGES
         self._collect(effects)
         if event.company is not None and change is not NO_CHANGE:
-            self._change_company(event.company.id, change)
+            self._change_company(event.company.id, change, record)
 
     def finish(self) -> None:
         """Hand the changed connections to the batch."""
@@ -186,20 +186,18 @@ class BatchHandler:
             self._records[company_id] = company_record(self._rows[company_id])
         return self._records.get(company_id)
 
-    def _company_change(self, event: Event) -> CompanyChange:
+    def _company_change(self, event: Event) -> tuple[CompanyChange, CompanyRecord]:
+        """What ``event`` changes of its company, and the company after it."""
         if event.company is None:
-            return NO_CHANGE
-        return company_change(event, event.company, self._record(event.company.id))
+            return NO_CHANGE, NO_RECORD
+        record = self._record(event.company.id)
+        change = company_change(event, event.company, record)
+        return change, record if record and change is NO_CHANGE else (record or NO_RECORD).with_change(change)
 
-    def _with_merchant(self, event: Event, change: CompanyChange) -> Event:
-        if event.company is None:
-            return event
-        record = self._record(event.company.id) or NO_RECORD
-        return with_merchant(event, record if change is NO_CHANGE else record.with_change(change))
-
-    def _change_company(self, company_id: str, change: CompanyChange) -> None:
-        self._batch.companies[company_id] = self._batch.companies.get(company_id, NO_CHANGE).merged(change)
-        self._records[company_id] = (self._record(company_id) or NO_RECORD).with_change(change)
+    def _change_company(self, company_id: str, change: CompanyChange, record: CompanyRecord) -> None:
+        earlier = self._batch.companies.get(company_id)
+        self._batch.companies[company_id] = earlier.merged(change) if earlier else change
+        self._records[company_id] = record
         if change.merchant_id is not None:
             self._assign_merchant(company_id, change.merchant_id)
 
