@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -11,6 +12,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=1_024)  # a commit needs the times of its messages several times
 def to_iso(moment: datetime) -> str:
     """Format a time as ``2026-11-22T15:00:00.123456Z``."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -33,7 +35,8 @@ def to_ms(moment: datetime) -> int:
 
 def to_us(moment: datetime) -> int:
     """Microseconds since 1970; exact, and below 2**53 until the year 2255."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_us(us: int) -> datetime:

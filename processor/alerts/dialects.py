@@ -11,6 +11,8 @@ import re
 import traceback
 from datetime import datetime
 
+import msgspec
+
 from handlers.events import Event
 from processor.alerts import current, legacy
 from processor.alerts.envelope import Unrecognised
@@ -110,10 +112,8 @@ def is_too_deep(text: str) -> bool:
 
 def _parse_json(text: str) -> object:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # an integer of thousands of digits
+        return msgspec.json.decode(text)
+    except ValueError:  # what is JSON for Python alone, such as NaN, or an integer of thousands of digits
         return json.loads(text, parse_int=_lenient_int)
 
 

@@ -1,9 +1,9 @@
 """The writes of a commit: connections with their timelines, companies, and outcomes of messages."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from redis.client import Pipeline
 
 from handlers.events import Event
@@ -22,6 +22,8 @@ TIMELINE_LENGTH = 1_000
 AT_ONCE = timedelta(seconds=1)
 """A message that is handled within this time was handled when it came."""
 
+_to_json = msgspec.json.Encoder().encode
+
 
 def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
     """Stage documents, indexes and timelines of the connections in ``batch``."""
@@ -30,7 +32,8 @@ def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datet
     departed: dict[str, list[str]] = {}
     for connection_id, (connection, state, stored) in batch.connections.items():
         heard_ms = stored.first_heard_ms if stored else to_ms(batch.first_heard[connection_id])
-        pipe.set(keys.connection(cell, connection_id), records.connection_row(connection, state, heard_ms))
+        row = records.connection_row(connection, state, heard_ms)
+        pipe.execute_command("SET", keys.connection(cell, connection_id), row)
         if stored is None:
             new[connection_id] = heard_ms
             if connection.company_id is not None:
@@ -47,8 +50,7 @@ def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datet
         pipe.zadd(keys.connections_in(cell, state), members)
     lines: dict[str, list[bytes]] = {}
     for connection_id, event, entry in batch.entries:
-        line = json.dumps(_timeline_row(event, entry, now), separators=(",", ":"), ensure_ascii=False)
-        packed = bodies.pack(line.encode("utf-8", "surrogatepass"), bodies.OF_NOTIFICATIONS)
+        packed = bodies.pack(_to_json(_timeline_row(event, entry, now)), bodies.OF_NOTIFICATIONS)
         lines.setdefault(connection_id, []).append(packed)
     for connection_id, added in lines.items():
         pipe.rpush(keys.timeline(cell, connection_id), *added)

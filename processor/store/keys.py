@@ -6,9 +6,11 @@ The keys of a cell, and other keys that one step uses together, have a hash tag 
 
 import hashlib
 from binascii import crc32, crc_hqx
+from functools import lru_cache
 from itertools import count, product
 from string import ascii_lowercase
 
+from processor.store import namespace
 from processor.store.namespace import Prefix
 
 PREFIX = Prefix("codat:")
@@ -58,7 +60,13 @@ def cell_of(company_id: str | None) -> int:
 
 def _in(cell: int) -> str:
     """The beginning of the keys of a cell. In a cluster one node holds all keys with the same tag."""
-    return f"{PREFIX}{{{_cell_tags[cell]}}}:"
+    return _beginning(_cell_tags[cell], namespace.current())
+
+
+@lru_cache(maxsize=1_024)
+def _beginning(tag: str, _: str) -> str:
+    """The same by the tag of the cell and the namespace, which is in the prefix."""
+    return f"{PREFIX}{{{tag}}}:"
 
 
 def layout() -> str:

@@ -80,8 +80,8 @@ def unpack_content(content: bytes) -> tuple[MessageHead, bytes]:
     """The inverse of ``pack_content``; damaged content is returned as a body, so that parsing it fails."""
     head, _, body = bodies.unpack(content).partition(b"\n")
     try:
-        return MessageHead(*json.loads(head)), body
-    except (ValueError, TypeError):
+        return _decode_head(head), body
+    except (msgspec.MsgspecError, ValueError):
         return MessageHead(), content
 
 
@@ -145,3 +145,4 @@ def fields(event_id: str, stored: bytes, repeats: bytes | None) -> dict[str, Any
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Row).decode
+_decode_head = msgspec.json.Decoder(MessageHead).decode

@@ -8,7 +8,7 @@ counts of its last two seconds. See decision 33.
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,7 +101,7 @@ class Metrics:
                 self._totals[_field(RECEIVED, status)] += count
             self._trends[Series.ACCEPTED] += counts["accepted"] + counts["quarantined"]
 
-    def handled(self, lags_s: Iterable[float], *, failed: int, told: int, replays: bool = False) -> None:
+    def handled(self, lags_s: Sequence[float], *, failed: int, told: int, replays: bool = False) -> None:
         """Count a committed batch: the lag of each message of Codat's, failures, and notifications.
 
         ``replays``: of the lane of replays.
@@ -110,8 +110,8 @@ class Metrics:
         with self._lock:
             for lag_s in lags_s:
                 self._observe(metric, lag_s)
-                self._trends[Series.HANDLED] += 1
-                self._trends[Series.LAG_MS] += int(max(0.0, lag_s) * 1000)
+            self._trends[Series.HANDLED] += len(lags_s)
+            self._trends[Series.LAG_MS] += sum(int(max(0.0, lag_s) * 1000) for lag_s in lags_s)
             self._trends[Series.FAILURES] += failed
             self._trends[Series.TOLD] += told
 

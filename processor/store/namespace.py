@@ -20,6 +20,11 @@ class Prefix(str):
         return format(str(self) + _namespace.get(), spec)
 
 
+def current() -> str:
+    """The namespace of this thread, with its colon; empty for the real data."""
+    return _namespace.get()
+
+
 @contextlib.contextmanager
 def in_namespace(name: str) -> Iterator[None]:
     """Put all keys that this thread builds into the namespace ``name``."""

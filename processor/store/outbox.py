@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from redis.client import Pipeline
 
 from handlers.milestones import Notification
 from processor.clock import to_iso, to_us
 from processor.store import keys, records
 
+_to_json = msgspec.json.Encoder().encode
+
 
 def body_of(notification: Notification) -> str:
-    """The public JSON of ``notification``."""
+    """The public JSON of ``notification``, in ASCII."""
     data = {
         name: to_iso(value) if isinstance(value, datetime) else value
         for name, value in notification.data.items()
@@ -24,7 +27,8 @@ def body_of(notification: Notification) -> str:
         "timestamp": to_iso(notification.timestamp),
         "data": data,
     }
-    return json.dumps(body, separators=(",", ":"))
+    document = _to_json(body)
+    return document.decode() if document.isascii() else json.dumps(body, separators=(",", ":"))
 
 
 def write(pipe: "Pipeline[Any]", cell: int, notifications: Sequence[Notification]) -> None:
@@ -34,9 +38,9 @@ def write(pipe: "Pipeline[Any]", cell: int, notifications: Sequence[Notification
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"] or notification.data["company_id"]
         row = records.notification_row(body_of(notification), connection_id)
-        pipe.set(keys.notification(cell, notification.id), row)
-        pipe.zadd(keys.outbox_of(cell, connection_id), {notification.id: at_us})
-        pipe.xadd(keys.fan_out(cell), {"id": notification.id})
+        pipe.execute_command("SET", keys.notification(cell, notification.id), row)
+        pipe.execute_command("ZADD", keys.outbox_of(cell, connection_id), at_us, notification.id)
+        pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)
         scores[notification.id] = at_us
     if scores:
         pipe.zadd(keys.outbox(cell), scores)
