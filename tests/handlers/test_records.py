@@ -14,7 +14,7 @@ CONNECTION = Connection("connection-1", "company-1", facts=(FACT,))
 
 
 @pytest.mark.parametrize(
-    "record, changes",
+    ("record", "changes"),
     [(CONNECTION, {"merchant_id": "m-1", "facts": ()}), (FACT, {"claimed": True}), (FACT, {})],
 )
 def test_a_replaced_record_is_the_one_of_the_standard_library(record, changes):

@@ -156,8 +156,10 @@ class Drain:
         """
         handled = 0
         for group in self._cells.groups(waiting.new, singly=self._is_behind):
-            if time.monotonic() < until:
-                handled += self._drain_once(leases, group, refused)
+            if time.monotonic() >= until:
+                self._is_behind = True  # the others go on waiting, which makes their batches large
+                break
+            handled += self._drain_once(leases, group, refused)
         for number in waiting.replays[:1]:
             if number not in refused:
                 handled += self._drain_once(leases, [number], refused, replays=True)
@@ -201,7 +203,7 @@ class Drain:
         events: dict[int, list[tuple[WaitingMessage, Event]]] = {}
         with cells.begin(numbers) as pipe:
             read = cells.read(numbers, limit)
-            if len(read) > 1 and any(len(waiting) >= limit for waiting, _ in read.values()):
+            if read is None:
                 return HandledBatch(is_too_much=True)
             for number, (waiting, gone) in read.items():
                 if waiting or gone:
