@@ -144,11 +144,12 @@ class Connection:
 
     def with_data_types(self, outcomes: Iterable[DataType]) -> "Connection":
         """Let each data type keep its newest outcome."""
-        merged = dict(self.data_types)
+        merged: dict[str, DataType] = {}
         for outcome in outcomes:
-            if outcome.is_newer_than(merged.get(outcome.name)):
+            known = merged.get(outcome.name) or self.data_types.get(outcome.name)
+            if outcome != known and outcome.is_newer_than(known):
                 merged[outcome.name] = outcome
-        return self if merged == self.data_types else replace(self, data_types=merged)
+        return replace(self, data_types={**self.data_types, **merged}) if merged else self
 
     def compacted(self) -> "Connection":
         """Fold the oldest facts into ``base`` when there are more than ``MOST_FACTS``.

@@ -304,11 +304,10 @@ def effective_facts(facts: Sequence[Fact]) -> Iterable[Fact]:
     These are observations within ``SEEN_TOLERANCE`` of a change of access, and accepted alerts that an exact
     fact supersedes.
     """
-    has_claims = any(fact.claimed for fact in facts)
-    if not has_claims and not any(fact.kind is FactKind.SEEN for fact in facts):
+    if not any(fact.claimed or fact.kind is FactKind.SEEN for fact in facts):
         return facts
     changes = [fact for fact in facts if fact.kind in ACCESS_CHANGES]
-    superseded = superseded_claims(facts) if has_claims else set()
+    superseded = superseded_claims(facts)
     return [
         fact
         for fact in facts

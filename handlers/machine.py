@@ -95,9 +95,9 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     plan = _decide(learnt, event, before, after, context)
     if event.trigger is not None and event.trigger.quiet:
         plan = _record_silently(learnt, _pending_subjects(connection), plan)
-    effects: list[Effect] = [
-        Notify(note) for note in _notifications(learnt, before, after, plan.told, context)
-    ]
+    effects: list[Effect] = []
+    if plan.told:
+        effects += map(Notify, _notifications(learnt, before, after, plan.told, context))
     checks = [(pending.milestone, pending.check) for pending in plan.pending if pending.asks]
     lag = remaining_lag(before.history, learnt, event)
     effects += asks_for(learnt, event, result, checks, context, lag)
@@ -167,14 +167,13 @@ def _decide(
     for milestone in milestones:
         open_check = open_checks.pop((milestone.type.value, milestone.at), None)
         check = open_check or Check(milestone.type.value, milestone.at, context.now, before.state.value)
-        facts = [
+        facts = (
             fact
             for fact in connection.facts
             if fact.event_id == event.event_id or (open_check and fact.known_at >= check.since)
-        ]
+        )
         obstacle = reason_to_check(milestone, connection, facts, context, foreign=is_foreign_company)
-        is_late = is_overdue(check.since, event, context)
-        waits = obstacle is not None and not is_late
+        waits = obstacle is not None and not is_overdue(check.since, event, context)
         if not waits and not plan.pending:
             plan.told.append(milestone)
             reason = _reason_to_tell(open_check, obstacle)

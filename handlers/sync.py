@@ -41,7 +41,7 @@ def read_completed(connection: Connection, event: ReadCompleted, context: Contex
     """
     result = _read_result(connection, event)
     history = connection.history
-    if history.link is Link.DELETED or all(read.status != COMPLETE for read in _reads_of(connection, event)):
+    if history.link is Link.DELETED or COMPLETE not in [outcome.status for outcome in result.data_types]:
         return result
     if history.link is Link.PENDING:
         return _access_claimed(event, context, result)
@@ -92,7 +92,7 @@ def initial_read_completed(
 
 def _read_result(connection: Connection, event: ReadCompleted, fact: Fact | None = None) -> HandlerResult:
     reads = _reads_of(connection, event)
-    outcomes = tuple(
+    outcomes = [
         DataType(
             name=read.data_type,
             status=read.status,
@@ -103,16 +103,16 @@ def _read_result(connection: Connection, event: ReadCompleted, fact: Fact | None
             message=read.message,
         )
         for read in reads
-    )
+    ]
     doubt = None
-    refused = sorted(read.data_type for read in reads if read.status == AUTH_ERROR)
+    refused = sorted([read.data_type for read in reads if read.status == AUTH_ERROR])
     if refused:
         doubt = _refusal(refused)
     elif fact is not None and fact in connection.with_facts([fact]).history.orphaned_reads:
         doubt = "a first sync was read although access had ended, as far as we know"
     return HandlerResult(
         facts=() if fact is None else (fact,),
-        data_types=outcomes,
+        data_types=tuple(outcomes),
         doubt=doubt,
         questions=(Doubt(Aspect.CONNECTION, doubt),) if doubt else (),
     )

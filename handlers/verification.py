@@ -47,7 +47,7 @@ def is_foreign(connection: Connection, context: Context) -> bool:
 
 
 def reason_to_check(
-    milestone: Milestone, connection: Connection, facts: list[Fact], context: Context, *, foreign: bool
+    milestone: Milestone, connection: Connection, facts: Iterable[Fact], context: Context, *, foreign: bool
 ) -> str | None:
     """Why ``milestone`` waits for an answer of Codat; ``None`` if it does not.
 

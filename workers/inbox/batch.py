@@ -79,7 +79,7 @@ class BatchHandler:
 
         None for a message that was passed on itself: its first cell has passed it on to all of them.
         """
-        if is_passed_on(event.event_id, self._cell):
+        if not self._homes or is_passed_on(event.event_id, self._cell):
             return set()
         return {self._homes[id_] for id_ in event.connection_ids if id_ in self._homes}
 

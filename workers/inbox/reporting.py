@@ -44,6 +44,8 @@ def trace(batch: Batch, began: datetime, ended: datetime) -> None:
 
 def log_outcomes(batch: Batch) -> None:
     """Log the outcome of each message and notification of a committed batch."""
+    if not _log.isEnabledFor(logging.INFO):
+        return
     outcomes: dict[str, list[str]] = {message.event_id: [] for message in batch.done}
     for _, event, entry in batch.entries:
         outcomes.setdefault(event.event_id, []).append(str(entry.outcome))
