@@ -1,5 +1,6 @@
 """Drain cells: read messages, apply them to the state machine, commit once per batch."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -169,6 +170,7 @@ class Drain:
         self, leases: CellLeases, numbers: Sequence[int], refused: Refused, *, replays: bool = False
     ) -> int:
         """Handle one batch of these cells; the number of messages. Adds cells to ``refused``."""
+        gc.disable()  # the records of a batch live until its commit: looking for cycles among them is in vain
         try:
             result = self.batch(*numbers, replays=replays)
         except (CommitConflict, ResponseError) as error:
@@ -178,17 +180,16 @@ class Drain:
                 _log.debug("another drain works on this cell", extra={"cell": numbers[0]})
                 return 0
             result = HandledBatch(refused={numbers[0]: error})
+        finally:
+            gc.enable()
         refused.update(result.refused)
         leases.held = [number for number in leases.held if number not in refused]
         if not replays:  # a batch of replays says nothing about the new messages
             self._is_behind = result.is_too_much
         if result.asks_now:
             self._on_questions()
-        if (
-            result.count >= (REPLAY_BATCH if replays else BATCH)
-            and len(leases.held) > 1
-            and time.monotonic() >= self._help_at
-        ):
+        is_full = result.count >= (REPLAY_BATCH if replays else BATCH)
+        if is_full and len(leases.held) > 1 and time.monotonic() >= self._help_at:
             self._help_at = time.monotonic() + ASK_FOR_HELP_S
             self._on_backlog()
         return result.count
@@ -222,11 +223,8 @@ class Drain:
         committed = [batch for number, batch in batches.items() if number not in refused]
         handled = chain(*(rows for number, rows in events.items() if number not in refused))
         self._report(committed, handled, now, committed_at, replays=replays)
-        return HandledBatch(
-            count=sum(batch.size for batch in committed),
-            asks_now=any(ask.not_before <= now for batch in committed for ask in batch.asks),
-            refused=refused,
-        )
+        asks_now = any(ask.not_before <= now for batch in committed for ask in batch.asks)
+        return HandledBatch(sum(batch.size for batch in committed), asks_now=asks_now, refused=refused)
 
     def _load(
         self, pipe: "Pipeline[Any]", events: Mapping[int, list[tuple[WaitingMessage, Event]]]
