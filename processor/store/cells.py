@@ -94,14 +94,14 @@ class Cells:
         pipe.watch(*map(keys.cursor, numbers))
         return pipe
 
-    def read(self, numbers: Sequence[int], limit: int) -> dict[int, WaitingBatch] | None:
-        """Up to ``limit`` messages of each cell; ``None`` if one of several has as many."""
+    def read(self, numbers: Sequence[int], limit: int) -> dict[int, WaitingBatch]:
+        """Up to ``limit`` messages of each cell; no cell at all if one of several has as many."""
         trip = RoundTrip(self._client, self._read, self._commit)
         for number in numbers:
             trip.call(self._read, [self._inbox(number), keys.messages(number)], [limit])
         replies = trip.results()
         if len(numbers) > 1 and any(len(entries) >= limit for entries, _ in replies):
-            return None
+            return {}
         return {number: _waiting(*reply) for number, reply in zip(numbers, replies, strict=True)}
 
     def load(self, pipe: "Pipeline[Any]", affected: Mapping[int, AffectedIds]) -> dict[int, LoadedRecords]:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from redis.client import Pipeline
 
 from handlers.events import Event
@@ -11,6 +10,7 @@ from handlers.timeline import TimelineEntry
 from processor.clock import to_iso, to_ms
 from processor.store import bodies, keys, message_records, records
 from processor.store.message_records import MessageRecord
+from processor.store.serialization import to_json
 from processor.store.unit_of_work import Batch, WaitingMessage
 
 Scores = dict[str | bytes, bytes | float | int | str]
@@ -22,8 +22,6 @@ TIMELINE_LENGTH = 1_000
 AT_ONCE = timedelta(seconds=1)
 """A message that is handled within this time was handled when it came."""
 
-_to_json = msgspec.json.Encoder().encode
-
 
 def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
     """Stage documents, indexes and timelines of the connections in ``batch``."""
@@ -33,7 +31,7 @@ def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datet
     for connection_id, (connection, state, stored) in batch.connections.items():
         heard_ms = stored.first_heard_ms if stored else to_ms(batch.first_heard[connection_id])
         row = records.connection_row(connection, state, heard_ms)
-        pipe.execute_command("SET", keys.connection(cell, connection_id), row)
+        pipe.execute_command("SET", keys.connection(cell, connection_id), row)  # type: ignore[no-untyped-call]
         if stored is None:
             new[connection_id] = heard_ms
             if connection.company_id is not None:
@@ -50,7 +48,7 @@ def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datet
         pipe.zadd(keys.connections_in(cell, state), members)
     lines: dict[str, list[bytes]] = {}
     for connection_id, event, entry in batch.entries:
-        packed = bodies.pack(_to_json(_timeline_row(event, entry, now)), bodies.OF_NOTIFICATIONS)
+        packed = bodies.pack(to_json(_timeline_row(event, entry, now)), bodies.OF_NOTIFICATIONS)
         lines.setdefault(connection_id, []).append(packed)
     for connection_id, added in lines.items():
         pipe.rpush(keys.timeline(cell, connection_id), *added)

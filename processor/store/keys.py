@@ -6,11 +6,9 @@ The keys of a cell, and other keys that one step uses together, have a hash tag 
 
 import hashlib
 from binascii import crc32, crc_hqx
-from functools import lru_cache
 from itertools import count, product
 from string import ascii_lowercase
 
-from processor.store import namespace
 from processor.store.namespace import Prefix
 
 PREFIX = Prefix("codat:")
@@ -23,7 +21,7 @@ DEFAULT_CELLS = 16
 
 
 def _tags(number: int) -> tuple[str, ...]:
-    """The hash tags of so many cells: each has its slot in its own part of the slots.
+    """The hash tags of so many cells, as keys have them: each has its slot in its own part of the slots.
 
     A cluster of two or more nodes, each with a range of the slots, so has about as many cells on each node.
     """
@@ -35,7 +33,7 @@ def _tags(number: int) -> tuple[str, ...]:
         names = (f"c{cell:02}{suffix}" for suffix in suffixes)
         return next(name for name in names if crc_hqx(name.encode(), 0) % SLOTS * number // SLOTS == cell)
 
-    return tuple(map(tag, range(number)))
+    return tuple(f"{{{tag(cell)}}}:" for cell in range(number))
 
 
 _cell_tags = _tags(DEFAULT_CELLS)
@@ -60,13 +58,7 @@ def cell_of(company_id: str | None) -> int:
 
 def _in(cell: int) -> str:
     """The beginning of the keys of a cell. In a cluster one node holds all keys with the same tag."""
-    return _beginning(_cell_tags[cell], namespace.current())
-
-
-@lru_cache(maxsize=1_024)
-def _beginning(tag: str, _: str) -> str:
-    """The same by the tag of the cell and the namespace, which is in the prefix."""
-    return f"{PREFIX}{{{tag}}}:"
+    return f"{PREFIX}{_cell_tags[cell]}"
 
 
 def layout() -> str:

@@ -17,12 +17,7 @@ class Prefix(str):
 
     def __format__(self, spec: str) -> str:
         """The prefix with the namespace of the current context."""
-        return format(str(self) + _namespace.get(), spec)
-
-
-def current() -> str:
-    """The namespace of this thread, with its colon; empty for the real data."""
-    return _namespace.get()
+        return format(self + _namespace.get(), spec)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from redis.client import Pipeline
 
 from handlers.milestones import Notification
 from processor.clock import to_iso, to_us
 from processor.store import keys, records
-
-_to_json = msgspec.json.Encoder().encode
+from processor.store.serialization import to_json
 
 
 def body_of(notification: Notification) -> str:
@@ -27,7 +25,7 @@ def body_of(notification: Notification) -> str:
         "timestamp": to_iso(notification.timestamp),
         "data": data,
     }
-    document = _to_json(body)
+    document = to_json(body)
     return document.decode() if document.isascii() else json.dumps(body, separators=(",", ":"))
 
 
@@ -38,9 +36,9 @@ def write(pipe: "Pipeline[Any]", cell: int, notifications: Sequence[Notification
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"] or notification.data["company_id"]
         row = records.notification_row(body_of(notification), connection_id)
-        pipe.execute_command("SET", keys.notification(cell, notification.id), row)
-        pipe.execute_command("ZADD", keys.outbox_of(cell, connection_id), at_us, notification.id)
-        pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)
+        pipe.execute_command("SET", keys.notification(cell, notification.id), row)  # type: ignore[no-untyped-call]
+        pipe.execute_command("ZADD", keys.outbox_of(cell, connection_id), at_us, notification.id)  # type: ignore[no-untyped-call]
+        pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)  # type: ignore[no-untyped-call]
         scores[notification.id] = at_us
     if scores:
         pipe.zadd(keys.outbox(cell), scores)

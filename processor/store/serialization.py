@@ -6,6 +6,7 @@ from handlers.connection import Connection
 from processor.store import bodies
 
 _encode = msgspec.msgpack.Encoder().encode
+to_json = msgspec.json.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Connection).decode
 
 

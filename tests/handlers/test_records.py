@@ -24,7 +24,7 @@ def test_a_replaced_record_is_the_one_of_the_standard_library(record, changes):
 
 def test_a_field_that_does_not_exist_is_not_replaced():
     with pytest.raises(KeyError):
-        replace(FACT, nothing=1)
+        replace(FACT, nothing=1)  # type: ignore[call-arg]
 
 
 def test_equal_records_have_one_hash_and_take_no_other_attribute():
@@ -35,4 +35,4 @@ def test_equal_records_have_one_hash_and_take_no_other_attribute():
 
     assert {Pair(1, 2), Pair(1, 2)} == {Pair(1, 2)}
     with pytest.raises(AttributeError):
-        Pair(1, 2).third = 3
+        Pair(1, 2).third = 3  # type: ignore[attr-defined]

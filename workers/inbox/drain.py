@@ -204,7 +204,7 @@ class Drain:
         events: dict[int, list[tuple[WaitingMessage, Event]]] = {}
         with cells.begin(numbers) as pipe:
             read = cells.read(numbers, limit)
-            if read is None:
+            if not read:
                 return HandledBatch(is_too_much=True)
             for number, (waiting, gone) in read.items():
                 if waiting or gone:
