@@ -4,7 +4,6 @@ A record is a digit for the status and a character for the number of failed atte
 and a MessagePack array. Head and body are compressed together, because the body repeats the head.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import msgspec
 from processor.clock import from_us, to_iso, to_us
 from processor.store import bodies, unreadable
 from processor.store.decoding import text
+from processor.store.serialization import to_json
 
 EVENT_STATUSES = ("pending", "processed", "failed", "dead", "quarantined", "discarded")
 INDEXED_STATUSES = ("failed", "dead", "quarantined", "discarded")
@@ -73,7 +73,7 @@ def beginning(status: str, attempts: int | None = None) -> bytes:
 
 def pack_content(head: MessageHead, body: bytes) -> bytes:
     """The head and the body of a message, compressed."""
-    return bodies.pack(json.dumps(head, separators=(",", ":")).encode() + b"\n" + body)
+    return bodies.pack(to_json(head) + b"\n" + body)
 
 
 def unpack_content(content: bytes) -> tuple[MessageHead, bytes]:
