@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from processor.runtime import logs
 from processor.runtime.embedded_engine import Engine
 from tests.support import serving
-from tests.support.effort import IN_CI, examples
+from tests.support.effort import IN_CI, TURN, examples
 from tests.support.markers import markers_of
 from tests.support.truth import TruthBench, truth_bench
 
@@ -60,8 +60,8 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    """Print the seed of the sampled histories, so that a run can be repeated."""
-    return f"{SEED}={os.environ[SEED]}"
+    """Print what chooses the samples, so that a run can be repeated."""
+    return f"{SEED}={os.environ[SEED]} {TURN}={os.environ[TURN]}"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -1,10 +1,11 @@
 """Every page and state by axe: WCAG 2.2 AA and what is advised beyond it.
 
-The suite visits each page once, and languages, brands, colours and widths take turns; ``make axe`` visits
-each page in all of them, and has every other test of the pages call axe too.
+The suite visits each page once, and languages, brands, colours and widths take turns; at a desk so do the
+pages. ``make axe`` visits each page in all of them, and has every other test of the pages call axe too.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,6 +19,7 @@ from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import OpenPage
 from tests.browser.looking import RUN_ALL, violations, wider
 from tests.browser.stack import OPERATOR_PASSWORD, Stack
+from tests.support.effort import in_turn
 from tests.support.service import until
 
 pytestmark = [
@@ -28,6 +30,7 @@ pytestmark = [
 BRANDS = (None, "northbank")
 SCHEMES = ("light", "dark")
 WIDTHS = (320, 1280)
+DESK_DIVISOR = 4
 LOGIN = {"username": "operator", "password": OPERATOR_PASSWORD}
 
 STATES = {
@@ -128,6 +131,11 @@ class Look:
 LOOKS = [Look(*parts) for parts in itertools.product(LANGUAGES, BRANDS, SCHEMES, WIDTHS)]
 
 
+def pages_of(paths: Sequence[str]) -> list[tuple[int, str]]:
+    """The pages to visit, with their numbers."""
+    return list(enumerate(paths)) if RUN_ALL else in_turn(enumerate(paths), DESK_DIVISOR)
+
+
 def looks_of(number: int, looks: list[Look]) -> list[Look]:
     """The looks of one page: all of them, or the one whose turn it is."""
     return looks if RUN_ALL else [looks[number * 7 % len(looks)]]  # 7 steps change each of the parts
@@ -187,7 +195,7 @@ def show(page: Page, service: Stack, path: str, place: dict[str, str], **paramet
 def test_pages_of_merchants(service: Stack, open_page: OpenPage, places: Places) -> None:
     page = open_page(service.url)
     faults: list[tuple[str, Look, str]] = []
-    for number, path in enumerate(MERCHANT_PAGES):
+    for number, path in pages_of(MERCHANT_PAGES):
         for look in looks_of(number, LOOKS):
             look.dress(page)
             show(page, service, path, places[look.brand], lang=look.language)
@@ -221,7 +229,7 @@ def test_pages_of_operators(service: Stack, open_page: OpenPage, places: Places)
     page = open_page(f"{service.url}/ops", http_credentials=LOGIN)
     looks = [replace(LOOKS[0], scheme=scheme, width=width) for scheme in SCHEMES for width in WIDTHS]
     faults: list[tuple[str, Look, str]] = []
-    for number, path in enumerate(OPERATOR_PAGES):
+    for number, path in pages_of(OPERATOR_PAGES):
         for look in looks if RUN_ALL else [looks[number % len(looks)]]:
             look.dress(page)
             show(page, service, path, place)

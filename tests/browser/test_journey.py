@@ -10,6 +10,7 @@ from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
 from tests.browser.looking import faults, wider
 from tests.browser.stack import Stack
+from tests.support.effort import in_turn
 from tests.support.service import until
 
 pytestmark = [
@@ -54,7 +55,7 @@ def title(page: Page, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("viewport", "color_scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"]
+    ("viewport", "color_scheme"), in_turn([(DESK, "light"), (PHONE, "dark")], 2), ids=str
 )
 def test_from_choosing_to_ready(
     service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int], color_scheme: str
@@ -102,7 +103,7 @@ def test_from_choosing_to_ready(
     title(page, "Welcome back")
 
 
-@pytest.mark.parametrize(("color_scheme", "accent"), [("light", "#7a1f4b"), ("dark", "#f29ac0")])
+@pytest.mark.parametrize(("color_scheme", "accent"), in_turn([("light", "#7a1f4b"), ("dark", "#f29ac0")], 2))
 def test_another_brand_is_shown_and_as_legible(
     service: Stack, open_page: OpenPage, color_scheme: str, accent: str
 ) -> None:
@@ -119,12 +120,15 @@ def test_another_brand_is_shown_and_as_legible(
 
 @pytest.mark.parametrize(
     ("button", "state", "heading"),
-    [
-        ("Cancel", "authorization_failed", "You did not give access"),
-        ("Error", "authorization_failed", "Shopify could not be connected"),
-        ("Platform not supported", "authorization_failed", "This platform is not supported"),
-        ("Leave", "pending", "You left before anything was connected"),
-    ],
+    in_turn(
+        [
+            ("Cancel", "authorization_failed", "You did not give access"),
+            ("Error", "authorization_failed", "Shopify could not be connected"),
+            ("Platform not supported", "authorization_failed", "This platform is not supported"),
+            ("Leave", "pending", "You left before anything was connected"),
+        ],
+        2,
+    ),
 )
 def test_every_other_ending_says_what_happened_and_can_be_tried_again(
     service: Stack,
@@ -151,7 +155,7 @@ def test_every_other_ending_says_what_happened_and_can_be_tried_again(
     assert service.connections(company_id) == [connection_id], "the same one, not a second"
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("viewport", in_turn([DESK, PHONE], 2), ids=str)
 def test_disconnect_reconnect_and_delete(
     service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int]
 ) -> None:
@@ -428,7 +432,7 @@ def test_powered_by_codat_is_a_picture_or_words(open_page: OpenPage, sign_up: Si
     expect(blocked.locator(".powered img")).to_have_count(0)
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("color_scheme", in_turn(["light", "dark"], 2))
 def test_links_that_do_not_work_say_so_to_everybody(
     service: Stack, open_page: OpenPage, sign_up: SignUp, color_scheme: str
 ) -> None:

@@ -7,6 +7,7 @@ from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import OpenPage
 from tests.browser.looking import faults
 from tests.browser.stack import Stack
+from tests.support.effort import in_turn
 from tests.support.service import until
 
 pytestmark = [
@@ -19,7 +20,7 @@ NARROW: ViewportSize = {"width": 320, "height": 720}
 
 @pytest.mark.parametrize(
     ("tag", "direction", "name", "label"),
-    [("de", "ltr", "Deutsch", "Nach Namen suchen"), ("ar", "rtl", "العربية", "البحث بالاسم")],
+    in_turn([("de", "ltr", "Deutsch", "Nach Namen suchen"), ("ar", "rtl", "العربية", "البحث بالاسم")], 2),
 )
 def test_pages_fit_and_read_in_both_directions(
     service: Stack, open_page: OpenPage, tag: str, direction: str, name: str, label: str

@@ -15,6 +15,7 @@ from tests.browser.conftest import DESK, PHONE, OpenPage, SignUp
 from tests.browser.looking import faults
 from tests.browser.stack import OPERATOR_PASSWORD, Stack
 from tests.support import cells
+from tests.support.effort import in_turn
 from tests.support.service import until
 
 pytestmark = [
@@ -131,7 +132,7 @@ def add_failing(service: Stack, notification_id: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("viewport", "color_scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"]
+    ("viewport", "color_scheme"), in_turn([(DESK, "light"), (PHONE, "dark")], 2), ids=str
 )
 def test_what_an_operator_does_at_night_works_by_keyboard_alone(
     service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int], color_scheme: str
@@ -188,7 +189,7 @@ def test_what_an_operator_does_at_night_works_by_keyboard_alone(
 
 
 @pytest.mark.parametrize(
-    ("viewport", "color_scheme"), [(DESK, "dark"), (PHONE, "light")], ids=["desk", "phone"]
+    ("viewport", "color_scheme"), in_turn([(PHONE, "light"), (DESK, "dark")], 2), ids=str
 )
 def test_every_page_can_be_used_by_everybody(
     service: Stack, open_page: OpenPage, sign_up: SignUp, viewport: dict[str, int], color_scheme: str

@@ -18,6 +18,7 @@ from tests.browser.serving_thread import served
 from tests.browser.test_ops import BROKEN, UNREACHABLE, tab_to
 from tests.processor.web.ops.operating import PASSWORD, add_subscriber
 from tests.processor.web.v1.filling import CANCELLED, Filling
+from tests.support.effort import in_turn
 
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
@@ -79,7 +80,9 @@ def check(page: Page, path: str) -> None:
         assert violations(page) == [], path
 
 
-@pytest.mark.parametrize(("viewport", "color_scheme"), [(DESK, "light"), (PHONE, "dark")], ids=str)
+@pytest.mark.parametrize(
+    ("viewport", "color_scheme"), in_turn([(DESK, "light"), (PHONE, "dark")], 2), ids=str
+)
 def test_everybody_can_use_them(
     filling: Filling, address: str, open_page: OpenPage, viewport: Any, color_scheme: str
 ) -> None:

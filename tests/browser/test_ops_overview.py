@@ -13,6 +13,7 @@ from tests.browser.looking import faults
 from tests.browser.serving_thread import served
 from tests.processor.web.ops.operating import PASSWORD, everybody_lives
 from tests.processor.web.v1.filling import Filling
+from tests.support.effort import in_turn
 
 pytestmark = [
     pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
@@ -85,7 +86,9 @@ def test_what_was_known_stays_while_the_service_is_away(address: str, open_page:
     assert marked(page)
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "dark")])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), in_turn([(DESK, "light"), (DESK, "dark"), (PHONE, "dark")], 3), ids=str
+)
 def test_everybody_can_use_it(
     filling: Filling, address: str, open_page: OpenPage, viewport: dict[str, int], scheme: str
 ) -> None:

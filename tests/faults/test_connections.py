@@ -12,6 +12,7 @@ from processor.store import keys
 from processor.store.client import connect
 from processor.store.connection_limits import needed
 from tests.support import cells
+from tests.support.effort import in_turn
 from tests.support.engines import own_engine
 from tests.support.service import Sender, Service, is_done, messages_of, until
 from tests.support.serving import ENVIRON
@@ -52,8 +53,13 @@ def open_to(client: Redis) -> int:
 
 @pytest.mark.parametrize(
     ("most", "processes"),
-    [(40, {}), (32, {"WEB_CONCURRENCY": "4", "WORKERS": "4"})],
-    ids=["enough", "too few"],
+    in_turn(
+        [
+            pytest.param(40, {}, id="enough"),
+            pytest.param(32, {"WEB_CONCURRENCY": "4", "WORKERS": "4"}, id="too few"),
+        ],
+        2,
+    ),
 )
 def test_an_overload_leaves_nothing_untold_and_no_connection_behind(
     make_service: Callable[..., Service],

@@ -1,4 +1,4 @@
-"""The short cut of ``make faults``: each kill once, each fault of the engine for a second."""
+"""The short cut of ``make faults``: each kill once, faults of the engine for a second."""
 
 import os
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.reliability import engine_faults, failovers, fault_points, histories, kills, report
 from tests.reliability.outside import judge, traffic
+from tests.support.effort import in_turn
 from tests.support.service import until
 
 RATE = 6.0
@@ -24,16 +25,17 @@ def test_no_kill_loses_a_message_or_decides_it_twice() -> None:
 
 
 def test_no_fault_of_the_engine_loses_a_message_or_makes_another_answer_than_503() -> None:
-    outages, faults = engine_faults.run(1.0, rate=RATE)
+    names = in_turn(engine_faults.FAULTS, 2)
+    outages, faults = engine_faults.run(1.0, rate=RATE, names=names)
 
     assert faults.total() == 0, faults
-    assert [outage.name for outage in outages] == list(engine_faults.FAULTS)
+    assert [outage.name for outage in outages] == names
     for outage in outages:
         assert set(outage.statuses) <= {0, 202, 503}, outage
         assert set(outage.statuses) & {0, 503}, outage
 
 
-@pytest.mark.parametrize("engines", [failovers.Watched, failovers.Clustered])
+@pytest.mark.parametrize("engines", in_turn([failovers.Watched, failovers.Clustered], 2))
 def test_a_primary_that_dies_costs_no_message(
     engines: type[failovers.Watched] | type[failovers.Clustered],
 ) -> None:

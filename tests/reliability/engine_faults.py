@@ -4,7 +4,7 @@ import resource
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -111,14 +111,17 @@ SERVER_FAULTS: dict[str, Callable[[EngineProcess, float], AbstractContextManager
 }
 
 
-def run(lasting_s: float, *, rate: float = RATE) -> tuple[list[Outage], Faults]:
-    """Each fault, one after the other, on the embedded engine under load.
+def run(
+    lasting_s: float, *, rate: float = RATE, names: Collection[str] = FAULTS.keys()
+) -> tuple[list[Outage], Faults]:
+    """Each fault of these names, one after the other, on the embedded engine under load.
 
     It stands still for so many seconds; the other faults take a third of it.
     """
     with traffic(rate) as (service, sent, subscriber):
         outages = []
-        for name, fault in FAULTS.items():
+        for name in names:
+            fault = FAULTS[name]
             seconds = lasting_s if fault is _still else lasting_s / 3
             outages.append(_outage(service, sent, name, fault(service), seconds))
         sent.stop()
