@@ -235,14 +235,11 @@ class Cells:
 
 def _waiting(entries: Sequence[Any], rows: Sequence[bytes | None]) -> WaitingBatch:
     """The messages in the reply of the script ``read``."""
-    row_of: dict[bytes, bytes | None] = {}
-    entry_ids_of: dict[bytes, list[bytes]] = {}
+    messages: dict[bytes, tuple[list[bytes], bytes | None]] = {}
     for (entry_id, (_, event_id)), row in zip(entries, rows, strict=True):
-        entry_ids_of.setdefault(event_id, []).append(entry_id)
-        row_of[event_id] = row
+        messages.setdefault(event_id, ([], row))[0].append(entry_id)
     batch = WaitingBatch([], [])
-    for event_id, entry_ids in entry_ids_of.items():
-        row = row_of[event_id]
+    for event_id, (entry_ids, row) in messages.items():
         record = None if row is None else message_records.load_anything(row)
         if record is None or record.status != "pending":
             batch.gone.extend(entry_ids)
@@ -259,8 +256,7 @@ def _members(company_ids: Sequence[str], answers: Iterator[Any]) -> dict[str, li
 
 def _watched(cell: int, ids: AffectedIds) -> Iterator[str]:
     yield from map(keys.company, ids.companies)
-    for connection_id in ids.connections:
-        yield keys.connection(cell, connection_id)
+    yield from (keys.connection(cell, connection_id) for connection_id in ids.connections)
 
 
 def _stage_reads(pipe: "Pipeline[Any]", cell: int, ids: AffectedIds) -> None:
