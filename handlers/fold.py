@@ -248,6 +248,9 @@ def _keep(history: AuthorizationHistory, read: Fact) -> AuthorizationHistory:
 
 
 def _set_aside(history: AuthorizationHistory, read: Fact) -> AuthorizationHistory:
+    ended = history.ended
+    if ended is not None and ended.kind is FactKind.SEEN and read.at - ended.at <= SEEN_TOLERANCE:
+        return _keep(history, read)  # the time of an observation is truncated: the read came first
     return replace(history, orphaned_reads=(*history.orphaned_reads, *_current_part(history, read)))
 
 
@@ -285,12 +288,13 @@ def may_be_outdated(history: AuthorizationHistory, fact: Fact) -> bool:
     """Whether ``fact`` is an observation that contradicts the last change and may show the state before it.
 
     An alert that agrees with the observation proves nothing: it may be as late as that. A read at which
-    access is known to have begun is no such change: Codat showed the access before it as well.
+    access is known to have begun is no change of it: an end that Codat shows after the read is one.
     """
     change = last_change(history)
     if fact.kind is not FactKind.SEEN or fact.claimed or change is None or history.deleted:
         return False
-    if change.kind in (FactKind.READ, FactKind.ORDINARY_READ):
+    is_read = change.kind in (FactKind.READ, FactKind.ORDINARY_READ)
+    if is_read and column_of(fact) is Column.SEEN_ENDED:
         return False
     if fact.at - change.at >= lag_after(change):
         return False

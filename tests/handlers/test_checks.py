@@ -139,6 +139,16 @@ def test_access_that_ended_right_after_the_first_read_is_not_given_by_that_read(
     assert (story.state, story.told) == (State.DEAUTHORIZED, [*given, DEAUTHORIZED_NOTICE])
 
 
+def test_a_read_in_the_second_of_an_end_that_codat_showed_is_not_of_the_next_authorisation() -> None:
+    """The time of a look has whole seconds; the read of the second before the end was told once more."""
+    looks = (seen(120, DEAUTHORIZED, known=121.6), seen(371, LINKED, known=372))
+    story = Story(linked(1), read(120.8), *looks, policy=ASKS)
+    assert (story.state, story.told) == (
+        State.AUTHORIZED,
+        ["connection.authorized", "initial_sync.completed", DEAUTHORIZED_NOTICE, "connection.reauthorized"],
+    )
+
+
 @pytest.mark.parametrize("event", [deleted(20), gone(70)], ids=["told", "seen"])
 def test_a_deletion_is_told_at_once(event: object) -> None:
     story = Story(linked(10), event, policy=ASKS)  # type: ignore[arg-type]

@@ -127,14 +127,16 @@ def is_blurred(world: World) -> bool:
     """Whether by STATE.md's own rules something may have been told that the messages cannot undo.
 
     A look that contradicts a change of the minute before says nothing until it is confirmed, which needs
-    an answer. A look, or an alert taken at its word, cannot tell changes apart that lie very close
-    together. And an alert without a time that comes after the next change, and that nobody explains in
-    time, stands for another change than it means: "a claim whose *old* status is what the fold says counts".
+    an answer, and news that waits for it. A look, or an alert taken at its word, cannot tell changes apart
+    that lie very close together. And an alert without a time that comes after the next change, and that
+    nobody explains in time, stands for another change than it means: "a claim whose *old* status is what the
+    fold says counts".
     """
     claimed = any(fact.claimed for fact in world.connection.facts)
     if world.has_close_changes and (world.asks or claimed):
         return True
-    if world.api is not Api.ANSWERS and world.asks and world.has_changes_within_a_minute:
+    is_confirmed = world.api is Api.ANSWERS and world.policy.checks
+    if not is_confirmed and world.asks and world.has_changes_within_a_minute:
         return True
     return world.alerts_overtake and claimed
 
