@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 import redis.utils
+from httpx._transports import default as httpx_transport
 from hypothesis import HealthCheck, settings
 
 from processor.runtime import logs
@@ -43,6 +44,9 @@ sys.dont_write_bytecode = False
 
 # The library reads and parses its own metadata for every connection, and tests open thousands.
 vars(redis.utils)["get_lib_version"] = functools.cache(vars(redis.utils)["get_lib_version"])
+
+# A client of httpx reads all certificates, which takes longer than most tests.
+vars(httpx_transport)["create_ssl_context"] = functools.cache(vars(httpx_transport)["create_ssl_context"])
 
 TESTS = Path(__file__).parent
 SEED = "HISTORIES_SEED"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 import httpx
@@ -55,6 +55,14 @@ class _AddressRefused(Exception):
     """The request is not sent; the text says why."""
 
 
+@cache
+def _trusted_authorities() -> ssl.SSLContext:
+    """The authorities of certifi, loaded once per process."""
+    tls = httpx.create_ssl_context(trust_env=False)
+    tls.set_alpn_protocols(["http/1.1"])
+    return tls
+
+
 class HttpSender:
     """Sends requests; one for each process. ``lookups`` runs the resolver, which may block.
 
@@ -87,8 +95,7 @@ class HttpSender:
     def prepare(self) -> None:
         """Load the trusted authorities, which takes a moment, before the first request."""
         if self._tls is None:
-            self._tls = httpx.create_ssl_context(trust_env=False)
-            self._tls.set_alpn_protocols(["http/1.1"])
+            self._tls = _trusted_authorities()
 
     def close(self) -> None:
         """Close the idle connections, in the event loop that opened them."""

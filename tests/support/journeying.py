@@ -21,6 +21,7 @@ from processor.journey.wiring import make_journey
 from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorServer
+from processor.store import heartbeats
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
 from processor.store.waker import Waker
@@ -149,13 +150,14 @@ def serving_journeys(settings: Settings) -> Container:
 def working(settings: Settings) -> Iterator[None]:
     """Workers in a thread: what waits is drained, and Codat is asked, until the end."""
     container = for_worker(settings)
-    own, stop = runtime.build(container, linger_s=0.0), threading.Event()
+    workers, stop = runtime.build(container, linger_s=0.0), threading.Event()
 
     def work() -> None:
-        while not stop.wait(0.01):
+        while not stop.wait(0.02):
+            heartbeats.record(container.redis, "worker", "thread")
             for cell in cells.waiting(container.redis):
-                own.drain.run(cell)
-            own.ask()
+                workers.drain.run(cell)
+            workers.ask()
 
     thread = threading.Thread(target=work, name="workers")
     thread.start()

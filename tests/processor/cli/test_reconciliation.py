@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 from redis import Redis
 
 from processor.cli import main
+from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import keys
 from tests.support import cells, messages
+from tests.support.journeying import working
 from tests.support.service import until
 from tests.support.workbench import Workbench
 
@@ -62,6 +64,13 @@ def run(
 
 
 @pytest.fixture
+def worker(redis_url: str, codat: SimulatorServer) -> Iterator[None]:
+    """A worker that runs already, so that no command starts one."""
+    with working(load(environ(redis_url, codat))):
+        yield
+
+
+@pytest.fixture
 def bench(redis_url: str) -> Iterator[Workbench]:
     """A look into the store."""
     with Redis.from_url(redis_url) as client:
@@ -102,6 +111,7 @@ def test_reconcile_prints_what_differed_and_repairs_it_without_a_worker(
     assert "know this company" in unknown.output
 
 
+@pytest.mark.usefixtures("worker")
 def test_what_could_not_be_compared_is_named(run: Run, codat: SimulatorServer) -> None:
     company, _ = shop(codat, "Bakery", "authorize")
     codat.simulation.faults.plan({"path": "/data/history", "status": 503, "count": 3})
@@ -112,6 +122,7 @@ def test_what_could_not_be_compared_is_named(run: Run, codat: SimulatorServer) -
     assert f"{company}  not compared" in result.output
 
 
+@pytest.mark.usefixtures("worker")
 def test_rebuild_refills_an_empty_store_and_refuses_a_full_one(
     run: Run, codat: SimulatorServer, bench: Workbench
 ) -> None:
@@ -131,6 +142,7 @@ def test_rebuild_refills_an_empty_store_and_refuses_a_full_one(
     assert "not empty" in full.output
 
 
+@pytest.mark.usefixtures("worker")
 def test_rebuild_after_messages_came_and_reconcile_of_a_new_store_tell_nothing_again(
     run: Run, codat: SimulatorServer, bench: Workbench
 ) -> None:
@@ -162,6 +174,7 @@ def test_rebuild_after_messages_came_and_reconcile_of_a_new_store_tell_nothing_a
     assert agreed.stderr == ""
 
 
+@pytest.mark.usefixtures("worker")
 def test_rebuild_with_a_wrong_key_leaves_nothing_behind(
     run: Run, codat: SimulatorServer, bench: Workbench
 ) -> None:
@@ -231,6 +244,7 @@ def test_without_a_key_codat_is_not_asked(run: Run) -> None:
         assert "CODAT_API_KEY is not set" in result.output
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_company_is_erased_after_a_question_and_it_is_proven(
     run: Run, codat: SimulatorServer, bench: Workbench
 ) -> None:
@@ -250,6 +264,7 @@ def test_a_company_is_erased_after_a_question_and_it_is_proven(
     assert (again["removed"]["connections"], again["found"]) == (0, [])
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_trace_that_is_left_is_told(run: Run, codat: SimulatorServer, bench: Workbench) -> None:
     company, _ = shop(codat, "Bakery", "authorize")
     run("reconcile")
@@ -261,6 +276,7 @@ def test_a_trace_that_is_left_is_told(run: Run, codat: SimulatorServer, bench: W
     assert "FOUND in somebody-elses-cache" in result.output
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_reconcile_that_waits_for_codat_says_so(run: Run, codat: SimulatorServer, bench: Workbench) -> None:
     """Codat answered 429 without Retry-After: the command stood still for a minute and said nothing."""
     company, connection = shop(codat, "Bakery", "authorize")
@@ -273,6 +289,7 @@ def test_a_reconcile_that_waits_for_codat_says_so(run: Run, codat: SimulatorServ
     assert bench.state(connection) == "authorized"
 
 
+@pytest.mark.usefixtures("worker")
 def test_an_operator_has_a_company_read_from_a_terminal(run: Run, codat: SimulatorServer) -> None:
     """No first read follows a token that was brought: there was no command that has it read."""
     company, connection = shop(codat, "Bakery", "authorize")

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.effort import part
+from tests.support.effort import IN_CI, part
 from tests.support.truth import LIMIT_S, truth_bench
 
 LAST_TOLD = {
@@ -59,7 +59,7 @@ def live(truth, seed, *, bursts, connections):
         if bursts and dice.random() < 0.15:
             silent = not silent
             truth.simulation.delivery.disturb({"drop": 1.0 if silent else 0.0})
-        connection, steps = dice.choice([one for one in lives if one[1]])
+        connection, steps = dice.choice([entry for entry in lives if entry[1]])
         happen(truth, connection, steps.pop(0))
         truth.clock.forward(dice.choice([4, 20, 90]))
         if dice.random() < 0.3:
@@ -79,29 +79,29 @@ def test_after_one_reconcile_every_state_is_codats_and_the_last_milestone_is_tol
     with truth_bench(redis_url, heard=True, generations=generations) as truth:
         truth.polling.scan.run()
         truth.simulation.delivery.disturb({"drop": 0.0 if bursts else 0.5, "seed": seed})
-        connections = live(truth, seed, bursts=bursts, connections=24)
+        connections = live(truth, seed, bursts=bursts, connections=24 if IN_CI else 8)
 
         truth.reconcile()
 
         ours = truth.ours()
-        unheard = {one for one, state in ours.items() if state is None}
-        assert {one: truth.truth()[one] for one in unheard} == dict.fromkeys(unheard, "deleted")
-        assert {one: state for one, state in truth.truth().items() if one not in unheard} == {
-            one: state for one, state in ours.items() if one not in unheard
+        unheard = {id_ for id_, state in ours.items() if state is None}
+        assert {id_: truth.truth()[id_] for id_ in unheard} == dict.fromkeys(unheard, "deleted")
+        assert {id_: state for id_, state in truth.truth().items() if id_ not in unheard} == {
+            id_: state for id_, state in ours.items() if id_ not in unheard
         }
         for connection in connections:
             told = truth.bench.told(connection)
-            milestones = Counter((one["type"], one["data"]["authorization"]) for one in told)
+            milestones = Counter((body["type"], body["data"]["authorization"]) for body in told)
             assert set(milestones.values()) <= {1}, told
             state = truth.bench.state(connection)
             if state in LAST_TOLD:
                 assert told[-1]["type"] in LAST_TOLD[state], (state, told)
             if state == "deleted":
-                assert [one["type"] for one in told[-1:]] in ([], ["connection.deleted"])
-        before = [one["id"] for one in truth.bench.told()]
+                assert [body["type"] for body in told[-1:]] in ([], ["connection.deleted"])
+        before = [body["id"] for body in truth.bench.told()]
         assert truth.count("missed_messages") > 0
 
         # That Codat queued nothing to read is noted two minutes after the authorisation: no difference.
-        again = [one for outcome in truth.reconcile() for one in outcome.diff.differences]
-        assert not [one for one in again if one.before != one.after]
-        assert [one["id"] for one in truth.bench.told()] == before
+        again = [row for outcome in truth.reconcile() for row in outcome.diff.differences]
+        assert not [row for row in again if row.before != row.after]
+        assert [body["id"] for body in truth.bench.told()] == before

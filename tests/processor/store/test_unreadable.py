@@ -35,24 +35,25 @@ def noted(filling: Filling) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        GARBAGE,
-        b"",
-        b"ready",
-        b"ready\none\n{}",
-        b"\xff\n1\n{}",
-        b"ready\n1\n[]",
-        b"ready\n1\n{}",
-        b"ready\n1\n" + b"[" * 100_000,
-        b'ready\n1\n{"id":"another"}',
-        b'ready\n1\n{"id":"xero","facts":[{"kind":"linked"}]}',
-        b'ready\n1\n{"id":"xero","data_types":{"bills":["Complete","x",0,0,0]}}',
-        b'ready\n1\n{"id":"xero","described_at":99999999999999999999999}',
-        b'ready\n99999999999999999999999\n{"id":"xero"}',
-    ],
+UNREADABLE = (
+    GARBAGE,
+    b"",
+    b"ready",
+    b"ready\none\n{}",
+    b"\xff\n1\n{}",
+    b"ready\n1\n[]",
+    b"ready\n1\n{}",
+    b"ready\n1\n" + b"[" * 100_000,
+    b'ready\n1\n{"id":"another"}',
+    b'ready\n1\n{"id":"xero","facts":[{"kind":"linked"}]}',
+    b'ready\n1\n{"id":"xero","data_types":{"bills":["Complete","x",0,0,0]}}',
+    b'ready\n1\n{"id":"xero","described_at":99999999999999999999999}',
+    b'ready\n99999999999999999999999\n{"id":"xero"}',
 )
+"""Records of a connection that cannot be read, each for another reason."""
+
+
+@pytest.mark.parametrize("row", [GARBAGE, b'ready\n1\n{"id":"another"}'])
 def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, row: bytes) -> None:
     """One record of a connection held garbage: every list of connections answered 500 to everybody.
 
@@ -91,6 +92,20 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
 
     store.set(cells.where(store, keys.connection, "xero"), before or b"")
     assert noted(filling) == []
+
+
+def test_a_connection_is_unreadable_whatever_is_wrong_with_its_record(filling: Filling) -> None:
+    store = filling.container.redis
+    key, client = cells.where(store, keys.connection, "xero"), filling.app.test_client()
+    before = store.get(key) or b""
+    for row in UNREADABLE:
+        store.set(key, row)
+        answer = client.get("/v1/connections", headers={"Authorization": f"Bearer {KEY}"})
+        states = {item["id"]: item["state"] for item in answer.json["items"]}
+        assert states == {"xero": "unreadable", "stripe": "ready"}, row
+        assert noted(filling) == [("connection", "xero")], row
+        store.set(key, before)
+        assert noted(filling) == []
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,17 @@ SAID = {
     "500": "Something went wrong",
     "501": "This platform is not supported",
 }
+SPELLINGS = (str.upper, str.lower)
+"""Codat's documents spell the parameters in several ways."""
+
 LOADS = 60
 """Loads of ``/return``, four seconds apart."""
 
 
-@pytest.mark.parametrize(("code", "title"), SAID.items())
-@pytest.mark.parametrize("spelling", [str, str.upper, str.lower])
+@pytest.mark.parametrize(
+    ("code", "title", "spelling"),
+    [*((code, title, str) for code, title in SAID.items()), *(("200", SAID["200"], s) for s in SPELLINGS)],
+)
 def test_each_code_is_told_in_plain_words(
     place: Place, visitor: Browser, code: Any, title: str, spelling: Any
 ) -> None:
