@@ -20,10 +20,10 @@ DAYS = [timedelta(days=1), timedelta(minutes=3), timedelta(hours=5), timedelta(s
 SECONDS = [timedelta(seconds=s) for s in (2.5, 3, 61.001, 2.001, 7)]
 MOMENTS = [timedelta(milliseconds=ms) for ms in (1, 40, 1, 900, 2)]
 
-FIVE_LONG = part(all_histories(5))
+FIVE_LONG = part(all_histories(5), 80)
 """Histories of five changes: all in continuous integration, a part at a desk."""
 
-SHORTER = part(itertools.chain.from_iterable(map(all_histories, range(LONGEST))), 8)
+SHORTER = part(itertools.chain.from_iterable(map(all_histories, range(LONGEST))), 16)
 
 CHUNKS = 6
 

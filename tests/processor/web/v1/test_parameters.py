@@ -34,22 +34,22 @@ NO_CURSORS = [
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "", "x", "1.5", "1_0", "٣", "9" * 400])
-def test_a_wrong_limit_is_422_and_named(call: Call, path: str, limit: str) -> None:
-    answer = call(path, limit=limit)
-    assert answer.status_code == 422
-    assert answer.mimetype == "application/problem+json"
-    assert answer.json
-    assert list(answer.json["errors"]) == ["limit"]
+def test_a_wrong_limit_is_422_and_named(call: Call, path: str) -> None:
+    for limit in ("0", "201", "-1", "", "x", "1.5", "1_0", "٣", "9" * 400):
+        answer = call(path, limit=limit)
+        assert answer.status_code == 422, limit
+        assert answer.mimetype == "application/problem+json"
+        assert answer.json
+        assert list(answer.json["errors"]) == ["limit"]
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize("cursor", NO_CURSORS)
-def test_a_wrong_cursor_is_422_and_named(call: Call, path: str, cursor: str) -> None:
-    answer = call(path, cursor=cursor)
-    assert answer.status_code == 422
-    assert answer.json
-    assert list(answer.json["errors"]) == ["cursor"]
+def test_a_wrong_cursor_is_422_and_named(call: Call, path: str) -> None:
+    for cursor in NO_CURSORS:
+        answer = call(path, cursor=cursor)
+        assert answer.status_code == 422, cursor
+        assert answer.json
+        assert list(answer.json["errors"]) == ["cursor"]
 
 
 @pytest.mark.parametrize("query", [{"merchant_id": "nobody"}, {"company_id": "nothing"}])
