@@ -64,8 +64,8 @@ def test_scripts_use_the_keys_that_they_are_given() -> None:
 
 
 def test_there_are_modules_to_check() -> None:
-    found = {path.partition("/")[0] for path, _ in modules()}
-    assert found == set(PACKAGES)
+    results = {path.partition("/")[0] for path, _ in modules()}
+    assert results == set(PACKAGES)
     assert {"pyproject.toml", "Makefile", ".ci/run"} <= {path for path, _ in project_files()}
 
 
@@ -103,7 +103,7 @@ def test_no_class_name_means_two_things() -> None:
 
 
 def test_no_file_names_the_place_where_it_was_written_or_an_index() -> None:
-    assert [(path, found[0]) for path, text in project_files() for found in WORKPLACE.finditer(text)] == []
+    assert [(path, result[0]) for path, text in project_files() for result in WORKPLACE.finditer(text)] == []
 
 
 def test_every_allowed_late_import_is_still_there() -> None:

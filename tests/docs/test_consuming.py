@@ -156,7 +156,7 @@ def test_the_stream_is_bounded_by_the_setting(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
         bench = Workbench(client)
         for number in range(30):
-            bench.send(*(messages.connected(f"company-{number}", f"c-{number}-{one}") for one in range(20)))
+            bench.send(*(messages.connected(f"company-{number}", f"c-{number}-{item}") for item in range(20)))
             bench.drain_all()
             bench.publish(stream_length=100)
         assert cells.count(client, keys.outbox) == 600

@@ -91,4 +91,4 @@ def test_every_usual_change_happens() -> None:
             transition = advance(connection, message, NOBODY_TO_ASK)
             connection = transition.connection
             taken.add((transition.before.state, transition.after.state))
-    assert {one for one in diagram.USUAL if State.SYNCING not in one} <= taken
+    assert {item for item in diagram.USUAL if State.SYNCING not in item} <= taken

@@ -180,7 +180,7 @@ def test_a_milestone_has_one_id_by_whatever_order_and_message_it_is_learnt() -> 
             for note in Story(*renamed).notes:
                 kind = note.type.value.replace("re", "")
                 ids.setdefault((kind, note.data["occurred_at"]), set()).add(note.id)
-    assert all(len(found) == 1 for found in ids.values()), ids
+    assert all(len(value) == 1 for value in ids.values()), ids
     assert len(set().union(*ids.values())) == len(ids)
 
 

@@ -45,15 +45,15 @@ class Reminded:
 
     def __init__(self, *connections: Connection, policy: ReminderPolicy = ALWAYS) -> None:
         self.connections = list(connections)
-        self.heard_at = dict.fromkeys((one.id for one in connections), START)
+        self.heard_at = dict.fromkeys((connection.id for connection in connections), START)
         self.policy, self.told = policy, dict[str, datetime]()
 
     def decide(self, now: datetime) -> tuple[list[ReminderType], datetime | None]:
-        rows = [(one, self.heard_at[one.id]) for one in self.connections]
+        rows = [(connection, self.heard_at[connection.id]) for connection in self.connections]
         plan = plan_reminders(rows, self.told, now, self.policy)
-        self.told |= {one.key: one.about for one in plan.due}
+        self.told |= {moment.key: moment.about for moment in plan.due}
         assert plan.next_at is None or plan.next_at > now, "it would be decided for ever"
-        return [one.notification.type for one in plan.due], plan.next_at  # type: ignore[misc]
+        return [moment.notification.type for moment in plan.due], plan.next_at  # type: ignore[misc]
 
     def over(self, span: timedelta) -> list[tuple[timedelta, ReminderType]]:
         """What is told when, if it is decided whenever the plan says so."""

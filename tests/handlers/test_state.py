@@ -251,8 +251,10 @@ def test_an_unknown_status_in_a_message_that_says_completed_is_a_bad_end(
     story = Story(linked(10), read(20, **types), policy=NO_KEY)
     assert story.state is state
     if state is not State.SYNCING:
-        (said,) = [note.data["data_types"] for note in story.notes if note.type.startswith("initial_sync")]
-        assert said == {"complete": complete, "failed": failed}
+        (reported,) = [
+            note.data["data_types"] for note in story.notes if note.type.startswith("initial_sync")
+        ]
+        assert reported == {"complete": complete, "failed": failed}
     running = [name for name, status in types.items() if status == "Fetching"]
     progress = {name: kind.progress for name, kind in story.connection.data_types.items()}
     assert progress == {name: 0 if name in running else 100 for name in types}

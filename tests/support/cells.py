@@ -42,7 +42,7 @@ def members(client: "Redis[Any]", name: Callable[..., str], *args: str) -> list[
 def score(client: "Redis[Any]", name: Callable[..., str], member: str | bytes, *args: str) -> Any:
     """The score of a member of a sorted set, in whichever cell it is; ``None`` where it is in none."""
     scores = each_cell.replies(client, lambda pipe, cell: pipe.zscore(name(cell, *args), member))
-    return next((found for found in scores if found is not None), None)
+    return next((result for result in scores if result is not None), None)
 
 
 def counter(client: "Redis[Any]", name: str) -> int:

@@ -70,9 +70,9 @@ class Interrupted(Redis):
 
     def mget(self, *args: Any, **kwargs: Any) -> Any:
         """The values, as they were before ``meanwhile``."""
-        found = super().mget(*args, **kwargs)
+        result = super().mget(*args, **kwargs)
         self._interrupt()
-        return found
+        return result
 
     def pipeline(self, *args: Any, **kwargs: Any) -> Any:
         """A pipeline; its replies are as they were before ``meanwhile``, if it reads connections."""
@@ -83,10 +83,10 @@ class Interrupted(Redis):
             reads = any(
                 ":connection:" in str(command) and "MGET" in command for command, _ in pipe.command_stack
             )
-            found = execute(*args, **kwargs)
+            result = execute(*args, **kwargs)
             if reads:
                 self._interrupt()
-            return found
+            return result
 
         pipe.execute = execute_and_interrupt
         return pipe
@@ -100,7 +100,7 @@ class Interrupted(Redis):
 def commands(client: "Redis[Any]") -> dict[str, int]:
     """How often each command was called on this engine so far."""
     stats = client.info("commandstats")
-    return {name.removeprefix("cmdstat_"): said["calls"] for name, said in stats.items()}
+    return {name.removeprefix("cmdstat_"): item["calls"] for name, item in stats.items()}
 
 
 def everything(client: "Redis[Any]") -> dict[str, bytes]:

@@ -50,7 +50,11 @@ class Recording(httpx.BaseTransport):
 
     def asked(self, method: str, path: str) -> list[httpx.Request]:
         """The requests with this method whose path ends like this."""
-        return [one for one in self.requests if one.method == method and one.url.path.endswith(path)]
+        return [
+            request
+            for request in self.requests
+            if request.method == method and request.url.path.endswith(path)
+        ]
 
 
 class Desk:
@@ -132,18 +136,18 @@ class Desk:
 
 def serving_journeys(settings: Settings) -> Container:
     """What a web process works with, but it waits as long as it takes and does nothing behind one's back."""
-    own = for_web(settings)
+    container = for_web(settings)
     journey = make_journey(
         settings,
-        client=own.redis,
-        inbox=own.inbox,
-        reader=own.reader,
-        waker=own.waker,
-        codat=own.codat,
+        client=container.redis,
+        inbox=container.inbox,
+        reader=container.reader,
+        waker=container.waker,
+        codat=container.codat,
         settle_s=60,
         spawn=lambda work: work(),
     )
-    return dataclasses.replace(own, journey=journey)
+    return dataclasses.replace(container, journey=journey)
 
 
 @contextlib.contextmanager

@@ -49,12 +49,12 @@ def reference(
     company_id: str, *, merchant_id: str | None = None, name: str = "Toft stores", **tags: str
 ) -> dict[str, Any]:
     """A company as messages describe it."""
-    said: dict[str, Any] = {"id": company_id, "name": name}
+    fields: dict[str, Any] = {"id": company_id, "name": name}
     if merchant_id is not None:
         tags["merchantId"] = merchant_id
     if tags:
-        said["tags"] = tags
-    return said
+        fields["tags"] = tags
+    return fields
 
 
 def connection(

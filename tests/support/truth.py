@@ -54,7 +54,9 @@ def state_of(connection: SimulatedConnection) -> str:
     """The public state that a connection of the simulator ought to have."""
     if connection.deleted:
         return "deleted"
-    if connection.status == "PendingAuth" and any(one.resolved is None for one in connection.problems):
+    if connection.status == "PendingAuth" and any(
+        problem.resolved is None for problem in connection.problems
+    ):
         return "authorization_failed"
     first_sync = connection.first_sync.value if connection.first_sync else None
     return STATES.get(connection.status.value) or SYNCED[first_sync]
@@ -154,9 +156,9 @@ class TruthBench:
 
     def parts(self, **how: Any) -> wiring.Reconciliation:
         """Everything that asks in the background; ``stop`` ends it early."""
-        found = wiring.build_reconciliation(self.own, codat=self.codat, sleep=self.wait, **how)  # type: ignore[arg-type]
-        assert found is not None
-        return found
+        result = wiring.build_reconciliation(self.own, codat=self.codat, sleep=self.wait, **how)  # type: ignore[arg-type]
+        assert result is not None
+        return result
 
     def client(self, priority: Priority) -> CodatClient:
         """A client under the budget."""
@@ -206,9 +208,9 @@ class TruthBench:
         """The state that each connection ought to have."""
         with self.simulation.lock:
             return {
-                one.id: state_of(one)
+                value.id: state_of(value)
                 for company in self.world.every_company()
-                for one in company.connections.values()
+                for value in company.connections.values()
             }
 
     def ours(self) -> dict[str, str | None]:
@@ -285,7 +287,7 @@ def receiving(redis_url: str, clock: Moving) -> Iterator[str]:
 def truth_bench(redis_url: str, *, heard: bool = False, **environ: str) -> Iterator[TruthBench]:
     """A Codat without companies, and us on an empty engine; ``heard``: its messages reach us over HTTP."""
     clock = Moving(datetime.now(UTC).replace(microsecond=0))
-    generations = frozenset(Generation(one) for one in environ.pop("generations", "current").split(","))
+    generations = frozenset(Generation(item) for item in environ.pop("generations", "current").split(","))
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(Redis.from_url(redis_url))
         config = SimulatorConfig(

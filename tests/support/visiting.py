@@ -82,10 +82,10 @@ class Place:
     def company(self, merchant_id: str = "corner-shop", name: str = "Corner Shop") -> tuple[str, str]:
         """A company that signed up: its id and the token of its link."""
         self._copy_platforms()
-        found, _ = self.desk.journey.sign_up(merchant_id=merchant_id, name=name)
+        result, _ = self.desk.journey.sign_up(merchant_id=merchant_id, name=name)
         self.desk.do_in_background()
         self._remember_platforms()
-        return found.company_id, found.connect_url.rpartition("/")[2]
+        return result.company_id, result.connect_url.rpartition("/")[2]
 
     def _copy_platforms(self) -> None:
         """Store what an earlier test read of the platforms, unless this test has others.
@@ -111,9 +111,9 @@ class Place:
         """Handle what Codat sent and what waits, ask Codat what is to be asked, and handle the answers."""
         assert self.codat.simulation.wait_until_idle(WAIT_S)
         received = self.receiver.received
-        for one in received[self._handled :]:
+        for answer in received[self._handled :]:
             self.bench.clock.now = self.desk.clock()
-            self.bench.send(one.raw, event_id=one.headers["webhook-id"])
+            self.bench.send(answer.raw, event_id=answer.headers["webhook-id"])
         self._handled = len(received)
         for _ in range(20):  # more than once or twice where the machine is slow: by then more is to be asked
             self.bench.clock.now = self.desk.clock()

@@ -98,7 +98,7 @@ class Workbench:
         """Accept messages and drain everything; their event ids."""
         kept = self.send(*bodies)
         self.drain_all()
-        return [one.event_id for one in kept]
+        return [row.event_id for row in kept]
 
     def drain_all(self) -> int:
         """Drain every cell until nothing waits; how many messages were handled."""
@@ -173,11 +173,11 @@ class Workbench:
 
     def jobs(self) -> dict[str, list[list[object]]]:
         """The wake-up calls that wait: arguments by function."""
-        found: dict[str, list[list[object]]] = {}
+        result: dict[str, list[list[object]]] = {}
         for queue in self.waker._queues.values():
             for job in queue.jobs:
-                found.setdefault(str(job.func_name), []).append(list(job.args))
-        return found
+                result.setdefault(str(job.func_name), []).append(list(job.args))
+        return result
 
     def corrupt(self, event_id: str) -> Callable[[], None]:
         """Damage the stored body of a message, so that handling it raises; returns the repair."""
@@ -195,8 +195,8 @@ class Workbench:
 
 def company_in(cell: int, *, nth: int = 0) -> str:
     """A company id that is drained by ``cell``; the ``nth`` of them."""
-    found = (f"company-{number}" for number in range(100_000))
-    mine = (company_id for company_id in found if keys.cell_of(company_id) == cell)
+    result = (f"company-{number}" for number in range(100_000))
+    mine = (company_id for company_id in result if keys.cell_of(company_id) == cell)
     for _ in range(nth):
         next(mine)
     return next(mine)

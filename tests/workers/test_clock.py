@@ -163,9 +163,9 @@ def test_a_second_tick_in_the_same_moment_changes_nothing(bench: Any) -> None:
     clock.tick()
 
     def all_but_heartbeats() -> Any:
-        found = everything(bench.client)
-        assert found.pop(keys.alive("clock"))
-        return found
+        result = everything(bench.client)
+        assert result.pop(keys.alive("clock"))
+        return result
 
     before = all_but_heartbeats()
     clock.tick()
@@ -243,7 +243,7 @@ def test_that_redis_was_away_is_noted_when_it_is_back(
     caplog.set_level("INFO", logger="workers.clock")
 
     def said(sentence: str) -> Any:
-        return [one for one in caplog.records if one.message == sentence]
+        return [item for item in caplog.records if item.message == sentence]
 
     engine = Engine(data_dir)
     engine.start()
@@ -267,11 +267,11 @@ def test_that_redis_was_away_is_noted_when_it_is_back(
             thread.join()
             engine.stop()
 
-    (one,) = noted
-    assert one.began_at in (lived, began), "a tick may have begun before"
-    assert one == Outage(one.began_at, ended, refused=False)
+    (item,) = noted
+    assert item.began_at in (lived, began), "a tick may have begun before"
+    assert item == Outage(item.began_at, ended, refused=False)
     (record,) = said("the clock reaches Redis again")
-    assert (record.away_from, record.away_until) == (to_iso(one.began_at), to_iso(ended))
+    assert (record.away_from, record.away_until) == (to_iso(item.began_at), to_iso(ended))
 
 
 def test_that_redis_refused_is_noted_as_that(bench: Any) -> None:

@@ -100,10 +100,10 @@ def test_a_worker_says_that_it_lives_by_the_clock_of_redis(container: Container)
     ((name, seen_ms),) = container.redis.zrange(keys.alive("worker"), 0, -1, withscores=True)
     assert name == b"worker-of-the-tests"
     assert seen_ms / 1000 == pytest.approx(container.redis.time()[0], abs=3_600)
-    found = evaluation.current(
+    result = evaluation.current(
         container.redis, container.settings, now=container.clock() + timedelta(minutes=10)
     )
-    assert "no_worker" not in [one.code for one in found]
+    assert "no_worker" not in [item.code for item in result]
 
 
 @pytest.mark.usefixtures("container")
@@ -162,7 +162,7 @@ def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Pa
                 until(lambda: client.zcard(keys.alive("worker")))
                 process.terminate()
                 rest = process.stderr.read().splitlines()
-                assert [json.loads(one)["message"] for one in rest] == ["a worker reaches Redis again"]
+                assert [json.loads(item)["message"] for item in rest] == ["a worker reaches Redis again"]
         finally:
             process.kill()
 

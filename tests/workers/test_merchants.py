@@ -32,7 +32,7 @@ def merchants(client):
     index: dict[str, list[str]] = {}
     for prefix in prefixes.values():
         for name in client.scan_iter(prefix + "*"):
-            companies = [one.decode() for one in client.zrange(name, 0, -1)]
+            companies = [item.decode() for item in client.zrange(name, 0, -1)]
             index.setdefault(name.decode().removeprefix(prefix), []).extend(companies)
     return {merchant: sorted(companies) for merchant, companies in index.items()}
 
@@ -40,7 +40,7 @@ def merchants(client):
 def listed(bench, merchant_id, **query):
     """The connections of a merchant, newest first."""
     page = bench.reader.list_connections(merchant_id=merchant_id, limit=50, cursor=None, **query)
-    return [(one.connection.id, one.connection.merchant_id) for one in page.items]
+    return [(item.connection.id, item.connection.merchant_id) for item in page.items]
 
 
 def test_a_merchant_has_its_new_company_after_the_old_one_was_deleted(bench):
@@ -185,11 +185,11 @@ def test_in_whatever_order_messages_come_the_index_is_what_the_newest_tags_say(e
         wanted = {}
         for company in newest:
             wanted.setdefault(newest[company], set()).add(company)
-        assert {name: set(found) for name, found in merchants(client).items()} == wanted
+        assert {name: set(item) for name, item in merchants(client).items()} == wanted
         for company in {company for company, _, _ in history}:
             assert bench.reader.company(company).get("merchant_id") == newest.get(company)
             page = bench.reader.list_connections(company_id=company, limit=50, cursor=None)
-            assert {one.connection.merchant_id for one in page.items} == {newest.get(company)}
+            assert {item.connection.merchant_id for item in page.items} == {newest.get(company)}
 
 
 def test_a_sign_up_between_reading_and_committing_leaves_no_second_entry(redis_url):
@@ -239,15 +239,15 @@ def test_the_connections_of_several_companies_are_one_list_by_the_page(bench):
         whole = [name for name, _ in listed(bench, "m", **query)]
         assert len(whole) == 40
         for limit in (1, 3, 7, 40):
-            found, cursor = [], None
+            result, cursor = [], None
             while True:
                 page = bench.reader.list_connections(merchant_id="m", limit=limit, cursor=cursor, **query)
-                found += [one.connection.id for one in page.items]
+                result += [item.connection.id for item in page.items]
                 cursor = page.next_cursor
                 if cursor is None:
                     break
                 assert len(page.items) == limit
-            assert found == whole
+            assert result == whole
 
 
 def test_a_cursor_goes_on_while_the_merchant_gets_another_company(bench):
@@ -259,5 +259,5 @@ def test_a_cursor_goes_on_while_the_merchant_gets_another_company(bench):
 
     second = bench.reader.list_connections(merchant_id="m", limit=2, cursor=first.next_cursor)
 
-    found = [one.connection.id for page in (first, second) for one in page.items]
-    assert found == ["x-3", "x-2", "x-1", "x-0"]
+    results = [item.connection.id for page in (first, second) for item in page.items]
+    assert results == ["x-3", "x-2", "x-1", "x-0"]

@@ -145,7 +145,7 @@ def test_a_blocked_read_that_redis_ends_is_not_a_refusal(data_dir: Path) -> None
     with own_engine(data_dir) as url, Redis.from_url(url, socket_timeout=LIMIT_S) as client:
 
         def unblock_readers() -> bool:
-            blocked = [one["id"] for one in client.client_list() if "b" in one["flags"]]
+            blocked = [item["id"] for item in client.client_list() if "b" in item["flags"]]
             return any(client.client_unblock(int(id_), error=True) for id_ in blocked)
 
         with worker(data_dir, url) as process:

@@ -313,7 +313,7 @@ class World:
         lines.append("Delivered (at, event, Codat's time):")
         for step in self.steps:
             entry, event = step.transition.entry, step.event
-            said = " ".join(
+            extra = " ".join(
                 str(getattr(event, name))
                 for name in ("old", "new", "status", "reason")
                 if hasattr(event, name)
@@ -324,7 +324,7 @@ class World:
                 if isinstance(effect, Notify | Ask)
             ]
             lines.append(
-                f"  {clock(step.now)} {event.event_id} {type(event).__name__} {said} at {clock(event.at)}: "
+                f"  {clock(step.now)} {event.event_id} {type(event).__name__} {extra} at {clock(event.at)}: "
                 f"{entry.before} → {entry.after}, {entry.outcome}: {entry.reason} {told}"
             )
         facts = [

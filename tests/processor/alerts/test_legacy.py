@@ -165,9 +165,9 @@ def test_keys_are_taken_in_any_case_inside_and_outside_of_data() -> None:
 
 @pytest.mark.parametrize("data", [None, {}, {"sourceType": "Accounting"}])
 def test_a_synchronised_company_with_and_without_data_or_connection(data: object) -> None:
-    one = recognised(alert("New company synchronized", data))
-    assert isinstance(one, InitialReadClaimed)
-    assert (one.connection_ids, one.concerns_whole_company) == (("connection-1",), False)
+    item = recognised(alert("New company synchronized", data))
+    assert isinstance(item, InitialReadClaimed)
+    assert (item.connection_ids, item.concerns_whole_company) == (("connection-1",), False)
     all_of_it = recognised(alert("New company synchronized", data, DataConnectionId=None))
     assert isinstance(all_of_it, InitialReadClaimed)
     assert (all_of_it.connection_ids, all_of_it.concerns_whole_company) == ((), True)

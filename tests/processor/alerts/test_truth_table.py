@@ -80,8 +80,8 @@ class Sent:
 def found_in(said: object, *names: str) -> Iterator[str]:
     """The texts under these keys (in lower case), wherever they stand."""
     if isinstance(said, list):
-        for one in said:
-            yield from found_in(one, *names)
+        for item in said:
+            yield from found_in(item, *names)
     elif isinstance(said, dict):
         for key, value in said.items():
             if key.lower() in names and isinstance(value, str) and value:
@@ -100,28 +100,28 @@ def of_way(name: str, body: bytes, meaning: str, way: str) -> Sent:
     own = GUID.sub(fresh, body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     own += b" " * (sum(f"{name}{way}".encode()) % 1_000)  # of bodies without ids no two are the same bytes
     try:
-        said = json.loads(own)
+        fields = json.loads(own)
     except ValueError:
-        said = {}
-    said = said if isinstance(said, dict) else {}
-    payload = said.get("payload")
+        fields = {}
+    fields = fields if isinstance(fields, dict) else {}
+    payload = fields.get("payload")
     payload = payload if isinstance(payload, dict) else {}
     companies = [
         payload.get("referenceCompany", payload).get("id"),
-        *found_in({key: value for key, value in said.items() if key.lower() == "companyid"}, "companyid"),
+        *found_in({key: value for key, value in fields.items() if key.lower() == "companyid"}, "companyid"),
     ]
     connections = [
-        *[one for one in [payload.get("connection", {}).get("id")] if one],
-        *found_in(said, "connectionid", "dataconnectionid"),
+        *[item for item in [payload.get("connection", {}).get("id")] if item],
+        *found_in(fields, "connectionid", "dataconnectionid"),
     ]
-    named = next((one for one in connections if one != NIL), None)
+    named = next((item for item in connections if item != NIL), None)
     return Sent(
         name,
         own,
         meaning,
         way,
-        said,
-        company=next((one.lower() for one in companies if one), None),
+        fields,
+        company=next((item.lower() for item in companies if item), None),
         connection=(named or str(uuid.uuid5(uuid.NAMESPACE_URL, f"seed {name} {way}"))).lower(),
     )
 
@@ -192,10 +192,10 @@ OWN: dict[str, tuple[bytes, str]] = {
     ),
     **{
         f"legacy/deleted, {name}": (
-            alert("Sync Connection Deleted", "RuleType", CompanyId=COMPANY, **cast(Any, said)),
+            alert("Sync Connection Deleted", "RuleType", CompanyId=COMPANY, **cast(Any, item)),
             "state change: a commerce connection of the company was deleted",
         )
-        for name, said in {"not said": {}, "nil": {"DataConnectionId": NIL}, "null": {"Data": None}}.items()
+        for name, item in {"not said": {}, "nil": {"DataConnectionId": NIL}, "null": {"Data": None}}.items()
     },
     "legacy/status of the nil connection": (
         alert(
@@ -296,13 +296,13 @@ def published() -> Iterator[tuple[str, bytes, str]]:
 
 def cases() -> list[Sent]:
     """Every body in every way in which it can be authentic; at a desk in one of them, each in turn."""
-    found = []
+    result = []
     bodies = (*((name, *row) for name, row in OWN.items()), *published())
     for position, (name, body, meaning) in enumerate(bodies):
         ways = ("webhook", "svix", "authorization", *(["both"] if name.startswith("legacy/") else []))
         tried = ways if IN_CI else (ways[position % len(ways)],)
-        found += [of_way(name, body, meaning, way) for way in tried]
-    return found
+        result += [of_way(name, body, meaning, way) for way in tried]
+    return result
 
 
 def seeds(sent: Sent) -> list[bytes]:
@@ -315,7 +315,7 @@ def seeds(sent: Sent) -> list[bytes]:
         return [given, ended]
     before = ("deleted", "unlinked", "deauthorized", "a commerce connection", "a connection of the company")
     starts = (
-        *(f"state change: {one}" for one in before),
+        *(f"state change: {item}" for item in before),
         "company: deleted",
         "read: first sync of the whole",
     )

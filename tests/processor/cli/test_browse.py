@@ -130,7 +130,7 @@ def test_messages_are_discarded_by_their_ids_or_by_status(full: Filling, run: Ru
     assert result.exit_code == 1
     printed = json.loads(result.stdout)
     assert printed["items"] == [{"event_id": "quarantined", "status": "discarded"}]
-    assert [(one["event_id"], one["status"]) for one in printed["problems"]] == [("msg_1", 409)]
+    assert [(problem["event_id"], problem["status"]) for problem in printed["problems"]] == [("msg_1", 409)]
     assert "not discarded" in run("events", "discard", "msg_1").stdout
     result = run("events", "discard", "--status", "dead")
     assert sorted(result.stdout.splitlines()) == ["dead  discarded", "dead-2  discarded"]

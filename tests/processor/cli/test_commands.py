@@ -44,15 +44,15 @@ def test_every_command_that_prints_prints_json_too() -> None:
 def named_in_the_documents() -> set[tuple[str, ...]]:
     """Command and subcommand of each line that one is told to type, or what an operator's page advises."""
     texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "processor" / "web").rglob("*.*")]
-    found = set()
+    results = set()
     for path in texts:
         if path.suffix in (".md", ".py", ".html"):
             words = r"codat-processor\s+([a-z]+(?:-[a-z]+)*)(?:\s+([a-z]+(?:-[a-z]+)*))?(?=[\s`<])"
             for named in re.findall(words, path.read_text()):
                 command = main.get_command(click.Context(main), named[0])
                 if command is not None:
-                    found.add(named if isinstance(command, click.Group) else named[:1])
-    return found
+                    results.add(named if isinstance(command, click.Group) else named[:1])
+    return results
 
 
 ALONE = """
@@ -92,4 +92,4 @@ def test_every_command_that_the_documents_name_is_there() -> None:
     there = {tuple(path.split()) for path, _ in commands(main)}
     named = named_in_the_documents()
     assert ("notifications", "redeliver") in named
-    assert {one for one in named if one not in there} == set()
+    assert {item for item in named if item not in there} == set()

@@ -66,13 +66,13 @@ def test_whoever_sits_at_a_terminal_is_asked(full: Filling, answer: bytes, code:
         command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
     ) as process:
         os.write(ours, answer)
-        said, asked = process.communicate()
+        text, asked = process.communicate()
     os.close(ours)
     os.close(theirs)
 
     assert process.returncode == code
     assert b"Go on?" in asked
-    assert (b"company_id" in said) is not left
+    assert (b"company_id" in text) is not left
     assert (full.container.reader.company(COMPANY) is not None) is left
 
 
@@ -90,8 +90,8 @@ def test_in_capitals_it_is_the_same_company_and_the_second_time_says_when_the_fi
     assert again.exit_code == 0, again.output
     assert f"was erased before, at {erased_at}" in again.output
     assert "nothing is left" in again.output
-    said = json.loads(run("companies", "erase", COMPANY, "--json").output)
-    assert said["erased_at"] == erased_at
+    fields = json.loads(run("companies", "erase", COMPANY, "--json").output)
+    assert fields["erased_at"] == erased_at
     assert full.container.redis.keys(b"codat:{*}:erased:*") == [keys.erased(COMPANY).encode()]
 
 
@@ -100,12 +100,12 @@ def test_an_erasure_says_that_the_file_of_redis_still_holds_the_old_writes(full:
     redis.acl_setuser("default", enabled=True, commands=["-bgrewriteaof"])
     try:
         first = run("companies", "erase", COMPANY, "--yes")
-        said = json.loads(run("companies", "erase", COMPANY, "--json").output)
+        fields = json.loads(run("companies", "erase", COMPANY, "--json").output)
     finally:
         redis.acl_setuser("default", enabled=True, commands=["+bgrewriteaof"])
     assert first.exit_code == 0
     assert "did not begin to rewrite" in first.output
-    assert said["file_rewritten"] is False
+    assert fields["file_rewritten"] is False
 
 
 def test_what_came_since_is_asked_about_again(full: Filling, run: Run) -> None:

@@ -127,8 +127,8 @@ def test_ctrl_c_while_it_is_loading_is_no_traceback(tmp_path: Path, module: str)
         assert process.stdout is not None
         assert process.stdout.readline() == "loading\n"
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert said == ""
+        _, errors = process.communicate(timeout=60)
+    assert errors == ""
     assert process.returncode == 128 + signal.SIGINT
 
 
@@ -148,10 +148,10 @@ def test_of_two_web_that_start_at_one_moment_one_serves(redis_url: str, tmp_path
             )
             for _ in range(2)
         ]
-        stack.callback(lambda: [one.terminate() for one in both])
-        until(lambda: any(one.poll() is not None for one in both))
-        (ended,) = [one for one in both if one.poll() is not None]
-        (serving,) = [one for one in both if one is not ended]
+        stack.callback(lambda: [item.terminate() for item in both])
+        until(lambda: any(item.poll() is not None for item in both))
+        (ended,) = [item for item in both if item.poll() is not None]
+        (serving,) = [item for item in both if item is not ended]
         assert ended.returncode == 1
         assert ended.stderr is not None
         assert f"somebody listens on 127.0.0.1:{port}" in ended.stderr.read()

@@ -99,9 +99,9 @@ def test_reconcile_prints_what_differed_and_repairs_it_without_a_worker(
 
     done = run("reconcile", "--json")
     assert done.exit_code == 0, done.output
-    said = json.loads(done.stdout)
-    assert (said["companies"], said["problems"]) == (1, [])
-    assert {one["after"] for one in said["items"] if one["connection_id"]} == {"authorized", "ready"}
+    fields = json.loads(done.stdout)
+    assert (fields["companies"], fields["problems"]) == (1, [])
+    assert {item["after"] for item in fields["items"] if item["connection_id"]} == {"authorized", "ready"}
     assert bench.state(connection) == "ready"  # a worker was started for it and ended
     assert not bench.client.zcard(keys.alive("worker"))
 
@@ -153,9 +153,9 @@ def test_rebuild_after_messages_came_and_reconcile_of_a_new_store_tell_nothing_a
     bench.clock.now = datetime.now(UTC) + timedelta(seconds=2)  # Codat's times may be whole seconds
     bench.handle(messages.other(company_id=heard_of))
 
-    one = run("reconcile", "--company", company, "--json")
-    assert one.exit_code == 0, one.output
-    assert "nobody is told" in one.stderr
+    result = run("reconcile", "--company", company, "--json")
+    assert result.exit_code == 0, result.output
+    assert "nobody is told" in result.stderr
     shown = run("reconcile", "--dry-run")
     assert shown.exit_code == 0, shown.output
     assert "nobody is told" in shown.stderr
@@ -221,7 +221,7 @@ def test_webhooks_are_registered_listed_and_removed(run: Run) -> None:
     again = json.loads(run("webhooks", "register", "--url", URL, "--json").stdout)
     assert again["made"] is False
     listed = json.loads(run("webhooks", "list", "--json").stdout)["items"]
-    assert [(one["url"], one["enabled"], one["complete"]) for one in listed] == [(URL, True, True)]
+    assert [(item["url"], item["enabled"], item["complete"]) for item in listed] == [(URL, True, True)]
     assert URL in run("webhooks", "list").stdout
 
     assert run("webhooks", "remove", "unknown").exit_code == 1
@@ -299,8 +299,8 @@ def test_an_operator_has_a_company_read_from_a_terminal(run: Run, codat: Simulat
     assert done.exit_code == 0, done.output
     assert f"Codat was told to read {company}" in done.stdout
     assert codat.simulation.world.find_connection(connection).first_read is not None
-    said = json.loads(run("companies", "read", company, "--json").stdout)
-    assert said["id"] == company
+    fields = json.loads(run("companies", "read", company, "--json").stdout)
+    assert fields["id"] == company
     unknown = run("companies", "read", "nobody")
     assert unknown.exit_code == 1
     assert "no company with this id" in unknown.output

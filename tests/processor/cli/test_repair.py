@@ -35,8 +35,8 @@ def test_a_damaged_connection_is_made_again_from_kept_messages(filling: Filling,
 
     done = run("connections", "repair", "xero", "--json")
     assert done.exit_code == 0, done.output
-    said = json.loads(done.stdout)
-    assert (said["source"], said["count"], said["replayed"]) == ("messages", 3, 1)
+    fields = json.loads(done.stdout)
+    assert (fields["source"], fields["count"], fields["replayed"]) == ("messages", 3, 1)
 
     after = json.loads(run("connections", "show", "xero", "--json").stdout)
     assert after["state"] == "unlinked"
@@ -87,9 +87,12 @@ def test_without_kept_messages_codat_is_asked(
 
     compared = ask("reconcile", "--json")
     assert compared.exit_code == 1, compared.output
-    said = json.loads(compared.stdout)
-    assert (said["companies"], [one["connection_id"] for one in said["problems"]]) == (2, [connection])
-    assert f"connections repair {connection}" in said["problems"][0]["detail"]
+    fields = json.loads(compared.stdout)
+    assert (fields["companies"], [problem["connection_id"] for problem in fields["problems"]]) == (
+        2,
+        [connection],
+    )
+    assert f"connections repair {connection}" in fields["problems"][0]["detail"]
 
     result = ask("connections", "repair", connection)
     assert result.exit_code == 0, result.output

@@ -29,20 +29,20 @@ def add(run, url, *more):
 
 
 def test_a_subscriber_from_its_beginning_to_its_end(run, allowed):
-    said = run(
+    result = run(
         *("subscribers", "add", allowed.url, "--type", "connection.deleted", "--header", "X-Key: hush"),
         *("--rate", "2.5"),
     )
-    assert said.exit_code == 0, said.output
-    assert "whsec_" in said.output
-    assert "not shown again" in said.output
-    assert "hush" not in said.output
+    assert result.exit_code == 0, result.output
+    assert "whsec_" in result.output
+    assert "not shown again" in result.output
+    assert "hush" not in result.output
     (listed,) = json.loads(run("subscribers", "list", "--json").output)["items"]
     id_ = listed["id"]
     assert (listed["types"], listed["rate_per_s"]) == (["connection.deleted"], 2.5)
     assert "whsec_" not in run("subscribers", "show", id_).output
     rotated = json.loads(run("subscribers", "rotate", id_, "--json").output)
-    assert rotated["secret"] not in said.output
+    assert rotated["secret"] not in result.output
     assert json.loads(run("subscribers", "disable", id_, "--json").output)["status"] == "disabled"
     assert json.loads(run("subscribers", "enable", id_, "--json").output)["status"] == "active"
     assert json.loads(run("subscribers", "test", id_, "--json").output)["status"] == "pending"
@@ -53,9 +53,9 @@ def test_a_subscriber_from_its_beginning_to_its_end(run, allowed):
 
 
 def test_all_types_are_called_so_wherever_they_are_shown(run, allowed):
-    said = run("subscribers", "add", allowed.url).stdout
+    fields = run("subscribers", "add", allowed.url).stdout
     id_ = json.loads(run("subscribers", "list", "--json").stdout)["items"][0]["id"]
-    for shown in (said, run("subscribers", "show", id_).stdout):
+    for shown in (fields, run("subscribers", "show", id_).stdout):
         assert re.search(r"^types +all$", shown, re.MULTILINE)
     assert run("subscribers", "remove", id_).stdout == f"{id_}  removed\n"
 
@@ -92,7 +92,7 @@ def test_dead_letters_are_listed_and_sent_again(run, allowed, filling):
         filling.now += timedelta(hours=2)
     listed = json.loads(run("dead-letters", "deliveries", "--json").output)["items"]
     assert len(listed) == 2
-    assert {one["lane"] for one in listed} == {made["id"]}
+    assert {item["lane"] for item in listed} == {made["id"]}
     assert listed[0]["id"] in run("dead-letters", "deliveries", "--subscriber", made["id"]).output
     assert listed[0]["id"] in run("notifications", "list", "--status", "dead").output
     assert "answered 500" in run("notifications", "show", listed[0]["id"], "--json").output
@@ -107,13 +107,13 @@ def test_dead_letters_are_listed_and_sent_again(run, allowed, filling):
     planned = run("notifications", "redeliver", "--dead", "--dry-run")
     assert "2 notifications would be sent again" in planned.output
     assert len(json.loads(run("dead-letters", "deliveries", "--json").output)["items"]) == 2
-    one = run("notifications", "redeliver", listed[0]["id"], "--dry-run")
-    assert one.output.endswith("\n1 notification would be sent again.\n")
+    result = run("notifications", "redeliver", listed[0]["id"], "--dry-run")
+    assert result.output.endswith("\n1 notification would be sent again.\n")
     assert run("notifications", "redeliver", listed[0]["id"]).output.endswith(
         "\n1 notification is sent again.\n"
     )
     done = json.loads(run("notifications", "redeliver", "--dead", "--json").output)
-    assert [one["id"] for one in done["items"]] == [listed[1]["id"]]
+    assert [item["id"] for item in done["items"]] == [listed[1]["id"]]
     assert json.loads(run("dead-letters", "deliveries", "--json").output)["items"] == []
 
 
@@ -123,14 +123,14 @@ def test_all_since_a_time(run, allowed, filling):
     dispatcher_of(filling.container).run_once()
     words = ("notifications", "redeliver", "--since", "2026-11-22", "--subscriber", made["id"], "--json")
     planned = json.loads(run(*words, "--dry-run").output)
-    assert [one["lanes"] for one in planned["items"]] == [[made["id"]]] * 2
+    assert [item["lanes"] for item in planned["items"]] == [[made["id"]]] * 2
     assert planned["dry_run"] is True
     assert len(json.loads(run(*words).output)["items"]) == 2
     assert json.loads(run(*words, "--undelivered").output)["items"] == []
     assert run("notifications", "redeliver", "--since", "yesterday").exit_code == 2
     other = add(run, f"{allowed.url}?other", "--type", "initial_sync.completed")
     planned = json.loads(run(*words[:-2], other["id"], "--json", "--dry-run").output)
-    assert [one["type"] for one in planned["items"]] == ["initial_sync.completed"]
+    assert [item["type"] for item in planned["items"]] == ["initial_sync.completed"]
 
 
 @pytest.mark.parametrize(
@@ -143,4 +143,4 @@ def test_one_says_what_is_meant(run, words):
 def test_what_is_not_there_is_said_for_each(run):
     answer = run("notifications", "redeliver", "ntf_1", "ntf_2", "--json")
     assert answer.exit_code == 1
-    assert [one["id"] for one in json.loads(answer.output)["problems"]] == ["ntf_1", "ntf_2"]
+    assert [problem["id"] for problem in json.loads(answer.output)["problems"]] == ["ntf_1", "ntf_2"]

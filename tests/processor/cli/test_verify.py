@@ -37,7 +37,9 @@ def test_a_difference_is_reported(filling: Filling, run: Run) -> None:
     assert result.exit_code == 1
     (item,) = json.loads(result.stdout)["items"]
     assert item["outcome"] == "different"
-    assert [one["part"] for one in item["differences"]] == ["facts.read 2026-11-22T15:03:00.000000Z"]
+    assert [difference["part"] for difference in item["differences"]] == [
+        "facts.read 2026-11-22T15:03:00.000000Z"
+    ]
     shown = run("connections", "verify", "xero")
     assert shown.exit_code == 1
     assert "xero  different, by 3 messages\n  facts.read" in shown.stdout

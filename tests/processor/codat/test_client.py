@@ -76,7 +76,7 @@ def test_a_company_is_read_with_its_connections(bench):
     assert company.company == Company(bench.company_id, "Greengrocers", {"merchantId": "m-1"})
     assert company.company.merchant_id == "m-1"
     assert company.connections is not None
-    assert [one.id for one in company.connections] == [bench.connection_id]
+    assert [connection.id for connection in company.connections] == [bench.connection_id]
     assert company.created == datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
@@ -99,10 +99,10 @@ def test_a_company_is_found_by_its_exact_tag_and_the_oldest_wins(bench):
     ]
     bench.answers("GET", "/companies", bench.json(bench.page(rows)))
 
-    found = bench.client.find_company_by_tag("merchantId", "m-1")
+    result = bench.client.find_company_by_tag("merchantId", "m-1")
 
-    assert found is not None
-    assert found.id == "c-2"
+    assert result is not None
+    assert result.id == "c-2"
     assert ("tags", "merchantId=m-1") in parse_qsl(bench.calls()[0].url.query.decode())
     assert bench.client.find_company_by_tag("merchantId", "M-1") is None
 

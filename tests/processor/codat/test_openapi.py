@@ -20,7 +20,7 @@ from tests.support import codat_openapi
 def as_json_schema(node: Any) -> Any:
     """OpenAPI 3.0 as JSON Schema, which says ``null`` in another way."""
     if isinstance(node, list):
-        return [as_json_schema(one) for one in node]
+        return [as_json_schema(item) for item in node]
     if not isinstance(node, dict):
         return node
     turned = {key: as_json_schema(value) for key, value in node.items() if key != "nullable"}
@@ -39,8 +39,8 @@ class Inspector(httpx.BaseTransport):
         template, operation, values = self._operation(request)
         self.operations.add(f"{request.method} {template}")
         path = self._raw["paths"][template]
-        parameters = [self._resolved(one) for one in path.get("parameters", ())]
-        parameters += [self._resolved(one) for one in operation.get("parameters", ())]
+        parameters = [self._resolved(item) for item in path.get("parameters", ())]
+        parameters += [self._resolved(item) for item in operation.get("parameters", ())]
         self._check_parameters(parameters, values, "path")
         query = dict(parse_qsl(request.url.query.decode(), keep_blank_values=True))
         self._check_parameters(parameters, query, "query")
@@ -67,14 +67,14 @@ class Inspector(httpx.BaseTransport):
         path = request.url.raw_path.decode().split("?")[0]
         for template, operations in self._raw["paths"].items():
             pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template))
-            found = re.fullmatch(pattern, path)
-            if found and request.method.lower() in operations:
-                values = {name: unquote(value) for name, value in found.groupdict().items()}
+            match = re.fullmatch(pattern, path)
+            if match and request.method.lower() in operations:
+                values = {name: unquote(value) for name, value in match.groupdict().items()}
                 return template, operations[request.method.lower()], values
         raise AssertionError(f"Codat has no {request.method} {path}")
 
     def _check_parameters(self, parameters: list[Any], values: dict[str, str], place: str) -> None:
-        known = {one["name"]: one for one in parameters if one["in"] == place}
+        known = {parameter["name"]: parameter for parameter in parameters if parameter["in"] == place}
         assert set(values) <= set(known)
         for name, text in values.items():
             schema = as_json_schema(known[name]["schema"])

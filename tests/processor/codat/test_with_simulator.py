@@ -97,9 +97,9 @@ def test_a_company_is_found_again_by_its_tag_among_many(world):
     for number in range(7):
         world.client.create_company("Shop", {"merchantId": f"urn:m&&{number}"})
 
-    found = world.client.find_company_by_tag("merchantId", "urn:m&&5")
+    result = world.client.find_company_by_tag("merchantId", "urn:m&&5")
 
-    assert found.tags == {"merchantId": "urn:m&&5"}
+    assert result.tags == {"merchantId": "urn:m&&5"}
     assert len({company.id for company in world.client.find_companies(page_size=2)}) == 7
     assert world.client.find_company_by_tag("merchantId", "urn:m") is None
 
@@ -159,8 +159,8 @@ def test_a_change_with_a_lost_answer_is_uncertain_and_made_at_most_once(world, f
 
     made = list(world.client.find_companies())
     assert len(made) == (1 if "broken_json" in fault else 0)
-    found = world.client.find_company_by_tag("merchantId", "m_1")
-    assert (found and found.id) == (made[0].id if made else None)
+    result = world.client.find_company_by_tag("merchantId", "m_1")
+    assert (result and result.id) == (made[0].id if made else None)
 
 
 def test_a_hanging_codat_is_given_up(linked):

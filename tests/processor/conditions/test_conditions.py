@@ -56,7 +56,7 @@ class Service:
 
     def ready(self) -> dict[str, dict[str, Any]]:
         """The conditions of ``/readyz`` by their code."""
-        return {one["code"]: one for one in self.http.get("/readyz").get_json().get("conditions", [])}
+        return {item["code"]: item for item in self.http.get("/readyz").get_json().get("conditions", [])}
 
     def stats(self) -> dict[str, Any]:
         """``/v1/stats``."""
@@ -67,13 +67,13 @@ class Service:
     def metric(self, name: str, **labels: str) -> float:
         """The value of one sample in ``/metrics``."""
         families = text_string_to_metric_families(self.http.get("/metrics").get_data(as_text=True))
-        (found,) = [
+        (results,) = [
             sample.value
             for family in families
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         ]
-        return float(found)
+        return float(results)
 
     def ops(self) -> str:
         """The overview's page."""
@@ -84,18 +84,18 @@ class Service:
     def says(self, code: str) -> Condition | None:
         """The condition as the list has it; it must be on every surface, or on none."""
         ready = self.ready()
-        found = {
-            one.code: one
-            for one in evaluation.current(self.container.redis, self.container.settings, now=self.clock())
+        results = {
+            redi.code: redi
+            for redi in evaluation.current(self.container.redis, self.container.settings, now=self.clock())
         }
-        there = code in found
+        there = code in results
         assert (code in ready) == there
-        assert (code in {one["code"] for one in self.stats()["conditions"]}) == there
-        labels = {"code": code, "severity": found[code].severity.value} if there else {"code": code}
+        assert (code in {condition["code"] for condition in self.stats()["conditions"]}) == there
+        labels = {"code": code, "severity": results[code].severity.value} if there else {"code": code}
         assert self.metric("codat_condition", **labels) == there
         if there:
-            assert found[code].sentence.split(": ")[0].replace("'", "&#39;") in self.ops()
-        return found.get(code)
+            assert results[code].sentence.split(": ")[0].replace("'", "&#39;") in self.ops()
+        return results.get(code)
 
 
 @pytest.fixture
@@ -170,7 +170,9 @@ def test_messages_with_a_wrong_secret_are_named_at_once_and_until_one_is_authent
 
     assert service.post(messages.connected("c1", "n1")) == 202
     assert "messages_refused" not in service.ready()
-    (calm,) = [one for one in service.stats()["conditions"] if one["code"] == "messages_refused"]
+    (calm,) = [
+        condition for condition in service.stats()["conditions"] if condition["code"] == "messages_refused"
+    ]
     assert calm["severity"] == "info"
     service.clock.forward(3 * 3600)
     assert service.says("messages_refused") is None
@@ -215,9 +217,9 @@ def test_a_message_that_is_tried_again_dead_or_not_understood_is_a_condition(mak
     ):
         assert service.says(code) is None
         service.container.redis.zadd(keys.events_of(0, status), {"msg_1": to_ms(service.clock())})
-        found = service.says(code)
-        assert found is not None
-        assert found.since is not None
+        result = service.says(code)
+        assert result is not None
+        assert result.since is not None
         service.container.redis.zrem(keys.events_of(0, status), "msg_1")
         assert service.says(code) is None
 
@@ -225,13 +227,13 @@ def test_a_message_that_is_tried_again_dead_or_not_understood_is_a_condition(mak
 def test_a_machine_whose_clock_is_off_is_named(make: Make) -> None:
     """A web's clock ran ten minutes ahead: every message was refused, and a missing worker was blamed."""
     service = make()
-    own = service.container
-    facts = gather(own.redis, own.settings, now=service.clock(), wall=lambda: time.time() + 600)
-    (skew,) = [one for one in evaluation.evaluate(facts) if one.code == "clock_skew"]
+    container = service.container
+    facts = gather(container.redis, container.settings, now=service.clock(), wall=lambda: time.time() + 600)
+    (skew,) = [fact for fact in evaluation.evaluate(facts) if fact.code == "clock_skew"]
     assert f"The clock of {clock_skew.HOST} is off by 10 min" in skew.sentence
     assert "ahead of Redis" in skew.sentence
-    right = gather(own.redis, own.settings, now=service.clock())
-    assert "clock_skew" not in [one.code for one in evaluation.evaluate(right)]
+    right = gather(container.redis, container.settings, now=service.clock())
+    assert "clock_skew" not in [item.code for item in evaluation.evaluate(right)]
 
 
 def test_a_clock_that_differs_from_codats_is_named_until_it_is_right(
@@ -321,8 +323,8 @@ def test_a_receiver_fails_from_ten_failures_in_a_row_on(make: Make, failures: in
     service.container.redis.hset(
         keys.lane_state(lane), mapping={"failures": failures, "failing_since": since_ms, "delivered": 4}
     )
-    found = service.says("receiver_failing")
-    assert (found is not None) == is_failing
-    if found is not None:
-        assert found.subject == lane
-        assert f"{failures} attempts in a row" in found.sentence
+    result = service.says("receiver_failing")
+    assert (result is not None) == is_failing
+    if result is not None:
+        assert result.subject == lane
+        assert f"{failures} attempts in a row" in result.sentence

@@ -41,8 +41,8 @@ def store(redis_url: str) -> Iterator["Redis[Any]"]:
 
 
 def subjects(store: "Redis[Any]", code: str) -> list[str]:
-    found = current(store, load(ENVIRON), now=datetime.now(UTC))
-    return [one.subject for one in found if one.code == code]
+    result = current(store, load(ENVIRON), now=datetime.now(UTC))
+    return [item.subject for item in result if item.code == code]
 
 
 def test_a_drain_that_makes_no_progress_is_named_though_other_workers_live(store: Any) -> None:
@@ -70,4 +70,4 @@ def test_deliveries_that_are_due_and_that_nobody_makes_are_told(change: Any, sta
     facts = Facts(
         now=NOW, redis_now=NOW, store=StoreFacts(), answers=True, lanes=[dataclasses.replace(LANE, **change)]
     )
-    assert ("deliveries_stalled" in [one.code for one in deliveries.conditions(facts)]) is stalls
+    assert ("deliveries_stalled" in [condition.code for condition in deliveries.conditions(facts)]) is stalls

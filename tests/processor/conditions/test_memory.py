@@ -97,7 +97,7 @@ def test_of_several_processes_one_tells(client: "Redis[Any]", redis_url: str) ->
             memory = ConditionMemory(own, add_alert=lambda pipe, subject, _: pipe.rpush("told", subject))
             together.wait(60)
             now = NOW + step * ENDED_AFTER
-            told.extend(one.subject for one in memory.update([QUARANTINED] if step == 0 else [], now))
+            told.extend(item.subject for item in memory.update([QUARANTINED] if step == 0 else [], now))
 
     for step in range(3):
         threads = [threading.Thread(target=look, args=(step,)) for _ in range(4)]
@@ -108,12 +108,12 @@ def test_of_several_processes_one_tells(client: "Redis[Any]", redis_url: str) ->
 
     expected = ["Warning: Messages are in quarantine", "Over: Messages are in quarantine"]
     assert told == expected
-    assert [one.decode() for one in client.lrange("told", 0, -1)] == expected
+    assert [item.decode() for item in client.lrange("told", 0, -1)] == expected
 
 
 def test_what_another_version_wrote_is_forgotten(client: "Redis[Any]") -> None:
     client.hset("codat:conditions", "messages_quarantined", '{"of": "another version"}')
     memory = ConditionMemory(client, add_alert=lambda *_: None)
-    assert [one.subject for one in memory.update([QUARANTINED], NOW)] == [
+    assert [item.subject for item in memory.update([QUARANTINED], NOW)] == [
         "Warning: Messages are in quarantine"
     ]

@@ -8,14 +8,19 @@ OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
 def test_every_code_stands_once_with_a_title_and_advice() -> None:
-    codes = [one.code for one in DEFINITIONS]
+    codes = [definition.code for definition in DEFINITIONS]
     assert len(set(codes)) == len(codes)
-    assert all(one.title and one.advice for one in DEFINITIONS)
+    assert all(definition.title and definition.advice for definition in DEFINITIONS)
 
 
 def test_the_documentation_has_the_same_table() -> None:
     """Advice stood in the code and in the documentation, and the two drifted apart."""
-    rows = [f"| `{one.code}` | {one.severity.value} | {one.title} | {one.advice} |" for one in DEFINITIONS]
+    rows = [
+        f"| `{definition.code}` | {definition.severity.value} | {definition.title} | {definition.advice} |"
+        for definition in DEFINITIONS
+    ]
     text = OPERATIONS.read_text(encoding="utf-8")
     table = [line for line in text.splitlines() if line.startswith("| `") and line.count(" | ") == 3]
-    assert [line for line in table if line.split("`")[1] in {one.code for one in DEFINITIONS}] == rows
+    assert [
+        line for line in table if line.split("`")[1] in {definition.code for definition in DEFINITIONS}
+    ] == rows

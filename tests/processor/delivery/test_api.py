@@ -102,8 +102,8 @@ def test_who_is_removed_is_gone_with_what_waited(
     assert call("GET", f"/v1/subscribers/{made['id']}").status_code == 404
     assert call("DELETE", f"/v1/subscribers/{made['id']}").status_code == 404
     shown = call("GET", "/v1/notifications").json["items"]
-    assert {one["status"] for one in shown} == {"published"}
-    assert {one["deliveries"][0]["status"] for one in shown} == {"cancelled"}
+    assert {item["status"] for item in shown} == {"published"}
+    assert {item["deliveries"][0]["status"] for item in shown} == {"cancelled"}
     assert call("GET", "/v1/stats").json["lanes"] == []
 
 
@@ -136,7 +136,7 @@ def test_a_notification_shows_its_status_and_each_attempt(
     made = add(call, heard.url, ordered=True)
     service.make_ready()
     before = call("GET", "/v1/notifications").json["items"]
-    assert {one["status"] for one in before} == {"published"}
+    assert {item["status"] for item in before} == {"published"}
 
     service.deliver()
     second, first = call("GET", "/v1/notifications").json["items"]
@@ -153,12 +153,12 @@ def test_a_notification_shows_its_status_and_each_attempt(
     assert second["deliveries"][0]["attempts"] == []
     for wanted, ids in (("pending", [second["id"], first["id"]]), ("delivered", []), ("published", [])):
         listed = call("GET", "/v1/notifications", status=wanted).json["items"]
-        assert [one["id"] for one in listed] == ids
+        assert [item["id"] for item in listed] == ids
 
     for _ in range(2):
         service.now += timedelta(hours=1)
         service.deliver()
-    assert [one["id"] for one in call("GET", "/v1/notifications", status="delivered").json["items"]] == [
+    assert [item["id"] for item in call("GET", "/v1/notifications", status="delivered").json["items"]] == [
         second["id"],
         first["id"],
     ]
@@ -209,15 +209,15 @@ def test_who_gets_it_again_may_stand_in_the_body(
     call: Call, service: Service, receiver: MakeReceiver
 ) -> None:
     """The body was not looked at, and everybody got it."""
-    one, two = (add(call, receiver().url) for _ in range(2))
+    item, two = (add(call, receiver().url) for _ in range(2))
     service.make_ready()
     service.deliver()
     id_ = call("GET", "/v1/notifications").json["items"][0]["id"]
     path = f"/v1/notifications/{id_}/redeliver"
 
-    assert call("POST", path, {"subscriber_id": one["id"]}).json["lanes"] == [one["id"]]
-    assert call("POST", path, {"subscriber_id": one["id"]}, subscriber_id=one["id"]).status_code == 202
-    assert set(call("POST", path, {}).json["lanes"]) == {one["id"], two["id"]}
+    assert call("POST", path, {"subscriber_id": item["id"]}).json["lanes"] == [item["id"]]
+    assert call("POST", path, {"subscriber_id": item["id"]}, subscriber_id=item["id"]).status_code == 202
+    assert set(call("POST", path, {}).json["lanes"]) == {item["id"], two["id"]}
     assert call("POST", path, {"subscriber_id": "sub_none"}).status_code == 404
 
 
@@ -264,8 +264,8 @@ def test_who_came_later_can_be_sent_what_was_before(
     service.deliver()
     heard = receiver()
     made = add(call, heard.url)
-    for one in call("GET", "/v1/notifications").json["items"]:
-        call("POST", f"/v1/notifications/{one['id']}/redeliver", subscriber_id=made["id"])
+    for item in call("GET", "/v1/notifications").json["items"]:
+        call("POST", f"/v1/notifications/{item['id']}/redeliver", subscriber_id=made["id"])
     service.deliver()
 
     assert len(set(heard.ids)) == 2

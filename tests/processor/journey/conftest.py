@@ -81,17 +81,17 @@ def drain(client: "redis.Redis[Any]", redis_url: str, codat: SimulatorServer) ->
         "CODAT_API_URL": codat.url,
         "CODAT_ALERT_AUTHORIZATIONS": "Basic c29tZWJvZHk6ZWxzZQ==",
     }
-    own = for_worker(load(environ))
-    asking = runtime.build(own)
+    container = for_worker(load(environ))
+    asking = runtime.build(container)
 
     def drain() -> None:
-        bench.clock.now = own.clock()
+        bench.clock.now = container.clock()
         bench.drain_all()
         if asking.ask():
-            bench.clock.now = own.clock()
+            bench.clock.now = container.clock()
             bench.drain_all()
 
     yield drain
-    own.redis.close()
-    if own.codat is not None:
-        own.codat.close()
+    container.redis.close()
+    if container.codat is not None:
+        container.codat.close()

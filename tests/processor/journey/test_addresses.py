@@ -39,7 +39,7 @@ def test_whatever_is_added_can_be_read_again(added: Any, before: Any) -> None:
     """Surrogates cannot be written in an address; whoever takes parameters refuses them first."""
     added = {key: value for key, value in added.items() if (key + value).isprintable()}
     before = {key: value for key, value in before.items() if (key + value).isprintable() and key not in added}
-    found = parse_qsl(
+    result = parse_qsl(
         urlsplit(with_query(with_query("https://x/y#f", **before), **added)).query, keep_blank_values=True
     )
-    assert dict(found) == {**before, **added}
+    assert dict(result) == {**before, **added}

@@ -26,7 +26,9 @@ from tests.support.workbench import Workbench
 def at_codat(codat: SimulatorServer, merchant_id: str = "m-1") -> Any:
     with codat.simulation.lock:
         return [
-            one for one in codat.simulation.world.companies() if one.tags.get("merchantId") == merchant_id
+            company
+            for company in codat.simulation.world.companies()
+            if company.tags.get("merchantId") == merchant_id
         ]
 
 
@@ -49,7 +51,7 @@ def test_a_company_is_made_at_codat_with_the_merchants_id_as_tag(desk: Desk, cod
 def test_the_contact_stays_here(desk: Desk) -> None:
     desk.journey.sign_up(merchant_id="m-1", contact_email="ann@acme.example")
     assert desk.wire.requests
-    assert not any(b"ann@" in one.content + str(one.url).encode() for one in desk.wire.requests)
+    assert not any(b"ann@" in request.content + str(request.url).encode() for request in desk.wire.requests)
 
 
 def test_the_name_is_kept_as_it_was_given_and_codat_gets_what_it_takes(
@@ -58,7 +60,7 @@ def test_the_name_is_kept_as_it_was_given_and_codat_gets_what_it_takes(
     """The pages named a shop "Company" because Codat takes no other alphabet than ours."""
     view, _ = desk.journey.sign_up(merchant_id="m-1", name="متجر الزاوية")
     assert (view.display_name, view.name) == ("متجر الزاوية", "m-1")
-    assert [one.name for one in at_codat(codat)] == ["m-1"]
+    assert [item.name for item in at_codat(codat)] == ["m-1"]
     assert desk.journey.company(view.company_id).display_name == "متجر الزاوية"
     again, _ = desk.journey.sign_up(merchant_id="m-1")
     assert again.display_name == "متجر الزاوية", "who does not name it does not rename it"
@@ -150,7 +152,7 @@ def test_where_the_lost_company_is_not_found_nothing_is_kept_and_the_next_try_lo
     assert not list(client.scan_iter(keys.signing_up("*")))
     view, made = desk.journey.sign_up(merchant_id="m-1")
     assert made
-    assert [one.id for one in at_codat(codat)] == [view.company_id]
+    assert [item.id for item in at_codat(codat)] == [view.company_id]
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 429, 503])
@@ -189,9 +191,9 @@ def test_a_merchant_whose_company_was_deleted_gets_a_new_one(desk: Desk, drain: 
     second, made = desk.journey.sign_up(merchant_id="m-1")
     assert made
     assert second.company_id != first.company_id
-    found = desk.journey._companies.company_of("m-1")
-    assert found is not None
-    assert found["id"] == second.company_id
+    body = desk.journey._companies.company_of("m-1")
+    assert body is not None
+    assert body["id"] == second.company_id
 
 
 def test_a_new_company_stays_the_merchants_whatever_comes_late_of_the_deleted_one(
@@ -253,9 +255,9 @@ def test_a_company_whose_tag_was_changed_at_codat_is_the_new_merchants(
     bench.clock.now = desk.clock() + timedelta(seconds=60)
     bench.handle(messages.company("company.created", view.company_id, merchant_id="new", at=bench.clock()))
 
-    found, made = desk.journey.sign_up(merchant_id="new")
+    result, made = desk.journey.sign_up(merchant_id="new")
 
-    assert (found.company_id, found.merchant_id, made) == (view.company_id, "new", False)
+    assert (result.company_id, result.merchant_id, made) == (view.company_id, "new", False)
     assert desk.journey._companies.company_of("old") is None
     assert at_codat(codat, "new") == []
 
@@ -362,5 +364,5 @@ def test_a_company_gets_the_products_that_are_asked_for(
 
 def test_without_products_codat_is_sent_none(desk: Desk) -> None:
     desk.journey.sign_up(merchant_id="m-1")
-    (sent,) = [one for one in desk.wire.requests if one.method == "POST"]
+    (sent,) = [request for request in desk.wire.requests if request.method == "POST"]
     assert "products" not in json.loads(sent.content)

@@ -193,7 +193,7 @@ def test_disconnecting_ends_access_at_codat_then_here(
     assert status(codat, linked) == "Unlinked"
     drain()
     assert state(desk, linked) == "unlinked"
-    (entry,) = [one for one in timeline(desk, linked) if one["event_id"] == done.event_id]
+    (entry,) = [item for item in timeline(desk, linked) if item["event_id"] == done.event_id]
     assert (entry["source"], entry["event_type"]) == ("journey", "journey.connection.unlinked")
     assert (entry["from"], entry["to"]) == ("authorized", "unlinked")
 

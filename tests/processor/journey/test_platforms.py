@@ -19,7 +19,7 @@ from processor.simulator.platforms import PLATFORMS, SimulatedPlatform
 from processor.store import keys
 from tests.support.journeying import Desk
 
-ENABLED = [one for one in PLATFORMS if one.enabled]
+ENABLED = [platform for platform in PLATFORMS if platform.enabled]
 
 
 def lists(desk: Desk) -> Any:
@@ -31,20 +31,20 @@ def pictures(desk: Desk) -> Any:
 
 
 def names(found: Any) -> Any:
-    return [one.name for one in found]
+    return [item.name for item in found]
 
 
 def test_enabled_ones_are_listed_by_source_type_and_name(desk: Desk) -> None:
-    found = desk.journey.offers.enabled()
-    assert {one.key for one in found} == {one.key for one in ENABLED}
-    assert names(found)[:3] == ["FreeAgent", "Oracle NetSuite", "QuickBooks Desktop"]
-    kinds = [str(one.source_type) for one in found]
+    result = desk.journey.offers.enabled()
+    assert {item.key for item in result} == {item.key for item in ENABLED}
+    assert names(result)[:3] == ["FreeAgent", "Oracle NetSuite", "QuickBooks Desktop"]
+    kinds = [str(item.source_type) for item in result]
     assert kinds == sorted(
         kinds, key=["Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown"].index
     )
-    assert [one.name for one in found if one.is_beta] == ["Oracle NetSuite"]
-    assert [one.name for one in found if one.is_offline] == ["QuickBooks Desktop", "Sage 50"]
-    assert [one.name for one in found if one.is_upload] == ["Accounting File Upload"]
+    assert [item.name for item in result if item.is_beta] == ["Oracle NetSuite"]
+    assert [item.name for item in result if item.is_offline] == ["QuickBooks Desktop", "Sage 50"]
+    assert [item.name for item in result if item.is_upload] == ["Accounting File Upload"]
 
 
 def test_the_query_is_encoded_as_codat_wants_it(desk: Desk) -> None:
@@ -77,7 +77,7 @@ def test_all_pages_are_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
     )
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", more)
     assert len(desk.journey.offers.enabled()) == 230
-    assert [dict(one.url.params)["page"] for one in lists(desk)] == ["1", "2", "3"]
+    assert [dict(item.url.params)["page"] for item in lists(desk)] == ["1", "2", "3"]
 
 
 def test_the_pictures_come_in_the_background_once_each(desk: Desk) -> None:
@@ -167,9 +167,9 @@ def test_what_was_removed_at_codat_goes_away_and_what_is_kept_keeps_its_pictures
     desk.later = FRESH_FOR
     desk.journey.offers.enabled()
     desk.do_in_background()
-    found = desk.journey.offers.enabled()
-    assert names(found) == ["QuickBooks Online", "Xero"]
-    assert all(one.button_url for one in found)
+    result = desk.journey.offers.enabled()
+    assert names(result) == ["QuickBooks Online", "Xero"]
+    assert all(item.button_url for item in result)
 
 
 def test_one_platform_that_cannot_be_read_takes_no_other_away(
@@ -178,8 +178,8 @@ def test_one_platform_that_cannot_be_read_takes_no_other_away(
     """One integration with a blank name, and every merchant saw an empty list."""
     blank = dataclasses.replace(PLATFORMS[0], key="odd1", name="   ")
     monkeypatch.setattr("processor.simulator.api.PLATFORMS", (blank, *PLATFORMS))
-    assert {one.key for one in desk.journey.offers.enabled()} == {one.key for one in ENABLED}
-    (record,) = [one for one in caplog.records if "is skipped" in one.getMessage()]
+    assert {offer.key for offer in desk.journey.offers.enabled()} == {item.key for item in ENABLED}
+    (record,) = [item for item in caplog.records if "is skipped" in item.getMessage()]
     assert vars(record)["row"] == "odd1"
     assert desk.journey.connect(desk.company(), "gbol").created
 
@@ -198,9 +198,9 @@ def test_a_picture_that_codat_has_not_holds_up_nothing(desk: Desk, codat: Simula
     codat.simulation.faults.plan({"broken_json": True, "path": "/integrations/qhyg/branding"})
     desk.journey.offers.enabled()
     desk.do_in_background()
-    without = [one.name for one in desk.journey.offers.enabled() if one.button_url is None]
+    without = [offer.name for offer in desk.journey.offers.enabled() if offer.button_url is None]
     assert without == ["QuickBooks Online", "Xero"]
-    assert all(one.logo_url for one in desk.journey.offers.enabled())
+    assert all(offer.logo_url for offer in desk.journey.offers.enabled())
     assert desk.do_in_background() == 0
 
 

@@ -72,20 +72,20 @@ def test_each_data_type_has_its_outcome_and_progress() -> None:
         row("items", "SomethingNew", 5),
         row("old", "Complete", current=False, at="2026-11-23T00:00:00.000000Z"),
     ]
-    (one,) = sync_view("company-1", [connection("syncing", 60, *rows)])["connections"]
-    assert {kind["data_type"]: (kind["outcome"], kind["progress"]) for kind in one["data_types"]} == {
+    (item,) = sync_view("company-1", [connection("syncing", 60, *rows)])["connections"]
+    assert {kind["data_type"]: (kind["outcome"], kind["progress"]) for kind in item["data_types"]} == {
         "bills": ("failed", 100),
         "invoices": ("complete", 100),
         "payments": ("reading", 30),
         "journals": ("unsupported", 100),
         "items": ("reading", 5),
     }
-    assert one["last_read_at"] == "2026-11-23T00:00:00.000000Z"
+    assert item["last_read_at"] == "2026-11-23T00:00:00.000000Z"
 
 
 def test_what_is_not_authorised_reads_nothing() -> None:
-    (one,) = sync_view("c", [connection("unlinked", 60, row("bills", "Complete", 100))])["connections"]
-    assert (one["progress"], one["data_types"], one["last_read_at"]) == (0, [], AT)
+    (item,) = sync_view("c", [connection("unlinked", 60, row("bills", "Complete", 100))])["connections"]
+    assert (item["progress"], item["data_types"], item["last_read_at"]) == (0, [], AT)
 
 
 def test_progress_follows_what_codat_says(

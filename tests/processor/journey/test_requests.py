@@ -107,8 +107,8 @@ def test_a_sound_address_is_taken(text: str) -> None:
 
 
 def test_every_field_to_blame_is_named_at_once() -> None:
-    found = errors(merchant_id="", name=" ", contact_email="x", tags={"k" * 28: "v"})
-    assert set(found) == {"merchant_id", "name", "contact_email", "tags"}
+    result = errors(merchant_id="", name=" ", contact_email="x", tags={"k" * 28: "v"})
+    assert set(result) == {"merchant_id", "name", "contact_email", "tags"}
 
 
 @pytest.mark.parametrize(

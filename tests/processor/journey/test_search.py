@@ -40,11 +40,11 @@ def test_names_are_found_by_their_parts(text: str, found: list[PlatformView]) ->
 )
 def test_other_names_are_found_and_said(text: str, found: list[PlatformView]) -> None:
     """ "QBO" found nothing, though half of its users call it so."""
-    said = search(ALL, text)
-    assert said.platforms == found
-    assert said.hint is not None
-    assert said.hint.startswith(f"“{text}” is listed as ")
-    assert all(one.name in said.hint for one in found)
+    result = search(ALL, text)
+    assert result.platforms == found
+    assert result.hint is not None
+    assert result.hint.startswith(f"“{text}” is listed as ")
+    assert all(item.name in result.hint for item in found)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_other_names_are_found_and_said(text: str, found: list[PlatformView]) ->
 )
 def test_a_bank_leads_to_what_reaches_it(text: str) -> None:
     """ "barclays" found nothing, though it is reached through two platforms."""
-    said = search(ALL, text)
-    assert said.platforms == [PLAID, TRUELAYER]
-    assert said.hint == "Barclays is reached through Plaid or TrueLayer."
+    result = search(ALL, text)
+    assert result.platforms == [PLAID, TRUELAYER]
+    assert result.hint == "Barclays is reached through Plaid or TrueLayer."
 
 
 def test_a_bank_is_promised_only_where_something_leads_to_it() -> None:
@@ -69,9 +69,9 @@ def test_a_bank_is_promised_only_where_something_leads_to_it() -> None:
 )
 def test_the_headings_of_groups_count(text: str, among: list[PlatformView]) -> None:
     """ "bank" hid the bank accounts, and showed the bank feeds alone."""
-    said = search(ALL, text)
-    assert {one.key for one in among} == {one.key for one in said.platforms}
-    assert said.hint is None
+    result = search(ALL, text)
+    assert {item.key for item in among} == {platform.key for platform in result.platforms}
+    assert result.hint is None
 
 
 @pytest.mark.parametrize(

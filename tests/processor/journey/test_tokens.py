@@ -79,9 +79,9 @@ def test_every_changed_character_makes_it_invalid() -> None:
 
 
 def test_tokens_of_two_companies_cannot_be_mixed() -> None:
-    one, other = tokens(NEW).make("company-1").split("."), tokens(NEW).make("company-2").split(".")
+    token, other = tokens(NEW).make("company-1").split("."), tokens(NEW).make("company-2").split(".")
     with pytest.raises(TokenInvalid):
-        tokens(NEW).claims(".".join([one[0], *other[1:]]))
+        tokens(NEW).claims(".".join([token[0], *other[1:]]))
 
 
 @given(st.text())

@@ -43,7 +43,7 @@ def faults(message: Message, of_source: Message, plurals: int) -> list[str]:
     counted = COUNTS if expected > 1 else ()  # a language may write "one" and "two" in words
 
     def placeholders(text: str) -> list[str]:
-        return sorted(found for found in PLACEHOLDER.findall(text) if found not in counted)
+        return sorted(result for result in PLACEHOLDER.findall(text) if result not in counted)
 
     wanted = [placeholders(text) for text in forms(of_source.id)]
     wrong += [

@@ -5,8 +5,8 @@ from processor.store import codat_calls
 
 
 def codes(truth):
-    found = evaluation.current(truth.bench.client, truth.settings, now=truth.clock())
-    return {one.code for one in found} & {"codat_unreachable", "codat_key_refused"}
+    result = evaluation.current(truth.bench.client, truth.settings, now=truth.clock())
+    return {item.code for item in result} & {"codat_unreachable", "codat_key_refused"}
 
 
 def test_an_outage_of_codat_is_noticed_and_ends_by_itself_with_few_requests(truth):

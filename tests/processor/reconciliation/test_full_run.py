@@ -57,7 +57,7 @@ def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(trut
     truth.bench.handle(messages.other(company_id=made[0][0]))
     before = everything(truth.bench.client)
     shown = list(truth.polling.reconciler.run_all(dry_run=True))
-    assert sum(len(one.diff.differences) for one in shown) >= 10
+    assert sum(len(item.diff.differences) for item in shown) >= 10
     unchanged = {"codat:codat-calls", "codat:{rate}:pace", "codat:{rate}:quota"}
     after = everything(truth.bench.client)
     assert {name for name in after if before.get(name) != after[name]} <= unchanged
@@ -65,7 +65,9 @@ def test_a_store_that_is_new_learns_what_was_there_without_telling_it_again(trut
     truth.reconcile()
 
     assert truth.ours() == truth.truth()
-    assert {one["data"]["connection_id"] for one in truth.bench.told()} == {made[0][1]}, "it was heard of"
+    assert {notification["data"]["connection_id"] for notification in truth.bench.told()} == {made[0][1]}, (
+        "it was heard of"
+    )
     told_before = len(truth.bench.told())
 
     truth.change(made[1][1], "unlink")
@@ -134,7 +136,7 @@ def test_it_tells_nothing_of_companies_that_wait_for_their_first_look(truth):
 def test_a_new_store_of_which_a_part_was_not_compared_stays_quiet_about_it(truth):
     made = [lived(truth, f"Shop {number}") for number in range(3)]
     truth.fault(path=f"/companies/{made[1][0]}/data", status=503, count=3)
-    assert [one.company_id for one in truth.reconcile() if one.error] == [made[1][0]]
+    assert [item.company_id for item in truth.reconcile() if item.error] == [made[1][0]]
     assert truth.polling.reconciler.is_first
 
     truth.simulation.faults.clear()
@@ -203,8 +205,8 @@ def test_a_dry_run_shows_the_same_and_changes_nothing(truth):
         "codat:{rate}:pace",
         "codat:{rate}:quota",
     }
-    assert [one.after for one in shown.diff.differences] == ["unlinked"]
-    assert [one.after for one in done.diff.differences] == ["unlinked"]
+    assert [difference.after for difference in shown.diff.differences] == ["unlinked"]
+    assert [difference.after for difference in done.diff.differences] == ["unlinked"]
 
 
 def test_a_missed_failure_is_told_once_whatever_comes_afterwards(truth):
@@ -218,7 +220,7 @@ def test_a_missed_failure_is_told_once_whatever_comes_afterwards(truth):
     truth.reconcile()
     assert truth.bench.state(connection) == "authorization_failed"
     told = truth.bench.told(connection)
-    assert [one["type"] for one in told] == ["connection.authorization_failed"]
+    assert [notification["type"] for notification in told] == ["connection.authorization_failed"]
     assert told[0]["data"]["error"]["status_code"] == "403"
 
     truth.bench.handle(messages.failed(company, connection, at=failed_at))  # late, after all
@@ -358,8 +360,8 @@ def test_rows_that_come_and_go_between_pages_are_found_or_left_alone(truth, monk
     monkeypatch.undo()
 
     assert len(gone) == 3
-    shown = {one for one, owner in zip(connections, companies, strict=True) if owner not in gone}
-    assert {one: truth.bench.state(one) for one in shown} == {one: truth.truth()[one] for one in shown}
+    shown = {item for item, owner in zip(connections, companies, strict=True) if owner not in gone}
+    assert {item: truth.bench.state(item) for item in shown} == {item: truth.truth()[item] for item in shown}
     truth.reconcile()  # what was deleted behind our back, after its page was read
     assert truth.ours() == truth.truth()
 
@@ -380,8 +382,8 @@ def test_a_company_about_which_codat_does_not_answer_is_named_and_the_others_are
 
     problems = [outcome.company_id for outcome in outcomes if outcome.error]
     assert problems == [companies[1]]
-    found = "authorized" if "broken_json" in fault else None  # it hides the reads alone
-    assert [truth.bench.state(one) for one in connections] == ["authorized", found, "authorized"]
+    result = "authorized" if "broken_json" in fault else None  # it hides the reads alone
+    assert [truth.bench.state(item) for item in connections] == ["authorized", result, "authorized"]
     truth.simulation.faults.clear()
     truth.reconcile()
     assert truth.bench.state(connections[1]) == "authorized"

@@ -122,7 +122,7 @@ def test_each_company_is_looked_at_once_a_day_spread_evenly(truth, monkeypatch):
     truth.polling.scan.run()
     hour_s = EVERY.total_seconds() / 24
     due = [truth.next_look(company) for company in companies]
-    quarters = [int(one // (6 * hour_s)) for one in due]
+    quarters = [int(moment // (6 * hour_s)) for moment in due]
     by_quarter = [quarters.count(place) for place in range(4)]
     assert min(by_quarter) >= 4
 
@@ -160,7 +160,9 @@ def test_an_interrupted_walk_draws_no_conclusions(truth):
 
     truth.run(for_s=3800, step_s=60)
 
-    assert not [one for one in companies if "deleted_at" in (truth.bench.reader.company(one) or {})]
+    assert not [
+        company for company in companies if "deleted_at" in (truth.bench.reader.company(company) or {})
+    ]
 
 
 def test_an_errand_that_raises_is_told_and_does_not_keep_the_others_from_their_turn(
@@ -177,12 +179,12 @@ def test_an_errand_that_raises_is_told_and_does_not_keep_the_others_from_their_t
     truth.sweep.run()
 
     assert truth.next_look(company) is not None, "the walk had its turn"
-    (said,) = [
-        one
-        for one in caplog.records
-        if one.name == "workers.reconciliation.maintenance" and one.levelname == "ERROR"
+    (failure,) = [
+        record
+        for record in caplog.records
+        if record.name == "workers.reconciliation.maintenance" and record.levelname == "ERROR"
     ]
-    assert said.task == "judge"
+    assert failure.task == "judge"
 
 
 def test_what_follows_on_the_message_that_a_store_began_with_is_told(truth):

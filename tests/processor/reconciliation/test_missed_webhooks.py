@@ -19,7 +19,7 @@ def public(redis_url):
 
 
 def warnings(truth):
-    return {one["kind"]: one["sentence"] for one in codat_status.warnings(truth.bench.client)}
+    return {warning["kind"]: warning["sentence"] for warning in codat_status.warnings(truth.bench.client)}
 
 
 def missed(truth, company=None):
@@ -108,12 +108,12 @@ def test_a_consumer_that_is_gone_switched_off_or_incomplete_is_told(public):
     assert "no webhook consumer for our address" in compare(public)
     first = consumer(public, eventTypes=list(HANDLED), disabled=True)
     assert "switched our webhook consumer off" in compare(public)
-    second = consumer(public, eventTypes=[one for one in HANDLED if one != "company.deleted"])
+    second = consumer(public, eventTypes=[item for item in HANDLED if item != "company.deleted"])
     assert "does not get company.deleted" in compare(public)
     consumer(public)  # of all types
     assert compare(public) is None
-    for one in (first, second):
-        public.codat.delete_webhook(one)
+    for item in (first, second):
+        public.codat.delete_webhook(item)
     assert compare(public) is None
 
 
@@ -158,7 +158,7 @@ def test_readiness_and_figures_show_it(redis_url):
         figures = caller.get("/v1/stats", headers={"Authorization": "Bearer key"}).get_json()
 
     assert ready.status_code == 200
-    assert any("Codat's messages stay away" in one for one in ready.get_json()["warnings"])
+    assert any("Codat's messages stay away" in warning for warning in ready.get_json()["warnings"])
     assert figures["codat"]["missed_messages"] == 1
     assert figures["codat"]["warnings"][0]["kind"] == "missing-messages"
     assert figures["codat"]["quota"]["limit"] >= 1_000

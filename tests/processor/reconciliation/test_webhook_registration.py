@@ -37,7 +37,7 @@ LEGACY = [
     "ClientRateLimitReset",
 ]
 LEGACY_STATUS = ("DataConnectionStatusChanged",)
-NOT_READS = [one for one in HANDLED if not one.startswith("read.")]
+NOT_READS = [item for item in HANDLED if not item.startswith("read.")]
 NARROWER = ["read.completed.successful", "read.completed.unsuccessful"]
 
 
@@ -46,18 +46,18 @@ NARROWER = ["read.completed.successful", "read.completed.unsuccessful"]
     [
         ([], []),
         (HANDLED, []),
-        ([one.upper() for one in HANDLED], []),
+        ([item.upper() for item in HANDLED], []),
         (LEGACY, []),
-        (["New company synchronised" if "Company" in one else one for one in LEGACY], []),
+        (["New company synchronised" if "Company" in item else item for item in LEGACY], []),
         ([*NOT_READS, *NARROWER], []),
         ([*NOT_READS, *NARROWER, "read.completed.successful.initial"], []),
         ([*NOT_READS, "NewCompanySynchronized", "DatasetDataChanged", "DataSyncStatusChangedToError"], []),
         ([*NOT_READS, "NewCompanySynchronized", "DatasetDataChanged"], ["read.completed"]),
         ([*NOT_READS, NARROWER[0]], ["read.completed", "read.completed.initial"]),
         (NOT_READS, ["read.completed", "read.completed.initial"]),
-        ([one for one in HANDLED if one != "connection.failed"], ["connection.failed"]),
-        (LEGACY[1:], [one for one in NOT_READS if LEGACY_STATUS in ALTERNATIVES[one]]),
-        ([one for one in HANDLED if not one.startswith("company.product.")], []),
+        ([item for item in HANDLED if item != "connection.failed"], ["connection.failed"]),
+        (LEGACY[1:], [read for read in NOT_READS if LEGACY_STATUS in ALTERNATIVES[read]]),
+        ([item for item in HANDLED if not item.startswith("company.product.")], []),
     ],
 )
 def test_what_tells_the_same_in_another_spelling_is_not_missing(truth, event_types, missing):
@@ -112,9 +112,9 @@ def test_an_address_at_which_messages_would_be_lost_or_overheard_is_refused_firs
     """The consumer was made, and only then it was asked whether its address was right."""
     with pytest.raises(Invalid) as refused:
         webhook_registration.register(truth.codat, url)
-    (said,) = refused.value.errors.values()
-    assert why in str(said)
-    assert "--force" in str(said)
+    (fields,) = refused.value.errors.values()
+    assert why in str(fields)
+    assert "--force" in str(fields)
     assert truth.codat.list_webhooks() == []
     assert webhook_registration.register(truth.codat, url, force=True).is_new
 
@@ -149,14 +149,14 @@ def test_there_is_room_for_fifty(truth):
 
 
 def test_they_are_removed_by_id_or_address_all_or_none(truth):
-    one = truth.codat.create_webhook(f"{URL}?1", HANDLED)
+    item = truth.codat.create_webhook(f"{URL}?1", HANDLED)
     two = truth.codat.create_webhook(f"{URL}?2", HANDLED)
 
     with pytest.raises(NotFound):
-        webhook_registration.remove(truth.codat, [one.id, "unknown"])
+        webhook_registration.remove(truth.codat, [item.id, "unknown"])
     assert len(truth.codat.list_webhooks()) == 2
-    assert {gone.id for gone in webhook_registration.remove(truth.codat, [one.id, two.url])} == {
-        one.id,
+    assert {gone.id for gone in webhook_registration.remove(truth.codat, [item.id, two.url])} == {
+        item.id,
         two.id,
     }
     assert truth.codat.list_webhooks() == []
@@ -166,7 +166,7 @@ def test_a_consumer_whose_answer_was_lost_is_looked_for_and_not_made_twice(truth
     """Codat made the consumer and its answer was lost: the command failed, though all was well."""
     truth.simulation.faults.plan({"method": "POST", "path": "/webhooks", "broken_json": True})
     assert webhook_registration.register(truth.codat, URL).is_new
-    assert [one.url for one in truth.codat.list_webhooks()] == [URL]
+    assert [webhook.url for webhook in truth.codat.list_webhooks()] == [URL]
 
     truth.simulation.faults.plan({"method": "POST", "path": "/webhooks", "status": 500})
     with pytest.raises(CodatUncertain):

@@ -111,12 +111,12 @@ class Home:
         line, _ = self.socket.accept()
         line.settimeout(60)
         self.lines.append(line)
-        said = b""
-        while not said.endswith(b"\n"):
+        greeting = b""
+        while not greeting.endswith(b"\n"):
             byte = line.recv(1)
-            assert byte, f"it ended after {said!r}"
-            said += byte
-        behaviour, pid, word = said.decode().split()
+            assert byte, f"it ended after {greeting!r}"
+            greeting += byte
+        behaviour, pid, word = greeting.decode().split()
         return Call(behaviour, int(pid), word, line)
 
     def close(self) -> None:

@@ -153,10 +153,10 @@ def ask_until_answered(port: int, *, other_than: int) -> int:
 def ask(line: socket.socket) -> int:
     """The id of the process that answers."""
     line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    said = b""
-    while b"}" not in said:
+    text = b""
+    while b"}" not in text:
         more = line.recv(4096)
         if not more:
-            raise ConnectionError(said)
-        said += more
-    return int(json.loads(said[said.index(b"{") : said.index(b"}") + 1])["pid"])
+            raise ConnectionError(text)
+        text += more
+    return int(json.loads(text[text.index(b"{") : text.index(b"}") + 1])["pid"])

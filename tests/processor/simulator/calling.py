@@ -27,4 +27,4 @@ def assert_error(answer: httpx.Response, status: int) -> None:
     assert body["canBeRetried"] in ("Unknown", "True")
     assert body["detailedErrorCode"] == 0
     if status == 400:
-        assert [one["message"] for one in body["validation"]["errors"]] == [body["error"]]
+        assert [error["message"] for error in body["validation"]["errors"]] == [body["error"]]

@@ -75,20 +75,26 @@ class PretendedProduct:
         def notifications() -> ResponseReturnValue:
             """One notification a page, so that the pages are followed."""
             with self._lock:
-                found = [
-                    one for one in self._told if one["data"]["connection_id"] == request.args["connection_id"]
+                results = [
+                    notification
+                    for notification in self._told
+                    if notification["data"]["connection_id"] == request.args["connection_id"]
                 ]
             start = int(request.args.get("cursor", 0))
-            items = found[start : start + 1]
+            items = results[start : start + 1]
             if self._mistake is Mistake.LISTS_TWICE:
                 items = [*items, *items]
-            following = str(start + 1) if start + 1 < len(found) else None
+            following = str(start + 1) if start + 1 < len(results) else None
             return jsonify({"items": items, "next_cursor": following})
 
         @app.get("/v1/connections/<connection_id>")
         def connection(connection_id: str) -> ResponseReturnValue:
             with self._lock:
-                told = [one for one in self._told if one["data"]["connection_id"] == connection_id]
+                told = [
+                    notification
+                    for notification in self._told
+                    if notification["data"]["connection_id"] == connection_id
+                ]
             if not told:
                 abort(404)
             data = told[-1]["data"]
@@ -103,8 +109,8 @@ class PretendedProduct:
             return
         with simulation.lock:
             for company in simulation.world.companies():
-                for one in company.present:
-                    self._look(one, body)
+                for item in company.present:
+                    self._look(item, body)
 
     def _look(self, connection: SimulatedConnection, body: Mapping[str, Any]) -> None:
         number = connection.authorizations
@@ -115,9 +121,9 @@ class PretendedProduct:
             if connection.first_sync is FirstSync.COMPLETE:
                 read = connection.first_read
                 failed = {
-                    one.data_type: one.status
-                    for one in (read.datasets if read else [])
-                    if one.status in BAD_ENDS
+                    dataset.data_type: dataset.status
+                    for dataset in (read.datasets if read else [])
+                    if dataset.status in BAD_ENDS
                 }
                 if self._mistake is Mistake.FORGETS_FAILED:
                     failed = {}
@@ -145,8 +151,12 @@ class PretendedProduct:
         with self._lock:
             key = (name, connection.id, connection.authorizations)
             known = [
-                (one["type"], one["data"]["connection_id"], one["data"]["authorization"])
-                for one in self._told
+                (
+                    notification["type"],
+                    notification["data"]["connection_id"],
+                    notification["data"]["authorization"],
+                )
+                for notification in self._told
             ]
             if key in known:
                 return

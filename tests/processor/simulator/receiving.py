@@ -21,9 +21,9 @@ class Received:
     @property
     def body(self) -> dict[str, Any]:
         """The JSON object that was sent."""
-        found = json.loads(self.raw)
-        assert isinstance(found, dict)
-        return found
+        result = json.loads(self.raw)
+        assert isinstance(result, dict)
+        return result
 
     @property
     def type(self) -> str:
@@ -61,7 +61,7 @@ class Receiver:
 
     def types(self) -> list[str]:
         """The types of everything received, in order."""
-        return [one.type for one in self.received]
+        return [request.type for request in self.received]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self

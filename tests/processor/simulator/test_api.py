@@ -150,25 +150,29 @@ def test_a_connection_belongs_to_its_company_alone(api: httpx.Client) -> None:
 def test_history_and_status_show_how_reading_went(api: httpx.Client, control: SimulatorClient) -> None:
     company_id = create_company(api)
     connection_id, other = create_connection(api, company_id), create_connection(api, company_id, "strp")
-    for one in (connection_id, other):
-        control.change(one, "authorize")
+    for item in (connection_id, other):
+        control.change(item, "authorize")
     control.change(other, "complete-sync")
     control.change(connection_id, "start-sync")
     path = f"/companies/{company_id}/data/history"
     query = {"query": f"connectionId={connection_id}"}
     running = api.get(path, params=query).json()["results"]
     assert len(running) == 8
-    assert all(not one["isCompleted"] and not one["isErrored"] and "completed" not in one for one in running)
+    assert all(
+        not item["isCompleted"] and not item["isErrored"] and "completed" not in item for item in running
+    )
     control.change(connection_id, "complete-sync", outcomes={"invoices": "Complete", "bills": "FetchError"})
-    ended = {one["dataType"]: one for one in api.get(path, params=query).json()["results"]}
+    ended = {result["dataType"]: result for result in api.get(path, params=query).json()["results"]}
     assert len(ended) == 8
     assert ended["invoices"]["isCompleted"]
     assert not ended["invoices"]["isErrored"]
     assert ended["bills"]["isErrored"]
     assert "bills" in ended["bills"]["errorMessage"]
     assert ended["customers"]["status"] == "NotSupported"
-    assert all(one["progress"] == 100 and one["completed"] > one["requested"] for one in ended.values())
-    assert all(one["connectionId"] == connection_id for one in ended.values())
+    assert all(
+        value["progress"] == 100 and value["completed"] > value["requested"] for value in ended.values()
+    )
+    assert all(value["connectionId"] == connection_id for value in ended.values())
     statuses = api.get(f"/companies/{company_id}/dataStatus").json()
     assert statuses["invoices"]["currentStatus"] == "Complete"
     assert statuses["invoices"]["latestSyncId"] == statuses["invoices"]["latestSuccessfulSyncId"]
@@ -191,7 +195,7 @@ def test_reading_again_ends_by_itself(
     path = f"/companies/{company_id}/data/history"
     assert api.get(path).json()["totalResults"] == 16
     assert server.simulation.wait_until_idle(60)
-    statuses = [one["status"] for one in api.get(path).json()["results"]]
+    statuses = [result["status"] for result in api.get(path).json()["results"]]
     assert statuses == ["Complete"] * 16
 
 

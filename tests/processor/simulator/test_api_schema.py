@@ -79,6 +79,6 @@ def test_current_messages_have_the_published_shapes(
     control.delete_company(company_id)
     assert server.simulation.wait_until_idle(60)
     assert len(receiver.received) == 11
-    for one in receiver.received:
-        kind = {"company": "CompanyWebhook", "read": "ReadCompletedWebhook"}.get(one.type.split(".")[0])
-        assert_fits(published, kind or "ConnectionWebhook", one.body)
+    for request in receiver.received:
+        kind = {"company": "CompanyWebhook", "read": "ReadCompletedWebhook"}.get(request.type.split(".")[0])
+        assert_fits(published, kind or "ConnectionWebhook", request.body)

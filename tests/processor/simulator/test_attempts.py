@@ -16,9 +16,9 @@ LEGACY = frozenset({Generation.LEGACY})
 
 
 def deliveries(control: SimulatorClient) -> list[dict[str, Any]]:
-    found = control.deliveries()["deliveries"]
-    assert isinstance(found, list)
-    return found
+    result = control.deliveries()["deliveries"]
+    assert isinstance(result, list)
+    return result
 
 
 def test_a_message_is_the_same_at_every_attempt_and_signed_anew(
@@ -33,8 +33,8 @@ def test_a_message_is_the_same_at_every_attempt_and_signed_anew(
     for other in others:
         assert other.raw == first.raw
         assert other.headers["webhook-id"] == first.headers["webhook-id"]
-    assert len({one.headers["webhook-timestamp"] for one in receiver.received}) == 4
-    assert len({one.headers["webhook-signature"] for one in receiver.received}) == 4
+    assert len({request.headers["webhook-timestamp"] for request in receiver.received}) == 4
+    assert len({request.headers["webhook-signature"] for request in receiver.received}) == 4
 
 
 def test_each_attempt_is_signed_so_that_it_verifies(make_server: MakeServer, receiver: Receiver) -> None:
@@ -42,8 +42,8 @@ def test_each_attempt_is_signed_so_that_it_verifies(make_server: MakeServer, rec
     receiver.answers.append((503, {}))
     with SimulatorClient(server.url) as control:
         control.create_company("Corner Shop")
-    for one in receiver.wait_for(2):
-        Webhook(server.config.webhook_secret).verify(one.raw, dict(one.headers))
+    for answer in receiver.wait_for(2):
+        Webhook(server.config.webhook_secret).verify(answer.raw, dict(answer.headers))
 
 
 def test_the_current_generation_gives_up_after_eight_attempts(
@@ -85,7 +85,7 @@ def test_a_legacy_alert_is_sent_three_times_more_after_some_errors(
         control.connect(control.create_company("Corner Shop"), "gbol")
     assert server.simulation.wait_until_idle(60)
     assert len(receiver.received) == 4
-    assert len({one.raw for one in receiver.received}) == 1
+    assert len({request.raw for request in receiver.received}) == 1
 
 
 def test_a_legacy_alert_comes_back_when_it_was_asked_to(make_server: MakeServer, receiver: Receiver) -> None:

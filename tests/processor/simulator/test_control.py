@@ -22,9 +22,9 @@ def truth_of(control: SimulatorClient, connection_id: str) -> dict[str, Any]:
     companies: Any = control.truth()["companies"]
     for company in companies.values():
         if connection_id in company["connections"]:
-            found = company["connections"][connection_id]
-            assert isinstance(found, dict)
-            return found
+            result = company["connections"][connection_id]
+            assert isinstance(result, dict)
+            return result
     raise AssertionError(connection_id)
 
 
@@ -81,8 +81,8 @@ def test_changes_that_cannot_be_are_refused_and_change_nothing(
     api: httpx.Client, control: SimulatorClient, before: list[str], change: str, status: int
 ) -> None:
     connection_id = control.connect(control.create_company("Corner Shop"), "gbol")
-    for one in before:
-        control.change(connection_id, one)
+    for item in before:
+        control.change(connection_id, item)
     truth = control.truth()
     assert api.post(f"/simulator/connections/{connection_id}/{change}").status_code == status
     assert control.truth() == truth
@@ -124,8 +124,12 @@ def test_a_linked_connection_is_read_by_itself(make_server: MakeServer, receiver
         for simulation in simulations:
             with simulation.lock:
                 companies = simulation.world.companies()
-                connections = [one for company in companies for one in company.present]
-                seen.extend(one.progress for one in connections if one.first_sync is FirstSync.RUNNING)
+                connections = [item for company in companies for item in company.present]
+                seen.extend(
+                    connection.progress
+                    for connection in connections
+                    if connection.first_sync is FirstSync.RUNNING
+                )
         return time.time()
 
     server = make_server(auto_sync=True, sync_s=0.1, clock=clock)
@@ -139,7 +143,7 @@ def test_a_linked_connection_is_read_by_itself(make_server: MakeServer, receiver
     assert seen == sorted(seen)
     assert len(set(seen)) > 1
     assert receiver.types()[2:] == ["connection.connected", "read.completed.initial"]
-    statuses = {one["status"] for one in receiver.received[-1].body["payload"]["dataTypes"]}
+    statuses = {datatype["status"] for datatype in receiver.received[-1].body["payload"]["dataTypes"]}
     assert statuses == {"Complete"}
 
 
@@ -178,10 +182,21 @@ def test_many_callers_at_once_lose_nothing(make_server: MakeServer, receiver: Re
         list(pool.map(live, range(20)))
         assert server.simulation.wait_until_idle(60)
         companies: Any = control.truth()["companies"]
-    connections = [one for company in companies.values() for one in company["connections"].values()]
-    assert [(one["status"], one["first_sync"]) for one in connections] == [("Unlinked", "complete")] * 20
+    connections = [value for company in companies.values() for value in company["connections"].values()]
+    assert [(connection["status"], connection["first_sync"]) for connection in connections] == [
+        ("Unlinked", "complete")
+    ] * 20
     assert len(receiver.received) == 20 * (5 + 4)
-    assert len({one.body["generatedDate"] for one in receiver.received if "generatedDate" in one.body}) == 100
+    assert (
+        len(
+            {
+                request.body["generatedDate"]
+                for request in receiver.received
+                if "generatedDate" in request.body
+            }
+        )
+        == 100
+    )
 
 
 def test_the_product_side_is_not_imported() -> None:
@@ -195,5 +210,5 @@ def test_the_product_side_is_not_imported() -> None:
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module or "")
     assert imported
-    ours = [one for one in imported if one.split(".")[0] in ("processor", "handlers", "workers")]
-    assert [one for one in ours if not one.startswith("processor.simulator")] == []
+    ours = [item for item in imported if item.split(".")[0] in ("processor", "handlers", "workers")]
+    assert [our for our in ours if not our.startswith("processor.simulator")] == []

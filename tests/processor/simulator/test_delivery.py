@@ -18,9 +18,9 @@ LEGACY = frozenset({Generation.LEGACY})
 
 
 def deliveries(control: SimulatorClient) -> list[dict[str, Any]]:
-    found = control.deliveries()["deliveries"]
-    assert isinstance(found, list)
-    return found
+    result = control.deliveries()["deliveries"]
+    assert isinstance(result, list)
+    return result
 
 
 def test_without_an_endpoint_nothing_is_sent(make_server: MakeServer) -> None:
@@ -35,7 +35,7 @@ def test_messages_keep_their_order_with_one_sender(
 ) -> None:
     ids = [control.create_company(f"Shop {number}") for number in range(30)]
     assert server.simulation.wait_until_idle(60)
-    assert [one.body["payload"]["id"] for one in receiver.received] == ids
+    assert [request.body["payload"]["id"] for request in receiver.received] == ids
 
 
 def test_lost_messages_are_never_sent(
@@ -46,7 +46,7 @@ def test_lost_messages_are_never_sent(
     control.disturb(drop=0)
     control.create_company("Other Shop")
     assert server.simulation.wait_until_idle(60)
-    assert [one.body["payload"]["name"] for one in receiver.received] == ["Other Shop"]
+    assert [request.body["payload"]["name"] for request in receiver.received] == ["Other Shop"]
     assert [record["outcome"] for record in deliveries(control)] == ["delivered", "dropped"]
 
 
@@ -72,7 +72,7 @@ def test_held_messages_wait_for_their_release(
     assert control.release() == 5
     assert control.release() == 0
     assert server.simulation.wait_until_idle(60)
-    assert [one.body["payload"]["id"] for one in receiver.received] == ids
+    assert [request.body["payload"]["id"] for request in receiver.received] == ids
 
 
 def test_released_messages_come_in_another_order_when_shuffled(
@@ -82,9 +82,9 @@ def test_released_messages_come_in_another_order_when_shuffled(
     ids = [control.create_company(f"Shop {number}") for number in range(10)]
     assert control.release() == 20
     assert server.simulation.wait_until_idle(60)
-    came = [one.body["payload"]["id"] for one in receiver.received]
+    came = [request.body["payload"]["id"] for request in receiver.received]
     assert sorted(came) == sorted(ids * 2)
-    assert came != [one for one in ids for _ in range(2)]
+    assert came != [item for item in ids for _ in range(2)]
 
 
 def test_shuffled_messages_overtake_each_other_without_being_held(
@@ -94,7 +94,7 @@ def test_shuffled_messages_overtake_each_other_without_being_held(
     with server.simulation.lock:  # all in one moment, so that the delays alone decide
         ids = [server.simulation.world.create_company(f"Shop {number}").id for number in range(12)]
     assert server.simulation.wait_until_idle(60)
-    came = [one.body["payload"]["id"] for one in receiver.received]
+    came = [request.body["payload"]["id"] for request in receiver.received]
     assert sorted(came) == sorted(ids)
     assert came != ids
 
@@ -116,7 +116,7 @@ def test_dice_with_a_seed_fall_alike(
         for number in range(20):
             control.create_company(f"Shop {number}")
         assert server.simulation.wait_until_idle(60)
-        return [one.body["payload"]["name"] for one in receiver.received]
+        return [request.body["payload"]["name"] for request in receiver.received]
 
     first = survivors()
     assert 0 < len(first) < 20
@@ -132,7 +132,7 @@ def test_a_single_change_can_be_lost_held_or_spared(
     control.create_company("Spared", deliver="normal")
     control.release()
     assert server.simulation.wait_until_idle(60)
-    assert [one.body["payload"]["name"] for one in receiver.received] == ["Spared", "Held"]
+    assert [request.body["payload"]["name"] for request in receiver.received] == ["Spared", "Held"]
 
 
 def test_a_steered_change_of_a_connection_leaves_the_truth_alone(
@@ -182,7 +182,9 @@ def test_consumers_get_what_they_asked_for_under_the_same_id(
         records = [(record["url"][-1], record["event_type"]) for record in reversed(deliveries(control))]
     everything = [("b", "company.created"), ("b", "connection.created")]
     assert sorted(records) == sorted([*everything, *everything, ("a", "connection.created")])
-    ids = [one.headers["webhook-id"] for one in receiver.received if one.type == "connection.created"]
+    ids = [
+        request.headers["webhook-id"] for request in receiver.received if request.type == "connection.created"
+    ]
     assert len(ids) == 3
     assert len(set(ids)) == 2
 

@@ -77,10 +77,10 @@ def test_every_button_does_what_it_says(
         "company.deleted",
     ]
     partial, failed = (
-        one.body["payload"] for one in receiver.received if one.type == "read.completed.initial"
+        request.body["payload"] for request in receiver.received if request.type == "read.completed.initial"
     )
-    assert {one["status"] for one in partial["dataTypes"]} == {"Complete", "FetchError"}
-    assert {one["status"] for one in failed["dataTypes"]} == {"FetchError"}
+    assert {datatype["status"] for datatype in partial["dataTypes"]} == {"Complete", "FetchError"}
+    assert {datatype["status"] for datatype in failed["dataTypes"]} == {"FetchError"}
 
 
 def test_a_running_sync_refreshes_the_page_by_itself(

@@ -12,11 +12,11 @@ def test_lists_are_cut_into_pages_that_know_their_neighbours(api: httpx.Client) 
     first = api.get("/companies", params={"page": 1, "pageSize": 2}).json()
     assert (first["pageNumber"], first["pageSize"], first["totalResults"]) == (1, 2, 5)
     assert "previous" not in first["_links"]
-    found, page = list(first["results"]), first
+    result, page = list(first["results"]), first
     while "next" in page["_links"]:
         page = api.get(page["_links"]["next"]["href"]).json()
-        found += page["results"]
-    assert [one["id"] for one in found] == ids
+        result += page["results"]
+    assert [item["id"] for item in result] == ids
     assert page["pageNumber"] == 3
     assert "previous" in page["_links"]
 
@@ -43,28 +43,28 @@ def test_queries_that_make_no_sense_are_refused(api: httpx.Client, query: str) -
 
 
 def test_integrations_have_every_source_type_one_disabled_and_one_beta(api: httpx.Client) -> None:
-    found = api.get("/integrations", params={"page": 1, "pageSize": 100}).json()["results"]
+    result = api.get("/integrations", params={"page": 1, "pageSize": 100}).json()["results"]
     types = {"Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown"}
-    assert {one["sourceType"] for one in found} == types
-    assert sum(not one["enabled"] for one in found) == 1
-    assert sum(one["isBeta"] for one in found) == 1
-    assert len({one["key"] for one in found}) == len(found) >= 14
-    assert all(len(one["key"]) == 4 and one["key"].isalpha() and one["key"].islower() for one in found)
+    assert {item["sourceType"] for item in result} == types
+    assert sum(not item["enabled"] for item in result) == 1
+    assert sum(item["isBeta"] for item in result) == 1
+    assert len({item["key"] for item in result}) == len(result) >= 14
+    assert all(len(item["key"]) == 4 and item["key"].isalpha() and item["key"].islower() for item in result)
 
 
 def test_integrations_are_filtered_by_terms_joined_with_and(api: httpx.Client) -> None:
-    found = api.get(
+    body = api.get(
         "/integrations?page=1&pageSize=100&query=sourceType%3DAccounting%26%26enabled%3Dtrue"
     ).json()
-    assert found["totalResults"] == len(found["results"]) > 3
-    assert all(one["sourceType"] == "Accounting" and one["enabled"] for one in found["results"])
-    assert {"gbol", "qhyg"} <= {one["key"] for one in found["results"]}
+    assert body["totalResults"] == len(body["results"]) > 3
+    assert all(result["sourceType"] == "Accounting" and result["enabled"] for result in body["results"])
+    assert {"gbol", "qhyg"} <= {result["key"] for result in body["results"]}
     other = api.get("/integrations", params={"query": "sourceType!=Accounting && name~STRIPE"}).json()
-    assert [one["name"] for one in other["results"]] == ["Stripe"]
+    assert [result["name"] for result in other["results"]] == ["Stripe"]
 
 
 def test_a_list_is_ordered_on_demand(api: httpx.Client) -> None:
-    names = [one["name"] for one in api.get("/integrations?orderBy=-name").json()["results"]]
+    names = [result["name"] for result in api.get("/integrations?orderBy=-name").json()["results"]]
     assert names == sorted(names, reverse=True)
 
 

@@ -194,7 +194,9 @@ def test_an_end_of_access_says_which_and_why(make_server: MakeServer, receiver: 
 
 def test_legacy_status_changes_name_both_statuses(make_server: MakeServer, receiver: Receiver) -> None:
     messages = played(make_server, receiver, Generation.LEGACY, "gbol", "authorize", "deauthorize")
-    changes = [(one.body["Data"].get("oldStatus"), one.body["Data"]["newStatus"]) for one in messages]
+    changes = [
+        (message.body["Data"].get("oldStatus"), message.body["Data"]["newStatus"]) for message in messages
+    ]
     assert changes == [(None, "PendingAuth"), ("PendingAuth", "Linked"), ("Linked", "Deauthorized")]
 
 

@@ -37,12 +37,12 @@ def perform(make_server: MakeServer) -> Iterator[Perform]:
         products.append(product)
         server = make_server(webhook_url=f"{product.url}/webhooks/codat", auto_sync=True)
         product.simulation = server.simulation
-        said: list[str] = []
+        lines: list[str] = []
         with SimulatorClient(server.url) as simulator, ProductClient(product.url, api_key) as client:
             before = simulator.settings(), simulator.chaos()
-            result = play(story, simulator, client, said.append, timeout_s, quiet_s=0.15, settle_s=settle_s)
+            result = play(story, simulator, client, lines.append, timeout_s, quiet_s=0.15, settle_s=settle_s)
             assert (simulator.settings(), simulator.chaos()) == before
-        return result, "\n".join(said)
+        return result, "\n".join(lines)
 
     yield run
     for product in products:
@@ -82,12 +82,12 @@ def test_access_is_given_again_only_after_its_end_was_told() -> None:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_a_product_without_mistakes_passes_every_story(perform: Perform, story: Story) -> None:
-    result, said = perform(story)
-    assert result, said
-    assert story.summary in said
+    result, text = perform(story)
+    assert result, text
+    assert story.summary in text
     for type_ in story.expected:
-        assert f"told:  {type_}" in said
-    assert said.endswith(f"{story.name}: as expected")
+        assert f"told:  {type_}" in text
+    assert text.endswith(f"{story.name}: as expected")
 
 
 @pytest.mark.parametrize(
@@ -107,22 +107,22 @@ def test_a_product_with_a_mistake_fails_and_hears_why(
     perform: Perform, mistake: Mistake, name: str, complaint: str
 ) -> None:
     timeout_s = 0.3 if mistake is Mistake.TELLS_NOTHING else 30.0
-    result, said = perform(story_named(name), mistake, timeout_s=timeout_s, settle_s=0.2)
+    result, text = perform(story_named(name), mistake, timeout_s=timeout_s, settle_s=0.2)
     assert result is False
-    assert complaint in said
-    assert "not as expected" in said
+    assert complaint in text
+    assert "not as expected" in text
 
 
 def test_a_product_that_does_not_let_us_in_fails(perform: Perform) -> None:
-    result, said = perform(story_named("happy"), api_key="wrong", timeout_s=0.5)
+    result, text = perform(story_named("happy"), api_key="wrong", timeout_s=0.5)
     assert result is False
-    assert "401" in said
+    assert "401" in text
 
 
 def test_a_simulator_that_is_away_fails(make_server: MakeServer) -> None:
     server = make_server()
     server.stop()
-    said: list[str] = []
+    lines: list[str] = []
     with SimulatorClient(server.url) as simulator, ProductClient(server.url, API_KEY) as product:
-        assert play(story_named("happy"), simulator, product, said.append, 1.0) is False
-    assert "the simulator does not answer" in said[-1]
+        assert play(story_named("happy"), simulator, product, lines.append, 1.0) is False
+    assert "the simulator does not answer" in lines[-1]

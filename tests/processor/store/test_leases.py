@@ -65,8 +65,8 @@ def test_a_drain_waits_for_all_its_cells_at_once(client):
     drain = CellLeases(client)
     drain.renew()
     assert drain.waiting(1) == ([], [])
-    found = []
-    thread = threading.Thread(target=lambda: found.append(drain.waiting(60_000)))
+    result = []
+    thread = threading.Thread(target=lambda: result.append(drain.waiting(60_000)))
     thread.start()
     bench.fill([messages.connected(company_in(5), "connection-1")])
     thread.join(30)
@@ -74,7 +74,7 @@ def test_a_drain_waits_for_all_its_cells_at_once(client):
     old = messages.connected(company_in(7), "connection-3", at=bench.clock() - REPLAYED_AFTER * 2)
     bench.fill([old])
 
-    assert found == [([5], [])]
+    assert result == [([5], [])]
     new, replays = drain.waiting(0)
     assert (sorted(new), replays) == ([5, 11], [7])
 

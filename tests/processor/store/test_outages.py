@@ -22,14 +22,14 @@ def away(begin_s, end_s, *, refused=False):
 
 
 def test_the_newest_stands_first(store):
-    for one in (away(0, 10), away(20, 30)):
-        outages.record(store, one)
+    for item in (away(0, 10), away(20, 30)):
+        outages.record(store, item)
     assert outages.recent(store, START + timedelta(days=1)) == [away(20, 30), away(0, 10)]
 
 
 def test_what_two_clocks_saw_of_one_is_one(store):
-    for one in (away(0, 10), away(100, 131, refused=True), away(99, 132), away(101, 102), away(99, 132)):
-        outages.record(store, one)
+    for item in (away(0, 10), away(100, 131, refused=True), away(99, 132), away(101, 102), away(99, 132)):
+        outages.record(store, item)
     assert outages.recent(store, START) == [away(99, 132), away(0, 10)]
 
 

@@ -34,7 +34,7 @@ def observer(redis_url: str) -> Iterator["Redis[Any]"]:
 def connected(observer: "Redis[Any]") -> int:
     """How many other connections the engine has."""
     own = observer.client_id()
-    return sum(int(one["id"]) != own for one in observer.client_list())
+    return sum(int(item["id"]) != own for item in observer.client_list())
 
 
 def in_use(client: "Redis[Any]", count: int) -> contextlib.ExitStack:

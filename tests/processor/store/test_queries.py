@@ -43,7 +43,7 @@ def test_events_are_listed_newest_first_each_once_also_when_they_came_in_the_sam
 
     assert [len(page) for page in listed] == [4, 4, 4, 4, 4, 4, 1]
     ids = [event_id for page in listed for event_id in page]
-    assert ids == sorted(ids, key=lambda one: (int(one[4:]) // 10, one), reverse=True)
+    assert ids == sorted(ids, key=lambda item: (int(item[4:]) // 10, item), reverse=True)
     assert len(set(ids)) == 25
 
 
@@ -88,9 +88,9 @@ def test_members_that_stay_are_listed_exactly_once_whatever_comes_and_goes(
         client.hset(keys.company(f"company-{number}"), "id", f"company-{number}")
     touched = {number for number, _ in changes}
     left = list(changes)
-    found = []
+    result = []
     for page in pages(reader.list_companies, limit):
-        found += [row["id"] for row in page]
+        result += [row["id"] for row in page]
         assert len(page) <= limit
         if left:
             number, score = left.pop()
@@ -103,7 +103,7 @@ def test_members_that_stay_are_listed_exactly_once_whatever_comes_and_goes(
     stayed = [number for number in range(len(scores)) if number not in touched]
     ordered = sorted(stayed, key=lambda number: (scores[number], f"company-{number}"), reverse=True)
     names = {f"company-{number}" for number in stayed}
-    assert [name for name in found if name in names] == [f"company-{number}" for number in ordered]
+    assert [name for name in result if name in names] == [f"company-{number}" for number in ordered]
 
 
 def test_entries_whose_object_expired_are_passed_over_and_the_list_goes_on(client, inbox, reader):
@@ -205,12 +205,12 @@ def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, reader):
     client.xadd(keys.replays(2), {"id": "msg_1"}, id=f"{(seconds - 90) * 1000}-0")
     client.xadd(keys.inbox(1), {"id": "msg_2"}, id=f"{(seconds - 30) * 1000}-0")
 
-    found = reader.stats(["ready"])["inbox"]
+    body = reader.stats(["ready"])["inbox"]
 
-    assert found["depth"] == 2
-    assert 90 <= found["age_s"] < 150
-    assert found["lanes"]["replays"] == {"depth": 1, "age_s": found["age_s"]}
-    assert 30 <= found["lanes"]["new"]["age_s"] < 90
+    assert body["depth"] == 2
+    assert 90 <= body["age_s"] < 150
+    assert body["lanes"]["replays"] == {"depth": 1, "age_s": body["age_s"]}
+    assert 30 <= body["lanes"]["new"]["age_s"] < 90
 
 
 def test_a_page_of_a_timeline_repeats_nothing_while_its_oldest_entries_are_dropped(client, reader):

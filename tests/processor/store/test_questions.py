@@ -63,7 +63,10 @@ def test_it_is_handed_out_to_one_only_until_its_lease_is_over(waiting, write):
 def test_no_more_are_handed_out_than_wanted_the_earliest_first(waiting, write):
     write(ask(1, after=SOON), ask(2), ask(3, after=SOON * 2))
 
-    assert [one.connection_id for one in waiting.take(NOW + SOON * 9, 2)] == ["connection-2", "connection-1"]
+    assert [item.connection_id for item in waiting.take(NOW + SOON * 9, 2)] == [
+        "connection-2",
+        "connection-1",
+    ]
 
 
 def test_of_several_in_one_commit_the_earliest_counts(client, waiting, write):
@@ -177,8 +180,10 @@ def test_polling_pauses_until_the_quota_is_full_again(client, until, expected):
         questions.write_polling(pipe, PausePolling(None if until is None else now + until), now)
         pipe.execute()
 
-    said = client.get(keys.polling_paused())
-    assert (said and from_iso(said.decode())) == (None if expected is None else now + expected)
+    paused_until = client.get(keys.polling_paused())
+    assert (paused_until and from_iso(paused_until.decode())) == (
+        None if expected is None else now + expected
+    )
     if expected is not None:
         assert client.pexpiretime(keys.polling_paused()) == to_ms(now + expected)
 

@@ -79,9 +79,9 @@ def answers_at(url: str, **settings: str) -> list[bytes]:
         paths += [f"/v1/{what}/{item['id']}" for item in items]
         if what == "connections":
             paths += [f"/v1/connections/{item['id']}/timeline" for item in items]
-    found = [caller.get(path, headers={"Authorization": f"Bearer {KEY}"}).data for path in sorted(paths)]
+    results = [caller.get(path, headers={"Authorization": f"Bearer {KEY}"}).data for path in sorted(paths)]
     filling.close()
-    return found
+    return results
 
 
 @pytest.mark.parametrize("key", [None, read_key(SECRET)], ids=["plain", "encrypted"])

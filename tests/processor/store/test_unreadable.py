@@ -184,7 +184,7 @@ def test_one_damaged_subscriber_stops_no_other(filling: Filling) -> None:
     damaged, whole = (subscribers.add(url=f"http://127.0.0.1:{port}/") for port in (8081, 8082))
     store.hset(keys.subscriber(damaged.id), "types", "[garbage")
 
-    assert [one.id for one in subscribers.all()] == [whole.id]
+    assert [subscriber.id for subscriber in subscribers.all()] == [whole.id]
     assert Operator(filling).open("/ops/subscribers").status_code == 200
     assert noted(filling) == [("subscriber", damaged.id)]
 

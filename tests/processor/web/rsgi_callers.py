@@ -60,7 +60,9 @@ def ask(gateway: RsgiGateway, *requests: tuple[Any, Protocol]) -> list[int | Non
     """The statuses that requests got which came at the same time."""
 
     async def all_of_them() -> None:
-        await asyncio.gather(*(gateway.__rsgi__(one, cast(Any, protocol)) for one, protocol in requests))
+        await asyncio.gather(
+            *(gateway.__rsgi__(request, cast(Any, protocol)) for request, protocol in requests)
+        )
 
     asyncio.run(all_of_them())
     return [protocol.status for _, protocol in requests]

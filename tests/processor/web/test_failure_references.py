@@ -29,11 +29,11 @@ def test_the_reference_on_a_merchants_page_leads_to_the_failure(
     place.codat.stop()
     with caplog.at_level(logging.WARNING):
         answer = visitor.press(question, "Disconnect").answer
-    found = REFERENCE.search(answer.text)
-    assert found is not None, answer.text
-    lines = [line for line in caplog.records if getattr(line, "reference", None) == found[1]]
+    match = REFERENCE.search(answer.text)
+    assert match is not None, answer.text
+    lines = [line for line in caplog.records if getattr(line, "reference", None) == match[1]]
     assert len(lines) == 1
-    shown = Operator(place).read("/ops/search", q=found[1])
+    shown = Operator(place).read("/ops/search", q=match[1])
     assert "A failure that somebody was shown" in shown
     assert "Place /connect" in shown
     assert company_id in shown

@@ -14,7 +14,7 @@ BEARER = {"Authorization": f"Bearer {KEY}"}
 
 
 def kinds(kind: type[ProcessorError] = ProcessorError) -> set[type[ProcessorError]]:
-    return {kind, *(one for narrower in kind.__subclasses__() for one in kinds(narrower))}
+    return {kind, *(item for narrower in kind.__subclasses__() for item in kinds(narrower))}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_every_error_of_ours_has_a_code_of_its_own(filling: Filling) -> None:
 
     listed = filling.app.test_client().get("/problems").json
     assert listed is not None
-    assert set(codes) <= {one["code"] for one in listed["items"]}
+    assert set(codes) <= {item["code"] for item in listed["items"]}
     assert set(codes) <= problem_json.problem_types().keys()
 
 

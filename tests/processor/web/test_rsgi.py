@@ -194,9 +194,9 @@ def test_refusals_write_one_line_for_each_reason_and_minute_with_their_number(
     gateway = RsgiGateway(App(), threads=1, max_body_bytes=MOST, refusal_log=refusals)
 
     def lines() -> list[tuple[str, int | None]]:
-        found = [(one.reason, getattr(one, "times", None)) for one in caplog.records]  # type: ignore[attr-defined]
+        record = [(record.reason, getattr(record, "times", None)) for record in caplog.records]  # type: ignore[attr-defined]
         caplog.clear()
-        return found
+        return record
 
     for _ in range(50):
         assert ask(gateway, (sized(3), Protocol(b"{}"))) == [503]

@@ -52,7 +52,7 @@ def test_nothing_is_told_of_a_company_that_codat_does_not_know_and_never_showed_
     last = codat.bench.timeline(connection)[-1]
     assert (last["event_type"], last["decisions"][0]["verdict"]) == ("codat-api.company.unknown", "not_told")
     assert "does not know this company" in last["reason"]
-    assert [one for one, _ in visibility.not_shown(codat.bench.client)] == [company]
+    assert [item for item, _ in visibility.not_shown(codat.bench.client)] == [company]
     assert codat.bench.questions.next_due() is None
 
 

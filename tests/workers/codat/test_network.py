@@ -51,7 +51,7 @@ def connect(codat: Codat) -> Iterator[Connect]:
             stack.callback(proxy.close)
             client.close()
             until(partial(_is_idle, proxy))
-    until(lambda: all("process_request" in one.name for one in set(threading.enumerate()) - threads))
+    until(lambda: all("process_request" in thread.name for thread in set(threading.enumerate()) - threads))
 
 
 def _is_idle(proxy: FaultProxy) -> bool:

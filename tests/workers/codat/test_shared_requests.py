@@ -36,7 +36,7 @@ def test_one_of_several_that_is_not_listed_is_asked_for_by_itself(codat: Codat) 
 
     codat.settle(for_s=70)
 
-    assert [codat.bench.state(one.id) for one in connections] == ["authorized", "deleted", "authorized"]
+    assert [codat.bench.state(item.id) for item in connections] == ["authorized", "deleted", "authorized"]
 
 
 def test_questions_about_the_history_of_a_company_are_one_answer(codat: Codat) -> None:
@@ -52,8 +52,8 @@ def test_questions_about_the_history_of_a_company_are_one_answer(codat: Codat) -
     assert codat.asking.run() == 3
     codat.bench.drain_all()
 
-    assert {codat.bench.state(one.id) for one in connections} == {"ready"}
-    events = {codat.bench.timeline(one.id)[-1]["event_id"] for one in connections}
+    assert {codat.bench.state(item.id) for item in connections} == {"ready"}
+    events = {codat.bench.timeline(item.id)[-1]["event_id"] for item in connections}
     assert len(events) == 1
 
 

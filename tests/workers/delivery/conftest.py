@@ -52,8 +52,8 @@ def serve(mailbox: Mailbox) -> Iterator:
         return controller
 
     yield start
-    for one in started:
-        one.stop()
+    for item in started:
+        item.stop()
 
 
 @pytest.fixture

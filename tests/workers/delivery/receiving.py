@@ -103,7 +103,7 @@ class Receiver:
     @property
     def ids(self) -> list[str]:
         """The ids of everything received, in order."""
-        return [one.id for one in self.received]
+        return [request.id for request in self.received]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self

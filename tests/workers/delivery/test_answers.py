@@ -95,9 +95,9 @@ def test_everything_else_is_tried_again(
 
     assert post.status(id_, mine.id) == "pending"
     assert post.waiting(mine.id) == {id_: 5.0}
-    assert [(one["status_code"], one["error"], one["answer"]) for one in post.attempts(id_)] == [
-        (code, error, "no")
-    ]
+    assert [
+        (attempt["status_code"], attempt["error"], attempt["answer"]) for attempt in post.attempts(id_)
+    ] == [(code, error, "no")]
     assert elsewhere.received == []
 
 
@@ -149,7 +149,7 @@ def test_410_ends_the_subscription_and_what_waited_is_a_dead_letter(
     second = post.decide("connection-2")
     dispatcher.run_once()
 
-    assert [post.status(one, mine.id) for one in (first, second)] == ["dead", "dead"]
+    assert [post.status(item, mine.id) for item in (first, second)] == ["dead", "dead"]
     assert post.mode(mine.id) is Mode.GONE
     assert post.waiting(mine.id) == {}
     third = post.decide("connection-3")
@@ -195,6 +195,6 @@ def test_an_attempt_has_its_time(post: Post, receiver: MakeReceiver) -> None:
     post.forward(5)
     dispatcher.run_once()
 
-    first, second = (from_iso(one["at"]) for one in post.attempts(id_))
+    first, second = (from_iso(attempt["at"]) for attempt in post.attempts(id_))
     assert second - first == timedelta(seconds=5)
     assert post.waiting(mine.id) == {id_: 300.0}

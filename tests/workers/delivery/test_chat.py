@@ -68,8 +68,8 @@ def test_where_nobody_can_be_reached_it_is_logged(post: Post, caplog: pytest.Log
 
     alert(silent, post, "Disk full", "Nothing can be kept.")
 
-    (said,) = [record for record in caplog.records if record.name == "processor.delivery.operator_alerts"]
-    assert vars(said)["subject"] == "Disk full"
+    (logged,) = [record for record in caplog.records if record.name == "processor.delivery.operator_alerts"]
+    assert vars(logged)["subject"] == "Disk full"
     assert post.waiting(OPERATORS) == {}
 
 

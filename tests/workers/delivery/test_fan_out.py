@@ -16,11 +16,11 @@ def test_each_subscriber_gets_the_types_it_wants(post: Post, receiver: MakeRecei
     everything, some = receiver(), receiver()
     post.subscribe(everything.url)
     post.subscribe(some.url, types=["connection.deauthorized"])
-    one, two = post.decide(), post.decide(type_=NotificationType.DEAUTHORIZED)
+    item, two = post.decide(), post.decide(type_=NotificationType.DEAUTHORIZED)
 
     post.dispatcher().run_once()
 
-    assert sorted(everything.ids) == [one, two]
+    assert sorted(everything.ids) == [item, two]
     assert some.ids == [two]
 
 

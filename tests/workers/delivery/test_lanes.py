@@ -152,7 +152,7 @@ def test_after_a_dead_letter_the_next_of_the_connection_goes(post: Post, receive
     heard.answers.append(status(500))
     dispatcher.run_once()
 
-    assert [post.status(one, mine.id) for one in (first, second)] == ["dead", "delivered"]
+    assert [post.status(item, mine.id) for item in (first, second)] == ["dead", "delivered"]
 
 
 def test_unordered_does_not_wait(post: Post, receiver: MakeReceiver) -> None:
@@ -218,7 +218,7 @@ def test_a_notification_with_a_dead_delivery_is_listed_as_dead_while_another_wai
 
     def listed(wanted: str, **of: Any) -> Any:
         return [
-            one["id"] for one in queries.notifications(post.reader, status=wanted, limit=9, **of)["items"]
+            item["id"] for item in queries.notifications(post.reader, status=wanted, limit=9, **of)["items"]
         ]
 
     for of in ({}, {"connection_id": "connection-1"}):

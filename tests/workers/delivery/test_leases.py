@@ -125,16 +125,16 @@ def test_who_lost_his_lease_writes_his_attempt_down_and_moves_nothing(post: Post
     id_ = post.decide()
     late, quick = post.lanes("late"), post.lanes("quick")
     post.fan_out()
-    (one,) = late.look(lambda _: 10).leases
+    (lease,) = late.look(lambda _: 10).leases
     post.forward(LEASE.total_seconds())
     (two,) = quick.look(lambda _: 10).leases
     at = {"at": "2026-03-04T12:00:00Z", "outcome": "failed"}
     again = post.clock() + timedelta(days=1)
 
-    late.look(lambda _: 0, [CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
+    late.look(lambda _: 0, [CompletedAttempt(lease, AttemptVerdict.AGAIN, at, again)])
     assert post.waiting(mine.id)[id_] == LEASE.total_seconds()
     quick.look(lambda _: 0, [CompletedAttempt(two, AttemptVerdict.DELIVERED, at | {"outcome": "delivered"})])
-    late.look(lambda _: 0, [CompletedAttempt(one, AttemptVerdict.AGAIN, at, again)])
+    late.look(lambda _: 0, [CompletedAttempt(lease, AttemptVerdict.AGAIN, at, again)])
 
     assert post.status(id_, mine.id) == "delivered"
     assert post.waiting(mine.id) == {}
@@ -148,10 +148,10 @@ def test_an_attempt_that_is_written_down_twice_counts_once(post: Post) -> None:
     for number in range(10):
         id_ = post.decide(f"connection-{number}")
         post.fan_out()
-        (one,) = lanes.look(lambda _: 10).leases
+        (lease,) = lanes.look(lambda _: 10).leases
         attempt = {"at": to_iso(post.clock()), "outcome": "failed"}
         again = post.clock() + timedelta(days=1)
-        completed = CompletedAttempt(one, AttemptVerdict.AGAIN, attempt, again)
+        completed = CompletedAttempt(lease, AttemptVerdict.AGAIN, attempt, again)
         for _ in range(2):
             lanes.look(lambda _: 0, [completed])
         post.forward(1)

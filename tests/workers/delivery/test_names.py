@@ -216,9 +216,9 @@ def test_a_look_up_that_hangs_is_left_after_the_limit_and_shared() -> None:
         return await asyncio.gather(*(sender.post("https://hook.test/", b"", {}) for _ in range(10)))
 
     async def run() -> Any:
-        found = await ten()
+        result = await ten()
         release.set()
-        return found
+        return result
 
     answers = asyncio.run(run())
     pool.shutdown()
@@ -244,6 +244,6 @@ def test_a_look_up_that_outlives_its_loop_does_not_answer_for_the_next() -> None
             looking.cancel()
 
         asyncio.run(leave())
-        found = asyncio.run(outgoing._addresses("receiver.test", 443))
+        result = asyncio.run(outgoing._addresses("receiver.test", 443))
         gate.set()
-    assert (found, len(asked)) == (["127.0.0.1"], 2)
+    assert (result, len(asked)) == (["127.0.0.1"], 2)

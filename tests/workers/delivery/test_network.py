@@ -25,7 +25,7 @@ def _no_thread_left() -> Iterator[None]:
     """The product's threads end with a dispatcher; the bench has a pool for look-ups, which is not its."""
     before = set(threading.enumerate())
     yield
-    until(lambda: all(one.name.startswith("ThreadPool") for one in set(threading.enumerate()) - before))
+    until(lambda: all(item.name.startswith("ThreadPool") for item in set(threading.enumerate()) - before))
 
 
 @pytest.fixture

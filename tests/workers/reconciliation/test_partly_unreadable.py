@@ -117,10 +117,10 @@ def test_a_connection_whose_status_is_unknown_is_not_taken_for_gone(truth):
 
     def rename(body: Any) -> None:
         rows = body.get("results", [body])
-        below = [one for row in rows for one in row.get("dataConnections", [])]
-        for one in (*rows, *below):
-            if one.get("id") == odd:
-                one["status"] = "Paused"
+        below = [item for row in rows for item in row.get("dataConnections", [])]
+        for item in (*rows, *below):
+            if item.get("id") == odd:
+                item["status"] = "Paused"
 
     for end in ("/companies", f"/companies/{company}", "/connections"):
         altered(truth, end, rename)
@@ -144,7 +144,7 @@ def test_one_company_that_cannot_be_read_does_not_end_the_walk(truth):
     altered(truth, "/companies", spoil)
     truth.reconcile()
 
-    assert [truth.bench.state(one) for one in connections[1:]] == ["pending", "pending"]
+    assert [truth.bench.state(connection) for connection in connections[1:]] == ["pending", "pending"]
 
 
 @pytest.mark.parametrize(

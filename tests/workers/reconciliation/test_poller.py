@@ -52,12 +52,12 @@ def test_a_company_is_asked_once_however_many_connections_it_has(truth):
 
     asked = [path.removeprefix(f"/companies/{company}") for _, path in truth.wire.requests[before:]]
     assert asked == ["/connections", "/dataStatus", "/data/history"]
-    assert {truth.bench.state(one) for one in connections} == {"syncing"}
+    assert {truth.bench.state(item) for item in connections} == {"syncing"}
 
     for connection in connections:
         truth.change(connection, "complete-sync")
     due(truth, company)
-    assert {truth.bench.state(one) for one in connections} == {"ready"}
+    assert {truth.bench.state(item) for item in connections} == {"ready"}
     assert truth.bench.told_types().count("initial_sync.completed") == 40
 
 
@@ -71,7 +71,7 @@ def test_progress_per_data_type_is_shown(truth):
     due(truth, company)
 
     known = truth.bench.reader.connection(connection).connection
-    assert {(one.status, one.progress) for one in known.data_types.values()} == {("Fetching", 40)}
+    assert {(value.status, value.progress) for value in known.data_types.values()} == {("Fetching", 40)}
     lines = len(truth.bench.timeline(connection))
     due(truth, company)
     assert len(truth.bench.timeline(connection)) == lines  # nothing new, nothing to say
@@ -240,7 +240,7 @@ def test_in_a_storm_of_429_the_rest_waits_and_nothing_hammers(truth):
     assert len(truth.wire.requests) - before == storm
 
     truth.run(for_s=400)
-    assert {truth.bench.state(one) for one in connections} == {"ready"}
+    assert {truth.bench.state(item) for item in connections} == {"ready"}
 
 
 @pytest.mark.parametrize("offset_s", [600, -600], ids=["ahead", "behind"])
@@ -321,7 +321,7 @@ def test_without_any_message_everything_goes_its_way_only_later(redis_url):
             "initial_sync.completed",
             "connection.deleted",
         ]
-        found = evaluation.current(truth.bench.client, truth.settings, now=truth.clock())
-        (silent,) = [one for one in found if one.code == "codat_silent"]
+        result = evaluation.current(truth.bench.client, truth.settings, now=truth.clock())
+        (silent,) = [item for item in result if item.code == "codat_silent"]
         assert "none ever came" in silent.sentence
         assert "webhooks register --url https://us.example/webhooks/codat" in silent.advice

@@ -68,12 +68,12 @@ def test_two_clocks_and_a_decision_that_is_overtaken_tell_once(
     plan, meanwhile = truth.reminders._plan, []
 
     def disturbed(*args: Any) -> Any:
-        found = plan(*args)
+        result = plan(*args)
         if not meanwhile:
             meanwhile.append(1)
             truth.reminders.decide("company-1")
             truth.bench.handle(messages.connected("company-1", "connection-1", at=truth.clock()))
-        return found
+        return result
 
     monkeypatch.setattr(truth.reminders, "_plan", disturbed)
     assert truth.reminders.decide("company-1") == 0
@@ -172,7 +172,7 @@ def test_a_company_that_cannot_be_read_is_looked_at_again_and_nobody_is_written_
     client, company = truth.bench.client, keys.company("company-1")
     later(truth, 1)
     truth.bench.publish()
-    (body,) = [one for one in truth.bench.published() if one["type"] == ONE]
+    (body,) = [notification for notification in truth.bench.published() if notification["type"] == ONE]
     assert truth.reminders.obstacle(body) is None
     client.hset(company, "contact_email", "enc:of-a-lost-key")
     obstacle = truth.reminders.obstacle(body)

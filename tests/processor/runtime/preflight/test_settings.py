@@ -16,10 +16,10 @@ def test_secrets_that_can_be_guessed_are_named_and_not_shown() -> None:
         SECRET_KEY="a-key-that-is-long-enough,hush",
         OPERATOR_PASSWORD="hush",
     )
-    found = [str(result) for result in check_settings(weak) if result.status is CheckStatus.WARNING]
+    results = [str(result) for result in check_settings(weak) if result.status is CheckStatus.WARNING]
     for name in ("CODAT_WEBHOOK_SECRETS", "SECRET_KEY", "OPERATOR_PASSWORD"):
-        assert any(f"{name} holds a value of less than 16 bytes" in line for line in found)
-    assert not any("hush" in line or "aHVzaA" in line for line in found)
+        assert any(f"{name} holds a value of less than 16 bytes" in line for line in results)
+    assert not any("hush" in line or "aHVzaA" in line for line in results)
 
     strong = settings(
         CODAT_WEBHOOK_SECRETS="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -29,14 +29,14 @@ def test_secrets_that_can_be_guessed_are_named_and_not_shown() -> None:
         PUBLIC_URL="https://pay.example",
         API_KEYS="key",
     )
-    (said,) = [result for result in check_settings(strong) if result.status is CheckStatus.WARNING]
-    assert said.sentence == "MAIL_FROM is unset: e-mails come from no-reply@pay.example."
+    (warning,) = [result for result in check_settings(strong) if result.status is CheckStatus.WARNING]
+    assert warning.sentence == "MAIL_FROM is unset: e-mails come from no-reply@pay.example."
 
 
 def test_mails_without_an_address_for_their_links_are_a_warning() -> None:
     """With a mail server and without PUBLIC_URL mails asked to connect again and had no link to do so."""
-    found = check_settings(
+    matches = check_settings(
         settings(API_KEYS="key", SMTP_URL="smtp://mail.example", MAIL_FROM="us@mail.example")
     )
-    (said,) = [result for result in found if result.status is CheckStatus.WARNING]
-    assert said.sentence.startswith("PUBLIC_URL is unset")
+    (warning,) = [result for result in matches if result.status is CheckStatus.WARNING]
+    assert warning.sentence.startswith("PUBLIC_URL is unset")

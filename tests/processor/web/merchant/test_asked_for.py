@@ -24,9 +24,9 @@ MOST_BYTES = 60_000
 
 
 def company(place: Place, **details: Any) -> tuple[str, str]:
-    found, _ = place.desk.journey.sign_up(merchant_id="shop", name="Shop", **details)
+    result, _ = place.desk.journey.sign_up(merchant_id="shop", name="Shop", **details)
     place.desk.do_in_background()
-    return found.company_id, found.connect_url.rpartition("/")[2]
+    return result.company_id, result.connect_url.rpartition("/")[2]
 
 
 def test_source_types_are_offered_in_their_order_and_the_whole_has_a_progress(place: Place) -> None:
@@ -177,8 +177,8 @@ def test_three_hundred_platforms_are_small_for_a_phone(place: Place, monkeypatch
         page = http.get(f"/connect/{token}", headers={"Accept-Encoding": "gzip"})
         assert page.text.count('name="platform_key"') == 300
         assert int(page.headers["Content-Length"]) < MOST_BYTES
-        found = http.get(f"/connect/{token}/found?q=ledger")
-        assert len(gzip.compress(found.content)) < MOST_BYTES
+        answer = http.get(f"/connect/{token}/found?q=ledger")
+        assert len(gzip.compress(answer.content)) < MOST_BYTES
         first_tile = page.text.index('class="tile"')
         until_its_end = page.text[first_tile : page.text.index("</button>", first_tile)]
         again = http.get(f"/connect/{token}").text

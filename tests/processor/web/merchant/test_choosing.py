@@ -152,9 +152,9 @@ def test_the_link_can_be_sent_to_an_accountant(open_place: OpenPlace) -> None:
     _, token = place.company(name="Corner & Sons, Ltd")
     html = place.visitor().open(f"/connect/{token}").answer.text
     mail = html.partition('href="mailto:?')[2].partition('"')[0].replace("&amp;", "&")
-    said = parse_qs(mail)
-    assert said["subject"] == ["Please connect the accounts of Corner & Sons, Ltd"]
-    assert f"https://connect.example/connect/{token}" in said["body"][0]
+    fields = parse_qs(mail)
+    assert fields["subject"] == ["Please connect the accounts of Corner & Sons, Ltd"]
+    assert f"https://connect.example/connect/{token}" in fields["body"][0]
     assert f'readonly value="https://connect.example/connect/{token}"' in html
     assert re.search("It works until [0-9]+ [A-Z][a-z]+ 20[0-9]+, [0-9:]+ UTC", unquote(mail))
 

@@ -101,11 +101,11 @@ def test_the_language_of_the_link_stays_in_a_frame_of_that_site_alone(open_place
     _, token = place.company()
     headers = {"X-Forwarded-Proto": "https", "Sec-Fetch-Dest": "iframe"}
     answer = place.visitor().http.get(f"/connect/{token}?lang=de", headers=headers)
-    (kept,) = {one for one in answer.headers.get_list("Set-Cookie") if "lang-" in one}
+    (kept,) = {header for header in answer.headers.get_list("Set-Cookie") if "lang-" in header}
     assert all(part in kept for part in ("__Host-", "Secure", "SameSite=None", "Partitioned", "HttpOnly"))
-    others = [one for one in answer.headers.get_list("Set-Cookie") if "lang-" not in one]
+    others = [header for header in answer.headers.get_list("Set-Cookie") if "lang-" not in header]
     assert others
-    assert all("SameSite=Lax" in one and "Partitioned" not in one for one in others)
+    assert all("SameSite=Lax" in other and "Partitioned" not in other for other in others)
 
 
 def test_a_frame_is_never_sent_to_codats_link_by_itself(open_place: OpenPlace) -> None:

@@ -12,9 +12,9 @@ GROUP = "Harbour Holding"
 
 
 def member(place: Place, merchant_id: str, name: str) -> tuple[str, str]:
-    found, _ = place.desk.journey.sign_up(merchant_id=merchant_id, name=name, group=GROUP)
+    result, _ = place.desk.journey.sign_up(merchant_id=merchant_id, name=name, group=GROUP)
     place.desk.do_in_background()
-    return found.company_id, found.connect_url.rpartition("/")[2]
+    return result.company_id, result.connect_url.rpartition("/")[2]
 
 
 def test_the_companies_of_a_group_lead_to_each_other(place: Place) -> None:

@@ -28,7 +28,7 @@ def carry_out(place: Place, *, sends: bool = True) -> int:
     """Do what RQ's worker would do; how many jobs to mail a link there were. ``sends``: each sends one."""
     runtime.install(place.container, stopping=lambda: False)
     queue = Queue(DELIVER, connection=place.container.redis, serializer=JSONSerializer)
-    jobs = [one for one in queue.jobs if one.func_name == "workers.jobs.send_link"]
+    jobs = [item for item in queue.jobs if item.func_name == "workers.jobs.send_link"]
     for job in jobs:
         assert job.perform() is sends
         job.delete()
@@ -98,8 +98,8 @@ def test_nothing_is_sent_for_anybody_else(place: Place, mailbox: Mailbox, cheat:
     if cheat == "no seal":
         data = {}
     address = f"/connect/{token}x" if cheat == "made up" else f"/connect/{token}"
-    said = visitor.http.post(f"{address}/new-link", data=data)
-    assert said.status_code == 200 if cheat == "no contact" else said.status_code in (403, 404)
-    assert ("A new link is on its way" in said.text) == (cheat == "no contact"), "the same to everybody"
+    answer = visitor.http.post(f"{address}/new-link", data=data)
+    assert answer.status_code == 200 if cheat == "no contact" else answer.status_code in (403, 404)
+    assert ("A new link is on its way" in answer.text) == (cheat == "no contact"), "the same to everybody"
     assert carry_out(place) == 0
     assert not mailbox.mails

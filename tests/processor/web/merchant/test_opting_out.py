@@ -97,9 +97,9 @@ def test_a_new_contact_did_not_say_so_and_the_old_one_cannot(place: Place, mailb
     assert place.desk.client.hexists(keys.company(company_id), REMINDERS_OFF_AT), "the same one again"
     place.desk.journey.change_company(company_id, contact_email="books@shop.example")
     assert not place.desk.client.hexists(keys.company(company_id), REMINDERS_OFF_AT)
-    said = place.visitor().http.post(address)
-    assert "Sie erhalten keine Erinnerungen mehr" in said.text
-    assert "<form method" not in said.text, "no button that does nothing"
+    page = place.visitor().http.post(address)
+    assert "Sie erhalten keine Erinnerungen mehr" in page.text
+    assert "<form method" not in page.text, "no button that does nothing"
     assert not place.desk.client.hexists(keys.company(company_id), REMINDERS_OFF_AT)
 
 

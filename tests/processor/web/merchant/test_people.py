@@ -50,7 +50,7 @@ def test_a_person_is_added_listed_and_removed_and_only_their_link_ends(open_plac
 
     tokens = {name: token_of(answer.json["connect_url"]) for name, answer in (("ann", again), ("ben", other))}
     visitor = place.visitor()
-    assert all(visitor.open(f"/connect/{one}").answer.status_code == 200 for one in tokens.values())
+    assert all(visitor.open(f"/connect/{value}").answer.status_code == 200 for value in tokens.values())
     assert call("DELETE", f"/{first.json['id']}").status_code == 204
     assert call("DELETE", f"/{first.json['id']}").status_code == 404
     assert visitor.open(f"/connect/{tokens['ann']}").answer.status_code == 404
@@ -114,8 +114,8 @@ def test_a_person_without_their_key_is_no_failure_of_ours(mailing_place: Place) 
         people.add(company_id, "ben@books.example")
     place.later(DAY_S + 1)
     visitor = place.visitor()
-    said = visitor.press(visitor.open(f"/connect/{token}"), "Send a new link")
-    assert said.answer.status_code == 200
+    page = visitor.press(visitor.open(f"/connect/{token}"), "Send a new link")
+    assert page.answer.status_code == 200
     assert carry_out(place) == 0
     people.remove(company_id, person_id)
     assert people.of_company(company_id) == []

@@ -25,9 +25,9 @@ def codat(receiver: Receiver, wall: Wall) -> Iterator[SimulatorServer]:
 
 
 def signed_up(place: Place) -> tuple[str, str]:
-    found, _ = place.desk.journey.sign_up(merchant_id="shop", products=["lending"])
+    result, _ = place.desk.journey.sign_up(merchant_id="shop", products=["lending"])
     place.desk.do_in_background()
-    return found.company_id, found.connect_url.rpartition("/")[2]
+    return result.company_id, result.connect_url.rpartition("/")[2]
 
 
 def test_products_are_added_and_removed_at_codat_first(place: Place) -> None:

@@ -257,7 +257,7 @@ def test_a_cookie_that_has_expired_or_was_tampered_with_counts_for_nothing(
 ) -> None:
     _, token = place.company()
     visitor.open(f"/connect/{token}")
-    name = next(one for one in visitor.http.cookies if one.startswith("visit-"))
+    name = next(cookie for cookie in visitor.http.cookies if cookie.startswith("visit-"))
     place.later(24 * 3600 + 1)
     assert "/connect/" not in visitor.open("/return?statusCode=201").answer.text
     stranger = place.visitor()

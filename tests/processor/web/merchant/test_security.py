@@ -64,14 +64,15 @@ def test_behind_https_browsers_are_told_to_stay_there_and_cookies_are_secure(ope
     assert "max-age=" in answer.headers["Strict-Transport-Security"]
     cookies = answer.headers.get_list("Set-Cookie")
     assert len(cookies) == 3
-    assert all("Secure" in one and "HttpOnly" in one and "SameSite=Lax" in one for one in cookies)
+    assert all("Secure" in cookie and "HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
 
 
 def test_cookies_go_no_further_than_they_are_needed(place: Place, visitor: Browser) -> None:
     _, token = place.company()
     cookies = visitor.http.get(f"/connect/{token}").headers.get_list("Set-Cookie")
     paths = {
-        (one.partition("=")[0].split("-")[0], one.partition("Path=")[2].partition(";")[0]) for one in cookies
+        (cookie.partition("=")[0].split("-")[0], cookie.partition("Path=")[2].partition(";")[0])
+        for cookie in cookies
     }
     assert paths == {("browser", "/connect"), ("browser", "/return"), ("visit", "/return")}
 
@@ -185,8 +186,8 @@ def test_the_token_is_in_no_log_line(
     assert answer.status_code == 500
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "a page raised" in caplog.text
-    ours = [one for one in caplog.records if not one.name.startswith(("httpx", "httpcore"))]
-    assert not any(token in one.getMessage() or token in str(vars(one)) for one in ours)
+    ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    assert not any(token in our.getMessage() or token in str(vars(our)) for our in ours)
 
 
 def test_while_redis_is_away_there_is_a_page(

@@ -75,7 +75,7 @@ def test_a_second_accounting_platform_has_one_explanation_and_a_way_on(
     before = visitor.open(f"/connect/{token}")
     place.change(xero, "authorize")
     place.change(second, "fail", status_code=500)
-    said = "Xero is connected, and a company has one accounting platform at a time"
+    sentence = "Xero is connected, and a company has one accounting platform at a time"
     query = urlencode(
         {"statusCode": "500", "connectionId": second, "errorMessage": f"The company has {xero} already"}
     )
@@ -85,7 +85,7 @@ def test_a_second_accounting_platform_has_one_explanation_and_a_way_on(
         visitor.press(before, "FreeAgent"),
         visitor.press(before, "Continue with FreeAgent"),
     ):
-        assert page.text.count(said) == 1
+        assert page.text.count(sentence) == 1
         assert 'href="/connect/' in page.answer.text
         assert ">Manage your connections</a>" in page.answer.text
         for other in ("Something went wrong", "could not be connected", "Wait a few minutes", "message"):
@@ -187,8 +187,8 @@ def test_what_is_being_read_already_is_no_mistake(
 
 def test_what_the_other_side_said_shows_no_ids() -> None:
     """A merchant read "connection 7f9c2ba4-…" in a quotation."""
-    said = terms.quotation("The connection 7F9C2BA4-e88f-4d1c-9d2a-0e5f3b8a6c11 is active")
-    assert said == "The connection … is active"
+    sentence = terms.quotation("The connection 7F9C2BA4-e88f-4d1c-9d2a-0e5f3b8a6c11 is active")
+    assert sentence == "The connection … is active"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_two_connections_of_one_platform_are_told_apart(
         place.change(connection_id, "authorize", account_name=account)
         place.later(60)
         shops.append(connection_id)
-    asked = [visitor.open(f"/connect/{token}/connections/{one}/delete").text for one in shops]
+    asked = [visitor.open(f"/connect/{token}/connections/{shop}/delete").text for shop in shops]
     names = [re.search("Delete the connection to (Shopify[^?]*)[?]", text).group(1) for text in asked]
     assert names[0] != names[1]
     for account, name in zip(accounts, names, strict=True):

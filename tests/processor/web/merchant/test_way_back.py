@@ -66,10 +66,14 @@ def test_every_page_of_a_visit_leads_back_with_ids_outcome_and_state(lent: Place
     assert leaves(visitor.open(path)) == {**expected, "connection_id": xero, "outcome": "ready"}
     assert leaves(visitor.open(f"/connect/{token}"))["outcome"] == "ready"
     assert leaves(visitor.open(f"{path}/live"))["outcome"] == "ready"
-    said = lent.desk.journey.overview(company_id)
-    assert (said["outcome"], said["connection_id"], said["state"]) == ("ready", xero, "order 17&x=1")
-    assert [row["outcome"] for row in said["connections"]] == ["ready"]
-    assert said["return_url"].startswith("https://lender.example/back?loan=7&company_id=")
+    journey_overview = lent.desk.journey.overview(company_id)
+    assert (journey_overview["outcome"], journey_overview["connection_id"], journey_overview["state"]) == (
+        "ready",
+        xero,
+        "order 17&x=1",
+    )
+    assert [row["outcome"] for row in journey_overview["connections"]] == ["ready"]
+    assert journey_overview["return_url"].startswith("https://lender.example/back?loan=7&company_id=")
 
 
 @pytest.mark.parametrize(

@@ -44,18 +44,18 @@ class Operator:
     def send(self, path: str, *, seal: str | None = None, **fields: str | list[str]) -> TestResponse:
         """Send a form of the page at ``path``, with its seal unless another is given."""
         if seal is None:
-            found = SEAL.search(self.open(path).text)
-            assert found is not None, "there is no form on the page"
-            seal = found[1]
+            match = SEAL.search(self.open(path).text)
+            assert match is not None, "there is no form on the page"
+            seal = match[1]
         return self.http.post(path, data={"seal": seal, **fields}, headers=self.headers)
 
     def seal(self) -> str:
         """The seal of this browser's forms, from a page that always has one."""
         assert isinstance(self.filling, Filling)
         self.filling.accept(b"no JSON", "sealed")
-        found = SEAL.search(self.open("/ops/events/sealed").text)
-        assert found is not None
-        return found[1]
+        match = SEAL.search(self.open("/ops/events/sealed").text)
+        assert match is not None
+        return match[1]
 
     def follow(self, answer: TestResponse) -> str:
         """The page to which an action led, as text."""

@@ -21,9 +21,9 @@ def encoded(octets: bytes) -> str:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
 def test_without_a_password_set_there_are_no_pages(redis_url: str, path: str, method: str) -> None:
     answer = serving(redis_url).open(path, method=method, headers={"Authorization": basic("operator", "")})
-    said = problem(answer)
-    assert said["status"] == 404
-    assert "OPERATOR_PASSWORD" in said["detail"]
+    fields = problem(answer)
+    assert fields["status"] == 404
+    assert "OPERATOR_PASSWORD" in fields["detail"]
     assert "WWW-Authenticate" not in answer.headers
 
 

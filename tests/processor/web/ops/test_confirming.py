@@ -16,12 +16,12 @@ from tests.support import cells
 
 def asked(text: str, question: str) -> str:
     """What the page asks and says when this button is pressed, with the form: folded away until then."""
-    found = re.findall(
+    matches = re.findall(
         r'<details class="ask">\s*<summary class="button [^"]*">(.*?)</summary>(.*?)</details>',
         text,
         re.DOTALL,
     )
-    return str(next(said for summary, said in found if summary == question))
+    return str(next(item for summary, item in matches if summary == question))
 
 
 # Asking first
@@ -35,22 +35,22 @@ def test_disabling_asks_first_and_says_what_is_lost(
     store.zadd(keys.lane(3, lane), {f"ntf_{number}": to_ms(START) for number in range(3)})
     for path in ("/ops/subscribers", f"/ops/subscribers/{lane}"):
         answer = operator.open(path)
-        said = asked(answer.text, "Disable Loan &lt;engine&gt;")
-        assert "Nothing new waits for it while it is disabled." in said
-        assert f"redeliver --since TIME --undelivered --subscriber {lane}" in said
-        assert "3 deliveries that wait now stay, and go out when it is enabled." in said
-        (form,) = [one for one in forms(answer) if 'value="disable"' in one]
-        assert form in said, "nothing on the page disables it but what is folded away"
+        text = asked(answer.text, "Disable Loan &lt;engine&gt;")
+        assert "Nothing new waits for it while it is disabled." in text
+        assert f"redeliver --since TIME --undelivered --subscriber {lane}" in text
+        assert "3 deliveries that wait now stay, and go out when it is enabled." in text
+        (form,) = [item for item in forms(answer) if 'value="disable"' in item]
+        assert form in text, "nothing on the page disables it but what is folded away"
         assert "Yes, disable Loan &lt;engine&gt;" in form
 
 
 def test_enabling_asks_nothing(operator: Operator, filling: Filling, store: Redis) -> None:
     store.hset(keys.lane_state(add_subscriber(filling)), "mode", "disabled")
     answer = operator.open("/ops/subscribers")
-    (form,) = [one for one in forms(answer) if 'value="enable"' in one]
+    (form,) = [item for item in forms(answer) if 'value="enable"' in item]
     assert "Enable 127.0.0.1:9" in form
     folded = re.findall(r"<details.*?</details>", answer.text, re.DOTALL)
-    assert not any(form in one for one in folded)
+    assert not any(form in item for item in folded)
 
 
 def test_sending_again_to_everybody_says_to_whom_and_asks(
@@ -63,13 +63,13 @@ def test_sending_again_to_everybody_says_to_whom_and_asks(
     id_ = told_of(filling)
     store.hset(cells.deliveries(store, id_), mapping={f"{first}:status": "delivered", "n:delivered": 1})
     path = f"/ops/notifications/{id_}"
-    said = asked(operator.open(path).text, "Send again to everybody who wants it")
-    assert "<strong>2 receivers</strong>" in said
-    assert "Loan engine" in said
-    assert "CRM" in said
-    assert "Old CRM" not in said
-    assert "One has it already" in said
-    assert "Send it to 2 receivers" in said
+    text = asked(operator.open(path).text, "Send again to everybody who wants it")
+    assert "<strong>2 receivers</strong>" in text
+    assert "Loan engine" in text
+    assert "CRM" in text
+    assert "Old CRM" not in text
+    assert "One has it already" in text
+    assert "Send it to 2 receivers" in text
     done = operator.follow(operator.send(path))
     assert done.startswith("It is being sent again to 2 receivers, under the same id.")
     for lane in (first, second):
@@ -87,15 +87,15 @@ def test_replaying_several_says_how_many_and_asks(operator: Operator, filling: F
     for number in range(3):
         filling.let_die(f"broken-{number}")
     answer = operator.open("/ops/events", status="dead", limit="2")
-    said = asked(answer.text, "Replay these 2")
-    assert "<strong>2 messages</strong>, as listed here, go into the inbox again." in said
-    assert "In all 3 are dead." in said
+    text = asked(answer.text, "Replay these 2")
+    assert "<strong>2 messages</strong>, as listed here, go into the inbox again." in text
+    assert "In all 3 are dead." in text
     form, discarding = forms(answer)
-    assert form in said
+    assert form in text
     assert discarding in asked(answer.text, "Discard these 2")
     assert form.count('name="event_id"') == 2
-    one = asked(operator.open("/ops/events", status="dead", limit="1").text, "Replay this one")
-    assert "<strong>1 message</strong>, as listed here, goes into the inbox again." in one
+    condition = asked(operator.open("/ops/events", status="dead", limit="1").text, "Replay this one")
+    assert "<strong>1 message</strong>, as listed here, goes into the inbox again." in condition
 
 
 # Saying what was done

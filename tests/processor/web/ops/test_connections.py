@@ -28,9 +28,9 @@ def place(open_place: OpenPlace) -> Place:
 def connection_id(place: Place) -> str:
     """A connection that is pending as far as we know."""
     company_id, _ = place.company()
-    found = place.desk.journey.connect(company_id, "gbol").connection_id
+    result = place.desk.journey.connect(company_id, "gbol").connection_id
     place.settle()
-    return found
+    return result
 
 
 def asked(place: Place, path: str) -> str:
@@ -51,23 +51,23 @@ def test_an_authorisation_whose_message_was_lost_is_found_by_asking(place: Place
     assert "pending" in shown
     assert "Nothing to do here" not in shown
     assert "the message about it was lost" in shown
-    said = asked(place, path)
-    assert said.startswith("Codat was asked. What it answered is on the timeline")
-    assert "authorized" in said
-    assert "pending → authorized" in said
-    assert "asked because an operator wanted to know" in said
+    text = asked(place, path)
+    assert text.startswith("Codat was asked. What it answered is on the timeline")
+    assert "authorized" in text
+    assert "pending → authorized" in text
+    assert "asked because an operator wanted to know" in text
 
 
 def test_an_answer_that_changes_nothing_is_on_the_timeline_too(place: Place, connection_id: str) -> None:
     """Without a line nobody saw whether Codat had been asked, and pressed again and again."""
     path = f"/ops/connections/{connection_id}"
-    said = asked(place, path)
-    assert "Xero: pending" in said
-    assert "asked because an operator wanted to know" in said
+    text = asked(place, path)
+    assert "Xero: pending" in text
+    assert "asked because an operator wanted to know" in text
     place.change(connection_id, "authorize")
     before = len(place.container.reader.list_notifications(connection_id=None, limit=9, cursor=None).items)
-    said = asked(place, path)
-    assert "asked because an operator wanted to know" in said
+    text = asked(place, path)
+    assert "asked because an operator wanted to know" in text
     told = place.container.reader.list_notifications(connection_id=None, limit=9, cursor=None).items
     assert len(told) == before, "what was told is not told again"
 
@@ -102,12 +102,14 @@ def test_the_deliveries_of_a_connection_are_one_table(
     operator: Operator, filling: Filling, store: Redis
 ) -> None:
     """Each receiver of each notification had a table of its own: two milestones took three screens."""
-    lanes = [add_subscriber(filling, f"http://127.0.0.1:9/{one}", description=one) for one in ("Ann", "Bea")]
+    lanes = [
+        add_subscriber(filling, f"http://127.0.0.1:9/{item}", description=item) for item in ("Ann", "Bea")
+    ]
     filling.make_ready()
     notifications = filling.container.reader.list_notifications(connection_id="xero", limit=2, cursor=None)
-    for one in notifications.items:
+    for item in notifications.items:
         attempt = {
-            "id": one["body"]["id"],
+            "id": item["body"]["id"],
             "at": to_iso(filling.now),
             "outcome": "failed",
             "status_code": 500,
@@ -118,13 +120,13 @@ def test_the_deliveries_of_a_connection_are_one_table(
         row: dict[Any, Any] = {}
         for lane in lanes:
             row |= {f"{lane}:status": "dead", f"{lane}:total": 1, f"{lane}:attempt:1": json.dumps(attempt)}
-        store.hset(cells.deliveries(store, one["body"]["id"]), mapping=row)
+        store.hset(cells.deliveries(store, item["body"]["id"]), mapping=row)
     section = operator.open("/ops/connections/xero").text.partition('id="told"')[2].partition("</section>")[0]
-    rows = [unescape(re.sub(r"<[^>]*>", " ", one)).split() for one in section.split("<tr>")[2:]]
+    rows = [unescape(re.sub(r"<[^>]*>", " ", item)).split() for item in section.split("<tr>")[2:]]
     assert section.count("<table") == 1
-    assert sorted((one[0], name) for one in rows for name in ("Ann", "Bea") if name in one) == [
+    assert sorted((item[0], name) for item in rows for name in ("Ann", "Bea") if name in item) == [
         (milestone, name)
         for milestone in ("connection.authorized", "initial_sync.completed")
         for name in ("Ann", "Bea")
     ]
-    assert ["answered 500" in " ".join(one) for one in rows] == [True] * 4
+    assert ["answered 500" in " ".join(item) for item in rows] == [True] * 4

@@ -70,9 +70,9 @@ def test_of_a_very_large_body_the_beginning_is_shown(operator: Operator, filling
 
 def test_a_dead_event_is_replayed(operator: Operator, filling: Filling) -> None:
     filling.let_die()
-    said = operator.follow(operator.send("/ops/events/broken"))
-    assert said.startswith("It waits in the inbox again")
-    assert "pending" in said
+    text = operator.follow(operator.send("/ops/events/broken"))
+    assert text.startswith("It waits in the inbox again")
+    assert "pending" in text
     filling.drain()
     assert "failed" in operator.read("/ops/events/broken")
 
@@ -90,10 +90,10 @@ def test_a_page_of_dead_events_is_replayed_at_once(operator: Operator, filling: 
     ids = [filling.let_die(f"broken-{number}") for number in range(3)]
     operator.filling.container.inbox.requeue(ids[0], status="dead", cell=0, only_if=True)
     answer = operator.send("/ops/events?status=dead", status="dead", event_id=[*ids, "none"])
-    said = text_of(answer)
-    assert "2 replayed, 2 not:" in said
-    assert f"{ids[0]} : The event is pending, not dead." in said
-    assert "none : There is no event with this id" in said
+    text = text_of(answer)
+    assert "2 replayed, 2 not:" in text
+    assert f"{ids[0]} : The event is pending, not dead." in text
+    assert "none : There is no event with this id" in text
     counts = filling.container.reader.stats([])["events"]
     assert (counts["pending"], counts["dead"]) == (3, 0)
 
@@ -108,8 +108,8 @@ def test_quarantine_can_be_closed(operator: Operator, filling: Filling, store: R
     path = "/ops/events?status=quarantined"
     form = next(form for form in forms(operator.open(path)) if 'value="discard"' in form)
     assert all(f'value="{id_}"' in form for id_ in ids)
-    said = operator.follow(operator.send(f"/ops/events/{ids[0]}", action="discard"))
-    assert said.startswith("It is discarded")
+    text = operator.follow(operator.send(f"/ops/events/{ids[0]}", action="discard"))
+    assert text.startswith("It is discarded")
     answer = operator.send(path, status="quarantined", event_id=[*ids, "none"], action="discard")
     assert "3 discarded, 1 not: none : There is no event" in text_of(answer)
     listed = operator.read("/ops/events", status="discarded")

@@ -48,5 +48,5 @@ def test_an_unknown_page_is_404_in_words(operator: Operator) -> None:
 
 def test_what_was_done_is_only_said_in_words_of_ours(operator: Operator) -> None:
     assert "hello" not in operator.open("/ops/events", done="hello", done_at=NOW).text
-    said = operator.read("/ops/events", done="replayed-several", count="<b>", done_at=NOW)
-    assert said.startswith("0 wait in the inbox again. At 22 Nov 2026, 15:00:00 UTC Events")
+    page_text = operator.read("/ops/events", done="replayed-several", count="<b>", done_at=NOW)
+    assert page_text.startswith("0 wait in the inbox again. At 22 Nov 2026, 15:00:00 UTC Events")

@@ -53,8 +53,8 @@ A_MEGABYTE = 1_048_576
 
 def section(number: int) -> str:
     """The text of one incident."""
-    _, found, rest = PAGE.partition(f"\n## {number}. ")
-    assert found
+    _, result, rest = PAGE.partition(f"\n## {number}. ")
+    assert result
     return rest.partition("\n## ")[0]
 
 
@@ -80,10 +80,10 @@ class Night:
 
     def conditions(self) -> set[str]:
         """The codes of what is wrong."""
-        own = self.place.container
+        container = self.place.container
         self.operator.open("/ops")  # it writes down what this process refused
-        current = evaluation.current(self.store, own.settings, now=own.clock())
-        return {one.code for one in current if one.severity is not Severity.INFO}
+        current = evaluation.current(self.store, container.settings, now=container.clock())
+        return {item.code for item in current if item.severity is not Severity.INFO}
 
     def filled(self, text: str) -> str:
         """A line of the page with the words in capitals replaced."""
@@ -128,8 +128,8 @@ class Night:
             self.started.append(subprocess.Popen(arguments, env=os.environ | self.environ))
             return ""
         result = CliRunner(env=self.environ).invoke(main, words[1:], input=self.typed.get("secret"))
-        errors = [one for one in result.output.splitlines() if one.startswith("error")]
-        is_fine = result.exit_code == 0 or (errors and all("Persistence is off" in one for one in errors))
+        errors = [splitline for splitline in result.output.splitlines() if splitline.startswith("error")]
+        is_fine = result.exit_code == 0 or (errors and all("Persistence is off" in error for error in errors))
         assert is_fine or "|| true" in line, f"{line}: {result.output}"
         return result.output
 
@@ -326,31 +326,31 @@ def seen(number: int) -> set[str]:
 @pytest.mark.parametrize("number", INCIDENTS)
 def test_an_incident_is_found_and_ended_on_the_pages(night: Night, number: int) -> None:
     meanwhile = INCIDENTS[number](night)
-    found = seen(number) & night.conditions()
-    assert bool(found) == bool(seen(number))
+    result = seen(number) & night.conditions()
+    assert bool(result) == bool(seen(number))
     overview = night.click("/ops", None)
-    assert not found or "What is wrong, and what to do" in overview
+    assert not result or "What is wrong, and what to do" in overview
     steps = STEP.findall(section(number))
     assert steps
     for path, label in steps:
         assert night.click(path, label or None)
     meanwhile()
-    assert not found & night.conditions()
+    assert not result & night.conditions()
 
 
 @pytest.mark.parametrize("number", INCIDENTS)
 def test_an_incident_is_found_and_ended_from_a_shell(night: Night, number: int) -> None:
     meanwhile = INCIDENTS[number](night)
-    found = seen(number) & night.conditions()
-    assert bool(found) == bool(seen(number))
+    result = seen(number) & night.conditions()
+    assert bool(result) == bool(seen(number))
     lines = [line for fence in FENCE.findall(section(number)) for line in fence.splitlines()]
     assert lines
     for line in lines:
         night.run(line)
     if number in STARTED_AGAIN:
-        until(lambda: not found & night.conditions())
+        until(lambda: not result & night.conditions())
     meanwhile()
-    assert not found & night.conditions()
+    assert not result & night.conditions()
 
 
 def test_every_section_is_an_incident() -> None:

@@ -27,12 +27,12 @@ def test_a_subscriber_is_disabled_and_enabled(operator: Operator, filling: Filli
     assert "http://127.0.0.1:9/hook active" in shown
     assert "<b>" not in shown, "a query may hold a secret"
     assert "http://127.0.0.1:9/hook?<b> active" in operator.read(f"/ops/subscribers/{id_}")
-    said = operator.follow(operator.send(f"/ops/subscribers/{id_}", action="disable"))
-    assert said.startswith("The subscriber is disabled")
-    assert "active" not in said
+    text = operator.follow(operator.send(f"/ops/subscribers/{id_}", action="disable"))
+    assert text.startswith("The subscriber is disabled")
+    assert "active" not in text
     assert store.hget(keys.lane_state(id_), "mode") == b"disabled"
-    said = operator.follow(operator.send(f"/ops/subscribers/{id_}", action="enable"))
-    assert said.startswith("The subscriber is enabled")
+    text = operator.follow(operator.send(f"/ops/subscribers/{id_}", action="enable"))
+    assert text.startswith("The subscriber is enabled")
     assert store.hget(keys.lane_state(id_), "mode") == b"active"
     assert operator.send(f"/ops/subscribers/{id_}", action="explode").status_code == 422
 

@@ -259,9 +259,9 @@ def test_messages_are_found_by_company(filling: Filling, get: Get, call: Call) -
     pending = filling.tell("connection.created", "stripe", company="c2")
 
     mine = get("/v1/events", company_id="c2")["items"]
-    assert {one["company_id"] for one in mine} == {"c2"}
+    assert {item["company_id"] for item in mine} == {"c2"}
     assert len(mine) == 4
-    assert [one["id"] for one in get("/v1/events", company_id="c2", status="pending")["items"]] == [pending]
+    assert [item["id"] for item in get("/v1/events", company_id="c2", status="pending")["items"]] == [pending]
     assert get("/v1/events", company_id="nobody")["items"] == []
     assert call("/v1/events", company="c2").status_code == 422
 

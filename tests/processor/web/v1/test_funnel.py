@@ -56,8 +56,8 @@ def test_each_step_and_each_stop_is_counted(redis_url: str) -> None:
         assert empty["total"] == {**ZERO, "conversion": None, "median_s": {}, "stops": {}, "reasons": {}}
         assert len(empty["days"]) == 31
         fill(filling)
-        found = http.get("/v1/funnel", headers=headers).json
-        assert {name: found["total"][name] for name in ZERO} == {
+        body = http.get("/v1/funnel", headers=headers).json
+        assert {name: body["total"][name] for name in ZERO} == {
             "opened": 2,
             "chosen": 4,
             "at_codat": 4,
@@ -65,29 +65,29 @@ def test_each_step_and_each_stop_is_counted(redis_url: str) -> None:
             "read": 2,
             "ready": 2,
         }
-        assert found["total"]["conversion"] == 0.5
-        assert found["total"]["median_s"] == {
+        assert body["total"]["conversion"] == 0.5
+        assert body["total"]["median_s"] == {
             "chosen": 0.0,
             "at_codat": 60.0,
             "authorized": 60.0,
             "read": 120.0,
             "ready": 120.0,
         }
-        assert found["total"]["stops"] == {
+        assert body["total"]["stops"] == {
             "cancelled": 1,
             "left without choosing": 1,
             "never came back": 1,
         }
-        assert sum(day["opened"] for day in found["days"]) == 2
+        assert sum(day["opened"] for day in body["days"]) == 2
         only = http.get("/v1/funnel?platform=Stripe", headers=headers).json
         assert (only["total"]["chosen"], only["total"]["opened"]) == (1, 0)
         assert [row["platform"] for row in only["platforms"]] == ["Stripe"]
-        assert {(row["platform"], row["source_type"]) for row in found["rows"]} == {
+        assert {(row["platform"], row["source_type"]) for row in body["rows"]} == {
             ("Xero", "Accounting"),
             ("Stripe", "Commerce"),
             ("unknown", "unknown"),
         }
-        assert "m-c1" not in json.dumps(found)
+        assert "m-c1" not in json.dumps(body)
         assert http.get("/v1/funnel?days=0", headers=headers).status_code == 422
         shown = Operator(filling).read("/ops/funnel")
         assert "Conversion 50%" in shown
@@ -96,7 +96,7 @@ def test_each_step_and_each_stop_is_counted(redis_url: str) -> None:
         page = Operator(filling).open("/ops/funnel")
         assert page.text.count("<svg") == 7
         sheet = Operator(filling).open("/ops/funnel?format=csv").text.splitlines()
-        assert len(sheet) == 1 + len(found["rows"])
+        assert len(sheet) == 1 + len(body["rows"])
     finally:
         filling.close()
 

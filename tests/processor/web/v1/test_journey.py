@@ -97,16 +97,16 @@ def test_an_origin_that_is_not_on_the_list_is_named(
         "/v1/companies/{c}/connections": {"platform_key": "gbol"},
     }
     wish = {**body.get(path, {}), "return_url": "https://evil.example/"}
-    said = refused(call("POST", path.format(c=company_id, x=linked), wish), 422)
-    assert said["errors"] == {"return_url": ["https://evil.example is not in RETURN_URL_ORIGINS."]}
+    problem = refused(call("POST", path.format(c=company_id, x=linked), wish), 422)
+    assert problem["errors"] == {"return_url": ["https://evil.example is not in RETURN_URL_ORIGINS."]}
 
 
 def test_products_that_codat_refuses_are_named(call: Callable[..., Any]) -> None:
     """`products` was an unknown field; what Codat says of them was a 502 that named nothing."""
     answer = call("POST", "/v1/companies", {"merchant_id": "shop_7", "products": ["lending"]})
-    said = refused(answer, 422)
-    assert said["code"] == "products_refused"
-    assert "lending" in said["errors"]["products"][0]
+    problem = refused(answer, 422)
+    assert problem["code"] == "products_refused"
+    assert "lending" in problem["errors"]["products"][0]
 
 
 def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServer) -> None:
@@ -241,9 +241,9 @@ def test_a_platform_is_chosen_and_its_link_carries_what_was_asked_for(
 def test_a_second_active_accounting_connection_is_a_conflict_that_names_the_first(
     call: Callable[..., Any], company_id: str, linked: str
 ) -> None:
-    said = refused(call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "qhyg"}), 409)
-    assert said["connection_id"] == linked
-    assert "Xero" in said["detail"]
+    problem = refused(call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "qhyg"}), 409)
+    assert problem["connection_id"] == linked
+    assert "Xero" in problem["detail"]
     other = call("POST", f"/v1/companies/{company_id}/connections", {"platform_key": "strp"})
     assert other.status_code == 201
 
@@ -312,10 +312,10 @@ def test_each_error_of_codats_becomes_one_clear_problem(
 ) -> None:
     codat.simulation.faults.plan({"method": "GET", "path": f"/connections/{linked}", **fault})
     answer = call("POST", f"/v1/connections/{linked}/link")
-    said = refused(answer, status)
-    assert said["detail"].endswith(".") or ":" in said["detail"]
+    problem = refused(answer, status)
+    assert problem["detail"].endswith(".") or ":" in problem["detail"]
     if "broken_json" not in fault:
-        assert said["correlation_id"]
+        assert problem["correlation_id"]
     if fault.get("status") == 429:
         assert answer.headers["Retry-After"] == "7"
     if status == 503:
@@ -349,8 +349,8 @@ def test_a_key_is_asked_for_first(settings: Any) -> None:
 def test_without_an_api_key_of_codats_the_calls_say_so(redis_url: str) -> None:
     given = load({**ENVIRON, "REDIS_URL": redis_url, "API_KEYS": "key-of-a-caller"})
     client = lent_app(kept(for_web(given))).test_client()
-    said = refused(client.post("/v1/companies", json={"merchant_id": "m"}, headers=KEY), 503)
-    assert said["detail"] == "CODAT_API_KEY is not set."
+    problem = refused(client.post("/v1/companies", json={"merchant_id": "m"}, headers=KEY), 503)
+    assert problem["detail"] == "CODAT_API_KEY is not set."
     refused(client.get("/v1/integrations", headers=KEY), 503)
 
 

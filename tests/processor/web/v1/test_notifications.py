@@ -18,11 +18,13 @@ def test_a_notification_is_what_stands_on_the_stream(filling: Filling, get: Get,
         Workbench(client).publish()
         told = [json.loads(entry[b"notification"]) for _, entry in client.xrange(keys.stream())]
     shown = get("/v1/notifications")["items"]
-    assert shown == [{**one, "status": "published", "deliveries": []} for one in reversed(told)]
-    assert [one["type"] for one in shown] == ["initial_sync.completed", "connection.authorized"]
+    assert shown == [
+        {**notification, "status": "published", "deliveries": []} for notification in reversed(told)
+    ]
+    assert [item["type"] for item in shown] == ["initial_sync.completed", "connection.authorized"]
     assert shown[0]["data"]["data_types"] == {"complete": ["invoices"], "failed": {"bills": "FetchError"}}
-    for one in shown:
-        assert get(f"/v1/notifications/{one['id']}") == one
+    for item in shown:
+        assert get(f"/v1/notifications/{item['id']}") == item
 
 
 def test_notifications_are_filtered_by_connection_and_status(filling: Filling, get: Get) -> None:
@@ -30,7 +32,7 @@ def test_notifications_are_filtered_by_connection_and_status(filling: Filling, g
     filling.make_ready("stripe")
     assert len(get("/v1/notifications")["items"]) == 4
     mine = get("/v1/notifications", connection_id="stripe")["items"]
-    assert [one["data"]["connection_id"] for one in mine] == ["stripe", "stripe"]
+    assert [item["data"]["connection_id"] for item in mine] == ["stripe", "stripe"]
     assert get("/v1/notifications", connection_id="stripe", status="published")["items"] == mine
     assert get("/v1/notifications", status="dead")["items"] == []
     assert get("/v1/notifications", connection_id="none")["items"] == []
@@ -52,16 +54,16 @@ def test_notifications_are_found_by_merchant_company_type_and_time(filling: Fill
 
     def found(**query: str) -> list[tuple[str, str]]:
         items = get("/v1/notifications", **query)["items"]
-        return [(one["data"]["connection_id"], one["type"]) for one in items]
+        return [(item["data"]["connection_id"], item["type"]) for item in items]
 
     whole = found()
     assert len(whole) == 4
-    stripe = [one for one in whole if one[0] == "stripe"]
+    stripe = [item for item in whole if item[0] == "stripe"]
     assert found(merchant_id="m-c2") == found(company_id="c2") == stripe
     assert found(merchant_id="m-c2", company_id="c1") == []
     assert found(merchant_id="m-c2", connection_id="xero") == []
     assert found(merchant_id="nobody") == []
-    assert found(type="connection.authorized") == [one for one in whole if one[1].endswith("authorized")]
+    assert found(type="connection.authorized") == [item for item in whole if item[1].endswith("authorized")]
     assert found(type="connection.authorized", merchant_id="m-c1") == [("xero", "connection.authorized")]
     assert found(type="connection.deleted") == []
     moment = filling_time(between + timedelta(seconds=30))
@@ -77,7 +79,7 @@ def test_notifications_are_found_by_merchant_company_type_and_time(filling: Fill
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert [(one["data"]["connection_id"], one["type"]) for one in paged] == stripe
+    assert [(item["data"]["connection_id"], item["type"]) for item in paged] == stripe
 
 
 def filling_time(moment: datetime) -> str:

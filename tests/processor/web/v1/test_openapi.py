@@ -61,9 +61,9 @@ def document(full: Filling) -> dict[str, Any]:
     answer = full.app.test_client().get("/openapi.json")
     assert answer.status_code == 200
     assert answer.mimetype == "application/json"
-    found = answer.json
-    assert isinstance(found, dict)
-    return found
+    result = answer.json
+    assert isinstance(result, dict)
+    return result
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_what_is_there_has_the_described_shape(full: Filling, api: Any) -> None:
     }
     listed = full.app.test_client().get("/v1/notifications", headers=HEADERS).json
     assert listed
-    ids["notification_id"] += [one["id"] for one in listed["items"]]
+    ids["notification_id"] += [item["id"] for item in listed["items"]]
     statuses: list[int] = []
     for result in api.get_all_operations():
         operation = result.ok()

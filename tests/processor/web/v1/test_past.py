@@ -26,20 +26,20 @@ def test_each_time_shows_what_was_believed_why_and_what_was_told(filling: Fillin
     filling.tell("connection.disconnected", said={"status": "Deauthorized"})
     filling.drain()
     shown = [get("/v1/connections/xero", at=at(minute + 0.5)) for minute in (1, 2, 3, 4)]
-    assert [one["state"] for one in shown] == ["pending", "authorized", "ready", "deauthorized"]
-    assert [one["authorization"] for one in shown] == [0, 1, 1, 1]
-    assert [one["link_status"] for one in shown] == ["PendingAuth", "Linked", "Linked", "Deauthorized"]
-    assert [len(one["data_types"]) for one in shown] == [0, 0, 2, 2]
-    assert [[told["type"] for told in one["notifications_told"]] for one in shown] == [
+    assert [item["state"] for item in shown] == ["pending", "authorized", "ready", "deauthorized"]
+    assert [item["authorization"] for item in shown] == [0, 1, 1, 1]
+    assert [item["link_status"] for item in shown] == ["PendingAuth", "Linked", "Linked", "Deauthorized"]
+    assert [len(item["data_types"]) for item in shown] == [0, 0, 2, 2]
+    assert [[told["type"] for told in item["notifications_told"]] for item in shown] == [
         [],
         ["connection.authorized"],
         ["connection.authorized", "initial_sync.completed"],
         ["connection.authorized", "initial_sync.completed", "connection.deauthorized"],
     ]
-    because = [one["as_of"]["because"] for one in shown]
+    because = [item["as_of"]["because"] for item in shown]
     assert because[0] is None
-    assert [one["event_id"] for one in because[1:]] == ["msg_2", "msg_3", "msg_4"]
-    assert [one["as_of"]["complete"] for one in shown] == [True] * 4
+    assert [item["event_id"] for item in because[1:]] == ["msg_2", "msg_3", "msg_4"]
+    assert [item["as_of"]["complete"] for item in shown] == [True] * 4
     now = get("/v1/connections/xero")
     assert {**now, "as_of": shown[3]["as_of"]} == shown[3]
 
@@ -47,11 +47,11 @@ def test_each_time_shows_what_was_believed_why_and_what_was_told(filling: Fillin
 def test_a_timeline_ends_at_the_time(filling: Filling, get: Get) -> None:
     filling.make_ready(in_time=True)
     path = "/v1/connections/xero/timeline"
-    assert [one["event_id"] for one in get(path, at=at(2))["items"]] == ["msg_2", "msg_1"]
+    assert [item["event_id"] for item in get(path, at=at(2))["items"]] == ["msg_2", "msg_1"]
     first = get(path, at=at(2), limit=1)
-    assert [one["event_id"] for one in first["items"]] == ["msg_2"]
+    assert [item["event_id"] for item in first["items"]] == ["msg_2"]
     rest = get(path, at=at(2), limit=5, cursor=first["next_cursor"])
-    assert [one["event_id"] for one in rest["items"]] == ["msg_1"]
+    assert [item["event_id"] for item in rest["items"]] == ["msg_1"]
 
 
 def test_a_message_that_was_handled_late_was_not_believed_before(filling: Filling, get: Get) -> None:

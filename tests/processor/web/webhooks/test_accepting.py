@@ -202,7 +202,7 @@ def test_another_method_is_answered_405(caller: FlaskClient, store: Redis, metho
     answer = caller.open(ADDRESS, method=method, data=CURRENT, headers=signed(CURRENT))
 
     assert answer.status_code == 405
-    assert {"POST", "PUT"} <= {one.strip() for one in answer.headers["Allow"].split(",")}
+    assert {"POST", "PUT"} <= {header.strip() for header in answer.headers["Allow"].split(",")}
     if method != "HEAD":
         problem(answer)
     assert is_empty(store)
