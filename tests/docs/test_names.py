@@ -36,7 +36,7 @@ CALL = re.compile(r"(?:(GET|POST|PUT|PATCH|DELETE) )?(/[a-z][\w{}/.-]*)(?:\?[\w=
 OF_OPENTELEMETRY = "OTEL_"
 """The beginning of variables that OpenTelemetry itself reads."""
 
-ADDRESSES_OF_OTHERS = {"/webhooks", "/var/lib/codat-processor/engine"}
+ADDRESSES_OF_OTHERS = {"/webhooks", "/lender", "/var/lib/codat-processor/engine"}
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 

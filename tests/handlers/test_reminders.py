@@ -51,9 +51,9 @@ class Reminded:
     def decide(self, now: datetime) -> tuple[list[ReminderType], datetime | None]:
         rows = [(connection, self.heard_at[connection.id]) for connection in self.connections]
         plan = plan_reminders(rows, self.told, now, self.policy)
-        self.told |= {moment.key: moment.about for moment in plan.due}
+        self.told |= {reminder.key: reminder.about for reminder in plan.due}
         assert plan.next_at is None or plan.next_at > now, "it would be decided for ever"
-        return [moment.notification.type for moment in plan.due], plan.next_at  # type: ignore[misc]
+        return [reminder.notification.type for reminder in plan.due], plan.next_at  # type: ignore[misc]
 
     def over(self, span: timedelta) -> list[tuple[timedelta, ReminderType]]:
         """What is told when, if it is decided whenever the plan says so."""
@@ -90,6 +90,10 @@ def test_however_often_and_late_it_is_decided_nothing_comes_twice_and_nothing_ol
 def test_what_another_connection_did_meanwhile_is_not_asked_for_again() -> None:
     pending, other = after(created(0)), after(linked(60), read(90), id_="connection-2")
     assert Reminded(pending, other).over(10 * DAY) == []
+    books = replace(other, platform_key="other books")
+    assert Reminded(pending, books).over(10 * DAY) == [], "a company has one accounting platform"
+    unknown = replace(pending, source_type=None, platform_key="unknown")
+    assert [type_ for _, type_ in Reminded(unknown, books).over(10 * DAY)] == [ONE, THREE]
     shop = replace(other, source_type="Commerce", platform_key="shop")
     assert [type_ for _, type_ in Reminded(pending, shop).over(10 * DAY)] == [ONE, THREE]
 
@@ -100,6 +104,12 @@ def test_of_several_that_were_left_the_newest_is_named() -> None:
     company.heard_at["connection-2"] += HOUR
     company.decide(START + DAY + 2 * HOUR)
     assert list(company.told) == [f"{ONE} connection-2"]
+
+
+def test_an_end_at_the_moment_of_the_next_beginning_is_of_the_access_before() -> None:
+    tenth = 10.0 * DAY_S
+    company = Reminded(after(linked(0), ended(tenth), relinked(tenth), ended(tenth + DAY_S)))
+    assert company.over(60 * DAY) == [(14 * DAY, ReminderType.ACCESS_LOST)]
 
 
 def test_access_that_was_lost_is_reminded_of_once_each_time() -> None:
