@@ -203,6 +203,8 @@ def test_codats_history_is_dated_by_what_it_says() -> None:
     bare = replace(rows[0], requested=None, completed=None)
     (undated,) = handled(Story(linked(10)), history(50, bare)).facts
     assert (undated.at, undated.requested) == (at(50), (("bills", at(50)),))
+    (unrequested,) = handled(Story(linked(10)), history(50, replace(rows[0], requested=None))).facts
+    assert (unrequested.at, unrequested.requested) == (at(20), (("bills", at(20)),))
     (early,) = handled(Story(linked(30)), history(50, replace(rows[0], requested=at(31)))).facts
     assert early.at == at(30), "never before access was given"
     (over,) = handled(

@@ -74,3 +74,15 @@ def test_too_little_is_not_safe(messages: list[ChangeMessage], obstacle: str) ->
 def test_without_alerts_there_is_nothing_to_switch_off() -> None:
     report = compare_generations([told(1, Source.CURRENT)], NOW)
     assert (report.is_safe, report.safe_from, report.obstacles) == (False, None, ())
+
+
+def test_an_alert_of_exactly_the_matching_time_ago_is_alone() -> None:
+    report = compare_generations(
+        [*both(20), ChangeMessage(NOW - MATCH_WITHIN, Source.LEGACY, LINKED, "xero")], NOW
+    )
+    assert [(row.open, row.legacy_only) for row in report.rows] == [(0, 1), (0, 0)]
+
+
+def test_it_is_safe_from_the_very_end_of_the_clean_days_on() -> None:
+    report = compare_generations([*both(20), told(CLEAN_DAYS, Source.LEGACY)], NOW)
+    assert (report.is_safe, report.safe_from, report.obstacles) == (True, NOW, ())

@@ -12,6 +12,7 @@ from handlers.events import Event
 from handlers.milestones import ReminderType
 from handlers.reminders import (
     DAY,
+    READ_WITHIN,
     QuietHours,
     ReminderPolicy,
     is_still_true,
@@ -27,6 +28,7 @@ from tests.handlers.support.story import (
     ended,
     linked,
     read,
+    read_more,
     relinked,
 )
 
@@ -121,6 +123,37 @@ def test_access_that_was_lost_is_reminded_of_once_each_time() -> None:
     assert Reminded(after(linked(0), read(60), ended(DAY_S, UNLINKED))).over(60 * DAY) == [], "given up"
 
 
+@pytest.mark.parametrize(
+    ("begun", "platform", "is_reminded"),
+    [(3 * DAY_S, "gbol", False), (DAY_S, "gbol", True), (3 * DAY_S, "shop", True)],
+)
+def test_access_to_a_shop_is_replaced_by_a_later_one_to_the_same_platform_alone(
+    begun: float, platform: str, is_reminded: bool
+) -> None:
+    lost = after(linked(0), ended(DAY_S), source_type="Commerce", platform_key="gbol")
+    other = after(linked(begun), id_="connection-2", source_type="Commerce", platform_key=platform)
+    types = [type_ for _, type_ in Reminded(lost, other).over(10 * DAY)]
+    assert types == [ReminderType.ACCESS_LOST] * is_reminded
+
+
+def test_when_to_decide_again_is_known_after_what_was_told() -> None:
+    assert Reminded(after(linked(0), ended(DAY_S))).decide(START + 5 * DAY) == (
+        [ReminderType.ACCESS_LOST],
+        None,
+    )
+    read_due = Reminded(after(linked(0)))
+    now = START + 26 * DAY
+    assert read_due.decide(now) == ([ReminderType.READ_DUE], now + READ_WITHIN)
+    assert list(read_due.told.values()) == [now], "the next one is due when this was told"
+
+
+def test_only_a_read_that_succeeded_uses_a_token() -> None:
+    refused = Story(linked(0), read_more(20.0 * DAY_S, bills="AuthError"), policy=NO_KEY).connection
+    assert Reminded(refused).decide(START + 26 * DAY)[0] == [ReminderType.READ_DUE]
+    succeeded = Story(linked(0), read_more(20.0 * DAY_S, bills="Complete"), policy=NO_KEY).connection
+    assert Reminded(succeeded).decide(START + 26 * DAY) == ([], START + 45 * DAY)
+
+
 def test_a_connector_that_is_read_once_is_no_lost_access() -> None:
     once = after(linked(0), read(60), ended(90), platform_name="Sage 50", on_premise=True)
     assert situation(once).end_expected
@@ -150,6 +183,7 @@ def test_a_token_is_used_before_a_month_is_over() -> None:
         ("UTC", "2026-03-03 19:59", "2026-03-03 19:59"),
         ("UTC", "2026-03-03 20:00", "2026-03-04 08:00"),
         ("UTC", "2026-03-04 03:00", "2026-03-04 08:00"),
+        ("UTC", "2026-03-04 08:00", "2026-03-04 08:00"),
         ("America/New_York", "2026-03-03 03:00", "2026-03-03 13:00"),
         ("America/New_York", "2026-03-07 23:00", "2026-03-07 23:00"),
         ("Asia/Kolkata", "2026-03-03 14:30", "2026-03-04 02:30"),
@@ -202,3 +236,5 @@ def test_what_waited_for_the_mail_server_is_looked_at_again() -> None:
     assert not is_so(ReminderType.ACCESS_LOST, lost, other)
     assert not is_so(ReminderType.ACCESS_LOST, after(linked(0), ended(60), relinked(90), ended(99)))
     assert not is_so(ReminderType.CONSENT_ENDING, lost)
+    assert is_so(ReminderType.CONSENT_ENDING, after(linked(0)))
+    assert is_so(ReminderType.READ_DUE, after(linked(0)), other), "each connection is read"
