@@ -47,9 +47,7 @@ def test_all_pages_are_read_and_not_one_more(bench, length):
 def test_pages_are_fetched_as_they_are_taken(bench):
     shelf = Shelf(bench, IDS)
 
-    assert [find_company.id for find_company in islice(bench.client.find_companies(page_size=3), 3)] == IDS[
-        :3
-    ]
+    assert [company.id for company in islice(bench.client.find_companies(page_size=3), 3)] == IDS[:3]
     assert shelf.calls == 1
 
 

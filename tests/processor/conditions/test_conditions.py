@@ -85,8 +85,10 @@ class Service:
         """The condition as the list has it; it must be on every surface, or on none."""
         ready = self.ready()
         results = {
-            redi.code: redi
-            for redi in evaluation.current(self.container.redis, self.container.settings, now=self.clock())
+            condition.code: condition
+            for condition in evaluation.current(
+                self.container.redis, self.container.settings, now=self.clock()
+            )
         }
         there = code in results
         assert (code in ready) == there
@@ -164,7 +166,7 @@ def test_messages_with_a_wrong_secret_are_named_at_once_and_until_one_is_authent
     refused = service.says("messages_refused")
     assert refused is not None
     assert refused.sentence.startswith("6 messages were refused, the last because no signature matches")
-    assert "CODAT_WEBHOOK_SECRETS" in refused.advice
+    assert "add-secret" in refused.advice
     assert service.metric("codat_refused_messages_total", reason="signature") == 6
     assert service.stats()["codat"]["refused"]["by_reason"]["signature"] == 6
 

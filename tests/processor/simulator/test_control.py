@@ -211,4 +211,4 @@ def test_the_product_side_is_not_imported() -> None:
                 imported.add(node.module or "")
     assert imported
     ours = [item for item in imported if item.split(".")[0] in ("processor", "handlers", "workers")]
-    assert [our for our in ours if not our.startswith("processor.simulator")] == []
+    assert [name for name in ours if not name.startswith("processor.simulator")] == []

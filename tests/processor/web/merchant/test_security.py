@@ -187,7 +187,7 @@ def test_the_token_is_in_no_log_line(
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "a page raised" in caplog.text
     ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
-    assert not any(token in our.getMessage() or token in str(vars(our)) for our in ours)
+    assert not any(token in row.getMessage() or token in str(vars(row)) for row in ours)
 
 
 def test_while_redis_is_away_there_is_a_page(

@@ -128,7 +128,7 @@ class Night:
             self.started.append(subprocess.Popen(arguments, env=os.environ | self.environ))
             return ""
         result = CliRunner(env=self.environ).invoke(main, words[1:], input=self.typed.get("secret"))
-        errors = [splitline for splitline in result.output.splitlines() if splitline.startswith("error")]
+        errors = [line for line in result.output.splitlines() if line.startswith("error")]
         is_fine = result.exit_code == 0 or (errors and all("Persistence is off" in error for error in errors))
         assert is_fine or "|| true" in line, f"{line}: {result.output}"
         return result.output

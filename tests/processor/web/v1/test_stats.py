@@ -10,7 +10,7 @@ EMPTY = {"depth": 0, "age_s": 0.0}
 
 def test_an_empty_store_counts_nothing(get: Get) -> None:
     stats = get("/v1/stats")
-    assert [stat["code"] for stat in stats.pop("conditions")] == ["no_worker", "no_clock"]
+    assert [condition["code"] for condition in stats.pop("conditions")] == ["no_worker", "no_clock"]
     assert stats == {
         "connections": {state.value: 0 for state in State},
         "events": dict.fromkeys(("pending", "processed", "failed", "dead", "quarantined", "discarded"), 0),
