@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from handlers.connection import Connection
-from handlers.events import Event, Problem
+from handlers.events import ConnectionFailed, Event, Problem
 from handlers.funnel import LEFT_WITHOUT_CHOICE, Step, opened, progress_of, summary
 from tests.handlers.support.story import (
     DEAUTHORIZED,
@@ -26,8 +26,10 @@ def connection_after(*events: Event) -> Connection:
     return Story(*events).connection
 
 
-def cancelled(second: float, code: str) -> Event:
-    return replace(failed(second), problem=Problem(code, "status", "message"))
+def cancelled(second: float, code: str | None) -> Event:
+    event = failed(second)
+    assert isinstance(event, ConnectionFailed)
+    return replace(event, problem=Problem(code, "status", "message") if code else None)
 
 
 def test_each_step_has_the_time_at_which_it_was_reached_first() -> None:
@@ -70,7 +72,7 @@ def test_what_was_summed_up_counts() -> None:
         ([cancelled(10, "403")], False, False, "cancelled", ""),
         ([cancelled(10, "500")], False, False, "error while authorising", "500"),
         ([cancelled(10, "<b>")], False, False, "error while authorising", ""),
-        ([replace(failed(10), problem=None)], False, False, "error while authorising", ""),
+        ([cancelled(10, None)], False, False, "error while authorising", ""),
         ([linked(10)], False, False, "first sync under way", ""),
         ([linked(10), history(500)], False, False, "nothing is read", ""),
         ([linked(10), read(20, bills="MapError", items="MapError")], False, False, "sync failed", "MapError"),
