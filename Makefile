@@ -29,7 +29,7 @@ run: $(VENV)/.installed-run
 	@exec $(BIN)/codat-processor demo
 
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m fast
