@@ -149,7 +149,7 @@ class AuditTrail:
         items: list[dict[str, Any]] = []
         end = _position(cursor)
         if cursor is None and until is not None:
-            end = str(to_ms(until))
+            end = str(max(0, to_ms(until)))  # no entry is older than 1970, and no stream id negative
         for _ in range(MAX_COMPARED // PAGE_SIZE):
             rows = self._client.xrevrange(keys.audit(), max=end, count=PAGE_SIZE)
             for id_, entry in self._with_targets(rows):

@@ -32,6 +32,12 @@ def rows(trail: AuditTrail) -> list[tuple[str, str, str | None, str]]:
     return [(row["actor"], row["action"], row["target"], row["outcome"]) for row in reversed(items)]
 
 
+def test_a_time_before_1970_is_a_time(operator: Operator) -> None:
+    """Redis refused the id that was made of it, and the answer was 503."""
+    for words in ({"until": "1969-12-31T23:59:59Z"}, {"since": "0001-01-01T00:00:00Z"}):
+        assert operator.open("/ops/audit", **words).status_code == 200
+
+
 def test_what_operators_do_is_recorded_and_what_they_read_is_not(redis_url: str) -> None:
     filling = Filling(redis_url, OPERATORS=OPERATORS, ALLOW_PRIVATE_SUBSCRIBERS="true")
     filling.let_die()
