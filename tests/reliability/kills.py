@@ -24,8 +24,12 @@ PROCESSES = {
     "ask": "ask",
     "poll": "poll",
     "clock": "workers clock",
+    "worker": "workers worker",
 }
-"""Process types that are killed at any moment: their names in ``ps``, or the end of their arguments."""
+"""Process types that are killed at any moment: their names in ``ps``, or the end of their arguments.
+
+A worker is the process that starts its drains and the others, with all of them.
+"""
 
 
 @dataclass(slots=True)
@@ -125,7 +129,7 @@ def run(rounds: int, *, everything: int, rate: float = RATE) -> KillReport:
             killer.kill_each("web")
             for future in done:
                 future.result()
-            killer.kill_each("drain")
+            killer.kill_each("drain", "worker")
             with sent.paused():
                 killer.kill_in_quiet()
             if turn % 2 == 0:
