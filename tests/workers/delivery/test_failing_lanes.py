@@ -11,6 +11,12 @@ from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import MakeReceiver, status
 
 
+def until_probe_s(post: Post, lane_id: str) -> float:
+    """Seconds until a slow lane is tried again."""
+    probe_at_ms = float(post.client.hget(keys.lane_state(lane_id), "probe_at") or 0)
+    return probe_at_ms / 1000 - post.clock().timestamp()
+
+
 def test_a_lane_that_keeps_failing_is_only_probed(post: Post, receiver: MakeReceiver) -> None:
     heard = receiver(status(500))
     mine = post.subscribe(heard.url)
@@ -29,13 +35,14 @@ def test_a_lane_that_keeps_failing_is_only_probed(post: Post, receiver: MakeRece
     heard.most_at_once = 0
     pauses = []
     for _ in range(8):
-        waited = 0
-        while len(heard.received) == before:
-            post.forward(1)
-            waited += 1
-            dispatcher.run_once()
-        pauses.append(waited)
-        before = len(heard.received)
+        pauses.append(round(until_probe_s(post, mine.id)))
+        post.forward(pauses[-1] - 1)
+        dispatcher.run_once()
+        assert len(heard.received) == before
+        post.forward(until_probe_s(post, mine.id))
+        dispatcher.run_once()
+        assert len(heard.received) == before + 1
+        before += 1
     assert heard.most_at_once == 1
     assert all(earlier <= later for earlier, later in pairwise(pauses))
     assert pauses[-1] == retry_schedule.LONGEST_PROBE_PAUSE.total_seconds()
@@ -151,8 +158,7 @@ def test_after_a_recovery_nothing_waits_for_a_retry_of_its_own(post: Post, recei
     assert post.mode(mine.id) is Mode.SLOW
 
     heard.always = status(204)
-    probe_at = float(post.client.hget(keys.lane_state(mine.id), "probe_at") or 0) / 1000
-    post.forward(probe_at - post.clock().timestamp())
+    post.forward(until_probe_s(post, mine.id))
     dispatcher.run_once()
     assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
 
