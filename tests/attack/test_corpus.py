@@ -32,7 +32,7 @@ def test_no_query_and_no_cookie_makes_a_page_fail(redis_url: str) -> None:
 
 def test_every_file_of_the_corpus_belongs_to_a_target() -> None:
     folders = {path.name for path in fuzzing.CORPUS.iterdir() if path.is_dir()}
-    assert folders <= {*PURE, "query", "cookie"}
+    assert folders <= {*PURE, "query", "cookie", "connection"}
 
 
 def test_a_find_is_made_small() -> None:

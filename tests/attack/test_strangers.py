@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.attack.fuzz import sockets
+from tests.attack.test_corpus import try_all
 from tests.support import messages
+from tests.support.effort import examples
 from tests.support.messages import AUTHORIZATION, signed
 from tests.support.service import LIMIT_S, Sender, Service
 from tests.support.serving import ADDRESS
@@ -194,6 +197,29 @@ def test_a_body_in_chunks_that_breaks_off_is_asked_for_again(
     lines.append(line_to(service, sent + b"%x\r\n%s\r\n" % (len(body[:-9]), body[:-9]) + rest.encode()))
     lines[0].shutdown(socket.SHUT_WR)
     assert status_on(lines[0]) == 503
+
+
+def test_a_request_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(service: Service) -> None:
+    """Else what one reader in front takes for a body would be another caller's request here."""
+    statuses = {
+        name: sockets.answers(service.port, sent + sockets.NEXT) for name, sent in sockets.REFUSED.items()
+    }
+    assert not {
+        name: row for name, row in statuses.items() if len(row) != 1 or row[0] not in sockets.REFUSALS
+    }
+
+
+def test_after_a_request_with_one_reading_the_next_one_is_read(service: Service) -> None:
+    for name, sent in sockets.READ.items():
+        for piece in (0, 1, 7):
+            statuses = sockets.answers(service.port, sent + sockets.NEXT, piece=piece)
+            assert len(statuses) == sockets.whole_requests(sent + sockets.NEXT) > 1, (name, statuses)
+            assert statuses[-1] == 200, name
+
+
+def test_no_bytes_on_a_connection_make_the_server_fail(service: Service) -> None:
+    try_all("connection", sockets.of_server(service.port)["connection"], examples(300))
+    assert_a_message_is_kept(service)
 
 
 def test_a_get_with_a_body_is_answered_like_one_without(service: Service, lines: list[socket.socket]) -> None:

@@ -18,8 +18,10 @@ from pathlib import Path
 
 from processor.runtime.embedded_engine import Engine
 from tests.attack.fuzz.mutate import mutated
+from tests.attack.fuzz.sockets import of_server
 from tests.attack.fuzz.targets import PURE, Target, of_application
 from tests.processor.web.v1.filling import Filling
+from tests.support.service import Service
 
 CORPUS = Path(__file__).parent / "corpus"
 HOUR_S = 3_600.0
@@ -103,11 +105,16 @@ def _keep(name: str, data: bytes, failure: BaseException) -> None:
 
 
 @contextlib.contextmanager
-def application() -> Iterator[Filling]:
-    """An application on an engine of its own."""
-    with tempfile.TemporaryDirectory(prefix="codat-") as folder, Engine(Path(folder)) as engine:
+def all_targets() -> Iterator[dict[str, Target]]:
+    """Those without a store, those of an application on an engine of its own, and that of a whole service."""
+    with (
+        tempfile.TemporaryDirectory(prefix="codat-") as folder,
+        Engine(Path(folder)) as engine,
+        tempfile.TemporaryDirectory(prefix="codat-") as own_folder,
+        Service(Path(own_folder), LOG_LEVEL="ERROR") as service,
+    ):
         filling = Filling(engine.url, **SETTINGS)
-        yield filling
+        yield PURE | of_application(filling) | of_server(service.port)
         filling.close()
 
 
@@ -116,8 +123,8 @@ def main(argv: list[str], show: Callable[[str], object] = print) -> int:
     seconds, seed = float(argv[1]) if len(argv) > 1 else HOUR_S, random.randrange(2**32)
     logging.disable(logging.CRITICAL)
     show(f"{seconds:.0f} s, seed {seed}")
-    with application() as filling:
-        tried, finds = fuzz(PURE | of_application(filling), seconds, random.Random(seed))
+    with all_targets() as targets:
+        tried, finds = fuzz(targets, seconds, random.Random(seed))
     show(", ".join(f"{name} {count:,}" for name, count in sorted(tried.items())))
     show(f"{finds} finds" if finds else "nothing found")
     return 1 if finds else 0
