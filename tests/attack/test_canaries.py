@@ -244,12 +244,12 @@ def test_no_secret_is_in_anything_that_is_said_or_kept(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     scene = Scene(redis_url, echo)
-    found = set()
+    results = set()
     for where, text in scene.outputs():
-        found |= {(name, where) for name, secret in scene.canaries().items() if secret in text}
+        results |= {(name, where) for name, secret in scene.canaries().items() if secret in text}
     scene.filling.close()
-    assert {row for row in found if row not in EXPECTED and not is_in_its_own_page(*row)} == set()
-    assert found >= EXPECTED  # what is never found anywhere proves nothing
+    assert {row for row in results if row not in EXPECTED and not is_in_its_own_page(*row)} == set()
+    assert results >= EXPECTED  # what is never found anywhere proves nothing
 
 
 def is_in_its_own_page(name: str, where: str) -> bool:

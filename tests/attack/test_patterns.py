@@ -104,12 +104,12 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
 
 def _uses(name: str, tree: ast.AST) -> set[str]:
     """The methods of a compiled pattern that its module calls; where none is, any may be called elsewhere."""
-    found = {
+    results = {
         node.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
     }
-    return (found & COMPILERS) or {"search", "fullmatch"}
+    return (results & COMPILERS) or {"search", "fullmatch"}
 
 
 @functools.cache
@@ -175,7 +175,9 @@ def _sample(tree: Any) -> str:
             text += "b" if argument == ord("a") else "a"
         elif code is codes.IN:
             single = re.compile(f"[{''.join(_spelt(argument))}]")
-            text += next((one for one in "aA0_- .:/=\t\"'\\{[%@!\x00\u2028\ud800" if single.match(one)), "a")
+            text += next(
+                (item for item in "aA0_- .:/=\t\"'\\{[%@!\x00\u2028\ud800" if single.match(item)), "a"
+            )
     return text
 
 
@@ -273,10 +275,10 @@ def test_every_pattern_is_found() -> None:
 
 def test_no_pattern_hides_in_another_language() -> None:
     """Lua patterns and those of templates are none of the above; in scripts one knows which there are."""
-    found = {
+    results = {
         str(path.relative_to(ROOT)): hits
         for suffix in ("*.lua", "*.js")
         for path in (ROOT / "processor").rglob(suffix)
         if (hits := re.findall(r"RegExp\(|/[^/\n]+/[gimsuy]*[,)]|\b(?:g?match|gsub)\(", path.read_text()))
     }
-    assert found == {}, "is it linear?"
+    assert results == {}, "is it linear?"
