@@ -25,6 +25,7 @@ from processor.store.metrics import Metrics
 from processor.store.waker import DELIVER, DRAIN, POLL
 from workers import runtime
 from workers.condition_watch import ConditionWatch
+from workers.delivery.listener import Listener
 from workers.redis_outage import RedisOutage
 from workers.stand_in import StandInClock
 
@@ -168,13 +169,21 @@ def work(container: Container, queue: str) -> None:
             Baseline(client).mark_started()
 
     heartbeat = Heartbeat(client, worker.name, pulse, container.metrics)
+    listener = Listener(client, wake=process_runtime.dispatcher.wake)
+
+    def begin() -> None:
+        heartbeat.start()
+        if queue == DELIVER:
+            listener.start()
+
     try:
-        worker.listen(prepare, heartbeat.start)
+        worker.listen(prepare, begin)
     except StopRequested:
         _log.debug("a worker ends", extra={"child": worker.name})
     finally:
         watch.stop()
         stand_in.stop()
+        listener.stop()
         process_runtime.dispatcher.stop()
         heartbeat.stop()
     try:

@@ -8,7 +8,6 @@ from typing import Any
 from redis import Redis, ResponseError, WatchError
 from redis.client import Pipeline
 
-from handlers.state import State
 from processor.access import audit
 from processor.clock import to_iso, to_ms
 from processor.delivery import serializers
@@ -218,8 +217,7 @@ class CompanyEraser:
 
 
 def _connection_indexes(cell: int) -> list[str]:
-    states = [keys.connections_in(cell, state) for state in State]
-    return [keys.connections(cell), keys.repairs(cell), *states]
+    return [keys.repairs(cell), *keys.connections(cell)]
 
 
 def _event_indexes(cell: int) -> list[str]:

@@ -17,7 +17,6 @@ from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
 from processor.reconciliation.kept_messages import PAGE_SIZE, KeptMessages
-from processor.resources.queries import STATES
 from processor.store import each_cell, keys, records, unreadable
 from processor.store.queries import Reader
 from processor.store.records import CONNECTION, StoredConnection
@@ -70,7 +69,10 @@ class ConnectionRepair:
         :class:`ProcessorError` if neither the stored messages nor Codat know the connection.
         """
         row = next(iter(self._reader.rows([connection_id])), None)
-        cell = self._find_cell(connection_id)
+        listed = self._listed(connection_id)
+        cell = next(iter(listed), None)
+        if cell is None:  # not listed, but there may be a record
+            cell = each_cell.cell_with(self._client, lambda cell: keys.connection(cell, connection_id))
         if cell is None:
             raise NotFound("There is no connection with this id.")
         if isinstance(row, StoredConnection):
@@ -86,7 +88,7 @@ class ConnectionRepair:
             now_of=lambda event: event.received_at,
         )
         if connection is not None:
-            self._write(cell, connection)
+            self._write(cell, connection, listed.get(cell))
             source = "messages"
         else:
             count = self._from_codat(cell, connection_id, company_id)
@@ -96,15 +98,15 @@ class ConnectionRepair:
         replayed = sum(result.problem is None for result in self._replays.replay_each(failed_ids))
         return RepairResult(connection_id, source, count, replayed)
 
-    def _find_cell(self, connection_id: str) -> int | None:
-        """The cell that lists the connection, or has its record; ``None`` for an unknown one."""
-        scores = each_cell.replies(
-            self._client, lambda pipe, cell: pipe.zscore(keys.connections(cell), connection_id)
-        )
-        listing = next((cell for cell in keys.cells() if scores[cell] is not None), None)
-        if listing is not None:
-            return listing
-        return each_cell.cell_with(self._client, lambda cell: keys.connection(cell, connection_id))
+    def _listed(self, connection_id: str) -> dict[int, int]:
+        """The cell that lists the connection, and when it was first heard of (ms); empty if none does."""
+        indexes = [(cell, index) for cell in keys.cells() for index in keys.connections(cell)]
+        with self._client.pipeline(transaction=False) as pipe:
+            for _, index in indexes:
+                pipe.zscore(index, connection_id)
+            scores = pipe.execute()
+        found = zip(indexes, scores, strict=True)
+        return {cell: int(score) for (cell, _), score in found if score is not None}
 
     def _find_company_id(self, cell: int, connection_id: str) -> str | None:
         """The company that lists the connection as its own; ``None`` if no company does."""
@@ -122,21 +124,23 @@ class ConnectionRepair:
                     return str(company_id)
         return None
 
-    def _write(self, cell: int, connection: Connection) -> None:
-        """Store the connection. Raises :class:`Conflict` if its record was written meanwhile."""
+    def _write(self, cell: int, connection: Connection, heard_ms: int | None) -> None:
+        """Store the connection, first heard of then, or now.
+
+        Raises :class:`Conflict` if its record was written meanwhile.
+        """
         state = situation(connection).state.value
         record_key = keys.connection(cell, connection.id)
-        heard_ms = int(self._client.zscore(keys.connections(cell), connection.id) or to_ms(self._clock()))
+        heard_ms = heard_ms or to_ms(self._clock())
         with self._client.pipeline(transaction=True) as pipe:
             pipe.watch(record_key)
             if self._reader.connection(connection.id) is not None:
                 raise Conflict(CHANGED_MEANWHILE)
             pipe.multi()
             pipe.set(record_key, records.connection_row(connection, state, heard_ms))
-            for other_state in STATES:
-                pipe.zrem(keys.connections_in(cell, other_state), connection.id)
+            for index in keys.connections(cell):
+                pipe.zrem(index, connection.id)
             pipe.zadd(keys.connections_in(cell, state), {connection.id: heard_ms})
-            pipe.zadd(keys.connections(cell), {connection.id: heard_ms}, nx=True)
             if connection.company_id is not None:
                 pipe.zadd(keys.company_connections(connection.company_id), {connection.id: heard_ms}, nx=True)
             try:
@@ -161,8 +165,8 @@ class ConnectionRepair:
                 self._client.set(record_key, damaged_record, nx=True)
             raise
         with self._client.pipeline(transaction=True) as pipe:
-            for state in STATES:
-                pipe.zrem(keys.connections_in(cell, state), connection_id)
+            for index in keys.connections(cell):
+                pipe.zrem(index, connection_id)
             self._enqueuer.add(pipe, diff)
             pipe.execute()
         self._enqueuer.wake(diff)

@@ -25,23 +25,18 @@ AT_ONCE = timedelta(seconds=1)
 
 def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
     """Stage documents, indexes and timelines of the connections in ``batch``."""
-    new: Scores = {}
     entered: dict[str, Scores] = {}
     departed: dict[str, list[str]] = {}
     for connection_id, (connection, state, stored) in batch.connections.items():
         heard_ms = stored.first_heard_ms if stored else to_ms(batch.first_heard[connection_id])
         row = records.connection_row(connection, state, heard_ms)
         pipe.execute_command("SET", keys.connection(cell, connection_id), row)  # type: ignore[no-untyped-call]
-        if stored is None:
-            new[connection_id] = heard_ms
-            if connection.company_id is not None:
-                pipe.zadd(keys.company_connections(connection.company_id), {connection_id: heard_ms})
+        if stored is None and connection.company_id is not None:
+            pipe.zadd(keys.company_connections(connection.company_id), {connection_id: heard_ms})
         if stored is None or stored.state != state:
             if stored is not None:
                 departed.setdefault(stored.state, []).append(connection_id)
             entered.setdefault(state, {})[connection_id] = heard_ms
-    if new:
-        pipe.zadd(keys.connections(cell), new)
     for state, ids in departed.items():
         pipe.zrem(keys.connections_in(cell, state), *ids)
     for state, members in entered.items():

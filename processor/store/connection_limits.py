@@ -9,7 +9,7 @@ WEB = "web"
 CLOCK = "clock"
 WORKER = "worker"
 
-SHARES = MappingProxyType({WEB: 5, DRAIN: 3, ASK: 3, DELIVER: 5, POLL: 3, CLOCK: 2})
+SHARES = MappingProxyType({WEB: 5, DRAIN: 3, ASK: 3, DELIVER: 6, POLL: 3, CLOCK: 2})
 """Maximum connections of one process of this kind."""
 
 QUEUE_CONNECTIONS = 2

@@ -12,6 +12,7 @@ from handlers.events import Event
 from processor.clock import to_ms
 from processor.store import inbox_lanes, keys, message_records, visibility
 from processor.store.acknowledgement import NONE, Acknowledgement
+from processor.store.cluster import ClusterClient
 from processor.store.message_records import MessageHead, MessageRecord
 from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
@@ -27,6 +28,9 @@ ASKED = "asked"
 
 REPLAYED_AFTER = timedelta(hours=1)
 """Age at its receipt from which a message waits among the replays, behind what is new (decision 39)."""
+
+_ASLEEP = 2
+"""The script's reply for a message that was stored in a cell that no drain serves."""
 
 WAKE_MS = 2_000
 """How long a requested drain is waited for (ms)."""
@@ -101,23 +105,28 @@ class Inbox:
         marks = list(visibility.foreign_marks(foreign))
         for mark in marks:
             trip.add(*mark)
-        for message in messages:
-            self._add(trip, message)
+        parts = self._parts(messages)
+        for part in parts:
+            trip.call(*self._call_of([messages[number] for number in part]))
         ids = [message.event_id for message in messages]
         for status in UNRECOGNISED_STATUSES:
             trip.add("ZMSCORE", keys.events_of(UNRECOGNISED, status), *ids)
-        replies = trip.execute()
-        for reply in replies[: len(marks)]:
-            if isinstance(reply, RedisError):
-                raise reply
-        *replies, quarantined, discarded = replies[len(marks) :]
+        answers = trip.execute()
+        for answer in answers[: len(marks)]:
+            if isinstance(answer, RedisError):
+                raise answer
+        *answers, quarantined, discarded = answers[len(marks) :]
+        replies: list[Any] = [None] * len(messages)
+        for part, answer in zip(parts, answers, strict=True):
+            of_part = answer if isinstance(answer, list) else [answer] * len(part)
+            for number, reply in zip(part, of_part, strict=True):
+                replies[number] = reply
         self._remove_recognised(messages, replies, quarantined, discarded)
         return [self._result(message, reply) for message, reply in zip(messages, replies, strict=True)]
 
     def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
         """Stage the same as ``accept`` in a transaction of the caller."""
-        message = ReceivedMessage(event.event_id, body, event.received_at, event)
-        names, args = self._accept_call(message, event, self.cell_of(event))
+        names, args = self._accept_call([(self.cell_of(event), event, body)])
         self._accept(keys=names, args=args, client=pipe)
 
     def pass_on(self, event: Event, body: bytes, cell: int) -> bool:
@@ -127,13 +136,10 @@ class Inbox:
         whether the cell needs a wake-up.
         """
         event = replace(event, event_id=passed_on_id(event.event_id, cell), company=None)
-        names, args = self._accept_call(
-            ReceivedMessage(event.event_id, body, event.received_at, event), event, cell
-        )
         trip = RoundTrip(self._client, self._accept, acknowledgement=self._acknowledgement)
-        trip.call(self._accept, names, args)
-        ((_, wake),) = trip.results()
-        return bool(wake)
+        trip.call(self._accept, *self._accept_call([(cell, event, body)]))
+        ((reply,),) = trip.results()
+        return bool(reply == _ASLEEP)
 
     def cell_of(self, event: Event) -> int:
         """Cell that handles ``event``."""
@@ -145,44 +151,51 @@ class Inbox:
             raise result
         return result
 
-    def _add(self, trip: RoundTrip, message: ReceivedMessage) -> None:
-        if message.event is None:
-            trip.call(self._quarantine, *self._quarantine_call(message))
-        else:
-            cell = self.cell_of(message.event)
-            trip.call(self._accept, *self._accept_call(message, message.event, cell))
+    def _parts(self, messages: Sequence[ReceivedMessage]) -> list[list[int]]:
+        """The numbers of the messages of each call: one call for all that are recognised, or for each cell.
+
+        A script has keys of one cell in a cluster, and of any elsewhere.
+        """
+        recognised: dict[int, list[int]] = {}
+        for number, message in enumerate(messages):
+            if message.event is not None:
+                group = self.cell_of(message.event) if isinstance(self._client, ClusterClient) else 0
+                recognised.setdefault(group, []).append(number)
+        single = [[number] for number, message in enumerate(messages) if message.event is None]
+        return [*single, *recognised.values()]
 
     def _result(self, message: ReceivedMessage, reply: Any) -> AcceptResult | RedisError:
         if isinstance(reply, RedisError):
             return reply
-        if message.event is None:
-            return AcceptResult(message.event_id, duplicate=not reply, sleeping_cell=None)
-        kept, wake = reply
-        cell = self.cell_of(message.event) if wake else None
-        return AcceptResult(message.event_id, duplicate=not kept, sleeping_cell=cell)
+        cell = self.cell_of(message.event) if message.event and reply == _ASLEEP else None
+        return AcceptResult(message.event_id, duplicate=not reply, sleeping_cell=cell)
 
-    def _accept_call(self, message: ReceivedMessage, event: Event, cell: int) -> tuple[list[str], list[Any]]:
-        """The keys and the arguments of the script ``accept``."""
-        company_id = event.company.id if event.company else ""
-        head = MessageHead(event.source.value, event.event_type, company_id, event.connection_ids)
-        content = message_records.pack_content(head, message.body)
-        return [
-            keys.seen(cell, event.event_id),
-            keys.messages(cell),
-            keys.repeats(cell),
-            keys.replays(cell) if event.received_at - event.at > REPLAYED_AFTER else keys.inbox(cell),
-            keys.events(cell),
-            keys.company_events(company_id) if company_id else keys.nothing(cell),
-            keys.wake(cell),
-            keys.events_of(cell, "quarantined"),
-            keys.events_of(cell, "discarded"),
-        ], [
-            event.event_id,
-            self._dedupe_s,
-            to_ms(event.received_at),
-            WAKE_MS,
-            message_records.dump(MessageRecord("pending", message.received_at, content)),
-        ]
+    def _call_of(self, messages: Sequence[ReceivedMessage]) -> tuple[Any, list[str], list[Any]]:
+        """The call that keeps the messages of one part."""
+        rows = [(self.cell_of(row.event), row.event, row.body) for row in messages if row.event is not None]
+        if rows:
+            return self._accept, *self._accept_call(rows)
+        return self._quarantine, *self._quarantine_call(messages[0])
+
+    def _accept_call(self, messages: Sequence[tuple[int, Event, bytes]]) -> tuple[list[str], list[Any]]:
+        """The keys and the arguments of the script ``accept`` for messages with their cells and bodies."""
+        cells = list(dict.fromkeys(cell for cell, _, _ in messages))
+        names = [keys.wake(cell) for cell in cells]
+        for cell in cells:
+            names += [keys.messages(cell), keys.repeats(cell), keys.events(cell)]
+            names += [keys.events_of(cell, status) for status in UNRECOGNISED_STATUSES]
+        names += [keys.seen(cell, event.event_id) for cell, event, _ in messages]
+        args: list[Any] = [WAKE_MS, self._dedupe_s, len(cells)]
+        for cell, event, body in messages:
+            company_id = event.company.id if event.company else ""
+            is_old = event.received_at - event.at > REPLAYED_AFTER
+            names.append(keys.replays(cell) if is_old else keys.inbox(cell))
+            names.append(keys.company_events(company_id) if company_id else keys.nothing(cell))
+            head = MessageHead(event.source.value, event.event_type, company_id, event.connection_ids)
+            content = message_records.pack_content(head, body)
+            record = message_records.dump(MessageRecord("pending", event.received_at, content))
+            args += [cells.index(cell) + 1, event.event_id, to_ms(event.received_at), record]
+        return names, args
 
     def _quarantine_call(self, message: ReceivedMessage) -> tuple[list[str], list[Any]]:
         """The keys and the arguments of the script ``quarantine``."""

@@ -9,6 +9,7 @@ from binascii import crc32, crc_hqx
 from itertools import count, product
 from string import ascii_lowercase
 
+from handlers.state import State
 from processor.store.namespace import Prefix
 
 PREFIX = Prefix("codat:")
@@ -158,14 +159,14 @@ def connection(cell: int, connection_id: str) -> str:
     return f"{_in(cell)}connection:{connection_id}"
 
 
-def connections(cell: int) -> str:
-    """Sorted set: connection ids by time when each was first heard of (ms)."""
-    return f"{_in(cell)}connections"
-
-
 def connections_in(cell: int, state: str) -> str:
     """Sorted set: ids of connections in this public state by time when first heard of (ms)."""
     return f"{_in(cell)}connections:{state}"
+
+
+def connections(cell: int) -> tuple[str, ...]:
+    """The indexes of all connections: each is in one of them."""
+    return tuple(connections_in(cell, state) for state in State)
 
 
 def timeline(cell: int, connection_id: str) -> str:
@@ -185,7 +186,7 @@ def companies(cell: int) -> str:
 
 def company_connections(company_id: str) -> str:
     """Sorted set: ids of a company's connections by time when first heard of (ms)."""
-    return f"{_in(cell_of(company_id))}company-connections:{company_id}"
+    return f"{_in(cell_of(company_id))}members:{company_id}"
 
 
 def merchant_companies(cell: int, merchant_id: str) -> str:

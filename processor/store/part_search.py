@@ -1,7 +1,7 @@
 """Searches for objects by a part of their id."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redis import Redis
@@ -18,11 +18,11 @@ MOST_RESULTS = 20
 MOST_SCANNED = 1_000_000
 """Members of the indexes of one kind that Redis compares; each cell has the same share."""
 
-_INDEXES: Mapping[str, Callable[[int], str]] = {
+_INDEXES: Mapping[str, Callable[[int], Sequence[str]]] = {
     "connection": keys.connections,
-    "company": keys.companies,
-    "event": keys.events,
-    "notification": keys.outbox,
+    "company": lambda cell: (keys.companies(cell),),
+    "event": lambda cell: (keys.events(cell),),
+    "notification": lambda cell: (keys.outbox(cell),),
 }
 _SCAN_COUNT = 1_000
 _SPECIAL = re.compile(r"([\\*?\[\]^-])")
@@ -33,18 +33,20 @@ def find(client: "Redis[Any]", part: str) -> list[tuple[str, str]]:
     if len(part) < SHORTEST:
         return []
     pattern = f"*{_SPECIAL.sub(_escaped, part)}*"
-    return [(kind, id_) for kind, index in _INDEXES.items() for id_ in _matching(client, index, pattern)]
+    return [(kind, id_) for kind, indexes in _INDEXES.items() for id_ in _matching(client, indexes, pattern)]
 
 
-def _matching(client: "Redis[Any]", index: Callable[[int], str], pattern: str) -> list[str]:
+def _matching(client: "Redis[Any]", indexes: Callable[[int], Sequence[str]], pattern: str) -> list[str]:
     matches: dict[str, None] = {}
     of_cell = MOST_SCANNED // len(keys.cells())
     for cell in keys.cells():
-        cursor, scanned = None, 0
-        while cursor != 0 and scanned < of_cell and len(matches) < MOST_RESULTS:
-            cursor, rows = client.zscan(index(cell), cursor or 0, match=pattern, count=_SCAN_COUNT)
-            scanned += _SCAN_COUNT
-            matches |= {text(member): None for member, _ in rows}
+        scanned = 0
+        for index in indexes(cell):
+            cursor, left = None, client.zcard(index)
+            while cursor != 0 and left > 0 and scanned < of_cell and len(matches) < MOST_RESULTS:
+                cursor, rows = client.zscan(index, cursor or 0, match=pattern, count=_SCAN_COUNT)
+                scanned, left = scanned + min(left, _SCAN_COUNT), left - _SCAN_COUNT
+                matches |= {text(member): None for member, _ in rows}
     return list(matches)[:MOST_RESULTS]
 
 

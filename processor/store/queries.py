@@ -72,12 +72,12 @@ class Reader:
         if ids is not None:
             parts = [keys.company_connections(id_) for id_ in ids]
             cells: Sequence[int] = [keys.cell_of(id_) for id_ in ids]
-        else:
+        elif state is not None:
             cells = keys.cells()
-            parts = [
-                keys.connections(cell) if state is None else keys.connections_in(cell, state)
-                for cell in cells
-            ]
+            parts = [keys.connections_in(cell, state) for cell in cells]
+        else:
+            cells = [cell for cell in keys.cells() for _ in keys.connections(cell)]
+            parts = [index for cell in keys.cells() for index in keys.connections(cell)]
         index = f"connections {state} {company_id} {merchant_id}"
         scores = between_ms(between)
 
@@ -87,7 +87,8 @@ class Reader:
             for connection_id, part in page.items:
                 places.setdefault(cells[part], []).append(connection_id)
             rows = records.read_connections(self._client, places, parse=records.checked_connection)
-            return ResultPage([rows[id_] for id_, _ in page.items if id_ in rows], page.next_cursor)
+            ids = dict.fromkeys(id_ for id_, _ in page.items)  # one that changes its state may come twice
+            return ResultPage([rows[id_] for id_ in ids if id_ in rows], page.next_cursor)
 
         def matches(row: StoredConnection | UnreadableConnection) -> bool:
             return state is None or getattr(row, "state", None) == state

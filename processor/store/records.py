@@ -39,6 +39,9 @@ TIMELINE_FIELDS = (
 REMINDERS_OFF_AT = "reminders_off_at"
 """Field of a company: when its contact asked for no more reminders."""
 
+_LETTERS = {state: ord("a") + number for number, state in enumerate(State)}
+_STATES = {letter: state for state, letter in _LETTERS.items()}
+
 NOTIFICATION_FIELDS = frozenset(("id", "type", "timestamp", "data"))
 ATTEMPT = ":attempt:"
 """Part of the name of a field that holds one attempt of a delivery."""
@@ -62,14 +65,14 @@ class UnreadableConnection:
 
 
 def connection_row(connection: Connection, state: str, first_heard_ms: int) -> bytes:
-    """The stored row of a connection: public state, time when it was first heard of, document."""
-    return b"%s\n%d\n%s" % (state.encode(), first_heard_ms, serialization.dump(connection))
+    """The stored row of a connection: a letter for its public state, when it was first heard of, document."""
+    return b"%c%x\n%s" % (_LETTERS[State(state)], first_heard_ms, serialization.dump(connection))
 
 
 def connection(connection_id: str, row: bytes) -> StoredConnection:
     """The inverse of ``connection_row``; the facts in the document are not checked."""
-    state, first_heard, document = row.split(b"\n", 2)
-    stored = StoredConnection(serialization.load(document), State(text(state)).value, int(first_heard))
+    first_heard, document = row[1:].split(b"\n", 1)
+    stored = StoredConnection(serialization.load(document), _STATES[row[0]].value, int(first_heard, 16))
     if stored.connection.id != connection_id:
         raise ValueError("the record is of another connection")
     return stored
@@ -77,7 +80,7 @@ def connection(connection_id: str, row: bytes) -> StoredConnection:
 
 def searchable_connection(row: bytes) -> bytes:
     """The document in a row, uncompressed; other strings as they are."""
-    return bodies.unpack(row.split(b"\n", 2)[-1])
+    return bodies.unpack(row.split(b"\n", 1)[-1])
 
 
 def checked_connection(connection_id: str, row: bytes) -> StoredConnection:

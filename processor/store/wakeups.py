@@ -67,6 +67,21 @@ def release_delivery_run(client: "Redis[Any]") -> None:
     client.delete(keys.delivering())
 
 
+def may_listen(client: "Redis[Any]", token: str) -> bool:
+    """Hold the claim of all runs over the lanes for a listener; false if there is another one."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.set(keys.delivering(), token, nx=True, px=WAKE_MS)
+        pipe.get(keys.delivering())
+        *_, holder = pipe.execute()
+    return holder == token.encode() and bool(client.pexpire(keys.delivering(), WAKE_MS))
+
+
+def stop_listening(client: "Redis[Any]", token: str) -> None:
+    """Release the claim of a listener."""
+    if client.get(keys.delivering()) == token.encode():
+        client.delete(keys.delivering())
+
+
 def claim_poll_run(client: "Redis[Any]", now: datetime) -> bool:
     """Claim a poll run; false if no company is due or a run is claimed."""
     if not each_cell.due(client, keys.looks, now):

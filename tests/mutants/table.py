@@ -54,8 +54,8 @@ MUTANTS = (
         "duplicate",
         "A message with a known id is a duplicate.",
         "processor/store/scripts/accept.lua",
-        "local is_seen = redis.call('EXISTS', KEYS[1]) == 1",
-        "local is_seen = redis.call('HDEL', KEYS[2], id) == 9",
+        "local is_seen = any_seen and call('EXISTS', KEYS[seen + number]) == 1",
+        "local is_seen = call('HDEL', KEYS[at], id) == 9",
         "tests/processor/store/test_inbox.py::test_the_second_time_it_is_a_duplicate_that_is_counted_and_nothing_else",
     ),
     Mutant(
@@ -94,8 +94,8 @@ MUTANTS = (
         "second-lane",
         "A replay waits in a lane of its own.",
         "processor/store/inbox.py",
-        "keys.replays(cell) if event.received_at - event.at > REPLAYED_AFTER else keys.inbox(cell),",
-        "keys.inbox(cell),",
+        "names.append(keys.replays(cell) if is_old else keys.inbox(cell))",
+        "names.append(keys.inbox(cell))",
         "tests/workers/inbox/test_replays.py::test_a_new_message_overtakes_all_replays_and_one_batch_of_them_has_its_turn",
     ),
     Mutant(

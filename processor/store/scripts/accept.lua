@@ -1,33 +1,58 @@
--- Accept one message of a cell: detect a duplicate, store it, and append it to the inbox.
--- KEYS: seen, messages, repeats, inbox, events, company-events (no company: nothing), wake, events:quarantined,
---       events:discarded
--- ARGV: event id, dedupe s (0: the message itself is kept as long), received ms, wake ms, record
--- Returns {stored, cell needs a wake-up}, both 0 or 1. A duplicate is a write too: see acknowledgement.py.
-local id = ARGV[1]
-local is_seen = redis.call('EXISTS', KEYS[1]) == 1
-if is_seen or redis.call('HSETNX', KEYS[2], id, ARGV[5]) == 0 then
-  local code = string.sub(redis.call('HGET', KEYS[2], id) or '', 1, 1)
-  -- A message that was not recognised (4: quarantined, 6: discarded) is accepted if it is recognised now.
-  if is_seen or (code ~= '4' and code ~= '6') then
-    redis.call('HINCRBY', KEYS[3], id, 1)
-    if code == '' then
-      redis.call('HDEL', KEYS[3], id)
-    end
-    return {0, 0}
+-- Accept messages: detect duplicates, store the others, and append them to the inboxes of their cells.
+-- KEYS: the wake of each cell, then each cell's messages, repeats, events, events:quarantined and events:discarded;
+--       then seen of each message, and each message's inbox (or replays) and company-events (no company: nothing)
+-- ARGV: wake ms, dedupe s (0: the message itself is kept as long), number of cells; then for each message the number
+--       of its cell, event id, received ms, record
+-- Returns for each message 0: duplicate, 1: stored, 2: stored, and its cell needs a wake-up, or the error with which
+-- Redis refused it; that error alone if it refused all. A duplicate is a write too: see acknowledgement.py.
+local call = redis.call
+local cells, count = tonumber(ARGV[3]), (#ARGV - 3) / 4
+local seen = 6 * cells
+local any_seen = call('EXISTS', unpack(KEYS, seen + 1, seen + count)) > 0
+local all_awake = call('EXISTS', unpack(KEYS, 1, cells)) == cells
+local scores = {}
+
+-- Whether an id that is stored already is accepted once more: it was not recognised (4: quarantined, 6: discarded)
+-- before. A duplicate is counted.
+local function is_recognised_now(id, record, at, is_seen)
+  local code = string.sub(call('HGET', KEYS[at], id) or '', 1, 1)
+  if not is_seen and (code == '4' or code == '6') then
+    call('HSET', KEYS[at], id, record)
+    call('ZREM', KEYS[at + 3], id)
+    call('ZREM', KEYS[at + 4], id)
+    return true
   end
-  redis.call('HSET', KEYS[2], id, ARGV[5])
-  redis.call('ZREM', KEYS[8], id)
-  redis.call('ZREM', KEYS[9], id)
+  call('HINCRBY', KEYS[at + 1], id, 1)
+  if code == '' then call('HDEL', KEYS[at + 1], id) end
 end
-redis.call('XADD', KEYS[4], '*', 'id', id)
-if ARGV[2] ~= '0' then
-  redis.call('SET', KEYS[1], '1', 'EX', ARGV[2])
+
+local function accept(number)
+  local cell, id, received_ms, record = unpack(ARGV, 4 * number, 4 * number + 3)
+  local at, own = cells + 5 * cell - 4, seen + count + 2 * number
+  local is_seen = any_seen and call('EXISTS', KEYS[seen + number]) == 1
+  if (is_seen or call('HSETNX', KEYS[at], id, record) == 0) and not is_recognised_now(id, record, at, is_seen) then
+    return 0
+  end
+  local members = scores[cell] or {}
+  scores[cell], members[#members + 1], members[#members + 2] = members, received_ms, id
+  call('XADD', KEYS[own - 1], '*', 'id', id)
+  if ARGV[2] ~= '0' then call('SET', KEYS[seen + number], '1', 'EX', ARGV[2]) end
+  if string.sub(KEYS[own], -8) ~= ':nothing' then call('ZADD', KEYS[own], received_ms, id) end
+  return 1
 end
-redis.call('ZADD', KEYS[5], ARGV[3], id)
-if string.sub(KEYS[6], -8) ~= ':nothing' then
-  redis.call('ZADD', KEYS[6], ARGV[3], id)
+
+local rows, refused = {}, 0
+for number = 1, count do
+  local is_well, reply = pcall(accept, number)
+  rows[number] = is_well and reply or type(reply) == 'table' and reply or {err = tostring(reply)}
 end
-if redis.call('SET', KEYS[7], 'asked', 'NX', 'PX', ARGV[4]) then
-  return {1, 1}
+for cell, members in pairs(scores) do
+  local reply = redis.pcall('ZADD', KEYS[cells + 5 * cell - 2], unpack(members))
+  local is_asleep = not all_awake and call('SET', KEYS[tonumber(cell)], 'asked', 'NX', 'PX', ARGV[1])
+  scores[cell] = type(reply) == 'table' and reply or is_asleep and 2 or 1
 end
-return {1, 0}
+for number, reply in ipairs(rows) do
+  if reply == 1 then rows[number] = scores[ARGV[4 * number]] end
+  if type(rows[number]) == 'table' then refused = refused + 1 end
+end
+return refused == count and rows[1] or rows

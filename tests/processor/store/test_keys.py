@@ -64,7 +64,7 @@ LONGEST_S = {
 
 RECEIVING = {
     *("messages", "repeats", "events", "events_of", "company_events", "inbox", "wake", "cursor", "retries"),
-    *("connection", "connections", "connections_in", "timeline", "merchant_companies"),
+    *("connection", "connections_in", "timeline", "merchant_companies"),
     *("company", "companies", "company_connections"),
     *("stream", "stream_progress", "notification", "outbox", "outbox_of", "fan_out"),
     *("questions", "question_details", "asking", "polling_paused", "counters", "alive"),

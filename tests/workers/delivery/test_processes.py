@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from processor.clock import to_iso
 from processor.delivery.subscribers import SECRET_OVERLAP
 from processor.store import keys, wakeups
-from processor.store.waker import DELIVER, Waker
+from processor.store.waker import DELIVER
 from tests.support import messages
 from tests.support.service import until
 from tests.support.workbench import Moving, Workbench
@@ -79,7 +79,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_repetitions_have_the_same_id(
     assert {post.status(id_, mine.id) for id_ in ids} == {"delivered"}
 
 
-def test_a_wake_up_call_is_enough(
+def test_a_decision_is_enough_because_the_process_listens(
     now_post: Any, receiver: MakeReceiver, redis_url: str, tmp_path: Path
 ) -> None:
     post = now_post
@@ -88,13 +88,11 @@ def test_a_wake_up_call_is_enough(
     with delivering(redis_url, tmp_path):
         post.decide("connection-1")
         heard.wait_for(1)
-        waker = Waker(post.client)
-        until(lambda: waker.queue_length(DELIVER) == 0)
+        until(lambda: post.client.exists(keys.delivering()))
         second = post.decide("connection-2")
-        assert wakeups.claim_delivery_run(post.client)
-        waker.wake_dispatcher()
+        assert not wakeups.claim_delivery_run(post.client), "no job is needed"
         assert heard.wait_for(2)[-1].id == second
-        until(lambda: not post.client.exists(keys.delivering()))
+    assert wakeups.claim_delivery_run(post.client), "from now on a job is needed"
 
 
 def test_rotation_while_attempts_are_under_way(post: Post, receiver: MakeReceiver) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from processor.store import keys
+from processor.store import keys, retention
 from tests.support import cells, messages
 from tests.support.counting import RoundTrips, commands
 from tests.support.messages import LONG_AGO
@@ -68,6 +68,19 @@ def test_a_connection_with_its_first_message_takes_few_bytes(bench: Workbench) -
     timeline = cells.where(bench.client, keys.timeline, "connection-7")
     notification_id = cells.members(bench.client, keys.outbox)[0].decode()
     notification = cells.where(bench.client, keys.notification, notification_id)
-    assert used <= CONNECTIONS * 2_500
+    assert used <= CONNECTIONS * 2_100
     assert (bench.client.memory_usage(timeline, samples=0) or 0) <= 260
     assert (bench.client.memory_usage(notification, samples=0) or 0) <= 260
+
+
+def test_a_connection_that_is_told_and_has_no_messages_takes_few_bytes(bench: Workbench) -> None:
+    """Its six records, and its place in the lists of connections, companies, notifications and polls."""
+    bench.handle(*(messages.connected(f"company-{n}", f"connection-{n}") for n in range(CONNECTIONS)))
+    bench.publish()
+    retention.trim(bench.client, bench.clock() + timedelta(days=31))
+
+    makers = (keys.reminders, keys.counters, keys.inbox, keys.replays, keys.fan_out)
+    passing = {make(cell) for make in makers for cell in keys.cells()} | {keys.stream()}
+    names = {name.decode() for name in bench.client.scan_iter(count=1_000)} - passing
+    used = sum(bench.client.memory_usage(name, samples=0) or 0 for name in names)
+    assert used <= CONNECTIONS * 1_250

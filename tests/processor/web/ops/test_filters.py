@@ -103,10 +103,10 @@ def test_a_part_of_an_id_finds_what_has_it(filled: Filling, monkeypatch: pytest.
     many: dict[str | bytes, bytes | float | int | str] = {
         f"many_stripes_{number}": number for number in range(100 * part_search.MOST_RESULTS)
     }
-    filled.container.redis.zadd(keys.connections(0), many)
+    filled.container.redis.zadd(keys.connections_in(0, "pending"), many)
     last = keys.cells()[-1]
     filled.container.redis.zadd(keys.companies(last), {"stripes_of_the_last_cell": 1})
-    filled.container.redis.zadd(keys.connections(last), {"zebras_of_the_last_cell": 1})
+    filled.container.redis.zadd(keys.connections_in(last, "ready"), {"zebras_of_the_last_cell": 1})
     monkeypatch.setattr(part_search, "MOST_SCANNED", len(keys.cells()))
     assert "stripes_of_the_last_cell" in operator.read("/ops/search", q="stripes"), "of each kind some"
     assert "zebras_of_the_last_cell" in operator.read("/ops/search", q="zebras"), "each cell has its share"
