@@ -62,10 +62,7 @@ def stage() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("story", STORIES, ids=[story.name for story in STORIES])
 def test_the_story_is_told_exactly_as_expected(stage: tuple[str, str], story: Story) -> None:
-    codat_url, service_url = stage
-    lines: list[str] = []
-    with SimulatorClient(codat_url) as simulator, ProductClient(service_url, KEY) as product:
-        assert play(story, simulator, product, lines.append, LIMIT_S, settle_s=LIMIT_S), "\n".join(lines)
+    _play(stage, story)
 
 
 def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -119,20 +116,16 @@ def _sentinels(folder: Path) -> Iterator[dict[str, str]]:
 
 # At a desk the failovers of tests/faults have the other one of the two.
 @pytest.mark.parametrize("engines", in_turn([_cluster, _sentinels], 2))
-def test_a_story_is_told_on_engines_of_others(
+def test_the_stories_are_told_on_engines_of_others(
     engines: Callable[[Path], contextlib.AbstractContextManager[dict[str, str]]], tmp_path: Path
 ) -> None:
-    with engines(tmp_path) as settings:
-        _play(tmp_path / "service", "happy", **settings)
+    with engines(tmp_path) as settings, _stage(tmp_path / "service", **settings) as stage:
+        for story in in_turn(STORIES, len(STORIES)):
+            _play(stage, story)
 
 
-def _play(folder: Path, name: str, **environ: str) -> None:
-    """Play a story on a service of its own."""
-    story = next(story for story in STORIES if story.name == name)
+def _play(stage: tuple[str, str], story: Story) -> None:
+    codat_url, service_url = stage
     lines: list[str] = []
-    with (
-        _stage(folder, **environ) as (codat_url, service_url),
-        SimulatorClient(codat_url) as simulator,
-        ProductClient(service_url, KEY) as product,
-    ):
+    with SimulatorClient(codat_url) as simulator, ProductClient(service_url, KEY) as product:
         assert play(story, simulator, product, lines.append, LIMIT_S, settle_s=LIMIT_S), "\n".join(lines)
