@@ -167,11 +167,11 @@ def _decide(
     for milestone in milestones:
         open_check = open_checks.pop((milestone.type.value, milestone.at), None)
         check = open_check or Check(milestone.type.value, milestone.at, context.now, before.state.value)
-        facts = (
+        facts = [
             fact
             for fact in connection.facts
             if fact.event_id == event.event_id or (open_check and fact.known_at >= check.since)
-        )
+        ]
         obstacle = reason_to_check(milestone, connection, facts, context, foreign=is_foreign_company)
         waits = obstacle is not None and not is_overdue(check.since, event, context)
         if not waits and not plan.pending:

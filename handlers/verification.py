@@ -1,6 +1,6 @@
 """Verification: which milestones wait for an answer of Codat, how long, and when Codat is asked again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from handlers.connection import Check, Connection
@@ -47,7 +47,7 @@ def is_foreign(connection: Connection, context: Context) -> bool:
 
 
 def reason_to_check(
-    milestone: Milestone, connection: Connection, facts: Iterable[Fact], context: Context, *, foreign: bool
+    milestone: Milestone, connection: Connection, facts: Sequence[Fact], context: Context, *, foreign: bool
 ) -> str | None:
     """Why ``milestone`` waits for an answer of Codat; ``None`` if it does not.
 
@@ -71,7 +71,7 @@ def reason_to_check(
     return "late news is checked with Codat first" if is_late else "bad news is checked with Codat first"
 
 
-def _is_confirmed(milestone: Milestone, history: AuthorizationHistory, facts: Iterable[Fact]) -> bool:
+def _is_confirmed(milestone: Milestone, history: AuthorizationHistory, facts: Sequence[Fact]) -> bool:
     """Whether one of ``facts`` is an observation that is later than the change and not outdated."""
     return any(
         fact.kind is FactKind.SEEN

@@ -128,6 +128,14 @@ def test_an_end_that_only_an_old_look_shows_is_checked() -> None:
     assert (story.state, story.told.count(DEAUTHORIZED_NOTICE)) == (State.AUTHORIZED, 1)
 
 
+def test_an_end_that_only_an_old_look_shows_is_told_when_the_next_look_agrees() -> None:
+    looks = (seen(13, DEAUTHORIZED), seen(72, LINKED), seen(95, DEAUTHORIZED))
+    story = Story(linked(1), ended(10), *looks, relinked(15, known=300), policy=ASKS)
+    assert story.told.count(DEAUTHORIZED_NOTICE) == 1
+    story.hear(seen(303, DEAUTHORIZED))
+    assert (story.told[-1], story.connection.checks) == (DEAUTHORIZED_NOTICE, ())
+
+
 @pytest.mark.parametrize("first", ["look", "read"])
 def test_access_that_ended_right_after_the_first_read_is_not_given_by_that_read(first: str) -> None:
     """The read of five seconds before a look made it count for nothing: access was told after its end, and
