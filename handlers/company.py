@@ -143,9 +143,9 @@ def _changed_tags(event: Event, company: Company, record: CompanyRecord) -> dict
 
 
 def _changed_products(event: Event, products: tuple[str, ...], record: CompanyRecord) -> dict[str, Any]:
-    """The newest products by Codat's time."""
+    """The newest products by Codat's time; of those of one moment the greater, whichever came first."""
     at = min(event.at, event.received_at)
-    if record.products_at is not None and at <= record.products_at:
+    if record.products_at is not None and (at, products) <= (record.products_at, record.products or ()):
         return {}
     return {"products": None if products == record.products else products, "products_at": at}
 

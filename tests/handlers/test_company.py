@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import permutations
 
 import pytest
 
@@ -63,10 +64,16 @@ def change_of(
 
 
 def test_the_newest_products_stay_in_whatever_order_they_come() -> None:
-    record = NO_RECORD
-    for second, products in ((30, ("a", "b")), (20, ("a",)), (40, ()), (40, ("late",)), (35, ("a",))):
-        record = record.with_change(change_of(Company("company-1", products=products), second, record))
-    assert (record.products, record.products_at) == ((), at(40))
+    messages = ((30, ("a", "b")), (20, ("a",)), (40, ("b",)), (40, ("a", "b")))
+    for order in permutations(messages):
+        record = NO_RECORD
+        for second, products in order:
+            record = record.with_change(change_of(Company("company-1", products=products), second, record))
+        assert (record.products, record.products_at) == (("b",), at(40))
+
+
+def test_products_known_already_change_their_time_alone_and_none_are_products_as_well() -> None:
+    record = replace(KNOWN, products=(), products_at=at(40))
     change = change_of(Company("company-1", products=()), 50, record)
     assert (change.products, change.products_at, change.is_news) == (None, at(50), False)
     older = CompanyChange(products=("a",), products_at=at(1))
