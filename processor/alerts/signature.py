@@ -138,7 +138,7 @@ class Authenticator:
         self._clock = clock
 
     def authenticate(self, headers: Mapping[str, str], body: bytes) -> AuthenticatedBy:
-        """Authenticate a message. Raises ``NotAuthentic`` and no other error.
+        """Authenticate a message. Raises ``NotAuthentic``, or what ``stored_keys`` raises.
 
         A message with any signature header must have a valid signature; its ``Authorization`` is ignored.
         """

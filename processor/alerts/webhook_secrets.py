@@ -17,7 +17,7 @@ from redis import Redis, RedisError
 
 from processor.alerts.signature import decode_secret
 from processor.clock import to_iso, utc_now
-from processor.errors import Conflict, Invalid, NotFound
+from processor.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from processor.store import keys
 from processor.store.decoding import text_fields
 from processor.store.encryption import KeyMissing, decrypt, encrypt
@@ -54,16 +54,21 @@ class WebhookSecrets:
     ) -> None:
         self._client, self._clock, self._monotonic = client, clock, monotonic
         self._configured = {decode_secret(secret) for secret in configured}
-        self._keys: tuple[bytes, ...] = ()
+        self._keys: tuple[bytes, ...] | None = None
         self._read_at: float | None = None
 
     def signing_keys(self) -> Sequence[bytes]:
-        """The keys, as read within the last second; while Redis is away those that were read last."""
+        """The keys, as read within the last second; while Redis is away those that were read last.
+
+        Raises ``StoreUnavailable`` if they were never read: whether a message is authentic cannot be said.
+        """
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= REFRESH_S:
             self._read_at = now
             with contextlib.suppress(RedisError):  # nothing is accepted without Redis
                 self._keys = tuple(_keys_of(self._rows()))
+        if self._keys is None:  # also for others while the first read is under way
+            raise StoreUnavailable()
         return self._keys
 
     def add(self, secret: str, *, by: str) -> StoredSecret:

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from redis import Redis
+from werkzeug.test import TestResponse
 
 from processor.alerts.webhook_secrets import MOST_SECRETS, REFRESH_S, WebhookSecrets
 from processor.cli import main
-from processor.errors import Conflict, Invalid, NotFound
+from processor.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from processor.store import encryption, keys
 from processor.store.reencryption import reencrypt
 from tests.processor.web.v1.filling import Filling
@@ -92,9 +93,44 @@ def test_another_process_sees_a_change_after_a_second_and_reads_no_more_often(
     assert list(other.signing_keys()) == []
 
 
-def test_while_redis_is_away_the_last_secrets_hold(ticks: Ticks) -> None:
+def test_while_redis_is_away_the_last_secrets_hold_and_those_never_read_are_not_none(
+    client: "Redis[Any]", other: WebhookSecrets, ticks: Ticks
+) -> None:
+    """An authentic message was refused for good where Redis was away when the first one came."""
+    other.add(ADDED, by="anna")
+    assert list(other.signing_keys()) == [KEY]
     with Redis(host="127.0.0.1", port=1, socket_timeout=0.1) as away:
-        assert list(WebhookSecrets(away, [], monotonic=ticks).signing_keys()) == []
+        new = WebhookSecrets(away, [], monotonic=ticks)
+        other._client = away
+        ticks.now += REFRESH_S
+        assert list(other.signing_keys()) == [KEY]
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                new.signing_keys()
+        new._client = client
+        with pytest.raises(StoreUnavailable):
+            new.signing_keys()  # there is one attempt a second
+        ticks.now += REFRESH_S
+        assert list(new.signing_keys()) == [KEY]
+
+
+def test_nobody_is_refused_while_the_first_read_is_under_way(redis_url: str, other: WebhookSecrets) -> None:
+    """Of three first messages at the same time two were refused as not authentic."""
+    other.add(ADDED, by="anna")
+    filling = Filling(redis_url)
+    http = filling.app.test_client()
+    reading = filling.container.webhook_secrets
+    body = messages.connected("c1", "n1")
+
+    def send() -> TestResponse:
+        return http.post(ADDRESS, data=body, headers=messages.signed(body, secret=ADDED))
+
+    reading._read_at = reading._monotonic() + REFRESH_S  # as another thread leaves it until its read ends
+    answer = send()
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    reading._read_at = None
+    assert send().status_code == 202
+    filling.close()
 
 
 @pytest.mark.parametrize(
