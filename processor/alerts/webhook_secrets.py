@@ -20,7 +20,7 @@ from processor.clock import to_iso, utc_now
 from processor.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from processor.store import keys
 from processor.store.decoding import text_fields
-from processor.store.encryption import KeyMissing, decrypt, encrypt
+from processor.store.encryption import decrypt, encrypt
 
 REFRESH_S = 1.0
 MOST_SECRETS = 10
@@ -31,7 +31,9 @@ SHORTEST_KEY = 16
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """What is shown of a secret. ``added_at`` is ``None`` where no key of ENCRYPTION_KEYS decrypts it."""
+    """What is shown of a secret. ``added_at`` is ``None`` where no key of ENCRYPTION_KEYS decrypts it,
+    or it is damaged.
+    """
 
     id: str
     added_at: str | None
@@ -100,12 +102,14 @@ class WebhookSecrets:
         return sorted(stored, key=lambda secret: secret.added_at or "")
 
     def _rows(self) -> dict[str, dict[str, str] | None]:
-        """The stored rows by id; ``None`` for one that no key of ENCRYPTION_KEYS decrypts."""
+        """Rows by id; ``None`` for one that is damaged, or that no key of ENCRYPTION_KEYS decrypts."""
         rows: dict[str, dict[str, str] | None] = {}
         for id_, value in text_fields(self._client.hgetall(keys.webhook_secrets())).items():
             try:
-                rows[id_] = json.loads(decrypt(value))
-            except KeyMissing:
+                row = json.loads(decrypt(value))
+                decode_secret(row["secret"])
+                rows[id_] = {name: str(row[name]) for name in ("secret", "added_at", "added_by")}
+            except (ValueError, LookupError, TypeError, AttributeError):  # KeyMissing is a ValueError
                 rows[id_] = None
         return rows
 

@@ -168,6 +168,21 @@ def test_it_is_encrypted_and_encrypted_again(client: "Redis[Any]", other: Webhoo
     assert [stored.added_at for stored in other.all()] == [None]
 
 
+def test_damaged_ones_disable_no_other_and_can_be_removed(
+    client: "Redis[Any]", other: WebhookSecrets
+) -> None:
+    """The keys were read together, so one damaged row stopped every message signed with an added secret."""
+    other.add(ADDED, by="anna")
+    damaged = ("", "{", "7", "[]", '{"secret": "whsec_%"}', '{"secret": 7}', "{}", '"secret"')
+    for number, row in enumerate(damaged):
+        client.hset(keys.webhook_secrets(), f"whs_{number}", row)
+    assert list(other.signing_keys()) == [KEY]
+    assert [stored.added_by for stored in other.all()] == [""] * len(damaged) + ["anna"]
+    with pytest.raises(Conflict, match="accepted already"):
+        other.add(ADDED, by="anna")
+    other.remove("whs_0")
+
+
 def test_the_commands_add_list_and_remove_it(redis_url: str, client: "Redis[Any]") -> None:
     environ = {"REDIS_URL": redis_url}
 
