@@ -1,4 +1,4 @@
-"""Bytes on a connection to the real server: cut, joined, slow, and requests whose end two readers see apart.
+"""Bytes on a connection to the real server: in pieces, joined, and requests whose end two readers see apart.
 
 The first line of an input says into pieces of how many bytes the rest is cut.
 """
