@@ -111,9 +111,9 @@ class Place:
         """Handle what Codat sent and what waits, ask Codat what is to be asked, and handle the answers."""
         assert self.codat.simulation.wait_until_idle(WAIT_S)
         received = self.receiver.received
-        for answer in received[self._handled :]:
+        for message in received[self._handled :]:
             self.bench.clock.now = self.desk.clock()
-            self.bench.send(answer.raw, event_id=answer.headers["webhook-id"])
+            self.bench.send(message.raw, event_id=message.headers["webhook-id"])
         self._handled = len(received)
         for _ in range(20):  # more than once or twice where the machine is slow: by then more is to be asked
             self.bench.clock.now = self.desk.clock()

@@ -195,8 +195,8 @@ class Workbench:
 
 def company_in(cell: int, *, nth: int = 0) -> str:
     """A company id that is drained by ``cell``; the ``nth`` of them."""
-    result = (f"company-{number}" for number in range(100_000))
-    mine = (company_id for company_id in result if keys.cell_of(company_id) == cell)
+    names = (f"company-{number}" for number in range(100_000))
+    mine = (company_id for company_id in names if keys.cell_of(company_id) == cell)
     for _ in range(nth):
         next(mine)
     return next(mine)

@@ -267,11 +267,11 @@ def test_that_redis_was_away_is_noted_when_it_is_back(
             thread.join()
             engine.stop()
 
-    (item,) = noted
-    assert item.began_at in (lived, began), "a tick may have begun before"
-    assert item == Outage(item.began_at, ended, refused=False)
+    (outage,) = noted
+    assert outage.began_at in (lived, began), "a tick may have begun before"
+    assert outage == Outage(outage.began_at, ended, refused=False)
     (record,) = said("the clock reaches Redis again")
-    assert (record.away_from, record.away_until) == (to_iso(item.began_at), to_iso(ended))
+    assert (record.away_from, record.away_until) == (to_iso(outage.began_at), to_iso(ended))
 
 
 def test_that_redis_refused_is_noted_as_that(bench: Any) -> None:

@@ -53,9 +53,9 @@ def test_a_subscriber_from_its_beginning_to_its_end(run, allowed):
 
 
 def test_all_types_are_called_so_wherever_they_are_shown(run, allowed):
-    fields = run("subscribers", "add", allowed.url).stdout
+    printed = run("subscribers", "add", allowed.url).stdout
     id_ = json.loads(run("subscribers", "list", "--json").stdout)["items"][0]["id"]
-    for shown in (fields, run("subscribers", "show", id_).stdout):
+    for shown in (printed, run("subscribers", "show", id_).stdout):
         assert re.search(r"^types +all$", shown, re.MULTILINE)
     assert run("subscribers", "remove", id_).stdout == f"{id_}  removed\n"
 

@@ -67,13 +67,13 @@ class Service:
     def metric(self, name: str, **labels: str) -> float:
         """The value of one sample in ``/metrics``."""
         families = text_string_to_metric_families(self.http.get("/metrics").get_data(as_text=True))
-        (results,) = [
+        (value,) = [
             sample.value
             for family in families
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         ]
-        return float(results)
+        return float(value)
 
     def ops(self) -> str:
         """The overview's page."""

@@ -209,15 +209,15 @@ def test_who_gets_it_again_may_stand_in_the_body(
     call: Call, service: Service, receiver: MakeReceiver
 ) -> None:
     """The body was not looked at, and everybody got it."""
-    item, two = (add(call, receiver().url) for _ in range(2))
+    first, second = (add(call, receiver().url) for _ in range(2))
     service.make_ready()
     service.deliver()
     id_ = call("GET", "/v1/notifications").json["items"][0]["id"]
     path = f"/v1/notifications/{id_}/redeliver"
 
-    assert call("POST", path, {"subscriber_id": item["id"]}).json["lanes"] == [item["id"]]
-    assert call("POST", path, {"subscriber_id": item["id"]}, subscriber_id=item["id"]).status_code == 202
-    assert set(call("POST", path, {}).json["lanes"]) == {item["id"], two["id"]}
+    assert call("POST", path, {"subscriber_id": first["id"]}).json["lanes"] == [first["id"]]
+    assert call("POST", path, {"subscriber_id": first["id"]}, subscriber_id=first["id"]).status_code == 202
+    assert set(call("POST", path, {}).json["lanes"]) == {first["id"], second["id"]}
     assert call("POST", path, {"subscriber_id": "sub_none"}).status_code == 404
 
 

@@ -30,17 +30,17 @@ def test_dead_letters_are_listed_and_sent_again(
     service: Service, desk: SubscriberService, receiver: MakeReceiver
 ) -> None:
     heard = receiver(status(500))
-    entry, two = (desk.add(url=heard.url) for _ in range(2))
+    first, second = (desk.add(url=heard.url) for _ in range(2))
     service.make_ready()
     let_die(service)
     dead = list(service.redelivery.dead_letters())
     assert len(dead) == 4
-    assert {lane for _, lane in dead} == {entry["id"], two["id"]}
-    assert len(list(service.redelivery.dead_letters(subscriber_id=entry["id"]))) == 2
+    assert {lane for _, lane in dead} == {first["id"], second["id"]}
+    assert len(list(service.redelivery.dead_letters(subscriber_id=first["id"]))) == 2
 
-    planned = list(service.redelivery.redeliver_dead(subscriber_id=entry["id"], dry_run=True))
+    planned = list(service.redelivery.redeliver_dead(subscriber_id=first["id"], dry_run=True))
     assert [(item.notification_id, item.lanes) for item in planned] == [
-        (id_, (entry["id"],)) for id_, lane in dead if lane == entry["id"]
+        (id_, (first["id"],)) for id_, lane in dead if lane == first["id"]
     ]
     assert list(service.redelivery.dead_letters()) == dead
 
@@ -55,7 +55,7 @@ def test_all_since_a_time_for_one_or_for_all(
     service: Service, desk: SubscriberService, receiver: MakeReceiver
 ) -> None:
     heard, other = receiver(), receiver()
-    entry, two = desk.add(url=heard.url), desk.add(url=other.url, types=["connection.authorized"])
+    first, second = desk.add(url=heard.url), desk.add(url=other.url, types=["connection.authorized"])
     service.make_ready("xero")
     between = service.now + timedelta(seconds=1)
     service.make_ready("stripe")
@@ -64,15 +64,15 @@ def test_all_since_a_time_for_one_or_for_all(
 
     planned = list(service.redelivery.redeliver_since(between, dry_run=True))
     assert [item.type for item in planned] == ["connection.authorized", "initial_sync.completed"]
-    assert [set(item.lanes) for item in planned] == [{entry["id"], two["id"]}, {entry["id"]}]
+    assert [set(item.lanes) for item in planned] == [{first["id"], second["id"]}, {first["id"]}]
     service.deliver()
     assert (len(heard.received), len(other.received)) == (4, 2)
 
-    assert len(list(service.redelivery.redeliver_since(between, subscriber_id=entry["id"]))) == 2
+    assert len(list(service.redelivery.redeliver_since(between, subscriber_id=first["id"]))) == 2
     service.deliver()
     assert (len(heard.received), len(other.received)) == (6, 2)
 
-    wanted = list(service.redelivery.redeliver_since(between, subscriber_id=two["id"], dry_run=True))
+    wanted = list(service.redelivery.redeliver_since(between, subscriber_id=second["id"], dry_run=True))
     assert [item.type for item in wanted] == ["connection.authorized"]
 
     assert len(list(service.redelivery.redeliver_since(service.now - timedelta(days=1)))) == 4
@@ -83,7 +83,7 @@ def test_all_since_a_time_for_one_or_for_all(
 
 def test_only_what_did_not_arrive(service: Service, desk: SubscriberService, receiver: MakeReceiver) -> None:
     heard = receiver()
-    entry = desk.add(url=heard.url)
+    subscriber = desk.add(url=heard.url)
     service.make_ready("xero")
     service.deliver()
     late = desk.add(url=receiver().url)
@@ -92,21 +92,21 @@ def test_only_what_did_not_arrive(service: Service, desk: SubscriberService, rec
     results = list(service.redelivery.redeliver_since(began, undelivered=True))
     assert {item.lanes for item in results} == {(late["id"],)}
     assert list(service.redelivery.redeliver_since(began, undelivered=True)) == []
-    assert entry["id"] not in {lane for item in results for lane in item.lanes}
+    assert subscriber["id"] not in {lane for item in results for lane in item.lanes}
 
 
 def test_what_waits_already_is_sent_now_and_its_schedule_begins_anew(
     service: Service, desk: SubscriberService, receiver: MakeReceiver
 ) -> None:
     heard = receiver(status(500))
-    item = desk.add(url=heard.url)
+    subscriber = desk.add(url=heard.url)
     service.make_ready()
     service.deliver()
     service.now += timedelta(seconds=6)
     service.deliver()
     assert service.deliver() == 0
     for id_ in set(heard.ids):
-        service.redelivery.redeliver(id_, subscriber_id=item["id"])
+        service.redelivery.redeliver(id_, subscriber_id=subscriber["id"])
     assert service.deliver() == 2
     service.now += timedelta(seconds=6)
     assert service.deliver() == 2
@@ -116,12 +116,12 @@ def test_what_is_named_goes_also_to_who_does_not_want_its_type(
     service: Service, desk: SubscriberService, receiver: MakeReceiver
 ) -> None:
     heard = receiver()
-    item = desk.add(url=heard.url, types=["connection.deleted"])
+    subscriber = desk.add(url=heard.url, types=["connection.deleted"])
     service.make_ready()
     page = service.container.reader.list_notifications(connection_id=None, limit=9, cursor=None)
     for row in page.items:
-        assert service.redelivery.redeliver(row["body"]["id"], subscriber_id=item["id"]).lanes == (
-            item["id"],
+        assert service.redelivery.redeliver(row["body"]["id"], subscriber_id=subscriber["id"]).lanes == (
+            subscriber["id"],
         )
     service.deliver()
     assert len(heard.received) == 2
@@ -130,11 +130,11 @@ def test_what_is_named_goes_also_to_who_does_not_want_its_type(
 def test_a_dead_letter_whose_type_is_wanted_no_more_stays(
     service: Service, desk: SubscriberService, receiver: MakeReceiver
 ) -> None:
-    statu = desk.add(url=receiver(status(500)).url)
+    mine = desk.add(url=receiver(status(500)).url)
     service.make_ready()
     let_die(service)
-    desk.change(statu["id"], types=["connection.authorized"])
-    for narrower in ({}, {"subscriber_id": statu["id"]}):
+    desk.change(mine["id"], types=["connection.authorized"])
+    for narrower in ({}, {"subscriber_id": mine["id"]}):
         planned = list(service.redelivery.redeliver_dead(dry_run=True, **narrower))
         assert [item.type for item in planned] == ["connection.authorized"]
 
@@ -166,8 +166,8 @@ def test_a_dead_letter_of_somebody_who_was_removed_stays(
     service: Service, desk: SubscriberService, receiver: MakeReceiver
 ) -> None:
     heard = receiver(status(500))
-    item = desk.add(url=heard.url)
+    subscriber = desk.add(url=heard.url)
     service.make_ready()
     let_die(service)
-    desk.remove(item["id"])
+    desk.remove(subscriber["id"])
     assert list(service.redelivery.redeliver_dead()) == []

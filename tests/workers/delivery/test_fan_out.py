@@ -16,12 +16,12 @@ def test_each_subscriber_gets_the_types_it_wants(post: Post, receiver: MakeRecei
     everything, some = receiver(), receiver()
     post.subscribe(everything.url)
     post.subscribe(some.url, types=["connection.deauthorized"])
-    item, two = post.decide(), post.decide(type_=NotificationType.DEAUTHORIZED)
+    first, second = post.decide(), post.decide(type_=NotificationType.DEAUTHORIZED)
 
     post.dispatcher().run_once()
 
-    assert sorted(everything.ids) == [item, two]
-    assert some.ids == [two]
+    assert sorted(everything.ids) == [first, second]
+    assert some.ids == [second]
 
 
 def test_what_was_decided_before_it_subscribed_does_not_come(post: Post, receiver: MakeReceiver) -> None:

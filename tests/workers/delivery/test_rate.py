@@ -54,9 +54,9 @@ def test_a_high_rate_is_kept_however_often_it_is_looked(post: Post, pause_s: flo
 
 def test_all_processes_together_keep_the_rate(post: Post) -> None:
     subscribed(post, 10)
-    lane, two = post.lanes("one"), post.lanes("two")
+    first, second = post.lanes("one"), post.lanes("two")
     for _ in range(5):
-        assert len(lane.look(lambda _: ROOM).leases) + len(two.look(lambda _: ROOM).leases) == 1
+        assert len(first.look(lambda _: ROOM).leases) + len(second.look(lambda _: ROOM).leases) == 1
         post.forward(0.1)
 
 

@@ -173,23 +173,23 @@ def test_after_a_restart_of_redis_attempts_are_recorded_before_the_next_claim(po
 
 
 def test_a_lane_that_cannot_be_read_does_not_keep_the_others(post: Post) -> None:
-    item, two = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
+    first, second = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
     lanes = post.lanes()
     post.decide()
     post.fan_out()
-    post.client.set(keys.lane_flight(post.cell, item.id), "damaged")
+    post.client.set(keys.lane_flight(post.cell, first.id), "damaged")
     result = lanes.look(lambda _: 10)
-    assert [lease.lane.id for lease in result.leases] == [two.id]
+    assert [lease.lane.id for lease in result.leases] == [second.id]
     assert "WRONGTYPE" in str(result.error)
 
 
 def test_one_attempt_that_redis_refuses_does_not_keep_the_others(post: Post) -> None:
-    item, two = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
+    first, second = (post.subscribe(f"http://127.0.0.1:9/{number}") for number in range(2))
     lanes = post.lanes()
     id_ = post.decide()
     post.fan_out()
     leases = lanes.look(lambda _: 10).leases
-    post.client.set(keys.lane_flight(post.cell, item.id), "damaged")
+    post.client.set(keys.lane_flight(post.cell, first.id), "damaged")
     result = lanes.look(lambda _: 10, [completed(post, lease) for lease in leases])
-    assert [attempt.lease.lane.id for attempt, _ in result.refused] == [item.id]
-    assert [post.status(id_, lane.id) for lane in (item, two)] == ["pending", "delivered"]
+    assert [attempt.lease.lane.id for attempt, _ in result.refused] == [first.id]
+    assert [post.status(id_, lane.id) for lane in (first, second)] == ["pending", "delivered"]

@@ -94,8 +94,8 @@ def test_replaying_several_says_how_many_and_asks(operator: Operator, filling: F
     assert form in text
     assert discarding in asked(answer.text, "Discard these 2")
     assert form.count('name="event_id"') == 2
-    condition = asked(operator.open("/ops/events", status="dead", limit="1").text, "Replay this one")
-    assert "<strong>1 message</strong>, as listed here, goes into the inbox again." in condition
+    single = asked(operator.open("/ops/events", status="dead", limit="1").text, "Replay this one")
+    assert "<strong>1 message</strong>, as listed here, goes into the inbox again." in single
 
 
 # Saying what was done
