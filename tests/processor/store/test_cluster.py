@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from redis import Redis, ResponseError, WatchError
+from redis.exceptions import ClusterDownError
 
 from processor.runtime.preflight.redis import check_redis
 from processor.runtime.preflight.results import CheckStatus
@@ -250,6 +251,27 @@ def test_slots_that_move_under_load_lose_nothing(client: ClusterClient, cluster_
     handle_all(client)
     assert sender.lost() == set()
     assert all(client.node_of(keys.cursor(cell)) is target for cell in moved)
+
+
+def test_a_message_whose_slot_no_node_serves_is_answered_503_until_one_does(
+    client: ClusterClient, cluster_url: str
+) -> None:
+    """Its node says CLUSTERDOWN."""
+    sender, cell = Sender(cluster_url), keys.cells()[0]
+    assert sender.post(cell) == 202
+    node, slot = client.node_of(keys.cursor(cell)), client.connected().keyslot(keys.cursor(cell))
+
+    node.execute_command("CLUSTER", "DELSLOTS", slot)
+    try:
+        with pytest.raises(ClusterDownError):
+            node.get(keys.cursor(cell))
+        assert sender.post(cell) == 503
+    finally:
+        node.execute_command("CLUSTER", "ADDSLOTS", slot)
+
+    until(posting(sender, cell))
+    handle_all(client)
+    assert sender.lost() == set()
 
 
 def test_a_killed_primary_costs_no_message_and_stops_its_cells_alone(tmp_path: Path) -> None:
