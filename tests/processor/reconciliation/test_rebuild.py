@@ -8,12 +8,13 @@ import pytest
 from processor.codat.http_headers import Quota
 from processor.codat.rate_limit import Priority
 from processor.errors import CodatError, CodatRateLimited, Conflict
+from processor.reconciliation.listing_scan import PAGE_SIZE
 from processor.store import keys
 from tests.support import cells, messages
 from tests.support.counting import everything
 from tests.support.effort import IN_CI
 
-MANY = 500 if IN_CI else 101
+MANY = 500 if IN_CI else PAGE_SIZE + 1
 """Companies of a client: more than a page."""
 
 STEPS = (
