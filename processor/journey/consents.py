@@ -67,7 +67,7 @@ class Consents:
         """Keep the evidence and note it on the timeline, unless the company was erased meanwhile; the row.
 
         ``person`` is the one whose link was used; ``None``: the company's own link, made for its contact. The
-        name is kept apart, encrypted, and outlives the person's removal.
+        name is kept apart, as it is now, encrypted, and outlives the person's removal.
         """
         company_id, connection_id = company["id"], session.connection_id
         email = company.get("contact_email") if person is None else person["email"]
@@ -96,7 +96,7 @@ class Consents:
                 pipe.xadd(keys.consents(company_id), {"consent": json.dumps(row, ensure_ascii=False)})
                 pipe.hset(keys.consented(company_id), _mark(connection_id, consent), authorization)
                 if person is not None and person["name"]:
-                    pipe.hset(keys.consenters(company_id), person["id"], encrypt(person["name"]))
+                    pipe.hset(keys.consenters(company_id), row["id"], encrypt(person["name"]))
 
         self._client.transaction(save, name)  # type: ignore[no-untyped-call]
         self._events.record_consent(company, connection_id, consent.version, person_id)
@@ -106,16 +106,19 @@ class Consents:
         """A page of a company's evidence, newest first; raises :class:`Invalid` for a foreign cursor."""
         newest = "+" if cursor is None else f"({cursors.stream_id(cursor)}"
         rows = self._client.xrevrange(keys.consents(company_id), max=newest, count=limit + 1)
-        names = {text(key): _name(name) for key, name in self._names(company_id).items()}
+        page = [json.loads(fields[b"consent"]) for _, fields in rows[:limit]]
         items = [
-            {"person_id": None, "email_hash": None, **row, "person_name": names.get(row.get("person_id"))}
-            for row in (json.loads(fields[b"consent"]) for _, fields in rows[:limit])
+            {"person_id": None, "email_hash": None, **row, "person_name": name}
+            for row, name in zip(page, self._names(company_id, page), strict=True)
         ]
         return ResultPage(items, text(rows[limit - 1][0]) if len(rows) > limit else None)
 
-    def _names(self, company_id: str) -> "dict[bytes, bytes]":
-        names: dict[bytes, bytes] = self._client.hgetall(keys.consenters(company_id))
-        return names
+    def _names(self, company_id: str, page: Sequence[dict[str, Any]]) -> list[str | None]:
+        """The name of each consent's person, as it was then."""
+        if not page:
+            return []
+        stored = self._client.hmget(keys.consenters(company_id), [row["id"] for row in page])
+        return [None if name is None else _name(name) for name in stored]
 
     def _keyed_hash(self, message: str) -> str:
         key = self._signing_keys()[0].encode()

@@ -510,7 +510,7 @@ def consented(company_id: str) -> str:
 
 
 def consenters(company_id: str) -> str:
-    """Hash: id of a person whose link was used to their name. Kept like ``consents``."""
+    """Hash: id of a consent to the name of the person whose link was used. Kept like ``consents``."""
     return f"{_in(cell_of(company_id))}consenters:{company_id}"
 
 

@@ -158,10 +158,17 @@ def test_a_consent_says_whose_link_it_was_also_when_they_are_gone(open_place: Op
     assert by_ann["address_hash"] == by_owner["address_hash"]
     timeline = place.desk.reader.timeline(by_ann["connection_id"], limit=10, cursor=None).items
     assert any(str(row["reason"]).endswith(f"with the link of {ann['id']}") for row in timeline)
+    (again, _) = people.add(company_id, ANN, "Somebody Else")
+    link = place.desk.journey.links.connect_url(company_id, holder=again["id"])
+    visitor.press(visitor.open(f"/connect/{token_of(link)}"), "Xero")
+    people.remove(company_id, again["id"])
+    newest, earlier, _ = place.desk.journey.consents.of_company(company_id, limit=10).items
+    assert newest["person_name"] == "Somebody Else"
+    assert earlier == by_ann, "a later consent of the same address does not rewrite evidence"
     try:
         encryption.use_keys([ENCRYPTION_KEY])
-        assert reencrypt(client).changed == 2, "the contact, and the name"
-        assert place.desk.journey.consents.of_company(company_id, limit=1).items == [by_ann]
+        assert reencrypt(client).changed == 3, "the contact, and two names"
+        assert place.desk.journey.consents.of_company(company_id, limit=1).items == [newest]
         encryption.use_keys([])
         assert place.desk.journey.consents.of_company(company_id, limit=1).items[0]["person_name"] is None
     finally:
