@@ -60,9 +60,10 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
     company = as_company(payload.get("referenceCompany"))
     if company is None and type_key.startswith("company."):
         company = as_company(payload)  # the payload of these types is the company itself
-        products = payload.get("products") if type_key.startswith("company.product.") else None
-        if company is not None and isinstance(products, list):
-            company = replace(company, products=as_ids(products))
+    products = payload.get("products") if type_key.startswith("company.product.") else None
+    ids = as_ids(products)
+    if company is not None and (ids or products == []):  # a list of which nothing can be read says nothing
+        company = replace(company, products=ids)
     envelope = build_envelope(
         event_id=event_id,
         event_type=event_type,

@@ -101,6 +101,7 @@ def test_each_connection_event_has_its_class_and_its_connection(event_type: str)
         ("company.product.added", ["accounting", None, "lending"], ("accounting", "lending")),
         ("company.product.removed", [], ()),
         ("Company.Product.Removed", "lending", None),
+        ("company.product.added", [{"identifier": "lending"}], None),
         ("company.product.added", None, None),
         ("company.created", ["not yet all"], None),
     ],
@@ -112,6 +113,10 @@ def test_messages_about_products_name_all_of_the_company(
     event = recognised(message(event_type, payload))
     assert event.company is not None
     assert (event.company.id, event.company.products) == ("company-1", products)
+    referring = {"referenceCompany": {"id": "company-2"}, "products": shown}
+    event = recognised(message(event_type, referring))
+    assert event.company is not None
+    assert (event.company.id, event.company.products) == ("company-2", products)
 
 
 @pytest.mark.parametrize(
