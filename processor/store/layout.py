@@ -41,6 +41,11 @@ def refusal(client: "Redis[Any]", cells: int, *, to_import: bool = False) -> str
     return None
 
 
+def is_of_this_version(stored: bytes) -> bool:
+    """Whether a stored layout is of a store that this version can read."""
+    return stored.partition(b" ")[0] == str(VERSION).encode()
+
+
 def claim(client: "Redis[Any]", cells: int) -> None:
     """Write the version and the number of cells into a new store.
 

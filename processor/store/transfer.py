@@ -1,7 +1,8 @@
-"""Exports a store into a file and imports it into another one, of any kind and version.
+"""Exports a store into a file and imports it into another one, on a server of any kind and version.
 
-Values are read and written by type: what DUMP writes can be read by servers of the same version alone. Both
-ways go on where they were interrupted. Nothing may write to the store meanwhile; RQ's queue is no part of it.
+Values are read and written by type: what DUMP writes can be read by servers of the same version alone. A
+file is for versions of this service with the same layout of the store. Both ways go on where they were
+interrupted. Nothing may write to the store meanwhile; RQ's queue is no part of it.
 """
 
 import os
@@ -14,7 +15,7 @@ from redis import Redis
 
 from processor.clock import to_iso, utc_now
 from processor.errors import Conflict
-from processor.store import keys, stream_transfer
+from processor.store import keys, layout, stream_transfer
 from processor.store.archive import (
     ArchiveFrame,
     ArchiveHeader,
@@ -148,13 +149,16 @@ def _resume(file: Any, source: str, cells: int, key: bytes | None) -> _Resumed |
 
 
 def _check_whole(path: Path, codec: FrameCodec) -> None:
-    """Raise ``ArchiveUnreadable`` unless the file has all its frames."""
+    """Raise ``ArchiveUnreadable`` unless the file has all its frames, and is of a store of this layout."""
     total, last = 0, ArchiveFrame(0, 0, [])
     with path.open("rb") as file:
         read_header(file)
         for number, data in enumerate(read_parts(file)):
             last = codec.decode(number, data)
             total += len(last.records)
+            for record in last.records:
+                if record.key == keys.layout().encode() and not layout.is_of_this_version(record.value[0]):
+                    raise ArchiveUnreadable("The file was exported by another version of this service.")
     if last.total != total:
         raise ArchiveUnreadable("The file is not whole: its export did not end.")
 

@@ -197,5 +197,11 @@ def test_a_file_that_cannot_be_imported_changes_nothing(source: Any, target: Any
         with pytest.raises((Conflict, ArchiveUnreadable), match=reason):
             import_store(target, path, cells=cells, key=given, replace=True)
         assert target.dbsize() == 0
+
+    source.set(keys.layout(), f"{layout.VERSION - 1} {CELLS}")
+    export_store(source, path, cells=CELLS, key=key)
+    with pytest.raises(ArchiveUnreadable, match="another version"):
+        import_store(target, path, cells=CELLS, key=key, replace=True)
+    assert target.dbsize() == 0
     with pytest.raises(ArchiveUnreadable, match="32 bytes"):
         read_key("c2hvcnQ=")
