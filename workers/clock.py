@@ -73,11 +73,13 @@ class Clock:
 
     def tick(self) -> None:
         """Record that the clock lives, and do what is due. Raises ``redis.RedisError``."""
+        self._trim()
         heartbeats.record(self._client, "clock", self._name, metrics=self._metrics)
         self.do_due_work()
 
     def do_due_work(self) -> None:
-        """Wake for what is due, requeue retries, and trim. Raises ``redis.RedisError``."""
+        """Trim, wake for what is due, and requeue retries. Raises ``redis.RedisError``."""
+        self._trim()
         now, asleep = self._clock(), False
         for event_id, cell in wakeups.due_retries(self._client, now):
             _, wake = self._inbox.requeue(event_id, status="failed", cell=cell, only_if=True)
@@ -92,6 +94,10 @@ class Clock:
             self._waker.wake_poller()
         if wakeups.claim_maintenance_run(self._client):
             self._waker.wake_maintenance()
+
+    def _trim(self) -> None:
+        """Remove what has expired, before anything is written: a full Redis deletes, and refuses the rest."""
+        now = self._clock()
         if self._trimmed_at is None or now - self._trimmed_at >= TRIM_EVERY:
             self._trimmed_at = now
             retention.trim(self._client, now - self._retention)

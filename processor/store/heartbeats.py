@@ -6,7 +6,7 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import from_ms
-from processor.store import keys
+from processor.store import essential_writes, keys
 from processor.store.decoding import text
 from processor.store.metrics import Metrics
 
@@ -55,12 +55,11 @@ def live_processes(client: "Redis[Any]") -> dict[str, list[tuple[str, datetime]]
 
 
 def hold_stand_in(client: "Redis[Any]", name: str) -> bool:
-    """Take or renew the lease to stand in for the clock; false while another process has it."""
-    if not client.set(keys.stand_in(), name, nx=True, px=STAND_IN_MS):
-        if text(client.get(keys.stand_in()) or b"") != name:
-            return False
+    """Take or renew the lease to stand in for the clock, also while Redis is full; false: another has it."""
+    essential_writes.run(client, [("SET", keys.stand_in(), name, "NX", "PX", STAND_IN_MS)])
+    return text(client.get(keys.stand_in()) or b"") == name and bool(
         client.pexpire(keys.stand_in(), STAND_IN_MS)
-    return True
+    )
 
 
 def release_stand_in(client: "Redis[Any]") -> None:

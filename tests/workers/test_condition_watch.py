@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from redis import Redis
+from redis import Redis, ResponseError
 
 from processor.clock import to_ms
 from processor.conditions import mutes
@@ -16,6 +16,7 @@ from processor.delivery.channels.operators import OPERATORS
 from processor.runtime.embedded_engine import Engine
 from processor.settings.loading import load
 from processor.store import heartbeats, keys
+from processor.store.inbox import DAY_S
 from tests.support import cells, messages
 from tests.support.workbench import Moving, Workbench
 from workers.condition_watch import ConditionWatch, Send
@@ -153,6 +154,18 @@ def test_a_worker_stands_in_for_a_clock_that_stopped(post: Post) -> None:
     assert post.redis.exists(keys.stand_in()) == 0
     post.live("worker")
     assert second.tick(), "the lease was given up"
+
+
+def test_a_worker_that_stands_in_trims_a_full_redis(post: Post) -> None:
+    post.redis.zadd(keys.events(0), {"stale": to_ms(post.clock()) - 1_000 * DAY_S * 1_000})
+    post.redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(ResponseError, match="maxmemory"):
+            StandInClock(post.container, "deliver-1").tick()
+        assert not post.redis.exists(keys.events(0))
+        assert not StandInClock(post.container, "deliver-2").tick()
+    finally:
+        post.redis.config_set("maxmemory", 0)
 
 
 def test_a_redis_that_is_full_or_away_is_told_directly_and_so_is_its_end(data_dir: Any) -> None:
