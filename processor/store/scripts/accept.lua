@@ -14,14 +14,9 @@ local scores = {}
 
 -- Whether an id that is stored already is accepted once more: it was not recognised (4: quarantined, 6: discarded)
 -- before. A duplicate is counted.
-local function is_recognised_now(id, record, at, is_seen)
+local function is_recognised_now(id, at, is_seen)
   local code = string.sub(call('HGET', KEYS[at], id) or '', 1, 1)
-  if not is_seen and (code == '4' or code == '6') then
-    call('HSET', KEYS[at], id, record)
-    call('ZREM', KEYS[at + 3], id)
-    call('ZREM', KEYS[at + 4], id)
-    return true
-  end
+  if not is_seen and (code == '4' or code == '6') then return true end
   call('HINCRBY', KEYS[at + 1], id, 1)
   if code == '' then call('HDEL', KEYS[at + 1], id) end
 end
@@ -30,12 +25,20 @@ local function accept(number)
   local cell, id, received_ms, record = unpack(ARGV, 4 * number, 4 * number + 3)
   local at, own = cells + 5 * cell - 4, seen + count + 2 * number
   local is_seen = any_seen and call('EXISTS', KEYS[seen + number]) == 1
-  if (is_seen or call('HSETNX', KEYS[at], id, record) == 0) and not is_recognised_now(id, record, at, is_seen) then
-    return 0
+  local is_stored = is_seen or call('HSETNX', KEYS[at], id, record) == 0
+  if is_stored and not is_recognised_now(id, at, is_seen) then return 0 end
+  local entry = redis.pcall('XADD', KEYS[own - 1], '*', 'id', id)
+  if type(entry) == 'table' then -- it is in no inbox: when it is sent again it must not be a duplicate
+    if not is_stored then call('HDEL', KEYS[at], id) end
+    return entry
+  end
+  if is_stored then
+    call('HSET', KEYS[at], id, record)
+    call('ZREM', KEYS[at + 3], id)
+    call('ZREM', KEYS[at + 4], id)
   end
   local members = scores[cell] or {}
   scores[cell], members[#members + 1], members[#members + 2] = members, received_ms, id
-  call('XADD', KEYS[own - 1], '*', 'id', id)
   if ARGV[2] ~= '0' then call('SET', KEYS[seen + number], '1', 'EX', ARGV[2]) end
   if string.sub(KEYS[own], -8) ~= ':nothing' then call('ZADD', KEYS[own], received_ms, id) end
   return 1

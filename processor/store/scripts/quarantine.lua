@@ -6,6 +6,11 @@ if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[3]) == 0 then
   redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
   return 0
 end
-redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
-redis.call('ZADD', KEYS[4], ARGV[2], ARGV[1])
+for index = 4, 3, -1 do
+  local reply = redis.pcall('ZADD', KEYS[index], ARGV[2], ARGV[1])
+  if type(reply) == 'table' then -- nobody would see it: when it is sent again it must not be a duplicate
+    redis.call('HDEL', KEYS[1], ARGV[1])
+    return reply
+  end
+end
 return 1

@@ -174,6 +174,41 @@ def test_scripts_that_the_engine_forgot_are_sent_again_for_a_whole_batch(client,
     assert inbox.depth() == 3
 
 
+def test_what_no_inbox_takes_is_no_duplicate_when_it_is_sent_again(client, inbox):
+    """The inbox was a key of another type: Codat got 503, its repetition 200, and no drain ever saw it."""
+    other = messages.other("client.somethingNew")
+    quarantined = messages.understood(other, "msg_odd")
+    inbox.quarantine("msg_odd", other, messages.LONG_AGO, "why")
+    dead = inbox.accept(messages.understood(BODY, "msg_dead"), BODY).event_id
+    cells.change_message(client, dead, status="dead")
+    client.delete(*(name for cell in keys.cells() for name in keys.inboxes(cell)))
+    before = cells.message(client, "msg_odd")
+    damaged = [name for cell in {UNRECOGNISED, keys.cell_of(COMPANY)} for name in keys.inboxes(cell)]
+    client.mset(dict.fromkeys(damaged, "garbage"))
+    for event, body in ((messages.understood(BODY, "msg_1"), BODY), (quarantined, other)):
+        with pytest.raises(RedisError, match="WRONGTYPE"):
+            inbox.accept(event, body)
+    with pytest.raises(RedisError, match="WRONGTYPE"):
+        inbox.requeue(dead, status="dead", cell=keys.cell_of(COMPANY))
+    assert cells.message(client, "msg_odd") == before
+    assert cells.message(client, dead)["status"] == "dead"
+    client.delete(*damaged)
+
+    assert not inbox.accept(messages.understood(BODY, "msg_1"), BODY).duplicate
+    assert not inbox.accept(quarantined, other).duplicate
+    assert waiting(client) == {UNRECOGNISED: ["msg_odd"], keys.cell_of(COMPANY): ["msg_1"]}
+
+
+def test_what_no_quarantine_lists_is_no_duplicate_when_it_is_sent_again(client, inbox):
+    index = keys.events_of(UNRECOGNISED, "quarantined")
+    client.set(index, "garbage")
+    with pytest.raises(RedisError, match="WRONGTYPE"):
+        inbox.quarantine("msg_1", b"?", messages.LONG_AGO, "why")
+    client.delete(index)
+    assert not inbox.quarantine("msg_1", b"?", messages.LONG_AGO, "why").duplicate
+    assert client.zcard(index) == 1
+
+
 def test_an_index_that_cannot_be_written_loses_no_message(client, inbox):
     """Redis does not undo a script that fails in the middle."""
     client.set(keys.company_events(COMPANY), "not what belongs there")
