@@ -15,7 +15,7 @@ import click
 import httpx
 
 from processor.cli.demo_lender import lender_client
-from processor.cli.demo_listener import Listener
+from processor.cli.demo_listener import DemoListener
 from processor.cli.demo_settings import share_settings
 from processor.cli.demo_welcome import (
     BRAND,
@@ -153,7 +153,7 @@ def _run(
     """Run until Ctrl-C; play the named story once the service is ready."""
     with (
         StopSignals() as signals,
-        Listener(click.echo) as listener,
+        DemoListener(click.echo) as listener,
         store_environment(settings) as env,
         lender_client({**environ, **env}, mailbox) as simulator.simulation.lender,
     ):
@@ -194,7 +194,7 @@ def _headless(
     story = story_named(name or "happy")
     with (
         _exit_on_sigterm(),
-        Listener(click.echo) as listener,
+        DemoListener(click.echo) as listener,
         store_environment(settings) as env,
         Supervisor(service(settings, {**environ, **env})),
     ):
@@ -206,7 +206,7 @@ def _headless(
     return 0 if as_expected and received else 1
 
 
-def _subscribe(settings: Settings, listener: Listener) -> None:
+def _subscribe(settings: Settings, listener: DemoListener) -> None:
     """Register the listener as a subscriber once the service is ready."""
     _await_ready(settings)
     retry_while_busy(lambda: listener.subscribe(settings.local_url, settings.api_keys[0]))

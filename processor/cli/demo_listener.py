@@ -14,7 +14,7 @@ MAX_WAIT_S = 30.0
 MAX_BODY_BYTES = 1_000_000
 
 
-class Listener:
+class DemoListener:
     """Listens on a free local port during the context; ``echo`` prints a line."""
 
     def __init__(self, echo: Callable[[str], None]) -> None:
@@ -27,7 +27,7 @@ class Listener:
         self._thread = threading.Thread(target=self._server.serve_forever, name="listener", daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}/notifications"
 
-    def __enter__(self) -> "Listener":
+    def __enter__(self) -> "DemoListener":
         self._thread.start()
         return self
 

@@ -105,8 +105,8 @@ class ConnectionRepair:
             for _, index in indexes:
                 pipe.zscore(index, connection_id)
             scores = pipe.execute()
-        found = zip(indexes, scores, strict=True)
-        return {cell: int(score) for (cell, _), score in found if score is not None}
+        scored = zip(indexes, scores, strict=True)
+        return {cell: int(score) for (cell, _), score in scored if score is not None}
 
     def _find_company_id(self, cell: int, connection_id: str) -> str | None:
         """The company that lists the connection as its own; ``None`` if no company does."""

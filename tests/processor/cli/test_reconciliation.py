@@ -217,7 +217,7 @@ def test_ctrl_c_ends_it_although_codat_wants_a_long_pause(
 def test_webhooks_are_registered_listed_and_removed(run: Run) -> None:
     made = run("webhooks", "register", "--url", URL)
     assert made.exit_code == 0, made.output
-    assert "CODAT_WEBHOOK_SECRETS" in made.stdout
+    assert "codat-processor webhooks add-secret" in made.stdout
     again = json.loads(run("webhooks", "register", "--url", URL, "--json").stdout)
     assert again["made"] is False
     listed = json.loads(run("webhooks", "list", "--json").stdout)["items"]

@@ -139,7 +139,17 @@ def test_no_module_spells_the_name_of_a_channel_but_its_own() -> None:
     }
     assert {place for place in spelt if "delivery/channels/" not in place[0]} == {
         ("processor/web/v1/company_schemas.py", "email"),  # the format of a string in JSON Schema
-        *((f"processor/{path}.py", "email") for path in ("journey/people", "journey/links", "web/v1/people")),
+        ("processor/journey/consents.py", "email"),  # who consented
+        *(
+            (f"processor/{path}.py", "email")
+            for path in (
+                "journey/people",
+                "journey/links",
+                "web/v1/people",
+                "simulator/lender",
+                "simulator/lender_client",
+            )
+        ),
         ("processor/settings/definitions.py", "email"),  # who reminds
         ("processor/journey/reminders.py", "email"),
         ("processor/settings/kinds.py", "email"),
