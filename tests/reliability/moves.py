@@ -107,14 +107,14 @@ def partition(kind: type[Watched] | type[Clustered], alone_s: float, *, rate: fl
     ):
         engines.until_whole()
         sent.go_on()
-        old = engines.primary(client, 0)
+        old, repeated = engines.primary(client, 0), sent.repeated
         with Redis.from_url(old.url) as cut_off, engines.cut_off(old):
             began = time.monotonic()
             engines.until_replaced(old)
             replaced_s = time.monotonic() - began
             before = _handled(cut_off)
             time.sleep(max(0.0, alone_s - replaced_s))  # how long it goes on is what is tried
-            alone = _handled(cut_off) - before
+            alone = _handled(cut_off) - before - 1  # the first question for it counts as well
         began = time.monotonic()
         caller = Client(service)
         caller.post("healed", messages.connected(company_of(0), "healed", at=datetime.now(UTC)))
@@ -125,9 +125,10 @@ def partition(kind: type[Watched] | type[Clustered], alone_s: float, *, rate: fl
         caller.close()
         sent.stop()
         faults = judge(service, sent, subscriber)
+        faults["faults without effect"] = int(sent.repeated == repeated)  # without its replica it must refuse
     body = [
-        f"With `ACK_REPLICAS=1` the old primary went on alone for {alone_s:g} s, in which it executed "
-        f"{alone:,} commands of the service; another one took over after {replaced_s:.1f} s. "
+        f"With `ACK_REPLICAS=1` the old primary was cut off for {max(alone_s, replaced_s):.1f} s. Another "
+        f"one took over after {replaced_s:.1f} s; from then on the old one executed {alone:,} commands. "
         f"{len(sent.accepted):,} messages were accepted, {sent.repeated:,} of them sent again. They were "
         f"accepted again {accepting_s:.1f} s after the engines saw each other{kind.RETURN}.",
     ]
