@@ -155,7 +155,7 @@ def _run(
         StopSignals() as signals,
         DemoListener(click.echo) as listener,
         store_environment(settings) as env,
-        lender_client({**environ, **env}, mailbox) as simulator.simulation.lender,
+        lender_client({**environ, **env}, mailbox, simulator.simulation),
     ):
         supervisor = Supervisor(service(settings, {**environ, **env}))
         click.echo("Starting; the addresses to open come in a few seconds.")

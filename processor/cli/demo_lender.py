@@ -10,18 +10,24 @@ from processor.journey.reminders import Reminders
 from processor.journey.wiring import brands_of, make_journey
 from processor.languages.catalogues import LANGUAGES, language
 from processor.settings.brands import DEFAULT_BRAND
-from processor.settings.loading import load
+from processor.settings.loading import DOTENV, load
 from processor.simulator.lender_client import LenderClient
 from processor.simulator.mailbox import Mailbox
+from processor.simulator.simulation import Simulation
 
 LONG_AGO = timedelta(days=2)
 A_LITTLE = timedelta(minutes=1)
 
 
 @contextlib.contextmanager
-def lender_client(environ: Mapping[str, str], mailbox: Mailbox) -> Iterator[LenderClient]:
-    """A caller of the service with the settings ``environ``, whose e-mails are in ``mailbox``."""
-    settings = load(environ)
+def lender_client(
+    environ: Mapping[str, str], mailbox: Mailbox, simulation: Simulation
+) -> Iterator[LenderClient]:
+    """A caller of the service, which ``simulation`` has while the context lasts.
+
+    The service has the settings ``environ`` and those of ``.env``; its e-mails are in ``mailbox``.
+    """
+    settings = load(environ, DOTENV)
     container = for_worker(settings)
     parts = {
         "client": container.redis,
@@ -43,16 +49,25 @@ def lender_client(environ: Mapping[str, str], mailbox: Mailbox) -> Iterator[Lend
         container.waker.wake_dispatcher()
         return decided
 
-    with contextlib.closing(container):
-        yield LenderClient(
-            settings.local_url,
-            settings.api_keys[0],
-            brands=sorted(brands_of(settings).keys() - {DEFAULT_BRAND}),
-            languages={tag: language(tag).name for tag in LANGUAGES},
-            mails=lambda: mailbox.mails,
-            expired_link=past.links.connect_url,
-            pass_days=pass_days,
-        )
+    with (
+        contextlib.closing(container),
+        contextlib.closing(
+            LenderClient(
+                settings.local_url,
+                settings.api_keys[0],
+                brands=sorted(brands_of(settings).keys() - {DEFAULT_BRAND}),
+                languages={tag: language(tag).name for tag in LANGUAGES},
+                mails=lambda: mailbox.mails,
+                expired_link=past.links.connect_url,
+                pass_days=pass_days,
+            )
+        ) as client,
+    ):
+        simulation.lender = client
+        try:
+            yield client
+        finally:
+            simulation.lender = None
 
 
 def _clock(shift: timedelta) -> Callable[[], datetime]:

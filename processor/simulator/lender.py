@@ -12,7 +12,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from processor.simulator.entities import SimulatorRefusal
-from processor.simulator.lender_client import LenderClient
+from processor.simulator.lender_client import LenderClient, segment
 from processor.simulator.link import CONTENT_SECURITY_POLICY
 from processor.simulator.simulation import Simulation
 
@@ -36,6 +36,12 @@ _numbers = itertools.count(1)
 def lender_blueprint(simulation: Simulation) -> Blueprint:
     """The lender's pages. With a link of the service as ``connect``, the first opens it in a panel."""
     lender = Blueprint("lender", __name__, template_folder="templates", url_prefix=LENDER_PATH)
+
+    @lender.before_request
+    def refuse_foreign_forms() -> None:
+        is_own = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+        if request.method == "POST" and not is_own:
+            raise SimulatorRefusal(403, "This form was sent by another site")
 
     @lender.after_request
     def protect(answer: Response) -> Response:
@@ -100,16 +106,16 @@ def lender_blueprint(simulation: Simulation) -> Blueprint:
 
     @lender.post("/customers/<company_id>/<action>")
     def act(company_id: str, action: str) -> ResponseReturnValue:
-        form, client, path = request.form, client_of_service(), f"/companies/{company_id}"
+        form, client, path = request.form, client_of_service(), f"/companies/{segment(company_id)}"
         match action:
             case "add-person":
                 client.add_person(company_id, form.get("email", ""), form.get("name", ""))
             case "remove-person":
-                client.call("DELETE", f"{path}/people/{form.get('person_id', '')}")
+                client.call("DELETE", f"{path}/people/{segment(form.get('person_id', ''))}")
             case "add-product":
-                client.call("PUT", f"{path}/products/{form.get('product', '')}")
+                client.call("PUT", f"{path}/products/{segment(form.get('product', ''))}")
             case "remove-product":
-                client.call("DELETE", f"{path}/products/{form.get('product', '')}")
+                client.call("DELETE", f"{path}/products/{segment(form.get('product', ''))}")
             case "read":
                 client.call("POST", f"{path}/read")
             case "pass-days":

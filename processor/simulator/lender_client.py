@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -37,13 +38,18 @@ class LenderClient:
         self.links: dict[str, str] = {}
         """The newest link of each company and person that was signed up or added here, by their ids."""
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """The answer of a call; empty if it has none."""
         try:
             response = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise SimulatorRefusal(HTTPStatus.BAD_GATEWAY, f"The service did not answer: {error}") from error
-        answer: dict[str, Any] = response.json() if response.content else {}
+            answer: dict[str, Any] = response.json() if response.content else {}
+        except (httpx.HTTPError, ValueError) as error:
+            sentence = f"The service did not answer as it should: {error}"
+            raise SimulatorRefusal(HTTPStatus.BAD_GATEWAY, sentence) from error
         if response.is_error:
             mistakes = "; ".join(f"{name}: {text}" for name, text in (answer.get("errors") or {}).items())
             sentence = f"The service refuses: {answer.get('detail') or answer.get('title')} {mistakes}"
@@ -59,14 +65,22 @@ class LenderClient:
     def add_person(self, company_id: str, email: str, name: str) -> None:
         """Add a person of the company, who gets a link of their own."""
         person = self.call(
-            "POST", f"/companies/{company_id}/people", {"email": email, **({"name": name} if name else {})}
+            "POST",
+            f"/companies/{segment(company_id)}/people",
+            {"email": email, **({"name": name} if name else {})},
         )
         self.links[person["id"]] = person["connect_url"]
 
     def overview(self, company_id: str) -> dict[str, Any]:
         """Everything that the page of a company shows."""
         names = ("journey", "consents", "people", "products", "platform-requests")
-        answers = {
-            name.replace("-", "_"): self.call("GET", f"/companies/{company_id}/{name}") for name in names
-        }
-        return {"company": self.call("GET", f"/companies/{company_id}"), **answers}
+        path = f"/companies/{segment(company_id)}"
+        answers = {name.replace("-", "_"): self.call("GET", f"{path}/{name}") for name in names}
+        return {"company": self.call("GET", path), **answers}
+
+
+def segment(value: str) -> str:
+    """A value as one segment of a path. Raises :class:`SimulatorRefusal` for one that leads elsewhere."""
+    if value in ("", ".", ".."):
+        raise SimulatorRefusal(HTTPStatus.NOT_FOUND, "There is nothing of this name")
+    return quote(value, safe="")
