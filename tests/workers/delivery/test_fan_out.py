@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from redis import ResponseError
 
 from handlers.milestones import NotificationType
 from processor.delivery.fan_out import FanOut
@@ -53,6 +54,19 @@ def test_dividing_twice_tells_nobody_twice(post: Post, receiver: MakeReceiver) -
 
     assert heard.ids == [id_]
     assert post.client.xlen(keys.fan_out(post.cell)) == 0
+
+
+def test_a_lane_that_refuses_a_notification_does_not_keep_the_others_from_it(post: Post) -> None:
+    """The others never got it: it had left the fan-out by then."""
+    lanes = [keys.lane(post.cell, post.subscribe(f"http://127.0.0.1:9/{number}").id) for number in range(3)]
+    for damaged in lanes:
+        post.client.delete(*lanes)
+        post.client.set(damaged, "garbage")
+        id_ = post.decide()
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            post.fan_out()
+        assert [post.client.zcard(lane) for lane in lanes if lane != damaged] == [1, 1]
+        assert post.client.hget(keys.deliveries(post.cell, id_), "n:pending") == b"3"
 
 
 def test_a_notification_that_was_erased_meanwhile_goes_to_nobody(post: Post, receiver: MakeReceiver) -> None:
