@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from redis import Redis
 
@@ -35,25 +36,30 @@ def noted(filling: Filling) -> list[tuple[str, str]]:
     ]
 
 
+pack = msgspec.msgpack.encode
+
 UNREADABLE = (
     GARBAGE,
     b"",
-    b"ready",
-    b"ready\none\n{}",
-    b"\xff\n1\n{}",
-    b"ready\n1\n[]",
-    b"ready\n1\n{}",
-    b"ready\n1\n" + b"[" * 100_000,
-    b'ready\n1\n{"id":"another"}',
-    b'ready\n1\n{"id":"xero","facts":[{"kind":"linked"}]}',
-    b'ready\n1\n{"id":"xero","data_types":{"bills":["Complete","x",0,0,0]}}',
-    b'ready\n1\n{"id":"xero","described_at":99999999999999999999999}',
-    b'ready\n99999999999999999999999\n{"id":"xero"}',
+    b"d",
+    b"done\n" + pack({"id": "xero"}),
+    b"z1\n" + pack({"id": "xero"}),
+    b"d1\n" + pack([]),
+    b"d1\n" + pack({}),
+    b"d1\n" + b"\x82" + pack("id") + pack("xero") + pack("unknown") + b"\x91" * 100_000,
+    b"d1\n" + pack({"id": "another"}),
+    b"d1\n" + pack({"id": "xero", "facts": [{"kind": "linked"}]}),
+    b"d1\n" + pack({"id": "xero", "data_types": {"bills": {"name": "bills", "status": "x", "at": "x"}}}),
+    b"d1\n" + pack({"id": "xero", "described_at": 2**63}),
+    b"dffffffffffffffffffff\n" + pack({"id": "xero"}),
 )
 """Records of a connection that cannot be read, each for another reason."""
 
+READABLE = b"d1\n" + pack({"id": "xero"})
+"""The same without anything wrong."""
 
-@pytest.mark.parametrize("row", [GARBAGE, b'ready\n1\n{"id":"another"}'])
+
+@pytest.mark.parametrize("row", [GARBAGE, b"d1\n" + pack({"id": "another"})])
 def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, row: bytes) -> None:
     """One record of a connection held garbage: every list of connections answered 500 to everybody.
 
@@ -97,14 +103,13 @@ def test_one_damaged_connection_is_named_and_the_others_go_on(filling: Filling, 
 def test_a_connection_is_unreadable_whatever_is_wrong_with_its_record(filling: Filling) -> None:
     store = filling.container.redis
     key, client = cells.where(store, keys.connection, "xero"), filling.app.test_client()
-    before = store.get(key) or b""
     for row in UNREADABLE:
         store.set(key, row)
         answer = client.get("/v1/connections", headers={"Authorization": f"Bearer {KEY}"})
         states = {item["id"]: item["state"] for item in answer.json["items"]}
         assert states == {"xero": "unreadable", "stripe": "ready"}, row
         assert noted(filling) == [("connection", "xero")], row
-        store.set(key, before)
+        store.set(key, READABLE)
         assert noted(filling) == []
 
 
