@@ -170,8 +170,8 @@ class Drain:
         self, leases: CellLeases, numbers: Sequence[int], refused: Refused, *, replays: bool = False
     ) -> int:
         """Handle one batch of these cells; the number of messages. Adds cells to ``refused``."""
-        gc.disable()  # the records of a batch live until its commit: looking for cycles among them is in vain
         try:
+            gc.disable()  # the records of a batch live until its commit: looking for cycles is in vain
             result = self.batch(*numbers, replays=replays)
         except (CommitConflict, ResponseError) as error:
             if len(numbers) > 1:  # one of the cells is the cause

@@ -1,5 +1,6 @@
 """A message whose handling raises: recorded, tried again on schedule, dead in the end, and replayed."""
 
+import gc
 import itertools
 from datetime import timedelta
 
@@ -80,6 +81,20 @@ def test_a_job_that_ran_out_of_time_is_no_fault_of_the_message_that_was_handled_
 
     bench.drain_all()
     assert bench.status(event_id) == "processed"
+
+
+def test_a_job_that_runs_out_of_time_anywhere_leaves_the_search_for_cycles_on(bench, monkeypatch):
+    disable = gc.disable
+
+    def late():
+        disable()
+        raise JobTimeoutException
+
+    bench.send(messages.connected("company-1", "connection-1"))
+    monkeypatch.setattr(gc, "disable", late)
+    with pytest.raises(JobTimeoutException):
+        bench.drain().run(keys.cell_of("company-1"))
+    assert gc.isenabled()
 
 
 def test_it_is_tried_again_at_its_time_and_not_before(bench):
