@@ -10,7 +10,10 @@ CLOCK = "clock"
 WORKER = "worker"
 
 SHARES = MappingProxyType({WEB: 5, DRAIN: 3, ASK: 3, DELIVER: 6, POLL: 3, CLOCK: 2})
-"""Maximum connections of one process of this kind."""
+"""Maximum connections of one process of this kind.
+
+Each thread of ``deliver`` has one, but that which stands in for a missing clock: it waits for one of the six.
+"""
 
 QUEUE_CONNECTIONS = 2
 """Maximum connections of one process to ``QUEUE_REDIS_URL``: a blocked read of a worker, and its commands."""
