@@ -24,9 +24,9 @@ Three rules handle what is less exact than a message with a time:
 
 * An observation (``FactKind.SEEN``) is a status that Codat's API showed when we asked. An exact change within
   ``SEEN_TOLERANCE`` of it outranks it: ``effective_facts`` leaves it out.
-* Codat's API may show the state of up to ``API_LAG`` ago. An observation that contradicts a change of access
-  of the last ``API_LAG`` changes nothing (``may_be_outdated``). ``handlers.verification`` asks again until
-  Codat agrees or the lag is over.
+* Codat's API may show the state of up to ``API_LAG`` ago. An observation that contradicts a change of the
+  last ``API_LAG`` changes nothing (``may_be_outdated``). ``handlers.verification`` asks again until Codat
+  agrees or the lag is over.
 * A legacy alert that was accepted without an answer is superseded by the exact fact of the same meaning as
   soon as that arrives (``handlers.superseded``).
 
@@ -250,7 +250,8 @@ def _keep(history: AuthorizationHistory, read: Fact) -> AuthorizationHistory:
 def _set_aside(history: AuthorizationHistory, read: Fact) -> AuthorizationHistory:
     ended = history.ended
     if ended is not None and ended.kind is FactKind.SEEN and read.at - ended.at <= SEEN_TOLERANCE:
-        return _keep(history, read)  # the time of an observation is truncated: the read came first
+        # The time of an observation is truncated: the read came first, and so did its requests.
+        return replace(_keep(replace(history, ended=None), read), ended=ended)
     return replace(history, orphaned_reads=(*history.orphaned_reads, *_current_part(history, read)))
 
 
@@ -287,14 +288,10 @@ def lag_after(change: Fact) -> timedelta:
 def may_be_outdated(history: AuthorizationHistory, fact: Fact) -> bool:
     """Whether ``fact`` is an observation that contradicts the last change and may show the state before it.
 
-    An alert that agrees with the observation proves nothing: it may be as late as that. A read at which
-    access is known to have begun is no change of it: an end that Codat shows after the read is one.
+    An alert that agrees with the observation proves nothing: it may be as late as that.
     """
     change = last_change(history)
     if fact.kind is not FactKind.SEEN or fact.claimed or change is None or history.deleted:
-        return False
-    is_read = change.kind in (FactKind.READ, FactKind.ORDINARY_READ)
-    if is_read and column_of(fact) is Column.SEEN_ENDED:
         return False
     if fact.at - change.at >= lag_after(change):
         return False

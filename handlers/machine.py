@@ -27,7 +27,15 @@ from handlers.records import dataclass, replace
 from handlers.registry import Context, HandlerResult, company_rule_for, handler_for
 from handlers.state import Situation, situation
 from handlers.timeline import TimelineEntry, explain
-from handlers.verification import asks_for, is_foreign, is_overdue, reason_to_check, remaining_lag
+from handlers.verification import (
+    CONTRADICTED,
+    asks_for,
+    is_foreign,
+    is_overdue,
+    may_have_ended,
+    reason_to_check,
+    remaining_lag,
+)
 
 SUBJECTS = (authorization, sync, lifecycle, quota)
 """The modules with handlers; importing them registers these."""
@@ -174,14 +182,17 @@ def _decide(
         ]
         obstacle = reason_to_check(milestone, connection, facts, context, foreign=is_foreign_company)
         waits = obstacle is not None and not is_overdue(check.since, event, context)
-        if not waits and not plan.pending:
+        is_unsure = may_have_ended(milestone, connection)
+        if not waits and not is_unsure and not plan.pending:
             plan.told.append(milestone)
             reason = _reason_to_tell(open_check, obstacle)
             plan.decisions.append(_decision(connection, milestone, DecisionOutcome.TOLD, reason))
             continue
         plan.pending.append(_PendingMilestone(milestone, check, asks=waits))
         if open_check is None:
-            reason = (obstacle if waits else None) or "what comes before it waits"
+            reason = (obstacle if waits else None) or (
+                CONTRADICTED if is_unsure else "what comes before it waits"
+            )
             plan.decisions.append(_decision(connection, milestone, DecisionOutcome.CHECKING, reason))
     reason = "no longer true when it was checked: not told"
     for check in open_checks.values():

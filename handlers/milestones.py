@@ -147,10 +147,10 @@ def _was_told(milestone: Milestone, ledger: tuple[LedgerEntry, ...], now: Situat
     if milestone.type is NotificationType.DELETED:
         return bool(same) or not ledger
     if milestone.type.is_end:
-        return _last_access_type(ledger) is milestone.type
+        return last_access_type(ledger) is milestone.type
     if milestone.type is NotificationType.AUTHORIZATION_FAILED:
         return any(_reaches(entry, milestone.at) for entry in same)
-    since, last = now.history.begun_at, _last_access_type(ledger)
+    since, last = now.history.begun_at, last_access_type(ledger)
     is_exact = last is not None and last.is_end
     if (
         base_type is NotificationType.AUTHORIZED
@@ -163,7 +163,7 @@ def _was_told(milestone: Milestone, ledger: tuple[LedgerEntry, ...], now: Situat
     return any(since is None or reaches(entry, since) for entry in same)
 
 
-def _last_access_type(ledger: tuple[LedgerEntry, ...]) -> NotificationType | None:
+def last_access_type(ledger: tuple[LedgerEntry, ...]) -> NotificationType | None:
     """The type of the last entry about access, given or ended."""
     for entry in reversed(ledger):
         kind = _BASE_TYPES[entry.kind]

@@ -17,12 +17,15 @@ from handlers.events import (
 from handlers.facts import API_LAG, SEEN_TOLERANCE, Fact, FactKind
 from handlers.fold import AuthorizationHistory, lag_after, last_change, may_be_outdated
 from handlers.lifecycle import remaining_visibility_lag
-from handlers.milestones import Milestone, NotificationType
+from handlers.milestones import Milestone, NotificationType, last_access_type
 from handlers.records import replace
 from handlers.registry import Context, HandlerResult
 
 CHECK_AFTER = timedelta(seconds=3)
 """Shortest time from a change to the question about it."""
+
+CONTRADICTED = "what Codat showed since contradicts it"
+"""Why news waits that may be true or outdated."""
 
 GRACE = timedelta(seconds=30)
 """A question counts as lost this long after the last possible answer."""
@@ -65,7 +68,7 @@ def reason_to_check(
         denial = contradicting_observation(connection)
         if denial is None or denial.at <= milestone.at + SEEN_TOLERANCE or milestone.type.is_end:
             return None
-        return "what Codat showed since contradicts it"
+        return CONTRADICTED
     if _is_confirmed(milestone, connection.history, facts):
         return None
     return "late news is checked with Codat first" if is_late else "bad news is checked with Codat first"
@@ -80,6 +83,19 @@ def _is_confirmed(milestone: Milestone, history: AuthorizationHistory, facts: Se
         and not may_be_outdated(history, fact)
         for fact in facts
     )
+
+
+def may_have_ended(milestone: Milestone, connection: Connection) -> bool:
+    """Whether Codat showed an end, which was told, after a read that is all that is known of the beginning.
+
+    What Codat showed may be the end before that beginning, so neither is certain: also without an answer in
+    time nothing is told, until Codat shows access or the exact message of the beginning comes.
+    """
+    told = last_access_type(connection.ledger)
+    if told is None or not told.is_end or milestone.fact.kind not in (FactKind.READ, FactKind.ORDINARY_READ):
+        return False
+    denial = contradicting_observation(connection)
+    return denial is not None and denial.at > milestone.at
 
 
 def contradicting_observation(connection: Connection) -> Fact | None:

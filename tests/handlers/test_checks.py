@@ -1,8 +1,10 @@
 """Bad news and late news wait for Codat's word before they are told."""
 
+from collections.abc import Callable
+
 import pytest
 
-from handlers.events import Aspect
+from handlers.events import Aspect, Event, LinkStatus
 from handlers.registry import Policy
 from handlers.state import State
 from tests.handlers.support.story import (
@@ -145,6 +147,26 @@ def test_access_that_ended_right_after_the_first_read_is_not_given_by_that_read(
     story.hear(unanswered(360), seen(447, DEAUTHORIZED))
     given = [] if first == "look" else ["connection.authorized", "initial_sync.completed"]
     assert (story.state, story.told) == (State.DEAUTHORIZED, [*given, DEAUTHORIZED_NOTICE])
+
+
+@pytest.mark.parametrize("policy", [ASKS, IMPATIENT], ids=["asks", "without patience"])
+def test_access_that_codat_shows_after_an_end_and_an_older_read_is_told(policy: Policy) -> None:
+    story = Story(seen(295, DEAUTHORIZED), read(290, known=297), unanswered(390), policy=policy)
+    assert story.told == [DEAUTHORIZED_NOTICE]
+    story.hear(seen(447, LINKED))
+    assert (story.state, story.connection.checks) == (State.READY, ())
+    assert story.told == [DEAUTHORIZED_NOTICE, "connection.authorized", "initial_sync.completed"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "reason"), [(relinked, UNLINKED), (linked, DEAUTHORIZED)], ids=["again", "first"]
+)
+def test_an_end_shown_less_than_a_minute_after_a_first_read_may_be_that_of_before(
+    begins: Callable[..., Event], reason: LinkStatus
+) -> None:
+    """Codat lagged: the end of before was told, and nothing else after it although access went on."""
+    story = Story(read(110), seen(115, reason), begins(100, known=118), seen(175, LINKED), policy=ASKS)
+    assert (story.state, story.told) == (State.READY, ["connection.authorized", "initial_sync.completed"])
 
 
 def test_a_read_in_the_second_of_an_end_that_codat_showed_is_not_of_the_next_authorisation() -> None:

@@ -46,6 +46,27 @@ def test_a_data_type_requested_up_to_the_end_of_an_authorisation_belongs_to_it(
     assert bool(fold(facts).initial_reads) == counts
 
 
+@pytest.mark.parametrize(("requested", "kept"), [(20, ["bills"]), (20.5, ["bills", "items"])])
+def test_a_read_in_the_second_of_a_shown_end_keeps_what_was_requested_since_the_end_before(
+    requested: float, kept: list[str]
+) -> None:
+    facts = (
+        fact(FactKind.LINKED, 10),
+        fact(FactKind.ENDED, 20, status=LinkStatus.UNLINKED),
+        fact(FactKind.RELINKED, 30),
+        fact(FactKind.SEEN, 120, status=LinkStatus.DEAUTHORIZED),
+        fact(
+            FactKind.READ,
+            120.8,
+            types=(("bills", "Complete"), ("items", "Complete")),
+            requested=(("bills", at(32)), ("items", at(requested))),
+        ),
+    )
+    (read,) = fold(facts).initial_reads
+    assert [name for name, _ in read.types] == kept
+    assert fold(facts).orphaned_reads == ()
+
+
 def test_of_two_outcomes_of_one_time_the_greater_status_wins_and_an_equal_one_changes_nothing() -> None:
     complete, failed = DataType("bills", "Complete", at(1)), DataType("bills", "MapError", at(1))
     assert failed.is_newer_than(complete)
