@@ -50,6 +50,9 @@ TARGETS = (
 )
 """Arguments that are recorded. Others may be secrets or addresses."""
 
+MADE = "processor.cli.audited.made"
+"""Where a command puts the id of what it made into the context's ``meta``, to have it recorded."""
+
 SEVERAL_TARGETS = ("event_ids", "notification_ids")
 MAX_TARGETS = 5
 
@@ -73,6 +76,7 @@ def record(container: Container, outcome: str) -> None:
     targets = [str(context.params[name]) for name in TARGETS if context.params.get(name)]
     for name in SEVERAL_TARGETS:
         targets += context.params.get(name) or ()
+    targets += [context.meta[MADE]] if MADE in context.meta else []
     shown = " ".join(targets[:MAX_TARGETS]) or None
     action = AuditedAction(
         ActorKind.COMMAND,

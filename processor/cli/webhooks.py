@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from processor.cli.audited import actor_name
+from processor.cli.audited import MADE, actor_name
 from processor.cli.options import as_json_option, read_secret
 from processor.cli.printing import Column, print_fields, print_json, print_page
 from processor.cli.store_access import open_store
@@ -90,6 +90,7 @@ def add_secret(*, as_json: bool) -> None:
     secret = read_secret("Signing secret")
     with open_store() as container:
         stored = container.webhook_secrets.add(secret, by=actor_name())
+        click.get_current_context().meta[MADE] = stored.id
     if as_json:
         print_json(asdict(stored))
     else:

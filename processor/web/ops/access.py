@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, g, request, url_for
 
 from processor.access.sessions import SHOWN_ID_CHARS
 from processor.errors import NotFound
@@ -56,7 +56,7 @@ def add_webhook_secret() -> Response:
     """Accept messages that are signed with one more secret, within a second in every process."""
     operator = auth.current_operator()
     by = operator.name if operator else ""
-    get_container().webhook_secrets.add(request.form.get("secret", ""), by=by)
+    g.audit_target = get_container().webhook_secrets.add(request.form.get("secret", ""), by=by).id
     return rendering.back(url_for(f"{auth.NAME}.access"), "secret-added")
 
 

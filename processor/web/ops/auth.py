@@ -164,7 +164,7 @@ def _record_action(response: Response) -> Response:
         view, action = _action()
         known = action if action in KNOWN_ACTIONS else ""
         name = f"ops {view} {known}".rstrip()
-        audit_hooks.record(ActorKind.OPERATOR, operator.name, name, response)
+        audit_hooks.record(ActorKind.OPERATOR, operator.name, name, response, g.get("audit_target"))
     return response
 
 

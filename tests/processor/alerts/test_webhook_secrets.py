@@ -199,6 +199,6 @@ def test_the_commands_add_list_and_remove_it(redis_url: str, client: "Redis[Any]
     trail = Filling(redis_url).container.audit.entries(limit=9).items
     assert [(entry["action"], entry["target"]) for entry in trail] == [
         ("webhooks remove-secret", id_),
-        ("webhooks add-secret", None),
+        ("webhooks add-secret", id_),
     ]
     assert ADDED not in added + repr(trail)

@@ -50,7 +50,7 @@ def test_a_signing_secret_is_added_not_shown_and_removed(operator: Operator, fil
     assert "is removed" in operator.follow(operator.send(address, seal=operator.seal()))
     assert operator.send(address, seal=operator.seal()).status_code == 404
     trail = [(entry["action"], entry["target"]) for entry in filling.container.audit.entries(limit=9).items]
-    assert ("ops add_webhook_secret", None) in trail
+    assert ("ops add_webhook_secret", stored.id) in trail
     assert ("ops remove_webhook_secret", stored.id) in trail
     assert secret not in repr(trail)
 
