@@ -146,9 +146,9 @@ def company(row: Any) -> dict[str, str]:
 
 
 def company_record(row: Mapping[str, str]) -> CompanyRecord:
-    """The record in a hash; tags that cannot be read count as none.
+    """The record in a hash; tags that cannot be read count as none, products as not known.
 
-    Raises ``ValueError`` for a time or products that cannot be read.
+    Raises ``ValueError`` for a time that cannot be read.
     """
     return CompanyRecord(
         name=row.get("name"),
@@ -158,7 +158,7 @@ def company_record(row: Mapping[str, str]) -> CompanyRecord:
         deleted_at=from_iso(row["deleted_at"]) if "deleted_at" in row else None,
         deleted_by=row.get("deleted_by"),
         first_heard_at=from_iso(row["first_heard"]) if "first_heard" in row else None,
-        products=tuple(json.loads(row["products"])) if "products" in row else None,
+        products=_products(row.get("products", "null")),
         products_at=from_iso(row["products_at"]) if "products_at" in row else None,
     )
 
@@ -185,6 +185,14 @@ def _tags(document: str) -> dict[str, str]:
     except ValueError:
         return {}
     return tags if isinstance(tags, dict) else {}
+
+
+def _products(document: str) -> tuple[str, ...] | None:
+    try:
+        products = json.loads(document)
+    except ValueError:
+        return None
+    return tuple(map(str, products)) if isinstance(products, list) else None
 
 
 def timeline_entry_id(row: bytes) -> str:
