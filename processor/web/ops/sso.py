@@ -7,8 +7,10 @@ import json
 import logging
 import re
 import secrets
+import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -42,6 +44,12 @@ _known_metadata: dict[str, tuple[float, dict[str, Any]]] = {}
 
 LEEWAY_S = 60
 MAX_ANSWER_BYTES = 262_144
+
+
+@cache
+def _trusted_authorities() -> ssl.SSLContext:
+    """The authorities of certifi, loaded once per process: that takes longer than the rest of a sign-in."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class ProviderFailed(ProcessorError):
@@ -172,7 +180,13 @@ class Provider:
 
     def _read(self, address: str) -> Any:
         try:
-            answer = httpx.get(address, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+            answer = httpx.get(
+                address,
+                timeout=TIMEOUT_S,
+                follow_redirects=False,
+                trust_env=False,
+                verify=_trusted_authorities(),
+            )
             answer.raise_for_status()
             if len(answer.content) > MAX_ANSWER_BYTES:
                 raise ValueError("too long")
@@ -190,6 +204,7 @@ class Provider:
             code_challenge_method="S256",
             timeout=TIMEOUT_S,
             trust_env=False,
+            verify=_trusted_authorities(),
         )
 
     def _failed(self, error: Exception) -> ProviderFailed:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import certifi
 import pytest
 from flask.testing import FlaskClient
 from joserfc.jwk import RSAKey
@@ -64,6 +65,19 @@ def test_a_member_of_a_group_gets_its_role(service: Filling, issuer: Issuer) -> 
     assert come_back(client, brought).status_code == 401  # the cookie is gone with its use
     (session,) = service.container.operator_sessions.all()
     assert session.method == "oidc"
+
+
+def test_the_trusted_certificates_are_read_once(
+    service: Filling, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request to the provider read them all again, up to four times a sign-in."""
+    sso._trusted_authorities()
+    readings: list[None] = []
+    where = certifi.where
+    monkeypatch.setattr(certifi, "where", lambda: (readings.append(None), where())[1])
+    client = service.app.test_client()
+    assert come_back(client, issuer.authorize(leave(client))).status_code == 303
+    assert readings == []
 
 
 @pytest.mark.parametrize(
