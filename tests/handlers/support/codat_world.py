@@ -184,9 +184,10 @@ class World:
         """Let somebody look at Codat in between, as a reconciler does."""
         if self.api is Api.NO_KEY:
             return
-        for _ in range(self.tape.number(3)):
+        for number in range(self.tape.number(3)):
             change = self.tape.choice(self.changes)
-            at = self._ours(change.at) + timedelta(seconds=self.tape.choice(DELAYS_S))
+            delay = timedelta(seconds=self.tape.choice(DELAYS_S), microseconds=number)  # no two at one moment
+            at = self._ours(change.at) + delay
             self.post(at, self._answer(Aspect.CONNECTION, at))
 
     def _processed_at(self, arrival: datetime) -> datetime:
@@ -196,7 +197,7 @@ class World:
     def _wait_of(self, message: Event) -> timedelta:
         """How long new messages overtake this one: what is older than an hour waits in a lane of its own."""
         is_replay = message.received_at - message.at > REPLAYED_AFTER
-        return timedelta(seconds=REPLAY_WAITS_S[self._count % len(REPLAY_WAITS_S)] if is_replay else 0)
+        return timedelta(seconds=self.tape.choice(REPLAY_WAITS_S) if is_replay else 0)
 
     def _answer(self, aspect: Aspect, at: datetime) -> Event:
         self.answers += 1
