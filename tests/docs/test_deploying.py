@@ -5,7 +5,12 @@ import re
 import shlex
 import tomllib
 from configparser import ConfigParser
+from importlib.metadata import distributions, requires
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from processor.cli import COMMANDS
 from processor.settings.definitions import definitions
@@ -47,8 +52,33 @@ def test_the_lock_has_the_required_versions_and_hashes_of_each() -> None:
     """A version says which release is installed, not which bytes."""
     pinned = {line for line in read("requirements.txt").splitlines() if "==" in line}
     locked = read("deploy/requirements.lock").replace(" \\\n    ", " ").splitlines()
-    assert {line.split()[0] for line in locked if not line.startswith("setuptools==")} == pinned
+    named = {line.partition(" --hash=")[0] for line in locked}
+    assert {line for line in named if not line.startswith("setuptools==")} == pinned
     assert all(" --hash=sha256:" in line for line in locked)
+
+
+@pytest.mark.parametrize("version", ["3.11.0", "3.11.3", "3.14.0"])
+def test_the_lock_has_what_its_packages_require(version: str) -> None:
+    """With the 3.11.2 of Debian 12 the installation failed: redis requires one package more there."""
+    environment = {"python_full_version": version, "python_version": version.rpartition(".")[0], "extra": ""}
+    pinned = [Requirement(line) for line in read("requirements.txt").splitlines() if "==" in line]
+    has = {canonicalize_name(row.name) for row in pinned if applies(row, environment)}
+    missing = {
+        f"{row.name}: {wanted}"
+        for row in pinned
+        if is_installed(row.name)
+        for wanted in map(Requirement, requires(row.name) or ())
+        if applies(wanted, environment) and canonicalize_name(wanted.name) not in has
+    }
+    assert missing == set()
+
+
+def applies(requirement: Requirement, environment: dict[str, str]) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+def is_installed(name: str) -> bool:
+    return any(distributions(name=name))
 
 
 def test_the_unit_runs_commands_of_ours() -> None:
