@@ -6,10 +6,10 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
+from itertools import chain, count, groupby
 from typing import Any
 
 from redis import Redis
@@ -17,6 +17,8 @@ from redis import Redis
 from processor.clock import to_ms
 from processor.errors import Invalid
 from processor.store.decoding import text
+from processor.store.round_trip import RoundTrip
+from processor.store.scripts import register
 
 MAX_DIGITS = 20
 LAST_STREAM_NUMBER = 2**64 - 1
@@ -71,14 +73,16 @@ def merged_page(
     limit: int,
     cursor: str | None,
     between: tuple[float | str, float | str] = ("-inf", "+inf"),
+    together: int = 1,
 ) -> ResultPage:
     """The same of the union of ``parts``, disjoint sorted sets; the items are members with numbers of parts.
 
     ``index`` only names the list for its cursors, so parts may be added and removed as well. ``between`` are
-    the lowest and highest score to return.
+    the lowest and highest score to return. Each ``together`` parts in turn are of one cell, and read at one
+    moment: a member that moves from one of them to another is on its page.
     """
     position = None if cursor is None else _score_and_member(cursor, index)
-    candidates = _members_below(client, parts, position, limit, between)
+    candidates = _members_below(client, parts, position, limit, between, together)
     candidates.sort(reverse=True)
     rows, more = candidates[:limit], len(candidates) > limit
     next_cursor = _cursor(index, rows[-1][1], rows[-1][0]) if more and rows else None
@@ -145,6 +149,7 @@ def _members_below(
     position: tuple[float, str] | None,
     limit: int,
     between: tuple[float | str, float | str],
+    together: int,
 ) -> list[tuple[float, str, int]]:
     """Members below a position with scores and parts: up to ``limit`` + 1 of each part, or a few more."""
     bottom, top = between
@@ -154,12 +159,17 @@ def _members_below(
     offsets = dict.fromkeys(range(len(parts)), 0)
     counts = [0] * len(parts)
     while offsets:
-        with client.pipeline(transaction=False) as pipe:
-            for part, offset in offsets.items():
-                pipe.zrevrangebyscore(parts[part], top, bottom, start=offset, num=limit + 1, withscores=True)
-            pages = dict(zip(offsets, pipe.execute(), strict=True))
-        for part, rows in pages.items():
-            members = ((score, text(raw_member)) for raw_member, score in rows)
+        if together > 1:
+            pages = _read_together(client, parts, offsets, together, [top, bottom, limit + 1])
+        else:
+            with client.pipeline(transaction=False) as pipe:
+                for part, offset in offsets.items():
+                    pipe.zrevrangebyscore(
+                        parts[part], top, bottom, start=offset, num=limit + 1, withscores=True
+                    )
+                pages = pipe.execute()
+        for part, rows in zip(list(offsets), pages, strict=True):
+            members = ((float(score), text(raw_member)) for raw_member, score in rows)
             matching = [row for row in members if position is None or row < position]
             below += [(*row, part) for row in matching]
             offsets[part] += len(rows)
@@ -167,6 +177,23 @@ def _members_below(
             if len(rows) <= limit or counts[part] > limit:
                 del offsets[part]
     return below
+
+
+def _read_together(
+    client: "Redis[Any]",
+    parts: Sequence[str],
+    offsets: Mapping[int, int],
+    together: int,
+    args: Sequence[float | str],
+) -> list[Any]:
+    """Members with scores of each part in ``offsets``, those of one cell by one call of the script."""
+    script = register(client, "pages")
+    trip = RoundTrip(client, script)
+    for _, group in groupby(offsets, lambda part: part // together):
+        numbers = list(group)
+        starts = [offsets[number] for number in numbers]
+        trip.call(script, [parts[number] for number in numbers], [*args, *starts])
+    return [list(zip(row[::2], row[1::2], strict=True)) for row in chain(*trip.results())]
 
 
 def _cursor(index: str, member: str, score: float) -> str:

@@ -23,7 +23,7 @@ from processor.store import (
     unreadable,
     visit_steps,
 )
-from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms
+from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms, merged_page
 from processor.store.decoding import text, texts
 from processor.store.records import COMPANY, NOTIFICATION, TIMELINE, StoredConnection, UnreadableConnection
 from processor.store.visit_steps import VisitStep
@@ -78,11 +78,14 @@ class Reader:
         else:
             cells = [cell for cell in keys.cells() for _ in keys.connections(cell)]
             parts = [index for cell in keys.cells() for index in keys.connections(cell)]
+        together = 1 if ids is not None or state is not None else len(keys.connections(0))
         index = f"connections {state} {company_id} {merchant_id}"
-        scores = between_ms(between)
+        read = partial(
+            merged_page, self._client, index, parts, between=between_ms(between), together=together
+        )
 
         def fetch(limit: int, cursor: str | None) -> ResultPage:
-            page = cursors.merged_page(self._client, index, parts, limit=limit, cursor=cursor, between=scores)
+            page = read(limit=limit, cursor=cursor)
             places: dict[int, list[str]] = {}
             for connection_id, part in page.items:
                 places.setdefault(cells[part], []).append(connection_id)
@@ -132,9 +135,7 @@ class Reader:
             keys.companies(cell) if merchant_id is None else keys.merchant_companies(cell, merchant_id)
             for cell in keys.cells()
         ]
-        page = cursors.merged_page(
-            self._client, f"companies {merchant_id}", parts, limit=limit, cursor=cursor
-        )
+        page = merged_page(self._client, f"companies {merchant_id}", parts, limit=limit, cursor=cursor)
         return ResultPage(self.companies([company_id for company_id, _ in page.items]), page.next_cursor)
 
     def companies(self, company_ids: Sequence[str]) -> list[dict[str, str]]:
@@ -284,7 +285,7 @@ class Reader:
             ]
         between = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
         names = [name for _, name in parts]
-        page = cursors.merged_page(self._client, index, names, limit=limit, cursor=cursor, between=between)
+        page = merged_page(self._client, index, names, limit=limit, cursor=cursor, between=between)
         notifications = self._notifications([(parts[part][0], id_) for id_, part in page.items])
         return ResultPage(notifications, page.next_cursor)
 

@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from handlers.connection import Connection
+from handlers.state import State
 from processor.errors import Invalid
-from processor.store import keys
+from processor.store import keys, records
 from processor.store.queries import Reader
 from processor.store.records import TIMELINE_FIELDS
 from tests.support import cells, messages
+from tests.support.counting import commands
 from tests.support.effort import examples
 
 
@@ -184,6 +187,26 @@ def test_a_timeline_is_read_newest_first_page_by_page(client, reader):
     ]
     assert third.next_cursor is None
     assert all(entry["id"] for page in (first, second, third) for entry in page.items)
+
+
+def test_the_indexes_of_a_cell_are_read_at_one_moment(client, reader):
+    """A connection that went from a state that was not read yet to one that was, was on no page at all."""
+    for number in range(60):
+        cell = number % len(keys.cells())
+        index = keys.connections(cell)[number % len(State)]
+        client.zadd(index, {f"connection-{number}": number // 20})
+        row = records.connection_row(Connection(id=f"connection-{number}"), next(iter(State)), 1)
+        client.set(keys.connection(cell, f"connection-{number}"), row)
+    reader.list_connections(limit=1, cursor=None)
+    before = commands(client)
+
+    read = list(pages(reader.list_connections, 7))
+
+    listed = [row.connection.id for page in read for row in page]
+    assert sorted(listed) == sorted(f"connection-{number}" for number in range(60))
+    after = commands(client)
+    steps, reads = (after[name] - before[name] for name in ("evalsha", "zrevrangebyscore"))
+    assert len(read) * len(keys.cells()) <= steps < reads <= steps * len(State)
 
 
 def test_what_nobody_ever_heard_of_is_none(reader):
