@@ -39,8 +39,8 @@ def lender_blueprint(simulation: Simulation) -> Blueprint:
 
     @lender.before_request
     def refuse_foreign_forms() -> None:
-        is_own = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-        if request.method == "POST" and not is_own:
+        is_same_site = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+        if request.method == "POST" and not is_same_site:
             raise SimulatorRefusal(403, "This form was sent by another site")
 
     @lender.after_request
