@@ -222,7 +222,8 @@ class Cells:
                     raise CommitConflict
         if not unknown:
             return
-        names = {other: [keys.connection(other, id_) for id_ in unknown] for other in keys.cells()}
+        beginnings = {other: keys.connection(other, "") for other in keys.cells()}
+        names = {other: [beginning + id_ for id_ in unknown] for other, beginning in beginnings.items()}
         with self._client.pipeline(transaction=False) as pipe:
             for of_cell in names.values():
                 pipe.exists(*of_cell)
