@@ -43,7 +43,7 @@ def main() -> int:
     """Run the campaigns, print the table; the exit code is 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help=", ".join(CAMPAIGNS))
-    parser.add_argument("--rounds", type=int, default=11, help="kills at each point")
+    parser.add_argument("--rounds", type=int, default=10, help="kills at each point")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     options = parser.parse_args()
     if unknown := set(options.campaigns) - set(CAMPAIGNS):
