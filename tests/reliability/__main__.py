@@ -34,7 +34,7 @@ CAMPAIGNS: dict[str, Callable[[int], list[Chapter]]] = {
     ],
     "rebuild": lambda _: [refilling.chapter()],
     "histories": lambda rounds: [histories.chapter(15 * rounds)],
-    "load": lambda rounds: [soak.chapter(min(5.0, rounds / 2), replays=min(50_000, 5_000 * rounds))],
+    "load": lambda rounds: [soak.chapter(min(10.0, rounds), replays=min(100_000, 10_000 * rounds))],
 }
 """What is broken, by name: functions of the rounds, which are how often something is tried."""
 
