@@ -13,7 +13,7 @@ from processor.store import keys
 def wake(*, as_json: bool) -> None:
     """Request a run of every cell, and of deliveries, questions and polls; harmless where nothing waits.
 
-    The clock does this by itself every second for what waits. It helps if no clock runs.
+    The clock does this by itself twice a second for what waits. It helps if no clock runs.
     """
     with open_store() as container:
         container.waker.wake_all()

@@ -15,7 +15,7 @@ from processor.store.decoding import text
 from processor.store.inbox import ASKED
 from processor.store.scripts import register
 
-LEASE_MS = 1_500
+LEASE_MS = 1_200
 """Lifetime of a lease without a renewal (ms): a killed worker's cells are free after it."""
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.03

@@ -41,7 +41,7 @@ LINGER_S = 3.0
 RUN_S = 10.0
 """Longest run of one drain, in seconds: then RQ learns that its worker lives."""
 
-RENEW_S = 0.4
+RENEW_S = 0.3
 """How often a drain renews the leases of its cells, in seconds."""
 
 ASK_FOR_HELP_S = 1.0
