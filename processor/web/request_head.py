@@ -43,7 +43,7 @@ def checked_headers(scope: "Scope", path: str) -> dict[str, str]:
         headers[name] = f"{headers[name]},{value}"
     if is_message:
         return headers
-    if "host" not in headers and not scope.authority and scope.http_version.startswith("1.1"):
+    if "host" not in headers and scope.http_version.startswith("1.1"):  # whatever the address names
         raise BadRequest("The request has no Host header.")
     if not (scope.path.isascii() and scope.query_string.isascii()):
         raise BadRequest("The address holds bytes that are not percent-encoded.")
