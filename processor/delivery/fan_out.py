@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from processor.clock import to_ms, utc_now
 from processor.delivery.channels.registry import enabled_channels
@@ -16,28 +17,45 @@ from processor.delivery.subscribers import Subscriber
 from processor.settings.definitions import Settings
 from processor.store import keys, records, unreadable
 from processor.store.decoding import text, text_fields
+from processor.store.records import COMPANY, NOTIFICATION
 from processor.store.round_trip import RoundTrip
 
 BATCH = 100
 """The most notifications of a cell at a time."""
 
-GONE = -1
-"""The script's reply for a notification that was erased."""
+REMEMBERED = 500
+"""Published notifications of each cell that are remembered beside the stream."""
+
+MOST_FOLLOWING = 200
+"""How many may follow the newest one that a process knew of before it read a fan-out.
+
+Those that are published and still in a fan-out are among its oldest, and each process that reads these has
+them remembered anew: some hundred may have followed since, and no more than ``REMEMBERED`` with these.
+"""
+
+PUT, ERASED = 1, -1
+"""Replies of the script that ends a notification's fan-out: it is in its lanes, or was erased."""
 
 
-class Decided(NamedTuple):
-    """An entry of a cell's fan-out, and the stored body of its notification (``None``: erased)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Decided:
+    """An entry of a cell's fan-out, and its notification: the public JSON, and the same parsed.
+
+    They are empty and ``None`` where it was erased or cannot be read.
+    """
 
     cell: int
     entry_id: str
     notification_id: str
-    body: Any
+    document: bytes
+    body: Mapping[str, Any] | None
 
 
 class FanOut:
     """Moves notifications from the cells' fan-outs to the stream and into lanes.
 
-    Another process may do the same at the same time. Raises ``redis.RedisError``.
+    Another process may do the same at the same time. Raises ``redis.RedisError``. A key of another type is
+    noted for operators, and keeps only those from going on that need it.
     """
 
     def __init__(
@@ -54,87 +72,134 @@ class FanOut:
         self._clock = clock
         self._channels = enabled_channels(settings)
         self._append, self._script = (register(client, name) for name in ("append", "fan_out"))
+        self._numbers: dict[int, int] = {}
+        """The number of the newest published notification of each cell, as last heard."""
+        self._entries: list[tuple[int, str, str]] = []
+        """Cell, entry and notification of what waits, as read at the end of the last run."""
+        self._version: Any = None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more waited when a run ended."""
+        return bool(self._entries)
 
     def run(self) -> set[tuple[str, int]]:
-        """Fan out until nothing is left; the lanes that may have got something, and in which cell.
+        """Fan out a batch of each cell; the lanes that may have got something, and in which cell.
 
-        A notification leaves its fan-out after it was appended to the stream, which a mark beside the stream
-        keeps from happening twice.
+        A notification leaves its fan-out after it was appended to the stream, which remembers it.
         """
+        if not self._entries:
+            self._put(self._trip(), {})
+        decided, self._entries = self._read(self._entries), []
+        if not decided:
+            return set()
+        known = dict(self._numbers)
+        appended, companies = self._publish(decided)
+        subscribers, trip = self._subscribers.accepting(self._version), self._trip()
         touched: set[tuple[str, int]] = set()
-        trip, appended = self._trip(), dict[int, tuple[Decided, Any]]()
-        while True:
-            calls = len(trip)
-            for cell in keys.cells():
-                trip.add("XRANGE", keys.fan_out(cell), "-", "+", "COUNT", BATCH)
-            trip.add("GET", keys.subscribers_version())
-            *replies, version = trip.results()
-            done = replies[:calls]
-            self._unpublish([appended[number] for number, reply in enumerate(done) if reply != 1])
-            entries = [
-                (cell, text(entry_id), text(fields[b"id"]))
-                for cell, rows in zip(keys.cells(), replies[calls:], strict=True)
-                for entry_id, fields in rows
-            ]
-            if not entries or (done and not any(done)):
-                return touched
-            decided = self._read(entries)
-            bodies = [self._parsed(notification) for notification in decided]
-            trip = self._trip()
-            companies, stream_ids = self._publish(decided, bodies)
-            appended = dict(enumerate(zip(decided, stream_ids, strict=True)))
-            subscribers = self._subscribers.accepting(version)
-            for notification, body in zip(decided, bodies, strict=True):
-                lane_ids = self._lane_ids(body, subscribers, companies) if body else []
-                touched.update((lane_id, notification.cell) for lane_id in lane_ids)
-                self._add_fan_out(trip, notification, lane_ids)
+        for notification in appended:
+            lane_ids = self._lane_ids(notification.body, subscribers, companies)
+            touched.update((lane_id, notification.cell) for lane_id in lane_ids)
+            self._add_fan_out(trip, notification, lane_ids)
+        replies = self._put(trip, appended)
+        is_behind = not appended and self._numbers != known
+        if not is_behind and not any(reply in (PUT, ERASED) for reply in replies):
+            self._entries = []  # another process is at it, or no cell can go on
+        return touched
 
     def _trip(self) -> RoundTrip:
         return RoundTrip(self._client, self._append, self._script)
+
+    def _is_damaged(self, kind: str, id_: object, reply: Any) -> bool:
+        """Whether a key has another type, which is noted. Raises any other error."""
+        is_damaged = unreadable.is_wrong_type(reply)
+        if is_damaged:
+            unreadable.note(self._client, kind, str(id_), reply)
+        return is_damaged
+
+    def _put(self, trip: RoundTrip, appended: Mapping[Decided, bytes]) -> Sequence[Any]:
+        """Execute ``trip``, which puts what was appended into lanes, and read what waits; its replies."""
+        for cell in keys.cells():
+            trip.add("XRANGE", keys.fan_out(cell), "-", "+", "COUNT", BATCH)
+        trip.add("GET", keys.subscribers_version())
+        *replies, version = trip.execute()
+        if isinstance(version, RedisError):
+            raise version
+        rows, replies = replies[len(appended) :], replies[: len(appended)]
+        for notification, reply in zip(appended, replies, strict=True):
+            self._is_damaged("deliveries", notification.notification_id, reply)
+        self._version, self._entries = (
+            version,
+            [
+                (cell, text(entry_id), text(fields[b"id"]))
+                for cell, of_cell in zip(keys.cells(), rows, strict=True)
+                if not self._is_damaged("fan_out", cell, of_cell)
+                for entry_id, fields in of_cell
+            ],
+        )
+        # Erased while they were appended: the eraser may have read the stream before.
+        erased = [
+            id_ for id_, reply in zip(appended.values(), replies, strict=True) if reply == ERASED and id_
+        ]
+        if erased:
+            self._client.xdel(keys.stream(), *erased)
+        return replies
 
     def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[Decided]:
         trip = self._trip()
         for cell, _, notification_id in entries:
             trip.add("GET", keys.notification(cell, notification_id))
-        rows = trip.execute()
-        bodies = [records.notification_parts(row)[0] if isinstance(row, bytes) else row for row in rows]
-        return [Decided(*entry, body) for entry, body in zip(entries, bodies, strict=True)]
+        return [
+            Decided(*entry, *self._parsed(entry[2], row))
+            for entry, row in zip(entries, trip.execute(), strict=True)
+        ]
 
-    def _parsed(self, notification: Decided) -> Mapping[str, Any] | None:
-        """The public body; ``None`` where it was erased or cannot be read."""
-        if notification.body is None:
-            return None
+    def _parsed(self, notification_id: str, row: Any) -> tuple[bytes, Mapping[str, Any] | None]:
+        """The public JSON of a notification, and the same parsed."""
 
-        def parse() -> Mapping[str, Any]:
-            if unreadable.is_wrong_type(notification.body):
-                raise TypeError("a key of another type")
-            body: Mapping[str, Any] = json.loads(notification.body)
-            return body
+        def parse() -> tuple[bytes, Mapping[str, Any]]:
+            document, _ = records.notification_parts(row)
+            body = json.loads(document)
+            _ = body["type"], body["data"]["company_id"]  # by which lanes are chosen
+            return document, body
 
-        return unreadable.read(self._client, "notification", notification.notification_id, parse)
+        if row is None or self._is_damaged(NOTIFICATION, notification_id, row):
+            return b"", None
+        return unreadable.read(self._client, NOTIFICATION, notification_id, parse) or (b"", None)
 
     def _publish(
-        self, decided: Sequence[Decided], bodies: Sequence[Mapping[str, Any] | None]
-    ) -> tuple[dict[str, dict[str, str]], Sequence[bytes]]:
+        self, decided: Sequence[Decided]
+    ) -> tuple[dict[Decided, bytes], dict[str, Mapping[str, str]]]:
         """Append notifications to the stream.
 
-        Returns the stored fields of their companies by id, for the channels that decide by them, and the ids
-        of the new entries.
+        Returns those that are on it with the ids of their new entries, and the stored fields of their
+        companies by id, for the channels that decide by them. What has to be read again is left out.
         """
-        trip = self._trip()
-        args: list[Any] = [self._settings.stream_length]
-        for notification, body in zip(decided, bodies, strict=True):
-            args += [notification.cell, notification.entry_id, notification.body if body else ""]
-        trip.call(self._append, [keys.stream(), keys.stream_progress()], args)
-        ids = dict.fromkeys(body["data"]["company_id"] for body in bodies if body) if self._channels else {}
-        company_ids = [company_id for company_id in ids if company_id]
-        for company_id in company_ids:
+        trip, cells = self._trip(), dict[int, list[Decided]]()
+        for notification in decided:
+            cells.setdefault(notification.cell, []).append(notification)
+        for cell, of_cell in cells.items():
+            known = self._numbers.get(cell, 0)
+            args: list[Any] = [self._settings.stream_length, REMEMBERED, known, MOST_FOLLOWING]
+            for notification in of_cell:
+                args += [notification.notification_id, notification.document]
+            trip.call(self._append, [keys.stream(), keys.published(cell)], args)
+        bodies = (notification.body for notification in decided if self._channels)
+        ids = dict.fromkeys(id_ for body in bodies if body and (id_ := body["data"]["company_id"]))
+        for company_id in ids:
             trip.add("HGETALL", keys.company(company_id))
-        stream_ids, *rows = trip.results()
-        return {id_: text_fields(row) for id_, row in zip(company_ids, rows, strict=True)}, stream_ids
+        replies, appended = trip.execute(), dict[Decided, bytes]()
+        for (cell, of_cell), reply in zip(cells.items(), replies, strict=False):
+            if not self._is_damaged("published", cell, reply):
+                self._numbers[cell], *stream_ids = reply
+                appended.update(zip(of_cell, stream_ids, strict=False))
+        return appended, {
+            id_: {} if self._is_damaged(COMPANY, id_, row) else text_fields(row)
+            for id_, row in zip(ids, replies[len(cells) :], strict=True)
+        }
 
     def _add_fan_out(self, trip: RoundTrip, notification: Decided, lane_ids: Sequence[str]) -> None:
-        cell, entry_id, notification_id, _ = notification
+        cell, notification_id = notification.cell, notification.notification_id
         trip.call(
             self._script,
             [
@@ -145,28 +210,18 @@ class FanOut:
                 keys.notification(cell, notification_id),
                 *(keys.lane(cell, lane_id) for lane_id in lane_ids),
             ],
-            [entry_id, notification_id, to_ms(self._clock()), *lane_ids],
+            [notification.entry_id, notification_id, to_ms(self._clock()), *lane_ids],
         )
-
-    def _unpublish(self, appended: Sequence[tuple[Decided, bytes]]) -> None:
-        """Remove the entries of notifications that were erased while they were appended to the stream."""
-        entries = {notification: stream_id for notification, stream_id in appended if stream_id}
-        if not entries:
-            return
-        trip = self._trip()
-        for notification in entries:
-            trip.add("EXISTS", keys.notification(notification.cell, notification.notification_id))
-        erased = [id_ for id_, exists in zip(entries.values(), trip.results(), strict=True) if not exists]
-        if erased:
-            self._client.xdel(keys.stream(), *erased)
 
     def _lane_ids(
         self,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
         subscribers: Iterable[Subscriber],
         companies: Mapping[str, Mapping[str, str]],
     ) -> list[str]:
         """The lanes of a notification."""
+        if body is None:
+            return []
         company = companies.get(body["data"]["company_id"], {})
         return [
             *(subscriber.id for subscriber in subscribers if subscriber.wants(body["type"])),

@@ -169,7 +169,7 @@ class LaneAdmin:
         for lane_id, row, *figures in zip(lane_ids, rows, *cells, strict=True):
             parse = partial(_state, lane_id, row, figures, now_ms=now_ms)
             state = unreadable.read(self._client, "lane", lane_id, parse)
-            states[lane_id] = state or _state(lane_id, {}, figures, now_ms=now_ms)
+            states[lane_id] = state or _state(lane_id, {}, [], now_ms=now_ms)
         return states
 
     def used_states(self) -> list[LaneState]:
@@ -183,12 +183,12 @@ class LaneAdmin:
 def _state(
     lane_id: str,
     row: Any,
-    figures: Sequence[tuple[int, int, bytes]],
+    figures: Sequence[Any],
     *,
     now_ms: int,
 ) -> LaneState:
     """``row`` is the stored state, ``figures`` those of each cell. Raises one of ``unreadable.FAULTS``."""
-    if unreadable.is_wrong_type(row):
+    if any(map(unreadable.is_wrong_type, (row, *figures))):
         raise TypeError("a key of another type")
     fields = text_fields(row)
     first_ms = min((float(due_ms) for _, _, due_ms in figures if due_ms), default=now_ms)

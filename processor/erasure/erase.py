@@ -202,6 +202,8 @@ class CompanyEraser:
         self._finder.read_stream(records)  # a dispatcher may have appended meanwhile
         for chunk in chunks(records.stream):
             self._client.xdel(keys.stream(), *chunk)
+        for chunk in chunks(records.notifications):
+            self._client.zrem(keys.published(keys.cell_of(company_id)), *chunk)
         for lane in self._lanes():
             forget_attempt(self._client, lane, set(records.notifications))
         unreadable.forget(self._client, "company", company_id)

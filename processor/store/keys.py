@@ -221,9 +221,9 @@ def stream() -> str:
     return f"{PREFIX}notifications"
 
 
-def stream_progress() -> str:
-    """Hash: cell to the newest entry of its ``fan_out`` that was appended to ``stream``. Permanent."""
-    return f"{PREFIX}stream-progress:{{{stream()}}}"
+def published(cell: int) -> str:
+    """Sorted set: ids of the cell's newest notifications on ``stream``, numbered. 500 are kept."""
+    return f"{PREFIX}published:{{{stream()}}}:{_cell_tags[cell][:-1]}"
 
 
 def notification(cell: int, notification_id: str) -> str:

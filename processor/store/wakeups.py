@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from processor.clock import to_ms
-from processor.store import each_cell, inbox_lanes, keys
+from processor.store import each_cell, inbox_lanes, keys, unreadable
 from processor.store.decoding import text
 from processor.store.inbox import WAKE_MS
 
@@ -57,9 +57,12 @@ def claim_delivery_run(client: "Redis[Any]") -> bool:
 
 def claim_due_delivery_run(client: "Redis[Any]") -> bool:
     """Claim a run over the lanes if notifications are not yet distributed to them."""
-    return any(each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.fan_out(cell)))) and (
-        claim_delivery_run(client)
-    )
+    with client.pipeline(transaction=False) as pipe:
+        for cell in keys.cells():
+            pipe.xlen(keys.fan_out(cell))
+        lengths = pipe.execute(raise_on_error=False)
+    is_due = any(not unreadable.is_wrong_type(length) and length for length in lengths)
+    return is_due and claim_delivery_run(client)
 
 
 def release_delivery_run(client: "Redis[Any]") -> None:

@@ -66,4 +66,4 @@ def test_the_judge_notices_what_is_missing_and_what_is_there_twice() -> None:
 
     assert faults["accepted messages lost"] == 3
     assert faults["milestones not told"] == 2
-    assert faults["stream entries missing or double"] == 1
+    assert faults["stream entries double or of nothing"] == 1

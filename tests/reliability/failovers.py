@@ -252,11 +252,12 @@ def limits(kind: "type[Engines]", faults: Faults) -> list[str]:
     """Sentences about known limits of these engines, whose faults are taken out."""
     if kind is not Clustered:
         return []
-    apart = faults.pop("stream entries missing or double")
+    apart = faults.pop("stream entries missing")
     return [
         "",
-        f"{apart} entries of the stream were missing, or there twice under one id: a cluster keeps it "
-        "on another node than a cell ([the limit](scaling.md)). Webhooks have no such limit.",
+        f"{apart} notifications were missing from the stream: a cluster keeps it on one node, and what "
+        "is appended in the last moment of that one is lost ([the limit](scaling.md)). Webhooks have no such "
+        "limit.",
     ]
 
 

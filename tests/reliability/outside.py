@@ -255,7 +255,8 @@ def judge_receivers(
     with service.redis() as redis:
         entries = redis.xrange("codat:notifications")
     stream = Counter(json.loads(fields[b"notification"])["id"] for _, fields in entries)
-    faults["stream entries missing or double"] = sum(stream[id_] != 1 for id_ in ids | set(stream))
+    faults["stream entries missing"] = len(ids - set(stream))
+    faults["stream entries double or of nothing"] = sum(stream[id_] != (id_ in ids) for id_ in stream)
     arrived = {key.split(" ")[1] for key in receiver.arrivals().times}
     faults["webhooks not delivered"] = len(ids - arrived)
     faults["webhooks of nothing"] = len(arrived - ids)

@@ -116,7 +116,10 @@ class Workbench:
         """Put what was decided on the stream and into lanes, as the dispatcher does."""
         cache = SubscriberCache(self.client, Subscribers(self.client, allow_private=True))
         chosen = dataclasses.replace(load(ENVIRON), **settings)
-        FanOut(self.client, subscribers=cache, settings=chosen, clock=self.clock).run()
+        fan_out = FanOut(self.client, subscribers=cache, settings=chosen, clock=self.clock)
+        fan_out.run()
+        while fan_out.has_more:
+            fan_out.run()
 
     def waiting(self) -> list[int]:
         """The cells in which something waits."""

@@ -228,6 +228,7 @@ class Dispatcher:
         except BaseException:
             self._completed, self._called = completed + self._completed, self._called or called
             raise
+        self._called = self._called or self._fan_out.has_more
         if everywhere:
             self._looked_everywhere_at = now
         self._completed = [*result.unreached, *self._completed]
@@ -247,8 +248,8 @@ class Dispatcher:
             task.add_done_callback(self._task_done)
         if result.error and not result.leases:
             raise result.error
-        if result.next_due_at is None:
-            return self._look_every_s
+        if self._called or result.next_due_at is None:
+            return 0.0 if self._called else self._look_every_s
         return min(self._look_every_s, max(0.0, (result.next_due_at - self._clock()).total_seconds()))
 
     def _room(self, completed: Sequence[CompletedAttempt]) -> Callable[[Lane], int]:
@@ -295,8 +296,6 @@ class Dispatcher:
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(self._renew_s)
-            if not self._leases:
-                continue
             try:
                 await self._in_thread(partial(self._lanes.renew, tuple(self._leases.values())))
             except RedisError as error:

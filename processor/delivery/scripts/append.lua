@@ -1,30 +1,24 @@
--- Append notifications to the stream, each once: the newest entry of each cell's fan-out that was appended is marked.
--- KEYS: stream, stream-progress
--- ARGV: 1 about how many entries the stream keeps; then for each notification, in the order of its cell: cell, entry of
---       the fan-out, body ('' when it is not to be appended)
--- Returns the id of each new entry, or ''.
-local function parts(entry)
-  local dash = string.find(entry, '-', 1, true)
-  return tonumber(string.sub(entry, 1, dash - 1)), tonumber(string.sub(entry, dash + 1))
-end
-
-local function is_newer(entry, last)
-  if not last then return true end
-  local ms, number = parts(entry)
-  local last_ms, last_number = parts(last)
-  return ms > last_ms or (ms == last_ms and number > last_number)
-end
-
-local added = {}
-for at = 2, #ARGV, 3 do
-  local cell, entry, body = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local id = ''
-  if is_newer(entry, redis.call('HGET', KEYS[2], cell)) then
-    if body ~= '' then
-      id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'notification', body)
+-- Append notifications of a cell to the stream, each once: the newest ones of each cell are remembered beside it.
+-- KEYS: stream, published
+-- ARGV: 1 about how many entries the stream keeps, 2 how many notifications are remembered, 3 the number of the newest
+--       one before the fan-out was read, as far as is known, 4 how many may have followed; then for each notification:
+--       id, body ('' when it is not to be appended)
+-- Returns the number of the newest one, then for each notification the id of its new entry, or ''. The number alone
+-- when more have followed: what was read may have been published and forgotten since, and is read again.
+local newest = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+local number = tonumber(newest[2] or '0')
+if number - ARGV[3] > tonumber(ARGV[4]) then return {number} end
+local entries = {}
+for at = 5, #ARGV, 2 do
+  local id, body, entry = ARGV[at], ARGV[at + 1], ''
+  if body ~= '' then
+    if not redis.call('ZSCORE', KEYS[2], id) then
+      entry = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'notification', body)
     end
-    redis.call('HSET', KEYS[2], cell, entry)
+    number = number + 1 -- also of one that is published: what stays in the fan-out is not forgotten
+    redis.call('ZADD', KEYS[2], number, id)
   end
-  added[#added + 1] = id
+  entries[#entries + 1] = entry
 end
-return added
+redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[2] - 1)
+return {number, unpack(entries)}

@@ -1,11 +1,13 @@
--- Put a notification into its lanes, once, and remove it from the fan-out.
+-- Put a notification into its lanes, once, and then remove it from the fan-out.
 -- KEYS: 1-6 as in common; 7 fan-out, 8 closed-lanes, 9 deliveries, 10 notification; then the lanes
 -- ARGV: 1 entry of the fan-out, 2 notification id, 3 now ms; then the lane ids
 -- Returns 1; 0 when another process did it; -1 when the notification was erased; the error of a lane that refused it,
--- where it stays pending, after all others have got it.
-local removed = redis.call('XDEL', KEYS[7], ARGV[1])
-if redis.call('EXISTS', KEYS[10]) == 0 then return -1 end
-if removed == 0 then return 0 end
+-- where it stays pending, after all others have got it. With any other error it stays in the fan-out.
+if redis.call('EXISTS', KEYS[10]) == 0 then
+  redis.call('XDEL', KEYS[7], ARGV[1])
+  return -1
+end
+if #redis.call('XRANGE', KEYS[7], ARGV[1], ARGV[1]) == 0 then return 0 end
 local count, failure = 0, nil
 for index = 4, #ARGV do
   local lane = ARGV[index]
@@ -21,4 +23,5 @@ if count > 0 then
   local score = redis.call('ZSCORE', KEYS[1], ARGV[2])
   if score then list(KEYS[9], ARGV[2], score) end
 end
+redis.call('XDEL', KEYS[7], ARGV[1])
 return failure or 1

@@ -1,11 +1,14 @@
 -- How much waits in lanes of a cell.
 -- KEYS: for each lane: lane, lane-flight
 -- ARGV: now ms
--- Returns for each lane {waiting, under way, when the first one is due (ms, '' for never)}.
+-- Returns for each lane {waiting, under way, when the first one is due (ms, '' for never)}, or an error.
+local function figures(lane, flight)
+  local first = redis.call('ZRANGE', lane, 0, 0, 'WITHSCORES')
+  return {redis.call('ZCARD', lane), redis.call('ZCOUNT', flight, ARGV[1], '+inf'), first[2] or ''}
+end
+
 local rows = {}
 for index = 1, #KEYS, 2 do
-  local first = redis.call('ZRANGE', KEYS[index], 0, 0, 'WITHSCORES')
-  local under_way = redis.call('ZCOUNT', KEYS[index + 1], ARGV[1], '+inf')
-  rows[#rows + 1] = {redis.call('ZCARD', KEYS[index]), under_way, first[2] or ''}
+  rows[#rows + 1] = try(figures, KEYS[index], KEYS[index + 1])
 end
 return rows

@@ -57,7 +57,7 @@ def test_nothing_is_left_and_others_lose_nothing(bench, erasure):
     )
     assert set(alone) == set(now)
     changed = {name for name in alone if alone[name] != now[name]}
-    assert changed <= {keys.stream(), keys.stream_progress()}  # a stream notes what was removed
+    assert changed <= {keys.stream(), *map(keys.published, keys.cells())}  # it notes what was removed
     assert len(bench.told("connection-of-another")) == 3
 
 

@@ -66,7 +66,7 @@ RECEIVING = {
     *("messages", "repeats", "events", "events_of", "company_events", "inbox", "wake", "cursor", "retries"),
     *("connection", "connections_in", "timeline", "merchant_companies"),
     *("company", "companies", "company_connections"),
-    *("stream", "stream_progress", "notification", "outbox", "outbox_of", "fan_out"),
+    *("stream", "published", "notification", "outbox", "outbox_of", "fan_out"),
     *("questions", "question_details", "asking", "polling_paused", "counters", "alive"),
 }
 """The functions whose keys receiving and handling messages must have written."""

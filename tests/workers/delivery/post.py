@@ -71,7 +71,10 @@ class Post:
 
     def fan_out(self) -> None:
         """Put decided notifications into lanes."""
-        self._fan_out().run()
+        fan_out = self._fan_out()
+        fan_out.run()
+        while fan_out.has_more:
+            fan_out.run()
 
     def _fan_out(self) -> FanOut:
         return FanOut(

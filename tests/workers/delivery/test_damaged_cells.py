@@ -1,0 +1,94 @@
+"""A key of another type in one cell: that cell waits and operators are told, and the others go on."""
+
+import pytest
+
+from processor.delivery.fan_out import BATCH, REMEMBERED
+from processor.store import keys, wakeups
+from tests.support.workbench import company_in
+from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import MakeReceiver
+
+DAMAGED = {
+    "fan_out": keys.fan_out,
+    "published": keys.published,
+    "deliveries": keys.closed_lanes,
+}
+"""A key of a cell by the kind that the note of operators names when it has another type."""
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_cell_waits_until_it_is_mended_and_the_others_go_on(
+    post: Post, receiver: MakeReceiver, kind: str
+) -> None:
+    """One such key stopped the deliveries of all cells."""
+    heard = receiver()
+    post.subscribe(heard.url)
+    damaged, kept = DAMAGED[kind](post.cell), "kept"
+    before = post.decide()
+    if post.client.exists(damaged):
+        post.client.rename(damaged, kept)
+    post.client.set(damaged, "garbage")
+    post.cell = other = next(cell for cell in keys.cells() if cell != post.cell)
+    after = post.decide(company_id=company_in(other))
+    assert wakeups.claim_due_delivery_run(post.client)
+
+    assert post.dispatcher().run_once() == 1
+    assert heard.ids == [after]
+    condition = post.says("record_unreadable")
+    assert condition is not None
+    assert f" {kind} " in condition.sentence
+
+    post.client.delete(damaged)
+    if post.client.exists(kept):
+        post.client.rename(kept, damaged)
+    assert post.dispatcher().run_once() == 1
+    assert heard.ids == [after, before]
+    assert post.client.xlen(keys.stream()) == 2
+
+
+def test_a_lane_that_refuses_a_notification_does_not_keep_the_others_from_it(post: Post) -> None:
+    """The others never got it: it had left the fan-out by then."""
+    lanes = [keys.lane(post.cell, post.subscribe(f"http://127.0.0.1:9/{number}").id) for number in range(3)]
+    for damaged in lanes:
+        post.client.delete(*lanes)
+        post.client.set(damaged, "garbage")
+        id_ = post.decide()
+        post.fan_out()
+        assert [post.client.zcard(lane) for lane in lanes if lane != damaged] == [1, 1]
+        assert post.client.hget(keys.deliveries(post.cell, id_), "n:pending") == b"3"
+    assert post.says("record_unreadable") is not None
+
+
+def test_a_damaged_notification_or_company_keeps_no_other_notification(
+    post: Post, receiver: MakeReceiver
+) -> None:
+    """A record that could not be unpacked, and a company of another type, stopped all of them."""
+    heard = receiver()
+    post.subscribe(heard.url)
+    post.set(smtp_url="smtp://127.0.0.1")
+    post.client.set(keys.company("company-1"), "garbage")
+    ids = [post.decide(f"connection-{number}") for number in range(5)]
+    for id_, damage in zip(ids, (b"garbage", b"{}", b"\n[]", b"\xff\n{}"), strict=False):
+        post.client.set(keys.notification(post.cell, id_), damage)
+
+    assert post.dispatcher().run_once() == 1
+    assert heard.ids == ids[-1:]
+    condition = post.says("record_unreadable")
+    assert condition is not None
+    assert condition.sentence.startswith("5 records cannot be read")
+
+
+def test_what_cannot_leave_its_fan_out_is_not_published_again(post: Post) -> None:
+    """The stream forgets what it got long ago, but not what is still in a fan-out."""
+    post.subscribe("http://127.0.0.1:9/")
+    stuck = post.decide()
+    post.client.set(keys.deliveries(post.cell, stuck), "garbage")
+    for _ in range(REMEMBERED // BATCH + 1):
+        for number in range(BATCH):
+            post.decide(f"connection-{number}")
+        post.fan_out()
+    post.client.delete(keys.deliveries(post.cell, stuck))
+    post.fan_out()
+
+    assert post.client.xlen(keys.stream()) == REMEMBERED + BATCH + 1
+    assert post.client.xlen(keys.fan_out(post.cell)) == 0
