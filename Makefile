@@ -50,7 +50,7 @@ screenshots: $(VENV)/.installed-test
 	$(BIN)/python -m tests.browser.screenshots
 
 axe: $(VENV)/.installed-test
-	AXE=all $(BIN)/python -m pytest -n 3 --dist loadscope tests/browser
+	AXE=all $(BIN)/python -m pytest -n 2 --dist loadscope tests/browser
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks --write $(BENCH)

@@ -1,25 +1,53 @@
-"""One running service for all tests of a process, one Chromium for each module."""
+"""One running service for all tests of a process, and one Chromium for those that follow each other."""
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from tests.browser.chrome import PATIENCE_MS, chrome
+from tests.browser.chrome import DESK, PATIENCE_MS, chrome, executable
 from tests.browser.lender import Lender
 from tests.browser.lender import lender as lender_page
+from tests.browser.looking import RUN_ALL
 from tests.browser.stack import SYNC_S, Stack, stack
 
-PHONE: ViewportSize = {"width": 360, "height": 740}
-DESK: ViewportSize = {"width": 1280, "height": 900}
+HERE = Path(__file__).parent
+LIMIT_S = 600
 POWERED_BY = "https://static.codat.io/**"
 
 _numbers = itertools.count(1)
+_browsers: list[Browser] = []
+_closing = contextlib.ExitStack()
 
 OpenPage = Callable[..., Page]
 SignUp = Callable[[], tuple[str, str]]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each test here time: many things happen in it."""
+    item.add_marker(pytest.mark.timeout(LIMIT_S))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Skip what needs a browser where there is none; ``make axe`` fails there."""
+    if executable() is None and not RUN_ALL:
+        pytest.skip("Debian's chromium is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """Close the browser before tests of another folder: playwright's event loop runs as long as it does."""
+    try:
+        yield
+    finally:
+        if nextitem is None or not nextitem.path.is_relative_to(HERE):
+            _browsers.clear()
+            _closing.close()
 
 
 @pytest.fixture(scope="session")
@@ -49,15 +77,19 @@ def service(running: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Browser:
     """A browser without a screen."""
-    with chrome() as browser:
-        yield browser
+    if not _browsers:
+        _browsers.append(_closing.enter_context(chrome()))
+    return _browsers[0]
 
 
-@pytest.fixture
-def open_page(chromium: Browser) -> Iterator[OpenPage]:
-    """Opens pages in browsers of their own; fails where a script raised or a policy was violated."""
+@contextlib.contextmanager
+def pages(chromium: Browser) -> Iterator[OpenPage]:
+    """Opens pages, each in a context of its own; fails where a script raised or a policy was violated.
+
+    Nothing fades or breathes: a colour on its way to another one is nobody's.
+    """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
@@ -66,17 +98,13 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
             faults.append(message.text)
 
     def open_page(url: str, *, powered_by: str | None = None, **options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": DESK, **options})
+        context = chromium.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **options})
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
-
-        def picture(route: Route) -> None:
-            if powered_by is None:
-                route.abort()
-            else:
-                route.fulfill(content_type="image/svg+xml", body=powered_by)
-
-        context.route(POWERED_BY, picture)
+        if powered_by is not None:  # a route costs each request, and the browser's cache
+            context.route(
+                POWERED_BY, lambda route: route.fulfill(content_type="image/svg+xml", body=powered_by)
+            )
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -87,6 +115,13 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[OpenPage]:
+    """Opens pages, each as somebody else."""
+    with pages(chromium) as open_page:
+        yield open_page
 
 
 @pytest.fixture

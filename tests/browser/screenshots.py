@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize
+from playwright.sync_api import Browser, HttpCredentials, Page
 
 from processor.simulator.lender import LENDER_PATH
-from tests.browser.chrome import PATIENCE_MS, chrome
+from tests.browser.chrome import DESK, PATIENCE_MS, PHONE, chrome
 from tests.browser.stack import OPERATOR_PASSWORD, Stack, stack
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
-DESK: ViewportSize = {"width": 1280, "height": 900}
-PHONE: ViewportSize = {"width": 360, "height": 740}
 HALFWAY_S = 24.0
 """How long the first sync takes of which a picture is taken on the way."""
 

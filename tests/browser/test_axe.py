@@ -1,35 +1,30 @@
 """Every page and state by axe: WCAG 2.2 AA and what is advised beyond it.
 
 The suite visits each page once, and languages, brands, colours and widths take turns; at a desk so do the
-pages. ``make axe`` visits each page in all of them, and has every other test of the pages call axe too.
+pages. ``make axe`` visits each page in all of them, and has every other test of the pages call axe too. A
+page is loaded for each language and brand; colours and widths change while it is open.
 """
 
+import functools
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from processor.languages.catalogues import LANGUAGES
 from processor.store import keys
 from processor.web.credential_throttle import Credential
-from tests.browser.chrome import PATIENCE_MS, executable
-from tests.browser.conftest import OpenPage
-from tests.browser.looking import RUN_ALL, violations, wider
+from tests.browser.conftest import OpenPage, pages
+from tests.browser.looking import RUN_ALL, Look, Scheme, violations, wider
 from tests.browser.stack import OPERATOR_PASSWORD, Stack
 from tests.support.effort import in_turn
 from tests.support.service import until
 
-pytestmark = [
-    pytest.mark.skipif(executable() is None and not RUN_ALL, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(1800 if RUN_ALL else 600),
-]
-
 BRANDS = (None, "northbank")
-SCHEMES = ("light", "dark")
-WIDTHS = (320, 1280)
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 DESK_DIVISOR = 4
 LOGIN = {"username": "operator", "password": OPERATOR_PASSWORD}
 
@@ -55,21 +50,25 @@ EXPECTED = {
 }
 FAIL_ALL = {"outcomes": {"orders": "FetchError"}}
 
-MERCHANT_PAGES = (
+PAGES_OF_NO_COMPANY = (
     "/return?statusCode=403",
     "/",
     "/nowhere",
     "{old}",
     "/reminders/made-up",
-    "{reminders}",
     "/connect/made-up",
+    "{fresh}/nowhere",
+)
+"""Pages that know no company: they have the first brand."""
+
+PAGES_OF_COMPANIES = (
+    "{reminders}",
     "{fresh}",
     "{fresh}?q=quickbooks",
     "{fresh}?q=nothing+of+that+kind",
     "{fresh}/manage",
     "{fresh}/not-listed?q=Ledgers",
     "{fresh}/not-listed?done=told",
-    "{fresh}/nowhere",
     "{shop}",
     "{shop}/manage",
     "{shop}/manage?done=disconnected",
@@ -80,6 +79,8 @@ MERCHANT_PAGES = (
     "/return?statusCode=403&connectionId={failed}&errorMessage=Cancelled",
     "/return?statusCode=201&companyId={shop_id}",
 )
+
+MERCHANT_PAGES = PAGES_OF_NO_COMPANY + PAGES_OF_COMPANIES
 
 ERRORS = frozenset(
     {"/nowhere", "{old}", "/reminders/made-up", "/connect/made-up", "{fresh}/nowhere", "/ops/events/none"}
@@ -110,47 +111,54 @@ OPERATOR_PAGES = (
 )
 
 
-Places = dict[str | None, dict[str, str]]
+class Version(NamedTuple):
+    """What a page is loaded in; operators have one."""
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a page is shown."""
-
-    language: str
+    language: str | None
     brand: str | None
-    scheme: str
-    width: int
-
-    def dress(self, page: Page) -> None:
-        """Have the browser show pages so."""
-        page.set_viewport_size({"width": self.width, "height": 900})
-        page.emulate_media(color_scheme=self.scheme)  # type: ignore[arg-type]
 
 
-LOOKS = [Look(*parts) for parts in itertools.product(LANGUAGES, BRANDS, SCHEMES, WIDTHS)]
+Fault = tuple[Version, Look, str]
+PlacesOf = Callable[[str | None], dict[str, str]]
+
+VERSIONS = [Version(language, brand) for language in LANGUAGES for brand in BRANDS]
+OF_OPERATORS = Version(None, None)
+LOOKS = [Look(width, scheme) for width in (320, 1280) for scheme in SCHEMES]
 
 
-def pages_of(paths: Sequence[str]) -> list[tuple[int, str]]:
+def numbered(paths: Sequence[str]) -> list[tuple[int, str]]:
     """The pages to visit, with their numbers."""
     return list(enumerate(paths)) if RUN_ALL else in_turn(enumerate(paths), DESK_DIVISOR)
 
 
-def looks_of(number: int, looks: list[Look]) -> list[Look]:
-    """The looks of one page: all of them, or the one whose turn it is."""
-    return looks if RUN_ALL else [looks[number * 7 % len(looks)]]  # 7 steps change each of the parts
+def due(number: int, versions: Sequence[Version]) -> list[tuple[Version, list[Look]]]:
+    """How a page is visited: in every version and look, or in those whose turn it is."""
+    if RUN_ALL:
+        return [(version, LOOKS) for version in versions]
+    ways = list(itertools.product(versions, LOOKS))
+    version, look = ways[number * 7 % len(ways)]  # 7 steps change each of the parts
+    return [(version, [look])]
 
 
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=PATIENCE_MS)
+@pytest.fixture(scope="session")
+def places_of(running: Stack) -> PlacesOf:
+    """What stands in the addresses of a brand's pages."""
+    running.container.inbox.quarantine("odd", b"no JSON", datetime.now(UTC), "it is no JSON")
+    return functools.cache(functools.partial(fill, running))
 
 
 @pytest.fixture(scope="module")
-def places(running: Stack) -> Places:
-    """What stands in the addresses of pages, for each brand."""
-    return {brand: fill(running, brand) for brand in BRANDS}
+def merchant(chromium: Browser, running: Stack) -> Iterator[Page]:
+    """What a merchant has open."""
+    with pages(chromium) as open_page:
+        yield open_page(running.url)
+
+
+@pytest.fixture(scope="module")
+def operator(chromium: Browser, running: Stack) -> Iterator[Page]:
+    """What an operator has open."""
+    with pages(chromium) as open_page:
+        yield open_page(f"{running.url}/ops", http_credentials=LOGIN)
 
 
 def fill(service: Stack, brand: str | None) -> dict[str, str]:
@@ -177,64 +185,92 @@ def fill(service: Stack, brand: str | None) -> dict[str, str]:
     old = f"{service.url}/connect/{service.token_of_another_day(shop_id)}"
     reminders = service.container.journey.opt_out.tokens.make(shop_id, holder="somebody")
     links = {"fresh": fresh, "shop": shop, "old": old, "reminders": f"{service.url}/reminders/{reminders}"}
-    return {**links, "shop_id": shop_id, **ids}
+    told = service.items("/v1/notifications", connection_id=ids["ready"])[0]
+    return {**links, "shop_id": shop_id, "notification": str(told["id"]), **ids}
 
 
-def show(page: Page, service: Stack, path: str, place: dict[str, str], **parameters: str) -> None:
-    """Open a page, and see that it is the page, or the error that belongs there."""
+def show(page: Page, service: Stack, path: str, place: dict[str, str], version: Version) -> None:
+    """Load a page, and see that it is that page or the error that belongs there, in this version."""
     address = path.format(**place)
     url = address if "://" in address else service.url + address
     if path in ERRORS:  # made-up links are counted, and an address with too many has to wait
         service.container.redis.delete(keys.attempts(Credential.LINK, "127.0.0.1"))
-    query = "&".join(f"{name}={value}" for name, value in parameters.items())
-    answer = page.goto(url + (("&" if "?" in url else "?") + query if query else ""))
+    query = f"{'&' if '?' in url else '?'}lang={version.language}" if version.language else ""
+    answer = page.goto(url + query)
     assert answer is not None
     assert (400 <= answer.status < 500) if path in ERRORS else answer.status < 400, (url, answer.status)
+    assert answer.url.startswith(url), f"{answer.url} instead of {url}"
+    expect(page.locator("html")).to_have_attribute("lang", version.language or "en")
+    expect(page.locator(".brand-logo")).to_have_count(0 if version.brand is None else 1)
+    expect(page.locator("h1")).to_be_visible()
 
 
-def test_pages_of_merchants(service: Stack, open_page: OpenPage, places: Places) -> None:
-    page = open_page(service.url)
-    faults: list[tuple[str, Look, str]] = []
-    for number, path in pages_of(MERCHANT_PAGES):
-        for look in looks_of(number, LOOKS):
-            look.dress(page)
-            show(page, service, path, places[look.brand], lang=look.language)
-            expect(page.locator("html")).to_have_attribute("lang", look.language)
-            faults += [(path, look, fault) for fault in violations(page) + wider(page)]
-    assert faults == [], "\n".join(map(str, faults))
-    page.evaluate("document.querySelector('main').innerHTML = '<img src=x><button></button>'")
-    assert {fault.partition(":")[0] for fault in violations(page)} >= {"image-alt", "button-name"}
-
-
-def test_what_is_asked_before_leaving(service: Stack, open_page: OpenPage, places: Places) -> None:
-    page = open_page(service.url)
-    for look in looks_of(3, LOOKS):
+def faults_of(page: Page, version: Version, looks: Sequence[Look]) -> list[Fault]:
+    """What is wrong with the open page in these looks."""
+    faults: list[Fault] = []
+    for look in looks:
         look.dress(page)
-        show(page, service, "{fresh}", places[look.brand], lang=look.language)
-        page.evaluate("document.querySelectorAll('input[name=consent]').forEach((one) => one.remove())")
-        page.locator("button[value=akxx]").click()
-        agree = page.locator("form.buttons button")
-        expect(agree).to_have_count(1)
-        assert violations(page) == [], ("consent", look)
-        agree.click()
-        expect(page.locator(".needs")).to_be_visible()
-        assert violations(page) == [], ("leaving", look)
+        faults += [(version, look, fault) for fault in violations(page) + wider(page)]
+    return faults
 
 
-def test_pages_of_operators(service: Stack, open_page: OpenPage, places: Places) -> None:
-    service.container.inbox.quarantine("odd", b"no JSON", datetime.now(UTC), "it is no JSON")
-    place = places[None]
-    told = service.items("/v1/notifications", connection_id=place["ready"])
-    place["notification"] = str(told[0]["id"])
-    page = open_page(f"{service.url}/ops", http_credentials=LOGIN)
-    looks = [replace(LOOKS[0], scheme=scheme, width=width) for scheme in SCHEMES for width in WIDTHS]
-    faults: list[tuple[str, Look, str]] = []
-    for number, path in pages_of(OPERATOR_PAGES):
-        for look in looks if RUN_ALL else [looks[number % len(looks)]]:
-            look.dress(page)
-            show(page, service, path, place)
-            for summary in page.locator("details > summary").all():
-                if summary.is_visible():
-                    summary.click()
-            faults += [(path, look, fault) for fault in violations(page) + wider(page)]
+@pytest.mark.parametrize(("number", "path"), numbered(MERCHANT_PAGES))
+def test_page_of_merchants(
+    running: Stack, merchant: Page, places_of: PlacesOf, number: int, path: str
+) -> None:
+    versions = [version for version in VERSIONS if path in PAGES_OF_COMPANIES or version.brand is None]
+    faults: list[Fault] = []
+    for version, looks in due(number, versions):
+        show(merchant, running, path, places_of(version.brand), version)
+        faults += faults_of(merchant, version, looks)
     assert faults == [], "\n".join(map(str, faults))
+
+
+def test_what_is_asked_before_leaving(running: Stack, merchant: Page, places_of: PlacesOf) -> None:
+    faults: list[Fault] = []
+    for version, looks in due(3, VERSIONS):
+        show(merchant, running, "{fresh}", places_of(version.brand), version)
+        merchant.evaluate("document.querySelectorAll('input[name=consent]').forEach((one) => one.remove())")
+        merchant.locator("button[value=akxx]").click()
+        agree = merchant.locator("form.buttons button")
+        expect(agree).to_have_count(1)
+        faults += faults_of(merchant, version, looks)
+        agree.click()
+        expect(merchant.locator(".needs")).to_be_visible()
+        faults += faults_of(merchant, version, looks)
+    assert faults == [], "\n".join(map(str, faults))
+
+
+@pytest.mark.parametrize(("number", "path"), numbered(OPERATOR_PAGES))
+def test_page_of_operators(
+    running: Stack, operator: Page, places_of: PlacesOf, number: int, path: str
+) -> None:
+    faults: list[Fault] = []
+    for version, looks in due(number, [OF_OPERATORS]):
+        show(operator, running, path, places_of(None), version)
+        operator.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        faults += faults_of(operator, version, looks)
+    assert faults == [], "\n".join(map(str, faults))
+
+
+FAULTY = """<!doctype html><html lang="en"><head><title>Faulty</title><style>
+p { background: #fff; color: #000; } button { border: 0; height: 40px; padding: 0; width: 40px; }
+@media (prefers-color-scheme: dark) { p { color: #ddd; } }
+@media (max-width: 400px) { button { height: 8px; width: 8px; } }
+</style></head><body><main><h1>Faulty</h1><p>Pale words</p><img src="data:,">
+<button aria-label="One"></button><button aria-label="Two"></button></main></body></html>
+"""
+
+
+def test_faults_are_found_in_the_looks_that_have_them(open_page: OpenPage) -> None:
+    page = open_page("about:blank")
+    page.set_content(FAULTY)
+    results = {(look.width, look.scheme): set() for look in LOOKS}
+    for _, look, fault in faults_of(page, OF_OPERATORS, LOOKS):
+        results[look.width, look.scheme].add(fault.partition(":")[0])
+    assert results == {
+        (320, "light"): {"image-alt", "target-size"},
+        (320, "dark"): {"image-alt", "target-size", "color-contrast"},
+        (1280, "light"): {"image-alt"},
+        (1280, "dark"): {"image-alt", "color-contrast"},
+    }

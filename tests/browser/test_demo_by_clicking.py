@@ -17,18 +17,15 @@ from playwright.sync_api import Page, expect
 from processor.cli.demo_welcome import DEMO_LOGIN
 from processor.languages.catalogues import LANGUAGES, language
 from processor.runtime.embedded_engine import Engine
-from tests.browser.chrome import PATIENCE_MS, executable
-from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.chrome import PHONE
+from tests.browser.conftest import OpenPage
 from tests.browser.looking import violations, wider
+from tests.browser.visitor import LINK_PAGE, at_link_page, authorise, title
+from tests.support.effort import in_turn
 from tests.support.ports import own_port
 from tests.support.service import until
 
-pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(600),
-]
 KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
-LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,19 @@ class Demonstration:
         headers = {"Authorization": f"Bearer {DEMO_LOGIN}"}
         answer = httpx.get(f"{self.service}/v1/{path}", headers=headers, timeout=60, trust_env=False)
         return [str(item[name]) for item in answer.json()["items"]] if answer.is_success else []
+
+    @property
+    def mails_url(self) -> str:
+        """Where the simulated lender shows the e-mails."""
+        return f"{self.codat}/lender/mails"
+
+    def mails(self) -> str:
+        """The e-mails as they are now: the list of them, from the first one on."""
+        return httpx.get(self.mails_url, timeout=60, trust_env=False).text.partition("<article")[2]
+
+    def knows(self, connection_id: str) -> bool:
+        """Whether the service has the connection."""
+        return connection_id in self.values("id", "connections")
 
 
 @pytest.fixture(scope="module")
@@ -68,26 +78,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=PATIENCE_MS)
-
-
-def title(page: Page, text: str) -> None:
-    """Wait until the page says so."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(text)
-
-
-def at_link_page(demo: Demonstration, page: Page) -> str:
-    """Wait until Link is shown and the service knows the connection; its id."""
-    page.wait_for_url(LINK_PAGE)
-    match = LINK_PAGE.search(page.url)
-    assert match is not None
-    until(lambda: match[1] in demo.values("id", "connections"))
-    return match[1]
 
 
 def press(page: Page, button: str) -> None:
@@ -115,8 +105,8 @@ def test_clicking_through_the_simulated_codat_ends_with_a_ready_connection_and_i
     page.get_by_label("Name").fill("Corner Shop")
     press(page, "Create company")
     press(page, "Connect")
-    connection_id = at_link_page(demo, page)
-    press(page, "Authorise")
+    connection_id = at_link_page(page, demo.knows)
+    authorise(page)
     expected = ["connection.authorized", "initial_sync.completed"]
     until(lambda: sorted(demo.values("type", f"notifications?connection_id={connection_id}")) == expected)
     with Engine(demo.data_dir) as engine, redis.Redis.from_url(engine.url) as store:
@@ -130,8 +120,8 @@ def test_the_link_that_the_demonstration_prints_leads_to_ready(
 ) -> None:
     page = open_page(demo.invitation, viewport=PHONE)
     page.get_by_role("button", name="Connect Xero", exact=True).click()
-    at_link_page(demo, page)
-    press(page, "Authorise")
+    at_link_page(page, demo.knows)
+    authorise(page)
     title(page, "Xero is connected")
 
 
@@ -154,13 +144,13 @@ def test_a_lenders_customer_goes_all_ways_and_the_lender_sees_them(
     page.get_by_label("Search by name").fill("xerro")
     press(page, "Search")
     page.get_by_role("button", name="Connect Xero", exact=True).click()
-    at_link_page(demo, page)
+    at_link_page(page, demo.knows)
     press(page, "Cancel")
     title(page, "You did not give access")
     press(page, "Try again")
-    xero = at_link_page(demo, page)
+    xero = at_link_page(page, demo.knows)
     page.get_by_label("Their account").fill("Harbour Café Ltd")
-    press(page, "Authorise")
+    authorise(page)
     title(page, "Xero is connected")
     page.locator("#leave").click()
     title(page, "Welcome back")
@@ -178,7 +168,7 @@ def test_a_lenders_customer_goes_all_ways_and_the_lender_sees_them(
     page.goto(own_link)
     submit(page, "Take it up again")
     page.get_by_role("button", name="Connect Shopify", exact=True).click()
-    at_link_page(demo, page)
+    at_link_page(page, demo.knows)
     submit(page, "Leave")
     page.goto(f"{own_link}/not-listed")
     page.get_by_label("The name of the software").fill("Ledgers & Co")
@@ -199,8 +189,8 @@ def test_a_lenders_customer_goes_all_ways_and_the_lender_sees_them(
     page.get_by_role("link", name="Yesterday").click()
     submit(page, "Send a new link")
     title(page, "A new link is on its way")
-    mails = open_page(f"{demo.codat}/lender/mails", viewport=PHONE)
-    until(lambda: {True} == {any(word in mail for mail in reread(mails)) for word in ("Shopify", "new link")})
+    until(lambda: all(words in demo.mails() for words in ("Shopify", "Your new link")))
+    mails = open_page(demo.mails_url, viewport=PHONE)
     assert violations(mails) + wider(mails) == []
     for words in ("Your new link", "Shopify"):
         mails.locator("article", has_text=words).first.get_by_role("link").first.click()
@@ -226,15 +216,9 @@ def test_a_lenders_customer_goes_all_ways_and_the_lender_sees_them(
     title(page, "Simulated lender")
 
 
-def reread(mails: Page) -> list[str]:
-    """The e-mails as they are now."""
-    mails.reload()
-    return mails.locator("article").all_inner_texts()
-
-
 def test_under_another_brand_in_each_other_language(demo: Demonstration, open_page: OpenPage) -> None:
     page = open_page(f"{demo.codat}/lender", viewport=PHONE)
-    for tag in LANGUAGES[1:]:
+    for tag in in_turn(LANGUAGES[1:], len(LANGUAGES) - 1):
         page.goto(f"{demo.codat}/lender")
         page.get_by_label("Brand").select_option("northbank")
         page.get_by_label("Language").select_option(tag)
@@ -243,8 +227,8 @@ def test_under_another_brand_in_each_other_language(demo: Demonstration, open_pa
         page_is_in(page, tag)
         expect(page.get_by_role("img", name="Northbank")).to_be_visible()
         page.locator("button[value=gbol]").click()
-        at_link_page(demo, page)
-        press(page, "Authorise")
+        at_link_page(page, demo.knows)
+        authorise(page)
         page.wait_for_url("**/return?**")
         page_is_in(page, tag)
         page.locator("[data-outcome=ready]").wait_for()

@@ -1,31 +1,18 @@
 """The journey in a panel or popup of a lender's page on another site."""
 
-import re
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chrome import PATIENCE_MS, executable
-from tests.browser.conftest import PHONE, OpenPage, SignUp
+from tests.browser.chrome import PATIENCE_MS, PHONE
+from tests.browser.conftest import OpenPage, SignUp
 from tests.browser.lender import Lender
 from tests.browser.looking import faults
 from tests.browser.stack import Stack
-from tests.support.service import until
+from tests.browser.visitor import at_link_page, authorise
 
-pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(600),
-]
-
-LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
 MOST_TABS = 60
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=PATIENCE_MS)
 
 
 def heard(page: Page) -> list[tuple[str, str]]:
@@ -40,14 +27,11 @@ def await_event(page: Page, kind: str) -> None:
     page.wait_for_function("(kind) => heard.some(([type]) => type === kind)", arg=kind)
 
 
-def authorise(service: Stack, window: Page) -> str:
+def give_access(service: Stack, window: Page) -> str:
     """Give access on Codat's Link page; the id of the connection."""
-    window.wait_for_url(LINK_PAGE)
-    found = LINK_PAGE.search(window.url)
-    assert found is not None
-    until(lambda: service.state(found[1]))
-    window.get_by_role("button", name="Authorise").click()
-    return found[1]
+    connection_id = at_link_page(window, service.state)
+    authorise(window)
+    return connection_id
 
 
 def test_in_a_panel_by_keyboard_from_choosing_to_ready(
@@ -72,7 +56,7 @@ def test_in_a_panel_by_keyboard_from_choosing_to_ready(
         tile.press("Enter")
     link = popup.value
     with link.expect_event("close"):
-        connection_id = authorise(service, link)
+        connection_id = give_access(service, link)
     await_event(page, "connected")
     expect(panel.locator("li.connection")).to_contain_text("You gave access to Xero.")
     service.codat.change(connection_id, "complete-sync")
@@ -124,7 +108,7 @@ def test_in_a_popup(service: Stack, lender: Lender, open_page: OpenPage, sign_up
     popup = opened.value
     await_event(page, "opened")
     popup.get_by_role("button", name="Connect Shopify", exact=True).click()
-    connection_id = authorise(service, popup)
+    connection_id = give_access(service, popup)
     expect(popup.get_by_role("heading", level=1)).to_have_text("You gave access to Shopify")
     await_event(page, "connected")
     with popup.expect_event("close"):

@@ -3,17 +3,11 @@
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
-from tests.browser.chrome import PATIENCE_MS, executable
 from tests.browser.conftest import OpenPage
 from tests.browser.looking import faults
 from tests.browser.stack import Stack
+from tests.browser.visitor import at_link_page, authorise
 from tests.support.effort import in_turn
-from tests.support.service import until
-
-pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(600),
-]
 
 NARROW: ViewportSize = {"width": 320, "height": 720}
 
@@ -25,7 +19,6 @@ NARROW: ViewportSize = {"width": 320, "height": 720}
 def test_pages_fit_and_read_in_both_directions(
     service: Stack, open_page: OpenPage, tag: str, direction: str, name: str, label: str
 ) -> None:
-    expect.set_options(timeout=PATIENCE_MS)
     _, url = service.sign_up(f"shop-{tag}", "Harbour Café")
     page = open_page(url, viewport=NARROW)
     page.get_by_role("link", name=name).click()
@@ -33,10 +26,8 @@ def test_pages_fit_and_read_in_both_directions(
     expect(page.get_by_label(label)).to_be_visible()
     assert faults(page) == []
     page.locator("button[value=gbol]").click()
-    page.get_by_role("button", name="Authorise").wait_for()
-    connection_id = page.url.partition("/link/")[2].partition("?")[0]
-    until(lambda: service.state(connection_id))
-    page.get_by_role("button", name="Authorise").click()
+    connection_id = at_link_page(page, service.state)
+    authorise(page)
     page.wait_for_url("**/return?**")
     for path in ("", f"/connections/{connection_id}", "/manage", f"/connections/{connection_id}/delete"):
         if path or page.url.startswith(url):

@@ -1,20 +1,29 @@
 """E-mails as a phone shows them."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from handlers.milestones import NotificationType
 from processor.delivery.email_templates import EmailTemplates
-from tests.browser.chrome import PATIENCE_MS
-from tests.browser.conftest import PHONE
+from tests.browser.chrome import PATIENCE_MS, PHONE
 
 LINK = "https://northbank.example/connect/" + "x" * 400
 NAMES = ("Toft & Co", "W" * 120)
 
 
+@pytest.fixture(scope="module")
+def phone(chromium: Browser) -> Iterator[Page]:
+    """What a phone has open."""
+    with chromium.new_context(viewport=PHONE, is_mobile=True) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        yield context.new_page()
+
+
 @pytest.mark.parametrize("notice", list(NotificationType))
 @pytest.mark.parametrize("name", NAMES)
-def test_an_e_mail_is_as_wide_as_a_phone(chromium: Browser, notice: NotificationType, name: str) -> None:
+def test_an_e_mail_is_as_wide_as_a_phone(phone: Page, notice: NotificationType, name: str) -> None:
     """The link was written out unbroken: an e-mail was 732 px wide on a phone of 360 px."""
     failed = {"bills": "FetchError", "a" * 200: "FetchError"}
     letter = EmailTemplates().render(
@@ -24,8 +33,5 @@ def test_an_e_mail_is_as_wide_as_a_phone(chromium: Browser, notice: Notification
         product=name,
         support="help@northbank.example",
     )
-    with chromium.new_context(viewport=PHONE, is_mobile=True) as context:
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
-        page.set_content(letter.html)
-        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    phone.set_content(letter.html)
+    assert phone.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

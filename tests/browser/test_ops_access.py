@@ -1,7 +1,6 @@
 """The funnel, people, keys, the audit trail and receivers in a browser: by keyboard, on a phone, dark."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,19 +10,12 @@ from processor.access.operators import Operator as Person
 from processor.settings.people import USER, Role
 from processor.store import visit_steps
 from processor.store.visit_steps import VisitStep
-from tests.browser.chrome import PATIENCE_MS, executable
-from tests.browser.conftest import DESK, PHONE, OpenPage
-from tests.browser.looking import faults, violations
+from tests.browser.conftest import OpenPage
+from tests.browser.looking import DARK_PHONE, faults_in_both, violations
 from tests.browser.serving_thread import served
-from tests.browser.test_ops import BROKEN, UNREACHABLE, tab_to
+from tests.browser.visitor import tab_to
 from tests.processor.web.ops.operating import PASSWORD, add_subscriber
 from tests.processor.web.v1.filling import CANCELLED, Filling
-from tests.support.effort import in_turn
-
-pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(600),
-]
 
 LOGIN = {"username": "operator", "password": PASSWORD}
 PAGES = (
@@ -36,12 +28,6 @@ PAGES = (
     "/ops/events?type=connection.created",
     "/ops/search?q=trip",
 )
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
@@ -73,21 +59,14 @@ def check(page: Page, path: str) -> None:
     """Everybody can use the page as it is, with every confirmation open."""
     for summary in page.locator(".ask > summary").all():
         summary.click()
-    assert faults(page) == [], path
-    assert page.evaluate(UNREACHABLE) == [], path
-    assert page.evaluate(BROKEN) == [], path
-    if page.viewport_size == PHONE:
-        assert violations(page) == [], path
+    assert faults_in_both(page) == [], path
+    DARK_PHONE.dress(page)
+    assert violations(page) == [], path
 
 
-@pytest.mark.parametrize(
-    ("viewport", "color_scheme"), in_turn([(DESK, "light"), (PHONE, "dark")], 2), ids=str
-)
-def test_everybody_can_use_them(
-    filling: Filling, address: str, open_page: OpenPage, viewport: Any, color_scheme: str
-) -> None:
+def test_everybody_can_use_them(filling: Filling, address: str, open_page: OpenPage) -> None:
     lane = add_subscriber(filling, "https://loans.example/hook", description="Loan engine")
-    page = open_page(f"{address}/ops", viewport=viewport, color_scheme=color_scheme, http_credentials=LOGIN)
+    page = open_page(f"{address}/ops", http_credentials=LOGIN)
     for path in (*PAGES, f"/ops/subscribers/{lane}"):
         page.goto(address + path)
         check(page, path)

@@ -7,26 +7,13 @@ from playwright.sync_api import Page, expect
 from redis import Redis
 
 from processor.store.metrics import Metrics
-from tests.browser.chrome import PATIENCE_MS, executable
-from tests.browser.conftest import DESK, PHONE, OpenPage
-from tests.browser.looking import faults
+from tests.browser.conftest import OpenPage
+from tests.browser.looking import faults_in_both
 from tests.browser.serving_thread import served
 from tests.processor.web.ops.operating import PASSWORD, everybody_lives
 from tests.processor.web.v1.filling import Filling
-from tests.support.effort import in_turn
-
-pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(600),
-]
 
 LOGIN = {"username": "operator", "password": PASSWORD}
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
@@ -86,19 +73,13 @@ def test_what_was_known_stays_while_the_service_is_away(address: str, open_page:
     assert marked(page)
 
 
-@pytest.mark.parametrize(
-    ("viewport", "scheme"), in_turn([(DESK, "light"), (DESK, "dark"), (PHONE, "dark")], 3), ids=str
-)
-def test_everybody_can_use_it(
-    filling: Filling, address: str, open_page: OpenPage, viewport: dict[str, int], scheme: str
-) -> None:
+def test_everybody_can_use_it(filling: Filling, address: str, open_page: OpenPage) -> None:
     filling.let_die()
-    page = open_page(f"{address}?window=day", http_credentials=LOGIN, viewport=viewport, color_scheme=scheme)
+    page = open_page(f"{address}?window=day", http_credentials=LOGIN)
     page.locator("#trends-table-open").press("Enter")
     page.locator("#mute-troubles1-open").press("Enter")
     expect(page.locator("#for-troubles1")).to_be_visible()
-    assert faults(page) == []
-    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    assert faults_in_both(page) == []
     page.locator("#for-troubles1").select_option("1 day")
     page.get_by_role("button", name="Mute", exact=True).press("Enter")
     expect(page.get_by_text("Muted until")).to_be_visible()

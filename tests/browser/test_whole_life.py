@@ -2,44 +2,23 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chrome import PATIENCE_MS, executable
-from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.chrome import PHONE
+from tests.browser.conftest import OpenPage
 from tests.browser.looking import violations
 from tests.browser.stack import Stack
+from tests.browser.visitor import at_link_page, authorise, title
 from tests.support.service import until
-
-pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="Debian's chromium is not installed"),
-    pytest.mark.timeout(600),
-]
 
 OWNER = "owner@shop.example"
 LINK = re.compile(r"http://\S+/connect/\S+")
-LINK_PAGE = re.compile(r"/link/([0-9a-f-]+)\?otp=")
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    """Nothing here depends on the speed of the machine."""
-    expect.set_options(timeout=PATIENCE_MS)
-
-
-def title(page: Page, text: str) -> None:
-    """Wait until the page says so."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
 def go_to(service: Stack, page: Page, button: str) -> str:
     """Press a button that leads to Codat's Link; the id of the connection, once the service knows it."""
     page.get_by_role("button", name=re.compile(f"^{button}")).click()
-    page.wait_for_url(LINK_PAGE)
-    match = LINK_PAGE.search(page.url)
-    assert match is not None
-    until(lambda: service.state(match[1]))
-    return match[1]
+    return at_link_page(page, service.state)
 
 
 def mailed(service: Stack, subject: str) -> str:
@@ -68,7 +47,7 @@ def test_from_sign_up_to_the_end(service: Stack, open_page: OpenPage) -> None:
     phone = open_page(link, viewport=PHONE)
     expect(phone.locator(f"#row-{xero}")).to_contain_text("You did not give access.")
     assert go_to(service, phone, "Try again with Xero") == xero
-    phone.get_by_role("button", name="Authorise").click()
+    authorise(phone)
     title(phone, "You gave access to Xero")
     service.codat.change(xero, "complete-sync")
     title(phone, "Xero is connected")
