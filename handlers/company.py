@@ -135,7 +135,7 @@ def _changed_tags(event: Event, company: Company, record: CompanyRecord) -> dict
         changes["tags"] = dict(company.tags)
     if is_newest and at != record.tagged_at:
         changes["tagged_at"] = at
-    if names_other_merchant(company, record) and (is_newest or record.merchant_id is None):
+    if names_other_merchant(company, record.merchant_id) and (is_newest or record.merchant_id is None):
         changes["merchant_id"] = company.merchant_id
         changes["previous_merchant_id"] = record.merchant_id
         changes["company_since"] = record.first_heard_at or event.received_at
@@ -150,9 +150,9 @@ def _changed_products(event: Event, products: tuple[str, ...], record: CompanyRe
     return {"products": None if products == record.products else products, "products_at": at}
 
 
-def names_other_merchant(company: Company, record: CompanyRecord) -> bool:
+def names_other_merchant(company: Company, merchant_id: str | None) -> bool:
     """Whether the tags of ``company`` give another merchant id than the stored one."""
-    return company.merchant_id not in (None, record.merchant_id)
+    return company.merchant_id not in (None, merchant_id)
 
 
 def with_merchant(event: Event, record: CompanyRecord) -> Event:

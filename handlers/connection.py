@@ -1,8 +1,9 @@
 """A connection as it is stored: its facts, its open questions, and the ledger of notifications."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from handlers.events import ConnectionDetails, Event, LinkStatus
@@ -97,11 +98,13 @@ class Connection:
         The newest description wins; an older one fills gaps.
         """
         is_newest = self.described_at is None or event.at >= self.described_at
-        changes: dict[str, Any] = {}
-        for name, value in _description(event, details):
-            known = getattr(self, name)
-            if value is not None and value != known and (is_newest or known is None):
-                changes[name] = value
+        changes: dict[str, Any] = {
+            name: value
+            for name, value, known in zip(
+                _DESCRIBED, _description(event, details), _described(self), strict=True
+            )
+            if value is not None and value != known and (is_newest or known is None)
+        }
         if self.account_name is not None and "account_name" in changes:
             changes["previous_account_name"] = self.account_name
         describes_platform = details is not None and details.platform_key is not None
@@ -177,17 +180,17 @@ class Connection:
         )
 
 
-_DESCRIPTIVE_FIELDS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
+_DETAILS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
+_DESCRIBED = (*_DETAILS, "company_id", "merchant_id")
+_details: Callable[[ConnectionDetails], tuple[str | None, ...]] = attrgetter(*_DETAILS)
+_described: Callable[[Connection], tuple[str | None, ...]] = attrgetter(*_DESCRIBED)
 
 
-def _description(event: Event, details: ConnectionDetails | None) -> Iterator[tuple[str, str | None]]:
-    """The descriptive fields of a connection that ``event`` gives."""
-    if event.company:
-        yield "company_id", event.company.id
-        yield "merchant_id", event.company.merchant_id
-    if details:
-        for name in _DESCRIPTIVE_FIELDS:
-            yield name, getattr(details, name)
+def _description(event: Event, details: ConnectionDetails | None) -> tuple[str | None, ...]:
+    """The values of the descriptive fields of a connection that ``event`` gives."""
+    of_platform = _details(details) if details else (None,) * len(_DETAILS)
+    company = event.company
+    return (*of_platform, company.id, company.merchant_id) if company else (*of_platform, None, None)
 
 
 def _is_known(fact: Fact, facts: Sequence[Fact]) -> bool:

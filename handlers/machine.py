@@ -64,17 +64,21 @@ class _PendingMilestone:
     """A milestone that is not told yet, for an answer of Codat (``asks``) or because an earlier one waits."""
 
     milestone: Milestone
+    id: str
     check: Check
     asks: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _MilestonePlan:
-    """What happens to the untold milestones. ``silent`` ones are recorded as told without being sent."""
+    """What happens to the untold milestones, those to tell with the ids of their notifications.
 
-    told: list[Milestone] = field(default_factory=list)
+    ``silent`` ones are recorded as told without being sent.
+    """
+
+    told: list[tuple[Milestone, str]] = field(default_factory=list)
     pending: list[_PendingMilestone] = field(default_factory=list)
-    silent: list[Milestone] = field(default_factory=list)
+    silent: list[tuple[Milestone, str]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
 
@@ -102,7 +106,7 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     after = before if is_unchanged else situation(learnt)
     plan = _decide(learnt, event, before, after, context)
     if event.trigger is not None and event.trigger.quiet:
-        plan = _record_silently(learnt, _pending_subjects(connection), plan)
+        plan = _record_silently(_pending_subjects(connection), plan)
     effects: list[Effect] = []
     if plan.told:
         effects += map(Notify, _notifications(learnt, before, after, plan.told, context))
@@ -112,14 +116,14 @@ def advance(connection: Connection, event: Event, context: Context) -> Transitio
     if result.compare_company and context.policy.can_ask and learnt.company_id is not None:
         effects.append(CompareCompany(learnt.company_id))
     checked = tuple(pending.check for pending in plan.pending)
-    entries = tuple(ledger_entry(learnt, milestone) for milestone in (*plan.silent, *plan.told))
+    entries = tuple(ledger_entry(*identified) for identified in (*plan.silent, *plan.told))
     if entries or checked != learnt.checks:
         learnt = replace(learnt, checks=checked, ledger=(*learnt.ledger, *entries))
     learnt = learnt.compacted()
     outcome, reason = explain(connection, learnt, before, after, result, expired)
     if event.trigger is not None:
         reason = f"{reason}; {event.trigger.reason}"
-    entry = TimelineEntry(before.state.value, after.state.value, outcome, reason, tuple(plan.decisions))
+    entry = TimelineEntry(before.state, after.state, outcome, reason, tuple(plan.decisions))
     return Transition(before, after, learnt, tuple(effects), entry)
 
 
@@ -169,12 +173,14 @@ def _decide(
     if is_foreign_company and isinstance(event, CompanyNotShown):
         reason = "Codat, asked with our key, does not know this company: not told"
         for milestone in milestones:
-            plan.decisions.append(_decision(connection, milestone, DecisionOutcome.NOT_TOLD, reason))
+            id_ = notification_id(connection, milestone)
+            plan.decisions.append(Decision(milestone.type, DecisionOutcome.NOT_TOLD, reason, id_))
         return plan
     open_checks = {(check.kind, check.at): check for check in connection.checks}
     for milestone in milestones:
-        open_check = open_checks.pop((milestone.type.value, milestone.at), None)
-        check = open_check or Check(milestone.type.value, milestone.at, context.now, before.state.value)
+        id_ = notification_id(connection, milestone)
+        open_check = open_checks.pop((milestone.type, milestone.at), None)
+        check = open_check or Check(milestone.type, milestone.at, context.now, before.state)
         facts = [
             fact
             for fact in connection.facts
@@ -184,16 +190,16 @@ def _decide(
         waits = obstacle is not None and not is_overdue(check.since, event, context)
         is_unsure = may_have_ended(milestone, connection)
         if not waits and not is_unsure and not plan.pending:
-            plan.told.append(milestone)
+            plan.told.append((milestone, id_))
             reason = _reason_to_tell(open_check, obstacle)
-            plan.decisions.append(_decision(connection, milestone, DecisionOutcome.TOLD, reason))
+            plan.decisions.append(Decision(milestone.type, DecisionOutcome.TOLD, reason, id_))
             continue
-        plan.pending.append(_PendingMilestone(milestone, check, asks=waits))
+        plan.pending.append(_PendingMilestone(milestone, id_, check, asks=waits))
         if open_check is None:
             reason = (obstacle if waits else None) or (
                 CONTRADICTED if is_unsure else "what comes before it waits"
             )
-            plan.decisions.append(_decision(connection, milestone, DecisionOutcome.CHECKING, reason))
+            plan.decisions.append(Decision(milestone.type, DecisionOutcome.CHECKING, reason, id_))
     reason = "no longer true when it was checked: not told"
     for check in open_checks.values():
         plan.decisions.append(Decision(check.kind, DecisionOutcome.OVERTAKEN, reason, ""))
@@ -228,44 +234,36 @@ def _subject(type_: NotificationType) -> NotificationType:
     return _SUBJECT.get(type_, type_)
 
 
-def _record_silently(
-    connection: Connection, pending_subjects: frozenset[NotificationType], plan: _MilestonePlan
-) -> _MilestonePlan:
+def _record_silently(pending_subjects: frozenset[NotificationType], plan: _MilestonePlan) -> _MilestonePlan:
     """Record due milestones as told without sending them, except those already awaiting verification."""
 
     def was_reported(milestone: Milestone) -> bool:
         return _subject(milestone.type) in pending_subjects
 
-    milestones = (*plan.told, *(pending.milestone for pending in plan.pending))
-    silent = [milestone for milestone in milestones if not was_reported(milestone)]
-    ids = {notification_id(connection, milestone) for milestone in silent}
+    untold = (*plan.told, *((pending.milestone, pending.id) for pending in plan.pending))
+    silent = [(milestone, id_) for milestone, id_ in untold if not was_reported(milestone)]
+    ids = {id_ for _, id_ in silent}
     reason = "known from a first look, not from news: not told"
     return _MilestonePlan(
-        told=[milestone for milestone in plan.told if was_reported(milestone)],
+        told=[(milestone, id_) for milestone, id_ in plan.told if was_reported(milestone)],
         pending=[pending for pending in plan.pending if was_reported(pending.milestone)],
         silent=silent,
         decisions=[
-            *(_decision(connection, milestone, DecisionOutcome.KNOWN, reason) for milestone in silent),
+            *(Decision(milestone.type, DecisionOutcome.KNOWN, reason, id_) for milestone, id_ in silent),
             *(decision for decision in plan.decisions if decision.notification_id not in ids),
         ],
     )
-
-
-def _decision(
-    connection: Connection, milestone: Milestone, outcome: DecisionOutcome, reason: str
-) -> Decision:
-    return Decision(milestone.type.value, outcome, reason, notification_id(connection, milestone))
 
 
 def _notifications(
     connection: Connection,
     before: Situation,
     after: Situation,
-    milestones: Iterable[Milestone],
+    milestones: Iterable[tuple[Milestone, str]],
     context: Context,
 ) -> Iterable[Notification]:
     checks = {(check.kind, check.at): check for check in connection.checks}
-    for milestone in milestones:
-        check = checks.get((milestone.type.value, milestone.at))
-        state = check.previous_state if check else before.state.value
-        yield notification(connection, milestone, after, previous_state=state, timestamp=context.now)
+    for milestone, id_ in milestones:
+        check = checks.get((milestone.type, milestone.at))
+        state = check.previous_state if check else before.state
+        yield notification(connection, milestone, id_, after, previous_state=state, timestamp=context.now)

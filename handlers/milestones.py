@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 from handlers.connection import MOST_RECENT, Connection, LedgerEntry
@@ -211,32 +210,31 @@ def notification_id(connection: Connection, milestone: Milestone) -> str:
     count = sum(
         _BASE_TYPES[entry.kind] is base_type and entry.at == milestone.at for entry in connection.ledger
     )
-    return _digest(connection.id, base_type, milestone.at, count)
-
-
-@lru_cache(maxsize=64)
-def _digest(connection_id: str, type_: NotificationType, at: datetime, count: int) -> str:
-    """The id of a milestone that was told ``count`` times; one step needs the same one several times."""
-    name = f"{connection_id}\n{type_}\n{at.isoformat()}"
+    name = f"{connection.id}\n{base_type}\n{milestone.at.isoformat()}"
     if count:
         name += f"\n{count}"
     return "ntf_" + hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def ledger_entry(connection: Connection, milestone: Milestone) -> LedgerEntry:
-    """The ledger entry of the milestone."""
+def ledger_entry(milestone: Milestone, id_: str) -> LedgerEntry:
+    """The ledger entry of the milestone, whose notification has this id."""
     fact = milestone.fact
     is_observed = fact.kind is FactKind.SEEN or (fact.kind is FactKind.FAILED and fact.claimed)
-    id_ = notification_id(connection, milestone)
-    return LedgerEntry(milestone.type.value, milestone.at, id_, is_observed)
+    return LedgerEntry(milestone.type, milestone.at, id_, is_observed)
 
 
 def notification(
-    connection: Connection, milestone: Milestone, now: Situation, *, previous_state: str, timestamp: datetime
+    connection: Connection,
+    milestone: Milestone,
+    id_: str,
+    now: Situation,
+    *,
+    previous_state: str,
+    timestamp: datetime,
 ) -> Notification:
     """The notification of the milestone; times in its body are datetimes."""
     return Notification(
-        id=notification_id(connection, milestone),
+        id=id_,
         type=milestone.type,
         timestamp=timestamp,
         data={
@@ -261,7 +259,7 @@ def described(connection: Connection, now: Situation) -> dict[str, Any]:
         "platform_name": connection.platform_name,
         "source_type": connection.source_type,
         "account_name": connection.account_name,
-        "state": now.state.value,
+        "state": now.state,
         "authorization": now.authorization,
         "authorized_at": now.authorized_at,
     }

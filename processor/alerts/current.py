@@ -60,10 +60,11 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
     company = as_company(payload.get("referenceCompany"))
     if company is None and type_key.startswith("company."):
         company = as_company(payload)  # the payload of these types is the company itself
-    products = payload.get("products") if type_key.startswith("company.product.") else None
-    ids = as_ids(products)
-    if company is not None and (ids or products == []):  # a list of which nothing can be read says nothing
-        company = replace(company, products=ids)
+    if company is not None and type_key.startswith("company.product."):
+        products = payload.get("products")
+        ids = as_ids(products)
+        if ids or products == []:  # a list of which nothing can be read says nothing
+            company = replace(company, products=ids)
     envelope = build_envelope(
         event_id=event_id,
         event_type=event_type,
@@ -76,7 +77,7 @@ def read(message: Mapping[str, object], *, event_type: str, event_id: str, recei
 
 
 def _connection_reader(
-    build: Callable[[Envelope, ConnectionDetails, Problem | None], ConnectionEvent],
+    build: Callable[[Envelope, ConnectionDetails, Payload], ConnectionEvent],
 ) -> Reader:
     """A reader of messages about one connection; without a connection all of the company are in doubt."""
 
@@ -86,8 +87,7 @@ def _connection_reader(
             raise missing_ids({"payload.referenceCompany.id": None, "payload.connection.id": connection})
         if connection is None:
             return UnidentifiedConnectionChanged(**envelope)
-        reported = as_reported_problem(as_object(payload.get("connection")).get("dataConnectionErrors"))
-        return build(envelope, connection, reported.problem if reported else None)
+        return build(envelope, connection, payload)
 
     return reader
 
@@ -96,17 +96,22 @@ def _simple_connection_reader(event: type[ConnectionEvent]) -> Reader:
     return _connection_reader(lambda envelope, connection, _: event(**envelope, connection=connection))
 
 
-def _failed(envelope: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
-    return ConnectionFailed(**envelope, connection=connection, problem=problem)
+def _problem(payload: Payload) -> Problem | None:
+    reported = as_reported_problem(as_object(payload.get("connection")).get("dataConnectionErrors"))
+    return reported.problem if reported else None
 
 
-def _ended(envelope: Envelope, connection: ConnectionDetails, problem: Problem | None) -> ConnectionEvent:
+def _failed(envelope: Envelope, connection: ConnectionDetails, payload: Payload) -> ConnectionEvent:
+    return ConnectionFailed(**envelope, connection=connection, problem=_problem(payload))
+
+
+def _ended(envelope: Envelope, connection: ConnectionDetails, payload: Payload) -> ConnectionEvent:
     """The end of a connection with the reason in its status.
 
     If the status gives none, the errors do: Codat lists an error if access was revoked or expired, and none
     if the client ended it.
     """
-    reason = connection.status
+    reason, problem = connection.status, _problem(payload)
     if reason is None or not reason.has_ended:
         reason = LinkStatus.UNLINKED if problem is None else LinkStatus.DEAUTHORIZED
     return ConnectionEnded(**envelope, connection=connection, reason=reason, problem=problem)

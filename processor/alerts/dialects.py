@@ -64,11 +64,11 @@ def recognise(body: bytes, *, event_id: str, received_at: datetime) -> Event:
 
 def _read(message: dict[str, object], *, event_id: str, received_at: datetime) -> Event:
     lowered = lower_keys(message)
-    event_type, rule_type, any_type = (as_word(lowered.get(key)) for key in ("eventtype", "ruletype", "type"))
-    has_payload = "payload" in message
+    event_type, has_payload = as_word(lowered.get("eventtype")), "payload" in message
     is_alert = not _LEGACY_KEYS.isdisjoint(lowered)
     if event_type is not None and (has_payload or not is_alert):
         return current.read(message, event_type=event_type, event_id=event_id, received_at=received_at)
+    rule_type, any_type = as_word(lowered.get("ruletype")), as_word(lowered.get("type"))
     if rule_type is None and is_alert:
         rule_type = event_type or any_type
     if rule_type is not None:

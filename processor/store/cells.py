@@ -19,19 +19,22 @@ from processor.store import (
     reminder_schedule,
 )
 from processor.store.cluster import ClusterClient
-from processor.store.decoding import text, text_fields, texts
+from processor.store.decoding import text, texts
 from processor.store.records import (
+    COMPANY_FIELDS,
     StoredConnection,
     UnreadableConnection,
+    company_fields,
     parse_connections,
     read_connections,
 )
 from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
 from processor.store.unit_of_work import Batch, WaitingMessage
+from processor.store.writes import Staging, Writes
 
-MOST_ARGUMENTS = 5_000
-"""A command with more is sent beside the script: Lua passes 8,000 values at most."""
+TIMELINE_LENGTH = 1_000
+"""Largest number of entries of a timeline."""
 
 
 class CommitConflict(Exception):
@@ -80,6 +83,7 @@ class Cells:
         self._client = client
         self._inbox = keys.replays if replays else keys.inbox
         self._read: Any = register(client, "read")
+        self._fields: Any = register(client, "fields")
         self._commit: Any = register(client, "commit")
 
     def groups(self, numbers: Sequence[int], *, singly: bool = False) -> list[Sequence[int]]:
@@ -96,7 +100,7 @@ class Cells:
 
     def read(self, numbers: Sequence[int], limit: int) -> dict[int, WaitingBatch]:
         """Up to ``limit`` messages of each cell; no cell at all if one of several has as many."""
-        trip = RoundTrip(self._client, self._read, self._commit)
+        trip = RoundTrip(self._client, self._read, self._fields, self._commit)
         for number in numbers:
             trip.call(self._read, [self._inbox(number), keys.messages(number)], [limit])
         replies = trip.results()
@@ -110,13 +114,11 @@ class Cells:
         ``pipe`` watches connections and companies from here on: a sign-up changes a company and its
         connections.
         """
-        names = [name for cell, ids in affected.items() for name in _watched(cell, ids)]
+        trip = RoundTrip(self._client, self._fields)
+        names = [name for cell, ids in affected.items() for name in self._add_reads(trip, cell, ids)]
         if names:
             pipe.watch(*names)
-        with self._client.pipeline(transaction=False) as reads:
-            for cell, ids in affected.items():
-                _stage_reads(reads, cell, ids)
-            answers = iter(reads.execute())
+        answers = iter(trip.results())
         loaded = {cell: self._parsed(ids, answers) for cell, ids in affected.items()}
         self._watch_members(pipe, loaded)
         self._find_homes(affected, loaded)
@@ -167,34 +169,46 @@ class Cells:
 
     def _commands(self, number: int, batch: Batch, now: datetime) -> Iterator[Sequence[Any]]:
         """The commands of a commit: the script with all writes, except those that are too long for it."""
-        with self._client.pipeline(transaction=False) as pipe:
-            handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
-            entry_ids = [*batch.gone, *(entry_id for message in handled for entry_id in message.entry_ids)]
-            if entry_ids:
-                pipe.xdel(self._inbox(number), *entry_ids)
-            _stage_writes(pipe, number, batch, now)
-            writes = [command for command, _ in pipe.command_stack]
-        names, args = [keys.cursor(number)], []
-        for command, name, *rest in writes:
-            if len(rest) <= MOST_ARGUMENTS:
-                names.append(name)
-                args += [command, len(rest), *rest]
-        yield "EVALSHA", self._commit.sha, len(names), *names, *args
-        yield from (write for write in writes if len(write) > MOST_ARGUMENTS + 2)
+        writes = Writes()
+        handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
+        entry_ids = [*batch.gone, *(entry_id for message in handled for entry_id in message.entry_ids)]
+        if entry_ids:
+            writes.execute_command("XDEL", self._inbox(number), *entry_ids)
+        _stage_writes(writes, number, batch, now)
+        names = [keys.cursor(number), *writes.keys]
+        yield "EVALSHA", self._commit.sha, len(names), *names, TIMELINE_LENGTH, writes.packed()
+        yield from writes.long
+
+    def _add_reads(self, trip: RoundTrip, cell: int, ids: AffectedIds) -> list[str]:
+        """Add the reads of what is affected in one cell; returns the keys to watch before."""
+        companies = list(map(keys.company, ids.companies))
+        connections = [keys.connection(cell, connection_id) for connection_id in ids.connections]
+        if companies:
+            trip.call(self._fields, companies, COMPANY_FIELDS)
+            trip.add("MGET", *map(keys.erased, ids.companies))
+            marks = list(map(keys.shown_as, ids.companies))
+            trip.add("SMISMEMBER", keys.shown(cell), *marks)
+            trip.add("SMISMEMBER", keys.foreign(cell), *marks)
+        for company_id in ids.whole_companies:
+            trip.add("ZRANGE", keys.company_connections(company_id), 0, -1)
+        if connections:
+            trip.add("MGET", *connections)
+        return companies + connections
 
     def _parsed(self, ids: AffectedIds, answers: Iterator[Any]) -> LoadedRecords:
-        """The answers to what ``_stage_reads`` has staged for one cell."""
-        companies = {company_id: text_fields(next(answers)) for company_id in ids.companies}
-        members = _members(ids.whole_companies, answers)
-        erasures, shown, foreign = islice(answers, 3) if ids.companies else ([], [], [])
-        for company_id, erased_at in zip(ids.companies, erasures, strict=True):
+        """The answers to what ``_add_reads`` has added for one cell."""
+        hashes, erasures, shown, foreign = islice(answers, 4) if ids.companies else ([], [], [], [])
+        companies: dict[str, dict[str, str]] = {}
+        for company_id, values, erased_at in zip(ids.companies, hashes, erasures, strict=True):
             if erased_at is not None:
                 companies[company_id] = {"erased_at": text(erased_at)}
+            elif any(values):
+                companies[company_id] = company_fields(values)
+        members = _members(ids.whole_companies, answers)
         rows = next(answers) if ids.connections else []
         connections = parse_connections(self._client, ids.connections, rows)
-        known = {company_id: row for company_id, row in companies.items() if row}
         shown_ids, foreign_ids = (set(compress(ids.companies, flags)) for flags in (shown, foreign))
-        return LoadedRecords(connections, known, members, shown_ids, foreign_ids, homes={})
+        return LoadedRecords(connections, companies, members, shown_ids, foreign_ids, homes={})
 
     def _watch_members(self, pipe: "Pipeline[Any]", loaded: Mapping[int, LoadedRecords]) -> None:
         """Load and watch the connections of companies that are not loaded yet."""
@@ -255,26 +269,7 @@ def _members(company_ids: Sequence[str], answers: Iterator[Any]) -> dict[str, li
     return {company_id: texts(next(answers)) for company_id in company_ids}
 
 
-def _watched(cell: int, ids: AffectedIds) -> Iterator[str]:
-    yield from map(keys.company, ids.companies)
-    yield from (keys.connection(cell, connection_id) for connection_id in ids.connections)
-
-
-def _stage_reads(pipe: "Pipeline[Any]", cell: int, ids: AffectedIds) -> None:
-    for company_id in ids.companies:
-        pipe.hgetall(keys.company(company_id))
-    for company_id in ids.whole_companies:
-        pipe.zrange(keys.company_connections(company_id), 0, -1)
-    if ids.companies:
-        pipe.mget([keys.erased(company_id) for company_id in ids.companies])
-        marks = [keys.shown_as(company_id) for company_id in ids.companies]
-        for name in (keys.shown(cell), keys.foreign(cell)):
-            pipe.smismember(name, marks)  # type: ignore[no-untyped-call]
-    if ids.connections:
-        pipe.mget([keys.connection(cell, connection_id) for connection_id in ids.connections])
-
-
-def _stage_writes(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+def _stage_writes(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
     commits.write_connections(pipe, cell, batch, now)
     commits.write_companies(pipe, cell, batch)
     outbox.write(pipe, cell, batch.notifications)

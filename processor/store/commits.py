@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis.client import Pipeline
-
 from handlers.events import Event
 from handlers.timeline import TimelineEntry
 from processor.clock import to_iso, to_ms
@@ -12,47 +10,43 @@ from processor.store import bodies, keys, message_records, records
 from processor.store.message_records import MessageRecord
 from processor.store.serialization import to_json
 from processor.store.unit_of_work import Batch, WaitingMessage
-
-Scores = dict[str | bytes, bytes | float | int | str]
-"""Members of a sorted set and their scores, as typed by ``redis``."""
-
-TIMELINE_LENGTH = 1_000
-"""Largest number of entries of a timeline."""
+from processor.store.writes import Staging, scores_and_members
 
 AT_ONCE = timedelta(seconds=1)
 """A message that is handled within this time was handled when it came."""
 
 
-def write_connections(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+def write_connections(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
     """Stage documents, indexes and timelines of the connections in ``batch``."""
-    entered: dict[str, Scores] = {}
+    entered: dict[str, dict[str, int]] = {}
     departed: dict[str, list[str]] = {}
     for connection_id, (connection, state, stored) in batch.connections.items():
         heard_ms = stored.first_heard_ms if stored else to_ms(batch.first_heard[connection_id])
         row = records.connection_row(connection, state, heard_ms)
-        pipe.execute_command("SET", keys.connection(cell, connection_id), row)  # type: ignore[no-untyped-call]
+        pipe.execute_command("SET", keys.connection(cell, connection_id), row)
         if stored is None and connection.company_id is not None:
-            pipe.zadd(keys.company_connections(connection.company_id), {connection_id: heard_ms})
+            pipe.execute_command(
+                "ZADD", keys.company_connections(connection.company_id), heard_ms, connection_id
+            )
         if stored is None or stored.state != state:
             if stored is not None:
                 departed.setdefault(stored.state, []).append(connection_id)
             entered.setdefault(state, {})[connection_id] = heard_ms
     for state, ids in departed.items():
-        pipe.zrem(keys.connections_in(cell, state), *ids)
-    for state, members in entered.items():
-        pipe.zadd(keys.connections_in(cell, state), members)
+        pipe.execute_command("ZREM", keys.connections_in(cell, state), *ids)
+    for state, scores in entered.items():
+        pipe.execute_command("ZADD", keys.connections_in(cell, state), *scores_and_members(scores))
     lines: dict[str, list[bytes]] = {}
     for connection_id, event, entry in batch.entries:
         packed = bodies.pack(to_json(_timeline_row(event, entry, now)), bodies.OF_NOTIFICATIONS)
         lines.setdefault(connection_id, []).append(packed)
     for connection_id, added in lines.items():
-        pipe.rpush(keys.timeline(cell, connection_id), *added)
-        pipe.ltrim(keys.timeline(cell, connection_id), -TIMELINE_LENGTH, -1)
+        pipe.execute_command("RPUSH", keys.timeline(cell, connection_id), *added)
 
 
-def write_companies(pipe: "Pipeline[Any]", cell: int, batch: Batch) -> None:
+def write_companies(pipe: Staging, cell: int, batch: Batch) -> None:
     """Stage the fields and indexes of the companies in ``batch``."""
-    new: Scores = {}
+    new: dict[str, int] = {}
     for company_id, change in batch.companies.items():
         since = change.company_since or change.first_heard_at
         if change.merchant_id is not None and since is not None:
@@ -66,16 +60,14 @@ def write_companies(pipe: "Pipeline[Any]", cell: int, batch: Batch) -> None:
         if change.first_heard_at is not None:
             new[company_id] = to_ms(change.first_heard_at)
         if change.grace_from is not None:
-            pipe.zadd(keys.erasures(cell), {company_id: to_ms(change.grace_from)}, nx=True)
-        fields: dict[str | bytes, str | bytes | int | float] = {}
-        fields.update(records.changed_fields(company_id, change))
-        pipe.hset(keys.company(company_id), mapping=fields)
+            pipe.execute_command("ZADD", keys.erasures(cell), "NX", to_ms(change.grace_from), company_id)
+        pipe.execute_command("HSET", keys.company(company_id), *records.changed_fields(company_id, change))
     if new:
-        pipe.zadd(keys.companies(cell), new, nx=True)
+        pipe.execute_command("ZADD", keys.companies(cell), "NX", *scores_and_members(new))
 
 
 def put_merchant(
-    pipe: "Pipeline[Any]", company_id: str, merchant_id: str, *, before: str | None, heard_ms: int
+    pipe: Staging, company_id: str, merchant_id: str, *, before: str | None, heard_ms: int
 ) -> None:
     """Stage that a company, first heard of at ``heard_ms``, has this merchant id instead of ``before``.
 
@@ -86,52 +78,56 @@ def put_merchant(
     cell = keys.cell_of(company_id)
     if before is not None and before != merchant_id:
         remove_merchant(pipe, company_id, before)
-    pipe.zadd(keys.merchant_companies(cell, merchant_id), {company_id: heard_ms}, nx=True)
+    pipe.execute_command("ZADD", keys.merchant_companies(cell, merchant_id), "NX", heard_ms, company_id)
 
 
-def remove_merchant(pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> None:
+def remove_merchant(pipe: Staging, company_id: str, merchant_id: str) -> None:
     """Stage that a company loses this merchant id."""
-    pipe.zrem(keys.merchant_companies(keys.cell_of(company_id), merchant_id), company_id)
+    name = keys.merchant_companies(keys.cell_of(company_id), merchant_id)
+    pipe.execute_command("ZREM", name, company_id)
 
 
-def write_events(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+def write_events(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
     """Stage the outcomes of the messages in ``batch``: processed, failed or dead."""
-    rows: dict[str | bytes, str | bytes | int | float] = {}
+    rows: list[str | bytes] = []
     left: list[str] = []
     """Messages that are no longer failed or dead, nor to be attempted again."""
     for message in batch.done:
-        rows[message.event_id] = message_records.dump(_processed(message, message.record.content, now))
+        rows += (message.event_id, message_records.dump(_processed(message, message.record.content, now)))
         if message.record.attempts:
             left.append(message.event_id)
     for message, company_id in batch.dropped:
         content = message_records.pack_content(message.head._replace(company_id="", connection_ids=()), b"")
-        rows[message.event_id] = message_records.dump(_processed(message, content, now))
+        rows += (message.event_id, message_records.dump(_processed(message, content, now)))
         left.append(message.event_id)
-        pipe.delete(keys.company_events(company_id))
+        pipe.execute_command("DEL", keys.company_events(company_id))
     if left:
         for index in (keys.events_of(cell, "failed"), keys.events_of(cell, "dead"), keys.retries(cell)):
-            pipe.zrem(index, *left)
+            pipe.execute_command("ZREM", index, *left)
     for message, trace, next_attempt in batch.failed:
         status = "dead" if next_attempt is None else "failed"
         failed = message.record._replace(
             status=status, error=trace, attempts=message.record.attempts + 1, next_attempt_at=next_attempt
         )
-        rows[message.event_id] = message_records.dump(failed)
+        rows += (message.event_id, message_records.dump(failed))
         if next_attempt is not None:
-            pipe.zadd(keys.retries(cell), {message.event_id: to_ms(next_attempt)})
-        pipe.zadd(keys.events_of(cell, status), {message.event_id: to_ms(message.record.received_at)})
+            pipe.execute_command("ZADD", keys.retries(cell), to_ms(next_attempt), message.event_id)
+        received_ms = to_ms(message.record.received_at)
+        pipe.execute_command("ZADD", keys.events_of(cell, status), received_ms, message.event_id)
     if rows:
-        pipe.hset(keys.messages(cell), mapping=rows)
+        pipe.execute_command("HSET", keys.messages(cell), *rows)
 
 
-def write_counts(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+def write_counts(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
     """Stage the counters of ``batch`` and the times of the last commit and message, if it counts anything."""
     if not batch.counts:
         return
     for name, count in batch.counts.items():
-        pipe.hincrby(keys.counters(cell), name, count)
-    times = ("last_commit_ms", "last_message_ms") if batch.heard else ("last_commit_ms",)
-    pipe.hset(keys.counters(cell), mapping=dict.fromkeys(times, to_ms(now)))
+        pipe.execute_command("HINCRBY", keys.counters(cell), name, count)
+    times: list[Any] = ["last_commit_ms", to_ms(now)]
+    if batch.heard:
+        times += ("last_message_ms", to_ms(now))
+    pipe.execute_command("HSET", keys.counters(cell), *times)
 
 
 def _processed(message: WaitingMessage, content: bytes, now: datetime) -> MessageRecord:

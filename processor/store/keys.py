@@ -10,7 +10,7 @@ from itertools import count, product
 from string import ascii_lowercase
 
 from handlers.state import State
-from processor.store.namespace import Prefix
+from processor.store.namespace import Prefix, current
 
 PREFIX = Prefix("codat:")
 
@@ -59,7 +59,7 @@ def cell_of(company_id: str | None) -> int:
 
 def _in(cell: int) -> str:
     """The beginning of the keys of a cell. In a cluster one node holds all keys with the same tag."""
-    return f"{PREFIX}{_cell_tags[cell]}"
+    return PREFIX + current() + _cell_tags[cell]
 
 
 def layout() -> str:

@@ -108,8 +108,8 @@ class Metrics:
         """
         metric = REPLAY_HANDLING if replays else HANDLING
         with self._lock:
-            for lag_s in lags_s:
-                self._observe(metric, lag_s)
+            if lags_s:
+                self._observe(metric, lags_s)
             self._trends[Series.HANDLED] += len(lags_s)
             self._trends[Series.LAG_MS] += sum(int(max(0.0, lag_s) * 1000) for lag_s in lags_s)
             self._trends[Series.FAILURES] += failed
@@ -119,10 +119,10 @@ class Metrics:
         """Count an attempt to deliver; ``lag_s``: since the decision, where it was delivered."""
         with self._lock:
             self._totals[_field(ATTEMPTS, lane_id, result)] += 1
-            self._observe(ATTEMPT_SECONDS, seconds, channel)
+            self._observe(ATTEMPT_SECONDS, [seconds], channel)
             ok = result == "delivered"
             if lag_s is not None:
-                self._observe(DELIVERY, lag_s, channel)
+                self._observe(DELIVERY, [lag_s], channel)
             self._trends[Series.DELIVERED if ok else Series.FAILURES] += 1
             self._lanes[lane_id, Series.DELIVERED if ok else Series.FAILURES] += 1
             self._lanes[lane_id, Series.ATTEMPT_MS] += int(seconds * 1000)
@@ -130,7 +130,7 @@ class Metrics:
     def asked_codat(self, call: str, status: str, seconds: float, *, failed: bool) -> None:
         """Count a call to Codat: its method and path without ids, and the status of the answer."""
         with self._lock:
-            self._observe(CODAT_CALL, seconds, call, status)
+            self._observe(CODAT_CALL, [seconds], call, status)
             self._trends[Series.CODAT_CALLS] += 1
             self._trends[Series.CODAT_MS] += int(seconds * 1000)
             self._trends[Series.CODAT_ERRORS] += int(failed)
@@ -143,7 +143,7 @@ class Metrics:
     def pool_used(self, role: str, share: float) -> None:
         """Note the largest share of the connections that was in use since the last call."""
         with self._lock:
-            self._observe(POOL_USE, share, role)
+            self._observe(POOL_USE, [share], role)
 
     @property
     def is_empty(self) -> bool:
@@ -170,10 +170,11 @@ class Metrics:
                 self._lanes.update(lanes)
             raise
 
-    def _observe(self, definition: MetricDefinition, value: float, *labels: str) -> None:
-        bucket = bisect_left(definition.buckets, value)
-        self._totals[_field(definition, *labels, str(bucket))] += 1
-        self._totals[_field(definition, *labels, SUM)] += int(max(0.0, value) * MICROS)
+    def _observe(self, definition: MetricDefinition, values: Sequence[float], *labels: str) -> None:
+        for bucket, count in Counter(bisect_left(definition.buckets, value) for value in values).items():
+            self._totals[_field(definition, *labels, str(bucket))] += count
+        micros = sum(int(max(0.0, value) * MICROS) for value in values)
+        self._totals[_field(definition, *labels, SUM)] += micros
 
 
 @dataclass(frozen=True, slots=True)

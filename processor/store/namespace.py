@@ -6,6 +6,9 @@ from contextvars import ContextVar
 
 _namespace: ContextVar[str] = ContextVar("namespace", default="")
 
+current = _namespace.get
+"""The namespace of the current context, which follows the prefix of every key; empty for real data."""
+
 
 class Prefix(str):
     """Prefix of every key; inside :func:`in_namespace` the namespace follows it.
@@ -17,7 +20,7 @@ class Prefix(str):
 
     def __format__(self, spec: str) -> str:
         """The prefix with the namespace of the current context."""
-        return format(self + _namespace.get(), spec)
+        return format(self + current(), spec)
 
 
 @contextlib.contextmanager

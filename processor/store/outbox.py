@@ -3,14 +3,12 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-from redis.client import Pipeline
 
 from handlers.milestones import Notification
 from processor.clock import to_iso, to_us
 from processor.store import keys, records
 from processor.store.serialization import to_json
+from processor.store.writes import Staging, scores_and_members
 
 
 def body_of(notification: Notification) -> str:
@@ -29,16 +27,16 @@ def body_of(notification: Notification) -> str:
     return document.decode() if document.isascii() else json.dumps(body, separators=(",", ":"))
 
 
-def write(pipe: "Pipeline[Any]", cell: int, notifications: Sequence[Notification]) -> None:
+def write(pipe: Staging, cell: int, notifications: Sequence[Notification]) -> None:
     """Stage notifications in order: records, indexes, and what the dispatcher has to publish."""
-    scores: dict[str | bytes, float] = {}
+    scores: dict[str, int] = {}
     for position, notification in enumerate(notifications):
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"] or notification.data["company_id"]
         row = records.notification_row(body_of(notification), connection_id)
-        pipe.execute_command("SET", keys.notification(cell, notification.id), row)  # type: ignore[no-untyped-call]
-        pipe.execute_command("ZADD", keys.outbox_of(cell, connection_id), at_us, notification.id)  # type: ignore[no-untyped-call]
-        pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)  # type: ignore[no-untyped-call]
+        pipe.execute_command("SET", keys.notification(cell, notification.id), row)
+        pipe.execute_command("ZADD", keys.outbox_of(cell, connection_id), at_us, notification.id)
+        pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)
         scores[notification.id] = at_us
     if scores:
-        pipe.zadd(keys.outbox(cell), scores)
+        pipe.execute_command("ZADD", keys.outbox(cell), *scores_and_members(scores))

@@ -2,14 +2,12 @@
 
 import random
 from datetime import datetime, timedelta
-from typing import Any
-
-from redis.client import Pipeline
 
 from handlers.state import AWAITING_FIRST_SYNC, State
 from processor.clock import to_ms
 from processor.store import keys
 from processor.store.unit_of_work import Batch
+from processor.store.writes import Staging, scores_and_members
 
 FIRST_PAUSE_S = 15.0
 """Delay between an authorisation and the first poll of its first sync."""
@@ -25,7 +23,7 @@ def jittered(pause_s: float) -> float:
     return pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - not used for a secret
 
 
-def write(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+def write(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
     """Stage polls that follow from new states, and changes that polls have found."""
     due: dict[str, datetime] = {}
     started: set[str] = set()
@@ -42,11 +40,12 @@ def write(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None
             due.setdefault(company_id, now + STUCK_PENDING)
     due |= dict.fromkeys(batch.looks, now)
     if due:
-        scores: dict[str | bytes, float] = {company_id: to_ms(at) for company_id, at in due.items()}
-        pipe.zadd(keys.looks(cell), scores, lt=True)
+        scores = {company_id: to_ms(at) for company_id, at in due.items()}
+        pipe.execute_command("ZADD", keys.looks(cell), "LT", *scores_and_members(scores))
     if started:
-        pipe.hdel(keys.look_pauses(cell), *started)
+        pipe.execute_command("HDEL", keys.look_pauses(cell), *started)
     if batch.confirmed:
-        pipe.zrem(keys.repairs(cell), *batch.confirmed)
+        pipe.execute_command("ZREM", keys.repairs(cell), *batch.confirmed)
     if batch.repairs:
-        pipe.zadd(keys.repairs(cell), dict.fromkeys(batch.repairs, to_ms(now)))
+        scores = dict.fromkeys(batch.repairs, to_ms(now))
+        pipe.execute_command("ZADD", keys.repairs(cell), *scores_and_members(scores))

@@ -14,6 +14,7 @@ from handlers.events import Aspect
 from processor.clock import from_iso, from_ms, to_iso, to_ms
 from processor.store import each_cell, keys, unreadable
 from processor.store.scripts import register
+from processor.store.writes import Staging
 
 LEASE_MS = 30_000
 """Lease of a taken question (ms)."""
@@ -45,7 +46,7 @@ def member_of(aspect: Aspect, company_id: str, connection_id: str | None) -> str
     return json.dumps([aspect.value, company_id, connection_id])
 
 
-def write(pipe: "Pipeline[Any]", cell: int, asks: Iterable[Ask]) -> None:
+def write(pipe: Staging, cell: int, asks: Iterable[Ask]) -> None:
     """Stage questions.
 
     A waiting question stays as it is, and the earliest of several counts. A question that is being asked is
@@ -54,12 +55,12 @@ def write(pipe: "Pipeline[Any]", cell: int, asks: Iterable[Ask]) -> None:
     for ask in sorted(asks, key=lambda ask: ask.not_before):
         member = member_of(ask.aspect, ask.company_id, ask.connection_id)
         not_before_ms = to_ms(ask.not_before)
-        pipe.zadd(keys.questions(cell), {member: not_before_ms}, nx=True)
+        pipe.execute_command("ZADD", keys.questions(cell), "NX", not_before_ms, member)
         details = json.dumps(
             {"deadline": to_iso(ask.deadline), "reason": ask.reason, "not_before_ms": not_before_ms}
         )
-        pipe.hsetnx(keys.question_details(cell), member, details)
-        pipe.hset(keys.questions_again(cell), member, details)
+        pipe.execute_command("HSETNX", keys.question_details(cell), member, details)
+        pipe.execute_command("HSET", keys.questions_again(cell), member, details)
 
 
 def write_polling(client: "Redis[Any]", polling: PausePolling | ResumePolling, now: datetime) -> None:

@@ -5,14 +5,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
 
 from handlers.company import CompanyChange, CompanyRecord
 from handlers.connection import Connection
 from handlers.state import State, situation
-from processor.clock import from_iso, from_ms, to_iso
+from processor.clock import from_iso, from_ms, iso_or_none
 from processor.store import bodies, keys, serialization, unreadable
 from processor.store.decoding import text, text_fields
 from processor.store.encryption import decrypt
@@ -36,10 +36,24 @@ TIMELINE_FIELDS = (
     "reason",
     "decisions",
 )
+COMPANY_FIELDS = (
+    "id",
+    "name",
+    "merchant_id",
+    "tags",
+    "tagged_at",
+    "deleted_at",
+    "deleted_by",
+    "first_heard",
+    "products",
+    "products_at",
+)
+"""Fields of a company that decisions depend on; ``id`` is always there."""
+
 REMINDERS_OFF_AT = "reminders_off_at"
 """Field of a company: when its contact asked for no more reminders."""
 
-_LETTERS = {state: ord("a") + number for number, state in enumerate(State)}
+_LETTERS = {state.value: ord("a") + number for number, state in enumerate(State)}
 _STATES = {letter: state for state, letter in _LETTERS.items()}
 
 NOTIFICATION_FIELDS = frozenset(("id", "type", "timestamp", "data"))
@@ -47,8 +61,7 @@ ATTEMPT = ":attempt:"
 """Part of the name of a field that holds one attempt of a delivery."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredConnection:
+class StoredConnection(NamedTuple):
     """A connection, its public state, and when it was first heard of (ms since 1970)."""
 
     connection: Connection
@@ -66,13 +79,13 @@ class UnreadableConnection:
 
 def connection_row(connection: Connection, state: str, first_heard_ms: int) -> bytes:
     """The stored row of a connection: a letter for its public state, when it was first heard of, document."""
-    return b"%c%x\n%s" % (_LETTERS[State(state)], first_heard_ms, serialization.dump(connection))
+    return b"%c%x\n%s" % (_LETTERS[state], first_heard_ms, serialization.dump(connection))
 
 
 def connection(connection_id: str, row: bytes) -> StoredConnection:
     """The inverse of ``connection_row``; the facts in the document are not checked."""
     first_heard, document = row[1:].split(b"\n", 1)
-    stored = StoredConnection(serialization.load(document), _STATES[row[0]].value, int(first_heard, 16))
+    stored = StoredConnection(serialization.load(document), _STATES[row[0]], int(first_heard, 16))
     if stored.connection.id != connection_id:
         raise ValueError("the record is of another connection")
     return stored
@@ -145,6 +158,12 @@ def company(row: Any) -> dict[str, str]:
     return fields
 
 
+def company_fields(values: Sequence[bytes | None]) -> dict[str, str]:
+    """The ``COMPANY_FIELDS`` of a company that are stored, from their values."""
+    fields = zip(COMPANY_FIELDS, values, strict=True)
+    return {name: text(value) for name, value in fields if value is not None}
+
+
 def company_record(row: Mapping[str, str]) -> CompanyRecord:
     """The record in a hash; tags that cannot be read count as none, products as not known.
 
@@ -163,20 +182,22 @@ def company_record(row: Mapping[str, str]) -> CompanyRecord:
     )
 
 
-def changed_fields(company_id: str, change: CompanyChange) -> dict[str, str]:
-    """The fields of the company's hash that ``change`` writes."""
-    fields = {
-        "name": change.name,
-        "merchant_id": change.merchant_id,
-        "tags": json.dumps(change.tags, ensure_ascii=False) if change.tags else None,
-        "tagged_at": to_iso(change.tagged_at) if change.tagged_at else None,
-        "deleted_at": to_iso(change.deleted_at) if change.deleted_at else None,
-        "deleted_by": change.deleted_by,
-        "first_heard": to_iso(change.first_heard_at) if change.first_heard_at else None,
-        "products": None if change.products is None else json.dumps(change.products),
-        "products_at": to_iso(change.products_at) if change.products_at else None,
-    }
-    return {"id": company_id} | {name: value for name, value in fields.items() if value is not None}
+def changed_fields(company_id: str, change: CompanyChange) -> list[str]:
+    """The fields of the company's hash that ``change`` writes, each followed by its value."""
+    values = (
+        company_id,
+        change.name,
+        change.merchant_id,
+        json.dumps(change.tags, ensure_ascii=False) if change.tags else None,
+        iso_or_none(change.tagged_at),
+        iso_or_none(change.deleted_at),
+        change.deleted_by,
+        iso_or_none(change.first_heard_at),
+        None if change.products is None else json.dumps(change.products),
+        iso_or_none(change.products_at),
+    )
+    fields = zip(COMPANY_FIELDS, values, strict=True)
+    return [part for name, value in fields if value is not None for part in (name, value)]
 
 
 def _tags(document: str) -> dict[str, str]:

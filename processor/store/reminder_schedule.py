@@ -11,21 +11,22 @@ from processor.clock import from_ms, to_ms
 from processor.store import each_cell, keys
 from processor.store.decoding import text_fields, texts
 from processor.store.unit_of_work import Batch
+from processor.store.writes import Staging, scores_and_members
 
 SETTLE = timedelta(hours=1)
 """How long after a change reminders are decided: no reminder is due earlier, and changes come in groups."""
 
 
-def write(pipe: "Pipeline[Any]", cell: int, batch: Batch, now: datetime) -> None:
+def write(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
     """Stage that the companies whose connections have new states are decided about."""
     at = to_ms(now + SETTLE)
-    scores: dict[str | bytes, float] = {
+    scores = {
         connection.company_id: at
         for connection, state, stored in batch.connections.values()
         if connection.company_id is not None and (stored is None or stored.state != state)
     }
     if scores:
-        pipe.zadd(keys.reminders(cell), scores, lt=True)
+        pipe.execute_command("ZADD", keys.reminders(cell), "LT", *scores_and_members(scores))
 
 
 class CompanyReminders(NamedTuple):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from handlers.company import CompanyChange
 from handlers.connection import Connection
@@ -19,8 +20,7 @@ _STATES_WITHOUT_MESSAGE = frozenset({State.SYNCING, State.SYNC_FAILED})
 """No message reports the start of a first sync, and no legacy alert its complete failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingMessage:
+class WaitingMessage(NamedTuple):
     """A message of the inbox as stored; ``entry_ids`` are its entries in the stream."""
 
     event_id: str

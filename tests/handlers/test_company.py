@@ -193,7 +193,7 @@ def test_a_record_after_a_change_equals_the_change_where_it_says_something() -> 
     ("company", "expected"), [(tagged("m-1"), False), (tagged("m-2"), True), (Company("company-1"), False)]
 )
 def test_another_merchant_is_one_that_the_tags_give(company: Company, expected: bool) -> None:
-    assert names_other_merchant(company, KNOWN) is expected
+    assert names_other_merchant(company, KNOWN.merchant_id) is expected
 
 
 def test_an_event_is_given_the_merchant_of_its_company() -> None:

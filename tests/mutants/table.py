@@ -38,8 +38,8 @@ MUTANTS = (
         "notification-id",
         "The id of a notification follows from the milestone, not from the message that brought it.",
         "handlers/milestones.py",
-        "return _digest(connection.id, base_type, milestone.at, count)",
-        "return _digest(connection.id + milestone.fact.event_id, base_type, milestone.at, count)",
+        'name = f"{connection.id}\\n{base_type}\\n{milestone.at.isoformat()}"',
+        'name = f"{connection.id}{milestone.fact.event_id}\\n{base_type}\\n{milestone.at.isoformat()}"',
         "tests/handlers/test_milestones.py::test_a_milestone_has_one_id_by_whatever_order_and_message_it_is_learnt",
     ),
     Mutant(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from handlers.company import (
     NO_CHANGE,
@@ -16,10 +17,9 @@ from handlers.company import (
 )
 from handlers.connection import Connection
 from handlers.effects import Ask, CompareCompany, Effect, Notify
-from handlers.events import Event
+from handlers.events import Company, Event
 from handlers.machine import advance, company_effects
 from handlers.registry import Context, Policy
-from handlers.timeline import TimelineEntry
 from processor.store.cells import AffectedIds, LoadedRecords
 from processor.store.inbox import is_passed_on
 from processor.store.records import StoredConnection, UnreadableConnection, company_record
@@ -44,7 +44,7 @@ def reassigned_ids(events: Sequence[Event], records: LoadedRecords) -> list[str]
         row = records.companies.get(event.company.id) if event.company else None
         if event.company is None or row is None or "erased_at" in row:
             continue
-        if names_other_merchant(event.company, CompanyRecord(merchant_id=row.get("merchant_id"))):
+        if names_other_merchant(event.company, row.get("merchant_id")):
             ids[event.company.id] = None
     return list(ids)
 
@@ -85,37 +85,32 @@ class BatchHandler:
 
     def learn(self, event: Event) -> None:
         """Apply one event to all that it affects. When it raises, nothing of it is applied."""
-        batch = self._batch
-        changed: dict[str, Connection] = {}
-        states: dict[str, str] = {}
-        entries: list[tuple[str, Event, TimelineEntry]] = []
-        effects: list[Effect] = []
-        context = self._context(event)
-        change, record = self._company_change(event)
+        batch, company = self._batch, event.company
+        known = self._record(company.id) if company else None
+        context = self._context(company, known)
+        change = company_change(event, company, known) if company else NO_CHANGE
+        record = known or NO_RECORD
+        if change is not NO_CHANGE:
+            record = record.with_change(change)
         event = with_merchant(event, record)
-        for connection_id in self._affected_ids(event):
-            connection = self._connection(connection_id, event)
-            if connection is None:
-                continue
-            transition = advance(connection, event, context)
-            changed[connection_id] = transition.connection
-            states[connection_id] = transition.after.state.value
-            entries.append((connection_id, event, transition.entry))
-            effects += transition.effects
-        effects += company_effects(event, context)
+        steps = [
+            (connection_id, advance(connection, event, context))
+            for connection_id in self._affected_ids(event)
+            if (connection := self._connection(connection_id, event, known)) is not None
+        ]
+        effects = [*chain.from_iterable(step.effects for _, step in steps), *company_effects(event, context)]
 
-        self._current.update(changed)
-        self._states.update(states)
-        batch.entries += entries
-        for connection_id in changed:
+        for connection_id, step in steps:
+            self._current[connection_id] = step.connection
+            self._states[connection_id] = step.after.state
+            batch.entries.append((connection_id, event, step.entry))
             batch.first_heard.setdefault(connection_id, event.received_at)
-        for connection_id, _, entry in entries:
-            batch.count(f"outcome:{entry.outcome}")
-            batch.note_missed(connection_id, event, entry)
+            batch.count(f"outcome:{step.entry.outcome}")
+            batch.note_missed(connection_id, event, step.entry)
         batch.heard = batch.heard or event.source in MESSAGES
         self._collect(effects)
-        if event.company is not None and change is not NO_CHANGE:
-            self._change_company(event.company.id, change, record)
+        if company is not None and change is not NO_CHANGE:
+            self._change_company(company.id, change, record)
 
     def finish(self) -> None:
         """Hand the changed connections to the batch."""
@@ -137,15 +132,14 @@ class BatchHandler:
             else:
                 batch.polling.append(effect)
 
-    def _context(self, event: Event) -> Context:
-        company = event.company
+    def _context(self, company: Company | None, known: CompanyRecord | None) -> Context:
         policy = self._policy
         if company is not None and company.id in self._foreign:
             policy = replace(policy, can_ask=False)
         return Context(
             self._now,
             policy,
-            company_known=company is None or self._record(company.id) is not None,
+            company_known=company is None or known is not None,
             company_shown=company is None or company.id in self._shown,
             on_premise=self._on_premise,
         )
@@ -164,10 +158,13 @@ class BatchHandler:
             if connection.company_id == company_id
         ]
 
-    def _connection(self, connection_id: str, event: Event) -> Connection | None:
+    def _connection(
+        self, connection_id: str, event: Event, company: CompanyRecord | None
+    ) -> Connection | None:
         """The connection before ``event``; ``None`` if it is unknown and ``event`` does not introduce it.
 
-        Raises the error of a stored connection that cannot be read.
+        ``company`` is its company before ``event``. Raises the error of a stored connection that cannot be
+        read.
         """
         if connection_id in self._current:
             return self._current[connection_id]
@@ -178,21 +175,13 @@ class BatchHandler:
             return stored.connection
         if is_passed_on(event.event_id, self._cell):  # only stored connections are of this cell
             return None
-        return new_connection(connection_id, event, self._record(event.company.id) if event.company else None)
+        return new_connection(connection_id, event, company)
 
     def _record(self, company_id: str) -> CompanyRecord | None:
         """The company as it stands in this batch; ``None`` if it is unknown."""
         if company_id not in self._records and company_id in self._rows:
             self._records[company_id] = company_record(self._rows[company_id])
         return self._records.get(company_id)
-
-    def _company_change(self, event: Event) -> tuple[CompanyChange, CompanyRecord]:
-        """What ``event`` changes of its company, and the company after it."""
-        if event.company is None:
-            return NO_CHANGE, NO_RECORD
-        record = self._record(event.company.id)
-        change = company_change(event, event.company, record)
-        return change, record if record and change is NO_CHANGE else (record or NO_RECORD).with_change(change)
 
     def _change_company(self, company_id: str, change: CompanyChange, record: CompanyRecord) -> None:
         earlier = self._batch.companies.get(company_id)

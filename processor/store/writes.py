@@ -1,0 +1,51 @@
+"""Writes of a commit, collected for one call of a script."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+import msgspec
+
+MOST_ARGUMENTS = 5_000
+"""A command with more is sent beside the script: Lua passes 8,000 values at most."""
+
+
+class Staging(Protocol):
+    """What commands are staged in: a pipeline, or the writes of a commit."""
+
+    def execute_command(self, command: str, key: str, /, *arguments: Any) -> Any:
+        """Stage a command on a key."""
+
+
+class Writes:
+    """Commands on keys of one cell, in order. ``long`` are those that are too long for a script."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.long: list[Sequence[Any]] = []
+        self._commands: list[Sequence[Any]] = []
+
+    def execute_command(self, command: str, key: str, /, *arguments: Any) -> None:
+        """Stage a command on a key."""
+        if len(arguments) > MOST_ARGUMENTS:
+            self.long.append((command, key, *arguments))
+            return
+        self.keys.append(key)
+        self._commands.append([command, *[_raw(part) if type(part) is bytes else part for part in arguments]])
+
+    def packed(self) -> bytes:
+        """The commands without their keys, and without those that are too long, as MessagePack."""
+        return _encode(self._commands)
+
+
+def scores_and_members(scores: Mapping[str, int]) -> Iterator[Any]:
+    """The scores of members as ``ZADD`` takes them."""
+    return chain.from_iterable((score, member) for member, score in scores.items())
+
+
+def _raw(value: bytes) -> msgspec.Raw:
+    """Bytes as a string of MessagePack, whose type of bytes Lua cannot read."""
+    return msgspec.Raw(b"\xdb%b%b" % (len(value).to_bytes(4, "big"), value))
+
+
+_encode = msgspec.msgpack.Encoder().encode
