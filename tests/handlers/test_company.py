@@ -83,6 +83,18 @@ def test_products_known_already_change_their_time_alone_and_none_are_products_as
     assert older.merged(NO_CHANGE) == older
 
 
+def test_of_products_of_one_moment_the_greater_stay_and_none_are_newer_than_their_arrival() -> None:
+    record = replace(KNOWN, products=("b",), products_at=at(40))
+    assert record.with_change(NO_CHANGE) == record
+    known, less, greater = (Company("company-1", products=(name,)) for name in "bac")
+    assert change_of(known, 40, record) == change_of(less, 40, record) == NO_CHANGE
+    assert change_of(greater, 40, record).products == ("c",)
+    assert change_of(greater, 900, record, received=39) == NO_CHANGE
+    assert change_of(greater, 900, record, received=41).products_at == at(41)
+    unreadable = replace(record, products=None)
+    assert change_of(known, 40, unreadable).products == ("b",)
+
+
 def test_an_unknown_company_is_taken_over_as_the_event_describes_it() -> None:
     assert change_of(tagged("m-1", "Toft"), 20, None) == CompanyChange(
         name="Toft",
