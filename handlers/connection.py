@@ -150,7 +150,7 @@ class Connection:
         merged: dict[str, DataType] = {}
         for outcome in outcomes:
             known = merged.get(outcome.name) or self.data_types.get(outcome.name)
-            if outcome != known and outcome.is_newer_than(known):
+            if outcome.is_newer_than(known):
                 merged[outcome.name] = outcome
         return replace(self, data_types={**self.data_types, **merged}) if merged else self
 

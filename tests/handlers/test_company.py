@@ -111,7 +111,7 @@ def test_what_is_known_already_changes_the_time_of_its_tags_alone() -> None:
     assert change == CompanyChange(tagged_at=at(20))
     assert not change.is_news
     assert change_of(tagged("m-1", "Toft"), 10) == NO_CHANGE
-    assert change_of(Company("company-1"), 20) == NO_CHANGE
+    assert change_of(Company("company-1"), 20) is NO_CHANGE
 
 
 def test_a_new_name_is_taken_over_and_a_missing_one_is_not() -> None:
@@ -232,6 +232,7 @@ def test_a_new_connection_takes_over_the_merchant_and_the_deletion_of_its_compan
     )
     assert new_connection("c-1", event, KNOWN) == Connection("c-1", "company-1", "m-1")
     assert new_connection("c-1", event, None) == Connection("c-1", "company-1")
+    assert new_connection("c-1", replace(event, company=None), None) == Connection("c-1")
 
 
 def test_a_message_without_an_action_introduces_no_connection() -> None:

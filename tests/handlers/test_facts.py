@@ -250,3 +250,12 @@ def test_outcomes_that_change_nothing_leave_the_connection_as_it_is() -> None:
     assert connection.with_data_types([outcome(9)]) is connection
     assert connection.with_data_types([]) is connection
     assert connection.with_data_types([outcome(11)]).data_types == {"invoices": outcome(11)}
+
+
+def test_of_outcomes_that_come_together_the_newest_stays_and_other_data_types_keep_theirs() -> None:
+    bills = replace(outcome(5), name="bills")
+    connection = Connection("c").with_data_types([bills])
+
+    for outcomes in ([outcome(10), outcome(11)], [outcome(11), outcome(10)]):
+        learnt = connection.with_data_types(outcomes)
+        assert learnt.data_types == {"bills": bills, "invoices": outcome(11)}
