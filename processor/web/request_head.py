@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from processor.errors import BadRequest, Unauthorized
+from processor.errors import BadRequest, ProcessorError, Unauthorized
 from processor.web.canonical_request import WEBHOOKS, canonical_path
 
 if TYPE_CHECKING:
@@ -39,15 +39,20 @@ def checked_headers(scope: "Scope", path: str) -> dict[str, str]:
             continue
         if name in SINGLE_HEADERS:
             sentence = f"The request has more than one {name} header."
-            raise BadRequest(sentence) if name == "host" and not is_message else Unauthorized(sentence)
+            raise _refusal(sentence, is_message) if name == "host" else Unauthorized(sentence)
         headers[name] = f"{headers[name]},{value}"
+    if "host" not in headers and scope.http_version.startswith("1.1"):  # whatever the address names
+        raise _refusal("The request has no Host header.", is_message)
     if is_message:
         return headers
-    if "host" not in headers and scope.http_version.startswith("1.1"):  # whatever the address names
-        raise BadRequest("The request has no Host header.")
     if not (scope.path.isascii() and scope.query_string.isascii()):
         raise BadRequest("The address holds bytes that are not percent-encoded.")
     return headers
+
+
+def _refusal(sentence: str, is_message: bool) -> ProcessorError:
+    """The error of a request whose host is unclear."""
+    return Unauthorized(sentence) if is_message else BadRequest(sentence)
 
 
 def declared_length(headers: Mapping[str, str]) -> int:

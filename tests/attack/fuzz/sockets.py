@@ -68,6 +68,8 @@ REFUSED: Mapping[str, bytes] = {
     "an address of 100 kB": b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * 100_000),
     "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
     "no host but that of the address": b"GET http://a/healthz HTTP/1.1\r\n\r\n",
+    "a message without a host": b"POST %s HTTP/1.1\r\nAuthorization: %s\r\nContent-Length: 2\r\n\r\n{}"
+    % (ADDRESS.encode(), AUTHORIZATION.encode()),
     "a host as the address": b"GET a HTTP/1.1\r\n\r\n",
 }
 """Requests that are answered once, with a refusal; what follows on the connection is never read."""

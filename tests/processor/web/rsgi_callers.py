@@ -19,6 +19,9 @@ class Headers(dict[str, str]):
         return self._pairs
 
 
+HOST = ("host", "example.test")
+
+
 def scope(**given: Any) -> Any:
     usual = {
         "method": "POST",
@@ -28,7 +31,7 @@ def scope(**given: Any) -> Any:
         "scheme": "http",
         "server": "127.0.0.1:8000",
         "client": "192.0.2.7:40000",
-        "headers": Headers(("host", "example.test"), ("content-type", "application/json")),
+        "headers": Headers(HOST, ("content-type", "application/json")),
         "authority": None,
     }
     return SimpleNamespace(**{**usual, **given})
@@ -69,4 +72,4 @@ def ask(gateway: RsgiGateway, *requests: tuple[Any, Protocol]) -> list[int | Non
 
 
 def sized(length: int) -> Any:
-    return scope(headers=Headers(("content-length", str(length))))
+    return scope(headers=Headers(HOST, ("content-length", str(length))))

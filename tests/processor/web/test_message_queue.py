@@ -22,7 +22,7 @@ from processor.web.message_receiver import MessageReceiver, MessageRequest
 from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 from processor.web.rsgi import RsgiGateway
-from tests.processor.web.rsgi_callers import Headers, Protocol, ask, scope
+from tests.processor.web.rsgi_callers import HOST, Headers, Protocol, ask, scope
 from tests.support import cells, messages
 from tests.support.counting import RoundTrips, breaking
 from tests.support.service import until
@@ -95,7 +95,7 @@ def gateway_of(container: Container, *, answer_within_s: float = LONG_S) -> Rsgi
 
 def sent(body: bytes, event_id: str, *, path: str = "/webhooks/codat", method: str = "POST") -> Sent:
     """An authentic message, and its caller."""
-    headers = Headers(("content-length", str(len(body))), *messages.signed(body, event_id).items())
+    headers = Headers(HOST, ("content-length", str(len(body))), *messages.signed(body, event_id).items())
     return scope(headers=headers, path=path, method=method), Protocol(body)
 
 

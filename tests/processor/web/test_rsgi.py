@@ -16,7 +16,7 @@ from processor.web import create_gateway_from_environment
 from processor.web.refusal_log import INTERVAL_S, RefusalLog
 from processor.web.request_head import environ_of
 from processor.web.rsgi import SMALL_BODY_BYTES, RsgiGateway
-from tests.processor.web.rsgi_callers import Headers, Protocol, ask, scope, sized
+from tests.processor.web.rsgi_callers import HOST, Headers, Protocol, ask, scope, sized
 from tests.support.ports import own_port
 from tests.support.serving import ENVIRON
 
@@ -139,7 +139,7 @@ def test_a_body_that_breaks_off_is_not_looked_at(length: int) -> None:
 
 @pytest.mark.parametrize("length", [b"0", b"2", b"x", b"-1", "²".encode("latin-1")])
 def test_a_body_of_its_length_or_of_none_that_is_of_use_is_passed_on(length: bytes) -> None:
-    headers = Headers(("content-length", length.decode("latin-1")))
+    headers = Headers(HOST, ("content-length", length.decode("latin-1")))
     gateway = RsgiGateway(App(), threads=1, max_body_bytes=MOST, answer_within_s=LONG_S)
     assert ask(gateway, (scope(headers=headers), Protocol(b"{}"))) == [202]
 
@@ -150,7 +150,7 @@ def test_what_does_not_come_at_all_is_refused_for_what_it_says_it_is(length: int
     assert ask(gateway, (sized(length), Protocol(finished=False))) == [status]
 
 
-DOUBLED = Headers(("host", "example.test"), ("authorization", "a"), ("authorization", "b"))
+DOUBLED = Headers(HOST, ("authorization", "a"), ("authorization", "b"))
 
 
 @pytest.mark.parametrize("path", ["/webhooks/codat", "/v1/companies"])
@@ -165,8 +165,8 @@ def test_messages_that_the_gateway_refuses_are_counted_by_reason(
     def refused(headers: Headers, body: bytes = b"{}") -> None:
         assert ask(gateway, (scope(path=path, headers=headers), Protocol(body)))[0] in (400, 401, 413, 503)
 
-    refused(Headers(("content-length", str(2 * MOST))), b"x" * 2 * MOST)
-    refused(Headers(("content-length", "3")))
+    refused(Headers(HOST, ("content-length", str(2 * MOST))), b"x" * 2 * MOST)
+    refused(Headers(HOST, ("content-length", "3")))
     refused(DOUBLED)
     whole = sized(MOST)
     whole.path = path
