@@ -70,7 +70,7 @@ class PollQueue:
 
     def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
-        self._lease = register(client, "poll_lease")
+        self._lease = register(client, "lease")
         self._settle = register(client, "poll_settle")
 
     def lease(self, now: datetime, limit: int) -> list[DuePoll]:
@@ -85,7 +85,7 @@ class PollQueue:
                     keys.looked(cell),
                     keys.look_reasons(cell),
                 ]
-                reply += self._lease(keys=names, args=[to_ms(now), free, LEASE_MS])
+                reply += self._lease(keys=names, args=[to_ms(now), free, LEASE_MS, 3])
         return [
             DuePoll(
                 company_id.decode(),

@@ -77,13 +77,12 @@ class Inbox:
         self._acknowledgement = acknowledgement
         self._dedupe_s = dedupe_days * DAY_S if dedupe_days > retention_days else 0
         self._accept: Any = register(client, "accept")
-        self._quarantine: Any = register(client, "quarantine")
         self._requeue = register(client, "requeue")
         self._discard = register(client, "discard")
 
     def accept(self, event: Event, body: bytes) -> AcceptResult:
         """Store an event and its raw body, once, and append it to the inbox of its company's cell."""
-        return self._accept_single(ReceivedMessage(event.event_id, body, event.received_at, event))
+        return self._accept_single(_received(event, body))
 
     def quarantine(self, event_id: str, body: bytes, received_at: datetime, reason: str) -> AcceptResult:
         """Store an authentic message that is not recognised, once, for a later replay."""
@@ -96,7 +95,7 @@ class Inbox:
         other ``redis.RedisError`` some may be stored: these are duplicates when they are sent again, as are
         those whose error is ``NotReplicated``.
         """
-        trip = RoundTrip(self._client, self._accept, self._quarantine, acknowledgement=self._acknowledgement)
+        trip = RoundTrip(self._client, self._accept, acknowledgement=self._acknowledgement)
         foreign = [
             message.event.company.id
             for message in messages
@@ -107,7 +106,8 @@ class Inbox:
             trip.add(*mark)
         parts = self._parts(messages)
         for part in parts:
-            trip.call(*self._call_of([messages[number] for number in part]))
+            rows = [(self.cell_of(messages[number].event), messages[number]) for number in part]
+            trip.call(self._accept, *self._accept_call(rows))
         ids = [message.event_id for message in messages]
         for status in UNRECOGNISED_STATUSES:
             trip.add("ZMSCORE", keys.events_of(UNRECOGNISED, status), *ids)
@@ -126,7 +126,7 @@ class Inbox:
 
     def add(self, pipe: "Pipeline[Any]", event: Event, body: bytes) -> None:
         """Stage the same as ``accept`` in a transaction of the caller."""
-        names, args = self._accept_call([(self.cell_of(event), event, body)])
+        names, args = self._accept_call([(self.cell_of(event), _received(event, body))])
         self._accept(keys=names, args=args, client=pipe)
 
     def pass_on(self, event: Event, body: bytes, cell: int) -> bool:
@@ -137,13 +137,13 @@ class Inbox:
         """
         event = replace(event, event_id=passed_on_id(event.event_id, cell), company=None)
         trip = RoundTrip(self._client, self._accept, acknowledgement=self._acknowledgement)
-        trip.call(self._accept, *self._accept_call([(cell, event, body)]))
+        trip.call(self._accept, *self._accept_call([(cell, _received(event, body))]))
         ((reply,),) = trip.results()
         return bool(reply == _ASLEEP)
 
-    def cell_of(self, event: Event) -> int:
-        """Cell that handles ``event``."""
-        return keys.cell_of(event.company.id if event.company else None)
+    def cell_of(self, event: Event | None) -> int:
+        """Cell that handles ``event``; that of messages that are not recognised without one."""
+        return keys.cell_of(event.company.id if event and event.company else None)
 
     def _accept_single(self, message: ReceivedMessage) -> AcceptResult:
         result = self.accept_many([message])[0]
@@ -152,17 +152,12 @@ class Inbox:
         return result
 
     def _parts(self, messages: Sequence[ReceivedMessage]) -> list[list[int]]:
-        """The numbers of the messages of each call: one call for all that are recognised, or for each cell.
-
-        A script has keys of one cell in a cluster, and of any elsewhere.
-        """
-        recognised: dict[int, list[int]] = {}
+        """The numbers of the messages of each call: one for all, in a cluster one for each cell."""
+        parts: dict[int, list[int]] = {}
         for number, message in enumerate(messages):
-            if message.event is not None:
-                group = self.cell_of(message.event) if isinstance(self._client, ClusterClient) else 0
-                recognised.setdefault(group, []).append(number)
-        single = [[number] for number, message in enumerate(messages) if message.event is None]
-        return [*single, *recognised.values()]
+            group = self.cell_of(message.event) if isinstance(self._client, ClusterClient) else 0
+            parts.setdefault(group, []).append(number)
+        return list(parts.values())
 
     def _result(self, message: ReceivedMessage, reply: Any) -> AcceptResult | RedisError:
         if isinstance(reply, RedisError):
@@ -170,43 +165,32 @@ class Inbox:
         cell = self.cell_of(message.event) if message.event and reply == _ASLEEP else None
         return AcceptResult(message.event_id, duplicate=not reply, sleeping_cell=cell)
 
-    def _call_of(self, messages: Sequence[ReceivedMessage]) -> tuple[Any, list[str], list[Any]]:
-        """The call that keeps the messages of one part."""
-        rows = [(self.cell_of(row.event), row.event, row.body) for row in messages if row.event is not None]
-        if rows:
-            return self._accept, *self._accept_call(rows)
-        return self._quarantine, *self._quarantine_call(messages[0])
-
-    def _accept_call(self, messages: Sequence[tuple[int, Event, bytes]]) -> tuple[list[str], list[Any]]:
-        """The keys and the arguments of the script ``accept`` for messages with their cells and bodies."""
-        cells = list(dict.fromkeys(cell for cell, _, _ in messages))
+    def _accept_call(self, messages: Sequence[tuple[int, ReceivedMessage]]) -> tuple[list[str], list[Any]]:
+        """The keys and the arguments of the script ``accept`` for messages with their cells."""
+        cells = list(dict.fromkeys(cell for cell, _ in messages))
         names = [keys.wake(cell) for cell in cells]
         for cell in cells:
             names += [keys.messages(cell), keys.repeats(cell), keys.events(cell)]
             names += [keys.events_of(cell, status) for status in UNRECOGNISED_STATUSES]
-        names += [keys.seen(cell, event.event_id) for cell, event, _ in messages]
+        names += [
+            keys.seen(cell, row.event_id) if row.event else keys.nothing(cell) for cell, row in messages
+        ]
         args: list[Any] = [WAKE_MS, self._dedupe_s, len(cells)]
-        for cell, event, body in messages:
-            company_id = event.company.id if event.company else ""
-            is_old = event.received_at - event.at > REPLAYED_AFTER
-            names.append(keys.replays(cell) if is_old else keys.inbox(cell))
-            names.append(keys.company_events(company_id) if company_id else keys.nothing(cell))
-            head = MessageHead(event.source.value, event.event_type, company_id, event.connection_ids)
+        for cell, (event_id, body, received_at, event, reason, _) in messages:
+            if event is None:
+                head = MessageHead()
+                names += [keys.nothing(cell), keys.events_of(cell, "quarantined")]
+            else:
+                company_id = event.company.id if event.company else ""
+                is_old = received_at - event.at > REPLAYED_AFTER
+                names.append(keys.replays(cell) if is_old else keys.inbox(cell))
+                names.append(keys.company_events(company_id) if company_id else keys.nothing(cell))
+                head = MessageHead(event.source.value, event.event_type, company_id, event.connection_ids)
             content = message_records.pack_content(head, body)
-            record = message_records.dump(MessageRecord("pending", event.received_at, content))
-            args += [cells.index(cell) + 1, event.event_id, to_ms(event.received_at), record]
+            status = "pending" if event else "quarantined"
+            record = message_records.dump(MessageRecord(status, received_at, content, error=reason))
+            args += [cells.index(cell) + 1, event_id, to_ms(received_at), record]
         return names, args
-
-    def _quarantine_call(self, message: ReceivedMessage) -> tuple[list[str], list[Any]]:
-        """The keys and the arguments of the script ``quarantine``."""
-        content = message_records.pack_content(MessageHead(), message.body)
-        record = MessageRecord("quarantined", message.received_at, content, error=message.reason)
-        return [
-            keys.messages(UNRECOGNISED),
-            keys.repeats(UNRECOGNISED),
-            keys.events(UNRECOGNISED),
-            keys.events_of(UNRECOGNISED, "quarantined"),
-        ], [message.event_id, to_ms(message.received_at), message_records.dump(record)]
 
     def requeue(
         self, event_id: str, *, status: str, cell: int, only_if: bool = False, attempts: int | None = None
@@ -278,6 +262,10 @@ class Inbox:
     def depth(self) -> int:
         """Number of waiting messages over all cells."""
         return sum(inbox_lanes.depths(self._client))
+
+
+def _received(event: Event, body: bytes) -> ReceivedMessage:
+    return ReceivedMessage(event.event_id, body, event.received_at, event)
 
 
 def passed_on_id(event_id: str, cell: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import add
 from typing import Any
 
 from redis import Redis
@@ -25,9 +26,8 @@ class LaneDepth:
 
 def depths(client: "Redis[Any]") -> list[int]:
     """Number of waiting messages by cell, both lanes together."""
-    new = each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.inbox(cell)))
-    replays = each_cell.replies(client, lambda pipe, cell: pipe.xlen(keys.replays(cell)))
-    return list(map(sum, zip(new, replays, strict=True)))
+    counts = each_cell.replies(client, lambda pipe, cell: [*map(pipe.xlen, keys.inboxes(cell))])
+    return list(map(add, counts[::2], counts[1::2]))
 
 
 def stage(pipe: "Pipeline[Any]") -> None:

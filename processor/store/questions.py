@@ -11,7 +11,7 @@ from redis.client import Pipeline
 
 from handlers.effects import Ask, PausePolling, ResumePolling
 from handlers.events import Aspect
-from processor.clock import from_iso, from_ms, to_iso, to_ms
+from processor.clock import from_iso, to_iso, to_ms
 from processor.store import each_cell, keys, unreadable
 from processor.store.scripts import register
 from processor.store.writes import Staging
@@ -80,7 +80,7 @@ class Questions:
 
     def __init__(self, client: "Redis[Any]") -> None:
         self._client = client
-        self._lease = register(client, "question_lease")
+        self._lease = register(client, "lease")
         self._settle = register(client, "question_settle")
 
     def take(self, now: datetime, limit: int) -> list[Question]:
@@ -89,7 +89,7 @@ class Questions:
         for cell in each_cell.due(self._client, keys.questions, now):
             free = limit - len(rows) // 2
             if free > 0:
-                rows += self._lease(keys=_keys(cell), args=[to_ms(now), free, LEASE_MS])
+                rows += self._lease(keys=_keys(cell), args=[to_ms(now), free, LEASE_MS, 1])
         questions = []
         for member, details in zip(rows[::2], rows[1::2], strict=True):
             try:
@@ -114,13 +114,6 @@ class Questions:
     def postpone(self, question: Question, until: datetime) -> None:
         """Return a question to the queue until this time."""
         self._client.zadd(keys.questions(question.cell), {question.member: to_ms(until)}, xx=True)
-
-    def next_due(self) -> datetime | None:
-        """Time of the earliest question; ``None`` if there is none."""
-        firsts = each_cell.replies(
-            self._client, lambda pipe, cell: pipe.zrange(keys.questions(cell), 0, 0, withscores=True)
-        )
-        return min((from_ms(score) for first in firsts for _, score in first), default=None)
 
 
 def _keys(cell: int) -> list[str]:

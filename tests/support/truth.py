@@ -224,7 +224,7 @@ class TruthBench:
         end = self.clock() + timedelta(seconds=for_s)
         while True:
             self.bench.drain_all()
-            due = self.bench.questions.next_due()
+            due = self.bench.next_question()
             if due is None or due > end:
                 self.clock.now = max(self.clock.now, end)
                 return

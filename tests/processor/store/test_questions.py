@@ -38,10 +38,10 @@ def waiting(client):
     return Questions(client)
 
 
-def test_a_question_is_handed_out_when_it_is_due(waiting, write):
+def test_a_question_is_handed_out_when_it_is_due(client, waiting, write):
     write(ask(after=SOON))
 
-    assert waiting.next_due() == NOW + SOON
+    assert cells.next_question(client) == NOW + SOON
     assert waiting.take(NOW, 10) == []
     (taken,) = waiting.take(NOW + SOON, 10)
     assert (taken.aspect, taken.company_id, taken.connection_id) == (
@@ -72,7 +72,7 @@ def test_no_more_are_handed_out_than_wanted_the_earliest_first(waiting, write):
 def test_of_several_in_one_commit_the_earliest_counts(client, waiting, write):
     write(ask(after=SOON, deadline=timedelta(seconds=90)), ask(), ask(after=SOON * 2))
 
-    assert waiting.next_due() == NOW
+    assert cells.next_question(client) == NOW
     assert cells.count(client, keys.questions) == 1
     assert waiting.take(NOW, 10)[0].deadline == NOW + timedelta(seconds=60)
 
@@ -94,7 +94,7 @@ def test_a_settled_question_is_gone_with_its_details(client, waiting, write):
         cells.count(client, keys.questions),
         client.hlen(keys.question_details(keys.cell_of("company-1"))),
     ) == (0, 0)
-    assert waiting.next_due() is None
+    assert cells.next_question(client) is None
 
 
 def test_the_answer_is_put_in_the_same_transaction(client, waiting, write):

@@ -72,7 +72,7 @@ class Codat:
         asked = []
         while True:
             self.bench.drain_all()
-            due = self.bench.questions.next_due()
+            due = self.bench.next_question()
             if due is None or due > end:
                 self.bench.clock.now = max(self.bench.clock.now, end)
                 return asked

@@ -64,7 +64,7 @@ def test_while_codat_is_down_bad_news_is_told_when_patience_is_over_and_not_befo
     assert codat.bench.told_types(connection.id)[-1] == "connection.deauthorized"
     last = codat.bench.timeline(connection.id)[-1]
     assert (last["event_type"], last["decisions"][0]["verdict"]) == ("codat-api.unanswered", "told")
-    assert codat.bench.questions.next_due() is None
+    assert codat.bench.next_question() is None
 
 
 def test_codat_coming_back_in_time_is_believed(codat: Codat) -> None:

@@ -16,7 +16,7 @@ def test_a_legacy_alert_becomes_a_state_by_what_codat_answers(codat: Codat) -> N
     assert codat.bench.told_types(connection.id) == ["connection.authorized"]
     assert ("codat-api.connection", "applied") in codat.sources(connection)
     assert codat.bench.timeline(connection.id)[-1]["source"] == "codat-api"
-    assert codat.bench.questions.next_due() is None
+    assert codat.bench.next_question() is None
 
 
 def test_a_first_sync_that_is_claimed_for_the_whole_company_is_read_from_its_history(codat: Codat) -> None:

@@ -53,7 +53,7 @@ def test_nothing_is_told_of_a_company_that_codat_does_not_know_and_never_showed_
     assert (last["event_type"], last["decisions"][0]["verdict"]) == ("codat-api.company.unknown", "not_told")
     assert "does not know this company" in last["reason"]
     assert [item for item, _ in visibility.not_shown(codat.bench.client)] == [company]
-    assert codat.bench.questions.next_due() is None
+    assert codat.bench.next_question() is None
 
 
 def test_an_alert_about_a_company_that_codat_does_not_know_is_dropped(codat: Codat) -> None:
@@ -92,4 +92,4 @@ def test_news_of_a_foreign_client_is_told_unchecked(codat: Codat) -> None:
     )
 
     assert codat.bench.told_types() == ["connection.authorized", "connection.deauthorized"]
-    assert codat.bench.questions.next_due() is None
+    assert codat.bench.next_question() is None

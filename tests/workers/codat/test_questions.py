@@ -64,7 +64,7 @@ def test_an_unanswered_question_rests_and_keeps_its_deadline(
 
     asking_of(codat, error).run()
 
-    assert codat.bench.questions.next_due() == codat.bench.clock() + timedelta(seconds=rest_s)
+    assert codat.bench.next_question() == codat.bench.clock() + timedelta(seconds=rest_s)
     assert codat.bench.waiting() == []
     (after,) = codat.bench.questions.take(codat.bench.clock() + timedelta(seconds=rest_s), 1)
     assert after == before
@@ -79,7 +79,7 @@ def test_a_question_beyond_its_deadline_that_nobody_answers_becomes_the_event_th
 
     asking_of(codat, CodatUnavailable()).run()
 
-    assert codat.bench.questions.next_due() is None
+    assert codat.bench.next_question() is None
     codat.bench.drain_all()
     last = codat.bench.timeline(connection.id)[-1]
     assert (last["event_type"], last["source"]) == ("codat-api.unanswered", "codat-api")
@@ -109,7 +109,7 @@ def test_an_unanswered_question_about_a_company_concerns_no_connection_and_is_fo
 
     asking_of(codat, CodatUnavailable()).run()
 
-    assert codat.bench.questions.next_due() is None
+    assert codat.bench.next_question() is None
     assert codat.bench.waiting() == []
 
 
@@ -118,7 +118,7 @@ def test_without_a_key_a_question_is_forgotten(codat: Codat) -> None:
 
     assert asking_of(codat).run() == 1
 
-    assert codat.bench.questions.next_due() is None
+    assert codat.bench.next_question() is None
     assert codat.bench.waiting() == []
 
 
@@ -197,5 +197,5 @@ def test_the_drain_asks_nobody_without_a_key(bench: Workbench) -> None:
     bench.handle(messages.status_alert("company-1", "connection-1", "PendingAuth", "Linked"))
 
     assert isinstance(bench.drain(), Drain)
-    assert bench.questions.next_due() is None
+    assert bench.next_question() is None
     assert bench.state("connection-1") == "authorized"
