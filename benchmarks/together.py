@@ -84,6 +84,6 @@ def _arrivals(subscriber: ReceiverProcess, wanted: set[str]) -> dict[str, float]
 
 def _notifications(client: "Redis[Any]") -> list[dict[str, Any]]:
     return [
-        json.loads(records.notification_parts(client.get(keys.notification(cell, id_)) or b"")[0])
+        json.loads(records.notification_parts(id_, client.get(keys.notification(cell, id_)) or b"")[0])
         for cell, id_ in each_cell.by_score(client, keys.outbox)
     ]

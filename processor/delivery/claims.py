@@ -143,7 +143,7 @@ class Claims:
         replies = trip.execute()
         errors += [reply for reply in replies if isinstance(reply, RedisError)]
         connections = {
-            row: records.notification_parts(reply or b"")[1]
+            row: records.notification_parts(row.notification_id, reply or b"")[1]
             for row, reply in zip(ordered, replies, strict=False)
             if not isinstance(reply, RedisError)
         }
@@ -206,7 +206,7 @@ class Claims:
                 self._places.note_due(place, row)
             elif row:
                 record, tries = row
-                body, connection_id = records.notification_parts(record)
+                body, connection_id = records.notification_parts(id_, record)
                 self._places.note_claim(place, now_ms + milliseconds(LEASE))
                 yield Lease(lane, cell, id_, connection_id, text(body), int(tries), self._token)
 

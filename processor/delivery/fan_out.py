@@ -158,7 +158,7 @@ class FanOut:
         """The public JSON of a notification, and the same parsed."""
 
         def parse() -> tuple[bytes, Mapping[str, Any]]:
-            document, _ = records.notification_parts(row)
+            document, _ = records.notification_parts(notification_id, row)
             body = json.loads(document)
             _ = body["type"], body["data"]["company_id"]  # by which lanes are chosen
             return document, body

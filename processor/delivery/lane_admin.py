@@ -79,10 +79,10 @@ class LaneAdmin:
         The transaction may use the keys of the cell ``keys.UNLISTED``.
         """
         id_ = f"{prefix}_{secrets.token_hex(16)}"
-        body = {"id": id_, "type": type_, "timestamp": to_iso(self._clock()), "data": data}
-        text = json.dumps(body, separators=(",", ":"))
+        body = {"type": type_, "timestamp": to_iso(self._clock()), "data": data}
+        fields = json.dumps(body, separators=(",", ":")).encode()
         record, delivery = keys.notification(keys.UNLISTED, id_), keys.deliveries(keys.UNLISTED, id_)
-        pipe.set(record, records.notification_row(text, ""))
+        pipe.set(record, records.notification_row(fields, ""))
         pipe.hset(delivery, mapping={f"{lane_id}:status": "pending", f"{lane_id}:tries": 0, "n:pending": 1})
         for name in (record, delivery):
             pipe.expire(name, UNLISTED_TTL_S)

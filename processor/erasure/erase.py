@@ -19,6 +19,7 @@ from processor.errors import NotFound, StoreUnavailable
 from processor.store import commits, each_cell, inbox, keys, unreadable
 from processor.store.decoding import text_fields, texts
 from processor.store.message_records import INDEXED_STATUSES
+from processor.store.records import read_members
 from processor.store.visit_steps import VisitStep
 
 REPEATED_FOR_S = 2 * 86_400
@@ -68,12 +69,7 @@ class CompanyEraser:
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
                 cursor = keys.cursor(keys.cell_of(company_id))
-                pipe.watch(
-                    cursor,
-                    keys.company(company_id),
-                    keys.company_connections(company_id),
-                    keys.company_events(company_id),
-                )
+                pipe.watch(cursor, keys.company(company_id), keys.company_events(company_id))
                 records = self.find_records(company_id)
                 pipe.multi()
                 pipe.set(keys.erased(company_id), to_iso(now), nx=True)
@@ -116,8 +112,8 @@ class CompanyEraser:
         messages = finder.messages(cell, finder.members(keys.company_events(company_id)))
         if any(record.status in ("pending", "failed") for _, record in messages):
             return True
-        about = [company_id, *finder.members(keys.company_connections(company_id))]
-        notifications = finder.notifications(cell, about)
+        connections = read_members(self._client, [company_id])[0]
+        notifications = finder.notifications(cell, [company_id, *connections])
         undistributed = texts(fields[b"id"] for _, fields in self._client.xrange(keys.fan_out(cell)))
         if not set(undistributed).isdisjoint(notifications):
             return True
@@ -232,7 +228,6 @@ def _keys_of(records: CompanyRecords) -> list[str]:
     company_id = records.company_id
     names = [
         keys.company(company_id),
-        keys.company_connections(company_id),
         keys.company_events(company_id),
         keys.connecting(company_id),
         keys.asked_again(company_id),

@@ -15,6 +15,7 @@ from processor.store.decoding import text_fields, texts
 from processor.store.encryption import KeyMissing, decrypt
 from processor.store.inbox import UNRECOGNISED, UNRECOGNISED_STATUSES
 from processor.store.message_records import MessageRecord, load_anything, unpack_content
+from processor.store.records import members
 from processor.store.visit_steps import VisitStep
 
 STREAM_PAGE = 1_000
@@ -81,7 +82,7 @@ class RecordFinder:
             with contextlib.suppress(KeyMissing):  # erased all the same
                 records.row["contact_email"] = decrypt(contact)
         records.people = texts(self._client.hkeys(keys.people(company_id)))
-        records.connections = self.members(keys.company_connections(company_id))
+        records.connections = list(members(records.row))
         records.events = self.members(keys.company_events(company_id))
         records.unrecognised = list(self._unrecognised_events(company_id))
         cell = keys.cell_of(company_id)
@@ -108,11 +109,7 @@ class RecordFinder:
         with self._client.pipeline(transaction=False) as pipe:
             for index in indexes:
                 pipe.zscore(index, company_id)
-            pipe.exists(
-                keys.company(company_id),
-                keys.company_connections(company_id),
-                keys.company_events(company_id),
-            )
+            pipe.exists(keys.company(company_id), keys.company_events(company_id))
             for table in keys.of_companies(cell):
                 pipe.hexists(table, company_id)
             pipe.sismember(keys.shown(cell), keys.shown_as(company_id))

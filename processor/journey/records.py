@@ -14,13 +14,13 @@ from redis import Redis, RedisError, WatchError
 from redis.client import Pipeline
 from redis.lock import Lock
 
-from processor.clock import from_iso, to_iso, to_ms
+from processor.clock import to_iso, to_ms, to_us
 from processor.codat.models import CompanyResponse
 from processor.errors import StoreUnavailable
 from processor.store import commits, keys, visibility
-from processor.store.decoding import text, text_fields, texts
+from processor.store.decoding import text, text_fields
 from processor.store.encryption import KeyMissing, decrypt, encrypt
-from processor.store.records import REMINDERS_OFF_AT, StoredConnection, read_connections
+from processor.store.records import REMINDERS_OFF_AT, StoredConnection, read_connections, read_members
 from processor.store.unit_of_work import Batch
 
 LOCK_S = 100
@@ -62,16 +62,16 @@ class Records:
         name, cell = keys.company(company.id), keys.cell_of(company.id)
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
-                pipe.watch(name, keys.company_connections(company.id))
+                pipe.watch(name)
                 raw_merchant_id, first_heard = self._client.hmget(name, "merchant_id", "first_heard")
                 previous = None if raw_merchant_id is None else raw_merchant_id.decode()
-                heard_ms = to_ms(now if first_heard is None else from_iso(first_heard.decode()))
+                heard_ms = to_ms(now) if first_heard is None else int(first_heard) // 1000
                 connections = (
                     self._with_merchant(pipe, company.id, merchant_id) if previous != merchant_id else Batch()
                 )
                 pipe.multi()
                 pipe.hset(name, mapping=fields)
-                pipe.hsetnx(name, "first_heard", to_iso(now))
+                pipe.hsetnx(name, "first_heard", str(to_us(now)))
                 pipe.zadd(keys.companies(cell), {company.id: to_ms(now)}, nx=True)
                 commits.put_merchant(pipe, company.id, merchant_id, before=previous, heard_ms=heard_ms)
                 commits.write_connections(pipe, cell, connections, now)
@@ -87,8 +87,7 @@ class Records:
     def _with_merchant(self, pipe: "Pipeline[Any]", company_id: str, merchant_id: str) -> Batch:
         """The company's connections with this merchant id; ``pipe`` watches them from here on."""
         cell = keys.cell_of(company_id)
-        members = self._client.zrange(keys.company_connections(company_id), 0, -1)
-        ids = texts(members)
+        ids = list(read_members(self._client, [company_id])[0])
         if ids:
             pipe.watch(*(keys.connection(cell, connection_id) for connection_id in ids))
         batch = Batch()

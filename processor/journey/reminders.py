@@ -22,7 +22,7 @@ from processor.errors import CodatError, CodatRefused, NotFound
 from processor.settings import quiet_hours
 from processor.settings.definitions import Settings
 from processor.store import keys, outbox, records, reminder_schedule
-from processor.store.decoding import text_fields, texts
+from processor.store.decoding import text_fields
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection
 from processor.store.waker import Waker
@@ -88,8 +88,8 @@ class Reminders:
         cell, table = keys.cell_of(company_id), keys.reminded(company_id)
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
-                pipe.watch(keys.company(company_id), keys.company_connections(company_id), table)
-                ids = texts(self._client.zrange(keys.company_connections(company_id), 0, -1))
+                pipe.watch(keys.company(company_id), table)
+                ids = list(records.read_members(self._client, [company_id])[0])
                 if ids:
                     pipe.watch(*(keys.connection(cell, connection_id) for connection_id in ids))
                 plan = self._plan(company_id, ids, now)
@@ -126,7 +126,7 @@ class Reminders:
             return Obstacle("the company cannot be read", timedelta())
         if records.REMINDERS_OFF_AT in row:
             return Obstacle("the contact asked for no more reminders")
-        ids = texts(self._client.zrange(keys.company_connections(company_id), 0, -1))
+        ids = list(records.members(row))
         others = {stored.connection.id: stored.connection for stored in self._reader.connections(ids)}
         connection, since = others.pop(data["connection_id"], None), from_iso(data["occurred_at"])
         if connection is None or not is_still_true(

@@ -20,7 +20,7 @@ from handlers.facts import API_LAG, COMPLETE, QUEUED_WITHIN
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.state import AWAITING_FIRST_SYNC, State, situation
-from processor.clock import from_iso, to_iso, utc_now
+from processor.clock import from_us, to_iso, utc_now
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.models import CompanyResponse, ConnectionResponse
@@ -172,7 +172,7 @@ class CompanyComparer:
             visibility.mark_not_shown(self._client, diff.company_id, self._clock())
             return
         first_heard = row.get("first_heard")
-        if first_heard is not None and self._clock() < from_iso(first_heard) + API_LAG:
+        if first_heard is not None and self._clock() < from_us(int(first_heard)) + API_LAG:
             raise CodatUnavailable("Codat does not show the company yet; try again in a minute.")
         event = observed.company_gone(
             Company(diff.company_id), error, received_at=self._clock(), trigger=trigger

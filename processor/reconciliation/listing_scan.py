@@ -1,8 +1,8 @@
 """Scans Codat's list of all companies and requests a comparison of those that differ from the store."""
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import compress, islice
 from typing import Any
 
 from redis import Redis
@@ -16,9 +16,9 @@ from processor.codat.models import CompanyResponse
 from processor.reconciliation.baseline import BEFORE_START, Baseline, to_codat_time
 from processor.reconciliation.poll_schedule import SWEEP, PollQueue
 from processor.store import each_cell, keys, visibility
-from processor.store.decoding import text_fields, texts
+from processor.store.decoding import text_fields
 from processor.store.queries import Reader
-from processor.store.records import StoredConnection
+from processor.store.records import StoredConnection, members
 
 PAGE_SIZE = 200
 
@@ -65,8 +65,8 @@ class ListingScan:
 
     def _compare(self, companies: Sequence[CompanyResponse], start: datetime | None, due: datetime) -> None:
         """Compare some companies; ``start`` is the start of the store during its first scan."""
-        rows, members, erased = self._read_companies(companies)
-        connection_ids = sorted({connection_id for ids in members.values() for connection_id in ids})
+        rows, erased = self._read_companies(companies)
+        connection_ids = sorted({connection_id for row in rows.values() for connection_id in members(row)})
         stored = {row.connection.id: row for row in self._reader.connections(connection_ids)}
         requests: dict[str, Trigger] = {}
         now = self._clock()
@@ -74,7 +74,7 @@ class ListingScan:
         for company in listed:
             row = rows[company.id]
             is_older = start is not None and _is_older(company, start, now)
-            connections = {connection_id: stored.get(connection_id) for connection_id in members[company.id]}
+            connections = {connection_id: stored.get(connection_id) for connection_id in members(row)}
             if not row or (
                 "deleted_at" not in row and (is_older or self._differs(company, row, connections))
             ):
@@ -86,23 +86,16 @@ class ListingScan:
 
     def _read_companies(
         self, companies: Sequence[CompanyResponse]
-    ) -> tuple[dict[str, dict[str, str]], dict[str, list[str]], set[str]]:
-        """The fields and the connection ids of each company, and the ids of those that were erased."""
+    ) -> tuple[dict[str, dict[str, str]], set[str]]:
+        """The fields of each company, and the ids of those that were erased."""
         with self._client.pipeline(transaction=False) as pipe:
             for company in companies:
                 pipe.hgetall(keys.company(company.id))
-                pipe.zrange(keys.company_connections(company.id), 0, -1)
                 pipe.exists(keys.erased(company.id))
             replies = pipe.execute()
-        rows, members, erased = {}, {}, set()
-        for company, row, ids, is_erased in zip(
-            companies, replies[::3], replies[1::3], replies[2::3], strict=True
-        ):
-            rows[company.id] = text_fields(row)
-            members[company.id] = texts(ids)
-            if is_erased:
-                erased.add(company.id)
-        return rows, members, erased
+        ids = [company.id for company in companies]
+        rows = dict(zip(ids, map(text_fields, replies[::2]), strict=True))
+        return rows, set(compress(ids, replies[1::2]))
 
     def _differs(
         self, company: CompanyResponse, row: dict[str, str], connections: dict[str, StoredConnection | None]
@@ -149,5 +142,5 @@ def _is_older(company: CompanyResponse, start: datetime, now: datetime) -> bool:
 
 
 def _chunks(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while chunk := list(itertools.islice(rows, size)):
+    while chunk := list(islice(rows, size)):
         yield chunk

@@ -19,7 +19,7 @@ from processor.reconciliation.enqueue import Enqueuer
 from processor.reconciliation.kept_messages import PAGE_SIZE, KeptMessages
 from processor.store import each_cell, keys, records, unreadable
 from processor.store.queries import Reader
-from processor.store.records import CONNECTION, StoredConnection
+from processor.store.records import CONNECTION, MEMBER, StoredConnection
 
 REPAIR = Trigger("the record was damaged, and is made again", quiet=True)
 NOT_IN_MESSAGES = "Messages that are kept do not name this connection"
@@ -117,10 +117,10 @@ class ConnectionRepair:
             chunk = company_ids[start : start + PAGE_SIZE]
             with self._client.pipeline(transaction=False) as pipe:
                 for company_id in chunk:
-                    pipe.zscore(keys.company_connections(company_id), connection_id)
-                scores = pipe.execute()
-            for company_id, score in zip(chunk, scores, strict=True):
-                if score is not None:
+                    pipe.hexists(keys.company(company_id), MEMBER + connection_id)
+                replies = pipe.execute(raise_on_error=False)
+            for company_id, reply in zip(chunk, replies, strict=True):
+                if not unreadable.is_wrong_type(reply) and reply:
                     return str(company_id)
         return None
 
@@ -142,7 +142,7 @@ class ConnectionRepair:
                 pipe.zrem(index, connection.id)
             pipe.zadd(keys.connections_in(cell, state), {connection.id: heard_ms})
             if connection.company_id is not None:
-                pipe.zadd(keys.company_connections(connection.company_id), {connection.id: heard_ms}, nx=True)
+                pipe.hsetnx(keys.company(connection.company_id), MEMBER + connection.id, str(heard_ms))
             try:
                 pipe.execute()
             except WatchError as error:

@@ -84,7 +84,7 @@ class ConnectionVerification:
         entries = past.whole_timeline(self._reader, connection.id)
         handled_at: dict[str, datetime] = {}
         for entry in entries:
-            handled_at.setdefault(entry["event_id"], from_iso(entry.get("handled_at", entry["known_at"])))
+            handled_at.setdefault(entry["event_id"], from_iso(entry["handled_at"]))
         rows = self._kept.rows(connection.id, connection.company_id)
         kept = {row["event_id"] for row in rows}
         facts = (*connection.facts, *summed_up_facts(connection))

@@ -13,8 +13,9 @@ from processor.clock import from_iso, from_ms, iso_or_none, to_iso
 from processor.errors import Conflict, NotFound
 from processor.resources import queries, serializers
 from processor.store.cursors import ResultPage, filtered_page
-from processor.store.queries import TIMELINE_ENTRIES, Reader
+from processor.store.queries import Reader
 from processor.store.records import StoredConnection
+from processor.store.timelines import MOST_ENTRIES
 
 
 def connection(reader: Reader, connection_id: str, at: datetime | None = None) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def timeline(
         return outcome in (None, entry["outcome"]) and (at is None or _handled_at(entry) <= at)
 
     page = filtered_page(fetch, is_wanted, limit=limit, cursor=cursor)
-    return serializers.page([serializers.timeline_entry(entry) for entry in page.items], page.next_cursor)
+    return serializers.page(page.items, page.next_cursor)
 
 
 def facts(reader: Reader, connection_id: str, at: datetime | None = None) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def facts(reader: Reader, connection_id: str, at: datetime | None = None) -> dic
 
 def whole_timeline(reader: Reader, connection_id: str) -> list[dict[str, Any]]:
     """All kept entries of a timeline, oldest first."""
-    page = reader.timeline(connection_id, limit=2 * TIMELINE_ENTRIES, cursor=None)
+    page = reader.timeline(connection_id, limit=2 * MOST_ENTRIES, cursor=None)
     return list(reversed(page.items))
 
 
@@ -93,12 +94,10 @@ def road(entries: Sequence[Mapping[str, Any]], at: datetime | None = None) -> li
     ]
 
 
-def last_change(entries: Sequence[Mapping[str, Any]], at: datetime | None = None) -> dict[str, Any] | None:
+def last_change(entries: Sequence[Mapping[str, Any]], at: datetime | None = None) -> Mapping[str, Any] | None:
     """The newest change of state on a timeline (``entries``, oldest first), until ``at``."""
-    for entry in reversed(entries):
-        if entry["from"] != entry["to"] and (at is None or _handled_at(entry) <= at):
-            return serializers.timeline_entry(entry)
-    return None
+    changes = (entry for entry in reversed(entries) if entry["from"] != entry["to"])
+    return next((entry for entry in changes if at is None or _handled_at(entry) <= at), None)
 
 
 def _readable(reader: Reader, connection_id: str) -> StoredConnection:
@@ -138,7 +137,7 @@ def _recorded(entry: Mapping[str, Any]) -> RecordedEntry:
 
 
 def _handled_at(entry: Mapping[str, Any]) -> datetime:
-    return from_iso(entry.get("handled_at", entry["known_at"]))
+    return from_iso(entry["handled_at"])
 
 
 def fact_rows(connection: Connection) -> list[dict[str, Any]]:

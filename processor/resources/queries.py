@@ -93,7 +93,7 @@ def timeline(reader: Reader, connection_id: str, *, limit: int, cursor: str | No
     """The timeline of a connection, newest first."""
     _row(reader, connection_id)
     page = reader.timeline(connection_id, limit=limit, cursor=cursor)
-    return serializers.page([serializers.timeline_entry(entry) for entry in page.items], page.next_cursor)
+    return serializers.page(page.items, page.next_cursor)
 
 
 def companies(

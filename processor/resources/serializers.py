@@ -15,10 +15,10 @@ from handlers.events import Problem
 from handlers.facts import DataType
 from handlers.state import AWAITING_FIRST_SYNC, Situation, State, is_running, situation
 from processor.alerts.dialects import is_too_deep
-from processor.clock import from_ms, iso_or_none, to_iso
+from processor.clock import from_ms, from_us, iso_or_none, to_iso
 from processor.conditions.model import Condition
 from processor.delivery import serializers as delivery_serializers
-from processor.store.records import TIMELINE_FIELDS, StoredConnection, UnreadableConnection
+from processor.store.records import StoredConnection, UnreadableConnection
 
 NOTIFICATION_STATUSES = delivery_serializers.STATUSES
 
@@ -152,12 +152,6 @@ def progress(connection: Connection, now: Situation) -> int:
     return sum(values) // len(values) if values else 0
 
 
-def timeline_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry of a connection's timeline: the effect of one message, and the reason."""
-    handled_at = entry.get("handled_at", entry["known_at"])
-    return {**{name: entry[name] for name in ("id", *TIMELINE_FIELDS)}, "handled_at": handled_at}
-
-
 def company(row: Mapping[str, str]) -> dict[str, Any]:
     """A company from its stored fields."""
     return {
@@ -169,7 +163,7 @@ def company(row: Mapping[str, str]) -> dict[str, Any]:
         "tags": json.loads(row.get("tags", "{}")),
         "language": row.get("language"),
         "reminders_off_at": row.get("reminders_off_at"),
-        "first_heard_at": row.get("first_heard"),
+        "first_heard_at": to_iso(from_us(int(row["first_heard"]))) if "first_heard" in row else None,
         "deleted_at": row.get("deleted_at"),
     }
 

@@ -7,10 +7,15 @@ never changed, because stored data need it: a better one gets the next number.
 import zlib
 from importlib.resources import files
 
-OF_BODIES, OF_CONNECTIONS, OF_NOTIFICATIONS = 1, 2, 3
-"""The newest dictionaries: Codat's vocabulary; a connection with every field; notifications and timelines."""
+OF_BODIES, OF_CONNECTIONS, OF_NOTIFICATIONS, OF_TIMELINES = 1, 2, 3, 4
+"""The newest dictionaries: Codat's vocabulary; a connection with every field; notifications; timelines."""
 
-DICTIONARIES = {OF_BODIES: "1.txt", OF_CONNECTIONS: "2.msgpack", OF_NOTIFICATIONS: "3.txt"}
+DICTIONARIES = {
+    OF_BODIES: "1.txt",
+    OF_CONNECTIONS: "2.msgpack",
+    OF_NOTIFICATIONS: "3.txt",
+    OF_TIMELINES: "4.msgpack",
+}
 LEVEL = 4
 WINDOW_BITS = 13
 """The largest window, of 8 KB; a larger one costs twice as much a body."""

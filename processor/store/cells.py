@@ -19,22 +19,21 @@ from processor.store import (
     reminder_schedule,
 )
 from processor.store.cluster import ClusterClient
-from processor.store.decoding import text, texts
+from processor.store.decoding import text, text_fields
 from processor.store.records import (
     COMPANY_FIELDS,
     StoredConnection,
     UnreadableConnection,
     company_fields,
+    members,
     parse_connections,
     read_connections,
 )
 from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
+from processor.store.timelines import MOST_ENTRIES
 from processor.store.unit_of_work import Batch, WaitingMessage
 from processor.store.writes import Staging, Writes
-
-TIMELINE_LENGTH = 1_000
-"""Largest number of entries of a timeline."""
 
 
 class CommitConflict(Exception):
@@ -131,7 +130,7 @@ class Cells:
         with self._client.pipeline(transaction=False) as reads:
             for _, company_ids in wanted.values():
                 for company_id in company_ids:
-                    reads.zrange(keys.company_connections(company_id), 0, -1)
+                    reads.hgetall(keys.company(company_id))
             answers = iter(reads.execute())
         for records, company_ids in wanted.values():
             records.members.update(_members(company_ids, answers))
@@ -176,7 +175,7 @@ class Cells:
             writes.execute_command("XDEL", self._inbox(number), *entry_ids)
         _stage_writes(writes, number, batch, now)
         names = [keys.cursor(number), *writes.keys]
-        yield "EVALSHA", self._commit.sha, len(names), *names, TIMELINE_LENGTH, writes.packed()
+        yield "EVALSHA", self._commit.sha, len(names), *names, MOST_ENTRIES, writes.packed()
         yield from writes.long
 
     def _add_reads(self, trip: RoundTrip, cell: int, ids: AffectedIds) -> list[str]:
@@ -190,7 +189,7 @@ class Cells:
             trip.add("SMISMEMBER", keys.shown(cell), *marks)
             trip.add("SMISMEMBER", keys.foreign(cell), *marks)
         for company_id in ids.whole_companies:
-            trip.add("ZRANGE", keys.company_connections(company_id), 0, -1)
+            trip.add("HGETALL", keys.company(company_id))
         if connections:
             trip.add("MGET", *connections)
         return companies + connections
@@ -266,7 +265,7 @@ def _waiting(entries: Sequence[Any], rows: Sequence[bytes | None]) -> WaitingBat
 
 def _members(company_ids: Sequence[str], answers: Iterator[Any]) -> dict[str, list[str]]:
     """The ids of the connections of companies, from the next answers."""
-    return {company_id: texts(next(answers)) for company_id in company_ids}
+    return {company_id: list(members(text_fields(next(answers)))) for company_id in company_ids}
 
 
 def _stage_writes(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:

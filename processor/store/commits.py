@@ -5,10 +5,10 @@ from typing import Any
 
 from handlers.events import Event
 from handlers.timeline import TimelineEntry
-from processor.clock import to_iso, to_ms
-from processor.store import bodies, keys, message_records, records
+from processor.clock import to_ms
+from processor.store import keys, message_records, records, timelines
 from processor.store.message_records import MessageRecord
-from processor.store.serialization import to_json
+from processor.store.timelines import TimelineRow
 from processor.store.unit_of_work import Batch, WaitingMessage
 from processor.store.writes import Staging, scores_and_members
 
@@ -24,10 +24,6 @@ def write_connections(pipe: Staging, cell: int, batch: Batch, now: datetime) -> 
         heard_ms = stored.first_heard_ms if stored else to_ms(batch.first_heard[connection_id])
         row = records.connection_row(connection, state, heard_ms)
         pipe.execute_command("SET", keys.connection(cell, connection_id), row)
-        if stored is None and connection.company_id is not None:
-            pipe.execute_command(
-                "ZADD", keys.company_connections(connection.company_id), heard_ms, connection_id
-            )
         if stored is None or stored.state != state:
             if stored is not None:
                 departed.setdefault(stored.state, []).append(connection_id)
@@ -38,15 +34,20 @@ def write_connections(pipe: Staging, cell: int, batch: Batch, now: datetime) -> 
         pipe.execute_command("ZADD", keys.connections_in(cell, state), *scores_and_members(scores))
     lines: dict[str, list[bytes]] = {}
     for connection_id, event, entry in batch.entries:
-        packed = bodies.pack(to_json(_timeline_row(event, entry, now)), bodies.OF_NOTIFICATIONS)
+        packed = timelines.dump(_timeline_row(event, entry, now))
         lines.setdefault(connection_id, []).append(packed)
     for connection_id, added in lines.items():
         pipe.execute_command("RPUSH", keys.timeline(cell, connection_id), *added)
 
 
 def write_companies(pipe: Staging, cell: int, batch: Batch) -> None:
-    """Stage the fields and indexes of the companies in ``batch``."""
+    """Stage the fields and indexes of the companies in ``batch``, and their new connections."""
     new: dict[str, int] = {}
+    rows: dict[str, list[Any]] = {}
+    for connection_id, (connection, _, stored) in batch.connections.items():
+        if stored is None and connection.company_id is not None:
+            heard_ms = to_ms(batch.first_heard[connection_id])
+            rows.setdefault(connection.company_id, []).extend((records.MEMBER + connection_id, heard_ms))
     for company_id, change in batch.companies.items():
         since = change.company_since or change.first_heard_at
         if change.merchant_id is not None and since is not None:
@@ -61,7 +62,9 @@ def write_companies(pipe: Staging, cell: int, batch: Batch) -> None:
             new[company_id] = to_ms(change.first_heard_at)
         if change.grace_from is not None:
             pipe.execute_command("ZADD", keys.erasures(cell), "NX", to_ms(change.grace_from), company_id)
-        pipe.execute_command("HSET", keys.company(company_id), *records.changed_fields(company_id, change))
+        rows.setdefault(company_id, []).extend(records.changed_fields(company_id, change))
+    for company_id, fields in rows.items():
+        pipe.execute_command("HSET", keys.company(company_id), *fields)
     if new:
         pipe.execute_command("ZADD", keys.companies(cell), "NX", *scores_and_members(new))
 
@@ -134,27 +137,18 @@ def _processed(message: WaitingMessage, content: bytes, now: datetime) -> Messag
     return MessageRecord("processed", message.record.received_at, content, processed_at=now)
 
 
-def _timeline_row(event: Event, entry: TimelineEntry, now: datetime) -> dict[str, Any]:
+def _timeline_row(event: Event, entry: TimelineEntry, now: datetime) -> TimelineRow:
     """The entry as stored; ``handled_at`` only where the message waited, or was handled again."""
-    late = {"handled_at": to_iso(now)} if now - event.received_at >= AT_ONCE else {}
-    return {
-        "at": to_iso(event.at),
-        "known_at": to_iso(event.received_at),
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        "source": event.source,
-        "from": entry.before,
-        "to": entry.after,
-        "outcome": entry.outcome,
-        "reason": entry.reason,
-        "decisions": [
-            {
-                "type": decision.kind,
-                "verdict": decision.outcome,
-                "reason": decision.reason,
-                "notification_id": decision.notification_id or None,
-            }
-            for decision in entry.decisions
-        ],
-        **late,
-    }
+    return TimelineRow(
+        event.at,
+        event.received_at,
+        event.event_id,
+        event.event_type,
+        event.source,
+        entry.before,
+        entry.after,
+        entry.outcome,
+        entry.reason,
+        tuple((row.kind, row.outcome, row.reason, row.notification_id) for row in entry.decisions),
+        now if now - event.received_at >= AT_ONCE else None,
+    )

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count, groupby
@@ -56,15 +56,6 @@ def between_ms(interval: Interval) -> tuple[float | str, float | str]:
     return ("-inf" if since is None else to_ms(since), "+inf" if until is None else to_ms(until))
 
 
-def page(client: "Redis[Any]", index: str, *, limit: int, cursor: str | None) -> ResultPage:
-    """One page of members of a sorted set; a cursor stays valid while members are added and removed.
-
-    Raises :class:`Invalid` for a foreign cursor.
-    """
-    placed = merged_page(client, index, [index], limit=limit, cursor=cursor)
-    return ResultPage([member for member, _ in placed.items], placed.next_cursor)
-
-
 def merged_page(
     client: "Redis[Any]",
     index: str,
@@ -75,14 +66,32 @@ def merged_page(
     between: tuple[float | str, float | str] = ("-inf", "+inf"),
     together: int = 1,
 ) -> ResultPage:
-    """The same of the union of ``parts``, disjoint sorted sets; the items are members with numbers of parts.
+    """One page of the union of ``parts``, disjoint sorted sets; the items are members with numbers of parts.
 
-    ``index`` only names the list for its cursors, so parts may be added and removed as well. ``between`` are
+    A cursor stays valid while members are added and removed; a foreign one raises :class:`Invalid`. ``index``
+    only names the list for its cursors, so parts may be added and removed as well. ``between`` are
     the lowest and highest score to return. Each ``together`` parts in turn are of one cell, and read at one
     moment: a member that moves from one of them to another is on its page.
     """
     position = None if cursor is None else _score_and_member(cursor, index)
-    candidates = _members_below(client, parts, position, limit, between, together)
+    return _first(index, _members_below(client, parts, position, limit, between, together), limit)
+
+
+def listed_page(
+    index: str,
+    members: Iterable[tuple[float, str, int]],
+    *,
+    limit: int,
+    cursor: str | None,
+    between: tuple[float | str, float | str],
+) -> ResultPage:
+    """The same of members that were read before, with their scores and numbers of parts."""
+    position = (math.inf, "") if cursor is None else _score_and_member(cursor, index)
+    bottom, top = map(float, between)
+    return _first(index, [row for row in members if bottom <= row[0] <= top and row[:2] < position], limit)
+
+
+def _first(index: str, candidates: list[tuple[float, str, int]], limit: int) -> ResultPage:
     candidates.sort(reverse=True)
     rows, more = candidates[:limit], len(candidates) > limit
     next_cursor = _cursor(index, rows[-1][1], rows[-1][0]) if more and rows else None

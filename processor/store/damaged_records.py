@@ -8,8 +8,9 @@ from redis import Redis
 
 from processor.clock import utc_now
 from processor.store import unreadable
-from processor.store.queries import TIMELINE_ENTRIES, Reader
+from processor.store.queries import Reader
 from processor.store.records import COMPANY, CONNECTION, EVENT, NOTIFICATION, TIMELINE
+from processor.store.timelines import MOST_ENTRIES
 from processor.store.unreadable import UnreadableRecord
 
 NOTE_LIFETIME = timedelta(minutes=10)
@@ -26,7 +27,7 @@ def unreadable_records(client: "Redis[Any]", reader: Reader) -> list[UnreadableR
         COMPANY: reader.company,
         EVENT: reader.event,
         NOTIFICATION: reader.notification,
-        TIMELINE: lambda id_: reader.timeline(id_, limit=TIMELINE_ENTRIES, cursor=None),
+        TIMELINE: lambda id_: reader.timeline(id_, limit=MOST_ENTRIES, cursor=None),
     }
     noted = unreadable.noted(client)
     for record in noted:

@@ -170,23 +170,18 @@ def connections(cell: int) -> tuple[str, ...]:
 
 
 def timeline(cell: int, connection_id: str) -> str:
-    """List: entries (``records.timeline_entry``) of a timeline, newest last. Up to 1,000 entries."""
+    """List: entries (``timelines``) of a timeline, newest last. Up to 1,000 entries."""
     return f"{_in(cell)}timeline:{connection_id}"
 
 
 def company(company_id: str) -> str:
-    """Hash: fields of a company, from Codat and from its sign-up (``local_fields``). Kept until erased."""
+    """Hash: fields of a company, and one for each connection (``records.MEMBER``). Kept until erased."""
     return f"{_in(cell_of(company_id))}company:{company_id}"
 
 
 def companies(cell: int) -> str:
     """Sorted set: company ids by time when each was first heard of (ms)."""
     return f"{_in(cell)}companies"
-
-
-def company_connections(company_id: str) -> str:
-    """Sorted set: ids of a company's connections by time when first heard of (ms)."""
-    return f"{_in(cell_of(company_id))}members:{company_id}"
 
 
 def merchant_companies(cell: int, merchant_id: str) -> str:

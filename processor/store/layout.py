@@ -7,7 +7,7 @@ from redis import Redis
 from processor.errors import SettingsError
 from processor.store import keys
 
-VERSION = 4
+VERSION = 5
 """Raised by each change after which a store of before cannot be read."""
 
 _OTHER_VERSION = (

@@ -11,20 +11,19 @@ from processor.store.serialization import to_json
 from processor.store.writes import Staging, scores_and_members
 
 
-def body_of(notification: Notification) -> str:
-    """The public JSON of ``notification``, in ASCII."""
+def _fields_of(notification: Notification) -> bytes:
+    """The public JSON of ``notification`` without its id, in ASCII."""
     data = {
         name: to_iso(value) if isinstance(value, datetime) else value
         for name, value in notification.data.items()
     }
     body = {
-        "id": notification.id,
         "type": notification.type.value,
         "timestamp": to_iso(notification.timestamp),
         "data": data,
     }
     document = to_json(body)
-    return document.decode() if document.isascii() else json.dumps(body, separators=(",", ":"))
+    return document if document.isascii() else json.dumps(body, separators=(",", ":")).encode()
 
 
 def write(pipe: Staging, cell: int, notifications: Sequence[Notification]) -> None:
@@ -33,7 +32,7 @@ def write(pipe: Staging, cell: int, notifications: Sequence[Notification]) -> No
     for position, notification in enumerate(notifications):
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"] or notification.data["company_id"]
-        row = records.notification_row(body_of(notification), connection_id)
+        row = records.notification_row(_fields_of(notification), connection_id)
         pipe.execute_command("SET", keys.notification(cell, notification.id), row)
         pipe.execute_command("ZADD", keys.outbox_of(cell, connection_id), at_us, notification.id)
         pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)

@@ -7,11 +7,12 @@ it.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, compress
 from typing import Any
 
 from redis import Redis
 
+from handlers.state import State
 from processor.clock import to_us
 from processor.store import (
     cursors,
@@ -20,15 +21,14 @@ from processor.store import (
     message_queries,
     records,
     statistics,
+    timelines,
     unreadable,
     visit_steps,
 )
-from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms, merged_page
+from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms, listed_page, merged_page
 from processor.store.decoding import text, texts
-from processor.store.records import COMPANY, NOTIFICATION, TIMELINE, StoredConnection, UnreadableConnection
+from processor.store.records import COMPANY, NOTIFICATION, StoredConnection, UnreadableConnection
 from processor.store.visit_steps import VisitStep
-
-TIMELINE_ENTRIES = 1_000
 
 
 class Reader:
@@ -69,20 +69,21 @@ class Reader:
         An unreadable one is an :class:`UnreadableConnection`, whose state is unknown.
         """
         ids = self._companies(company_id, merchant_id, company_ids)
-        if ids is not None:
-            parts = [keys.company_connections(id_) for id_ in ids]
-            cells: Sequence[int] = [keys.cell_of(id_) for id_ in ids]
-        elif state is not None:
-            cells = keys.cells()
-            parts = [keys.connections_in(cell, state) for cell in cells]
+        index, of_time = f"connections {state} {company_id} {merchant_id}", between_ms(between)
+        if ids is None:
+            states = tuple(State) if state is None else (state,)
+            parts = {
+                keys.connections_in(cell, of_state): cell for cell in keys.cells() for of_state in states
+            }
+            cells = list(parts.values())
+            read = partial(
+                merged_page, self._client, index, list(parts), between=of_time, together=len(states)
+            )
         else:
-            cells = [cell for cell in keys.cells() for _ in keys.connections(cell)]
-            parts = [index for cell in keys.cells() for index in keys.connections(cell)]
-        together = 1 if ids is not None or state is not None else len(keys.connections(0))
-        index = f"connections {state} {company_id} {merchant_id}"
-        read = partial(
-            merged_page, self._client, index, parts, between=between_ms(between), together=together
-        )
+            cells = [keys.cell_of(id_) for id_ in ids]
+            rows = enumerate(records.read_members(self._client, ids))
+            members = [(at_ms, id_, part) for part, row in rows for id_, at_ms in row.items()]
+            read = partial(listed_page, index, members, between=of_time)
 
         def fetch(limit: int, cursor: str | None) -> ResultPage:
             page = read(limit=limit, cursor=cursor)
@@ -164,44 +165,8 @@ class Reader:
         return None if erased_at is None else text(erased_at)
 
     def timeline(self, connection_id: str, *, limit: int, cursor: str | None) -> ResultPage:
-        """Entries of a connection's timeline as written, newest first."""
-        end, last_id = (None, "") if cursor is None else cursors.marked_place(cursor)
-        cell = each_cell.cell_with(self._client, lambda cell: keys.timeline(cell, connection_id))
-        if cell is None:
-            return ResultPage([], None)
-        name = keys.timeline(cell, connection_id)
-        if end is not None and last_id:
-            end = self._place_now(name, end, last_id)
-        if end == 0:
-            return ResultPage([], None)
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.llen(name)
-            pipe.lrange(name, -limit if end is None else max(0, end - limit), -1 if end is None else end - 1)
-            length, rows = pipe.execute(raise_on_error=False)
-        if unreadable.is_wrong_type(rows):
-            unreadable.note(self._client, TIMELINE, connection_id, rows)
-            return ResultPage([], None)
-        first = max(0, (length if end is None else end) - limit)
-        entries = [
-            entry
-            for row in reversed(rows)
-            if (
-                entry := unreadable.read(
-                    self._client, TIMELINE, connection_id, partial(records.timeline_entry, row)
-                )
-            )
-        ]
-        last_id = records.timeline_entry_id(rows[0]) if first and rows else ""
-        return ResultPage(entries, f"{first}-{last_id}".rstrip("-") if first else None)
-
-    def _place_now(self, name: str, place: int, entry_id: str) -> int:
-        """Where the entry is that was at ``place``: dropping the oldest moves all others; 0 if it is gone."""
-        row = self._client.lindex(name, place)
-        if row is not None and records.timeline_entry_id(row) == entry_id:
-            return place
-        rows = self._client.lrange(name, 0, place)
-        places = (at for at in reversed(range(len(rows))) if records.timeline_entry_id(rows[at]) == entry_id)
-        return next(places, 0)
+        """Entries of a connection's timeline, newest first."""
+        return timelines.page(self._client, connection_id, limit=limit, cursor=cursor)
 
     def visit_steps(
         self, step: VisitStep, start: datetime, most: int | None = None
@@ -215,7 +180,8 @@ class Reader:
 
     def companies_with_connections(self, company_ids: Sequence[str]) -> list[str]:
         """Those of the companies that have or had a connection."""
-        return visit_steps.with_connections(self._client, company_ids)
+        members = records.read_members(self._client, company_ids)
+        return list(compress(company_ids, members))
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One message with its body (bytes); ``None`` if it is unknown or expired."""
@@ -293,8 +259,8 @@ class Reader:
         """The companies and their connections, with their cells."""
         return [
             (keys.cell_of(id_), connection_id)
-            for id_ in company_ids
-            for connection_id in (id_, *texts(self._client.zrange(keys.company_connections(id_), 0, -1)))
+            for id_, members in zip(company_ids, records.read_members(self._client, company_ids), strict=True)
+            for connection_id in (id_, *members)
         ]
 
     def _notifications(self, places: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
@@ -306,7 +272,7 @@ class Reader:
             rows = pipe.execute(raise_on_error=False)
         notifications = []
         for (cell, id_), row, deliveries in zip(places, rows[::2], rows[1::2], strict=True):
-            parse = partial(records.notification, row, deliveries)
+            parse = partial(records.notification, id_, row, deliveries)
             if row and (fields := unreadable.read(self._client, NOTIFICATION, id_, parse)) is not None:
                 notifications.append({**fields, "cell": cell})
         return notifications
@@ -317,4 +283,5 @@ class Reader:
 
     def member_page(self, index: str, *, limit: int, cursor: str | None) -> ResultPage:
         """A page of members of a sorted set, highest score first."""
-        return cursors.page(self._client, index, limit=limit, cursor=cursor)
+        page = merged_page(self._client, index, [index], limit=limit, cursor=cursor)
+        return ResultPage([member for member, _ in page.items], page.next_cursor)

@@ -1,9 +1,9 @@
 """Rows of Redis as records. A damaged row raises one of ``unreadable.FAULTS``."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from redis import Redis
 from handlers.company import CompanyChange, CompanyRecord
 from handlers.connection import Connection
 from handlers.state import State, situation
-from processor.clock import from_iso, from_ms, iso_or_none
+from processor.clock import from_iso, from_ms, from_us, iso_or_none, to_us
 from processor.store import bodies, keys, serialization, unreadable
-from processor.store.decoding import text, text_fields
+from processor.store.decoding import fields_with_prefix, text, text_fields
 from processor.store.encryption import decrypt
 
 CONNECTION = "connection"
@@ -24,18 +24,6 @@ NOTIFICATION = "notification"
 TIMELINE = "timeline"
 """Kinds of records, as notes of unreadable ones name them."""
 
-TIMELINE_FIELDS = (
-    "at",
-    "known_at",
-    "event_id",
-    "event_type",
-    "source",
-    "from",
-    "to",
-    "outcome",
-    "reason",
-    "decisions",
-)
 COMPANY_FIELDS = (
     "id",
     "name",
@@ -52,6 +40,9 @@ COMPANY_FIELDS = (
 
 REMINDERS_OFF_AT = "reminders_off_at"
 """Field of a company: when its contact asked for no more reminders."""
+
+MEMBER = "c:"
+"""How fields of a company begin that hold when one of its connections was first heard of (ms)."""
 
 _LETTERS = {state.value: ord("a") + number for number, state in enumerate(State)}
 _STATES = {letter: state for state, letter in _LETTERS.items()}
@@ -149,8 +140,9 @@ def parse_connections(
 
 
 def company(row: Any) -> dict[str, str]:
-    """The fields of a company."""
+    """The fields of a company; ``first_heard`` is a time in µs."""
     fields = text_fields(_checked_reply(row))
+    from_us(int(fields.get("first_heard", 0)))
     if not isinstance(json.loads(fields.get("tags", "{}")), dict) or "id" not in fields:
         raise ValueError("not the fields of a company")
     if "contact_email" in fields:
@@ -162,6 +154,28 @@ def company_fields(values: Sequence[bytes | None]) -> dict[str, str]:
     """The ``COMPANY_FIELDS`` of a company that are stored, from their values."""
     fields = zip(COMPANY_FIELDS, values, strict=True)
     return {name: text(value) for name, value in fields if value is not None}
+
+
+def members(row: Mapping[str, str]) -> dict[str, int]:
+    """The ids of a company's connections, the oldest first, and when each was first heard of (ms)."""
+    heard = [(int(at) if at.isdecimal() else 0, id_) for id_, at in fields_with_prefix(row, MEMBER)]
+    return {id_: at_ms for at_ms, id_ in sorted(heard)}
+
+
+def _members(row: Any) -> dict[str, int]:
+    return members(text_fields(_checked_reply(row)))
+
+
+def read_members(client: "Redis[Any]", company_ids: Sequence[str]) -> list[dict[str, int]]:
+    """The ``members`` of each company; none of one that is unknown or cannot be read."""
+    with client.pipeline(transaction=False) as pipe:
+        for company_id in company_ids:
+            pipe.hgetall(keys.company(company_id))
+        rows = pipe.execute(raise_on_error=False)
+    return [
+        unreadable.read(client, COMPANY, id_, partial(_members, row)) or {}
+        for id_, row in zip(company_ids, rows, strict=True)
+    ]
 
 
 def company_record(row: Mapping[str, str]) -> CompanyRecord:
@@ -176,7 +190,7 @@ def company_record(row: Mapping[str, str]) -> CompanyRecord:
         tagged_at=from_iso(row["tagged_at"]) if "tagged_at" in row else None,
         deleted_at=from_iso(row["deleted_at"]) if "deleted_at" in row else None,
         deleted_by=row.get("deleted_by"),
-        first_heard_at=from_iso(row["first_heard"]) if "first_heard" in row else None,
+        first_heard_at=from_us(int(row["first_heard"])) if "first_heard" in row else None,
         products=_products(row.get("products", "null")),
         products_at=from_iso(row["products_at"]) if "products_at" in row else None,
     )
@@ -192,7 +206,7 @@ def changed_fields(company_id: str, change: CompanyChange) -> list[str]:
         iso_or_none(change.tagged_at),
         iso_or_none(change.deleted_at),
         change.deleted_by,
-        iso_or_none(change.first_heard_at),
+        str(to_us(change.first_heard_at)) if change.first_heard_at else None,
         None if change.products is None else json.dumps(change.products),
         iso_or_none(change.products_at),
     )
@@ -216,36 +230,21 @@ def _products(document: str) -> tuple[str, ...] | None:
     return tuple(map(str, products)) if isinstance(products, list) else None
 
 
-def timeline_entry_id(row: bytes) -> str:
-    """The id of an entry of a timeline: a digest of it; empty for one that cannot be read."""
-    try:
-        return hashlib.blake2b(bodies.unpack(row), digest_size=8).hexdigest()
-    except unreadable.FAULTS:
-        return ""
+def notification_row(fields: bytes, connection_id: str) -> bytes:
+    """The stored row of a notification: its public JSON without its id, and whose order it comes in."""
+    owner = connection_id.encode("utf-8", "surrogatepass")
+    return bodies.pack(b"%s\n%s" % (owner, fields), bodies.OF_NOTIFICATIONS)
 
 
-def timeline_entry(row: bytes) -> dict[str, Any]:
-    """An entry of a timeline; its id is a digest of it."""
-    entry = {"id": timeline_entry_id(row), **json.loads(bodies.unpack(row))}
-    if not entry.keys() >= set(TIMELINE_FIELDS):
-        raise ValueError("not an entry of a timeline")
-    return entry
+def notification_parts(notification_id: str, row: bytes) -> tuple[bytes, str]:
+    """The public JSON and whose order it is delivered in; of a damaged row the JSON cannot be parsed."""
+    connection_id, _, fields = bodies.unpack(row).rpartition(b"\n")  # JSON has no line break
+    return b'{"id":"%s",%s' % (notification_id.encode(), fields[1:]), text(connection_id)
 
 
-def notification_row(body: str, connection_id: str) -> bytes:
-    """The stored row of a notification: its public JSON, and whose order it is delivered in."""
-    return bodies.pack(f"{connection_id}\n{body}".encode("utf-8", "surrogatepass"), bodies.OF_NOTIFICATIONS)
-
-
-def notification_parts(row: bytes) -> tuple[bytes, str]:
-    """The inverse of ``notification_row``; of a damaged row the body cannot be parsed."""
-    connection_id, _, body = bodies.unpack(row).rpartition(b"\n")  # JSON has no line break
-    return body, text(connection_id)
-
-
-def notification(row: Any, deliveries: Any) -> dict[str, Any]:
+def notification(notification_id: str, row: Any, deliveries: Any) -> dict[str, Any]:
     """A notification, its body parsed, and the fields of its deliveries."""
-    document, connection_id = notification_parts(_checked_reply(row))
+    document, connection_id = notification_parts(notification_id, _checked_reply(row))
     body = json.loads(document)
     if not body.keys() >= NOTIFICATION_FIELDS or "connection_id" not in body["data"]:
         raise ValueError("not a notification")

@@ -1,6 +1,6 @@
 """The first time that a visitor took a step of the journey, for the funnel. No personal data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
@@ -68,12 +68,3 @@ def of_connections(
         replies = pipe.execute() if by_cell else []
     scores = zip(chain(*by_cell.values()), chain(*replies), strict=True)
     return {id_: from_ms(int(score)) for id_, score in scores if score is not None}
-
-
-def with_connections(client: "Redis[Any]", company_ids: Sequence[str]) -> list[str]:
-    """Those of the companies that have or had a connection."""
-    with client.pipeline(transaction=False) as pipe:
-        for company_id in company_ids:
-            pipe.exists(keys.company_connections(company_id))
-        replies = pipe.execute() if company_ids else []
-    return [id_ for id_, exists in zip(company_ids, replies, strict=True) if exists]

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
+from processor.clock import from_ms
 from processor.store import each_cell, inbox_lanes, keys, message_queries, message_records, records
 
 
@@ -22,8 +24,9 @@ def deliveries(client: "Redis[Any]", notification_id: str) -> str:
 
 def unlisted(client: "Redis[Any]", notification_id: bytes) -> Any:
     """The body of an alert or a test message; empty where there is none."""
-    row = client.get(keys.notification(keys.UNLISTED, notification_id.decode()))
-    return json.loads(records.notification_parts(row)[0]) if row else {}
+    id_ = notification_id.decode()
+    row = client.get(keys.notification(keys.UNLISTED, id_))
+    return json.loads(records.notification_parts(id_, row)[0]) if row else {}
 
 
 def count(client: "Redis[Any]", name: Callable[..., str], *args: str) -> int:
@@ -117,6 +120,14 @@ def waiting(client: "Redis[Any]") -> list[int]:
     """The cells in which a message waits."""
     depths = inbox_lanes.depths(client)
     return [cell for cell in keys.cells() if depths[cell]]
+
+
+def next_question(client: "Redis[Any]") -> datetime | None:
+    """When the earliest question to Codat is due; ``None`` if there is none."""
+    rows = each_cell.replies(
+        client, lambda pipe, cell: pipe.zrange(keys.questions(cell), 0, 0, withscores=True)
+    )
+    return min((from_ms(at_ms) for row in rows for _, at_ms in row), default=None)
 
 
 def pending(client: "Redis[Any]") -> list[bytes]:

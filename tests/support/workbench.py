@@ -14,7 +14,7 @@ from processor.delivery.fan_out import FanOut
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.delivery.subscribers import Subscribers
 from processor.settings.loading import load
-from processor.store import each_cell, keys, records
+from processor.store import each_cell, keys, records, timelines
 from processor.store.inbox import AcceptResult, Inbox
 from processor.store.queries import Reader
 from processor.store.questions import Questions
@@ -133,7 +133,7 @@ class Workbench:
     def timeline(self, connection_id: str) -> list[dict[str, Any]]:
         """The timeline of a connection, oldest first."""
         rows = self.client.lrange(cells.where(self.client, keys.timeline, connection_id), 0, -1)
-        return [records.timeline_entry(row) for row in rows]
+        return [timelines.load(row) for row in rows]
 
     def told(self, connection_id: str | None = None) -> list[dict[str, Any]]:
         """What was decided to be told, of one connection or of all, oldest first."""
@@ -151,10 +151,12 @@ class Workbench:
             for cell, row in enumerate(rows)
             for id_, score in row
         ]
+        places = [(cell, id_) for *_, cell, id_ in sorted(decided)]
         with self.client.pipeline(transaction=False) as pipe:
-            for _, _, cell, id_ in sorted(decided):
-                pipe.get(keys.notification(cell, id_))
-            raws = [records.notification_parts(row)[0] for row in pipe.execute()]
+            for place in places:
+                pipe.get(keys.notification(*place))
+            notes = zip(places, pipe.execute(), strict=True)
+        raws = [records.notification_parts(id_, note)[0] for (_, id_), note in notes]
         bodies = [json.loads(raw) for raw in raws if connection_id is None or connection_id.encode() in raw]
         return [
             body for body in bodies if connection_id is None or body["data"]["connection_id"] == connection_id
@@ -173,6 +175,10 @@ class Workbench:
     def status(self, event_id: str) -> str:
         """What became of a message."""
         return str(self.event(event_id)["status"])
+
+    def next_question(self) -> datetime | None:
+        """When the earliest question to Codat is due; ``None`` if there is none."""
+        return cells.next_question(self.client)
 
     def jobs(self) -> dict[str, list[list[object]]]:
         """The wake-up calls that wait: arguments by function."""

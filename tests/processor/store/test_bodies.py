@@ -17,6 +17,7 @@ DIGESTS = {
     1: "b359e13978d48ee47098cf523e9a09d79a03460b7a6285be4998014e46b8e429",
     2: "064f8aea88e3f3eae7b420f818598eff950a904095b91ad9a5c0f3d45f3d7d86",
     3: "830e999271788963be0eed090e24febf2c3240df130da073b71a8df91624fe4a",
+    4: "2cb8e15ee50315617da45f74b16a51c093a9e2656c0d1b4620bab92282ab2fad",
 }
 """The dictionaries that stored bodies need: each is never changed, and none is removed."""
 

@@ -65,7 +65,7 @@ LONGEST_S = {
 RECEIVING = {
     *("messages", "repeats", "events", "events_of", "company_events", "inbox", "wake", "cursor", "retries"),
     *("connection", "connections_in", "timeline", "merchant_companies"),
-    *("company", "companies", "company_connections"),
+    *("company", "companies"),
     *("stream", "published", "notification", "outbox", "outbox_of", "fan_out"),
     *("questions", "question_details", "asking", "polling_paused", "counters", "alive"),
 }

@@ -1,6 +1,5 @@
 """Reading page by page while members come and go."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -13,7 +12,6 @@ from handlers.state import State
 from processor.errors import Invalid
 from processor.store import keys, records
 from processor.store.queries import Reader
-from processor.store.records import TIMELINE_FIELDS
 from tests.support import cells, messages
 from tests.support.counting import commands
 from tests.support.effort import examples
@@ -161,34 +159,6 @@ def test_what_is_no_cursor_is_named_as_such(reader, cursor):
     assert set(caught.value.errors) == {"cursor"}
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    ["", "-", "x", "1-", "-1", "1-x", "\u0661-\u0662", "1-1-1", "9" * 30 + "-1", f"{2**64}-0", "+", "("],
-)
-def test_what_is_no_cursor_of_a_timeline_is_named_as_such(reader, cursor):
-    with pytest.raises(Invalid) as caught:
-        reader.timeline("connection-1", limit=5, cursor=cursor)
-    assert set(caught.value.errors) == {"cursor"}
-
-
-def test_a_timeline_is_read_newest_first_page_by_page(client, reader):
-    entry = dict.fromkeys(TIMELINE_FIELDS)
-    for number in range(7):
-        client.rpush(cells.where(client, keys.timeline, "connection-1"), json.dumps(entry | {"n": number}))
-    first = reader.timeline("connection-1", limit=3, cursor=None)
-    client.rpush(cells.where(client, keys.timeline, "connection-1"), json.dumps(entry | {"n": 7}))
-    second = reader.timeline("connection-1", limit=3, cursor=first.next_cursor)
-    third = reader.timeline("connection-1", limit=3, cursor=second.next_cursor)
-
-    assert [[entry["n"] for entry in page.items] for page in (first, second, third)] == [
-        [6, 5, 4],
-        [3, 2, 1],
-        [0],
-    ]
-    assert third.next_cursor is None
-    assert all(entry["id"] for page in (first, second, third) for entry in page.items)
-
-
 def test_the_indexes_of_a_cell_are_read_at_one_moment(client, reader):
     """A connection that went from a state that was not read yet to one that was, was on no page at all."""
     for number in range(60):
@@ -234,18 +204,3 @@ def test_the_age_of_the_inbox_is_that_of_its_oldest_message(client, reader):
     assert 90 <= body["age_s"] < 150
     assert body["lanes"]["replays"] == {"depth": 1, "age_s": body["age_s"]}
     assert 30 <= body["lanes"]["new"]["age_s"] < 90
-
-
-def test_a_page_of_a_timeline_repeats_nothing_while_its_oldest_entries_are_dropped(client, reader):
-    """A full timeline loses its oldest entry with each new one, and all others move."""
-    entry = dict.fromkeys(TIMELINE_FIELDS)
-    name = cells.where(client, keys.timeline, "connection-1")
-    client.rpush(name, *(json.dumps(entry | {"n": number}) for number in range(10)))
-    first = reader.timeline("connection-1", limit=3, cursor=None)
-    for number in (10, 11):
-        client.rpush(name, json.dumps(entry | {"n": number}))
-        client.ltrim(name, -10, -1)
-    second = reader.timeline("connection-1", limit=3, cursor=first.next_cursor)
-    assert [[row["n"] for row in page.items] for page in (first, second)] == [[9, 8, 7], [6, 5, 4]]
-    client.ltrim(name, -2, -1)
-    assert reader.timeline("connection-1", limit=3, cursor=second.next_cursor).items == []

@@ -25,7 +25,7 @@ def test_a_backlog_takes_few_commands_for_each_message(bench: Workbench) -> None
 
     bench.drain_all()
 
-    assert _calls(bench, before) <= 2_000 * 2.5
+    assert _calls(bench, before) <= 2_000 * 2.1
 
 
 def test_one_message_in_each_cell_takes_few_round_trips(bench: Workbench, redis_url: str) -> None:
@@ -42,7 +42,7 @@ def test_one_message_in_each_cell_takes_few_round_trips(bench: Workbench, redis_
     assert drain.batch(*keys.cells()).count == len(keys.cells())
 
     assert trips.count <= 5
-    assert _calls(bench, before) <= len(keys.cells()) * 26
+    assert _calls(bench, before) <= len(keys.cells()) * 25
     assert {bench.state(connection_id) for connection_id in connection_ids} == {"authorized"}
 
 
@@ -68,13 +68,13 @@ def test_a_connection_with_its_first_message_takes_few_bytes(bench: Workbench) -
     timeline = cells.where(bench.client, keys.timeline, "connection-7")
     notification_id = cells.members(bench.client, keys.outbox)[0].decode()
     notification = cells.where(bench.client, keys.notification, notification_id)
-    assert used <= CONNECTIONS * 2_100
-    assert (bench.client.memory_usage(timeline, samples=0) or 0) <= 260
-    assert (bench.client.memory_usage(notification, samples=0) or 0) <= 260
+    assert used <= CONNECTIONS * 1_750
+    assert (bench.client.memory_usage(timeline, samples=0) or 0) <= 180
+    assert (bench.client.memory_usage(notification, samples=0) or 0) <= 200
 
 
 def test_a_connection_that_is_told_and_has_no_messages_takes_few_bytes(bench: Workbench) -> None:
-    """Its six records, and its place in the lists of connections, companies, notifications and polls."""
+    """Its five records, and its place in the lists of connections, companies, notifications and polls."""
     bench.handle(*(messages.connected(f"company-{n}", f"connection-{n}") for n in range(CONNECTIONS)))
     bench.publish()
     retention.trim(bench.client, bench.clock() + timedelta(days=31))
@@ -83,4 +83,4 @@ def test_a_connection_that_is_told_and_has_no_messages_takes_few_bytes(bench: Wo
     passing = {make(cell) for make in makers for cell in keys.cells()} | {keys.stream()}
     names = {name.decode() for name in bench.client.scan_iter(count=1_000)} - passing
     used = sum(bench.client.memory_usage(name, samples=0) or 0 for name in names)
-    assert used <= CONNECTIONS * 1_250
+    assert used <= CONNECTIONS * 1_080
