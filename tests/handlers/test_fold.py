@@ -67,6 +67,19 @@ def test_a_read_in_the_second_of_a_shown_end_keeps_what_was_requested_since_the_
     assert fold(facts).orphaned_reads == ()
 
 
+@pytest.mark.parametrize(
+    ("end", "second", "kept"),
+    [(FactKind.SEEN, 22, True), (FactKind.SEEN, 22.000_001, False), (FactKind.ENDED, 21, False)],
+)
+def test_a_read_up_to_two_seconds_after_an_end_that_was_only_shown_came_before_it(
+    end: FactKind, second: float, kept: bool
+) -> None:
+    shown = fact(end, 20, status=LinkStatus.DEAUTHORIZED)
+    history = fold((fact(FactKind.LINKED, -100), shown, fact(FactKind.READ, second)))
+    assert (bool(history.initial_reads), bool(history.orphaned_reads)) == (kept, not kept)
+    assert history.ended == shown
+
+
 def test_of_two_outcomes_of_one_time_the_greater_status_wins_and_an_equal_one_changes_nothing() -> None:
     complete, failed = DataType("bills", "Complete", at(1)), DataType("bills", "MapError", at(1))
     assert failed.is_newer_than(complete)
