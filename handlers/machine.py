@@ -196,9 +196,7 @@ def _decide(
             continue
         plan.pending.append(_PendingMilestone(milestone, id_, check, asks=waits))
         if open_check is None:
-            reason = (obstacle if waits else None) or (
-                CONTRADICTED if is_unsure else "what comes before it waits"
-            )
+            reason = obstacle or (CONTRADICTED if is_unsure else "what comes before it waits")
             plan.decisions.append(Decision(milestone.type, DecisionOutcome.CHECKING, reason, id_))
     reason = "no longer true when it was checked: not told"
     for check in open_checks.values():

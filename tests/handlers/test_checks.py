@@ -7,6 +7,7 @@ import pytest
 from handlers.events import Aspect, Event, LinkStatus
 from handlers.registry import Policy
 from handlers.state import State
+from handlers.verification import CONTRADICTED
 from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
@@ -17,6 +18,7 @@ from tests.handlers.support.story import (
     UNLINKED,
     Story,
     at,
+    claim,
     deleted,
     ended,
     failed,
@@ -114,6 +116,11 @@ def test_an_end_that_codat_showed_is_told_at_once() -> None:
     assert story.told == ["connection.authorized", "connection.unlinked"]
 
 
+def test_an_end_of_an_alert_to_which_codat_said_nothing_in_time_is_told_at_once() -> None:
+    story = Story(linked(10), claim(100, LINKED, DEAUTHORIZED), unanswered(160), policy=ASKS)
+    assert (story.told[-1], story.connection.checks) == (DEAUTHORIZED_NOTICE, ())
+
+
 def test_an_end_that_only_an_old_look_shows_is_checked() -> None:
     """A look that said nothing when it came became the end by a late message, and was told minutes later."""
     looks = (seen(13, DEAUTHORIZED), seen(72, LINKED), seen(95, DEAUTHORIZED))
@@ -149,6 +156,12 @@ def test_access_that_ended_right_after_the_first_read_is_not_given_by_that_read(
     assert (story.state, story.told) == (State.DEAUTHORIZED, [*given, DEAUTHORIZED_NOTICE])
 
 
+def test_access_that_ended_right_after_an_ordinary_read_is_not_given_by_that_read() -> None:
+    story = Story(read_more(290, bills="Complete"), seen(295, DEAUTHORIZED), policy=ASKS)
+    story.hear(unanswered(352), unanswered(420))
+    assert (story.told, story.now.authorized_at) == ([DEAUTHORIZED_NOTICE], at(290))
+
+
 @pytest.mark.parametrize("policy", [ASKS, IMPATIENT], ids=["asks", "without patience"])
 def test_access_that_codat_shows_after_an_end_and_an_older_read_is_told(policy: Policy) -> None:
     story = Story(seen(295, DEAUTHORIZED), read(290, known=297), unanswered(390), policy=policy)
@@ -179,6 +192,26 @@ def test_a_read_in_the_second_of_an_end_that_codat_showed_is_not_of_the_next_aut
     )
 
 
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ((linked(10), seen(30, UNLINKED), read(20, known=31)), "initial_sync.completed"),
+        (
+            (linked(1), ended(10), seen(75, DEAUTHORIZED), seen(96, DEAUTHORIZED), relinked(80, known=97)),
+            "connection.reauthorized",
+        ),
+    ],
+    ids=["first sync", "access again"],
+)
+def test_news_that_codat_contradicted_is_told_where_codat_says_no_more(
+    events: tuple[Event, ...], told: str
+) -> None:
+    story = Story(*events, policy=ASKS)
+    assert story.verdicts == [(told, "checking")]
+    story.hear(unanswered(160))
+    assert story.verdicts == [(told, "told")]
+
+
 @pytest.mark.parametrize("event", [deleted(20), gone(70)], ids=["told", "seen"])
 def test_a_deletion_is_told_at_once(event: object) -> None:
     story = Story(linked(10), event, policy=ASKS)  # type: ignore[arg-type]
@@ -190,6 +223,18 @@ def test_a_deletion_overtakes_an_end_that_is_being_checked() -> None:
     story = Story(linked(10), ended(20, known=78), gone(80), policy=ASKS)
     assert story.told == ["connection.authorized", "connection.deleted"]
     assert (DEAUTHORIZED_NOTICE, "overtaken") in story.verdicts
+
+
+def test_a_deletion_overtakes_all_that_was_never_told() -> None:
+    story = Story(linked(10, known=5000), deleted(5001), policy=ASKS)
+    assert (story.told, story.connection.checks) == ([], ())
+    assert story.verdicts == [("connection.authorized", "overtaken")]
+
+
+def test_news_that_codat_contradicts_says_so_where_nothing_is_checked() -> None:
+    story = Story(seen(295, DEAUTHORIZED), read(290, known=297), policy=IMPATIENT)
+    assert story.last is not None
+    assert {decision.reason for decision in story.last.entry.decisions} == {CONTRADICTED}
 
 
 def test_news_that_is_ten_minutes_old_is_told_at_once() -> None:

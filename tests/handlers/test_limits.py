@@ -248,3 +248,14 @@ def test_a_platform_that_refuses_access_is_a_question_and_others_are_none() -> N
     refused = dataset("bills", "AuthError", requested=12, completed=20)
     assert len(handled(Story(linked(10)), history(50, refused)).questions) == 1
     assert handled(Story(linked(10)), history(50, replace(refused, status="Complete"))).questions == ()
+
+
+def test_a_read_of_a_deleted_connection_asks_for_nothing() -> None:
+    for events in ((linked(10), deleted(20)), (linked(10), ended(15), deleted(20))):
+        result = handled(Story(*events), read_more(30, bills="Complete"))
+        assert (result.compare_company, result.doubt, result.questions) == (False, None, ())
+
+
+def test_the_data_types_that_a_platform_refused_are_named_in_order() -> None:
+    result = handled(Story(linked(10)), read_more(20, items="AuthError", bills="AuthError"))
+    assert result.doubt == "the platform refused access while reading bills, items"

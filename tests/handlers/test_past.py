@@ -151,6 +151,13 @@ def test_an_outcome_that_codats_history_showed_later_was_not_believed_before() -
     assert (belief.state, statuses(belief.connection), belief.complete) == (State.AUTHORIZED, {}, True)
 
 
+def test_an_outcome_of_later_is_not_believed_before_whenever_it_was_shown() -> None:
+    rows = [dataset("bills", "Complete", requested=11, completed=60)]
+    connection, entries = told(linked(10), read(20), history(100, *rows))
+    for moment, outcomes in ((at(50), {"invoices"}), (at(100), {"bills", "invoices"})):
+        assert set(believed_at(connection, State.READY, entries, moment).connection.data_types) == outcomes
+
+
 def test_a_belief_without_an_outcome_that_was_replaced_since_is_incomplete() -> None:
     connection, entries = told(linked(10), read(20), read_more(100, invoices="FetchError"), policy=NO_KEY)
     belief = believed_at(connection, State.READY, entries, at(50))
