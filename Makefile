@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run test test-fast lint docs languages screenshots axe bench faults soak mutants fuzz audit clean
 
 help:
@@ -29,7 +30,7 @@ run: $(VENV)/.installed-run
 	@exec $(BIN)/codat-processor demo
 
 test: lint
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m fast

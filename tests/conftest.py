@@ -22,6 +22,7 @@ from processor.runtime.embedded_engine import Engine
 from tests.support import serving
 from tests.support.effort import IN_CI, TURN, examples
 from tests.support.markers import markers_of
+from tests.support.ordering import ordered, workers
 from tests.support.truth import TruthBench, truth_bench
 
 # No test depends on the speed of the machine; a failure prints what repeats it. With CI set, a run repeats
@@ -80,11 +81,20 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its file; see ``tests/support/markers.py``."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark each test by its file, and begin with those that take long; see ``markers`` and ``ordering``."""
     for item in items:
-        for marker in markers_of(item.path.relative_to(TESTS).as_posix()):
+        for marker in markers_of(_path_of(item)):
             item.add_marker(marker)
+    yield
+    if workers() > 1:
+        items[:] = ordered(items, _path_of, workers())
+
+
+def _path_of(item: pytest.Item) -> str:
+    """The path of its file below ``tests/``."""
+    return item.path.relative_to(TESTS).as_posix()
 
 
 _test_running: list[pytest.Item] = []

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from operator import itemgetter
 
 import pytest
 
@@ -35,6 +36,7 @@ from tests.support.house import (
     wrong_imports,
 )
 from tests.support.markers import MARKERS
+from tests.support.ordering import LONG, ordered
 
 WORKPLACE = re.compile(
     "|".join(
@@ -205,3 +207,21 @@ def test_classes_of_one_name_are_found() -> None:
 def test_a_fast_test_that_starts_a_process_of_ours_fails(event: tuple[object, ...]) -> None:
     with pytest.raises(pytest.fail.Exception):
         sys.audit(*event)  # type: ignore[arg-type]
+
+
+QUICK = [f"quick-{number}.py" for number in range(40)]
+
+
+def test_what_takes_long_begins_first_on_each_worker_and_stays_together() -> None:
+    long = [f"{path}test_other.py" if path.endswith("/") else path for _, places in LONG for path in places]
+    items = [(path, number) for path in (*QUICK, *long) for number in (1, 2)]
+    result = ordered(items, itemgetter(0), 2)
+    assert sorted(result) == sorted(items)
+    parts = result[: len(items) // 2], result[len(items) // 2 :]
+    for part in parts:
+        is_quick = [path in QUICK for path, _ in part]
+        assert is_quick == sorted(is_quick)
+        assert not is_quick[0]
+    for path in long:
+        assert sum(any(path == other for other, _ in part) for part in parts) == 1, path
+    assert all((ROOT / "tests" / path).exists() for _, places in LONG for path in places)

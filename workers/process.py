@@ -64,6 +64,11 @@ class InProcessWorker(SimpleWorker):
     def set_shutdown_requested_date(self) -> None:
         """Write nothing: a signal handler must not wait for Redis, or for the code that it interrupted."""
 
+    def handle_warm_shutdown_request(self) -> None:
+        """Remember the signal: RQ raises an exception wherever it comes, which logging may catch."""
+        self._stop_requested = True
+        super().handle_warm_shutdown_request()
+
     def listen(self, prepare: Callable[[], object], on_ready: Callable[[], object]) -> None:
         """Do jobs until a signal comes; before, call ``prepare`` until it succeeds, and then ``on_ready``."""
         self._install_signal_handlers()  # type: ignore[no-untyped-call]

@@ -4,8 +4,11 @@ import contextlib
 import dataclasses
 import logging
 import os
+import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
 from typing import NoReturn
 
 import click
@@ -33,14 +36,20 @@ for everything, with the engine, to end within ten. Heroku allows 30 s."""
 LAYOUT_TIMEOUT_S = 2.0
 """How long a start waits for the number of cells of the store, in seconds."""
 
+SHARED_MODULES = ("processor.web", "workers.__main__")
+"""What ``run`` imports before it forks its processes, which all need it."""
+
 
 @click.command()
 def run() -> None:
     """Web, workers and clock in one command, on the embedded engine where REDIS_URL is unset."""
     settings = with_port(_load_settings())
-    with claim_or_fail(settings, "run"), StopSignals() as signals, store_environment(settings) as env:
+    with claim_or_fail(settings, "run") as claim, StopSignals() as signals, _store(settings) as (env, guard):
         claim_layout(settings, env.get("REDIS_URL"))
-        code = Supervisor(service(settings, env)).run(signals)
+        os.register_at_fork(after_in_child=claim.close)
+        for name in SHARED_MODULES:
+            import_module(name)
+        code = Supervisor(service(settings, env), on_launched=guard).run(signals)
     sys.exit(code)
 
 
@@ -83,12 +92,23 @@ def web_child(settings: Settings) -> Child:
         argv=(sys.executable, "-m", "processor", "web"),
         env={"PORT": str(settings.port)},
         stop_after_s=STOP_AFTER_S,
+        target=partial(_main_of, "processor.cli", "web"),
     )
 
 
 def module_child(name: str) -> Child:
     """The child process ``worker`` or ``clock``."""
-    return Child(name=name, argv=(sys.executable, "-m", "workers", name), stop_after_s=STOP_AFTER_S)
+    return Child(
+        name=name,
+        argv=(sys.executable, "-m", "workers", name),
+        stop_after_s=STOP_AFTER_S,
+        target=partial(_main_of, "workers.__main__", name),
+    )
+
+
+def _main_of(module: str, word: str) -> int:
+    code: int = import_module(module).main([word])
+    return code
 
 
 @contextlib.contextmanager
@@ -97,12 +117,19 @@ def store_environment(settings: Settings) -> Iterator[dict[str, str]]:
 
     Without ``REDIS_URL`` the embedded engine runs during the context; it ends last.
     """
+    with _store(settings) as (env, guard):
+        guard()
+        yield env
+
+
+@contextlib.contextmanager
+def _store(settings: Settings) -> Iterator[tuple[dict[str, str], Callable[[], None]]]:
+    """The same, and a function that starts the thread which keeps the embedded engine running."""
     if settings.redis_url is not None:
-        yield {}
+        yield {}, lambda: None
         return
     with Engine(settings.data_dir) as engine:
-        engine.keep_running()
-        yield {"REDIS_URL": engine.url}
+        yield {"REDIS_URL": engine.url}, engine.keep_running
 
 
 def with_port(settings: Settings) -> Settings:
@@ -135,7 +162,7 @@ def claim_layout(settings: Settings, engine_url: str | None = None) -> None:
 
 
 @contextlib.contextmanager
-def claim_or_fail(settings: Settings, role: str) -> Iterator[None]:
+def claim_or_fail(settings: Settings, role: str) -> Iterator[socket.socket]:
     """Claim the port during the context: two processes that start at once would find it free and share it.
 
     Raises :class:`SettingsError` if another process of this role has claimed it.
@@ -144,7 +171,7 @@ def claim_or_fail(settings: Settings, role: str) -> Iterator[None]:
     if claim is None:
         raise _port_error(settings)
     with claim:
-        yield
+        yield claim
 
 
 def _port_error(settings: Settings) -> SettingsError:

@@ -56,12 +56,20 @@ class Child:
 class Supervisor:
     """Keeps children running until it is stopped, or until ``is_orphaned`` returns true.
 
+    ``on_launched`` is called when all were started: from then on this process may have other threads.
+
     Use ``run()``, which blocks until a stop signal, or ``start()`` and ``stop()``; also a context manager.
     """
 
-    def __init__(self, children: Sequence[Child], *, is_orphaned: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        is_orphaned: Callable[[], bool] = lambda: False,
+        on_launched: Callable[[], None] = lambda: None,
+    ) -> None:
         self._children = tuple(children)
-        self._is_orphaned = is_orphaned
+        self._is_orphaned, self._on_launched = is_orphaned, on_launched
         self._stop_requests: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._running: dict[int, subprocess.Popen[bytes] | ForkedProcess] = {}
         self._started_at: dict[int, float] = {}
@@ -115,6 +123,7 @@ class Supervisor:
         try:
             for index in range(len(self._children)):
                 self._launch(index)
+            self._on_launched()
             self._keep_running()
         finally:
             self._stop_all()

@@ -5,6 +5,7 @@ import hashlib
 import json
 import select
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -282,3 +283,12 @@ def test_an_answer_of_an_error_leaves_the_connection_usable_or_closes_it(service
     body = b"nonsense"
     sent = (head({}, f"Content-Length: {len(body)}") + body for _ in range(3))
     assert set(answers_on_one_line(service, sent)) <= {401, BUSY}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks are for Linux only")
+def test_all_processes_are_forks_of_one_that_imported_what_they_need(service):
+    """Web, worker and clock imported the same modules, each for itself: three seconds of a processor."""
+    arguments = Path(f"/proc/{service.pid}/cmdline").read_bytes()
+    forks = [pid for pid in service.everybody() if Path(f"/proc/{pid}/cmdline").read_bytes() == arguments]
+    names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in forks}
+    assert {"web", "worker", "clock", "drain-1"} <= names

@@ -22,7 +22,7 @@ from redis import Redis, RedisError
 from handlers.registry import Policy
 from processor.store import heartbeats, keys
 from processor.store.client import connect
-from tests.support import cells, messages
+from tests.support import cells, messages, preloaded
 from tests.support.ports import own_port
 from tests.support.serving import ADDRESS, ENVIRON
 from tests.support.workbench import Workbench
@@ -92,7 +92,7 @@ class Service:
         self.folder = folder
         self.port = own_port()
         self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: preloaded.Process | None = None
         self._doomed: list[int] = []
 
     @property
@@ -124,14 +124,8 @@ class Service:
             **self._environ,
         }
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "processor", "run"],
-                cwd=self.folder,
-                env=env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            how = preloaded.start_anew if "PYTHONPATH" in self._environ else preloaded.start
+            self._process = how(["processor", "run"], env=env, cwd=self.folder, output=log)
         try:
             until(self.is_ready)
             until(lambda: len(self.working()) == int(env["WORKERS"]))
@@ -164,7 +158,10 @@ class Service:
         return [pid for pid in pids if pid in mine]
 
     def pids_of(self, command: str) -> list[int]:
-        """Its processes whose name begins with ``command``, or whose arguments end with it."""
+        """Its processes whose name begins with the last word of ``command``, or whose arguments end with it.
+
+        A forked process has a name, and the arguments of its parent.
+        """
         pids = ",".join(map(str, self.everybody()))
         lines = subprocess.run(
             [shutil.which("ps") or "ps", "-ww", "-o", "pid=,comm=,args=", "-p", pids],
@@ -173,7 +170,8 @@ class Service:
             check=False,  # one of them may have ended
         ).stdout.splitlines()
         rows = [line.split(maxsplit=2) for line in lines]
-        return [int(pid) for pid, name, args in rows if name.startswith(command) or args.endswith(command)]
+        word = command.rpartition(" ")[2]
+        return [int(pid) for pid, name, args in rows if name.startswith(word) or args.endswith(command)]
 
     def parent_of(self, pid: int) -> int:
         """The process that started ``pid``."""

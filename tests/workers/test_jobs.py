@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from rq import Queue
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from processor.conditions import evaluation
@@ -137,6 +138,15 @@ def test_after_jobs_nothing_of_rqs_stays_for_ever(
     finished = set(container.redis.scan_iter("rq:job:*")) - waiting
     assert finished
     assert all(container.redis.ttl(key) > 0 for key in finished)
+
+
+@pytest.mark.usefixtures("_signals_as_they_were")
+def test_a_worker_ends_also_where_the_exception_of_a_signal_is_lost(container: Container) -> None:
+    """A process that got SIGTERM while it wrote a log line went on for ever: logging catches all."""
+    made = worker(container)
+    with pytest.raises(StopRequested):
+        made.request_stop(signal.SIGTERM, None)
+    made.listen(prepare=pytest.fail, on_ready=pytest.fail)
 
 
 def test_each_queue_has_a_worker_process_of_its_own(redis_url: str) -> None:

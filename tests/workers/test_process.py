@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from tests.support import messages
+from tests.support import messages, preloaded
 from tests.support.engines import cluster_node, own_engine
 from tests.support.service import LIMIT_S, until
 
@@ -34,9 +33,7 @@ class Worker:
             "LOG_LEVEL": "WARNING",
         }
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "workers", role], env=environ, cwd=folder, stdout=log, stderr=log
-            )
+            self.process = preloaded.start(["workers", role], env=environ, cwd=folder, output=log)
 
     def lines(self) -> list[dict[str, Any]]:
         """What it logged; fails on a line that is not JSON, as a traceback is."""

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from processor.clock import to_iso
 from processor.delivery.subscribers import SECRET_OVERLAP
 from processor.store import keys, wakeups
 from processor.store.waker import DELIVER
-from tests.support import messages
+from tests.support import messages, preloaded
 from tests.support.service import until
 from tests.support.workbench import Moving, Workbench
 from tests.workers.delivery.mailing import Mailbox, Serve
@@ -35,7 +34,7 @@ def now_post(redis_url: str) -> Iterator[Post]:
 
 
 @contextmanager
-def delivering(redis_url: str, folder: Path, **settings: str) -> Iterator[subprocess.Popen]:
+def delivering(redis_url: str, folder: Path, **settings: str) -> Iterator[preloaded.Process]:
     """A delivering process."""
     environ = {
         "PATH": os.environ["PATH"],
@@ -46,7 +45,8 @@ def delivering(redis_url: str, folder: Path, **settings: str) -> Iterator[subpro
         "LOG_LEVEL": "ERROR",
         **settings,
     }
-    process = subprocess.Popen([sys.executable, "-m", "workers", DELIVER], env=environ, cwd=folder)
+    with (folder / "log").open("ab") as log:
+        process = preloaded.start(["workers", DELIVER], env=environ, cwd=folder, output=log)
     try:
         yield process
     finally:
