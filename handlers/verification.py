@@ -86,7 +86,7 @@ def _is_confirmed(milestone: Milestone, history: AuthorizationHistory, facts: Se
 
 
 def may_have_ended(milestone: Milestone, connection: Connection) -> bool:
-    """Whether Codat showed an end, which was told, after a read that is all that is known of the beginning.
+    """Whether Codat showed an end, which was told, since a read that is all that is known of the beginning.
 
     What Codat showed may be the end before that beginning, so neither is certain: also without an answer in
     time nothing is told, until Codat shows access or the exact message of the beginning comes.
@@ -95,7 +95,7 @@ def may_have_ended(milestone: Milestone, connection: Connection) -> bool:
     if told is None or not told.is_end or milestone.fact.kind not in (FactKind.READ, FactKind.ORDINARY_READ):
         return False
     denial = contradicting_observation(connection)
-    return denial is not None and denial.at > milestone.at
+    return denial is not None and denial.at >= milestone.at
 
 
 def contradicting_observation(connection: Connection) -> Fact | None:

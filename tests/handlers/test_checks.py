@@ -145,15 +145,23 @@ def test_an_end_that_only_an_old_look_shows_is_told_when_the_next_look_agrees() 
     assert (story.told[-1], story.connection.checks) == (DEAUTHORIZED_NOTICE, ())
 
 
+@pytest.mark.parametrize("second", [290, 295])
 @pytest.mark.parametrize("first", ["look", "read"])
-def test_access_that_ended_right_after_the_first_read_is_not_given_by_that_read(first: str) -> None:
+def test_access_that_ended_right_after_the_first_read_is_not_given_by_that_read(
+    first: str, second: float
+) -> None:
     """The read of five seconds before a look made it count for nothing: access was told after its end, and
     the next look told the end a second time. Codat did not answer in between."""
-    events = [seen(295, DEAUTHORIZED), read(290, known=297)]
+    events = [seen(295, DEAUTHORIZED), read(second, known=297)]
     story = Story(*(events if first == "look" else reversed(events)), policy=ASKS)
     story.hear(unanswered(360), seen(447, DEAUTHORIZED))
     given = [] if first == "look" else ["connection.authorized", "initial_sync.completed"]
     assert (story.state, story.told) == (State.DEAUTHORIZED, [*given, DEAUTHORIZED_NOTICE])
+
+
+def test_a_first_sync_after_an_end_that_was_shown_is_told_with_the_access_that_it_belongs_to() -> None:
+    story = Story(seen(295, DEAUTHORIZED), read(320), relinked(310, known=330), policy=ASKS)
+    assert story.told == [DEAUTHORIZED_NOTICE, "connection.reauthorized", "initial_sync.completed"]
 
 
 def test_access_that_ended_right_after_an_ordinary_read_is_not_given_by_that_read() -> None:
@@ -371,6 +379,12 @@ def test_a_look_from_the_moment_of_a_change_on_that_contradicts_it_is_repeated(
     (ask,) = Story(linked(10), seen(40, PENDING), policy=ASKS).asks
     assert (ask.not_before, ask.deadline) == (at(70), at(130))
     assert not Story(linked(10), seen(40, LINKED), policy=ASKS).asks
+
+
+def test_a_look_that_contradicts_a_change_is_repeated_once_whatever_else_is_heard() -> None:
+    story = Story(linked(10), seen(40, PENDING), policy=ASKS)
+    story.hear(read_more(41, bills="Complete"))
+    assert story.asks == []
 
 
 @pytest.mark.parametrize(("second", "is_told"), [(12, True), (12.5, False)])
