@@ -67,7 +67,7 @@ class InProcessWorker(SimpleWorker):
     def handle_warm_shutdown_request(self) -> None:
         """Remember the signal: RQ raises an exception wherever it comes, which logging may catch."""
         self._stop_requested = True
-        super().handle_warm_shutdown_request()
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
 
     def listen(self, prepare: Callable[[], object], on_ready: Callable[[], object]) -> None:
         """Do jobs until a signal comes; before, call ``prepare`` until it succeeds, and then ``on_ready``."""
