@@ -13,7 +13,7 @@ from processor.store import each_cell, keys
 MESSAGE_BYTES = 520
 """A kept message of 500 bytes with its indexes; guarded by a test."""
 
-CONNECTION_BYTES = 2_300
+CONNECTION_BYTES = 2_100
 """A connection with its company, first message and notification; guarded by a test."""
 
 RATE_OVER = timedelta(days=7)
