@@ -66,7 +66,7 @@ class OperatorSessions:
             "began_ms": now_ms,
             "fingerprint": fingerprint or "",
         }
-        words = [word for item in fields.items() for word in item]
+        words = [word for field in fields.items() for word in field]
         essential_writes.run(
             self._client,
             [

@@ -21,7 +21,7 @@ from processor.resources import past, queries
 CONNECTION_COLUMNS: tuple[Column, ...] = (
     ("CONNECTION", "id"),
     ("STATE", "state"),
-    ("READ", lambda item: f"{item['progress']} %"),
+    ("READ", lambda connection: f"{connection['progress']} %"),
     ("PLATFORM", "platform_name"),
     ("MERCHANT", "merchant_id"),
     ("COMPANY", "company_id"),

@@ -15,8 +15,8 @@ from processor.resources import queries
 DEAD = "dead"
 
 
-def _last_line(item: Mapping[str, Any]) -> str:
-    return next(reversed((item["error"] or "").strip().splitlines()), "")
+def _last_line(message: Mapping[str, Any]) -> str:
+    return next(reversed((message["error"] or "").strip().splitlines()), "")
 
 
 MESSAGE_COLUMNS: tuple[Column, ...] = (

@@ -24,14 +24,14 @@ NOTIFICATION_COLUMNS: tuple[Column, ...] = (
     ("TYPE", "type"),
     ("TIMESTAMP", "timestamp"),
     ("STATUS", "status"),
-    ("CONNECTION", lambda item: item["data"]["connection_id"]),
-    ("MERCHANT", lambda item: item["data"]["merchant_id"]),
+    ("CONNECTION", lambda notification: notification["data"]["connection_id"]),
+    ("MERCHANT", lambda notification: notification["data"]["merchant_id"]),
 )
 DELIVERY_COLUMNS: tuple[Column, ...] = (
     ("LANE", "id"),
     ("CHANNEL", "channel"),
     ("STATUS", "status"),
-    ("ATTEMPTS", lambda item: len(item["attempts"])),
+    ("ATTEMPTS", lambda delivery: len(delivery["attempts"])),
     ("NEXT ATTEMPT AT", "next_attempt_at"),
 )
 ATTEMPT_COLUMNS: tuple[Column, ...] = (
@@ -39,9 +39,9 @@ ATTEMPT_COLUMNS: tuple[Column, ...] = (
     ("AT", "at"),
     ("OUTCOME", "outcome"),
     ("STATUS CODE", "status_code"),
-    ("TOOK", lambda item: f"{item['duration_ms']} ms"),
+    ("TOOK", lambda attempt: f"{attempt['duration_ms']} ms"),
     ("ERROR", "error"),
-    ("ANSWER", lambda item: textwrap.shorten(item["answer"] or "", MAX_ANSWER, placeholder="…")),
+    ("ANSWER", lambda attempt: textwrap.shorten(attempt["answer"] or "", MAX_ANSWER, placeholder="…")),
 )
 
 

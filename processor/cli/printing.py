@@ -32,7 +32,7 @@ def print_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -
     """Print an aligned table with headings."""
     rows = [[heading for heading, _ in columns]]
     rows += [
-        [shown(item[cell] if isinstance(cell, str) else cell(item)) for _, cell in columns] for item in items
+        [shown(row[cell] if isinstance(cell, str) else cell(row)) for _, cell in columns] for row in items
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -40,10 +40,10 @@ def print_table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -
         click.echo(GAP.join(padded).rstrip())
 
 
-def print_fields(item: Mapping[str, Any], *, indent: str = "") -> None:
+def print_fields(fields: Mapping[str, Any], *, indent: str = "") -> None:
     """Print an object, one line for each field; nested objects are indented."""
-    width = max(map(len, item), default=0)
-    for name, value in item.items():
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
         label = f"{indent}{shown(name).ljust(width)}"
         lines = value.splitlines() if isinstance(value, str) else []
         if isinstance(value, Mapping) and value:

@@ -14,8 +14,8 @@ from processor.delivery.subscriber_service import SubscriberService
 KEEP_HINT = "Keep the secret now: it is not shown again."
 
 
-def _last_attempt(item: Mapping[str, Any]) -> Any:
-    attempt = item["last_attempt"]
+def _last_attempt(subscriber: Mapping[str, Any]) -> Any:
+    attempt = subscriber["last_attempt"]
     return attempt and (attempt["error"] or attempt["outcome"])
 
 
@@ -26,7 +26,7 @@ COLUMNS: tuple[Column, ...] = (
     ("DELIVERED", "delivered"),
     ("DEAD", "dead"),
     ("LAST", _last_attempt),
-    ("SUBSCRIBABLE_TYPES", lambda item: item["types"] or "all"),
+    ("SUBSCRIBABLE_TYPES", lambda subscriber: subscriber["types"] or "all"),
     ("URL", "url"),
 )
 

@@ -20,7 +20,7 @@ CONSUMER_COLUMNS: tuple[Column, ...] = (
     ("ENABLED", "enabled"),
     ("COMPLETE", "complete"),
     ("URL", "url"),
-    ("EVENT TYPES", lambda item: item["event_types"] or "all"),
+    ("EVENT TYPES", lambda consumer: consumer["event_types"] or "all"),
 )
 
 

@@ -76,8 +76,8 @@ def stored_fields(
         _note(errors, "group", text_error(group, LONGEST_GROUP))
     if (asked := details.get("asked_for")) is not None:
         try:
-            wanted = asked_for((item["source_type"], item.get("need", "required")) for item in asked)
-            fields["asked_for"] = json.dumps([[item.source_type, item.need] for item in wanted])
+            wanted = asked_for((entry["source_type"], entry.get("need", "required")) for entry in asked)
+            fields["asked_for"] = json.dumps([[entry.source_type, entry.need] for entry in wanted])
         except ValueError as error:
             errors["asked_for"] = [str(error)]
     if (platforms := details.get("platforms")) is not None:

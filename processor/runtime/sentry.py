@@ -57,7 +57,7 @@ def _masked(event: dict[str, Any], redact: Callable[[str], str]) -> dict[str, An
         if isinstance(value, str):
             return redact(_without_queries(value))
         if isinstance(value, dict):
-            return {name: mask(item) for name, item in value.items()}
-        return [mask(item) for item in value] if isinstance(value, (list, tuple)) else value
+            return {name: mask(part) for name, part in value.items()}
+        return [mask(part) for part in value] if isinstance(value, (list, tuple)) else value
 
     return {name: mask(value) for name, value in event.items() if name not in ("request", "user")}

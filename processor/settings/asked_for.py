@@ -41,5 +41,5 @@ def asked_for(pairs: Iterable[tuple[str, str]]) -> tuple[AskedFor, ...]:
 
 def parse(text: str) -> tuple[AskedFor, ...]:
     """A comma-separated list such as ``accounting,banking:optional``; raises ``ValueError``."""
-    items = [item.strip().partition(":") for item in text.split(",") if item.strip()]
-    return asked_for((name, need.strip().lower() or Need.REQUIRED) for name, _, need in items)
+    entries = [entry.strip().partition(":") for entry in text.split(",") if entry.strip()]
+    return asked_for((name, need.strip().lower() or Need.REQUIRED) for name, _, need in entries)

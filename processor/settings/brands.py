@@ -183,8 +183,8 @@ def _read_links(value: object) -> tuple[tuple[str, str], ...]:
 def parse_links(text: str) -> tuple[tuple[str, str], ...]:
     """``Label https://…`` separated by commas; raises ``ValueError``."""
     links = []
-    for item in filter(None, (item.strip() for item in text.split(","))):
-        label, _, url = item.rpartition(" ")
+    for link in filter(None, (part.strip() for part in text.split(","))):
+        label, _, url = link.rpartition(" ")
         if not label.strip() or not label.isprintable():
             raise ValueError("a link without a label")
         links.append((label.strip(), str(web_addresses.parse(url))))

@@ -32,7 +32,7 @@ class SettingKind:
 
 def _texts(text: str) -> tuple[str, ...]:
     """Comma-separated values, without the empty ones and the blanks around them."""
-    values = tuple(value for item in text.split(",") if (value := item.strip()))
+    values = tuple(value for part in text.split(",") if (value := part.strip()))
     if not values:
         raise ValueError("empty")
     return values

@@ -118,14 +118,14 @@ def _check_plain(text: str) -> None:
 def _nodes(hosts: str, port: int) -> tuple[tuple[str, int], ...]:
     """The hosts of a comma-separated list, each with its port; ``port`` where it names none."""
     nodes = []
-    for number, item in enumerate(hosts.split(","), 1):
+    for number, node in enumerate(hosts.split(","), 1):
         which = f"names no host and port that can be used at place {number} of its list"
         try:
-            parts = urlsplit(f"//{item}")
+            parts = urlsplit(f"//{node}")
             host, given = parts.hostname, parts.port
         except ValueError:
             raise AddressMistake(which) from None
-        if not host or given == 0 or item != parts.netloc:
+        if not host or given == 0 or node != parts.netloc:
             raise AddressMistake(which)
         nodes.append((host, given or port))
     if len(set(nodes)) != len(nodes):

@@ -200,7 +200,7 @@ class SimulatedConnection:
     @property
     def last_sync(self) -> datetime | None:
         """When a data type was last read well; ``None``: never."""
-        ends = [item.completed for item in self.datasets if item.status == COMPLETE and item.completed]
+        ends = [read.completed for read in self.datasets if read.status == COMPLETE and read.completed]
         return max(ends, default=None)
 
     @property
@@ -282,7 +282,7 @@ class SimulatedCompany:
     @property
     def last_sync(self) -> datetime | None:
         """When any of its connections was last read well; ``None``: never."""
-        return max((item.last_sync for item in self.present if item.last_sync), default=None)
+        return max(filter(None, (connection.last_sync for connection in self.present)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

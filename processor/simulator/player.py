@@ -170,7 +170,7 @@ class _Performance:
         ]
         if not completed:
             return []
-        newest = max(completed, key=lambda data: int(str(data.get("authorization", 0))))
+        newest = max(completed, key=lambda notice: int(str(notice.get("authorization", 0))))
         data_types = newest.get("data_types")
         failed = data_types.get("failed") if isinstance(data_types, dict) else None
         told = set(failed) if isinstance(failed, dict) else set()

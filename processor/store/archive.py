@@ -86,28 +86,28 @@ class FrameCodec:
 
     def encode(self, number: int, frame: ArchiveFrame) -> bytes:
         """The bytes of the frame with this number."""
-        data = zlib.compress(msgspec.msgpack.encode(frame))
+        part = zlib.compress(msgspec.msgpack.encode(frame))
         if self._cipher is None:
-            return data
+            return part
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, data, number.to_bytes(8, "big"))
+        return nonce + self._cipher.encrypt(nonce, part, number.to_bytes(8, "big"))
 
-    def decode(self, number: int, data: bytes) -> ArchiveFrame:
+    def decode(self, number: int, part: bytes) -> ArchiveFrame:
         """The frame. Raises ``ArchiveUnreadable``."""
         try:
             if self._cipher is not None:
-                nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
-                data = self._cipher.decrypt(nonce, sealed, number.to_bytes(8, "big"))
-            return msgspec.msgpack.decode(zlib.decompress(data), type=ArchiveFrame)
+                nonce, sealed = part[:NONCE_BYTES], part[NONCE_BYTES:]
+                part = self._cipher.decrypt(nonce, sealed, number.to_bytes(8, "big"))
+            return msgspec.msgpack.decode(zlib.decompress(part), type=ArchiveFrame)
         except InvalidTag:
             raise ArchiveUnreadable("The key is not the one of this file, or the file was changed.") from None
         except (zlib.error, msgspec.MsgspecError, ValueError):
             raise ArchiveUnreadable(f"Frame {number} of the file is damaged.") from None
 
 
-def write_part(file: BinaryIO, data: bytes) -> None:
+def write_part(file: BinaryIO, part: bytes) -> None:
     """Write a part with its length."""
-    file.write(len(data).to_bytes(4, "big") + data)
+    file.write(len(part).to_bytes(4, "big") + part)
 
 
 def write_header(file: BinaryIO, header: ArchiveHeader) -> None:
@@ -119,9 +119,9 @@ def write_header(file: BinaryIO, header: ArchiveHeader) -> None:
 def read_header(file: BinaryIO) -> ArchiveHeader:
     """The header at the beginning of a file. Raises ``ArchiveUnreadable``."""
     if file.read(len(MAGIC)) == MAGIC:
-        for data in read_parts(file):
+        for part in read_parts(file):
             try:
-                return msgspec.msgpack.decode(data, type=ArchiveHeader)
+                return msgspec.msgpack.decode(part, type=ArchiveHeader)
             except msgspec.MsgspecError:
                 break
     raise ArchiveUnreadable("This is no file of `codat-processor store export`.")
@@ -130,7 +130,7 @@ def read_header(file: BinaryIO) -> ArchiveHeader:
 def read_parts(file: BinaryIO) -> Iterator[bytes]:
     """The whole parts from here on; what is left of an interrupted one ends them."""
     while len(length := file.read(4)) == 4:
-        data = file.read(int.from_bytes(length, "big"))
-        if len(data) < int.from_bytes(length, "big"):
+        part = file.read(int.from_bytes(length, "big"))
+        if len(part) < int.from_bytes(length, "big"):
             return
-        yield data
+        yield part

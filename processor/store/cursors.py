@@ -145,7 +145,7 @@ def filtered_page(
     items: list[Any] = []
     for _ in count() if max_reads is None else range(max_reads):
         page = fetch(limit - len(items), cursor)
-        items += [item for item in page.items if matches(item)]
+        items += filter(matches, page.items)
         cursor = page.next_cursor
         if len(items) >= limit or cursor is None:
             break

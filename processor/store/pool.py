@@ -88,11 +88,11 @@ class _WorkingFirst(LifoQueue):  # type: ignore[type-arg]
 
     queue: list[Any]
 
-    def _put(self, item: Any) -> None:
-        if item is not None and item.works:
-            self.queue.append(item)
+    def _put(self, connection: Any) -> None:
+        if connection is not None and connection.works:
+            self.queue.append(connection)
         else:
-            self.queue.insert(0, item)
+            self.queue.insert(0, connection)
 
 
 class Pool(BlockingConnectionPool):

@@ -109,8 +109,8 @@ def import_store(
             client.hset(keys.importing(), mapping={"id": header.id, "frames": 0})
             _empty(client)
         total = 0
-        for number, data in enumerate(read_parts(file)):
-            frame = codec.decode(number, data)
+        for number, part in enumerate(read_parts(file)):
+            frame = codec.decode(number, part)
             total += len(frame.records)
             if number >= done and frame.total < 0:
                 _write(client, frame.records)
@@ -136,8 +136,8 @@ def _resume(file: Any, source: str, cells: int, key: bytes | None) -> _Resumed |
             return None
         codec, end, number, total = FrameCodec(header, key), file.tell(), 0, 0
         last = ArchiveFrame(0, 0, [])
-        for number, data in enumerate(read_parts(file), 1):
-            last, end = codec.decode(number - 1, data), file.tell()
+        for number, part in enumerate(read_parts(file), 1):
+            last, end = codec.decode(number - 1, part), file.tell()
             total += len(last.records)
     except ArchiveUnreadable:
         return None
@@ -153,8 +153,8 @@ def _check_whole(path: Path, codec: FrameCodec) -> None:
     total, last = 0, ArchiveFrame(0, 0, [])
     with path.open("rb") as file:
         read_header(file)
-        for number, data in enumerate(read_parts(file)):
-            last = codec.decode(number, data)
+        for number, part in enumerate(read_parts(file)):
+            last = codec.decode(number, part)
             total += len(last.records)
             for record in last.records:
                 if record.key == keys.layout().encode() and not layout.is_of_this_version(record.value[0]):

@@ -250,7 +250,7 @@ def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     skipped = () if search else visit.company.skipped
     asked: list[str] | None = None
     if visit.company.asked_for:
-        asked = [item.source_type for item in visit.company.asked_for if item.source_type not in skipped]
+        asked = [kind.source_type for kind in visit.company.asked_for if kind.source_type not in skipped]
     groups = tiles.groups(matches.platforms, cards, recommended=offer.recommended, asked_types=asked)
     return {
         "search": search,

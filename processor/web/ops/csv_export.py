@@ -39,7 +39,7 @@ def response(
     parameters = {**query, "limit": PAGE_SIZE}
     for _ in range(MAX_ROWS // PAGE_SIZE):
         page = fetch(**parameters)
-        writer.writerows([safe_cell(value(item)) for _, value in columns] for item in page["items"])
+        writer.writerows([safe_cell(value(row)) for _, value in columns] for row in page["items"])
         if page["next_cursor"] is None:
             break
         parameters["cursor"] = page["next_cursor"]

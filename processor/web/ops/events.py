@@ -26,7 +26,7 @@ COLUMNS: tuple[csv_export.Column, ...] = (
         (name, itemgetter(name))
         for name in ("id", "status", "type", "source", "received_at", "company_id", "connection_ids")
     ),
-    ("error", lambda item: copy.last_line(item["error"])),
+    ("error", lambda message: copy.last_line(message["error"])),
 )
 
 

@@ -37,6 +37,6 @@ def with_companies(query: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, "company_ids": companies_of(get_container().reader, merchant)}
 
 
-def company_names(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The names of the companies of a page's items, by id. Raises ``redis.RedisError``."""
-    return names_of(get_container().reader, (item.get("company_id") for item in items))
+def company_names(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The names of the companies of a page's rows, by id. Raises ``redis.RedisError``."""
+    return names_of(get_container().reader, (row.get("company_id") for row in rows))

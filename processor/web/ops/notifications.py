@@ -25,9 +25,9 @@ COLUMNS: tuple[csv_export.Column, ...] = (
     ("type", itemgetter("type")),
     ("status", itemgetter("status")),
     ("decided_at", itemgetter("timestamp")),
-    ("connection_id", lambda item: item["data"]["connection_id"]),
-    ("company_id", lambda item: item["data"]["company_id"]),
-    ("merchant_id", lambda item: item["data"]["merchant_id"]),
+    ("connection_id", lambda notification: notification["data"]["connection_id"]),
+    ("company_id", lambda notification: notification["data"]["company_id"]),
+    ("merchant_id", lambda notification: notification["data"]["merchant_id"]),
 )
 
 
@@ -46,7 +46,7 @@ def notifications() -> Response:
         statuses=NOTIFICATION_STATUSES,
         types=[(type_, type_) for type_ in TYPES],
         receivers=[*rendering.receiver_names().items(), *((channel, channel) for channel in CHANNELS)],
-        company_names=filters.company_names(item["data"] for item in page["items"]),
+        company_names=filters.company_names(notification["data"] for notification in page["items"]),
     )
 
 

@@ -51,9 +51,9 @@ class ProblemApi(Api):
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """The problem of an error raised by Flask or by the parser of parameters."""
-        data = getattr(error, "data", None) or {}
-        if error.code == HTTPStatus.UNPROCESSABLE_ENTITY and "messages" in data:
-            return problem_json.of_processor(Invalid(errors=_by_field(data["messages"])))
+        details = getattr(error, "data", None) or {}
+        if error.code == HTTPStatus.UNPROCESSABLE_ENTITY and "messages" in details:
+            return problem_json.of_processor(Invalid(errors=_by_field(details["messages"])))
         return problem_json.of_http(error)
 
     def _register_responses(self) -> None:

@@ -59,9 +59,9 @@ def word(values: Any, description: str, *, null: bool = False) -> fields.String:
     )
 
 
-def many(item: type[Schema], description: str) -> "fields.List[Any]":
+def many(schema: type[Schema], description: str) -> "fields.List[Any]":
     """A list of objects."""
-    return fields.List(fields.Nested(item), required=True, metadata={"description": description})
+    return fields.List(fields.Nested(schema), required=True, metadata={"description": description})
 
 
 def texts(description: str) -> "fields.List[Any]":
@@ -76,9 +76,9 @@ def by_name(values: type[fields.Field[Any]], description: str) -> fields.Dict:
     )
 
 
-def nullable(item: type[Schema], description: str) -> fields.Nested:
+def nullable(schema: type[Schema], description: str) -> fields.Nested:
     """An object, or ``null``."""
-    return fields.Nested(item, required=True, allow_none=True, metadata={"description": description})
+    return fields.Nested(schema, required=True, allow_none=True, metadata={"description": description})
 
 
 def seconds(description: str) -> fields.Float:
@@ -86,12 +86,12 @@ def seconds(description: str) -> fields.Float:
     return fields.Float(required=True, validate=Range(min=0), metadata={"description": description})
 
 
-def page_of(item: type[Schema]) -> type[Schema]:
-    """A page of a list of ``item``."""
-    name = item.__name__.removesuffix("Schema")
+def page_of(schema: type[Schema]) -> type[Schema]:
+    """A page of a list of ``schema``."""
+    name = schema.__name__.removesuffix("Schema")
     return ResponseSchema.from_dict(
         {
-            "items": many(item, "In the order of the list, newest first."),
+            "items": many(schema, "In the order of the list, newest first."),
             "next_cursor": text("Send it as `cursor` for the next page; `null` on the last.", null=True),
         },
         name=f"{name}PageSchema",
