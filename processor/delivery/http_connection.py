@@ -187,16 +187,16 @@ class ConnectionPool:
     """Idle connections by destination; those of another event loop must be closed before."""
 
     def __init__(self) -> None:
-        self._idle: dict[Destination, list[tuple[HttpConnection, asyncio.TimerHandle]]] = {}
+        self._idle: dict[Destination, list[tuple[HttpConnection, float]]] = {}
         self._count = 0
+        self._expiry: asyncio.TimerHandle | None = None
 
     def take(self, to: Destination) -> HttpConnection | None:
         """The open connection to this very destination that was used last, if there is one."""
         while entries := self._idle.get(to):
-            connection, expiry = entries.pop()
+            connection, _ = entries.pop()
             if not entries:
                 del self._idle[to]
-            expiry.cancel()
             self._count -= 1
             if connection.is_open and connection.age_s < LONGEST_AGE_S:
                 return connection
@@ -208,23 +208,31 @@ class ConnectionPool:
         if not connection.is_open or self._count >= MOST_IDLE:
             connection.abort()
             return
-        expiry = asyncio.get_running_loop().call_later(IDLE_S, self._expire, to)
-        self._idle.setdefault(to, []).append((connection, expiry))
+        loop = asyncio.get_running_loop()
+        self._idle.setdefault(to, []).append((connection, loop.time() + IDLE_S))
         self._count += 1
+        if self._expiry is None:
+            self._expiry = loop.call_later(IDLE_S, self._expire)
 
-    def _expire(self, to: Destination) -> None:
-        """Close the connection that has been idle for the longest time."""
-        entries = self._idle[to]
-        entries.pop(0)[0].abort()
-        self._count -= 1
-        if not entries:
-            del self._idle[to]
+    def _expire(self) -> None:
+        """Close what has been idle for too long; the next time is the end of what is idle longest then."""
+        loop = asyncio.get_running_loop()
+        for to, entries in list(self._idle.items()):
+            while entries and entries[0][1] <= loop.time():
+                entries.pop(0)[0].abort()
+                self._count -= 1
+            if not entries:
+                del self._idle[to]
+        ends = [entries[0][1] for entries in self._idle.values()]
+        self._expiry = loop.call_at(min(ends), self._expire) if ends else None
 
     def close(self) -> None:
         """Close all idle connections."""
         for entries in self._idle.values():
-            for connection, expiry in entries:
-                expiry.cancel()
+            for connection, _ in entries:
                 connection.abort()
         self._idle.clear()
         self._count = 0
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None

@@ -37,7 +37,12 @@ BODY_S = 2.0
 """Limit for the body once the headers have arrived, in seconds."""
 
 MOST_ADDRESSES = 3
-USER_AGENT = "codat-processor"
+DEFAULT_HEADERS = {
+    "user-agent": "User-Agent: codat-processor",
+    "accept": "Accept: */*",
+    "accept-encoding": "Accept-Encoding: identity",
+}
+"""Header lines by name in lower case, unless the caller gives another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,22 +205,14 @@ def _target(url: str, owner: str) -> tuple[Destination, str, str]:
 def _request(url: str, body: bytes, headers: Mapping[str, str], owner: str) -> tuple[Destination, bytes]:
     """The destination, and the whole request. Raises ``ValueError`` where a header spans lines."""
     to, target, host = _target(url, owner)
-    defaults = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
     given = {name.lower() for name in headers}
-    lines = [f"{name}: {value}" for name, value in headers.items()]
-    lines += [f"{name}: {value}" for name, value in defaults.items() if name.lower() not in given]
-    if any("\r" in line or "\n" in line for line in lines):
+    lines = [f"POST {target} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [line for name, line in DEFAULT_HEADERS.items() if name not in given]
+    head = "\r\n".join(lines)
+    if not head.count("\r") == head.count("\n") == len(lines) - 1:
         raise ValueError("a header has more than one line")
-    head = "\r\n".join(
-        (
-            f"POST {target} HTTP/1.1",
-            f"Host: {host}",
-            f"Content-Length: {len(body)}",
-            *lines,
-            "\r\n",
-        )
-    )
-    return to, head.encode("ascii") + body
+    return to, f"{head}\r\n\r\n".encode("ascii") + body
 
 
 def _describe(error: Exception) -> str:
