@@ -1,11 +1,12 @@
 """Fan-out: publish each decided notification on the stream, and put it into the lanes of its recipients."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
+import msgspec
 from redis import Redis, RedisError
 
 from processor.clock import to_ms, utc_now
@@ -97,10 +98,10 @@ class FanOut:
         appended, companies = self._publish(decided)
         subscribers, trip = self._subscribers.accepting(self._version), self._trip()
         touched: set[tuple[str, int]] = set()
-        for notification in appended:
-            lane_ids = self._lane_ids(notification.body, subscribers, companies)
-            touched.update((lane_id, notification.cell) for lane_id in lane_ids)
-            self._add_fan_out(trip, notification, lane_ids)
+        for cell, of_cell in _by_cell(appended).items():
+            lane_ids = [self._lane_ids(row.body, subscribers, companies) for row in of_cell]
+            touched.update((lane_id, cell) for lane_id in chain(*lane_ids))
+            self._add_fan_out(trip, cell, of_cell, lane_ids)
         replies = self._put(trip, appended)
         is_behind = not appended and self._numbers != known
         if not is_behind and not any(reply in (PUT, ERASED) for reply in replies):
@@ -125,25 +126,26 @@ class FanOut:
         *replies, version = trip.execute()
         if isinstance(version, RedisError):
             raise version
-        rows, replies = replies[len(appended) :], replies[: len(appended)]
-        for notification, reply in zip(appended, replies, strict=True):
+        cells, settled = _by_cell(appended), list[Any]()
+        for (cell, of_cell), reply in zip(cells.items(), replies, strict=False):
+            is_damaged = self._is_damaged("closed_lanes", cell, reply)
+            settled += [None] * len(of_cell) if is_damaged else reply
+        for notification, reply in zip(appended, settled, strict=True):
             self._is_damaged("deliveries", notification.notification_id, reply)
-        self._version, self._entries = (
-            version,
-            [
-                (cell, text(entry_id), text(fields[b"id"]))
-                for cell, of_cell in zip(keys.cells(), rows, strict=True)
-                if not self._is_damaged("fan_out", cell, of_cell)
-                for entry_id, fields in of_cell
-            ],
-        )
+        self._version = version
+        self._entries = [
+            (cell, text(entry_id), text(fields[b"id"]))
+            for cell, rows in zip(keys.cells(), replies[len(cells) :], strict=True)
+            if not self._is_damaged("fan_out", cell, rows)
+            for entry_id, fields in rows
+        ]
         # Erased while they were appended: the eraser may have read the stream before.
         erased = [
-            id_ for id_, reply in zip(appended.values(), replies, strict=True) if reply == ERASED and id_
+            id_ for id_, reply in zip(appended.values(), settled, strict=True) if reply == ERASED and id_
         ]
         if erased:
             self._client.xdel(keys.stream(), *erased)
-        return replies
+        return settled
 
     def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[Decided]:
         trip = self._trip()
@@ -159,7 +161,7 @@ class FanOut:
 
         def parse() -> tuple[bytes, Mapping[str, Any]]:
             document, _ = records.notification_parts(notification_id, row)
-            body = json.loads(document)
+            body = msgspec.json.decode(document)
             _ = body["type"], body["data"]["company_id"]  # by which lanes are chosen
             return document, body
 
@@ -175,9 +177,7 @@ class FanOut:
         Returns those that are on it with the ids of their new entries, and the stored fields of their
         companies by id, for the channels that decide by them. What has to be read again is left out.
         """
-        trip, cells = self._trip(), dict[int, list[Decided]]()
-        for notification in decided:
-            cells.setdefault(notification.cell, []).append(notification)
+        trip, cells = self._trip(), _by_cell(decided)
         for cell, of_cell in cells.items():
             known = self._numbers.get(cell, 0)
             args: list[Any] = [self._settings.stream_length, REMEMBERED, known, MOST_FOLLOWING]
@@ -198,20 +198,20 @@ class FanOut:
             for id_, row in zip(ids, replies[len(cells) :], strict=True)
         }
 
-    def _add_fan_out(self, trip: RoundTrip, notification: Decided, lane_ids: Sequence[str]) -> None:
-        cell, notification_id = notification.cell, notification.notification_id
-        trip.call(
-            self._script,
-            [
-                *common_keys(cell),
-                keys.fan_out(cell),
-                keys.closed_lanes(cell),
-                keys.deliveries(cell, notification_id),
-                keys.notification(cell, notification_id),
-                *(keys.lane(cell, lane_id) for lane_id in lane_ids),
-            ],
-            [notification.entry_id, notification_id, to_ms(self._clock()), *lane_ids],
-        )
+    def _add_fan_out(
+        self, trip: RoundTrip, cell: int, decided: Sequence[Decided], lane_ids: Sequence[Sequence[str]]
+    ) -> None:
+        numbers = {lane_id: str(at) for at, lane_id in enumerate(dict.fromkeys(chain(*lane_ids)), 1)}
+        lanes = [keys.lane(cell, lane_id) for lane_id in numbers]
+        names = [*common_keys(cell), keys.fan_out(cell), keys.closed_lanes(cell), *lanes]
+        args = [to_ms(self._clock()), len(numbers), *numbers]
+        for row, of_row in zip(decided, lane_ids, strict=True):
+            names += [
+                keys.deliveries(cell, row.notification_id),
+                keys.notification(cell, row.notification_id),
+            ]
+            args += [row.entry_id, row.notification_id, " ".join(numbers[lane_id] for lane_id in of_row)]
+        trip.call(self._script, names, args)
 
     def _lane_ids(
         self,
@@ -227,3 +227,10 @@ class FanOut:
             *(subscriber.id for subscriber in subscribers if subscriber.wants(body["type"])),
             *(channel.name for channel in self._channels if channel.wants(self._settings, body, company)),
         ]
+
+
+def _by_cell(decided: Iterable[Decided]) -> dict[int, list[Decided]]:
+    cells: dict[int, list[Decided]] = {}
+    for notification in decided:
+        cells.setdefault(notification.cell, []).append(notification)
+    return cells

@@ -166,9 +166,9 @@ MUTANTS = (
         "fan-out-last",
         "A notification leaves its fan-out when it is in its lanes.",
         "processor/delivery/scripts/fan_out.lua",
-        "if #redis.call('XRANGE', KEYS[7], ARGV[1], ARGV[1]) == 0 then return 0 end",
-        "if redis.call('XDEL', KEYS[7], ARGV[1]) == 0 then return 0 end",
-        "tests/workers/delivery/test_damaged_cells.py::test_a_damaged_cell_waits_until_it_is_mended_and_the_others_go_on",
+        "if #redis.call('XRANGE', KEYS[7], entry, entry) == 0 then return 0 end",
+        "if redis.call('XDEL', KEYS[7], entry) == 0 then return 0 end",
+        "tests/workers/delivery/test_damaged_cells.py::test_what_cannot_leave_its_fan_out_is_not_published_again",
     ),
     Mutant(
         "lease",

@@ -11,7 +11,7 @@ from tests.workers.delivery.receiving import MakeReceiver
 DAMAGED = {
     "fan_out": keys.fan_out,
     "published": keys.published,
-    "deliveries": keys.closed_lanes,
+    "closed_lanes": keys.closed_lanes,
 }
 """A key of a cell by the kind that the note of operators names when it has another type."""
 
@@ -80,7 +80,7 @@ def test_a_damaged_notification_or_company_keeps_no_other_notification(
 
 def test_what_cannot_leave_its_fan_out_is_not_published_again(post: Post) -> None:
     """The stream forgets what it got long ago, but not what is still in a fan-out."""
-    post.subscribe("http://127.0.0.1:9/")
+    lane = post.subscribe("http://127.0.0.1:9/").id
     stuck = post.decide()
     post.client.set(keys.deliveries(post.cell, stuck), "garbage")
     for _ in range(REMEMBERED // BATCH + 1):
@@ -91,4 +91,5 @@ def test_what_cannot_leave_its_fan_out_is_not_published_again(post: Post) -> Non
     post.fan_out()
 
     assert post.client.xlen(keys.stream()) == REMEMBERED + BATCH + 1
+    assert post.status(stuck, lane) == "pending"
     assert post.client.xlen(keys.fan_out(post.cell)) == 0
