@@ -20,13 +20,14 @@ from processor.web.credential_throttle import Credential
 from tests.browser.conftest import OpenPage, pages
 from tests.browser.looking import RUN_ALL, Look, Scheme, violations, wider
 from tests.browser.stack import OPERATOR_PASSWORD, Stack
+from tests.processor.web.ops.operating import basic
 from tests.support.effort import in_turn
 from tests.support.service import until
 
 BRANDS = (None, "northbank")
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 DESK_DIVISOR = 4
-LOGIN = {"username": "operator", "password": OPERATOR_PASSWORD}
+SIGNED_IN = {"Authorization": basic(password=OPERATOR_PASSWORD)}
 
 STATES = {
     "pending": ("shpf", ()),
@@ -158,7 +159,7 @@ def merchant(chromium: Browser, running: Stack) -> Iterator[Page]:
 def operator(chromium: Browser, running: Stack) -> Iterator[Page]:
     """What an operator has open."""
     with pages(chromium) as open_page:
-        yield open_page(f"{running.url}/ops", http_credentials=LOGIN)
+        yield open_page(f"{running.url}/ops", extra_http_headers=SIGNED_IN)
 
 
 def fill(service: Stack, brand: str | None) -> dict[str, str]:

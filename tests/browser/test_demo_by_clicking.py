@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from processor.cli.demo_welcome import DEMO_LOGIN
 from processor.languages.catalogues import LANGUAGES, language
 from processor.runtime.embedded_engine import Engine
+from processor.simulator import SimulatorClient
 from tests.browser.chrome import PHONE
 from tests.browser.conftest import OpenPage
 from tests.browser.looking import violations, wider
@@ -26,6 +27,7 @@ from tests.support.ports import own_port
 from tests.support.service import until
 
 KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
+SYNC_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
             assert process.stdout is not None
             found = (re.search(r"http://\S+/connect/\S+", line) for line in process.stdout)
             link = next(match[0] for match in found if match)
+            with SimulatorClient(f"http://127.0.0.1:{codat}") as client:
+                client.change_settings(sync_s=SYNC_S)
             yield Demonstration(f"http://127.0.0.1:{codat}", f"http://127.0.0.1:{ours}", folder, link)
         finally:
             process.send_signal(signal.SIGINT)

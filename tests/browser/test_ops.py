@@ -15,6 +15,7 @@ from tests.browser.conftest import OpenPage, SignUp
 from tests.browser.looking import faults, faults_in_both
 from tests.browser.stack import OPERATOR_PASSWORD, Stack
 from tests.browser.visitor import tab_to
+from tests.processor.web.ops.operating import basic
 from tests.support import cells
 from tests.support.effort import in_turn
 from tests.support.service import until
@@ -159,7 +160,8 @@ def test_every_page_can_be_used_by_everybody(service: Stack, open_page: OpenPage
     service.container.inbox.quarantine("odd", b"no JSON", datetime.now(UTC), "it is no JSON")
     told = service.items("/v1/notifications", connection_id=connection_id)[0]
     lane = add_failing(service, str(told["id"]))
-    page = open_page(f"{service.url}/ops", viewport=PHONE, http_credentials=LOGIN)
+    signed_in = {"Authorization": basic(password=OPERATOR_PASSWORD)}
+    page = open_page(f"{service.url}/ops", viewport=PHONE, extra_http_headers=signed_in)
     for path in (
         "/ops?refresh=30",
         "/ops/connections",

@@ -14,7 +14,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.looking import DARK_PHONE, faults_in_both, violations
 from tests.browser.serving_thread import served
 from tests.browser.visitor import tab_to
-from tests.processor.web.ops.operating import PASSWORD, add_subscriber
+from tests.processor.web.ops.operating import PASSWORD, add_subscriber, basic
 from tests.processor.web.v1.filling import CANCELLED, Filling
 
 LOGIN = {"username": "operator", "password": PASSWORD}
@@ -66,7 +66,7 @@ def check(page: Page, path: str) -> None:
 
 def test_everybody_can_use_them(filling: Filling, address: str, open_page: OpenPage) -> None:
     lane = add_subscriber(filling, "https://loans.example/hook", description="Loan engine")
-    page = open_page(f"{address}/ops", http_credentials=LOGIN)
+    page = open_page(f"{address}/ops", extra_http_headers={"Authorization": basic()})
     for path in (*PAGES, f"/ops/subscribers/{lane}"):
         page.goto(address + path)
         check(page, path)
@@ -74,6 +74,26 @@ def test_everybody_can_use_them(filling: Filling, address: str, open_page: OpenP
     portal = page.locator("section", has_text="its own page is shown now").locator("input").input_value()
     page.goto(address + "/receivers/" + portal.rpartition("/")[2])
     check(page, "the portal")
+
+
+def test_a_page_is_loaded_again_unless_somebody_is_at_something_on_it(
+    address: str, open_page: OpenPage
+) -> None:
+    """A reload by ``meta`` takes the keyboard's place away from its user, in the middle of a table."""
+    page = open_page("about:blank", extra_http_headers={"Authorization": basic()})
+    page.clock.install()
+    page.goto(f"{address}/ops/events?refresh=30")
+    assert violations(page) == []
+    page.evaluate("window.marked = true")
+    link = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Events")
+    link.focus()
+    page.clock.run_for(31_000)
+    expect(link).to_be_focused()
+    assert page.evaluate("window.marked")
+    link.blur()
+    page.clock.run_for(31_000)
+    page.wait_for_function("!window.marked")
+    assert page.url.endswith("/ops/events?refresh=30")
 
 
 def test_a_key_is_made_copied_and_revoked_by_keyboard(address: str, open_page: OpenPage) -> None:

@@ -1,5 +1,6 @@
-// On every page of the operators: times in the browser's own zone with UTC beside, and buttons that copy an id.
-// Without this script the pages are the same, with UTC alone.
+// On every page of the operators: times in the browser's own zone with UTC beside, buttons that copy an id, and
+// loading again, where the address asks for it, unless somebody is at something on the page. Without this script
+// the pages are the same, with UTC alone.
 (() => {
   "use strict";
 
@@ -46,7 +47,15 @@
     addCopyButtons(document);
   }
 
+  function reloadLater({ reloadS, reloadUrl }) {
+    setTimeout(() => {
+      if (document.hidden || document.activeElement !== document.body) reloadLater(document.body.dataset);
+      else location.replace(reloadUrl);
+    }, 1000 * reloadS);
+  }
+
   improve();
+  if (document.body.dataset.reloadS) reloadLater(document.body.dataset);
   const live = document.getElementById("live");
   if (live) new MutationObserver(improve).observe(live, { childList: true });
 })();

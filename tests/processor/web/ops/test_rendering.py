@@ -19,7 +19,8 @@ def test_a_page_may_be_loaded_again_by_itself_and_that_can_be_stopped(operator: 
     assert "http-equiv" not in still
     assert 'href="?refresh=30"' in still
     moving = operator.open(path, refresh="30").text
-    assert '<meta http-equiv="refresh" content="30; url=?refresh=30">' in moving
+    assert '<noscript><meta http-equiv="refresh" content="30; url=?refresh=30"></noscript>' in moving
+    assert 'data-reload-s="30" data-reload-url="?refresh=30"' in moving
     assert 'href="?">Stop' in moving
     assert "http-equiv" not in operator.open(path, refresh="0; url=http://evil.example").text
 
