@@ -41,7 +41,7 @@ _TAIL = """
   cell: with some fifteen webhooks in a look these are two calls for each.
 - Memory: of a connection without messages, its record takes 280 bytes, its company, the timeline and the
   notification some 180 each, and the list of its notifications 130; its place in the lists of connections,
-  companies, notifications and polls some 340. The keys' names and the ids in them are half of it.
+  companies, notifications and polls some 340.
 - Lag: web, drain, dispatcher, engine and load generator share the cores of this machine.
 """
 _AT_RATE = re.compile(r"at (\d+) a second: lag to (.+)")

@@ -28,6 +28,7 @@ from processor.store.records import (
     members,
     parse_connections,
     read_connections,
+    read_members,
 )
 from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
@@ -127,13 +128,10 @@ class Cells:
         self, pipe: "Pipeline[Any]", wanted: Mapping[int, tuple[LoadedRecords, Sequence[str]]]
     ) -> None:
         """Load all connections of more companies into the records of their cells."""
-        with self._client.pipeline(transaction=False) as reads:
-            for _, company_ids in wanted.values():
-                for company_id in company_ids:
-                    reads.hgetall(keys.company(company_id))
-            answers = iter(reads.execute())
+        every_id = [company_id for _, company_ids in wanted.values() for company_id in company_ids]
+        answers = iter(read_members(self._client, every_id))
         for records, company_ids in wanted.values():
-            records.members.update(_members(company_ids, answers))
+            records.members.update((company_id, list(next(answers))) for company_id in company_ids)
         self._watch_members(pipe, {cell: records for cell, (records, _) in wanted.items()})
 
     def commit(
@@ -203,11 +201,11 @@ class Cells:
                 companies[company_id] = {"erased_at": text(erased_at)}
             elif any(values):
                 companies[company_id] = company_fields(values)
-        members = _members(ids.whole_companies, answers)
+        whole = {company_id: list(members(text_fields(next(answers)))) for company_id in ids.whole_companies}
         rows = next(answers) if ids.connections else []
         connections = parse_connections(self._client, ids.connections, rows)
         shown_ids, foreign_ids = (set(compress(ids.companies, flags)) for flags in (shown, foreign))
-        return LoadedRecords(connections, companies, members, shown_ids, foreign_ids, homes={})
+        return LoadedRecords(connections, companies, whole, shown_ids, foreign_ids, homes={})
 
     def _watch_members(self, pipe: "Pipeline[Any]", loaded: Mapping[int, LoadedRecords]) -> None:
         """Load and watch the connections of companies that are not loaded yet."""
@@ -261,11 +259,6 @@ def _waiting(entries: Sequence[Any], rows: Sequence[bytes | None]) -> WaitingBat
         content = message_records.unpack_content(record.content)
         batch.waiting.append(WaitingMessage(text(event_id), tuple(entry_ids), record, *content))
     return batch
-
-
-def _members(company_ids: Sequence[str], answers: Iterator[Any]) -> dict[str, list[str]]:
-    """The ids of the connections of companies, from the next answers."""
-    return {company_id: list(members(text_fields(next(answers)))) for company_id in company_ids}
 
 
 def _stage_writes(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
