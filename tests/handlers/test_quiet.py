@@ -68,6 +68,13 @@ def test_an_end_is_known_at_once_without_a_check() -> None:
     assert ledger_of(story) == ["connection.deauthorized"]
 
 
+def test_a_first_sync_of_long_ago_is_known_at_once_as_well() -> None:
+    rows = dataset("invoices", "Complete", requested=0, completed=9)
+    story = story_of(found(0, LINKED), replace(history(3_000, rows), trigger=QUIET))
+    assert (story.connection.checks, story.verdicts) == ((), [("initial_sync.completed", "known")])
+    assert ledger_of(story) == ["connection.authorized", "initial_sync.completed"]
+
+
 def test_a_message_of_what_a_rebuild_found_is_not_told_either() -> None:
     assert story_of(found(0, LINKED), linked(-9_000, known=30)).told == []
 
@@ -83,7 +90,8 @@ def test_what_waited_for_codats_word_before_is_told_when_a_rebuild_confirms_it()
     assert early.told == []
     assert [check.kind for check in early.connection.checks] == ["connection.unlinked"]
 
-    assert story_of(ended(100, UNLINKED), found(110, UNLINKED)).told == ["connection.unlinked"]
+    confirmed = story_of(ended(100, UNLINKED), found(110, UNLINKED))
+    assert (confirmed.told, confirmed.verdicts) == (["connection.unlinked"], [("connection.unlinked", "told")])
 
 
 def test_an_end_that_waited_is_told_also_when_codat_gives_another_reason() -> None:

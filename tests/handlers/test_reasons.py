@@ -76,11 +76,12 @@ def test_a_company_that_codat_does_not_show_is_told_of_nothing() -> None:
         connection=question.connection,
         aspect=question.aspect,
     )
-    connection = Story(linked(10), policy=ASKS).connection
-    step = advance(replace(connection, ledger=()), event, Context(at(20), ASKS, company_shown=False))
-    assert [(decision.outcome, decision.reason) for decision in step.entry.decisions] == [
-        ("not_told", "Codat, asked with our key, does not know this company: not told")
-    ]
+    story = Story(linked(10), policy=ASKS)
+    step = advance(replace(story.connection, ledger=()), event, Context(at(20), ASKS, company_shown=False))
+    (decision,) = step.entry.decisions
+    reason = "Codat, asked with our key, does not know this company: not told"
+    assert (decision.outcome, decision.reason) == ("not_told", reason)
+    assert decision.notification_id == story.notes[0].id
 
 
 def test_a_connection_whose_facts_are_all_compacted_is_not_new() -> None:
