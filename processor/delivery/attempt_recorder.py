@@ -12,6 +12,7 @@ from processor.clock import to_ms
 from processor.delivery import retry_schedule
 from processor.delivery.channels.registry import subscriber_keys
 from processor.delivery.lane import CompletedAttempt, common_keys, milliseconds
+from processor.delivery.lane_places import Place, keys_of
 from processor.delivery.scripts import register
 from processor.store import keys
 from processor.store.cluster_pipelines import NOT_REACHED
@@ -34,7 +35,7 @@ class Recorded:
 
     refused: list[tuple[CompletedAttempt, RedisError]] = field(default_factory=list)
     unreached: list[CompletedAttempt] = field(default_factory=list)
-    next_ids: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    next_ids: dict[Place, list[str]] = field(default_factory=dict)
     erased: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -60,7 +61,7 @@ class AttemptRecorder:
         self, trip: RoundTrip, completed: Sequence[CompletedAttempt], now_ms: int
     ) -> list[list[CompletedAttempt]]:
         """Add calls to ``trip``; the attempts of each of the first ones."""
-        by_place: dict[tuple[str, int], list[CompletedAttempt]] = {}
+        by_place: dict[Place, list[CompletedAttempt]] = {}
         for attempt in completed:
             lane_id = attempt.lease.lane.id
             by_place.setdefault((lane_id, attempt.lease.cell), []).append(attempt)
@@ -100,7 +101,7 @@ class AttemptRecorder:
         self, trip: RoundTrip, lane_id: str, cell: int, batch: Sequence[CompletedAttempt], now_ms: int
     ) -> None:
         lane = batch[0].lease.lane
-        names = [*common_keys(cell), keys.lane(cell, lane_id), keys.lane_flight(cell, lane_id)]
+        names = [*common_keys(cell), *keys_of((lane_id, cell))]
         args = [lane_id, self._token, now_ms, ATTEMPTS_KEPT, int(lane.ordered)]
         for attempt in batch:
             id_ = attempt.lease.notification_id

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from redis import Redis, RedisError
 
 from processor.delivery.lane import LEASE, Lane, Lease, milliseconds
-from processor.delivery.lane_places import LanePlaces, Place
+from processor.delivery.lane_places import LanePlaces, Place, keys_of
 from processor.delivery.scripts import register
 from processor.store import keys, records
 from processor.store.decoding import text, texts
@@ -209,9 +209,3 @@ class Claims:
                 body, connection_id = records.notification_parts(id_, record)
                 self._places.note_claim(place, now_ms + milliseconds(LEASE))
                 yield Lease(lane, cell, id_, connection_id, text(body), int(tries), self._token)
-
-
-def keys_of(place: Place) -> list[str]:
-    """The keys of a lane in a cell."""
-    lane_id, cell = place
-    return [keys.lane(cell, lane_id), keys.lane_flight(cell, lane_id)]

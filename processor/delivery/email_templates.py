@@ -122,43 +122,31 @@ class EmailTemplates:
         ``language`` goes before. Raises ``jinja2.TemplateError`` for an unusable template of the operator.
         """
         with written_in(match(language) or SOURCE):
-            return self._render(body, company_name, link, product, support, link_days, unsubscribe)
-
-    def _render(
-        self,
-        body: Mapping[str, Any],
-        company_name: str | None,
-        link: str | None,
-        product: str | None,
-        support: str | None,
-        link_days: int,
-        unsubscribe: str | None,
-    ) -> RenderedEmail:
-        type_, data = str(body["type"]), body["data"]
-        values: dict[str, Any] = {
-            "type": type_,
-            "platform": _platform(data),
-            "company": _line(company_name),
-            "product": _line(product),
-            "link": link if type_ in ACTIONABLE else None,
-            "to_do": type_ in ACTIONABLE,
-            "support": support,
-            "link_days": link_days,
-            "unsubscribe": unsubscribe,
-            "ends_on": day(from_iso(data["ends_at"])) if data.get("ends_at") else "",
-            "language": current(),
-            "failed": sorted(((data.get("data_types") or {}).get("failed") or {}).items()),
-            "data": data,
-        }
-        values["unread"] = [data_type(name) for name, _ in values["failed"]]
-        text = self._template(f"{type_}.txt").render(values)
-        subject, _, rest = text.partition("\n")
-        return RenderedEmail(
-            subject=_line(subject.removeprefix("Subject:")),
-            text=re.sub(r"\n{3,}", "\n\n", rest.strip()) + "\n",
-            html=self._template(f"{type_}.html").render(values),
-            unsubscribe=unsubscribe,
-        )
+            type_, data = str(body["type"]), body["data"]
+            values: dict[str, Any] = {
+                "type": type_,
+                "platform": _platform(data),
+                "company": _line(company_name),
+                "product": _line(product),
+                "link": link if type_ in ACTIONABLE else None,
+                "to_do": type_ in ACTIONABLE,
+                "support": support,
+                "link_days": link_days,
+                "unsubscribe": unsubscribe,
+                "ends_on": day(from_iso(data["ends_at"])) if data.get("ends_at") else "",
+                "language": current(),
+                "failed": sorted(((data.get("data_types") or {}).get("failed") or {}).items()),
+                "data": data,
+            }
+            values["unread"] = [data_type(name) for name, _ in values["failed"]]
+            text = self._template(f"{type_}.txt").render(values)
+            subject, _, rest = text.partition("\n")
+            return RenderedEmail(
+                subject=_line(subject.removeprefix("Subject:")),
+                text=re.sub(r"\n{3,}", "\n\n", rest.strip()) + "\n",
+                html=self._template(f"{type_}.html").render(values),
+                unsubscribe=unsubscribe,
+            )
 
     def _template(self, name: str) -> Template:
         return self._environment.select_template([f"{current().tag}/{name}", name])

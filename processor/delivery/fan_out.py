@@ -12,6 +12,7 @@ from redis import Redis, RedisError
 from processor.clock import to_ms, utc_now
 from processor.delivery.channels.registry import enabled_channels
 from processor.delivery.lane import common_keys
+from processor.delivery.lane_places import Place
 from processor.delivery.scripts import register
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.delivery.subscribers import Subscriber
@@ -84,7 +85,7 @@ class FanOut:
         """Whether more waited when a run ended."""
         return bool(self._entries)
 
-    def run(self) -> set[tuple[str, int]]:
+    def run(self) -> set[Place]:
         """Fan out a batch of each cell; the lanes that may have got something, and in which cell.
 
         A notification leaves its fan-out after it was appended to the stream, which remembers it.
@@ -97,7 +98,7 @@ class FanOut:
         known = dict(self._numbers)
         appended, companies = self._publish(decided)
         subscribers, trip = self._subscribers.accepting(self._version), self._trip()
-        touched: set[tuple[str, int]] = set()
+        touched: set[Place] = set()
         for cell, of_cell in _by_cell(appended).items():
             lane_ids = [self._lane_ids(row.body, subscribers, companies) for row in of_cell]
             touched.update((lane_id, cell) for lane_id in chain(*lane_ids))

@@ -13,6 +13,7 @@ from redis.client import Pipeline
 from processor.clock import to_iso, to_ms, utc_now
 from processor.delivery.channels.registry import BUILT_IN, subscriber_keys
 from processor.delivery.lane import LaneState, Mode, common_keys, lane_of_tests
+from processor.delivery.lane_places import keys_of
 from processor.delivery.scripts import register
 from processor.store import each_cell, keys, records, unreadable
 from processor.store.decoding import moment, text_fields, texts
@@ -50,8 +51,7 @@ class LaneAdmin:
                 keys=[
                     *common_keys(cell),
                     keys.deliveries(cell, notification_id),
-                    keys.lane(cell, lane_id),
-                    keys.lane_flight(cell, lane_id),
+                    *keys_of((lane_id, cell)),
                     keys.notification(cell, notification_id),
                     keys.closed_lanes(cell),
                 ],
@@ -154,11 +154,7 @@ class LaneAdmin:
         for lane_id in lane_ids:
             trip.add("HGETALL", keys.lane_state(lane_id))
         for cell in keys.cells():
-            names = [
-                name
-                for lane_id in lane_ids
-                for name in (keys.lane(cell, lane_id), keys.lane_flight(cell, lane_id))
-            ]
+            names = [name for lane_id in lane_ids for name in keys_of((lane_id, cell))]
             trip.call(self._scripts["figures"], names, [now_ms])
         replies = trip.execute()
         rows, cells = replies[: len(lane_ids)], replies[len(lane_ids) :]

@@ -3,8 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from processor.store import keys
+
 Place = tuple[str, int]
 """A lane's part in a cell: the lane's id and the cell."""
+
+
+def keys_of(place: Place) -> list[str]:
+    """The keys of a place."""
+    lane_id, cell = place
+    return [keys.lane(cell, lane_id), keys.lane_flight(cell, lane_id)]
 
 
 class LanePlaces:

@@ -17,9 +17,9 @@ from redis import Redis, RedisError
 from processor.clock import from_ms, to_ms, utc_now
 from processor.delivery.attempt_recorder import AttemptRecorder
 from processor.delivery.channels.registry import enabled_channels
-from processor.delivery.claims import Claims, DueDelivery, LanePlan, keys_of
+from processor.delivery.claims import Claims, DueDelivery, LanePlan
 from processor.delivery.lane import LEASE, CompletedAttempt, Lane, Lease, Mode, lane_of_tests
-from processor.delivery.lane_places import LanePlaces, Place
+from processor.delivery.lane_places import LanePlaces, Place, keys_of
 from processor.delivery.scripts import register
 from processor.delivery.subscriber_cache import SubscriberCache
 from processor.settings.definitions import Settings
