@@ -100,10 +100,8 @@ class Connection:
         is_newest = self.described_at is None or event.at >= self.described_at
         changes: dict[str, Any] = {
             name: value
-            for name, value, known in zip(
-                _DESCRIBED, _description(event, details), _described(self), strict=True
-            )
-            if value is not None and value != known and (is_newest or known is None)
+            for name, value in _description(event, details).items()
+            if value is not None and value != (known := getattr(self, name)) and (is_newest or known is None)
         }
         if self.account_name is not None and "account_name" in changes:
             changes["previous_account_name"] = self.account_name
@@ -181,16 +179,16 @@ class Connection:
 
 
 _DETAILS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
-_DESCRIBED = (*_DETAILS, "company_id", "merchant_id")
 _details: Callable[[ConnectionDetails], tuple[str | None, ...]] = attrgetter(*_DETAILS)
-_described: Callable[[Connection], tuple[str | None, ...]] = attrgetter(*_DESCRIBED)
 
 
-def _description(event: Event, details: ConnectionDetails | None) -> tuple[str | None, ...]:
-    """The values of the descriptive fields of a connection that ``event`` gives."""
-    of_platform = _details(details) if details else (None,) * len(_DETAILS)
-    company = event.company
-    return (*of_platform, company.id, company.merchant_id) if company else (*of_platform, None, None)
+def _description(event: Event, details: ConnectionDetails | None) -> dict[str, str | None]:
+    """The descriptive fields of a connection that ``event`` gives."""
+    fields = dict(zip(_DETAILS, _details(details), strict=True)) if details else {}
+    if event.company:
+        fields["company_id"] = event.company.id
+        fields["merchant_id"] = event.company.merchant_id
+    return fields
 
 
 def _is_known(fact: Fact, facts: Sequence[Fact]) -> bool:

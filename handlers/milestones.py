@@ -207,9 +207,10 @@ def notification_id(connection: Connection, milestone: Milestone) -> str:
     misunderstood). Then it gets another id.
     """
     base_type = _BASE_TYPES[milestone.type]
-    count = sum(
+    is_same = [
         _BASE_TYPES[entry.kind] is base_type and entry.at == milestone.at for entry in connection.ledger
-    )
+    ]
+    count = sum(is_same)
     name = f"{connection.id}\n{base_type}\n{milestone.at.isoformat()}"
     if count:
         name += f"\n{count}"

@@ -39,7 +39,7 @@ def read_completed(connection: Connection, event: ReadCompleted, context: Contex
     A complete one also proves access. While the first sync of the authorisation is unknown, the company is
     compared with Codat: a client without a subscription to messages of first syncs gets no other hint.
     """
-    result = _read_result(connection, event)
+    result = _read_result(connection, event, _reads_of(connection, event))
     history = connection.history
     if history.link is Link.DELETED or COMPLETE not in [outcome.status for outcome in result.data_types]:
         return result
@@ -75,23 +75,20 @@ def _reads_of(connection: Connection, event: ReadCompleted) -> Sequence[DataType
     return [read for read in event.reads if read.connection_id == connection.id]
 
 
-def _types(connection: Connection, event: ReadCompleted) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted({read.data_type: read.status for read in _reads_of(connection, event)}.items()))
-
-
 @on(InitialReadCompleted)
 def initial_read_completed(
     connection: Connection, event: InitialReadCompleted, context: Context
 ) -> HandlerResult:
     """The first sync after an authorisation is complete; each Codat product may send its own message."""
-    types = _types(connection, event)
-    return _read_result(
-        connection, event, Fact(FactKind.READ, event.at, event.received_at, event.event_id, types=types)
-    )
-
-
-def _read_result(connection: Connection, event: ReadCompleted, fact: Fact | None = None) -> HandlerResult:
     reads = _reads_of(connection, event)
+    types = tuple(sorted({read.data_type: read.status for read in reads}.items()))
+    fact = Fact(FactKind.READ, event.at, event.received_at, event.event_id, types=types)
+    return _read_result(connection, event, reads, fact)
+
+
+def _read_result(
+    connection: Connection, event: ReadCompleted, reads: Sequence[DataTypeRead], fact: Fact | None = None
+) -> HandlerResult:
     outcomes = [
         DataType(
             name=read.data_type,
