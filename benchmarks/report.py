@@ -30,12 +30,13 @@ _TAIL = """
 ## What stands in the way
 
 - Draining: no part is large any more. Of a backlog of first authorisations, composing and sending the commit
-  takes 37 % (its commands 24), learning and deciding 35 (`advance` 28), parsing 10, loading records 9 and
-  reading messages 5; compressing three records a message by `zlib` is 7 of these (cProfile). A message that
+  takes 42 % (its commands 34), learning and deciding 31 (`advance` 24), loading records 11, parsing 6 and
+  reading messages 4; compressing three records a message by `zlib` is 16 of these (py-spy). A message that
   comes alone costs twice as much.
 - The engine, accepting in batches of seven, on an idle machine: of 32 µs a message, reading the batch and
   answering takes 9, the record 7, the inbox 5, the two indexes 6, and what the script decides 5. The
-  append-only file comes on top, a write and an fsync for each batch; neighbours on the machine triple it.
+  append-only file comes on top, a write and an fsync for each batch: half of the CPU, 40 to 75 µs in the
+  kernel beside other work, of which 5 to 15 are left with an fsync every second.
 - Delivery: no part is large. The attempts take some 60 % of the CPU (request and response 20, signature 7,
   counting 5), and looks 35, half of it for the fan-out (py-spy, a busy machine). A look calls scripts in each
   cell: with some fifteen webhooks in a look these are two calls for each.
