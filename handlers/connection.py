@@ -103,7 +103,7 @@ class Connection:
             for name, value in _description(event, details).items()
             if value is not None and value != (known := getattr(self, name)) and (is_newest or known is None)
         }
-        if self.account_name is not None and "account_name" in changes:
+        if "account_name" in changes:
             changes["previous_account_name"] = self.account_name
         describes_platform = details is not None and details.platform_key is not None
         described_at = event.at if describes_platform and is_newest else self.described_at

@@ -19,7 +19,7 @@ from handlers.lifecycle import remaining_visibility_lag
 from handlers.machine import advance
 from handlers.registry import Context, Policy, handler_for
 from handlers.state import State
-from tests.handlers.support.codat_messages import COMPANY
+from tests.handlers.support.codat_messages import COMPANY, PROBLEM
 from tests.handlers.support.story import (
     ASKS,
     DEAUTHORIZED,
@@ -68,10 +68,17 @@ def test_a_failure_that_codat_shows_is_known_within_the_window_around_a_message(
 
     for second in (1_000 - CLAIM_S, 1_000 + CLAIM_S):
         known = handled(story, shown_failure(second))
-        assert (known.facts, known.twin) == ((), True)
+        assert (known.facts, known.twin, known.remark) == ((), True, "this failed attempt is known already")
     for second in (1_000 - CLAIM_S - 0.001, 1_000 + CLAIM_S + 0.001):
-        assert handled(story, shown_failure(second)).facts[0].claimed
+        shown = handled(story, shown_failure(second))
+        assert (shown.facts[0].claimed, shown.facts[0].problem) == (True, PROBLEM)
+        assert shown.remark == "Codat shows a failed attempt"
     assert handled(Story(linked(0)), shown_failure(1)).facts  # what is near it is no failure
+
+
+def test_what_codat_says_of_an_end_is_kept() -> None:
+    (end,) = handled(Story(linked(0)), replace(ended(10), problem=PROBLEM)).facts
+    assert (end.status, end.problem) == (DEAUTHORIZED, PROBLEM)
 
 
 def test_a_company_that_codat_does_not_show_ends_the_open_claims_unless_it_was_shown_before() -> None:
@@ -90,6 +97,7 @@ def test_a_company_that_codat_does_not_show_ends_the_open_claims_unless_it_was_s
 
     hidden = handler(story.connection, absent, Context(at(20), ASKS, company_shown=False))
     assert hidden.settled == (open_claim,)
+    assert hidden.remark == "Codat, asked with our key, does not know this company"
     late = handler(story.connection, absent, Context(at(20), ASKS, company_shown=True))
     assert (late.settled, late.remark) == ((), "Codat did not answer a question about the connection")
 
@@ -102,6 +110,25 @@ def test_an_alert_is_taken_at_its_word_or_is_a_doubt(policy: Policy) -> None:
     assert (odd.remark, odd.facts) == (None, ())
     assert odd.doubt == "the alert says Linked → Unlinked, we know PendingAuth"
     assert bool(odd.questions) is policy.can_ask
+    unstated = handled(Story(), claim(10, None, LINKED), policy)
+    assert (unstated.remark, len(unstated.facts)) == ("unknown → Linked, taken at its word", 1)
+
+
+def test_an_alert_that_waits_for_codat_says_what_it_claims_and_whether_that_fits() -> None:
+    fits, odd = handled(Story(), claim(10, PENDING, LINKED)), handled(Story(), claim(10, LINKED, UNLINKED))
+    assert [question.reason for question in fits.questions] == [
+        "an alert without a time says PendingAuth → Linked"
+    ]
+    assert fits.remark == "an alert without a time says PendingAuth → Linked: Codat is asked"
+    assert (fits.doubt, odd.doubt) == (None, "the alert says Linked → Unlinked, we know PendingAuth")
+    assert len(fits.claims) == len(odd.claims) == 1
+
+
+def test_of_two_alerts_of_one_change_the_earlier_is_exactly_known() -> None:
+    story = Story(linked(100), claim(110, PENDING, LINKED), policy=NO_KEY)
+    earlier = handled(story, claim(105, PENDING, LINKED))
+    assert earlier.remark == "PendingAuth → Linked is known already, exactly"
+    assert [fact.claimed for fact in earlier.facts] == [True]
 
 
 def test_an_alert_that_is_known_already_is_a_twin_unless_it_tells_of_another_authorisation() -> None:
