@@ -77,7 +77,7 @@ def test_a_failure_that_codat_shows_is_known_within_the_window_around_a_message(
 
 
 def test_what_codat_says_of_an_end_is_kept() -> None:
-    (end,) = handled(Story(linked(0)), replace(ended(10), problem=PROBLEM)).facts
+    (end,) = handled(Story(linked(0)), replace(ended(10), problem=PROBLEM)).facts  # type: ignore[call-arg]
     assert (end.status, end.problem) == (DEAUTHORIZED, PROBLEM)
 
 

@@ -91,7 +91,10 @@ def test_what_waited_for_codats_word_before_is_told_when_a_rebuild_confirms_it()
     assert [check.kind for check in early.connection.checks] == ["connection.unlinked"]
 
     confirmed = story_of(ended(100, UNLINKED), found(110, UNLINKED))
-    assert (confirmed.told, confirmed.verdicts) == (["connection.unlinked"], [("connection.unlinked", "told")])
+    assert (confirmed.told, confirmed.verdicts) == (
+        ["connection.unlinked"],
+        [("connection.unlinked", "told")],
+    )
 
 
 def test_an_end_that_waited_is_told_also_when_codat_gives_another_reason() -> None:
