@@ -7,7 +7,7 @@ page is loaded for each language and brand; colours and widths change while it i
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -120,7 +120,7 @@ class Version(NamedTuple):
 
 
 Fault = tuple[Version, Look, str]
-PlacesOf = Callable[[str | None], dict[str, str]]
+Places = dict[str | None, dict[str, str]]
 
 VERSIONS = [Version(language, brand) for language in LANGUAGES for brand in BRANDS]
 OF_OPERATORS = Version(None, None)
@@ -142,10 +142,15 @@ def due(number: int, versions: Sequence[Version]) -> list[tuple[Version, list[Lo
 
 
 @pytest.fixture(scope="session")
-def places_of(running: Stack) -> PlacesOf:
-    """What stands in the addresses of a brand's pages."""
+def places(running: Stack) -> Places:
+    """What stands in the addresses of pages, for each brand."""
     running.container.inbox.quarantine("odd", b"no JSON", datetime.now(UTC), "it is no JSON")
-    return functools.cache(functools.partial(fill, running))
+    places = {brand: fill(running, brand) for brand in BRANDS}
+    for place in places.values():
+        until(functools.partial(is_filled, running, place), poll_s=0.25)  # ends are verified for seconds
+        told = running.items("/v1/notifications", connection_id=place["ready"])[0]
+        place["notification"] = str(told["id"])
+    return places
 
 
 @pytest.fixture(scope="module")
@@ -182,12 +187,16 @@ def fill(service: Stack, brand: str | None) -> dict[str, str]:
                 service.codat.change(ids[state], "complete-sync", **FAIL_ALL)
             else:
                 service.codat.change(ids[state], change)
-    until(lambda: {state: service.state(connection_id) for state, connection_id in ids.items()} == EXPECTED)
     old = f"{service.url}/connect/{service.token_of_another_day(shop_id)}"
     reminders = service.container.journey.opt_out.tokens.make(shop_id, holder="somebody")
     links = {"fresh": fresh, "shop": shop, "old": old, "reminders": f"{service.url}/reminders/{reminders}"}
-    told = service.items("/v1/notifications", connection_id=ids["ready"])[0]
-    return {**links, "shop_id": shop_id, "notification": str(told["id"]), **ids}
+    return {**links, "shop_id": shop_id, **ids}
+
+
+def is_filled(service: Stack, place: dict[str, str]) -> bool:
+    """Whether each connection is in its state."""
+    rows = service.items(f"/v1/companies/{place['shop_id']}/connections")
+    return {row["id"]: row["state"] for row in rows} == {place[name]: EXPECTED[name] for name in STATES}
 
 
 def show(page: Page, service: Stack, path: str, place: dict[str, str], version: Version) -> None:
@@ -216,21 +225,19 @@ def faults_of(page: Page, version: Version, looks: Sequence[Look]) -> list[Fault
 
 
 @pytest.mark.parametrize(("number", "path"), numbered(MERCHANT_PAGES))
-def test_page_of_merchants(
-    running: Stack, merchant: Page, places_of: PlacesOf, number: int, path: str
-) -> None:
+def test_page_of_merchants(running: Stack, merchant: Page, places: Places, number: int, path: str) -> None:
     versions = [version for version in VERSIONS if path in PAGES_OF_COMPANIES or version.brand is None]
     faults: list[Fault] = []
     for version, looks in due(number, versions):
-        show(merchant, running, path, places_of(version.brand), version)
+        show(merchant, running, path, places[version.brand], version)
         faults += faults_of(merchant, version, looks)
     assert faults == [], "\n".join(map(str, faults))
 
 
-def test_what_is_asked_before_leaving(running: Stack, merchant: Page, places_of: PlacesOf) -> None:
+def test_what_is_asked_before_leaving(running: Stack, merchant: Page, places: Places) -> None:
     faults: list[Fault] = []
     for version, looks in due(3, VERSIONS):
-        show(merchant, running, "{fresh}", places_of(version.brand), version)
+        show(merchant, running, "{fresh}", places[version.brand], version)
         merchant.evaluate("document.querySelectorAll('input[name=consent]').forEach((one) => one.remove())")
         merchant.locator("button[value=akxx]").click()
         agree = merchant.locator("form.buttons button")
@@ -243,12 +250,10 @@ def test_what_is_asked_before_leaving(running: Stack, merchant: Page, places_of:
 
 
 @pytest.mark.parametrize(("number", "path"), numbered(OPERATOR_PAGES))
-def test_page_of_operators(
-    running: Stack, operator: Page, places_of: PlacesOf, number: int, path: str
-) -> None:
+def test_page_of_operators(running: Stack, operator: Page, places: Places, number: int, path: str) -> None:
     faults: list[Fault] = []
     for version, looks in due(number, [OF_OPERATORS]):
-        show(operator, running, path, places_of(None), version)
+        show(operator, running, path, places[None], version)
         operator.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         faults += faults_of(operator, version, looks)
     assert faults == [], "\n".join(map(str, faults))
