@@ -79,6 +79,11 @@ def test_a_message_of_what_a_rebuild_found_is_not_told_either() -> None:
     assert story_of(found(0, LINKED), linked(-9_000, known=30)).told == []
 
 
+def test_what_an_operator_asked_about_is_told() -> None:
+    story = story_of(replace(seen(70, LINKED), trigger=Trigger("asked by an operator")))
+    assert (story.told, story.verdicts) == (["connection.authorized"], [("connection.authorized", "told")])
+
+
 def test_what_happens_after_a_rebuild_is_told() -> None:
     story = Story(found(0, LINKED), invoices_read(50, None), ended(100, UNLINKED), policy=NO_KEY)
     assert story.told == ["initial_sync.completed", "connection.unlinked"]
