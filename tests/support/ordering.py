@@ -17,6 +17,9 @@ LONG: tuple[tuple[int, tuple[str, ...]], ...] = (
     (
         120,
         (
+            "browser/test_choosing.py",
+            "browser/test_everybody.py",
+            "browser/test_following.py",
             "browser/test_journey.py",
             "browser/test_whole_life.py",
             "browser/test_embedded.py",
