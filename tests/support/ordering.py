@@ -44,6 +44,9 @@ LONG: tuple[tuple[int, tuple[str, ...]], ...] = (
     (15, ("processor/store/test_cluster.py",)),
     (10, ("workers/delivery/test_final_reply.py",)),
     (10, ("processor/runtime/test_web_server.py",)),
+    (10, ("processor/alerts/test_webhook_secrets.py",)),
+    (10, ("processor/web/merchant/test_watching.py",)),
+    (10, ("processor/codat/test_rate_limit.py",)),
 )
 """What one worker goes through, because it shares a service or a browser, or waits: seconds at a desk, files.
 
