@@ -125,12 +125,20 @@ class FanOut:
             trip.add("XRANGE", keys.fan_out(cell), "-", "+", "COUNT", BATCH)
         trip.add("GET", keys.subscribers_version())
         *replies, version = trip.execute()
+        cells, settled = _by_cell(appended), list[Any]()
+        for of_cell, reply in zip(cells.values(), replies, strict=False):
+            settled += [None] * len(of_cell) if isinstance(reply, RedisError) else reply
+        # Erased while they were appended: the eraser may have read the stream before. They have left the
+        # fan-out, so this comes first: what Redis refused of the others is raised below.
+        erased = [
+            id_ for id_, reply in zip(appended.values(), settled, strict=True) if reply == ERASED and id_
+        ]
+        if erased:
+            self._client.xdel(keys.stream(), *erased)
         if isinstance(version, RedisError):
             raise version
-        cells, settled = _by_cell(appended), list[Any]()
-        for (cell, of_cell), reply in zip(cells.items(), replies, strict=False):
-            is_damaged = self._is_damaged("closed_lanes", cell, reply)
-            settled += [None] * len(of_cell) if is_damaged else reply
+        for cell, reply in zip(cells, replies, strict=False):
+            self._is_damaged("closed_lanes", cell, reply)
         for notification, reply in zip(appended, settled, strict=True):
             self._is_damaged("deliveries", notification.notification_id, reply)
         self._version = version
@@ -140,12 +148,6 @@ class FanOut:
             if not self._is_damaged("fan_out", cell, rows)
             for entry_id, fields in rows
         ]
-        # Erased while they were appended: the eraser may have read the stream before.
-        erased = [
-            id_ for id_, reply in zip(appended.values(), settled, strict=True) if reply == ERASED and id_
-        ]
-        if erased:
-            self._client.xdel(keys.stream(), *erased)
         return settled
 
     def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[Decided]:

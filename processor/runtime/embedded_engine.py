@@ -59,6 +59,7 @@ class Engine:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
         self._guard: threading.Thread | None = None
+        os.register_at_fork(after_in_child=self._close_users_lock)  # a fork shares it, and may outlive us
 
     def start(self) -> str:
         """Start the engine, or adopt the running engine of this folder; its URL.

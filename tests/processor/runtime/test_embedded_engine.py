@@ -31,6 +31,16 @@ sys.stdin.readline()
 engine.stop()
 """
 
+FORKING_OWNER = """
+import os, pathlib, sys
+from processor.runtime.embedded_engine import Engine
+engine = Engine(pathlib.Path(sys.argv[1]))
+url = engine.start()
+if os.fork():
+    print(url, flush=True)
+sys.stdin.readline()
+"""
+
 
 @pytest.fixture
 def folder(data_dir: Path) -> Iterator[Path]:
@@ -41,10 +51,10 @@ def folder(data_dir: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def another_process(folder: Path, program: str = OWNER) -> Iterator[subprocess.Popen[str]]:
     """A process of its own that has started an engine, or adopted it; it stops it when told a line."""
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(folder)],
+        [sys.executable, "-c", program, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -185,6 +195,16 @@ def test_an_engine_whose_owner_was_killed_is_adopted_and_stopped_in_its_turn(fol
         assert answers(engine.url)
     assert not answers(engine.url)
     assert not lives(folder)
+
+
+def test_a_fork_that_outlives_its_killed_owner_is_no_user(folder: Path) -> None:
+    """It shared the lock of its owner, and the next user left the engine running for nobody."""
+    with another_process(folder, FORKING_OWNER) as owner:
+        owner.kill()
+        owner.wait()
+        with Engine(folder) as engine:
+            assert answers(engine.url)
+        assert not lives(folder)
 
 
 def test_the_last_to_leave_stops_it(folder: Path) -> None:

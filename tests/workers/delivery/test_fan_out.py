@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from redis.exceptions import OutOfMemoryError
 
 from handlers.milestones import NotificationType
 from processor.delivery.fan_out import BATCH, REMEMBERED, FanOut
@@ -152,6 +153,32 @@ def test_what_is_erased_while_it_is_published_leaves_the_stream(
     post.fan_out()
 
     assert published(post) == [kept]
+
+
+def test_what_is_erased_meanwhile_leaves_the_stream_also_where_redis_refuses_another(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one was raised first: the erased one stayed on the stream, and in no fan-out."""
+    post.subscribe("http://127.0.0.1:9/")
+    refused, erased = post.decide("connection-1"), post.decide("connection-2")
+    publish = FanOut._publish
+
+    def erase_and_fill(fan_out: FanOut, *args: Any) -> Any:
+        appended = publish(fan_out, *args)
+        post.client.delete(keys.notification(post.cell, erased))
+        post.client.config_set("maxmemory", 1)
+        return appended
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FanOut, "_publish", erase_and_fill)
+        with pytest.raises(OutOfMemoryError):
+            post.fan_out()
+    post.client.config_set("maxmemory", 0)
+    assert published(post) == [refused]
+
+    post.fan_out()
+    assert published(post) == [refused]
+    assert post.client.xlen(keys.fan_out(post.cell)) == 0
 
 
 def test_what_another_process_does_not_know_yet_enters_no_lane_that_has_ended(post: Post) -> None:
