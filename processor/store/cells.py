@@ -146,11 +146,8 @@ class Cells:
             for polling in batch.polling:
                 questions.write_polling(self._client, polling, now)
         pipe.multi()
-        sent = []
         for number, batch in batches.items():
-            for command in self._commands(number, batch, now):
-                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
-                sent.append(number)
+            pipe.execute_command(*self._command(number, batch, now))  # type: ignore[no-untyped-call]
         try:
             replies = pipe.execute(raise_on_error=False)
         except WatchError as error:
@@ -160,12 +157,12 @@ class Cells:
             raise CommitConflict
         return {
             number: reply
-            for number, reply in zip(sent, replies, strict=True)
+            for number, reply in zip(batches, replies, strict=True)
             if isinstance(reply, ResponseError)
         }
 
-    def _commands(self, number: int, batch: Batch, now: datetime) -> Iterator[Sequence[Any]]:
-        """The commands of a commit: the script with all writes, except those that are too long for it."""
+    def _command(self, number: int, batch: Batch, now: datetime) -> Sequence[Any]:
+        """The command of a commit: the script with all writes."""
         writes = Writes()
         handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
         entry_ids = [*batch.gone, *(entry_id for message in handled for entry_id in message.entry_ids)]
@@ -173,8 +170,7 @@ class Cells:
             writes.execute_command("XDEL", self._inbox(number), *entry_ids)
         _stage_writes(writes, number, batch, now)
         names = [keys.cursor(number), *writes.keys]
-        yield "EVALSHA", self._commit.sha, len(names), *names, MOST_ENTRIES, writes.packed()
-        yield from writes.long
+        return "EVALSHA", self._commit.sha, len(names), *names, MOST_ENTRIES, writes.packed()
 
     def _add_reads(self, trip: RoundTrip, cell: int, ids: AffectedIds) -> list[str]:
         """Add the reads of what is affected in one cell; returns the keys to watch before."""

@@ -6,9 +6,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-MOST_ARGUMENTS = 5_000
-"""A command with more is sent beside the script: Lua passes 8,000 values at most."""
-
 
 class Staging(Protocol):
     """What commands are staged in: a pipeline, or the writes of a commit."""
@@ -18,23 +15,19 @@ class Staging(Protocol):
 
 
 class Writes:
-    """Commands on keys of one cell, in order. ``long`` are those that are too long for a script."""
+    """Commands on keys of one cell, in order."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
-        self.long: list[Sequence[Any]] = []
         self._commands: list[Sequence[Any]] = []
 
     def execute_command(self, command: str, key: str, /, *arguments: Any) -> None:
         """Stage a command on a key."""
-        if len(arguments) > MOST_ARGUMENTS:
-            self.long.append((command, key, *arguments))
-            return
         self.keys.append(key)
         self._commands.append([command, *[_raw(part) if type(part) is bytes else part for part in arguments]])
 
     def packed(self) -> bytes:
-        """The commands without their keys, and without those that are too long, as MessagePack."""
+        """The commands without their keys, as MessagePack."""
         return _encode(self._commands)
 
 

@@ -25,7 +25,8 @@ end
 local function accept(number)
   local cell, id, received_ms, record = unpack(ARGV, 4 * number, 4 * number + 3)
   local at, own = cells + 5 * cell - 4, seen + count + 2 * number
-  local is_recognised = string.sub(KEYS[own - 1], -8) ~= ':nothing'
+  local nothing = string.sub(KEYS[tonumber(cell)], 1, -5) .. 'nothing' -- beside wake; a company may have this id
+  local is_recognised = KEYS[own - 1] ~= nothing
   local is_seen = any_seen and call('EXISTS', KEYS[seen + number]) == 1
   local is_stored = is_seen or call('HSETNX', KEYS[at], id, record) == 0
   if is_stored and not is_recognised_now(id, at, is_seen or not is_recognised) then return 0 end
@@ -45,7 +46,7 @@ local function accept(number)
   if not is_recognised then return 1 end
   waits[cell] = true
   if ARGV[2] ~= '0' then call('SET', KEYS[seen + number], '1', 'EX', ARGV[2]) end
-  if string.sub(KEYS[own], -8) ~= ':nothing' then call('ZADD', KEYS[own], received_ms, id) end
+  if KEYS[own] ~= nothing then call('ZADD', KEYS[own], received_ms, id) end
   return 1
 end
 

@@ -5,8 +5,19 @@
 redis.call('INCR', KEYS[1])  -- if it is refused, as by a full server, nothing is written
 local failure
 local most = tonumber(ARGV[1])
+
+-- Make a write; one of many pairs or members (thousands of connections, so without options) in parts: Lua passes
+-- 8,000 values at most.
+local function make(write, key)
+  local reply
+  for first = 2, math.max(2, #write), 5000 do
+    reply = redis.pcall(write[1], key, unpack(write, first, math.min(first + 4999, #write)))
+  end
+  return reply
+end
+
 for number, write in ipairs(cmsgpack.unpack(ARGV[2])) do
-  local reply = redis.pcall(write[1], KEYS[number + 1], unpack(write, 2))
+  local reply = make(write, KEYS[number + 1])
   if type(reply) == 'table' and reply.err then
     failure = failure or reply
   elseif write[1] == 'RPUSH' and reply > most then

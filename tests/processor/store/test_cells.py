@@ -6,6 +6,8 @@ from redis import Redis
 from handlers.company import CompanyChange
 from processor.store import keys
 from processor.store.cells import AffectedIds, Cells, CommitConflict
+from processor.store.decoding import text_fields
+from processor.store.records import members
 from processor.store.unit_of_work import Batch
 from tests.support import cells, messages
 from tests.support.counting import everything
@@ -106,6 +108,31 @@ def test_commits_of_different_cells_do_not_hinder_each_other(redis_url, cell):
 
     cell.commit(first, Batch())
     other.commit(second, Batch())
+
+
+def test_of_a_commit_whose_script_is_forgotten_nothing_is_written_however_long_it_is(client, bench):
+    """What is too long for Lua was sent beside the script: the company was stored, and never listed."""
+    count = 3_000
+    rows = [{"connectionId": f"connection-{number}", "dataType": "invoices"} for number in range(count)]
+    said = {"referenceCompany": messages.reference(COMPANY, merchant_id="m-1"), "dataTypes": rows}
+    bench.send(messages.current("read.completed", said))
+    before = everything(client)
+    drain = bench.drain()
+    commit = drain._cells.commit
+
+    def forgetful(*args):
+        client.script_flush()
+        return commit(*args)
+
+    drain._cells.commit = forgetful
+    with pytest.raises(CommitConflict):
+        drain.batch(1)
+    assert everything(client) == before
+
+    bench.drain_all()
+    assert client.zrange(keys.companies(1), 0, -1) == [COMPANY.encode()]
+    assert len(members(text_fields(client.hgetall(keys.company(COMPANY))))) == count
+    assert sum(map(client.zcard, keys.connections(1))) == count
 
 
 def test_what_arrives_between_reading_and_committing_stays(bench, cell):

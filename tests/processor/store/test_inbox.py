@@ -67,6 +67,14 @@ def test_an_accepted_message_is_kept_whole_and_waits_in_the_cell_of_its_company(
     ]
 
 
+def test_a_company_may_have_the_name_of_the_key_that_stands_for_none(client, inbox):
+    body = messages.connected("nothing", CONNECTION)
+
+    inbox.accept(messages.understood(body, "msg_1"), body)
+
+    assert client.zrange(keys.company_events("nothing"), 0, -1) == [b"msg_1"]
+
+
 def test_the_second_time_it_is_a_duplicate_that_is_counted_and_nothing_else(client, inbox):
     inbox.accept(messages.understood(BODY, "msg_1"), BODY)
     before = cells.message(client, "msg_1")
