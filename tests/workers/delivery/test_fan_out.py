@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from redis.exceptions import OutOfMemoryError
+from redis import ResponseError
 
 from handlers.milestones import NotificationType
 from processor.delivery.fan_out import BATCH, REMEMBERED, FanOut
@@ -171,7 +171,7 @@ def test_what_is_erased_meanwhile_leaves_the_stream_also_where_redis_refuses_ano
 
     with monkeypatch.context() as patch:
         patch.setattr(FanOut, "_publish", erase_and_fill)
-        with pytest.raises(OutOfMemoryError):
+        with pytest.raises(ResponseError, match="maxmemory"):
             post.fan_out()
     post.client.config_set("maxmemory", 0)
     assert published(post) == [refused]
