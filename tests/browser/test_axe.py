@@ -209,7 +209,7 @@ def show(page: Page, service: Stack, path: str, place: dict[str, str], version: 
     answer = page.goto(url + query)
     assert answer is not None
     assert (400 <= answer.status < 500) if path in ERRORS else answer.status < 400, (url, answer.status)
-    assert answer.url.startswith(url), f"{answer.url} instead of {url}"
+    assert answer.url == url + query, "another page"
     expect(page.locator("html")).to_have_attribute("lang", version.language or "en")
     expect(page.locator(".brand-logo")).to_have_count(0 if version.brand is None else 1)
     expect(page.locator("h1")).to_be_visible()

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support import cells, messages
 from tests.support.messages import AUTHORIZATION, signed
-from tests.support.service import LIMIT_S, Sender, Service, is_done, until
+from tests.support.service import LIMIT_S, ROOT, Sender, Service, is_done, until
 from tests.support.serving import ADDRESS
 
 pytestmark = pytest.mark.timeout(600)
@@ -286,9 +286,14 @@ def test_an_answer_of_an_error_leaves_the_connection_usable_or_closes_it(service
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks are for Linux only")
-def test_all_processes_are_forks_of_one_that_imported_what_they_need(service):
-    """Web, worker and clock imported the same modules, each for itself: three seconds of a processor."""
-    arguments = Path(f"/proc/{service.pid}/cmdline").read_bytes()
-    forks = [pid for pid in service.everybody() if Path(f"/proc/{pid}/cmdline").read_bytes() == arguments]
-    names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in forks}
-    assert {"web", "worker", "clock", "drain-1"} <= names
+def test_all_processes_are_forks_of_one_that_imported_what_they_need(data_dir):
+    """Web, worker and clock imported the same modules, each for itself: three seconds of a processor.
+
+    The service is an interpreter of its own: a fork has one thread, whatever the imported modules started.
+    """
+    with Service(data_dir, PYTHONPATH=str(ROOT)) as fresh:
+        arguments = Path(f"/proc/{fresh.pid}/cmdline").read_bytes()
+        assert arguments.split(b"\0")[1:-1] == [b"-m", b"processor", b"run"]
+        forks = [pid for pid in fresh.everybody() if Path(f"/proc/{pid}/cmdline").read_bytes() == arguments]
+        names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in forks}
+        assert {"web", "worker", "clock", "drain-1"} <= names
