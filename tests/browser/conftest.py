@@ -70,10 +70,10 @@ def running(lender: Lender) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def service(running: Stack) -> Iterator[Stack]:
-    """The same, with the simulator's settings as they were at first."""
-    yield running
+def service(running: Stack) -> Stack:
+    """The same, with the simulator's settings as they were at first, whatever ran before."""
     running.codat.change_settings(auto_sync=False, sync_s=SYNC_S)
+    return running
 
 
 @pytest.fixture(scope="module")

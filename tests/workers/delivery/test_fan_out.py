@@ -169,11 +169,13 @@ def test_what_is_erased_meanwhile_leaves_the_stream_also_where_redis_refuses_ano
         post.client.config_set("maxmemory", 1)
         return appended
 
-    with monkeypatch.context() as patch:
-        patch.setattr(FanOut, "_publish", erase_and_fill)
-        with pytest.raises(ResponseError, match="maxmemory"):
-            post.fan_out()
-    post.client.config_set("maxmemory", 0)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(FanOut, "_publish", erase_and_fill)
+            with pytest.raises(ResponseError, match="maxmemory"):
+                post.fan_out()
+    finally:
+        post.client.config_set("maxmemory", 0)
     assert published(post) == [refused]
 
     post.fan_out()
