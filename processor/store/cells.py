@@ -166,9 +166,9 @@ class Cells:
         writes = Writes()
         handled = [*batch.done, *(row[0] for row in batch.failed), *(row[0] for row in batch.dropped)]
         entry_ids = [*batch.gone, *(entry_id for message in handled for entry_id in message.entry_ids)]
+        _stage_writes(writes, number, batch, now)
         if entry_ids:
             writes.execute_command("XDEL", self._inbox(number), *entry_ids)
-        _stage_writes(writes, number, batch, now)
         names = [keys.cursor(number), *writes.keys]
         return "EVALSHA", self._commit.sha, len(names), *names, MOST_ENTRIES, writes.packed()
 
@@ -258,9 +258,9 @@ def _waiting(entries: Sequence[Any], rows: Sequence[bytes | None]) -> WaitingBat
 
 
 def _stage_writes(pipe: Staging, cell: int, batch: Batch, now: datetime) -> None:
+    outbox.write(pipe, cell, batch.notifications)  # first: see the script
     commits.write_connections(pipe, cell, batch, now)
     commits.write_companies(pipe, cell, batch)
-    outbox.write(pipe, cell, batch.notifications)
     questions.write(pipe, cell, batch.asks)
     poll_schedule.write(pipe, cell, batch, now)
     reminder_schedule.write(pipe, cell, batch, now)

@@ -33,9 +33,9 @@ def write(pipe: Staging, cell: int, notifications: Sequence[Notification]) -> No
         at_us = to_us(notification.timestamp) + position  # notifications of one moment keep their order
         connection_id = notification.data["connection_id"] or notification.data["company_id"]
         row = records.notification_row(_fields_of(notification), connection_id)
+        pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)
         pipe.execute_command("SET", keys.notification(cell, notification.id), row)
         pipe.execute_command("ZADD", keys.outbox_of(cell, connection_id), at_us, notification.id)
-        pipe.execute_command("XADD", keys.fan_out(cell), "*", "id", notification.id)
         scores[notification.id] = at_us
     if scores:
         pipe.execute_command("ZADD", keys.outbox(cell), *scores_and_members(scores))

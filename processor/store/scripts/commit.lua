@@ -1,7 +1,8 @@
 -- Count a batch of a cell and write what it changes. Runs in the transaction that watches what was read.
 -- KEYS: cursor, then the key of each write
 -- ARGV: most elements of a list, which keeps the newest; MessagePack: for each write its command and other arguments
--- Returns OK, or the first error of a write; as in a transaction, the other writes are made all the same.
+-- Returns OK, or the first error of a write; as in a transaction, the other writes are made all the same. Only where
+-- the fan-out refuses a notification, whose ledger would say that it was told, nothing is written: its XADD comes first.
 redis.call('INCR', KEYS[1])  -- if it is refused, as by a full server, nothing is written
 local failure
 local most = tonumber(ARGV[1])
@@ -19,6 +20,7 @@ end
 for number, write in ipairs(cmsgpack.unpack(ARGV[2])) do
   local reply = make(write, KEYS[number + 1])
   if type(reply) == 'table' and reply.err then
+    if write[1] == 'XADD' then return reply end
     failure = failure or reply
   elseif write[1] == 'RPUSH' and reply > most then
     redis.call('LTRIM', KEYS[number + 1], -most, -1)

@@ -421,6 +421,22 @@ def test_a_message_that_ends_every_process_holds_up_its_own_cell_alone(bench, mo
     assert bench.state("other") == "authorized"
 
 
+def test_news_that_the_fan_out_refuses_is_decided_again(bench):
+    """The ledger said that it was told, and nobody was ever told."""
+    (id_,) = bench.fill([messages.connected(COMPANY, CONNECTION)])
+    bench.client.set(keys.fan_out(CELL), "garbage")
+
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        bench.drain().run(CELL)
+    assert (bench.status(id_), bench.state(CONNECTION)) == ("pending", None)
+    assert bench.client.zcard(keys.outbox_of(CELL, CONNECTION)) == 0
+
+    bench.client.delete(keys.fan_out(CELL))
+    bench.drain().run(CELL)
+    bench.publish()
+    assert [body["type"] for body in bench.published()] == ["connection.authorized"]
+
+
 def test_a_refused_cell_is_neither_counted_nor_reported(bench):
     metrics = RecordedLags()
     bench.fill(
