@@ -47,6 +47,7 @@ def run() -> None:
     with claim_or_fail(settings, "run") as claim, StopSignals() as signals, _store(settings) as (env, guard):
         claim_layout(settings, env.get("REDIS_URL"))
         os.register_at_fork(after_in_child=claim.close)
+        signals.call(sys.exit)  # imports take seconds, and there is nothing yet to be ended in order
         for name in SHARED_MODULES:
             import_module(name)
         code = Supervisor(service(settings, env), on_launched=guard).run(signals)

@@ -15,6 +15,7 @@ from processor.runtime.embedded_engine import Engine
 from tests.processor.web.v1.filling import Filling
 from tests.support.ports import own_port
 from tests.support.service import until
+from tests.support.serving import ENVIRON
 
 ROOT = Path(__file__).parents[3]
 FULL = Path("/dev/full")
@@ -130,6 +131,38 @@ def test_ctrl_c_while_it_is_loading_is_no_traceback(tmp_path: Path, module: str)
         _, errors = process.communicate(timeout=60)
     assert errors == ""
     assert process.returncode == 128 + signal.SIGINT
+
+
+@pytest.mark.parametrize("module", ["processor.web", "workers.clock"])
+def test_a_stop_while_run_imports_what_its_processes_share_ends_it_at_once(
+    data_dir: Path, tmp_path: Path, module: str
+) -> None:
+    """It imported everything and started all processes, to stop them."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_START, module],
+        env={
+            **os.environ,
+            **ENVIRON,
+            "PYTHONPATH": str(ROOT),
+            "DATA_DIR": str(data_dir),
+            "REDIS_URL": "",
+            "PORT": str(own_port()),
+        },
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.terminate()
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "Process started" not in errors
+    assert errors.endswith('"message": "Engine stopped"}\n')
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="claims are Linux's abstract sockets")
