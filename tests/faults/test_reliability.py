@@ -60,10 +60,12 @@ def test_the_judge_notices_what_is_missing_and_what_is_there_twice() -> None:
 
         sent.accepted += ["never-sent-1", "never-sent-2", "never-sent-3"]
         with service.redis() as redis:
-            _, fields = redis.xrange("codat:notifications", count=1)[0]
+            (_, fields), *_, (newest, _) = redis.xrange("codat:notifications")
             redis.xadd("codat:notifications", fields)
+            redis.xdel("codat:notifications", newest)
         faults = judge(service, sent, subscriber)
 
     assert faults["accepted messages lost"] == 3
     assert faults["milestones not told"] == 2
+    assert faults["stream entries missing"] == 1
     assert faults["stream entries double or of nothing"] == 1
