@@ -65,15 +65,17 @@ class Records:
                 pipe.watch(name)
                 raw_merchant_id, first_heard = self._client.hmget(name, "merchant_id", "first_heard")
                 previous = None if raw_merchant_id is None else raw_merchant_id.decode()
-                heard_ms = to_ms(now) if first_heard is None else int(first_heard) // 1000
+                heard_us = int(first_heard) if (first_heard or b"").isdigit() else to_us(now)
+                fields["first_heard"] = str(heard_us)
                 connections = (
                     self._with_merchant(pipe, company.id, merchant_id) if previous != merchant_id else Batch()
                 )
                 pipe.multi()
                 pipe.hset(name, mapping=fields)
-                pipe.hsetnx(name, "first_heard", str(to_us(now)))
                 pipe.zadd(keys.companies(cell), {company.id: to_ms(now)}, nx=True)
-                commits.put_merchant(pipe, company.id, merchant_id, before=previous, heard_ms=heard_ms)
+                commits.put_merchant(
+                    pipe, company.id, merchant_id, before=previous, heard_ms=heard_us // 1000
+                )
                 commits.write_connections(pipe, cell, connections, now)
                 visibility.mark_shown(pipe, [company.id])
                 pipe.delete(keys.erased(company.id))  # an erased company may sign up again

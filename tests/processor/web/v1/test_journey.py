@@ -6,10 +6,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from redis import Redis
 
 from processor.container import for_web
 from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
+from processor.store import keys
 from tests.support.applications import lent_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working
 from tests.support.serving import ENVIRON, kept
@@ -107,6 +109,18 @@ def test_products_that_codat_refuses_are_named(call: Callable[..., Any]) -> None
     problem = refused(answer, 422)
     assert problem["code"] == "products_refused"
     assert "lending" in problem["errors"]["products"][0]
+
+
+def test_a_sign_up_mends_what_is_damaged_of_a_company(
+    call: Callable[..., Any], company_id: str, redis_url: str
+) -> None:
+    """A time that could not be read was a 500."""
+    with Redis.from_url(redis_url) as client:
+        client.hset(keys.company(company_id), mapping={"first_heard": "garbage", "tags": "{"})
+    assert call("GET", f"/v1/companies/{company_id}").status_code == 404
+    again = call("POST", "/v1/companies", {"merchant_id": "m-1"})
+    assert (again.status_code, again.json["id"]) == (200, company_id)
+    assert call("GET", f"/v1/companies/{company_id}").json["first_heard_at"]
 
 
 def test_a_company_signs_up_once(call: Callable[..., Any], codat: SimulatorServer) -> None:
