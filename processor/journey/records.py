@@ -63,9 +63,9 @@ class Records:
         for _ in range(ATTEMPTS):
             with self._client.pipeline(transaction=True) as pipe:
                 pipe.watch(name)
-                raw_merchant_id, first_heard = self._client.hmget(name, "merchant_id", "first_heard")
+                raw_merchant_id, raw_heard = self._client.hmget(name, "merchant_id", "first_heard")
                 previous = None if raw_merchant_id is None else raw_merchant_id.decode()
-                heard_us = int(first_heard) if (first_heard or b"").isdigit() else to_us(now)
+                heard_us = int(raw_heard) if raw_heard is not None and raw_heard.isdigit() else to_us(now)
                 fields["first_heard"] = str(heard_us)
                 connections = (
                     self._with_merchant(pipe, company.id, merchant_id) if previous != merchant_id else Batch()
