@@ -122,6 +122,27 @@ def test_a_connection_is_closed_when_it_was_idle_for_too_long(
     asyncio.run(run())
 
 
+def test_the_timer_that_closes_one_idle_connection_goes_on_for_the_others(
+    receiver: MakeReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = receiver(keeps_alive=True)
+
+    async def run() -> None:
+        sender = HttpSender(allow_private=True, lookups=ThreadPoolExecutor(1))
+        for owner, idle_s in (("one", 0.1), ("two", 0.3)):
+            monkeypatch.setattr(http_connection, "IDLE_S", idle_s)
+            await sender.post(heard.url, b"", {"webhook-id": "ntf_1"}, owner=owner)
+        async with asyncio.timeout(WAIT_S):
+            while sender._pool._idle:
+                await asyncio.sleep(0.01)
+        await sender.post(heard.url, b"", {"webhook-id": "ntf_1"}, owner="two")
+        assert sender._pool._expiry is not None
+        sender.close()
+
+    asyncio.run(run())
+    assert len(heard.callers) == 3
+
+
 def test_a_kept_connection_that_the_receiver_closed_is_no_failure(receiver: MakeReceiver) -> None:
     heard = receiver(keeps_alive=True)
     heard.answers.extend([status(204), hang_up, status(204)])
