@@ -104,7 +104,8 @@ class FanOut:
             touched.update((lane_id, cell) for lane_id in chain(*lane_ids))
             self._add_fan_out(trip, cell, of_cell, lane_ids)
         replies = self._put(trip, appended)
-        is_behind = not appended and self._numbers != known
+        left = {row.cell for row in decided if row not in appended}
+        is_behind = any(self._numbers.get(cell) != known.get(cell) for cell in left)
         if not is_behind and not any(reply in (PUT, ERASED) for reply in replies):
             self._entries = []  # another process is at it, or no cell can go on
         return touched

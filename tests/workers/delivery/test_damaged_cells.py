@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.delivery.fan_out import BATCH, REMEMBERED
+from processor.delivery.fan_out import BATCH, MOST_FOLLOWING, REMEMBERED
 from processor.store import keys, wakeups
 from tests.support.workbench import company_in
 from tests.workers.delivery.post import Post
@@ -44,6 +44,26 @@ def test_a_damaged_cell_waits_until_it_is_mended_and_the_others_go_on(
     assert post.dispatcher().run_once() == 1
     assert heard.ids == [after, before]
     assert post.client.xlen(keys.stream()) == 2
+
+
+def test_a_process_that_starts_beside_a_damaged_cell_leaves_nothing_of_the_others(
+    post: Post, receiver: MakeReceiver
+) -> None:
+    """It learnt how far a cell was, and took that for the end of what it could do."""
+    damaged = post.cell
+    post.cell = next(cell for cell in keys.cells() if cell != damaged)
+    for number in range(MOST_FOLLOWING + 1):
+        post.decide(f"connection-{number}", company_id=company_in(post.cell))
+    post.fan_out()
+    heard = receiver()
+    post.subscribe(heard.url)
+    after = post.decide(company_id=company_in(post.cell))
+    post.client.set(keys.closed_lanes(damaged), "garbage")
+    post.cell = damaged
+    post.decide()
+
+    assert post.dispatcher().run_once() == 1
+    assert heard.ids == [after]
 
 
 def test_a_lane_that_refuses_a_notification_does_not_keep_the_others_from_it(post: Post) -> None:
