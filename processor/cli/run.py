@@ -47,11 +47,17 @@ def run() -> None:
     with claim_or_fail(settings, "run") as claim, StopSignals() as signals, _store(settings) as (env, guard):
         claim_layout(settings, env.get("REDIS_URL"))
         os.register_at_fork(after_in_child=claim.close)
-        signals.call(sys.exit)  # imports take seconds, and there is nothing yet to be ended in order
+        signals.call(partial(_leave, signals))  # imports take seconds, and no process is to be ended yet
         for name in SHARED_MODULES:
             import_module(name)
         code = Supervisor(service(settings, env), on_launched=guard).run(signals)
     sys.exit(code)
+
+
+def _leave(signals: StopSignals) -> None:
+    """End this process; another signal must not interrupt the end of the engine."""
+    signals.call(lambda: None)
+    sys.exit()
 
 
 @click.command()
