@@ -273,6 +273,10 @@ def test_every_pattern_is_found() -> None:
     assert len(patterns()) == uses == len(patterns()) - 1 + by_hand
 
 
+LINEAR_ELSEWHERE = {"processor/delivery/scripts/fan_out.lua": ["gmatch("]}
+"""Patterns of other languages, by file: numbers of lanes, one class that is repeated once."""
+
+
 def test_no_pattern_hides_in_another_language() -> None:
     """Lua patterns and those of templates are none of the above; in scripts one knows which there are."""
     results = {
@@ -281,4 +285,4 @@ def test_no_pattern_hides_in_another_language() -> None:
         for path in (ROOT / "processor").rglob(suffix)
         if (hits := re.findall(r"RegExp\(|/[^/\n]+/[gimsuy]*[,)]|\b(?:g?match|gsub)\(", path.read_text()))
     }
-    assert results == {}, "is it linear?"
+    assert results == LINEAR_ELSEWHERE, "is it linear?"
