@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -116,18 +117,25 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["click", "processor.errors", "processor.cli.run", "redis"])
-def test_ctrl_c_while_it_is_loading_is_no_traceback(tmp_path: Path, module: str) -> None:
+@contextlib.contextmanager
+def loading(module: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """``run``, where it imports this module, which takes long."""
     with subprocess.Popen(
         [sys.executable, "-c", SLOW_START, module],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "loading\n"
+        yield process
+
+
+@pytest.mark.parametrize("module", ["click", "processor.errors", "processor.cli.run", "redis"])
+def test_ctrl_c_while_it_is_loading_is_no_traceback(tmp_path: Path, module: str) -> None:
+    with loading(module, tmp_path) as process:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert errors == ""
@@ -140,23 +148,8 @@ def test_a_stop_while_run_imports_what_its_processes_share_ends_it_at_once(
     data_dir: Path, tmp_path: Path, module: str
 ) -> None:
     """It imported everything and started all processes, to stop them. A second signal changes nothing."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOW_START, module],
-        env={
-            **os.environ,
-            **ENVIRON,
-            "PYTHONPATH": str(ROOT),
-            "DATA_DIR": str(data_dir),
-            "REDIS_URL": "",
-            "PORT": str(own_port()),
-        },
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "loading\n"
+    env = {**ENVIRON, "DATA_DIR": str(data_dir), "REDIS_URL": "", "PORT": str(own_port())}
+    with loading(module, tmp_path, **env) as process:
         try:
             with (data_dir / "engine" / "start.lock").open("ab") as lock:  # which the end of the engine needs
                 assert try_lock(lock)
