@@ -1,10 +1,23 @@
 """Debian's Chromium, driven by playwright."""
 
 import contextlib
+import os
 import shutil
-from collections.abc import Iterator
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Playwright,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 CANDIDATES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -26,14 +39,67 @@ def executable() -> str | None:
     return next((found for name in CANDIDATES if (found := shutil.which(name))), None)
 
 
-@contextlib.contextmanager
-def chrome() -> Iterator[Browser]:
-    """A browser without a screen. What is expected of its pages depends on no machine's speed."""
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+class Chrome:
+    """A browser without a screen, and what it has open.
+
+    A Chromium that does not close a page in time is killed, and ``is_alive`` is false from then on: it never
+    answered ``Target.disposeBrowserContext`` once, on a busy machine, when a test had passed.
+    """
+
+    def __init__(self, playwright: Playwright) -> None:
+        self.browser = playwright.chromium.launch(
             executable_path=executable(), args=list(ARGUMENTS), timeout=3 * PATIENCE_MS
         )
+        self._pid = _process_id(self.browser)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can open pages."""
+        return self.browser.is_connected()
+
+    @contextlib.contextmanager
+    def context(self, **options: Any) -> Iterator[BrowserContext]:
+        """Somebody with cookies of their own, whose pages may take their time."""
+        context = self.browser.new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        try:
+            yield context
+        finally:
+            self._end(context.close)
+            if not self.is_alive:
+                warnings.warn("Chromium ended, or was killed since it closed no page", stacklevel=1)
+
+    def close(self) -> None:
+        """End the browser."""
+        self._end(self.browser.close)
+
+    def _end(self, close: Callable[[], None]) -> None:
+        if not self.is_alive:
+            return
+        killer = threading.Timer(PATIENCE_MS / 1000, os.kill, (self._pid, signal.SIGKILL))
+        killer.start()
+        try:
+            close()
+        except Error:
+            if self.is_alive:
+                raise
+        finally:
+            killer.cancel()
+
+
+def _process_id(browser: Browser) -> int:
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    return int(next(process["id"] for process in processes if process["type"] == "browser"))
+
+
+@contextlib.contextmanager
+def chrome() -> Iterator[Chrome]:
+    """A browser without a screen."""
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = Chrome(playwright)
         try:
             yield browser
         finally:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page
 
-from tests.browser.chrome import DESK, PATIENCE_MS, chrome, executable
+from tests.browser.chrome import DESK, Chrome, chrome, executable
 from tests.browser.lender import Lender
 from tests.browser.lender import lender as lender_page
 from tests.browser.looking import RUN_ALL
@@ -20,7 +20,7 @@ LIMIT_S = 600
 POWERED_BY = "https://static.codat.io/**"
 
 _numbers = itertools.count(1)
-_browsers: list[Browser] = []
+_browsers: list[Chrome] = []
 _closing = contextlib.ExitStack()
 
 OpenPage = Callable[..., Page]
@@ -76,51 +76,51 @@ def service(running: Stack) -> Stack:
     return running
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Browser:
-    """A browser without a screen."""
+def running_chrome() -> Chrome:
+    """The browser that tests share; a new one where it has ended."""
+    if _browsers and not _browsers[0].is_alive:
+        _browsers.clear()
+        _closing.close()
     if not _browsers:
         _browsers.append(_closing.enter_context(chrome()))
     return _browsers[0]
 
 
 @contextlib.contextmanager
-def pages(chromium: Browser) -> Iterator[OpenPage]:
+def pages() -> Iterator[OpenPage]:
     """Opens pages, each in a context of its own; fails where a script raised or a policy was violated.
 
     Nothing fades or breathes: a colour on its way to another one is nobody's.
     """
-    contexts: list[BrowserContext] = []
     faults: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error" and "Failed to load resource" not in message.text:
             faults.append(message.text)
 
-    def open_page(url: str, *, powered_by: str | None = None, **options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **options})
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
-        if powered_by is not None:  # a route costs each request, and the browser's cache
-            context.route(
-                POWERED_BY, lambda route: route.fulfill(content_type="image/svg+xml", body=powered_by)
-            )
-        page = context.new_page()
-        page.on("console", note)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(url)
-        return page
+    with contextlib.ExitStack() as contexts:
 
-    yield open_page
-    for context in contexts:
-        context.close()
+        def open_page(url: str, *, powered_by: str | None = None, **options: Any) -> Page:
+            options = {"viewport": DESK, "reduced_motion": "reduce", **options}
+            context = contexts.enter_context(running_chrome().context(**options))
+            if powered_by is not None:  # a route costs each request, and the browser's cache
+                context.route(
+                    POWERED_BY, lambda route: route.fulfill(content_type="image/svg+xml", body=powered_by)
+                )
+            page = context.new_page()
+            page.on("console", note)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.goto(url)
+            return page
+
+        yield open_page
     assert faults == []
 
 
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[OpenPage]:
+def open_page() -> Iterator[OpenPage]:
     """Opens pages, each as somebody else."""
-    with pages(chromium) as open_page:
+    with pages() as open_page:
         yield open_page
 
 

@@ -116,8 +116,8 @@ def main() -> None:
     """Write them all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     names = {"PRODUCT_NAME": "Northbank Lending", "SUPPORT_EMAIL": "help@northbank.example"}
-    with stack(**names) as service, chrome() as browser:
-        take_all(service, browser)
+    with stack(**names) as service, chrome() as running:
+        take_all(service, running.browser)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from processor.languages.catalogues import LANGUAGES
 from processor.store import keys
@@ -154,16 +154,16 @@ def places(running: Stack) -> Places:
 
 
 @pytest.fixture(scope="module")
-def merchant(chromium: Browser, running: Stack) -> Iterator[Page]:
+def merchant(running: Stack) -> Iterator[Page]:
     """What a merchant has open."""
-    with pages(chromium) as open_page:
+    with pages() as open_page:
         yield open_page(running.url)
 
 
 @pytest.fixture(scope="module")
-def operator(chromium: Browser, running: Stack) -> Iterator[Page]:
+def operator(running: Stack) -> Iterator[Page]:
     """What an operator has open."""
-    with pages(chromium) as open_page:
+    with pages() as open_page:
         yield open_page(f"{running.url}/ops", extra_http_headers=SIGNED_IN)
 
 

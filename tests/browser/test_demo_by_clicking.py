@@ -81,7 +81,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
             yield Demonstration(f"http://127.0.0.1:{codat}", f"http://127.0.0.1:{ours}", folder, link)
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 0
+            try:
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
 
 
 def press(page: Page, button: str) -> None:

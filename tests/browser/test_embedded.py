@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.chrome import PATIENCE_MS, PHONE
-from tests.browser.conftest import OpenPage, SignUp
+from tests.browser.chrome import PHONE
+from tests.browser.conftest import OpenPage, SignUp, running_chrome
 from tests.browser.lender import Lender
 from tests.browser.looking import faults
 from tests.browser.stack import Stack
@@ -119,11 +119,10 @@ def test_in_a_popup(service: Stack, lender: Lender, open_page: OpenPage, sign_up
 
 @pytest.mark.parametrize("mode", ["panel", "popup"])
 def test_an_origin_that_is_not_on_the_list_hears_nothing_and_its_frame_is_refused(
-    chromium: Browser, lender: Lender, sign_up: SignUp, mode: str
+    lender: Lender, sign_up: SignUp, mode: str
 ) -> None:
     _, url = sign_up()
-    with chromium.new_context() as context:
-        context.set_default_timeout(PATIENCE_MS)
+    with running_chrome().context() as context:
         page = context.new_page()
         page.goto(lender.page(url, mode, origin=lender.unlisted))
         refused: list[Any] = []

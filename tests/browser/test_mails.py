@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from handlers.milestones import NotificationType
 from processor.delivery.email_templates import EmailTemplates
-from tests.browser.chrome import PATIENCE_MS, PHONE
+from tests.browser.chrome import PHONE
+from tests.browser.conftest import running_chrome
 
 LINK = "https://northbank.example/connect/" + "x" * 400
 NAMES = ("Toft & Co", "W" * 120)
 
 
 @pytest.fixture(scope="module")
-def phone(chromium: Browser) -> Iterator[Page]:
+def phone() -> Iterator[Page]:
     """What a phone has open."""
-    with chromium.new_context(viewport=PHONE, is_mobile=True) as context:
-        context.set_default_timeout(PATIENCE_MS)
+    with running_chrome().context(viewport=PHONE, is_mobile=True) as context:
         yield context.new_page()
 
 
