@@ -149,6 +149,11 @@ def test_a_first_sync_of_which_nothing_succeeded_is_told_as_failed() -> None:
     assert story.notes[-1].data["data_types"] == {"complete": [], "failed": {"invoices": "MapError"}}
 
 
+def test_a_first_sync_of_which_something_is_still_read_has_no_outcome_to_tell() -> None:
+    story = Story(linked(10), read(20, invoices="MapError", bills="Fetching"))
+    assert story.told == ["connection.authorized"]
+
+
 def test_a_read_that_comes_before_its_authorisation_tells_both_in_order() -> None:
     story = Story(read(20))
     assert story.told == ["connection.authorized", "initial_sync.completed"]

@@ -19,6 +19,8 @@ from tests.handlers.support.story import (
     failed,
     history,
     linked,
+    read_claim,
+    read_more,
     seen,
 )
 
@@ -52,8 +54,10 @@ def ledger_of(story: Story) -> list[str]:
 def test_nothing_is_told_and_everything_is_explained() -> None:
     story = story_of(found(0, LINKED))
     assert story.last is not None
-    assert story.last.entry.reason.endswith("; found by a rebuild")
-    assert story.verdicts == [("connection.authorized", "known")]
+    assert story.last.entry.reason == "Codat shows Linked; pending → authorized; found by a rebuild"
+    (decision,) = story.last.entry.decisions
+    assert (decision.kind, decision.outcome.value) == ("connection.authorized", "known")
+    assert decision.reason == "known from a first look, not from news: not told"
 
     story.hear(invoices_read(0))
     assert story.verdicts == [("initial_sync.completed", "known")]
@@ -119,6 +123,23 @@ def test_an_alert_that_waited_for_codats_word_is_told_when_a_quiet_look_gives_it
     assert story.told == []
     story.hear(found(140, new))
     assert story.told == [notice]
+
+
+def test_an_alert_of_a_first_sync_is_told_when_a_quiet_look_at_the_history_gives_it() -> None:
+    story = story_of(found(0, LINKED), read_claim(100), invoices_read(140))
+    assert story.told == ["initial_sync.completed"]
+
+
+def test_data_that_came_before_its_access_is_news_of_it_also_where_a_quiet_look_shows_it() -> None:
+    story = story_of(read_more(100, bills="Complete"), found(140, LINKED))
+    assert story.told == ["connection.authorized"]
+
+
+def test_an_alert_of_no_access_is_no_news_of_the_access_that_a_quiet_look_shows() -> None:
+    story = story_of(found(0, UNLINKED), claim(100, UNLINKED, PENDING))
+    assert len(story.connection.claims) == 1
+    story.hear(found(140, LINKED))
+    assert (story.told, ledger_of(story)) == ([], ["connection.unlinked", "connection.reauthorized"])
 
 
 def test_an_alert_that_a_quiet_look_denies_makes_no_news_of_what_was_there_before() -> None:

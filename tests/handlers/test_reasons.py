@@ -63,6 +63,8 @@ def test_late_news_says_that_it_is_late_and_holds_back_what_comes_after_it() -> 
 def test_a_milestone_that_is_no_longer_true_is_overtaken() -> None:
     story = Story(linked(10), ended(20, UNLINKED), relinked(30), policy=ASKS)
     assert ("overtaken", "no longer true when it was checked: not told") in reasons(story)
+    assert story.last is not None
+    assert [decision.notification_id != "" for decision in story.last.entry.decisions] == [True, False]
 
 
 def test_a_company_that_codat_does_not_show_is_told_of_nothing() -> None:
@@ -82,6 +84,8 @@ def test_a_company_that_codat_does_not_show_is_told_of_nothing() -> None:
     reason = "Codat, asked with our key, does not know this company: not told"
     assert (decision.outcome, decision.reason) == ("not_told", reason)
     assert decision.notification_id == story.notes[0].id
+    shown = advance(replace(story.connection, ledger=()), event, Context(at(20), ASKS))
+    assert [decision.outcome for decision in shown.entry.decisions] == ["told"]
 
 
 def test_a_connection_whose_facts_are_all_compacted_is_not_new() -> None:
