@@ -184,7 +184,7 @@ def column_of(fact: Fact) -> Column:
         return _COLUMNS[fact.kind]
     if fact.status is LinkStatus.LINKED:
         return Column.SEEN_LINKED
-    return Column.SEEN_PENDING if fact.status in (LinkStatus.PENDING, None) else Column.SEEN_ENDED
+    return Column.SEEN_PENDING if fact.status is LinkStatus.PENDING else Column.SEEN_ENDED
 
 
 _COLUMNS = {kind: Column[kind.name] for kind in FactKind if kind is not FactKind.SEEN}
@@ -204,7 +204,6 @@ def _begin(
         begun_at=at or fact.at,
         previous_end_at=previous_end_at,
         initial_reads=reads,
-        deleted=history.deleted,
     )
 
 
@@ -214,7 +213,7 @@ def _begin_at_orphaned_read(history: AuthorizationHistory, fact: Fact) -> Author
 
 
 def _close(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
-    return replace(history, link=Link.ENDED, ended=fact, orphaned_reads=(), failed=None)
+    return replace(history, link=Link.ENDED, ended=fact, failed=None)
 
 
 def _other_reason(history: AuthorizationHistory, fact: Fact) -> AuthorizationHistory:
@@ -295,7 +294,7 @@ def may_be_outdated(history: AuthorizationHistory, fact: Fact) -> bool:
         return False
     if fact.at - change.at >= lag_after(change):
         return False
-    status = (history.ended.status or LinkStatus.UNLINKED) if history.ended else LinkStatus.LINKED
+    status = history.ended.status if history.ended else LinkStatus.LINKED
     return fact.status is not status
 
 

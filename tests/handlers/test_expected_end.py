@@ -13,7 +13,18 @@ from handlers.milestones import Notification, NotificationType
 from handlers.registry import Context, Policy
 from handlers.state import situation
 from tests.handlers.support.codat_messages import COMPANY, CONNECTION_ID
-from tests.handlers.support.story import ASKS, DEAUTHORIZED, UNLINKED, at, ended, linked, read, relinked, seen
+from tests.handlers.support.story import (
+    ASKS,
+    DEAUTHORIZED,
+    UNLINKED,
+    at,
+    ended,
+    failed,
+    linked,
+    read,
+    relinked,
+    seen,
+)
 
 DESKTOP = ConnectionDetails(CONNECTION_ID, "pqsw", "QuickBooks Desktop", "Accounting")
 AWAY = timedelta(seconds=1)
@@ -45,13 +56,16 @@ def test_a_connector_that_is_read_once_ends_as_expected() -> None:
 
     It was told as bad news: the consumer could not tell it from a login that was revoked.
     """
-    step, notes = heard(linked(10), read(3600, invoices="Complete", bills="FetchError"), ended(3605))
+    events = (linked(10), read(3600, invoices="Complete", bills="FetchError"), ended(3605))
+    step, _ = heard(*events)
     assert step.after.end_expected
     assert "as expected" in step.entry.reason
+    _, notes = heard(*events, failed(3700))
     assert [(note.type, note.data["expected"]) for note in notes] == [
         (NotificationType.AUTHORIZED, False),
         (NotificationType.SYNC_COMPLETED, False),
         (NotificationType.DEAUTHORIZED, True),
+        (NotificationType.AUTHORIZATION_FAILED, False),
     ]
 
 

@@ -33,6 +33,22 @@ def test_an_observation_within_two_seconds_of_an_exact_change_does_not_count(
     assert list(effective_facts([linked])) == [linked]
 
 
+def test_an_attempt_that_failed_is_over_where_the_connection_is_created() -> None:
+    assert fold((fact(FactKind.FAILED, 10), fact(FactKind.CREATED, 20))).failed is None
+
+
+@pytest.mark.parametrize("kind", [FactKind.ENDED, FactKind.SEEN])
+def test_reads_set_aside_before_another_end_are_not_of_the_next_authorisation(kind: FactKind) -> None:
+    facts = (
+        fact(FactKind.LINKED, 10),
+        fact(FactKind.ENDED, 20, status=LinkStatus.UNLINKED),
+        fact(FactKind.READ, 30),
+        fact(kind, 100, status=LinkStatus.DEAUTHORIZED),
+        fact(FactKind.SEEN, 200, status=LinkStatus.LINKED),
+    )
+    assert (fold(facts).begun_at, fold(facts).initial_reads) == (at(200), ())
+
+
 @pytest.mark.parametrize(("requested", "counts"), [(19, False), (20, False), (20.5, True)])
 def test_a_data_type_requested_up_to_the_end_of_an_authorisation_belongs_to_it(
     requested: float, counts: bool

@@ -83,6 +83,7 @@ def test_a_failed_attempt_is_told_once_per_attempt() -> None:
 
 def test_a_failed_attempt_that_was_overtaken_is_not_told() -> None:
     assert Story(linked(20), failed(10, known=30)).told == ["connection.authorized"]
+    assert Story(ended(20, known=25), failed(10, known=30)).told == ["connection.deauthorized"]
 
 
 def test_a_failed_attempt_to_reconnect_is_told() -> None:
