@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,6 +25,16 @@ SECRET_OVERLAP = timedelta(hours=24)
 
 MOST_SUBSCRIBERS = 200
 MOST_OLD_SECRETS = 5
+
+DEFAULTS: Mapping[str, Any] = {
+    "types": (),
+    "headers": {},
+    "description": "",
+    "ordered": False,
+    "traceparent": False,
+    "rate_per_s": 0.0,
+}
+"""The fields that can be given for a new subscriber, and changed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,42 +90,24 @@ class Subscribers:
         self._most = most
         self._clock = clock
 
-    def add(
-        self,
-        *,
-        url: str,
-        types: Sequence[str] = (),
-        headers: Mapping[str, str] | None = None,
-        description: str = "",
-        ordered: bool = False,
-        traceparent: bool = False,
-        rate_per_s: float | None = None,
-        enabled: bool = True,
-    ) -> Subscriber:
-        """A new subscriber with a new secret. Raises ``Conflict`` at the largest number of subscribers."""
-        now = self._clock()
-        subscriber = Subscriber(
-            id=f"sub_{secrets.token_hex(12)}",
-            url=self._check_url(url),
-            secret=new_secret(),
-            types=rules.check_types(types),
-            headers=rules.check_headers(headers or {}),
-            description=rules.check_description(description),
-            ordered=ordered,
-            traceparent=traceparent,
-            rate_per_s=rules.check_rate(rate_per_s),
-            created_at=from_ms(to_ms(now)),
-        )
+    def add(self, *, url: str, enabled: bool = True, **fields: Any) -> Subscriber:
+        """A new subscriber with a new secret; other ``fields`` than ``DEFAULTS`` are for ``change``.
+
+        Raises ``Conflict`` at the largest number of subscribers.
+        """
+        id_, now_ms = f"sub_{secrets.token_hex(12)}", to_ms(self._clock())
+        row = self._row({"url": url, **DEFAULTS, **fields})
+        row |= {"id": id_, "secret": encrypt(new_secret()), "created_ms": now_ms}
         if self._client.zcard(keys.subscribers()) >= self._most:
             raise Conflict(f"There are {self._most} subscribers already; remove one first.")
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.subscriber(subscriber.id), mapping=_row(subscriber))
-            pipe.zadd(keys.subscribers(), {subscriber.id: to_ms(now)})
+            pipe.hset(keys.subscriber(id_), mapping=row)
+            pipe.zadd(keys.subscribers(), {id_: now_ms})
             pipe.incr(keys.subscribers_version())
             if not enabled:
-                pipe.hset(keys.lane_state(subscriber.id), mapping={"mode": "disabled", "since": to_ms(now)})
+                pipe.hset(keys.lane_state(id_), mapping={"mode": "disabled", "since": now_ms})
             pipe.execute()
-        return subscriber
+        return self.get(id_)
 
     def all(self) -> list[Subscriber]:
         """Every subscriber, the oldest first."""
@@ -133,55 +125,32 @@ class Subscribers:
 
     def get(self, subscriber_id: str) -> Subscriber:
         """One subscriber; raises ``NotFound``."""
-        subscriber = self.find(subscriber_id)
-        if subscriber is None:
-            raise NotFound("There is no subscriber with this id.")
-        return subscriber
+        return _existing(self.find(subscriber_id))
 
     def change(self, subscriber_id: str, **fields: Any) -> Subscriber:
-        """Change the given fields: those of ``add``, except ``enabled``.
+        """Change the given fields: those of ``DEFAULTS``, and the URL.
 
         A URL that stays is not checked: the rules may be stricter than when it was set.
         """
-        stored = self.get(subscriber_id)
-        row: dict[str, Any] = {}
-        if "url" in fields and fields["url"] != stored.url:
-            row["url"] = self._check_url(fields["url"])
-        if "types" in fields:
-            row["types"] = json.dumps(rules.check_types(fields["types"] or ()))
-        if "headers" in fields:
-            row["headers"] = encrypt(json.dumps(rules.check_headers(fields["headers"] or {})))
-        if "description" in fields:
-            row["description"] = rules.check_description(fields["description"] or "")
-        if "ordered" in fields:
-            row["ordered"] = int(fields["ordered"])
-        if "traceparent" in fields:
-            row["traceparent"] = int(fields["traceparent"])
-        if "rate_per_s" in fields:
-            row["rate_per_s"] = rules.check_rate(fields["rate_per_s"])
-        if row:
-            self._set(subscriber_id, row)
-        return self.get(subscriber_id)
+
+        def changed(subscriber: Subscriber) -> Mapping[str, Any]:
+            given = {
+                name: value for name, value in fields.items() if name != "url" or value != subscriber.url
+            }
+            return self._row(given)
+
+        return self._set(subscriber_id, changed)
 
     def rotate(self, subscriber_id: str) -> Subscriber:
         """Replace the secret; the old one also signs for another 24 hours."""
 
-        def replace_secret(pipe: Any) -> None:
-            row = pipe.hgetall(keys.subscriber(subscriber_id))
-            if not row:
-                raise NotFound("There is no subscriber with this id.")
-            subscriber, now = _subscriber(row), self._clock()
+        def replaced(subscriber: Subscriber) -> Mapping[str, Any]:
+            now = self._clock()
             old = [(subscriber.secret, now + SECRET_OVERLAP), *subscriber.old_secrets]
             valid = [(secret, to_ms(until)) for secret, until in old[:MOST_OLD_SECRETS] if until > now]
-            pipe.multi()
-            pipe.hset(
-                keys.subscriber(subscriber_id),
-                mapping={"secret": encrypt(new_secret()), "old_secrets": encrypt(json.dumps(valid))},
-            )
-            pipe.incr(keys.subscribers_version())
+            return {"secret": encrypt(new_secret()), "old_secrets": encrypt(json.dumps(valid))}
 
-        self._client.transaction(replace_secret, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
-        return self.get(subscriber_id)
+        return self._set(subscriber_id, replaced)
 
     def remove(self, subscriber_id: str) -> None:
         """Delete a subscriber; the caller abandons its lanes."""
@@ -196,25 +165,39 @@ class Subscribers:
 
     def revoke_portal(self, subscriber_id: str) -> None:
         """End every link to this subscriber's own page that was made so far."""
-        generation = self.get(subscriber_id).portal_generation + 1
-        self._set(subscriber_id, {"portal_generation": generation})
+        self._set(subscriber_id, lambda subscriber: {"portal_generation": subscriber.portal_generation + 1})
 
     def _read(self, subscriber_id: str, row: Mapping[bytes, bytes]) -> Subscriber | None:
         if not row:
             return None
         return unreadable.read(self._client, "subscriber", subscriber_id, partial(_subscriber, row))
 
-    def _set(self, subscriber_id: str, row: Mapping[str, Any]) -> None:
-        """Set fields of an existing subscriber; a removed one must not come back with these alone."""
+    def _row(self, fields: Mapping[str, Any]) -> dict[Any, Any]:
+        """The stored form of these fields, each checked."""
+        stored: Mapping[str, Callable[[Any], Any]] = {
+            "url": self._check_url,
+            "types": lambda types: json.dumps(rules.check_types(types or ())),
+            "headers": lambda headers: encrypt(json.dumps(rules.check_headers(headers or {}))),
+            "description": lambda description: rules.check_description(description or ""),
+            "ordered": int,
+            "traceparent": int,
+            "rate_per_s": rules.check_rate,
+        }
+        return {name: stored[name](value) for name, value in fields.items()}
+
+    def _set(self, subscriber_id: str, changed: Callable[[Subscriber], Mapping[str, Any]]) -> Subscriber:
+        """Set what ``changed`` makes of a subscriber; a removed one must not come back with this alone."""
+        name = keys.subscriber(subscriber_id)
 
         def set_fields(pipe: Any) -> None:
-            if not pipe.exists(keys.subscriber(subscriber_id)):
-                raise NotFound("There is no subscriber with this id.")
+            row = changed(_existing(self._read(subscriber_id, pipe.hgetall(name))))
             pipe.multi()
-            pipe.hset(keys.subscriber(subscriber_id), mapping=row)
-            pipe.incr(keys.subscribers_version())
+            if row:
+                pipe.hset(name, mapping=row)
+                pipe.incr(keys.subscribers_version())
 
-        self._client.transaction(set_fields, keys.subscriber(subscriber_id))  # type: ignore[no-untyped-call]
+        self._client.transaction(set_fields, name)  # type: ignore[no-untyped-call]
+        return self.get(subscriber_id)
 
 
 def names_of(subscribers: Iterable[Subscriber]) -> dict[str, str]:
@@ -240,19 +223,10 @@ def host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-def _row(subscriber: Subscriber) -> dict[str | bytes, str | bytes | int | float]:
-    return {
-        "id": subscriber.id,
-        "url": subscriber.url,
-        "secret": encrypt(subscriber.secret),
-        "types": json.dumps(subscriber.types),
-        "headers": encrypt(json.dumps(dict(subscriber.headers))),
-        "description": subscriber.description,
-        "ordered": int(subscriber.ordered),
-        "traceparent": int(subscriber.traceparent),
-        "rate_per_s": subscriber.rate_per_s,
-        "created_ms": to_ms(subscriber.created_at),
-    }
+def _existing(subscriber: Subscriber | None) -> Subscriber:
+    if subscriber is None:
+        raise NotFound("There is no subscriber with this id.")
+    return subscriber
 
 
 def _subscriber(row: Mapping[bytes, bytes]) -> Subscriber:
