@@ -1,5 +1,8 @@
 """Connections to Redis: one client per process, with a bounded number of connections."""
 
+import threading
+import time
+import weakref
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,9 +12,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from processor.settings.redis_address import EngineKind, parse
-from processor.store import pool, sentinel
+from processor.store import sentinel
 from processor.store.cluster import ClusterClient
-from processor.store.pool import CONNECTIONS, IDLE_S, HasConnections, Pool, tls_options
+from processor.store.pool import CONNECTIONS, IDLE_S, Pool, tls_options
 
 WEB_TIMEOUT_S = 0.65
 """Time limit of a command in a web process: Codat expects a response within a second."""
@@ -62,26 +65,32 @@ def connect(
     return client
 
 
-def close_idle(client: "Redis[Any]") -> None:
-    """Close connections of ``client`` that were idle for a while."""
-    if (pools := _pools(client)) is not None:
-        pools.close_idle()
+def close_idle(client: "Redis[Any]", idle_s: float = IDLE_S) -> None:
+    """Close connections of ``client`` that were idle for ``idle_s``."""
+    for pool in _pools(client):
+        pool.close_idle(idle_s)
 
 
 def close_idle_always(client: "Redis[Any]", idle_s: float = IDLE_S) -> None:
-    """Close connections of ``client`` that were idle for ``idle_s``, for the rest of this process."""
-    if (pools := _pools(client)) is not None:
-        pool.close_idle_always(pools, idle_s)
+    """The same for as long as there is this ``client``, in a thread."""
+    arguments = (weakref.ref(client), idle_s)
+    threading.Thread(target=_close_idle_always, args=arguments, name="idle", daemon=True).start()
 
 
 def peak_use(client: "Redis[Any]") -> float:
-    """The largest share of its connections that was in use at once since the last call."""
-    pools = _pools(client)
-    return 0.0 if pools is None else pools.take_peak()
+    """The largest share of the connections to one node that was in use at once since the last call."""
+    return max((pool.take_peak() for pool in _pools(client)), default=0.0)
 
 
-def _pools(client: "Redis[Any]") -> HasConnections | None:
-    """The connections of a client of ``connect``; ``None`` for any other client."""
+def _close_idle_always(client_of: "weakref.ref[Redis[Any]]", idle_s: float) -> None:
+    while (client := client_of()) is not None:
+        close_idle(client, idle_s)
+        del client
+        time.sleep(idle_s / 3)
+
+
+def _pools(client: "Redis[Any]") -> list[Pool]:
+    """The connections of a client of ``connect``, one pool for each node; none of any other client."""
     if isinstance(client, ClusterClient):
-        return client
-    return client.connection_pool if isinstance(client.connection_pool, Pool) else None
+        return client.pools()
+    return [client.connection_pool] if isinstance(client.connection_pool, Pool) else []

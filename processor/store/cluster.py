@@ -18,16 +18,12 @@ from redis import TimeoutError as RedisTimeoutError
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import (
-    MovedError,
-    RedisClusterException,
-    ResponseError,
-)
+from redis.exceptions import MovedError, RedisClusterException, ResponseError
 from redis.retry import Retry
 
 from processor.settings.redis_address import RedisAddress
 from processor.store.cluster_pipelines import ELSEWHERE, NodesPipeline, SlotTransaction
-from processor.store.pool import IDLE_S, Pool, TcpConnection, TlsConnection
+from processor.store.pool import Pool, TcpConnection, TlsConnection
 
 REFRESH_EVERY_S = 0.2
 """Shortest time between two looks at the nodes of the cluster after a failure."""
@@ -160,16 +156,8 @@ class ClusterClient(Redis):  # type: ignore[type-arg]
                     self._cluster = self._make()
             return self._cluster
 
-    def close_idle(self, idle_s: float = IDLE_S) -> None:
-        """Close connections that were idle for ``idle_s``."""
-        for pool in self._pools():
-            pool.close_idle(idle_s)
-
-    def take_peak(self) -> float:
-        """The largest share of the connections to one node that was in use at once since the last call."""
-        return max((pool.take_peak() for pool in self._pools()), default=0.0)
-
-    def _pools(self) -> list[Pool]:
+    def pools(self) -> list[Pool]:
+        """The connections to each node that is known."""
         nodes = [] if self._cluster is None else self._cluster.get_nodes()
         return [node.redis_connection.connection_pool for node in nodes if node.redis_connection is not None]
 

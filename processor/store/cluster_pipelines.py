@@ -134,7 +134,7 @@ class _Part:
             packed = self._connection.pack_commands([args for args, _ in self._commands])
             self._connection.send_packed_command(packed)
         except RedisError as error:
-            self._fail(error)
+            self._error = error
 
     def read(self) -> list[Any]:
         replies: list[Any] = []
@@ -143,7 +143,7 @@ class _Part:
                 replies.append(self._reply(*self._commands[len(replies)]))
                 self._unread -= 1
         except NOT_REACHED as error:
-            self._fail(error)
+            self._error = error
         return replies + [self._error] * (len(self._commands) - len(replies))
 
     def release(self) -> None:
@@ -160,9 +160,6 @@ class _Part:
             raise
         except RedisError as error:
             return error
-
-    def _fail(self, error: RedisError) -> None:
-        self._error = error
 
 
 class SlotTransaction(Pipeline):  # type: ignore[type-arg]

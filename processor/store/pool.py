@@ -7,11 +7,9 @@ server may now answer under the same name.
 """
 
 import ssl
-import threading
 import time
-import weakref
 from queue import LifoQueue
-from typing import Any, Protocol
+from typing import Any
 
 from redis import BlockingConnectionPool, Connection, RedisError, ResponseError, SSLConnection
 from redis import ConnectionError as RedisConnectionError
@@ -144,26 +142,3 @@ class Pool(BlockingConnectionPool):
 
     def _any_works(self) -> bool:
         return any(connection.works for connection in self._connections.copy())
-
-
-class HasConnections(Protocol):
-    """A pool, or the client of a cluster, which has one pool for each node."""
-
-    def take_peak(self) -> float:
-        """The largest share of the connections that was in use at once since the last call."""
-
-    def close_idle(self, idle_s: float = IDLE_S) -> None:
-        """Close connections that were idle for ``idle_s``."""
-
-
-def close_idle_always(pools: HasConnections, idle_s: float = IDLE_S) -> None:
-    """Close connections that were idle for ``idle_s``, in a thread that ends with ``pools``."""
-    arguments = (weakref.ref(pools), idle_s)
-    threading.Thread(target=_close_idle, args=arguments, name="idle", daemon=True).start()
-
-
-def _close_idle(pools: "weakref.ref[HasConnections]", idle_s: float) -> None:
-    while (target := pools()) is not None:
-        target.close_idle(idle_s)
-        del target
-        time.sleep(idle_s / 3)
