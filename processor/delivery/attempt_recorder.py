@@ -16,6 +16,7 @@ from processor.delivery.lane_places import Place, keys_of
 from processor.delivery.scripts import register
 from processor.store import keys
 from processor.store.cluster_pipelines import NOT_REACHED
+from processor.store.each_cell import grouped
 from processor.store.round_trip import RoundTrip
 
 ATTEMPTS_KEPT = 30
@@ -61,11 +62,9 @@ class AttemptRecorder:
         self, trip: RoundTrip, completed: Sequence[CompletedAttempt], now_ms: int
     ) -> list[list[CompletedAttempt]]:
         """Add calls to ``trip``; the attempts of each of the first ones."""
-        by_place: dict[Place, list[CompletedAttempt]] = {}
+        by_place = grouped(((attempt.lease.lane.id, attempt.lease.cell), attempt) for attempt in completed)
         for attempt in completed:
-            lane_id = attempt.lease.lane.id
-            by_place.setdefault((lane_id, attempt.lease.cell), []).append(attempt)
-            self._to_note.setdefault(lane_id, {})[attempt.number] = attempt
+            self._to_note.setdefault(attempt.lease.lane.id, {})[attempt.number] = attempt
         for (lane_id, cell), batch in by_place.items():
             self._add_settling(trip, lane_id, cell, batch, now_ms)
         for lane_id, of_lane in self._to_note.items():

@@ -6,7 +6,7 @@ that attempts a delivery. If the process dies, the lease ends within seconds, an
 delivery under the same id.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ from processor.delivery.subscriber_cache import SubscriberCache
 from processor.settings.definitions import Settings
 from processor.store import keys
 from processor.store.cluster_pipelines import NOT_REACHED
+from processor.store.each_cell import grouped
 from processor.store.round_trip import RoundTrip
 
 RENEW_S = 1.5
@@ -142,9 +143,7 @@ class Lanes:
     def renew(self, leases: Iterable[Lease]) -> None:
         """Renew the leases of deliveries under way."""
         until_ms = to_ms(self._clock() + LEASE)
-        ids: defaultdict[Place, list[str]] = defaultdict(list)
-        for lease in leases:
-            ids[lease.lane.id, lease.cell].append(lease.notification_id)
+        ids = grouped(((lease.lane.id, lease.cell), lease.notification_id) for lease in leases)
         trip = RoundTrip(self._client, self._renew)
         for place, of_place in ids.items():
             trip.call(self._renew, keys_of(place), [until_ms, self._token, *of_place])
@@ -179,10 +178,7 @@ class Lanes:
         """Add reads of the states of lanes, and of their ready places; the lanes of each cell."""
         for lane_id in plans:
             trip.add("HMGET", keys.lane_state(lane_id), "mode", "recovered")
-        cells: defaultdict[int, list[str]] = defaultdict(list)
-        for lane_id, cell in self._places.ready:
-            if lane_id in plans:
-                cells[cell].append(lane_id)
+        cells = grouped((cell, lane_id) for lane_id, cell in self._places.ready if lane_id in plans)
         for cell, lane_ids in cells.items():
             names = [key for lane_id in lane_ids for key in keys_of((lane_id, cell))]
             trip.call(self._peek, names, [now_ms, *(plans[lane_id].most for lane_id in lane_ids)])

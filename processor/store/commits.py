@@ -7,6 +7,7 @@ from handlers.events import Event
 from handlers.timeline import TimelineEntry
 from processor.clock import to_ms
 from processor.store import keys, message_records, records, timelines
+from processor.store.each_cell import grouped
 from processor.store.message_records import MessageRecord
 from processor.store.timelines import TimelineRow
 from processor.store.unit_of_work import Batch, WaitingMessage
@@ -32,10 +33,10 @@ def write_connections(pipe: Staging, cell: int, batch: Batch, now: datetime) -> 
         pipe.execute_command("ZREM", keys.connections_in(cell, state), *ids)
     for state, scores in entered.items():
         pipe.execute_command("ZADD", keys.connections_in(cell, state), *scores_and_members(scores))
-    lines: dict[str, list[bytes]] = {}
-    for connection_id, event, entry in batch.entries:
-        packed = timelines.dump(_timeline_row(event, entry, now))
-        lines.setdefault(connection_id, []).append(packed)
+    lines = grouped(
+        (connection_id, timelines.dump(_timeline_row(event, entry, now)))
+        for connection_id, event, entry in batch.entries
+    )
     for connection_id, added in lines.items():
         pipe.execute_command("RPUSH", keys.timeline(cell, connection_id), *added)
 

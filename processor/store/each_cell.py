@@ -4,7 +4,7 @@ import heapq
 import random
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis
 from redis.client import Pipeline
@@ -12,6 +12,9 @@ from redis.client import Pipeline
 from processor.clock import to_ms
 from processor.store import keys
 from processor.store.decoding import text
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 PAGE = 200
 """Members of a sorted set that are read at a time."""
@@ -68,7 +71,12 @@ def due(client: "Redis[Any]", index: Callable[[int], str], now: datetime) -> dic
 
 def by_cell(company_ids: Iterable[str]) -> dict[int, list[str]]:
     """The companies of each cell."""
-    companies: dict[int, list[str]] = {}
-    for company_id in company_ids:
-        companies.setdefault(keys.cell_of(company_id), []).append(company_id)
-    return companies
+    return grouped((keys.cell_of(company_id), company_id) for company_id in company_ids)
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """The values of each key, both in their order."""
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups

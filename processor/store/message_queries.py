@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-from processor.store import cursors, keys, message_records, unreadable
+from processor.store import cursors, each_cell, keys, message_records, unreadable
 from processor.store.cursors import ALWAYS, Interval, ResultPage, between_ms
 from processor.store.inbox import UNRECOGNISED
 from processor.store.message_records import INDEXED_STATUSES
@@ -67,9 +67,7 @@ def _rows(
     client: "Redis[Any]", ids: Sequence[tuple[int, str]]
 ) -> dict[tuple[int, str], tuple[bytes | None, bytes | None]]:
     """The record of each message and the number of its repetitions, by cell and id."""
-    of_cells: dict[int, list[str]] = {}
-    for cell, event_id in ids:
-        of_cells.setdefault(cell, []).append(event_id)
+    of_cells = each_cell.grouped(ids)
     with client.pipeline(transaction=False) as pipe:
         for cell, event_ids in of_cells.items():
             pipe.hmget(keys.messages(cell), event_ids)

@@ -87,9 +87,7 @@ class Reader:
 
         def fetch(limit: int, cursor: str | None) -> ResultPage:
             page = read(limit=limit, cursor=cursor)
-            places: dict[int, list[str]] = {}
-            for connection_id, part in page.items:
-                places.setdefault(cells[part], []).append(connection_id)
+            places = each_cell.grouped((cells[part], id_) for id_, part in page.items)
             rows = records.read_connections(self._client, places, parse=records.checked_connection)
             ids = dict.fromkeys(id_ for id_, _ in page.items)  # one that changes its state may come twice
             return ResultPage([rows[id_] for id_ in ids if id_ in rows], page.next_cursor)

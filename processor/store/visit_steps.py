@@ -59,9 +59,7 @@ def of_connections(
     client: "Redis[Any]", step: VisitStep, company_ids: Mapping[str, str]
 ) -> dict[str, datetime]:
     """The time of the step by connection, of those in ``company_ids`` that took it."""
-    by_cell: dict[int, list[str]] = {}
-    for connection_id, company_id in company_ids.items():
-        by_cell.setdefault(keys.cell_of(company_id), []).append(connection_id)
+    by_cell = each_cell.grouped((keys.cell_of(company_id), id_) for id_, company_id in company_ids.items())
     with client.pipeline(transaction=False) as pipe:
         for cell, ids in by_cell.items():
             pipe.zmscore(keys.visit_steps(cell, step), ids)  # type: ignore[no-untyped-call]

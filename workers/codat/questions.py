@@ -19,6 +19,7 @@ from processor.codat.http import call_time_limit
 from processor.codat.questions import QuestionClient
 from processor.errors import CodatError, CodatRateLimited, CodatUnavailable
 from processor.store import visibility
+from processor.store.each_cell import grouped
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
 from processor.store.questions import Question, Questions
@@ -80,9 +81,7 @@ class QuestionRunner:
                 due = self._questions.take(self._clock(), BATCH_SIZE)
                 if not due:
                     break
-                groups: dict[tuple[Aspect, str], list[Question]] = {}
-                for question in due:
-                    groups.setdefault((question.aspect, question.company_id), []).append(question)
+                groups = grouped(((question.aspect, question.company_id), question) for question in due)
                 for count in pool.map(self._answer, groups.values()):
                     handled += count
         return handled
