@@ -69,12 +69,7 @@ def read(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
 
 
 def _parse_warnings(rows: Sequence[bytes]) -> list[dict[str, str]]:
-    """Rows of earlier versions hold ``sentence`` alone."""
-    warnings = []
-    for row in map(json.loads, rows):
-        what, advice = row.get("what", row.get("sentence")), row.get("advice", "")
-        sentence = f"{what} {advice}".strip()
-        warnings.append({**row, "what": what, "advice": advice, "sentence": sentence})
+    warnings = [{**row, "sentence": f"{row['what']} {row['advice']}"} for row in map(json.loads, rows)]
     return sorted(warnings, key=lambda row: (row["since"], row["kind"]))
 
 

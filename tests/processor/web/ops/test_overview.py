@@ -101,7 +101,7 @@ def test_a_message_that_waits_for_long_is_told(operator: Operator, store: Redis)
 
 def test_what_is_wrong_with_codats_messages_is_told_with_since_when(operator: Operator, store: Redis) -> None:
     everybody_lives(store)
-    warning = {"kind": "consumer", "what": "Codat is <silent>.", "since": to_iso(START)}
+    warning = {"kind": "consumer", "what": "Codat is <silent>.", "advice": "Look.", "since": to_iso(START)}
     store.hset(keys.warnings(), "consumer", json.dumps(warning))
     paused = to_iso(START + timedelta(days=4000))
     store.set(keys.polling_paused(), paused)

@@ -1,5 +1,6 @@
 """docs/operations/runbook.md: each incident is made to happen, found, and ended as the page says."""
 
+import json
 import os
 import re
 import secrets
@@ -243,8 +244,9 @@ def stuck_cell(night: Night) -> Callable[[], None]:
 
 
 def lost_endpoint(night: Night) -> Callable[[], None]:
-    warning = '{"kind": "consumer", "what": "Codat has no consumer for us.", "since": "2026-11-22T15:00:00Z"}'
-    night.store.hset(keys.warnings(), "consumer", warning)
+    since = "2026-11-22T15:00:00Z"
+    warning = {"kind": "consumer", "what": "Codat has no consumer for us.", "advice": "Look.", "since": since}
+    night.store.hset(keys.warnings(), "consumer", json.dumps(warning))
 
     def look() -> None:
         assert night.place.container.codat is not None
