@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -117,17 +118,16 @@ class ChatSender(Sender):
         """Make one attempt at every address that does not have the message."""
         title, text = message_of(json.loads(lease.body))
         began = time.monotonic()
-
-        def send(recipient: str, url: str) -> Callable[[PointOfNoReturn], AttemptResult]:
-            return lambda point: self._send_to(lease, point, recipient, url, title, text)
-
         results = await asyncio.gather(
-            *(self._sender.run(send(recipient, url)) for recipient, url in self._urls.items())
+            *(
+                self._sender.run(partial(self._send_to, lease, title, text, recipient, url))
+                for recipient, url in self._urls.items()
+            )
         )
         return _combine([result.verdict for result in results], elapsed_ms(began))
 
     def _send_to(
-        self, lease: Lease, point: PointOfNoReturn, recipient: str, url: str, title: str, text: str
+        self, lease: Lease, title: str, text: str, recipient: str, url: str, point: PointOfNoReturn
     ) -> AttemptResult:
         earlier = self._log.outcomes(lease).get(recipient)
         if earlier is not None:
@@ -151,22 +151,16 @@ def _combine(verdicts: Sequence[AttemptVerdict], duration_ms: int) -> AttemptRes
 
     Failures count against the lane only where no address works.
     """
-    failed, uncertain = (
-        [number for number, verdict in enumerate(verdicts, 1) if verdict is kind]
-        for kind in (AttemptVerdict.AGAIN, AttemptVerdict.UNCERTAIN)
-    )
     errors = []
-    if failed:
-        errors.append(f"{len(failed)} of {len(verdicts)} addresses could not be told ({_numbers(failed)})")
-    if uncertain:
-        errors.append(f"{len(uncertain)} of {len(verdicts)} may have been told ({_numbers(uncertain)})")
-    verdict = (
-        AttemptVerdict.AGAIN
-        if failed
-        else AttemptVerdict.UNCERTAIN
-        if uncertain
-        else AttemptVerdict.DELIVERED
-    )
+    for kind, what in (
+        (AttemptVerdict.AGAIN, "addresses could not be told"),
+        (AttemptVerdict.UNCERTAIN, "may have been told"),
+    ):
+        numbers = [str(number) for number, verdict in enumerate(verdicts, 1) if verdict is kind]
+        if numbers:
+            errors.append(f"{len(numbers)} of {len(verdicts)} {what} (number {', '.join(numbers)})")
+    severity = (AttemptVerdict.AGAIN, AttemptVerdict.UNCERTAIN)
+    verdict = next((kind for kind in severity if kind in verdicts), AttemptVerdict.DELIVERED)
     counts = AttemptVerdict.DELIVERED not in verdicts
     return AttemptResult(verdict, duration_ms, error="; ".join(errors) or None, counts=counts)
 
@@ -174,10 +168,6 @@ def _combine(verdicts: Sequence[AttemptVerdict], duration_ms: int) -> AttemptRes
 def chat_sender(container: Container) -> ChatSender:
     """The sender with the collaborators of ``container``."""
     return ChatSender(container.redis, container.settings.operator_alert_urls)
-
-
-def _numbers(numbers: Sequence[int]) -> str:
-    return "number " + ", ".join(map(str, numbers))
 
 
 def message_of(body: Mapping[str, Any]) -> tuple[str, str]:
