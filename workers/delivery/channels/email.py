@@ -24,7 +24,7 @@ from processor.settings.brands import Brand, brand_of
 from processor.store import keys
 from processor.store.encryption import KeyMissing, decrypt
 from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
-from workers.delivery.channels.sender import AttemptResult, Sender
+from workers.delivery.channels.sender import AttemptResult, Sender, undeliverable
 
 BEGIN_WITHIN_S = 60.0
 """Limit from connecting until only the message is left to send, in seconds."""
@@ -91,7 +91,7 @@ class EmailSender(Sender):
             return AttemptResult(AttemptVerdict.UNCERTAIN, 0, error=error)
         body = json.loads(lease.body)
         if body["type"] not in MAILED:
-            return AttemptResult(AttemptVerdict.DEAD, 0, error="there is no such e-mail", counts=False)
+            return undeliverable("there is no such e-mail")
         if body["type"] in REMINDERS and (obstacle := self._obstacle(body)) is not None:
             verdict = AttemptVerdict.CANCELLED if obstacle.wait is None else AttemptVerdict.AGAIN
             return AttemptResult(verdict, 0, error=obstacle.reason, retry_after=obstacle.wait, counts=False)
@@ -100,8 +100,7 @@ class EmailSender(Sender):
             keys.company(company_id), "contact_email", "given_name", "name", "brand", "language"
         )
         if not contact:
-            error = "the company has no contact any more"
-            return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
+            return undeliverable("the company has no contact any more")
         try:
             message = self._message(
                 lease,
@@ -117,8 +116,7 @@ class EmailSender(Sender):
         except KeyMissing as missing:
             return AttemptResult(AttemptVerdict.AGAIN, 0, error=str(missing))
         except ValueError:
-            error = "the contact is no e-mail address"
-            return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
+            return undeliverable("the contact is no e-mail address")
 
         def before_message() -> None:
             point.enter()

@@ -38,6 +38,11 @@ class AttemptResult:
         }
 
 
+def undeliverable(error: str) -> AttemptResult:
+    """The result of a delivery that nobody can get; that is no failure of its lane."""
+    return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
+
+
 class Sender(Protocol):
     """Attempts the deliveries of a channel. Raises only for bugs, and ``redis.RedisError``."""
 

@@ -15,7 +15,7 @@ from processor.delivery.signing import signed_headers
 from processor.delivery.subscribers import Subscriber
 from processor.runtime import tracing
 from processor.runtime.logs import Redactor
-from workers.delivery.channels.sender import AttemptResult, Sender
+from workers.delivery.channels.sender import AttemptResult, Sender, undeliverable
 
 LOOKUPS = 64
 """Host names that are resolved at a time, in threads: a lookup that hangs delays no other."""
@@ -43,8 +43,7 @@ class WebhookSender(Sender):
         """Make one attempt."""
         subscriber = lease.lane.subscriber
         if subscriber is None:
-            error = "there is no such subscriber any more"
-            return AttemptResult(AttemptVerdict.DEAD, 0, error=error, counts=False)
+            return undeliverable("there is no such subscriber any more")
         now = self._clock()
         signed = signed_headers(lease.notification_id, lease.body, now, subscriber.signing_keys(now))
         headers = {**subscriber.headers, "Content-Type": "application/json", **signed}
