@@ -60,12 +60,10 @@ class ConditionWatch:
         self._is_direct = sends is not None
         self._owed: deque[Alert] = deque(maxlen=MOST_UNSENT)
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Evaluate in a thread until ``stop``."""
-        self._thread = threading.Thread(target=self._run, name="conditions", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="conditions", daemon=True).start()
 
     def stop(self) -> None:
         """End the thread, without waiting for an evaluation under way."""

@@ -41,18 +41,12 @@ def note(
     limits: Mapping[str, InFlightLimit], completed: Iterable[CompletedAttempt], under_way: Mapping[str, int]
 ) -> None:
     """Learn from attempts at subscribers; ``under_way`` was the number in each lane, these included."""
-    counted = [
-        attempt for attempt in completed if attempt.lease.lane.subscriber is not None and attempt.counts
-    ]
-    full = {
-        attempt.lease.lane.id
-        for attempt in counted
-        if under_way[attempt.lease.lane.id] >= limits[attempt.lease.lane.id].value
-    }
-    for attempt in counted:
-        lane_id = attempt.lease.lane.id
-        limits[lane_id].note(
-            succeeded=attempt.verdict is AttemptVerdict.DELIVERED,
-            duration_ms=attempt.record["duration_ms"],
-            full=lane_id in full,
-        )
+    full = {lane_id for lane_id, count in under_way.items() if count >= limits[lane_id].value}
+    for attempt in completed:
+        lane = attempt.lease.lane
+        if lane.subscriber is not None and attempt.counts:
+            limits[lane.id].note(
+                succeeded=attempt.verdict is AttemptVerdict.DELIVERED,
+                duration_ms=attempt.record["duration_ms"],
+                full=lane.id in full,
+            )

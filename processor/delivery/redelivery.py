@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -155,10 +156,8 @@ class RedeliveryService:
     def _put(self, row: Mapping[str, Any], lanes: tuple[str, ...], *, dry_run: bool) -> RedeliveryResult:
         body = row["body"]
         if not dry_run:
-            lanes = tuple(lane for lane in lanes if self._requeue(row, lane))
+            requeue = partial(self._lane_admin.requeue, body["id"], cell=row["cell"])
+            lanes = tuple(filter(requeue, lanes))
             if lanes:
                 self._waker.wake_dispatcher()
         return RedeliveryResult(body["id"], body["type"], lanes)
-
-    def _requeue(self, row: Mapping[str, Any], lane_id: str) -> bool:
-        return self._lane_admin.requeue(row["body"]["id"], lane_id, cell=row["cell"])

@@ -91,7 +91,7 @@ class Subscribers:
         self._clock = clock
 
     def add(self, *, url: str, enabled: bool = True, **fields: Any) -> Subscriber:
-        """A new subscriber with a new secret; other ``fields`` than ``DEFAULTS`` are for ``change``.
+        """A new subscriber with a new secret; ``fields`` are some of those in ``DEFAULTS``.
 
         Raises ``Conflict`` at the largest number of subscribers.
         """

@@ -96,7 +96,6 @@ def read(client: "Redis[Any]") -> CodatCalls:
 def parse(row: Mapping[bytes, bytes]) -> CodatCalls:
     """Parse the hash as stored."""
     fields = text_fields(row)
-
     return CodatCalls(
         called_at=moment(fields, "called_ms"),
         answered_at=moment(fields, "answered_ms"),

@@ -154,9 +154,8 @@ class Metrics:
     def staged(self, pipe: "Pipeline[Any]", now: datetime) -> Iterator[None]:
         """Add the counts to ``pipe``, which the caller sends inside; what failed is counted again."""
         with self._lock:
-            taken = self._totals, self._trends, self._lanes
+            totals, counts, lanes = self._totals, self._trends, self._lanes
             self._totals, self._trends, self._lanes = Counter(), Counter(), Counter()
-        totals, counts, lanes = taken
         for name, count in totals.items():
             pipe.hincrby(keys.metrics(), name, count)
         trends.write(pipe, counts, now)

@@ -32,7 +32,7 @@ def find(client: "Redis[Any]", part: str) -> list[tuple[str, str]]:
     """Kind and id of up to ``MOST_RESULTS`` objects of each kind whose id contains ``part``, as it is."""
     if len(part) < SHORTEST:
         return []
-    pattern = f"*{_SPECIAL.sub(_escaped, part)}*"
+    pattern = "*" + _SPECIAL.sub(r"\\\1", part) + "*"
     return [(kind, id_) for kind, indexes in _INDEXES.items() for id_ in _matching(client, indexes, pattern)]
 
 
@@ -48,7 +48,3 @@ def _matching(client: "Redis[Any]", indexes: Callable[[int], Sequence[str]], pat
                 scanned, left = scanned + min(left, _SCAN_COUNT), left - _SCAN_COUNT
                 matches |= {text(member): None for member, _ in rows}
     return list(matches)[:MOST_RESULTS]
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return "\\" + match[0]

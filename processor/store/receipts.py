@@ -55,7 +55,6 @@ def add(
 def parse(row: Mapping[bytes, bytes]) -> Receipts:
     """Parse the hash as stored."""
     fields = text_fields(row)
-
     return Receipts(
         refused={name: int(count) for name, count in fields_with_prefix(fields, _COUNT)},
         refused_at=moment(fields, "refused_ms"),

@@ -183,15 +183,16 @@ def company_record(row: Mapping[str, str]) -> CompanyRecord:
 
     Raises ``ValueError`` for a time that cannot be read.
     """
+    tags, products = _parsed(row.get("tags", "{}")), _parsed(row.get("products", "null"))
     return CompanyRecord(
         name=row.get("name"),
         merchant_id=row.get("merchant_id") or None,
-        tags=_tags(row.get("tags", "{}")),
+        tags=tags if isinstance(tags, dict) else {},
         tagged_at=from_iso(row["tagged_at"]) if "tagged_at" in row else None,
         deleted_at=from_iso(row["deleted_at"]) if "deleted_at" in row else None,
         deleted_by=row.get("deleted_by"),
         first_heard_at=from_us(int(row["first_heard"])) if "first_heard" in row else None,
-        products=_products(row.get("products", "null")),
+        products=tuple(map(str, products)) if isinstance(products, list) else None,
         products_at=from_iso(row["products_at"]) if "products_at" in row else None,
     )
 
@@ -214,20 +215,12 @@ def changed_fields(company_id: str, change: CompanyChange) -> list[str]:
     return [part for name, value in fields if value is not None for part in (name, value)]
 
 
-def _tags(document: str) -> dict[str, str]:
+def _parsed(document: str) -> Any:
+    """A JSON document; ``None`` if it cannot be read."""
     try:
-        tags = json.loads(document)
-    except ValueError:
-        return {}
-    return tags if isinstance(tags, dict) else {}
-
-
-def _products(document: str) -> tuple[str, ...] | None:
-    try:
-        products = json.loads(document)
+        return json.loads(document)
     except ValueError:
         return None
-    return tuple(map(str, products)) if isinstance(products, list) else None
 
 
 def notification_row(fields: bytes, connection_id: str) -> bytes:

@@ -6,14 +6,12 @@ from typing import Any
 
 from redis import Redis
 
-from processor.store import encryption, keys
+from processor.store import each_cell, encryption, keys
 from processor.store.decoding import text, texts
 
 SUBSCRIBER_FIELDS = ("secret", "old_secrets", "headers")
 COMPANY_FIELDS = ("contact_email",)
 """Fields of hashes that are stored encrypted."""
-
-PAGE_SIZE = 500
 
 
 @dataclass(slots=True)
@@ -64,10 +62,8 @@ def _hashes(client: "Redis[Any]") -> Iterator[tuple[str, Sequence[str]]]:
         yield keys.subscriber(subscriber_id), SUBSCRIBER_FIELDS
     if secrets := texts(client.hkeys(keys.webhook_secrets())):
         yield keys.webhook_secrets(), secrets
-    for cell in keys.cells():
-        for member, _ in client.zscan_iter(keys.companies(cell), count=PAGE_SIZE):
-            company_id = text(member)
-            yield keys.company(company_id), COMPANY_FIELDS
-            for table in (keys.people(company_id), keys.consenters(company_id)):
-                if people := texts(client.hkeys(table)):
-                    yield table, people
+    for company_id in each_cell.members(client, keys.companies):
+        yield keys.company(company_id), COMPANY_FIELDS
+        for table in (keys.people(company_id), keys.consenters(company_id)):
+            if people := texts(client.hkeys(table)):
+                yield table, people

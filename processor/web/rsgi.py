@@ -7,7 +7,7 @@ Flask runs in a thread afterwards. https://github.com/emmett-framework/granian/b
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from processor.alerts.signature import RefusalReason
 from processor.errors import ProcessorError, StoreUnavailable, TooLarge, Unauthorized
-from processor.web.canonical_request import WEBHOOKS
+from processor.web.canonical_request import WEBHOOKS, WsgiApp
 from processor.web.idle_connections import ConnectionReaper
 from processor.web.message_queue import MessageQueue
 from processor.web.message_receiver import MessageReceiver, MessageRequest, problem_response
@@ -33,7 +33,6 @@ from processor.web.request_head import (
 if TYPE_CHECKING:
     from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 WsgiResponse = tuple[int, list[tuple[str, str]], bytes]
 
 _log = logging.getLogger(__name__)
