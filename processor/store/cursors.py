@@ -168,15 +168,7 @@ def _members_below(
     offsets = dict.fromkeys(range(len(parts)), 0)
     counts = [0] * len(parts)
     while offsets:
-        if together > 1:
-            pages = _read_together(client, parts, offsets, together, [top, bottom, limit + 1])
-        else:
-            with client.pipeline(transaction=False) as pipe:
-                for part, offset in offsets.items():
-                    pipe.zrevrangebyscore(
-                        parts[part], top, bottom, start=offset, num=limit + 1, withscores=True
-                    )
-                pages = pipe.execute()
+        pages = _read(client, parts, offsets, together, [top, bottom, limit + 1])
         for part, rows in zip(list(offsets), pages, strict=True):
             members = ((float(score), text(raw_member)) for raw_member, score in rows)
             matching = [row for row in members if position is None or row < position]
@@ -188,7 +180,7 @@ def _members_below(
     return below
 
 
-def _read_together(
+def _read(
     client: "Redis[Any]",
     parts: Sequence[str],
     offsets: Mapping[int, int],

@@ -6,42 +6,38 @@ https://cryptography.io/en/latest/fernet/
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 PREFIX = "enc:"
 """The beginning of an encrypted value."""
-
-
-class _KeyRing:
-    """The keys of this process. The library is loaded where keys are set."""
-
-    def __init__(self) -> None:
-        self.keys: tuple[str, ...] = ()
-        self.first: Any = None
-        self.all: Any = None
-        self.invalid: type[Exception] = ValueError
-
-    def use(self, keys: Sequence[str]) -> None:
-        if tuple(keys) == self.keys:
-            return
-        self.keys = tuple(keys)
-        if keys:
-            fernet: Any = import_module("cryptography.fernet")
-            self.first = fernet.Fernet(keys[0])
-            self.all = fernet.MultiFernet([fernet.Fernet(key) for key in keys])
-            self.invalid = fernet.InvalidToken
-
-
-_ring = _KeyRing()
 
 
 class KeyMissing(ValueError):
     """None of ENCRYPTION_KEYS decrypts a stored value."""
 
 
+class _KeyRing(NamedTuple):
+    """The keys of this process, and the ciphers of the first and of all of them."""
+
+    keys: tuple[str, ...] = ()
+    first: Any = None
+    all: Any = None
+    invalid: type[Exception] = ValueError
+
+
+_ring = _KeyRing()
+
+
 def use_keys(keys: Sequence[str]) -> None:
-    """Set the keys of this process (ENCRYPTION_KEYS)."""
-    _ring.use(keys)
+    """Set the keys of this process (ENCRYPTION_KEYS). The library is loaded where there are any."""
+    global _ring
+    if tuple(keys) == _ring.keys:
+        return
+    _ring = _KeyRing()
+    if keys:
+        fernet: Any = import_module("cryptography.fernet")
+        ciphers = [fernet.Fernet(key) for key in keys]
+        _ring = _KeyRing(tuple(keys), ciphers[0], fernet.MultiFernet(ciphers), fernet.InvalidToken)
 
 
 def encrypt(text: str) -> str:

@@ -257,6 +257,10 @@ _READERS: dict[str, Callable[["Redis[Any]", bytes], Iterator[list[Any]]]] = {
 }
 
 
+_COMMANDS = {"string": "SET", "hash": "HSET", "set": "SADD"}
+"""The commands that take values as they were read."""
+
+
 def _write(client: "Redis[Any]", records: list[ArchiveRecord]) -> None:
     """Write records; those of a frame that was interrupted are written once more, with the same result."""
     now_ms = int(utc_now().timestamp() * 1000)
@@ -283,12 +287,8 @@ def _is_repeated(error: Exception) -> bool:
 
 def _commands(record: ArchiveRecord) -> Iterator[tuple[Any, ...]]:
     name, value = record.key, record.value
-    if record.type == "string":
-        yield ("SET", name, *value)
-    elif record.type == "hash":
-        yield ("HSET", name, *value)
-    elif record.type == "set":
-        yield ("SADD", name, *value)
+    if record.type in _COMMANDS:
+        yield (_COMMANDS[record.type], name, *value)
     elif record.type == "zset":
         yield ("ZADD", name, *(part for pair in zip(value[1::2], value[::2], strict=True) for part in pair))
     elif record.type == "list":

@@ -3,15 +3,14 @@
 Each starts with ``common.lua``, gets all of its keys as ``KEYS``, and these share one hash tag.
 """
 
-from importlib.resources import files
 from typing import Any
 
 from redis import Redis
 from redis.commands.core import Script
 
+from processor.store import scripts
+
 
 def register(client: "Redis[Any]", name: str) -> Script:
     """The script ``name`` (a file in this package without its suffix), bound to ``client``. Sends nothing."""
-    folder = files(__name__)
-    parts = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("common", name))
-    return client.register_script("\n".join(parts))
+    return scripts.register(client, "common", name, package=__name__)

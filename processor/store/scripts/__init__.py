@@ -7,7 +7,7 @@ from redis import Redis
 from redis.commands.core import Script
 
 
-def register(client: "Redis[Any]", name: str) -> Script:
-    """The script ``name``.lua in this package, bound to ``client``; nothing is sent yet."""
-    text = files(__name__).joinpath(f"{name}.lua").read_text("utf-8")
-    return client.register_script(text)
+def register(client: "Redis[Any]", *names: str, package: str = __name__) -> Script:
+    """The files ``names`` of ``package``, without ``.lua``, as one script of ``client``. Sends nothing."""
+    parts = (files(package).joinpath(f"{name}.lua").read_text("utf-8") for name in names)
+    return client.register_script("\n".join(parts))
