@@ -190,12 +190,7 @@ class Claims:
         return ids
 
     def _leases(
-        self,
-        lane: Lane,
-        cell: int,
-        rows: Iterable[tuple[str, Any]],
-        now_ms: int,
-        errors: list[RedisError],
+        self, lane: Lane, cell: int, rows: Iterable[tuple[str, Any]], now_ms: int, errors: list[RedisError]
     ) -> Iterable[Lease]:
         """The leases of a claim, with what the senders need."""
         place = lane.id, cell

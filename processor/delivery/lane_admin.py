@@ -176,13 +176,7 @@ class LaneAdmin:
         ]
 
 
-def _state(
-    lane_id: str,
-    row: Any,
-    figures: Sequence[Any],
-    *,
-    now_ms: int,
-) -> LaneState:
+def _state(lane_id: str, row: Any, figures: Sequence[Any], *, now_ms: int) -> LaneState:
     """``row`` is the stored state, ``figures`` those of each cell. Raises one of ``unreadable.FAULTS``."""
     if any(map(unreadable.is_wrong_type, (row, *figures))):
         raise TypeError("a key of another type")

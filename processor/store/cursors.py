@@ -99,13 +99,7 @@ def _first(index: str, candidates: list[tuple[float, str, int]], limit: int) -> 
 
 
 def stream_page(
-    client: "Redis[Any]",
-    index: str,
-    parts: Sequence[str],
-    field: bytes,
-    *,
-    limit: int,
-    cursor: str | None,
+    client: "Redis[Any]", index: str, parts: Sequence[str], field: bytes, *, limit: int, cursor: str | None
 ) -> ResultPage:
     """The same of ``field`` in the entries of streams, newest first."""
     last_id, last_part = ("+", len(parts)) if cursor is None else _stream_place(cursor, index)

@@ -17,11 +17,7 @@ def _fields_of(notification: Notification) -> bytes:
         name: to_iso(value) if isinstance(value, datetime) else value
         for name, value in notification.data.items()
     }
-    body = {
-        "type": notification.type.value,
-        "timestamp": to_iso(notification.timestamp),
-        "data": data,
-    }
+    body = {"type": notification.type.value, "timestamp": to_iso(notification.timestamp), "data": data}
     document = to_json(body)
     return document if document.isascii() else json.dumps(body, separators=(",", ":")).encode()
 

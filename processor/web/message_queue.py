@@ -14,12 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
 from processor.errors import StoreUnavailable
-from processor.web.message_receiver import (
-    MessageReceiver,
-    MessageRequest,
-    MessageResponse,
-    problem_response,
-)
+from processor.web.message_receiver import MessageReceiver, MessageRequest, MessageResponse, problem_response
 
 _log = logging.getLogger(__name__)
 

@@ -131,9 +131,7 @@ class QuestionRunner:
         if question.connection_id is None:
             return None
         return asker.ask_connection(
-            question.company_id,
-            question.connection_id,
-            seen_before=self._was_seen(question.connection_id),
+            question.company_id, question.connection_id, seen_before=self._was_seen(question.connection_id)
         )
 
     def _was_seen(self, connection_id: str) -> bool:

@@ -44,10 +44,7 @@ def dispatcher_of(container: Container) -> Dispatcher:
         lanes,
         FanOut(client, subscribers=subscribers, settings=settings, clock=clock),
         AttemptRunner(
-            lanes,
-            {name: SENDERS[name](container) for name in names},
-            clock=clock,
-            metrics=container.metrics,
+            lanes, {name: SENDERS[name](container) for name in names}, clock=clock, metrics=container.metrics
         ),
         container.lane_admin,
         clock=clock,

@@ -128,13 +128,7 @@ class EmailSender(Sender):
         return result
 
     def _message(
-        self,
-        lease: Lease,
-        company_id: str,
-        contact: bytes,
-        name: bytes | None,
-        brand: Brand,
-        language: str,
+        self, lease: Lease, company_id: str, contact: bytes, name: bytes | None, brand: Brand, language: str
     ) -> EmailMessage:
         """The e-mail. Raises ``TemplateError``, and ``ValueError`` for an invalid contact."""
         body, to = json.loads(lease.body), decrypt(contact.decode("utf-8", "replace"))
@@ -149,11 +143,7 @@ class EmailSender(Sender):
             language=language,
         )
         return to_message(
-            email,
-            message_id=lease.notification_id,
-            sender=self._mail_from,
-            to=to,
-            at=self._clock(),
+            email, message_id=lease.notification_id, sender=self._mail_from, to=to, at=self._clock()
         )
 
     def _submit(self, message: EmailMessage, before_message: Callable[[], None]) -> AttemptResult:
