@@ -318,8 +318,8 @@ MUTANTS = (
         "encryption",
         "Subscribers' secrets are stored encrypted where a key is set.",
         "processor/delivery/subscribers.py",
-        '"secret": encrypt(subscriber.secret),',
-        '"secret": subscriber.secret,',
+        '"secret": encrypt(new_secret()), "created_ms"',
+        '"secret": new_secret(), "created_ms"',
         "tests/attack/test_canaries.py::test_no_secret_is_in_anything_that_is_said_or_kept",
     ),
     Mutant(
