@@ -8,14 +8,10 @@ local now = tonumber(ARGV[1])
 local priority = tonumber(ARGV[3])
 if priority == 2 then
   local paused = redis.call('GET', KEYS[3])
-  if paused and paused > ARGV[2] then
-    return {0, 'paused', paused}
-  end
+  if paused and paused > ARGV[2] then return {0, 'paused', paused} end
 end
 local known = redis.call('HMGET', KEYS[1], 'tokens', 'at_ms', 'blocked_ms')
-if priority >= 1 and tonumber(known[3] or 0) > now then
-  return {0, 'blocked', known[3]}
-end
+if priority >= 1 and tonumber(known[3] or 0) > now then return {0, 'blocked', known[3]} end
 if priority == 2 then
   local day = redis.call('HMGET', KEYS[2], 'remaining', 'limit', 'resets_ms')
   if day[1] and tonumber(day[3]) > now
@@ -29,20 +25,14 @@ local at = tonumber(known[2] or now)
 local tokens = math.min(burst, tonumber(known[1] or burst) + math.max(0, now - at) * per_ms)
 local need = 1
 if priority == 2 then need = 1 + tonumber(ARGV[6]) end
-if tokens < need then
-  return {0, 'pace', tostring(math.ceil((need - tokens) / per_ms))}
-end
+if tokens < need then return {0, 'pace', tostring(math.ceil((need - tokens) / per_ms))} end
 if ARGV[11] == '1' then
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
-  if redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[7]) then
-    return {0, 'slots', '50'}
-  end
+  if redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[7]) then return {0, 'slots', '50'} end
   redis.call('ZADD', KEYS[4], now + tonumber(ARGV[8]), ARGV[9])
   redis.call('PEXPIRE', KEYS[4], 2 * tonumber(ARGV[8]))
 end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - 1), 'at_ms', math.max(now, at))
 redis.call('EXPIRE', KEYS[1], 86400)
-if redis.call('EXISTS', KEYS[2]) == 1 then
-  redis.call('HINCRBY', KEYS[2], 'remaining', -1)
-end
+if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HINCRBY', KEYS[2], 'remaining', -1) end
 return {1, redis.call('HINCRBY', KEYS[1], 'number', 1)}

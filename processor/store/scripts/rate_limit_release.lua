@@ -7,14 +7,10 @@ if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[1], 'blocked_ms', blocked)
   redis.call('EXPIRE', KEYS[1], 86400)
 end
-if ARGV[5] == '' or tonumber(ARGV[6]) <= tonumber(ARGV[1]) then
-  return 0
-end
+if ARGV[5] == '' or tonumber(ARGV[6]) <= tonumber(ARGV[1]) then return 0 end
 local day = redis.call('HMGET', KEYS[2], 'number', 'limit', 'resets_ms')
 local is_over = day[3] and tonumber(day[3]) <= tonumber(ARGV[1])
-if day[1] and not is_over and tonumber(day[1]) > tonumber(ARGV[3]) then
-  return 0
-end
+if day[1] and not is_over and tonumber(day[1]) > tonumber(ARGV[3]) then return 0 end
 -- Requests sent after this one are not yet counted in its response.
 local later = tonumber(redis.call('HGET', KEYS[1], 'number') or ARGV[3]) - tonumber(ARGV[3])
 local limit = ARGV[4]
