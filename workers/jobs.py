@@ -9,7 +9,7 @@ def drain() -> int:
     current = runtime.current()
     drained = current.drain.run()
     if drained.more and not current.stopping():
-        current.waker.wake_drain()
+        current.container.waker.wake_drain()
     return drained.handled
 
 

@@ -16,7 +16,7 @@ from processor.reconciliation.first_syncs import FirstSyncs
 from processor.reconciliation.missed_webhooks import WebhookMonitor
 from processor.store import wakeups
 from processor.store.questions import Questions
-from processor.store.waker import DRAIN, Waker
+from processor.store.waker import DRAIN
 from workers.codat.questions import QuestionRunner
 from workers.delivery.dispatcher import Dispatcher
 from workers.delivery.wiring import dispatcher_of
@@ -32,7 +32,6 @@ class Runtime:
     ``stopping`` returns whether the process is to end.
     """
 
-    waker: Waker
     drain: Drain
     question_runner: QuestionRunner
     dispatcher: Dispatcher
@@ -104,7 +103,6 @@ def build(
 
     reconciliation = wiring.build_reconciliation(container, stop=stopping)
     return Runtime(
-        waker=waker,
         drain=Drain(
             client,
             policy=container.policy,

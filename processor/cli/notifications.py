@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from handlers.milestones import NOTIFICATION_TYPES
 from processor.cli.options import as_json_option, codat_id, company_option, moment, paged
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.cli.store_access import describe_error, open_store
 from processor.delivery.redelivery import RedeliveryResult, RedeliveryService
-from processor.delivery.rules import TYPES
 from processor.errors import ProcessorError
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
@@ -56,7 +56,7 @@ def notifications() -> None:
 )
 @company_option("Only those about this company.")
 @click.option("--merchant", "merchant_id", metavar="ID", help="Only those about this merchant.")
-@click.option("--type", type=click.Choice(TYPES), help="Only those of this type.")
+@click.option("--type", type=click.Choice(NOTIFICATION_TYPES), help="Only those of this type.")
 @click.option("--since", metavar="TIME", callback=moment, help="Only those decided then or later.")
 @click.option("--until", metavar="TIME", callback=moment, help="Only those decided before then.")
 @click.option("--status", type=click.Choice(NOTIFICATION_STATUSES), help="Only those with this status.")

@@ -11,11 +11,10 @@ from handlers.milestones import NOTIFICATION_TYPES
 from processor.delivery.ssrf import refusal_of_literal
 from processor.errors import Invalid
 
-TYPES = NOTIFICATION_TYPES
 CONDITION_BEGAN, CONDITION_ENDED = OPERATOR_TYPES = ("operator.condition.began", "operator.condition.ended")
 """Types about the service itself: only a subscriber that names them receives them."""
 
-SUBSCRIBABLE_TYPES = (*TYPES, *OPERATOR_TYPES)
+SUBSCRIBABLE_TYPES = (*NOTIFICATION_TYPES, *OPERATOR_TYPES)
 LONGEST_URL = 2_000
 MOST_HEADERS = 20
 LONGEST_HEADER = 2_000

@@ -7,7 +7,9 @@ from redis import Redis
 from processor.delivery.lane import Mode
 from processor.delivery.subscribers import Subscriber, Subscribers
 from processor.store import keys
-from processor.store.decoding import text
+
+CLOSED = frozenset(mode.value.encode() for mode in Mode if not mode.accepts_notifications)
+"""Stored modes of lanes that accept no notifications; one without a mode, or with any other, does."""
 
 
 class SubscriberCache:
@@ -29,7 +31,7 @@ class SubscriberCache:
                     pipe.hget(keys.lane_state(subscriber.id), "mode")
                 modes = pipe.execute(raise_on_error=False)
             self._accepting = [
-                subscriber for subscriber, mode in zip(self._all, modes, strict=True) if _accepts(mode)
+                subscriber for subscriber, mode in zip(self._all, modes, strict=True) if mode not in CLOSED
             ]
             self._version = version
         return self._all
@@ -38,10 +40,3 @@ class SubscriberCache:
         """Those of the subscribers whose lanes accept new notifications."""
         self.at(version)
         return self._accepting
-
-
-def _accepts(mode: object) -> bool:
-    """Whether a lane with this stored mode accepts notifications; one without, or with another, does."""
-    return not isinstance(mode, bytes) or text(mode) not in {
-        mode.value for mode in Mode if not mode.accepts_notifications
-    }

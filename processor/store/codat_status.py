@@ -16,14 +16,6 @@ LATE = timedelta(minutes=10)
 """A message within this time after a poll found its change was late, not missed."""
 
 
-def warnings(client: "Redis[Any]") -> list[dict[str, str]]:
-    """Current problems with Codat's messages, oldest first.
-
-    Each has ``kind``, ``what``, ``advice``, ``sentence`` (both of them) and ``since``.
-    """
-    return _parse_warnings(client.hvals(keys.warnings()))
-
-
 def read(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
     """The state at ``now``; ``None`` means "never" or "not known"."""
     with client.pipeline(transaction=False) as pipe:
@@ -69,6 +61,10 @@ def read(client: "Redis[Any]", now: datetime) -> dict[str, Any]:
 
 
 def _parse_warnings(rows: Sequence[bytes]) -> list[dict[str, str]]:
+    """Current problems with Codat's messages, oldest first.
+
+    Each has ``kind``, ``what``, ``advice``, ``sentence`` (both of them) and ``since``.
+    """
     warnings = [{**row, "sentence": f"{row['what']} {row['advice']}"} for row in map(json.loads, rows)]
     return sorted(warnings, key=lambda row: (row["since"], row["kind"]))
 

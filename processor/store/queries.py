@@ -144,18 +144,15 @@ class Reader:
                 pipe.hgetall(keys.company(company_id))
             rows = pipe.execute(raise_on_error=False)
         companies = (
-            self._company(company_id, row) for company_id, row in zip(company_ids, rows, strict=True)
+            unreadable.read(self._client, COMPANY, id_, partial(records.company, row))
+            for id_, row in zip(company_ids, rows, strict=True)
+            if row
         )
-        return [row for row in companies if row]
+        return [company for company in companies if company]
 
     def company(self, company_id: str) -> dict[str, str] | None:
         """The fields of a company; ``None`` if it is unknown or unreadable."""
         return next(iter(self.companies([company_id])), None)
-
-    def _company(self, company_id: str, row: Any) -> dict[str, str] | None:
-        return (
-            unreadable.read(self._client, COMPANY, company_id, partial(records.company, row)) if row else None
-        )
 
     def erased_at(self, company_id: str) -> str | None:
         """When a company was erased here (ISO time); ``None`` if it was not, or has signed up again."""

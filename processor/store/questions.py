@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -90,13 +91,11 @@ class Questions:
             free = limit - len(rows) // 2
             if free > 0:
                 rows += self._lease(keys=_keys(cell), args=[to_ms(now), free, LEASE_MS, 1])
-        questions = []
-        for member, details in zip(rows[::2], rows[1::2], strict=True):
-            try:
-                questions.append(_parse(member, details, now))
-            except unreadable.FAULTS as error:
-                unreadable.note(self._client, "question", repr(member), error)
-        return questions
+        questions = (
+            unreadable.read(self._client, "question", repr(member), partial(_parse, member, details, now))
+            for member, details in zip(rows[::2], rows[1::2], strict=True)
+        )
+        return [question for question in questions if question]
 
     def settle(self, *questions: Question, put: Callable[["Pipeline[Any]"], None] | None = None) -> None:
         """Remove answered or abandoned questions of one company and ``put`` the answer, in one transaction.

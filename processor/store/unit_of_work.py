@@ -1,5 +1,6 @@
 """A batch of messages before and after handling: input, changes and outcomes of one commit."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -56,7 +57,7 @@ class Batch:
     asks: list[Ask] = field(default_factory=list)
     looks: set[str] = field(default_factory=set)
     polling: list[PausePolling | ResumePolling] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def size(self) -> int:
@@ -85,11 +86,10 @@ class Batch:
 
     def take_counts(self, other: "Batch") -> None:
         """Count also what ``other`` has counted, which then counts nothing: readers add up all cells."""
-        for name, count in other.counts.items():
-            self.count(name, count)
+        self.counts.update(other.counts)
         self.heard = self.heard or other.heard
         other.counts.clear()
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter of this batch."""
-        self.counts[name] = self.counts.get(name, 0) + by
+        self.counts[name] += by

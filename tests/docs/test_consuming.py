@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from handlers.milestones import NOTIFICATION_TYPES
 from processor.delivery.retry_schedule import AT_ONCE, RETRIES, SLOW_AFTER
-from processor.delivery.rules import PORTS, TYPES
+from processor.delivery.rules import PORTS
 from processor.delivery.signing import new_secret, signed_headers
 from processor.store import keys
 from tests.support import cells, messages
@@ -144,7 +145,7 @@ def test_what_was_not_handled_to_the_end_comes_again(redis_url: str) -> None:
 
 def test_the_page_says_what_holds() -> None:
     assert namespace_of("stream")["STREAM"] == keys.stream()
-    assert [name for name in TYPES if f"`{name}`" not in PAGE] == []
+    assert [name for name in NOTIFICATION_TYPES if f"`{name}`" not in PAGE] == []
     assert [port for port in PORTS if str(port) not in PAGE] == []
     waits = ["5 s", "5 min", "30 min", "2 h", "5 h", "10 h", "10 h"]
     assert len(waits) == len(RETRIES)

@@ -91,7 +91,7 @@ class Dispatcher:
         self._looked_everywhere_at = -math.inf
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._woken: asyncio.Event | None = None
+        self._woken = asyncio.Event()
         self._stopping = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
         self._outage = RedisOutage("dispatcher")
@@ -187,7 +187,7 @@ class Dispatcher:
         finally:
             renewing.cancel()
             self._attempts.close()
-            self._loop = self._woken = None
+            self._loop = None
             self._pool.shutdown(wait=True)
 
     async def _look_safely(self) -> float:
@@ -269,13 +269,11 @@ class Dispatcher:
 
     def _call(self) -> None:
         self._called = True
-        if self._woken is not None:
-            self._woken.set()
+        self._woken.set()
 
     def _task_done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if self._woken is not None:
-            self._woken.set()
+        self._woken.set()
 
     async def _attempt(self, lease: Lease) -> None:
         completed = None

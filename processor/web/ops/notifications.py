@@ -5,9 +5,9 @@ from operator import itemgetter
 
 from flask import Response, request
 
+from handlers.milestones import NOTIFICATION_TYPES
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.channels.operators import OPERATORS
-from processor.delivery.rules import TYPES
 from processor.errors import Conflict
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
@@ -44,7 +44,7 @@ def notifications() -> Response:
         page=page,
         query=query,
         statuses=NOTIFICATION_STATUSES,
-        types=[(type_, type_) for type_ in TYPES],
+        types=[(type_, type_) for type_ in NOTIFICATION_TYPES],
         receivers=[*rendering.receiver_names().items(), *((channel, channel) for channel in CHANNELS)],
         company_names=filters.company_names(notification["data"] for notification in page["items"]),
     )

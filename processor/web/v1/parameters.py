@@ -8,10 +8,10 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range
 
+from handlers.milestones import NOTIFICATION_TYPES
 from handlers.timeline import TimelineOutcome
 from processor.access.audit import ActorKind
 from processor.codat.json_values import folded
-from processor.delivery.rules import TYPES
 from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.store.message_records import EVENT_STATUSES
@@ -177,7 +177,7 @@ class NotificationQuery(PageQuery):
     company_id = codat_id_filter("Only notifications about connections of this company.")
     merchant_id = id_filter("Only notifications about the companies that belong to this id of yours.")
     subscriber_id = id_filter("Only notifications to this subscriber, or through this channel.")
-    type = word_filter(TYPES, "Only notifications of this type.")
+    type = word_filter(NOTIFICATION_TYPES, "Only notifications of this type.")
     since = Moment("Only notifications decided at this time or later.")
     until = Moment("Only notifications decided before this time.")
     status = word_filter(NOTIFICATION_STATUSES, "Only notifications with this status.")

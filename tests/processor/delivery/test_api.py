@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from processor.delivery.rules import TYPES
+from handlers.milestones import NOTIFICATION_TYPES
 from tests.processor.delivery.conftest import Call, Service
 from tests.processor.web.v1.filling import KEY
 from tests.support.serving import serving
@@ -69,8 +69,12 @@ def test_changes_concern_what_is_named(call: Call) -> None:
     made = add(call, "http://127.0.0.1:9/hook", description="first")
     path = f"/v1/subscribers/{made['id']}"
 
-    changed = call("PATCH", path, {"types": list(TYPES[:2]), "ordered": True}).json
-    assert (changed["types"], changed["ordered"], changed["description"]) == (list(TYPES[:2]), True, "first")
+    changed = call("PATCH", path, {"types": list(NOTIFICATION_TYPES[:2]), "ordered": True}).json
+    assert (changed["types"], changed["ordered"], changed["description"]) == (
+        list(NOTIFICATION_TYPES[:2]),
+        True,
+        "first",
+    )
     assert changed["rate_per_s"] == 0
     assert call("PATCH", path, {"rate_per_s": 2.5}).json["rate_per_s"] == 2.5
     assert call("PATCH", path, {"rate_per_s": None}).json["rate_per_s"] == 0

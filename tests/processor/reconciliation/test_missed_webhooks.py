@@ -19,7 +19,8 @@ def public(redis_url):
 
 
 def warnings(truth):
-    return {warning["kind"]: warning["sentence"] for warning in codat_status.warnings(truth.bench.client)}
+    status = codat_status.read(truth.bench.client, truth.clock())
+    return {warning["kind"]: warning["sentence"] for warning in status["warnings"]}
 
 
 def missed(truth, company=None):
