@@ -19,9 +19,9 @@ from typing import Any
 from redis import Redis, ResponseError, WatchError
 
 from processor.clock import from_iso, to_iso, to_ms
-from processor.errors import Invalid, StoreUnavailable
+from processor.errors import StoreUnavailable
 from processor.store import essential_writes, keys
-from processor.store.cursors import LAST_STREAM_NUMBER, MAX_DIGITS, ResultPage
+from processor.store.cursors import ResultPage, stream_id
 from processor.store.decoding import text
 from processor.store.essential_writes import Command
 
@@ -143,11 +143,11 @@ class AuditTrail:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> ResultPage:
-        """A page of entries, newest first. Raises :class:`Invalid` for a foreign cursor."""
+        """A page of entries, newest first. Raises ``Invalid`` for a foreign cursor."""
         wanted = {"kind": kind, "actor": actor, "action": action, "target": target, "outcome": outcome}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         items: list[dict[str, Any]] = []
-        end = _position(cursor)
+        end = "+" if cursor is None else f"({stream_id(cursor)}"
         if cursor is None and until is not None:
             end = str(max(0, to_ms(until)))  # no entry is older than 1970, and no stream id negative
         for _ in range(MAX_COMPARED // PAGE_SIZE):
@@ -256,19 +256,6 @@ def forget_targets(client: "Redis[Any]", identifiers: Sequence[str]) -> int:
     if names:
         client.hdel(keys.audit_targets(), *names)
     return len(names)
-
-
-def _position(cursor: str | None) -> str:
-    if cursor is None:
-        return "+"
-    milliseconds, _, number = cursor.partition("-")
-    parts = (milliseconds, number)
-    if not (
-        all(part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS for part in parts)
-        and max(map(int, parts)) <= LAST_STREAM_NUMBER
-    ):
-        raise Invalid(errors={"cursor": ["Not a cursor of this list."]})
-    return f"({cursor}"
 
 
 def _commitment(salt: str, target: str) -> str:

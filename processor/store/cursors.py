@@ -20,10 +20,10 @@ from processor.store.decoding import text
 from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
 
-MAX_DIGITS = 20
 LAST_STREAM_NUMBER = 2**64 - 1
-_MARK = re.compile("[0-9a-f]{16}")
-
+_PLACE = re.compile("[0-9]{1,20}")
+_MARKED_PLACE = re.compile("([0-9]{1,20})(?:-([0-9a-f]{16}))?")
+_STREAM_ID = re.compile("([0-9]{1,20})-([0-9]{1,20})")
 
 Interval = tuple[datetime | None, datetime | None]
 """From the first time on and before the second; ``None``: without a bound."""
@@ -209,31 +209,33 @@ def _score_and_member(cursor: str, index: str) -> tuple[float, str]:
             raise ValueError("not a place in this list")
         return float(score), str(member)
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]}) from error
+        raise _foreign() from error
 
 
 def stream_id(cursor: str) -> str:
     """Check that a cursor is a stream entry id. Raises :class:`Invalid`."""
-    first, _, second = cursor.partition("-")
-    if (
-        not (first.isascii() and first.isdigit() and second.isascii() and second.isdigit())
-        or max(len(first), len(second)) > MAX_DIGITS
-        or max(int(first), int(second)) > LAST_STREAM_NUMBER
-    ):
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
+    if max(map(int, _matched(_STREAM_ID, cursor).groups())) > LAST_STREAM_NUMBER:
+        raise _foreign()
     return cursor
 
 
 def place(cursor: str) -> int:
     """Check that a cursor is a place in a list. Raises :class:`Invalid`."""
-    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > MAX_DIGITS:
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
-    return int(cursor)
+    return int(_matched(_PLACE, cursor)[0])
 
 
 def marked_place(cursor: str) -> tuple[int, str]:
     """A place in a list and, after a hyphen, the id of the entry that was there. Raises :class:`Invalid`."""
-    number, hyphen, mark = cursor.partition("-")
-    if hyphen and _MARK.fullmatch(mark) is None:
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]})
-    return place(number), mark
+    number, mark = _matched(_MARKED_PLACE, cursor).groups("")
+    return int(number), mark
+
+
+def _matched(pattern: re.Pattern[str], cursor: str) -> re.Match[str]:
+    match = pattern.fullmatch(cursor)
+    if match is None:
+        raise _foreign()
+    return match
+
+
+def _foreign() -> Invalid:
+    return Invalid(errors={"cursor": ["This is no cursor of this list."]})
