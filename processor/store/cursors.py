@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count, groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis
 
@@ -19,6 +19,8 @@ from processor.errors import Invalid
 from processor.store.decoding import text
 from processor.store.round_trip import RoundTrip
 from processor.store.scripts import register
+
+T = TypeVar("T")
 
 LAST_STREAM_NUMBER = 2**64 - 1
 _PLACE = re.compile("[0-9]{1,20}")
@@ -94,7 +96,7 @@ def listed_page(
 def _first(index: str, candidates: list[tuple[float, str, int]], limit: int) -> ResultPage:
     candidates.sort(reverse=True)
     rows, more = candidates[:limit], len(candidates) > limit
-    next_cursor = _cursor(index, rows[-1][1], rows[-1][0]) if more and rows else None
+    next_cursor = encoded(*rows[-1][:2], _list_checksum(index)) if more and rows else None
     return ResultPage([(member, part) for _, member, part in rows], next_cursor)
 
 
@@ -116,7 +118,7 @@ def stream_page(
     items, next_cursor = entries[:limit], None
     if len(entries) > limit and items:
         ms, number, part, _ = items[-1]
-        next_cursor = _cursor(index, f"{number}-{part}", ms)
+        next_cursor = encoded(ms, f"{number}-{part}", _list_checksum(index))
     return ResultPage([(member, part) for _, _, part, member in items], next_cursor)
 
 
@@ -191,9 +193,18 @@ def _read(
     return [list(zip(row[::2], row[1::2], strict=True)) for row in chain(*trip.results())]
 
 
-def _cursor(index: str, member: str, score: float) -> str:
-    place = json.dumps([score, member, _list_checksum(index)])
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+def encoded(*parts: Any) -> str:
+    """A cursor with these parts, in a form that no caller takes apart."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decoded(cursor: str, parse: Callable[..., T]) -> T:
+    """What ``parse`` makes of the parts of a cursor. Raises :class:`Invalid`."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return parse(*json.loads(base64.b64decode(padded, altchars=b"-_", validate=True)))
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+        raise _foreign() from error
 
 
 def _list_checksum(index: str) -> int:
@@ -202,14 +213,12 @@ def _list_checksum(index: str) -> int:
 
 
 def _score_and_member(cursor: str, index: str) -> tuple[float, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        score, member, checksum = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    def parse(score: float, member: object, checksum: object) -> tuple[float, str]:
         if not math.isfinite(score) or checksum != _list_checksum(index):
             raise ValueError("not a place in this list")
         return float(score), str(member)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
-        raise _foreign() from error
+
+    return decoded(cursor, parse)
 
 
 def stream_id(cursor: str) -> str:

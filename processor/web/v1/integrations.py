@@ -1,9 +1,6 @@
 """Calls about the platforms that can be connected."""
 
-import base64
-import binascii
 import dataclasses
-import json
 from collections.abc import Container
 from typing import Any
 
@@ -11,10 +8,10 @@ from marshmallow import fields
 from marshmallow.validate import Length
 
 from processor.codat.names import SOURCE_TYPES
-from processor.errors import Invalid
 from processor.journey.catalogue import sort_key
 from processor.journey.offers import matching
 from processor.resources import serializers
+from processor.store import cursors
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import ResponseSchema, flag, page_of, text
@@ -76,25 +73,11 @@ def list_integrations(
         platforms, recommended = sorted(offer.platforms, key=sort_key), offer.recommended
         platforms = matching(platforms, source_type, search)
     if cursor is not None:
-        last_key = _key_of(cursor)
+        last_key = cursors.decoded(cursor, lambda rank, name, key: (int(rank), str(name), str(key)))
         platforms = [platform for platform in platforms if sort_key(platform) > last_key]
     items = [
         {**dataclasses.asdict(platform), "id": platform.key, "is_recommended": platform.key in recommended}
         for platform in platforms[:limit]
     ]
-    next_cursor = _cursor_of(sort_key(platforms[limit - 1])) if len(platforms) > limit else None
+    next_cursor = cursors.encoded(*sort_key(platforms[limit - 1])) if len(platforms) > limit else None
     return serializers.page(items, next_cursor)
-
-
-def _cursor_of(key: tuple[int, str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
-
-
-def _key_of(cursor: str) -> tuple[int, str, str]:
-    """The sort key in ``cursor``; raises ``Invalid``."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        rank, name, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        return int(rank), str(name), str(key)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
-        raise Invalid(errors={"cursor": ["This is no cursor of this list."]}) from error
