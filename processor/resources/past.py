@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from handlers.connection import Connection
@@ -12,7 +13,7 @@ from handlers.state import State
 from processor.clock import from_iso, from_ms, iso_or_none, to_iso
 from processor.errors import Conflict, NotFound
 from processor.resources import queries, serializers
-from processor.store.cursors import ResultPage, filtered_page
+from processor.store.cursors import filtered_page
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection
 from processor.store.timelines import MOST_ENTRIES
@@ -55,12 +56,10 @@ def timeline(
     else:
         _known_then(reader, connection_id, at)
 
-    def fetch(limit: int, cursor: str | None) -> ResultPage:
-        return reader.timeline(connection_id, limit=limit, cursor=cursor)
-
     def is_wanted(entry: Mapping[str, Any]) -> bool:
         return outcome in (None, entry["outcome"]) and (at is None or _handled_at(entry) <= at)
 
+    fetch = partial(reader.timeline, connection_id)
     page = filtered_page(fetch, is_wanted, limit=limit, cursor=cursor)
     return serializers.page(page.items, page.next_cursor)
 

@@ -6,6 +6,7 @@ Each raises :class:`NotFound` for an unknown id, :class:`Invalid` for an invalid
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -18,7 +19,7 @@ from processor.delivery import serializers as delivery_serializers
 from processor.delivery.lane_admin import LaneAdmin
 from processor.errors import Invalid, NotFound
 from processor.resources import serializers
-from processor.store.cursors import ResultPage, filtered_page
+from processor.store.cursors import filtered_page
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
 
@@ -46,17 +47,14 @@ def connections(
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
     _check_interval(since, until)
-
-    def fetch(limit: int, cursor: str | None) -> ResultPage:
-        return reader.list_connections(
-            state=state,
-            company_id=company_id,
-            merchant_id=merchant_id,
-            company_ids=company_ids,
-            between=(since, until),
-            limit=limit,
-            cursor=cursor,
-        )
+    fetch = partial(
+        reader.list_connections,
+        state=state,
+        company_id=company_id,
+        merchant_id=merchant_id,
+        company_ids=company_ids,
+        between=(since, until),
+    )
 
     def matches(row: StoredConnection | UnreadableConnection) -> bool:
         if platform is None:
@@ -138,19 +136,15 @@ def events(
 
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
-
     _check_interval(since, until)
-
-    def fetch(limit: int, cursor: str | None) -> ResultPage:
-        return reader.list_events(
-            status=status,
-            company_id=company_id,
-            merchant_id=merchant_id,
-            company_ids=company_ids,
-            between=(since, until),
-            limit=limit,
-            cursor=cursor,
-        )
+    fetch = partial(
+        reader.list_events,
+        status=status,
+        company_id=company_id,
+        merchant_id=merchant_id,
+        company_ids=company_ids,
+        between=(since, until),
+    )
 
     def matches(row: dict[str, Any]) -> bool:
         arrived_at = from_iso(row["received_at"])
@@ -195,19 +189,16 @@ def notifications(
     """
     _check_interval(since, until)
     indexed = None if status == delivery_serializers.PUBLISHED else status
-
-    def fetch(limit: int, cursor: str | None) -> ResultPage:
-        return reader.list_notifications(
-            connection_id=connection_id,
-            company_id=company_id,
-            merchant_id=merchant_id,
-            company_ids=company_ids,
-            status=indexed,
-            since=since,
-            until=until,
-            limit=limit,
-            cursor=cursor,
-        )
+    fetch = partial(
+        reader.list_notifications,
+        connection_id=connection_id,
+        company_id=company_id,
+        merchant_id=merchant_id,
+        company_ids=company_ids,
+        status=indexed,
+        since=since,
+        until=until,
+    )
 
     def matches(row: dict[str, Any]) -> bool:
         has_status = status is None or delivery_serializers.is_listed(row["deliveries"], status)

@@ -130,17 +130,20 @@ def _stream_place(cursor: str, index: str) -> tuple[str, int]:
 
 
 def filtered_page(
-    fetch: Callable[[int, str | None], ResultPage],
+    fetch: Callable[..., ResultPage],
     matches: Callable[[Any], bool],
     *,
     limit: int,
     cursor: str | None,
     max_reads: int | None = None,
 ) -> ResultPage:
-    """Fetch pages until ``limit`` items match, the list ends, or ``max_reads`` pages are read."""
+    """Fetch pages until ``limit`` items match, the list ends, or ``max_reads`` pages are read.
+
+    ``fetch(limit=..., cursor=...)`` reads one page.
+    """
     items: list[Any] = []
     for _ in count() if max_reads is None else range(max_reads):
-        page = fetch(limit - len(items), cursor)
+        page = fetch(limit=limit - len(items), cursor=cursor)
         items += filter(matches, page.items)
         cursor = page.next_cursor
         if len(items) >= limit or cursor is None:
