@@ -10,7 +10,7 @@ from schemathesis.specs.openapi.checks import ignored_auth
 
 from processor.settings.definitions import Settings
 from processor.settings.loading import load
-from processor.simulator import SimulatorConfig, SimulatorServer
+from processor.simulator import SimulatorServer
 from tests.support.applications import lent_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working
 from tests.support.serving import ENVIRON
@@ -19,12 +19,6 @@ HEADERS = {"Authorization": "Bearer key-of-a-caller", "Accept-Encoding": "identi
 """Schemathesis asks a WSGI application for gzip and does not decompress what it gets."""
 
 Call = Callable[..., Any]
-
-
-@pytest.fixture
-def codat() -> Iterator[SimulatorServer]:
-    with SimulatorServer(SimulatorConfig(api_key=CODAT_KEY, auto_sync=False)) as server:
-        yield server
 
 
 @pytest.fixture
