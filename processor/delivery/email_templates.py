@@ -78,13 +78,9 @@ class _UnfoldedHeader(UnstructuredHeader):
         return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]
 
 
-def _policy() -> Any:
-    headers = HeaderRegistry()
-    headers.map_to_type("list-unsubscribe", _UnfoldedHeader)  # type: ignore[arg-type]
-    return default.clone(header_factory=headers)
-
-
-_POLICY = _policy()
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _UnfoldedHeader)  # type: ignore[arg-type]
+_POLICY: Any = default.clone(header_factory=_HEADERS)
 
 
 class EmailTemplates:

@@ -225,10 +225,6 @@ def _records(server: "Redis[Any]", names: list[bytes]) -> Iterator[ArchiveRecord
             start += len(value)
 
 
-def _read_string(server: "Redis[Any]", name: bytes) -> Iterator[list[Any]]:
-    yield [server.get(name)]
-
-
 def _read_scanned(rows: Iterator[Any]) -> Iterator[list[Any]]:
     value: list[Any] = []
     for row in rows:
@@ -248,7 +244,7 @@ def _read_list(server: "Redis[Any]", name: bytes) -> Iterator[list[Any]]:
 
 
 _READERS: dict[str, Callable[["Redis[Any]", bytes], Iterator[list[Any]]]] = {
-    "string": _read_string,
+    "string": lambda server, name: iter([[server.get(name)]]),
     "hash": lambda server, name: _read_scanned(server.hscan_iter(name, count=PAGE)),
     "set": lambda server, name: _read_scanned(server.sscan_iter(name, count=PAGE)),
     "zset": lambda server, name: _read_scanned(server.zscan_iter(name, count=PAGE)),
