@@ -10,8 +10,11 @@ from processor.store import inbox as keeping
 from processor.store import leases, wakeups
 from processor.store.inbox import Inbox
 from processor.store.queries import Reader
+from tests.support import messages
 
 AWAKE_MS = 600_000
+COMPANY, CONNECTION = "company-1", "connection-1"
+BODY = messages.connected(COMPANY, CONNECTION)
 
 
 @pytest.fixture(autouse=True)

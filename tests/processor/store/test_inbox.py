@@ -1,7 +1,6 @@
 """The inbox on the real engine: kept once, in one round trip, and somebody is woken for it."""
 
 import threading
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,17 +9,11 @@ from redis import Redis, RedisError
 
 from processor.clock import to_iso, to_ms
 from processor.store import keys
-from processor.store.inbox import DAY_S, UNRECOGNISED, WAKE_MS, Inbox, ReceivedMessage
-from processor.store.leases import CellLeases
+from processor.store.inbox import DAY_S, UNRECOGNISED, Inbox, ReceivedMessage
 from processor.store.message_records import INDEXED_STATUSES
-from processor.store.waker import Waker
-from tests.processor.store.conftest import AWAKE_MS
+from tests.processor.store.conftest import BODY, COMPANY, CONNECTION
 from tests.support import cells, messages
-from tests.support.counting import RoundTrips, commands, everything
-
-COMPANY = "company-1"
-CONNECTION = "connection-1"
-BODY = messages.connected(COMPANY, CONNECTION)
+from tests.support.counting import everything
 
 
 def waiting(client):
@@ -104,62 +97,6 @@ def test_a_thousand_times_at_once_it_is_kept_once_and_one_is_told_to_wake(client
     assert [one.sleeping_cell for one in kept if one.sleeping_cell is not None] == [keys.cell_of(COMPANY)]
     assert waiting(client) == {keys.cell_of(COMPANY): ["msg_1"]}
     assert cells.message(client, "msg_1")["duplicates"] == 999
-
-
-def of_a_script(before, after):
-    """The commands between two counts, without those of the counting itself."""
-    calls = {name: after[name] - before.get(name, 0) for name in after}
-    return {name: count for name, count in calls.items() if count and name not in ("info", "client|setinfo")}
-
-
-ACCEPTING = Counter(hsetnx=1, xadd=1, zadd=1)
-REFUSING = Counter(hsetnx=1, hget=1, hincrby=1)
-"""The commands that the engine runs for a message that is new, and for its first repetition."""
-
-OF_A_BATCH = Counter(evalsha=1, exists=2, zmscore=2)
-OF_A_CELL = Counter(zadd=1)
-"""Those for all messages of a batch together, and for all new ones of a cell that is awake."""
-
-
-@pytest.mark.parametrize(
-    ("event_id", "expected"),
-    [("msg_1", ACCEPTING + OF_A_CELL), ("msg_0", REFUSING)],
-    ids=["kept", "duplicate"],
-)
-def test_accepting_is_one_round_trip_and_so_many_commands(redis_url, client, event_id, expected):
-    trips = RoundTrips()
-    inbox = Inbox(trips.client(redis_url))
-    inbox.accept(messages.understood(BODY, "msg_0"), BODY)
-    event = messages.understood(BODY, event_id, received_at=messages.LONG_AGO + timedelta(milliseconds=1))
-    before = commands(client)
-    trips.reset()
-
-    inbox.accept(event, BODY)
-
-    assert (trips.count, of_a_script(before, commands(client))) == (1, expected + OF_A_BATCH)
-
-
-def test_many_messages_are_one_round_trip_and_the_commands_of_each(redis_url, client):
-    trips = RoundTrips()
-    inbox = Inbox(trips.client(redis_url))
-    inbox.accept(messages.understood(BODY, "msg_0"), BODY)
-    received_at = messages.LONG_AGO + timedelta(milliseconds=1)
-    received = []
-    for number in range(40):
-        body = messages.connected(f"company-{1 + number % 7}", f"connection-{number}")
-        event = messages.understood(body, f"msg_{number}", received_at=received_at)
-        received.append(ReceivedMessage(event.event_id, body, received_at, event))
-    before = commands(client)
-    trips.reset()
-
-    results = inbox.accept_many(received)
-
-    assert [result.duplicate for result in results] == [True] + [False] * 39
-    assert trips.count == 1
-    served = {keys.cell_of(f"company-{number}") for number in range(1, 8)}
-    expected = [*[ACCEPTING] * 39, *[OF_A_CELL] * len(served), REFUSING, OF_A_BATCH]
-    asked = Counter(set=len(served))  # whether a drain serves it: one of them has none
-    assert of_a_script(before, commands(client)) == sum(expected, asked)
 
 
 def test_scripts_that_the_engine_forgot_are_sent_again_for_a_whole_batch(client, inbox):
@@ -254,38 +191,6 @@ def test_an_engine_that_forgot_the_script_learns_it_again(client, inbox):
 
     assert not inbox.accept(messages.understood(BODY, "msg_2"), BODY).duplicate
     assert inbox.depth() == 2
-
-
-def test_only_the_first_message_of_a_sleeping_cell_asks_for_waking(client, inbox):
-    cell = keys.cell_of(COMPANY)
-    wakes = [inbox.accept(messages.understood(BODY), BODY).sleeping_cell for _ in range(3)]
-    assert wakes == [cell, None, None]
-
-    client.delete(keys.wake(cell))  # as it does by itself within seconds
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell == cell
-
-
-def test_the_wake_flag_goes_away_by_itself(client, inbox):
-    inbox.accept(messages.understood(BODY), BODY)
-
-    assert 0 < client.pttl(keys.wake(keys.cell_of(COMPANY))) <= AWAKE_MS
-    assert WAKE_MS <= 5_000  # what it is where nobody makes it longer
-
-
-def test_cells_wake_by_themselves(inbox):
-    companies = {keys.cell_of(f"company-{number}"): f"company-{number}" for number in range(200)}
-    bodies = {cell: messages.connected(company, CONNECTION) for cell, company in companies.items()}
-    woken = {
-        cell: inbox.accept(messages.understood(body), body).sleeping_cell for cell, body in bodies.items()
-    }
-
-    assert woken == {cell: cell for cell in keys.cells()}
-
-
-def test_a_cell_that_is_drained_needs_no_waking(client, inbox):
-    CellLeases(client).renew()
-
-    assert inbox.accept(messages.understood(BODY), BODY).sleeping_cell is None
 
 
 def test_news_without_a_company_goes_to_the_first_cell(client, inbox):
@@ -468,10 +373,3 @@ def test_the_depth_counts_all_cells(client, inbox):
         20,
         len({keys.cell_of(f"company-{number}") for number in range(20)}),
     )
-
-
-def test_a_bell_that_cannot_ring_is_no_reason_to_fail(data_dir):
-    nowhere = Redis.from_url(f"unix://{data_dir}/nobody.sock?db=0")
-
-    Waker(nowhere).wake_drain()
-    Waker(nowhere).wake_question_runner()

@@ -1,7 +1,6 @@
 """Draining: messages become states, timelines and notifications, in few round trips, each once."""
 
 import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,14 +10,10 @@ from processor.store import keys, records
 from processor.store.metrics import Metrics
 from tests.support import cells, messages
 from tests.support.counting import Interrupted, RoundTrips, commands, everything
-from tests.support.messages import LONG_AGO
 from tests.support.workbench import Workbench, company_in
+from tests.workers.inbox.company import CELL, COMPANY, CONNECTION, at
 from workers.inbox.batch import BatchHandler
 from workers.inbox.drain import BATCH, Drained
-
-COMPANY = company_in(1)
-CONNECTION = "connection-1"
-CELL = 1
 
 
 class RecordedLags(Metrics):
@@ -31,10 +26,6 @@ class RecordedLags(Metrics):
     def handled(self, lags_s, **counts):
         self.lags += lags_s
         super().handled(lags_s, **counts)
-
-
-def at(seconds):
-    return LONG_AGO + timedelta(seconds=seconds)
 
 
 def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(bench):
@@ -285,81 +276,6 @@ def test_news_that_names_a_connection_of_another_cell_does_not_undo_what_that_ce
     assert bench.state(CONNECTION) == "authorized"
     assert bench.told_types() == ["connection.authorized"]
     assert len(bench.timeline(CONNECTION)) == 3
-
-
-# When it stops
-
-
-def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
-    """Each commit met a change of its connection and was repeated at once, past SIGTERM and past the
-    time limit: the checks of both were skipped. Now a disturbed batch counts as a round like any other."""
-    bench.handle(messages.connected(COMPANY, CONNECTION))
-    bench.send(messages.disconnected(COMPANY, CONNECTION))
-    stopping = threading.Event()
-    disturbed: Any = Interrupted.from_url(redis_url)
-    rounds = []
-
-    def disturb():
-        rounds.append(len(rounds))
-        assert len(rounds) < 20, "it goes on although it is told to stop"
-        bench.client.append(cells.where(bench.client, keys.connection, CONNECTION), " ")
-        if len(rounds) == 3:
-            stopping.set()
-        disturbed.meanwhile = disturb
-
-    disturbed.meanwhile = disturb
-    assert bench.drain(disturbed, stop=stopping.is_set).run(CELL) == Drained(0, more=True)
-
-    assert len(rounds) == 3
-    assert len(bench.timeline(CONNECTION)) == 1, "nothing of the disturbed batches was written"
-
-
-def test_a_drain_that_is_told_to_stop_finishes_its_batch_and_says_what_is_left(bench):
-    bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
-
-    assert bench.drain(stop=lambda: True).run(CELL) == Drained(BATCH, more=True)
-    assert bench.client.xlen(keys.inbox(CELL)) == 1
-
-
-def test_a_drain_hands_over_when_its_time_is_over(bench):
-    bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
-
-    assert bench.drain().run(CELL, run_s=0) == Drained(BATCH, more=True)
-    assert bench.drain().run(CELL, run_s=0) == Drained(1, more=False)
-
-
-def test_a_drained_cell_sleeps_and_can_be_woken(bench):
-    bench.handle(messages.connected(COMPANY, CONNECTION))
-
-    assert not bench.client.exists(keys.wake(CELL))
-    assert bench.send(messages.connected(COMPANY, CONNECTION))[0].sleeping_cell == CELL
-
-
-def test_a_drain_lingers_for_what_comes_soon_after(bench, redis_url):
-    """The message is sent by the drain's own first look at an empty inbox, so it comes while it lingers."""
-    sent = threading.Event()
-
-    class Waiting(Redis):
-        def xread(self, *args, **kwargs):
-            if not sent.is_set():
-                sent.set()
-                bench.send(messages.connected(COMPANY, CONNECTION))
-            return super().xread(*args, **kwargs)
-
-    drained = bench.drain(Waiting.from_url(redis_url), linger_s=0.5).run(CELL, run_s=600)
-
-    assert drained == Drained(1, more=False)
-
-
-def test_a_drain_keeps_its_cell_awake(bench):
-    bench.send(messages.connected(COMPANY, CONNECTION))
-    bench.client.delete(keys.wake(CELL))
-
-    bench.drain(stop=lambda: True).run(CELL, run_s=0)
-    bench.send(messages.connected(COMPANY, CONNECTION))
-    bench.drain().run(CELL)
-
-    assert not bench.client.exists(keys.wake(CELL))
 
 
 # Small
