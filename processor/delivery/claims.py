@@ -108,7 +108,7 @@ class Claims:
         }
         until_ms = now_ms + milliseconds(LEASE)
         for lane_id, plan in limited.items():
-            under_way = self._places.under_way(lane_id, keys.cells())
+            under_way = self._places.under_way(lane_id)
             args = [now_ms, plan.room, until_ms, plan.lane.rate_per_s, under_way]
             trip.call(self._permit, [keys.lane_state(lane_id)], args)
         for (lane_id, plan), reply in zip(limited.items(), trip.execute(), strict=True):

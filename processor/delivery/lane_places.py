@@ -72,6 +72,6 @@ class LanePlaces:
         self._under_way[place] += 1
         self.note_due(place, until_ms)
 
-    def under_way(self, lane_id: str, cells: Iterable[int]) -> int:
-        """The number of attempts that are under way in a lane, in all processes."""
-        return sum(self._under_way[lane_id, cell] for cell in cells)
+    def under_way(self, lane_id: str) -> int:
+        """The number of attempts that are under way in a lane, in all cells and processes."""
+        return sum(self._under_way[lane_id, cell] for cell in keys.cells())

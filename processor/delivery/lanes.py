@@ -218,5 +218,5 @@ class Lanes:
                 plan.due = []
                 for cell in keys.cells():
                     self._places.forget_due((lane_id, cell))
-            under_way = self._places.under_way(lane_id, keys.cells())
+            under_way = self._places.under_way(lane_id)
             plan.room = max(0, min(len(plan.due), plan.limit - under_way))
