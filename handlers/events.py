@@ -6,7 +6,7 @@ Code that handles events does not know the format of the message. Times are awar
 Source of the vocabulary: https://docs.codat.io/using-the-api/webhooks/event-types
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
@@ -202,10 +202,21 @@ class ReadCompleted(Event):
     """One or more data types were read, possibly of several connections."""
 
     reads: tuple[DataTypeRead, ...]
+    _by_connection: dict[str, list[DataTypeRead]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for read in self.reads:
+            self._by_connection.setdefault(read.connection_id, []).append(read)
 
     @property
     def connection_ids(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(read.connection_id for read in self.reads))
+        return tuple(self._by_connection)
+
+    def reads_of(self, connection_id: str) -> Sequence[DataTypeRead]:
+        """The reads of one connection, in their order."""
+        return self._by_connection.get(connection_id, ())
 
 
 class InitialReadCompleted(ReadCompleted):
@@ -295,11 +306,21 @@ class HistorySeen(Event):
 
     asked_for: tuple[str, ...]
     datasets: tuple[Dataset, ...]
+    _by_connection: dict[str, list[Dataset]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for dataset in self.datasets:
+            self._by_connection.setdefault(dataset.connection_id, []).append(dataset)
 
     @property
     def connection_ids(self) -> tuple[str, ...]:
-        ids = (dataset.connection_id for dataset in self.datasets)
-        return tuple(dict.fromkeys((*self.asked_for, *ids)))
+        return tuple(dict.fromkeys((*self.asked_for, *self._by_connection)))
+
+    def datasets_of(self, connection_id: str) -> Sequence[Dataset]:
+        """The rows of one connection, in their order."""
+        return self._by_connection.get(connection_id, ())
 
 
 class Aspect(StrEnum):

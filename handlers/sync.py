@@ -39,7 +39,7 @@ def read_completed(connection: Connection, event: ReadCompleted, context: Contex
     A complete one also proves access. While the first sync of the authorisation is unknown, the company is
     compared with Codat: a client without a subscription to messages of first syncs gets no other hint.
     """
-    result = _read_result(connection, event, _reads_of(connection, event))
+    result = _read_result(connection, event, event.reads_of(connection.id))
     history = connection.history
     if history.link is Link.DELETED or COMPLETE not in [outcome.status for outcome in result.data_types]:
         return result
@@ -71,16 +71,12 @@ def _access_claimed(event: ReadCompleted, context: Context, result: HandlerResul
     )
 
 
-def _reads_of(connection: Connection, event: ReadCompleted) -> Sequence[DataTypeRead]:
-    return [read for read in event.reads if read.connection_id == connection.id]
-
-
 @on(InitialReadCompleted)
 def initial_read_completed(
     connection: Connection, event: InitialReadCompleted, context: Context
 ) -> HandlerResult:
     """The first sync after an authorisation is complete; each Codat product may send its own message."""
-    reads = _reads_of(connection, event)
+    reads = event.reads_of(connection.id)
     types = tuple(sorted({read.data_type: read.status for read in reads}.items()))
     fact = Fact(FactKind.READ, event.at, event.received_at, event.event_id, types=types)
     return _read_result(connection, event, reads, fact)
@@ -193,8 +189,8 @@ def _current_rows(connection: Connection, event: HistorySeen) -> list[Dataset]:
     """The newest row of each data type that was requested in the current authorisation."""
     cutoff = read_cutoff(connection.history)
     newest: dict[str, Dataset] = {}
-    for row in sorted(event.datasets, key=lambda row: _requested_at(row, event)):
-        if row.connection_id == connection.id and (cutoff is None or _requested_at(row, event) > cutoff):
+    for row in sorted(event.datasets_of(connection.id), key=lambda row: _requested_at(row, event)):
+        if cutoff is None or _requested_at(row, event) > cutoff:
             newest[row.data_type] = row
     return list(newest.values())
 
