@@ -114,11 +114,7 @@ class FanOut:
         return RoundTrip(self._client, self._append, self._script)
 
     def _is_damaged(self, kind: str, id_: object, reply: Any) -> bool:
-        """Whether a key has another type, which is noted. Raises any other error."""
-        is_damaged = unreadable.is_wrong_type(reply)
-        if is_damaged:
-            unreadable.note(self._client, kind, str(id_), reply)
-        return is_damaged
+        return unreadable.is_damaged(self._client, kind, str(id_), reply)
 
     def _put(self, trip: RoundTrip, appended: Mapping[Decided, bytes]) -> Sequence[Any]:
         """Execute ``trip``, which puts what was appended into lanes, and read what waits; its replies."""

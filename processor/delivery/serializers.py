@@ -21,7 +21,7 @@ DELIVERY_STATUSES = ("pending", "delivered", "dead", "uncertain", "cancelled")
 def status(row: Mapping[str, str]) -> str:
     """The delivery status of a notification: the worst of its deliveries."""
     for status in ("dead", "uncertain", "pending", "delivered"):
-        if int(row.get(f"n:{status}", 0)) > 0:
+        if _has(row, status):
             return status
     return PUBLISHED
 
@@ -32,8 +32,14 @@ def is_listed(row: Mapping[str, str], list_status: str) -> bool:
     That is its own status, and pending, dead or uncertain where any of its deliveries is.
     """
     return list_status == status(row) or (
-        list_status in ("pending", "dead", "uncertain") and int(row.get(f"n:{list_status}", 0)) > 0
+        list_status in ("pending", "dead", "uncertain") and _has(row, list_status)
     )
+
+
+def _has(row: Mapping[str, str], status: str) -> bool:
+    """Whether a delivery has this status; not if the number of them is damaged."""
+    count = row.get(f"n:{status}", "")
+    return count.isdecimal() and count.strip("0") != ""
 
 
 def deliveries(row: Mapping[str, str]) -> list[dict[str, Any]]:

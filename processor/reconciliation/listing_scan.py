@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import compress, islice
+from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -15,10 +15,10 @@ from processor.codat.client import CodatClient
 from processor.codat.models import CompanyResponse
 from processor.reconciliation.baseline import BEFORE_START, Baseline, to_codat_time
 from processor.reconciliation.poll_schedule import SWEEP, PollQueue
-from processor.store import each_cell, keys, visibility
+from processor.store import each_cell, keys, unreadable, visibility
 from processor.store.decoding import text_fields
 from processor.store.queries import Reader
-from processor.store.records import StoredConnection, members
+from processor.store.records import COMPANY, StoredConnection, members
 
 PAGE_SIZE = 200
 
@@ -65,12 +65,12 @@ class ListingScan:
 
     def _compare(self, companies: Sequence[CompanyResponse], start: datetime | None, due: datetime) -> None:
         """Compare some companies; ``start`` is the start of the store during its first scan."""
-        rows, erased = self._read_companies(companies)
+        rows = self._read_companies(companies)
         connection_ids = sorted({connection_id for row in rows.values() for connection_id in members(row)})
         stored = {row.connection.id: row for row in self._reader.connections(connection_ids)}
         requests: dict[str, Trigger] = {}
         now = self._clock()
-        listed = [company for company in companies if company.id not in erased]
+        listed = [company for company in companies if company.id in rows]
         for company in listed:
             row = rows[company.id]
             is_older = start is not None and _is_older(company, start, now)
@@ -84,18 +84,21 @@ class ListingScan:
         self._poll_queue.schedule(listed_ids, now, self._interval)
         visibility.mark_shown(self._client, listed_ids)
 
-    def _read_companies(
-        self, companies: Sequence[CompanyResponse]
-    ) -> tuple[dict[str, dict[str, str]], set[str]]:
-        """The fields of each company, and the ids of those that were erased."""
+    def _read_companies(self, companies: Sequence[CompanyResponse]) -> dict[str, dict[str, str]]:
+        """The fields of each company, without those that were erased, or are damaged, which is noted."""
         with self._client.pipeline(transaction=False) as pipe:
             for company in companies:
                 pipe.hgetall(keys.company(company.id))
                 pipe.exists(keys.erased(company.id))
-            replies = pipe.execute()
-        ids = [company.id for company in companies]
-        rows = dict(zip(ids, map(text_fields, replies[::2]), strict=True))
-        return rows, set(compress(ids, replies[1::2]))
+            replies = pipe.execute(raise_on_error=False)
+        return {
+            company.id: text_fields(row)
+            for company, row, is_erased in zip(companies, replies[::2], replies[1::2], strict=True)
+            if not self._is_damaged(company.id, row) and not is_erased
+        }
+
+    def _is_damaged(self, company_id: str, reply: Any) -> bool:
+        return unreadable.is_damaged(self._client, COMPANY, company_id, reply)
 
     def _differs(
         self, company: CompanyResponse, row: dict[str, str], connections: dict[str, StoredConnection | None]
@@ -123,13 +126,13 @@ class ListingScan:
                 for company_id in missing:
                     pipe.hexists(keys.company(company_id), "deleted_at")
                     pipe.sismember(keys.shown(keys.cell_of(company_id)), keys.shown_as(company_id))
-                replies = pipe.execute()
+                replies = pipe.execute(raise_on_error=False)
             requests = {
                 company_id: SWEEP
                 for company_id, is_deleted, was_shown in zip(
                     missing, replies[::2], replies[1::2], strict=True
                 )
-                if was_shown and not is_deleted
+                if not self._is_damaged(company_id, is_deleted) and was_shown and not is_deleted
             }
             self._poll_queue.request(requests, self._clock())
 

@@ -157,8 +157,14 @@ def company_fields(values: Sequence[bytes | None]) -> dict[str, str]:
 
 
 def members(row: Mapping[str, str]) -> dict[str, int]:
-    """The ids of a company's connections, the oldest first, and when each was first heard of (ms)."""
-    heard = [(int(at) if at.isdecimal() else 0, id_) for id_, at in fields_with_prefix(row, MEMBER)]
+    """The ids of a company's connections, the oldest first, and when each was first heard of (ms).
+
+    A value that is no time counts as 0: the order depends on it, and nothing else.
+    """
+    heard = [
+        (int(at) if len(at) < 20 and at.isdecimal() else 0, id_)
+        for id_, at in fields_with_prefix(row, MEMBER)
+    ]
     return {id_: at_ms for at_ms, id_ in sorted(heard)}
 
 

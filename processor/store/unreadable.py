@@ -65,6 +65,14 @@ def is_wrong_type(reply: object) -> bool:
     raise reply
 
 
+def is_damaged(client: "Redis[Any]", kind: str, id_: str, reply: Any) -> bool:
+    """Whether a key has another type, which is noted. Raises any other error."""
+    damaged = is_wrong_type(reply)
+    if damaged:
+        note(client, kind, id_, reply)
+    return damaged
+
+
 def note(client: "Redis[Any]", kind: str, id_: str, error: Exception) -> None:
     """Note an unreadable record, and log the first note."""
     name = f"{kind} {id_}"

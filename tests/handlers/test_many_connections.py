@@ -41,7 +41,8 @@ def test_the_rows_of_an_event_are_looked_at_once_for_all_connections(
     event = make()
     (row,) = getattr(event, field)
     rows = Counted(replace(row, connection_id=f"connection-{number}") for number in range(CONNECTIONS))
-    event = replace(event, **{field: rows})
+    changes: dict[str, Any] = {field: rows}
+    event = replace(event, **changes)
     for connection_id in event.connection_ids:
         step = advance(Connection(connection_id), event, Context(at(6)))
         assert [data_type.name for data_type in step.connection.data_types.values()] == ["invoices"]

@@ -8,7 +8,7 @@
 -- delivered when one of them is and the others are neither pending, dead nor uncertain.
 local function list(deliveries, id, score)
   local counts = redis.call('HMGET', deliveries, 'n:pending', 'n:delivered', 'n:dead', 'n:uncertain')
-  for index = 1, 4 do counts[index] = tonumber(counts[index] or '0') end
+  for index = 1, 4 do counts[index] = tonumber(counts[index] or '0') or 0 end
   local open = counts[1] + counts[3] + counts[4]
   for index, count in ipairs(counts) do
     if count > 0 and (index ~= 2 or open == 0) then
@@ -19,13 +19,26 @@ local function list(deliveries, id, score)
   end
 end
 
+-- Change the number of deliveries with a status after some got it or lost it. One that is no number is counted anew; returns
+-- an error then, as of a key of another type.
+local function change_count(deliveries, status, change)
+  local name, count = 'n:' .. status, 0
+  if type(redis.pcall('HINCRBY', deliveries, name, change)) == 'number' then return end
+  local fields = redis.call('HGETALL', deliveries)
+  for index = 1, #fields, 2 do
+    if string.sub(fields[index], -7) == ':status' and fields[index + 1] == status then count = count + 1 end
+  end
+  redis.call('HSET', deliveries, name, count)
+  return {err = 'WRONGTYPE ' .. name .. ' is not a number'}
+end
+
 local function set_status(deliveries, id, lane, status)
   local name = lane .. ':status'
   local before = redis.call('HGET', deliveries, name)
   if before == status then return end
-  if before then redis.call('HINCRBY', deliveries, 'n:' .. before, -1) end
   redis.call('HSET', deliveries, name, status)
-  redis.call('HINCRBY', deliveries, 'n:' .. status, 1)
+  if before then change_count(deliveries, before, -1) end
+  change_count(deliveries, status, 1)
   if status ~= 'pending' then redis.call('HDEL', deliveries, lane .. ':next') end
   local score = redis.call('ZSCORE', KEYS[1], id)
   if not score then return end

@@ -2,8 +2,9 @@
 -- KEYS: 1-6 as in common; 7 fan-out, 8 closed-lanes; then the lanes; then for each notification: deliveries, notification
 -- ARGV: 1 now ms, 2 number of lanes; then their ids; then for each notification: entry of the fan-out, id, the numbers
 --       of its lanes
--- Returns for each notification 1; 0 when another process did it; -1 when it was erased; the error of a lane that
--- refused it, where it stays pending, after all others have got it. With any other error it stays in the fan-out.
+-- Returns for each notification 1; 0 when another process did it; -1 when it was erased; an error after all other lanes have
+-- got it, where a lane refused it (it stays pending there) or its number of pending deliveries was damaged. With any other
+-- error it stays in the fan-out.
 local now, lanes, is_closed = ARGV[1], tonumber(ARGV[2]), {}
 for lane = 1, lanes do is_closed[lane] = redis.call('SISMEMBER', KEYS[8], ARGV[2 + lane]) == 1 end
 
@@ -23,7 +24,7 @@ local function put(entry, id, numbers, deliveries, notification)
     end
   end
   if count > 0 then
-    redis.call('HINCRBY', deliveries, 'n:pending', count)
+    failure = change_count(deliveries, 'pending', count) or failure
     local score = redis.call('ZSCORE', KEYS[1], id)
     if score then list(deliveries, id, score) end
   end

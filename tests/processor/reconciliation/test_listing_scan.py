@@ -3,7 +3,7 @@
 import random
 
 from processor.reconciliation import poll_schedule
-from processor.store import keys
+from processor.store import keys, unreadable
 from tests.support import cells, messages
 from tests.support.truth import EVERY
 
@@ -202,3 +202,22 @@ def test_what_follows_on_the_message_that_a_store_began_with_is_told(truth):
     truth.run(for_s=900)
 
     assert truth.bench.told_types(new) == ["connection.authorized", "initial_sync.completed"]
+
+
+def test_damaged_companies_cost_themselves_alone(truth):
+    """A key of another type ended each scan, whether Codat listed the company or no more."""
+    names = ("Typed", "Numbered", "Vanished", "New")
+    typed, numbered, vanished, new = companies = [truth.company(name) for name in names]
+    truth.bench.handle(*(messages.created(company, f"of {company}") for company in companies[:3]))
+    truth.bench.client.hset(keys.company(numbered), f"c:of {numbered}", "9" * 5_000)
+    truth.world.delete_company(vanished)
+    for company in (typed, vanished):
+        truth.bench.client.set(keys.company(company), "garbage")
+    cells.delete(truth.bench.client, keys.looks)
+
+    assert truth.polling.scan.run() == 3
+
+    requested = {member.decode() for member in cells.members(truth.bench.client, keys.looks)}
+    assert requested == {numbered, new}
+    noted = {(note.kind, note.id) for note in unreadable.noted(truth.bench.client)}
+    assert noted == {("company", typed), ("company", vanished)}

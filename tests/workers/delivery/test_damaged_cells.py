@@ -3,6 +3,7 @@
 import pytest
 
 from processor.delivery.fan_out import BATCH, MOST_FOLLOWING, REMEMBERED
+from processor.resources import serializers
 from processor.store import keys, wakeups
 from tests.support.workbench import company_in
 from tests.workers.delivery.post import Post
@@ -96,6 +97,32 @@ def test_a_damaged_notification_or_company_keeps_no_other_notification(
     condition = post.says("record_unreadable")
     assert condition is not None
     assert condition.sentence.startswith("5 records cannot be read")
+
+
+@pytest.mark.parametrize("count", ["garbage", "9" * 5_000])
+def test_a_damaged_number_of_deliveries_is_counted_anew_and_keeps_no_notification(
+    post: Post, receiver: MakeReceiver, count: str
+) -> None:
+    """It ended the fan-out of all cells, and the attempts that were recorded together with its own."""
+    heard = receiver()
+    for _ in range(2):
+        post.subscribe(heard.url)
+    ids = [post.decide(f"connection-{number}") for number in range(3)]
+    names = [keys.deliveries(post.cell, id_) for id_ in ids]
+    post.client.hset(names[0], "n:pending", count)
+    post.fan_out()
+    assert post.client.hget(names[0], "n:pending") == b"2"
+    assert post.says("record_unreadable") is not None
+
+    post.client.hset(names[1], mapping={"n:pending": count, "n:dead": "garbage"})
+    row = post.reader.notification(ids[1])
+    assert row is not None
+    assert serializers.notification(row)["status"] in ("published", "pending")
+    assert post.dispatcher().run_once() == 6
+    assert sorted(heard.ids) == sorted(2 * ids)
+    assert [post.client.hmget(name, "n:pending", "n:delivered") for name in names] == 3 * [[b"0", b"2"]]
+    assert post.client.zcard(keys.outbox_with(post.cell, "delivered")) == 3
+    assert post.client.zcard(keys.outbox_with(post.cell, "pending")) == 0
 
 
 def test_what_cannot_leave_its_fan_out_is_not_published_again(post: Post) -> None:
