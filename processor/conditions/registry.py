@@ -48,8 +48,9 @@ DEFINITIONS: tuple[Definition, ...] = (
         "redis_not_replicated",
         _CRITICAL,
         "Too few replicas have what Redis keeps",
-        "ACK_REPLICAS replicas must follow the primary. Meanwhile Codat is answered 503 and sends again;"
-        " a lower ACK_REPLICAS accepts at once, and a failover can then lose what was accepted just before.",
+        "ACK_REPLICAS replicas must follow the primary. Meanwhile Codat is answered 503 and sends again,"
+        " and new notifications wait; a lower ACK_REPLICAS accepts at once, and a failover can then lose what"
+        " was accepted just before.",
     ),
     Definition(
         "redis_connections_low",

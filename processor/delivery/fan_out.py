@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from redis import Redis, RedisError
+from redis.exceptions import AskError
 
 from processor.clock import to_ms, utc_now
 from processor.delivery.channels.registry import enabled_channels
@@ -18,6 +19,7 @@ from processor.delivery.subscriber_cache import SubscriberCache
 from processor.delivery.subscribers import Subscriber
 from processor.settings.definitions import Settings
 from processor.store import keys, records, unreadable
+from processor.store.acknowledgement import Acknowledgement, NotReplicated
 from processor.store.decoding import text, text_fields
 from processor.store.records import COMPANY, NOTIFICATION
 from processor.store.round_trip import RoundTrip
@@ -34,6 +36,8 @@ MOST_FOLLOWING = 200
 Those that are published and still in a fan-out are among its oldest, and each process that reads these has
 them remembered anew: some hundred may have followed since, and no more than ``REMEMBERED`` with these.
 """
+
+STREAM_PAGE = 1_000
 
 PUT, ERASED = 1, -1
 """Replies of the script that ends a notification's fan-out: it is in its lanes, or was erased."""
@@ -74,6 +78,7 @@ class FanOut:
         self._clock = clock
         self._channels = enabled_channels(settings)
         self._append, self._script = (register(client, name) for name in ("append", "fan_out"))
+        self._acknowledgement = Acknowledgement.of(settings)
         self._numbers: dict[int, int] = {}
         """The number of the newest published notification of each cell, as last heard."""
         self._entries: list[tuple[int, str, str]] = []
@@ -88,7 +93,8 @@ class FanOut:
     def run(self) -> set[Place]:
         """Fan out a batch of each cell; the lanes that may have got something, and in which cell.
 
-        A notification leaves its fan-out after it was appended to the stream, which remembers it.
+        A notification leaves its fan-out after it was appended to the stream, which remembers it, and after
+        ``ACK_REPLICAS`` have the entry.
         """
         if not self._entries:
             self._put(self._trip(), {})
@@ -127,11 +133,9 @@ class FanOut:
             settled += [None] * len(of_cell) if isinstance(reply, RedisError) else reply
         # Erased while they were appended: the eraser may have read the stream before. They have left the
         # fan-out, so this comes first: what Redis refused of the others is raised below.
-        erased = [
-            id_ for id_, reply in zip(appended.values(), settled, strict=True) if reply == ERASED and id_
-        ]
-        if erased:
-            self._client.xdel(keys.stream(), *erased)
+        self._remove_from_stream(
+            {row: id_ for (row, id_), reply in zip(appended.items(), settled, strict=True) if reply == ERASED}
+        )
         if isinstance(version, RedisError):
             raise version
         for cell, reply in zip(cells, replies, strict=False):
@@ -146,6 +150,22 @@ class FanOut:
             for entry_id, fields in rows
         ]
         return settled
+
+    def _remove_from_stream(self, erased: Mapping[Decided, bytes]) -> None:
+        """Remove erased notifications: their new entries, and those of a run that ended before the lanes."""
+        if new := [id_ for id_ in erased.values() if id_]:
+            self._client.xdel(keys.stream(), *new)
+        earlier = tuple(
+            b'{"id":"%s"' % row.notification_id.encode()
+            for row, id_ in erased.items()
+            if not id_ and self._client.zscore(keys.published(row.cell), row.notification_id)
+        )
+        start = "-"
+        while earlier and (rows := self._client.xrange(keys.stream(), min=start, count=STREAM_PAGE)):
+            for entry_id, fields in rows:
+                if fields.get(b"notification", b"").startswith(earlier):
+                    self._client.xdel(keys.stream(), entry_id)
+            start = f"({text(rows[-1][0])}"
 
     def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[Decided]:
         trip = self._trip()
@@ -175,9 +195,12 @@ class FanOut:
         """Append notifications to the stream.
 
         Returns those that are on it with the ids of their new entries, and the stored fields of their
-        companies by id, for the channels that decide by them. What has to be read again is left out.
+        companies by id, for the channels that decide by them. What has to be read again, or is to be appended
+        again because too few replicas have it, is left out.
         """
-        trip, cells = self._trip(), _by_cell(decided)
+        trip = RoundTrip(self._client, self._append, acknowledgement=self._acknowledgement)
+        reads = self._trip() if self._acknowledgement.replicas else trip  # other nodes need no WAIT
+        cells = _by_cell(decided)
         for cell, of_cell in cells.items():
             known = self._numbers.get(cell, 0)
             args: list[Any] = [self._settings.stream_length, REMEMBERED, known, MOST_FOLLOWING]
@@ -187,9 +210,13 @@ class FanOut:
         bodies = (notification.body for notification in decided if self._channels)
         ids = dict.fromkeys(id_ for body in bodies if body and (id_ := body["data"]["company_id"]))
         for company_id in ids:
-            trip.add("HGETALL", keys.company(company_id))
+            reads.add("HGETALL", keys.company(company_id))
         replies, appended = trip.execute(), dict[Decided, bytes]()
+        if reads is not trip:
+            replies += reads.execute()
         for (cell, of_cell), reply in zip(cells.items(), replies, strict=False):
+            if isinstance(reply, (NotReplicated, AskError)):  # another look, and maybe another node
+                continue
             if not self._is_damaged("published", cell, reply):
                 self._numbers[cell], *stream_ids = reply
                 appended.update(zip(of_cell, stream_ids, strict=False))

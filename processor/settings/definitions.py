@@ -33,7 +33,9 @@ class Settings:
         secret=True,
     )
     ack_replicas: int = setting(
-        kinds.REPLICAS, "How many replicas must have a message before Codat is answered 2xx; too few: 503.", 0
+        kinds.REPLICAS,
+        "How many replicas must have a message before a 2xx (too few: 503), and a notification before it is sent.",
+        0,
     )
     ack_timeout_ms: int = setting(kinds.ACK_MS, "How long to wait for `ACK_REPLICAS`, in milliseconds.", 500)
     redis_tls_verify: bool = setting(

@@ -91,6 +91,14 @@ MUTANTS = (
         "tests/processor/store/test_cluster.py::test_a_killed_primary_costs_no_message_and_stops_its_cells_alone",
     ),
     Mutant(
+        "replicas-of-the-stream",
+        "With ACK_REPLICAS a notification enters its lanes when replicas have its entry of the stream.",
+        "processor/delivery/fan_out.py",
+        "self._append, acknowledgement=self._acknowledgement)",
+        "self._append)",
+        "tests/workers/delivery/test_fan_out.py::test_what_too_few_replicas_have_on_the_stream_enters_its_lanes_when_they_do",
+    ),
+    Mutant(
         "second-lane",
         "A replay waits in a lane of its own.",
         "processor/store/inbox.py",

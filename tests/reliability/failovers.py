@@ -18,7 +18,7 @@ from redis import Redis, RedisError
 
 from processor.store import keys
 from processor.store.cluster import ClusterClient
-from tests.reliability.outside import RATE, Client, Faults, judge, traffic
+from tests.reliability.outside import RATE, Client, judge, traffic
 from tests.reliability.report import Bound, Chapter, times
 from tests.support import messages
 from tests.support.engines import (
@@ -242,23 +242,9 @@ def chapter(kind: type[Watched] | type[Clustered], times_: int, *, rate: float =
         f"accepted, {sent.repeated:,} of them sent again. Seconds from the death:",
         "",
         *times("until", [("a message for it is accepted", accepting), ("that message is handled", handled)]),
-        *limits(kind, faults),
     ]
     bound = Bound(f"{kind.title}: accepting again, p99", percentile(accepting, 0.99), ACCEPTING_LIMIT_S)
     return Chapter(kind.title, faults, body, [bound])
-
-
-def limits(kind: "type[Engines]", faults: Faults) -> list[str]:
-    """Sentences about known limits of these engines, whose faults are taken out."""
-    if kind is not Clustered:
-        return []
-    apart = faults.pop("stream entries missing")
-    return [
-        "",
-        f"{apart} notifications were missing from the stream: a cluster keeps it on one node, and what "
-        "is appended in the last moment of that one is lost ([the limit](scaling.md)). Webhooks have no such "
-        "limit.",
-    ]
 
 
 def _fail_over(engines: Engines, caller: Client, client: "Redis[Any]", turn: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from redis import Redis
 
 from processor.store import keys
 from processor.store.cluster import ClusterClient
-from tests.reliability.failovers import Clustered, Watched, company_of, limits
+from tests.reliability.failovers import Clustered, Watched, company_of
 from tests.reliability.outside import RATE, Client, judge, traffic
 from tests.reliability.report import Chapter, times
 from tests.support import messages
@@ -131,7 +131,6 @@ def partition(kind: type[Watched] | type[Clustered], alone_s: float, *, rate: fl
         f"one took over after {replaced_s:.1f} s; from then on the old one executed {alone:,} commands. "
         f"{len(sent.accepted):,} messages were accepted, {sent.repeated:,} of them sent again. They were "
         f"accepted again {accepting_s:.1f} s after the engines saw each other{kind.RETURN}.",
-        *limits(kind, faults),
     ]
     return Chapter(kind.CUT_OFF, faults, body)
 

@@ -155,6 +155,46 @@ def test_what_is_erased_while_it_is_published_leaves_the_stream(
     assert published(post) == [kept]
 
 
+def test_what_is_erased_after_a_crash_between_the_stream_and_the_lanes_leaves_the_stream(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The eraser had read the stream before; the entry stayed until newer ones took its place."""
+    kept, erased = post.decide("connection-1"), post.decide("connection-2")
+    with monkeypatch.context() as patch:
+        patch.delattr(FanOut, "_add_fan_out")
+        with pytest.raises(AttributeError):
+            post.fan_out()
+    assert published(post) == [kept, erased]
+    post.client.delete(keys.notification(post.cell, erased))
+    post.fan_out()
+
+    assert published(post) == [kept]
+
+
+def test_what_too_few_replicas_have_on_the_stream_enters_its_lanes_when_they_do(
+    post: Post, receiver: MakeReceiver
+) -> None:
+    """A failover took it from the stream, and nothing put it there again: it had left its fan-out.
+
+    Meanwhile what is in a lane already is delivered.
+    """
+    heard = receiver()
+    lane = post.subscribe(heard.url).id
+    first = post.decide("connection-1")
+    post.fan_out()
+    post.set(ack_replicas=1, ack_timeout_ms=1)
+    second, erased = post.decide("connection-2"), post.decide("connection-3")
+    for _ in range(2):
+        post.dispatcher().run_once()
+    assert heard.ids == [first]
+    assert post.status(second, lane) is None
+
+    post.client.delete(keys.notification(post.cell, erased))
+    post.set(ack_replicas=0)
+    post.dispatcher().run_once()
+    assert heard.ids == published(post) == [first, second]
+
+
 def test_what_is_erased_meanwhile_leaves_the_stream_also_where_redis_refuses_another(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
